@@ -1,0 +1,101 @@
+"""Every way in which a request, an item, the worker or the store can fail.
+
+The class is the code: the service answers with the sentence, and a client of ours raises the class that it finds in the
+answer. The docstring's first line is the sentence where none is given.
+"""
+
+from typing import Any
+
+
+class QSError(Exception):
+    """Something went wrong in the Queue Server."""
+
+    def __init__(self, message: str | None = None, **reply: Any) -> None:
+        self.message = message if message is not None else _first_line(type(self))
+        #: Reply keys to send beside ``success`` and ``msg``, in place of the method's values on failure.
+        self.reply = reply
+        super().__init__(self.message)
+
+    @property
+    def code(self) -> str:
+        """The class name: what an answer carries to tell a client which class to raise."""
+        return type(self).__name__
+
+
+class RequestError(QSError):
+    """The request cannot be understood."""
+
+
+class UnknownMethod(RequestError):
+    """Unknown method."""
+
+
+class BadParams(RequestError):
+    """The parameters do not fit the method."""
+
+
+class Refused(QSError):
+    """The request is understood, and refused."""
+
+
+class Locked(Refused):
+    """Invalid lock key."""
+
+
+class WrongState(Refused):
+    """RE Manager is busy."""
+
+
+class NotPermitted(Refused):
+    """The user group may not do this."""
+
+
+class NotImplementedYet(Refused):
+    """The method is not implemented yet."""
+
+
+class ItemError(QSError):
+    """The item cannot be used."""
+
+
+class NotFound(ItemError):
+    """No such item."""
+
+
+class InvalidPlan(ItemError):
+    """Plan validation failed."""
+
+
+class WorkerError(QSError):
+    """The RE Worker environment failed."""
+
+
+class WorkerLost(WorkerError):
+    """The RE Worker process ended unexpectedly."""
+
+
+class StoreError(QSError):
+    """The queue could not be stored."""
+
+
+class StartupError(QSError):
+    """The startup code or the service could not start."""
+
+
+class ConfigError(StartupError):
+    """The configuration is not valid."""
+
+
+def _first_line(cls: type[QSError]) -> str:
+    return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+
+
+def by_code(code: str) -> type[QSError]:
+    """The class that carries this code; `QSError` for a code that this version does not know."""
+    pending: list[type[QSError]] = [QSError]
+    while pending:
+        cls = pending.pop()
+        if cls.__name__ == code:
+            return cls
+        pending.extend(cls.__subclasses__())
+    return QSError

@@ -1,0 +1,202 @@
+"""The link between the manager and the process at its other end, over 0MQ (``ipc://``; ``inproc://`` in tests).
+
+`ServerEnd` belongs to the worker or the supervisor, lives in one thread and is told when its socket is readable.
+`ClientEnd` belongs to the manager and lives in its event loop. Reports are numbered and kept by the server until the
+client acknowledges them: a manager that dies loses none.
+"""
+
+import asyncio
+import itertools
+import typing
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+import msgspec
+import zmq
+import zmq.asyncio
+
+from bluesky_qs.errors import QSError, WorkerError, by_code
+from bluesky_qs.ipc.messages import Answer, Command, FromServer, Refusal, Report, Request
+
+R = TypeVar("R")
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class ServerEnd:
+    """The answering end of a link. Not thread-safe: everything happens in the thread that owns it.
+
+    Parameters
+    ----------
+    address
+        Where to bind.
+    commands
+        Union of the command types that the other end may send.
+    handle
+        Called with each command; returns its answer, or raises `QSError` to refuse it.
+    """
+
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        address: str,
+        commands: Any,
+        handle: Callable[[Any], Any],
+    ) -> None:
+        self._handle = handle
+        fields = [("id", int), ("ack", int), ("command", commands | None)]
+        self._decoder = msgspec.msgpack.Decoder(msgspec.defstruct("Incoming", fields))
+        self._peer: bytes | None = None
+        self._sender: bytes = b""
+        self._resend = False
+        self._numbers = itertools.count(1)
+        self._kept: deque[tuple[int, bytes]] = deque()
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.linger = 0
+        self.socket.sndhwm = self.socket.rcvhwm = 0  # reports are never dropped; the peer's pace is not ours to set
+        self.socket.bind(address)
+
+    def receive(self) -> None:
+        """Handle every message that has arrived. Call when the socket is readable."""
+        while True:
+            try:
+                peer, frame = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._serve(peer, frame)
+
+    def push(self, report: msgspec.Struct, *, keep: bool = True) -> None:
+        """Send a report; with ``keep`` it is numbered and sent again to each new peer until acknowledged."""
+        number = next(self._numbers) if keep else 0
+        frame = _encoder.encode(Report(number, msgspec.Raw(_encoder.encode(report))))
+        if keep:
+            self._kept.append((number, frame))
+        self._send(frame)
+
+    def adopt(self) -> None:
+        """Make the sender of the command being handled the peer; kept reports go to it after the command's answer."""
+        self._peer = self._sender
+        self._resend = True
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many reports wait for their acknowledgement."""
+        return len(self._kept)
+
+    def close(self) -> None:
+        """Close the socket; ``linger`` lets the last reports out."""
+        self.socket.close(linger=500)
+
+    def _serve(self, peer: bytes, frame: bytes) -> None:
+        request: Any = self._decoder.decode(frame)
+        self._sender, self._resend = peer, False
+        while self._kept and self._kept[0][0] <= request.ack:
+            self._kept.popleft()
+        if request.id == 0:  # a bare acknowledgement
+            return
+        try:
+            answer: Any = Answer(request.id, msgspec.Raw(_encoder.encode(self._handle(request.command))))
+        except QSError as error:
+            answer = Refusal(request.id, error.code, error.message)
+        self.socket.send_multipart([peer, _encoder.encode(answer)])
+        if self._resend:
+            for _, kept in self._kept:
+                self._send(kept)
+
+    def _send(self, frame: bytes) -> None:
+        if self._peer is not None:
+            self.socket.send_multipart([self._peer, frame])
+
+
+class ClientEnd:
+    """The asking end of a link, in the manager's event loop.
+
+    Parameters
+    ----------
+    address
+        Where the server end is bound (or will be).
+    reports
+        Union of the report types that the other end may push.
+    """
+
+    def __init__(self, context: zmq.asyncio.Context, address: str, reports: Any) -> None:
+        self._reports = msgspec.msgpack.Decoder(reports)
+        self._messages = msgspec.msgpack.Decoder(FromServer)
+        self._waiting: dict[int, tuple[asyncio.Future[Any], Any]] = {}
+        self._numbers = itertools.count(1)
+        self._last_seq = 0
+        self._ack = 0
+        self._socket = context.socket(zmq.DEALER)
+        self._socket.linger = 0
+        self._socket.sndhwm = self._socket.rcvhwm = 0
+        self._socket.connect(address)
+
+    async def request(self, command: Command[R]) -> R:
+        """Send a command and await its answer.
+
+        Raises
+        ------
+        QSError
+            The class and sentence with which the other end refused it; `WorkerLost` or what `fail` was given if the
+            other end died meanwhile.
+        """
+        number = next(self._numbers)
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = (future, answer_type(type(command)))
+        try:
+            await self._socket.send(_encoder.encode(Request(number, self._ack, command)))
+            return await future
+        finally:
+            self._waiting.pop(number, None)
+
+    def acknowledge(self, seq: int) -> None:
+        """Note that the report is dealt with; told to the other end with the next request, or by `flush`."""
+        self._ack = max(self._ack, seq)
+
+    async def flush(self) -> None:
+        """Send the acknowledgement now, without a request."""
+        await self._socket.send(_encoder.encode(Request(0, self._ack, None)))
+
+    async def reports(self) -> AsyncIterator[tuple[int, Any]]:
+        """Reports as they come, with their sequence numbers, each once; answers are dealt with on the way.
+
+        Must be iterated for as long as requests are made.
+        """
+        while True:
+            message = self._messages.decode(await self._socket.recv())
+            match message:
+                case Answer(number, value):
+                    self._settle(number, value)
+                case Refusal(number, code, text):
+                    if (waiting := self._waiting.get(number)) and not waiting[0].done():
+                        waiting[0].set_exception(by_code(code)(text))
+                case Report(seq, body):
+                    if seq and seq <= self._last_seq:
+                        continue
+                    self._last_seq = max(seq, self._last_seq)
+                    yield seq, self._reports.decode(body)
+
+    def fail(self, error: QSError) -> None:
+        """Let every request that still waits fail with this error: the other end is gone."""
+        for future, _ in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
+
+    def close(self) -> None:
+        """Close the socket; requests that still wait fail."""
+        self.fail(WorkerError("The link is closed"))
+        self._socket.close(linger=0)
+
+    def _settle(self, number: int, value: msgspec.Raw) -> None:
+        if (waiting := self._waiting.get(number)) and not waiting[0].done():
+            future, kind = waiting
+            future.set_result(msgspec.msgpack.decode(value, type=kind))
+
+
+def answer_type(command: type[Command[R]]) -> Any:
+    """The ``R`` of a subclass of ``Command[R]``."""
+    for base in command.__orig_bases__:  # type: ignore[attr-defined]
+        if typing.get_origin(base) is Command:
+            return typing.get_args(base)[0]
+    raise TypeError(command)

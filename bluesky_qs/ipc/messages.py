@@ -1,0 +1,424 @@
+"""What the three processes say to each other.
+
+`Command` goes from the manager to the worker or to the supervisor and is answered; its type parameter is the answer.
+Reports go the other way, unasked. Values that come from users or user code travel as JSON text (``bytes``): MessagePack
+has no integers beyond 64 bits, JSON has.
+"""
+
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+R = TypeVar("R")
+
+
+class EnvironmentState(StrEnum):
+    """``worker_environment_state`` as the worker knows it; ``closed`` is what the manager says without a worker."""
+
+    INITIALIZING = "initializing"
+    FAILED = "failed"
+    IDLE = "idle"
+    EXECUTING_PLAN = "executing_plan"
+    EXECUTING_TASK = "executing_task"
+    RESERVED = "reserved"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+ExitStatus = Literal["completed", "failed", "stopped", "aborted", "halted", "unknown"]
+
+
+class Command(msgspec.Struct, Generic[R], frozen=True, tag=True):
+    """A request of the manager; ``R`` is the type of its answer."""
+
+
+# ---------------------------------------------------------------------------------------------- manager → worker
+class StartupSpec(msgspec.Struct, frozen=True):
+    """Where the startup code is; at most one of the four is set besides ``profile_dir``.
+
+    Attributes
+    ----------
+    directory
+        Folder of startup files (a startup directory, or the ``startup`` folder of a profile).
+    script
+        Path of one Python file.
+    module
+        Name of an importable module.
+    profile_dir
+        The IPython profile that ``directory`` belongs to, if it belongs to one.
+    """
+
+    directory: str | None = None
+    script: str | None = None
+    module: str | None = None
+    profile_dir: str | None = None
+
+
+class WorkerState(msgspec.Struct, frozen=True):
+    """The worker at one instant.
+
+    Attributes
+    ----------
+    engine
+        State of the RunEngine (``idle``, ``running``, ``paused``, ``panicked``, …), None without one.
+    pause_pending
+        True from the request of a deferred pause until the RunEngine pauses or the plan ends.
+    background_tasks
+        Number of tasks that run in background threads.
+    item_uid
+        The plan that runs or is paused.
+    """
+
+    environment: EnvironmentState
+    engine: str | None = None
+    pause_pending: bool = False
+    background_tasks: int = 0
+    item_uid: str | None = None
+
+
+class RunState(msgspec.Struct, frozen=True):
+    """A run that the current plan opened. ``exit_status`` is None while it is open."""
+
+    uid: str
+    scan_id: int | None
+    is_open: bool
+    exit_status: str | None
+
+
+class Lists(msgspec.Struct, frozen=True):
+    """Existing plans and devices, each a JSON object {name: description}."""
+
+    plans: bytes
+    devices: bytes
+
+
+class WorkerSnapshot(msgspec.Struct, frozen=True):
+    """All that a manager needs that attaches to a worker which has been running for a while.
+
+    Attributes
+    ----------
+    lists
+        None until the environment has opened.
+    running_tasks
+        Uids of tasks that were accepted and have not ended, with their start (epoch seconds) and whether they run in
+        the background.
+    """
+
+    state: WorkerState
+    lists: Lists | None
+    runs: list[RunState]
+    running_tasks: dict[str, tuple[float, bool]]
+
+
+class Attach(Command[WorkerSnapshot], frozen=True, tag=True):
+    """From now on reports go to me; those not acknowledged yet are sent again, after the answer."""
+
+
+class OpenEnvironment(Command[None], frozen=True, tag=True):
+    """Run the startup code. `EnvironmentOpened` or `EnvironmentFailed` follows.
+
+    Attributes
+    ----------
+    permissions
+        The user group permissions (JSON), to know which names a group's strings may stand for.
+    device_max_depth
+        How deep subdevices are described; 0 = all levels.
+    ignore_invalid_plans
+        A plan that cannot be described is left out and reported; otherwise the opening fails.
+    """
+
+    startup: StartupSpec
+    permissions: bytes
+    device_max_depth: int = 0
+    ignore_invalid_plans: bool = False
+
+
+class SetPermissions(Command[None], frozen=True, tag=True):
+    """Other user group permissions (JSON) are in force."""
+
+    permissions: bytes
+
+
+class RunPlan(Command[None], frozen=True, tag=True):
+    """Run this item (JSON). `PlanDone` follows. Refused if the worker is busy or has been given this item before."""
+
+    item: bytes
+
+
+class PausePlan(Command[None], frozen=True, tag=True):
+    """Ask the RunEngine to pause."""
+
+    option: Literal["deferred", "immediate"]
+
+
+class ContinuePlan(Command[None], frozen=True, tag=True):
+    """Resume the paused plan or end it. After ``resume`` the plan runs on; the others lead to `PlanDone`."""
+
+    how: Literal["resume", "stop", "abort", "halt"]
+
+
+class RunScript(Command[None], frozen=True, tag=True):
+    """Run Python code in the namespace. `TaskDone` follows."""
+
+    task_uid: str
+    script: str
+    update_lists: bool
+    update_re: bool
+    background: bool
+
+
+class RunFunction(Command[None], frozen=True, tag=True):
+    """Call a function of the namespace; ``item`` (JSON) has its name and arguments. `TaskDone` follows."""
+
+    task_uid: str
+    item: bytes
+    background: bool
+
+
+class UpdateEnvironment(Command[None], frozen=True, tag=True):
+    """Look through the namespace again. `TaskDone` follows, `ListsChanged` before it if they changed."""
+
+    task_uid: str
+    background: bool
+
+
+class EngineMetadata(Command[bytes], frozen=True, tag=True):
+    """``RE.md`` as JSON text."""
+
+
+class CloseEnvironment(Command[None], frozen=True, tag=True):
+    """End the worker process, orderly. Refused while a plan or a foreground task runs."""
+
+
+WorkerCommand = (
+    Attach
+    | OpenEnvironment
+    | SetPermissions
+    | RunPlan
+    | PausePlan
+    | ContinuePlan
+    | RunScript
+    | RunFunction
+    | UpdateEnvironment
+    | EngineMetadata
+    | CloseEnvironment
+)
+
+
+# ---------------------------------------------------------------------------------------------- worker → manager
+class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
+    """The startup code has run; ``seconds`` is how long it took."""
+
+    lists: Lists
+    state: WorkerState
+    seconds: float
+
+
+class EnvironmentFailed(msgspec.Struct, frozen=True, tag=True):
+    """The startup code failed; the worker ends by itself after this report."""
+
+    message: str
+    traceback: str
+
+
+class StateChanged(msgspec.Struct, frozen=True, tag=True):
+    """The worker's state, complete."""
+
+    state: WorkerState
+
+
+class PlanDone(msgspec.Struct, frozen=True, tag=True):
+    """A plan ended, one way or another.
+
+    Attributes
+    ----------
+    run_uids, scan_ids
+        Of the runs that the plan opened, in their order.
+    time_start, time_stop
+        Epoch seconds.
+    message, traceback
+        Empty unless the plan failed.
+    state
+        The worker's state after the plan.
+    """
+
+    item_uid: str
+    exit_status: ExitStatus
+    run_uids: list[str]
+    scan_ids: list[int]
+    time_start: float
+    time_stop: float
+    message: str
+    traceback: str
+    state: WorkerState
+
+
+class RunsChanged(msgspec.Struct, frozen=True, tag=True):
+    """Runs of the current plan: all that it has opened."""
+
+    runs: list[RunState]
+
+
+class ListsChanged(msgspec.Struct, frozen=True, tag=True):
+    """Plans or devices of the namespace changed."""
+
+    lists: Lists
+
+
+class TaskDone(msgspec.Struct, frozen=True, tag=True):
+    """A task ended. ``return_value`` is JSON text; the times are epoch seconds."""
+
+    task_uid: str
+    success: bool
+    message: str
+    traceback: str
+    return_value: bytes
+    time_start: float
+    time_stop: float
+    state: WorkerState
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """How far the running plan is: events so far, and how many it announced (None if it did not). Not acknowledged."""
+
+    item_uid: str
+    events: int
+    num_points: int | None
+
+
+class Document(msgspec.Struct, frozen=True, tag=True):
+    """A document of the running plan (JSON), large arrays left out. Not acknowledged."""
+
+    item_uid: str
+    name: str
+    document: bytes
+
+
+WorkerReport = (
+    EnvironmentOpened
+    | EnvironmentFailed
+    | StateChanged
+    | PlanDone
+    | RunsChanged
+    | ListsChanged
+    | TaskDone
+    | Progress
+    | Document
+)
+
+
+# ------------------------------------------------------------------------------------------- manager → supervisor
+class WorkerProcess(msgspec.Struct, frozen=True):
+    """A worker process and the address of its link."""
+
+    pid: int
+    address: str
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """What the supervisor has when a manager starts.
+
+    Attributes
+    ----------
+    restarted
+        True if this manager replaces one that died; False at the start of the service.
+    worker
+        The worker in use (not the warm spare), if one is alive.
+    stopping
+        True if the service is about to stop.
+    """
+
+    restarted: bool
+    worker: WorkerProcess | None
+    stopping: bool
+
+
+class ConsolePage(msgspec.Struct, frozen=True):
+    """Console messages as JSON objects ``{"time", "msg", "seq"}``, and the number of the latest one there is."""
+
+    messages: list[bytes]
+    last: int
+
+
+class Hello(Command[Inventory], frozen=True, tag=True):
+    """A manager has started."""
+
+    pid: int
+
+
+class StartWorker(Command[WorkerProcess], frozen=True, tag=True):
+    """Give me a worker process: the warm spare, or a new one. `WorkerEnded` follows when it ends."""
+
+
+class KillWorker(Command[None], frozen=True, tag=True):
+    """Kill the worker in use (SIGKILL). `WorkerEnded` follows."""
+
+
+class ReadConsole(Command[ConsolePage], frozen=True, tag=True):
+    """Console messages after number ``since`` (None: the latest), at most ``limit``."""
+
+    since: int | None
+    limit: int
+
+
+class Beat(Command[None], frozen=True, tag=True):
+    """The manager's event loop is alive. Sent every `BEAT_PERIOD` seconds; its answer is ignored."""
+
+
+SupervisorCommand = Hello | StartWorker | KillWorker | ReadConsole | Beat
+
+#: Seconds between two beats of a healthy manager.
+BEAT_PERIOD = 0.5
+
+
+# ------------------------------------------------------------------------------------------- supervisor → manager
+class WorkerEnded(msgspec.Struct, frozen=True, tag=True):
+    """The worker in use is no more. ``how`` is one phrase: ``exit code 1``, ``killed by SIGKILL``, …."""
+
+    pid: int
+    exit_code: int
+    how: str
+
+
+class StopAsked(msgspec.Struct, frozen=True, tag=True):
+    """Stop orderly: what the service was told from outside (``SIGTERM``, ``Ctrl-C``). Exit with 0 when done."""
+
+    reason: str
+
+
+SupervisorReport = WorkerEnded | StopAsked
+
+
+# ------------------------------------------------------------------------------------------------- on every link
+class Request(msgspec.Struct, frozen=True):
+    """A command with its number; ``ack`` acknowledges all reports up to that sequence number."""
+
+    id: int
+    ack: int
+    command: Any
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the request of that number."""
+
+    id: int
+    value: msgspec.Raw
+
+
+class Refusal(msgspec.Struct, frozen=True, tag=True):
+    """The request of that number failed; ``code`` names the class in `bluesky_qs.errors`."""
+
+    id: int
+    code: str
+    message: str
+
+
+class Report(msgspec.Struct, frozen=True, tag=True):
+    """A report with its sequence number; 0 for one that is not kept and not acknowledged."""
+
+    seq: int
+    body: msgspec.Raw
+
+
+FromServer = Answer | Refusal | Report

@@ -1,0 +1,88 @@
+"""What the queue, its history and its facts are made of when they are kept, and the changes that are made to them."""
+
+import msgspec
+
+
+class PutItem(msgspec.Struct, frozen=True, tag=True):
+    """Put an item into the queue, or put it anew (its rank, its content).
+
+    Attributes
+    ----------
+    rank
+        Sort key of the item's place: the queue's order is the byte order of the ranks.
+    data
+        The item as JSON text, exactly as ``json.dumps`` gives it.
+    before
+        ``data`` of the item that then follows it; None at the back. For stores that keep order by neighbours.
+    replaces
+        ``data`` that was stored under this uid before; None for a new item.
+    """
+
+    uid: str
+    rank: bytes
+    data: bytes
+    before: bytes | None = None
+    replaces: bytes | None = None
+
+
+class DropItem(msgspec.Struct, frozen=True, tag=True):
+    """Take an item out of the queue; ``data`` is what is stored for it."""
+
+    uid: str
+    data: bytes
+
+
+class ClearQueue(msgspec.Struct, frozen=True, tag=True):
+    """Take all items out of the queue."""
+
+
+class AddHistory(msgspec.Struct, frozen=True, tag=True):
+    """Append an item to the history."""
+
+    uid: str
+    data: bytes
+
+
+class TrimHistory(msgspec.Struct, frozen=True, tag=True):
+    """Drop the oldest items of the history so that the newest ``keep`` remain."""
+
+    keep: int
+
+
+class SetFact(msgspec.Struct, frozen=True, tag=True):
+    """Keep a named value as JSON text; None forgets it.
+
+    The names are those of `FACTS`.
+    """
+
+    name: str
+    data: bytes | None
+
+
+Change = PutItem | DropItem | ClearQueue | AddHistory | TrimHistory | SetFact
+
+#: Facts that the service keeps: the running item, modes, lock, permissions, autostart and a pending stop of the queue.
+FACTS = (
+    "running_plan",
+    "plan_queue_mode",
+    "lock_info",
+    "user_group_permissions",
+    "autostart_mode_info",
+    "stop_pending_info",
+)
+
+
+class StoredItem(msgspec.Struct, frozen=True):
+    """A queued item as the store has it; ``rank`` is None where the store keeps order without ranks."""
+
+    uid: str
+    rank: bytes | None
+    data: bytes
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All that is stored: the queue from front to back, the history from old to new, the facts by name."""
+
+    items: list[StoredItem] = []
+    history: list[bytes] = []
+    facts: dict[str, bytes] = {}

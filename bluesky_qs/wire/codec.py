@@ -1,0 +1,101 @@
+"""How messages are written on the sockets: JSON or MessagePack, with the meaning of Python's ``json`` module.
+
+msgspec does the work where it agrees with ``json``. Where it does not (NaN and infinities, integers beyond 64 bits) the
+standard library decides, so that a client written for the community's service sees no difference.
+"""
+
+import json
+from typing import Any, Literal
+
+import msgspec
+
+Encoding = Literal["json", "msgpack"]
+
+
+class Encoded:
+    """A value kept as the JSON text that `json_text` made of it; put into answers without being encoded again."""
+
+    __slots__ = ("json",)
+
+    def __init__(self, json_bytes: bytes) -> None:
+        self.json = json_bytes
+
+    @classmethod
+    def array(cls, elements: "list[bytes]") -> "Encoded":
+        """The JSON array of elements that are JSON text already."""
+        return cls(b"[" + b", ".join(elements) + b"]")
+
+    def value(self) -> Any:
+        """The value itself."""
+        return json.loads(self.json)
+
+
+class DecodeError(ValueError):
+    """Bytes that are not a message in this encoding."""
+
+
+def json_text(value: Any) -> bytes:
+    """What ``json.dumps(value)`` gives, as bytes.
+
+    For values that come from users or user code: NaN is kept; bytes, sets, arrays and other objects are refused.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The value has no JSON form; the message says which type is to blame.
+    """
+    return json.dumps(value).encode()
+
+
+def encode(message: Any, encoding: Encoding = "json") -> bytes:
+    """Bytes of a message made of plain values and `Encoded` parts."""
+    if encoding == "json":
+        return _json_encoder.encode(message)
+    return _msgpack_encoder.encode(message)
+
+
+def decode(frame: bytes, encoding: Encoding = "json") -> Any:
+    """The message in a frame.
+
+    Raises
+    ------
+    DecodeError
+        With the words that existing clients know: ``JSON decode error: …`` or ``MSGPACK decode error: …``.
+    """
+    if encoding == "json":
+        try:
+            return msgspec.json.decode(frame)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return _json_loads(frame)
+    try:
+        return msgspec.msgpack.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        msg = f"MSGPACK decode error: {error}"
+        raise DecodeError(msg) from None
+
+
+def _json_loads(frame: bytes) -> Any:
+    """Decode what msgspec would not: NaN, infinities; or say why it cannot be decoded."""
+    try:
+        return json.loads(frame)
+    except (ValueError, RecursionError) as error:
+        msg = f"JSON decode error: {error}"
+        raise DecodeError(msg) from None
+
+
+def _as_raw_json(value: Any) -> Any:
+    if isinstance(value, Encoded):
+        return msgspec.Raw(value.json)
+    msg = f"A message cannot hold a value of type {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def _as_value(value: Any) -> Any:
+    if isinstance(value, Encoded):
+        return value.value()
+    msg = f"A message cannot hold a value of type {type(value).__name__}"
+    raise TypeError(msg)
+
+
+_json_encoder = msgspec.json.Encoder(enc_hook=_as_raw_json)
+_msgpack_encoder = msgspec.msgpack.Encoder(enc_hook=_as_value)
