@@ -11,9 +11,9 @@ _User = Annotated[str, Says(missing="User name is not specified")]
 _FAILED = {"lock_info": {}, "lock_info_uid": None}
 
 
-@method(requires=("user",), on_failure=_FAILED)
+@method(requires=("lock_key", "user"), on_failure=_FAILED)
 def lock(
-    lock_key: _Key,
+    lock_key: _Key = "",
     *,
     environment: bool = False,
     queue: bool = False,
@@ -30,7 +30,7 @@ def lock_info(*, lock_key: LockKey = None) -> Locking:
     raise NotImplementedError
 
 
-@method(on_failure=_FAILED)
-def unlock(lock_key: _Key) -> Locking:
+@method(requires=("lock_key",), on_failure=_FAILED)
+def unlock(lock_key: _Key = "") -> Locking:
     """Unlock everything, with the key in force or the emergency key."""
     raise NotImplementedError

@@ -15,14 +15,14 @@ from bluesky_qs.api.types import (
 )
 
 
-@method(on_failure={"plans_allowed": {}, "plans_allowed_uid": None})
-def plans_allowed(user_group: UserGroup) -> PlansAllowed:
+@method(requires=("user_group",), on_failure={"plans_allowed": {}, "plans_allowed_uid": None})
+def plans_allowed(user_group: UserGroup = "") -> PlansAllowed:
     """Plans that the group may queue, each with its description, by name."""
     raise NotImplementedError
 
 
-@method(on_failure={"devices_allowed": {}, "devices_allowed_uid": None})
-def devices_allowed(user_group: UserGroup) -> DevicesAllowed:
+@method(requires=("user_group",), on_failure={"devices_allowed": {}, "devices_allowed_uid": None})
+def devices_allowed(user_group: UserGroup = "") -> DevicesAllowed:
     """Devices that the group may use, each with its subdevices, by name."""
     raise NotImplementedError
 
