@@ -8,8 +8,7 @@ client acknowledges them: a manager that dies loses none.
 import asyncio
 import itertools
 import typing
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,95 +17,13 @@ import zmq.asyncio
 
 from bluesky_qs.errors import QSError, WorkerError, by_code
 from bluesky_qs.ipc.messages import Answer, Command, FromServer, Refusal, Report, Request
+from bluesky_qs.ipc.server import ServerEnd
+
+__all__ = ["ClientEnd", "ServerEnd"]
 
 R = TypeVar("R")
 
 _encoder = msgspec.msgpack.Encoder()
-
-
-class ServerEnd:
-    """The answering end of a link. Not thread-safe: everything happens in the thread that owns it.
-
-    Parameters
-    ----------
-    address
-        Where to bind.
-    commands
-        Union of the command types that the other end may send.
-    handle
-        Called with each command; returns its answer, or raises `QSError` to refuse it.
-    """
-
-    def __init__(
-        self,
-        context: "zmq.Context[zmq.Socket[bytes]]",
-        address: str,
-        commands: Any,
-        handle: Callable[[Any], Any],
-    ) -> None:
-        self._handle = handle
-        fields = [("id", int), ("ack", int), ("command", commands | None)]
-        self._decoder = msgspec.msgpack.Decoder(msgspec.defstruct("Incoming", fields))
-        self._peer: bytes | None = None
-        self._sender: bytes = b""
-        self._resend = False
-        self._numbers = itertools.count(1)
-        self._kept: deque[tuple[int, bytes]] = deque()
-        self.socket = context.socket(zmq.ROUTER)
-        self.socket.linger = 0
-        self.socket.sndhwm = self.socket.rcvhwm = 0  # reports are never dropped; the peer's pace is not ours to set
-        self.socket.bind(address)
-
-    def receive(self) -> None:
-        """Handle every message that has arrived. Call when the socket is readable."""
-        while True:
-            try:
-                peer, frame = self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            self._serve(peer, frame)
-
-    def push(self, report: msgspec.Struct, *, keep: bool = True) -> None:
-        """Send a report; with ``keep`` it is numbered and sent again to each new peer until acknowledged."""
-        number = next(self._numbers) if keep else 0
-        frame = _encoder.encode(Report(number, msgspec.Raw(_encoder.encode(report))))
-        if keep:
-            self._kept.append((number, frame))
-        self._send(frame)
-
-    def adopt(self) -> None:
-        """Make the sender of the command being handled the peer; kept reports go to it after the command's answer."""
-        self._peer = self._sender
-        self._resend = True
-
-    @property
-    def unacknowledged(self) -> int:
-        """How many reports wait for their acknowledgement."""
-        return len(self._kept)
-
-    def close(self) -> None:
-        """Close the socket; ``linger`` lets the last reports out."""
-        self.socket.close(linger=500)
-
-    def _serve(self, peer: bytes, frame: bytes) -> None:
-        request: Any = self._decoder.decode(frame)
-        self._sender, self._resend = peer, False
-        while self._kept and self._kept[0][0] <= request.ack:
-            self._kept.popleft()
-        if request.id == 0:  # a bare acknowledgement
-            return
-        try:
-            answer: Any = Answer(request.id, msgspec.Raw(_encoder.encode(self._handle(request.command))))
-        except QSError as error:
-            answer = Refusal(request.id, error.code, error.message)
-        self.socket.send_multipart([peer, _encoder.encode(answer)])
-        if self._resend:
-            for _, kept in self._kept:
-                self._send(kept)
-
-    def _send(self, frame: bytes) -> None:
-        if self._peer is not None:
-            self.socket.send_multipart([self._peer, frame])
 
 
 class ClientEnd:

@@ -327,11 +327,14 @@ class Inventory(msgspec.Struct, frozen=True):
         The worker in use (not the warm spare), if one is alive.
     stopping
         True if the service is about to stop.
+    ended
+        How the last worker in use ended, for a manager whose predecessor may not have heard it.
     """
 
     restarted: bool
     worker: WorkerProcess | None
     stopping: bool
+    ended: "WorkerEnded | None" = None
 
 
 class ConsolePage(msgspec.Struct, frozen=True):

@@ -1,0 +1,338 @@
+"""Every setting of the service: its name, type, default, description, and the options and variables that set it.
+
+Attribute names are the keys of the configuration file. The service's processes read a finished `Settings`, in which the
+choices between sources are made (see `load`).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+import msgspec
+
+DEFAULT_REDIS_ADDR = "localhost:6379"
+
+LogLevel = Literal["SILENT", "QUIET", "NORMAL", "VERBOSE"]
+Encoding = Literal["json", "msgpack"]
+UpdateLists = Literal["NEVER", "ENVIRONMENT_OPEN", "ALWAYS"]
+ReloadPermissions = Literal["NEVER", "ON_REQUEST", "ON_STARTUP"]
+
+
+class Setting(NamedTuple):
+    """What is known of a setting besides its type and default.
+
+    Attributes
+    ----------
+    text
+        Description, for ``--help`` and the documentation.
+    options
+        Command line options, the preferred one first.
+    variables
+        Environment variables, the preferred one first.
+    metavar
+        What stands for the value in ``--help``.
+    minimum, maximum
+        Limits of a number.
+    path
+        The value is a path: ``~`` is expanded and it is made absolute.
+    secret
+        The value never appears in a message.
+    """
+
+    text: str
+    options: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    metavar: str = "TEXT"
+    minimum: int | None = None
+    maximum: int | None = None
+    path: bool = False
+    secret: bool = False
+
+
+def _port(channel: str) -> Setting:
+    return Setting(
+        f"Port of the kernel's {channel} channel; chosen by the kernel unless given.",
+        (f"--ipython-{channel}-port",),
+        (f"QSERVER_IPYTHON_KERNEL_{channel.upper()}_PORT",),
+        "PORT",
+        minimum=1,
+        maximum=65535,
+    )
+
+
+class Network(msgspec.Struct, frozen=True):
+    """Sockets, and where a Redis is."""
+
+    zmq_control_addr: Annotated[
+        str,
+        Setting(
+            "Address of the control socket, which answers requests.",
+            ("--zmq-control-addr", "--zmq-addr"),
+            ("QSERVER_ZMQ_CONTROL_ADDRESS_FOR_SERVER",),
+            "ADDRESS",
+        ),
+    ] = "tcp://*:60615"
+    zmq_info_addr: Annotated[
+        str,
+        Setting(
+            "Address of the socket that publishes console output, status, events and documents.",
+            ("--zmq-info-addr", "--zmq-publish-console-addr"),
+            ("QSERVER_ZMQ_INFO_ADDRESS_FOR_SERVER",),
+            "ADDRESS",
+        ),
+    ] = "tcp://*:60625"
+    zmq_encoding: Annotated[
+        Encoding,
+        Setting("Encoding of the messages on both sockets.", ("--zmq-encoding",), ("QSERVER_ZMQ_ENCODING_FOR_SERVER",)),
+    ] = "json"
+    zmq_private_key: Annotated[
+        str | None,
+        Setting(
+            "Private key: encrypt the control socket (see qserver-zmq-keys). Clients need the public key.",
+            (),
+            ("QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER", "QSERVER_ZMQ_PRIVATE_KEY"),
+            secret=True,
+        ),
+    ] = None
+    zmq_publish_console: Annotated[
+        bool, Setting("Publish the console output on the information socket.", ("--zmq-publish-console",))
+    ] = False
+    redis_addr: Annotated[
+        str | None,
+        Setting(
+            "Keep the queue in this Redis: host, host:port, host:port/db or redis://…. A Redis option without an "
+            f"address means {DEFAULT_REDIS_ADDR}. Without any the queue is kept in a file (see --store).",
+            ("--redis-addr",),
+            ("QSERVER_REDIS_ADDR",),
+            "ADDRESS",
+        ),
+    ] = None
+    redis_name_prefix: Annotated[
+        str, Setting("Beginning of the names of all Redis keys of this service.", ("--redis-name-prefix",))
+    ] = "qs_default"
+
+
+class Startup(msgspec.Struct, frozen=True):
+    """Startup code of the worker environment, and the files that belong to it."""
+
+    keep_re: Annotated[
+        bool, Setting("Accepted for existing start scripts, and ignored: RE is made by startup code.", ("--keep-re",))
+    ] = False
+    startup_dir: Annotated[
+        str | None,
+        Setting("Folder with startup files (*.py, *.ipy).", ("--startup-dir",), metavar="DIR", path=True),
+    ] = None
+    startup_profile: Annotated[
+        str | None,
+        Setting("IPython profile whose startup files are run.", ("--startup-profile",), metavar="NAME"),
+    ] = None
+    startup_module: Annotated[
+        str | None, Setting("Importable module with startup code.", ("--startup-module",), metavar="MODULE")
+    ] = None
+    startup_script: Annotated[
+        str | None, Setting("Python file with startup code.", ("--startup-script",), metavar="FILE", path=True)
+    ] = None
+    ipython_dir: Annotated[
+        str | None,
+        Setting(
+            "Folder with the IPython profiles; ~/.ipython unless given.",
+            ("--ipython-dir",),
+            ("IPYTHONDIR",),
+            "DIR",
+            path=True,
+        ),
+    ] = None
+    existing_plans_and_devices_path: Annotated[
+        str | None,
+        Setting(
+            "File with the lists of existing plans and devices, or its folder; beside the startup code unless given.",
+            ("--existing-plans-devices",),
+            metavar="PATH",
+            path=True,
+        ),
+    ] = None
+    user_group_permissions_path: Annotated[
+        str | None,
+        Setting(
+            "File with the user group permissions, or its folder; beside the startup code unless given.",
+            ("--user-group-permissions",),
+            metavar="PATH",
+            path=True,
+        ),
+    ] = None
+    ignore_invalid_plans: Annotated[
+        bool,
+        Setting("Leave out plans that cannot be described; otherwise they are an error.", ("--ignore-invalid-plans",)),
+    ] = False
+    device_max_depth: Annotated[
+        int,
+        Setting(
+            "How many levels of subdevices are listed; 0 lists all.",
+            ("--device-max-depth",),
+            metavar="N",
+            minimum=0,
+        ),
+    ] = 0
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """How the service works and what it says."""
+
+    print_console_output: Annotated[
+        bool, Setting("Print console output of manager and worker in this terminal.", ("--console-output",))
+    ] = True
+    console_logging_level: Annotated[LogLevel, Setting("How much is logged (also --verbose, --quiet, --silent).")] = (
+        "NORMAL"
+    )
+    update_existing_plans_and_devices: Annotated[
+        UpdateLists,
+        Setting(
+            "When the stored lists of existing plans and devices are updated.", ("--update-existing-plans-devices",)
+        ),
+    ] = "ENVIRONMENT_OPEN"
+    user_group_permissions_reload: Annotated[
+        ReloadPermissions,
+        Setting("When the user group permissions are read from their file.", ("--user-group-permissions-reload",)),
+    ] = "ON_STARTUP"
+    emergency_lock_key: Annotated[
+        str | None,
+        Setting(
+            "Key that unlocks the manager whatever key it was locked with.",
+            (),
+            ("QSERVER_EMERGENCY_LOCK_KEY_FOR_SERVER",),
+            secret=True,
+        ),
+    ] = None
+    task_result_retention: Annotated[
+        int,
+        Setting("Seconds for which the result of a task is kept after its end.", metavar="SECONDS", minimum=0),
+    ] = 120
+    store: Annotated[
+        str | None,
+        Setting(
+            "File in which the queue and its history are kept, unless they are kept in Redis.",
+            ("--store",),
+            ("QSERVER_STORE",),
+            "PATH",
+            path=True,
+        ),
+    ] = None
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """The process that runs plans."""
+
+    use_ipython_kernel: Annotated[
+        bool,
+        Setting("Run plans in an IPython kernel.", ("--use-ipython-kernel",), ("QSERVER_USE_IPYTHON_KERNEL",)),
+    ] = False
+    ipython_kernel_ip: Annotated[
+        str,
+        Setting(
+            "Where the kernel listens: localhost, auto (this host's address) or an IP address.",
+            ("--ipython-kernel-ip",),
+            ("QSERVER_IPYTHON_KERNEL_IP",),
+            "IP",
+        ),
+    ] = "localhost"
+    ipython_matplotlib: Annotated[
+        str | None,
+        Setting(
+            "Matplotlib backend of the kernel, as in %matplotlib.",
+            ("--ipython-matplotlib",),
+            ("QSERVER_IPYTHON_KERNEL_MATPLOTLIB",),
+            "BACKEND",
+        ),
+    ] = None
+    ipython_connection_file: Annotated[
+        str | None,
+        Setting(
+            "Name of the kernel's connection file.",
+            ("--ipython-connection-file",),
+            ("QSERVER_IPYTHON_KERNEL_CONNECTION_FILE",),
+            "FILE",
+        ),
+    ] = None
+    ipython_connection_dir: Annotated[
+        str | None,
+        Setting(
+            "Folder of the kernel's connection file.",
+            ("--ipython-connection-dir",),
+            ("QSERVER_IPYTHON_KERNEL_CONNECTION_DIR",),
+            "DIR",
+            path=True,
+        ),
+    ] = None
+    ipython_shell_port: Annotated[int | None, _port("shell")] = None
+    ipython_iopub_port: Annotated[int | None, _port("iopub")] = None
+    ipython_stdin_port: Annotated[int | None, _port("stdin")] = None
+    ipython_hb_port: Annotated[int | None, _port("hb")] = None
+    ipython_control_port: Annotated[int | None, _port("control")] = None
+    permitted_re_metadata_keys: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Parts of RE.md that clients may read: / for all, /a/b for that subtree.",
+            ("--permitted-re-metadata-keys",),
+            ("QSERVER_PERMITTED_RE_METADATA_KEYS",),
+            "KEY...",
+        ),
+    ] = ()
+    warm_worker: Annotated[
+        bool,
+        Setting("Keep a worker process ready, so that the next environment opens faster.", ("--warm-worker",)),
+    ] = True
+    preload: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Modules that the waiting worker imports beforehand; no user code, it may run before its settings are "
+            "known.",
+            ("--preload",),
+            metavar="MODULE...",
+        ),
+    ] = ()
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """All settings of the service. ``Settings()`` has the defaults."""
+
+    network: Network = Network()
+    startup: Startup = Startup()
+    operation: Operation = Operation()
+    worker: Worker = Worker()
+
+
+class Field(NamedTuple):
+    """One setting with what its class says about it."""
+
+    section: str
+    name: str
+    type: Any
+    default: Any
+    setting: Setting
+
+    @property
+    def key(self) -> str:
+        """Where it is in a configuration file: ``network.zmq_encoding``."""
+        return f"{self.section}.{self.name}"
+
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "network": Network,
+    "startup": Startup,
+    "operation": Operation,
+    "worker": Worker,
+}
+
+
+def fields() -> Iterator[Field]:
+    """Every setting, section by section."""
+    for section, struct in SECTIONS.items():
+        hints = get_type_hints(struct, include_extras=True)
+        defaults = struct()
+        for name in struct.__struct_fields__:
+            kind, setting = get_args(hints[name])
+            yield Field(section, name, kind, getattr(defaults, name), setting)
+
+
+def choices(kind: Any) -> tuple[str, ...]:
+    """The words that a setting of this type may be; none for a free one."""
+    return get_args(kind) if get_origin(kind) is Literal else ()

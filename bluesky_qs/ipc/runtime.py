@@ -1,0 +1,73 @@
+"""The runtime directory of a running service: a private folder with its settings and its sockets.
+
+=================  ==================================================================================
+``settings.json``  the service's `Settings`
+``s``              link of the supervisor, which binds it
+``p``              publications: two-frame messages pushed here are published as they are
+``w-N``            link of worker number N, which binds it
+=================  ==================================================================================
+
+The manager is started as ``python -m bluesky_qs.manager DIR --parent-pipe FD``, a worker as
+``python -m bluesky_qs.worker ipc://DIR/w-N --parent-pipe FD``.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from bluesky_qs.config.schema import Settings
+
+SETTINGS_FILE = "settings.json"
+#: Longest path of a Unix socket; macOS has the shorter limit.
+SOCKET_PATH_LIMIT = 103
+
+
+class RuntimeDir:
+    """The folder, by its path. Making, owning and removing it is the supervisor's (`supervisor.rundir`)."""
+
+    def __init__(self, path: "str | os.PathLike[str]") -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def of_link(cls, address: str) -> "RuntimeDir":
+        """The folder in which the socket of this link is."""
+        return cls(Path(address.removeprefix("ipc://")).parent)
+
+    @property
+    def supervisor_link(self) -> str:
+        """Address of the supervisor's link."""
+        return f"ipc://{self.path}/s"
+
+    @property
+    def publications(self) -> str:
+        """Address to which the manager pushes what is to be published."""
+        return f"ipc://{self.path}/p"
+
+    def worker_link(self, number: int) -> str:
+        """Address of a worker's link."""
+        return f"ipc://{self.path}/w-{number}"
+
+    def save_settings(self, settings: Settings) -> None:
+        """Write the settings, for the owner's eyes only: there may be keys in them."""
+        file = os.open(self.path / SETTINGS_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(msgspec.json.encode(settings))
+
+    def load_settings(self) -> Settings:
+        """The settings of the running service."""
+        return msgspec.json.decode((self.path / SETTINGS_FILE).read_bytes(), type=Settings)
+
+    def remove(self) -> None:
+        """Remove the folder and all in it; nothing happens if it has gone. There are no folders in it."""
+        try:
+            for entry in os.scandir(self.path):
+                Path(entry.path).unlink(missing_ok=True)
+            self.path.rmdir()
+        except FileNotFoundError:
+            return
+
+
+#: Names of runtime directories: the number is the pid of the supervisor.
+NAME = re.compile(r"bluesky-qs-(\d+)-[0-9a-f]{8}")

@@ -1,0 +1,142 @@
+"""Addresses, keys and socket options of the control and information sockets."""
+
+import re
+from typing import Any
+
+import zmq
+
+from bluesky_qs.errors import ConfigError
+
+DEFAULT_CONTROL_ADDRESS = "tcp://localhost:60615"
+DEFAULT_INFO_ADDRESS = "tcp://localhost:60625"
+
+#: Length of a key in its text form (Z85).
+KEY_LENGTH = 40
+
+_ADDRESS = re.compile(r"tcp://(?P<host>\[[^\]]+\]|[^:/\[\]]+):(?P<port>\d+|\*)|(?:ipc|inproc)://.+")
+_EVERY_HOST = {"*", "0.0.0.0", "[::]"}  # noqa: S104 - recognised here, bound only where the configuration says so
+
+
+def check_address(address: str) -> str:
+    """The address itself.
+
+    Raises
+    ------
+    ConfigError
+        It is not like ``tcp://host:port`` or ``ipc://path``.
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise ConfigError(f"{address!r} is not an address: it should be like tcp://localhost:60615 or ipc:///path")
+    return address
+
+
+def client_address(address: str) -> str:
+    """Where a client on this host finds what is bound to ``address``: ``tcp://*:60615`` → ``tcp://localhost:60615``."""
+    match = _ADDRESS.fullmatch(check_address(address))
+    if match and match["host"] in _EVERY_HOST:
+        return f"tcp://localhost:{match['port']}"
+    return address
+
+
+def bind_address(address: str) -> str:
+    """Where to bind for ``address``: 0MQ binds to numbers and interfaces, not to the name ``localhost``."""
+    return re.sub(r"^tcp://localhost:", "tcp://127.0.0.1:", check_address(address))
+
+
+def generate_keys() -> tuple[str, str]:
+    """A new (public key, private key)."""
+    public, private = zmq.curve_keypair()
+    return public.decode(), private.decode()
+
+
+def public_key(private_key: str) -> str:
+    """The public key that belongs to a private one.
+
+    Raises
+    ------
+    ConfigError
+        The private key is not valid. The message does not show it.
+    """
+    check_key(private_key, "private key")
+    return zmq.curve_public(private_key.encode()).decode()
+
+
+def check_key(key: str, what: str = "key") -> str:
+    """The key itself.
+
+    Raises
+    ------
+    ConfigError
+        It is not valid. The message does not show it.
+    """
+    if len(key) != KEY_LENGTH:
+        raise ConfigError(f"The {what} is not valid: it has {len(key)} characters instead of {KEY_LENGTH}")
+    try:
+        zmq.curve_public(key.encode("ascii"))
+    except (zmq.ZMQError, ValueError):  # a UnicodeEncodeError is a ValueError
+        raise ConfigError(f"The {what} is not valid: it has characters that no key has") from None
+    return key
+
+
+def client_socket(
+    context: Any, address: str, *, server_key: str | None = None, kind: int = zmq.REQ, **options: int
+) -> Any:
+    """A socket connected to the service, of the context's own kind (plain or asyncio).
+
+    Parameters
+    ----------
+    context
+        ``zmq.Context`` or ``zmq.asyncio.Context``.
+    address
+        Of the service; one to which a server binds (``tcp://*:60615``) means this host.
+    server_key
+        Public key of the service, if its control socket is encrypted.
+    kind
+        Type of the socket: ``zmq.REQ``, ``zmq.DEALER``, ``zmq.SUB``, ….
+    options
+        Socket options to set before the connection is made: ``rcvhwm=0``, ….
+    """
+    socket = context.socket(kind)
+    try:
+        socket.linger = 0
+        for name, value in options.items():
+            setattr(socket, name, value)
+        if server_key is not None:
+            own_public, own_private = zmq.curve_keypair()  # any pair will do: the service lets every client in
+            socket.curve_publickey, socket.curve_secretkey = own_public, own_private
+            socket.curve_serverkey = check_key(server_key, "public key").encode()
+        socket.connect(client_address(address))
+    except BaseException:
+        socket.close(linger=0)
+        raise
+    return socket
+
+
+def server_socket(context: Any, address: str, *, private_key: str | None = None, kind: int = zmq.ROUTER) -> Any:
+    """A socket bound to ``address``, encrypted if there is a private key.
+
+    Raises
+    ------
+    ConfigError
+        The address is in use or cannot be bound; the message names it.
+    """
+    socket = context.socket(kind)
+    try:
+        socket.linger = 0
+        if private_key is not None:
+            socket.curve_server = True
+            socket.curve_publickey = public_key(private_key).encode()
+            socket.curve_secretkey = private_key.encode()
+        _bind(socket, address)
+    except BaseException:
+        socket.close(linger=0)
+        raise
+    return socket
+
+
+def _bind(socket: Any, address: str) -> None:
+    try:
+        socket.bind(bind_address(address))
+    except zmq.ZMQError as error:
+        hint = ": is another RE Manager running?" if error.errno == zmq.EADDRINUSE else ""
+        raise ConfigError(f"Cannot bind to {address}: {error.strerror}{hint}") from None

@@ -1,0 +1,60 @@
+"""What is published on the information socket: topics, and how payloads are written.
+
+A message has two frames: topic and payload. Payloads are objects in the encoding of the service.
+
+============  =================================================================================
+Topic         Payload
+============  =================================================================================
+QS_Console    ``{"time", "msg", "seq"}``: a piece of console output, pieces numbered from 1
+QS_Info       ``{"time", "msg": {"status": …}}``: at every change and at least once a second
+QS_Event      an event: ``{"seq", "time", "type", …}``
+QS_Document   ``{"time", "item_uid", "name", "doc"}``: a document of the running plan
+============  =================================================================================
+"""
+
+import time
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.wire.codec import Encoding, encode
+
+CONSOLE = b"QS_Console"
+INFO = b"QS_Info"
+EVENT = b"QS_Event"
+DOCUMENT = b"QS_Document"
+
+#: Seconds within which `INFO` is published again, also without a change.
+INFO_PERIOD = 1.0
+
+
+class ConsoleMessage(msgspec.Struct):
+    """A piece of console output; any piece but one without an end of line may be of several lines."""
+
+    time: float
+    msg: str
+    seq: int
+
+
+_console_json = msgspec.json.Encoder()
+_console_msgpack = msgspec.msgpack.Encoder()
+
+
+def console_payload(message: ConsoleMessage, encoding: Encoding = "json") -> bytes:
+    """Payload of a console message."""
+    return (_console_json if encoding == "json" else _console_msgpack).encode(message)
+
+
+def status_payload(status: Any, encoding: Encoding = "json") -> bytes:
+    """Payload that carries the status object."""
+    return encode({"time": time.time(), "msg": {"status": status}}, encoding)
+
+
+def document_payload(item_uid: str, name: str, document: Any, encoding: Encoding = "json") -> bytes:
+    """Payload that carries a document of the plan ``item_uid``; ``document`` may be `codec.Encoded`."""
+    return encode({"time": time.time(), "item_uid": item_uid, "name": name, "doc": document}, encoding)
+
+
+def event_payload(event: Any, encoding: Encoding = "json") -> bytes:
+    """Payload that carries an event."""
+    return encode(event, encoding)
