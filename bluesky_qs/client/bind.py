@@ -1,0 +1,120 @@
+"""A stub of the contract as a method of a client: same name, same signature, same documentation."""
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from bluesky_qs.api.method import METHODS, Method
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Asks(Protocol):
+    """What a client gives to the methods that are bound to it."""
+
+    def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
+        """Send the request and return (or let be awaited) the answer."""
+        ...
+
+    def ask_cached(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, *, reload: bool) -> Any:
+        """The same, but the answer that is at hand if the status still shows its ``uid``."""
+        ...
+
+
+class Reloadable(Protocol[P, R_co]):
+    """A bound method that also takes ``reload``: ask the service even if nothing has changed."""
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    @overload
+    def __call__(self, *args: Any, reload: bool, **kwargs: Any) -> R_co: ...
+
+
+Bound = TypeVar("Bound")
+
+
+class ClientMethod(Generic[Bound]):
+    """Becomes a plain function of its class when it is first looked at.
+
+    Sixty signatures cost more than ``qserver status`` may take, hence not at import.
+    """
+
+    def __init__(self, method: Method[..., Any], *, uid: str | None = None, reloadable: bool = False) -> None:
+        self.method = method
+        self._uid = uid
+        self._reloadable = reloadable
+        self._homes: list[tuple[type, str]] = []
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._homes.append((owner, name))
+
+    def __get__(self, client: Any, owner: type) -> Bound:
+        function = self._function()
+        for home, name in self._homes:
+            setattr(home, name, function)
+        return function.__get__(client, owner)
+
+    def _function(self) -> Any:
+        method, uid = self.method, self._uid
+        parameters = method.signature.parameters
+        signature = readable(method.signature)
+
+        def ask(self: Asks, /, *args: Any, **kwargs: Any) -> Any:
+            return self.ask(method, _given(parameters, signature.bind(*args, **kwargs)))
+
+        def ask_cached(self: Asks, /, *args: Any, reload: bool = False, **kwargs: Any) -> Any:
+            return self.ask_cached(method, _given(parameters, signature.bind(*args, **kwargs)), uid, reload=reload)
+
+        function = ask_cached if self._reloadable else ask
+        function.__name__ = function.__qualname__ = method.name
+        function.__doc__ = method.stub.__doc__
+        vars(function)["__signature__"] = _with_self(signature, reloadable=self._reloadable)
+        return function
+
+
+def call(stub: Callable[P, R]) -> "ClientMethod[Callable[P, R]]":
+    """The stub as a method of a blocking client."""
+    return ClientMethod(METHODS[stub.__name__])
+
+
+def acall(stub: Callable[P, R]) -> "ClientMethod[Callable[P, Awaitable[R]]]":
+    """The stub as a method of an asyncio client."""
+    return ClientMethod(METHODS[stub.__name__])
+
+
+def cached(stub: Callable[P, R], uid: str | None = None) -> "ClientMethod[Reloadable[P, R]]":
+    """The stub as a method that downloads again only when the status shows another ``uid``; it takes ``reload`` too."""
+    return ClientMethod(METHODS[stub.__name__], uid=uid, reloadable=True)
+
+
+def acached(stub: Callable[P, R], uid: str | None = None) -> "ClientMethod[Reloadable[P, Awaitable[R]]]":
+    """`cached` for an asyncio client."""
+    return ClientMethod(METHODS[stub.__name__], uid=uid, reloadable=True)
+
+
+def readable(signature: inspect.Signature) -> inspect.Signature:
+    """The signature without what only the server reads: its sentences about wrong values, the names of its dicts."""
+    parameters = [p.replace(annotation=_bare(p.annotation)) for p in signature.parameters.values()]
+    return signature.replace(parameters=parameters, return_annotation=dict)
+
+
+def _bare(annotation: Any) -> Any:
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
+
+
+def _with_self(signature: inspect.Signature, *, reloadable: bool) -> inspect.Signature:
+    extra = [inspect.Parameter("reload", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool)]
+    myself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    return signature.replace(parameters=[myself, *signature.parameters.values(), *(extra if reloadable else ())])
+
+
+def _given(parameters: typing.Mapping[str, inspect.Parameter], bound: inspect.BoundArguments) -> dict[str, Any]:
+    """What to send: None for an optional parameter means that it was left out."""
+    return {
+        name: value
+        for name, value in bound.arguments.items()
+        if value is not None or parameters[name].default is inspect.Parameter.empty
+    }

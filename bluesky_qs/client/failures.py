@@ -1,0 +1,75 @@
+"""What a client raises: a refused request, an answer that did not come, a wait that ended otherwise."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from bluesky_qs.client.settings import Settings
+from bluesky_qs.errors import QSError, by_code
+
+
+class RequestFailedError(QSError):
+    """The service refused the request.
+
+    Where the service tells why, the error raised is also of that class of `bluesky_qs.errors`.
+
+    Attributes
+    ----------
+    request
+        ``{"method": …, "params": …}`` as sent.
+    response
+        The answer as the service sent it.
+    """
+
+    def __init__(self, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
+        self.request = request
+        self.response = response
+        super().__init__(str(response.get("msg") or "") or None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return failure, (self.request, self.response)
+
+
+class RequestTimeoutError(QSError, TimeoutError):
+    """The service did not answer in time."""
+
+    def __init__(self, message: str | None = None, request: Mapping[str, Any] | None = None) -> None:
+        self.request = request
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.request)
+
+
+class WaitTimeoutError(QSError, TimeoutError):
+    """What was waited for did not happen in time."""
+
+
+class WaitCancelError(QSError):
+    """The wait was cancelled."""
+
+
+def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestFailedError:
+    """The error to raise for a failed answer: of the class that the answer names under ``error``, if it names one."""
+    return _class_for(str(response.get("error") or ""))(request, response)
+
+
+def no_answer(settings: Settings, request: Mapping[str, Any]) -> RequestTimeoutError:
+    """The error for an answer that did not come, with what to do about it."""
+    return RequestTimeoutError(
+        f"No answer from the RE Manager at {settings.control_addr} within {settings.timeout_recv:g} s. "
+        "Is it running (start-re-manager), "
+        "and is this its address (QSERVER_ZMQ_CONTROL_ADDRESS)?",
+        request,
+    )
+
+
+@cache
+def _class_for(code: str) -> type[RequestFailedError]:
+    cause = by_code(code)
+    if issubclass(cause, RequestFailedError):
+        return cause
+    if cause is QSError:
+        return RequestFailedError
+    body = {"__doc__": cause.__doc__, "__module__": cause.__module__}
+    return type(cause.__name__, (RequestFailedError, cause), body)

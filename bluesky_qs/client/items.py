@@ -1,0 +1,146 @@
+"""Queue items as values: `BPlan`, `BFunc`, `BInst`, and `BItem` for any of them."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+_TYPES = ("plan", "instruction", "function")
+
+
+class BItem(dict[str, Any]):
+    """A queue item: the dictionary that goes to the service, with names for its parts.
+
+    Examples
+    --------
+    >>> BItem("plan", "count", ["det1"], num=5)
+    count(['det1'], num=5)
+    >>> BItem({"item_type": "instruction", "name": "queue_stop"})
+    queue_stop
+    """
+
+    #: The ``item_type`` of a subclass.
+    kind: ClassVar[str | None] = None
+
+    def __init__(self, item_type: str | Mapping[str, Any], /, name: str = "", *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+        if isinstance(item_type, str):
+            self.update(item_type=item_type, name=name)
+            if args:
+                self["args"] = list(args)
+            if kwargs:
+                self["kwargs"] = kwargs
+        else:
+            self.update(item_type)
+        self._check()
+
+    @classmethod
+    def from_dict(cls, item: Mapping[str, Any]) -> Self:
+        """The item in a dictionary, such as those of `queue_get`."""
+        return cls(item)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The item as a plain dictionary."""
+        return dict(self)
+
+    @property
+    def item_type(self) -> str:
+        """``plan``, ``instruction`` or ``function``."""
+        return self["item_type"]
+
+    @property
+    def name(self) -> str:
+        """The plan's, function's or instruction's name."""
+        return self["name"]
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self["name"] = name
+
+    @property
+    def args(self) -> list[Any]:
+        """Positional arguments."""
+        return self.get("args", [])
+
+    @args.setter
+    def args(self, args: list[Any]) -> None:
+        self["args"] = list(args)
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """Keyword arguments."""
+        return self.get("kwargs", {})
+
+    @kwargs.setter
+    def kwargs(self, kwargs: Mapping[str, Any]) -> None:
+        self["kwargs"] = dict(kwargs)
+
+    @property
+    def meta(self) -> dict[str, Any] | list[dict[str, Any]]:
+        """Metadata for the plan's runs: a dictionary, or several to be merged, earlier ones winning."""
+        return self.get("meta", {})
+
+    @meta.setter
+    def meta(self, meta: dict[str, Any] | list[dict[str, Any]]) -> None:
+        self["meta"] = meta
+
+    @property
+    def item_uid(self) -> str | None:
+        """The uid that the service gave, if it did."""
+        return self.get("item_uid")
+
+    @item_uid.setter
+    def item_uid(self, uid: str | None) -> None:
+        if uid is None:
+            self.pop("item_uid", None)
+        else:
+            self["item_uid"] = uid
+
+    def __repr__(self) -> str:
+        return call_text(self)
+
+    __hash__ = None  # type: ignore[assignment] - as mutable as any dictionary
+
+    def _check(self) -> None:
+        wanted = (self.kind,) if self.kind else _TYPES
+        if self.get("item_type") not in wanted:
+            named = " or ".join(repr(kind) for kind in wanted)
+            raise ValueError(f"The item_type of a {type(self).__name__} is {named}, not {self.get('item_type')!r}")
+        if not isinstance(name := self.get("name"), str) or not name:
+            raise ValueError(f"The name of an item is a string that is not empty, not {name!r}")
+
+
+class _Named(BItem):
+    """An item whose class says its type."""
+
+    def __init__(self, name: str | Mapping[str, Any], /, *args: Any, **kwargs: Any) -> None:
+        if isinstance(name, str):
+            super().__init__(str(self.kind), name, *args, **kwargs)
+        else:
+            super().__init__(name)
+
+
+class BPlan(_Named):
+    """A plan with its arguments: ``BPlan("count", ["det1"], num=5)``; devices and plans by name."""
+
+    kind = "plan"
+
+
+class BFunc(_Named):
+    """A function with its arguments, for `REManagerAPI.function_execute`: ``BFunc("function_sleep", 5)``."""
+
+    kind = "function"
+
+
+class BInst(_Named):
+    """An instruction to the queue: ``BInst("queue_stop")``."""
+
+    kind = "instruction"
+
+
+def call_text(item: Mapping[str, Any]) -> str:
+    """An item as one would type it: ``count(['det1'], num=5)``; ``queue_stop`` for an instruction."""
+    name = str(item.get("name", ""))
+    if item.get("item_type") == "instruction":
+        return name
+    parts = [repr(value) for value in item.get("args") or ()]
+    parts += [f"{key}={value!r}" for key, value in (item.get("kwargs") or {}).items()]
+    return f"{name}({', '.join(parts)})"

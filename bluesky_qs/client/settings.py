@@ -1,0 +1,65 @@
+"""Where the service is and how to speak to it: from arguments, then the environment, then defaults."""
+
+import os
+from dataclasses import dataclass
+from typing import cast
+
+from bluesky_qs.errors import ConfigError
+from bluesky_qs.wire.codec import Encoding
+
+CONTROL_ADDRESS = "tcp://localhost:60615"
+INFO_ADDRESS = "tcp://localhost:60625"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a client reaches the service.
+
+    Attributes
+    ----------
+    public_key
+        The server's CURVE public key (40 characters), or None for plain sockets.
+    timeout_recv, timeout_send
+        Seconds to wait for an answer, and for a socket that takes the request.
+    """
+
+    control_addr: str = CONTROL_ADDRESS
+    info_addr: str = INFO_ADDRESS
+    encoding: Encoding = "json"
+    public_key: str | None = None
+    timeout_recv: float = 2.0
+    timeout_send: float = 0.5
+
+
+def settings(
+    *,
+    control_addr: str | None = None,
+    info_addr: str | None = None,
+    encoding: str | None = None,
+    public_key: str | None = None,
+    timeout_recv: float | None = None,
+    timeout_send: float | None = None,
+) -> Settings:
+    """Settings from what was given, the environment (``QSERVER_ZMQ_…``) for the rest, defaults for the rest of that.
+
+    Raises
+    ------
+    ConfigError
+        The encoding is not one of ``json``, ``msgpack``.
+    """
+    default = Settings()
+    chosen = encoding or os.environ.get("QSERVER_ZMQ_ENCODING") or "json"
+    if chosen not in ("json", "msgpack"):
+        raise ConfigError(f"Unknown encoding {chosen!r}: it is 'json' or 'msgpack'")
+    return Settings(
+        control_addr=_address(control_addr or os.environ.get("QSERVER_ZMQ_CONTROL_ADDRESS") or CONTROL_ADDRESS),
+        info_addr=_address(info_addr or os.environ.get("QSERVER_ZMQ_INFO_ADDRESS") or INFO_ADDRESS),
+        encoding=cast("Encoding", chosen),
+        public_key=public_key or os.environ.get("QSERVER_ZMQ_PUBLIC_KEY") or None,
+        timeout_recv=default.timeout_recv if timeout_recv is None else timeout_recv,
+        timeout_send=default.timeout_send if timeout_send is None else timeout_send,
+    )
+
+
+def _address(text: str) -> str:
+    return text if "://" in text else f"tcp://{text}"

@@ -1,0 +1,249 @@
+"""The client for scripts, prompts and notebooks: one blocking method per 0MQ method."""
+
+from collections.abc import Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from bluesky_qs.api import engine, environment, history, locking, permissions, queue, service, tasks
+from bluesky_qs.api.method import Method
+from bluesky_qs.client import failures
+from bluesky_qs.client.bind import cached, call
+from bluesky_qs.client.control import Control
+from bluesky_qs.client.identity import Identity
+from bluesky_qs.client.requests import Answers, decode_response, encode_request
+from bluesky_qs.client.settings import settings
+
+
+class REManagerAPI:
+    """The Queue Server, one method per 0MQ method; answers are the dictionaries that the service sends.
+
+    Addresses, encoding and key that are not given come from ``QSERVER_ZMQ_CONTROL_ADDRESS``,
+    ``QSERVER_ZMQ_INFO_ADDRESS``, ``QSERVER_ZMQ_ENCODING`` and ``QSERVER_ZMQ_PUBLIC_KEY``; user and group from
+    ``QSERVER_USER`` and ``QSERVER_USER_GROUP``. Nothing is sent before the first call. Any number of threads may call.
+
+    Parameters
+    ----------
+    timeout_recv, timeout_send
+        Seconds to wait for an answer, and for a socket that takes the request.
+    request_fail_exceptions
+        Raise `RequestFailedError` when the service refuses a request; otherwise return the refusal.
+    user, user_group
+        Who asks; fill in where a call does not say.
+    lock_key
+        Sent with every request that a lock may refuse.
+
+    Examples
+    --------
+    >>> RM = REManagerAPI()
+    >>> RM.queue_item_add(BPlan("count", ["det1"], num=5))
+    >>> RM.queue_start(); RM.wait_for_idle()
+    """
+
+    RequestFailedError = failures.RequestFailedError
+    RequestTimeoutError = failures.RequestTimeoutError
+    WaitTimeoutError = failures.WaitTimeoutError
+    WaitCancelError = failures.WaitCancelError
+
+    def __init__(
+        self,
+        zmq_control_addr: str | None = None,
+        *,
+        zmq_info_addr: str | None = None,
+        zmq_encoding: str | None = None,
+        zmq_public_key: str | None = None,
+        timeout_recv: float | None = None,
+        timeout_send: float | None = None,
+        request_fail_exceptions: bool = True,
+        user: str | None = None,
+        user_group: str | None = None,
+        lock_key: str | None = None,
+    ) -> None:
+        self.settings = settings(
+            control_addr=zmq_control_addr,
+            info_addr=zmq_info_addr,
+            encoding=zmq_encoding,
+            public_key=zmq_public_key,
+            timeout_recv=timeout_recv,
+            timeout_send=timeout_send,
+        )
+        self.identity = Identity(user, user_group, lock_key)
+        self.request_fail_exceptions = request_fail_exceptions
+        self._control = Control(self.settings)
+        self._answers = Answers(self.settings.encoding)
+
+    # Service
+    ping = call(service.ping)
+    status = cached(service.status)
+    config_get = call(service.config_get)
+    manager_stop = call(service.manager_stop)
+    manager_kill = call(service.manager_kill)
+    events_get = call(service.events_get)
+    console_get = call(service.console_get)
+
+    # Environment
+    environment_open = call(environment.environment_open)
+    environment_close = call(environment.environment_close)
+    environment_destroy = call(environment.environment_destroy)
+    environment_update = call(environment.environment_update)
+    environment_report = call(environment.environment_report)
+
+    # Queue
+    queue_get = cached(queue.queue_get, uid="plan_queue_uid")
+    queue_item_add = call(queue.queue_item_add)
+    queue_item_add_batch = call(queue.queue_item_add_batch)
+    queue_item_update = call(queue.queue_item_update)
+    queue_item_get = call(queue.queue_item_get)
+    queue_item_remove = call(queue.queue_item_remove)
+    queue_item_remove_batch = call(queue.queue_item_remove_batch)
+    queue_item_move = call(queue.queue_item_move)
+    queue_item_move_batch = call(queue.queue_item_move_batch)
+    queue_item_execute = call(queue.queue_item_execute)
+    queue_clear = call(queue.queue_clear)
+    queue_mode_set = call(queue.queue_mode_set)
+    queue_start = call(queue.queue_start)
+    queue_stop = call(queue.queue_stop)
+    queue_stop_cancel = call(queue.queue_stop_cancel)
+    queue_autostart = call(queue.queue_autostart)
+    item_status = call(queue.item_status)
+    item_check = call(queue.item_check)
+
+    # History
+    history_get = cached(history.history_get, uid="plan_history_uid")
+    history_clear = call(history.history_clear)
+
+    # Plans, devices, permissions
+    plans_allowed = cached(permissions.plans_allowed, uid="plans_allowed_uid")
+    devices_allowed = cached(permissions.devices_allowed, uid="devices_allowed_uid")
+    plans_existing = cached(permissions.plans_existing, uid="plans_existing_uid")
+    devices_existing = cached(permissions.devices_existing, uid="devices_existing_uid")
+    permissions_reload = call(permissions.permissions_reload)
+    permissions_get = call(permissions.permissions_get)
+    permissions_set = call(permissions.permissions_set)
+
+    # Run Engine
+    re_pause = call(engine.re_pause)
+    re_resume = call(engine.re_resume)
+    re_stop = call(engine.re_stop)
+    re_abort = call(engine.re_abort)
+    re_halt = call(engine.re_halt)
+    re_runs = cached(engine.re_runs, uid="run_list_uid")
+    re_metadata = call(engine.re_metadata)
+
+    # Tasks
+    script_upload = call(tasks.script_upload)
+    function_execute = call(tasks.function_execute)
+    task_status = call(tasks.task_status)
+    task_result = call(tasks.task_result)
+    kernel_interrupt = call(tasks.kernel_interrupt)
+    input_reply = call(tasks.input_reply)
+
+    # Lock
+    lock = call(locking.lock)
+    lock_info = cached(locking.lock_info)
+    unlock = call(locking.unlock)
+
+    # The names of bluesky-queueserver-api, for the scripts that use them
+    item_add = queue_item_add
+    item_add_batch = queue_item_add_batch
+    item_get = queue_item_get
+    item_update = queue_item_update
+    item_remove = queue_item_remove
+    item_remove_batch = queue_item_remove_batch
+    item_move = queue_item_move
+    item_move_batch = queue_item_move_batch
+    item_execute = queue_item_execute
+
+    def send_request(self, *, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Send any request as it is, nothing filled in."""
+        sent = dict(params or {})
+        return self._checked(method, sent, self._exchange(method, sent)[1])
+
+    def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
+        """Send the request of a method of the table, with user, group and lock key filled in."""
+        sent, _, response = self._ask(method, params)
+        return self._checked(method.name, sent, response)
+
+    def ask_cached(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, *, reload: bool) -> Any:
+        """`ask`, but with the answer at hand if the status still shows its ``uid``."""
+        if uid is None:
+            return self.ask(method, params)
+        if not reload and (answer := self._answers.recall(method, params, self.status().get(uid))) is not None:
+            return answer
+        sent, frame, response = self._ask(method, params)
+        self._answers.keep(method, params, response.get(uid), frame)
+        return self._checked(method.name, sent, response)
+
+    def close(self) -> None:
+        """Close the sockets. A later call opens them again."""
+        self._control.close()
+
+    @property
+    def user(self) -> str:
+        """Who asks; recorded on the items that are added."""
+        return self.identity.user
+
+    @user.setter
+    def user(self, name: str) -> None:
+        self.identity.user = name
+
+    @property
+    def user_group(self) -> str:
+        """The group whose permissions decide."""
+        return self.identity.user_group
+
+    @user_group.setter
+    def user_group(self, group: str) -> None:
+        self.identity.user_group = group
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments = {
+            "zmq_control_addr": self.settings.control_addr,
+            "zmq_info_addr": self.settings.info_addr,
+            "zmq_encoding": self.settings.encoding,
+            "zmq_public_key": self.settings.public_key,
+            "timeout_recv": self.settings.timeout_recv,
+            "timeout_send": self.settings.timeout_send,
+            "request_fail_exceptions": self.request_fail_exceptions,
+            "user": self.identity.user,
+            "user_group": self.identity.told_group,
+            "lock_key": self.identity.lock_key,
+        }
+        return partial(type(self), **arguments), ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self.settings.control_addr}, {self.user} of {self.user_group}>"
+
+    def _ask(self, method: Method[..., Any], params: dict[str, Any]) -> tuple[dict[str, Any], bytes, dict[str, Any]]:
+        """What was sent in the end, and the answer to it as bytes and as a dictionary."""
+        sent = self.identity.fill(method, params)
+        frame, response = self._exchange(method.name, sent)
+        if again := self.identity.retry(params, sent, response):
+            second_frame, second = self._exchange(method.name, again)
+            if self.identity.settle(again, second):
+                return again, second_frame, second
+        return sent, frame, response
+
+    def _exchange(self, name: str, params: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+        request = encode_request(name, params, self.settings.encoding)
+        try:
+            frame = self._control.exchange(request)
+        except TimeoutError:
+            raise failures.no_answer(self.settings, {"method": name, "params": params}) from None
+        return frame, decode_response(frame, self.settings.encoding)
+
+    def _checked(self, name: str, params: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+        if self.request_fail_exceptions and response.get("success") is False:
+            raise failures.failure({"method": name, "params": params}, response)
+        return response
