@@ -4,6 +4,7 @@ Attribute names are the keys of the configuration file. The service's processes 
 choices between sources are made (see `load`).
 """
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -15,6 +16,9 @@ LogLevel = Literal["SILENT", "QUIET", "NORMAL", "VERBOSE"]
 Encoding = Literal["json", "msgpack"]
 UpdateLists = Literal["NEVER", "ENVIRONMENT_OPEN", "ALWAYS"]
 ReloadPermissions = Literal["NEVER", "ON_REQUEST", "ON_STARTUP"]
+
+
+_ADDRESS = re.compile(r"tcp://.+:(\d+|\*)|ipc://.+")
 
 
 class Setting(NamedTuple):
@@ -36,6 +40,8 @@ class Setting(NamedTuple):
         The value is a path: ``~`` is expanded and it is made absolute.
     secret
         The value never appears in a message.
+    pattern, expected
+        What the value must look like, and that in words.
     """
 
     text: str
@@ -46,6 +52,8 @@ class Setting(NamedTuple):
     maximum: int | None = None
     path: bool = False
     secret: bool = False
+    pattern: re.Pattern[str] | None = None
+    expected: str = ""
 
 
 def _port(channel: str) -> Setting:
@@ -69,6 +77,8 @@ class Network(msgspec.Struct, frozen=True):
             ("--zmq-control-addr", "--zmq-addr"),
             ("QSERVER_ZMQ_CONTROL_ADDRESS_FOR_SERVER",),
             "ADDRESS",
+            pattern=_ADDRESS,
+            expected="an address like tcp://*:60615 or ipc:///path",
         ),
     ] = "tcp://*:60615"
     zmq_info_addr: Annotated[
@@ -78,6 +88,8 @@ class Network(msgspec.Struct, frozen=True):
             ("--zmq-info-addr", "--zmq-publish-console-addr"),
             ("QSERVER_ZMQ_INFO_ADDRESS_FOR_SERVER",),
             "ADDRESS",
+            pattern=_ADDRESS,
+            expected="an address like tcp://*:60615 or ipc:///path",
         ),
     ] = "tcp://*:60625"
     zmq_encoding: Annotated[
@@ -91,6 +103,8 @@ class Network(msgspec.Struct, frozen=True):
             (),
             ("QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER", "QSERVER_ZMQ_PRIVATE_KEY"),
             secret=True,
+            pattern=re.compile(r"\S{40}"),
+            expected="a private key: it should have 40 characters",
         ),
     ] = None
     zmq_publish_console: Annotated[

@@ -1,0 +1,224 @@
+"""Where each setting comes from: default < environment < configuration file < command line."""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_origin
+
+from bluesky_qs.config import files
+from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, SECTIONS, Field, Setting, Settings, choices, fields
+from bluesky_qs.errors import ConfigError
+
+CONFIG_OPTION = "--config"
+CONFIG_VARIABLE = "QSERVER_CONFIG"
+
+_WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+#: Sources of startup code; a profile may stand beside a module or a script.
+_CODE = ("startup.startup_dir", "startup.startup_profile", "startup.startup_module", "startup.startup_script")
+_EXCLUSIVE = [(_CODE[0], _CODE[1]), *combinations((_CODE[0], *_CODE[2:]), 2)]
+
+
+class Origin(NamedTuple):
+    """Where a value comes from; the greater rank wins."""
+
+    rank: int
+    where: str
+
+
+class Loaded(NamedTuple):
+    """Settings, and where each one that is not a default comes from, by its key."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+
+    def described(self) -> list[str]:
+        """A line for each setting that is not a default, for the log; secrets are not shown."""
+        lines: list[str] = []
+        for field in fields():
+            if origin := self.origins.get(field.key):
+                value = getattr(getattr(self.settings, field.section), field.name)
+                shown = "***" if field.setting.secret else repr(value)
+                lines.append(f"{field.key} = {shown} ({origin.where})")
+        return lines
+
+
+class _Values:
+    """Converted values by key, with their origins."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.origins: dict[str, Origin] = {}
+
+    def set(self, field: Field, raw: Any, origin: Origin) -> None:
+        if raw is None or (raw == "" and field.default is None):
+            return
+        try:
+            self.values[field.key] = _convert(field, raw)
+        except ValueError as error:
+            raise ConfigError(f"{origin.where}: {error}") from None
+        self.origins[field.key] = origin
+
+    def drop(self, *keys: str) -> None:
+        for key in keys:
+            self.values.pop(key, None)
+            self.origins.pop(key, None)
+
+
+def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | None = None) -> Loaded:
+    """The settings of a service.
+
+    Parameters
+    ----------
+    options
+        What the command line says, by key (``"network.zmq_encoding"``); None = not said.
+    environ
+        Environment variables; an empty one counts as not set.
+    config
+        Path given on the command line; otherwise the environment may name one.
+
+    Raises
+    ------
+    ConfigError
+        Names the option, its value unless it is secret, and where it was found.
+    """
+    values = _Values()
+    known = {field.key: field for field in fields()}
+    for field in known.values():
+        variable = next((name for name in field.setting.variables if environ.get(name)), None)
+        if variable is not None:
+            raw: Any = environ[variable]
+            if _is_list(field.type):
+                raw = [part for part in raw.split(":") if part]
+            values.set(field, raw, Origin(1, f"environment variable {variable}"))
+    path = config or environ.get(CONFIG_VARIABLE)
+    if path:
+        for entry in files.read(path, environ):
+            field = _field(entry, known)
+            values.set(field, entry.value, Origin(2, f"{field.key} in {entry.file}"))
+    for key, raw in options.items():
+        values.set(known[key], raw, Origin(3, _option(known[key])))
+    _choose_startup_code(values)
+    _choose_store(values)
+    return Loaded(_settings(values.values), values.origins)
+
+
+def _option(field: Field) -> str:
+    return f"option {field.setting.options[0]}" if field.setting.options else "command line"
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    sections: dict[str, Any] = {}
+    for section, struct in SECTIONS.items():
+        own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{section}.")}
+        sections[section] = struct(**own)
+    return Settings(**sections)
+
+
+def _field(entry: files.Entry, known: Mapping[str, Field]) -> Field:
+    key = f"{entry.section}.{entry.name}"
+    if field := known.get(key):
+        return field
+    if entry.section not in SECTIONS:
+        raise ConfigError(f"Unknown section {entry.section!r} in {entry.file}{_nearest(entry.section, SECTIONS)}")
+    names = [field.name for field in known.values() if field.section == entry.section]
+    elsewhere = [field.key for field in known.values() if field.name == entry.name]
+    hint = f"; it belongs in {elsewhere[0]}" if elsewhere else _nearest(entry.name, names)
+    raise ConfigError(f"Unknown key {key} in {entry.file}{hint}")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), 1, 0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are: {', '.join(known)}"
+
+
+def _choose_startup_code(values: _Values) -> None:
+    for a, b in _EXCLUSIVE:
+        _exclude(values, (a,), (b,))
+
+
+def _choose_store(values: _Values) -> None:
+    redis = ("network.redis_addr", "network.redis_name_prefix")
+    _exclude(values, ("operation.store",), redis)
+    if any(key in values.values for key in redis):
+        values.values.setdefault("network.redis_addr", DEFAULT_REDIS_ADDR)
+
+
+def _exclude(values: _Values, some: tuple[str, ...], others: tuple[str, ...]) -> None:
+    """Keep what the higher source says of two things that exclude each other; refuse both from one source."""
+    some = tuple(key for key in some if key in values.origins)
+    others = tuple(key for key in others if key in values.origins)
+    if not (some and others):
+        return
+    a = max((values.origins[key] for key in some), key=lambda origin: origin.rank)
+    b = max((values.origins[key] for key in others), key=lambda origin: origin.rank)
+    if a.rank == b.rank:
+        raise ConfigError(f"Give only one of: {a.where}; {b.where}")
+    values.drop(*(some if a.rank < b.rank else others))
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _convert(field: Field, raw: Any) -> Any:
+    """The value of the field's type. A ValueError says what is wrong, without the value if it is secret."""
+    kind, setting = field.type, field.setting
+    if words := choices(kind):
+        return _one_of(words, raw)
+    if _is_list(kind):
+        if not isinstance(raw, (list, tuple)):
+            raw = [raw]
+        return tuple(_text(element, setting) for element in raw)
+    kinds = get_args(kind) or (kind,)
+    if bool in kinds:
+        return _switch(raw)
+    if int in kinds:
+        return _number(raw, setting)
+    return _path(_text(raw, setting)) if setting.path else _text(raw, setting)
+
+
+def _one_of(words: tuple[str, ...], raw: Any) -> str:
+    for word in words:
+        if str(raw).lower() == word.lower():
+            return word
+    raise ValueError(f"{raw!r} is not one of {', '.join(words)}")
+
+
+def _switch(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    value = _WORDS.get(str(raw).lower())
+    if value is None:
+        raise ValueError(f"{raw!r} is not ON or OFF")
+    return value
+
+
+def _number(raw: Any, setting: Setting) -> int:
+    try:
+        number = int(str(raw))  # by way of text, because neither True nor 1.5 is meant to be 1
+    except ValueError:
+        raise ValueError(f"{raw!r} is not an integer number") from None
+    if setting.minimum is not None and number < setting.minimum:
+        raise ValueError(f"{number} is less than {setting.minimum}")
+    if setting.maximum is not None and number > setting.maximum:
+        raise ValueError(f"{number} is more than {setting.maximum}")
+    return number
+
+
+def _text(raw: Any, setting: Setting) -> str:
+    if not isinstance(raw, str):
+        shown = "the value" if setting.secret else repr(raw)
+        raise ValueError(f"{shown} is not text: put it in quotes")  # noqa: TRY004 - the caller says it to the user
+    if setting.pattern and not setting.pattern.fullmatch(raw):
+        shown = "the value" if setting.secret else repr(raw)
+        raise ValueError(f"{shown} is not {setting.expected}")
+    return raw
+
+
+def _path(text: str) -> str:
+    try:
+        return os.path.normpath(Path(text).expanduser().absolute())
+    except RuntimeError as error:  # no such user
+        raise ValueError(f"{text!r}: {error}") from None

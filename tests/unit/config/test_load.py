@@ -1,0 +1,241 @@
+"""Settings from the command line, configuration files and the environment."""
+
+import pytest
+
+from bluesky_qs.config.load import load
+from bluesky_qs.config.schema import Settings, fields
+from bluesky_qs.errors import ConfigError
+
+KEY = "0123456789" * 4
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(text, name="config.yml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def refusal(*args):
+    with pytest.raises(ConfigError) as caught:
+        load(*args)
+    return caught.value.message
+
+
+def test_nothing_said_gives_the_defaults():
+    assert load({}, {}).settings == Settings()
+
+
+def test_every_setting_has_a_description_and_a_default_of_its_type():
+    for field in fields():
+        assert field.setting.text.endswith((".", ")."))
+
+
+def test_each_source_wins_over_the_one_below(config):
+    variable = {"QSERVER_ZMQ_CONTROL_ADDRESS_FOR_SERVER": "tcp://*:1"}
+    path = config("network: {zmq_control_addr: 'tcp://*:2'}")
+    option = {"network.zmq_control_addr": "tcp://*:3"}
+    assert load({}, variable).settings.network.zmq_control_addr == "tcp://*:1"
+    assert load({}, variable, path).settings.network.zmq_control_addr == "tcp://*:2"
+    assert load(option, variable, path).settings.network.zmq_control_addr == "tcp://*:3"
+
+
+def test_newer_variable_wins_over_the_older_one():
+    other = "9876543210" * 4
+    environ = {"QSERVER_ZMQ_PRIVATE_KEY": other, "QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER": KEY}
+    assert load({}, environ).settings.network.zmq_private_key == KEY
+    assert load({}, {"QSERVER_ZMQ_PRIVATE_KEY": other}).settings.network.zmq_private_key == other
+
+
+def test_empty_variable_counts_as_not_set():
+    assert load({}, {"QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER": "", "QSERVER_CONFIG": ""}).settings == Settings()
+
+
+def test_config_path_comes_from_the_environment_unless_given(config):
+    path = config("network: {zmq_encoding: msgpack}")
+    assert load({}, {"QSERVER_CONFIG": path}).settings.network.zmq_encoding == "msgpack"
+    other = config("network: {zmq_encoding: json}", "other.yml")
+    assert load({}, {"QSERVER_CONFIG": path}, other).settings.network.zmq_encoding == "json"
+
+
+def test_files_of_a_folder_are_read_together(config, tmp_path):
+    config("network: {zmq_encoding: msgpack}", "a.yml")
+    config("network: {redis_name_prefix: x}\nworker: {warm_worker: OFF}", "b.yaml")
+    config("not: [yaml", "c.txt")
+    settings = load({}, {}, str(tmp_path)).settings
+    assert (settings.network.zmq_encoding, settings.network.redis_name_prefix) == ("msgpack", "x")
+    assert not settings.worker.warm_worker
+
+
+def test_key_that_two_files_of_a_folder_set_is_refused(config, tmp_path):
+    config("network: {zmq_encoding: msgpack}", "a.yml")
+    config("network: {zmq_encoding: json}", "b.yml")
+    message = refusal({}, {}, str(tmp_path))
+    assert "network.zmq_encoding is set twice" in message
+    assert "a.yml" in message
+    assert "b.yml" in message
+
+
+def test_variables_in_files_are_expanded(config):
+    path = config("network:\n  zmq_publish_console: ${CONSOLE}\n  zmq_control_addr: tcp://*:${PORT}\n")
+    network = load({}, {"CONSOLE": "ON", "PORT": "61000"}, path).settings.network
+    assert network.zmq_publish_console
+    assert network.zmq_control_addr == "tcp://*:61000"
+
+
+def test_variable_that_is_not_set_is_named(config):
+    path = config("network: {redis_addr: '${REDIS}'}")
+    assert refusal({}, {}, path) == f"network.redis_addr in {path}: the environment variable REDIS is not set"
+
+
+def test_unknown_key_is_refused_with_the_nearest_one(config):
+    path = config("network: {zmq_control_address: x}")
+    assert refusal({}, {}, path) == (
+        f"Unknown key network.zmq_control_address in {path}; did you mean 'zmq_control_addr'?"
+    )
+
+
+def test_key_in_the_wrong_section_is_told_its_section(config):
+    assert "it belongs in startup.startup_dir" in refusal({}, {}, config("worker: {startup_dir: x}"))
+
+
+def test_unknown_section_is_refused_with_the_nearest_one(config):
+    assert "did you mean 'network'?" in refusal({}, {}, config("networks: {zmq_encoding: json}"))
+
+
+def test_run_engine_section_is_refused_with_a_hint(config):
+    assert "the RunEngine belongs in the startup code" in refusal({}, {}, config("run_engine: {use_persistent: true}"))
+
+
+def test_config_path_that_does_not_exist_is_refused(tmp_path):
+    assert "does not exist" in refusal({}, {}, str(tmp_path / "no"))
+
+
+def test_broken_yaml_is_refused_with_its_line_and_without_its_text(config):
+    message = refusal({}, {}, config(f"network:\n  zmq_private_key: {{{KEY}\nx: ["))
+    assert "is not YAML, line " in message
+    assert KEY not in message
+
+
+@pytest.mark.parametrize("text", ["- a", "network: 5", "hello"])
+def test_file_that_is_not_sections_of_keys_is_refused(config, text):
+    assert "should be keys and values" in refusal({}, {}, config(text))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("network.zmq_encoding", "xml", "option --zmq-encoding: 'xml' is not one of json, msgpack"),
+        ("network.zmq_publish_console", "maybe", "option --zmq-publish-console: 'maybe' is not ON or OFF"),
+        ("startup.device_max_depth", "-1", "option --device-max-depth: -1 is less than 0"),
+        ("startup.device_max_depth", "1.5", "option --device-max-depth: '1.5' is not an integer number"),
+        ("worker.ipython_hb_port", "70000", "option --ipython-hb-port: 70000 is more than 65535"),
+        ("network.zmq_info_addr", "60625", "option --zmq-info-addr: '60625' is not an address like"),
+    ],
+)
+def test_bad_value_is_refused_with_its_option_and_itself(key, value, reason):
+    assert refusal({key: value}, {}).startswith(reason)
+
+
+def test_bad_value_is_refused_with_its_variable():
+    environ = {"QSERVER_USE_IPYTHON_KERNEL": "perhaps"}
+    assert refusal({}, environ) == "environment variable QSERVER_USE_IPYTHON_KERNEL: 'perhaps' is not ON or OFF"
+
+
+@pytest.mark.parametrize("key", [KEY[1:], f"{KEY}x", f"{KEY[:-1]} "])
+def test_bad_private_key_is_refused_without_being_shown(config, key):
+    for args in (
+        ({}, {"QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER": key}),
+        ({}, {}, config(f"network: {{zmq_private_key: '{key}'}}")),
+        ({}, {}, config(f"network: {{zmq_private_key: ['{key}']}}")),
+    ):
+        message = refusal(*args)
+        assert "private_key" in message.lower()
+        assert key[:8] not in message
+
+
+def test_secrets_are_not_described():
+    loaded = load({}, {"QSERVER_ZMQ_PRIVATE_KEY": KEY, "QSERVER_EMERGENCY_LOCK_KEY_FOR_SERVER": "em"})
+    assert loaded.described() == [
+        "network.zmq_private_key = *** (environment variable QSERVER_ZMQ_PRIVATE_KEY)",
+        "operation.emergency_lock_key = *** (environment variable QSERVER_EMERGENCY_LOCK_KEY_FOR_SERVER)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("startup_dir", "startup_profile"),
+        ("startup_dir", "startup_module"),
+        ("startup_dir", "startup_script"),
+        ("startup_module", "startup_script"),
+    ],
+)
+def test_two_sources_of_startup_code_are_refused(first, second):
+    message = refusal({f"startup.{first}": "a", f"startup.{second}": "b"}, {})
+    assert message == f"Give only one of: option --{first}; option --{second}".replace("_", "-")
+
+
+@pytest.mark.parametrize("other", ["startup_module", "startup_script"])
+def test_profile_may_stand_beside_module_or_script(other):
+    settings = load({"startup.startup_profile": "sim", f"startup.{other}": "b"}, {}).settings
+    assert settings.startup.startup_profile == "sim"
+    assert getattr(settings.startup, other) is not None
+
+
+def test_startup_code_of_the_command_line_wins_over_that_of_the_file(config):
+    settings = load({"startup.startup_script": "/b.py"}, {}, config("startup: {startup_dir: /a}")).settings
+    assert settings.startup.startup_dir is None
+    assert settings.startup.startup_script == "/b.py"
+
+
+def test_relative_and_home_paths_become_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    startup = load({"startup.startup_dir": "../code", "startup.ipython_dir": "~/ipy"}, {}).settings.startup
+    assert startup.startup_dir == str(tmp_path.parent / "code")
+    assert startup.ipython_dir == "/home/me/ipy"
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "address"),
+    [
+        ({}, {}, None),
+        ({"network.redis_addr": "host:1"}, {}, "host:1"),
+        ({"network.redis_name_prefix": "x"}, {}, "localhost:6379"),
+        ({"network.redis_name_prefix": ""}, {}, "localhost:6379"),
+        ({}, {"QSERVER_REDIS_ADDR": "host"}, "host"),
+    ],
+)
+def test_any_redis_option_chooses_redis(options, environ, address):
+    assert load(options, environ).settings.network.redis_addr == address
+
+
+def test_redis_address_in_the_file_chooses_redis(config):
+    assert load({}, {}, config("network: {redis_addr: host}")).settings.network.redis_addr == "host"
+
+
+@pytest.mark.parametrize("redis", ["redis_addr", "redis_name_prefix"])
+def test_store_with_a_redis_option_is_refused(redis):
+    message = refusal({"operation.store": "/a", f"network.{redis}": "b"}, {})
+    assert message == f"Give only one of: option --store; option --{redis}".replace("_", "-")
+
+
+def test_store_of_the_command_line_wins_over_redis_in_the_environment():
+    settings = load({"operation.store": "/a"}, {"QSERVER_REDIS_ADDR": "host"}).settings
+    assert settings.operation.store == "/a"
+    assert settings.network.redis_addr is None
+
+
+def test_redis_of_the_command_line_wins_over_a_store_in_the_environment():
+    settings = load({"network.redis_addr": "host"}, {"QSERVER_STORE": "/a"}).settings
+    assert settings.operation.store is None
+    assert settings.network.redis_addr == "host"
+
+
+def test_metadata_keys_are_separated_by_colons_in_the_environment():
+    settings = load({}, {"QSERVER_PERMITTED_RE_METADATA_KEYS": "/a/b:/c"}).settings
+    assert settings.worker.permitted_re_metadata_keys == ("/a/b", "/c")
