@@ -1,0 +1,247 @@
+"""The worker process: user code in the main thread, the manager's commands in the link thread."""
+
+import atexit
+import contextlib
+import importlib
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, NoReturn
+
+import zmq
+
+from bluesky_qs.config.logs import enable_logging
+from bluesky_qs.errors import QSError, WorkerError, WrongState
+from bluesky_qs.ipc.link import ServerEnd
+from bluesky_qs.ipc.messages import (
+    Attach,
+    CloseEnvironment,
+    ContinuePlan,
+    EngineMetadata,
+    EnvironmentFailed,
+    EnvironmentState,
+    OpenEnvironment,
+    PausePlan,
+    RunFunction,
+    RunPlan,
+    RunScript,
+    SetPermissions,
+    UpdateEnvironment,
+    WorkerCommand,
+)
+from bluesky_qs.worker.engine import NO_ENGINE, Engine
+from bluesky_qs.worker.environment import Environment
+from bluesky_qs.worker.observe import plain_text
+from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.tasks import Tasks
+from bluesky_qs.worker.trace import sentence, traceback_text
+
+log = logging.getLogger(__name__)
+
+#: What startup code is going to import and what may be imported before it: these start no Python threads and read
+#: nothing from the environment that startup code sets. Not bluesky, tqdm, ophyd, epics and matplotlib, which do read it.
+WARM = (
+    "asyncio",
+    "cProfile",
+    "concurrent.futures",
+    "event_model",
+    "jsonschema",
+    "msgpack_numpy",
+    "networkx",
+    "numpy",
+    "numpy.random",
+    "packaging.version",
+    "pint",
+    "toolz",
+)
+
+_BUSY = (EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
+
+
+class Worker:
+    """One worker process. ``serve`` is its main thread.
+
+    Parameters
+    ----------
+    address
+        Where to bind the link.
+    preload
+        Modules to import while waiting for the startup code, besides our own choice.
+    """
+
+    def __init__(self, address: str, *, preload: list[str]) -> None:
+        self._preload = preload
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._exit_code = 0
+        self._asked_to_open = False
+        self._stop = threading.Event()
+        self._reports = Reports()
+        self._engine = Engine(self._reports)
+        self._environment = Environment(self._reports, self._engine)
+        self._tasks = Tasks(self._reports, self._jobs.put)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        # Made here so that an address that cannot be bound is an error of the process; used by the link thread only.
+        self._server = ServerEnd(self._context, address, WorkerCommand, self._answer)
+
+    def serve(self) -> int:
+        """Run what the link thread hands over until the environment is closed; returns the exit code."""
+        link = threading.Thread(target=self._serve_link, name="link", daemon=True)
+        link.start()
+        self._warm_up()
+        while True:
+            try:
+                job = self._jobs.get()
+                if job is None:
+                    break
+                job()
+            except KeyboardInterrupt:
+                log.warning("Interrupted while nothing was running")
+        self._stop.set()
+        self._reports.wake()
+        link.join()
+        self._context.term()
+        return self._exit_code
+
+    # ----------------------------------------------------------------------------------------------- link thread
+    def _serve_link(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._server.socket, zmq.POLLIN)
+        poller.register(self._reports.wakeup, zmq.POLLIN)
+        delay: float | None = None
+        while not self._stop.is_set():
+            poller.poll(None if delay is None else delay * 1000 + 1)
+            try:
+                self._server.receive()
+                delay = self._reports.send(self._server)
+            except Exception:  # the process boundary: a message that cannot be read must not end the conversation
+                log.exception("A message could not be dealt with")
+        self._reports.send(self._server)
+        self._server.close()
+
+    def _answer(self, command: Any) -> Any:
+        try:
+            return self._handle(command)
+        except QSError:
+            raise
+        except Exception as error:
+            log.exception("The command %s failed", type(command).__name__)
+            raise WorkerError(sentence(error)) from error
+
+    def _handle(self, command: Any) -> Any:
+        match command:
+            case Attach():
+                self._server.adopt()
+                return self._reports.snapshot()
+            case OpenEnvironment():
+                self._begin_opening(command)
+            case SetPermissions(permissions):
+                self._environment.set_permissions(permissions)
+            case RunPlan(item):
+                self._run_plan(item)
+            case PausePlan(option):
+                self._engine.pause(option)
+            case ContinuePlan(how):
+                self._engine.resume(how)
+            case RunScript() | RunFunction() | UpdateEnvironment():
+                self._start_task(command)
+            case EngineMetadata():
+                if self._engine.RE is None:
+                    raise WrongState(NO_ENGINE)
+                return plain_text(dict(self._engine.RE.md))
+            case CloseEnvironment():
+                self._need_main_thread()
+                self._reports.update(environment=EnvironmentState.CLOSING)
+                self._jobs.put(None)
+            case _:
+                raise WorkerError(f"The worker does not know the command {type(command).__name__}")
+        return None
+
+    def _begin_opening(self, command: OpenEnvironment) -> None:
+        if self._asked_to_open:
+            raise WrongState("RE Worker environment already exists.")
+        self._asked_to_open = True
+        self._jobs.put(lambda: self._open(command))
+
+    def _run_plan(self, encoded: bytes) -> None:
+        item = json.loads(encoded)
+        self._engine.refuse_again(item["item_uid"])
+        self._need_main_thread()
+        self._engine.begin(item["item_uid"])
+        environment = self._environment
+        self._jobs.put(
+            lambda: self._engine.run(
+                item["item_uid"], lambda: environment.plan(item), lambda: environment.metadata(item)
+            )
+        )
+
+    def _start_task(self, command: RunScript | RunFunction | UpdateEnvironment) -> None:
+        if command.background:
+            self._need_environment()
+        else:
+            self._need_main_thread()
+        environment = self._environment
+        match command:
+            case RunScript():
+                what = "script"
+                work = lambda: environment.script(  # noqa: E731 - three lines of work, each named by its command
+                    command.script, update_lists=command.update_lists, update_re=command.update_re
+                )
+            case RunFunction():
+                item = json.loads(command.item)
+                what = f"function {item.get('name')!r}"
+                work = lambda: environment.function(item)()  # noqa: E731
+            case UpdateEnvironment():
+                what = "update of the lists of plans and devices"
+                work = environment.update
+        self._tasks.start(command.task_uid, what, work, background=command.background)
+
+    def _need_environment(self) -> None:
+        if self._reports.state.environment in (
+            EnvironmentState.INITIALIZING,
+            EnvironmentState.FAILED,
+            EnvironmentState.CLOSING,
+        ):
+            raise WrongState("RE Worker environment does not exist.")
+
+    def _need_main_thread(self) -> None:
+        self._need_environment()
+        state = self._reports.state
+        if state.environment in _BUSY or state.item_uid is not None:
+            raise WrongState(f"RE Worker is busy: {state.environment.value}")
+
+    # ----------------------------------------------------------------------------------------------- main thread
+    def _warm_up(self) -> None:
+        for module in (*WARM, *self._preload):
+            # What is missing or broken is for the startup code to find: it may not even need it.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+
+    def _open(self, command: OpenEnvironment) -> None:
+        try:
+            self._environment.open(command)
+        except BaseException as error:  # noqa: BLE001 - the process boundary: startup code may raise anything
+            enable_logging()
+            message = error.message if isinstance(error, QSError) else sentence(error)
+            trace = getattr(error, "traceback", "") or traceback_text(error)
+            log.error("The environment could not be opened: %s\n%s", message, trace)  # noqa: TRY400 - user's frames only
+            self._exit_code = 1
+            self._reports.finish(lambda _: EnvironmentFailed(message, trace), environment=EnvironmentState.FAILED)
+            self._jobs.put(None)
+        else:
+            log.info("RE Environment is ready")
+
+
+def leave(code: int) -> NoReturn:
+    """End the process as the interpreter would, but wait for no thread and take nothing apart.
+
+    Functions registered with ``atexit`` run; threads of user code, daemons or not, end with the process.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter's own way, without the joining of threads before it
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)

@@ -1,0 +1,249 @@
+"""How a plan runs: ``RE(plan)`` in the main thread, paused and continued at the word of the manager."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Literal
+
+from bluesky_qs.errors import WorkerError, WrongState
+from bluesky_qs.ipc.messages import EnvironmentState, ExitStatus, PlanDone
+from bluesky_qs.worker.observe import Observer
+from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.trace import sentence, traceback_text
+
+log = logging.getLogger(__name__)
+
+How = Literal["resume", "stop", "abort", "halt"]
+PauseOption = Literal["deferred", "immediate"]
+
+NO_ENGINE = "Run Engine is not found in the RE Worker environment"
+PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
+
+#: How a plan ended, by the last state in which the RunEngine was told to end it.
+_ENDS: Mapping[str | None, ExitStatus] = {
+    None: "completed",
+    "stopping": "stopped",
+    "aborting": "aborted",
+    "halting": "halted",
+    "panicked": "unknown",
+}
+
+
+class Engine:
+    """The RunEngine of the environment and the plan that it runs.
+
+    `run` belongs to the main thread; `begin`, `pause` and `resume` to the link thread, which answers at once.
+    """
+
+    def __init__(self, reports: Reports) -> None:
+        self.RE: Any = None
+        self._reports = reports
+        self._given: set[str] = set()
+        self._decisions: SimpleQueue[How | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._item_uid: str | None = None
+        self._paused = False
+        self._pause: PauseOption | None = None
+        self._engine_state: str | None = None
+        self._ending: str | None = None
+        self._waiting = False
+        self._users_hook: Callable[[Any, Any], Any] | None = None
+        self._loop_thread: threading.Thread | None = None
+        self._next_excepthook = threading.excepthook
+        threading.excepthook = self._thread_died
+
+    def adopt(self, candidate: Any) -> None:
+        """Take the namespace's ``RE``; what is no RunEngine counts as none."""
+        bluesky = sys.modules.get("bluesky.run_engine")
+        if candidate is not None and not (bluesky and isinstance(candidate, bluesky.RunEngine)):
+            log.warning("'RE' is no RunEngine but of type %r: plans cannot be run", type(candidate).__name__)
+            candidate = None
+        self.RE = candidate
+        self._watch_state()
+        self._reports.update(engine=None if candidate is None else str(candidate.state))
+
+    # ----------------------------------------------------------------------------------------------- link thread
+    def refuse_again(self, item_uid: str) -> None:
+        """Raise `WrongState` if the item was given before: a plan never runs twice."""
+        if item_uid in self._given:
+            raise WrongState(f"The plan {item_uid!r} was given to the worker before")
+
+    def begin(self, item_uid: str) -> None:
+        """Accept an item; `run` follows in the main thread."""
+        self._given.add(item_uid)
+        with self._lock:
+            self._item_uid, self._paused, self._pause, self._ending = item_uid, False, None, None
+        self._reports.update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=item_uid, pause_pending=False)
+
+    def pause(self, option: PauseOption) -> None:
+        """Ask the RunEngine to pause; a plan that is about to start is paused as soon as it runs."""
+        with self._lock:
+            if self._item_uid is None:
+                raise WrongState("No plan is running")
+            if self._paused:
+                raise WrongState("The plan is paused already")
+            self._pause = option
+            log.info("Pausing Run Engine ...")
+            if option == "deferred":
+                self._reports.update(pause_pending=True)
+            if self._engine_state == "running":
+                self._ask_to_pause()
+
+    def resume(self, how: How) -> None:
+        """Continue the paused plan, or end it."""
+        with self._lock:
+            if not self._paused:
+                raise WrongState("The plan is not paused")
+            self._paused = False
+            self._reports.update(environment=EnvironmentState.EXECUTING_PLAN)
+        log.info("Run Engine: %s", how)
+        self._decisions.put(how)
+
+    # ----------------------------------------------------------------------------------------------- main thread
+    def run(self, item_uid: str, plan: Callable[[], Any], metadata: Callable[[], dict[str, Any]]) -> None:
+        """Run a plan to its end, whatever that is, and report it.
+
+        Parameters
+        ----------
+        plan
+            Makes the plan (a generator); it may raise.
+        metadata
+            Gives the metadata of each run.
+        """
+        observer = Observer(item_uid, self._reports)
+        message = trace = ""
+        start = time.time()
+        try:
+            status, message = self._execute(plan, metadata, observer)
+        except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
+            status, message, trace = "failed", sentence(error), traceback_text(error)
+            log.error("The plan failed: %s", message)  # noqa: TRY400 - the RunEngine has printed the traceback
+            self._clean_up()
+        with self._lock:
+            self._item_uid, self._paused, self._pause = None, False, None
+        self._reports.forget_runs()
+        self._reports.finish(
+            lambda state: PlanDone(
+                item_uid=item_uid,
+                exit_status=status,
+                run_uids=observer.run_uids,
+                scan_ids=observer.scan_ids,
+                time_start=start,
+                time_stop=time.time(),
+                message=message,
+                traceback=trace,
+                state=state,
+            ),
+            environment=EnvironmentState.IDLE,
+            item_uid=None,
+            pause_pending=False,
+            **self._state(),
+        )
+
+    def _execute(
+        self, plan: Callable[[], Any], metadata: Callable[[], dict[str, Any]], observer: Observer
+    ) -> tuple[ExitStatus, str]:
+        """Run the plan; how it ended, and a sentence if that needs one."""
+        from bluesky.utils import RunEngineInterrupted  # noqa: PLC0415 - startup code decides when bluesky is imported
+
+        if self.RE is None:
+            raise WorkerError(NO_ENGINE)
+        if str(self.RE.state) == "panicked":
+            raise WorkerError(PANICKED)
+        self._watch_state()
+        step: Callable[[], Any] = partial(self.RE, plan(), observer, **metadata())
+        while True:
+            try:
+                step()
+            except RunEngineInterrupted:
+                if str(self.RE.state) == "paused" and (how := self._decision()):
+                    log.info("Continue plan execution with the option '%s'", how)
+                    step = getattr(self.RE, how)
+                    continue
+            return self._end(observer)
+
+    def _decision(self) -> How | None:
+        """Wait until the paused plan is to go on; None if it has ended by other means."""
+        with self._lock:
+            if self._engine_state == "idle":
+                return None
+            self._waiting = True
+        try:
+            return self._decisions.get()
+        finally:
+            self._waiting = False
+
+    def _end(self, observer: Observer) -> tuple[ExitStatus, str]:
+        """How the plan ended that did not raise."""
+        if self._ending is None and observer.last_exit_status == "fail":
+            return "failed", "The plan failed after it was continued by code in the environment"
+        if self._ending == "halting":
+            log.warning("The plan was halted and did not clean up: reopening the environment is advised")
+        return _ENDS[self._ending], PANICKED if self._ending == "panicked" else ""
+
+    def _clean_up(self) -> None:
+        """End a plan that cannot be continued (a device that fails to resume, say): no plan runs after it otherwise."""
+        try:
+            if self.RE is not None and str(self.RE.state) == "paused":
+                self.RE.abort("the plan could not be continued")
+        except BaseException:  # as in `run`
+            log.exception("The plan could not be ended")
+
+    # --------------------------------------------------------------------------------------- RunEngine's own thread
+    def _state_changed(self, new: Any, old: Any) -> None:
+        state = str(new)
+        with self._lock:
+            self._engine_state = state
+            plan = self._item_uid is not None
+            if state in _ENDS:
+                self._ending = state
+            elif state == "running":
+                self._loop_thread = threading.current_thread()
+                if self._pause is not None:
+                    self._ask_to_pause()
+            elif state in ("pausing", "paused"):
+                self._pause = None
+            elif state == "idle" and self._waiting:
+                self._decisions.put(None)
+            self._paused = plan and state == "paused"
+        if plan and state == "paused":
+            self._reports.update(engine=state, pause_pending=False, environment=EnvironmentState.IDLE)
+        elif not (plan and state == "idle"):  # the end of the plan says so in a moment
+            self._reports.update(engine=state)
+        if self._users_hook is not None:
+            self._users_hook(new, old)
+
+    def _watch_state(self) -> None:
+        """Put our hook before the user's own, which may have been set at any time."""
+        if self.RE is not None and self.RE.state_hook != self._state_changed:
+            self._users_hook = self.RE.state_hook
+            self.RE.state_hook = self._state_changed
+
+    def _ask_to_pause(self) -> None:
+        # `request_pause` waits for the RunEngine's loop, which a plan may block: nobody else may have to wait for it.
+        option = self._pause
+        threading.Thread(target=self._request_pause, args=(self.RE, option), name="pause", daemon=True).start()
+
+    def _request_pause(self, engine: Any, option: PauseOption) -> None:
+        from bluesky.run_engine import TransitionError  # noqa: PLC0415 - as above
+
+        try:
+            engine.request_pause(defer=option == "deferred")
+        except (TransitionError, RuntimeError) as error:
+            log.info("The plan was not paused: %s", error)
+
+    def _thread_died(self, died: Any) -> None:
+        """Keep the RunEngine's loop going: ``sys.exit()`` in a plan would end its thread, and the plan never return."""
+        loop = self.RE.loop if self.RE is not None else None
+        if loop is not None and died.thread is self._loop_thread and not loop.is_closed():
+            log.error("The plan ended the thread of the Run Engine (%s): restarted", died.exc_type.__name__)
+            threading.Thread(target=loop.run_forever, daemon=True, name="bluesky-run-engine").start()
+            return
+        self._next_excepthook(died)
+
+    def _state(self) -> dict[str, Any]:
+        return {"engine": None if self.RE is None else str(self.RE.state)}

@@ -1,0 +1,84 @@
+"""How tasks run: scripts, functions and updates of the lists, in the main thread or in background threads."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bluesky_qs.errors import WorkerError, WrongState
+from bluesky_qs.ipc.messages import TaskDone
+from bluesky_qs.wire.codec import json_text
+from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.trace import sentence, traceback_text
+
+log = logging.getLogger(__name__)
+
+
+class Tasks:
+    """Accepts tasks in the link thread, runs them where they belong and reports their ends.
+
+    Parameters
+    ----------
+    in_main_thread
+        Hands a job over to the main thread.
+    """
+
+    def __init__(self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None]) -> None:
+        self._reports = reports
+        self._in_main_thread = in_main_thread
+        self._given: set[str] = set()
+
+    def start(self, task_uid: str, what: str, work: Callable[[], Any], *, background: bool) -> None:
+        """Accept a task; ``work`` returns its value. `TaskDone` follows.
+
+        Raises
+        ------
+        WrongState
+            If a task of that uid was given before.
+        """
+        if task_uid in self._given:
+            raise WrongState(f"The task {task_uid!r} was given to the worker before")
+        self._given.add(task_uid)
+        start = self._reports.task_started(task_uid, background=background)
+
+        def job() -> None:
+            self._run(task_uid, what, work, start)
+
+        if background:
+            # A daemon: the process does not wait for it when the environment is closed.
+            threading.Thread(target=job, name=f"task {task_uid}", daemon=True).start()
+        else:
+            self._in_main_thread(job)
+
+    def _run(self, task_uid: str, what: str, work: Callable[[], Any], start: float) -> None:
+        message = trace = ""
+        return_value = b"null"
+        log.info("Starting the task %s: %s", task_uid, what)
+        try:
+            return_value = _return_value(work())
+        except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
+            message, trace = sentence(error), traceback_text(error)
+            log.error("The task %s failed: %s\n%s", task_uid, message, trace)  # noqa: TRY400 - the user's frames only
+        else:
+            log.info("The task %s is completed", task_uid)
+        self._reports.task_finished(
+            task_uid,
+            lambda state: TaskDone(
+                task_uid=task_uid,
+                success=not message,
+                message=message,
+                traceback=trace,
+                return_value=return_value,
+                time_start=start,
+                time_stop=time.time(),
+                state=state,
+            ),
+        )
+
+
+def _return_value(value: Any) -> bytes:
+    try:
+        return json_text(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WorkerError(f"The returned value cannot be sent as JSON: {error}") from None

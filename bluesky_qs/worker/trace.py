@@ -1,0 +1,28 @@
+"""How an exception of user code is told: one sentence, and a traceback that starts where the user's code does."""
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+_OURS = str(Path(__file__).resolve().parents[1])
+#: Modules between us and the user's code; a traceback that has no other frames keeps theirs.
+_BETWEEN = ("bluesky.run_engine", "bluesky.utils", "concurrent.futures", "asyncio", "threading")
+
+
+def sentence(error: BaseException) -> str:
+    """``NameError: name 'x' is not defined``."""
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback as Python would print it, without the frames through which we got to the user's code."""
+    start = error.__traceback__
+    while start is not None and _leads_in(start):
+        start = start.tb_next
+    return "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
+
+
+def _leads_in(frame: TracebackType) -> bool:
+    code, module = frame.tb_frame.f_code, frame.tb_frame.f_globals.get("__name__", "")
+    return code.co_filename.startswith(_OURS) or module.startswith(_BETWEEN)
