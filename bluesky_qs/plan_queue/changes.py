@@ -59,7 +59,19 @@ class SetFact(msgspec.Struct, frozen=True, tag=True):
     data: bytes | None
 
 
-Change = PutItem | DropItem | ClearQueue | AddHistory | TrimHistory | SetFact
+class AddEvent(msgspec.Struct, frozen=True, tag=True):
+    """Append an event, as JSON text with its own number, to the record of events."""
+
+    data: bytes
+
+
+class TrimEvents(msgspec.Struct, frozen=True, tag=True):
+    """Drop the oldest events so that the newest ``keep`` remain."""
+
+    keep: int
+
+
+Change = PutItem | DropItem | ClearQueue | AddHistory | TrimHistory | SetFact | AddEvent | TrimEvents
 
 #: Facts that the service keeps: the running item, modes, lock, permissions, autostart and a pending stop of the queue.
 FACTS = (
@@ -73,16 +85,17 @@ FACTS = (
 
 
 class StoredItem(msgspec.Struct, frozen=True):
-    """A queued item as the store has it; ``rank`` is None where the store keeps order without ranks."""
+    """A queued item as the store has it; a store that keeps order without ranks makes them as it loads."""
 
     uid: str
-    rank: bytes | None
+    rank: bytes
     data: bytes
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All that is stored: the queue from front to back, the history from old to new, the facts by name."""
+    """All that is stored: the queue from front to back, history and events from old to new, the facts by name."""
 
     items: list[StoredItem] = []
     history: list[bytes] = []
     facts: dict[str, bytes] = {}
+    events: list[bytes] = []

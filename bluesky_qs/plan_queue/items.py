@@ -1,0 +1,92 @@
+"""What of an item is kept in the queue, what is shown of it while it runs, what goes to history."""
+
+import json
+from typing import Any, Self
+
+import msgspec
+
+from bluesky_qs.errors import ItemError
+
+#: The keys that an item keeps when it is queued, whatever else was sent with it.
+KNOWN_KEYS = frozenset(
+    ("item_type", "name", "args", "kwargs", "meta", "item_uid", "user", "user_group", "properties"),
+)
+#: Properties that belong to one execution: never queued, never shown.
+_RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
+_PROPERTIES = "properties"
+
+
+def queued(item: dict[str, Any], uid: str) -> dict[str, Any]:
+    """The item as it stands in the queue under this uid: known keys only, nothing left of an earlier execution."""
+    kept = {key: value for key, value in item.items() if key in KNOWN_KEYS}
+    kept["item_uid"] = uid
+    return _without_run(kept)
+
+
+def encoded(value: dict[str, Any]) -> bytes:
+    """JSON text, byte for byte what ``json.dumps`` gives.
+
+    Raises
+    ------
+    ItemError
+        Something in the item has no JSON form.
+    """
+    try:
+        return json.dumps(value).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        msg = f"The item cannot be written as JSON: {error}"
+        raise ItemError(msg) from None
+
+
+class Running(msgspec.Struct, frozen=True):
+    """The item that runs.
+
+    Attributes
+    ----------
+    shown
+        As clients see it, in JSON: without the properties of this execution.
+    stored
+        As the fact ``running_plan`` keeps it, in JSON: with them.
+    immediate
+        Executed at once, not from the queue, hence never put back.
+    """
+
+    uid: str
+    shown: bytes
+    stored: bytes
+    time_start: float | None = None
+    immediate: bool = False
+
+    @classmethod
+    def started(cls, item: dict[str, Any], time_start: float, *, immediate: bool) -> Self:
+        """The item, which is as `queued` made it, from now on running."""
+        properties = {**item.get(_PROPERTIES, {}), "time_start": time_start}
+        if immediate:
+            properties["immediate_execution"] = True
+        stored = {**item, _PROPERTIES: properties}
+        return cls(item["item_uid"], encoded(item), encoded(stored), time_start, immediate)
+
+    @classmethod
+    def restored(cls, stored: bytes | None) -> Self | None:
+        """What is running according to the stored fact; None if nothing is."""
+        item = json.loads(stored) if stored else None
+        if not item or not item.get("item_uid"):
+            return None
+        properties = item.get(_PROPERTIES)
+        properties = properties if isinstance(properties, dict) else {}
+        return cls(
+            item["item_uid"],
+            encoded(_without_run(item)),
+            stored or b"",
+            properties.get("time_start"),
+            bool(properties.get("immediate_execution")),
+        )
+
+
+def _without_run(item: dict[str, Any]) -> dict[str, Any]:
+    if _PROPERTIES not in item:
+        return item
+    properties = item[_PROPERTIES]
+    kept = {k: v for k, v in properties.items() if k not in _RUN_PROPERTIES} if isinstance(properties, dict) else {}
+    without = {key: value for key, value in item.items() if key != _PROPERTIES}
+    return {**without, _PROPERTIES: kept} if kept else without

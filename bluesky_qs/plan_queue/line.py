@@ -1,0 +1,151 @@
+"""The items that wait, in their order: found by place and by uid in O(log n)."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import msgspec
+from sortedcontainers import SortedList
+
+from bluesky_qs.api.types import Position
+from bluesky_qs.errors import BadParams, NotFound
+from bluesky_qs.plan_queue.position import spread
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An item that waits: ``data`` is its JSON text."""
+
+    uid: str
+    rank: bytes
+    data: bytes
+
+
+class Line:
+    """Entries by place and by uid; knows nothing of what is in an item."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._ranks: SortedList = SortedList()
+        self._by_rank: dict[bytes, Entry] = {}
+        self._by_uid: dict[str, Entry] = {}
+        self.put(entries)
+
+    def __len__(self) -> int:
+        return len(self._ranks)
+
+    def __getitem__(self, index: int) -> Entry:
+        """The entry at a place, negative ones counted from the back; IndexError beyond either end."""
+        return self._by_rank[cast("bytes", self._ranks[index])]
+
+    def find(self, uid: str) -> Entry | None:
+        """The entry with that uid."""
+        return self._by_uid.get(uid)
+
+    def index(self, entry: Entry) -> int:
+        """The place of an entry, from 0."""
+        return self._ranks.index(entry.rank)
+
+    def place(self, pos: Position | None) -> int | None:
+        """The place of an item, from 0; None if there is no such place. No position means the last one."""
+        size = len(self)
+        if pos == "front":
+            index = 0
+        elif pos is None or pos == "back":
+            index = size - 1
+        else:
+            index = pos + size if pos < 0 else pos
+        return index if 0 <= index < size else None
+
+    def one(self, pos: Position | None, uid: str | None) -> Entry:
+        """The entry at a place or with a uid; the last one by default.
+
+        Raises
+        ------
+        BadParams, NotFound
+        """
+        only_one(pos=pos, uid=uid)
+        if uid is not None:
+            if entry := self.find(uid):
+                return entry
+            msg = f"Item with UID {uid!r} is not in the queue"
+            raise NotFound(msg)
+        if not len(self):
+            raise NotFound("Queue is empty")
+        if (place := self.place(pos)) is None:
+            msg = f"Position {pos!r} is out of range: the queue has {len(self)} items"
+            raise NotFound(msg)
+        return self[place]
+
+    def all_of(self, uids: Sequence[str]) -> list[Entry]:
+        """The entries with these uids, in the order of the uids.
+
+        Raises
+        ------
+        NotFound
+            Names all that are missing.
+        """
+        if missing := [uid for uid in uids if uid not in self._by_uid]:
+            msg = f"The queue does not contain items with the following UIDs: {missing}"
+            raise NotFound(msg)
+        return [self._by_uid[uid] for uid in uids]
+
+    def data_at(self, index: int) -> bytes | None:
+        """The JSON text of the item at a place; None behind the last one."""
+        return self[index].data if index < len(self) else None
+
+    def data(self) -> list[bytes]:
+        """The items' JSON texts, front to back."""
+        by_rank = self._by_rank
+        return [by_rank[rank].data for rank in self._ranks]
+
+    def entries(self) -> list[Entry]:
+        """The entries, front to back."""
+        return [self._by_rank[rank] for rank in self._ranks]
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Put entries in where their ranks say."""
+        ranks: list[bytes] = []
+        for entry in entries:
+            self._by_rank[entry.rank] = self._by_uid[entry.uid] = entry
+            ranks.append(entry.rank)
+        self._ranks.update(ranks)
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Take entries out."""
+        for entry in entries:
+            del self._by_uid[entry.uid], self._by_rank[entry.rank]
+        if len(entries) * 4 > len(self._ranks):
+            self._ranks = SortedList(self._by_rank)
+        else:
+            for entry in entries:
+                self._ranks.remove(entry.rank)
+
+    def room(self, index: int, count: int) -> list[bytes]:
+        """Ranks for ``count`` entries side by side, the first of them at this place."""
+        low = self[index - 1].rank if index > 0 else None
+        high = self[index].rank if index < len(self) else None
+        return spread(low, high, count)
+
+
+def only_one(**places: Any) -> None:
+    """Refuse parameters of which only one may be given.
+
+    Raises
+    ------
+    BadParams
+    """
+    given = [name for name, value in places.items() if value is not None]
+    if len(given) > 1:
+        msg = f"Ambiguous parameters: {' and '.join(repr(name) for name in given)} are mutually exclusive"
+        raise BadParams(msg)
+
+
+def refuse_repeated(uids: Sequence[str]) -> None:
+    """Refuse a list of uids that names an item twice.
+
+    Raises
+    ------
+    BadParams
+    """
+    if repeated := [uid for uid, count in Counter(uids).items() if count > 1]:
+        msg = f"The list of UIDs contains repeated UIDs: {repeated}"
+        raise BadParams(msg)

@@ -1,0 +1,49 @@
+"""Ranks: sort keys of places in the queue. There is always room for another one between two of them.
+
+A rank is a number written in base 256, its integer part the first eight bytes, without trailing zero bytes: the
+order of the byte strings is the order of the numbers. The ends of the queue count in whole numbers, so that ranks stay
+eight bytes long however often items are added there or go round in loop mode; each insertion at one and the same place
+between two items costs one bit more.
+"""
+
+from itertools import takewhile
+
+_WHOLE = 8
+_ORIGIN = 1 << (8 * _WHOLE - 1)
+
+
+def between(low: bytes | None, high: bytes | None) -> bytes:
+    """A rank between two others; None stands for the end of the queue on that side."""
+    return spread(low, high, 1)[0]
+
+
+def spread(low: bytes | None, high: bytes | None, count: int) -> list[bytes]:
+    """``count`` ranks between two others, rising, as short as they can be.
+
+    ``low < high`` are the neighbours' ranks; None stands for the end of the queue on that side.
+    """
+    if high is None:
+        first = _ORIGIN if low is None else _floor(low, _WHOLE) + 1
+        return [_rank(number, _WHOLE) for number in range(first, first + count)]
+    if low is None:
+        first = _floor(high, _WHOLE) - count
+        return [_rank(number, _WHOLE) for number in range(first, first + count)]
+    if low >= high:
+        msg = f"There is no rank between {low!r} and {high!r}"
+        raise ValueError(msg)
+    length = max(_WHOLE, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))))
+    while True:
+        below, above = _floor(low, length), _floor(high, length)
+        if len(high) > length:  # cut off, hence what is left of it is smaller than itself and free
+            above += 1
+        if above - below > count:
+            return [_rank(below + (above - below) * n // (count + 1), length) for n in range(1, count + 1)]
+        length += 1
+
+
+def _floor(rank: bytes, length: int) -> int:
+    return int.from_bytes(rank[:length].ljust(length, b"\0"))
+
+
+def _rank(number: int, length: int) -> bytes:
+    return number.to_bytes(length).rstrip(b"\0")

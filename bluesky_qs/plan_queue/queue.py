@@ -1,0 +1,500 @@
+"""The rules of the queue: where items go when they are added, moved, run and finished.
+
+Pure: no I/O and no clock. Each change is made in memory at once and comes back as an `Edit`, which says what to
+commit to the store and can be undone if that fails. Errors carry the sentences that clients know, without the
+beginning (“Failed to add an item: …”) that belongs to the method and is added by its handler.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from bluesky_qs.api.types import Position
+from bluesky_qs.errors import BadParams, ItemError, NotFound, WrongState
+from bluesky_qs.plan_queue.changes import (
+    AddHistory,
+    Change,
+    ClearQueue,
+    DropItem,
+    PutItem,
+    SetFact,
+    Snapshot,
+    TrimHistory,
+)
+from bluesky_qs.plan_queue.edit import Delta, Edit, Facts, Finished
+from bluesky_qs.plan_queue.items import Running, encoded, queued
+from bluesky_qs.plan_queue.line import Entry, Line, only_one, refuse_repeated
+from bluesky_qs.plan_queue.past import Past
+from bluesky_qs.plan_queue.rules import QueueMode, end_of, known_status
+
+NewUid = Callable[[], str]
+E = TypeVar("E", bound=Edit)
+
+
+def uuid4_text() -> str:
+    """A new uid."""
+    return str(uuid.uuid4())
+
+
+class PlanQueue:
+    """The queue, the running item and the history.
+
+    Parameters
+    ----------
+    history_limit
+        The oldest items are dropped when the history becomes longer; None keeps all.
+    """
+
+    def __init__(self, *, new_uid: NewUid = uuid4_text, history_limit: int | None = None) -> None:
+        self._new_uid = new_uid
+        self._history_limit = history_limit
+        self._line = Line()
+        self._past = Past()
+        self._facts = Facts(QueueMode(), None, new_uid(), new_uid())
+        self._last: Edit | None = None
+
+    @classmethod
+    def restore(
+        cls,
+        snapshot: Snapshot,
+        *,
+        new_uid: NewUid = uuid4_text,
+        history_limit: int | None = None,
+    ) -> "PlanQueue":
+        """The queue that a store has kept."""
+        queue = cls(new_uid=new_uid, history_limit=history_limit)
+        queue._line = Line(Entry(item.uid, item.rank, item.data) for item in snapshot.items)
+        queue._past = Past(snapshot.history)
+        queue._facts = replace(
+            queue._facts,
+            mode=QueueMode.restored(snapshot.facts.get("plan_queue_mode")),
+            running=Running.restored(snapshot.facts.get("running_plan")),
+        )
+        return queue
+
+    # What there is
+
+    def __len__(self) -> int:
+        """Number of items that wait; the running one is not among them."""
+        return len(self._line)
+
+    @property
+    def history_size(self) -> int:
+        """Number of items in the history."""
+        return len(self._past)
+
+    @property
+    def queue_uid(self) -> str:
+        """Differs after each change of the waiting items or of the running one, and only then."""
+        return self._facts.queue_uid
+
+    @property
+    def history_uid(self) -> str:
+        """Differs after each change of the history, and only then."""
+        return self._facts.history_uid
+
+    @property
+    def mode(self) -> QueueMode:
+        """How finished and failed plans are treated."""
+        return self._facts.mode
+
+    @property
+    def running(self) -> dict[str, Any] | None:
+        """The running item as clients see it, without the properties of this execution."""
+        return _decoded(self._facts.running.shown) if self._facts.running else None
+
+    @property
+    def running_uid(self) -> str | None:
+        """Uid of the running item."""
+        return self._facts.running.uid if self._facts.running else None
+
+    @property
+    def running_since(self) -> float | None:
+        """When the running item was started, in epoch seconds."""
+        return self._facts.running.time_start if self._facts.running else None
+
+    @property
+    def running_immediately(self) -> bool:
+        """Whether an item runs that never was in the queue."""
+        return self._facts.running is not None and self._facts.running.immediate
+
+    @property
+    def front(self) -> dict[str, Any] | None:
+        """The item that is next, or None."""
+        return _decoded(self._line[0].data) if len(self._line) else None
+
+    def items_json(self) -> list[bytes]:
+        """The items front to back, each as JSON text."""
+        return self._line.data()
+
+    def running_json(self) -> bytes | None:
+        """The running item as JSON text, as clients see it."""
+        return self._facts.running.shown if self._facts.running else None
+
+    def history_json(
+        self,
+        *,
+        limit: int | None = None,
+        before: str | None = None,
+        exit_status: str | None = None,
+        name: str | None = None,
+    ) -> list[bytes]:
+        """The history, or a page of it: the newest ``limit`` items older than the item ``before``; oldest first.
+
+        Raises
+        ------
+        NotFound
+            There is no item ``before``.
+        """
+        return self._past.page(limit, before, exit_status, name)
+
+    def history_item(self, uid: str) -> dict[str, Any] | None:
+        """The item with this uid in the history, with its ``result``; None if it is not there."""
+        try:
+            return _decoded(self._past[self._past.place(uid)])
+        except NotFound:
+            return None
+
+    def item(self, *, pos: Position | None = None, uid: str | None = None) -> dict[str, Any]:
+        """One item, by place or uid; the last one by default.
+
+        Raises
+        ------
+        NotFound, ItemError
+            There is none; the item is running.
+        """
+        if uid is not None and uid == self.running_uid:
+            msg = f"Item with UID {uid!r} is currently running"
+            raise ItemError(msg)
+        return _decoded(self._line.one(pos, uid).data)
+
+    def position_of(self, uid: str) -> int | None:
+        """Place of an item, from 0; None if it does not wait in the queue."""
+        entry = self._line.find(uid)
+        return None if entry is None else self._line.index(entry)
+
+    # Changes by users
+
+    def add(
+        self,
+        item: dict[str, Any],
+        *,
+        pos: Position | None = None,
+        before_uid: str | None = None,
+        after_uid: str | None = None,
+    ) -> Edit:
+        """Add an item, at the back unless a place is given. It gets a new uid; unknown keys are dropped."""
+        return self.add_batch([item], pos=pos, before_uid=before_uid, after_uid=after_uid)
+
+    def add_batch(
+        self,
+        items: Sequence[dict[str, Any]],
+        *,
+        pos: Position | None = None,
+        before_uid: str | None = None,
+        after_uid: str | None = None,
+    ) -> Edit:
+        """Add items side by side, in their order.
+
+        Raises
+        ------
+        BadParams, NotFound, ItemError
+            Two places are given; the neighbour is not in the queue; it is running and would have to wait.
+        """
+        at = self._insertion(pos, before_uid, after_uid)
+        kept = [queued(item, self._new_uid()) for item in items]
+        put, changes = self._puts(at, kept)
+        return self._make(Edit(changes, [entry.data for entry in put], kept), put=put)
+
+    def update(self, item: dict[str, Any], *, replace: bool = False) -> Edit:
+        """Put an item in the place of the queued one that has its ``item_uid``; ``replace`` gives it a new uid."""
+        uid = item.get("item_uid")
+        if uid is not None and uid == self.running_uid:
+            msg = f"Item with UID {uid!r} is currently running"
+            raise ItemError(msg)
+        old = self._line.find(uid) if isinstance(uid, str) else None
+        if old is None:
+            msg = f"Item with UID {uid!r} is not in the queue"
+            raise NotFound(msg)
+        kept = queued(item, self._new_uid() if replace else old.uid)
+        new = Entry(kept["item_uid"], old.rank, encoded(kept))
+        if new.data == old.data:
+            return Edit([], [new.data], [kept])
+        following = self._line.data_at(self._line.index(old) + 1)
+        changes: list[Change]
+        if replace:
+            changes = [DropItem(old.uid, old.data), PutItem(new.uid, new.rank, new.data, following)]
+        else:
+            changes = [PutItem(new.uid, new.rank, new.data, following, replaces=old.data)]
+        return self._make(Edit(changes, [new.data], [kept]), taken=[old], put=[new])
+
+    def remove(self, *, pos: Position | None = None, uid: str | None = None) -> Edit:
+        """Remove one item, by place or uid; the last one by default."""
+        if uid is not None and uid == self.running_uid:
+            msg = f"Can not remove an item which is currently running: UID {uid!r}"
+            raise ItemError(msg)
+        return self._remove([self._line.one(pos, uid)])
+
+    def remove_batch(self, uids: Sequence[str], *, ignore_missing: bool = True) -> Edit:
+        """Remove the items with these uids; those that are not there are an error unless ``ignore_missing``."""
+        if not ignore_missing:
+            refuse_repeated(uids)
+            return self._remove(self._line.all_of(uids))
+        return self._remove([entry for uid in dict.fromkeys(uids) if (entry := self._line.find(uid))])
+
+    def move(
+        self,
+        *,
+        pos: Position | None = None,
+        uid: str | None = None,
+        pos_dest: Position | None = None,
+        before_uid: str | None = None,
+        after_uid: str | None = None,
+    ) -> Edit:
+        """Move one item to the place ``pos_dest``, or to the one before or after another item."""
+        only_one(pos=pos, uid=uid)
+        only_one(pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
+        if pos is None and uid is None:
+            raise BadParams("Source position or UID is not specified")
+        if pos_dest is None and before_uid is None and after_uid is None:
+            raise BadParams("Destination position or UID is not specified")
+        place = self._line.place(pos) if uid is None else None
+        source = self._line.find(uid) if uid is not None else place is not None and self._line[place]
+        if not source:
+            raise NotFound(_not_found("Source", pos, uid))
+        if pos_dest is not None:
+            destination = self._line.place(pos_dest)
+            if destination is None:
+                raise NotFound(_not_found("Destination", pos_dest, None))
+            return self._relocate([source], lambda: destination)
+        if source.uid in (before_uid, after_uid):
+            return Edit([], [source.data])
+        neighbour = self._neighbour(before_uid, after_uid, "Destination plan (UID {uid!r}) was not found")
+        return self._relocate([source], lambda: self._beside(neighbour, after=after_uid is not None))
+
+    def move_batch(
+        self,
+        uids: Sequence[str],
+        *,
+        pos_dest: Literal["front", "back"] | None = None,
+        before_uid: str | None = None,
+        after_uid: str | None = None,
+        reorder: bool = False,
+    ) -> Edit:
+        """Move items side by side, in the order of ``uids``; ``reorder``: in the order that they have now."""
+        only_one(pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
+        if pos_dest is None and before_uid is None and after_uid is None:
+            raise BadParams("Destination for the batch is not specified")
+        if pos_dest not in (None, "front", "back"):
+            msg = f"Destination for the batch may be 'front' or 'back': pos_dest={pos_dest!r}"
+            raise BadParams(msg)
+        refuse_repeated(uids)
+        entries = self._line.all_of(uids)
+        if reorder:
+            entries.sort(key=lambda entry: entry.rank)
+        if pos_dest is not None:
+            return self._relocate(entries, lambda: 0 if pos_dest == "front" else len(self._line))
+        if (beside := after_uid if before_uid is None else before_uid) in set(uids):
+            msg = f"Destination for the batch: item with UID {beside!r} is in the batch"
+            raise BadParams(msg)
+        neighbour = self._neighbour(before_uid, after_uid, "Destination plan (UID {uid!r}) was not found")
+        return self._relocate(entries, lambda: self._beside(neighbour, after=after_uid is not None))
+
+    def clear(self) -> Edit:
+        """Remove all items; the running one is not touched."""
+        entries = self._line.entries()
+        return self._make(Edit([ClearQueue()] if entries else [], [entry.data for entry in entries]), taken=entries)
+
+    def set_mode(self, mode: dict[str, Any] | Literal["default"]) -> Edit:
+        """Set ``loop`` and ``ignore_failures``; those not named stay; ``"default"`` switches both off."""
+        new = QueueMode() if mode == "default" else self.mode.with_(mode)
+        if new == self.mode:
+            return Edit([])
+        edit = Edit([SetFact("plan_queue_mode", encoded(msgspec.structs.asdict(new)))])
+        return self._make(edit, facts=replace(self._facts, mode=new))
+
+    def clear_history(self, *, size: int | None = None, item_uid: str | None = None) -> Edit:
+        """Clear the history, or keep the newest ``size`` items, or drop the item ``item_uid`` and all older ones."""
+        if size is not None and item_uid is not None:
+            raise BadParams("Error: Parameters 'size' and 'item_uid' are mutually exclusive.")
+        if item_uid is not None:
+            return self._trim(len(self._past) - self._past.place(item_uid) - 1)
+        return self._trim(max(0, size or 0))
+
+    # Execution
+
+    def start_next(self, time_start: float) -> Edit:
+        """The front item becomes the running one.
+
+        Raises
+        ------
+        NotFound, WrongState
+            The queue is empty; an item is running already.
+        """
+        entry = self._line.one("front", None)
+        return self._start(_decoded(entry.data), time_start, [entry])
+
+    def start_now(self, item: dict[str, Any], time_start: float) -> Edit:
+        """An item that is not in the queue becomes the running one. It gets a new uid; it never enters the queue."""
+        return self._start(queued(item, self._new_uid()), time_start, [])
+
+    def finish(self, result: dict[str, Any], *, interrupted: bool = False) -> Finished:
+        """The running item has ended: it goes to the history with its ``result``, and back to the queue if it must.
+
+        Parameters
+        ----------
+        result
+            With ``exit_status``; one that is not known counts as ``unknown``.
+        interrupted
+            The service was stopped or the worker lost: the item goes to the front even if failures are ignored.
+        """
+        running = self._facts.running
+        if running is None:
+            raise WrongState("No item is running")
+        status = known_status(result.get("exit_status"))
+        end = end_of(status, self.mode, interrupted=interrupted)
+        item = _decoded(running.shown)
+        requeued = None
+        if not running.immediate and (end.to_front or self.mode.loop):
+            requeued = queued(item, self._new_uid())
+        past = encoded({**item, "result": {**result, "exit_status": status}})
+        put, puts = self._puts(0 if end.to_front else len(self._line), [requeued] if requeued else [])
+        edit = Finished(
+            [SetFact("running_plan", None), AddHistory(running.uid, past), *puts],
+            past,
+            exit_status=status,
+            requeued=requeued,
+            continue_queue=end.continues and not running.immediate,
+            autostart_stays=end.continues,
+        )
+        limit = self._history_limit
+        keep = None
+        if limit is not None and len(self._past) >= limit:
+            keep = limit
+            edit.changes.append(TrimHistory(limit))
+        return self._make(edit, facts=replace(self._facts, running=None), put=put, added=[past], keep=keep)
+
+    def pass_instruction(self) -> Edit:
+        """The instruction at the front is carried out: it leaves the queue; in loop mode for its back."""
+        entry = self._line.one("front", None)
+        again = [queued(_decoded(entry.data), self._new_uid())] if self.mode.loop else []
+        put, puts = self._puts(len(self._line), again)
+        edit = Edit([DropItem(entry.uid, entry.data), *puts], [entry.data])
+        return self._make(edit, taken=[entry], put=put)
+
+    # How changes are made
+
+    def _make(
+        self,
+        edit: E,
+        *,
+        taken: Sequence[Entry] = (),
+        put: Sequence[Entry] = (),
+        facts: Facts | None = None,
+        added: Sequence[bytes] = (),
+        keep: int | None = None,
+    ) -> E:
+        """Make an edit in memory: entries out and in, other facts, history added and then cut to ``keep``."""
+        if not edit.changes:
+            return edit
+        before = self._facts
+        facts = before if facts is None else facts
+        self._line.take(taken)
+        self._line.put(put)
+        self._past.extend(added)
+        dropped = [] if keep is None else self._past.drop(len(self._past) - keep)
+        if taken or put or facts.running is not before.running:
+            facts = replace(facts, queue_uid=self._new_uid())
+        if added or dropped:
+            facts = replace(facts, history_uid=self._new_uid())
+        self._facts = facts
+        edit.made(Delta(before, taken, put, dropped, len(added)), self._revert, self._last)
+        self._last = edit
+        return edit
+
+    def _revert(self, delta: Delta) -> None:
+        self._line.take(delta.put)
+        self._line.put(delta.taken)
+        self._past.restore(delta.dropped, delta.added)
+        self._facts = delta.facts
+
+    def _puts(self, at: int, items: Sequence[dict[str, Any]]) -> tuple[list[Entry], list[Change]]:
+        """Entries for new items from this place on, and how to store them."""
+        following = self._line.data_at(at)
+        ranks = self._line.room(at, len(items))
+        entries = [Entry(item["item_uid"], rank, encoded(item)) for item, rank in zip(items, ranks, strict=True)]
+        return entries, [PutItem(entry.uid, entry.rank, entry.data, following) for entry in entries]
+
+    def _start(self, item: dict[str, Any], time_start: float, taken: list[Entry]) -> Edit:
+        if self._facts.running is not None:
+            raise WrongState("An item is running already")
+        running = Running.started(item, time_start, immediate=not taken)
+        changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in taken]
+        changes.append(SetFact("running_plan", running.stored))
+        edit = Edit(changes, [running.shown], [item])
+        return self._make(edit, facts=replace(self._facts, running=running), taken=taken)
+
+    def _remove(self, entries: list[Entry]) -> Edit:
+        changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in entries]
+        return self._make(Edit(changes, [entry.data for entry in entries]), taken=entries)
+
+    def _relocate(self, entries: list[Entry], destination: Callable[[], int]) -> Edit:
+        """Move entries side by side to the place that ``destination`` names in the queue without them."""
+        data = [entry.data for entry in entries]
+        places = [self._line.index(entry) for entry in entries]
+        self._line.take(entries)
+        at = destination()
+        ranks = self._line.room(at, len(entries))
+        following = self._line.data_at(at)
+        self._line.put(entries)
+        if places == list(range(at, at + len(entries))):
+            return Edit([], data)
+        moved = [Entry(entry.uid, rank, entry.data) for entry, rank in zip(entries, ranks, strict=True)]
+        changes: list[Change] = [PutItem(new.uid, new.rank, new.data, following, replaces=new.data) for new in moved]
+        return self._make(Edit(changes, data), taken=entries, put=moved)
+
+    def _trim(self, keep: int) -> Edit:
+        if keep >= len(self._past):
+            return Edit([])
+        return self._make(Edit([TrimHistory(keep)]), keep=keep)
+
+    # Where things are
+
+    def _insertion(self, pos: Position | None, before_uid: str | None, after_uid: str | None) -> int:
+        """The place of a new item, as `list.insert` understands positions."""
+        only_one(pos=pos, before_uid=before_uid, after_uid=after_uid)
+        if before_uid is not None or after_uid is not None:
+            neighbour = self._neighbour(before_uid, after_uid, "Plan with UID {uid!r} is not in the queue")
+            return self._beside(neighbour, after=after_uid is not None)
+        size = len(self._line)
+        if isinstance(pos, int):
+            return max(0, pos + size) if pos < 0 else min(pos, size)
+        return 0 if pos == "front" else size
+
+    def _neighbour(self, before_uid: str | None, after_uid: str | None, missing: str) -> Entry | None:
+        """The item to go beside; None for the running one, which has only the side behind it."""
+        uid = after_uid if before_uid is None else before_uid
+        assert uid is not None
+        if uid == self.running_uid:
+            if before_uid is None:
+                return None
+            raise ItemError("Can not insert a plan in the queue before a currently running plan")
+        if entry := self._line.find(uid):
+            return entry
+        raise NotFound(missing.format(uid=uid))
+
+    def _beside(self, neighbour: Entry | None, *, after: bool) -> int:
+        return 0 if neighbour is None else self._line.index(neighbour) + after
+
+
+def _not_found(what: str, pos: Position | None, uid: str | None) -> str:
+    which = f"UID {uid!r}" if uid is not None else f"position {pos!r}"
+    return f"{what} plan ({which}) was not found"
+
+
+def _decoded(data: bytes) -> dict[str, Any]:
+    return json.loads(data)

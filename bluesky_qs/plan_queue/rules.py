@@ -1,0 +1,78 @@
+"""How the queue goes on when a plan has ended: the modes and the table of ends."""
+
+import json
+from typing import Any, Self
+
+import msgspec
+
+from bluesky_qs.errors import BadParams
+
+
+class QueueMode(msgspec.Struct, frozen=True):
+    """How the queue treats finished and failed plans."""
+
+    loop: bool = False
+    ignore_failures: bool = False
+
+    @classmethod
+    def restored(cls, stored: bytes | None) -> Self:
+        """The mode according to the stored fact; what is not said there is off."""
+        said = json.loads(stored) if stored else {}
+        return cls(**{name: said[name] for name in cls.__struct_fields__ if isinstance(said.get(name), bool)})
+
+    def with_(self, named: Any) -> Self:
+        """The mode with the values of a request in place; those that it does not name stay.
+
+        Raises
+        ------
+        BadParams
+        """
+        if not isinstance(named, dict):
+            msg = f"Queue mode is passed using object of unsupported type '{type(named)}': mode={named!r}"
+            raise BadParams(msg)
+        for name, value in named.items():
+            if name not in self.__struct_fields__:
+                known = list(self.__struct_fields__)
+                msg = f"Unsupported plan queue mode parameter {name!r}. Supported parameters: {known}"
+                raise BadParams(msg)
+            if not isinstance(value, bool):
+                msg = f"Unsupported type '{type(value)}' of the parameter {name!r}. Supported type: '{bool}'"
+                raise BadParams(msg)
+        return msgspec.structs.replace(self, **named)
+
+
+class End(msgspec.Struct, frozen=True):
+    """What follows from the way in which a plan ended.
+
+    Attributes
+    ----------
+    to_front
+        The item goes back to the front; else it is gone, or at the back in loop mode.
+    continues
+        The next item may start, and autostart stays.
+    """
+
+    to_front: bool
+    continues: bool
+
+
+_ENDS = {
+    "completed": End(to_front=False, continues=True),
+    "stopped": End(to_front=False, continues=False),
+    "failed": End(to_front=True, continues=False),
+    "aborted": End(to_front=True, continues=False),
+    "halted": End(to_front=True, continues=False),
+    "unknown": End(to_front=True, continues=False),
+}
+
+
+def known_status(exit_status: Any) -> str:
+    """The exit status; ``unknown`` for one that is not known."""
+    return exit_status if exit_status in _ENDS else "unknown"
+
+
+def end_of(exit_status: str, mode: QueueMode, *, interrupted: bool) -> End:
+    """What follows from this exit status; a plan that was ``interrupted`` is not one whose failure may be ignored."""
+    if exit_status == "failed" and mode.ignore_failures and not interrupted:
+        return _ENDS["completed"]
+    return _ENDS[exit_status]
