@@ -1,6 +1,5 @@
-"""The Bluesky Queue Server."""
+"""The Bluesky Queue Server: a queue of plans that runs unattended, driven from the IPython prompt."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bluesky_qs._version import __version__
@@ -8,30 +7,56 @@ from bluesky_qs._version import __version__
 if TYPE_CHECKING:
     from bluesky_qs.client.items import BFunc, BInst, BItem, BPlan
     from bluesky_qs.client.sync import REManagerAPI
-    from bluesky_qs.client.wait import WaitMonitor
+    from bluesky_qs.startup.decorator import parameter_annotation_decorator
+    from bluesky_qs.startup.happi import load_devices_from_happi
+    from bluesky_qs.startup.registry import register_device, register_plan
+    from bluesky_qs.startup.where import is_ipython_mode, is_re_worker_active
+    from ipython_extension import load_ipython_extension, unload_ipython_extension
 
-__all__ = ["BFunc", "BInst", "BItem", "BPlan", "REManagerAPI", "WaitMonitor", "__version__"]
-
-#: Where each public name lives. Loaded when it is first used, because every process of ours imports this package.
-_HOMES = {
+# Looked up when asked for, because `import bluesky_qs` stands in every command's start-up time.
+_HOME = {
     "BFunc": "bluesky_qs.client.items",
     "BInst": "bluesky_qs.client.items",
     "BItem": "bluesky_qs.client.items",
     "BPlan": "bluesky_qs.client.items",
     "REManagerAPI": "bluesky_qs.client.sync",
-    "WaitMonitor": "bluesky_qs.client.wait",
+    "is_ipython_mode": "bluesky_qs.startup.where",
+    "is_re_worker_active": "bluesky_qs.startup.where",
+    "load_devices_from_happi": "bluesky_qs.startup.happi",
     "load_ipython_extension": "ipython_extension",
+    "parameter_annotation_decorator": "bluesky_qs.startup.decorator",
+    "register_device": "bluesky_qs.startup.registry",
+    "register_plan": "bluesky_qs.startup.registry",
     "unload_ipython_extension": "ipython_extension",
 }
 
+__all__ = [
+    "BFunc",
+    "BInst",
+    "BItem",
+    "BPlan",
+    "REManagerAPI",
+    "__version__",
+    "is_ipython_mode",
+    "is_re_worker_active",
+    "load_devices_from_happi",
+    "load_ipython_extension",
+    "parameter_annotation_decorator",
+    "register_device",
+    "register_plan",
+    "unload_ipython_extension",
+]
+
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    if name not in _HOME:
+        raise AttributeError(f"module 'bluesky_qs' has no attribute {name!r}")
+    import importlib  # noqa: PLC0415 - see _HOME
+
+    value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})

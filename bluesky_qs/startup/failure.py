@@ -1,0 +1,101 @@
+"""How a failure of user code is told: a sentence that names file, line and error; a traceback without our frames."""
+
+import linecache
+import os
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from bluesky_qs.errors import StartupError
+
+_OURS = str(Path(__file__).resolve().parent) + os.sep
+_LIBRARIES = (f"{os.sep}site-packages{os.sep}", os.path.dirname(os.__file__) + os.sep)  # noqa: PTH120 - compared as text
+
+
+class StartupFailed(StartupError):
+    """The startup code failed.
+
+    Attributes
+    ----------
+    file, line
+        The place to look at: the innermost line of the user's own code. None where there is none.
+    traceback
+        The traceback as Python would print it, our own frames left out.
+    """
+
+    def __init__(self, message: str, *, file: str | None = None, line: int | None = None, traceback: str = "") -> None:
+        super().__init__(message)
+        self.file = file
+        self.line = line
+        self.traceback = traceback
+
+
+def failed(error: BaseException, roots: Sequence[Path] = ()) -> StartupFailed:
+    """What to raise in place of an exception of user code; ``roots`` are the folders of the user's own code."""
+    if isinstance(error, StartupFailed):
+        return error
+    file, line = place(error, roots)
+    where = f" in {_shown(file, roots)}, line {line}" if file else ""
+    return StartupFailed(f"{sentence(error)}{where}", file=file, line=line, traceback=traceback_text(error))
+
+
+def sentence(error: BaseException) -> str:
+    """``NameError: name 'x' is not defined``; for ``sys.exit`` what it means here."""
+    if isinstance(error, SystemExit):
+        return f"The code ends the process: sys.exit({'' if error.code is None else repr(error.code)})"
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg}"
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def place(error: BaseException, roots: Sequence[Path] = ()) -> tuple[str | None, int | None]:
+    """File and line of the innermost frame in the user's own code, else outside of libraries, else of any.
+
+    For a syntax error of a file that can be looked at: its own place.
+    """
+    if isinstance(error, SyntaxError) and error.filename and (_can_be_read(error.filename)):
+        return error.filename, error.lineno
+    frames = [(f, n) for f, n in _frames(error.__traceback__) if not _is_machinery(f)]
+    own = [(f, n) for f, n in frames if any(Path(f).is_relative_to(r) for r in roots)]
+    written = [(f, n) for f, n in frames if not any(part in f for part in _LIBRARIES)]
+    for candidates in (own, written, frames):
+        if candidates:
+            return candidates[-1]
+    return None, None
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback with the true files and lines, without frames of the loader and of the import system."""
+    told = traceback.TracebackException.from_exception(error)
+    _strip(told)
+    return "".join(told.format())
+
+
+def _strip(told: traceback.TracebackException) -> None:
+    pending: list[traceback.TracebackException | None] = [told]
+    while pending:
+        one = pending.pop()
+        if one is not None:
+            one.stack = traceback.StackSummary.from_list([f for f in one.stack if not _is_machinery(f.filename)])
+            pending += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or [])]
+
+
+def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
+    for frame, line in traceback.walk_tb(trace):
+        yield frame.f_code.co_filename, line
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename.startswith((_OURS, "<frozen importlib"))
+
+
+def _can_be_read(filename: str) -> bool:
+    return bool(linecache.getlines(filename)) or Path(filename).is_file()
+
+
+def _shown(file: str | None, roots: Sequence[Path]) -> str:
+    """A path below one of the roots relative to it, any other in full."""
+    path = Path(file or "")
+    return next((str(path.relative_to(r)) for r in roots if path.is_relative_to(r)), str(path))

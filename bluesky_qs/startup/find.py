@@ -1,0 +1,202 @@
+"""Where the startup code is, and where its lists of plans, devices and permissions lie.
+
+Plain paths only: the manager asks this module too, and it imports neither bluesky nor IPython.
+"""
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from bluesky_qs.errors import StartupError
+
+LISTS_FILE = "existing_plans_and_devices.yaml"
+PERMISSIONS_FILE = "user_group_permissions.yaml"
+#: The shipped profile that is used when no startup code is named.
+DEFAULT_PROFILE = "sim"
+
+
+class StartupCode(Protocol):
+    """Which code to run: what `StartupLocation` and the message to the worker have in common."""
+
+    @property
+    def directory(self) -> str | None: ...
+    @property
+    def script(self) -> str | None: ...
+    @property
+    def module(self) -> str | None: ...
+    @property
+    def profile_dir(self) -> str | None: ...
+
+
+class StartupLocation(msgspec.Struct, frozen=True):
+    """Absolute paths of the startup code and of what lies beside it.
+
+    Attributes
+    ----------
+    directory, script, module
+        Folder of startup files, path of one Python file, name of an importable module: exactly one is set.
+    profile_dir
+        The IPython profile, if one was named or is built in. Beside a script or module it supplies lists and
+        permissions, and in IPython mode its startup files run first.
+    lists_path
+        File of existing plans and devices; it may not exist yet. None: there is no place for it.
+    permissions_path
+        File of user group permissions; it exists.
+    writable
+        True if the lists may be written to `lists_path`.
+    notes
+        Sentences for the log: what was chosen in place of what was not there.
+    """
+
+    directory: str | None
+    script: str | None
+    module: str | None
+    profile_dir: str | None
+    lists_path: str | None
+    permissions_path: str
+    writable: bool
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.directory or self.script or f"module {self.module!r}"
+
+
+def find(
+    *,
+    startup_dir: str | None = None,
+    startup_profile: str | None = None,
+    startup_module: str | None = None,
+    startup_script: str | None = None,
+    ipython_dir: str | None = None,
+    existing_plans_devices: str | None = None,
+    user_group_permissions: str | None = None,
+) -> StartupLocation:
+    """Look up the startup code that the settings name; without any, the built-in ``sim`` profile.
+
+    ``existing_plans_devices`` and ``user_group_permissions`` (a file, or a folder of files with the usual names) take
+    precedence over what lies beside the code.
+
+    Raises
+    ------
+    StartupError
+        If the settings contradict each other or name what is not there.
+    """
+    _refuse_contradictions(startup_dir, startup_profile, startup_module, startup_script)
+    directory = script = None
+    profile_dir = profile(startup_profile, ipython_dir=ipython_dir) if startup_profile else None
+    if startup_script:
+        script = _existing_file(startup_script, "startup script")
+    elif startup_dir:
+        directory = _absolute(startup_dir)
+    elif not startup_module:
+        profile_dir = profile_dir or shipped_profiles() / f"profile_{DEFAULT_PROFILE}"
+        directory = profile_dir / "startup"
+    if directory:
+        startup_files(directory)
+    beside = profile_dir / "startup" if profile_dir else directory or (script.parent if script else None)
+
+    notes: list[str] = []
+    lists = _lists_path(existing_plans_devices, beside, notes)
+    permissions = _permissions_path(user_group_permissions, beside, notes)
+    return StartupLocation(
+        directory=str(directory) if directory else None,
+        script=str(script) if script else None,
+        module=startup_module or None,
+        profile_dir=str(profile_dir) if profile_dir else None,
+        lists_path=str(lists) if lists else None,
+        permissions_path=str(permissions),
+        writable=lists is not None and not lists.resolve().is_relative_to(shipped_profiles()),
+        notes=tuple(notes),
+    )
+
+
+def startup_files(directory: str | Path) -> list[Path]:
+    """The ``*.py`` and ``*.ipy`` files of a folder in the order in which they run."""
+    folder = Path(directory)
+    if not folder.is_dir():
+        raise StartupError(f"The startup folder {str(folder)!r} does not exist")
+    # Hidden files are left out as IPython does: editors keep locks and copies there.
+    files = [f for f in folder.iterdir() if f.suffix in {".py", ".ipy"} and not f.name.startswith(".") and f.is_file()]
+    if not files:
+        raise StartupError(f"The startup folder {str(folder)!r} contains no startup files (*.py, *.ipy)")
+    return sorted(files, key=lambda f: f.name)
+
+
+def profile(name: str, *, ipython_dir: str | None = None) -> Path:
+    """The folder ``profile_NAME``: the user's own in the IPython folder, else the shipped one."""
+    folders = [ipython_folder(ipython_dir), shipped_profiles()]
+    for folder in folders:
+        found = folder / f"profile_{name}"
+        if found.is_dir():
+            return found
+    raise StartupError(_no_such_profile(name, folders))
+
+
+def ipython_folder(ipython_dir: str | None = None) -> Path:
+    """The folder of IPython's profiles: as given, else ``IPYTHONDIR``, else ``~/.ipython``."""
+    return _absolute(ipython_dir or os.environ.get("IPYTHONDIR") or "~/.ipython")
+
+
+def shipped_profiles() -> Path:
+    """The folder of the profiles that come with the package."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "profiles"
+    return installed if installed.is_dir() else package.parent / "profiles"  # the latter in an editable install
+
+
+def _refuse_contradictions(directory: str | None, profile: str | None, module: str | None, script: str | None) -> None:
+    given = {"startup directory": directory, "startup module": module, "startup script": script}
+    named = [what for what, value in given.items() if value]
+    if profile and directory:
+        named.append("startup profile")
+    if len(named) > 1:
+        raise StartupError(f"Only one source of startup code may be given, not {' and '.join(named)}")
+
+
+def _lists_path(given: str | None, beside: Path | None, notes: list[str]) -> Path | None:
+    if given:
+        return _file_or_folder(given, LISTS_FILE)
+    if beside is None:
+        notes.append("A startup module has no folder of its own: the lists of plans and devices are not written")
+        return None
+    return beside / LISTS_FILE
+
+
+def _permissions_path(given: str | None, beside: Path | None, notes: list[str]) -> Path:
+    if given:
+        return _existing_file(str(_file_or_folder(given, PERMISSIONS_FILE)), "file of user group permissions")
+    if beside is not None and (beside / PERMISSIONS_FILE).is_file():
+        return beside / PERMISSIONS_FILE
+    where = f"There is no {PERMISSIONS_FILE} in {str(beside)!r}" if beside else "A startup module has no permissions"
+    notes.append(f"{where}: the built-in user group permissions are used")
+    return shipped_profiles() / f"profile_{DEFAULT_PROFILE}" / "startup" / PERMISSIONS_FILE
+
+
+def _file_or_folder(given: str, name: str) -> Path:
+    """A path that does not exist yet is a file if it has a suffix of YAML."""
+    path = _absolute(given)
+    return path if path.is_file() or path.suffix in {".yaml", ".yml"} else path / name
+
+
+def _existing_file(given: str, what: str) -> Path:
+    path = _absolute(given)
+    if not path.is_file():
+        raise StartupError(f"The {what} {str(path)!r} does not exist")
+    return path
+
+
+def _absolute(path: str) -> Path:
+    # Links are kept: what the code sees in __file__ is the path that its user knows.
+    return Path(path).expanduser().absolute()
+
+
+def _no_such_profile(name: str, folders: list[Path]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - needed only for this sentence
+
+    there = sorted({p.name.removeprefix("profile_") for f in folders if f.is_dir() for p in f.glob("profile_*")})
+    near = get_close_matches(name, there, cutoff=0.5) or there
+    searched = " and ".join(repr(str(f)) for f in folders)
+    hint = f"; there is {', '.join(map(repr, near))}" if near else ""
+    return f"The startup profile {name!r} was not found in {searched}{hint}"

@@ -1,0 +1,256 @@
+"""How startup code and uploaded scripts run: in one namespace, with true files and lines, IPython's syntax included."""
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import linecache
+import logging
+import sys
+import time
+import tokenize
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.startup import compat, shell
+from bluesky_qs.startup.failure import StartupFailed, failed, sentence
+from bluesky_qs.startup.find import StartupCode, startup_files
+from bluesky_qs.startup.namespace import global_user_namespace
+
+log = logging.getLogger(__name__)
+
+Namespace = dict[str, Any]
+
+#: Values that files reuse without meaning the same thing (loop variables, flags): overwriting them is not reported.
+_PLAIN = (int, float, complex, str, bytes, bool, type(None), list, tuple, dict, set, ModuleType)
+
+
+class FileRun(msgspec.Struct, frozen=True):
+    """A file that ran, and for how long (seconds)."""
+
+    file: str
+    seconds: float
+
+
+class Overwritten(msgspec.Struct, frozen=True):
+    """A name that one file defined and a later one defined again as something else."""
+
+    name: str
+    file: str
+    by: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What did not stop the loading and may still surprise."""
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+
+class LoadReport(msgspec.Struct, frozen=True):
+    """What happened while the startup code ran."""
+
+    files: list[FileRun]
+    seconds: float
+    overwritten: list[Overwritten]
+    problems: list[Problem]
+
+
+def load(location: StartupCode, namespace: Namespace, *, stand_in: bool = True) -> LoadReport:
+    """Run the startup code in ``namespace``.
+
+    Where the code is a folder, ``get_ipython()`` gives a stand-in from now on (``stand_in=False``: the real shell of
+    this process is there already). A script or a module is run as plain Python. The code's folder stays on sys.path,
+    since plans import from it later.
+
+    Raises
+    ------
+    StartupFailed
+        Naming file, line and error; what ran before stays in the namespace.
+    """
+    compat.install()
+    started = time.perf_counter()
+    run = _Run(namespace, _roots(location))
+    _prepend_to_path(location)
+    global_user_namespace.set_user_namespace(user_ns=namespace, use_ipython=not stand_in)
+    standing_in = None
+    if location.directory:
+        if stand_in:
+            profile_dir = location.profile_dir or location.directory
+            standing_in = shell.install(namespace, profile_dir=profile_dir, run_file=run.file)
+        for file in startup_files(location.directory):
+            run.timed(file)
+    elif location.script:
+        run.timed(Path(location.script), ipython=False)
+    elif location.module:
+        run.module(location.module)
+    ignored = list(standing_in.ignored) if standing_in else []
+    problems = run.problems + [Problem(f"{what} was ignored: there is no IPython shell") for what in ignored]
+    return LoadReport(run.files, time.perf_counter() - started, run.overwritten, problems)
+
+
+def main_namespace() -> Namespace:
+    """The namespace of a new ``__main__`` module, which user code is going to fill.
+
+    Dataclasses, pickle and ``typing`` look names up in ``sys.modules["__main__"]``: for code whose ``__name__`` is
+    ``__main__`` that has to be the module in whose namespace it runs.
+    """
+    module = ModuleType("__main__", "The namespace of the startup code.")
+    module.__dict__["__builtins__"] = sys.modules["builtins"]
+    sys.modules["__main__"] = module
+    return module.__dict__
+
+
+_scripts = count(1)
+
+
+def run_script(source: str, namespace: Namespace, *, update_re: bool = False) -> None:
+    """Run uploaded code in the namespace; ``RE`` and ``db`` are put back afterwards unless ``update_re``.
+
+    A script that fails keeps what it had done.
+
+    Raises
+    ------
+    StartupFailed
+        Naming the line of the script and the error.
+    """
+    name = f"<script {next(_scripts)}>"
+    # No modification time: linecache keeps such an entry, and tracebacks show the script's lines.
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    kept = {} if update_re else {key: namespace[key] for key in ("RE", "db") if key in namespace}
+    try:
+        execute(compiled(source, name), namespace)
+    except (Exception, SystemExit) as error:
+        raise failed(error) from error
+    finally:
+        namespace.update(kept)
+
+
+def compiled(source: str, filename: str, *, ipython: bool = True) -> CodeType:
+    """Code of Python, or of Python with IPython's syntax in it; lines keep their numbers."""
+    try:
+        return compile(source, filename, "exec", dont_inherit=True)
+    except SyntaxError:
+        if not ipython:
+            raise
+        from bluesky_qs.startup import syntax  # noqa: PLC0415 - it imports IPython: only for code that needs it
+
+        plain = syntax.to_python(source, autocall=filename.endswith(".ipy"))
+        if plain is None:
+            raise
+        return compile(plain, filename, "exec", dont_inherit=True, flags=syntax.TOP_LEVEL_AWAIT)
+
+
+def execute(code: CodeType, namespace: Namespace) -> None:
+    """Run code that `compiled` gave."""
+    result = eval(code, namespace)  # noqa: S307 - the user's own code
+    if code.co_flags & inspect.CO_COROUTINE:
+        import asyncio  # noqa: PLC0415 - only for a file that awaits at its top level
+
+        asyncio.run(result)
+
+
+class _Run:
+    """One pass over the startup code."""
+
+    def __init__(self, namespace: Namespace, roots: list[Path]) -> None:
+        self.namespace = namespace
+        self.roots = roots
+        self.files: list[FileRun] = []
+        self.overwritten: list[Overwritten] = []
+        self.problems: list[Problem] = []
+        self._origin: dict[str, str] = {}
+
+    def timed(self, file: Path, *, ipython: bool = True) -> None:
+        before = dict(self.namespace)
+        log.info("Loading %s", file)
+        started = time.perf_counter()
+        self.file(file, ipython=ipython)
+        self.files.append(FileRun(str(file), time.perf_counter() - started))
+        self._compare(before, str(file))
+
+    def file(self, file: Path, *, ipython: bool = True) -> None:
+        """Run a file in the namespace, as the main program."""
+        with self._errors_located(), _as_main(self.namespace, file):
+            try:
+                with tokenize.open(file) as stream:
+                    source = stream.read()
+                execute(compiled(source, str(file), ipython=ipython), self.namespace)
+            except SystemExit as error:
+                if error.code not in (None, 0):
+                    raise
+                # IPython takes this for the end of the file, and files rely on it to stop early.
+                place = failed(error, self.roots)
+                self.problems.append(
+                    Problem(f"{sentence(error)}; the rest of the file is left out", place.file, place.line)
+                )
+
+    def module(self, name: str) -> None:
+        """Import a module and take its public and private names over, as they are."""
+        started = time.perf_counter()
+        with self._errors_located():
+            module = importlib.import_module(name)
+        self.namespace.update({k: v for k, v in vars(module).items() if not (k.startswith("__") and k.endswith("__"))})
+        self.files.append(FileRun(getattr(module, "__file__", None) or name, time.perf_counter() - started))
+
+    @contextlib.contextmanager
+    def _errors_located(self) -> Iterator[None]:
+        try:
+            yield
+        except StartupFailed:
+            raise
+        except (Exception, SystemExit) as error:
+            raise failed(error, self.roots) from error
+
+    def _compare(self, before: Namespace, file: str) -> None:
+        for name, value in self.namespace.items():
+            old = before.get(name, value)
+            if old is not value and name in self._origin and not isinstance(old, _PLAIN):
+                self.overwritten.append(Overwritten(name, self._origin[name], file))
+            if old is not value or name not in before:
+                self._origin[name] = file
+
+
+@contextlib.contextmanager
+def _as_main(namespace: Namespace, file: Path) -> Iterator[None]:
+    missing = object()
+    outer = {name: namespace.get(name, missing) for name in ("__file__", "__name__")}
+    namespace.update(__file__=str(file), __name__="__main__")
+    try:
+        yield
+    finally:
+        # As in IPython: __file__ is there while a file runs, and not afterwards.
+        if outer["__file__"] is missing:
+            namespace.pop("__file__", None)
+        else:
+            namespace["__file__"] = outer["__file__"]
+
+
+def _roots(location: StartupCode) -> list[Path]:
+    """Folders of the user's own code, where a failure is to be looked for."""
+    if location.directory:
+        return [Path(location.directory)]
+    if location.script:
+        return [Path(location.script).parent]
+    try:
+        spec = importlib.util.find_spec((location.module or "").partition(".")[0])
+    except (ImportError, ValueError):
+        return []  # the import itself is going to say why
+    if spec is None:
+        return []
+    return [Path(f) for f in spec.submodule_search_locations or filter(None, [spec.origin])]
+
+
+def _prepend_to_path(location: StartupCode) -> None:
+    """Local imports are relative to the startup folder, the script's folder or the profile's folder."""
+    folders = [location.profile_dir] if location.profile_dir else []
+    folders += [location.directory or str(Path(location.script or "").parent)] if not location.module else []
+    for folder in folders:
+        if folder not in sys.path:
+            sys.path.insert(0, folder)

@@ -1,0 +1,116 @@
+"""The magics of the stand-in shell: those that the code registers, and those of IPython's that work in plain Python."""
+
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bluesky_qs.startup.shell import Shell
+
+
+class Magics:
+    """Line and cell magics by name; an unknown one does nothing but say so once, through ``ignore``."""
+
+    def __init__(self, shell: "Shell", run_file: Callable[[Path], None], ignore: Callable[[str], None]) -> None:
+        self._shell = shell
+        self._run_file = run_file
+        self._ignore = ignore
+        self._lines: dict[str, Callable[..., Any]] = {
+            "cd": self._cd,
+            "pwd": lambda _: str(Path.cwd()),
+            "env": self._env,
+            "set_env": self._env,
+            "run": self._run,
+            "sx": lambda line: shell.getoutput(line, depth=2),
+            "system": lambda line: shell.getoutput(line, depth=2),
+            "time": self._time,
+        }
+        self._cells: dict[str, Callable[..., Any]] = {
+            "bash": self._script,
+            "capture": lambda _, cell: self.run_code(cell),
+            "script": self._script,
+            "sh": self._script,
+            "time": lambda _, cell: self._time(cell),
+        }
+
+    def line(self, name: str, line: str) -> Any:
+        function = self._lines.get(name)
+        return function(line) if function else self._ignore(f"%{name}")
+
+    def cell(self, name: str, line: str, cell: str) -> Any:
+        function = self._cells.get(name)
+        return function(line, cell) if function else self._ignore(f"%%{name}")
+
+    def find(self, name: str, kind: str) -> Callable[..., Any] | None:
+        return (self._cells if kind == "cell" else self._lines).get(name)
+
+    def register(self, kind: str, name: str, function: Callable[..., Any]) -> None:
+        """Register a function; kind ``line_cell`` serves both."""
+        if kind in ("line", "line_cell"):
+            self._lines[name] = function
+        if kind in ("cell", "line_cell"):
+            self._cells[name] = function
+
+    def register_objects(self, objects: Iterable[Any]) -> None:
+        for one in objects:
+            made = _Made(one, self._shell)
+            for kind, table in (("line", self._lines), ("cell", self._cells)):
+                # Classes name their methods; instances hold the bound functions.
+                for name, found in one.magics[kind].items():
+                    table[name] = made.method(found) if isinstance(found, str) else found
+
+    def run_code(self, source: str) -> None:
+        """Run code of a cell, IPython's syntax included."""
+        from bluesky_qs.startup.loader import compiled, execute  # noqa: PLC0415 - the loader imports the shell
+
+        execute(compiled(source, "<cell>"), self._shell.user_ns)
+
+    def _run(self, line: str) -> None:
+        words = shlex.split(line)
+        while words and words[0].startswith("-"):
+            words.pop(0)
+        if not words:
+            raise ValueError("%run: no file is named")
+        path = Path(words[0]).expanduser()
+        self._run_file(path if path.suffix else path.with_suffix(".py"))
+
+    def _cd(self, line: str) -> None:
+        os.chdir(Path(line.strip().strip("'\"") or "~").expanduser())
+
+    def _env(self, line: str) -> Any:
+        name, equals, value = (part.strip() for part in line.partition("=" if "=" in line else " "))
+        if not name:
+            return dict(os.environ)
+        if not (equals or value):
+            return os.environ[name]
+        os.environ[name] = self._shell.var_expand(value, depth=2)
+        return None
+
+    def _time(self, code: str) -> None:
+        started = time.perf_counter()
+        self.run_code(code)
+        print(f"Wall time: {time.perf_counter() - started:.3g} s")
+
+    def _script(self, line: str, cell: str) -> None:
+        subprocess.run(shlex.split(line) or ["bash"], input=cell, text=True, check=True)
+
+
+class _Made:
+    """An instance of a class of magics, made when a magic of it is first used: few that are registered are."""
+
+    def __init__(self, given: Any, shell: "Shell") -> None:
+        self._given = given
+        self._shell = shell
+        self._instance: Any = None
+
+    def method(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            if self._instance is None:
+                self._instance = self._given(shell=self._shell)
+            return getattr(self._instance, name)(*args)
+
+        return call

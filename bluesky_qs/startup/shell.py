@@ -1,0 +1,321 @@
+"""The stand-in for IPython's shell: what ``get_ipython()`` gives to startup code that runs in plain Python.
+
+What code asks of a shell and what can be done without one, is done (namespace, running files, commands, magics that the
+code registers itself). The rest does nothing and is mentioned in the log once.
+"""
+
+import builtins
+import contextlib
+import functools
+import importlib.util
+import logging
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import FunctionType, ModuleType, SimpleNamespace
+from typing import Any, Self
+
+from bluesky_qs.startup.magics import Magics
+
+log = logging.getLogger(__name__)
+
+#: Attributes of the shell that mean nothing without one. Others do not exist, as in IPython: code asks with hasattr,
+#: and an object with every attribute would pass for a device.
+_MEANINGLESS = frozenset(
+    """
+    Completer active_eventloop alias_manager ask_exit ask_yes_no ast_node_interactivity atexit_operations auto_match
+    autoawait autocall autoformatter autoindent automagic autosuggestions_provider banner banner1 banner2 builtin_trap
+    cache_size call_pdb cleanup color_depth colors complete compile confirm_exit debug debugger debugger_history
+    define_macro display_formatter display_page display_pub display_trap displayhook editing_mode editor
+    enable_gui enable_history_search enable_html_pager enable_matplotlib enable_pylab enable_tip events exit_now exiter
+    extension_manager extra_open_editor_shortcuts highlight_matching_brackets highlighting_style
+    highlighting_style_overrides history_length history_load_length history_manager hooks inputhook inspector
+    last_execution_result last_execution_succeeded logappend logfile logger logstart loop_runner magics_manager mainloop
+    mime_renderers mouse_support object_inspect observe on_trait_change payload_manager pdb prefilter_manager
+    prompt_manager prompts_class pt_app quiet refresh_style register_post_execute reset reset_selective
+    restore_term_title rl_next_input separate_in separate_out separate_out2 set_autoindent set_completer_frame
+    set_custom_completer set_custom_exc set_hook set_next_input set_trait shortcuts show_banner show_rewritten_input
+    show_usage simple_prompt space_for_menu switch_doctest_mode term_title term_title_format timeoutlen true_color
+    ttimeoutlen unobserve unobserve_all update_config xmode
+    """.split()  # noqa: SIM905 - words are easier to read
+)
+
+#: What a device answers to: `Nothing` does not, lest a variable that holds one is taken for a device.
+_DEVICE_LIKE = frozenset(
+    "check_value collect complete describe kickoff locate read set stage trigger unstage".split()  # noqa: SIM905 - so
+)
+
+
+class Nothing:
+    """Part of a shell that is not there: takes every use and does nothing."""
+
+    def __init__(self, what: str) -> None:
+        self.__dict__["_what"] = what
+
+    def __getattr__(self, name: str) -> "Nothing":
+        if name.startswith("__") or name in _DEVICE_LIKE:
+            raise AttributeError(name)
+        return Nothing(f"{self._what}.{name}")
+
+    def __call__(self, *_: Any, **__: Any) -> "Nothing":
+        return self
+
+    def __getitem__(self, key: Any) -> "Nothing":
+        return Nothing(f"{self._what}[{key!r}]")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def __contains__(self, _: object) -> bool:
+        return False
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __repr__(self) -> str:
+        return f"<{self._what}: nothing, there is no IPython shell>"
+
+
+class Shell:
+    """What ``get_ipython()`` returns in plain Python.
+
+    Parameters
+    ----------
+    namespace
+        Where the startup code runs; `user_ns` of the shell.
+    profile_dir
+        Folder that stands for the IPython profile.
+    run_file
+        Runs a file in the namespace, as ``%run`` does.
+    """
+
+    def __init__(self, namespace: dict[str, Any], profile_dir: Path, run_file: Callable[[Path], None]) -> None:
+        self.user_ns = self.user_global_ns = namespace
+        self.log = logging.getLogger("IPython")
+        self.profile = profile_dir.name.removeprefix("profile_")
+        self.profile_dir = SimpleNamespace(
+            location=str(profile_dir),
+            **{f"{part}_dir": str(profile_dir / part) for part in ("startup", "log", "pid", "security", "static")},
+        )
+        self.ipython_dir = str(profile_dir.parent)
+        self.starting_dir = str(Path.cwd())
+        self.prompts: Any = None
+        self.execution_count = 1
+        self.ast_transformers: list[Any] = []
+        self.input_transformers_post: list[Any] = []
+        self.input_transformers_cleanup: list[Any] = []
+        self._magics = Magics(self, run_file, self._ignore)
+        #: What was asked for and ignored, in the order of asking.
+        self.ignored: dict[str, None] = {}
+
+    def __getattr__(self, name: str) -> Nothing:
+        if name not in _MEANINGLESS:
+            raise AttributeError(f"The stand-in for the IPython shell has no attribute {name!r}")
+        self._ignore(f"get_ipython().{name}")
+        return Nothing(f"get_ipython().{name}")
+
+    @functools.cached_property
+    def config(self) -> Any:
+        from traitlets.config import Config  # noqa: PLC0415 - few profiles ask for it
+
+        return Config()
+
+    @property
+    def user_module(self) -> ModuleType:
+        return sys.modules["__main__"]
+
+    # -- the namespace
+    def push(self, variables: dict[str, Any] | str | Sequence[str], interactive: bool = True) -> None:  # noqa: ARG002
+        """Add variables: a dict, or names that the caller has."""
+        if not isinstance(variables, dict):
+            names = variables.split() if isinstance(variables, str) else variables
+            caller = sys._getframe(1)  # noqa: SLF001 - names are looked up in the calling frame, as IPython does
+            variables = {n: caller.f_locals.get(n, caller.f_globals.get(n)) for n in names}
+        self.user_ns.update(variables)
+
+    def ev(self, expression: str) -> Any:
+        return eval(expression, self.user_ns)  # noqa: S307 - the user's own code
+
+    def ex(self, code: str) -> None:
+        exec(code, self.user_ns)  # noqa: S102 - the user's own code
+
+    def run_cell(self, raw_cell: str, *_: Any, **__: Any) -> None:
+        self._magics.run_code(raw_cell)
+
+    def safe_execfile(self, fname: str, *_: Any, **__: Any) -> None:
+        self._magics.line("run", fname)
+
+    safe_execfile_ipy = safe_execfile
+
+    def showtraceback(self, *_: Any, **__: Any) -> None:
+        traceback.print_exc()
+
+    # -- magics and commands
+    def run_line_magic(self, magic_name: str, line: str = "", **_: Any) -> Any:
+        return self._magics.line(magic_name, line)
+
+    def magic(self, arg_s: str) -> Any:
+        name, _, line = arg_s.strip().lstrip("%").partition(" ")
+        return self._magics.line(name, line.strip())
+
+    def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
+        return self._magics.cell(magic_name, line, cell)
+
+    def find_magic(self, magic_name: str, magic_kind: str = "line") -> Callable[..., Any] | None:
+        return self._magics.find(magic_name, magic_kind)
+
+    find_line_magic = find_magic
+
+    def find_cell_magic(self, magic_name: str) -> Callable[..., Any] | None:
+        return self._magics.find(magic_name, "cell")
+
+    def register_magics(self, *magic_objects: Any) -> None:
+        """Register instances or subclasses of `IPython.core.magic.Magics`; classes are made when first used."""
+        self._magics.register_objects(magic_objects)
+
+    def register_magic_function(
+        self, func: Callable[..., Any], magic_kind: str = "line", magic_name: str | None = None
+    ) -> None:
+        self._magics.register(magic_kind, magic_name or func.__name__, func)
+
+    def system(self, cmd: str) -> int:
+        """Run a command (``!cmd``); its output goes to the console."""
+        return subprocess.run(self.var_expand(cmd, depth=1), shell=True, check=False).returncode  # noqa: S602 - ``!cmd``
+
+    system_raw = system_piped = system
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+        """Output of a command (``x = !cmd``): a list of lines that has ``.s`` and ``.n`` too."""
+        from IPython.utils.text import SList  # noqa: PLC0415 - IPython's own type; costs its import
+
+        command = self.var_expand(cmd, depth=depth + 1)
+        out = subprocess.run(command, shell=True, check=False, stdout=subprocess.PIPE, text=True).stdout  # noqa: S602
+        return SList(out.splitlines()) if split else out
+
+    def var_expand(self, cmd: str, depth: int = 0, formatter: Any = None) -> str:
+        """``$name`` and ``{expression}`` replaced by values of the namespace; what cannot be is left as it is."""
+        if "{" not in cmd and "$" not in cmd:
+            return cmd
+        if formatter is None:
+            from IPython.utils.text import DollarFormatter  # noqa: PLC0415 - costs the import of IPython
+
+            formatter = DollarFormatter()
+        caller = sys._getframe(depth + 1)  # noqa: SLF001 - local names count, as in IPython
+        names = {**self.user_ns, **caller.f_globals, **caller.f_locals}
+        # IPython's own rule: braces of awk or a shell function are no expressions, the command stays as typed.
+        with contextlib.suppress(Exception):
+            return formatter.vformat(cmd, args=[], kwargs=names)
+        return cmd
+
+    def _ignore(self, what: str) -> None:
+        if what not in self.ignored:
+            self.ignored[what] = None
+            log.info("%s means nothing without an IPython shell and is ignored", what)
+
+
+_installed: Shell | None = None
+
+
+def get_ipython() -> Shell | None:
+    """The stand-in for the shell; None where there is none."""
+    return _installed
+
+
+def install(namespace: dict[str, Any], *, profile_dir: str | Path, run_file: Callable[[Path], None]) -> Shell:
+    """From now on ``get_ipython()`` gives a stand-in, bare and imported, in every module of this process.
+
+    It stays: plans and uploaded scripts ask for it long after the startup files have run. `uninstall` takes it back.
+    """
+    global _installed  # noqa: PLW0603 - there is one shell per process
+    _installed = Shell(namespace, Path(profile_dir), run_file)
+    namespace["get_ipython"] = get_ipython
+    builtins.get_ipython = get_ipython  # pyright: ignore[reportAttributeAccessIssue] - IPython puts it there too
+    if _hook not in sys.meta_path:
+        sys.meta_path.insert(0, _hook)
+    if loaded := sys.modules.get(_Hook.module):
+        _hook.patch(loaded)
+    return _installed
+
+
+def uninstall() -> None:
+    """Take the stand-in back; in the namespace its name remains."""
+    global _installed  # noqa: PLW0603 - see install
+    _installed = None
+    if hasattr(builtins, "get_ipython"):
+        del builtins.get_ipython  # pyright: ignore[reportAttributeAccessIssue] - see install
+    if _hook in sys.meta_path:
+        sys.meta_path.remove(_hook)
+    _hook.restore()
+
+
+@contextlib.contextmanager
+def standing_in(
+    namespace: dict[str, Any], *, profile_dir: str | Path, run_file: Callable[[Path], None]
+) -> Iterator[Shell]:
+    """`install` for the time of a ``with`` block."""
+    try:
+        yield install(namespace, profile_dir=profile_dir, run_file=run_file)
+    finally:
+        uninstall()
+
+
+def _asked_of_ipython() -> Any:
+    from bluesky_qs.startup import shell  # noqa: PLC0415, PLW0406 - this code runs with the globals of IPython's module
+
+    return shell.get_ipython()
+
+
+class _Hook:
+    """Waits on `sys.meta_path` until user code imports IPython (nothing here does: it takes long), then patches it."""
+
+    module = "IPython.core.getipython"
+
+    def __init__(self) -> None:
+        self._original: tuple[FunctionType, Any] | None = None
+        self._looking = False
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
+        if name != self.module or self._looking:
+            return None
+        self._looking = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._looking = False
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            self.patch(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+    def patch(self, module: ModuleType) -> None:
+        """Replace the code of IPython's function, not the function: every alias imported before follows."""
+        if self._original is None:
+            function = module.get_ipython
+            self._original = (function, function.__code__)
+            function.__code__ = _asked_of_ipython.__code__
+
+    def restore(self) -> None:
+        if self._original is not None:
+            function, function.__code__ = self._original
+            self._original = None
+
+
+_hook = _Hook()

@@ -1,0 +1,43 @@
+"""The RunEngine and the plans of bluesky."""
+
+import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
+from bluesky import RunEngine
+from bluesky.plan_stubs import mv, mvr, null
+from bluesky.plans import (
+    adaptive_scan,
+    count,
+    fly,
+    grid_scan,
+    inner_product_scan,
+    list_grid_scan,
+    list_scan,
+    log_scan,
+    ramp_plan,
+    rel_adaptive_scan,
+    rel_grid_scan,
+    rel_list_grid_scan,
+    rel_list_scan,
+    rel_log_scan,
+    rel_scan,
+    rel_spiral,
+    rel_spiral_fermat,
+    rel_spiral_square,
+    relative_inner_product_scan,
+    scan,
+    scan_nd,
+    spiral,
+    spiral_fermat,
+    spiral_square,
+    tune_centroid,
+    tweak,
+    x2x_scan,
+)
+
+from bluesky_qs.startup.tables import best_effort_callback
+
+RE = RunEngine({"metadata_key": "metadata_value"})
+
+# Tables in the console; plots too, but in a worker, where nobody could see them, and without matplotlib.
+bec = best_effort_callback()
+RE.subscribe(bec)
