@@ -44,6 +44,7 @@ class ClientEnd:
         self._numbers = itertools.count(1)
         self._last_seq = 0
         self._ack = 0
+        self._failure: QSError | None = None
         self._socket = context.socket(zmq.DEALER)
         self._socket.linger = 0
         self._socket.sndhwm = self._socket.rcvhwm = 0
@@ -58,6 +59,8 @@ class ClientEnd:
             The class and sentence with which the other end refused it; `WorkerLost` or what `fail` was given if the
             other end died meanwhile.
         """
+        if self._failure:
+            raise self._failure
         number = next(self._numbers)
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting[number] = (future, answer_type(type(command)))
@@ -95,7 +98,8 @@ class ClientEnd:
                     yield seq, self._reports.decode(body)
 
     def fail(self, error: QSError) -> None:
-        """Let every request that still waits fail with this error: the other end is gone."""
+        """Let every request, waiting or to come, fail with this error: the other end is gone."""
+        self._failure = error
         for future, _ in self._waiting.values():
             if not future.done():
                 future.set_exception(error)

@@ -1,1 +1,1 @@
-"""manager"""
+"""The manager process: answers requests, keeps the queue, and has the worker run it."""

@@ -5,6 +5,7 @@ standard library decides, so that a client written for the community's service s
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -21,7 +22,7 @@ class Encoded:
         self.json = json_bytes
 
     @classmethod
-    def array(cls, elements: "list[bytes]") -> "Encoded":
+    def array(cls, elements: Iterable[bytes]) -> "Encoded":
         """The JSON array of elements that are JSON text already."""
         return cls(b"[" + b", ".join(elements) + b"]")
 

@@ -1,0 +1,377 @@
+"""The manager's life: put together, taken up where the last one left off, and ended so that nothing is lost."""
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+import zmq.asyncio
+
+from bluesky_qs.config.logs import configure_logging
+from bluesky_qs.config.schema import Settings
+from bluesky_qs.errors import QSError, StoreError, WorkerError
+from bluesky_qs.ipc.link import ClientEnd
+from bluesky_qs.ipc.messages import (
+    BEAT_PERIOD,
+    Beat,
+    EnvironmentState,
+    Hello,
+    Inventory,
+    KillWorker,
+    Lists,
+    OpenEnvironment,
+    PlanDone,
+    StartupSpec,
+    StopAsked,
+    SupervisorReport,
+    TaskDone,
+    WorkerEnded,
+    WorkerState,
+)
+from bluesky_qs.ipc.runtime import RuntimeDir
+from bluesky_qs.manager import handlers
+from bluesky_qs.manager.context import Changes, Context
+from bluesky_qs.manager.dispatch import Dispatcher
+from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.ledger import Ledger
+from bluesky_qs.manager.lists import ListBook
+from bluesky_qs.manager.locking import LockBook
+from bluesky_qs.manager.publisher import Publisher
+from bluesky_qs.manager.runner import Runner
+from bluesky_qs.manager.server import ControlServer
+from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+from bluesky_qs.manager.status import StatusBoard
+from bluesky_qs.manager.tasks import Tasks
+from bluesky_qs.plan_queue.changes import Snapshot
+from bluesky_qs.plan_queue.queue import PlanQueue
+from bluesky_qs.startup.find import StartupLocation, find
+from bluesky_qs.store.base import Store
+from bluesky_qs.wire.control import server_socket
+from bluesky_qs.wire.info import INFO_PERIOD
+
+__all__ = ["handlers", "run"]  # importing the handlers is what enters them into the dispatcher's table
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which a worker that is asked to end when the service stops is waited for before it is killed.
+_CLOSING = 1.5
+_LEVELS = {"SILENT": logging.CRITICAL + 1, "QUIET": logging.WARNING, "NORMAL": logging.INFO, "VERBOSE": logging.DEBUG}
+
+
+class _Stop(Exception):
+    """The service is to end; the argument says why."""
+
+
+def run(directory: RuntimeDir) -> int:
+    """Run the manager of the service with this runtime directory; the exit code comes back."""
+    settings = directory.load_settings()
+    configure_logging(_LEVELS[settings.operation.console_logging_level])
+    try:
+        asyncio.run(_Manager(directory, settings).run())
+    except QSError as error:
+        logger.critical("RE Manager cannot start: %s", error.message)
+        return 1
+    return 0
+
+
+class _Manager:
+    """Wiring. Each part is made once, in the order in which it is needed."""
+
+    def __init__(self, directory: RuntimeDir, settings: Settings) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._ctx = Context()
+        self._stopping = asyncio.Event()
+        self._why = ""
+
+    async def run(self) -> None:
+        """Serve until told to stop.
+
+        Raises
+        ------
+        QSError
+            The service cannot start: the store, the startup code's location, the permissions or the control socket.
+        """
+        settings = self._settings
+        location = _location(settings)
+        store = make_store(settings)
+        await store.open()
+        try:
+            snapshot = await store.load()
+            logger.info("The queue is kept in %s", store.description)
+            async with asyncio.TaskGroup() as tasks:
+                await self._serve(tasks, store, snapshot, location)
+        except* _Stop:
+            pass
+        finally:
+            await store.close()
+
+    async def _serve(
+        self,
+        tasks: asyncio.TaskGroup,
+        store: Store,
+        snapshot: Snapshot,
+        location: StartupLocation,
+    ) -> None:
+        settings, ctx = self._settings, self._ctx
+        context = zmq.asyncio.Context()
+        ctx.supervisor = ClientEnd(context, self._directory.supervisor_link, SupervisorReport)
+        inbox: asyncio.Queue[Any] = asyncio.Queue()
+        tasks.create_task(self._listen(inbox))
+        inventory = await ctx.supervisor.request(Hello(os.getpid()))
+        self._assemble(
+            tasks=tasks,
+            context=context,
+            store=store,
+            snapshot=snapshot,
+            inventory=inventory,
+            location=location,
+        )
+        tasks.create_task(ctx.ledger.write())
+        tasks.create_task(self._beat())
+        publisher = Publisher(context, self._directory.publications, settings.network.zmq_encoding)
+        board = StatusBoard(ctx)
+        ctx.status_json = lambda: board.json
+        dispatcher = Dispatcher(ctx, settings.network.zmq_encoding)
+        socket = server_socket(
+            zmq.Context(context),
+            settings.network.zmq_control_addr,
+            private_key=settings.network.zmq_private_key,
+        )
+        server = ControlServer(socket, dispatcher, tasks.create_task)
+        self._announce(location)
+        board.watch(publisher.status)
+        tasks.create_task(_tick(lambda: publisher.status(board.json)))
+        tasks.create_task(self._hear(inbox))
+        await ctx.lists.load(self._stored_permissions(snapshot))
+        await self._take_up(inventory)
+        ctx.changed.watch(self._autostart)
+        dispatcher.ready.set()
+        if inventory.stopping:
+            self._stop("the service was stopping when this manager started")
+        await self._stopping.wait()
+        await self._end()
+        server.close()
+        publisher.close()
+        ctx.supervisor.close()
+        raise _Stop(self._why)
+
+    def _assemble(
+        self,
+        *,
+        tasks: asyncio.TaskGroup,
+        context: zmq.asyncio.Context,
+        store: Store,
+        snapshot: Snapshot,
+        inventory: Inventory,
+        location: StartupLocation,
+    ) -> None:
+        settings, ctx = self._settings, self._ctx
+        ctx.settings = settings
+        ctx.spawn = tasks.create_task
+        ctx.stop = self._stop
+        ctx.changed = Changes()
+        ctx.lifecycle = Lifecycle(ctx.changed)
+        ctx.queue = PlanQueue.restore(snapshot)
+        ctx.ledger = Ledger(store, ctx.changed)
+        ctx.lock = LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key)
+        ctx.lists = ListBook(location, ctx.changed)
+        ctx.tasks = Tasks(settings.operation.task_result_retention, time.monotonic, ctx.changed)
+        ctx.order = asyncio.Lock()
+        ctx.environment = Environment(
+            context=context,
+            supervisor=ctx.supervisor,
+            lifecycle=ctx.lifecycle,
+            opening=lambda: self._opening(location),
+            spawn=tasks.create_task,
+            changed=ctx.changed,
+        )
+        ctx.environment.follower = self
+        # At a start of the service nothing begins unasked; a manager that replaces another changes nothing.
+        facts = snapshot.facts if inventory.restarted else {}
+        ctx.runner = Runner(
+            queue=ctx.queue,
+            ledger=ctx.ledger,
+            lists=ctx.lists,
+            environment=ctx.environment,
+            lifecycle=ctx.lifecycle,
+            autostart=_enabled(facts.get("autostart_mode_info")),
+            stop_pending=_enabled(facts.get("stop_pending_info")),
+            changed=ctx.changed,
+        )
+
+    def _opening(self, location: StartupLocation) -> OpenEnvironment:
+        startup = self._settings.startup
+        return OpenEnvironment(
+            StartupSpec(location.directory, location.script, location.module, location.profile_dir),
+            self._ctx.lists.permissions_json,
+            startup.device_max_depth,
+            startup.ignore_invalid_plans,
+        )
+
+    def _stored_permissions(self, snapshot: Snapshot) -> bytes | None:
+        """Stored permissions count only where the file is not read at each start."""
+        if self._settings.operation.user_group_permissions_reload == "ON_STARTUP":
+            return None
+        return snapshot.facts.get("user_group_permissions")
+
+    def _announce(self, location: StartupLocation) -> None:
+        network = self._settings.network
+        for note in location.notes:
+            logger.warning("%s", note)
+        encrypted = "enabled" if network.zmq_private_key else "disabled"
+        logger.info("ZMQ control channels: encryption %s", encrypted)
+        logger.info("Startup code: %s", location)
+        logger.info("ZeroMQ server is waiting on %s", network.zmq_control_addr)
+
+    # ------------------------------------------------------------------------------------------ supervisor and time
+    async def _listen(self, inbox: asyncio.Queue[Any]) -> None:
+        async for seq, report in self._ctx.supervisor.reports():
+            self._ctx.supervisor.acknowledge(seq)
+            inbox.put_nowait(report)
+
+    async def _hear(self, inbox: asyncio.Queue[Any]) -> None:
+        """Deal with what the supervisor tells, in its order."""
+        while True:
+            match await inbox.get():
+                case WorkerEnded() as report:
+                    await self._ctx.environment.ended(report)
+                case StopAsked(reason):
+                    self._stop(reason)
+
+    async def _beat(self) -> None:
+        while True:
+            await self._ctx.supervisor.request(Beat())
+            await asyncio.sleep(BEAT_PERIOD)
+
+    def _autostart(self) -> None:
+        if self._ctx.runner.consider_autostart() and not self._stopping.is_set():
+            self._ctx.spawn(self._start_by_itself())
+
+    async def _start_by_itself(self) -> None:
+        if not self._ctx.runner.consider_autostart():
+            return
+        logger.info("Autostart: starting the queue")
+        try:
+            await self._ctx.runner.start()
+        except StoreError as error:
+            logger.error("Autostart: the queue was not started: %s", error.message)  # noqa: TRY400 - said by the error
+
+    # ----------------------------------------------------------------------------------- what a manager takes up
+    async def _take_up(self, inventory: Inventory) -> None:
+        """Go on where the manager before this one left off."""
+        ctx = self._ctx
+        snapshot = await ctx.environment.attach(inventory.worker) if inventory.worker else None
+        event = _found(snapshot.state if snapshot else None)
+        if snapshot is not None:
+            logger.info("Following the worker that is there already (pid %d)", inventory.worker.pid)  # type: ignore[union-attr]
+            for uid, (started, background) in snapshot.running_tasks.items():
+                ctx.tasks.started(uid, started, background=background)
+                if not background:
+                    ctx.foreground_task = uid
+            if snapshot.lists is not None:
+                ctx.lists.replace(snapshot.lists)
+        if await ctx.runner.adopt(snapshot) and event is Event.FOUND_NOTHING_RUNNING:
+            event = Event.FOUND_PLAN_RUNNING
+        if snapshot is not None and ctx.lifecycle.state is not ManagerState.INITIALIZING:
+            return  # the worker has ended meanwhile, and that was dealt with
+        ctx.lifecycle.fire(event)
+
+    # ----------------------------------------------------------------- follower of the environment (see there)
+    async def plan_done(self, report: PlanDone, acknowledge: Callable[[], None]) -> None:
+        await self._ctx.runner.plan_done(report, acknowledge)
+
+    async def task_done(self, report: TaskDone) -> None:
+        self._ctx.tasks.done(report)
+        if self._ctx.foreground_task == report.task_uid:
+            self._ctx.foreground_task = None
+            if self._ctx.lifecycle.state is ManagerState.EXECUTING_TASK:
+                self._ctx.lifecycle.fire(Event.TASK_ENDED)
+
+    async def lists_changed(self, lists: Lists, *, opening: bool) -> None:
+        policy = self._settings.operation.update_existing_plans_and_devices
+        self._ctx.lists.replace(lists)
+        if policy == "ALWAYS" or (opening and policy == "ENVIRONMENT_OPEN"):
+            await self._ctx.lists.write()
+
+    async def worker_lost(self, reason: str) -> None:
+        self._ctx.tasks.lost(reason, time.time())
+        self._ctx.foreground_task = None
+        await self._ctx.runner.worker_lost(reason)
+
+    def engine_changed(self, state: WorkerState) -> None:
+        self._ctx.runner.engine_changed(state)
+
+    # ------------------------------------------------------------------------------------------------------- the end
+    def _stop(self, why: str) -> None:
+        if not self._stopping.is_set():
+            self._why = why
+            logger.info("RE Manager is stopping: %s", why)
+            self._stopping.set()
+
+    async def _end(self) -> None:
+        """End the worker, then record what it was running: it cannot complete any more."""
+        ctx = self._ctx
+        if ctx.environment.has_process:
+            try:
+                async with asyncio.timeout(_CLOSING):
+                    if ctx.lifecycle.state is ManagerState.IDLE:
+                        await ctx.environment.close()
+                    else:
+                        await ctx.supervisor.request(KillWorker())
+                    await ctx.environment.wait_gone()
+            except (TimeoutError, WorkerError) as error:
+                logger.warning("The worker does not end by itself (%s): it is killed", error or "no answer")
+                await ctx.supervisor.request(KillWorker())
+        await ctx.runner.interrupted(f"The service was stopped while the plan was running ({self._why})")
+        await ctx.ledger.drain()
+
+
+def make_store(settings: Settings) -> Store:
+    """The store that the settings choose."""
+    from bluesky_qs.store.sqlite import SqliteStore, default_store_path  # noqa: PLC0415 - only the one that is used
+
+    return SqliteStore(settings.operation.store or default_store_path())
+
+
+def _location(settings: Settings) -> StartupLocation:
+    startup = settings.startup
+    return find(
+        startup_dir=startup.startup_dir,
+        startup_profile=startup.startup_profile,
+        startup_module=startup.startup_module,
+        startup_script=startup.startup_script,
+        ipython_dir=startup.ipython_dir,
+        existing_plans_devices=startup.existing_plans_and_devices_path,
+        user_group_permissions=startup.user_group_permissions_path,
+    )
+
+
+_FOUND = {
+    EnvironmentState.INITIALIZING: Event.FOUND_OPENING,
+    EnvironmentState.EXECUTING_PLAN: Event.FOUND_PLAN_RUNNING,
+    EnvironmentState.EXECUTING_TASK: Event.FOUND_TASK_RUNNING,
+    EnvironmentState.CLOSING: Event.FOUND_CLOSING,
+}
+
+
+def _found(worker: WorkerState | None) -> Event:
+    """What a worker that is found at the start of a manager is doing."""
+    if worker is not None and worker.engine == "paused":
+        return Event.FOUND_PLAN_PAUSED
+    return _FOUND.get(worker.environment, Event.FOUND_NOTHING_RUNNING) if worker else Event.FOUND_NOTHING_RUNNING
+
+
+def _enabled(fact: bytes | None) -> bool:
+    return bool(fact and json.loads(fact).get("enabled"))
+
+
+async def _tick(publish: Callable[[], None]) -> None:
+    """Publish at least once a second: who listens knows that the service is there."""
+    while True:
+        await asyncio.sleep(INFO_PERIOD)
+        publish()

@@ -1,0 +1,121 @@
+"""From the bytes of a request to the bytes of its answer."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from bluesky_qs.api.method import METHODS, Method, shortened
+from bluesky_qs.errors import BadParams, NotImplementedYet, QSError, RequestError
+from bluesky_qs.manager.context import Context
+from bluesky_qs.wire.codec import DecodeError, Encoding, decode, encode
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Handler = Callable[..., Any]
+
+#: Handlers by method name; filled by importing `bluesky_qs.manager.handlers`.
+HANDLERS: dict[str, Handler] = {}
+
+
+def handles(
+    stub: Callable[P, R],
+) -> Callable[
+    [Callable[Concatenate[Context, P], R | Awaitable[R]]], Callable[Concatenate[Context, P], R | Awaitable[R]]
+]:
+    """Make a function the handler of a method; its signature must be the stub's, after the context."""
+
+    def enter(
+        handler: Callable[Concatenate[Context, P], R | Awaitable[R]],
+    ) -> Callable[Concatenate[Context, P], R | Awaitable[R]]:
+        HANDLERS[stub.__name__] = handler
+        return handler
+
+    return enter
+
+
+class Dispatcher:
+    """Answers requests. Every request gets an answer; nothing that a request holds can stop the service."""
+
+    def __init__(self, ctx: Context, encoding: Encoding) -> None:
+        self._ctx = ctx
+        self._encoding: Encoding = encoding
+        self.ready = asyncio.Event()
+
+    def answer_now(self, frame: bytes) -> bytes | None:
+        """The answer to a request for the status, which is always at hand; None for any other request."""
+        # Looked for before decoding: the status is what clients ask for most.
+        if len(frame) > _LONGEST_STATUS_REQUEST or not (b"status" in frame or b"ping" in frame):
+            return None
+        try:
+            request = decode(frame, self._encoding)
+        except DecodeError:
+            return None
+        if not isinstance(request, dict) or request.get("method") not in ("status", "ping"):
+            return None
+        if request.keys() - {"method", "params"}:
+            return None
+        return encode(self._ctx.status_json(), self._encoding)
+
+    async def answer(self, frame: bytes) -> bytes:
+        """The answer to any request."""
+        method: Method[..., Any] | None = None
+        params: dict[str, Any] = {}
+        try:
+            method, params = self._parse(frame)
+            if method.lenient:
+                return encode(self._ctx.status_json(), self._encoding)
+            reply = await self._run(method, params)
+            return encode({"success": True, "msg": "", **reply}, self._encoding)
+        except QSError as error:
+            return self._refusal(method, params, error)
+        except Exception as error:  # the process boundary: whatever went wrong, the client hears of it
+            logger.exception("Error while a request was being answered: %s", shortened(frame))
+            return self._refusal(method, params, QSError(f"Unexpected error in the manager: {error!r}"))
+
+    def _parse(self, frame: bytes) -> tuple[Method[..., Any], dict[str, Any]]:
+        try:
+            request = decode(frame, self._encoding)
+        except DecodeError as error:
+            raise RequestError(f"Failed to decode the request: {error}") from None
+        if not isinstance(request, dict):
+            raise RequestError(f"Invalid request format: the request is not an object: {shortened(request)}")
+        if "method" not in request:
+            raise RequestError(f"Invalid request format: method is not specified: {shortened(request)}")
+        if unknown := [key for key in request if key not in ("method", "params")]:
+            listed = ", ".join(repr(key) for key in unknown)
+            msg = f"Invalid request format: unsupported keys: {listed}. Supported keys: 'method', 'params'"
+            raise RequestError(msg)
+        name, params = request["method"], request.get("params")
+        if not isinstance(name, str):
+            raise RequestError(f"Invalid request format: method is not a string: {shortened(name)}")
+        method = METHODS.find(name)
+        if params is None or method.lenient:
+            params = {}
+        if not isinstance(params, dict) or not all(isinstance(key, str) for key in params):
+            raise RequestError(f"Invalid request format: params is not an object: {shortened(params)}")
+        return method, params
+
+    async def _run(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
+        method.check_names(params)
+        await self.ready.wait()
+        key = params.get("lock_key")
+        if "lock_key" in method.parameters and key is not None and (not isinstance(key, str) or not key):
+            raise BadParams(f"Lock key must be a non-empty string: lock_key={shortened(key)}")
+        self._ctx.lock.check(method.lock, key)
+        handler = HANDLERS.get(method.name)
+        if handler is None:
+            raise NotImplementedYet(f"The method {method.name!r} is not implemented yet")
+        reply = handler(self._ctx, **method.arguments(params))
+        return await reply if isinstance(reply, Awaitable) else reply
+
+    def _refusal(self, method: Method[..., Any] | None, params: dict[str, Any], error: QSError) -> bytes:
+        reply: dict[str, Any] = {"success": False, "msg": error.message, "error": error.code}
+        if method is not None:
+            reply |= method.failure(params)
+        return encode(reply | error.reply, self._encoding)
+
+
+_LONGEST_STATUS_REQUEST = 4096

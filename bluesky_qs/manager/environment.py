@@ -1,0 +1,305 @@
+"""The RE Worker environment as the manager sees it: the process, the link to it, and its state."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+from uuid import uuid4
+
+import zmq.asyncio
+
+from bluesky_qs.errors import WorkerError, WorkerLost, WrongState
+from bluesky_qs.ipc.link import ClientEnd
+from bluesky_qs.ipc.messages import (
+    Attach,
+    CloseEnvironment,
+    EnvironmentFailed,
+    EnvironmentOpened,
+    EnvironmentState,
+    KillWorker,
+    Lists,
+    ListsChanged,
+    OpenEnvironment,
+    PlanDone,
+    Progress,
+    RunsChanged,
+    RunState,
+    StartWorker,
+    StateChanged,
+    TaskDone,
+    WorkerEnded,
+    WorkerProcess,
+    WorkerReport,
+    WorkerSnapshot,
+    WorkerState,
+)
+from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which a dead worker's last reports are waited for; they are in the socket already, so this is ample.
+_LAST_REPORTS = 0.05
+_CLOSED = WorkerState(EnvironmentState.CLOSED)
+
+
+class Follower(Protocol):
+    """Who deals with the reports that must not be lost."""
+
+    async def plan_done(self, report: PlanDone, acknowledge: Callable[[], None]) -> None: ...
+    async def task_done(self, report: TaskDone) -> None: ...
+    async def lists_changed(self, lists: Lists, *, opening: bool) -> None: ...
+    async def worker_lost(self, reason: str) -> None: ...
+    def engine_changed(self, state: WorkerState) -> None: ...
+
+
+class Environment:
+    """Opens, follows and closes the worker. ``follower`` is set once, before anything happens."""
+
+    follower: Follower
+
+    def __init__(
+        self,
+        *,
+        context: zmq.asyncio.Context,
+        supervisor: ClientEnd,
+        lifecycle: Lifecycle,
+        opening: Callable[[], OpenEnvironment],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        changed: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._supervisor = supervisor
+        self._lifecycle = lifecycle
+        self._opening = opening
+        self._spawn = spawn
+        self._changed = changed
+        self._process: WorkerProcess | None = None
+        self._link: ClientEnd | None = None
+        self._followers: list[asyncio.Task[None]] = []
+        self._inbox: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
+        self._failure: EnvironmentFailed | None = None
+        self._gone = asyncio.Event()
+        self.state = _CLOSED
+        self.is_open = False
+        self.runs: list[RunState] = []
+        self.runs_uid = str(uuid4())
+        self.progress: Progress | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a worker process, open or being opened."""
+        return self._process is not None or self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT
+
+    @property
+    def has_process(self) -> bool:
+        """Whether there is a worker process."""
+        return self._process is not None
+
+    @property
+    def link(self) -> ClientEnd:
+        """The link to the open environment.
+
+        Raises
+        ------
+        WrongState
+            The environment is not open.
+        """
+        if self._link is None or not self.is_open:
+            raise WrongState("RE Worker environment is not open.")
+        return self._link
+
+    def open(self) -> None:
+        """Start opening the environment; reports tell the rest."""
+        self._lifecycle.fire(Event.OPEN_ASKED)
+        self._failure = None
+        self._spawn(self._open())
+
+    async def close(self) -> None:
+        """Ask the worker to end orderly; `ended` tells the rest."""
+        self._lifecycle.fire(Event.CLOSE_ASKED)
+        try:
+            await self.link.request(CloseEnvironment())
+        except WorkerLost:
+            logger.warning("The worker ended before it was asked to close")
+        except WorkerError:
+            self._lifecycle.fire(Event.CLOSE_REFUSED)
+            raise
+
+    async def destroy(self) -> None:
+        """Kill the worker process."""
+        self._lifecycle.fire(Event.DESTROY_ASKED)
+        logger.warning("Destroying the RE Worker environment: killing the worker process ...")
+        if self._process is None:  # it is being started: `_open` kills it as soon as it is there
+            return
+        await self._supervisor.request(KillWorker())
+
+    async def wait_gone(self) -> None:
+        """Return when there is no worker process."""
+        if self._process is not None:
+            await self._gone.wait()
+
+    async def attach(self, process: WorkerProcess) -> WorkerSnapshot:
+        """Connect to a worker and follow its reports."""
+        self._process = process
+        self._gone.clear()
+        self._inbox = asyncio.Queue()
+        link = ClientEnd(self._context, process.address, WorkerReport)
+        self._link = link
+        loop = asyncio.get_running_loop()
+        self._followers = [loop.create_task(self._read(link)), loop.create_task(self._follow(link))]
+        for follower in self._followers:
+            self._spawn(_outcome(follower))
+        snapshot = await link.request(Attach())
+        self.state = snapshot.state
+        self.is_open = snapshot.lists is not None
+        self.runs = snapshot.runs
+        self._changed()
+        return snapshot
+
+    async def ended(self, report: WorkerEnded) -> None:
+        """Deal with the end of the worker process, asked for or not."""
+        if self._process is None or report.pid != self._process.pid:
+            return
+        was_open, self.is_open = self.is_open, False  # first of all: no plan is to be started any more
+        await self._take_last_reports()
+        self.is_open = False
+        link, self._link, self._process = self._link, None, None
+        for follower in self._followers:
+            follower.cancel()
+        if link:
+            link.fail(WorkerLost(f"The RE Worker process ended: {report.how}"))
+            link.close()
+        self.state = _CLOSED
+        self._set_runs([])
+        self.progress = None
+        state = self._lifecycle.state
+        match state:
+            case ManagerState.DESTROYING_ENVIRONMENT:
+                reason = "The RE Worker environment was destroyed"
+                logger.info("The RE Worker environment is destroyed")
+            case ManagerState.CLOSING_ENVIRONMENT:
+                reason = "The RE Worker environment was closed"
+                logger.info("The RE Worker environment is closed")
+            case ManagerState.CREATING_ENVIRONMENT:
+                reason = self._failure.message if self._failure else f"The worker ended: {report.how}"
+                logger.error("Failed to open the RE Worker environment: %s", reason)
+            case _:
+                reason = f"The RE Worker process ended unexpectedly: {report.how}"
+                logger.error("%s (pid %d, while the manager was in the state %r)", reason, report.pid, state.value)
+        await self.follower.worker_lost(reason)
+        self._lifecycle.fire(
+            {
+                ManagerState.CREATING_ENVIRONMENT: Event.OPEN_FAILED,
+                ManagerState.CLOSING_ENVIRONMENT: Event.CLOSED,
+            }.get(self._lifecycle.state, Event.WORKER_GONE),
+        )
+        self._gone.set()
+        if was_open or self._failure:
+            self._changed()
+
+    async def _open(self) -> None:
+        logger.info("Starting the RE Worker environment ...")
+        try:
+            process = await self._supervisor.request(StartWorker())
+            await self.attach(process)
+            if self._link:
+                await self._link.request(self._opening())
+            if self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT:  # asked before there was a process
+                await self._supervisor.request(KillWorker())
+        except WorkerError as error:
+            # A worker that died is dealt with in `ended`; what remains is a worker that could not be started or asked.
+            logger.error("The RE Worker environment could not be opened: %s", error.message)  # noqa: TRY400 - no news in a traceback
+            if self._process is not None:
+                await self._supervisor.request(KillWorker())
+            elif self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
+                self._lifecycle.fire(Event.OPEN_FAILED)
+
+    async def _read(self, link: ClientEnd) -> None:
+        """Take reports from the link: the mirrored state follows at once, the rest in its turn."""
+        async for seq, report in link.reports():
+            self._observe(report)
+            self._inbox.put_nowait((seq, report))
+
+    def _observe(self, report: Any) -> None:
+        """Mirror what the report says of the worker, so that an answer never outruns the state that it rests on."""
+        match report:
+            case StateChanged(state):
+                self._set_state(state)
+            case PlanDone():
+                self._set_state(report.state)
+                self.progress = None
+            case TaskDone():
+                self._set_state(report.state)
+            case EnvironmentOpened():
+                self._set_state(report.state)
+            case RunsChanged(runs):
+                self._set_runs(runs)
+            case Progress():
+                self.progress = report
+                self._changed()
+            case _:
+                pass
+
+    async def _follow(self, link: ClientEnd) -> None:
+        """Deal with reports one after the other; each is acknowledged when what it says is durable."""
+        while True:
+            seq, report = await self._inbox.get()
+            try:
+                await self._deal_with(report, lambda seq=seq: link.acknowledge(seq))
+                link.acknowledge(seq)
+                if self._inbox.empty():
+                    await link.flush()
+            finally:
+                self._inbox.task_done()
+
+    async def _deal_with(self, report: Any, acknowledge: Callable[[], None]) -> None:
+        match report:
+            case PlanDone():
+                await self.follower.plan_done(report, acknowledge)
+            case TaskDone():
+                await self.follower.task_done(report)
+            case ListsChanged(lists):
+                await self.follower.lists_changed(lists, opening=False)
+            case EnvironmentOpened():
+                await self._opened(report)
+            case EnvironmentFailed():
+                self._failure = report
+                logger.error("Error while the startup code was running:\n%s", report.traceback or report.message)
+            case StateChanged(state):
+                self.follower.engine_changed(state)
+            case _:
+                pass
+
+    async def _opened(self, report: EnvironmentOpened) -> None:
+        await self.follower.lists_changed(report.lists, opening=True)
+        self.is_open = True
+        if self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
+            self._lifecycle.fire(Event.OPENED)
+        self._changed()
+        logger.info("RE Environment is ready (%.2f s)", report.seconds)
+
+    async def _take_last_reports(self) -> None:
+        """Wait until nothing more comes from the dead worker's socket: its last words may include a plan's result."""
+        if self._link is None:
+            return
+        await asyncio.sleep(_LAST_REPORTS)
+        self._link.fail(WorkerLost("The RE Worker process ended"))
+        await self._inbox.join()
+
+    def _set_state(self, state: WorkerState) -> None:
+        if state != self.state:
+            self.state = state
+            self._changed()
+
+    def _set_runs(self, runs: list[RunState]) -> None:
+        if runs != self.runs:
+            self.runs = runs
+            self.runs_uid = str(uuid4())
+            self._changed()
+
+
+async def _outcome(task: asyncio.Task[None]) -> None:
+    """Hand an error of the task on to who awaits this; being cancelled is the normal end."""
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()):
+        raise error

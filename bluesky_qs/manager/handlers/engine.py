@@ -1,0 +1,87 @@
+"""Handlers of the methods on the RunEngine."""
+
+import json
+from typing import Any, Unpack
+
+from bluesky_qs import api
+from bluesky_qs.api.types import Keyed, Metadata, PauseOption, Reply, Run, RunOption, Runs
+from bluesky_qs.ipc.messages import EngineMetadata
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.dispatch import handles
+from bluesky_qs.manager.handlers.states import require_environment, require_paused, require_running
+from bluesky_qs.wire.codec import Encoded, json_text
+
+
+@handles(api.engine.re_pause)
+async def re_pause(ctx: Context, option: PauseOption = "deferred", **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - the dispatcher has checked the key
+    require_running(ctx)
+    await ctx.runner.pause(option)
+    return {}
+
+
+@handles(api.engine.re_resume)
+async def re_resume(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    require_paused(ctx)
+    await ctx.runner.go_on("resume")
+    return {}
+
+
+@handles(api.engine.re_stop)
+async def re_stop(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    require_paused(ctx)
+    await ctx.runner.go_on("stop")
+    return {}
+
+
+@handles(api.engine.re_abort)
+async def re_abort(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    require_paused(ctx)
+    await ctx.runner.go_on("abort")
+    return {}
+
+
+@handles(api.engine.re_halt)
+async def re_halt(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    require_paused(ctx)
+    await ctx.runner.go_on("halt")
+    return {}
+
+
+@handles(api.engine.re_runs)
+def re_runs(ctx: Context, option: RunOption = "active") -> Runs:
+    runs: list[Run] = [
+        {"uid": run.uid, "scan_id": run.scan_id, "is_open": run.is_open, "exit_status": run.exit_status}
+        for run in ctx.environment.runs
+        if option == "active" or run.is_open == (option == "open")
+    ]
+    return {"run_list": runs, "run_list_uid": ctx.environment.runs_uid}
+
+
+@handles(api.engine.re_metadata)
+async def re_metadata(ctx: Context) -> Metadata:
+    require_environment(ctx)
+    metadata = json.loads(await ctx.environment.link.request(EngineMetadata()))
+    shown: Any = Encoded(json_text(permitted(metadata, ctx.settings.worker.permitted_re_metadata_keys or ())))
+    return {"re_metadata": shown}
+
+
+def permitted(metadata: dict[str, Any], paths: Any) -> dict[str, Any]:
+    """The parts of nested metadata that paths such as ``/`` (all) or ``/a/b`` (that subtree) permit to be shown."""
+    shown: dict[str, Any] = {}
+    for path in paths:
+        names = [name for name in path.split("/") if name]
+        if not names:
+            return metadata
+        source: Any = metadata
+        for name in names:
+            source = source.get(name, _ABSENT) if isinstance(source, dict) else _ABSENT
+        if source is _ABSENT:
+            continue
+        target = shown
+        for name in names[:-1]:
+            target = target.setdefault(name, {})
+        target[names[-1]] = source
+    return shown
+
+
+_ABSENT = object()

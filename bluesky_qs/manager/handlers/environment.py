@@ -1,0 +1,38 @@
+"""Handlers of the methods on the RE Worker environment."""
+
+from typing import Unpack
+
+from bluesky_qs import api
+from bluesky_qs.api.types import Keyed, Reply
+from bluesky_qs.errors import WrongState
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.dispatch import handles
+from bluesky_qs.manager.handlers.states import require_environment, require_idle
+from bluesky_qs.manager.state import ManagerState
+
+
+@handles(api.environment.environment_open)
+def environment_open(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - the dispatcher has checked the key
+    if ctx.environment.is_open:
+        raise WrongState("RE Worker environment already exists.")
+    require_idle(ctx)
+    ctx.environment.open()
+    return {}
+
+
+@handles(api.environment.environment_close)
+async def environment_close(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    if ctx.lifecycle.state is not ManagerState.CLOSING_ENVIRONMENT:
+        require_environment(ctx)
+    require_idle(ctx)
+    await ctx.environment.close()
+    return {}
+
+
+@handles(api.environment.environment_destroy)
+async def environment_destroy(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    if not ctx.environment.exists:
+        raise WrongState("RE environment does not exist.")
+    if ctx.lifecycle.state is not ManagerState.DESTROYING_ENVIRONMENT:
+        await ctx.environment.destroy()
+    return {}

@@ -1,0 +1,48 @@
+"""Handlers of the methods on the lock."""
+
+import time
+
+from bluesky_qs import api
+from bluesky_qs.api.types import Locking
+from bluesky_qs.errors import Locked
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.dispatch import handles
+
+
+def _answer(ctx: Context) -> Locking:
+    return {"lock_info": ctx.lock.info, "lock_info_uid": ctx.lock.uid}
+
+
+@handles(api.locking.lock)
+async def lock(
+    ctx: Context,
+    lock_key: str = "",
+    *,
+    environment: bool = False,
+    queue: bool = False,
+    user: str = "",
+    note: str | None = None,
+) -> Locking:
+    edit = ctx.lock.apply(key=lock_key, environment=environment, queue=queue, user=user, note=note, now=time.time())
+    await ctx.ledger.commit(edit)
+    return _answer(ctx)
+
+
+@handles(api.locking.lock_info)
+def lock_info(ctx: Context, *, lock_key: str | None = None) -> Locking:
+    if lock_key is not None:
+        try:
+            ctx.lock.check_key(lock_key)
+        except Locked as error:
+            raise Locked(error.message, **_answer(ctx)) from None
+    return _answer(ctx)
+
+
+@handles(api.locking.unlock)
+async def unlock(ctx: Context, lock_key: str = "") -> Locking:
+    try:
+        edit = ctx.lock.release(lock_key)
+    except Locked as error:
+        raise Locked(error.message, **_answer(ctx)) from None
+    await ctx.ledger.commit(edit)
+    return _answer(ctx)

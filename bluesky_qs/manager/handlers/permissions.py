@@ -1,0 +1,93 @@
+"""Handlers of the methods on plans, devices and permissions."""
+
+import asyncio
+from typing import Any, Unpack
+
+from bluesky_qs import api
+from bluesky_qs.api.types import (
+    DevicesAllowed,
+    DevicesExisting,
+    Keyed,
+    Permissions,
+    PlansAllowed,
+    PlansExisting,
+    Reply,
+)
+from bluesky_qs.errors import Refused
+from bluesky_qs.ipc.messages import SetPermissions
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.dispatch import handles
+from bluesky_qs.plans.permissions import Permissions as UserGroupPermissions
+
+
+@handles(api.permissions.plans_allowed)
+def plans_allowed(ctx: Context, user_group: str = "") -> PlansAllowed:
+    ctx.lists.check_group(user_group)
+    allowed: Any = ctx.lists.allowed("plans", user_group)
+    return {"plans_allowed": allowed, "plans_allowed_uid": ctx.lists.plans_allowed_uid}
+
+
+@handles(api.permissions.devices_allowed)
+def devices_allowed(ctx: Context, user_group: str = "") -> DevicesAllowed:
+    ctx.lists.check_group(user_group)
+    allowed: Any = ctx.lists.allowed("devices", user_group)
+    return {"devices_allowed": allowed, "devices_allowed_uid": ctx.lists.devices_allowed_uid}
+
+
+@handles(api.permissions.plans_existing)
+def plans_existing(ctx: Context) -> PlansExisting:
+    existing: Any = ctx.lists.existing("plans")
+    return {"plans_existing": existing, "plans_existing_uid": ctx.lists.plans_existing_uid}
+
+
+@handles(api.permissions.devices_existing)
+def devices_existing(ctx: Context) -> DevicesExisting:
+    existing: Any = ctx.lists.existing("devices")
+    return {"devices_existing": existing, "devices_existing_uid": ctx.lists.devices_existing_uid}
+
+
+@handles(api.permissions.permissions_get)
+def permissions_get(ctx: Context) -> Permissions:
+    return {"user_group_permissions": ctx.lists.permissions}
+
+
+@handles(api.permissions.permissions_set)
+async def permissions_set(
+    ctx: Context,
+    user_group_permissions: dict[str, Any],
+    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
+) -> Reply:
+    await _put_in_force(ctx, UserGroupPermissions.from_dict(user_group_permissions))
+    return {}
+
+
+@handles(api.permissions.permissions_reload)
+async def permissions_reload(
+    ctx: Context,
+    *,
+    restore_plans_devices: bool = False,
+    restore_permissions: bool = True,
+    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
+) -> Reply:
+    if restore_permissions:
+        if ctx.settings.operation.user_group_permissions_reload == "NEVER":
+            msg = (
+                "The service was started with --user-group-permissions-reload NEVER: "
+                "permissions are reloaded only with restore_permissions=False"
+            )
+            raise Refused(msg)
+        await _put_in_force(ctx, await asyncio.to_thread(ctx.lists.permissions_from_file))
+    if restore_plans_devices:
+        await ctx.lists.reload_lists()
+    else:
+        ctx.lists.renew()
+    return {}
+
+
+async def _put_in_force(ctx: Context, permissions: UserGroupPermissions) -> None:
+    edit = ctx.lists.set_permissions(permissions)
+    if edit is None:
+        return
+    await ctx.ledger.commit(edit)
+    if ctx.environment.is_open:
+        await ctx.environment.link.request(SetPermissions(ctx.lists.permissions_json))

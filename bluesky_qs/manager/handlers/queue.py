@@ -1,0 +1,294 @@
+"""Handlers of the methods on the queue."""
+
+import asyncio
+from typing import Any, Unpack
+
+from bluesky_qs import api
+from bluesky_qs.api.method import shortened
+from bluesky_qs.api.types import (
+    BatchAdded,
+    End,
+    Item,
+    ItemAdded,
+    ItemAndSize,
+    ItemResult,
+    ItemsAndSize,
+    Keyed,
+    OneItem,
+    Position,
+    Queue,
+    Reply,
+    Writer,
+)
+from bluesky_qs.errors import BadParams, InvalidPlan, ItemError, QSError
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.dispatch import handles
+from bluesky_qs.manager.handlers.states import failing, require_environment, require_idle, require_running
+from bluesky_qs.plan_queue.edit import Edit
+from bluesky_qs.wire.codec import Encoded, json_text
+
+#: Items checked in one turn of the event loop.
+_A_TURN = 100
+
+
+@handles(api.queue.queue_get)
+def queue_get(ctx: Context) -> Queue:
+    items: Any = Encoded.array(ctx.queue.items_json())
+    running: Any = Encoded(ctx.queue.running_json() or b"{}")
+    return {
+        "items": items,
+        "running_item": running,
+        "plan_queue_uid": ctx.queue.queue_uid,
+    }
+
+
+@handles(api.queue.queue_item_add)
+async def queue_item_add(
+    ctx: Context,
+    item: Item,
+    *,
+    pos: Position | None = None,
+    before_uid: str | None = None,
+    after_uid: str | None = None,
+    **who: Unpack[Writer],
+) -> ItemAdded:
+    with failing("Failed to add an item"):
+        checked = checked_item(ctx, item, who)
+        async with ctx.order:
+            edit = ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
+            stored = ctx.ledger.submit(edit)
+            size = len(ctx.queue)
+        await stored
+    return {"qsize": size, "item": _one(edit)}
+
+
+@handles(api.queue.queue_item_add_batch)
+async def queue_item_add_batch(
+    ctx: Context,
+    items: list[Item],
+    *,
+    pos: Position | None = None,
+    before_uid: str | None = None,
+    after_uid: str | None = None,
+    **who: Unpack[Writer],
+) -> BatchAdded:
+    async with ctx.order:
+        checked, results = await _checked_items(ctx, items, who)
+        if failed := sum(not result.get("success") for result in results):
+            msg = (
+                f"Failed to add all items: validation of {failed} out of {len(items)} submitted items failed: "
+                + next(f"item {n}: {result.get('msg')}" for n, result in enumerate(results) if result.get("msg"))
+            )
+            raise InvalidPlan(msg, results=results)
+        with failing("Failed to add all items"):
+            edit = ctx.queue.add_batch(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
+        stored = ctx.ledger.submit(edit)
+        size = len(ctx.queue)
+    await stored
+    added: Any = Encoded.array(edit.items_json)
+    return {"qsize": size, "items": added, "results": results}
+
+
+@handles(api.queue.queue_item_update)
+async def queue_item_update(ctx: Context, item: Item, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
+    with failing("Failed to update an item"):
+        checked = checked_item(ctx, item, who)
+        async with ctx.order:
+            edit = ctx.queue.update(checked, replace=replace)
+            stored = ctx.ledger.submit(edit)
+            size = len(ctx.queue)
+        await stored
+    return {"qsize": size, "item": _one(edit)}
+
+
+@handles(api.queue.queue_item_get)
+def queue_item_get(ctx: Context, *, pos: Position | None = None, uid: str | None = None) -> OneItem:
+    with failing("Failed to get an item"):
+        item: Any = Encoded(json_text(ctx.queue.item(pos=pos, uid=uid)))
+    return {"item": item}
+
+
+@handles(api.queue.queue_item_remove)
+async def queue_item_remove(
+    ctx: Context,
+    *,
+    pos: Position | None = None,
+    uid: str | None = None,
+    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
+) -> ItemAndSize:
+    with failing("Failed to remove an item"):
+        async with ctx.order:
+            edit = ctx.queue.remove(pos=pos, uid=uid)
+            stored = ctx.ledger.submit(edit)
+            size = len(ctx.queue)
+        await stored
+    return {"item": _one(edit), "qsize": size}
+
+
+@handles(api.queue.queue_item_remove_batch)
+async def queue_item_remove_batch(
+    ctx: Context,
+    uids: list[str],
+    *,
+    ignore_missing: bool = True,
+    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
+) -> ItemsAndSize:
+    with failing("Failed to remove items"):
+        async with ctx.order:
+            edit = ctx.queue.remove_batch(uids, ignore_missing=ignore_missing)
+            stored = ctx.ledger.submit(edit)
+            size = len(ctx.queue)
+        await stored
+    removed: Any = Encoded.array(edit.items_json)
+    return {"items": removed, "qsize": size}
+
+
+@handles(api.queue.queue_item_move)
+async def queue_item_move(
+    ctx: Context,
+    *,
+    pos: Position | None = None,
+    uid: str | None = None,
+    pos_dest: Position | None = None,
+    before_uid: str | None = None,
+    after_uid: str | None = None,
+    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
+) -> ItemAndSize:
+    with failing("Failed to move the item"):
+        async with ctx.order:
+            edit = ctx.queue.move(pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
+            stored = ctx.ledger.submit(edit)
+            size = len(ctx.queue)
+        await stored
+    return {"item": _one(edit), "qsize": size}
+
+
+@handles(api.queue.queue_item_move_batch)
+async def queue_item_move_batch(
+    ctx: Context,
+    uids: list[str],
+    *,
+    pos_dest: End | None = None,
+    before_uid: str | None = None,
+    after_uid: str | None = None,
+    reorder: bool = False,
+    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
+) -> ItemsAndSize:
+    with failing("Failed to move the batch of items"):
+        async with ctx.order:
+            edit = ctx.queue.move_batch(
+                uids,
+                pos_dest=pos_dest,
+                before_uid=before_uid,
+                after_uid=after_uid,
+                reorder=reorder,
+            )
+            stored = ctx.ledger.submit(edit)
+            size = len(ctx.queue)
+        await stored
+    moved: Any = Encoded.array(edit.items_json)
+    return {"items": moved, "qsize": size}
+
+
+@handles(api.queue.queue_item_execute)
+async def queue_item_execute(ctx: Context, item: Item, **who: Unpack[Writer]) -> ItemAdded:
+    with failing("Failed to start execution of the item"):
+        require_environment(ctx)
+        require_idle(ctx)
+        started = await ctx.runner.execute(checked_item(ctx, item, who))
+    return {"qsize": len(ctx.queue), "item": _one(started)}
+
+
+@handles(api.queue.queue_clear)
+async def queue_clear(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - the dispatcher has checked the key
+    async with ctx.order:
+        stored = ctx.ledger.submit(ctx.queue.clear())
+    await stored
+    return {}
+
+
+@handles(api.queue.queue_mode_set)
+async def queue_mode_set(ctx: Context, mode: Any, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    await ctx.ledger.commit(ctx.queue.set_mode(mode))
+    return {}
+
+
+@handles(api.queue.queue_start)
+async def queue_start(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    require_environment(ctx)
+    require_idle(ctx)
+    await ctx.runner.start()
+    return {}
+
+
+@handles(api.queue.queue_stop)
+async def queue_stop(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    require_running(ctx)
+    await ctx.ledger.commit(ctx.runner.ask_stop(pending=True))
+    return {}
+
+
+@handles(api.queue.queue_stop_cancel)
+async def queue_stop_cancel(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    if ctx.runner.stop_pending:
+        await ctx.ledger.commit(ctx.runner.ask_stop(pending=False))
+    return {}
+
+
+@handles(api.queue.queue_autostart)
+async def queue_autostart(ctx: Context, enable: bool, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+    if ctx.runner.autostart != enable:
+        await ctx.ledger.commit(ctx.runner.set_autostart(enabled=enable))
+    return {}
+
+
+def checked_item(ctx: Context, item: Item, who: Writer) -> Item:
+    """The item with its owner, after everything that can be wrong with it was looked at.
+
+    Raises
+    ------
+    BadParams, InvalidPlan, NotPermitted
+        What is wrong, by name and value.
+    """
+    group = who.get("user_group", "")
+    ctx.lists.check_group(group)
+    if "item_type" not in item:
+        raise BadParams(f"Incorrect request format: 'item_type' key is not found: item={shortened(item)}")
+    match item["item_type"]:
+        case "plan":
+            ctx.lists.catalog.check(item, group)
+        case "instruction":
+            if item.get("name") != "queue_stop":
+                msg = f"Unsupported instruction {shortened(item.get('name'))}. Supported instructions: 'queue_stop'"
+                raise BadParams(msg)
+        case other:
+            msg = (
+                f"Incorrect request format: unsupported 'item_type' value: {shortened(other)}. "
+                "Supported values: 'plan', 'instruction'"
+            )
+            raise BadParams(msg)
+    try:
+        json_text(item)
+    except (TypeError, ValueError) as error:
+        raise ItemError(f"The item {shortened(item.get('name'))} cannot be stored: {error}") from None
+    return {**item, "user": who.get("user", ""), "user_group": group}
+
+
+async def _checked_items(ctx: Context, items: list[Item], who: Writer) -> tuple[list[Item], list[ItemResult]]:
+    """Check many items, letting other requests in from time to time; a result for each."""
+    checked: list[Item] = []
+    results: list[ItemResult] = []
+    for number, item in enumerate(items, start=1):
+        try:
+            checked.append(checked_item(ctx, item, who))
+            results.append({"success": True, "msg": ""})
+        except QSError as error:
+            results.append({"success": False, "msg": error.message})
+        if number % _A_TURN == 0:
+            await asyncio.sleep(0)
+    return checked, results
+
+
+def _one(edit: Edit) -> Any:
+    """The one item of an edit, as an answer holds it."""
+    return Encoded(edit.items_json[0])

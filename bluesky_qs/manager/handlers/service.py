@@ -1,0 +1,43 @@
+"""Handlers of the methods on the service itself."""
+
+import time
+from typing import Any
+
+from bluesky_qs import api
+from bluesky_qs.api.types import Config, ConsoleMessages, Reply, StopOption
+from bluesky_qs.errors import WrongState
+from bluesky_qs.ipc.messages import ReadConsole
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.dispatch import handles
+from bluesky_qs.manager.state import ManagerState
+from bluesky_qs.wire.codec import Encoded
+
+
+@handles(api.service.config_get)
+def config_get(ctx: Context) -> Config:  # noqa: ARG001 - plain Python mode has no kernel to connect to
+    return {"config": {"ip_connect_info": {}}}
+
+
+@handles(api.service.manager_stop)
+def manager_stop(ctx: Context, option: StopOption = "safe_on") -> Reply:
+    state = ctx.lifecycle.state
+    if option == "safe_on" and state is not ManagerState.IDLE:
+        msg = (
+            f"RE Manager must be in idle state to be stopped with the option 'safe_on', current state: {state.value!r}"
+        )
+        raise WrongState(msg)
+    ctx.stop(f"'manager_stop' was called with the option {option!r}")
+    return {}
+
+
+@handles(api.service.manager_kill)
+def manager_kill(ctx: Context) -> Reply:  # noqa: ARG001 - nothing of it is used any more
+    while True:  # the event loop is frozen, as it is meant to be: the supervisor notices
+        time.sleep(3600)
+
+
+@handles(api.service.console_get)
+async def console_get(ctx: Context, since: int | None = None, *, limit: int = 1000) -> ConsoleMessages:
+    page = await ctx.supervisor.request(ReadConsole(since, limit))
+    messages: Any = Encoded.array(page.messages)
+    return {"messages": messages, "last": page.last}

@@ -1,0 +1,56 @@
+"""In which states of the manager a request is refused, and with which words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bluesky_qs.errors import QSError, WrongState
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.state import ManagerState
+
+_BUSY = {
+    ManagerState.INITIALIZING: "RE Manager is busy. It is starting.",
+    ManagerState.CREATING_ENVIRONMENT: "Manager is already in the process of creating the RE Worker environment.",
+    ManagerState.CLOSING_ENVIRONMENT: "Manager is already in the process of closing the RE Worker environment.",
+    ManagerState.DESTROYING_ENVIRONMENT: "Manager is already in the process of destroying the RE Worker environment.",
+    ManagerState.STARTING_QUEUE: "Queue execution is in progress.",
+    ManagerState.EXECUTING_QUEUE: "Queue execution is in progress.",
+    ManagerState.PAUSED: "Queue execution is in progress. The current plan is paused.",
+    ManagerState.EXECUTING_TASK: "Foreground task execution is in progress.",
+}
+
+
+def require_idle(ctx: Context) -> None:
+    """Refuse while the manager does something else."""
+    if (state := ctx.lifecycle.state) is not ManagerState.IDLE:
+        msg = f"{_BUSY[state]} RE Manager must be in idle state, current state: {state.value!r}"
+        raise WrongState(msg)
+
+
+def require_environment(ctx: Context) -> None:
+    """Refuse without an open environment."""
+    if not ctx.environment.is_open:
+        raise WrongState("RE Worker environment does not exist.")
+
+
+def require_running(ctx: Context) -> None:
+    """Refuse unless a plan or the queue is being run."""
+    state = ctx.lifecycle.state
+    if state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
+        msg = f"Queue is not running: the manager is in the state {state.value!r}"
+        raise WrongState(msg)
+
+
+def require_paused(ctx: Context) -> None:
+    """Refuse unless the plan is paused."""
+    if (state := ctx.lifecycle.state) is not ManagerState.PAUSED:
+        msg = f"No plan is paused: the manager must be in the state 'paused', current state: {state.value!r}"
+        raise WrongState(msg)
+
+
+@contextmanager
+def failing(what: str) -> Iterator[None]:
+    """Begin the sentence of a refusal with what could not be done."""
+    try:
+        yield
+    except QSError as error:
+        raise type(error)(f"{what}: {error.message}", **error.reply) from error

@@ -1,0 +1,104 @@
+"""Handlers of the methods that run scripts and functions in the worker."""
+
+import time
+from typing import Any, Unpack
+from uuid import uuid4
+
+from bluesky_qs import api
+from bluesky_qs.api.method import shortened
+from bluesky_qs.api.types import FunctionStarted, Item, Keyed, TaskResult, TaskStarted, TaskStatus, Writer
+from bluesky_qs.errors import BadParams, NotPermitted, QSError, WrongState
+from bluesky_qs.ipc.messages import Command, RunFunction, RunScript, UpdateEnvironment
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.dispatch import handles
+from bluesky_qs.manager.handlers.states import require_idle
+from bluesky_qs.manager.state import Event
+from bluesky_qs.wire.codec import json_text
+
+
+@handles(api.tasks.script_upload)
+async def script_upload(
+    ctx: Context,
+    script: str,
+    *,
+    update_lists: bool = True,
+    update_re: bool = False,
+    run_in_background: bool = False,
+    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
+) -> TaskStarted:
+    uid = str(uuid4())
+    command = RunScript(uid, script, update_lists, update_re, run_in_background)
+    await _start(ctx, uid, command, background=run_in_background)
+    return {"task_uid": uid}
+
+
+@handles(api.environment.environment_update)
+async def environment_update(
+    ctx: Context,
+    *,
+    run_in_background: bool = False,
+    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
+) -> TaskStarted:
+    uid = str(uuid4())
+    await _start(ctx, uid, UpdateEnvironment(uid, run_in_background), background=run_in_background)
+    return {"task_uid": uid}
+
+
+@handles(api.tasks.function_execute)
+async def function_execute(
+    ctx: Context,
+    item: Item,
+    *,
+    run_in_background: bool = False,
+    **who: Unpack[Writer],
+) -> FunctionStarted:
+    user, group = who.get("user", ""), who.get("user_group", "")
+    ctx.lists.check_group(group)
+    if item.get("item_type", "function") != "function":
+        msg = f"Incorrect request format: unsupported 'item_type' value: {item['item_type']!r}. Expected: 'function'"
+        raise BadParams(msg)
+    name = item.get("name")
+    if not isinstance(name, str) or not name:
+        raise BadParams(f"Function name is not specified: item={shortened(item)}")
+    for field, kind in (("args", list), ("kwargs", dict)):
+        if field in item and not isinstance(item[field], kind):
+            raise BadParams(f"Function parameter {field!r} must be a {kind.__name__}: {shortened(item[field])}")
+    if not ctx.lists.catalog.function_allowed(name, group):
+        raise NotPermitted(f"Function {name!r} is not allowed for the user group {group!r}")
+    uid = str(uuid4())
+    known = {field: item[field] for field in ("name", "args", "kwargs", "meta") if field in item}
+    function = {"item_type": "function", **known, "user": user, "user_group": group, "item_uid": uid}
+    await _start(ctx, uid, RunFunction(uid, json_text(function), run_in_background), background=run_in_background)
+    return {"item": function, "task_uid": uid}
+
+
+@handles(api.tasks.task_status)
+def task_status(ctx: Context, task_uid: str | list[str]) -> TaskStatus:
+    status: Any = (
+        ctx.tasks.status(task_uid) if isinstance(task_uid, str) else {uid: ctx.tasks.status(uid) for uid in task_uid}
+    )
+    return {"task_uid": task_uid, "status": status}
+
+
+@handles(api.tasks.task_result)
+def task_result(ctx: Context, task_uid: str) -> TaskResult:
+    return {"task_uid": task_uid, "status": ctx.tasks.status(task_uid), "result": ctx.tasks.result(task_uid)}
+
+
+async def _start(ctx: Context, uid: str, command: Command[None], *, background: bool) -> None:
+    """Give a task to the worker: in its main thread if the manager is idle, in a background thread at any time."""
+    if not ctx.environment.is_open:
+        raise WrongState("RE Worker environment is not open.")
+    if not background:
+        require_idle(ctx)
+        ctx.lifecycle.fire(Event.TASK_STARTED)
+        ctx.foreground_task = uid
+    ctx.tasks.started(uid, time.time(), background=background)
+    try:
+        await ctx.environment.link.request(command)
+    except QSError:
+        ctx.tasks.refused(uid)
+        if ctx.foreground_task == uid:
+            ctx.foreground_task = None
+            ctx.lifecycle.fire(Event.TASK_ENDED)
+        raise

@@ -1,0 +1,111 @@
+"""What is durable: every edit of the queue goes through here before anybody is told that it was made."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from bluesky_qs.errors import StoreError
+from bluesky_qs.plan_queue.changes import Change, SetFact
+from bluesky_qs.store.base import Store
+
+
+class Undoable(Protocol):
+    """An edit that memory shows already: the changes that make it durable, and how to take it back."""
+
+    @property
+    def changes(self) -> Sequence[Change]: ...
+
+    def undo(self) -> None: ...
+
+
+class FactEdit:
+    """An edit of one fact; ``undo`` puts back what memory showed before."""
+
+    def __init__(self, name: str, data: bytes | None, undo: Callable[[], None]) -> None:
+        self.changes = [SetFact(name, data)]
+        self.undo = undo
+
+
+class Ledger:
+    """Writes edits to the store in the order in which memory took them.
+
+    Edits that wait at the same time are written in one transaction. If the store fails, all edits that are not durable
+    yet are taken back, the latest first, since each was made on top of the one before it.
+    """
+
+    def __init__(self, store: Store, changed: Callable[[], None]) -> None:
+        self._store = store
+        self._changed = changed
+        self._waiting: deque[tuple[tuple[Undoable, ...], asyncio.Future[None]]] = deque()
+        self._arrived = asyncio.Event()
+
+    def submit(self, *edits: Undoable) -> asyncio.Future[None]:
+        """Line edits up to be made durable, all or none, in the order of these calls.
+
+        Call it in the same turn of the loop in which memory took the edits. The future fails with `StoreError` when
+        they are not durable and memory no longer shows them.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not any(edit.changes for edit in edits):
+            future.set_result(None)
+            return future
+        self._waiting.append((edits, future))
+        self._arrived.set()
+        self._changed()
+        return future
+
+    async def commit(self, *edits: Undoable) -> None:
+        """Make edits durable, all or none.
+
+        Raises
+        ------
+        StoreError
+            They are not, and memory no longer shows them.
+        """
+        # Shielded: a caller that is cancelled must not make the writer believe that nobody waits for the outcome.
+        await asyncio.shield(self.submit(*edits))
+
+    async def write(self) -> None:
+        """Write what arrives, until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                await self._write_waiting()
+
+    async def drain(self) -> None:
+        """Return when everything that arrived so far is durable or has failed."""
+        while self._waiting:
+            await asyncio.wait([future for _, future in self._waiting])
+
+    async def _write_waiting(self) -> None:
+        batch = list(self._waiting)
+        try:
+            await self._store.commit([change for edits, _ in batch for edit in edits for change in edit.changes])
+        except StoreError as error:
+            self._take_back(error)
+            return
+        for _, future in batch:
+            self._waiting.popleft()
+            _settle(future, None)
+
+    def _take_back(self, error: StoreError) -> None:
+        """Undo everything that is not durable: the batch that failed and what was built on it since."""
+        failed = list(self._waiting)
+        self._waiting.clear()
+        for edits, _ in reversed(failed):
+            for edit in reversed(edits):
+                edit.undo()
+        for _, future in failed:
+            _settle(future, error)
+        self._changed()
+
+
+def _settle(future: asyncio.Future[None], error: StoreError | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(StoreError(error.message))

@@ -1,0 +1,169 @@
+"""Existing and allowed plans and devices, and the permissions that lead from the one to the other."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from bluesky_qs.errors import BadParams
+from bluesky_qs.ipc.messages import Lists
+from bluesky_qs.manager.ledger import FactEdit
+from bluesky_qs.plans import lists as lists_file
+from bluesky_qs.plans.catalog import Catalog
+from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.startup.find import StartupLocation
+from bluesky_qs.wire.codec import Encoded, json_text
+
+logger = logging.getLogger(__name__)
+
+
+class ListBook:
+    """The lists in force, with the uids that tell clients when to download them again.
+
+    Parameters
+    ----------
+    location
+        Where the startup code and the files beside it are.
+    """
+
+    def __init__(self, location: StartupLocation, changed: Callable[[], None]) -> None:
+        self._location = location
+        self._lists_path = Path(location.lists_path) if location.lists_path else None
+        self._changed = changed
+        self._plans: dict[str, Any] = {}
+        self._devices: dict[str, Any] = {}
+        self._permissions = Permissions.from_dict({"user_groups": {"root": {}}})
+        self._encoded: dict[tuple[str, str], Encoded] = {}
+        self.catalog = Catalog({}, {}, self._permissions)
+        self.plans_existing_uid = self.devices_existing_uid = str(uuid4())
+        self.plans_allowed_uid = self.devices_allowed_uid = str(uuid4())
+
+    async def load(self, stored_permissions: bytes | None) -> None:
+        """Read the lists and the permissions: those that are stored, if given, else the file.
+
+        Raises
+        ------
+        ConfigError
+            The permissions are missing or not valid.
+        """
+        if stored_permissions is not None:
+            self._permissions = Permissions.from_dict(json.loads(stored_permissions))
+        else:
+            self._permissions = await asyncio.to_thread(self.permissions_from_file)
+        await self.reload_lists()
+
+    def permissions_from_file(self) -> Permissions:
+        """The permissions as the file has them now.
+
+        Raises
+        ------
+        ConfigError
+            There is no such file, or it is not valid.
+        """
+        return Permissions.load(self._location.permissions_path)
+
+    async def reload_lists(self) -> None:
+        """Read the lists of existing plans and devices from the disk; none there: they stay as they are."""
+        if self._lists_path is None or not self._lists_path.exists():
+            logger.warning(
+                "The file with the lists of existing plans and devices (%s) does not exist: the lists are empty until "
+                "the RE Worker environment is opened for the first time.",
+                self._lists_path or "not specified",
+            )
+        else:
+            try:
+                lists = await asyncio.to_thread(lists_file.read, self._lists_path)
+            except (OSError, ValueError) as error:
+                logger.error("The lists of existing plans and devices are not read: %s", error)  # noqa: TRY400 - said by the error
+            else:
+                self._plans, self._devices = lists.existing_plans, lists.existing_devices
+        self.renew()
+
+    def replace(self, lists: Lists) -> bool:
+        """Take the lists that the worker reports; True if they differ from those in force."""
+        plans, devices = json.loads(lists.plans), json.loads(lists.devices)
+        plans_differ, devices_differ = plans != self._plans, devices != self._devices
+        if plans_differ:
+            self._plans, self.plans_existing_uid = plans, str(uuid4())
+        if devices_differ:
+            self._devices, self.devices_existing_uid = devices, str(uuid4())
+        if plans_differ or devices_differ:
+            self.renew()
+        return plans_differ or devices_differ
+
+    async def write(self) -> None:
+        """Write the lists to their file, if their content differs from what it has."""
+        if self._lists_path is None or not self._location.writable:
+            return
+        try:
+            written = await asyncio.to_thread(
+                lists_file.write,
+                self._lists_path,
+                lists_file.Lists(self._plans, self._devices),
+            )
+        except OSError as error:
+            logger.error("The lists of existing plans and devices are not saved: %s", error)  # noqa: TRY400 - said by the error
+            return
+        if written:
+            logger.info("The lists of existing plans and devices are saved to %s", self._lists_path)
+
+    def set_permissions(self, permissions: Permissions) -> FactEdit | None:
+        """Put other permissions in force; None if they are the same."""
+        if permissions.as_dict() == self._permissions.as_dict():
+            return None
+        before = self._permissions
+
+        def undo() -> None:
+            self._permissions = before
+            self.renew()
+
+        self._permissions = permissions
+        self.renew()
+        return FactEdit("user_group_permissions", self.permissions_json, undo)
+
+    @property
+    def permissions(self) -> dict[str, Any]:
+        """The permissions in force."""
+        return self._permissions.as_dict()
+
+    @property
+    def permissions_json(self) -> bytes:
+        """The same as JSON text."""
+        return json_text(self._permissions.as_dict())
+
+    def existing(self, kind: str) -> Encoded:
+        """Existing ``plans`` or ``devices`` as an answer holds them."""
+        return self._encode(kind, "", lambda: self._plans if kind == "plans" else self._devices)
+
+    def allowed(self, kind: str, group: str) -> Encoded:
+        """Allowed ``plans`` or ``devices`` of a group as an answer holds them.
+
+        Raises
+        ------
+        NotPermitted
+            There is no such group.
+        """
+        make = self.catalog.plans_allowed if kind == "plans" else self.catalog.devices_allowed
+        return self._encode(kind, group, lambda: make(group))
+
+    def check_group(self, group: str) -> None:
+        """Refuse a group that the permissions do not name."""
+        if group not in self._permissions.groups:
+            msg = f"Unknown user group: {group!r}"
+            raise BadParams(msg)
+
+    def renew(self) -> None:
+        """Make new lists of what is allowed."""
+        self.catalog = Catalog(self._plans, self._devices, self._permissions)
+        self._encoded.clear()
+        self.plans_allowed_uid, self.devices_allowed_uid = str(uuid4()), str(uuid4())
+        self._changed()
+
+    def _encode(self, kind: str, group: str, make: Callable[[], dict[str, Any]]) -> Encoded:
+        key = (kind, group)
+        if key not in self._encoded:
+            self._encoded[key] = Encoded(json_text(make()))
+        return self._encoded[key]

@@ -1,0 +1,148 @@
+"""The lock: who keeps others from changing the environment or the queue, and with which key."""
+
+import hmac
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+from bluesky_qs.api.method import Lock
+from bluesky_qs.api.types import LockInfo, LockState
+from bluesky_qs.errors import BadParams, Locked
+from bluesky_qs.manager.ledger import FactEdit
+
+_FREE: dict[str, Any] = {
+    "environment": False,
+    "queue": False,
+    "lock_key": None,
+    "note": None,
+    "user": None,
+    "time": None,
+}
+
+
+class LockBook:
+    """The lock in force. The key never leaves this object but for the store."""
+
+    def __init__(self, stored: bytes | None, *, emergency_key: str | None = None) -> None:
+        self._info: dict[str, Any] = {**_FREE, "uid": str(uuid4())}
+        self._emergency_key = emergency_key
+        if stored:
+            self._info |= json.loads(stored)
+
+    @property
+    def uid(self) -> str:
+        """Changes whenever the lock does."""
+        return self._info["uid"]
+
+    @property
+    def state(self) -> LockState:
+        return {"environment": self._info["environment"], "queue": self._info["queue"]}
+
+    @property
+    def info(self) -> LockInfo:
+        """What everybody may know."""
+        at = self._info["time"]
+        return {
+            "environment": self._info["environment"],
+            "queue": self._info["queue"],
+            "user": self._info["user"],
+            "note": self._info["note"],
+            "time": at,
+            "time_str": time.strftime("%m/%d/%Y %H:%M:%S", time.localtime(at)) if at else "",
+            "emergency_lock_key_is_set": self._emergency_key is not None,
+        }
+
+    def check(self, lock: Lock, key: str | None) -> None:
+        """Refuse a method of that lock unless it is unlocked or the key is the one in force.
+
+        Raises
+        ------
+        Locked
+            With who locked it, when and why.
+        """
+        if lock is not Lock.NONE and self._info[lock.value] and not self._fits(key):
+            raise Locked(self._refusal())
+
+    def check_key(self, key: str) -> None:
+        """Refuse a key that is not the one in force; any key fits while nothing is locked."""
+        if self._is_locked and not self._fits(key):
+            raise Locked(self._refusal())
+
+    def apply(
+        self,
+        *,
+        key: str,
+        environment: bool,
+        queue: bool,
+        user: str,
+        note: str | None,
+        now: float,
+    ) -> FactEdit:
+        """Lock, or change what is locked.
+
+        Raises
+        ------
+        BadParams
+            The key is empty, or nothing is to be locked.
+        Locked
+            It is locked with another key.
+        """
+        if not key:
+            raise BadParams(f"Lock key must be a non-empty string: lock_key={key!r}")
+        if not (environment or queue):
+            msg = "The request must lock at least one of 'environment' and 'queue': environment=False, queue=False"
+            raise BadParams(msg)
+        if self._is_locked and not self._fits(key):
+            raise Locked("RE Manager was locked with a different key: \n" + self._description())
+        return self._set(environment=environment, queue=queue, lock_key=key, note=note, user=user, time=now)
+
+    def release(self, key: str) -> FactEdit:
+        """Unlock everything, with the key in force or the emergency key.
+
+        Raises
+        ------
+        Locked
+            Neither of them fits.
+        """
+        if not key:
+            raise BadParams(f"Lock key must be a non-empty string: lock_key={key!r}")
+        if self._is_locked and not self._fits(key) and not _same(key, self._emergency_key):
+            raise Locked(self._refusal())
+        return self._set(**_FREE)
+
+    @property
+    def _is_locked(self) -> bool:
+        return self._info["environment"] or self._info["queue"]
+
+    def _fits(self, key: str | None) -> bool:
+        return _same(key, self._info["lock_key"])
+
+    def _set(self, **info: Any) -> FactEdit:
+        before = self._info
+        self._info = {**info, "uid": str(uuid4())}
+
+        def undo() -> None:
+            self._info = before
+
+        return FactEdit("lock_info", json.dumps(self._info).encode(), undo)
+
+    def _refusal(self) -> str:
+        return "Error: Invalid lock key: \n" + self._description()
+
+    def _description(self) -> str:
+        info = self.info
+        lines = [
+            f"RE Manager is locked by {info['user']} at {info['time_str']}",
+            f"Environment is locked: {info['environment']}",
+            f"Queue is locked:       {info['queue']}",
+            f"Emergency lock key:    {'set' if info['emergency_lock_key_is_set'] else 'not set'}",
+        ]
+        if info["note"]:
+            lines.append(f"Note: {info['note']}")
+        return "\n".join(lines)
+
+
+def _same(key: str | None, other: str | None) -> bool:
+    """Compare keys in a time that does not tell how much of them agrees."""
+    return key is not None and other is not None and hmac.compare_digest(key.encode(), other.encode())

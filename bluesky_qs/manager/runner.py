@@ -1,0 +1,332 @@
+"""Running the queue: what is next, what becomes of a plan that ended, and when the queue stops."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bluesky_qs.errors import QSError, StoreError, WorkerLost, WrongState
+from bluesky_qs.ipc.messages import ContinuePlan, PausePlan, PlanDone, RunPlan, WorkerSnapshot, WorkerState
+from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.ledger import FactEdit, Ledger, Undoable
+from bluesky_qs.manager.lists import ListBook
+from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+from bluesky_qs.plan_queue.edit import Edit
+from bluesky_qs.plan_queue.queue import PlanQueue
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between attempts to record the end of a plan while the store refuses.
+_RETRY = 1.0
+
+
+class Runner:
+    """Moves items from the queue through the worker into the history."""
+
+    def __init__(
+        self,
+        *,
+        queue: PlanQueue,
+        ledger: Ledger,
+        lists: ListBook,
+        environment: Environment,
+        lifecycle: Lifecycle,
+        changed: Callable[[], None],
+        autostart: bool,
+        stop_pending: bool,
+    ) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._lists = lists
+        self._environment = environment
+        self._lifecycle = lifecycle
+        self._changed = changed
+        self._continuing = False  # asked to go on; the RunEngine may still say 'paused'
+        self.autostart = autostart
+        self.stop_pending = stop_pending
+
+    # ------------------------------------------------------------------------------------------------ what users ask
+    async def start(self) -> None:
+        """Start the queue; an empty one stays idle."""
+        if not len(self._queue):
+            return
+        logger.info("Starting queue processing ...")
+        self._lifecycle.fire(Event.START_ASKED)
+        try:
+            await self._advance()
+        except StoreError:
+            self._lifecycle.fire(Event.QUEUE_ENDED)
+            raise
+
+    async def execute(self, item: dict[str, Any]) -> Edit:
+        """Run an item now, without queueing it; the edit has the item with its uid."""
+        edit = self._queue.start_now(item, time.time())
+        self._lifecycle.fire(Event.START_ASKED)
+        try:
+            await self._ledger.commit(edit)
+        except StoreError:
+            self._lifecycle.fire(Event.QUEUE_ENDED)
+            raise
+        result = _result("completed") if item["item_type"] == "instruction" else await self._send()
+        if result:
+            await self._advance(result)
+        return edit
+
+    def ask_stop(self, *, pending: bool) -> FactEdit:
+        """Note that the queue is to stop after the running plan, or take that back."""
+        return self._set_fact("stop_pending", "stop_pending_info", value=pending)
+
+    def set_autostart(self, *, enabled: bool) -> FactEdit:
+        """Switch autostart."""
+        return self._set_fact("autostart", "autostart_mode_info", value=enabled)
+
+    async def pause(self, option: Any) -> None:
+        """Ask the RunEngine to pause."""
+        logger.info("Pausing the queue (currently running plan) ...")
+        await self._environment.link.request(PausePlan(option))
+
+    async def go_on(self, how: Any) -> None:
+        """Resume or end the paused plan."""
+        logger.info(
+            "%s paused plan ...",
+            {"resume": "Resuming", "stop": "Stopping", "abort": "Aborting", "halt": "Halting"}[how],
+        )
+        self._continuing = True
+        try:
+            await self._environment.link.request(ContinuePlan(how))
+        except QSError:
+            self._continuing = False
+            raise
+        if self._lifecycle.state is ManagerState.PAUSED:
+            self._lifecycle.fire(Event.PLAN_RESUMED)
+
+    # ---------------------------------------------------------------------------------------------- what happens
+    async def plan_done(self, report: PlanDone, acknowledge: Callable[[], None]) -> None:
+        """Record the end of the running plan and go on; a report that comes again changes nothing."""
+        if report.item_uid != self._queue.running_uid:
+            logger.debug("The end of the plan %s is recorded already", report.item_uid)
+            return
+        self._continuing = False
+        await self._advance(
+            {
+                "exit_status": report.exit_status,
+                "run_uids": report.run_uids,
+                "scan_ids": report.scan_ids,
+                "time_start": report.time_start,
+                "time_stop": report.time_stop,
+                "msg": report.message,
+                "traceback": report.traceback,
+            },
+            acknowledge,
+        )
+
+    async def worker_lost(self, reason: str) -> None:
+        """Record the running plan as failed: nobody will report its end any more."""
+        self._continuing = False
+        if self._queue.running is not None:
+            await self._record(self._lost_result(reason), interrupted=True)
+            await self._switch_off()
+
+    def engine_changed(self, state: WorkerState) -> None:
+        """Follow the RunEngine into and out of a pause."""
+        if state.engine != "paused":
+            self._continuing = False
+            if self._lifecycle.state is ManagerState.PAUSED and state.item_uid and state.engine == "running":
+                self._lifecycle.fire(Event.PLAN_RESUMED)
+        elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE and not self._continuing:
+            self._lifecycle.fire(Event.PLAN_PAUSED)
+
+    async def adopt(self, snapshot: WorkerSnapshot | None) -> bool:
+        """Take up the running item that a manager before this one left.
+
+        Parameters
+        ----------
+        snapshot
+            The worker as it is found; None if there is none.
+
+        Returns
+        -------
+        bool
+            True if a plan runs or its end is about to be reported.
+        """
+        if self._queue.running is None:
+            return False
+        if snapshot is None:
+            await self._record(self._lost_result("The service stopped while the plan was running"), interrupted=True)
+            await self._switch_off()
+            return False
+        if snapshot.state.item_uid != self._queue.running_uid:
+            # Either the worker never got the item, and takes it now; or it has finished it, refuses to run it twice,
+            # and its report is on the way.
+            try:
+                await self._environment.link.request(RunPlan(self._running_json()))
+            except WrongState as refusal:
+                logger.info("The plan %s is not sent again: %s", self._queue.running_uid, refusal.message)
+        return True
+
+    def consider_autostart(self) -> bool:
+        """Whether autostart should start the queue now."""
+        return (
+            self.autostart
+            and self._lifecycle.state is ManagerState.IDLE
+            and self._environment.is_open
+            and self._environment.state.engine == "idle"
+            and len(self._queue) > 0
+        )
+
+    async def interrupted(self, reason: str) -> None:
+        """Record the running plan as failed because the service stops."""
+        if self._queue.running is not None:
+            await self._record(self._lost_result(reason), interrupted=True)
+
+    # --------------------------------------------------------------------------------------------------- steps
+    async def _advance(
+        self,
+        ended: dict[str, Any] | None = None,
+        recorded: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Record the end of the running item, if it has one, and start the next in the same transaction.
+
+        A loop, because items that cannot be run end at once, and there may be thousands of them.
+
+        Parameters
+        ----------
+        ended
+            Result of the running item.
+        recorded
+            Called as soon as that is durable, before anything else is sent to the worker.
+        """
+        while True:
+            try:
+                why = await self._step(ended, recorded)
+            except StoreError as error:
+                if ended is None:
+                    raise
+                logger.error("The end of the plan could not be recorded (%s); trying again", error.message)  # noqa: TRY400
+                await self._record(ended)
+                recorded()
+                await self._switch_off()
+                why = "the store failed"
+            if why:
+                self._end(why)
+                return
+            ended = await self._send()
+            if ended is None:
+                return
+
+    async def _step(self, ended: dict[str, Any] | None, recorded: Callable[[], None]) -> str:
+        """One transaction: the end of the running item, and the start of the next unless there is a reason to stop."""
+        edits: list[Undoable] = []
+        why = ""
+        if ended is not None:
+            logger.info("Item %s: exit status %r", self._queue.running_uid, ended["exit_status"])
+            finished = self._queue.finish(ended)
+            edits.append(finished)
+            if not finished.autostart_stays:
+                edits += self._autostart_off()
+            if not finished.continue_queue:
+                why = f"the last plan's exit status is {ended['exit_status']!r}"
+        if not why and self.stop_pending:
+            why = "as requested"
+        elif not why and not len(self._queue):
+            why = "it is empty"
+        elif not why and not self._environment.is_open:
+            why = "the environment is closed"
+        if why:
+            edits += self._stop_is_done()
+        elif self._queue.item(pos=0)["item_type"] == "instruction":
+            edits += [self._queue.pass_instruction(), *self._autostart_off()]
+            why = "by the instruction 'queue_stop'"
+        else:
+            edits.append(self._queue.start_next(time.time()))
+        await self._ledger.commit(*edits)
+        recorded()
+        return why
+
+    async def _send(self) -> dict[str, Any] | None:
+        """Give the running item to the worker; the result of an item that cannot be run comes back."""
+        running = self._queue.running
+        if running is None:  # the worker was lost while the start was being stored
+            return None
+        self._lifecycle.fire(Event.PLAN_STARTED)
+        try:
+            # Permissions or lists may have changed since the item was added.
+            self._lists.catalog.check(running, running["user_group"])
+            logger.info("Starting the plan %r (item %s)", running["name"], running["item_uid"])
+            await self._environment.link.request(RunPlan(self._running_json()))
+        except WorkerLost:
+            return None  # `worker_lost` records it
+        except QSError as error:
+            logger.error("The plan %r cannot be run: %s", running["name"], error.message)  # noqa: TRY400 - said by the error
+            return _result("failed", error.message)
+        return None
+
+    async def _record(self, result: dict[str, Any], *, interrupted: bool = False) -> None:
+        """Put the running item into the history, whatever it takes: until the store does."""
+        while True:
+            try:
+                await self._ledger.commit(self._queue.finish(result, interrupted=interrupted))
+            except StoreError as error:
+                logger.error("The end of a plan could not be recorded: %s", error.message)  # noqa: TRY400 - said by the error
+                await asyncio.sleep(_RETRY)
+            else:
+                return
+
+    async def _switch_off(self) -> None:
+        """Nothing starts by itself after an end that nobody asked for."""
+        try:
+            await self._ledger.commit(*self._autostart_off(), *self._stop_is_done())
+        except StoreError as error:
+            logger.error("Autostart could not be switched off in the store: %s", error.message)  # noqa: TRY400
+
+    def _end(self, why: str) -> None:
+        logger.info("The queue is stopped: %s", why)
+        if self._lifecycle.state in (
+            ManagerState.STARTING_QUEUE,
+            ManagerState.EXECUTING_QUEUE,
+            ManagerState.PAUSED,
+        ):
+            self._lifecycle.fire(Event.QUEUE_ENDED)
+
+    def _stop_is_done(self) -> list[Undoable]:
+        """The queue stops: a pending stop is done, and whoever asked for it does not want autostart to go on."""
+        return [self.ask_stop(pending=False), *self._autostart_off()] if self.stop_pending else []
+
+    def _autostart_off(self) -> list[Undoable]:
+        return [self.set_autostart(enabled=False)] if self.autostart else []
+
+    def _running_json(self) -> bytes:
+        return self._queue.running_json() or b"{}"
+
+    def _lost_result(self, reason: str) -> dict[str, Any]:
+        runs = self._environment.runs
+        return _result("failed", reason) | {
+            "time_start": self._queue.running_since or time.time(),
+            "run_uids": [run.uid for run in runs],
+            "scan_ids": [run.scan_id for run in runs],
+        }
+
+    def _set_fact(self, attribute: str, fact: str, *, value: bool) -> FactEdit:
+        before = getattr(self, attribute)
+
+        def undo() -> None:
+            setattr(self, attribute, before)
+
+        setattr(self, attribute, value)
+        self._changed()
+        return FactEdit(fact, json.dumps({"enabled": value}).encode(), undo)
+
+
+def _result(exit_status: str, msg: str = "") -> dict[str, Any]:
+    now = time.time()
+    return {
+        "exit_status": exit_status,
+        "run_uids": [],
+        "scan_ids": [],
+        "time_start": now,
+        "time_stop": now,
+        "msg": msg,
+        "traceback": "",
+    }

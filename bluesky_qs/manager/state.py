@@ -1,0 +1,120 @@
+"""``manager_state``: the states of the manager and what leads from one to the next."""
+
+from collections.abc import Callable
+from enum import StrEnum, auto
+
+from bluesky_qs.errors import QSError
+
+
+class ManagerState(StrEnum):
+    """What the manager is doing, as ``status`` says it."""
+
+    INITIALIZING = auto()
+    IDLE = auto()
+    PAUSED = auto()
+    CREATING_ENVIRONMENT = auto()
+    STARTING_QUEUE = auto()
+    EXECUTING_QUEUE = auto()
+    EXECUTING_TASK = auto()
+    CLOSING_ENVIRONMENT = auto()
+    DESTROYING_ENVIRONMENT = auto()
+
+
+class Event(StrEnum):
+    """What happens to the manager. ``FOUND_…``: what a manager that replaces another finds the worker doing."""
+
+    FOUND_NOTHING_RUNNING = auto()
+    FOUND_OPENING = auto()
+    FOUND_PLAN_RUNNING = auto()
+    FOUND_PLAN_PAUSED = auto()
+    FOUND_TASK_RUNNING = auto()
+    FOUND_CLOSING = auto()
+    OPEN_ASKED = auto()
+    OPENED = auto()
+    OPEN_FAILED = auto()
+    CLOSE_ASKED = auto()
+    CLOSED = auto()
+    CLOSE_REFUSED = auto()
+    DESTROY_ASKED = auto()
+    WORKER_GONE = auto()
+    START_ASKED = auto()
+    PLAN_STARTED = auto()
+    PLAN_PAUSED = auto()
+    PLAN_RESUMED = auto()
+    QUEUE_ENDED = auto()
+    TASK_STARTED = auto()
+    TASK_ENDED = auto()
+
+
+_S, _E = ManagerState, Event
+
+TRANSITIONS: dict[tuple[ManagerState, Event], ManagerState] = {
+    (_S.INITIALIZING, _E.FOUND_NOTHING_RUNNING): _S.IDLE,
+    (_S.INITIALIZING, _E.FOUND_OPENING): _S.CREATING_ENVIRONMENT,
+    (_S.INITIALIZING, _E.FOUND_PLAN_RUNNING): _S.EXECUTING_QUEUE,
+    (_S.INITIALIZING, _E.FOUND_PLAN_PAUSED): _S.PAUSED,
+    (_S.INITIALIZING, _E.FOUND_TASK_RUNNING): _S.EXECUTING_TASK,
+    (_S.INITIALIZING, _E.FOUND_CLOSING): _S.CLOSING_ENVIRONMENT,
+    (_S.IDLE, _E.OPEN_ASKED): _S.CREATING_ENVIRONMENT,
+    (_S.CREATING_ENVIRONMENT, _E.OPENED): _S.IDLE,
+    (_S.CREATING_ENVIRONMENT, _E.OPEN_FAILED): _S.IDLE,
+    (_S.IDLE, _E.CLOSE_ASKED): _S.CLOSING_ENVIRONMENT,
+    (_S.CLOSING_ENVIRONMENT, _E.CLOSED): _S.IDLE,
+    (_S.CLOSING_ENVIRONMENT, _E.CLOSE_REFUSED): _S.IDLE,
+    (_S.IDLE, _E.START_ASKED): _S.STARTING_QUEUE,
+    (_S.STARTING_QUEUE, _E.PLAN_STARTED): _S.EXECUTING_QUEUE,
+    (_S.EXECUTING_QUEUE, _E.PLAN_STARTED): _S.EXECUTING_QUEUE,
+    (_S.EXECUTING_QUEUE, _E.PLAN_PAUSED): _S.PAUSED,
+    (_S.PAUSED, _E.PLAN_RESUMED): _S.EXECUTING_QUEUE,
+    (_S.STARTING_QUEUE, _E.QUEUE_ENDED): _S.IDLE,
+    (_S.EXECUTING_QUEUE, _E.QUEUE_ENDED): _S.IDLE,
+    (_S.PAUSED, _E.QUEUE_ENDED): _S.IDLE,
+    (_S.IDLE, _E.TASK_STARTED): _S.EXECUTING_TASK,
+    (_S.EXECUTING_TASK, _E.TASK_ENDED): _S.IDLE,
+}
+# The worker can be destroyed, or die by itself, whatever is going on.
+for _state in (
+    _S.IDLE,
+    _S.PAUSED,
+    _S.CREATING_ENVIRONMENT,
+    _S.STARTING_QUEUE,
+    _S.EXECUTING_QUEUE,
+    _S.EXECUTING_TASK,
+    _S.CLOSING_ENVIRONMENT,
+):
+    TRANSITIONS[_state, _E.DESTROY_ASKED] = _S.DESTROYING_ENVIRONMENT
+    TRANSITIONS[_state, _E.WORKER_GONE] = _S.IDLE
+TRANSITIONS[_S.DESTROYING_ENVIRONMENT, _E.WORKER_GONE] = _S.IDLE
+
+
+class ImpossibleTransition(QSError):
+    """An event that the table of transitions does not foresee in this state: an error of ours."""
+
+
+class Lifecycle:
+    """Holds the manager's state; `fire` is the one place that changes it."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._state = ManagerState.INITIALIZING
+
+    @property
+    def state(self) -> ManagerState:
+        return self._state
+
+    def fire(self, event: Event) -> None:
+        """Follow the table.
+
+        Raises
+        ------
+        ImpossibleTransition
+            Names the event and the state in which it came.
+        """
+        try:
+            state = TRANSITIONS[self._state, event]
+        except KeyError:
+            msg = f"{event.name} cannot happen in the state {self._state.value!r}"
+            raise ImpossibleTransition(msg) from None
+        if state is not self._state:
+            self._state = state
+            self._changed()

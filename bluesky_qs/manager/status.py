@@ -1,0 +1,109 @@
+"""``status``: derived from the parts of the manager whenever one of them changed."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from bluesky_qs._version import __version__
+from bluesky_qs.api.types import Status
+from bluesky_qs.ipc.messages import EnvironmentState
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.state import ManagerState
+from bluesky_qs.wire.codec import Encoded, json_text
+
+
+class StatusBoard:
+    """The current status, made anew only when something changed since the last look."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._stale = True
+        self._facts: dict[str, Any] = {}
+        self._json = Encoded(b"{}")
+        ctx.changed.watch(lambda: None, stale=self._mark_stale)
+
+    @property
+    def json(self) -> Encoded:
+        """The status as answers and publications hold it."""
+        if self._stale:
+            self._renew()
+        return self._json
+
+    def watch(self, published: Callable[[Encoded], None]) -> None:
+        """Call ``published`` with each new status, after the turn of the loop in which it changed."""
+        last = self._json
+
+        def look() -> None:
+            nonlocal last
+            if (now := self.json) is not last:
+                last = now
+                published(now)
+
+        self._ctx.changed.watch(look)
+
+    def _mark_stale(self) -> None:
+        self._stale = True
+
+    def _renew(self) -> None:
+        self._stale = False
+        facts = derive(self._ctx)
+        if facts != self._facts:
+            self._facts = facts
+            now = dt.datetime.now().astimezone().isoformat()
+            self._json = Encoded(json_text({**facts, "time": now, "status_uid": str(uuid4())}))
+
+
+def derive(ctx: Context) -> dict[str, Any]:
+    """The status from the parts, without its time and uid."""
+    environment, queue, lists, runner = ctx.environment, ctx.queue, ctx.lists, ctx.runner
+    worker = environment.state
+    state = ctx.lifecycle.state
+    status: Status = {
+        "msg": f"RE Manager v{__version__}",
+        "items_in_queue": len(queue),
+        "items_in_history": queue.history_size,
+        "running_item_uid": queue.running_uid,
+        "manager_state": state.value,
+        "queue_stop_pending": runner.stop_pending,
+        "queue_autostart_enabled": runner.autostart,
+        "worker_environment_exists": environment.is_open,
+        "worker_environment_state": _environment_state(ctx),
+        "worker_background_tasks": worker.background_tasks,
+        "re_state": worker.engine if environment.is_open else None,
+        "ip_kernel_state": "disabled" if environment.is_open else None,
+        "ip_kernel_captured": True if environment.is_open else None,
+        "pause_pending": worker.pause_pending,
+        "run_list_uid": environment.runs_uid,
+        "plan_queue_uid": queue.queue_uid,
+        "plan_history_uid": queue.history_uid,
+        "devices_existing_uid": lists.devices_existing_uid,
+        "plans_existing_uid": lists.plans_existing_uid,
+        "devices_allowed_uid": lists.devices_allowed_uid,
+        "plans_allowed_uid": lists.plans_allowed_uid,
+        "task_results_uid": ctx.tasks.uid,
+        "lock_info_uid": ctx.lock.uid,
+        "plan_queue_mode": {"loop": queue.mode.loop, "ignore_failures": queue.mode.ignore_failures},
+        "lock": ctx.lock.state,
+        "time": "",
+        "status_uid": "",
+    }
+    progress = environment.progress
+    return {
+        **status,
+        "running_item_progress": {"events": progress.events, "num_points": progress.num_points} if progress else None,
+    }
+
+
+def _environment_state(ctx: Context) -> str:
+    """The worker's state; what the manager has just asked of the worker counts as begun."""
+    worker = ctx.environment.state.environment
+    match ctx.lifecycle.state:
+        case ManagerState.CREATING_ENVIRONMENT if worker is EnvironmentState.CLOSED:
+            return EnvironmentState.INITIALIZING.value
+        case ManagerState.EXECUTING_TASK if worker is EnvironmentState.IDLE:
+            return EnvironmentState.EXECUTING_TASK.value
+        case ManagerState.CLOSING_ENVIRONMENT if worker is EnvironmentState.IDLE:
+            return EnvironmentState.CLOSING.value
+        case _:
+            return worker.value

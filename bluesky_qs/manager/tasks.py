@@ -1,0 +1,99 @@
+"""Tasks: scripts and functions that were given to the worker, and what came of them."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from bluesky_qs.ipc.messages import EnvironmentState, TaskDone, WorkerState
+from bluesky_qs.wire.codec import Encoded, json_text
+
+
+class Tasks:
+    """Results by task uid, forgotten a while after the end of the task.
+
+    Parameters
+    ----------
+    retention
+        Seconds for which the result of a completed task is kept.
+    clock
+        Monotonic seconds.
+    """
+
+    def __init__(self, retention: float, clock: Callable[[], float], changed: Callable[[], None]) -> None:
+        self._retention = retention
+        self._clock = clock
+        self._changed = changed
+        self._running: dict[str, dict[str, Any]] = {}
+        self._completed: dict[str, tuple[float, bytes]] = {}  # in order of their ends
+        self.uid = str(uuid4())
+
+    def started(self, task_uid: str, time_start: float, *, background: bool) -> None:
+        """Note that a task runs."""
+        self._running[task_uid] = {
+            "task_uid": task_uid,
+            "time_start": time_start,
+            "run_in_background": background,
+        }
+
+    def refused(self, task_uid: str) -> None:
+        """Forget a task that the worker did not take."""
+        self._running.pop(task_uid, None)
+
+    def done(self, report: TaskDone) -> None:
+        """Note the result of a task; a report that comes twice changes nothing."""
+        if report.task_uid in self._completed:
+            return
+        self._running.pop(report.task_uid, None)
+        result = {
+            "task_uid": report.task_uid,
+            "success": report.success,
+            "msg": report.message,
+            "traceback": report.traceback,
+            "time_start": report.time_start,
+            "time_stop": report.time_stop,
+        }
+        text = json_text(result)[:-1] + b', "return_value": ' + report.return_value + b"}"
+        self._completed[report.task_uid] = (self._clock() + self._retention, text)
+        self._forget_expired()
+        self.uid = str(uuid4())
+        self._changed()
+
+    def lost(self, reason: str, now: float) -> list[TaskDone]:
+        """End all running tasks: the worker is gone.
+
+        Returns
+        -------
+        list of TaskDone
+            As the worker would have reported them.
+        """
+        reports = [
+            TaskDone(uid, False, reason, "", b"null", task["time_start"], now, WorkerState(EnvironmentState.CLOSED))
+            for uid, task in self._running.items()
+        ]
+        for report in reports:
+            self.done(report)
+        return reports
+
+    def status(self, task_uid: str) -> str:
+        """``running``, ``completed`` or ``not_found``."""
+        self._forget_expired()
+        if task_uid in self._running:
+            return "running"
+        return "completed" if task_uid in self._completed else "not_found"
+
+    def result(self, task_uid: str) -> Any:
+        """What is known of the task, as `task_result` answers it."""
+        self._forget_expired()
+        if task_uid in self._running:
+            return self._running[task_uid]
+        if task_uid in self._completed:
+            return Encoded(self._completed[task_uid][1])
+        return {}
+
+    def _forget_expired(self) -> None:
+        now = self._clock()
+        while self._completed:
+            oldest = next(iter(self._completed))
+            if self._completed[oldest][0] > now:
+                return
+            del self._completed[oldest]
