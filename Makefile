@@ -1,0 +1,42 @@
+# Everything that a developer types. Needs Python 3.11 or newer, git and make; the rest is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# Test processes started at once; a fixed number, because the processes that the tests start want cores too.
+WORKERS ?= 2
+
+.PHONY: help setup demo test check format reference clean
+
+help:
+	@echo "make demo    run two scans through a queue of its own, with live tables"
+	@echo "make test    run all the tests"
+	@echo "make check   format, lint, types, import contracts"
+	@echo "make format  put the source into the house's format"
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"bluesky_qs needs Python 3.11 or newer, and $(PYTHON) is {sys.version.split()[0]}: make PYTHON=python3.12 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	@$(BIN)/python -m bluesky_qs demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build

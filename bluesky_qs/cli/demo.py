@@ -1,0 +1,126 @@
+"""``python -m bluesky_qs demo``: a service of its own, two real scans through the queue, and everything stopped again."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bluesky_qs.client.items import BPlan
+from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.errors import QSError
+
+#: Seconds for which any one step may take before the demonstration is given up.
+_PATIENCE = 60.0
+
+_PLANS = (
+    BPlan("count", ["det1", "det2"], num=3, delay=0.2),
+    BPlan("scan", ["det"], "motor", -1, 1, 5),
+)
+
+
+def main() -> int:
+    """Run the demonstration; 0 if both scans were completed."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bluesky-qs-demo-") as folder, _service(Path(folder)) as RM:
+            return _show(RM)
+    except QSError as error:
+        print(f"The demonstration failed: {error.message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("The demonstration was interrupted", file=sys.stderr)
+        return 130
+
+
+def _show(RM: REManagerAPI) -> int:
+    # The tables of the prompt: the demonstration shows what a user of the prompt sees.
+    from ipython_extension.display import History, Queue  # noqa: PLC0415 - needs the service first
+
+    _say("Opening the environment: the worker runs the startup code of the simulated beamline")
+    RM.environment_open()
+    RM.wait_for_idle(timeout=_PATIENCE)
+    if not RM.status()["worker_environment_exists"]:
+        raise QSError("the environment did not open; its output is above")
+    _say("Adding two scans to the queue")
+    for plan in _PLANS:
+        RM.queue_item_add(plan)
+    known = set(RM.devices_allowed()["devices_allowed"])
+    _print(Queue(RM.queue_get(), known).text(_width()))
+    _say("Starting the queue")
+    RM.queue_start()
+    RM.wait_for_idle(timeout=_PATIENCE)
+    _say("The queue has run. What is left of it, and its history:")
+    _print(Queue(RM.queue_get(), known).text(_width()))
+    history = RM.history_get()
+    _print(History(history, known).text(_width()))
+    statuses = [item["result"]["exit_status"] for item in history["items"]]
+    if statuses != ["completed"] * len(_PLANS):
+        raise QSError(f"the scans ended with {statuses}, both should be 'completed'")
+    _say("Both scans are completed. Stopping the service")
+    return 0
+
+
+@contextmanager
+def _service(folder: Path) -> Iterator[REManagerAPI]:
+    """A service on free ports with its store in ``folder``, whose console output comes out here."""
+    control, info = (f"tcp://127.0.0.1:{port}" for port in _free_ports(2))
+    command = [sys.executable, "-m", "bluesky_qs", "start-re-manager", "--quiet"]
+    command += ["--zmq-control-addr", control, "--zmq-info-addr", info, "--store", str(folder / "queue.sqlite3")]
+    # What the user's shell says about another service must not reach this one.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("QSERVER_")}
+    _say(f"Starting a service of its own at {control}, its store in {folder}")
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    try:
+        with REManagerAPI(control, zmq_info_addr=info, user="demo") as RM:
+            _wait_for_answer(RM, process)
+            yield RM
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for_answer(RM: REManagerAPI, process: "subprocess.Popen[bytes]") -> None:
+    while True:
+        try:
+            RM.status()
+        except RM.RequestTimeoutError:
+            if (code := process.poll()) is not None:
+                raise QSError(f"the service ended with exit code {code} before it answered") from None
+        else:
+            return
+
+
+def _free_ports(number: int) -> list[int]:
+    """Ports that are free now; held together, so that they differ."""
+    sockets = [socket.socket() for _ in range(number)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _say(text: str) -> None:
+    _print(f"\n─── {text}")
+
+
+def _print(text: Any) -> None:
+    print(text, flush=True)
+
+
+def _width() -> int:
+    try:
+        return os.get_terminal_size().columns
+    except OSError:
+        return 100
