@@ -36,8 +36,8 @@ def failed(error: BaseException, roots: Sequence[Path] = ()) -> StartupFailed:
     if isinstance(error, StartupFailed):
         return error
     file, line = place(error, roots)
-    where = f" in {_shown(file, roots)}, line {line}" if file else ""
-    return StartupFailed(f"{sentence(error)}{where}", file=file, line=line, traceback=traceback_text(error))
+    where = f"{_shown(file, roots)}, line {line}: " if file else ""
+    return StartupFailed(where + sentence(error), file=file, line=line, traceback=traceback_text(error))
 
 
 def sentence(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from bluesky_qs.startup import compat, shell
-from bluesky_qs.startup.failure import StartupFailed, failed, sentence
+from bluesky_qs.startup.failure import failed
 from bluesky_qs.startup.find import StartupCode, startup_files
 from bluesky_qs.startup.namespace import global_user_namespace
 
@@ -82,8 +82,7 @@ def load(location: StartupCode, namespace: Namespace, *, stand_in: bool = True) 
     standing_in = None
     if location.directory:
         if stand_in:
-            profile_dir = location.profile_dir or location.directory
-            standing_in = shell.install(namespace, profile_dir=profile_dir, run_file=run.file)
+            standing_in = shell.install(namespace, profile_dir=_profile_dir(location), run_file=run.file)
         for file in startup_files(location.directory):
             run.timed(file)
     elif location.script:
@@ -113,12 +112,7 @@ _scripts = count(1)
 def run_script(source: str, namespace: Namespace, *, update_re: bool = False) -> None:
     """Run uploaded code in the namespace; ``RE`` and ``db`` are put back afterwards unless ``update_re``.
 
-    A script that fails keeps what it had done.
-
-    Raises
-    ------
-    StartupFailed
-        Naming the line of the script and the error.
+    A script that fails keeps what it had done; its exception passes through.
     """
     name = f"<script {next(_scripts)}>"
     # No modification time: linecache keeps such an entry, and tracebacks show the script's lines.
@@ -126,8 +120,6 @@ def run_script(source: str, namespace: Namespace, *, update_re: bool = False) ->
     kept = {} if update_re else {key: namespace[key] for key in ("RE", "db") if key in namespace}
     try:
         execute(compiled(source, name), namespace)
-    except (Exception, SystemExit) as error:
-        raise failed(error) from error
     finally:
         namespace.update(kept)
 
@@ -136,15 +128,16 @@ def compiled(source: str, filename: str, *, ipython: bool = True) -> CodeType:
     """Code of Python, or of Python with IPython's syntax in it; lines keep their numbers."""
     try:
         return compile(source, filename, "exec", dont_inherit=True)
-    except SyntaxError:
+    except SyntaxError as error:
         if not ipython:
             raise
-        from bluesky_qs.startup import syntax  # noqa: PLC0415 - it imports IPython: only for code that needs it
+        not_python = error
+    from bluesky_qs.startup import syntax  # noqa: PLC0415 - it imports IPython: only for code that needs it
 
-        plain = syntax.to_python(source, autocall=filename.endswith(".ipy"))
-        if plain is None:
-            raise
-        return compile(plain, filename, "exec", dont_inherit=True, flags=syntax.TOP_LEVEL_AWAIT)
+    plain = syntax.to_python(source, autocall=filename.endswith(".ipy"))
+    if plain is None:
+        raise not_python
+    return compile(plain, filename, "exec", dont_inherit=True, flags=syntax.TOP_LEVEL_AWAIT)
 
 
 def execute(code: CodeType, namespace: Namespace) -> None:
@@ -171,25 +164,26 @@ class _Run:
         before = dict(self.namespace)
         log.info("Loading %s", file)
         started = time.perf_counter()
-        self.file(file, ipython=ipython)
+        with self._errors_located():
+            self.file(file, ipython=ipython)
         self.files.append(FileRun(str(file), time.perf_counter() - started))
         self._compare(before, str(file))
 
     def file(self, file: Path, *, ipython: bool = True) -> None:
         """Run a file in the namespace, as the main program."""
-        with self._errors_located(), _as_main(self.namespace, file):
+        with tokenize.open(file) as stream:
+            source = stream.read()
+        code = compiled(source, str(file), ipython=ipython)
+        with _as_main(self.namespace, file):
             try:
-                with tokenize.open(file) as stream:
-                    source = stream.read()
-                execute(compiled(source, str(file), ipython=ipython), self.namespace)
+                execute(code, self.namespace)
             except SystemExit as error:
                 if error.code not in (None, 0):
                     raise
                 # IPython takes this for the end of the file, and files rely on it to stop early.
                 place = failed(error, self.roots)
-                self.problems.append(
-                    Problem(f"{sentence(error)}; the rest of the file is left out", place.file, place.line)
-                )
+                text = "sys.exit() ends the file here, the rest of it is left out"
+                self.problems.append(Problem(text, place.file, place.line))
 
     def module(self, name: str) -> None:
         """Import a module and take its public and private names over, as they are."""
@@ -203,8 +197,6 @@ class _Run:
     def _errors_located(self) -> Iterator[None]:
         try:
             yield
-        except StartupFailed:
-            raise
         except (Exception, SystemExit) as error:
             raise failed(error, self.roots) from error
 
@@ -219,17 +211,15 @@ class _Run:
 
 @contextlib.contextmanager
 def _as_main(namespace: Namespace, file: Path) -> Iterator[None]:
-    missing = object()
-    outer = {name: namespace.get(name, missing) for name in ("__file__", "__name__")}
-    namespace.update(__file__=str(file), __name__="__main__")
+    """As in IPython: ``__file__`` is there while a file runs, and not afterwards."""
+    namespace["__name__"] = "__main__"
+    outer = {"__file__": namespace["__file__"]} if "__file__" in namespace else {}
+    namespace["__file__"] = str(file)
     try:
         yield
     finally:
-        # As in IPython: __file__ is there while a file runs, and not afterwards.
-        if outer["__file__"] is missing:
-            namespace.pop("__file__", None)
-        else:
-            namespace["__file__"] = outer["__file__"]
+        namespace.pop("__file__", None)
+        namespace.update(outer)
 
 
 def _roots(location: StartupCode) -> list[Path]:
@@ -254,3 +244,9 @@ def _prepend_to_path(location: StartupCode) -> None:
     for folder in folders:
         if folder not in sys.path:
             sys.path.insert(0, folder)
+
+
+def _profile_dir(location: StartupCode) -> str:
+    """The folder whose ``startup`` is the startup folder, as code builds its paths; else the startup folder itself."""
+    directory = Path(location.directory or "")
+    return location.profile_dir or str(directory.parent if directory.name == "startup" else directory)

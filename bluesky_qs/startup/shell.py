@@ -233,6 +233,15 @@ def get_ipython() -> Shell | None:
     return _installed
 
 
+def display(*objects: Any, **_: Any) -> None:
+    """Print objects, as IPython's ``display`` does without a shell."""
+    print(*objects)
+
+
+#: What IPython adds to the builtins.
+_BUILTINS = {"display": display, "get_ipython": get_ipython}
+
+
 def install(namespace: dict[str, Any], *, profile_dir: str | Path, run_file: Callable[[Path], None]) -> Shell:
     """From now on ``get_ipython()`` gives a stand-in, bare and imported, in every module of this process.
 
@@ -241,7 +250,8 @@ def install(namespace: dict[str, Any], *, profile_dir: str | Path, run_file: Cal
     global _installed  # noqa: PLW0603 - there is one shell per process
     _installed = Shell(namespace, Path(profile_dir), run_file)
     namespace["get_ipython"] = get_ipython
-    builtins.get_ipython = get_ipython  # pyright: ignore[reportAttributeAccessIssue] - IPython puts it there too
+    for name, value in _BUILTINS.items():
+        setattr(builtins, name, value)
     if _hook not in sys.meta_path:
         sys.meta_path.insert(0, _hook)
     if loaded := sys.modules.get(_Hook.module):
@@ -253,8 +263,9 @@ def uninstall() -> None:
     """Take the stand-in back; in the namespace its name remains."""
     global _installed  # noqa: PLW0603 - see install
     _installed = None
-    if hasattr(builtins, "get_ipython"):
-        del builtins.get_ipython  # pyright: ignore[reportAttributeAccessIssue] - see install
+    for name, value in _BUILTINS.items():
+        if getattr(builtins, name, None) is value:
+            delattr(builtins, name)
     if _hook in sys.meta_path:
         sys.meta_path.remove(_hook)
     _hook.restore()
