@@ -1,0 +1,134 @@
+"""The file ``existing_plans_and_devices.yaml``: written as JSON (which is YAML), read whoever wrote it."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.plans.model import DeviceSpec, PlanSpec
+
+FILE_NAME = "existing_plans_and_devices.yaml"
+_COMMENT = b"# Written by the Queue Server from the startup code; changes by hand are lost.\n"
+# What YAML does not allow, or folds, inside quotes although JSON allows it.
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+
+
+class Lists(msgspec.Struct, frozen=True):
+    """Existing plans and devices: {name: description} each."""
+
+    existing_plans: dict[str, Any] = {}
+    existing_devices: dict[str, Any] = {}
+
+
+class _Checked(msgspec.Struct):
+    """What the content has to look like; keys that we do not know are passed over."""
+
+    existing_plans: dict[str, PlanSpec] = {}
+    existing_devices: dict[str, DeviceSpec] = {}
+
+
+def file_in(path: str | Path) -> Path:
+    """The file that is meant by the path of a file or of a folder."""
+    path = Path(path)
+    return path / FILE_NAME if path.is_dir() else path
+
+
+def read(path: str | Path) -> Lists:
+    """The lists in this file, or in the file of the usual name in this folder.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read (`FileNotFoundError`: there is none).
+    ValueError
+        It holds something else.
+    """
+    file = file_in(path)
+    data = file.read_bytes()
+    try:
+        content = _from_json(data)
+    except msgspec.DecodeError:
+        content = _from_yaml(data)
+    if not isinstance(content, dict):
+        raise ValueError(f"{file}: the keys 'existing_plans' and 'existing_devices' are expected")  # noqa: TRY004
+    # An empty list is a bare key in YAML files.
+    present = {key: value for key, value in content.items() if value is not None}
+    try:
+        msgspec.convert(present, _Checked)
+    except msgspec.ValidationError as err:
+        raise ValueError(f"{file}: {err}") from None
+    return Lists(present.get("existing_plans", {}), present.get("existing_devices", {}))
+
+
+def write(path: str | Path, lists: Lists) -> bool:
+    """Replace the file at once if its content changes; True if it did."""
+    file = file_in(path)
+    data = _COMMENT + _to_json(lists)
+    try:
+        if file.read_bytes() == data:
+            return False
+    except FileNotFoundError:
+        pass
+    spare = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        spare.write_bytes(data)
+        spare.replace(file)
+    finally:
+        spare.unlink(missing_ok=True)
+    return True
+
+
+def read_yaml(path: str | Path) -> Any:
+    """The content of a YAML (or JSON) file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        It is not YAML; the message says where.
+    """
+    return _from_yaml(Path(path).read_bytes())
+
+
+def _from_json(data: bytes) -> Any:
+    while data.startswith(b"#"):
+        data = data.partition(b"\n")[2]
+    return msgspec.json.decode(data)
+
+
+def _from_yaml(data: bytes) -> Any:
+    import yaml  # noqa: PLC0415 - files that we wrote are read without it
+
+    # The C loader is ten times faster on the large files of the community's service.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(data, Loader=loader)  # noqa: S506 - both loaders are safe ones
+    except (yaml.YAMLError, UnicodeDecodeError) as err:
+        raise ValueError(f"not valid YAML: {err}") from None
+
+
+def _to_json(lists: Lists) -> bytes:
+    content = {
+        "existing_devices": lists.existing_devices,
+        "existing_plans": {name: _with_yaml_floats(plan) for name, plan in lists.existing_plans.items()},
+    }
+    text = msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode() + b"\n"
+
+
+def _with_yaml_floats(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan with ``1e-05`` written as ``1.0e-05``, because YAML 1.1 takes the former for a string."""
+    parameters = plan.get("parameters", [])
+    if not any(isinstance(value, float) for parameter in parameters for value in parameter.values()):
+        return plan
+    return plan | {"parameters": [{key: _yaml_float(value) for key, value in p.items()} for p in parameters]}
+
+
+def _yaml_float(value: Any) -> Any:
+    if not isinstance(value, float) or "e" not in repr(value):
+        return value
+    mantissa, _, exponent = repr(value).partition("e")
+    return msgspec.Raw(f"{mantissa if '.' in mantissa else mantissa + '.0'}e{int(exponent):+03d}".encode())

@@ -1,0 +1,174 @@
+"""Name patterns: how permissions and annotations say which plans, devices and functions they mean.
+
+A plain string is an exact name, dotted for a subdevice. One that begins with ``:`` is made of regular expressions, one
+per level of the device tree, each searched for in the name at its level.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, Protocol
+
+
+class BadPattern(ValueError):
+    """A name pattern that cannot be understood."""
+
+
+class _Matcher(Protocol):
+    """Whether the object at the end of this path of names, so described, is meant."""
+
+    def __call__(self, path: Sequence[str], description: Mapping[str, Any]) -> bool: ...
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "__READABLE__": lambda d: bool(d.get("is_readable")),
+    "__FLYABLE__": lambda d: bool(d.get("is_flyable")),
+    "__DETECTOR__": lambda d: bool(d.get("is_readable")) and not d.get("is_movable"),
+    "__MOTOR__": lambda d: bool(d.get("is_readable")) and bool(d.get("is_movable")),
+}
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_DEPTH = re.compile(r"depth=(\d+)")
+
+
+class Names:
+    """Names of plans or functions: some of them, or all.
+
+    Raises
+    ------
+    BadPattern
+        An element is neither a name, nor a pattern of one part, nor (as the first one) None.
+    """
+
+    def __init__(self, elements: Iterable[str | None]) -> None:
+        self.all, texts = _first_is_none(elements)
+        self._exact = frozenset(_plain(text) for text in texts if not text.startswith(":"))
+        self._search = tuple(_flat_pattern(text) for text in texts if text.startswith(":"))
+
+    def __contains__(self, name: str) -> bool:
+        return self.all or name in self._exact or any(search(name) for search in self._search)
+
+
+class DeviceNames:
+    """Names of devices and subdevices: some of them, or all.
+
+    Raises
+    ------
+    BadPattern
+        An element is neither a name, nor a pattern, nor (as the first one) None.
+    """
+
+    def __init__(self, elements: Iterable[str | None]) -> None:
+        self.all, texts = _first_is_none(elements)
+        self._matchers = tuple(_device_matcher(text) for text in texts)
+        #: True if nothing is meant, whatever the devices.
+        self.none = not self.all and not self._matchers
+
+    def match(self, path: Sequence[str], description: Mapping[str, Any]) -> bool:
+        """Whether the device at the end of ``path`` is meant."""
+        return self.all or any(matches(path, description) for matches in self._matchers)
+
+
+def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
+    """The choices most like ``name``, best first; none if nothing comes near."""
+    if not isinstance(name, str) or len(name) > 200:  # noqa: PLR2004 - no name is as long; difflib is quadratic
+        return []
+    by_folded: dict[str, str] = {}
+    for choice in choices:
+        by_folded.setdefault(choice.casefold(), choice)
+    found = get_close_matches(name.casefold(), by_folded, n=count, cutoff=0.6)
+    return [by_folded[folded] for folded in found]
+
+
+def _first_is_none(elements: Iterable[str | None]) -> tuple[bool, list[str]]:
+    texts: list[str] = []
+    for place, element in enumerate(elements):
+        if element is None and place == 0:
+            return True, []
+        if not isinstance(element, str) or not element:
+            raise BadPattern(f"element {place} is {element!r}: a name or a pattern is expected")
+        texts.append(element)
+    return False, texts
+
+
+def _plain(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise BadPattern(f"{text!r} is not a name; patterns begin with ':'")
+    return text
+
+
+def _flat_pattern(text: str) -> Callable[[str], Any]:
+    parts = _parts(text)
+    if len(parts) != 1:
+        raise BadPattern(f"pattern {text!r} of a plan or function has {len(parts)} parts, only one is possible")
+    return _regex(parts[0].lstrip("+?"), text)
+
+
+@lru_cache(4096)
+def _device_matcher(text: str) -> _Matcher:
+    kind, levels = _split_kind(text)
+    if not levels.startswith(":"):
+        exact = tuple(_plain(levels).split("."))
+
+        def matches(path: Sequence[str], description: Mapping[str, Any]) -> bool:
+            return tuple(path) == exact and (kind is None or kind(description))
+
+        return matches
+
+    parts = _parts(levels)
+    limit = None
+    depth = _DEPTH.fullmatch(parts[-1])
+    if depth:
+        if len(parts) < 2 or not parts[-2].startswith("?"):  # noqa: PLR2004 - the part before the last
+            raise BadPattern(f"pattern {text!r}: 'depth' may only follow a part that begins with '?'")
+        limit = int(depth[1])
+        parts.pop()
+        if limit < 1:
+            raise BadPattern(f"pattern {text!r}: the depth is at least 1")
+    rest = _regex(parts.pop()[1:], text) if parts[-1].startswith("?") else None
+    if any(part.startswith("?") for part in parts):
+        raise BadPattern(f"pattern {text!r}: only the last part may begin with '?'")
+    searches = [_regex(part.removeprefix("-").removeprefix("+"), text) for part in parts]
+    listed = [not part.startswith("-") for part in parts]
+
+    def matches_levels(path: Sequence[str], description: Mapping[str, Any]) -> bool:
+        levels = len(searches)
+        if len(path) > levels:
+            below = path[levels:]
+            if rest is None or (limit is not None and len(below) > limit):
+                return False
+            at_end = rest(".".join(below)) is not None
+        else:
+            at_end = listed[len(path) - 1]
+        return (
+            at_end
+            and all(search(name) for search, name in zip(searches, path, strict=False))
+            and (kind is None or kind(description))
+        )
+
+    return matches_levels
+
+
+def _split_kind(text: str) -> tuple[Callable[[Mapping[str, Any]], bool] | None, str]:
+    found = re.match(r"(__[A-Z]+__)(:.*|$)", text, re.DOTALL)
+    if not found:
+        return None, text
+    kind = _KINDS.get(found[1])
+    if kind is None:
+        raise BadPattern(f"pattern {text!r}: the prefixes are {', '.join(_KINDS)}")
+    return kind, found[2] or ":?.*"
+
+
+def _parts(text: str) -> list[str]:
+    # A colon of "(?:" belongs to the regular expression.
+    parts = re.split(r"(?<!\(\?):", text[1:])
+    if not all(part.lstrip("+-?") for part in parts):
+        raise BadPattern(f"pattern {text!r} has an empty part")
+    return parts
+
+
+def _regex(expression: str, text: str) -> Callable[[str], Any]:
+    try:
+        return re.compile(expression).search
+    except (re.error, RecursionError, OverflowError) as err:
+        raise BadPattern(f"pattern {text!r} is not a regular expression: {err}") from None

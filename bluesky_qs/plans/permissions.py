@@ -1,0 +1,163 @@
+"""Which user group may use which plans, devices and functions."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from bluesky_qs.errors import BadParams, ConfigError, NotPermitted
+from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, nearest
+
+M = TypeVar("M")
+FILE_NAME = "user_group_permissions.yaml"
+ROOT = "root"
+_LISTS = ("plans", "devices", "functions")
+_KEYS = tuple(f"{verb}_{what}" for what in _LISTS for verb in ("allowed", "forbidden"))
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """What is allowed of the plans (or functions), less what is forbidden."""
+
+    allowed: Names
+    forbidden: Names
+
+    def allows(self, name: str) -> bool:
+        return name in self.allowed and name not in self.forbidden
+
+
+class DeviceRule(msgspec.Struct, frozen=True):
+    """What is allowed of the devices, less what is forbidden."""
+
+    allowed: DeviceNames
+    forbidden: DeviceNames
+
+    @property
+    def allows_all(self) -> bool:
+        return self.allowed.all and self.forbidden.none
+
+    def allows(self, path: tuple[str, ...], description: Mapping[str, Any]) -> bool:
+        return self.allowed.match(path, description) and not self.forbidden.match(path, description)
+
+
+class GroupRules(msgspec.Struct, frozen=True):
+    """All that one group may use (before ``root`` has had its say)."""
+
+    plans: Rule
+    devices: DeviceRule
+    functions: Rule
+
+
+class Permissions:
+    """The rules of all user groups. Made by `from_dict` and `load`."""
+
+    def __init__(self, groups: dict[str, GroupRules], source: dict[str, Any]) -> None:
+        self._rules = groups
+        self._source = source
+
+    @classmethod
+    def from_dict(cls, permissions: Mapping[str, Any]) -> "Permissions":
+        """Rules as they stand in a permissions file.
+
+        Raises
+        ------
+        BadParams
+            Anything is wrong, said with its place: ``user_groups.admin.allowed_plans: …``.
+        """
+        groups = _mapping(permissions, "user group permissions").get("user_groups")
+        _no_others(permissions, ("user_groups",), "user group permissions")
+        if groups is None:
+            raise BadParams("User group permissions have no 'user_groups'")
+        rules = {}
+        for name, lists in _mapping(groups, "user_groups").items():
+            if not isinstance(name, str) or not name:
+                raise BadParams(f"user_groups: the name of a group is a string, not {name!r}")
+            rules[name] = _group_rules(f"user_groups.{name}", {} if lists is None else lists)
+        if ROOT not in rules:
+            raise BadParams(f"Missing required user group: {ROOT!r}")
+        return cls(rules, dict(permissions))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Permissions":
+        """Rules from a YAML file, or from ``user_group_permissions.yaml`` in a folder.
+
+        Raises
+        ------
+        ConfigError
+            There is no such file, or it is wrong.
+        """
+        from bluesky_qs.plans.lists import read_yaml  # noqa: PLC0415 - brings yaml, which a dictionary does not need
+
+        file = Path(path)
+        if file.is_dir():
+            file = file / FILE_NAME
+        try:
+            return cls.from_dict(read_yaml(file))
+        except FileNotFoundError:
+            raise ConfigError(f"User group permissions: there is no file {str(file)!r}") from None
+        except (OSError, ValueError, BadParams) as err:
+            raise ConfigError(f"User group permissions in {str(file)!r}: {err}") from err
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the user groups, ``root`` among them."""
+        return tuple(self._rules)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The rules as they were given."""
+        return self._source
+
+    def rules(self, group: str) -> tuple[GroupRules, ...]:
+        """All rules that a name has to pass: those of ``root``, then those of the group.
+
+        Raises
+        ------
+        NotPermitted
+            There is no such group.
+        """
+        own = self._rules.get(group) if isinstance(group, str) else None
+        if own is None:
+            raise NotPermitted(f"Unknown user group: {group!r}")
+        root = self._rules[ROOT]
+        return (root,) if own is root else (root, own)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Permissions) and self._source == other._source
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+
+def _group_rules(place: str, lists: Any) -> GroupRules:
+    _no_others(_mapping(lists, place), _KEYS, place)
+
+    def compiled(make: Callable[[list[Any]], M], key: str) -> M:
+        elements = lists.get(key) or []
+        if not isinstance(elements, list | tuple):
+            raise BadParams(f"{place}.{key}: a list is expected, not {elements!r}")
+        if key.startswith("forbidden") and None in elements[:1]:
+            # In a forbidding list the first null says: nothing.
+            elements = []
+        try:
+            return make(list(elements))
+        except BadPattern as err:
+            raise BadParams(f"{place}.{key}: {err}") from None
+
+    return GroupRules(
+        plans=Rule(compiled(Names, "allowed_plans"), compiled(Names, "forbidden_plans")),
+        devices=DeviceRule(compiled(DeviceNames, "allowed_devices"), compiled(DeviceNames, "forbidden_devices")),
+        functions=Rule(compiled(Names, "allowed_functions"), compiled(Names, "forbidden_functions")),
+    )
+
+
+def _mapping(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadParams(f"{place}: an object is expected, not {value!r}")
+    return value
+
+
+def _no_others(value: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
+    for key in value:
+        if key not in known:
+            near = nearest(key, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; the keys are {', '.join(known)}"
+            raise BadParams(f"{place}: unknown key {key!r}{hint}")

@@ -1,0 +1,208 @@
+"""A plan compiled for one user group: how arguments bind to its parameters, and whether their values fit."""
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from reprlib import Repr
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from bluesky_qs.plans import annotation
+from bluesky_qs.plans.expressions import evaluated
+from bluesky_qs.plans.model import KINDS, ParamSpec, PlanSpec
+from bluesky_qs.plans.names import nearest
+from bluesky_qs.plans.values import Mismatch, Type
+
+_POSITIONAL = (KINDS["POSITIONAL_ONLY"], KINDS["POSITIONAL_OR_KEYWORD"])
+_BY_NAME = (KINDS["POSITIONAL_OR_KEYWORD"], KINDS["KEYWORD_ONLY"])
+_repr = Repr()
+_repr.maxstring = _repr.maxother = 100
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that is wrong with an item.
+
+    Attributes
+    ----------
+    parameter
+        The parameter's name; None if the trouble is elsewhere.
+    value
+        The value to blame.
+    reason
+        A phrase that follows the value: ``is not an integer``; without a parameter, a sentence.
+    suggestions
+        Valid choices like the value, best first.
+    where
+        The value's place inside the parameter: ``[2]``.
+    """
+
+    parameter: str | None
+    value: Any
+    reason: str
+    suggestions: list[str] = []
+    where: str = ""
+
+    def __str__(self) -> str:
+        hint = (
+            f" (did you mean {' or '.join(repr(choice) for choice in self.suggestions)}?)" if self.suggestions else ""
+        )
+        if self.parameter is None:
+            return self.reason + hint
+        return f"parameter '{self.parameter}'{self.where}: {_repr.repr(self.value)} {self.reason}{hint}"
+
+
+class Parameter:
+    """One parameter: its type, range and conversions."""
+
+    __slots__ = ("_bounded", "_eval", "kind", "name", "required", "spec", "type")
+
+    def __init__(self, spec: ParamSpec) -> None:
+        self.spec = spec
+        self.name = spec.name
+        self.kind = spec.kind.value
+        self.required = spec.default is UNSET and self.kind not in (KINDS["VAR_POSITIONAL"], KINDS["VAR_KEYWORD"])
+        #: None without an annotation: every value fits.
+        self.type: Type | None = None if spec.annotation is None else annotation.read(spec.annotation)
+        self._bounded = spec.min is not UNSET or spec.max is not UNSET
+        self._eval = spec.eval_expressions is True
+
+    def value(self, given: Any) -> Any:
+        """The value that is meant by what was given: expressions in strings evaluated, if the parameter says so."""
+        return evaluated(given) if self._eval else given
+
+    def check(self, given: Any, into: list[Problem], where: str = "") -> None:
+        """Add to ``into`` what is wrong with a value for this parameter."""
+        if self.type is None and not self._bounded:
+            return
+        value = self.value(given)
+        found = None if self.type is None else self.type.check(value)
+        if found is None and self._bounded:
+            found = self._outside(value)
+        if found is not None:
+            into.append(Problem(self.name, found.value, found.reason, found.suggestions, where + found.where))
+
+    def _outside(self, value: Any) -> Mismatch | None:
+        low, high = self.spec.min, self.spec.max
+        for where, number in _numbers(value, ""):
+            # Written so that NaN, which compares with nothing, is outside.
+            if low is not UNSET and not number >= low:
+                return Mismatch(where, number, f"is less than the minimum {low}", [])
+            if high is not UNSET and not number <= high:
+                return Mismatch(where, number, f"is greater than the maximum {high}", [])
+        return None
+
+
+class Signature:
+    """A plan as one user group may call it."""
+
+    def __init__(self, spec: PlanSpec) -> None:
+        self.name = spec.name
+        self.parameters = tuple(_parameter(spec.name, parameter) for parameter in spec.parameters)
+        self._positional = tuple(p for p in self.parameters if p.kind in _POSITIONAL)
+        self._by_name = {p.name: p for p in self.parameters if p.kind in _BY_NAME}
+        self._rest = self._only("VAR_POSITIONAL")
+        self._named_rest = self._only("VAR_KEYWORD")
+        self._required = tuple(p for p in self.parameters if p.required)
+
+    def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Problem]:
+        """All that is wrong with these arguments."""
+        problems: list[Problem] = []
+        given: set[str] = set()
+        for parameter, value in zip(self._positional, args, strict=False):
+            given.add(parameter.name)
+            parameter.check(value, problems)
+        if len(args) > len(self._positional):
+            self._check_rest(args, problems)
+        for name, value in kwargs.items():
+            parameter = self._by_name.get(name)
+            if parameter is None:
+                self._check_named_rest(name, value, problems)
+            elif name in given:
+                problems.append(Problem(None, value, f"parameter '{name}' is given twice, by place and by name"))
+            else:
+                given.add(name)
+                parameter.check(value, problems)
+        problems += [
+            Problem(None, None, f"parameter '{parameter.name}' is required and missing")
+            for parameter in self._required
+            if parameter.name not in given
+        ]
+        return problems
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Values by parameter, as given or by default, of arguments that passed `check`."""
+        bound: dict[str, Any] = {}
+        named_rest = {name: value for name, value in kwargs.items() if name not in self._by_name}
+        for place, parameter in enumerate(self.parameters):
+            if parameter is self._rest:
+                bound[parameter.name] = list(args[len(self._positional) :])
+            elif parameter is self._named_rest:
+                bound[parameter.name] = named_rest
+            elif parameter.kind in _POSITIONAL and place < len(args):
+                bound[parameter.name] = args[place]
+            elif parameter.name in kwargs and parameter.kind in _BY_NAME:
+                bound[parameter.name] = kwargs[parameter.name]
+            else:
+                bound[parameter.name] = _default(parameter.spec)
+        return bound
+
+    def by_argument(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> "tuple[list[Parameter], list[Parameter]]":
+        """The parameter that each argument goes to, of arguments that passed `check`."""
+        rest, named_rest = self._rest, self._named_rest
+        positional = [*self._positional[: len(args)]]
+        if rest is not None:
+            positional += [rest] * (len(args) - len(positional))
+        named = [self._by_name.get(name) or named_rest for name in kwargs]
+        return positional, [parameter for parameter in named if parameter is not None]
+
+    def _only(self, kind: str) -> Parameter | None:
+        return next((p for p in self.parameters if p.kind == KINDS[kind]), None)
+
+    def _check_rest(self, args: Sequence[Any], problems: list[Problem]) -> None:
+        count = len(self._positional)
+        if self._rest is None:
+            problems.append(
+                Problem(
+                    None, args[count], f"plan '{self.name}' takes {count} positional arguments, {len(args)} are given"
+                )
+            )
+            return
+        for place, value in enumerate(args[count:]):
+            self._rest.check(value, problems, f"[{place}]")
+
+    def _check_named_rest(self, name: str, value: Any, problems: list[Problem]) -> None:
+        if self._named_rest is None:
+            reason = f"plan '{self.name}' has no parameter '{name}'"
+            problems.append(Problem(None, value, reason, nearest(name, self._by_name)))
+        else:
+            self._named_rest.check(value, problems, f"[{name!r}]")
+
+
+def _parameter(plan: str, spec: ParamSpec) -> Parameter:
+    try:
+        return Parameter(spec)
+    except annotation.AnnotationError as err:
+        raise annotation.AnnotationError(f"plan '{plan}', parameter '{spec.name}': {err}") from None
+
+
+def _numbers(value: Any, where: str) -> Iterable[tuple[str, float]]:
+    if isinstance(value, int | float):
+        if not isinstance(value, bool):
+            yield where, value
+    elif isinstance(value, list | tuple):
+        for place, element in enumerate(value):
+            yield from _numbers(element, f"{where}[{place}]")
+    elif isinstance(value, dict):
+        for key, element in value.items():
+            yield from _numbers(element, f"{where}[{key!r}]")
+
+
+def _default(spec: ParamSpec) -> Any:
+    if not isinstance(spec.default, str):
+        return None if spec.default is UNSET else spec.default
+    try:
+        return ast.literal_eval(spec.default)
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        # The repr of something that is no literal, ``...`` among them, says more than nothing.
+        return spec.default

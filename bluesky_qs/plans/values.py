@@ -1,0 +1,240 @@
+"""Types of plan parameters: what values fit them, and where in a value names stand for devices and plans.
+
+Values come from JSON. They fit a type if the type's own reader would take them as they are: integers for ``float``,
+lists for ``tuple``; never a string for a number, nor True for an integer. `Type.convert` is for the worker; it turns
+lists into tuples and sets, and names into the objects that ``find`` knows.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from enum import Enum
+from typing import Any, NamedTuple
+
+from bluesky_qs.plans.names import nearest
+
+
+class Wanted(Enum):
+    """What a name stands for."""
+
+    DEVICE = "device"
+    PLAN = "plan"
+    PLAN_OR_DEVICE = "plan or device"
+    CALLABLE = "function"
+    ENUM = "value"
+
+
+#: (what is wanted, label of the list or the enum, name) → the object; the name itself if there is none.
+Find = Callable[[Wanted, str, str], Any]
+
+
+class Mismatch(NamedTuple):
+    """Why a value does not fit. ``where`` is its place inside the parameter's value: ``[2]['x']``."""
+
+    where: str
+    value: Any
+    reason: str
+    suggestions: list[str]
+
+
+class Type:
+    """Any value fits."""
+
+    #: How the type is called in “… is not PHRASE”.
+    phrase = "a value"
+    #: True if `convert` may change something.
+    converts = False
+    #: True if a name inside stands for an object.
+    has_names = False
+
+    def check(self, value: Any) -> Mismatch | None:  # noqa: ARG002 - all fit
+        """Why ``value`` does not fit; None if it fits."""
+        return None
+
+    def convert(self, value: Any, find: Find) -> Any:  # noqa: ARG002 - nothing to find here
+        """``value``, which fits, as the plan gets it; the same object if nothing changes."""
+        return value
+
+    def _mismatch(self, value: Any) -> Mismatch:
+        return Mismatch("", value, f"is not {self.phrase}", [])
+
+
+class Scalar(Type):
+    """Values of certain classes, exactly."""
+
+    def __init__(self, phrase: str, *classes: type) -> None:
+        self.phrase = phrase
+        self.classes = frozenset(classes)
+
+    def check(self, value: Any) -> Mismatch | None:
+        return None if type(value) in self.classes else self._mismatch(value)
+
+
+class Integer(Scalar):
+    """Whole numbers, also those that arithmetic left as ``5.0``."""
+
+    converts = True
+
+    def __init__(self) -> None:
+        super().__init__("an integer", int)
+
+    def check(self, value: Any) -> Mismatch | None:
+        if type(value) is int or (type(value) is float and value.is_integer()):
+            return None
+        return self._mismatch(value)
+
+    def convert(self, value: Any, find: Find) -> Any:  # noqa: ARG002
+        return int(value) if type(value) is float else value
+
+
+class Sequence(Type):
+    """A list or tuple, handed over as ``make`` makes it; None leaves it as it is."""
+
+    def __init__(self, phrase: str, item: Type, make: Callable[[Iterable[Any]], Any] | None = None) -> None:
+        self.phrase = phrase
+        self.item = item
+        self.make = make
+        self.has_names = item.has_names
+        self.converts = item.converts or make is not None
+
+    def check(self, value: Any) -> Mismatch | None:
+        if not isinstance(value, list | tuple | set | frozenset):
+            return self._mismatch(value)
+        # A million numbers must not take a million calls.
+        if isinstance(self.item, Scalar) and self.item.classes.issuperset(map(type, value)):
+            return None
+        return _first_mismatch((f"[{place}]", self.item, element) for place, element in enumerate(value))
+
+    def convert(self, value: Any, find: Find) -> Any:
+        if self.item.converts:
+            value = _changed(value, [self.item.convert(element, find) for element in value])
+        return self.make(value) if self.make is not None else value
+
+
+class Tuple(Type):
+    """A tuple of so many elements, each of its own type."""
+
+    def __init__(self, items: list[Type]) -> None:
+        self.phrase = f"a list of {len(items)} elements"
+        self.items = items
+        self.has_names = any(item.has_names for item in items)
+        self.converts = True
+
+    def check(self, value: Any) -> Mismatch | None:
+        if not isinstance(value, list | tuple) or len(value) != len(self.items):
+            return self._mismatch(value)
+        return _first_mismatch(
+            (f"[{place}]", item, element) for place, (item, element) in enumerate(zip(self.items, value, strict=True))
+        )
+
+    def convert(self, value: Any, find: Find) -> Any:
+        return tuple(item.convert(element, find) for item, element in zip(self.items, value, strict=True))
+
+
+class Mapping(Type):
+    """A dictionary. Its keys are never names of objects."""
+
+    phrase = "a dictionary"
+
+    def __init__(self, key: Type, value: Type) -> None:
+        self.key = key
+        self.value = value
+        self.has_names = value.has_names
+        self.converts = value.converts
+
+    def check(self, value: Any) -> Mismatch | None:
+        if not isinstance(value, dict):
+            return self._mismatch(value)
+        return _first_mismatch((f"[{key!r}] (key)", self.key, key) for key in value) or _first_mismatch(
+            (f"[{key!r}]", self.value, element) for key, element in value.items()
+        )
+
+    def convert(self, value: Any, find: Find) -> Any:
+        return {key: self.value.convert(element, find) for key, element in value.items()}
+
+
+class Literal(Type):
+    """One of these values, exactly."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = {(type(value), value) for value in values}
+        self.phrase = "one of " + ", ".join(repr(value) for value in values)
+        self.texts = [value for value in values if isinstance(value, str)]
+
+    def check(self, value: Any) -> Mismatch | None:
+        if isinstance(value, Hashable) and (type(value), value) in self.values:
+            return None
+        return Mismatch("", value, f"is not {self.phrase}", nearest(value, self.texts))
+
+
+class Name(Type):
+    """A string that stands for an object: any (``choices`` None), or one of a list."""
+
+    has_names = True
+    converts = True
+
+    def __init__(self, wanted: Wanted, label: str, choices: Iterable[str] | None = None) -> None:
+        self.wanted = wanted
+        self.label = label
+        self.choices = None if choices is None else dict.fromkeys(choices)
+        self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {label!r}"
+
+    def check(self, value: Any) -> Mismatch | None:
+        if not isinstance(value, str):
+            return self._mismatch(value)
+        if self.choices is None or value in self.choices:
+            return None
+        return Mismatch("", value, f"is not one of {self._listed()}", nearest(value, self.choices))
+
+    def convert(self, value: Any, find: Find) -> Any:
+        return find(self.wanted, self.label, value)
+
+    def _listed(self) -> str:
+        few = 8
+        names = list(self.choices or ())
+        if not names:
+            return f"the {self.wanted.value}s that the user group may use here (there are none)"
+        if len(names) <= few:
+            return ", ".join(repr(name) for name in names)
+        return f"the {len(names)} {self.wanted.value}s of {self.label!r}"
+
+
+class OneOf(Type):
+    """A value that fits any of these types."""
+
+    def __init__(self, alternatives: list[Type]) -> None:
+        # Names first, because a name that is known is meant, although it is a string as well.
+        self.alternatives = sorted(alternatives, key=lambda alternative: not alternative.has_names)
+        self.phrase = " or ".join(dict.fromkeys(alternative.phrase for alternative in alternatives))
+        self.has_names = any(alternative.has_names for alternative in alternatives)
+        self.converts = any(alternative.converts for alternative in alternatives)
+
+    def check(self, value: Any) -> Mismatch | None:
+        mismatches = []
+        for alternative in self.alternatives:
+            mismatch = alternative.check(value)
+            if mismatch is None:
+                return None
+            mismatches.append(mismatch)
+        # The alternative that went deepest into the value, or that knows a name like it, is the one that was meant.
+        best = max(mismatches, key=lambda mismatch: (len(mismatch.where), len(mismatch.suggestions)))
+        return best if best.where or best.suggestions else self._mismatch(value)
+
+    def convert(self, value: Any, find: Find) -> Any:
+        fitting = [alternative for alternative in self.alternatives if alternative.check(value) is None]
+        for alternative in fitting:
+            converted = alternative.convert(value, find)
+            if converted is not value:
+                return converted
+        return value
+
+
+def _first_mismatch(parts: Iterable[tuple[str, Type, Any]]) -> Mismatch | None:
+    for where, kind, value in parts:
+        mismatch = kind.check(value)
+        if mismatch is not None:
+            return mismatch._replace(where=where + mismatch.where)
+    return None
+
+
+def _changed(old: Any, new: list[Any]) -> Any:
+    same = len(old) == len(new) and all(before is after for before, after in zip(old, new, strict=True))
+    return old if same else new
