@@ -1,0 +1,104 @@
+"""What a request has to be before any handler sees it."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from bluesky_qs.api.method import METHODS
+from bluesky_qs.manager import handlers
+from bluesky_qs.manager.dispatch import HANDLERS, Dispatcher
+from bluesky_qs.manager.locking import LockBook
+from bluesky_qs.wire.codec import Encoded
+
+#: Answered by the dispatcher itself.
+ALWAYS_AT_HAND = {"ping", "status"}
+#: What later work brings.
+NOT_YET = {"kernel_interrupt", "environment_report", "input_reply", "events_get", "item_status", "item_check"}
+
+
+@pytest.fixture
+def dispatcher():
+    ctx = SimpleNamespace(lock=LockBook(None), status_json=lambda: Encoded(b'{"manager_state": "idle"}'))
+    dispatcher = Dispatcher(ctx, "json")
+    dispatcher.ready.set()
+    return dispatcher
+
+
+async def ask(dispatcher, request):
+    frame = request if isinstance(request, bytes) else json.dumps(request).encode()
+    return json.loads(await dispatcher.answer(frame))
+
+
+def test_every_method_of_the_contract_has_a_handler_but_for_those_named_here():
+    assert handlers
+    assert set(METHODS) - set(HANDLERS) - ALWAYS_AT_HAND == NOT_YET
+    assert set(HANDLERS) <= set(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (b"\xff\x00garbage", "Failed to decode the request: JSON decode error: "),
+        (b"", "Failed to decode the request: JSON decode error: "),
+        (b"[" * 100_000, "Failed to decode the request: JSON decode error: "),
+        ([1, 2], "Invalid request format: the request is not an object: [1, 2]"),
+        ({"met": "status"}, "Invalid request format: method is not specified: {'met': 'status'}"),
+        ({"method": 5}, "Invalid request format: method is not a string: 5"),
+        ({"method": "status", "x": 1}, "Invalid request format: unsupported keys: 'x'"),
+        ({"method": "no_such"}, "Unknown method 'no_such'"),
+        ({"method": "queue_gett"}, "Did you mean 'queue_get'"),
+        ({"method": "queue_get", "params": [1]}, "Invalid request format: params is not an object: [1]"),
+        (
+            {"method": "queue_get", "params": {"a": 1, "b": 2}},
+            "API request contains unsupported parameters: 'a', 'b'. Supported parameters: []",
+        ),
+        ({"method": "queue_start", "params": {"lock_key": ""}}, "Lock key must be a non-empty string: lock_key=''"),
+        ({"method": "queue_start", "params": {"lock_key": 7}}, "Lock key must be a non-empty string: lock_key=7"),
+        ({"method": "re_pause", "params": {"option": "now"}}, "Option 'now' is not supported."),
+        (
+            {"method": "queue_item_add", "params": {"user": "me", "user_group": "admin"}},
+            "request contains no item info",
+        ),
+        ({"method": "kernel_interrupt"}, "The method 'kernel_interrupt' is not implemented yet"),
+    ],
+)
+async def test_what_is_wrong_with_a_request_is_said_by_name_and_value(dispatcher, request_, sentence):
+    answer = await ask(dispatcher, request_)
+    assert answer["success"] is False
+    assert sentence in answer["msg"]
+
+
+async def test_a_string_of_ten_megabytes_is_refused_with_a_short_sentence(dispatcher):
+    answer = await ask(dispatcher, {"method": "x" * 10_000_000})
+    assert answer["success"] is False
+    assert len(answer["msg"]) < 500
+
+
+async def test_a_failed_answer_has_the_methods_other_keys(dispatcher):
+    answer = await ask(dispatcher, {"method": "queue_item_add", "params": {"item": {"a": 1}}})
+    assert answer["item"] == {"a": 1}
+    assert answer["qsize"] is None
+
+
+async def test_a_locked_queue_refuses_before_the_parameters_are_looked_at(dispatcher):
+    dispatcher._ctx.lock.apply(key="k", environment=False, queue=True, user="me", note=None, now=0.0)
+    answer = await ask(dispatcher, {"method": "queue_item_add", "params": {}})
+    assert answer["error"] == "Locked"
+
+
+async def test_status_ignores_parameters_and_is_answered_at_once(dispatcher):
+    frame = json.dumps({"method": "status", "params": {"x": 1}}).encode()
+    assert json.loads(dispatcher.answer_now(frame)) == {"manager_state": "idle"}
+
+
+async def test_an_item_that_is_named_status_is_no_request_for_the_status(dispatcher):
+    assert dispatcher.answer_now(json.dumps({"method": "queue_get", "params": {"status": 1}}).encode()) is None
+
+
+async def test_an_error_in_a_handler_is_answered_and_the_next_request_too(dispatcher):
+    del dispatcher._ctx.lock
+    answer = await ask(dispatcher, {"method": "queue_get"})
+    assert answer["success"] is False
+    assert "Unexpected error in the manager" in answer["msg"]
+    assert (await ask(dispatcher, {"method": "status"}))["manager_state"] == "idle"

@@ -1,0 +1,91 @@
+import json
+import time
+
+import pytest
+
+from bluesky_qs.api.method import Lock
+from bluesky_qs.errors import BadParams, Locked
+from bluesky_qs.manager.locking import LockBook
+
+NOW = 1658765020.0
+
+
+def locked(*, environment=True, queue=False, note=None, emergency_key=None):
+    book = LockBook(None, emergency_key=emergency_key)
+    book.apply(key="userkey", environment=environment, queue=queue, user="qserver-cli", note=note, now=NOW)
+    return book
+
+
+def test_a_locked_environment_refuses_without_the_key_and_says_who_locked_it():
+    book = locked(note="The environment is locked. Do not unlock environment!")
+    at = time.strftime("%m/%d/%Y %H:%M:%S", time.localtime(NOW))
+    with pytest.raises(Locked) as refusal:
+        book.check(Lock.ENVIRONMENT, None)
+    assert refusal.value.message == (
+        "Error: Invalid lock key: \n"
+        f"RE Manager is locked by qserver-cli at {at}\n"
+        "Environment is locked: True\n"
+        "Queue is locked:       False\n"
+        "Emergency lock key:    not set\n"
+        "Note: The environment is locked. Do not unlock environment!"
+    )
+
+
+def test_the_key_in_force_opens_what_is_locked():
+    locked().check(Lock.ENVIRONMENT, "userkey")
+
+
+def test_a_locked_environment_leaves_the_queue_free():
+    locked().check(Lock.QUEUE, None)
+
+
+def test_the_emergency_key_unlocks_but_does_not_open():
+    book = locked(emergency_key="emkey")
+    with pytest.raises(Locked):
+        book.check(Lock.ENVIRONMENT, "emkey")
+    book.release("emkey")
+    assert book.state == {"environment": False, "queue": False}
+
+
+def test_another_key_can_neither_unlock_nor_change_the_lock():
+    book = locked()
+    with pytest.raises(Locked):
+        book.release("other")
+    with pytest.raises(Locked, match="locked with a different key"):
+        book.apply(key="other", environment=False, queue=True, user="x", note=None, now=NOW)
+    assert book.state == {"environment": True, "queue": False}
+
+
+def test_the_same_key_changes_what_is_locked_and_the_uid():
+    book = locked()
+    before = book.uid
+    book.apply(key="userkey", environment=False, queue=True, user="x", note=None, now=NOW)
+    assert book.state == {"environment": False, "queue": True}
+    assert book.uid != before
+
+
+@pytest.mark.parametrize("what", [{"key": "", "environment": True}, {"key": "k", "environment": False}])
+def test_an_empty_key_or_nothing_to_lock_is_refused(what):
+    with pytest.raises(BadParams):
+        LockBook(None).apply(queue=False, user="x", note=None, now=NOW, **what)
+
+
+def test_what_was_stored_is_in_force_after_a_restart_with_its_uid():
+    edit = LockBook(None).apply(key="k", environment=True, queue=True, user="x", note="n", now=NOW)
+    (change,) = edit.changes
+    again = LockBook(change.data)
+    assert again.state == {"environment": True, "queue": True}
+    assert again.uid == json.loads(change.data)["uid"]
+    again.check_key("k")
+
+
+def test_an_edit_that_was_not_stored_is_undone():
+    book = LockBook(None)
+    edit = book.apply(key="k", environment=True, queue=True, user="x", note=None, now=NOW)
+    edit.undo()
+    book.check(Lock.QUEUE, None)
+
+
+def test_the_key_is_never_shown():
+    book = locked()
+    assert "userkey" not in repr(book.info)

@@ -1,0 +1,62 @@
+import pytest
+
+from bluesky_qs.ipc.messages import EnvironmentState, TaskDone, WorkerState
+from bluesky_qs.manager.tasks import Tasks
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def tasks(clock):
+    return Tasks(120, clock, lambda: None)
+
+
+def done(uid, value=b"42", *, success=True):
+    return TaskDone(uid, success, "", "", value, 1.0, 2.0, WorkerState(EnvironmentState.IDLE))
+
+
+def test_a_task_is_running_then_completed_with_its_return_value(tasks):
+    tasks.started("a", 1.0, background=True)
+    assert tasks.status("a") == "running"
+    assert tasks.result("a") == {"task_uid": "a", "time_start": 1.0, "run_in_background": True}
+    tasks.done(done("a", b'{"x": NaN}'))
+    assert tasks.status("a") == "completed"
+    assert tasks.result("a").value()["return_value"].keys() == {"x"}
+
+
+def test_a_result_is_kept_for_the_retention_time_and_then_forgotten(tasks, clock):
+    tasks.started("a", 1.0, background=False)
+    tasks.done(done("a"))
+    clock.now = 119.9
+    assert tasks.status("a") == "completed"
+    clock.now = 120.1
+    assert tasks.status("a") == "not_found"
+    assert tasks.result("a") == {}
+
+
+def test_a_report_that_comes_twice_changes_nothing(tasks):
+    tasks.started("a", 1.0, background=False)
+    tasks.done(done("a", b"1"))
+    uid = tasks.uid
+    tasks.done(done("a", b"2"))
+    assert tasks.uid == uid
+    assert tasks.result("a").value()["return_value"] == 1
+
+
+def test_tasks_of_a_lost_worker_have_failed_with_the_reason(tasks):
+    tasks.started("a", 1.0, background=False)
+    tasks.lost("The worker is gone", now=5.0)
+    result = tasks.result("a").value()
+    assert result["success"] is False
+    assert result["msg"] == "The worker is gone"
+    assert result["return_value"] is None
