@@ -1,0 +1,266 @@
+"""What tests of the whole service share: a real service on free ports, its state in a temporary directory."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import zmq
+
+#: Seconds for which anything may take before a test gives it up; never waited for in full when all is well.
+PATIENCE = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Service:
+    """A service started as a user would start it, and a bare 0MQ client for it.
+
+    Parameters
+    ----------
+    home
+        Stands for the user's home; the store is in it and outlives a `restart`.
+    """
+
+    def __init__(self, home: Path, *args: str, env: dict[str, str] | None = None, store: bool = True) -> None:
+        self.home = home
+        self.args = args
+        self.control = f"tcp://127.0.0.1:{free_port()}"
+        self.info = f"tcp://127.0.0.1:{free_port()}"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("QSERVER", "IPYTHONDIR"))}
+        self.env = clean | {
+            "HOME": str(home),
+            "QSERVER_ZMQ_CONTROL_ADDRESS": self.control,
+            "QSERVER_ZMQ_INFO_ADDRESS": self.info,
+            **(env or {}),
+        }
+        self.store_args = ["--store", str(home / "queue.sqlite3")] if store else []
+        self.log = home / "service.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.seen: dict[int, psutil.Process] = {}
+        self._context = zmq.Context()
+
+    def start(self) -> "Service":
+        command = [sys.executable, "-m", "bluesky_qs", "start-re-manager"]
+        command += ["--zmq-control-addr", self.control, "--zmq-info-addr", self.info, *self.store_args, *self.args]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.home, env=self.env
+            )
+        self.wait(lambda status: status["manager_state"] == "idle", "idle after the start")
+        return self
+
+    def ask(self, method: str, timeout: float = PATIENCE, **params: Any) -> dict[str, Any]:
+        """One request, one answer."""
+        return json.loads(self.raw(json.dumps({"method": method, "params": params}).encode(), timeout))
+
+    def raw(self, frame: bytes, timeout: float = PATIENCE) -> bytes:
+        with self._context.socket(zmq.REQ) as requests:
+            requests.linger = 0
+            requests.connect(self.control)
+            requests.send(frame)
+            if not requests.poll(timeout * 1000):
+                raise TimeoutError(f"no answer in {timeout} s; the service says:\n{self.output()[-4000:]}")
+            return requests.recv()
+
+    def do(self, method: str, **params: Any) -> dict[str, Any]:
+        """A request that must succeed."""
+        answer = self.ask(method, **params)
+        assert answer["success"], f"{method}: {answer['msg']}"
+        return answer
+
+    def add(self, name: str, *args: Any, pos: Any = None, **kwargs: Any) -> dict[str, Any]:
+        """Queue a plan; the item comes back."""
+        item = {"item_type": "plan", "name": name, "args": list(args), "kwargs": kwargs}
+        place = {} if pos is None else {"pos": pos}
+        return self.do("queue_item_add", item=item, user="tester", user_group="primary", **place)["item"]
+
+    def wait(self, until: Callable[[dict[str, Any]], bool], what: str, timeout: float = PATIENCE) -> dict[str, Any]:
+        """The first status that fits, as it is published or (before the service is up) asked for."""
+        end = time.monotonic() + timeout
+        with self._context.socket(zmq.SUB) as news:
+            news.connect(self.info)
+            news.subscribe(b"QS_Info")
+            status: dict[str, Any] = {}
+            while (left := end - time.monotonic()) > 0:
+                if self.process and self.process.poll() is not None:
+                    raise RuntimeError(f"the service ended ({self.process.returncode}):\n{self.output()[-4000:]}")
+                try:
+                    status = self.ask("status", timeout=min(left, 1.0))
+                except TimeoutError:
+                    continue
+                if until(status):
+                    self.processes()
+                    return status
+                news.poll(min(left, 0.5) * 1000)
+                while news.poll(0):
+                    news.recv_multipart()
+        raise TimeoutError(f"{what}: not in {timeout} s; status {status}; the service says:\n{self.output()[-4000:]}")
+
+    def wait_idle(self, timeout: float = PATIENCE) -> dict[str, Any]:
+        return self.wait(lambda s: s["manager_state"] == "idle", "idle", timeout)
+
+    def open(self) -> None:
+        """Open the environment and wait until it is."""
+        self.do("environment_open")
+        status = self.wait_idle()
+        assert status["worker_environment_exists"], self.output()[-4000:]
+
+    def history(self) -> list[dict[str, Any]]:
+        return self.do("history_get")["items"]
+
+    def queue(self) -> list[dict[str, Any]]:
+        return self.do("queue_get")["items"]
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def processes(self) -> list[psutil.Process]:
+        """Those of the service that are alive; all that were ever seen are remembered."""
+        if self.process and self.process.poll() is None:
+            top = psutil.Process(self.process.pid)
+            self.seen.update({p.pid: p for p in [top, *top.children(recursive=True)]})
+        return [p for p in self.seen.values() if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+    def find(self, module: str) -> psutil.Process:
+        """The youngest process that runs this module."""
+        fitting = [p for p in self.processes() if module in " ".join(p.cmdline())]
+        assert fitting, f"no process runs {module}: {[p.cmdline() for p in self.processes()]}"
+        return max(fitting, key=lambda p: p.create_time())
+
+    def kill_everything(self) -> None:
+        """What a power cut does to processes."""
+        for process in self.processes():
+            process.kill()
+        if self.process:
+            self.process.wait(10)
+        psutil.wait_procs(list(self.seen.values()), timeout=10)
+
+    def stop(self, sig: int = signal.SIGTERM) -> int:
+        """Tell the service to stop; its exit code."""
+        assert self.process is not None
+        self.processes()
+        self.process.send_signal(sig)
+        return self.process.wait(15)
+
+    def restart(self) -> "Service":
+        """A new service on the same store, at the same addresses."""
+        return self.start()
+
+    def close(self) -> None:
+        if self.process:
+            self.kill_everything()
+        self._context.destroy(linger=0)
+
+    def qserver(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """The command line client, as a process of its own."""
+        command = [sys.executable, "-m", "bluesky_qs", "qserver", *words]
+        return subprocess.run(
+            command, env=self.env, cwd=self.home, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+
+
+@pytest.fixture
+def new_service():
+    """Makes services that end with the test."""
+    made: list[Service] = []
+    homes: list[Path] = []
+
+    def new(*args: str, **options: Any) -> Service:
+        home = Path(tempfile.mkdtemp(prefix="qs-test-"))
+        homes.append(home)
+        service = Service(home, *args, **options)
+        made.append(service)
+        return service
+
+    yield new
+    for service in made:
+        service.close()
+    for home in homes:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def service(new_service):
+    """A running service with the built-in profile."""
+    return new_service("--warm-worker", "OFF").start()
+
+
+@pytest.fixture
+def startup_dir(tmp_path):
+    """Makes a startup directory with light startup code: a RunEngine and plans of a few messages."""
+    folder = tmp_path / "startup"
+    folder.mkdir()
+    (folder / "00-base.py").write_text(LIGHT_STARTUP)
+    (folder / "user_group_permissions.yaml").write_text(PERMISSIONS)
+    return folder
+
+
+LIGHT_STARTUP = '''
+import time
+from bluesky import RunEngine
+from bluesky.plan_stubs import checkpoint, close_run, null, open_run, sleep
+
+RE = RunEngine({})
+executed = []
+
+
+def quick(mark=None):
+    """One message; notes that it ran."""
+    executed.append(mark)
+    yield from null()
+
+
+def run(n: int = 1):
+    """Open and close n runs."""
+    for _ in range(n):
+        yield from open_run()
+        yield from null()
+        yield from close_run()
+
+
+def steps(n: int = 100, delay: float = 0.05, path: str = ""):
+    """Checkpoints; writes a line to a file when it comes to its end."""
+    for _ in range(n):
+        yield from checkpoint()
+        yield from sleep(delay)
+    if path:
+        with open(path, "a") as file:
+            file.write("done\\n")
+
+
+def fails(text: str = "as it should"):
+    """Raise an error after one message."""
+    yield from null()
+    raise ValueError(text)
+
+
+def what_ran():
+    return executed
+'''
+
+PERMISSIONS = """
+user_groups:
+  root:
+    allowed_plans: [null]
+    allowed_devices: [null]
+    allowed_functions: [null]
+  primary:
+    allowed_plans: [":.*"]
+    allowed_devices: [":?.*:depth=5"]
+    allowed_functions: [":.*"]
+"""
