@@ -13,9 +13,10 @@ from bluesky_qs.client.control import Control
 from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.requests import Answers, decode_response, encode_request
 from bluesky_qs.client.settings import settings
+from bluesky_qs.client.wait import Waiting
 
 
-class REManagerAPI:
+class REManagerAPI(Waiting):
     """The Queue Server, one method per 0MQ method; answers are the dictionaries that the service sends.
 
     Addresses, encoding and key that are not given come from ``QSERVER_ZMQ_CONTROL_ADDRESS``,

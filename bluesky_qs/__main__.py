@@ -1,0 +1,31 @@
+"""``python -m bluesky_qs COMMAND``: every command, also where another package owns the names of the scripts."""
+
+import sys
+from importlib import import_module
+
+_COMMANDS = {
+    "start-re-manager": "start_re_manager",
+    "qserver": "qserver",
+    "qserver-list-plans-devices": "list_plans_devices",
+    "qserver-zmq-keys": "zmq_keys",
+    "qserver-console-monitor": "console_monitor",
+    "qserver-clear-lock": "clear_lock",
+    "qserver-console": "console",
+    "qserver-qtconsole": "qtconsole",
+}
+
+
+def main() -> None:
+    """Run the command that the first argument names, with the arguments behind it."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in _COMMANDS:
+        asked_for_help = name in ("-h", "--help")
+        text = "Usage: python -m bluesky_qs COMMAND …\n\nCommands: " + "\n          ".join(_COMMANDS)
+        print(text, file=sys.stdout if asked_for_help else sys.stderr)
+        sys.exit(0 if asked_for_help else 1)
+    sys.argv = [name, *sys.argv[2:]]
+    import_module(f"bluesky_qs.cli.{_COMMANDS[name]}").main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""``qserver``: one line, one request, its answer."""
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+
+from bluesky_qs._version import __version__
+from bluesky_qs.api.method import METHODS
+from bluesky_qs.cli import output
+from bluesky_qs.cli.options import HELP, Options, parse
+from bluesky_qs.client.failures import RequestTimeoutError
+from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.errors import ConfigError, RequestError
+from bluesky_qs.words import files
+from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS
+from bluesky_qs.words.grammar import Command, UsageError
+
+_USER = "qserver-cli"
+
+
+class Exit(IntEnum):
+    """What the exit code tells a script."""
+
+    SUCCESS = 0
+    USAGE = 1
+    REFUSED = 2
+    NO_ANSWER = 3
+    ERROR = 4
+    FAILED = 5
+
+
+def main() -> None:
+    """Run the command line of this process and end it."""
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = Exit.SUCCESS
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing when Python flushes it at exit.
+        sys.stdout = None
+        code = Exit.SUCCESS
+    except Exception as error:  # noqa: BLE001 - the boundary of this process: every end has its code and one sentence
+        print(f"Unexpected error: {type(error).__name__}: {error}", file=sys.stderr)
+        code = Exit.ERROR
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> Exit:
+    """Carry out a command line."""
+    try:
+        options = parse(arguments)
+        if options.help or options.version:
+            print(_help(options.words) if options.help else f"qserver {__version__}")
+            return Exit.SUCCESS
+        command = QSERVER.parse(options.words)
+        if options.verbose:
+            print(f"Arguments: {options.words}")
+        return _carry_out(command, options)
+    except UsageError as error:
+        print(error.text("qserver"), file=sys.stderr)
+        if not error.usage:
+            print("'qserver -h' shows all commands.", file=sys.stderr)
+        return Exit.USAGE
+    except (ConfigError, RequestError) as error:
+        print(error, file=sys.stderr)
+        return Exit.USAGE
+    except RequestTimeoutError as error:
+        print(error, file=sys.stderr)
+        return Exit.NO_ANSWER
+
+
+def _carry_out(command: Command, options: Options) -> Exit:
+    with _client(options) as manager:
+        if command.method == MONITOR:
+            from bluesky_qs.cli.monitor import follow  # noqa: PLC0415 - the other commands do not pay for it
+
+            follow(manager, as_json=options.json)
+            return Exit.SUCCESS
+        method = METHODS.find(command.method)
+        params = files.read(command.params)
+        if options.lock_key and "lock_key" in method.parameters:
+            params.setdefault("lock_key", options.lock_key)
+        response = manager.ask(method, params)
+    print(output.as_json(response) if options.json else output.message(response))
+    return Exit.REFUSED if response.get("success") is False else Exit.SUCCESS
+
+
+def _client(options: Options) -> REManagerAPI:
+    return REManagerAPI(
+        options.control_addr,
+        zmq_info_addr=options.info_addr,
+        zmq_encoding=options.encoding,
+        timeout_recv=options.timeout,
+        user=os.environ.get("QSERVER_USER") or _USER,
+        user_group=options.user_group,
+        request_fail_exceptions=False,
+    )
+
+
+def _help(words: Sequence[str]) -> str:
+    from bluesky_qs.words import helptext  # noqa: PLC0415 - only help pays for it
+
+    forms = QSERVER.beginning_with(words) if words else []
+    if forms:
+        return "\n".join(helptext.entry(form) for form in forms)
+    return (
+        "Usage: qserver [OPTIONS] COMMAND…\n\nSend one request to the RE Manager and print its answer.\n\n"
+        f"{helptext.overview(SECTIONS)}\n\nOptions, before or after the command\n{HELP}\n\n"
+        "Exit codes: 0 success, 1 wrong words or parameters, 2 request refused,\n"
+        "3 no answer, 4 unexpected error, 5 operation failed"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The info channel as a blocking client uses it: messages as they come, and the status in spite of silence."""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import zmq
+
+from bluesky_qs.client.failures import RequestTimeoutError
+from bluesky_qs.client.settings import Settings
+from bluesky_qs.errors import ConfigError
+from bluesky_qs.wire.codec import DecodeError, Encoding, decode
+from bluesky_qs.wire.info import INFO, INFO_PERIOD
+
+if TYPE_CHECKING:
+    from bluesky_qs.client.sync import REManagerAPI
+
+#: Seconds without a message after which the info channel is taken for silent.
+_SILENCE = 1.5 * INFO_PERIOD
+#: Seconds between requests for the status while it is.
+_POLL = 0.5
+#: Seconds without any answer after which the service is taken for gone rather than restarting.
+_GONE = 15.0
+
+
+class InfoSocket:
+    """A subscription to topics of the info channel."""
+
+    def __init__(self, settings: Settings, *topics: bytes) -> None:
+        self._encoding: Encoding = settings.encoding
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.linger = 0
+        self._socket.rcvhwm = 0  # the service bounds what it keeps for us
+        for topic in topics:
+            self._socket.subscribe(topic)
+        try:
+            self._socket.connect(settings.info_addr)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ConfigError(f"Cannot connect to {settings.info_addr!r}: {error}") from None
+
+    def next(self, timeout: float) -> tuple[bytes, Any] | None:
+        """The next message, as topic and payload; None if none came in ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) >= 0 and self._socket.poll(int(left * 1000) + 1):
+            frames = self._socket.recv_multipart()
+            try:
+                return frames[0], decode(frames[-1], self._encoding)
+            except DecodeError:
+                continue  # of another encoding: as good as silent, and then the status is asked for
+        return None
+
+    def close(self) -> None:
+        """End the subscription."""
+        self._socket.close(linger=0)
+        self._context.term()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class StatusFeed(InfoSocket):
+    """The status whenever it is published, and asked for where nothing is.
+
+    A service that does not answer is given time to restart.
+    """
+
+    def __init__(self, manager: "REManagerAPI") -> None:
+        super().__init__(manager.settings, INFO)
+        self._manager = manager
+        self._heard = self._answered = time.monotonic()
+        self._silent = False
+
+    def next_status(self, timeout: float) -> Mapping[str, Any] | None:
+        """A status, which may be the same again; None if there is none within ``timeout`` seconds.
+
+        Raises
+        ------
+        RequestTimeoutError
+            The service has not been heard for long.
+        """
+        patience = _POLL if self._silent else max(0.0, self._heard + _SILENCE - time.monotonic())
+        message = self.next(min(timeout, patience))
+        if message is not None:
+            self._silent = False
+            self._heard = self._answered = time.monotonic()
+            return message[1]["msg"]["status"]
+        if timeout < patience:
+            return None
+        self._silent = True
+        return self._ask()
+
+    def _ask(self) -> Mapping[str, Any] | None:
+        try:
+            status = self._manager.status()
+        except RequestTimeoutError:
+            if time.monotonic() - self._answered > _GONE:
+                raise
+            return None
+        self._answered = time.monotonic()
+        return status

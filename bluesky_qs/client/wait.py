@@ -1,0 +1,237 @@
+"""Waiting for the service: told by the info channel, asking only where that is silent."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from bluesky_qs.client.failures import RequestFailedError, WaitCancelError, WaitTimeoutError
+from bluesky_qs.client.info import StatusFeed
+from bluesky_qs.errors import NotFound
+
+if TYPE_CHECKING:
+    from bluesky_qs.client.sync import REManagerAPI
+
+Condition = Callable[[Mapping[str, Any]], bool]
+
+#: Seconds between looks at a monitor that another thread may have cancelled.
+_TICK = 0.1
+#: Seconds that the community's client waits for by default; None waits for ever.
+TIMEOUT = 600.0
+#: States of an item that it does not leave.
+ENDED = frozenset({"completed", "failed", "stopped", "aborted", "halted", "unknown", "removed"})
+#: Parts of the status of which one changes whenever an item goes somewhere.
+_MOVES = ("plan_queue_uid", "plan_history_uid", "running_item_uid", "manager_state")
+
+
+class WaitMonitor:
+    """Looks at a wait, and ends it, from another thread.
+
+    Examples
+    --------
+    >>> monitor = WaitMonitor()
+    >>> threading.Timer(10, monitor.cancel).start()
+    >>> RM.wait_for_idle(monitor=monitor)  # raises WaitCancelError unless idle within 10 s
+    """
+
+    def __init__(self) -> None:
+        self.time_start = time.time()
+        self.timeout: float | None = None
+        self.is_cancelled = False
+        self._callbacks: list[Callable[[], object]] = []
+        self._started = time.monotonic()
+
+    @property
+    def time_elapsed(self) -> float:
+        """Seconds since the wait began."""
+        return time.monotonic() - self._started
+
+    def cancel(self) -> None:
+        """End the wait with `WaitCancelError`, after the callbacks."""
+        self.is_cancelled = True
+        for callback in self._callbacks:
+            callback()
+
+    def add_cancel_callback(self, callback: Callable[[], object]) -> None:
+        """Have a function called when the wait is cancelled."""
+        self._callbacks.append(callback)
+
+    def start(self, timeout: float | None) -> None:
+        """Begin to count the time: a wait calls this."""
+        self.time_start = time.time()
+        self._started = time.monotonic()
+        self.timeout = timeout
+
+    def remaining(self, what: str) -> float:
+        """Seconds until the next look at this monitor.
+
+        Raises
+        ------
+        WaitTimeoutError, WaitCancelError
+            The wait is over.
+        """
+        if self.is_cancelled:
+            raise WaitCancelError(f"The wait for {what} was cancelled")
+        if self.timeout is None:
+            return _TICK
+        if (left := self.timeout - self.time_elapsed) <= 0:
+            raise WaitTimeoutError(f"Still waiting for {what} after {self.timeout:g} s")
+        return min(left, _TICK)
+
+
+def idle(status: Mapping[str, Any]) -> bool:
+    """Whether nothing goes on."""
+    return status["manager_state"] == "idle"
+
+
+def idle_or_paused(status: Mapping[str, Any]) -> bool:
+    """Whether nothing goes on, or a plan is paused."""
+    return status["manager_state"] in ("idle", "paused")
+
+
+def idle_or_running(status: Mapping[str, Any]) -> bool:
+    """Whether nothing goes on, or the queue runs."""
+    return status["manager_state"] in ("idle", "executing_queue")
+
+
+class Waiting:
+    """The waits of a blocking client."""
+
+    def wait_for_idle(
+        self,
+        *,
+        timeout: float | None = TIMEOUT,
+        monitor: WaitMonitor | None = None,
+    ) -> None:
+        """Wait until the manager is idle.
+
+        ``timeout`` in seconds, None to wait for ever. Ctrl-C ends the wait, never the plan.
+
+        Raises
+        ------
+        WaitTimeoutError, WaitCancelError
+            It was not idle in time; ``monitor`` was cancelled.
+        """
+        until(_client(self), idle, "the manager to be idle", timeout, monitor)
+
+    def wait_for_idle_or_paused(
+        self,
+        *,
+        timeout: float | None = TIMEOUT,
+        monitor: WaitMonitor | None = None,
+    ) -> None:
+        """Wait until the manager is idle or a plan is paused; for the rest see `wait_for_idle`."""
+        until(_client(self), idle_or_paused, "the manager to be idle or paused", timeout, monitor)
+
+    def wait_for_idle_or_running(
+        self,
+        *,
+        timeout: float | None = TIMEOUT,
+        monitor: WaitMonitor | None = None,
+    ) -> None:
+        """Wait until the manager is idle or runs the queue; for the rest see `wait_for_idle`."""
+        until(_client(self), idle_or_running, "the manager to be idle or running", timeout, monitor)
+
+    def wait_for_condition(
+        self,
+        condition: Condition,
+        *,
+        timeout: float | None = TIMEOUT,
+        monitor: WaitMonitor | None = None,
+    ) -> None:
+        """Wait until ``condition(status)`` is true; for the rest see `wait_for_idle`."""
+        until(_client(self), condition, "the condition", timeout, monitor)
+
+    def wait_for_completed_task(
+        self,
+        task_uid: str,
+        *,
+        timeout: float | None = TIMEOUT,
+        monitor: WaitMonitor | None = None,
+        treat_not_found_as_completed: bool = True,
+    ) -> None:
+        """Wait until a task is completed; its result is forgotten after a while, hence the last parameter."""
+        ended = ("completed", "not_found") if treat_not_found_as_completed else ("completed",)
+        until(
+            _client(self),
+            lambda _: _client(self).task_status(task_uid)["status"] in ended,
+            f"task {task_uid}",
+            timeout,
+            monitor,
+        )
+
+    def wait_for_item(
+        self,
+        item_uid: str,
+        *,
+        timeout: float | None = TIMEOUT,
+        monitor: WaitMonitor | None = None,
+    ) -> dict[str, Any]:
+        """Wait until an item has run or has left the queue, and return what `item_status` tells of it.
+
+        ``state`` is one of ``completed``, ``failed``, ``stopped``, ``aborted``, ``halted``, ``unknown``,
+        ``removed``; ``result`` is there if it ran.
+
+        Raises
+        ------
+        NotFound
+            The service does not know the item.
+        WaitTimeoutError, WaitCancelError
+            See `wait_for_idle`.
+        """
+        seen: Any = None
+        where: dict[str, Any] = {}
+
+        def ended(status: Mapping[str, Any]) -> bool:
+            nonlocal seen, where
+            if (parts := [status.get(part) for part in _MOVES]) == seen:
+                return False
+            where = whereabouts(_client(self), item_uid)
+            seen = parts
+            if where["state"] == "not_found":
+                raise NotFound(f"Item with UID {item_uid!r} is not in the queue, running or in the history")
+            return where["state"] in ENDED
+
+        until(_client(self), ended, f"item {item_uid}", timeout, monitor)
+        return where
+
+
+def until(
+    manager: "REManagerAPI",
+    condition: Condition,
+    what: str,
+    timeout: float | None,
+    monitor: WaitMonitor | None,
+) -> None:
+    """Wait until the condition holds for a status."""
+    monitor = monitor or WaitMonitor()
+    monitor.start(timeout)
+    with StatusFeed(manager) as feed:
+        # The subscription stands before the first look, so that no change falls between the two.
+        status = manager.status()
+        while not (status and condition(status)):
+            status = feed.next_status(monitor.remaining(what))
+
+
+def whereabouts(manager: "REManagerAPI", item_uid: str) -> dict[str, Any]:
+    """Where an item is; put together from queue and history if the service has no ``item_status``."""
+    try:
+        answer = manager.item_status(item_uid)
+    except RequestFailedError as error:
+        if "Unknown method" not in error.message:
+            raise
+        answer = {}
+    if "status" in answer and answer.get("success") is not False:
+        return answer["status"]
+    queue = manager.queue_get()
+    if queue["running_item"].get("item_uid") == item_uid:
+        return {"state": "running"}
+    if any(item["item_uid"] == item_uid for item in queue["items"]):
+        return {"state": "queued"}
+    for item in reversed(manager.history_get()["items"]):
+        if item["item_uid"] == item_uid:
+            return {"state": item["result"]["exit_status"], "result": item["result"]}
+    return {"state": "not_found"}
+
+
+def _client(waiting: Waiting) -> "REManagerAPI":
+    return cast("REManagerAPI", waiting)

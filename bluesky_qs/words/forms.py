@@ -1,0 +1,171 @@
+"""Every line that ``qserver`` understands, and the 0MQ method that it stands for."""
+
+from bluesky_qs.words.arguments import (
+    Choice,
+    End,
+    File,
+    Flags,
+    Instruction,
+    InstructionFor,
+    Integer,
+    Item,
+    Items,
+    Modes,
+    NamedValues,
+    Note,
+    Place,
+    Position,
+    Replacement,
+    Safe,
+    SizeOrUid,
+    Text,
+    Uids,
+)
+from bluesky_qs.words.grammar import Command, Form, Grammar
+
+#: A command of the program itself: no 0MQ method has this name.
+MONITOR = "monitor"
+
+_BACKGROUND = ("run_in_background", True)
+_POSITION = Position(optional=True)
+_TO = Position("pos_dest", "POSITION")
+_BESIDE = End("pos_dest", "front|back|before UID|after UID")
+_NOTE = Note("note", "NOTE", optional=True)
+_IN_BACKGROUND = Flags(background=_BACKGROUND)
+
+
+class CallForm(Form):
+    """``call METHOD NAME=VALUE…``: the method is a word of the line."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(
+            "call",
+            "call",
+            Text("method", "METHOD"),
+            NamedValues(),
+            summary="Any 0MQ method, with parameters in JSON, in Python, or as plain text.",
+        )
+
+    def read(self, rest: list[str]) -> Command:
+        """The command that the line names."""
+        _, params = super().read(rest)
+        return Command(params.pop("method"), params)
+
+
+SECTIONS: dict[str, tuple[Form, ...]] = {
+    "Service": (
+        Form("ping", "ping"),
+        Form("status", "status"),
+        Form("monitor", MONITOR, summary="Print the status, then every change of it, until interrupted."),
+        Form("config", "config_get"),
+        Form("manager stop", "manager_stop", Safe()),
+        Form("manager kill test", "manager_kill"),
+        Form("events get", "events_get", Integer("since", "SINCE", optional=True), since=0),
+        Form("console get", "console_get", Integer("since", "SINCE", optional=True)),
+        CallForm(),
+    ),
+    "Environment": (
+        Form("environment open", "environment_open"),
+        Form("environment close", "environment_close"),
+        Form("environment destroy", "environment_destroy"),
+        Form("environment update", "environment_update", _IN_BACKGROUND),
+        Form("environment report", "environment_report"),
+    ),
+    "Queue": (
+        Form("start", "queue_start", summary="The same as 'queue start'."),
+        Form("queue start", "queue_start"),
+        Form("queue stop", "queue_stop"),
+        Form("queue stop cancel", "queue_stop_cancel"),
+        Form("queue autostart", "queue_autostart", Choice("enable", {"enable": True, "disable": False})),
+        Form("queue mode set", "queue_mode_set", Modes()),
+        Form("queue get", "queue_get"),
+        Form("queue clear", "queue_clear"),
+        Form("queue add plan", "queue_item_add", _POSITION, Item("plan")),
+        Form("queue add instruction", "queue_item_add", _POSITION, Instruction()),
+        Form("queue add batch", "queue_item_add_batch", _POSITION, Items()),
+        Form("queue update plan", "queue_item_update", Replacement("plan")),
+        Form("queue update instruction", "queue_item_update", InstructionFor()),
+        Form(
+            "queue replace plan",
+            "queue_item_update",
+            Replacement("plan"),
+            replace=True,
+            summary="The same as 'queue update', and the item gets a new uid.",
+        ),
+        Form(
+            "queue replace instruction",
+            "queue_item_update",
+            InstructionFor(),
+            replace=True,
+            summary="The same as 'queue update', and the item gets a new uid.",
+        ),
+        Form("queue execute plan", "queue_item_execute", Item("plan")),
+        Form("queue execute instruction", "queue_item_execute", Instruction()),
+        Form("queue check plan", "item_check", Item("plan")),
+        Form("queue item get", "queue_item_get", Place(optional=True)),
+        Form("queue item remove", "queue_item_remove", Place(optional=True)),
+        Form("queue item remove batch", "queue_item_remove_batch", Uids("uids", listed=True)),
+        Form("queue item move", "queue_item_move", Place("SOURCE"), _TO),
+        Form("queue item move batch", "queue_item_move_batch", Uids("uids", listed=True, until=_BESIDE), _BESIDE),
+        Form("queue item status", "item_status", Uids("item_uid")),
+    ),
+    "History": (
+        Form("history get", "history_get"),
+        Form("history clear", "history_clear", SizeOrUid()),
+    ),
+    "Plans, devices, permissions": (
+        Form("allowed plans", "plans_allowed"),
+        Form("allowed devices", "devices_allowed"),
+        Form("existing plans", "plans_existing"),
+        Form("existing devices", "devices_existing"),
+        Form("permissions get", "permissions_get"),
+        Form("permissions set", "permissions_set", File("user_group_permissions", "yaml")),
+        Form("permissions reload", "permissions_reload", Flags(lists=("restore_plans_devices", True))),
+    ),
+    "Run Engine": (
+        Form(
+            "re pause",
+            "re_pause",
+            Choice("option", {"deferred": "deferred", "immediate": "immediate"}, optional=True),
+        ),
+        Form("re resume", "re_resume"),
+        Form("re stop", "re_stop"),
+        Form("re abort", "re_abort"),
+        Form("re halt", "re_halt"),
+        Form(
+            "re runs",
+            "re_runs",
+            Choice("option", {"active": "active", "open": "open", "closed": "closed"}, optional=True),
+        ),
+        Form("re metadata", "re_metadata"),
+    ),
+    "Scripts, functions, tasks": (
+        Form(
+            "script upload",
+            "script_upload",
+            File("script", "text"),
+            Flags(background=_BACKGROUND, update_re=("update_re", True), keep_lists=("update_lists", False)),
+        ),
+        Form("function execute", "function_execute", Item("function"), _IN_BACKGROUND),
+        Form("task status", "task_status", Uids("task_uid")),
+        Form("task result", "task_result", Text("task_uid", "UID")),
+        Form("input reply", "input_reply", Text("input_uid", "UID"), Note("text", "TEXT")),
+        Form(
+            "kernel interrupt",
+            "kernel_interrupt",
+            Flags(task=("interrupt_task", True), plan=("interrupt_plan", True)),
+        ),
+    ),
+    "Lock": (
+        Form("lock environment", "lock", _NOTE, environment=True, summary="Keep others from using the environment."),
+        Form("lock queue", "lock", _NOTE, queue=True, summary="Keep others from changing the queue."),
+        Form("lock all", "lock", _NOTE, environment=True, queue=True, summary="Both."),
+        Form("lock info", "lock_info"),
+        Form("unlock", "unlock"),
+    ),
+}
+
+#: The lines of ``qserver``; ``%qs`` understands them too.
+QSERVER = Grammar(form for forms in SECTIONS.values() for form in forms)

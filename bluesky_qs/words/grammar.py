@@ -1,0 +1,178 @@
+"""How a line of words becomes a request: forms, their arguments, and what to say about a line that is none."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from bluesky_qs.errors import QSError
+
+
+class UsageError(QSError):
+    """The words do not form a command.
+
+    Attributes
+    ----------
+    near
+        Words, or whole lines, that may have been meant.
+    usage
+        Forms that begin like the line did.
+    """
+
+    def __init__(self, message: str | None = None, *, near: Sequence[str] = (), usage: Sequence[str] = ()) -> None:
+        self.near = tuple(near)
+        self.usage = tuple(usage)
+        super().__init__(message)
+
+    def text(self, program: str) -> str:
+        """The message, what may have been meant, and the usage of ``program``."""
+        lines = [self.message]
+        if self.near:
+            lines.append(f"Did you mean {' or '.join(repr(word) for word in self.near)}?")
+        lines += [f"{'Usage:' if n == 0 else '      '} {program} {line}" for n, line in enumerate(self.usage)]
+        return "\n".join(lines)
+
+
+class Command(NamedTuple):
+    """What a line asks for: a 0MQ method, or a command of the program itself, with its parameters."""
+
+    method: str
+    params: dict[str, Any]
+
+
+class Argument:
+    """What may follow the fixed words of a form."""
+
+    #: How usage lines show it.
+    label: str = ""
+    #: Words that it understands as they are; for completion and for “did you mean”.
+    words: tuple[str, ...] = ()
+    #: True where the line may end before it.
+    optional: bool = False
+
+    def fits(self, word: str) -> bool:
+        """Whether an optional argument begins with this word."""
+        return bool(word)
+
+    def read(self, rest: list[str], params: dict[str, Any]) -> None:
+        """Take words from the front of ``rest`` and put what they mean into ``params``.
+
+        Raises
+        ------
+        UsageError
+            The words do not mean anything here.
+        """
+        raise NotImplementedError
+
+    @property
+    def usage(self) -> str:
+        """The label as usage lines show it, in brackets if optional."""
+        return f"[{self.label}]" if self.optional else self.label
+
+
+class Form:
+    """Fixed words, the method that they stand for, and the arguments that may follow."""
+
+    __slots__ = ("arguments", "method", "params", "summary", "words")
+
+    def __init__(
+        self,
+        words: str,
+        method: str,
+        *arguments: Argument,
+        summary: str | None = None,
+        **params: Any,
+    ) -> None:
+        self.words = tuple(words.split())
+        self.method = method
+        self.arguments = arguments
+        #: Parameters that the words themselves give.
+        self.params = params
+        #: One line of help; None where the method's own serves.
+        self.summary = summary
+
+    @property
+    def usage(self) -> str:
+        """``queue add plan [POSITION] ITEM``."""
+        return " ".join((*self.words, *(argument.usage for argument in self.arguments)))
+
+    def read(self, rest: list[str]) -> Command:
+        """The command, from the words behind the fixed ones; takes them all from ``rest`` unless some are too many."""
+        params = dict(self.params)
+        for argument in self.arguments:
+            if argument.optional and not (rest and argument.fits(rest[0])):
+                continue
+            if not rest:
+                raise UsageError(f"{argument.label} is missing", usage=[self.usage])
+            try:
+                argument.read(rest, params)
+            except UsageError as error:
+                raise UsageError(error.message, near=error.near, usage=[self.usage]) from None
+        return Command(self.method, params)
+
+
+class Grammar:
+    """The lines that a program understands."""
+
+    def __init__(self, forms: Iterable[Form]) -> None:
+        self.forms = tuple(forms)
+
+    def parse(self, words: Sequence[str]) -> Command:
+        """What a line asks for.
+
+        Raises
+        ------
+        UsageError
+            Says what is wrong, the nearest valid words and the usage.
+        """
+        form = self.find(words)
+        if form is None:
+            raise self._unknown(words)
+        rest = list(words[len(form.words) :])
+        command = form.read(rest)
+        if rest:
+            raise self._too_many(form, words, rest)
+        return command
+
+    def find(self, words: Sequence[str]) -> Form | None:
+        """The form whose fixed words begin the line; of several, the one with the most of them."""
+        fitting = [form for form in self.forms if tuple(words[: len(form.words)]) == form.words]
+        return max(fitting, key=lambda form: len(form.words), default=None)
+
+    def beginning_with(self, words: Sequence[str]) -> list[Form]:
+        """Forms whose fixed words begin with these."""
+        return [form for form in self.forms if form.words[: len(words)] == tuple(words)]
+
+    def next_words(self, words: Sequence[str]) -> list[str]:
+        """Words that may follow these: for completion."""
+        depth = len(words)
+        following = [form.words[depth] for form in self.beginning_with(words) if len(form.words) > depth]
+        if form := self.find(words):
+            following += [word for argument in form.arguments for word in argument.words]
+        return list(dict.fromkeys(following))
+
+    def _unknown(self, words: Sequence[str]) -> UsageError:
+        known = 0
+        while known < len(words) and self.beginning_with(words[: known + 1]):
+            known += 1
+        usage = [form.usage for form in self.beginning_with(words[:known])]
+        said = " ".join(words[:known])
+        if known == len(words):
+            return UsageError(f"{said!r} is not complete", usage=usage) if said else UsageError("No command was given")
+        wrong = words[known]
+        near = _close(wrong, self.next_words(words[:known])) or [
+            " ".join(form.words) for form in self.forms if wrong in form.words
+        ]
+        place = f" after {said!r}" if said else ""
+        return UsageError(f"{wrong!r} means nothing{place}", near=near[:3], usage=usage if known else ())
+
+    def _too_many(self, form: Form, words: Sequence[str], rest: list[str]) -> UsageError:
+        said = " ".join(words[: len(words) - len(rest)])
+        possible = self.next_words(form.words)
+        near = _close(rest[0], possible)
+        usage = [other.usage for other in self.beginning_with(form.words)]
+        return UsageError(f"{rest[0]!r} means nothing after {said!r}", near=near, usage=usage)
+
+
+def _close(word: str, possible: Sequence[str]) -> list[str]:
+    import difflib  # noqa: PLC0415 - only a mistaken line pays for it
+
+    return difflib.get_close_matches(word, possible, n=3)
