@@ -1,6 +1,7 @@
 """What of an item is kept in the queue, what is shown of it while it runs, what goes to history."""
 
 import json
+import uuid
 from typing import Any, Self
 
 import msgspec
@@ -14,6 +15,11 @@ KNOWN_KEYS = frozenset(
 #: Properties that belong to one execution: never queued, never shown.
 _RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
 _PROPERTIES = "properties"
+
+
+def uuid4_text() -> str:
+    """A new uid."""
+    return str(uuid.uuid4())
 
 
 def queued(item: dict[str, Any], uid: str) -> dict[str, Any]:
@@ -36,6 +42,26 @@ def encoded(value: dict[str, Any]) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         msg = f"The item cannot be written as JSON: {error}"
         raise ItemError(msg) from None
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """An item ready to be queued: as it will stand there, its uid, its JSON text."""
+
+    item: dict[str, Any]
+    uid: str
+    data: bytes
+
+    @classmethod
+    def of(cls, item: dict[str, Any], uid: str) -> Self:
+        """The item under this uid.
+
+        Raises
+        ------
+        ItemError
+            Something in the item has no JSON form.
+        """
+        item = queued(item, uid)
+        return cls(item, uid, encoded(item))
 
 
 class Running(msgspec.Struct, frozen=True):

@@ -6,7 +6,6 @@ beginning (“Failed to add an item: …”) that belongs to the method and is a
 """
 
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -26,18 +25,13 @@ from bluesky_qs.plan_queue.changes import (
     TrimHistory,
 )
 from bluesky_qs.plan_queue.edit import Delta, Edit, Facts, Finished
-from bluesky_qs.plan_queue.items import Running, encoded, queued
+from bluesky_qs.plan_queue.items import Prepared, Running, encoded, queued, uuid4_text
 from bluesky_qs.plan_queue.line import Entry, Line, only_one, refuse_repeated
 from bluesky_qs.plan_queue.past import Past
 from bluesky_qs.plan_queue.rules import QueueMode, end_of, known_status
 
 NewUid = Callable[[], str]
 E = TypeVar("E", bound=Edit)
-
-
-def uuid4_text() -> str:
-    """A new uid."""
-    return str(uuid.uuid4())
 
 
 class PlanQueue:
@@ -179,6 +173,10 @@ class PlanQueue:
 
     # Changes by users
 
+    def prepare(self, item: dict[str, Any]) -> Prepared:
+        """An item made ready for `add_batch`: the costly part of adding it, for those who add many in slices."""
+        return Prepared.of(item, self._new_uid())
+
     def add(
         self,
         item: dict[str, Any],
@@ -192,7 +190,7 @@ class PlanQueue:
 
     def add_batch(
         self,
-        items: Sequence[dict[str, Any]],
+        items: Sequence[dict[str, Any] | Prepared],
         *,
         pos: Position | None = None,
         before_uid: str | None = None,
@@ -206,9 +204,9 @@ class PlanQueue:
             Two places are given; the neighbour is not in the queue; it is running and would have to wait.
         """
         at = self._insertion(pos, before_uid, after_uid)
-        kept = [queued(item, self._new_uid()) for item in items]
-        put, changes = self._puts(at, kept)
-        return self._make(Edit(changes, [entry.data for entry in put], kept), put=put)
+        prepared = [item if isinstance(item, Prepared) else self.prepare(item) for item in items]
+        put, changes = self._puts(at, prepared)
+        return self._make(Edit(changes, [one.data for one in prepared], [one.item for one in prepared]), put=put)
 
     def update(self, item: dict[str, Any], *, replace: bool = False) -> Edit:
         """Put an item in the place of the queued one that has its ``item_uid``; ``replace`` gives it a new uid."""
@@ -220,17 +218,17 @@ class PlanQueue:
         if old is None:
             msg = f"Item with UID {uid!r} is not in the queue"
             raise NotFound(msg)
-        kept = queued(item, self._new_uid() if replace else old.uid)
-        new = Entry(kept["item_uid"], old.rank, encoded(kept))
+        prepared = self.prepare(item) if replace else Prepared.of(item, old.uid)
+        new = Entry(prepared.uid, old.rank, prepared.data)
         if new.data == old.data:
-            return Edit([], [new.data], [kept])
+            return Edit([], [new.data], [prepared.item])
         following = self._line.data_at(self._line.index(old) + 1)
         changes: list[Change]
         if replace:
             changes = [DropItem(old.uid, old.data), PutItem(new.uid, new.rank, new.data, following)]
         else:
             changes = [PutItem(new.uid, new.rank, new.data, following, replaces=old.data)]
-        return self._make(Edit(changes, [new.data], [kept]), taken=[old], put=[new])
+        return self._make(Edit(changes, [new.data], [prepared.item]), taken=[old], put=[new])
 
     def remove(self, *, pos: Position | None = None, uid: str | None = None) -> Edit:
         """Remove one item, by place or uid; the last one by default."""
@@ -360,14 +358,14 @@ class PlanQueue:
         item = _decoded(running.shown)
         requeued = None
         if not running.immediate and (end.to_front or self.mode.loop):
-            requeued = queued(item, self._new_uid())
+            requeued = self.prepare(item)
         past = encoded({**item, "result": {**result, "exit_status": status}})
         put, puts = self._puts(0 if end.to_front else len(self._line), [requeued] if requeued else [])
         edit = Finished(
             [SetFact("running_plan", None), AddHistory(running.uid, past), *puts],
             past,
             exit_status=status,
-            requeued=requeued,
+            requeued=requeued.item if requeued else None,
             continue_queue=end.continues and not running.immediate,
             autostart_stays=end.continues,
         )
@@ -381,7 +379,7 @@ class PlanQueue:
     def pass_instruction(self) -> Edit:
         """The instruction at the front is carried out: it leaves the queue; in loop mode for its back."""
         entry = self._line.one("front", None)
-        again = [queued(_decoded(entry.data), self._new_uid())] if self.mode.loop else []
+        again = [self.prepare(_decoded(entry.data))] if self.mode.loop else []
         put, puts = self._puts(len(self._line), again)
         edit = Edit([DropItem(entry.uid, entry.data), *puts], [entry.data])
         return self._make(edit, taken=[entry], put=put)
@@ -422,11 +420,11 @@ class PlanQueue:
         self._past.restore(delta.dropped, delta.added)
         self._facts = delta.facts
 
-    def _puts(self, at: int, items: Sequence[dict[str, Any]]) -> tuple[list[Entry], list[Change]]:
+    def _puts(self, at: int, items: Sequence[Prepared]) -> tuple[list[Entry], list[Change]]:
         """Entries for new items from this place on, and how to store them."""
         following = self._line.data_at(at)
         ranks = self._line.room(at, len(items))
-        entries = [Entry(item["item_uid"], rank, encoded(item)) for item, rank in zip(items, ranks, strict=True)]
+        entries = [Entry(item.uid, rank, item.data) for item, rank in zip(items, ranks, strict=True)]
         return entries, [PutItem(entry.uid, entry.rank, entry.data, following) for entry in entries]
 
     def _start(self, item: dict[str, Any], time_start: float, taken: list[Entry]) -> Edit:

@@ -1,0 +1,95 @@
+"""Where a file of the service may lie: the default path, network file systems, the lock that keeps others away."""
+
+import fcntl
+import os
+import re
+import sys
+from pathlib import Path
+
+import platformdirs
+
+from bluesky_qs.errors import StoreError
+
+#: File systems on which a write-ahead log is not safe, because its index is memory shared by processes of one machine.
+_NETWORK = frozenset({
+    "9p", "afs", "beegfs", "ceph", "cifs", "daos", "davfs", "davfs2", "gfs", "gfs2", "glusterfs", "gpfs", "juicefs",
+    "lustre", "moosefs", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "quobyte", "s3fs", "smb2",
+    "smb3", "smbfs", "sshfs", "virtiofs", "wekafs",
+})  # fmt: skip
+_MOUNTS = Path("/proc/mounts")
+
+
+def default_store_path() -> Path:
+    """Where the queue is kept unless a path is given: in the user's data directory."""
+    return Path(platformdirs.user_data_dir("bluesky_qs", appauthor=False)) / "queue.sqlite3"
+
+
+def network_file_system(path: Path, mounts: str | None = None) -> str | None:
+    """The type of the network file system that a path lies on; None if it is local or cannot be told.
+
+    ``mounts`` is the text of ``/proc/mounts``, read by default.
+    """
+    if mounts is None:
+        if not sys.platform.startswith("linux"):
+            return None
+        try:
+            mounts = _MOUNTS.read_text(errors="surrogateescape")
+        except OSError:
+            return None
+    real = os.path.realpath(path)
+    found, found_type = "", ""
+    for line in mounts.splitlines():
+        fields = line.split()
+        point = _unescaped(fields[1])
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(found):  # a later mount at the same point hides the earlier one
+            found, found_type = point, fields[2]
+    found_type = found_type.removeprefix("fuse.")
+    return found_type if found_type in _NETWORK else None
+
+
+class LockFile:
+    """Refuses a second service on the same file. Goes with the process that holds it, however that ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Lock it.
+
+        Raises
+        ------
+        StoreError
+            Another process holds it, which is named, or the file cannot be made.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            msg = f"The lock file {self._path} cannot be opened: {error.strerror}"
+            raise StoreError(msg) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
+            os.close(descriptor)
+            msg = f"Another service is using it: {holder or 'a process that is just starting'} holds {self._path}"
+            raise StoreError(msg) from None
+        except OSError as error:
+            os.close(descriptor)
+            msg = f"{self._path} cannot be locked ({error.strerror}); use a path on a local file system (--store PATH)"
+            raise StoreError(msg) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Unlock it. The file stays, because to delete it would let two processes lock two files of one name."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _unescaped(field: str) -> str:
+    """A path from ``/proc/mounts``, where blanks are written as octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

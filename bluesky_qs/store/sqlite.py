@@ -1,0 +1,314 @@
+"""The queue in a SQLite file: nothing to install, durable through crashes and power cuts."""
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+from typing import Any, assert_never
+
+from bluesky_qs.errors import StoreError
+from bluesky_qs.plan_queue.changes import (
+    AddEvent,
+    AddHistory,
+    Change,
+    ClearQueue,
+    DropItem,
+    PutItem,
+    SetFact,
+    Snapshot,
+    StoredItem,
+    TrimEvents,
+    TrimHistory,
+)
+from bluesky_qs.store.commits import Commits
+from bluesky_qs.store.place import LockFile, network_file_system
+
+log = logging.getLogger(__name__)
+
+#: Number of the tables' layout, kept in the file. A file of a higher number is not touched.
+_LAYOUT = 1
+_APPLICATION = int.from_bytes(b"BQS1")
+_TABLES = (
+    "CREATE TABLE queue (uid TEXT PRIMARY KEY, rank BLOB NOT NULL, data BLOB NOT NULL)",
+    "CREATE TABLE history (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    "CREATE TABLE events (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID",
+    f"PRAGMA application_id = {_APPLICATION}",
+    f"PRAGMA user_version = {_LAYOUT}",
+)
+
+
+class SQLiteStore:
+    """A store in one SQLite file, written by a thread of its own.
+
+    Parameters
+    ----------
+    path
+        Of the file, which is made if it is not there, with the folders above it.
+    beside_service
+        For tools that look at a store or change a fact in it while a service may be using it: no lock is taken, and
+        no file is made.
+    """
+
+    def __init__(self, path: Path, *, beside_service: bool = False) -> None:
+        self._file = _File(Path(os.path.abspath(path)), beside_service=beside_service)  # noqa: PTH100 - links are kept
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._commits = Commits(self._write)
+
+    @property
+    def description(self) -> str:
+        """Where things are kept, for the log."""
+        return f"SQLite file {self._file.path}"
+
+    async def open(self) -> None:
+        """Open the file or make it.
+
+        Raises
+        ------
+        StoreError
+            In use by another service, of a newer version, not a store, damaged, not writable.
+        """
+        await self._run(self._file.open)
+
+    async def load(self) -> Snapshot:
+        """Everything that is stored."""
+        return await self._run(self._file.load)
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Make the changes durable, all or none of them; await it directly, so that a failure is undone in time."""
+        await self._commits.commit(changes)
+
+    async def close(self) -> None:
+        """Finish what is being written, then close the file and let others use it."""
+        await self._commits.drain()
+        await self._run(self._file.close)
+
+    async def _write(self, commits: list[Sequence[Change]]) -> tuple[int, StoreError | None]:
+        return await self._run(self._file.write, commits)
+
+    async def _run(self, function: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+
+class _File:
+    """The SQLite file, used by one thread."""
+
+    def __init__(self, path: Path, *, beside_service: bool) -> None:
+        self.path = path
+        self._beside_service = beside_service
+        self._lock = LockFile(path.with_name(path.name + ".lock"))
+        self._open_connection: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        made = False
+        if not self._beside_service:
+            self._make_folder()
+            try:
+                self._lock.take()
+            except StoreError as error:
+                msg = f"The queue store {self.path} cannot be used. {error}"
+                raise StoreError(msg) from error
+            made = self._make_file()
+        elif not self.path.exists():
+            msg = f"There is no queue store {self.path}"
+            raise StoreError(msg)
+        try:
+            self._connect()
+        except sqlite3.Error as error:
+            self._abandon(made=made)
+            raise self._explained(error) from error
+        except StoreError:
+            self._abandon(made=made)
+            raise
+
+    def load(self) -> Snapshot:
+        db = self._connection
+        try:
+            return Snapshot(
+                [StoredItem(*row) for row in db.execute("SELECT uid, rank, data FROM queue ORDER BY rank")],
+                [data for (data,) in db.execute("SELECT data FROM history ORDER BY number")],
+                dict(db.execute("SELECT name, data FROM facts")),
+                [data for (data,) in db.execute("SELECT data FROM events ORDER BY number")],
+            )
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def write(self, commits: list[Sequence[Change]]) -> tuple[int, StoreError | None]:
+        """Make commits durable together; if that fails, one by one until the first that fails again."""
+        if self._open_connection is None:
+            return 0, StoreError(f"The queue store {self.path} is closed")
+        try:
+            self._transaction(commits)
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
+            if len(commits) == 1:
+                return 0, self._explained(error)
+        else:
+            return len(commits), None
+        for number, changes in enumerate(commits):
+            written, why = self.write([changes])
+            if not written:
+                return number, why
+        return len(commits), None
+
+    def close(self) -> None:
+        if self._open_connection is not None:
+            self._open_connection.close()
+            self._open_connection = None
+        self._lock.release()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._open_connection is None:
+            msg = f"The queue store {self.path} is not open"
+            raise StoreError(msg)
+        return self._open_connection
+
+    def _transaction(self, commits: Iterable[Iterable[Change]]) -> None:
+        db = self._connection
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for changes in commits:
+                for _, alike in groupby(map(_statement, changes), key=lambda statement: statement[0]):
+                    statements = list(alike)
+                    db.executemany(statements[0][0], [values for _, values in statements])
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"The folder of the queue store {self.path} cannot be made: {error.strerror}"
+            raise StoreError(msg) from error
+
+    def _make_file(self) -> bool:
+        """Make an empty file that only its owner reads, because it holds the key of the lock; tells whether it did."""
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            return False
+        except OSError as error:
+            self._lock.release()
+            msg = f"The queue store {self.path} cannot be made: {error.strerror}"
+            raise StoreError(msg) from error
+        return True
+
+    def _connect(self) -> None:
+        db = sqlite3.connect(self.path, isolation_level=None, timeout=5)
+        self._open_connection = db
+        network = network_file_system(self.path)
+        if network:
+            # A write-ahead log that was begun on a local disk can be read there only by one process alone.
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            log.warning(
+                "The queue store %s lies on a network file system (%s). It is safe there but slow, and other services "
+                "may not be kept from using it: a path on a local disk is better (option --store PATH).",
+                self.path,
+                network,
+            )
+        layout = self._layout(db)
+        self._choose_journal(db, network=network is not None)
+        if layout == 0:
+            db.execute("BEGIN IMMEDIATE")
+            for statement in _TABLES:
+                db.execute(statement)
+            db.execute("COMMIT")
+            _sync_folder(self.path.parent)
+
+    def _layout(self, db: sqlite3.Connection) -> int:
+        """The number of the layout that the file has, 0 for an empty file; refuses a file that is not ours."""
+        layout: int = db.execute("PRAGMA user_version").fetchone()[0]
+        application: int = db.execute("PRAGMA application_id").fetchone()[0]
+        empty: bool = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if application != _APPLICATION and not (empty and layout == 0):
+            msg = f"{self.path} is a database of another program, not a queue store"
+            raise StoreError(msg)
+        if layout > _LAYOUT:
+            msg = (
+                f"The queue store {self.path} was written by a newer version of this software "
+                f"(layout {layout}; this version knows {_LAYOUT})"
+            )
+            raise StoreError(msg)
+        return layout
+
+    def _choose_journal(self, db: sqlite3.Connection, *, network: bool) -> None:
+        wanted = "delete" if network else "wal"
+        (journal,) = db.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+        if journal != wanted:
+            log.warning(
+                "The queue store %s uses the journal %r, because %r is refused here", self.path, journal, wanted
+            )
+        db.execute("PRAGMA locking_mode = NORMAL")
+        # Each commit reaches the disk before it is acknowledged. Without a write-ahead log the deletion of the journal
+        # is what commits, so that the folder must reach the disk too.
+        db.execute(f"PRAGMA synchronous = {'FULL' if journal == 'wal' else 'EXTRA'}")
+        db.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
+        db.execute("PRAGMA checkpoint_fullfsync = ON")
+
+    def _abandon(self, *, made: bool) -> None:
+        """Leave nothing half-made behind a failed opening."""
+        if self._open_connection is not None:
+            self._open_connection.close()
+            self._open_connection = None
+        if made:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self._lock.release()
+
+    def _explained(self, error: Exception) -> StoreError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            hint = " The file is damaged; move it away to start with an empty queue, or put a copy of it in its place."
+        elif code == sqlite3.SQLITE_FULL:
+            hint = " There is no space left on the disk."
+        elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+            hint = " The file or its folder is not writable."
+        else:
+            hint = ""
+        return StoreError(f"The queue store {self.path} failed: {error}.{hint}")
+
+
+_PUT_ITEM = (
+    "INSERT INTO queue (uid, rank, data) VALUES (?, ?, ?)"
+    " ON CONFLICT (uid) DO UPDATE SET rank = excluded.rank, data = excluded.data"
+)
+_SET_FACT = "INSERT INTO facts (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data"
+
+
+def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:  # noqa: PLR0911 - one for each kind of change
+    match change:
+        case PutItem(uid=uid, rank=rank, data=data):
+            return _PUT_ITEM, (uid, rank, data)
+        case DropItem(uid=uid):
+            return "DELETE FROM queue WHERE uid = ?", (uid,)
+        case ClearQueue():
+            return "DELETE FROM queue", ()
+        case AddHistory(data=data):
+            return "INSERT INTO history (data) VALUES (?)", (data,)
+        case TrimHistory(keep=keep):
+            return "DELETE FROM history WHERE number <= (SELECT max(number) FROM history) - ?", (keep,)
+        case AddEvent(data=data):
+            return "INSERT INTO events (data) VALUES (?)", (data,)
+        case TrimEvents(keep=keep):
+            return "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?", (keep,)
+        case SetFact(name=name, data=None):
+            return "DELETE FROM facts WHERE name = ?", (name,)
+        case SetFact(name=name, data=data):
+            return _SET_FACT, (name, data)
+        case _:
+            assert_never(change)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the folder's list of files reach the disk, or a power cut loses a new file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
