@@ -223,8 +223,6 @@ class _Manager:
         network = self._settings.network
         for note in location.notes:
             logger.warning("%s", note)
-        encrypted = "enabled" if network.zmq_private_key else "disabled"
-        logger.info("ZMQ control channels: encryption %s", encrypted)
         logger.info("Startup code: %s", location)
         logger.info("ZeroMQ server is waiting on %s", network.zmq_control_addr)
 

@@ -50,5 +50,5 @@ def test_the_death_of_the_worker_leads_to_idle_from_every_state(state):
 
 
 def test_every_state_can_be_reached_and_left():
-    assert {target for target in TRANSITIONS.values()} == set(ManagerState) - {ManagerState.INITIALIZING}
+    assert set(TRANSITIONS.values()) == set(ManagerState) - {ManagerState.INITIALIZING}
     assert {state for state, _ in TRANSITIONS} == set(ManagerState)

@@ -1,0 +1,164 @@
+"""Killed at the worst moment: nothing is lost, nothing runs twice, the service goes on."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+
+def light(new_service, startup_dir, *args):
+    return new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF", *args).start()
+
+
+def running(service):
+    service.wait(lambda s: s["manager_state"] == "executing_queue" and s["re_state"] == "running", "a plan runs")
+
+
+def test_a_killed_manager_is_replaced_and_the_running_plan_is_not_disturbed(new_service, startup_dir, tmp_path):
+    service = light(new_service, startup_dir)
+    service.open()
+    trace = tmp_path / "trace"
+    service.add("steps", 60, 0.05, str(trace))
+    service.add("quick")
+    service.do("queue_start")
+    running(service)
+    worker = service.find("bluesky_qs.worker")
+    service.find("bluesky_qs.manager").kill()
+    killed = time.monotonic()
+    status = service.wait(lambda s: s["manager_state"] == "executing_queue", "status after the kill", timeout=6)
+    assert time.monotonic() - killed < 6
+    assert status["worker_environment_exists"]
+    assert status["running_item_uid"]
+    status = service.wait_idle()
+    assert (status["items_in_history"], status["items_in_queue"]) == (2, 0)
+    assert [item["result"]["exit_status"] for item in service.history()] == ["completed", "completed"]
+    assert trace.read_text() == "done\n"
+    assert service.find("bluesky_qs.worker").pid == worker.pid
+
+
+def test_a_plan_that_ends_while_there_is_no_manager_is_recorded_once(new_service, startup_dir, tmp_path):
+    service = light(new_service, startup_dir)
+    service.open()
+    trace = tmp_path / "trace"
+    service.add("steps", 20, 0.05, str(trace))
+    service.do("queue_start")
+    running(service)
+    manager = service.find("bluesky_qs.manager")
+    manager.send_signal(signal.SIGSTOP)  # the plan ends meanwhile; the supervisor replaces the manager
+    status = service.wait_idle()
+    assert (status["items_in_history"], status["items_in_queue"]) == (1, 0)
+    assert service.history()[0]["result"]["exit_status"] == "completed"
+    assert trace.read_text() == "done\n"
+    assert not manager.is_running() or manager.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_frozen_manager_is_replaced_while_the_plan_goes_on(new_service, startup_dir):
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("steps", 40, 0.05)
+    service.do("queue_start")
+    running(service)
+    with pytest.raises(TimeoutError):
+        service.ask("manager_kill", timeout=0.5)
+    status = service.wait_idle()
+    assert (status["items_in_history"], status["items_in_queue"]) == (1, 0)
+    assert service.history()[0]["result"]["exit_status"] == "completed"
+
+
+def test_a_killed_worker_is_noticed_and_its_plan_is_first_in_the_queue_again(new_service, startup_dir):
+    service = light(new_service, startup_dir)
+    service.open()
+    plan = service.add("steps", 1000, 0.05)
+    following = service.add("quick")
+    service.do("queue_start")
+    running(service)
+    service.find("bluesky_qs.worker").kill()
+    killed = time.monotonic()
+    status = service.wait(lambda s: s["manager_state"] == "idle", "the loss is noticed", timeout=10)
+    assert time.monotonic() - killed < 2
+    assert (status["worker_environment_state"], status["worker_environment_exists"]) == ("closed", False)
+    again, second = service.queue()
+    assert second == following
+    assert again["item_uid"] != plan["item_uid"]
+    assert {**again, "item_uid": 0} == {**plan, "item_uid": 0}
+    (lost,) = service.history()
+    assert (lost["item_uid"], lost["result"]["exit_status"]) == (plan["item_uid"], "failed")
+    assert "SIGKILL" in lost["result"]["msg"]
+    service.open()
+    service.do("queue_item_remove", pos="front")
+    service.do("queue_start")
+    assert service.wait_idle()["items_in_queue"] == 0
+
+
+@pytest.mark.parametrize("moment", ["idle", "running"])
+def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(new_service, startup_dir, moment):
+    service = light(new_service, startup_dir)
+    items = [service.add("steps", 1000, 0.05, "", pos="front" if n % 3 == 0 else "back") for n in range(20)]
+    assert items
+    service.open()
+    queue = service.queue()
+    if moment == "running":
+        service.do("queue_start")
+        running(service)
+    service.kill_everything()
+    service.restart()
+    after = service.queue()
+    history = service.history()
+    if moment == "idle":
+        assert (after, history) == (queue, [])
+        return
+    assert after[1:] == queue[1:]
+    assert {**after[0], "item_uid": 0} == {**queue[0], "item_uid": 0}
+    assert after[0]["item_uid"] != queue[0]["item_uid"]
+    assert [(h["item_uid"], h["result"]["exit_status"]) for h in history] == [(queue[0]["item_uid"], "failed")]
+    status = service.ask("status")
+    assert (status["manager_state"], status["running_item_uid"]) == ("idle", None)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_a_plan_runs_leaves_the_plan_in_the_queue_and_nothing_behind(new_service, startup_dir, sig):
+    service = light(new_service, startup_dir)
+    service.open()
+    plan = service.add("steps", 1000, 0.05)
+    service.do("queue_start")
+    running(service)
+    began = time.monotonic()
+    assert service.stop(sig) == 0
+    assert time.monotonic() - began < 5
+    assert service.processes() == []
+    service.restart()
+    (again,) = service.queue()
+    assert {**again, "item_uid": 0} == {**plan, "item_uid": 0}
+    (stopped,) = service.history()
+    assert stopped["result"]["exit_status"] == "failed"
+    assert "service was stopped" in stopped["result"]["msg"]
+
+
+def test_a_killed_supervisor_leaves_no_process_and_no_directory(new_service, startup_dir):
+    service = light(new_service, startup_dir)
+    service.open()
+    service.processes()
+    manager = service.find("bluesky_qs.manager")
+    rundir = manager.cmdline()[manager.cmdline().index("bluesky_qs.manager") + 1]
+    assert os.path.isdir(rundir)
+    service.process.kill()
+    service.process.wait(5)
+    gone, alive = psutil.wait_procs(service.processes(), timeout=5)
+    assert alive == []
+    service.restart()  # on the same ports
+    assert not os.path.isdir(rundir)
+
+
+def test_manager_stop_is_refused_while_busy_unless_told_that_it_is_not_safe(new_service, startup_dir):
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("steps", 1000, 0.05)
+    service.do("queue_start")
+    refusal = service.ask("manager_stop")
+    assert refusal["success"] is False
+    assert "idle" in refusal["msg"]
+    service.do("manager_stop", option="safe_off")
+    assert service.process.wait(5) == 0
+    assert service.processes() == []

@@ -1,0 +1,102 @@
+"""Whatever comes in at the control socket gets an answer, and the service goes on."""
+
+import json
+import os
+import random
+
+import pytest
+import zmq
+
+
+@pytest.fixture
+def idle(new_service, startup_dir):
+    return new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF").start()
+
+
+def test_garbage_gets_an_error_answer_each_and_the_service_goes_on(idle):
+    rng = random.Random(7)
+    frames = [rng.randbytes(rng.randrange(1, 400)) for _ in range(100)]
+    frames += [b"", b"null", b"[]", b'"status"', b"{}", b'{"method": null}', b'{"method": "status", "params": 5, "x": 1}']
+    frames += [json.dumps({"method": "x" * 10_000_000}).encode(), b"[" * 1_000_000, b'{"method": "queue_get"' * 1000]
+    frames += [json.dumps({"method": "queue_item_add", "params": {"item": "y" * 10_000_000}}).encode()]
+    for frame in frames:
+        answer = json.loads(idle.raw(frame))
+        assert answer["success"] is False
+        assert answer["msg"]
+        assert len(answer["msg"]) < 2000
+    assert idle.ask("status")["manager_state"] == "idle"
+
+
+def test_frames_that_no_client_sends_do_not_stop_the_service(idle):
+    with idle._context.socket(zmq.DEALER) as dealer:
+        dealer.linger = 0
+        dealer.connect(idle.control)
+        dealer.send(b'{"method": "status"}')  # without the empty frame of REQ
+        dealer.send_multipart([b"", b"a", b"b", b"c"])
+        dealer.send_multipart([b""])
+        assert dealer.poll(5000)
+    assert idle.ask("status")["manager_state"] == "idle"
+
+
+def test_a_port_scan_does_not_disturb(idle):
+    import socket
+
+    host, port = idle.control.removeprefix("tcp://").split(":")
+    for _ in range(20):
+        with socket.create_connection((host, int(port)), 5) as scan:
+            scan.sendall(os.urandom(64) + b"GET / HTTP/1.0\r\n\r\n")
+    assert idle.ask("status")["manager_state"] == "idle"
+
+
+@pytest.mark.parametrize(
+    ("item", "sentence"),
+    [
+        ({"name": "quick"}, "'item_type' key is not found"),
+        ({"item_type": "dance", "name": "quick"}, "unsupported 'item_type' value: 'dance'"),
+        ({"item_type": "plan", "name": "no_such"}, "Plan 'no_such' is not in the list of allowed plans"),
+        ({"item_type": "plan", "name": "quick", "args": 5}, "args"),
+        ({"item_type": "plan", "name": "quick", "kwargs": {"no_such": 5}}, "no_such"),
+        ({"item_type": "plan"}, "name"),
+        ({"item_type": "instruction", "name": "dance"}, "'dance'"),
+    ],
+)
+def test_an_item_that_cannot_be_run_is_refused_with_what_is_wrong(idle, item, sentence):
+    idle.open()
+    answer = idle.ask("queue_item_add", item=item, user="tester", user_group="primary")
+    assert answer["success"] is False
+    assert answer["msg"].startswith("Failed to add an item: ")
+    assert sentence in answer["msg"]
+    assert answer["item"] == item
+    assert answer["qsize"] is None
+
+
+def test_an_unknown_group_is_named(idle):
+    answer = idle.ask("queue_item_add", item={"item_type": "plan", "name": "quick"}, user="x", user_group="nobody")
+    assert "Unknown user group: 'nobody'" in answer["msg"]
+
+
+def test_numbers_that_only_python_knows_come_back_as_they_were_sent(idle):
+    idle.open()
+    frame = b'{"method": "queue_item_add", "params": {"user": "x", "user_group": "primary", "item": {"item_type": "plan", '
+    frame += b'"name": "quick", "args": [[NaN, Infinity, 123456789012345678901234567890, 1e-310]]}}}'
+    assert json.loads(idle.raw(frame))["success"]
+    assert b"[[NaN, Infinity, 123456789012345678901234567890, 1e-310]]" in idle.raw(b'{"method": "queue_get"}')
+    idle.do("queue_start")
+    assert idle.wait_idle()["items_in_history"] == 1
+    assert idle.history()[0]["result"]["exit_status"] == "completed"
+
+
+def test_msgpack_clients_are_served_in_msgpack(new_service, startup_dir):
+    import msgspec
+
+    service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF", "--zmq-encoding", "msgpack")
+    service.raw_json = service.raw
+    service.raw = lambda frame, timeout=60.0: json.dumps(
+        msgspec.msgpack.decode(service.raw_json(msgspec.msgpack.encode(json.loads(frame)), timeout))
+    ).encode()
+    service.start()
+    service.open()
+    item = service.add("quick", 5)
+    assert service.queue() == [item]
+    garbage = msgspec.msgpack.decode(service.raw_json(b"\xc1garbage"))
+    assert garbage["msg"].startswith("Failed to decode the request: MSGPACK decode error: ")
