@@ -15,6 +15,20 @@ _NOISE = ("time", "status_uid")
 
 def follow(manager: REManagerAPI, *, as_json: bool) -> None:
     """Print the status, then what changes in it, until interrupted."""
+    try:
+        _follow(manager, as_json=as_json)
+    except KeyboardInterrupt:
+        return  # this is how one ends it
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What is new or different in a status."""
+    return {
+        key: value for key, value in after.items() if key not in _NOISE and (key not in before or before[key] != value)
+    }
+
+
+def _follow(manager: REManagerAPI, *, as_json: bool) -> None:
     write = output.as_json if as_json else output.message
     with StatusFeed(manager) as feed:
         last: Mapping[str, Any] = manager.status()
@@ -26,10 +40,3 @@ def follow(manager: REManagerAPI, *, as_json: bool) -> None:
             if changed := changes(last, status):
                 print(write(changed), flush=True)
             last = status
-
-
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What is new or different in a status."""
-    return {
-        key: value for key, value in after.items() if key not in _NOISE and (key not in before or before[key] != value)
-    }

@@ -17,6 +17,8 @@ from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS
 from bluesky_qs.words.grammar import Command, UsageError
 
 _USER = "qserver-cli"
+#: What shells answer for a program that Ctrl-C ended.
+_INTERRUPTED = 130
 
 
 class Exit(IntEnum):
@@ -35,7 +37,7 @@ def main() -> None:
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
-        code = Exit.SUCCESS
+        code = _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; say nothing when Python flushes it at exit.
         sys.stdout = None

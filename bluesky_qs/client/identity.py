@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from bluesky_qs.api.method import Method
@@ -39,6 +40,8 @@ class Identity:
         self._group_is_certain = bool(told)
         self.lock_key = lock_key
         self.enable_locked_api = True
+        #: The key file, if another than the default one was chosen.
+        self.lock_key_path: Path | None = None
 
     @property
     def user_group(self) -> str:

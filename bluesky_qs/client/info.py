@@ -78,8 +78,9 @@ class StatusFeed(InfoSocket):
     def __init__(self, manager: "REManagerAPI") -> None:
         super().__init__(manager.settings, INFO)
         self._manager = manager
-        self._heard = self._answered = time.monotonic()
-        self._silent = False
+        self._answered = time.monotonic()
+        #: When to ask, if nothing is published before.
+        self._due = self._answered + _SILENCE
 
     def next_status(self, timeout: float) -> Mapping[str, Any] | None:
         """A status, which may be the same again; None if there is none within ``timeout`` seconds.
@@ -89,23 +90,21 @@ class StatusFeed(InfoSocket):
         RequestTimeoutError
             The service has not been heard for long.
         """
-        patience = _POLL if self._silent else max(0.0, self._heard + _SILENCE - time.monotonic())
+        patience = max(0.0, self._due - time.monotonic())
         message = self.next(min(timeout, patience))
         if message is not None:
-            self._silent = False
-            self._heard = self._answered = time.monotonic()
+            self._answered = time.monotonic()
+            self._due = self._answered + _SILENCE
             return message[1]["msg"]["status"]
-        if timeout < patience:
-            return None
-        self._silent = True
-        return self._ask()
+        return self._ask() if timeout >= patience else None
 
     def _ask(self) -> Mapping[str, Any] | None:
         try:
             status = self._manager.status()
+            self._answered = time.monotonic()
         except RequestTimeoutError:
             if time.monotonic() - self._answered > _GONE:
                 raise
-            return None
-        self._answered = time.monotonic()
+            status = None
+        self._due = time.monotonic() + _POLL
         return status

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from bluesky_qs.api.method import Method
-from bluesky_qs.errors import ConfigError
+from bluesky_qs.api.method import Method, shortened
+from bluesky_qs.errors import BadParams, ConfigError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 
 
@@ -16,13 +16,16 @@ def encode_request(method: str, params: dict[str, Any], encoding: Encoding) -> b
 
     Raises
     ------
-    TypeError, ValueError
-        A value that has no such form; the message says which type.
+    BadParams
+        A value has no such form; the message says of which type it is.
     """
     request = {"method": method, "params": params} if params else {"method": method}
-    if encoding == "msgpack":
-        return msgspec.msgpack.encode(request, enc_hook=_plain)
-    return json.dumps(request, default=_plain).encode()
+    try:
+        if encoding == "msgpack":
+            return msgspec.msgpack.encode(request, enc_hook=_plain)
+        return json.dumps(request, default=_plain).encode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise BadParams(f"The request cannot be sent as {encoding}: {error}") from None
 
 
 def decode_response(frame: bytes, encoding: Encoding) -> dict[str, Any]:
@@ -76,4 +79,4 @@ def _plain(value: Any) -> Any:
     """NumPy arrays and scalars as lists and numbers, without importing NumPy."""
     if callable(as_list := getattr(value, "tolist", None)):
         return as_list()
-    raise TypeError(f"A request cannot hold a value of type {type(value).__name__}: {value!r}")
+    raise TypeError(f"a value of type {type(value).__name__}: {shortened(value)}")

@@ -1,7 +1,7 @@
 """The client for scripts, prompts and notebooks: one blocking method per 0MQ method."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,14 +9,18 @@ from bluesky_qs.api import engine, environment, history, locking, permissions, q
 from bluesky_qs.api.method import Method
 from bluesky_qs.client import failures
 from bluesky_qs.client.bind import cached, call
+from bluesky_qs.client.catalogue import Catalogue, Device, plan
 from bluesky_qs.client.control import Control
 from bluesky_qs.client.identity import Identity
+from bluesky_qs.client.items import BPlan
+from bluesky_qs.client.locks import LockKeys
+from bluesky_qs.client.monitor import ConsoleMonitor, StatusMonitor
 from bluesky_qs.client.requests import Answers, decode_response, encode_request
 from bluesky_qs.client.settings import settings
 from bluesky_qs.client.wait import Waiting
 
 
-class REManagerAPI(Waiting):
+class REManagerAPI(Waiting, LockKeys):
     """The Queue Server, one method per 0MQ method; answers are the dictionaries that the service sends.
 
     Addresses, encoding and key that are not given come from ``QSERVER_ZMQ_CONTROL_ADDRESS``,
@@ -33,6 +37,8 @@ class REManagerAPI(Waiting):
         Who asks; fill in where a call does not say.
     lock_key
         Sent with every request that a lock may refuse.
+    console_monitor_max_msgs, console_monitor_max_lines, system_info_monitor_max_msgs
+        How much the monitors keep.
 
     Examples
     --------
@@ -59,6 +65,9 @@ class REManagerAPI(Waiting):
         user: str | None = None,
         user_group: str | None = None,
         lock_key: str | None = None,
+        console_monitor_max_msgs: int = 10_000,
+        console_monitor_max_lines: int = 1000,
+        system_info_monitor_max_msgs: int = 10_000,
     ) -> None:
         self.settings = settings(
             control_addr=zmq_control_addr,
@@ -71,6 +80,7 @@ class REManagerAPI(Waiting):
         self.identity = Identity(user, user_group, lock_key)
         self.request_fail_exceptions = request_fail_exceptions
         self._control = Control(self.settings)
+        self._monitor_limits = (console_monitor_max_msgs, console_monitor_max_lines, system_info_monitor_max_msgs)
         self._answers = Answers(self.settings.encoding)
 
     # Service
@@ -177,25 +187,41 @@ class REManagerAPI(Waiting):
 
     def close(self) -> None:
         """Close the sockets. A later call opens them again."""
+        for name in ("console_monitor", "system_info_monitor"):
+            if name in vars(self):  # one that was never looked at must not be made for this
+                getattr(self, name).disable_wait()
         self._control.close()
 
     @property
-    def user(self) -> str:
-        """Who asks; recorded on the items that are added."""
-        return self.identity.user
-
-    @user.setter
-    def user(self, name: str) -> None:
-        self.identity.user = name
+    def plans(self) -> Catalogue[Callable[..., BPlan]]:
+        """Plans that this group may queue, as functions that make items: ``RM.plans.count(["det1"], num=5)``."""
+        return Catalogue(
+            lambda: self.plans_allowed()["plans_allowed"],
+            lambda: (self._answers.latest("plans_allowed") or {}).get("plans_allowed", {}),
+            plan,
+            "plan",
+        )
 
     @property
-    def user_group(self) -> str:
-        """The group whose permissions decide."""
-        return self.identity.user_group
+    def devices(self) -> Catalogue[Device]:
+        """Devices that this group may use, as names with subdevices: ``RM.devices.sim_bundle_A.mtrs.x``."""
+        return Catalogue(
+            lambda: self.devices_allowed()["devices_allowed"],
+            lambda: (self._answers.latest("devices_allowed") or {}).get("devices_allowed", {}),
+            Device.described,
+            "device",
+        )
 
-    @user_group.setter
-    def user_group(self, group: str) -> None:
-        self.identity.user_group = group
+    @cached_property
+    def console_monitor(self) -> ConsoleMonitor:
+        """Console output of the service, collected from ``console_monitor.enable()`` on."""
+        limits = self._monitor_limits
+        return ConsoleMonitor(self.settings, max_messages=limits[0], max_lines=limits[1])
+
+    @cached_property
+    def system_info_monitor(self) -> StatusMonitor:
+        """The status whenever it is published, collected from ``system_info_monitor.enable()`` on."""
+        return StatusMonitor(self.settings, max_messages=self._monitor_limits[2])
 
     def __enter__(self) -> Self:
         return self
@@ -220,6 +246,9 @@ class REManagerAPI(Waiting):
             "user": self.identity.user,
             "user_group": self.identity.told_group,
             "lock_key": self.identity.lock_key,
+            "console_monitor_max_msgs": self._monitor_limits[0],
+            "console_monitor_max_lines": self._monitor_limits[1],
+            "system_info_monitor_max_msgs": self._monitor_limits[2],
         }
         return partial(type(self), **arguments), ()
 

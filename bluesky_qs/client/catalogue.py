@@ -1,0 +1,153 @@
+"""`RM.plans` and `RM.devices`: what the service allows, as objects with help and completion."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from bluesky_qs.client.items import BPlan
+
+T = TypeVar("T")
+
+
+class Catalogue(Mapping[str, T]):
+    """Names that the service allows. Completion uses the list at hand; everything else asks for changes."""
+
+    def __init__(
+        self,
+        load: Callable[[], Mapping[str, Any]],
+        at_hand: Callable[[], Mapping[str, Any]],
+        make: Callable[[str, Mapping[str, Any]], T],
+        what: str,
+    ) -> None:
+        self._load = load
+        self._at_hand = at_hand
+        self._make = make
+        self._what = what
+
+    def __getitem__(self, name: str) -> T:
+        return self._make(name, self._load()[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+    def __getattr__(self, name: str) -> T:
+        if name.startswith("_"):  # Python and IPython ask for many that no plan or device has
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError:
+            import difflib  # noqa: PLC0415 - only a mistaken name pays for it
+
+            near = difflib.get_close_matches(name, list(self), n=3)
+            hint = f". Did you mean {' or '.join(near)}?" if near else ""
+            raise AttributeError(f"No {self._what} {name!r} is allowed{hint}") from None
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._at_hand())
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} {self._what}s: {', '.join(sorted(self))}>"
+
+
+class Device(str):
+    """A device's name, as it goes into a plan's arguments, with its subdevices as attributes."""
+
+    __slots__ = ("__dict__",)
+
+    @classmethod
+    def described(cls, name: str, description: Mapping[str, Any]) -> "Device":
+        """The device of that full name."""
+        device = cls(name)
+        kinds = [kind for kind in ("readable", "movable", "flyable") if description.get(f"is_{kind}")]
+        class_name = ".".join(str(description[key]) for key in ("module", "classname") if description.get(key))
+        vars(device).update(
+            {key: cls.described(f"{name}.{key}", part) for key, part in (description.get("components") or {}).items()}
+        )
+        vars(device)["__doc__"] = f"{name}: {class_name or 'device'} ({', '.join(kinds) or 'device'})"
+        return device
+
+    def __dir__(self) -> list[str]:
+        return [name for name in vars(self) if not name.startswith("__")]
+
+
+def plan(name: str, description: Mapping[str, Any]) -> Callable[..., BPlan]:
+    """A function with the plan's signature and documentation that makes the item to queue."""
+
+    def make(*args: Any, **kwargs: Any) -> BPlan:
+        return BPlan({"item_type": "plan", "name": name, **_arguments(args, kwargs)})
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = documentation(description)
+    vars(make)["__signature__"] = signature(description)
+    return make
+
+
+def signature(description: Mapping[str, Any]) -> inspect.Signature:
+    """The signature of a plan, from its description."""
+    parameters = [
+        inspect.Parameter(
+            parameter["name"],
+            _KINDS.get(str((parameter.get("kind") or {}).get("name")), inspect.Parameter.POSITIONAL_OR_KEYWORD),
+            default=_AsWritten(parameter["default"]) if "default" in parameter else inspect.Parameter.empty,
+            annotation=(
+                _AsWritten(parameter["annotation"]["type"]) if "annotation" in parameter else inspect.Parameter.empty
+            ),
+        )
+        for parameter in description.get("parameters") or ()
+    ]
+    try:
+        return inspect.Signature(parameters)
+    except ValueError:  # described by hand, with an order that Python does not have
+        return inspect.Signature(
+            [inspect.Parameter("args", _KINDS["VAR_POSITIONAL"]), inspect.Parameter("kwargs", _KINDS["VAR_KEYWORD"])]
+        )
+
+
+def documentation(description: Mapping[str, Any]) -> str:
+    """What a plan does, and its parameters, for reading."""
+    lines = [str(description.get("description") or "").strip()]
+    described = [p for p in description.get("parameters") or () if p.get("description") or _limits(p)]
+    if described:
+        lines += ["", "Parameters", "----------"]
+    for parameter in described:
+        text = " ".join(filter(None, (str(parameter.get("description") or "").strip(), _limits(parameter))))
+        lines += [parameter["name"], *(f"    {line.strip()}" for line in text.splitlines())]
+    return "\n".join(lines).strip()
+
+
+_KINDS: dict[str, Any] = {
+    kind.name: kind
+    for kind in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.KEYWORD_ONLY,
+        inspect.Parameter.VAR_KEYWORD,
+    )
+}
+
+
+class _AsWritten(str):
+    """Shown as it is: the service describes defaults and types by their text."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _limits(parameter: Mapping[str, Any]) -> str:
+    said = [f"{key} {parameter[key]}" for key in ("min", "max", "step") if parameter.get(key) is not None]
+    return f"({', '.join(said)})" if said else ""
+
+
+def _arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if args:
+        given["args"] = list(args)
+    if kwargs:
+        given["kwargs"] = kwargs
+    return given

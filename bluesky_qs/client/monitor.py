@@ -1,0 +1,190 @@
+"""What the service publishes, collected in the background: its console and its status."""
+
+import threading
+import uuid
+from collections import deque
+from typing import Any
+
+from bluesky_qs.client.failures import RequestTimeoutError
+from bluesky_qs.client.info import InfoSocket
+from bluesky_qs.client.settings import Settings
+from bluesky_qs.wire.info import CONSOLE, INFO
+
+#: Seconds between looks at whether the monitor was disabled.
+_TICK = 0.1
+_CURSOR_UP = "\x1b[A"
+
+
+class Monitor:
+    """Messages of one topic, kept from `enable` on, oldest dropped.
+
+    Nothing is subscribed to and no thread runs before `enable`.
+    """
+
+    topic = b""
+
+    def __init__(self, settings: Settings, *, max_messages: int = 10_000) -> None:
+        self._settings = settings
+        self._arrived = threading.Condition()
+        self._messages: deque[dict[str, Any]] = deque(maxlen=max_messages)
+        self._thread: threading.Thread | None = None
+        self._end = threading.Event()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether messages are collected."""
+        return self._thread is not None and not self._end.is_set()
+
+    def enable(self) -> None:
+        """Collect messages from now on."""
+        if self.enabled:
+            return
+        self.disable_wait()
+        self._end = threading.Event()
+        socket = InfoSocket(self._settings, self.topic)  # here, so that a wrong address is told to the caller
+        arguments = (socket, self._end)
+        self._thread = threading.Thread(target=self._collect, args=arguments, daemon=True, name=type(self).__name__)
+        self._thread.start()
+
+    def disable(self) -> None:
+        """Collect no more, soon. What was collected stays."""
+        self._end.set()
+
+    def disable_wait(self, timeout: float | None = None) -> None:
+        """Collect no more, and return when that is so."""
+        self._end.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(timeout)
+
+    def clear(self) -> None:
+        """Forget what was collected."""
+        with self._arrived:
+            self._messages.clear()
+
+    def next_msg(self, timeout: float | None = None) -> dict[str, Any]:
+        """Take the oldest message; wait for one, for ``timeout`` seconds if given.
+
+        Raises
+        ------
+        RequestTimeoutError
+            None came in time.
+        """
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: self._messages, timeout):
+                raise RequestTimeoutError(f"No message within {timeout} s")
+            return self._messages.popleft()
+
+    def took(self, message: dict[str, Any]) -> None:
+        """Called for each message as it comes, with the lock held."""
+
+    def _collect(self, socket: InfoSocket, end: threading.Event) -> None:
+        with socket:
+            while not end.is_set():
+                if (message := socket.next(_TICK)) is None:
+                    continue
+                with self._arrived:
+                    self._messages.append(message[1])
+                    self.took(message[1])
+                    self._arrived.notify_all()
+
+
+class StatusMonitor(Monitor):
+    """The status whenever it is published: ``{"time": …, "msg": {"status": {…}}}``."""
+
+    topic = INFO
+
+
+class ConsoleMonitor(Monitor):
+    """Console output of the service: ``{"time": …, "msg": text, "seq": n}``, and as text."""
+
+    topic = CONSOLE
+
+    def __init__(self, settings: Settings, *, max_messages: int = 10_000, max_lines: int = 1000) -> None:
+        super().__init__(settings, max_messages=max_messages)
+        self._screen = Screen(max_lines)
+        self._text_uid = str(uuid.uuid4())
+
+    @property
+    def text_uid(self) -> str:
+        """Changes with every change of the text."""
+        return self._text_uid
+
+    @property
+    def text_max_lines(self) -> int:
+        """How many lines of text are kept."""
+        return self._screen.max_lines
+
+    @text_max_lines.setter
+    def text_max_lines(self, max_lines: int) -> None:
+        with self._arrived:
+            self._screen = self._screen.resized(max_lines)
+
+    def text(self, nlines: int | None = None) -> str:
+        """The latest ``nlines`` lines (all that are kept) as a terminal would show them."""
+        with self._arrived:
+            return self._screen.text(nlines)
+
+    def clear(self) -> None:
+        """Forget messages and text."""
+        super().clear()
+        with self._arrived:
+            self._screen = Screen(self._screen.max_lines)
+            self._text_uid = str(uuid.uuid4())
+
+    def took(self, message: dict[str, Any]) -> None:
+        """Show the message's text."""
+        self._screen.write(message["msg"])
+        self._text_uid = str(uuid.uuid4())
+
+
+class Screen:
+    """Text as a terminal shows it: progress bars go back to the start of their line, or up, and overwrite."""
+
+    def __init__(self, max_lines: int) -> None:
+        self.max_lines = max_lines
+        self._lines: deque[str] = deque([""], maxlen=max_lines + 1)  # one more: the line that has not begun yet
+        self._up = 0
+        self._column = 0
+
+    def write(self, text: str) -> None:
+        """Write at the cursor."""
+        for number, piece in enumerate(text.split("\n")):
+            if number:
+                self._down()
+            for part_number, part in enumerate(piece.split("\r")):
+                if part_number:
+                    self._column = 0
+                for step_number, step in enumerate(part.split(_CURSOR_UP)):
+                    if step_number:
+                        self._up = min(self._up + 1, len(self._lines) - 1)
+                    self._put(step)
+
+    def text(self, nlines: int | None = None) -> str:
+        """The last lines; an end of line after the last one only if it has one."""
+        if nlines is not None and nlines <= 0:
+            return ""
+        lines = list(self._lines)
+        shown = nlines if nlines is not None else self.max_lines
+        return "\n".join(lines[-(shown + 1) :] if lines[-1] == "" else lines[-shown:])
+
+    def resized(self, max_lines: int) -> "Screen":
+        """The same text on a screen of another height."""
+        screen = Screen(max_lines)
+        screen.write("\n".join(self._lines))
+        return screen
+
+    def _down(self) -> None:
+        self._column = 0
+        if self._up:
+            self._up -= 1
+        else:
+            self._lines.append("")
+
+    def _put(self, text: str) -> None:
+        if not text:
+            return
+        row = len(self._lines) - 1 - self._up
+        line = self._lines[row].ljust(self._column)
+        self._lines[row] = line[: self._column] + text + line[self._column + len(text) :]
+        self._column += len(text)
