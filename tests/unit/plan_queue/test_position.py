@@ -3,12 +3,13 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluesky_qs.plan_queue.position import between, spread
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=60))
 def test_ranks_put_anywhere_rise_and_differ(insertions):
     ranks: list[bytes] = []
@@ -20,6 +21,7 @@ def test_ranks_put_anywhere_rise_and_differ(insertions):
         assert all(a < b for a, b in pairwise(ranks))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(1, 2000), st.integers(1, 2000))
 def test_many_ranks_fit_at_once_between_two_neighbours(first, second):
     low, high = spread(None, None, 2)

@@ -1,0 +1,255 @@
+"""What becomes of items that run: the table of ends, the history, instructions."""
+
+import json
+
+import pytest
+
+from bluesky_qs.errors import BadParams, NotFound, WrongState
+from bluesky_qs.plan_queue.changes import AddHistory, DropItem, PutItem, SetFact, Snapshot, TrimHistory
+from bluesky_qs.plan_queue.queue import PlanQueue
+
+
+def plan(name, **more):
+    return {"item_type": "plan", "name": name, "user": "u", "user_group": "g", **more}
+
+
+@pytest.fixture
+def queue():
+    queue = PlanQueue()
+    queue.add_batch([plan("a"), plan("b")])
+    return queue
+
+
+def names(queue):
+    return "".join(json.loads(data)["name"] for data in queue.items_json())
+
+
+def run(queue, name="a", status="completed", **more):
+    queue.add(plan(name))
+    queue.move(pos="back", pos_dest="front")
+    queue.start_next(1.0)
+    queue.finish({"exit_status": status, **more})
+
+
+def uid_of(queue, place):
+    return json.loads(queue.history_json()[place])["item_uid"]
+
+
+def test_the_front_item_becomes_the_running_one(queue):
+    uid = queue.front["item_uid"]
+    edit = queue.start_next(12.5)
+    assert names(queue) == "b"
+    assert queue.running_uid == uid
+    assert queue.running_since == 12.5
+    assert not queue.running_immediately
+    item = plan("a", item_uid=uid)
+    assert queue.running == edit.items[0] == item
+    assert queue.running_json() == json.dumps(item).encode()
+    assert edit.changes == [
+        DropItem(uid, json.dumps(item).encode()),
+        SetFact("running_plan", json.dumps({**item, "properties": {"time_start": 12.5}}).encode()),
+    ]
+
+
+def test_nothing_starts_while_an_item_runs_or_none_waits(queue):
+    queue.start_next(1.0)
+    with pytest.raises(WrongState, match="running already"):
+        queue.start_next(2.0)
+    with pytest.raises(WrongState, match="running already"):
+        queue.start_now(plan("X"), 2.0)
+    with pytest.raises(NotFound, match="Queue is empty"):
+        PlanQueue().start_next(1.0)
+
+
+def test_nothing_finishes_that_does_not_run(queue):
+    with pytest.raises(WrongState, match="No item is running"):
+        queue.finish({"exit_status": "completed"})
+
+
+@pytest.mark.parametrize(
+    ("status", "mode", "left", "goes_on"),
+    [
+        ("completed", {}, "b", True),
+        ("completed", {"loop": True}, "ba", True),
+        ("stopped", {}, "b", False),
+        ("stopped", {"loop": True}, "ba", False),
+        ("failed", {}, "ab", False),
+        ("failed", {"loop": True}, "ab", False),
+        ("failed", {"ignore_failures": True}, "b", True),
+        ("failed", {"ignore_failures": True, "loop": True}, "ba", True),
+        ("aborted", {"ignore_failures": True, "loop": True}, "ab", False),
+        ("halted", {}, "ab", False),
+        ("unknown", {"ignore_failures": True}, "ab", False),
+    ],
+)
+def test_the_end_decides_where_the_item_goes_and_whether_the_queue_goes_on(queue, status, mode, left, goes_on):
+    queue.set_mode(mode)
+    uid = queue.start_next(1.0).items[0]["item_uid"]
+    result = {"exit_status": status, "run_uids": ["r"], "time_start": 1.0, "time_stop": 2.0, "msg": "", "traceback": ""}
+    finished = queue.finish(result)
+    assert names(queue) == left
+    assert finished.exit_status == status
+    assert finished.continue_queue is finished.autostart_stays is goes_on
+    assert queue.running is queue.running_uid is queue.running_json() is None
+    assert json.loads(queue.history_json()[0]) == plan("a", item_uid=uid, result=result)
+    if len(left) == 2:
+        assert finished.requeued["item_uid"] == queue.item(pos=left.index("a"))["item_uid"] != uid
+    else:
+        assert finished.requeued is None
+
+
+def test_an_interrupted_plan_returns_to_the_front_even_if_failures_are_ignored(queue):
+    queue.set_mode({"ignore_failures": True, "loop": True})
+    queue.start_next(1.0)
+    finished = queue.finish({"exit_status": "failed"}, interrupted=True)
+    assert names(queue) == "ab"
+    assert not finished.continue_queue
+
+
+def test_an_exit_status_that_is_not_known_counts_as_unknown(queue):
+    queue.start_next(1.0)
+    assert queue.finish({"exit_status": "vanished"}).exit_status == "unknown"
+    assert json.loads(queue.history_json()[0])["result"]["exit_status"] == "unknown"
+    assert names(queue) == "ab"
+
+
+@pytest.mark.parametrize("status", ["completed", "stopped", "failed", "aborted", "halted", "unknown"])
+def test_an_immediate_item_never_enters_the_queue(queue, status):
+    queue.set_mode({"loop": True})
+    edit = queue.start_now(plan("X", properties={"time_start": 3}), 5.0)
+    uid = edit.items[0]["item_uid"]
+    assert queue.running_immediately
+    assert queue.running == plan("X", item_uid=uid)
+    stored = json.loads(edit.changes[0].data)
+    assert stored["properties"] == {"time_start": 5.0, "immediate_execution": True}
+    finished = queue.finish({"exit_status": status})
+    assert names(queue) == "ab"
+    assert finished.requeued is None
+    assert not finished.continue_queue
+    assert json.loads(queue.history_json()[0]) == plan("X", item_uid=uid, result={"exit_status": status})
+
+
+def test_the_move_from_running_to_history_and_queue_is_one_change_set(queue):
+    uid = queue.start_next(1.0).items[0]["item_uid"]
+    forget, remember, put = queue.finish({"exit_status": "failed"}).changes
+    assert forget == SetFact("running_plan", None)
+    assert isinstance(remember, AddHistory)
+    assert remember.uid == uid
+    assert isinstance(put, PutItem)
+    assert put.before == queue.items_json()[1]
+
+
+@pytest.mark.parametrize("immediate", [False, True])
+def test_the_running_item_is_restored_from_what_is_stored(queue, immediate):
+    edit = queue.start_now(plan("X"), 7.0) if immediate else queue.start_next(7.0)
+    restored = PlanQueue.restore(Snapshot(facts={"running_plan": edit.changes[-1].data}))
+    assert restored.running == queue.running
+    assert restored.running_json() == queue.running_json()
+    assert restored.running_since == 7.0
+    assert restored.running_immediately is immediate
+
+
+@pytest.mark.parametrize("stored", [b"{}", b'{"name": "no uid"}', b"null"])
+def test_nothing_runs_where_the_stored_fact_names_no_item(stored):
+    assert PlanQueue.restore(Snapshot(facts={"running_plan": stored})).running is None
+
+
+def test_modes_are_restored_and_what_is_not_said_is_off():
+    restored = PlanQueue.restore(Snapshot(facts={"plan_queue_mode": b'{"loop": true, "other": 1}'}))
+    assert restored.mode.loop
+    assert not restored.mode.ignore_failures
+
+
+def test_an_instruction_is_consumed():
+    queue = PlanQueue()
+    queue.add_batch([{"item_type": "instruction", "name": "queue_stop"}, plan("b")])
+    uid = queue.front["item_uid"]
+    assert queue.pass_instruction().items[0]["item_uid"] == uid
+    assert names(queue) == "b"
+
+
+def test_an_instruction_goes_to_the_back_in_loop_mode_under_a_new_uid():
+    queue = PlanQueue()
+    queue.add_batch([{"item_type": "instruction", "name": "queue_stop"}, plan("b")])
+    uid = queue.front["item_uid"]
+    queue.set_mode({"loop": True})
+    queue.pass_instruction()
+    assert names(queue) == "bqueue_stop"
+    assert queue.position_of(uid) is None
+
+
+def test_the_history_uid_changes_with_the_history_and_only_then(queue):
+    before = queue.history_uid
+    queue.start_next(1.0)
+    queue.clear_history()
+    assert queue.history_uid == before
+    queue.finish({"exit_status": "completed"})
+    assert queue.history_uid != before
+    after = queue.history_uid
+    queue.clear_history(size=1)
+    assert queue.history_uid == after
+    queue.clear_history()
+    assert queue.history_uid != after
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [(None, ""), (0, ""), (-3, ""), (1, "c"), (2, "bc"), (3, "abc"), (9, "abc")],
+)
+def test_clearing_the_history_keeps_the_newest_items(size, kept):
+    queue = PlanQueue()
+    for name in "abc":
+        run(queue, name)
+    edit = queue.clear_history(size=size)
+    assert "".join(json.loads(data)["name"] for data in queue.history_json()) == kept
+    assert edit.changes == ([] if kept == "abc" else [TrimHistory(len(kept))])
+
+
+def test_clearing_the_history_up_to_an_item_drops_it_and_all_older_ones():
+    queue = PlanQueue()
+    for name in "abc":
+        run(queue, name)
+    queue.clear_history(item_uid=uid_of(queue, 1))
+    assert queue.history_size == 1
+    with pytest.raises(NotFound, match="not in the history"):
+        queue.clear_history(item_uid="x")
+    with pytest.raises(BadParams, match="'size' and 'item_uid' are mutually exclusive"):
+        queue.clear_history(size=1, item_uid="x")
+
+
+def test_the_history_is_trimmed_to_its_limit():
+    queue = PlanQueue(history_limit=2)
+    for name in "abc":
+        run(queue, name)
+    assert "".join(json.loads(data)["name"] for data in queue.history_json()) == "bc"
+
+
+def test_pages_of_the_history_are_found_from_the_newest_item():
+    queue = PlanQueue()
+    for name, status in zip(
+        "abcabc", ["completed", "failed", "completed", "failed", "completed", "completed"], strict=True
+    ):
+        run(queue, name, status)
+        queue.clear()
+    whole = queue.history_json()
+    assert queue.history_json(limit=2) == whole[4:]
+    assert queue.history_json(limit=2, before=uid_of(queue, 4)) == whole[2:4]
+    assert queue.history_json(before=uid_of(queue, 2)) == whole[:2]
+    assert queue.history_json(name="b") == [whole[1], whole[4]]
+    assert queue.history_json(exit_status="failed") == [whole[1], whole[3]]
+    assert queue.history_json(exit_status="completed", name="c", limit=1) == [whole[5]]
+    assert queue.history_json(limit=0) == []
+    with pytest.raises(NotFound, match="'x' is not in the history"):
+        queue.history_json(before="x")
+    with pytest.raises(BadParams, match="limit"):
+        queue.history_json(limit=-1)
+
+
+def test_words_in_the_arguments_of_a_plan_are_not_taken_for_its_name():
+    queue = PlanQueue()
+    queue.add(plan("a", kwargs={"name": "b", "item_uid": "u1", "exit_status": "failed"}))
+    queue.start_next(1.0)
+    queue.finish({"exit_status": "completed"})
+    assert queue.history_json(name="b") == queue.history_json(exit_status="failed") == []
+    assert queue.history_item("u1") is None
+    assert queue.history_item(uid_of(queue, 0))["name"] == "a"
