@@ -12,6 +12,7 @@ _COMMANDS = {
     "qserver-clear-lock": "clear_lock",
     "qserver-console": "console",
     "qserver-qtconsole": "qtconsole",
+    "demo": "demo",
 }
 
 
@@ -24,7 +25,7 @@ def main() -> None:
         print(text, file=sys.stdout if asked_for_help else sys.stderr)
         sys.exit(0 if asked_for_help else 1)
     sys.argv = [name, *sys.argv[2:]]
-    import_module(f"bluesky_qs.cli.{_COMMANDS[name]}").main()
+    sys.exit(import_module(f"bluesky_qs.cli.{_COMMANDS[name]}").main())
 
 
 if __name__ == "__main__":

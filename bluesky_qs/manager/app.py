@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -331,9 +332,11 @@ class _Manager:
 
 def make_store(settings: Settings) -> Store:
     """The store that the settings choose."""
-    from bluesky_qs.store.sqlite import SqliteStore, default_store_path  # noqa: PLC0415 - only the one that is used
+    from bluesky_qs.store.place import default_store_path  # noqa: PLC0415 - only the store that is used is imported
+    from bluesky_qs.store.sqlite import SQLiteStore  # noqa: PLC0415
 
-    return SqliteStore(settings.operation.store or default_store_path())
+    path = settings.operation.store
+    return SQLiteStore(Path(path) if path else default_store_path())
 
 
 def _location(settings: Settings) -> StartupLocation:

@@ -276,7 +276,7 @@ class Environment:
         if self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
             self._lifecycle.fire(Event.OPENED)
         self._changed()
-        logger.info("RE Environment is ready (%.2f s)", report.seconds)
+        logger.info("The RE Worker environment is open: the startup code took %.2f s", report.seconds)
 
     async def _take_last_reports(self) -> None:
         """Wait until nothing more comes from the dead worker's socket: its last words may include a plan's result."""

@@ -38,8 +38,8 @@ class ListBook:
         self._permissions = Permissions.from_dict({"user_groups": {"root": {}}})
         self._encoded: dict[tuple[str, str], Encoded] = {}
         self.catalog = Catalog({}, {}, self._permissions)
-        self.plans_existing_uid = self.devices_existing_uid = str(uuid4())
-        self.plans_allowed_uid = self.devices_allowed_uid = str(uuid4())
+        self.plans_existing_uid, self.devices_existing_uid = str(uuid4()), str(uuid4())
+        self.plans_allowed_uid, self.devices_allowed_uid = str(uuid4()), str(uuid4())
 
     async def load(self, stored_permissions: bytes | None) -> None:
         """Read the lists and the permissions: those that are stored, if given, else the file.
