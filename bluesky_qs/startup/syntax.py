@@ -4,10 +4,13 @@ Importing this module imports IPython.
 """
 
 import ast
+import contextlib
 import io
+from tokenize import ERRORTOKEN, NEWLINE, TokenInfo
 
 from IPython.core.inputtransformer2 import TransformerManager, cell_magic, make_tokens_by_line
 
+_FINDERS = TransformerManager().token_transformers
 TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
@@ -26,21 +29,34 @@ def to_python(source: str, *, autocall: bool = False) -> str | None:
 
 
 def _lines_replaced(lines: list[str], *, autocall: bool) -> list[str]:
-    finders = TransformerManager().token_transformers
     # Not TransformerManager.transform_cell: it drops empty lines at the top and joins continued lines, after which
-    # tracebacks would name other lines; and it gives up after 500 replacements, which a long file may have.
-    while True:
-        tokens = make_tokens_by_line(lines)
-        found = [one for one in (f.find(tokens) for f in finders) if one is not None]
-        for one in sorted(found, key=lambda one: one.sortby()):
-            at = one.start_line
-            if not autocall and lines[at][one.start_col :].startswith((",", ";", "/")):
-                continue
-            try:
-                after = one.transform(lines)
-            except SyntaxError:
-                continue
-            lines = after[: at + 1] + ["\n"] * (len(lines) - len(after)) + after[at + 1 :]
-            break
-        else:
-            return lines
+    # tracebacks would name other lines; and it reads the whole file anew for each line, which takes seconds for many.
+    changed = True
+    while changed:
+        changed = False
+        for statement in make_tokens_by_line(lines):
+            after = _replaced(lines, statement, autocall=autocall)
+            if after is not None:
+                lines, changed = after, True
+                if _confuses_tokenizer(statement):
+                    break
+    return lines
+
+
+def _replaced(lines: list[str], statement: list[TokenInfo], *, autocall: bool) -> list[str] | None:
+    """The lines with this statement turned into Python; None if it is Python already."""
+    found = [one for one in (f.find([statement]) for f in _FINDERS) if one is not None]
+    for one in sorted(found, key=lambda one: one.sortby()):
+        at = one.start_line
+        if not autocall and lines[at][one.start_col :].startswith((",", ";", "/")):
+            continue
+        with contextlib.suppress(SyntaxError):  # says that this is not its syntax after all
+            after = one.transform(lines)
+            return after[: at + 1] + ["\n"] * (len(lines) - len(after)) + after[at + 1 :]
+    return None
+
+
+def _confuses_tokenizer(statement: list[TokenInfo]) -> bool:
+    """True if an open bracket or quote in ``!it's`` makes what follows look like another statement than it is."""
+    broken = any(t.type == ERRORTOKEN and t.string.lstrip()[:1] in ("'", '"') for t in statement)
+    return broken or statement[0].start[0] != statement[-1].end[0] or statement[-1].type != NEWLINE

@@ -1,10 +1,12 @@
 """What BestEffortCallback prints, without its plots: it cannot be imported where there is no matplotlib."""
 
 import importlib.util
+import logging
 import time
 from typing import Any
 
 from bluesky.callbacks import CallbackBase, LiveTable
+from bluesky.callbacks.core import make_class_safe
 
 from bluesky_qs.startup.where import is_re_worker_active
 
@@ -18,6 +20,8 @@ def best_effort_callback() -> Any:
     return BestEffortCallback()
 
 
+# A callback that fails must not end the plan that it watches.
+@make_class_safe(logger=logging.getLogger(__name__))
 class LiveTables(CallbackBase):
     """Print a heading and a table of the hinted fields for every run, several open ones included."""
 

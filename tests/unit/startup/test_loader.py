@@ -1,0 +1,262 @@
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+
+from bluesky_qs.errors import StartupError
+from bluesky_qs.startup.failure import StartupFailed
+from bluesky_qs.startup.find import find
+from bluesky_qs.startup.loader import load, main_namespace, run_script
+
+
+# ------------------------------------------------------------------------------------------------------------ folders
+def test_files_run_in_alphabetical_order_in_one_namespace(startup):
+    namespace, report = startup({"10-b.py": "b = a + 1", "00-a.py": "a = 1", "20-c.ipy": "c = b + 1"})
+    assert namespace["c"] == 3
+    assert [Path(f.file).name for f in report.files] == ["00-a.py", "10-b.py", "20-c.ipy"]
+    assert 0 <= sum(f.seconds for f in report.files) <= report.seconds
+
+
+def test_files_are_the_main_program_and_know_their_path(startup):
+    namespace, report = startup({"00.py": "where, who = __file__, __name__"})
+    assert (namespace["where"], namespace["who"]) == (report.files[0].file, "__main__")
+    assert "__file__" not in namespace
+
+
+def test_modules_beside_the_startup_files_can_be_imported(startup):
+    namespace, _ = startup({"00.py": "from helpers.motors import speed", "helpers/motors.py": "speed = 3"})
+    assert namespace["speed"] == 3
+
+
+def test_star_imports_and_executed_files_share_the_namespace(startup):
+    namespace, _ = startup(
+        {
+            "00.py": """
+                import pathlib
+                from tools import *
+                exec((pathlib.Path(__file__).parent / 'executed.txt').read_text())
+                """,
+            "tools.py": "def tool(): return 'tool'",
+            "executed.txt": "executed = tool()",
+        }
+    )
+    assert namespace["executed"] == "tool"
+
+
+def test_encoding_declared_in_a_file_is_respected(tmp_path, clean_process):
+    (tmp_path / "00.py").write_bytes("# -*- coding: latin-1 -*-\nunit = 'Å'\n".encode("latin-1"))
+    namespace = {}
+    load(find(startup_dir=str(tmp_path)), namespace)
+    assert namespace["unit"] == "Å"
+
+
+def test_overwritten_functions_are_reported_with_both_files(startup):
+    _, report = startup(
+        {"00.py": "def count(): pass\nn = 1", "10.py": "n = 2", "20.py": "def count(): pass", "30.py": "import os"}
+    )
+    assert [(o.name, Path(o.file).name, Path(o.by).name) for o in report.overwritten] == [("count", "00.py", "20.py")]
+
+
+def test_exit_without_a_code_ends_the_file_and_is_reported(startup):
+    namespace, report = startup({"00.py": "a = 1\nimport sys\nsys.exit()\na = 2", "10.py": "b = a"})
+    assert namespace["b"] == 1
+    (problem,) = report.problems
+    assert (Path(problem.file).name, problem.line) == ("00.py", 3)
+
+
+# ----------------------------------------------------------------------------------------------------------- failures
+@pytest.mark.parametrize(
+    ("files", "place", "error"),
+    [
+        ({"00.py": "x = 1\ny = undefined"}, ("00.py", 2), "NameError: name 'undefined' is not defined"),
+        ({"00.py": "x = 1", "10.py": "def f(:\n  pass"}, ("10.py", 1), "SyntaxError: "),
+        ({"00.py": "import sys\n\nsys.exit(3)"}, ("00.py", 3), "sys.exit(3)"),
+        (
+            {"00.py": "import local", "local.py": "a = 1\n\n1 / 0"},
+            ("local.py", 3),
+            "ZeroDivisionError: division by zero",
+        ),
+        ({"00.py": "import local", "local.py": "a = 1\nif\n"}, ("local.py", 2), "SyntaxError: invalid syntax"),
+        ({"00.py": "import no_such_module_here"}, ("00.py", 1), "ModuleNotFoundError: No module named"),
+        (
+            {"00.py": "class Motor:\n  def __init__(self):\n    raise TimeoutError('no PV')\n\nm = Motor()"},
+            ("00.py", 3),
+            "TimeoutError: no PV",
+        ),
+        ({"00.py": "import json\njson.loads('{')"}, ("00.py", 2), "JSONDecodeError: "),
+        ({"00.py": "a = 1\n\nexec('b = c')"}, ("00.py", 3), "NameError: "),
+        ({"00.py": "a = 1\ncompile('a b', 'x', 'exec')"}, ("00.py", 2), "SyntaxError: "),
+        ({"00.py": "assert False"}, ("00.py", 1), "AssertionError"),
+        ({"00.ipy": "%cd .\n\nx = undefined"}, ("00.ipy", 3), "NameError: "),
+        ({"00.py": "get_ipython().magic('run other.py')", "other.py": "x"}, ("00.py", 1), "FileNotFoundError: "),
+    ],
+)
+def test_failure_names_file_line_and_error(startup, files, place, error):
+    with pytest.raises(StartupFailed) as caught:
+        startup(files)
+    failure = caught.value
+    assert (Path(failure.file).name, failure.line) == place
+    assert str(failure).startswith(f"{place[0]}, line {place[1]}: ")
+    assert error in str(failure)
+    assert isinstance(failure, StartupError)
+
+
+def test_traceback_shows_the_users_frames_and_lines_only(startup):
+    with pytest.raises(StartupFailed) as caught:
+        startup({"00.py": "from local import f\nf()", "local.py": "def f():\n    return 1 / 0"})
+    told = caught.value.traceback
+    assert told.startswith("Traceback (most recent call last):\n")
+    assert told.endswith("ZeroDivisionError: division by zero\n")
+    assert "    f()\n" in told
+    assert "    return 1 / 0\n" in told
+    assert "bluesky_qs" not in told.replace(str(Path(caught.value.file).parent), "")
+    assert "importlib" not in told
+
+
+def test_causes_are_told_without_our_frames_too(startup):
+    with pytest.raises(StartupFailed) as caught:
+        startup(
+            {
+                "00.py": "try:\n    import local\nexcept ValueError as e:\n    raise RuntimeError('no') from e",
+                "local.py": "int('x')",
+            }
+        )
+    told = caught.value.traceback
+    assert told.index("ValueError: invalid literal") < told.index("RuntimeError: no")
+    assert "importlib" not in told
+    assert caught.value.line == 4
+
+
+def test_what_ran_before_a_failure_stays(tmp_path, clean_process, write_files):
+    folder = write_files(tmp_path, {"00.py": "a = 1", "10.py": "b = 2\n1 / 0"})
+    namespace = {}
+    with pytest.raises(StartupFailed):
+        load(find(startup_dir=str(folder)), namespace)
+    assert (namespace["a"], namespace["b"]) == (1, 2)
+
+
+def test_keyboard_interrupt_is_not_taken_for_a_failure_of_the_code(startup):
+    with pytest.raises(KeyboardInterrupt):
+        startup({"00.py": "raise KeyboardInterrupt"})
+
+
+# ------------------------------------------------------------------------------------------------- scripts and modules
+def test_script_runs_as_plain_python(tmp_path, clean_process, write_files):
+    folder = write_files(
+        tmp_path, {"start.py": "from beside import n\nshell = 'get_ipython' in dir(__builtins__)", "beside.py": "n = 5"}
+    )
+    namespace = {}
+    load(find(startup_script=str(folder / "start.py")), namespace)
+    assert (namespace["n"], namespace["shell"]) == (5, False)
+
+
+def test_script_with_ipython_syntax_is_refused(tmp_path, clean_process, write_files):
+    folder = write_files(tmp_path, {"start.py": "x = 1\n%matplotlib qt"})
+    with pytest.raises(StartupFailed, match=r"start\.py, line 2: SyntaxError"):
+        load(find(startup_script=str(folder / "start.py")), {})
+
+
+def test_names_of_a_module_are_taken_over(tmp_path, clean_process, write_files, monkeypatch):
+    write_files(
+        tmp_path,
+        {
+            "beamline_x/__init__.py": "",
+            "beamline_x/startup.py": "from .motors import m\n_private = 1",
+            "beamline_x/motors.py": "m = 7",
+        },
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    namespace = {"__name__": "__main__"}
+    report = load(find(startup_module="beamline_x.startup"), namespace)
+    assert (namespace["m"], namespace["_private"], namespace["__name__"]) == (7, 1, "__main__")
+    assert report.files[0].file == str(tmp_path / "beamline_x" / "startup.py")
+
+
+def test_failure_in_a_module_of_the_package_names_its_line(tmp_path, clean_process, write_files, monkeypatch):
+    write_files(
+        tmp_path,
+        {
+            "beamline_y/__init__.py": "",
+            "beamline_y/startup.py": "from . import motors",
+            "beamline_y/motors.py": "a = 1\nb",
+        },
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(StartupFailed, match=r"^motors\.py, line 2: NameError"):
+        load(find(startup_module="beamline_y.startup"), {})
+
+
+def test_missing_module_is_a_startup_error(clean_process):
+    with pytest.raises(StartupFailed, match="No module named 'no_such_beamline'"):
+        load(find(startup_module="no_such_beamline.startup"), {})
+
+
+# ---------------------------------------------------------------------------------------------------- uploaded scripts
+def test_uploaded_script_runs_in_the_namespace():
+    namespace = {"a": 1}
+    run_script("b = a + 1", namespace)
+    assert namespace["b"] == 2
+
+
+def test_re_and_db_are_put_back_after_a_script():
+    namespace = {"RE": "engine", "db": "broker"}
+    run_script("RE = db = None; seen = RE", namespace)
+    assert (namespace["RE"], namespace["db"]) == ("engine", "broker")
+
+
+def test_deleted_re_is_put_back_too():
+    namespace = {"RE": "engine"}
+    run_script("del RE", namespace)
+    assert namespace["RE"] == "engine"
+
+
+def test_script_may_replace_re_when_asked_for():
+    namespace = {"RE": "engine"}
+    run_script("RE = 'other'", namespace, update_re=True)
+    assert namespace["RE"] == "other"
+
+
+def test_script_may_make_the_first_re():
+    namespace = {}
+    run_script("RE = 'engine'", namespace)
+    assert namespace["RE"] == "engine"
+
+
+def test_failing_script_keeps_what_it_had_done_and_shows_its_line():
+    namespace = {"RE": "engine"}
+    with pytest.raises(NameError) as caught:
+        run_script("done = 1\nRE = None\nnot_there", namespace)
+    assert (namespace["done"], namespace["RE"]) == (1, "engine")
+    frame = caught.traceback[-1]
+    assert frame.lineno + 1 == 3
+    assert str(frame.frame.code.path).startswith("<script ")
+
+
+def test_uploaded_script_imports_from_the_startup_folder(startup):
+    namespace, _ = startup({"00.py": "", "later.py": "value = 9"})
+    run_script("from later import value", namespace)
+    assert namespace["value"] == 9
+
+
+def test_uploaded_script_sees_the_shell(startup):
+    namespace, _ = startup({"00.py": ""})
+    run_script("same = get_ipython().user_ns is globals()\n%matplotlib inline", namespace)
+    assert namespace["same"]
+
+
+# ------------------------------------------------------------------------------------------------------- main namespace
+def test_dataclasses_and_pickles_of_startup_code_find_their_module(monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    namespace = main_namespace()
+    run_script(
+        "from __future__ import annotations\n"
+        "import dataclasses, pickle, typing\n"
+        "@dataclasses.dataclass\n"
+        "class Point:\n"
+        "    x: int\n"
+        "    where: typing.ClassVar[str] = 'here'\n"
+        "copy = pickle.loads(pickle.dumps(Point(1)))\n",
+        namespace,
+    )
+    assert dataclasses.astuple(namespace["copy"]) == (1,)
