@@ -22,6 +22,18 @@ NAME_TYPES = {
     "__PLAN_OR_DEVICE__": Wanted.PLAN_OR_DEVICE,
     "__CALLABLE__": Wanted.CALLABLE,
 }
+#: Protocols of bluesky, and the types for names that stand for them.
+PROTOCOLS = {
+    "Readable": "__READABLE__",
+    "Movable": "__MOVABLE__",
+    "NamedMovable": "__MOVABLE__",
+    "Flyable": "__FLYABLE__",
+    **dict.fromkeys(
+        ("Configurable", "Triggerable", "Locatable", "Stageable", "Pausable", "Stoppable", "Subscribable", "Checkable"),
+        "__DEVICE__",
+    ),
+}
+_PROTOCOL_MODULE = "bluesky.protocols."
 _MODULES = ("typing.", "collections.abc.", "typing_extensions.", "builtins.", "types.", "collections.")
 _NONE = Scalar("None", type(None))
 _STRING = Scalar("a string", str)
@@ -143,6 +155,8 @@ class _Reader:
     def _plain(self, name: str) -> Type:  # noqa: PLR0911 - one return for each kind of type
         if name in self._names:
             return self._names[name]
+        if name.startswith(_PROTOCOL_MODULE):
+            name = PROTOCOLS.get(name.removeprefix(_PROTOCOL_MODULE), name)
         if name in NAME_TYPES:
             return Name(NAME_TYPES[name], name)
         short = _without_module(name)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bluesky_qs.errors import InvalidPlan
-from bluesky_qs.plans.annotation import AnnotationError
 from bluesky_qs.plans.model import PlanSpec
 from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, nearest
 from bluesky_qs.plans.permissions import GroupRules, Permissions
@@ -147,8 +146,6 @@ class _View:
                 raise InvalidPlan(f"Plan '{name}' is not in the list of allowed plans")
             try:
                 signature = Signature(PlanSpec.from_dict(self._expanded(self._plans[name])))
-            except AnnotationError as err:
-                raise InvalidPlan(f"the description of the plan cannot be read: {err}") from None
             except ValueError as err:
                 raise InvalidPlan(f"the description of plan '{name}' cannot be read: {err}") from None
             self.signatures[name] = signature

@@ -1,7 +1,7 @@
 """A plan compiled for one user group: how arguments bind to its parameters, and whether their values fit."""
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from reprlib import Repr
 from typing import Any
 
@@ -12,10 +12,11 @@ from bluesky_qs.plans import annotation
 from bluesky_qs.plans.expressions import evaluated
 from bluesky_qs.plans.model import KINDS, ParamSpec, PlanSpec
 from bluesky_qs.plans.names import nearest
-from bluesky_qs.plans.values import Mismatch, Type
+from bluesky_qs.plans.values import Mismatch, OneOf, Sequence, Tuple, Type
 
 _POSITIONAL = (KINDS["POSITIONAL_ONLY"], KINDS["POSITIONAL_OR_KEYWORD"])
 _BY_NAME = (KINDS["POSITIONAL_OR_KEYWORD"], KINDS["KEYWORD_ONLY"])
+Arguments = list[Any] | tuple[Any, ...]
 _repr = Repr()
 _repr.maxstring = _repr.maxother = 100
 
@@ -63,7 +64,7 @@ class Parameter:
         self.kind = spec.kind.value
         self.required = spec.default is UNSET and self.kind not in (KINDS["VAR_POSITIONAL"], KINDS["VAR_KEYWORD"])
         #: None without an annotation: every value fits.
-        self.type: Type | None = None if spec.annotation is None else annotation.read(spec.annotation)
+        self.type: Type | None = _type(spec)
         self._bounded = spec.min is not UNSET or spec.max is not UNSET
         self._eval = spec.eval_expressions is True
 
@@ -98,14 +99,14 @@ class Signature:
 
     def __init__(self, spec: PlanSpec) -> None:
         self.name = spec.name
-        self.parameters = tuple(_parameter(spec.name, parameter) for parameter in spec.parameters)
+        self.parameters = tuple(map(Parameter, spec.parameters))
         self._positional = tuple(p for p in self.parameters if p.kind in _POSITIONAL)
         self._by_name = {p.name: p for p in self.parameters if p.kind in _BY_NAME}
         self._rest = self._only("VAR_POSITIONAL")
         self._named_rest = self._only("VAR_KEYWORD")
         self._required = tuple(p for p in self.parameters if p.required)
 
-    def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Problem]:
+    def check(self, args: Arguments, kwargs: Mapping[str, Any]) -> list[Problem]:
         """All that is wrong with these arguments."""
         problems: list[Problem] = []
         given: set[str] = set()
@@ -130,7 +131,7 @@ class Signature:
         ]
         return problems
 
-    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def bind(self, args: Arguments, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Values by parameter, as given or by default, of arguments that passed `check`."""
         bound: dict[str, Any] = {}
         named_rest = {name: value for name, value in kwargs.items() if name not in self._by_name}
@@ -147,7 +148,7 @@ class Signature:
                 bound[parameter.name] = _default(parameter.spec)
         return bound
 
-    def by_argument(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> "tuple[list[Parameter], list[Parameter]]":
+    def by_argument(self, args: Arguments, kwargs: Mapping[str, Any]) -> "tuple[list[Parameter], list[Parameter]]":
         """The parameter that each argument goes to, of arguments that passed `check`."""
         rest, named_rest = self._rest, self._named_rest
         positional = [*self._positional[: len(args)]]
@@ -159,7 +160,7 @@ class Signature:
     def _only(self, kind: str) -> Parameter | None:
         return next((p for p in self.parameters if p.kind == KINDS[kind]), None)
 
-    def _check_rest(self, args: Sequence[Any], problems: list[Problem]) -> None:
+    def _check_rest(self, args: Arguments, problems: list[Problem]) -> None:
         count = len(self._positional)
         if self._rest is None:
             problems.append(
@@ -179,11 +180,28 @@ class Signature:
             self._named_rest.check(value, problems, f"[{name!r}]")
 
 
-def _parameter(plan: str, spec: ParamSpec) -> Parameter:
+def _type(spec: ParamSpec) -> Type | None:
+    if spec.annotation is None:
+        return None
     try:
-        return Parameter(spec)
+        found = annotation.read(spec.annotation)
     except annotation.AnnotationError as err:
-        raise annotation.AnnotationError(f"plan '{plan}', parameter '{spec.name}': {err}") from None
+        if spec.annotation.devices or spec.annotation.plans or spec.annotation.enums:
+            raise annotation.AnnotationError(f"parameter '{spec.name}': {err}") from None
+        # Another program found words that we have not: as if there were none.
+        return None
+    if spec.kind.value == KINDS["VAR_POSITIONAL"]:
+        return _of_each(found)
+    return found
+
+
+def _of_each(found: Type) -> Type:
+    """The type of each of ``*args``, where ``*args: tuple[A, B]`` was written and ``A, B, A, B, …`` is meant."""
+    if isinstance(found, Tuple):
+        return OneOf([*found.items, found])
+    if isinstance(found, Sequence) and found.make is tuple:
+        return OneOf([found.item, found])
+    return found
 
 
 def _numbers(value: Any, where: str) -> Iterable[tuple[str, float]]:
@@ -202,7 +220,16 @@ def _default(spec: ParamSpec) -> Any:
     if not isinstance(spec.default, str):
         return None if spec.default is UNSET else spec.default
     try:
-        return ast.literal_eval(spec.default)
+        value = ast.literal_eval(spec.default)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        # The repr of something that is no literal, ``...`` among them, says more than nothing.
         return spec.default
+    # What has no JSON form, ``...`` for an object among it, stays the text that it is.
+    return value if _is_plain(value) else spec.default
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(element) for key, element in value.items())
+    return value is None or isinstance(value, bool | int | float | str)

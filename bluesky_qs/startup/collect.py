@@ -1,0 +1,212 @@
+"""What a namespace holds for the queue: its plans and devices, described.
+
+Devices are recognised by the methods of their classes and their subdevices by the components that the classes define:
+nothing is connected, read, or brought into being here.
+"""
+
+import functools
+import inspect
+import re
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from bluesky_qs.errors import StartupError
+from bluesky_qs.plans.permissions import ROOT, Permissions
+from bluesky_qs.startup import registry
+from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
+
+#: What IPython keeps of its inputs and outputs.
+_HISTORY_NAME = re.compile(r"_+\d*|_i+\d*|_dh|_ih|_oh|In|Out")
+_FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
+_NEITHER = (type, types.ModuleType, types.BuiltinFunctionType, *_FUNCTIONS)
+_FULL_DEPTH = sys.maxsize
+
+
+class Problem(NamedTuple):
+    """A plan or device that was left out, and why."""
+
+    name: str
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        place = f' (File "{self.file}", line {self.line})' if self.file else ""
+        return f"'{self.name}'{place}: {self.reason}"
+
+
+class Collected(NamedTuple):
+    """Descriptions by name, as they are exchanged with other programs, and what was left out."""
+
+    plans: dict[str, Any]
+    devices: dict[str, Any]
+    problems: list[Problem]
+
+
+def collect(
+    namespace: Mapping[str, Any],
+    *,
+    device_max_depth: int = 0,
+    ignore_invalid_plans: bool = False,
+    permissions: Permissions | None = None,
+) -> Collected:
+    """Describe the plans and devices of a namespace.
+
+    ``device_max_depth`` counts levels of the device trees: 1 = devices without their subdevices, 0 = all levels. Plans
+    that the ``root`` of ``permissions`` forbids are left out without a word if they cannot be described.
+
+    Raises
+    ------
+    StartupError
+        A plan cannot be described, and ``ignore_invalid_plans`` is False. The message names them all.
+    """
+    found_plans = {name: value for name, value in _named(namespace) if _is_plan(value) and not _excluded_plan(name)}
+    found_devices = {name: value for name, value in _named(namespace) if is_device(value)}
+    names = {id(value): name for name, value in (*found_plans.items(), *found_devices.items())}
+    plans, problems = _described(found_plans, names, permissions)
+    if problems and not ignore_invalid_plans:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise StartupError(f"Plans cannot be described (see --ignore-invalid-plans):\n{listed}")
+    devices = {}
+    for name, device in found_devices.items():
+        entry = registry.devices.get(name)
+        if entry is not None and entry.exclude:
+            continue
+        depth = device_max_depth if entry is None else entry.depth
+        devices[name] = _device(device, depth or _FULL_DEPTH, expand_all=entry is not None)
+    return Collected(plans, devices, problems)
+
+
+def is_device(value: Any) -> bool:
+    """Whether a value is readable, movable or flyable: an instance whose class has the methods of these protocols."""
+    if isinstance(value, _NEITHER) or type(value).__module__ == "builtins":
+        return False
+    kind = type(value)
+    # threading.Event, ContextVar and mocks can be "set" too.
+    return any(_abilities(kind, value)) and kind.__module__.partition(".")[0] not in sys.stdlib_module_names
+
+
+def _named(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return (
+        (name, value)
+        for name, value in list(namespace.items())
+        if not (name.startswith("__") or _HISTORY_NAME.fullmatch(name))
+    )
+
+
+def _is_plan(value: Any) -> bool:
+    return isinstance(value, _FUNCTIONS) and (
+        inspect.isgeneratorfunction(value) or getattr(value, "_is_plan_", False) is True
+    )
+
+
+def _excluded_plan(name: str) -> bool:
+    return registry.plans.get(name, False)
+
+
+def _described(
+    found: Mapping[str, Any], names: Mapping[int, str], permissions: Permissions | None
+) -> tuple[dict[str, Any], list[Problem]]:
+    plans: dict[str, Any] = {}
+    problems: list[Problem] = []
+    root = permissions.rules(ROOT)[0].plans if permissions is not None else None
+    for name, plan in found.items():
+        try:
+            plans[name] = describe(name, plan, names).as_dict()
+        except CannotDescribe as err:
+            reason = str(err)
+        except Exception as err:  # noqa: BLE001 - headers and defaults are user code: what they raise is not ours to know
+            reason = f"{type(err).__name__}: {err}"
+        else:
+            continue
+        if root is None or root.allows(name):
+            problems.append(Problem(name, *place_of(plan), reason))
+    return plans, problems
+
+
+def _abilities(kind: type, instance: Any = None) -> tuple[bool, bool, bool]:
+    """Whether objects of this class are readable, movable, flyable; looked up without running any of their code."""
+    own = getattr(instance, "__dict__", {}) if instance is not None else {}
+
+    def has(*methods: str) -> bool:
+        return all(method in own or _class_has(kind, method) for method in methods)
+
+    return has("read", "describe"), has("set"), has("kickoff", "complete")
+
+
+@functools.lru_cache(10_000)
+def _class_has(kind: type, method: str) -> bool:
+    found = next((vars(base)[method] for base in kind.__mro__ if method in vars(base)), None)
+    return found is not None and (callable(found) or isinstance(found, staticmethod | classmethod))
+
+
+def _device(device: Any, depth: int, *, expand_all: bool) -> dict[str, Any]:
+    kind = type(device)
+    if _has_component_classes(kind):
+        readable, movable, flyable = _abilities(kind, device)
+        described = _class_description(kind, depth, expand_all)
+        if (described["is_readable"], described["is_movable"], described["is_flyable"]) == (readable, movable, flyable):
+            return described
+        return described | {"is_readable": readable, "is_movable": movable, "is_flyable": flyable}
+    described = _facts(kind, device)
+    components = {}
+    if depth > 1:
+        components = {
+            name: _device(child, depth - 1, expand_all=expand_all)
+            for name, child in _children(device)
+            if name.isidentifier() and not name.startswith("_")
+        }
+    return described | {"components": components} if components else described
+
+
+@functools.lru_cache(10_000)
+def _class_description(kind: type, depth: int, expand_all: bool) -> dict[str, Any]:
+    """Description of a device by its class, shared by all its instances."""
+    described = _facts(kind)
+    if depth <= 1 or not _has_component_classes(kind) or (_is_area_detector(kind) and not expand_all):
+        return described
+    components = {
+        name: _class_description(component, depth - 1, expand_all)
+        for name, component in _component_classes(kind)
+        if not name.startswith("_") and any(_abilities(component))
+    }
+    return described | {"components": components} if components else described
+
+
+def _facts(kind: type, instance: Any = None) -> dict[str, Any]:
+    readable, movable, flyable = _abilities(kind, instance)
+    return {
+        "classname": kind.__name__,
+        "module": kind.__module__,
+        "is_readable": readable,
+        "is_movable": movable,
+        "is_flyable": flyable,
+    }
+
+
+def _has_component_classes(kind: type) -> bool:
+    return isinstance(getattr(kind, "component_names", None), tuple)
+
+
+def _component_classes(kind: type) -> Iterator[tuple[str, type]]:
+    """Names and classes of ophyd components: on the class, a component is itself, and nothing is instantiated."""
+    for name in getattr(kind, "component_names", ()):
+        component = getattr(getattr(kind, name, None), "cls", None)
+        if isinstance(component, type):
+            yield name, component
+
+
+def _is_area_detector(kind: type) -> bool:
+    return any(base.__name__ == "ADBase" and base.__module__ == "ophyd.areadetector.base" for base in kind.__mro__)
+
+
+def _children(device: Any) -> Iterator[tuple[str, Any]]:
+    """Subdevices of an ophyd-async device: they are all there from the beginning."""
+    if not any(base.__module__.partition(".")[0] == "ophyd_async" for base in type(device).__mro__):
+        return
+    for name, child in device.children():
+        # A vector's children are reached by index, not by a dotted name.
+        if isinstance(name, str) and getattr(device, name, None) is child and is_device(child):
+            yield name, child

@@ -1,0 +1,151 @@
+"""The decorator with which a plan says more about its parameters than its header can."""
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from bluesky_qs.plans.annotation import AnnotationError, read
+from bluesky_qs.plans.model import Annotation
+from bluesky_qs.plans.names import BadPattern, DeviceNames, Names
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Where the other package's decorator of the same name leaves what it was given, too.
+ATTRIBUTE = "_custom_parameter_annotation_"
+
+_NameLists = dict[str, list[str | None]]
+_Number = float | int
+
+
+class ParameterWords(msgspec.Struct, forbid_unknown_fields=True):
+    """What the decorator may say about a parameter."""
+
+    description: str | UnsetType = UNSET
+    annotation: str | UnsetType = UNSET
+    devices: _NameLists = {}
+    plans: _NameLists = {}
+    enums: dict[str, list[str]] = {}
+    default: Any | UnsetType = UNSET
+    min: _Number | UnsetType = UNSET
+    max: _Number | UnsetType = UNSET
+    step: _Number | UnsetType = UNSET
+    convert_device_names: bool | UnsetType = UNSET
+    convert_plan_names: bool | UnsetType = UNSET
+    eval_expressions: bool | UnsetType = UNSET
+
+
+class PlanWords(msgspec.Struct, forbid_unknown_fields=True):
+    """What the decorator may say about a plan."""
+
+    description: str | UnsetType = UNSET
+    parameters: dict[str, ParameterWords] = {}
+
+
+def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F], F]:
+    """Describe a plan and its parameters to the Queue Server; what is said here overrides header and docstring.
+
+    The plan itself does not change. ``annotation`` has the optional keys ``description`` and ``parameters``; the latter
+    holds, by parameter name, ``description``, ``annotation`` (a type, as text), lists of names that the type mentions
+    (``devices``, ``plans``, ``enums``), ``default``, ``min``, ``max``, ``step``, ``convert_device_names``,
+    ``convert_plan_names`` and ``eval_expressions``.
+
+    Raises
+    ------
+    ValueError
+        ``annotation`` is not made like that, whatever the plan. (What contradicts the plan is found when plans are
+        listed, so that one plan's mistake does not cost the others.)
+
+    Examples
+    --------
+    >>> @parameter_annotation_decorator({
+    ...     "parameters": {"detector": {"annotation": "Detectors", "devices": {"Detectors": ["det1", "det2"]}}}
+    ... })
+    ... def measure(detector, seconds: float = 1):
+    ...     yield from ()
+    """
+    parse(annotation)
+
+    def decorate(plan: F) -> F:
+        setattr(plan, ATTRIBUTE, annotation)
+        return plan
+
+    return decorate
+
+
+def words_of(plan: Any) -> PlanWords:
+    """What a decorator, ours or the other package's, says about this plan.
+
+    Raises
+    ------
+    ValueError
+        It cannot be understood.
+    """
+    annotation = getattr(plan, ATTRIBUTE, None)
+    return PlanWords() if annotation is None else parse(annotation)
+
+
+def parse(annotation: Mapping[str, Any]) -> PlanWords:
+    """The decorator's argument, checked.
+
+    Raises
+    ------
+    ValueError
+        It cannot be understood; the message names the place.
+    """
+    try:
+        words = msgspec.convert(annotation, PlanWords)
+    except msgspec.ValidationError as err:
+        raise ValueError(f"parameter_annotation_decorator: {err}") from None
+    for name, parameter in words.parameters.items():
+        try:
+            _check(parameter)
+        except (AnnotationError, BadPattern, ValueError) as err:
+            raise ValueError(f"parameter_annotation_decorator: parameter '{name}': {err}") from None
+    return words
+
+
+def _check(words: ParameterWords) -> None:
+    for label, names in words.devices.items():
+        _patterns(DeviceNames, "devices", label, names)
+    for label, names in words.plans.items():
+        _patterns(Names, "plans", label, names)
+    if words.annotation is not UNSET:
+        read(_annotation(words, words.annotation))
+    for key in ("min", "max", "step"):
+        number = getattr(words, key)
+        if number is not UNSET and not math.isfinite(number):
+            raise ValueError(f"'{key}' is a finite number, not {number!r}")
+    if words.min is not UNSET and words.max is not UNSET and words.min > words.max:
+        raise ValueError(f"'min' ({words.min}) is greater than 'max' ({words.max})")
+    if words.default is not UNSET and not _is_literal(words.default):
+        raise ValueError(f"'default' is made of strings, numbers, lists and dictionaries, not {words.default!r}")
+
+
+def _patterns(make: Callable[[list[Any]], Any], key: str, label: str, names: list[str | None]) -> None:
+    try:
+        make(names)
+    except BadPattern as err:
+        raise ValueError(f"'{key}', list '{label}': {err}") from None
+
+
+def _annotation(words: ParameterWords, text: str) -> Annotation:
+    def lists(names: Mapping[str, list[Any]]) -> dict[str, list[str]]:
+        return {label: list(choices) for label, choices in names.items()}
+
+    return Annotation(text, lists(words.devices), lists(words.plans), words.enums)
+
+
+def annotation_of(words: ParameterWords) -> Annotation | None:
+    """The annotation that the decorator gives to a parameter, if it gives one."""
+    return None if words.annotation is UNSET else _annotation(words, words.annotation)
+
+
+def _is_literal(value: Any) -> bool:
+    try:
+        return ast.literal_eval(repr(value)) == value
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return False

@@ -1,0 +1,112 @@
+"""Describe a plan: its header, its docstring, and what the decorator says over them."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import UNSET
+
+from bluesky_qs.plans.annotation import NAME_TYPES
+from bluesky_qs.plans.model import KINDS, Annotation, Kind, ParamSpec, PlanSpec, Properties
+from bluesky_qs.plans.values import Wanted
+from bluesky_qs.startup import docstring, header
+from bluesky_qs.startup.decorator import ParameterWords, PlanWords, annotation_of, words_of
+
+_KINDS = {name: Kind(name, value) for name, value in KINDS.items()}
+_NOTHING_SAID = ParameterWords()
+
+
+class CannotDescribe(ValueError):
+    """The plan cannot be described; the message is the reason."""
+
+
+def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | None = None) -> PlanSpec:
+    """The description of a plan; ``names``: names of devices and plans by id, for defaults that are such objects.
+
+    Raises
+    ------
+    CannotDescribe
+        It has no signature, or its decorator contradicts it.
+    """
+    try:
+        parameters = inspect.signature(plan).parameters
+        words = words_of(plan)
+    except (ValueError, TypeError) as err:
+        raise CannotDescribe(str(err)) from None
+    _check(words, parameters)
+    text = docstring.read(getattr(plan, "__doc__", None))
+    description = words.description if words.description is not UNSET else text.description
+    return PlanSpec(
+        name=name,
+        module=getattr(plan, "__module__", None) or "",
+        description=_valid(description),
+        parameters=[
+            _parameter(
+                plan,
+                parameter,
+                words.parameters.get(parameter.name, _NOTHING_SAID),
+                text.parameters.get(parameter.name, ""),
+                names or {},
+            )
+            for parameter in parameters.values()
+        ],
+        properties=Properties(is_generator=inspect.isgeneratorfunction(plan)),
+    )
+
+
+def place_of(plan: Any) -> tuple[str, int]:
+    """File and first line of a plan's code; ``("", 0)`` where it has none."""
+    while hasattr(plan, "func"):
+        plan = plan.func
+    code = getattr(inspect.unwrap(plan), "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code else ("", 0)
+
+
+def _check(words: PlanWords, parameters: Mapping[str, inspect.Parameter]) -> None:
+    for name, said in words.parameters.items():
+        if name not in parameters:
+            known = ", ".join(parameters) or "none"
+            raise CannotDescribe(
+                f"parameter_annotation_decorator: the plan has no parameter '{name}' (its parameters: {known})"
+            )
+        if said.default is not UNSET and parameters[name].default is inspect.Parameter.empty:
+            raise CannotDescribe(
+                f"parameter_annotation_decorator: parameter '{name}' has a default here, but none in the plan's header"
+            )
+
+
+def _parameter(
+    plan: Any, parameter: inspect.Parameter, said: ParameterWords, text: str, names: Mapping[int, str]
+) -> ParamSpec:
+    annotation = annotation_of(said) or header.annotation_of(plan, parameter)
+    has_default = parameter.default is not inspect.Parameter.empty
+    if said.default is not UNSET:
+        default = repr(said.default)
+    else:
+        default = _valid(header.default_text(parameter.default, names)) if has_default else UNSET
+    return ParamSpec(
+        name=parameter.name,
+        kind=_KINDS[parameter.kind.name],
+        default=default,
+        description=_valid(said.description if said.description is not UNSET else text),
+        annotation=annotation,
+        min=said.min,
+        max=said.max,
+        step=said.step,
+        convert_device_names=_converts(said.convert_device_names, annotation, (Wanted.DEVICE, Wanted.PLAN_OR_DEVICE)),
+        convert_plan_names=_converts(said.convert_plan_names, annotation, (Wanted.PLAN, Wanted.PLAN_OR_DEVICE)),
+        eval_expressions=_converts(said.eval_expressions, annotation, (Wanted.CALLABLE,)),
+    )
+
+
+def _converts(said: Any, annotation: Annotation | None, wanted: tuple[Wanted, ...]) -> Any:
+    """What the decorator says; else True where the type asks for names, as the community's files say it too."""
+    if said is not UNSET or annotation is None:
+        return said
+    asks = any(label in annotation.type for label, kind in NAME_TYPES.items() if kind in wanted)
+    return True if asks else UNSET
+
+
+def _valid(text: str) -> str:
+    # A lone surrogate can stand in a literal, but in no message and no file.
+    return text.encode("utf-8", "replace").decode()

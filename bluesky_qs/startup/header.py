@@ -1,0 +1,206 @@
+"""What a plan's header says, in the words of descriptions: types as text, defaults as text."""
+
+import enum
+import inspect
+import logging
+import types
+import typing
+from collections.abc import Callable as AbstractCallable
+from collections.abc import Mapping
+from typing import Any, cast
+
+from bluesky_qs.plans import annotation
+from bluesky_qs.plans.annotation import PROTOCOLS, AnnotationError
+from bluesky_qs.plans.model import Annotation
+
+log = logging.getLogger(__name__)
+
+#: The repr of a default that cannot be written down.
+UNKNOWN_DEFAULT = "..."
+_warned: set[str] = set()
+
+#: id of an object → its name in the namespace.
+ObjectNames = Mapping[int, str]
+
+
+class Unknown(Exception):
+    """A type that descriptions have no word for."""
+
+
+def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
+    """The type of a parameter as its header has it; None if it has none, or one that descriptions cannot express."""
+    hint = parameter.annotation
+    if hint is inspect.Parameter.empty:
+        return None
+    enums: dict[str, list[str]] = {}
+    try:
+        found = Annotation(_text(_resolved(plan, hint), enums), enums=enums)
+        annotation.read(found)
+    except (Unknown, AnnotationError) as err:
+        if str(err) not in _warned:
+            _warned.add(str(err))
+            log.warning("Types that plans cannot be checked for are passed over: %s", err)
+        return None
+    return found
+
+
+def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
+    """Enum classes in the header of a plan: {parameter: {name of the class: class}}."""
+    found: dict[str, dict[str, type[enum.Enum]]] = {}
+    for parameter in inspect.signature(plan).parameters.values():
+        classes: dict[str, type[enum.Enum]] = {}
+        if parameter.annotation is not inspect.Parameter.empty:
+            _enums_in(_resolved(plan, parameter.annotation), classes)
+        if classes:
+            found[parameter.name] = classes
+    return found
+
+
+def choices(cls: type[enum.Enum]) -> list[str]:
+    """What may be written for the members of an Enum: their values if these are strings, and their names."""
+    values = [member.value for member in cls]
+    texts = [str(value) for value in values] if all(isinstance(value, str) for value in values) else []
+    return list(dict.fromkeys([*texts, *cls.__members__]))
+
+
+def member(cls: type[enum.Enum], text: str) -> enum.Enum:
+    """The member that is written so.
+
+    Raises
+    ------
+    KeyError
+        There is none.
+    """
+    for candidate in cls:
+        if isinstance(candidate.value, str) and candidate.value == text:
+            return candidate
+    return cls[text]
+
+
+def default_text(value: Any, names: ObjectNames) -> str:
+    """The repr of a default: objects of the namespace by their names, other objects as ``...``."""
+    try:
+        return repr(_described(value, names))
+    except Unknown:
+        return UNKNOWN_DEFAULT
+
+
+def _described(value: Any, names: ObjectNames) -> Any:
+    if isinstance(value, enum.Enum):
+        return choices(type(value))[list(type(value)).index(value)]
+    if value is None:
+        return None
+    for plain in (bool, int, float, complex, str, bytes):
+        if isinstance(value, plain):
+            # The repr of a NumPy float, for one, is not that of a float.
+            return cast("type[Any]", plain)(value)
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(_described(element, names) for element in value)
+    if type(value) is dict:
+        return {_described(key, names): _described(element, names) for key, element in value.items()}
+    name = _object_name(value, names)
+    if name is None:
+        raise Unknown(type(value).__name__)
+    return name
+
+
+def _object_name(value: Any, names: ObjectNames) -> str | None:
+    if id(value) in names:
+        return names[id(value)]
+    # A subdevice: ophyd objects know their root and the way from there.
+    kind = type(value)
+    if not (hasattr(kind, "root") and hasattr(kind, "dotted_name")):
+        return None
+    root = names.get(id(value.root))
+    return f"{root}.{value.dotted_name}" if root and value.dotted_name else None
+
+
+def _resolved(plan: Any, hint: Any) -> Any:
+    """A hint that was left as text, as an object; the text itself where descriptions understand it as it stands."""
+    if isinstance(hint, typing.ForwardRef):
+        hint = hint.__forward_arg__
+    if not isinstance(hint, str):
+        return hint
+    scope = getattr(inspect.unwrap(plan), "__globals__", {})
+    try:
+        # What typing.get_type_hints does, for one parameter, so that one unknown name does not spoil the others.
+        return eval(hint, dict(scope))  # noqa: S307 - the plan's own header, in the module that it stands in
+    except Exception:  # noqa: BLE001 - a header is user code: it may raise anything
+        return hint
+
+
+def _text(hint: Any, enums: dict[str, list[str]]) -> str:  # noqa: PLR0911 - a table of cases, in order
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    named = _protocol(origin or hint)
+    if named is not None:
+        return named
+    if hint is None or hint is type(None):
+        return "NoneType"
+    if hint is Any:
+        return "typing.Any"
+    if isinstance(hint, str | typing.ForwardRef):
+        return hint if isinstance(hint, str) else hint.__forward_arg__
+    if origin is typing.Annotated:
+        return _text(arguments[0], enums)
+    if origin is typing.Union or isinstance(hint, types.UnionType):
+        return _union([_text(argument, enums) for argument in arguments])
+    if origin is typing.Literal:
+        return f"typing.Literal[{', '.join(_literal(argument) for argument in arguments)}]"
+    if hint is AbstractCallable or hint is typing.Callable or origin is AbstractCallable:
+        return "__CALLABLE__"
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        enums[hint.__name__] = choices(hint)
+        return hint.__name__
+    # NewType has the type it is made of; so have the aliases of Python 3.12.
+    meant = getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)
+    if meant is not None:
+        return _text(meant, enums)
+    head = _head(hint, origin)
+    if not arguments:
+        return head
+    return f"{head}[{', '.join('...' if argument is ... else _text(argument, enums) for argument in arguments)}]"
+
+
+def _protocol(cls: Any) -> str | None:
+    if getattr(cls, "__module__", None) != "bluesky.protocols":
+        return None
+    return PROTOCOLS.get(getattr(cls, "__name__", ""))
+
+
+def _union(texts: list[str]) -> str:
+    # Written as Optional and Union, since Python 3.14 does not tell them from ``X | Y`` any more.
+    parts = sorted(dict.fromkeys(texts), key="NoneType".__eq__)
+    match parts:
+        case [only]:
+            return only
+        case [only, "NoneType"]:
+            return f"typing.Optional[{only}]"
+        case _:
+            return f"typing.Union[{', '.join(parts)}]"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, enum.Enum):
+        return repr(value.value if isinstance(value.value, str) else value.name)
+    return repr(value)
+
+
+def _head(hint: Any, origin: Any) -> str:
+    if isinstance(hint, type) and origin is None:
+        if hint.__module__ == "builtins":
+            return hint.__qualname__
+        if hint.__module__ == "collections.abc":
+            return f"collections.abc.{hint.__qualname__}"
+        raise Unknown(f"{hint.__module__}.{hint.__qualname__}")
+    text = repr(hint).partition("[")[0]
+    if text.startswith(("typing.", "collections.abc.", "list", "tuple", "dict", "set", "frozenset")):
+        return text
+    raise Unknown(repr(hint))
+
+
+def _enums_in(hint: Any, classes: dict[str, type[enum.Enum]]) -> None:
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        classes[hint.__name__] = hint
+    for argument in typing.get_args(hint):
+        _enums_in(argument, classes)
