@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from itertools import pairwise
 from textwrap import dedent
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ def read(docstring: str | None) -> Docstring:
     sections = [place for place in range(len(lines) - 1) if lines[place].strip() and _underlines(lines, place)]
     description = "\n".join(lines[: sections[0]] if sections else lines).strip()
     parameters: dict[str, str] = {}
-    for place, following in zip(sections, [*sections[1:], len(lines)], strict=True):
+    for place, following in pairwise([*sections, len(lines)]):
         if lines[place].strip().lower() in _SECTIONS:
             parameters.update(_parameters(lines[place + 2 : following]))
     return Docstring(description, parameters)
