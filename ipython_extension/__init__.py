@@ -1,1 +1,36 @@
-"""The queue at the prompt: the IPython extension."""
+"""The Queue Server at the IPython prompt: ``%load_ext bluesky_qs``."""
+
+import os
+from typing import Any
+
+__all__ = ["load_ipython_extension", "unload_ipython_extension"]
+
+_REGISTERED = "QSMagics"
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Register ``%qs`` and put the client ``RM`` into the namespace; nothing is sent.
+
+    In a worker nothing happens: startup code that loads the extension runs there too.
+    """
+    if os.environ.get("_QSERVER_RE_WORKER_ACTIVE") == "1":
+        return
+    from ipython_extension.magics import QSMagics  # noqa: PLC0415 - a worker does not pay for it
+
+    magics = ipython.magics_manager.registry.get(_REGISTERED)
+    if not isinstance(magics, QSMagics):
+        magics = QSMagics(ipython)
+        ipython.register_magics(magics)
+    magics.put_client()
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """Take the magics and the client away again."""
+    magics = ipython.magics_manager.registry.pop(_REGISTERED, None)
+    if magics is None:
+        return
+    magics.take_back_client()
+    for kind in ("line", "cell"):
+        ipython.magics_manager.magics[kind].pop("qs", None)
+    if magics in ipython.configurables:
+        ipython.configurables.remove(magics)

@@ -13,15 +13,24 @@ from typing import Any
 from IPython.core.error import UsageError
 
 Item = dict[str, Any]
+#: What speaks against taking a bare name for a device or plan; None if nothing does.
+Objection = Callable[[str], str | None]
 
 #: The one instruction; written in place of a plan, with or without brackets.
 INSTRUCTION = "queue_stop"
 
 
-def plan_at(text: str, start: int = 0, *, session: Mapping[str, Any] | None = None) -> tuple[Item, int]:
+def plan_at(
+    text: str,
+    start: int = 0,
+    *,
+    session: Mapping[str, Any] | None = None,
+    objection: Objection | None = None,
+) -> tuple[Item, int]:
     """The queue item for the plan that begins at ``text[start]``, and the offset where the plan ends.
 
-    Names become names of devices and plans; ``$name`` and ``{expression}`` the values of ``session``'s variables.
+    Names become names of devices and plans unless ``objection`` has one to it; ``$name`` and ``{expression}`` become
+    the values of ``session``'s variables.
 
     >>> plan_at("count([det1, det2], num=10) --front")
     ({'item_type': 'plan', 'name': 'count', 'args': [['det1', 'det2']], 'kwargs': {'num': 10}}, 27)
@@ -34,7 +43,7 @@ def plan_at(text: str, start: int = 0, *, session: Mapping[str, Any] | None = No
     end = _end_of_call(text, start)
     if text[start:end].replace("-", "_").removesuffix("()") == INSTRUCTION:
         return {"item_type": "instruction", "name": INSTRUCTION}, end
-    return _Reader(text, start, end, session or {}).item(), end
+    return _Reader(text, start, end, session or {}, objection).item(), end
 
 
 def value_at(text: str, start: int, end: int, *, session: Mapping[str, Any] | None = None) -> Any:
@@ -181,10 +190,18 @@ def _end_of_line(text: str, start: int) -> int:
 class _Reader:
     """Reads one expression; knows where each node stands in the text as it was typed."""
 
-    def __init__(self, text: str, start: int, end: int, session: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        text: str,
+        start: int,
+        end: int,
+        session: Mapping[str, Any],
+        objection: Objection | None = None,
+    ) -> None:
         self.text = text
         self.start = start
         self.session = session
+        self.objection = objection
         self.lines = self._marked(end).split("\n")
         self.tree = self._parsed()
 
@@ -325,6 +342,8 @@ class _Reader:
             case ast.Dict():
                 return self._dictionary(node, depth)
             case ast.Name() | ast.Attribute() if (name := self._dotted(node)) is not None:
+                if self.objection and (said := self.objection(name)):
+                    raise self._fault(node, said)
                 return name
             case ast.Set(elts=[element]) if not isinstance(element, ast.Starred):
                 return self._plain(element, self._computed(element, depth, in_braces=True))

@@ -1,0 +1,81 @@
+"""Words on the environment: open, close, destroy, update."""
+
+from typing import Any
+
+from bluesky_qs.client.failures import RequestFailedError
+from ipython_extension.answers import present
+from ipython_extension.display import Reply, View
+from ipython_extension.line import Line
+from ipython_extension.session import Session
+from ipython_extension.tables import length_of_time, plural
+from ipython_extension.vocabulary import word
+from ipython_extension.waiting import ConsoleTail, NotDone, waiting
+
+#: Lines of the console that are shown where the service gives no better account of a failure.
+_LINES = 40
+
+
+@word("open")
+def open_environment(session: Session, line: Line) -> Reply:
+    """Open the environment: run the startup code in a worker process.
+
+    Waits until it is open and shows what happens; on failure shows the worker's traceback. Ctrl-C ends the waiting,
+    not the opening.
+    """
+    line.nothing_more()
+    console = ConsoleTail(session)
+    session.ask("environment_open")
+    status: dict[str, Any] = {}
+    with waiting(session, "the environment is still being opened (%qs status)") as wait:
+        for status in wait.statuses():
+            if status["manager_state"] != "creating_environment":
+                break
+            wait.say(f"Opening the environment  {length_of_time(wait.elapsed)}  {console.last_line()}")
+    if not status["worker_environment_exists"]:
+        raise _failure(session, console)
+    known = session.known(status)
+    found = f"{plural(len(known.plans), 'plan')} and {plural(len(known.devices), 'device')}"
+    return Reply(status, f"The environment is open, after {length_of_time(wait.elapsed)}: {found} to use.")
+
+
+@word("close")
+def close_environment(session: Session, line: Line) -> Reply:
+    """Close the environment; only when nothing is running."""
+    line.nothing_more()
+    return _gone(session, "environment_close", "closed")
+
+
+@word("destroy")
+def destroy_environment(session: Session, line: Line) -> Reply:
+    """Kill the worker process, whatever it is doing: for an environment that no longer responds."""
+    line.nothing_more()
+    return _gone(session, "environment_destroy", "destroyed")
+
+
+@word("update")
+def update_environment(session: Session, line: Line) -> View:
+    """Look through the worker's namespace again: plans and devices may have changed."""
+    line.nothing_more()
+    return present(session, "environment_update", {}, session.ask("environment_update"))
+
+
+def _gone(session: Session, method: str, what: str) -> Reply:
+    session.ask(method)
+    status: dict[str, Any] = {}
+    with waiting(session, f"the environment is still being {what}") as wait:
+        for status in wait.statuses():
+            if not status["worker_environment_exists"] and status["manager_state"] == "idle":
+                break
+            wait.say(f"The environment is being {what}  {length_of_time(wait.elapsed)}")
+    return Reply(status, f"The environment is {what}.")
+
+
+def _failure(session: Session, console: ConsoleTail) -> NotDone:
+    """Why the environment did not open: the service's report, else what it printed."""
+    try:
+        report = session.ask("environment_report")["report"]
+    except RequestFailedError:
+        report = {}
+    detail = str(report.get("traceback") or "\n".join(console.read().strip().splitlines()[-_LINES:]))
+    said = report.get("error") or report.get("msg")
+    return NotDone(f"The environment could not be opened{f': {said}' if said else ''}", detail)

@@ -1,0 +1,140 @@
+"""Words that run plans, pause and end them, and wait."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bluesky_qs.client.wait import ENDED, whereabouts
+from bluesky_qs.errors import NotFound
+from ipython_extension.actions.queue import plans_of
+from ipython_extension.answers import present
+from ipython_extension.display import ItemView, Status, View, progress_text, reason, started_at, status_sentence
+from ipython_extension.line import Line
+from ipython_extension.planexpr import Item, plan_text
+from ipython_extension.session import Session
+from ipython_extension.tables import length_of_time, ranges
+from ipython_extension.vocabulary import word
+from ipython_extension.waiting import NotDone, Wait, waiting
+
+#: Parts of the status of which one changes whenever an item goes somewhere.
+_MOVES = ("plan_queue_uid", "plan_history_uid", "running_item_uid", "manager_state")
+
+
+@word("start")
+def start(session: Session, line: Line) -> View:
+    """Start the queue."""
+    return _ask(session, line, "queue_start")
+
+
+@word("stop", "[cancel]")
+def stop(session: Session, line: Line) -> View:
+    """Stop the queue after the running plan; `cancel` takes that back."""
+    cancel = line.more() and line.one_of(line.word("cancel"), {"cancel": True})
+    return _ask(session, line, "queue_stop_cancel" if cancel else "queue_stop")
+
+
+@word("pause", "[now]")
+def pause(session: Session, line: Line) -> View:
+    """Pause the running plan at its next checkpoint, or `now`."""
+    now = line.more() and line.one_of(line.word("now"), {"now": True})
+    return _ask(session, line, "re_pause", option="immediate" if now else "deferred")
+
+
+@word("resume")
+def resume(session: Session, line: Line) -> View:
+    """Go on with the paused plan."""
+    return _ask(session, line, "re_resume")
+
+
+@word("finish")
+def finish(session: Session, line: Line) -> View:
+    """End the paused plan in order; it counts as done. The same as `re stop`."""
+    return _ask(session, line, "re_stop")
+
+
+@word("abort")
+def abort(session: Session, line: Line) -> View:
+    """End the paused plan with clean-up; it counts as failed and goes back to the front of the queue."""
+    return _ask(session, line, "re_abort")
+
+
+@word("halt")
+def halt(session: Session, line: Line) -> View:
+    """End the paused plan at once, without clean-up; it goes back to the front of the queue."""
+    return _ask(session, line, "re_halt")
+
+
+@word("run", "PLAN [--md KEY=VALUE…]")
+def run(session: Session, line: Line) -> ItemView:
+    """Run a plan now, without queueing it, and wait for its end.
+
+    Raises an error if the plan fails, so that a notebook stops. Ctrl-C ends the waiting, not the plan.
+    """
+    items, _ = plans_of(line, {})
+    if len(items) > 1:
+        raise line.fault("Only one plan can run now; queue several with %qs add", 0)
+    item = session.ask("queue_item_execute", item=items[0])["item"]
+    with waiting(session, "the plan goes on (%qs pause, %qs abort)") as wait:
+        return _ended(session, item, wait)
+
+
+@word("wait", "[ID] [--timeout 10m]")
+def wait_for(session: Session, line: Line) -> View:
+    """Wait until the service is idle, or until that item is done.
+
+    Shows progress. Ctrl-C ends the waiting and never stops a scan. Raises an error if that item fails.
+    """
+    tokens, options = line.words({"--timeout": line.seconds})
+    if len(tokens) > 1:
+        raise line.fault("One item at most is expected", tokens[1].start)
+    timeout = options.get("timeout")
+    if tokens:
+        item = session.any_item(line, tokens[0])
+        with waiting(session, "the queue goes on", timeout=timeout) as wait:
+            return _ended(session, item, wait)
+    status: dict[str, Any] = {}
+    with waiting(session, "the queue goes on", timeout=timeout) as wait:
+        for status in wait.statuses():
+            if status["manager_state"] == "idle":
+                break
+            wait.say(_progress(session, status))
+    return Status(status)
+
+
+def _ask(session: Session, line: Line, method: str, **params: Any) -> View:
+    line.nothing_more()
+    return present(session, method, params, session.ask(method, **params))
+
+
+def _ended(session: Session, item: Item, wait: Wait) -> ItemView:
+    """The item when it has run; an error if it did not run well."""
+    seen: object = None
+    for status in wait.statuses():
+        if (moves := [status[part] for part in _MOVES]) != seen:
+            seen = moves
+            where = whereabouts(session.rm, item["item_uid"])
+            if where["state"] in ENDED:
+                return _result(session, item, where)
+        wait.say(_progress(session, status))
+    raise AssertionError("statuses never end")
+
+
+def _result(session: Session, item: Item, where: Mapping[str, Any]) -> ItemView:
+    state, result = where["state"], where.get("result") or {}
+    known = session.known()
+    if state == "removed":
+        raise NotFound(f"{plan_text(item, known)} has been removed from the queue")
+    if state not in ("completed", "stopped"):
+        said = f": {reason(result)}" if reason(result) else ""
+        raise NotDone(f"{plan_text(item, known)} {state}{said}", result.get("traceback") or "")
+    took = length_of_time(result["time_stop"] - result["time_start"])
+    scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
+    return ItemView({**item, "result": result}, known, f"{state.capitalize()} in {took}{scans}")
+
+
+def _progress(session: Session, status: dict[str, Any]) -> str:
+    running = session.rm.queue_get()["running_item"] if status["running_item_uid"] else {}
+    if not running:
+        return status_sentence(status, "", 1000)
+    told = progress_text(status, since=started_at(running))
+    lead = "Paused in " if status["manager_state"] == "paused" else ""
+    return f"{lead}{told}{'  ' if told else ''}{plan_text(running, session.known(status))}"

@@ -1,0 +1,169 @@
+"""How the answer to each 0MQ method is shown, whichever words asked for it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ipython_extension.catalogue import Catalogue
+from ipython_extension.display import Changed, History, ItemView, Queue, Reply, Status, View
+from ipython_extension.planexpr import Item
+from ipython_extension.session import Session
+from ipython_extension.tables import plural
+
+Answer = Mapping[str, Any]
+
+#: What to say of a request that was accepted, where the answer holds nothing more.
+_SENTENCES = {
+    "environment_open": "The environment is being opened.",
+    "environment_close": "The environment is being closed.",
+    "environment_destroy": "The environment is being destroyed.",
+    "environment_update": "The lists of plans and devices are being renewed.",
+    "queue_stop": "The queue stops after the running plan.",
+    "queue_stop_cancel": "The queue goes on after the running plan.",
+    "queue_clear": "The queue is empty.",
+    "re_resume": "The plan goes on.",
+    "re_stop": "The plan is being ended; it counts as done.",
+    "re_abort": "The plan is being aborted; it goes back to the front of the queue.",
+    "re_halt": "The plan is being halted, without clean-up; it goes back to the front of the queue.",
+    "manager_stop": "The service is stopping.",
+    "history_clear": "The history is cleared.",
+    "permissions_reload": "The permissions have been read again.",
+    "permissions_set": "The permissions are in force.",
+    "unlock": "Nothing is locked any more.",
+}
+
+
+def present(session: Session, method: str, params: Mapping[str, Any], answer: Answer) -> View:
+    """The answer as an object that shows itself."""
+    if show := _VIEWS.get(method):
+        return show(session, params, answer)
+    return Reply(answer, _SENTENCES.get(method, ""))
+
+
+def added(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
+    """One item that was added or changed, with its position; the table too where others have moved."""
+    return placed(session, [answer["item"]], answer, at_back=not _elsewhere(params), lead="Queued at")
+
+
+def placed(session: Session, items: list[Item], answer: Answer, *, at_back: bool, lead: str) -> Changed:
+    """Items and where in the queue they are now."""
+    known = session.known()
+    if at_back:
+        first = (answer.get("qsize") or len(items)) - len(items)
+        session.queue_has_grown(first, items)
+        return Changed(items, answer, known, [f"{lead} {first + i}" for i in range(len(items))])
+    queue = session.queue()
+    places = {item["item_uid"]: at for at, item in enumerate(queue)}
+    leads = [f"{lead} {places[item['item_uid']]}" if item["item_uid"] in places else "Gone" for item in items]
+    return Changed(items, answer, known, leads, queue=queue)
+
+
+def removed(session: Session, items: list[Item], answer: Answer) -> Changed:
+    """Items that are in the queue no more."""
+    return Changed(items, answer, session.known(), ["Removed"] * len(items))
+
+
+def _elsewhere(params: Mapping[str, Any]) -> bool:
+    return params.get("pos") not in (None, "back") or bool(params.get("before_uid") or params.get("after_uid"))
+
+
+def _queue(session: Session, _params: Mapping[str, Any], _answer: Answer) -> Queue:
+    return session.queue()
+
+
+def _history(session: Session, _params: Mapping[str, Any], answer: Answer) -> History:
+    return session.take_history(answer)
+
+
+def _status(session: Session, _params: Mapping[str, Any], answer: Answer) -> Status:
+    running = session.rm.queue_get()["running_item"] if answer.get("running_item_uid") else {}
+    return Status(answer, running, session.known(answer))
+
+
+def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    status = session.status()
+    queued = status["items_in_queue"] + (1 if status["running_item_uid"] else 0)
+    return Reply(answer, f"Running {plural(queued, 'item')}." if queued else "The queue is empty: nothing to run.")
+
+
+def _paused(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+    now = params.get("option") == "immediate"
+    return Reply(answer, f"The plan pauses {'now' if now else 'at its next checkpoint'}.")
+
+
+def _batch(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
+    return placed(session, answer["items"], answer, at_back=not _elsewhere(params), lead="Queued at")
+
+
+def _moved(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
+    items = answer["items"] if "items" in answer else [answer["item"]]
+    return placed(session, items, answer, at_back=False, lead="Moved to")
+
+
+def _updated(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
+    return placed(session, [answer["item"]], answer, at_back=False, lead="Changed at")
+
+
+def _removed(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
+    return removed(session, answer["items"] if "items" in answer else [answer["item"]], answer)
+
+
+def _one_item(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:
+    return ItemView(answer["item"], session.known())
+
+
+def _executing(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:
+    return ItemView(answer["item"], session.known(), "Running")
+
+
+def _plans(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Catalogue:
+    return Catalogue.of_plans(answer.get("plans_allowed") or answer.get("plans_existing") or {})
+
+
+def _devices(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Catalogue:
+    return Catalogue.of_devices(answer.get("devices_allowed") or answer.get("devices_existing") or {})
+
+
+def _mode(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    mode = session.status()["plan_queue_mode"]
+    told = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in mode.items())
+    return Reply(answer, f"Mode: {told}.")
+
+
+def _autostart(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+    return Reply(answer, f"Autostart is {'on' if params['enable'] else 'off'}.")
+
+
+def _lock(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    info = answer["lock_info"]
+    names = [name for name in ("environment", "queue") if info.get(name)]
+    if not names:
+        return Reply(answer, "Nothing is locked.")
+    note = f": {info['note']}" if info.get("note") else ""
+    return Reply(answer, f"Locked ({' and '.join(names)}) by {info['user']} at {info['time_str']}{note}")
+
+
+_VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
+    "status": _status,
+    "ping": _status,
+    "queue_get": _queue,
+    "history_get": _history,
+    "queue_start": _started,
+    "re_pause": _paused,
+    "queue_item_add": added,
+    "queue_item_add_batch": _batch,
+    "queue_item_update": _updated,
+    "queue_item_move": _moved,
+    "queue_item_move_batch": _moved,
+    "queue_item_remove": _removed,
+    "queue_item_remove_batch": _removed,
+    "queue_item_get": _one_item,
+    "queue_item_execute": _executing,
+    "plans_allowed": _plans,
+    "plans_existing": _plans,
+    "devices_allowed": _devices,
+    "devices_existing": _devices,
+    "queue_mode_set": _mode,
+    "queue_autostart": _autostart,
+    "lock": _lock,
+    "lock_info": _lock,
+}

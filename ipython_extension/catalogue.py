@@ -1,0 +1,147 @@
+"""What may be used, as people read it: plans, devices, and one plan with its parameters."""
+
+import fnmatch
+import html
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ipython_extension.display import View
+from ipython_extension.tables import Row, Table, plural
+
+_DESCRIPTION_WIDTH = 100
+_DEFAULTS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
+_READABLE_TYPES = {
+    "__READABLE__": "detector",
+    "__MOVABLE__": "motor",
+    "__FLYABLE__": "flyer",
+    "__DEVICE__": "device",
+    "__PLAN__": "plan",
+    "__PLAN_OR_DEVICE__": "plan or device",
+    "__CALLABLE__": "function",
+    "typing.": "",
+    "collections.abc.": "",
+}
+
+
+class Catalogue(View, dict[str, Any]):
+    """Plans or devices by name, shown as a table."""
+
+    def __init__(self, described: Mapping[str, Any], noun: str, headings: tuple[str, ...], rows: list[Row]) -> None:
+        super().__init__(described)
+        self.noun = noun
+        self.table = Table(headings, rows, flexible=len(headings) - 1)
+
+    @classmethod
+    def of_plans(cls, plans: Mapping[str, Any], pattern: str = "*") -> "Catalogue":
+        """The plans whose names match, with the first line of what each says of itself."""
+        chosen = {name: plans[name] for name in sorted(plans) if fnmatch.fnmatchcase(name, pattern)}
+        rows = [Row((name, first_line(plan.get("description")))) for name, plan in chosen.items()]
+        return cls(chosen, "plan", ("plan", "what it does"), rows)
+
+    @classmethod
+    def of_devices(cls, devices: Mapping[str, Any], pattern: str = "*") -> "Catalogue":
+        """The devices whose names match; subdevices where the pattern has a dot."""
+        chosen = {name: device for name, device in _devices(devices, pattern.count(".")) if _fits(name, pattern)}
+        rows = [Row((name, _abilities(device), str(device.get("classname", "")))) for name, device in chosen.items()]
+        return cls(chosen, "device", ("device", "is", "class"), rows)
+
+    def text(self, width: int) -> str:
+        return f"{plural(len(self), self.noun)}\n{self.table.text(width)}" if self else f"No {self.noun} matches."
+
+    def html(self) -> str:
+        return (
+            f"<p>{plural(len(self), self.noun)}</p>{self.table.html()}" if self else f"<p>No {self.noun} matches.</p>"
+        )
+
+
+class PlanView(View, dict[str, Any]):
+    """One plan: how it is called, its parameters with types, ranges, defaults, and what each means."""
+
+    def text(self, width: int) -> str:
+        lines = [textwrap.fill(signature(self), width, subsequent_indent="    ", break_on_hyphens=False)]
+        if self.get("description"):
+            filled = [textwrap.fill(part, min(width, _DESCRIPTION_WIDTH) - 4) for part in _paragraphs(self)]
+            lines += ["", textwrap.indent("\n\n".join(filled), "    ")]
+        table = self._table()
+        return "\n".join([*lines, "", table.text(width)] if table.rows else lines)
+
+    def html(self) -> str:
+        told = "".join(f"<p>{html.escape(part)}</p>" for part in _paragraphs(self))
+        table = self._table()
+        return f"<p><code>{html.escape(signature(self))}</code></p>{told}{table.html() if table.rows else ''}"
+
+    def _table(self) -> Table:
+        rows = [
+            Row((_starred(p), _type(p), _default(p), " ".join(str(p.get("description", "")).split())))
+            for p in self.get("parameters", [])
+        ]
+        return Table(("parameter", "type", "default", "what it is"), rows, flexible=3)
+
+
+def signature(plan: Mapping[str, Any]) -> str:
+    """``count(detectors, num=1, *, md=None)``."""
+    parts = []
+    starred = False
+    for parameter in plan.get("parameters", []):
+        kind = (parameter.get("kind") or {}).get("name")
+        if kind == "KEYWORD_ONLY" and not starred:
+            parts.append("*")
+        starred = starred or kind in ("KEYWORD_ONLY", "VAR_POSITIONAL")
+        default = f"={parameter['default']}" if "default" in parameter else ""
+        parts.append(f"{_starred(parameter)}{default}")
+    return f"{plan.get('name')}({', '.join(parts)})"
+
+
+def first_line(text: str | None) -> str:
+    """The first line of a text that has one."""
+    lines = (text or "").strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def _paragraphs(plan: Mapping[str, Any]) -> list[str]:
+    return [" ".join(part.split()) for part in str(plan.get("description", "")).split("\n\n")]
+
+
+def _starred(parameter: Mapping[str, Any]) -> str:
+    return _DEFAULTS.get((parameter.get("kind") or {}).get("name", ""), "") + str(parameter.get("name"))
+
+
+def _default(parameter: Mapping[str, Any]) -> str:
+    if "default" in parameter:
+        return str(parameter["default"])
+    return "" if _starred(parameter).startswith("*") else "(required)"
+
+
+def _type(parameter: Mapping[str, Any]) -> str:
+    """The annotation in words, with the range."""
+    annotation = parameter.get("annotation") or {}
+    told = str(annotation.get("type", ""))
+    for name, words in _READABLE_TYPES.items():
+        told = told.replace(name, words)
+    for group in ("devices", "plans", "enums"):
+        for name, members in (annotation.get(group) or {}).items():
+            told = told.replace(name, " | ".join(members))
+    low, high = parameter.get("min"), parameter.get("max")
+    if low is not None and high is not None:
+        return f"{told} {low}…{high}".strip()
+    bound = f"≥ {low}" if low is not None else f"≤ {high}" if high is not None else ""
+    return f"{told} {bound}".strip()
+
+
+def _abilities(device: Mapping[str, Any]) -> str:
+    return ", ".join(word for word in ("readable", "movable", "flyable") if device.get(f"is_{word}"))
+
+
+def _devices(devices: Mapping[str, Any], depth: int, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Devices and subdevices at exactly that depth, with their dotted names."""
+    for name in sorted(devices):
+        device = devices[name] or {}
+        if depth == 0:
+            yield prefix + name, device
+        else:
+            yield from _devices(device.get("components") or {}, depth - 1, f"{prefix}{name}.")
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return all(fnmatch.fnmatchcase(*pair) for pair in zip(name.split("."), pattern.split("."), strict=True))

@@ -1,0 +1,130 @@
+"""From a line to what it does: a ``qserver`` line as ``qserver`` takes it, else a word of the prompt."""
+
+import shlex
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from bluesky_qs.api import METHODS
+from bluesky_qs.words import files, grammar
+from bluesky_qs.words.forms import MONITOR, QSERVER
+from ipython_extension import helptext
+from ipython_extension.actions import environment, looking, queue, running
+from ipython_extension.answers import present
+from ipython_extension.display import Reply, Status, View
+from ipython_extension.line import Line
+from ipython_extension.session import Session
+from ipython_extension.vocabulary import CELLS, WORDS
+from ipython_extension.waiting import waiting
+
+#: Importing these modules fills the table of words.
+VOCABULARIES = (environment, looking, queue, running)
+
+#: Options of qserver that say something about one request, and the parameter that they stand for.
+_REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}
+#: Those that say how qserver prints; here the answer is an object.
+_PRINT_OPTIONS = frozenset({"--json", "-v", "--verbose"})
+
+
+def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View:
+    """Do what a line says; ``rest`` is what follows ``%qs``."""
+    line = _line(session, f"%qs {rest}", variables)
+    if not line.more():
+        return looking.overview(session)
+    first = line.word("a word")
+    if first.text == "help" or rest.rstrip().endswith("?"):
+        return _help(line, rest)
+    words, params = _qserver_words(rest)
+    if QSERVER.find(words):
+        return _request(session, words, params)
+    if first.text not in WORDS:
+        raise UsageError(_complaint(words) if QSERVER.beginning_with([first.text]) else helptext.unknown(first.text))
+    try:
+        return WORDS[first.text].action(session, line)
+    except UsageError:
+        if QSERVER.beginning_with([first.text]) and not _is_option(words):
+            raise UsageError(_complaint(words)) from None  # `queue gte` was meant for qserver's `queue get`
+        raise
+
+
+def carry_out_cell(session: Session, rest: str, cell: str, variables: Mapping[str, Any]) -> View:
+    """Do what a cell says."""
+    line = _line(session, f"%%qs {rest}\n{cell}", variables)
+    first = line.word("a word")
+    if first.text not in CELLS:
+        raise line.fault(f"%%qs is followed by {' or '.join(CELLS)}, not {first.text!r}", first.start)
+    return CELLS[first.text].action(session, line)
+
+
+def _line(session: Session, text: str, variables: Mapping[str, Any]) -> Line:
+    objection = partial(session.objection, variables=variables)
+    return Line(text, text.index("qs") + 2, session=variables, objection=objection)
+
+
+def _qserver_words(rest: str) -> tuple[list[str], dict[str, str]]:
+    """The words of a qserver line without its options, and the parameters that options give."""
+    try:
+        pending = shlex.split(rest)
+    except ValueError:
+        return [], {}  # an open quote: no line of qserver; the word that reads it will complain better
+    words: list[str] = []
+    params: dict[str, str] = {}
+    while pending:
+        word = pending.pop(0)
+        name, equals, value = word.partition("=")
+        if name in _REQUEST_OPTIONS and (equals or pending):
+            params[_REQUEST_OPTIONS[name]] = value if equals else pending.pop(0)
+        elif word not in _PRINT_OPTIONS:
+            words.append(word)
+    return words, params
+
+
+def _request(session: Session, words: list[str], given: Mapping[str, str]) -> View:
+    try:
+        command = QSERVER.parse(words)
+        params = files.read(command.params)
+    except grammar.UsageError as error:
+        raise UsageError(error.text("%qs")) from None
+    if command.method == MONITOR:
+        return _monitor(session)
+    method = METHODS.find(command.method)
+    method.check_names(params)
+    params.update((name, value) for name, value in given.items() if name in method.parameters)
+    return present(session, method.name, params, session.ask(method.name, **params))
+
+
+def _monitor(session: Session) -> View:
+    """Say every change of the state until interrupted."""
+    said = ""
+    with waiting(session, "the service goes on") as wait:
+        for status in wait.statuses():
+            sentence = Status(status).text(1000)
+            if sentence != said:
+                said = sentence
+                print(sentence, flush=True)
+    raise AssertionError("statuses never end")
+
+
+def _help(line: Line, rest: str) -> Reply:
+    asked = rest.strip().rstrip("?").removeprefix("help").strip()
+    if not asked:
+        return helptext.overview()
+    text = helptext.about(asked) or helptext.about(asked.split()[0])
+    if text is None:
+        raise UsageError(helptext.unknown(asked.split()[0]))
+    line.rest()
+    return Reply({}, text)
+
+
+def _complaint(words: list[str]) -> str:
+    try:
+        QSERVER.parse(words)
+    except grammar.UsageError as error:
+        return error.text("%qs")
+    raise AssertionError("a line that qserver understands is carried out as such")
+
+
+def _is_option(words: list[str]) -> bool:
+    return len(words) > 1 and words[1].startswith("-")

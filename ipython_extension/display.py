@@ -1,0 +1,381 @@
+"""What the words of ``%qs`` return: the service's answers, which show themselves as people read them."""
+
+import html
+import time
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
+
+from ipython_extension.planexpr import Item, plan_text
+from ipython_extension.tables import Row, Table, length_of_time, moment, plural, ranges, shortened, terminal_width
+
+_WIDE = 110
+
+
+class View:
+    """Shows itself as text in a terminal and as HTML in a notebook."""
+
+    def text(self, width: int) -> str:
+        """What a terminal of that many columns shows."""
+        raise NotImplementedError
+
+    def html(self) -> str:
+        """What a notebook shows."""
+        return f"<pre>{html.escape(self.text(_WIDE))}</pre>"
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        p.text("…" if cycle else self.text(terminal_width()))
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+
+class Reply(View, dict[str, Any]):
+    """An answer of the service, shown as one sentence; all its keys beneath."""
+
+    def __init__(self, answer: Mapping[str, Any], sentence: str = "") -> None:
+        super().__init__(answer)
+        self.sentence = sentence
+
+    def text(self, width: int) -> str:
+        return self.sentence or _rest(self, width)
+
+    def html(self) -> str:
+        return f"<pre>{html.escape(self.text(_WIDE))}</pre>"
+
+
+class Items(View, list[Item]):
+    """Queue items that show themselves as a table; the answer that they came in beneath: ``items["running_item"]``."""
+
+    def __init__(self, items: Iterable[Item], answer: Mapping[str, Any], known: Container[str]) -> None:
+        super().__init__(items)
+        self.answer = answer
+        self.known = known
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.answer[key] if isinstance(key, str) else super().__getitem__(key)
+
+    @property
+    def everything(self) -> list[Item]:
+        """What positions count: all the items, whether shown or not."""
+        return self.answer["items"]
+
+    def plan(self, item: Item) -> str:
+        """The item as one would type it."""
+        return plan_text(item, self.known)
+
+
+class Queue(Items):
+    """The queue as it was: the running item, then the queued ones with their positions."""
+
+    def __init__(
+        self,
+        answer: Mapping[str, Any],
+        known: Container[str] = (),
+        *,
+        status: Mapping[str, Any] | None = None,
+        rows: int = 20,
+    ) -> None:
+        super().__init__(answer["items"], answer, known)
+        self.running: Item = answer.get("running_item") or {}
+        self.status = status or {}
+        self.rows = rows
+
+    @property
+    def title(self) -> str:
+        if not self:
+            return "The queue is empty; add a plan with %qs add" if not self.running else "Nothing more in the queue."
+        return f"{plural(len(self), 'item')} in the queue{_modes(self.status)}"
+
+    def text(self, width: int) -> str:
+        table = self._table()
+        parts = [self.title] if not table.rows else [self.title, table.text(width)]
+        return "\n".join([*parts, *self._more()])
+
+    def html(self) -> str:
+        table = self._table()
+        parts = [self.title, *self._more()]
+        return "".join(f"<p>{html.escape(part)}</p>" for part in parts) + (table.html() if table.rows else "")
+
+    def _table(self) -> Table:
+        rows = []
+        if self.running:
+            state = "paused" if self.status.get("manager_state") == "paused" else "running"
+            done = progress_text(self.status, short=True)
+            cells = ("▶", self.plan(self.running), self.running.get("user", ""), f"{state} {done}".rstrip())
+            rows.append(Row(cells, mark="running"))
+        rows += [
+            Row((str(at), self.plan(item), item.get("user", ""), "queued")) for at, item in enumerate(self[: self.rows])
+        ]
+        return Table((">#", "plan", "user", "state"), rows, flexible=1)
+
+    def _more(self) -> list[str]:
+        hidden = len(self) - self.rows
+        return [f"  … and {hidden} more"] if hidden > 0 else []
+
+
+class History(Items):
+    """Plans that ran, the newest at the bottom; numbered from the oldest, and from the back by negative numbers."""
+
+    def __init__(
+        self,
+        answer: Mapping[str, Any],
+        known: Container[str] = (),
+        *,
+        rows: int = 20,
+        only_failed: bool = False,
+    ) -> None:
+        numbered = [(at, item) for at, item in enumerate(answer["items"]) if not only_failed or _failed(item)]
+        super().__init__([item for _, item in numbered], answer, known)
+        self.numbers = [at for at, _ in numbered]
+        self.rows = rows
+        self.only_failed = only_failed
+
+    @property
+    def title(self) -> str:
+        if not self:
+            return "No plan has failed." if self.only_failed else "Nothing has run yet."
+        count = f"{plural(len(self), 'plan')} {'failed' if self.only_failed else 'ran'}"
+        return f"{count}, these are the last {self.rows}" if len(self) > self.rows else count
+
+    def text(self, width: int) -> str:
+        return f"{self.title}\n{self._table(wide=width >= _WIDE).text(width)}" if self else self.title
+
+    def html(self) -> str:
+        return f"<p>{html.escape(self.title)}</p>" + (self._table(wide=True).html() if self else "")
+
+    def _table(self, *, wide: bool) -> Table:
+        first = max(len(self) - self.rows, 0)
+        rows = [self._row(at, item, wide=wide) for at, item in zip(self.numbers[first:], self[first:], strict=True)]
+        headings = (">#", "plan", "ended", "started", ">took", ">scan id", *(("user",) if wide else ()))
+        return Table(headings, rows, flexible=1)
+
+    def _row(self, number: int, item: Item, *, wide: bool) -> Row:
+        result = item.get("result") or {}
+        status = str(result.get("exit_status", ""))
+        began, ended = result.get("time_start"), result.get("time_stop")
+        cells = (
+            str(number),
+            self.plan(item),
+            status,
+            moment(began) if began else "",
+            length_of_time(ended - began) if began and ended else "",
+            ranges(result.get("scan_ids") or ()),
+            *((str(item.get("user", "")),) if wide else ()),
+        )
+        note = reason(result) if _failed(item) else ""
+        return Row(cells, note=note, mark=status)
+
+
+class Status(View, dict[str, Any]):
+    """The status, shown as one sentence; all its keys beneath."""
+
+    def __init__(self, status: Mapping[str, Any], running: Item | None = None, known: Container[str] = ()) -> None:
+        super().__init__(status)
+        self.running = running or {}
+        self.known = known
+
+    def text(self, width: int) -> str:
+        return status_sentence(self, plan_text(self.running, self.known) if self.running else "", width, self.running)
+
+    def html(self) -> str:
+        return f"<p>{html.escape(self.text(1000))}</p>"
+
+
+class Overview(Status):
+    """The state in a sentence, the running item with its progress and what comes next."""
+
+    def __init__(self, status: Mapping[str, Any], queue: Queue) -> None:
+        super().__init__(status, queue.running, queue.known)
+        self.queue = queue
+
+    def text(self, width: int) -> str:
+        parts = [super().text(width)]
+        if self._has_rows():
+            parts.append(self.queue.text(width).partition("\n")[2])
+        return "\n".join(parts)
+
+    def html(self) -> str:
+        return super().html() + (self.queue.html() if self._has_rows() else "")
+
+    def _has_rows(self) -> bool:
+        return bool(self.queue or self.queue.running)
+
+
+class ItemView(View, dict[str, Any]):
+    """One item, shown with where it is and what became of it."""
+
+    def __init__(self, item: Item, known: Container[str], lead: str = "") -> None:
+        super().__init__(item)
+        self.known = known
+        self.lead = lead
+
+    def text(self, width: int) -> str:
+        plan = plan_text(self, self.known)
+        return f"{self.lead}: {shortened(plan, max(width - len(self.lead) - 2, 30))}" if self.lead else self._all(plan)
+
+    def html(self) -> str:
+        if not self.lead:
+            return super().html()
+        return f"<p>{html.escape(self.lead)}: <code>{html.escape(plan_text(self, self.known))}</code></p>"
+
+    def _all(self, plan: str) -> str:
+        result = self.get("result") or {}
+        lines = [
+            plan,
+            f"  uid      {self.get('item_uid')}",
+            f"  user     {self.get('user')} ({self.get('user_group')})",
+        ]
+        if self.get("meta"):
+            lines.append(f"  metadata {self['meta']!r}")
+        if result:
+            lines += _result_lines(result)
+        return "\n".join(lines)
+
+
+class Changed(Items):
+    """Items that a request added, moved or removed, one line each; the queue below where positions have changed."""
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        answer: Mapping[str, Any],
+        known: Container[str],
+        leads: Sequence[str],
+        *,
+        queue: Queue | None = None,
+    ) -> None:
+        super().__init__(items, answer, known)
+        self.leads = leads
+        self.queue = queue
+
+    def text(self, width: int) -> str:
+        lines = [view.text(width) for view in self._views()]
+        return "\n".join([*lines, self.queue.text(width)] if self.queue else lines)
+
+    def html(self) -> str:
+        return "".join(view.html() for view in self._views()) + (self.queue.html() if self.queue else "")
+
+    def _views(self) -> list[ItemView]:
+        return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]
+
+
+def status_sentence(status: Mapping[str, Any], plan: str, width: int, running: Item | None = None) -> str:
+    """The state of the service in one sentence."""
+    parts = [*_waiting(status), *_flags(status)]
+    tail = "".join(f"; {part}" for part in parts)
+    progress = progress_text(status, since=started_at(running or {}))
+    lead = _lead(status)
+    if plan and status.get("running_item_uid"):
+        fixed = len(lead) + len(progress) + len(tail) + 4
+        lead = f"{lead} {shortened(plan, max(width - fixed, 32))}"
+    return f"{lead}{f', {progress}' if progress else ''}{tail}."
+
+
+def progress_text(status: Mapping[str, Any], *, short: bool = False, since: float | None = None) -> str:
+    """How far the running plan is: ``4/10``, or ``point 4 of 10, about 9 s to go``; empty if it does not tell."""
+    progress = status.get("running_item_progress") or {}
+    events, total = progress.get("events"), progress.get("num_points")
+    if events is None:
+        return ""
+    if short:
+        return f"{events}/{total}" if total else str(events)
+    told = f"point {events} of {total}" if total else plural(events, "point")
+    if not since:
+        return told
+    elapsed = max(time.time() - since, 0.0)
+    if not (total and 0 < events < total):
+        return f"{told} after {length_of_time(elapsed)}"
+    left = elapsed * (total - events) / events
+    return f"{told}, about {length_of_time(left)} to go (until {moment(time.time() + left)})"
+
+
+def started_at(item: Mapping[str, Any]) -> float | None:
+    """When the running item began, as far as the service tells."""
+    return (item.get("properties") or {}).get("time_start")
+
+
+def reason(result: Mapping[str, Any]) -> str:
+    """Why a plan did not end well, in one line."""
+    said = str(result.get("msg") or "").strip()
+    if said:
+        return said.splitlines()[0]
+    lines = str(result.get("traceback") or "").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+_STATES = {
+    "initializing": "The service is starting",
+    "creating_environment": "Opening the environment",
+    "closing_environment": "Closing the environment",
+    "destroying_environment": "Destroying the environment",
+    "starting_queue": "Starting the queue",
+    "executing_queue": "Running",
+    "paused": "Paused in",
+    "executing_task": "Running a task",
+}
+
+
+def _lead(status: Mapping[str, Any]) -> str:
+    state = str(status.get("manager_state"))
+    if state != "idle":
+        return _STATES.get(state, f"State {state!r}")
+    if status.get("re_state") == "panicked":
+        return "The RunEngine has panicked: reopen the environment (%qs close, %qs open)"
+    if status.get("worker_environment_exists"):
+        return "Idle, the environment is open"
+    return "Idle, the environment is closed (%qs open)"
+
+
+def _waiting(status: Mapping[str, Any]) -> list[str]:
+    queued = status.get("items_in_queue", 0)
+    if status.get("running_item_uid"):
+        return [f"{queued} more in the queue"] if queued else ["nothing more in the queue"]
+    return [f"{plural(queued, 'item')} in the queue"] if queued else ["the queue is empty"]
+
+
+def _flags(status: Mapping[str, Any]) -> list[str]:
+    lock = status.get("lock") or {}
+    mode = status.get("plan_queue_mode") or {}
+    locked = [name for name in ("environment", "queue") if lock.get(name)]
+    background = status.get("worker_background_tasks") or 0
+    told = {
+        "pausing at the next checkpoint": status.get("pause_pending"),
+        "stops after this plan": status.get("queue_stop_pending"),
+        "loop mode": mode.get("loop"),
+        "failures are ignored": mode.get("ignore_failures"),
+        "autostart is on": status.get("queue_autostart_enabled"),
+        f"{plural(background, 'task')} in the background": background,
+        f"{' and '.join(locked)} locked": locked,
+    }
+    return [words for words, holds in told.items() if holds]
+
+
+def _modes(status: Mapping[str, Any]) -> str:
+    return "".join(f"; {flag}" for flag in _flags(status))
+
+
+def _failed(item: Mapping[str, Any]) -> bool:
+    return (item.get("result") or {}).get("exit_status") not in ("completed", "stopped")
+
+
+def _result_lines(result: Mapping[str, Any]) -> list[str]:
+    began, ended = result.get("time_start"), result.get("time_stop")
+    lines = [f"  ended    {result.get('exit_status')}{f': {reason(result)}' if reason(result) else ''}"]
+    if began and ended:
+        lines.append(f"  started  {moment(began)}, took {length_of_time(ended - began)}")
+    if result.get("scan_ids"):
+        lines.append(f"  scan id  {ranges(result['scan_ids'])}")
+    lines += [f"  run      {uid}" for uid in result.get("run_uids") or ()]
+    if result.get("traceback"):
+        lines.append(str(result["traceback"]).rstrip())
+    return lines
+
+
+def _rest(answer: Mapping[str, Any], width: int) -> str:
+    from IPython.lib.pretty import pretty  # noqa: PLC0415 - needed for answers without a view only
+
+    rest = {key: value for key, value in answer.items() if key not in ("success", "msg")}
+    if not rest:
+        return "Done."
+    values = list(rest.values())
+    return pretty(values[0] if len(values) == 1 and isinstance(values[0], dict | list) else rest, max_width=width)

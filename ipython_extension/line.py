@@ -1,0 +1,183 @@
+"""How a line after ``%qs`` is read: words, options, plans, values; each complaint points at its column."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from IPython.core.error import UsageError
+
+from ipython_extension.planexpr import Item, Objection, end_of_brackets, end_of_string, plan_at, pointed, value_at
+
+
+class Token(NamedTuple):
+    """A word of the line and where it begins."""
+
+    text: str
+    start: int
+
+
+#: What an option's value is made of: a function of its token; None for an option without a value.
+Options = Mapping[str, Callable[[Token], Any] | None]
+
+
+class Line:
+    """Text that is read from left to right."""
+
+    def __init__(
+        self,
+        text: str,
+        at: int = 0,
+        *,
+        session: Mapping[str, Any] | None = None,
+        objection: Objection | None = None,
+    ) -> None:
+        self.text = text
+        self.at = at
+        self.session = session or {}
+        self.objection = objection
+
+    def more(self) -> bool:
+        """Whether anything is left; comments and commas between plans are nothing."""
+        while True:
+            self._skip_blanks()
+            if self.text.startswith("#", self.at):
+                end = self.text.find("\n", self.at)
+                self.at = len(self.text) if end < 0 else end
+            elif self.text.startswith((",", ";"), self.at):
+                self.at += 1
+            else:
+                return self.at < len(self.text)
+
+    def word(self, expected: str) -> Token:
+        """The next word, without its quotes if it is quoted; complains with ``expected`` if there is none."""
+        self._skip_blanks()
+        start = self.at
+        if start >= len(self.text):
+            raise self.fault(f"{expected} is expected here")
+        if self.text[start] in "'\"":
+            self.at = end_of_string(self.text, start)
+            return Token(self.text[start + 1 : self.at - 1], start)
+        found = _WORD.match(self.text, start)
+        assert found is not None
+        self.at = found.end()
+        return Token(found[0], start)
+
+    def rest(self) -> str:
+        """All that is left, as it stands."""
+        text, self.at = self.text[self.at :].strip(), len(self.text)
+        return text
+
+    def words(self, options: Options | None = None) -> tuple[list[Token], dict[str, Any]]:
+        """All that is left: the words, and the options by name without dashes."""
+        words: list[Token] = []
+        given: dict[str, Any] = {}
+        while self._skip_blanks():
+            if not self.option(options or {}, given):
+                words.append(self.word("a word"))
+        return words, given
+
+    def nothing_more(self) -> None:
+        """Complain about anything that is left."""
+        if self._skip_blanks():
+            raise self.fault("Nothing is expected here")
+
+    def plan(self) -> Item:
+        """The plan that begins here."""
+        item, self.at = plan_at(self.text, self.at, session=self.session, objection=self.objection)
+        return item
+
+    def pair(self) -> tuple[str, Any]:
+        """``name=value`` that begins here; the value is written as in a plan and ends at a blank."""
+        self._skip_blanks()
+        name = _PAIR.match(self.text, self.at)
+        if name is None:
+            raise self.fault("NAME=VALUE is expected here")
+        end = self._end_of_value(name.end())
+        if end == name.end():
+            raise self.fault("A value is expected here", end)
+        value = value_at(self.text, name.end(), end, session=self.session)
+        self.at = end
+        return name[1], value
+
+    def option(self, options: Options, given: dict[str, Any]) -> bool:
+        """Read the option that begins here into ``given``; False if none does."""
+        found = _OPTION.match(self.text, self.at)
+        if found is None:
+            return False
+        name = found[1]
+        if name not in options:
+            raise self.fault(f"There is no option {name}{nearest(name, options)}")
+        self.at = found.end()
+        key = name.lstrip("-")
+        read = options[name]
+        if name == "--md":
+            while _PAIR.match(self.text, self.at + self._blanks()):
+                metadata = given.setdefault(key, {})
+                metadata.update([self.pair()])
+            if key not in given:
+                raise self.fault("KEY=VALUE is expected after --md")
+        elif read is None:
+            given[key] = True
+        else:
+            self.at += self.text.startswith("=", self.at)
+            given[key] = read(self.word(f"A value for {name}"))
+        return True
+
+    def number(self, token: Token) -> int:
+        """The integer that a token is."""
+        try:
+            return int(token.text)
+        except ValueError:
+            raise self.fault(f"A number is expected, not {token.text!r}", token.start) from None
+
+    def one_of(self, token: Token, choices: Mapping[str, Any]) -> Any:
+        """What the token stands for among ``choices``."""
+        if token.text not in choices:
+            listed = " or ".join(choices)
+            raise self.fault(f"{listed} is expected, not {token.text!r}", token.start)
+        return choices[token.text]
+
+    def seconds(self, token: Token) -> float:
+        """The length of time that a token is: ``90``, ``1.5s``, ``10m``, ``1h30m``."""
+        found = _DURATION.fullmatch(token.text)
+        if not token.text or found is None:
+            raise self.fault(f"A length of time is expected, such as 90 or 10m, not {token.text!r}", token.start)
+        days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+    def fault(self, message: str, at: int | None = None) -> UsageError:
+        """A complaint about the column ``at``, or about where reading has come to."""
+        return pointed(message, self.text, self.at if at is None else at)
+
+    def _blanks(self) -> int:
+        found = _BLANKS.match(self.text, self.at)
+        return found.end() - self.at if found else 0
+
+    def _skip_blanks(self) -> bool:
+        self.at += self._blanks()
+        return self.at < len(self.text)
+
+    def _end_of_value(self, start: int) -> int:
+        at = start
+        while at < len(self.text) and not self.text[at].isspace():
+            if self.text[at] in "'\"":
+                at = end_of_string(self.text, at)
+            elif self.text[at] in "([{":
+                at = end_of_brackets(self.text, at)
+            else:
+                at += 1
+        return at
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """``; did you mean …?`` with the words most like this one, or nothing."""
+    near = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+_BLANKS = re.compile(r"\s*")
+_WORD = re.compile(r"\S+")
+_PAIR = re.compile(r"([^\W\d]\w*)=(?!=)")
+_OPTION = re.compile(r"(--[a-z][a-z-]*|-[a-z])(?=\s|=|\d|$)")
+_DURATION = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:(\d+(?:\.\d*)?)s?)?")

@@ -1,0 +1,183 @@
+"""``%qs`` and ``%%qs``: what IPython knows of the extension."""
+
+import sys
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
+from traitlets import Enum, Float, Int, Unicode, observe
+
+from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.errors import ConfigError, QSError
+
+_CONNECTION = ("control_addr", "info_addr", "encoding", "public_key", "user", "user_group", "lock_key", "timeout")
+
+
+@magics_class
+class QSMagics(Magics):
+    """The Queue Server from the prompt.
+
+    Empty settings are taken from the environment, as by every client of the Queue Server.
+    """
+
+    control_addr = Unicode(help="Address of the service; empty: QSERVER_ZMQ_CONTROL_ADDRESS.").tag(config=True)
+    info_addr = Unicode(help="Address of its publications; empty: QSERVER_ZMQ_INFO_ADDRESS.").tag(config=True)
+    encoding = Enum(("", "json", "msgpack"), "", help="How messages are written; empty: QSERVER_ZMQ_ENCODING.").tag(
+        config=True
+    )
+    public_key = Unicode(help="CURVE public key of the service; empty: QSERVER_ZMQ_PUBLIC_KEY.").tag(config=True)
+    user = Unicode(help="Recorded on items; empty: QSERVER_USER, else the login name.").tag(config=True)
+    user_group = Unicode(help="Whose permissions decide; empty: QSERVER_USER_GROUP.").tag(config=True)
+    lock_key = Unicode(help="Sent with every request that a lock may refuse.").tag(config=True)
+    timeout = Float(2.0, min=0.001, help="Seconds to wait for an answer.").tag(config=True)
+    name = Unicode("RM", help="The variable that holds the client.").tag(config=True)
+    table_rows = Int(20, min=1, help="Rows of a table that are shown.").tag(config=True)
+
+    #: The shell may be any of IPython's.
+    shell: Any
+
+    def __init__(self, shell: Any, **kwargs: Any) -> None:
+        super().__init__(shell, **kwargs)
+        self._rm: REManagerAPI | None = None
+        self._session: Any = None
+
+    # -------------------------------------------------------------------------------------------------- the magics
+    # `output_can_be_silenced` is done here: IPython's own tokenizes the line as Python *after* it was carried out, and
+    # raises where it is none, as a note or a JSON text need not be.
+    @no_var_expand  # IPython would evaluate {…} and $… before we see them
+    @needs_local_scope
+    @line_cell_magic
+    def qs(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
+        """Drive the Queue Server: ``%qs help`` shows all words.
+
+        %qs                                    what is going on
+        %qs open                               open the environment
+        %qs add count([det1, det2], num=10)    queue a plan
+        %qs queue                              show the queue
+        %qs start                              run it
+        %qs history                            show what ran
+        """
+        from ipython_extension import dispatch  # noqa: PLC0415 - loading the extension does not pay for it
+
+        if self._session is None:
+            from ipython_extension.session import Session  # noqa: PLC0415 - see above
+
+            self._session = Session(self)
+        text = line if cell is None else cell
+        silent = text.rstrip().endswith(";")
+        variables = {**self.shell.user_ns, **(local_ns or {})}
+        try:
+            if cell is None:
+                view = dispatch.carry_out(self._session, line.rstrip().rstrip(";"), variables)
+            else:
+                view = dispatch.carry_out_cell(self._session, line, cell, variables)
+        except QSError as error:
+            raise _in_one_line(error) from None
+        return None if silent else view
+
+    # -------------------------------------------------------------------------------- what the session needs of us
+    def live(self) -> bool:
+        """Whether somebody watches: in a terminal, and in a notebook."""
+        return hasattr(self.shell, "kernel") or sys.stdout.isatty()
+
+    def rows(self) -> int:
+        """How many rows of a table to show."""
+        return self.table_rows
+
+    def client(self) -> REManagerAPI:
+        """The client: the one in the namespace, if the user has put one of their own there."""
+        held = self.shell.user_ns.get(self.name)
+        if isinstance(held, REManagerAPI):
+            return held
+        if self._rm is None:
+            self._rm = self._new_client()
+        return self._rm
+
+    def connect(self, *, address: str | None = None, user: str | None = None, group: str | None = None) -> REManagerAPI:
+        """Use a service at another address from now on, if it answers."""
+        control, info = addresses(address) if address else (self.control_addr, self.info_addr)
+        wanted = {"control_addr": control, "info_addr": info}
+        wanted |= {"user": user or self.user, "user_group": group or self.user_group}
+        with self._new_client(**wanted) as candidate:
+            candidate.status()
+        with self.hold_trait_notifications():
+            self.set_trait("control_addr", control)
+            self.set_trait("info_addr", info)
+            self.set_trait("user", wanted["user"])
+            self.set_trait("user_group", wanted["user_group"])
+        self._replace_client(whoever_made_it=True)
+        return self.client()
+
+    # ------------------------------------------------------------------------------------------ loading, unloading
+    def put_client(self) -> None:
+        """Give the client its name in the namespace, unless that name is taken."""
+        if self.name not in self.shell.user_ns:
+            try:
+                self._rm = self._rm or self._new_client()
+            except ConfigError as error:
+                print(f"No {self.name}: {error}")
+                return
+            self.shell.push({self.name: self._rm})
+
+    def take_back_client(self) -> None:
+        """Take our client out of the namespace and close it."""
+        if self._rm is not None:
+            if self.shell.user_ns.get(self.name) is self._rm:
+                self.shell.del_var(self.name)
+            self._rm.close()
+            self._rm = None
+
+    @observe(*_CONNECTION)
+    def _connection_changed(self, _change: Any) -> None:
+        if getattr(self, "_rm", None) is not None:
+            self._replace_client(whoever_made_it=False)
+
+    @observe("name")
+    def _name_changed(self, change: Any) -> None:
+        if getattr(self, "_rm", None) is not None:
+            if self.shell.user_ns.get(change["old"]) is self._rm:
+                self.shell.del_var(change["old"])
+            self.put_client()
+
+    def _replace_client(self, *, whoever_made_it: bool) -> None:
+        held = self.shell.user_ns.get(self.name)
+        ours = held is self._rm or (whoever_made_it and isinstance(held, REManagerAPI))
+        if self._rm is not None:
+            self._rm.close()
+        self._rm = self._new_client()
+        if ours or held is None:
+            self.shell.push({self.name: self._rm})
+
+    def _new_client(self, **instead: str) -> REManagerAPI:
+        settings = {name: getattr(self, name) or None for name in _CONNECTION} | {
+            name: value or None for name, value in instead.items()
+        }
+        return REManagerAPI(
+            settings["control_addr"],
+            zmq_info_addr=settings["info_addr"],
+            zmq_encoding=settings["encoding"],
+            zmq_public_key=settings["public_key"],
+            timeout_recv=self.timeout,
+            user=settings["user"],
+            user_group=settings["user_group"],
+            lock_key=settings["lock_key"],
+        )
+
+
+_CONTROL_PORT, _INFO_PORT = 60615, 60625
+
+
+def addresses(address: str) -> tuple[str, str]:
+    """Control and info address for ``host``, ``host:port`` or ``tcp://host:port``; 10 ports apart, as by default."""
+    plain = address if "://" in address else f"tcp://{address}"
+    host, colon, port = plain.rpartition(":")
+    if not colon or not port.isdecimal():
+        return f"{plain}:{_CONTROL_PORT}", f"{plain}:{_INFO_PORT}"
+    return plain, f"{host}:{int(port) + _INFO_PORT - _CONTROL_PORT}"
+
+
+def _in_one_line(error: QSError) -> QSError:
+    """The same error, which IPython shows as one line: where in our code it was raised tells a user nothing."""
+    if not hasattr(error, "_render_traceback_"):
+        said = " ".join(str(error).split())
+        vars(error)["_render_traceback_"] = lambda: [said]
+    return error

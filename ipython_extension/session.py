@@ -1,0 +1,200 @@
+"""What ``%qs`` works with: the client, the names that the service knows, and what the user was last shown."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from IPython.core.error import UsageError
+
+from bluesky_qs.api import METHODS
+from bluesky_qs.client.failures import RequestFailedError, failure
+from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.errors import NotFound
+from ipython_extension.display import History, Items, Queue
+from ipython_extension.line import Line, Token
+from ipython_extension.planexpr import Item, plan_text
+
+_SHORTEST_UID = 4
+
+
+class KnownNames:
+    """Names of plans, devices and their subdevices, as the lists of what is allowed have them."""
+
+    def __init__(self, plans: Mapping[str, Any], devices: Mapping[str, Any]) -> None:
+        self.plans = plans
+        self.devices = devices
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        first, *rest = name.split(".")
+        if name in self.plans:
+            return True
+        device = self.devices.get(first)
+        for part in rest:
+            device = (device or {}).get("components", {}).get(part)
+        return device is not None
+
+
+class Settings(Protocol):
+    """What the session needs of its surroundings."""
+
+    def rows(self) -> int:
+        """How many rows of a table to show."""
+        ...
+
+    def live(self) -> bool:
+        """Whether somebody watches: a line that changes makes sense."""
+        ...
+
+    def client(self) -> REManagerAPI:
+        """The client in use."""
+        ...
+
+    def connect(self, *, address: str | None, user: str | None, group: str | None) -> REManagerAPI:
+        """Use a client with these settings from now on, once it has an answer."""
+        ...
+
+
+class Session:
+    """One user's conversation with the service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._queue: Queue | None = None
+        self._grown: dict[int, Item] = {}
+        self._history: History | None = None
+        self._last: Items | None = None
+        self._known: tuple[tuple[object, ...], KnownNames] | None = None
+
+    @property
+    def rm(self) -> REManagerAPI:
+        """The client."""
+        return self.settings.client()
+
+    def status(self) -> dict[str, Any]:
+        """The status now."""
+        return dict(self.rm.status())
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        """The answer of any 0MQ method; a refusal is raised, whatever the client is set to."""
+        answer = dict(self.rm.ask(METHODS[method], params))
+        if answer.get("success") is False:
+            raise failure({"method": method, "params": params}, answer)
+        return answer
+
+    def known(self, status: Mapping[str, Any] | None = None) -> KnownNames:
+        """The names that the service knows for this user's group; none where it does not tell."""
+        now = status or self.status()
+        version = (self.rm, now.get("plans_allowed_uid"), now.get("devices_allowed_uid"))
+        if self._known is None or self._known[0] != version:
+            self._known = (version, self._known_now())
+        return self._known[1]
+
+    def queue(self, status: Mapping[str, Any] | None = None) -> Queue:
+        """The queue now; from here on positions refer to it."""
+        now = status or self.status()
+        self._grown.clear()
+        self._queue = self._last = Queue(self.rm.queue_get(), self.known(now), status=now, rows=self.settings.rows())
+        return self._queue
+
+    def history(self, *, rows: int | None = None, only_failed: bool = False) -> History:
+        """The history now; from here on ``redo`` refers to it."""
+        return self.take_history(self.rm.history_get(), rows=rows, only_failed=only_failed)
+
+    def take_history(self, answer: Mapping[str, Any], *, rows: int | None = None, only_failed: bool = False) -> History:
+        """The history in an answer, as what the user is shown now."""
+        self._history = self._last = History(
+            answer, self.known(), rows=rows or self.settings.rows(), only_failed=only_failed
+        )
+        return self._history
+
+    def queue_has_grown(self, first: int, items: list[Item]) -> None:
+        """Items were added at the back and shown with their positions, the first of them at ``first``."""
+        self._grown.update((first + i, item) for i, item in enumerate(items))
+
+    def forget(self) -> None:
+        """Nothing that was shown counts any more: the client speaks to another service."""
+        self._queue = self._history = self._last = None
+        self._grown.clear()
+
+    def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:
+        """Against a bare name in a plan that is plain data in this session and nothing that the service knows."""
+        if not isinstance(variables.get(name), int | float | str | list | tuple | dict) or name in self.known():
+            return None
+        return f"The service knows no device or plan {name!r}; for this session's variable write ${name}"
+
+    def _known_now(self) -> KnownNames:
+        try:
+            return KnownNames(self.rm.plans_allowed()["plans_allowed"], self.rm.devices_allowed()["devices_allowed"])
+        except RequestFailedError:
+            return KnownNames({}, {})
+
+    # ------------------------------------------------------------------------------------------- which item is meant
+    def queued(self, line: Line, token: Token) -> str:
+        """The uid of the queued item that a token means.
+
+        A position refers to the table last shown: what the user saw there is what is meant, or nothing.
+        """
+        now = self.rm.queue_get()["items"]
+        if (position := _integer(token.text)) is None:
+            return self._by_beginning(line, token, now)["item_uid"]
+        item = self._shown_in_queue(line, token, position)
+        if all(item["item_uid"] != each["item_uid"] for each in now):
+            plan = plan_text(item, self.known())
+            raise NotFound(f"{plan}, which was shown at {position}, is no longer in the queue")
+        return item["item_uid"]
+
+    def finished(self, line: Line, token: Token) -> Item:
+        """The item of the history that a token means."""
+        if (position := _integer(token.text)) is None:
+            return self._by_beginning(line, token, self.rm.history_get()["items"])
+        seen = self._history if self._history is not None else self.history()
+        return _shown_at(line, token, position, seen.everything)
+
+    def any_item(self, line: Line, token: Token) -> Item:
+        """The item that a token means: a position of the table last shown, or a uid of queue or history."""
+        if (position := _integer(token.text)) is not None:
+            if self._last is None or self._last is self._queue:
+                return self._shown_in_queue(line, token, position)
+            return _shown_at(line, token, position, self._last.everything)
+        queue = self.rm.queue_get()
+        running = [queue["running_item"]] if queue["running_item"] else []
+        return self._by_beginning(line, token, [*queue["items"], *running, *self.rm.history_get()["items"]])
+
+    def _shown_in_queue(self, line: Line, token: Token, position: int) -> Item:
+        """The item that was last shown at this position of the queue."""
+        if self._queue is None and position not in self._grown:
+            self.queue()
+        seen = dict(enumerate(self._queue.everything if self._queue else [])) | self._grown
+        if position < 0 and seen:
+            position += max(seen) + 1
+        if position in seen:
+            return seen[position]
+        return _shown_at(line, token, position, list(seen.values()))
+
+    def _by_beginning(self, line: Line, token: Token, items: list[Item]) -> Item:
+        """The one item whose uid begins with the token."""
+        if len(token.text) < _SHORTEST_UID:
+            raise line.fault(f"A position or at least {_SHORTEST_UID} characters of a uid are expected", token.start)
+        found = {item["item_uid"]: item for item in items if item["item_uid"].startswith(token.text)}
+        if not found:
+            raise line.fault(f"There is no item whose uid begins with {token.text!r}", token.start)
+        if len(found) > 1:
+            known = self.known()
+            plans = "".join(f"\n    {uid}  {plan_text(item, known)}" for uid, item in found.items())
+            complaint = line.fault(f"{len(found)} items begin with {token.text!r}", token.start)
+            raise UsageError(f"{complaint}{plans}")
+        return next(iter(found.values()))
+
+
+def _integer(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def _shown_at(line: Line, token: Token, position: int, items: list[Item]) -> Item:
+    if -len(items) <= position < len(items):
+        return items[position]
+    raise line.fault(f"The table last shown has no item {position}: it has {len(items) or 'none'}", token.start)

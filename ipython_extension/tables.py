@@ -1,0 +1,149 @@
+"""Tables, times and lengths of time as people read them."""
+
+import html
+import shutil
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+_PRECISE, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86400
+
+
+def terminal_width() -> int:
+    """Columns that a line may have; 80 where there is no terminal."""
+    return max(shutil.get_terminal_size((80, 24)).columns, 40)
+
+
+def length_of_time(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 05 min``, ``3 d 4 h``."""
+    if seconds < _PRECISE:
+        return f"{max(seconds, 0.0):.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def moment(epoch: float, now: float | None = None) -> str:
+    """The local time: ``14:03:22`` today, ``21 Nov 14:03`` this year, ``2024-11-21 14:03`` before."""
+    then, today = time.localtime(epoch), time.localtime(now)
+    if then[:3] == today[:3]:
+        return time.strftime("%H:%M:%S", then)
+    return time.strftime("%d %b %H:%M" if then[0] == today[0] else "%Y-%m-%d %H:%M", then)
+
+
+def ranges(numbers: Iterable[object]) -> str:
+    """``7``, ``3, 5``, ``12-20``: scan ids with neighbours drawn together."""
+    groups: list[list[object]] = []
+    for number in numbers:
+        last = groups[-1][-1] if groups else None
+        if isinstance(number, int) and isinstance(last, int) and number == last + 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    pair = 2
+    return ", ".join(", ".join(map(str, g)) if len(g) <= pair else f"{g[0]}-{g[-1]}" for g in groups)
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 plan``, ``3 plans``, ``no plans``."""
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_char_cells(char) for char in text)
+
+
+def shortened(text: str, width: int) -> str:
+    """The text in one line of at most ``width`` columns; what is cut off is marked by ``…``."""
+    line = " ".join(text.split())
+    if cells(line) <= width:
+        return line
+    taken, used = [], 0
+    for char in line:
+        used += _char_cells(char)
+        if used > width - 1:
+            break
+        taken.append(char)
+    return "".join(taken) + "…"
+
+
+class Row(NamedTuple):
+    """One row of a table; ``note`` is a line of its own below it, ``mark`` a class for HTML."""
+
+    cells: tuple[str, ...]
+    note: str = ""
+    mark: str = ""
+
+
+class Table(NamedTuple):
+    """Rows under headings; the column ``flexible`` is cut when the line is too narrow for all.
+
+    Headings that begin with ``>`` are aligned to the right.
+    """
+
+    headings: tuple[str, ...]
+    rows: Sequence[Row]
+    flexible: int
+
+    def text(self, width: int) -> str:
+        """The table in at most ``width`` columns."""
+        names = [heading.removeprefix(">") for heading in self.headings]
+        widths = [max(map(cells, column)) for column in zip(names, *(row.cells for row in self.rows), strict=True)]
+        gaps = _GAP * (len(widths) - 1) + len(_INDENT)
+        room = width - gaps - sum(widths) + widths[self.flexible]
+        widths[self.flexible] = max(min(widths[self.flexible], room), _NARROWEST)
+        lines = [self._line(names, widths)]
+        for row in self.rows:
+            lines.append(self._line(row.cells, widths))
+            if row.note:
+                lead = len(_INDENT) + widths[0] + _GAP
+                lines.append(" " * lead + shortened(row.note, width - lead))
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        """The table as HTML; nothing is cut, the browser wraps."""
+        style = "text-align:left;white-space:pre-wrap"
+        head = "".join(f'<th style="{style}">{html.escape(name.removeprefix(">"))}</th>' for name in self.headings)
+        body = []
+        for row in self.rows:
+            marked = f' class="qs-{row.mark}"' if row.mark else ""
+            body.append(f"<tr{marked}>{''.join(self._html_cell(i, each) for i, each in enumerate(row.cells))}</tr>")
+            if row.note:
+                span = len(self.headings) - 1
+                body.append(
+                    f'<tr{marked}><td></td><td colspan="{span}" style="{style}">{html.escape(row.note)}</td></tr>'
+                )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+    def _line(self, texts: Sequence[str], widths: Sequence[int]) -> str:
+        parts = []
+        for heading, text, width in zip(self.headings, texts, widths, strict=True):
+            short = shortened(text, width)
+            padding = " " * (width - cells(short))
+            parts.append(padding + short if heading.startswith(">") else short + padding)
+        return (_INDENT + (" " * _GAP).join(parts)).rstrip()
+
+    def _html_cell(self, index: int, text: str) -> str:
+        style = "text-align:left;white-space:pre-wrap"
+        shown = html.escape(text)
+        return f'<td style="{style}">{f"<code>{shown}</code>" if index == self.flexible else shown}</td>'
+
+
+_INDENT = "  "
+_GAP = 2
+_NARROWEST = 16
+
+
+def _char_cells(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1

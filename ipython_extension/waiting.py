@@ -1,0 +1,138 @@
+"""Waiting with something to look at: one line that changes, and Ctrl-C that leaves the service alone."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bluesky_qs.client.failures import RequestFailedError, WaitTimeoutError
+from bluesky_qs.client.info import StatusFeed
+from bluesky_qs.errors import QSError
+from ipython_extension.session import Session
+from ipython_extension.tables import cells, length_of_time, shortened, terminal_width
+
+#: Seconds after which the line is drawn anew, even if nothing but the time has changed.
+_LOOK = 0.2
+
+
+class Detached(KeyboardInterrupt):
+    """Ctrl-C while waiting: ends the wait, and a notebook's next cells, but nothing in the service."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+class NotDone(QSError):
+    """What was asked for was accepted and then failed; ``detail`` is the worker's traceback."""
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
+
+    def _render_traceback_(self) -> list[str]:
+        return [*self.detail.rstrip().splitlines(), self.message]
+
+
+class Wait:
+    """A wait that somebody watches.
+
+    Attributes
+    ----------
+    elapsed
+        Seconds since it began.
+    """
+
+    def __init__(self, session: Session, *, timeout: float | None = None) -> None:
+        self._session = session
+        self._timeout = timeout
+        self._began = time.monotonic()
+        self._shown = 0
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def statuses(self) -> Iterator[dict[str, Any]]:
+        """The status now, every one that is published, and the last one again where none is.
+
+        Raises
+        ------
+        WaitTimeoutError
+            The time is up.
+        RequestTimeoutError
+            The service has not answered for long.
+        """
+        with StatusFeed(self._session.rm) as feed:
+            # The subscription stands before the first look, so that no change falls between the two.
+            status = self._session.status()
+            while True:
+                yield status
+                if self._timeout is not None and self.elapsed > self._timeout:
+                    raise WaitTimeoutError(f"Still not done after {length_of_time(self._timeout)}")
+                status = dict(feed.next_status(_LOOK) or status)
+
+    def say(self, text: str) -> None:
+        """Show this in place of what was shown before."""
+        if not self._session.settings.live():
+            return
+        line = shortened(text, terminal_width() - 1)
+        self._write(f"\r{line}{' ' * (self._shown - cells(line))}")
+        self._shown = cells(line)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._write(f"\r{' ' * self._shown}\r")
+            self._shown = 0
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+@contextmanager
+def waiting(session: Session, what_goes_on: str, *, timeout: float | None = None) -> Iterator[Wait]:
+    """A wait that Ctrl-C ends without ending ``what_goes_on``."""
+    wait = Wait(session, timeout=timeout)
+    try:
+        yield wait
+    except KeyboardInterrupt:
+        wait.clear()
+        raise Detached(f"No longer waiting; {what_goes_on}") from None
+    finally:
+        wait.clear()
+
+
+class ConsoleTail:
+    """What the service has printed from now on, as far as it tells."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._since: int | None = None
+        self._told = True
+        self.text = ""
+        self._read(limit=1)
+        self.text = ""
+
+    def read(self) -> str:
+        """All of it, up to now."""
+        self._read(limit=1000)
+        return self.text
+
+    def last_line(self) -> str:
+        """The last line that says something."""
+        lines = self.read().replace("\r", "\n").strip().splitlines()
+        return lines[-1] if lines else ""
+
+    def _read(self, limit: int) -> None:
+        if not self._told:
+            return
+        try:
+            page = self._session.rm.console_get(self._since, limit=limit)
+        except RequestFailedError:
+            self._told = False  # a service that keeps no console: then there is nothing to show
+            return
+        self._since = page["last"]
+        self.text += "".join(message["msg"] for message in page["messages"])
