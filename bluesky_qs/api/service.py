@@ -41,9 +41,12 @@ def manager_kill() -> Reply:
     raise NotImplementedError
 
 
-@method(on_failure={"events": [], "last": 0})
+@method(on_failure={"events": [], "last": 0, "first": 1})
 def events_get(since: int, *, limit: int = 1000) -> Events:
-    """Changes of the service after the event number ``since``, oldest first, at most ``limit`` of them."""
+    """Changes of the service after the event number ``since``, oldest first, at most ``limit`` of them.
+
+    ``first`` in the answer is the oldest event that is kept: if it is greater than ``since`` + 1, events are missing.
+    """
     raise NotImplementedError
 
 

@@ -232,8 +232,11 @@ class Checks(Reply):
 
 
 class Events(Reply):
+    """Events, the number of the latest there is, and the number of the oldest that is kept."""
+
     events: list[dict[str, Any]]
     last: int
+    first: int
 
 
 class ConsoleMessages(Reply):

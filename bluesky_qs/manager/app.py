@@ -38,6 +38,7 @@ from bluesky_qs.manager import handlers
 from bluesky_qs.manager.context import Changes, Context
 from bluesky_qs.manager.dispatch import Dispatcher
 from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.events import EventBook, EventEdit
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
@@ -124,6 +125,7 @@ class _Manager:
         inbox: asyncio.Queue[Any] = asyncio.Queue()
         tasks.create_task(self._listen(inbox))
         inventory = await ctx.supervisor.request(Hello(os.getpid()))
+        publisher = Publisher(context, self._directory.publications, settings.network.zmq_encoding)
         self._assemble(
             tasks=tasks,
             context=context,
@@ -131,10 +133,10 @@ class _Manager:
             snapshot=snapshot,
             inventory=inventory,
             location=location,
+            publisher=publisher,
         )
         tasks.create_task(ctx.ledger.write())
         tasks.create_task(self._beat())
-        publisher = Publisher(context, self._directory.publications, settings.network.zmq_encoding)
         board = StatusBoard(ctx)
         ctx.status_json = lambda: board.json
         dispatcher = Dispatcher(ctx, settings.network.zmq_encoding)
@@ -151,6 +153,7 @@ class _Manager:
         await ctx.lists.load(self._stored_permissions(snapshot))
         await self._take_up(inventory)
         ctx.changed.watch(self._autostart)
+        board.watch_parts(lambda event: ctx.ledger.submit(EventEdit(event)))
         dispatcher.ready.set()
         if inventory.stopping:
             self._stop("the service was stopping when this manager started")
@@ -170,6 +173,7 @@ class _Manager:
         snapshot: Snapshot,
         inventory: Inventory,
         location: StartupLocation,
+        publisher: Publisher,
     ) -> None:
         settings, ctx = self._settings, self._ctx
         ctx.settings = settings
@@ -178,7 +182,8 @@ class _Manager:
         ctx.changed = Changes()
         ctx.lifecycle = Lifecycle(ctx.changed)
         ctx.queue = PlanQueue.restore(snapshot)
-        ctx.ledger = Ledger(store, ctx.changed)
+        ctx.events = EventBook(snapshot.events, publisher.event)
+        ctx.ledger = Ledger(store, ctx.events, ctx.changed)
         ctx.lock = LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key)
         ctx.lists = ListBook(location, ctx.changed)
         ctx.tasks = Tasks(settings.operation.task_result_retention, time.monotonic, ctx.changed)

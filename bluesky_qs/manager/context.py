@@ -7,6 +7,7 @@ from typing import Any
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.ipc.link import ClientEnd
 from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
@@ -61,6 +62,7 @@ class Context:
     changed: Changes
     lifecycle: Lifecycle
     queue: PlanQueue
+    events: EventBook
     ledger: Ledger
     lock: LockBook
     lists: ListBook

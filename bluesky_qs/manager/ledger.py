@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bluesky_qs.errors import StoreError
+from bluesky_qs.manager.events import Event, EventBook, EventEdit, told_by
 from bluesky_qs.plan_queue.changes import Change, SetFact
 from bluesky_qs.store.base import Store
 
@@ -34,8 +35,9 @@ class Ledger:
     yet are taken back, the latest first, since each was made on top of the one before it.
     """
 
-    def __init__(self, store: Store, changed: Callable[[], None]) -> None:
+    def __init__(self, store: Store, events: EventBook, changed: Callable[[], None]) -> None:
         self._store = store
+        self._events = events
         self._changed = changed
         self._waiting: deque[tuple[tuple[Undoable, ...], asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
@@ -47,7 +49,7 @@ class Ledger:
         they are not durable and memory no longer shows them.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not any(edit.changes for edit in edits):
+        if not any(edit.changes or isinstance(edit, EventEdit) for edit in edits):
             future.set_result(None)
             return future
         self._waiting.append((edits, future))
@@ -81,11 +83,16 @@ class Ledger:
 
     async def _write_waiting(self) -> None:
         batch = list(self._waiting)
+        edits = [edit for each, _ in batch for edit in each]
+        # Numbered here and not when they are submitted, so that a commit that fails leaves no gap.
+        told = self._events.numbered(event for edit in edits for event in _events(edit))
+        changes = [change for edit in edits for change in edit.changes]
         try:
-            await self._store.commit([change for edits, _ in batch for edit in edits for change in edit.changes])
+            await self._store.commit(changes + self._events.changes(told))
         except StoreError as error:
             self._take_back(error)
             return
+        self._events.made(told)
         for _, future in batch:
             self._waiting.popleft()
             _settle(future, None)
@@ -100,6 +107,10 @@ class Ledger:
         for _, future in failed:
             _settle(future, error)
         self._changed()
+
+
+def _events(edit: Undoable) -> list[Event]:
+    return edit.events if isinstance(edit, EventEdit) else told_by(edit.changes)
 
 
 def _settle(future: asyncio.Future[None], error: StoreError | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import zmq
 
 from bluesky_qs.wire.codec import Encoded, Encoding
-from bluesky_qs.wire.info import DOCUMENT, INFO, document_payload, status_payload
+from bluesky_qs.wire.info import DOCUMENT, EVENT, INFO, document_payload, event_payload, status_payload
 
 
 class Publisher:
@@ -24,6 +24,10 @@ class Publisher:
     def document(self, item_uid: str, name: str, document: Encoded) -> None:
         """Publish a document of the running plan."""
         self._publish(DOCUMENT, document_payload(item_uid, name, document, self._encoding))
+
+    def event(self, event: bytes) -> None:
+        """Publish an event (JSON text)."""
+        self._publish(EVENT, event_payload(Encoded(event), self._encoding))
 
     def _publish(self, topic: bytes, payload: bytes) -> None:
         """Hand it over; dropped if the supervisor is so far behind that the queue to it is full."""

@@ -12,6 +12,18 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.wire.codec import Encoded, json_text
 
+#: Keys of the status that make an event of their own when they change: those which nothing that is stored tells of.
+_PARTS = {
+    "environment_changed": ("manager_state", "worker_environment_exists"),
+    "lists_changed": (
+        "plans_existing_uid",
+        "devices_existing_uid",
+        "plans_allowed_uid",
+        "devices_allowed_uid",
+    ),
+    "tasks_changed": ("task_results_uid",),
+}
+
 
 class StatusBoard:
     """The current status, made anew only when something changed since the last look."""
@@ -39,6 +51,19 @@ class StatusBoard:
             if (now := self.json) is not last:
                 last = now
                 published(now)
+
+        self._ctx.changed.watch(look)
+
+    def watch_parts(self, tell: Callable[[dict[str, Any]], object]) -> None:
+        """Call ``tell`` with an event for what changed that is not stored: environment, lists, tasks, runs."""
+        last = {event: {key: self._facts.get(key) for key in keys} for event, keys in _PARTS.items()}
+
+        def look() -> None:
+            for event, keys in _PARTS.items():
+                now = {key: self._facts.get(key) for key in keys}
+                if now != last[event]:
+                    last[event] = now
+                    tell({"type": event, **now})
 
         self._ctx.changed.watch(look)
 

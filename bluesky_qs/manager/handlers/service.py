@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from bluesky_qs import api
-from bluesky_qs.api.types import Config, ConsoleMessages, Reply, StopOption
+from bluesky_qs.api.types import Config, ConsoleMessages, Events, Reply, StopOption
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.messages import ReadConsole
 from bluesky_qs.manager.context import Context
@@ -34,6 +34,12 @@ def manager_stop(ctx: Context, option: StopOption = "safe_on") -> Reply:
 def manager_kill(ctx: Context) -> Reply:  # noqa: ARG001 - nothing of it is used any more
     while True:  # the event loop is frozen, as it is meant to be: the supervisor notices
         time.sleep(3600)
+
+
+@handles(api.service.events_get)
+def events_get(ctx: Context, since: int, *, limit: int = 1000) -> Events:
+    events: Any = Encoded.array(ctx.events.since(since, limit))
+    return {"events": events, "last": ctx.events.last, "first": ctx.events.first}
 
 
 @handles(api.service.console_get)

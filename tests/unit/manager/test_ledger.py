@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from bluesky_qs.errors import StoreError
+from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
@@ -20,7 +21,7 @@ async def store():
 
 @pytest.fixture
 async def ledger(store):
-    ledger = Ledger(store, lambda: None)
+    ledger = Ledger(store, EventBook([], lambda event: None), lambda: None)
     writer = asyncio.create_task(ledger.write())
     yield ledger
     writer.cancel()

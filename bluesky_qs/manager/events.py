@@ -1,0 +1,149 @@
+"""What happened: every change of the service as a numbered event, kept with the change that it tells of."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from bluesky_qs.plan_queue.changes import (
+    AddEvent,
+    AddHistory,
+    Change,
+    ClearQueue,
+    DropItem,
+    PutItem,
+    SetFact,
+    TrimEvents,
+    TrimHistory,
+)
+
+Event = dict[str, Any]
+
+#: Events that are kept; beyond that the oldest are dropped, some at a time.
+KEPT = 10_000
+_SLACK = 1_000
+#: More uids than these are only counted: an event tells what happened, it is no copy of the queue.
+_UIDS = 100
+
+
+class EventBook:
+    """The events that are kept, by number.
+
+    Parameters
+    ----------
+    stored
+        Events as the store has them, oldest first.
+    publish
+        Called with each event, as JSON text, when it is durable.
+    """
+
+    def __init__(self, stored: Iterable[bytes], publish: Callable[[bytes], None]) -> None:
+        self._kept = deque(stored)
+        self._publish = publish
+        self.last: int = json.loads(self._kept[-1])["seq"] if self._kept else 0
+
+    def numbered(self, events: Iterable[Event]) -> list[bytes]:
+        """The next events as they are to be stored, with numbers and times; `made` follows when they are."""
+        now = time.time()
+        return [
+            json.dumps({"seq": number, "time": now, **event}).encode()
+            for number, event in enumerate(events, self.last + 1)
+        ]
+
+    def changes(self, events: list[bytes]) -> list[Change]:
+        """What to store for these events; now and then that drops the oldest."""
+        trim = len(self._kept) + len(events) > KEPT + _SLACK
+        return [*map(AddEvent, events), *([TrimEvents(KEPT)] if trim else [])]
+
+    def made(self, events: list[bytes]) -> None:
+        """The events are durable: keep and publish them."""
+        self._kept.extend(events)
+        self.last += len(events)
+        if len(self._kept) > KEPT + _SLACK:
+            while len(self._kept) > KEPT:
+                self._kept.popleft()
+        for event in events:
+            self._publish(event)
+
+    @property
+    def first(self) -> int:
+        """Number of the oldest event that is kept; one more than the last if none is."""
+        return self.last - len(self._kept) + 1
+
+    def since(self, number: int, limit: int) -> list[bytes]:
+        """Events after that number, oldest first, at most ``limit``."""
+        start = max(0, number + 1 - self.first)
+        return [self._kept[index] for index in range(start, min(start + max(0, limit), len(self._kept)))]
+
+    def about(self, uid: str) -> list[Event]:
+        """Kept events that name an item, oldest first."""
+        needle = json.dumps(uid).encode()
+        return [json.loads(event) for event in self._kept if needle in event]
+
+
+def told_by(changes: Sequence[Change]) -> list[Event]:
+    """The events that changes of the store amount to: one for the queue however many items are concerned."""
+    events: list[Event] = []
+    put: list[str] = []
+    dropped: list[str] = []
+    queue: Event = {"type": "queue_changed"}
+    for change in changes:
+        match change:
+            case PutItem():
+                put.append(change.uid)
+            case DropItem():
+                dropped.append(change.uid)
+            case ClearQueue():
+                queue["cleared"] = True
+            case AddHistory():
+                events.append(_ended(change))
+            case TrimHistory():
+                events.append({"type": "history_cleared", "items_left": change.keep})
+            case SetFact():
+                events += _fact(change)
+            case _:
+                pass
+    if put or dropped or "cleared" in queue:
+        events.insert(0, queue | _listed("put", put) | _listed("dropped", dropped))
+    return events
+
+
+def _ended(change: AddHistory) -> Event:
+    item = json.loads(change.data)
+    return {"type": "item_ended", "item_uid": change.uid, "exit_status": item["result"]["exit_status"]}
+
+
+def _fact(change: SetFact) -> list[Event]:
+    if change.name not in _FACTS or change.data is None:
+        return []
+    kind, told = _FACTS[change.name]
+    return [{"type": kind, **told(json.loads(change.data))}]
+
+
+_FACTS: dict[str, tuple[str, Callable[[dict[str, Any]], Event]]] = {
+    "running_plan": ("item_started", lambda item: {"item_uid": item["item_uid"]}),
+    "plan_queue_mode": ("mode_changed", lambda mode: {"mode": mode}),
+    "lock_info": ("lock_changed", lambda lock: {key: lock[key] for key in ("environment", "queue", "user", "note")}),
+    "autostart_mode_info": ("autostart_changed", lambda autostart: autostart),
+    "stop_pending_info": ("queue_stop_pending_changed", lambda stop: stop),
+    "user_group_permissions": ("permissions_changed", lambda _: {}),
+}
+
+
+def _listed(what: str, uids: list[str]) -> Event:
+    if len(uids) > _UIDS:
+        return {f"{what}_count": len(uids)}
+    return {what: uids} if uids else {}
+
+
+class EventEdit:
+    """An event that tells of something which is not stored: environment, lists, tasks."""
+
+    changes: Sequence[Change] = ()
+
+    def __init__(self, event: Event) -> None:
+        self.events = [event]
+
+    def undo(self) -> None:
+        """There is nothing to take back."""
