@@ -168,24 +168,28 @@ class Literal(Type):
 class Name(Type):
     """A string that stands for an object: any (``choices`` None), or one of a list."""
 
-    has_names = True
     converts = True
 
     def __init__(self, wanted: Wanted, label: str, choices: Iterable[str] | None = None) -> None:
         self.wanted = wanted
         self.label = label
+        self.has_names = wanted is not Wanted.ENUM
         self.choices = None if choices is None else dict.fromkeys(choices)
-        self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {label!r}"
+        self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {label}"
 
     def check(self, value: Any) -> Mismatch | None:
         if not isinstance(value, str):
             return self._mismatch(value)
-        if self.choices is None or value in self.choices:
+        if self.choices is None or self._choice(value) in self.choices:
             return None
         return Mismatch("", value, f"is not one of {self._listed()}", nearest(value, self.choices))
 
     def convert(self, value: Any, find: Find) -> Any:
-        return find(self.wanted, self.label, value)
+        return find(self.wanted, self.label, self._choice(value))
+
+    def _choice(self, value: str) -> str:
+        # ``Mode.FAST``, as it is typed in Python, means ``FAST``.
+        return value.removeprefix(f"{self.label}.") if self.wanted is Wanted.ENUM else value
 
     def _listed(self) -> str:
         few = 8
@@ -202,7 +206,7 @@ class OneOf(Type):
 
     def __init__(self, alternatives: list[Type]) -> None:
         # Names first, because a name that is known is meant, although it is a string as well.
-        self.alternatives = sorted(alternatives, key=lambda alternative: not alternative.has_names)
+        self.alternatives = sorted(alternatives, key=lambda each: not (each.has_names or isinstance(each, Name)))
         self.phrase = " or ".join(dict.fromkeys(alternative.phrase for alternative in alternatives))
         self.has_names = any(alternative.has_names for alternative in alternatives)
         self.converts = any(alternative.converts for alternative in alternatives)

@@ -44,10 +44,15 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
     return found
 
 
+def parameters_of(plan: Any) -> Mapping[str, inspect.Parameter]:
+    """The parameters in a plan's header."""
+    return inspect.signature(plan).parameters
+
+
 def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
     """Enum classes in the header of a plan: {parameter: {name of the class: class}}."""
     found: dict[str, dict[str, type[enum.Enum]]] = {}
-    for parameter in inspect.signature(plan).parameters.values():
+    for parameter in parameters_of(plan).values():
         classes: dict[str, type[enum.Enum]] = {}
         if parameter.annotation is not inspect.Parameter.empty:
             _enums_in(_resolved(plan, parameter.annotation), classes)

@@ -1,0 +1,219 @@
+"""Make a call out of an item: names become the plans, devices, functions and Enum members that they stand for."""
+
+import functools
+from collections.abc import Callable, Mapping
+from enum import Enum
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
+from bluesky_qs.plans.catalog import Catalog
+from bluesky_qs.plans.signature import Parameter
+from bluesky_qs.plans.values import Wanted
+from bluesky_qs.startup import header
+from bluesky_qs.startup.decorator import words_of
+
+_Enums = Mapping[str, type[Enum]]
+
+
+class BoundPlan(NamedTuple):
+    """A plan with its arguments: ``RE(plan(*args, **kwargs), **metadata)``."""
+
+    plan: Callable[..., Any]
+    args: list[Any]
+    kwargs: dict[str, Any]
+    metadata: dict[str, Any]
+
+
+class BoundFunction(NamedTuple):
+    """A function with its arguments."""
+
+    function: Callable[..., Any]
+    args: list[Any]
+    kwargs: dict[str, Any]
+
+
+def bind_plan(item: Mapping[str, Any], group: str, catalog: Catalog, namespace: Mapping[str, Any]) -> BoundPlan:
+    """The call that a plan item asks for, validated with the permissions that are in force now.
+
+    Raises
+    ------
+    InvalidPlan
+        The item is not valid for the group, or the namespace lacks what it names.
+    """
+    catalog.check(item, group)
+    name = item["name"]
+    plan = namespace.get(name)
+    if not callable(plan):
+        raise InvalidPlan(f"Plan '{name}' is not found in the worker namespace")
+    args, kwargs = item.get("args") or [], item.get("kwargs") or {}
+    signature = catalog.signature(name, group)
+    positional, named = signature.by_argument(args, kwargs)
+    enums = header.enums_of(plan)
+    bound = _Binder(group, catalog, namespace)
+
+    def converted(parameter: Parameter, value: Any) -> Any:
+        return bound.value(parameter, value, enums.get(parameter.name, {}))
+
+    given = {parameter.name for parameter in (*positional, *named)}
+    said = {parameter.name: parameter for parameter in signature.parameters if parameter.name not in given}
+    return BoundPlan(
+        plan=plan,
+        args=[converted(parameter, value) for parameter, value in zip(positional, args, strict=True)],
+        kwargs={
+            **{key: converted(parameter, kwargs[key]) for parameter, key in zip(named, kwargs, strict=True)},
+            **bound.decorator_defaults(plan, said),
+        },
+        metadata=merged(item.get("meta")),
+    )
+
+
+def bind_function(item: Mapping[str, Any], group: str, catalog: Catalog, namespace: Mapping[str, Any]) -> BoundFunction:
+    """The call that a function item asks for; its arguments are passed as they are.
+
+    Raises
+    ------
+    InvalidPlan
+        The item is not made like one.
+    NotPermitted, NotFound
+        The group may not call this function; there is none.
+    """
+    name, args, kwargs = item.get("name"), item.get("args"), item.get("kwargs")
+    if not isinstance(name, str) or not name:
+        raise InvalidPlan("Function name is not specified")
+    if not catalog.function_allowed(name, group):
+        raise NotPermitted(f"Function '{name}' is not allowed")
+    function = namespace.get(name)
+    if not callable(function):
+        raise NotFound(f"Function '{name}' is not found in the worker namespace")
+    if args is not None and not isinstance(args, list | tuple):
+        raise InvalidPlan(f"'args' is a list, not {args!r}")
+    if kwargs is not None and not isinstance(kwargs, dict):
+        raise InvalidPlan(f"'kwargs' is an object, not {kwargs!r}")
+    return BoundFunction(function, list(args or ()), dict(kwargs or {}))
+
+
+def merged(meta: Any) -> dict[str, Any]:
+    """Run metadata of an item: an object, or a list of objects of which earlier ones win."""
+    parts = meta if isinstance(meta, list | tuple) else [meta or {}]
+    result: dict[str, Any] = {}
+    for part in reversed(parts):
+        result.update(part)
+    return result
+
+
+class _Binder:
+    """Turns names into objects, for one item."""
+
+    def __init__(self, group: str, catalog: Catalog, namespace: Mapping[str, Any]) -> None:
+        self._group = group
+        self._catalog = catalog
+        self._namespace = namespace
+
+    def value(self, parameter: Parameter, given: Any, enums: _Enums) -> Any:
+        """What the plan gets for this argument."""
+        spec = parameter.spec
+        devices, plans = spec.convert_device_names, spec.convert_plan_names
+        value = parameter.value(given)
+
+        def find(wanted: Wanted, label: str, name: str) -> Any:
+            if wanted is Wanted.ENUM:
+                return _member(enums, label, name)
+            if wanted is Wanted.CALLABLE:
+                return self._function(name)
+            return self._object(
+                name,
+                device=wanted is not Wanted.PLAN and devices is not False,
+                plan=wanted is not Wanted.DEVICE and plans is not False,
+            )
+
+        if parameter.type is None:
+            device, plan = devices is not False, plans is not False
+        else:
+            value = parameter.type.convert(value, find)
+            # A type that has places for names says itself where they are; the flags are for types that have none.
+            everywhere = not parameter.type.has_names
+            device, plan = everywhere and devices is True, everywhere and plans is True
+        if not (device or plan):
+            return value
+        return _replaced(value, functools.partial(self._object, device=device, plan=plan))
+
+    def decorator_defaults(self, plan: Any, missing: Mapping[str, Parameter]) -> dict[str, Any]:
+        """Defaults of the plan's decorator that differ from those of its header, names in them replaced.
+
+        The permissions do not matter for them: the plan's author chose them, not the user.
+        """
+        words = words_of(plan).parameters
+        defaults: dict[str, Any] = {}
+        for name in missing.keys() & words.keys():
+            if words[name].default is UNSET:
+                continue
+            default = _replaced(words[name].default, self._existing)
+            in_header = header.parameters_of(plan)[name].default
+            if not _same(default, in_header):
+                defaults[name] = default
+        return defaults
+
+    def _object(self, name: str, *, device: bool, plan: bool) -> Any:
+        if device and name in self._catalog.device_names(self._group):
+            return self._reached(name, "Device")
+        if plan and self._catalog.plan_allowed(name, self._group):
+            return self._reached(name, "Plan")
+        return name
+
+    def _existing(self, name: str) -> Any:
+        root = name.partition(".")[0]
+        if root in self._catalog.existing_devices or name in self._catalog.existing_plans:
+            return self._reached(name, "Device")
+        return name
+
+    def _reached(self, name: str, what: str) -> Any:
+        root, _, rest = name.partition(".")
+        if root not in self._namespace:
+            raise InvalidPlan(f"{what} '{name}' is not found in the worker namespace")
+        found = self._namespace[root]
+        try:
+            return attrgetter(rest)(found) if rest else found
+        except AttributeError as err:
+            raise InvalidPlan(f"{what} '{name}' is not found in the worker namespace: {err}") from err
+
+    def _function(self, name: str) -> Any:
+        parts = name.split(".")
+        # Private attributes lead from any object to all of Python.
+        if not all(part.isidentifier() and not part.startswith("_") for part in parts):
+            raise InvalidPlan(f"Plan validation failed: {name!r} is not the name of a function")
+        function = self._reached(name, "Function")
+        if not callable(function):
+            raise InvalidPlan(f"Plan validation failed: '{name}' is not a function")
+        return function
+
+
+def _member(enums: _Enums, label: str, text: str) -> Any:
+    # A list of the decorator has no class behind it: its strings stay strings.
+    return header.member(enums[label], text) if label in enums else text
+
+
+def _replaced(value: Any, find: Callable[[str], Any]) -> Any:
+    """``value`` with the strings in it replaced, but for dictionary keys; the same object if none is."""
+    # Exactly str: a member of a StrEnum has found its meaning already.
+    if type(value) is str:
+        return find(value)
+    if isinstance(value, dict):
+        replaced = {key: _replaced(element, find) for key, element in value.items()}
+        return replaced if any(replaced[key] is not element for key, element in value.items()) else value
+    # A million numbers must not take a million calls.
+    if isinstance(value, list | tuple) and not {float, int, bool}.issuperset(map(type, value)):
+        elements = [_replaced(element, find) for element in value]
+        if any(new is not old for new, old in zip(elements, value, strict=True)):
+            return type(value)(elements)
+    return value
+
+
+def _same(default: Any, in_header: Any) -> bool:
+    if isinstance(default, list | tuple) and type(default) is type(in_header) and len(default) == len(in_header):
+        return all(map(_same, default, in_header))
+    # Not ``==`` of arbitrary objects: arrays answer with arrays.
+    plain = isinstance(default, str | int | float | dict) and type(default) is type(in_header)
+    return default is in_header or (plain and default == in_header)
