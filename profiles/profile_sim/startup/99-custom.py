@@ -14,12 +14,12 @@ from bluesky_qs import parameter_annotation_decorator
             "motors": {
                 "description": "Motors to move.",
                 "annotation": "typing.List[Motors]",
-                "devices": {"Motors": ["motor", "motor1", "motor2", "motor3", ":^sim_bundle_A$:^mtrs$:.*"]},
+                "devices": {"Motors": ["motor", "motor1", "motor2", "motor3", ":-^sim_bundle_A$:-^mtrs$:.*"]},
             },
             "detectors": {
                 "description": "Detectors to read.",
                 "annotation": "typing.List[Detectors]",
-                "devices": {"Detectors": ["det", ":^det[1-5]$", ":^sim_bundle_A$:^dets$:.*"]},
+                "devices": {"Detectors": ["det", ":^det[1-5]$", ":-^sim_bundle_A$:-^dets$:.*"]},
             },
             "positions": {
                 "description": "Where each of the motors goes.",
@@ -61,7 +61,7 @@ def count_bundle_test(detectors: typing.List[bluesky.protocols.Readable], num: i
             "detectors": {
                 "description": "Detectors to read.",
                 "annotation": "typing.List[typing.Union[Detectors, Bundled]]",
-                "devices": {"Detectors": [":^det"], "Bundled": [":^sim_bundle:^dets$:^det"]},
+                "devices": {"Detectors": [":^det"], "Bundled": [":-^sim_bundle:-^dets$:^det"]},
             },
             "num": {"description": "Number of readings.", "annotation": "int", "default": 1, "min": 1, "max": 1000},
             "delay": {"description": "Seconds between readings.", "annotation": "float", "default": 0.0, "min": 0},
