@@ -112,8 +112,10 @@ def client_socket(
     return socket
 
 
-def server_socket(context: Any, address: str, *, private_key: str | None = None, kind: int = zmq.ROUTER) -> Any:
-    """A socket bound to ``address``, encrypted if there is a private key.
+def server_socket(
+    context: Any, address: str, *, private_key: str | None = None, kind: int = zmq.ROUTER, **options: int
+) -> Any:
+    """A socket bound to ``address``, encrypted if there is a private key; ``options`` are set before it is bound.
 
     Raises
     ------
@@ -123,6 +125,8 @@ def server_socket(context: Any, address: str, *, private_key: str | None = None,
     socket = context.socket(kind)
     try:
         socket.linger = 0
+        for name, value in options.items():
+            setattr(socket, name, value)
         if private_key is not None:
             socket.curve_server = True
             socket.curve_publickey = public_key(private_key).encode()
@@ -139,4 +143,4 @@ def _bind(socket: Any, address: str) -> None:
         socket.bind(bind_address(address))
     except zmq.ZMQError as error:
         hint = ": is another RE Manager running?" if error.errno == zmq.EADDRINUSE else ""
-        raise ConfigError(f"Cannot bind to {address}: {error.strerror}{hint}") from None
+        raise ConfigError(f"Cannot bind to {address}: {zmq.strerror(error.errno or 0)}{hint}") from None

@@ -1,0 +1,77 @@
+"""``qserver-console-monitor``: shows the console output of a running service."""
+
+import sys
+from typing import Any
+
+import click
+import zmq
+
+from bluesky_qs.client.settings import settings
+from bluesky_qs.errors import QSError
+from bluesky_qs.wire import info
+from bluesky_qs.wire.codec import DecodeError, Encoding, decode
+from bluesky_qs.wire.control import client_socket
+
+
+@click.command("qserver-console-monitor", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--zmq-info-addr",
+    "--zmq-subscribe-addr",
+    "info_addr",
+    metavar="ADDRESS",
+    help="Information socket of the service.  [default: tcp://localhost:60625; QSERVER_ZMQ_INFO_ADDRESS]",
+)
+@click.option(
+    "--zmq-encoding",
+    "encoding",
+    type=click.Choice(["json", "msgpack"], case_sensitive=False),
+    help="Encoding that the service uses.  [default: json; QSERVER_ZMQ_ENCODING]",
+)
+def _command(info_addr: str | None, encoding: str | None) -> int:
+    """Show the console output of RE Manager until interrupted with Ctrl-C.
+
+    The service publishes it if it was started with --zmq-publish-console ON.
+    """
+    chosen = settings(info_addr=info_addr, encoding=encoding)
+    with zmq.Context() as context:
+        socket = client_socket(context, chosen.info_addr, kind=zmq.SUB, rcvhwm=0)
+        try:
+            socket.subscribe(info.CONSOLE)
+            _show(socket, chosen.encoding)
+        finally:
+            socket.close(linger=0)
+    return 0
+
+
+def _show(socket: Any, encoding: Encoding) -> None:
+    """Print what comes; tell, apart from it, where messages are missing."""
+    last: int | None = None
+    while True:
+        message = decode(socket.recv_multipart()[1], encoding)
+        seq = message.get("seq")
+        if seq is not None and last is not None and seq > last + 1:
+            print(f"\n[{seq - last - 1} messages of the console were lost]", file=sys.stderr, flush=True)
+        last = seq
+        sys.stdout.write(message["msg"])
+        sys.stdout.flush()
+
+
+def main() -> int:
+    """Run the command; 0 when interrupted, 1 for bad options."""
+    try:
+        return _command.main(standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        return 0
+    except click.Abort:  # what click makes of Ctrl-C
+        return 0
+    except click.ClickException as error:
+        error.show()
+    except DecodeError as error:
+        click.echo(f"Error: {error}. Does the service use another encoding?", err=True)
+    except QSError as error:
+        click.echo(f"Error: {error.message}", err=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

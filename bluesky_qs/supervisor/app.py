@@ -1,0 +1,328 @@
+"""The watchdog: starts the manager and the workers, replaces a manager that died or froze, and ends with all of them.
+
+One thread waits, for a message of the manager, for a signal (the death of a child is one) or for the next deadline.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, assert_never
+
+import msgspec
+import zmq
+
+from bluesky_qs.config.logs import FORMAT, OURS, configure_logging
+from bluesky_qs.config.schema import LogLevel, Settings
+from bluesky_qs.ipc import messages
+from bluesky_qs.ipc.runtime import RuntimeDir
+from bluesky_qs.ipc.server import ServerEnd
+from bluesky_qs.supervisor.child import Child, Lifeline
+from bluesky_qs.supervisor.console import Console
+from bluesky_qs.supervisor.policy import GiveUp, Keep, Life, Restart, decide
+from bluesky_qs.supervisor.rundir import OwnedDir
+from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
+
+_log = logging.getLogger(__name__)
+
+#: Seconds that the manager has to end orderly when the service is to stop.
+STOP_TIMEOUT = 4.0
+#: Waking up so many seconds late means that nothing could run, the manager neither.
+_OVERSLEPT = 1.0
+_TRACEBACK_TIME = 0.2
+_REASONS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP: the terminal was closed"}
+_LEVELS: dict[LogLevel, int] = {
+    "SILENT": logging.CRITICAL + 1,
+    "QUIET": logging.WARNING,
+    "NORMAL": logging.INFO,
+    "VERBOSE": logging.DEBUG,
+}
+
+Command = Callable[[str], Sequence[str]]
+
+
+def manager_command(rundir: str) -> Sequence[str]:
+    """Command line of the manager. ``-P``: files in the current folder are not to be taken for modules."""
+    return [sys.executable, "-P", "-m", "bluesky_qs.manager", rundir]
+
+
+def worker_command(address: str) -> Sequence[str]:
+    """Command line of a worker."""
+    return [sys.executable, "-P", "-m", "bluesky_qs.worker", address]
+
+
+def run(
+    settings: Settings,
+    *,
+    notes: Sequence[str] = (),
+    manager: Command = manager_command,
+    worker: Command = worker_command,
+) -> int:
+    """Run the service until it ends; its exit code. To be called from the main thread.
+
+    Parameters
+    ----------
+    settings
+        What `config.load` made of command line, files and environment.
+    notes
+        Lines for the log of who wants much of it: where the settings come from.
+    manager, worker
+        Command lines of the children: given the path of the runtime directory, the address of the worker's link.
+
+    Raises
+    ------
+    StartupError
+        The runtime directory could not be made, or an address is in use.
+    """
+    rundir = OwnedDir.make()
+    terminal = sys.__stdout__.fileno() if settings.operation.print_console_output and sys.__stdout__ else None
+    network = settings.network
+    with contextlib.ExitStack() as stack:
+        stack.callback(rundir.release)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        stack.callback(context.term)
+        console = Console(publish=network.zmq_publish_console, encoding=network.zmq_encoding, terminal=terminal)
+        stack.callback(console.stop)
+        stack.callback(_log_into(console.output, settings.operation.console_logging_level))
+        rundir.save_settings(settings)
+        for note in notes:
+            _log.debug("%s", note)
+        console.start(context, info_address=network.zmq_info_addr, publications=rundir.publications)
+        code = Supervisor(settings, rundir, console, context, manager=manager, worker=worker).run()
+    if code and terminal is None:  # nobody has seen why
+        sys.stderr.write(console.record.text())
+    return code
+
+
+class Supervisor:
+    """The main thread's loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rundir: RuntimeDir,
+        console: Console,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        *,
+        manager: Command,
+        worker: Command,
+    ) -> None:
+        self._settings = settings
+        self._console = console
+        self._rundir = rundir
+        self._manager_command = manager
+        self._lifeline = Lifeline()
+        self._signals = _Signals()
+        self._link = ServerEnd(context, rundir.supervisor_link, messages.SupervisorCommand, self._handle)
+        self._workers = Workers(rundir, self._spawn, worker, keep_spare=settings.worker.warm_worker)
+        self._manager: Child | None = None
+        self._greeted = False
+        self._life = Life(time.monotonic())
+        self._start_due: float | None = None
+        self._stop_due: float | None = None
+        self._exit_code: int | None = None
+
+    def run(self) -> int:
+        """Run until the service ends; its exit code."""
+        network = self._settings.network
+        _log.info("Starting ZMQ server at '%s'", network.zmq_control_addr)
+        _log.info("ZMQ control channels: encryption %s", "enabled" if network.zmq_private_key else "disabled")
+        try:
+            self._start_manager(time.monotonic())
+            self._loop()
+        finally:
+            self._end()
+        return 1 if self._exit_code is None else self._exit_code
+
+    # ------------------------------------------------------------------------------------------------- waiting
+    def _loop(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._link.socket, zmq.POLLIN)
+        poller.register(self._signals.fd, zmq.POLLIN)
+        wake = self._act(time.monotonic())
+        while self._exit_code is None:
+            events = dict(poller.poll(max(0, int(1000 * (wake - time.monotonic())) + 1)))
+            now = time.monotonic()
+            if now > wake + _OVERSLEPT:
+                self._life = self._life.excused(now)
+            if self._link.socket in events:
+                self._receive()
+            for number in self._signals.arrived():
+                self._stop_asked(number, now)
+            if (ended := self._workers.reap(now)) is not None:
+                _log.debug("Worker process %d ended: %s", ended.pid, ended.how)
+                # Not kept: a manager that is not there now learns it from the answer to its Hello.
+                self._link.push(ended, keep=False)
+            wake = self._act(now)
+
+    def _act(self, now: float) -> float:
+        """Do what is due; when there will be something to do again."""
+        self._workers.tick(now)
+        times = [] if self._workers.spare_due is None else [self._workers.spare_due]
+        if self._manager is not None:
+            times.append(self._watch(self._manager, now))
+        elif self._stop_due is not None:
+            self._exit_code = 0
+        elif self._start_due is not None and now >= self._start_due:
+            self._start_manager(now)
+            times.append(now)
+        elif self._start_due is not None:
+            times.append(self._start_due)
+        return min(times, default=now)
+
+    def _watch(self, manager: Child, now: float) -> float:
+        """Keep, replace or give up the manager; when to look again."""
+        ending = manager.poll()
+        if self._stop_due is not None:
+            return self._watch_stop(ending.code if ending else None, now)
+        match decide(now, self._life, ending):
+            case Keep(until):
+                return until
+            case Restart(delay, reason):
+                _log.error("%s. Restarting ...", reason)
+                self._end_manager(traceback=True)
+                self._life = self._life.ended(now)
+                self._start_due = now + delay
+                return self._start_due
+            case GiveUp(code, reason):
+                if reason:
+                    _log.error("%s", reason)
+                self._exit_code = code
+                return now
+            case never:
+                assert_never(never)
+
+    def _watch_stop(self, exit_code: int | None, now: float) -> float:
+        assert self._stop_due is not None
+        if exit_code is not None:
+            self._exit_code = 0 if exit_code == 0 else 1
+        elif now >= self._stop_due:
+            _log.error("RE Manager did not stop in time and is killed")
+            self._exit_code = 1
+        return self._stop_due
+
+    def _stop_asked(self, number: signal.Signals, now: float) -> None:
+        reason = _REASONS[number]
+        if self._stop_due is not None:
+            _log.warning("Asked to stop once more (%s): stopping at once", reason)
+            self._stop_due = now
+            return
+        _log.info("Stopping (%s) ...", reason)
+        # A manager that has never served has nothing to put in order, and would not hear it before its start is done.
+        self._stop_due = now + STOP_TIMEOUT if self._life.served else now
+        self._link.push(messages.StopAsked(reason), keep=False)  # one that starts now learns it from its Hello
+        if not self._life.served:
+            self._exit_code = 0
+
+    # ------------------------------------------------------------------------------------- what the manager says
+    def _receive(self) -> None:
+        try:
+            self._link.receive()
+        except msgspec.MsgspecError as error:
+            _log.error("A message to the supervisor cannot be understood: %s", error)
+
+    def _handle(self, command: Any) -> Any:
+        now = time.monotonic()
+        match command:
+            case messages.Beat():
+                if self._greeted:  # otherwise it is the last one of the manager before
+                    self._beat(now)
+                return None
+            case messages.Hello():
+                self._greeted = True
+                self._link.adopt()
+                return messages.Inventory(
+                    restarted=self._life.number > 1,
+                    worker=self._workers.current,
+                    stopping=self._stop_due is not None,
+                    ended=self._workers.ended,
+                )
+            case messages.StartWorker():
+                return self._workers.start(now)
+            case messages.KillWorker():
+                self._workers.kill()
+                return None
+            case messages.ReadConsole(since, limit):
+                return self._console.record.page(since, limit)
+            case _:
+                raise TypeError(command)
+
+    def _beat(self, now: float) -> None:
+        if not self._life.served:
+            self._workers.plan_spare(now + SPARE_DELAY)
+        self._life = self._life.beats(now)
+
+    # ----------------------------------------------------------------------------------------------- processes
+    def _spawn(self, command: Sequence[str]) -> Child:
+        return Child(command, output=self._console.output, lifeline=self._lifeline)
+
+    def _start_manager(self, now: float) -> None:
+        _log.info("Starting RE Manager process")
+        self._start_due = None
+        self._greeted = False
+        self._life = msgspec.structs.replace(self._life, started=now)
+        self._manager = self._spawn(self._manager_command(str(self._rundir.path)))
+
+    def _end_manager(self, *, traceback: bool) -> None:
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            if traceback and manager.poll() is None:
+                manager.send_signal(signal.SIGUSR1)  # it prints where it is stuck, or dies of it
+                manager.wait(_TRACEBACK_TIME)
+            manager.kill()
+            manager.wait(1.0)
+
+    def _end(self) -> None:
+        self._end_manager(traceback=False)
+        self._workers.end()
+        self._link.close()
+        self._signals.close()
+        self._lifeline.close()
+
+
+class _Signals:
+    """Signals as a readable file descriptor."""
+
+    def __init__(self) -> None:
+        self.fd, self._writer = os.pipe()
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self._writer, False)
+        self._wakeup_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._before: dict[signal.Signals, Any] = {}
+        for number in (signal.SIGCHLD, *_REASONS):
+            # Ignored from the start (nohup, a job in the background of a script) stays ignored.
+            if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, lambda *_: None)
+
+    def arrived(self) -> list[signal.Signals]:
+        """Those that ask to stop; the death of a child only wakes the loop."""
+        try:
+            return [signal.Signals(number) for number in os.read(self.fd, 4096) if number in _REASONS]
+        except BlockingIOError:
+            return []
+
+    def close(self) -> None:
+        """Let signals do again what they did before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        os.close(self.fd)
+        os.close(self._writer)
+
+
+def _log_into(fd: int, level: LogLevel) -> Callable[[], None]:
+    """Log into the console, so that our lines stand among the children's in the true order; what undoes it."""
+    stream = os.fdopen(fd, "w", encoding="utf-8", closefd=False)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter(FORMAT))
+    logging.getLogger(OURS).handlers[:] = [handler]
+    configure_logging(_LEVELS[level])
+
+    def undo() -> None:
+        logging.getLogger(OURS).removeHandler(handler)
+        stream.close()
+
+    return undo

@@ -1,0 +1,154 @@
+"""The console: one pipe into which all processes print, read by a thread that publishes, keeps and shows it.
+
+The same thread owns the publishing socket, so it also passes on what the manager publishes.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from typing import Any
+
+import zmq
+
+from bluesky_qs.supervisor.record import Batcher, Record
+from bluesky_qs.supervisor.terminal import Terminal
+from bluesky_qs.wire import info
+from bluesky_qs.wire.codec import Encoding
+from bluesky_qs.wire.control import server_socket
+
+#: Messages that wait for a slow subscriber before it loses some: at 128 KiB, the longest console message, 128 MiB.
+SEND_LIMIT = 1000
+#: Seconds that the last publications have to leave the process.
+LINGER = 0.5
+
+_READ_SIZE = 64 * 1024
+_PIPE_SIZE = 1024 * 1024
+#: Seconds between two reads of what trickles in: waking up for each line would cost more than the lines.
+_READ_PERIOD = 0.005
+_FORWARD_AT_ONCE = 100
+#: What the manager pushed last is on its way through the kernel when the manager has ended.
+_LAST_PUSH_MS = 10
+
+
+class Console:
+    """Reads the children's output.
+
+    Attributes
+    ----------
+    output
+        The file descriptor into which children print, and the supervisor logs.
+    """
+
+    def __init__(self, *, publish: bool, encoding: Encoding, terminal: int | None) -> None:
+        self._reader, self.output = os.pipe()
+        os.set_blocking(self._reader, False)
+        self._read_period = _READ_PERIOD if _enlarged(self.output) else 0.0
+        self._stop_reader, self._stop_writer = os.pipe()
+        self._publish = publish
+        self._encoding: Encoding = encoding
+        self._terminal = None if terminal is None else Terminal(terminal)
+        self.record = Record()
+        self._batcher = Batcher()
+        self._thread = threading.Thread(target=self._run, name="console")
+        self._pub: Any = None
+        self._pull: Any = None
+
+    def start(self, context: "zmq.Context[zmq.Socket[bytes]]", *, info_address: str, publications: str) -> None:
+        """Bind the sockets and start to read.
+
+        Raises
+        ------
+        ConfigError
+            The address of the information socket is in use or cannot be bound.
+        """
+        self._pub = server_socket(context, info_address, kind=zmq.PUB, sndhwm=SEND_LIMIT)
+        self._pull = server_socket(context, publications, kind=zmq.PULL)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let out all that was printed and published so far, and close everything."""
+        os.close(self._stop_writer)
+        if self._thread.is_alive():
+            self._thread.join()
+        else:
+            self._drain()
+        for socket in (self._pub, self._pull):
+            if socket is not None:
+                socket.close(linger=int(1000 * LINGER))
+        if self._terminal is not None:
+            self._terminal.close(timeout=1.0)
+        for fd in (self._reader, self.output, self._stop_reader):
+            os.close(fd)
+
+    def _run(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._stop_reader, zmq.POLLIN)
+        poller.register(self._pull, zmq.POLLIN)
+        next_read = 0.0
+        while True:
+            now = time.monotonic()
+            wakes = [] if self._batcher.due is None else [self._batcher.due]
+            if now >= next_read:
+                poller.register(self._reader, zmq.POLLIN)
+            else:
+                poller.register(self._reader, 0)  # which unregisters it, if it was registered
+                wakes.append(next_read)
+            events = dict(poller.poll(_milliseconds(min(wakes) - now) if wakes else None))
+            if self._pull in events:
+                self._forward(_FORWARD_AT_ONCE)
+            if self._reader in events:
+                full = self._read() == _READ_SIZE
+                next_read = 0.0 if full else time.monotonic() + self._read_period
+            self._say(time.monotonic())
+            if self._stop_reader in events:
+                break
+        self._drain()
+
+    def _drain(self) -> None:
+        until = time.monotonic() + LINGER  # a process that a plan left behind may print for ever
+        while self._read() and time.monotonic() < until:
+            self._say(time.monotonic())
+        self._say(time.monotonic(), everything=True)
+        if self._pull is not None:
+            while self._pull.poll(_LAST_PUSH_MS):
+                self._forward(_FORWARD_AT_ONCE)
+
+    def _read(self) -> int:
+        """Read what there is, or a good piece of it; how many bytes that were."""
+        try:
+            data = os.read(self._reader, _READ_SIZE)
+        except BlockingIOError:
+            return 0
+        if self._terminal is not None:
+            self._terminal.write(data)
+        self._batcher.add(data, time.monotonic())
+        return len(data)
+
+    def _say(self, now: float, *, everything: bool = False) -> None:
+        if text := self._batcher.take(now, everything=everything):
+            message = self.record.add(text, time.time())
+            if self._publish and self._pub is not None:
+                self._pub.send_multipart([info.CONSOLE, info.console_payload(message, self._encoding)])
+
+    def _forward(self, limit: int) -> None:
+        """Publish what the manager pushed."""
+        for _ in range(limit):
+            try:
+                self._pub.send_multipart(self._pull.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                return
+
+
+def _enlarged(pipe: int) -> bool:
+    """Whether the pipe could be made large, so that it may be read less often."""
+    if not hasattr(fcntl, "F_SETPIPE_SZ"):
+        return False
+    try:
+        return fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_SIZE) >= _PIPE_SIZE
+    except OSError:  # more than this user may have
+        return False
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(0, int(seconds * 1000 + 0.999))

@@ -1,0 +1,100 @@
+"""When a manager is kept, replaced or given up. No clock and no process in here."""
+
+import msgspec
+
+#: A manager that has shown a sign of life, and then none for so many seconds, is frozen.
+FROZEN_AFTER = 5.0
+#: Seconds that a manager has for its start: large lists and a slow store take time, a hanging one does not end.
+START_TIMEOUT = 60.0
+#: A manager that ends sooner is replaced more slowly each time.
+SHORT_LIFE = 2.0
+#: Longest time between two attempts. They never cease: a worker with a running plan may be waiting for a manager.
+LONGEST_DELAY = 30.0
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """How a process ended: its exit code (negative: a signal), and that as a phrase."""
+
+    code: int
+    how: str
+
+
+class Life(msgspec.Struct, frozen=True):
+    """What is known of the manager, and of those before it. Times are monotonic.
+
+    Attributes
+    ----------
+    started
+        When it was started.
+    last_beat
+        When it last showed a sign of life.
+    served
+        Whether any manager of this service has shown one.
+    short_lives
+        How many managers before it, in a row, ended soon.
+    number
+        Counts the managers of this service.
+    """
+
+    started: float
+    last_beat: float | None = None
+    served: bool = False
+    short_lives: int = 0
+    number: int = 1
+
+    def beats(self, now: float) -> "Life":
+        """The same manager after a sign of life."""
+        return msgspec.structs.replace(self, last_beat=now, served=True)
+
+    def excused(self, now: float) -> "Life":
+        """The same manager after a time in which nothing could run, because the whole machine slept, say."""
+        if self.last_beat is None:
+            return msgspec.structs.replace(self, started=now)
+        return msgspec.structs.replace(self, last_beat=now)
+
+    def ended(self, now: float) -> "Life":
+        """Of the next manager, whenever it is started; ``started`` is to be set then."""
+        short_lives = self.short_lives + 1 if now - self.started < SHORT_LIFE else 0
+        return Life(now, served=self.served, short_lives=short_lives, number=self.number + 1)
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """All is well; decide again at this time, or when something happens."""
+
+    until: float
+
+
+class Restart(msgspec.Struct, frozen=True):
+    """Start another manager after ``delay`` seconds (and end this one, if it still runs)."""
+
+    delay: float
+    reason: str
+
+
+class GiveUp(msgspec.Struct, frozen=True):
+    """End the service with this exit code; ``reason`` is empty if its end was asked for."""
+
+    exit_code: int
+    reason: str
+
+
+def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | GiveUp:
+    """What to do with a manager that lives, or has ended."""
+    if ending is not None:
+        if ending.code == 0:
+            return GiveUp(0, "")
+        if not life.served:
+            return GiveUp(ending.code if ending.code > 0 else 1, f"RE Manager could not start ({ending.how})")
+        return Restart(_delay(life.short_lives), f"RE Manager process ended unexpectedly ({ending.how})")
+    last = life.started if life.last_beat is None else life.last_beat
+    patience = START_TIMEOUT if life.last_beat is None else FROZEN_AFTER
+    if now - last < patience:
+        return Keep(last + patience)
+    if not life.served:
+        return GiveUp(1, f"RE Manager did not start within {START_TIMEOUT:g} seconds")
+    return Restart(0, f"RE Manager process has given no sign of life for {patience:g} seconds")
+
+
+def _delay(short_lives: int) -> float:
+    """None for the first two, then twice as long each time."""
+    return 0 if short_lives < 2 else min(0.25 * 2 ** min(short_lives, 10), LONGEST_DELAY)  # noqa: PLR2004 - see above

@@ -1,0 +1,97 @@
+"""Console output as text: cut into messages at the ends of lines, numbered, the latest of it kept."""
+
+import codecs
+import itertools
+import threading
+from collections import deque
+
+import msgspec
+
+from bluesky_qs.ipc.messages import ConsolePage
+from bluesky_qs.wire.info import ConsoleMessage, console_payload
+
+#: Seconds between two messages, at least: a subscriber's queue holds 1000 messages, a plan prints that in a moment.
+PERIOD = 0.010
+#: Characters in a message, more or less: so much is published without waiting.
+SIZE = 64 * 1024
+#: Bytes of messages that are kept for who asks later.
+KEPT = 4 * 1024 * 1024
+
+
+class Batcher:
+    """Bytes in, messages out; times are given, none is taken here."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._text = ""
+        self._due: float | None = None
+        self._last = float("-inf")
+        self._line_held = False
+
+    @property
+    def due(self) -> float | None:
+        """When to take the next message; None if there is nothing to take."""
+        return self._due
+
+    def add(self, data: bytes, now: float) -> None:
+        """Add what was printed."""
+        self._text += self._decoder.decode(data)
+        if self._text and self._due is None:
+            self._due = max(now, self._last + PERIOD)
+
+    def take(self, now: float, *, everything: bool = False) -> str:
+        """The text of the next message; empty if it is not yet time.
+
+        A line that has not ended is held back for one period, since the rest of it mostly comes right after it.
+        """
+        if everything:
+            self._text += self._decoder.decode(b"", final=True)
+        elif self._due is None or (now < self._due and len(self._text) < SIZE):
+            return ""
+        end = len(self._text)
+        if not everything:
+            end = max(self._text.rfind("\n"), self._text.rfind("\r")) + 1
+            if end == 0 and (self._line_held or len(self._text) >= SIZE):
+                end = len(self._text)
+        taken, self._text = self._text[:end], self._text[end:]
+        self._line_held = bool(self._text)
+        self._due = now + PERIOD if self._text else None
+        if taken:
+            self._last = now
+        return taken
+
+
+class Record:
+    """The latest messages. Threads may share it."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._limit = kept
+        self._lock = threading.Lock()
+        self._messages: deque[bytes] = deque()
+        self._size = 0
+        self._last = 0
+
+    def add(self, text: str, when: float) -> ConsoleMessage:
+        """Number and keep a message; the oldest are dropped for it. ``when`` is in epoch seconds."""
+        with self._lock:
+            self._last += 1
+            message = ConsoleMessage(when, text, self._last)
+            self._messages.append(console_payload(message))
+            self._size += len(self._messages[-1])
+            while self._size > self._limit and len(self._messages) > 1:
+                self._size -= len(self._messages.popleft())
+        return message
+
+    def page(self, since: int | None, limit: int) -> ConsolePage:
+        """Messages after number ``since``, or the latest; at most ``limit``."""
+        with self._lock:
+            count = len(self._messages)
+            begin = count - limit if since is None else count - (self._last - since)
+            begin = min(max(begin, 0), count)
+            return ConsolePage(list(itertools.islice(self._messages, begin, begin + max(limit, 0))), self._last)
+
+    def text(self, limit: int = 4096) -> str:
+        """The latest text, at most ``limit`` characters."""
+        with self._lock:
+            messages = [msgspec.json.decode(message, type=ConsoleMessage).msg for message in self._messages]
+        return "".join(messages)[-limit:]

@@ -1,0 +1,85 @@
+"""Making and owning the runtime directory, and removing those of supervisors that died without doing so."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from bluesky_qs.errors import StartupError
+from bluesky_qs.ipc.runtime import NAME, SOCKET_PATH_LIMIT, RuntimeDir
+
+_TMP = "/tmp"  # noqa: S108 - what is made in it is private and has a new name
+
+
+class OwnedDir(RuntimeDir):
+    """A runtime directory that is locked as long as its owner lives."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        path.mkdir(mode=0o700)
+        # Tells other supervisors that it is in use, and those who clean /tmp that it is not theirs to clean.
+        self._lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        with contextlib.suppress(OSError):  # a file system without locks; then the pid alone tells
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    @classmethod
+    def make(cls) -> "OwnedDir":
+        """Make a new one, and remove stale ones beside it."""
+        reasons: list[str] = []
+        for base in (os.environ.get("TMPDIR", _TMP), _TMP):
+            path = Path(base) / f"bluesky-qs-{os.getpid()}-{os.urandom(4).hex()}"
+            if len(os.fsencode(path)) + len("/w-99999999") > SOCKET_PATH_LIMIT:
+                reasons.append(f"{base} is too long a path for sockets")
+                continue
+            remove_stale(Path(base))
+            try:
+                return cls(path)
+            except OSError as error:
+                reasons.append(f"{path}: {error.strerror}")
+        raise StartupError(f"Cannot make a runtime directory: {'; '.join(reasons)}")
+
+    def release(self) -> None:
+        """Remove it and give up the lock."""
+        self.remove()
+        os.close(self._lock)
+
+
+def remove_stale(base: Path) -> None:
+    """Remove our runtime directories whose supervisors are no more."""
+    for path in _ours(base):
+        with contextlib.suppress(OSError):  # another supervisor may be removing it at this moment
+            _remove_if_stale(path)
+
+
+def _ours(base: Path) -> Iterator[Path]:
+    with contextlib.suppress(OSError), os.scandir(base) as entries:
+        for entry in entries:
+            if (
+                NAME.fullmatch(entry.name)
+                and entry.is_dir(follow_symlinks=False)
+                and entry.stat(follow_symlinks=False).st_uid == os.getuid()
+            ):
+                yield Path(entry.path)
+
+
+def _remove_if_stale(path: Path) -> None:
+    match = NAME.fullmatch(path.name)
+    if match is None or _exists(int(match[1])):
+        return
+    lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        RuntimeDir(path).remove()
+    finally:
+        os.close(lock)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

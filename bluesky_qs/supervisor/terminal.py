@@ -1,0 +1,84 @@
+"""Writing to the terminal without ever waiting for it."""
+
+import contextlib
+import os
+import select
+import threading
+from collections import deque
+
+#: Bytes that wait for a terminal that takes none; what comes then is left out.
+LIMIT = 4 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+class Terminal:
+    """A thread that writes to a file descriptor at the pace at which that takes it."""
+
+    def __init__(self, fd: int, limit: int = LIMIT) -> None:
+        self._fd = fd
+        self._limit = limit
+        self._changed = threading.Condition()
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._left_out = 0
+        self._broken = False
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
+        self._thread.start()
+
+    def write(self, data: bytes) -> None:
+        """Have it written. If too much waits already, it is left out, and a note says later how much that was."""
+        with self._changed:
+            if self._broken:
+                return
+            # Once something is left out, so is the rest until there is room again: one gap instead of many.
+            if self._size + len(data) > (self._limit // 2 if self._left_out else self._limit):
+                self._left_out += len(data)
+                return
+            self._note_gap()
+            self._append(data)
+            self._changed.notify()
+
+    def close(self, timeout: float) -> None:
+        """Wait until all is written, but not longer than ``timeout`` seconds."""
+        with self._changed:
+            self._closing = True
+            self._note_gap()
+            self._changed.notify()
+        self._thread.join(timeout)
+
+    def _note_gap(self) -> None:
+        if self._left_out:
+            text = f"\n[{self._left_out} bytes of console output were left out: the terminal did not take them]\n"
+            self._append(text.encode())
+            self._left_out = 0
+
+    def _append(self, data: bytes) -> None:
+        self._waiting.append(data)
+        self._size += len(data)
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):  # the terminal has gone; the service goes on without it
+            while data := self._next():
+                self._write(data)
+        with self._changed:
+            self._broken = True
+            self._waiting.clear()
+
+    def _next(self) -> bytes:
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            return self._waiting.popleft() if self._waiting else b""
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                written = os.write(self._fd, view[:_CHUNK])
+            except BlockingIOError:  # someone who shares the terminal made it non-blocking
+                select.select([], [self._fd], [])
+                continue
+            view = view[written:]
+            with self._changed:
+                self._size -= written

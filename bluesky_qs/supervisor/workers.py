@@ -1,0 +1,161 @@
+"""The worker in use, and a spare one that is kept warm."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bluesky_qs.errors import WorkerError, WrongState
+from bluesky_qs.ipc.messages import WorkerEnded, WorkerProcess
+from bluesky_qs.ipc.runtime import RuntimeDir
+from bluesky_qs.supervisor.child import Child
+
+_log = logging.getLogger(__name__)
+
+#: Seconds after the start of the service, and after the start of a worker, until the spare one is started: it should
+#: not take processor time from what the user waits for.
+SPARE_DELAY = 0.5
+SPARE_DELAY_AFTER_WORKER = 1.5
+#: Seconds in which a worker may end by itself before it is killed.
+GRACE = 0.5
+
+Command = Callable[[str], Sequence[str]]
+
+
+class _Worker:
+    def __init__(self, child: Child, address: str) -> None:
+        self.child = child
+        self.process = WorkerProcess(child.pid, address)
+        self.packages = _packages()
+
+    def clear(self) -> None:
+        """Remove its socket file, which a process that was killed leaves behind."""
+        with contextlib.suppress(OSError):
+            Path(self.process.address.removeprefix("ipc://")).unlink(missing_ok=True)
+
+
+class Workers:
+    """Starts and ends worker processes.
+
+    Parameters
+    ----------
+    spawn
+        Starts a child from a command line.
+    command
+        Command line of a worker, given the address of its link.
+    keep_spare
+        Whether there is to be a spare one.
+    """
+
+    def __init__(
+        self, rundir: RuntimeDir, spawn: Callable[[Sequence[str]], Child], command: Command, *, keep_spare: bool
+    ) -> None:
+        self._rundir = rundir
+        self._spawn = spawn
+        self._command = command
+        self._keep_spare = keep_spare
+        self._number = 0
+        self._current: _Worker | None = None
+        self._spare: _Worker | None = None
+        #: When to start a spare one (monotonic), if ever.
+        self.spare_due: float | None = None
+        #: How the last worker in use ended, until the next one is started.
+        self.ended: WorkerEnded | None = None
+
+    @property
+    def current(self) -> WorkerProcess | None:
+        """The worker in use."""
+        return self._current.process if self._current else None
+
+    def start(self, now: float) -> WorkerProcess:
+        """Give out the spare worker or a new one.
+
+        Raises
+        ------
+        WrongState
+            One is in use.
+        """
+        if self._current is not None:
+            raise WrongState(f"A worker process is running already (pid {self._current.process.pid})")
+        worker = self._take_spare() or self._new()
+        self._current, self.ended = worker, None
+        self.plan_spare(now + SPARE_DELAY_AFTER_WORKER)
+        return worker.process
+
+    def kill(self) -> None:
+        """Kill the worker in use.
+
+        Raises
+        ------
+        WorkerError
+            There is none.
+        """
+        if self._current is None:
+            raise WorkerError("There is no worker process")
+        self._current.child.kill()
+
+    def plan_spare(self, when: float) -> None:
+        """Start a spare one at this time, if there is to be one."""
+        if self._keep_spare and self._spare is None:
+            self.spare_due = when
+
+    def tick(self, now: float) -> None:
+        """Start the spare one if it is time."""
+        if self.spare_due is not None and now >= self.spare_due:
+            self.spare_due = None
+            self._spare = self._new()
+
+    def reap(self, now: float) -> WorkerEnded | None:
+        """How the worker in use ended, told once."""
+        if self._spare and (exit_ := self._spare.child.poll()):
+            _log.warning("The worker process kept in reserve ended unexpectedly (%s)", exit_.how)
+            self._spare.clear()
+            self._spare = None  # not replaced before the next worker starts: it may be ending for a reason that stays
+        if self._current is None or (exit_ := self._current.child.poll()) is None:
+            return None
+        self.ended = WorkerEnded(self._current.process.pid, exit_.code, exit_.how)
+        self._current.clear()
+        self._current = None
+        if self.spare_due is not None:  # whoever closes an environment often opens the next one
+            self.spare_due = now
+        return self.ended
+
+    def end(self) -> None:
+        """End all of them; the one in use is asked first."""
+        self.spare_due = None
+        if self._spare:
+            self._spare.child.kill()
+            self._spare.child.wait(GRACE)
+        if self._current:
+            self._current.child.terminate()
+            self._current.child.wait(GRACE)
+            self._current.child.kill()
+            self._current.child.wait(GRACE)
+
+    def _new(self) -> _Worker:
+        self._number += 1
+        address = self._rundir.worker_link(self._number)
+        return _Worker(self._spawn(self._command(address)), address)
+
+    def _take_spare(self) -> _Worker | None:
+        worker, self._spare = self._spare, None
+        if worker is None or worker.child.poll() is not None:
+            return None
+        if worker.packages != _packages():
+            _log.info("Installed packages have changed: starting a new worker process")
+            worker.child.kill()
+            worker.child.wait(GRACE)
+            worker.clear()
+            return None
+        return worker
+
+
+def _packages() -> dict[str, int]:
+    """Changes whenever a package is installed or removed; a spare worker has the old ones imported."""
+    times: dict[str, int] = {}
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            times[folder] = os.stat(folder).st_mtime_ns  # noqa: PTH116 - sys.path has text
+    return times

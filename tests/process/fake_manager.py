@@ -1,0 +1,93 @@
+"""A manager that does what a test tells it, by Python source sent to its control socket."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+import zmq
+import zmq.asyncio
+
+from bluesky_qs.errors import QSError
+from bluesky_qs.ipc import messages
+from bluesky_qs.ipc.child import begin_manager
+from bluesky_qs.ipc.link import ClientEnd
+
+
+async def main():
+    rundir = begin_manager(sys.argv)
+    settings = rundir.load_settings()
+    context = zmq.asyncio.Context()
+    link = ClientEnd(context, rundir.supervisor_link, messages.SupervisorReport)
+    reports = []
+    stop = asyncio.Event()
+    obedient = True
+
+    async def follow():
+        async for _, report in link.reports():
+            reports.append(type(report).__name__)
+            if isinstance(report, messages.StopAsked) and obedient:
+                print("fake manager stops:", report.reason)
+                stop.set()
+
+    async def beat():
+        while True:
+            await link.request(messages.Beat())
+            await asyncio.sleep(messages.BEAT_PERIOD)
+
+    async def serve():
+        nonlocal obedient
+        control = context.socket(zmq.REP)
+        control.bind(settings.network.zmq_control_addr)
+        push = context.socket(zmq.PUSH)
+        push.connect(rundir.publications)
+        while True:
+            request = json.loads(await control.recv())
+            match request:
+                case {"exec": source}:
+                    names = {"result": None, "os": os, "sys": sys, "time": time}
+                    exec(source, names)
+                    answer = names["result"]
+                case {"command": name, "args": args}:
+                    try:
+                        value = await link.request(getattr(messages, name)(*args))
+                    except QSError as error:
+                        answer = {"refused": error.code, "message": error.message}
+                    else:
+                        answer = json.loads(json.dumps(_plain(value)))
+                case {"publish": [topic, payload]}:
+                    await push.send_multipart([topic.encode(), payload.encode()])
+                    answer = None
+                case {"obedient": value}:
+                    obedient, answer = value, None
+                case {"exit": code}:
+                    await control.send(b"null")
+                    await asyncio.sleep(0)
+                    os._exit(code)
+                case _:
+                    answer = {"pid": os.getpid(), "reports": reports, "inventory": _plain(inventory)}
+            await control.send(json.dumps(answer).encode())
+
+    following = asyncio.create_task(follow())
+    inventory = await link.request(messages.Hello(os.getpid()))
+    if inventory.stopping:
+        return
+    tasks = [following, asyncio.create_task(beat()), asyncio.create_task(serve())]
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
+def _plain(value):
+    if hasattr(value, "__struct_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, list):
+        return [_plain(element) for element in value]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
