@@ -70,6 +70,8 @@ class LockFile:
             raise StoreError(msg) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
         except BlockingIOError:
             holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
             os.close(descriptor)
@@ -77,10 +79,8 @@ class LockFile:
             raise StoreError(msg) from None
         except OSError as error:
             os.close(descriptor)
-            msg = f"{self._path} cannot be locked ({error.strerror}); use a path on a local file system (--store PATH)"
+            msg = f"{self._path} cannot be locked: {error.strerror}. A path on a local disk may help (--store PATH)"
             raise StoreError(msg) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
         self._descriptor = descriptor
 
     def release(self) -> None:

@@ -55,7 +55,7 @@ class SQLiteStore:
     """
 
     def __init__(self, path: Path, *, beside_service: bool = False) -> None:
-        self._file = _File(Path(os.path.abspath(path)), beside_service=beside_service)  # noqa: PTH100 - links are kept
+        self._file = _File(path.resolve(), beside_service=beside_service)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._commits = Commits(self._write)
 
@@ -140,7 +140,7 @@ class _File:
     def write(self, commits: list[Sequence[Change]]) -> tuple[int, StoreError | None]:
         """Make commits durable together; if that fails, one by one until the first that fails again."""
         if self._open_connection is None:
-            return 0, StoreError(f"The queue store {self.path} is closed")
+            return 0, StoreError(f"The queue store {self.path} is not open")
         try:
             self._transaction(commits)
         except (sqlite3.Error, OverflowError, UnicodeError) as error:

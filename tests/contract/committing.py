@@ -1,0 +1,73 @@
+"""A process that changes a queue until it is killed, and says what it has been told is durable.
+
+Lines on stdout: ``try STATE`` before each commit and ``done STATE`` after it, STATE being all that the store should
+hold. With ``many``: ``done UID`` for each item, added by several tasks at once.
+"""
+
+import asyncio
+import json
+import random
+import sys
+from pathlib import Path
+
+from bluesky_qs.plan_queue.queue import PlanQueue
+from bluesky_qs.store.sqlite import SQLiteStore
+
+
+def say(word, value):
+    sys.stdout.write(f"{word} {json.dumps(value)}\n")
+    sys.stdout.flush()
+
+
+def state(queue):
+    running = queue.running or {}
+    return [
+        [json.loads(data) for data in queue.items_json()],
+        [json.loads(data) for data in queue.history_json()],
+        running.get("item_uid"),
+    ]
+
+
+def some_edit(queue):
+    size = len(queue)
+    choices = [lambda: queue.add_batch([{"name": "p", "args": [random.random()]} for _ in range(random.randint(1, 5))])]
+    if size > 1:
+        choices += [
+            lambda: queue.move(pos=random.randrange(size), pos_dest=random.randrange(size)),
+            lambda: queue.update({"item_uid": queue.item(pos=random.randrange(size))["item_uid"], "name": "new"}),
+            lambda: queue.remove(pos=random.randrange(size)),
+        ]
+    if queue.running:
+        choices += [lambda: queue.finish({"exit_status": random.choice(["completed", "failed"])})] * 2
+    elif size:
+        choices += [lambda: queue.start_next(1.0)] * 2
+    return random.choice(choices)()
+
+
+async def one_by_one(store, queue):
+    while True:
+        edit = some_edit(queue)
+        say("try", state(queue))
+        await store.commit(edit.changes)
+        say("done", state(queue))
+
+
+async def many(store, queue):
+    async def add():
+        while True:
+            edit = queue.add({"name": "p"})
+            await store.commit(edit.changes)
+            say("done", edit.items[0]["item_uid"])
+
+    await asyncio.gather(*[add() for _ in range(8)])
+
+
+async def main(path, how):
+    store = SQLiteStore(Path(path))
+    await store.open()
+    queue = PlanQueue.restore(await store.load(), history_limit=20)
+    await {"one": one_by_one, "many": many}[how](store, queue)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,361 @@
+"""What every store does: keeps all that was committed, in its order, and nothing that was refused."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bluesky_qs.errors import StoreError
+from bluesky_qs.plan_queue.changes import (
+    FACTS,
+    AddEvent,
+    AddHistory,
+    ClearQueue,
+    DropItem,
+    PutItem,
+    SetFact,
+    Snapshot,
+    TrimEvents,
+    TrimHistory,
+)
+from bluesky_qs.plan_queue.queue import PlanQueue
+from bluesky_qs.store.base import Store
+from bluesky_qs.store.memory import MemoryStore
+from bluesky_qs.store.sqlite import SQLiteStore
+
+
+class Home(Protocol):
+    """A place where things are kept, to be opened again and again."""
+
+    def store(self) -> Store: ...
+
+    def broken(self) -> AbstractContextManager[None]:
+        """Nothing can be committed while this lasts."""
+        ...
+
+
+class MemoryHome:
+    def __init__(self) -> None:
+        self._store = MemoryStore()
+
+    def store(self) -> Store:
+        return self._store
+
+    @contextmanager
+    def broken(self) -> Iterator[None]:
+        self._store.refuse = "broken"
+        yield
+        self._store.refuse = None
+
+
+class SQLiteHome:
+    def __init__(self, folder: Path, no_space_left: Callable[[], AbstractContextManager[None]]) -> None:
+        self._path = folder / "queue.sqlite3"
+        self.broken = no_space_left
+
+    def store(self) -> Store:
+        return SQLiteStore(self._path)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def new_home(request, tmp_path, no_space_left) -> Callable[[], Home]:
+    """Makes new, empty homes of one kind of store."""
+    numbers = count()
+
+    def sqlite() -> Home:
+        return SQLiteHome(tmp_path / str(next(numbers)), no_space_left)
+
+    return {"memory": MemoryHome, "sqlite": sqlite}[request.param]
+
+
+@pytest.fixture
+def home(new_home):
+    return new_home()
+
+
+def item(uid, rank=b"\x80", data=None, **more):
+    return PutItem(uid, rank, data or json.dumps({"item_uid": uid}).encode(), **more)
+
+
+def stored(snapshot):
+    return [(entry.uid, entry.data) for entry in snapshot.items]
+
+
+async def reopened(home, *commits) -> Snapshot:
+    """Commit to a store, then load from another one that is opened on the same home."""
+    store = home.store()
+    await store.open()
+    for changes in commits:
+        await store.commit(changes)
+    await store.close()
+    return await loaded(home)
+
+
+async def loaded(home) -> Snapshot:
+    store = home.store()
+    await store.open()
+    snapshot = await store.load()
+    await store.close()
+    return snapshot
+
+
+async def test_a_new_store_is_empty(home):
+    assert await reopened(home) == Snapshot()
+
+
+async def test_items_come_back_in_the_order_of_the_queue(home):
+    a, b, c = item("a", b"\x80"), item("b", b"\x82"), item("c", b"\x81", before=b'{"item_uid": "b"}')
+    snapshot = await reopened(home, [a, b], [c])
+    assert stored(snapshot) == [("a", a.data), ("c", c.data), ("b", b.data)]
+    assert [entry.rank for entry in snapshot.items] == sorted(entry.rank for entry in snapshot.items)
+
+
+async def test_an_item_that_is_put_again_is_there_once_in_its_new_place_with_its_new_content(home):
+    a, b = item("a", b"\x80"), item("b", b"\x81")
+    again = item("a", b"\x82", b'{"item_uid": "a", "name": "new"}', replaces=a.data)
+    assert stored(await reopened(home, [a, b], [again])) == [("b", b.data), ("a", again.data)]
+
+
+async def test_a_dropped_item_is_gone_and_others_stay(home):
+    a, b = item("a", b"\x80"), item("b", b"\x81")
+    assert stored(await reopened(home, [a, b], [DropItem("a", a.data)])) == [("b", b.data)]
+
+
+async def test_a_cleared_queue_takes_new_items(home):
+    a, b = item("a", b"\x80"), item("b", b"\x7f")
+    assert stored(await reopened(home, [a], [ClearQueue(), b])) == [("b", b.data)]
+
+
+async def test_content_comes_back_byte_for_byte(home):
+    data = json.dumps({"item_uid": "a", "x": [float("nan"), float("-inf"), 2**70, "é\ud800\0"]}).encode()
+    snapshot = await reopened(home, [item("a", data=data), AddHistory("a", data), SetFact("running_plan", data)])
+    assert snapshot.items[0].data == snapshot.history[0] == snapshot.facts["running_plan"] == data
+
+
+@pytest.mark.parametrize(("keep", "left"), [(0, []), (2, [b"3", b"4"]), (9, [b"1", b"2", b"3", b"4"])])
+async def test_history_and_events_keep_their_newest_entries(home, keep, left):
+    snapshot = await reopened(
+        home,
+        [
+            change(data)
+            for data in (b"1", b"2", b"3", b"4")
+            for change in (AddEvent, lambda data: AddHistory("u", data))
+        ],
+        [TrimHistory(keep), TrimEvents(keep)],
+    )
+    assert snapshot.history == snapshot.events == left
+
+
+async def test_history_goes_on_after_it_was_trimmed(home):
+    added = [AddHistory("u", b"%d" % n) for n in range(6)]
+    snapshot = await reopened(
+        home, added[:2], [TrimHistory(0)], added[2:5], [TrimHistory(2)], added[5:], [TrimHistory(2)]
+    )
+    assert snapshot.history == [b"4", b"5"]
+
+
+async def test_every_fact_is_kept_replaced_and_forgotten(home):
+    first = dict.fromkeys(FACTS, b'{"a": 1}')
+    second = dict.fromkeys(FACTS, b'{"b": 2}')
+    assert (await reopened(home, [SetFact(name, data) for name, data in first.items()])).facts == first
+    assert (await reopened(home, [SetFact(name, data) for name, data in second.items()])).facts == second
+    assert (await reopened(home, [SetFact(name, None) for name in FACTS])).facts == {}
+
+
+async def test_commits_that_wait_together_are_made_in_their_order(home):
+    store = home.store()
+    await store.open()
+    queue = PlanQueue.restore(await store.load())
+    await asyncio.gather(*[store.commit(queue.add({"name": n}).changes) for n in range(200)])
+    await store.close()
+    assert [entry.data for entry in (await loaded(home)).items] == queue.items_json()
+
+
+async def test_a_commit_whose_caller_went_away_is_made_all_the_same(home):
+    store = home.store()
+    await store.open()
+    waiting = asyncio.create_task(store.commit([item("a")]))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await store.commit([item("b", b"\x81")])
+    await store.close()
+    assert [entry.uid for entry in (await loaded(home)).items] == ["a", "b"]
+
+
+async def test_nothing_is_kept_of_a_commit_that_is_refused(home):
+    store = home.store()
+    await store.open()
+    await store.commit([item("a"), AddHistory("h", b"1"), SetFact("lock_info", b"{}")])
+    with home.broken(), pytest.raises(StoreError):
+        await store.commit([item("b", b"\x81"), DropItem("a", item("a").data), AddHistory("h", b"2"), ClearQueue()])
+    snapshot = await loaded_after_recovery(store, home)
+    assert stored(snapshot) == [("a", item("a").data)]
+    assert snapshot.history == [b"1"]
+
+
+async def test_a_store_that_failed_takes_commits_again(home):
+    store = home.store()
+    await store.open()
+    with home.broken(), pytest.raises(StoreError):
+        await store.commit([item("a")])
+    await commit_when_back(store, [item("b")])
+    await store.close()
+    assert [entry.uid for entry in (await loaded(home)).items] == ["b"]
+
+
+async def test_memory_and_store_agree_after_commits_that_failed_together(home):
+    store = home.store()
+    await store.open()
+    queue = PlanQueue.restore(await store.load())
+    await store.commit(queue.add({"name": "kept"}).changes)
+
+    async def add(name):
+        edit = queue.add({"name": name}, pos="front")
+        try:
+            await store.commit(edit.changes)
+        except StoreError:
+            edit.undo()
+
+    with home.broken():
+        await asyncio.gather(*[add(n) for n in range(20)])
+    snapshot = await loaded_after_recovery(store, home)
+    assert [entry.data for entry in snapshot.items] == queue.items_json()
+    assert [json.loads(data)["name"] for data in queue.items_json()] == ["kept"]
+
+
+async def commit_when_back(store, changes):
+    """Commit as soon as the store takes commits again."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await store.commit(changes)
+            except StoreError:
+                await asyncio.sleep(0.01)
+
+
+async def loaded_after_recovery(store, home) -> Snapshot:
+    await commit_when_back(store, [SetFact("stop_pending_info", b"{}")])
+    await store.close()
+    return await loaded(home)
+
+
+class Model:
+    """The queue as a plain list of names, told what users and plans do."""
+
+    def __init__(self) -> None:
+        self.items: list[str] = []
+        self.running: str | None = None
+        self.history: list[str] = []
+        self.names = (f"plan{n}" for n in count())
+
+
+class Session:
+    """A queue and its store beside the model; reloads at any moment."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.model = Model()
+        self.queue = PlanQueue()
+        self.store = home.store()
+
+    async def begin(self) -> None:
+        self.store = self.home.store()
+        await self.store.open()
+        self.queue = PlanQueue.restore(await self.store.load())
+
+    async def reload(self) -> None:
+        before = self.queue.items_json(), self.queue.history_json(), self.queue.running_json()
+        await self.store.close()
+        await self.begin()
+        assert (self.queue.items_json(), self.queue.history_json(), self.queue.running_json()) == before
+
+    def uid(self, place: int) -> str:
+        return self.queue.item(pos=place)["item_uid"]
+
+    def check(self) -> None:
+        assert [json.loads(data)["name"] for data in self.queue.items_json()] == self.model.items
+        assert [json.loads(data)["name"] for data in self.queue.history_json()] == self.model.history
+        assert (self.queue.running or {"name": None})["name"] == self.model.running
+
+    def step(self, kind: str, a: int, b: int):
+        """One change of the queue and of the model; None if it is not possible now."""
+        queue, model, size = self.queue, self.model, len(self.model.items)
+        a, b = (a % size, b % size) if size else (0, 0)
+        match kind:
+            case "add":
+                names = [next(model.names) for _ in range(1 + b % 3)]
+                model.items[a:a] = names
+                return queue.add_batch([{"name": name} for name in names], pos=a)
+            case "add_after" if size:
+                name = next(model.names)
+                model.items.insert(a + 1, name)
+                return queue.add({"name": name}, after_uid=self.uid(a))
+            case "update" if size:
+                model.items[a] = next(model.names)
+                return queue.update({"name": model.items[a], "item_uid": self.uid(a)}, replace=b % 2 == 0)
+            case "remove" if size:
+                del model.items[a]
+                return queue.remove(pos=a)
+            case "remove_batch" if size:
+                uids = [self.uid(place) for place in sorted({a, b}, reverse=True)]
+                for place in sorted({a, b}, reverse=True):
+                    del model.items[place]
+                return queue.remove_batch(uids)
+            case "move" if size:
+                model.items.insert(b, model.items.pop(a))
+                return queue.move(pos=a, pos_dest=b)
+            case "move_batch" if size:
+                places = list(dict.fromkeys((a, b)))
+                uids, names = [self.uid(place) for place in places], [model.items[place] for place in places]
+                model.items = names + [name for name in model.items if name not in names]
+                return queue.move_batch(uids, pos_dest="front")
+            case "clear":
+                model.items.clear()
+                return queue.clear()
+            case "start" if size and model.running is None:
+                model.running = model.items.pop(0)
+                return queue.start_next(1.0)
+            case "complete" | "fail" if model.running:
+                model.history.append(model.running)
+                model.items[0:0] = [model.running] if kind == "fail" else []
+                model.running = None
+                return queue.finish({"exit_status": "failed" if kind == "fail" else "completed"})
+            case "clear_history":
+                del model.history[: max(0, len(model.history) - a)]
+                return queue.clear_history(size=a)
+        return None
+
+
+KINDS = [
+    *("add", "add", "add_after", "update", "remove", "remove_batch", "move", "move", "move_batch", "start", "start"),
+    *("complete", "fail", "clear_history", "reload", "reload"),
+]
+STEPS = st.lists(
+    st.tuples(st.sampled_from([*KINDS, "clear"]), st.integers(0, 50), st.integers(0, 50)), min_size=5, max_size=30
+)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_a_queue_that_is_reloaded_at_any_moment_is_the_plain_list_of_what_was_done(new_home, steps):
+    async def session():
+        session = Session(new_home())
+        await session.begin()
+        for kind, a, b in steps:
+            if kind == "reload":
+                await session.reload()
+            elif edit := session.step(kind, a, b):
+                await session.store.commit(edit.changes)
+            session.check()
+        await session.reload()
+        session.check()
+        await session.store.close()
+
+    asyncio.run(session())

@@ -1,0 +1,275 @@
+"""What the SQLite file promises beyond the contract: one service, clear refusals, durability."""
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from bluesky_qs.errors import StoreError
+from bluesky_qs.plan_queue.changes import AddHistory, PutItem, SetFact, Snapshot
+from bluesky_qs.plan_queue.queue import PlanQueue
+from bluesky_qs.store import place
+from bluesky_qs.store.sqlite import SQLiteStore
+
+COMMITTING = Path(__file__).with_name("committing.py")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "data" / "queue.sqlite3"
+
+
+@contextmanager
+def committing(path, how):
+    """Another process that commits to the store for as long as this lasts, then is killed; its lines."""
+    with subprocess.Popen([sys.executable, COMMITTING, path, how], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+async def loaded(path):
+    store = SQLiteStore(path)
+    await store.open()
+    snapshot = await store.load()
+    await store.close()
+    return snapshot
+
+
+async def pragma(store, name):
+    return await store._run(lambda: store._file._connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3, 10, 41, 80, 121])
+async def test_a_process_killed_amid_commits_loses_nothing_that_was_acknowledged(path, lines):
+    with committing(path, "one") as process:
+        said = [line.split(" ", 1) for line in islice(process.stdout, lines)]
+        process.kill()
+        said += [line.split(" ", 1) for line in process.stdout if line.endswith("\n")]
+    queue = PlanQueue.restore(await loaded(path))
+    have = [
+        [json.loads(data) for data in queue.items_json()],
+        [json.loads(data) for data in queue.history_json()],
+        queue.running_uid,
+    ]
+    acknowledged = [json.loads(state) for word, state in said if word == "done"] or [[[], [], None]]
+    assert have in (acknowledged[-1], json.loads(said[-1][1]))
+
+
+@pytest.mark.parametrize("lines", [1, 20, 300])
+async def test_a_process_killed_amid_commits_made_together_loses_and_doubles_nothing(path, lines):
+    with committing(path, "many") as process:
+        said = list(islice(process.stdout, lines))
+        process.kill()
+        said += [line for line in process.stdout if line.endswith("\n")]
+    acknowledged = [json.loads(line.split(" ", 1)[1]) for line in said]
+    have = [item.uid for item in (await loaded(path)).items]
+    assert len(set(have)) == len(have)
+    assert set(acknowledged) <= set(have)
+
+
+async def test_a_second_service_is_refused_with_the_name_of_the_file_and_the_process(path):
+    with committing(path, "one") as process:
+        process.stdout.readline()
+        with pytest.raises(StoreError, match=rf"queue\.sqlite3 .*process {process.pid} .*queue\.sqlite3\.lock"):
+            await SQLiteStore(path).open()
+
+
+async def test_two_stores_of_one_process_are_kept_apart_too(path):
+    first, second = SQLiteStore(path), SQLiteStore(path)
+    await first.open()
+    with pytest.raises(StoreError, match="Another service is using it"):
+        await second.open()
+    await first.close()
+    await second.open()
+    await second.close()
+
+
+async def test_a_tool_reads_and_changes_facts_beside_a_running_service(path):
+    service, tool = SQLiteStore(path), SQLiteStore(path, beside_service=True)
+    await service.open()
+    await service.commit([SetFact("lock_info", b"{}"), SetFact("plan_queue_mode", b"{}")])
+    await tool.open()
+    assert set((await tool.load()).facts) == {"lock_info", "plan_queue_mode"}
+    await tool.commit([SetFact("lock_info", None)])
+    await tool.close()
+    assert set((await service.load()).facts) == {"plan_queue_mode"}
+    await service.commit([SetFact("stop_pending_info", b"{}")])
+    await service.close()
+
+
+async def test_a_tool_makes_no_store_where_there_is_none(path):
+    with pytest.raises(StoreError, match=r"no queue store .*queue\.sqlite3"):
+        await SQLiteStore(path, beside_service=True).open()
+    assert not path.parent.exists()
+
+
+async def test_folder_and_file_are_the_owners_alone(path):
+    store = SQLiteStore(path)
+    await store.open()
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert path.stat().st_mode & 0o777 == 0o600
+    await store.close()
+
+
+async def test_every_commit_reaches_the_disk_before_it_is_acknowledged(path):
+    store = SQLiteStore(path)
+    await store.open()
+    assert await pragma(store, "journal_mode") == "wal"
+    assert await pragma(store, "synchronous") == 2  # FULL
+    await store.close()
+
+
+async def test_a_file_of_a_newer_version_is_refused_and_left_alone(path):
+    await loaded(path)
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"newer version.*layout 99"):
+        await SQLiteStore(path).open()
+    assert path.read_bytes() == before
+
+
+async def test_a_database_of_another_program_is_refused_and_left_alone(path):
+    path.parent.mkdir()
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE precious (x)")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another program"):
+        await SQLiteStore(path).open()
+    assert path.read_bytes() == before
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
+    path.parent.mkdir()
+    path.write_text("precious words " * 1000)
+    with pytest.raises(StoreError, match=r"not a database\. The file is damaged; move it away"):
+        await SQLiteStore(path).open()
+    assert path.read_text() == "precious words " * 1000
+
+
+async def test_a_damaged_file_is_told_when_it_is_loaded(path):
+    store = SQLiteStore(path)
+    await store.open()
+    await store.commit([AddHistory("u", os.urandom(500)) for _ in range(500)])
+    await store.close()
+    with path.open("r+b") as file:
+        file.seek(20 * 4096)
+        file.write(b"\xff" * 4096 * 20)
+    store = SQLiteStore(path)
+    await store.open()
+    with pytest.raises(StoreError, match="The file is damaged"):
+        await store.load()
+    await store.close()
+
+
+async def test_an_opening_without_space_on_the_disk_leaves_no_file_behind(path, no_space_left):
+    with no_space_left(), pytest.raises(StoreError):
+        await SQLiteStore(path).open()
+    assert not path.exists()
+    assert await loaded(path) == Snapshot()
+
+
+async def test_a_link_to_a_store_that_is_in_use_is_refused(path, tmp_path):
+    store = SQLiteStore(path)
+    await store.open()
+    (tmp_path / "link").symlink_to(path)
+    with pytest.raises(StoreError, match="Another service is using it"):
+        await SQLiteStore(tmp_path / "link").open()
+    await store.close()
+
+
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"/file/queue\.sqlite3 cannot be made"):
+        await SQLiteStore(tmp_path / "file" / "queue.sqlite3").open()
+
+
+async def test_a_store_that_is_not_open_refuses_everything(path):
+    store = SQLiteStore(path)
+    with pytest.raises(StoreError, match="not open"):
+        await store.load()
+    with pytest.raises(StoreError, match="not open"):
+        await store.commit([SetFact("lock_info", b"{}")])
+
+
+async def test_one_change_that_cannot_be_stored_takes_only_itself_and_what_came_after(path):
+    store = SQLiteStore(path)
+    await store.open()
+    good, bad, later = [
+        asyncio.create_task(store.commit([PutItem(uid, b"\x80", b"{}")])) for uid in ("good", "bad\ud800", "later")
+    ]
+    await asyncio.wait([good, bad, later])
+    assert [type(task.exception()) for task in (good, bad, later)] == [type(None), StoreError, StoreError]
+    await store.close()
+    assert [item.uid for item in (await loaded(path)).items] == ["good"]
+
+
+@pytest.fixture
+def network_disk(tmp_path, monkeypatch):
+    """The temporary folder looks like a mounted network disk."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/vda / ext4 rw 0 0\nserver:/home {tmp_path} nfs4 rw 0 0\n")
+    return lambda: monkeypatch.setattr(place, "_MOUNTS", mounts)
+
+
+async def test_on_a_network_disk_the_journal_is_one_that_is_safe_there_and_the_log_says_so(path, network_disk, caplog):
+    network_disk()
+    store = SQLiteStore(path)
+    await store.open()
+    assert await pragma(store, "journal_mode") == "delete"
+    assert await pragma(store, "synchronous") == 3  # EXTRA
+    assert "network file system (nfs4)" in caplog.text
+    assert "--store PATH" in caplog.text
+    await store.commit([SetFact("lock_info", b"{}")])
+    await store.close()
+
+
+async def test_a_store_that_was_copied_to_a_network_disk_is_converted(path, network_disk):
+    store = SQLiteStore(path)
+    await store.open()
+    await store.commit([SetFact("lock_info", b"{}")])
+    await store.close()
+    network_disk()
+    store = SQLiteStore(path)
+    await store.open()
+    assert await pragma(store, "journal_mode") == "delete"
+    assert await store.load() == Snapshot(facts={"lock_info": b"{}"})
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/etc/x", None),
+        ("/home/user/x", "nfs4"),
+        ("/home/user/local/x", None),
+        ("/home2/x", None),
+        ("/mnt/my disk/x", "cifs"),
+        ("/fuse/x", "sshfs"),
+        ("/twice/x", None),
+    ],
+)
+def test_the_innermost_mount_decides_whether_a_path_is_on_the_network(path, found):
+    mounts = """/dev/sda1 / ext4 rw 0 0
+server:/home /home nfs4 rw 0 0
+/dev/sdb1 /home/user/local xfs rw 0 0
+//server/share /mnt/my\\040disk cifs rw 0 0
+user@host: /fuse fuse.sshfs rw 0 0
+server:/x /twice nfs rw 0 0
+/dev/sdc1 /twice ext4 rw 0 0
+"""
+    assert place.network_file_system(Path(path), mounts) == found
+
+
+def test_the_default_path_is_in_the_users_data_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert place.default_store_path() == tmp_path / "bluesky_qs" / "queue.sqlite3"
