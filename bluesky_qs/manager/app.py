@@ -22,7 +22,6 @@ from bluesky_qs.ipc.messages import (
     EnvironmentState,
     Hello,
     Inventory,
-    KillWorker,
     Lists,
     OpenEnvironment,
     PlanDone,
@@ -320,18 +319,19 @@ class _Manager:
     async def _end(self) -> None:
         """End the worker, then record what it was running: it cannot complete any more."""
         ctx = self._ctx
+        reason = f"The service was stopped while the plan was running: {self._why}"
         if ctx.environment.has_process:
             try:
                 async with asyncio.timeout(_CLOSING):
                     if ctx.lifecycle.state is ManagerState.IDLE:
                         await ctx.environment.close()
                     else:
-                        await ctx.supervisor.request(KillWorker())
+                        await ctx.environment.kill(reason)
                     await ctx.environment.wait_gone()
             except (TimeoutError, WorkerError) as error:
                 logger.warning("The worker does not end by itself (%s): it is killed", error or "no answer")
-                await ctx.supervisor.request(KillWorker())
-        await ctx.runner.interrupted(f"The service was stopped while the plan was running ({self._why})")
+                await ctx.environment.kill(reason)
+        await ctx.runner.worker_lost(reason)
         await ctx.ledger.drain()
 
 

@@ -78,6 +78,7 @@ class Environment:
         self._followers: list[asyncio.Task[None]] = []
         self._inbox: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
         self._failure: EnvironmentFailed | None = None
+        self._killed_because: str | None = None
         self._gone = asyncio.Event()
         self.state = _CLOSED
         self.is_open = False
@@ -133,6 +134,11 @@ class Environment:
             return
         await self._supervisor.request(KillWorker())
 
+    async def kill(self, reason: str) -> None:
+        """Kill the worker process for a reason that is recorded with what it was running."""
+        self._killed_because = reason
+        await self._supervisor.request(KillWorker())
+
     async def wait_gone(self) -> None:
         """Return when there is no worker process."""
         if self._process is not None:
@@ -183,6 +189,8 @@ class Environment:
             case ManagerState.CREATING_ENVIRONMENT:
                 reason = self._failure.message if self._failure else f"The worker ended: {report.how}"
                 logger.error("Failed to open the RE Worker environment: %s", reason)
+            case _ if self._killed_because:
+                reason = self._killed_because
             case _:
                 reason = f"The RE Worker process ended unexpectedly: {report.how}"
                 logger.error("%s (pid %d, while the manager was in the state %r)", reason, report.pid, state.value)

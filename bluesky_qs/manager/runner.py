@@ -176,11 +176,6 @@ class Runner:
             and len(self._queue) > 0
         )
 
-    async def interrupted(self, reason: str) -> None:
-        """Record the running plan as failed because the service stops."""
-        if self._queue.running is not None:
-            await self._record(self._lost_result(reason), interrupted=True)
-
     # --------------------------------------------------------------------------------------------------- steps
     async def _advance(
         self,

@@ -95,9 +95,9 @@ def test_a_killed_worker_is_noticed_and_its_plan_is_first_in_the_queue_again(new
 @pytest.mark.parametrize("moment", ["idle", "running"])
 def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(new_service, startup_dir, moment):
     service = light(new_service, startup_dir)
-    items = [service.add("steps", 1000, 0.05, "", pos="front" if n % 3 == 0 else "back") for n in range(20)]
-    assert items
     service.open()
+    for n in range(20):
+        service.add("steps", 1000, 0.05, pos="front" if n % 3 == 0 else "back")
     queue = service.queue()
     if moment == "running":
         service.do("queue_start")

@@ -16,7 +16,15 @@ def idle(new_service, startup_dir):
 def test_garbage_gets_an_error_answer_each_and_the_service_goes_on(idle):
     rng = random.Random(7)
     frames = [rng.randbytes(rng.randrange(1, 400)) for _ in range(100)]
-    frames += [b"", b"null", b"[]", b'"status"', b"{}", b'{"method": null}', b'{"method": "status", "params": 5, "x": 1}']
+    frames += [
+        b"",
+        b"null",
+        b"[]",
+        b'"status"',
+        b"{}",
+        b'{"method": null}',
+        b'{"method": "status", "params": 5, "x": 1}',
+    ]
     frames += [json.dumps({"method": "x" * 10_000_000}).encode(), b"[" * 1_000_000, b'{"method": "queue_get"' * 1000]
     frames += [json.dumps({"method": "queue_item_add", "params": {"item": "y" * 10_000_000}}).encode()]
     for frame in frames:
@@ -77,7 +85,9 @@ def test_an_unknown_group_is_named(idle):
 
 def test_numbers_that_only_python_knows_come_back_as_they_were_sent(idle):
     idle.open()
-    frame = b'{"method": "queue_item_add", "params": {"user": "x", "user_group": "primary", "item": {"item_type": "plan", '
+    frame = (
+        b'{"method": "queue_item_add", "params": {"user": "x", "user_group": "primary", "item": {"item_type": "plan", '
+    )
     frame += b'"name": "quick", "args": [[NaN, Infinity, 123456789012345678901234567890, 1e-310]]}}}'
     assert json.loads(idle.raw(frame))["success"]
     assert b"[[NaN, Infinity, 123456789012345678901234567890, 1e-310]]" in idle.raw(b'{"method": "queue_get"}')

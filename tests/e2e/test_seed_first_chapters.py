@@ -134,7 +134,11 @@ def test_a_deferred_pause_waits_for_the_checkpoint_and_the_plan_is_resumed(servi
     service.wait(lambda s: s["re_state"] == "running", "running")
     assert say(service, ["re", "pause"]) == {"msg": "", "success": True}
     status = service.ask("status")
-    assert (status["manager_state"], status["pause_pending"], status["re_state"]) == ("executing_queue", True, "running")
+    assert (status["manager_state"], status["pause_pending"], status["re_state"]) == (
+        "executing_queue",
+        True,
+        "running",
+    )
     status = service.wait(lambda s: s["manager_state"] == "paused", "paused")
     assert (status["pause_pending"], status["re_state"]) == (False, "paused")
     assert say(service, ["re", "resume"]) == {"msg": "", "success": True}
