@@ -1,4 +1,4 @@
-"""How the log lines of our processes look: ``[I 2022-02-17 16:59:59,198 bluesky_qs.worker.engine] Pausing Run Engine ...``."""
+"""How our log lines look: ``[I 2022-02-17 16:59:59,198 bluesky_qs.worker.engine] Pausing Run Engine ...``."""
 
 import logging
 

@@ -208,18 +208,20 @@ WorkerCommand = (
 
 # ---------------------------------------------------------------------------------------------- worker → manager
 class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
-    """The startup code has run; ``seconds`` is how long it took."""
+    """The startup code has run; ``seconds`` is how long it took, ``report`` (JSON) what was found on the way."""
 
     lists: Lists
     state: WorkerState
     seconds: float
+    report: bytes = b"{}"
 
 
 class EnvironmentFailed(msgspec.Struct, frozen=True, tag=True):
-    """The startup code failed; the worker ends by itself after this report."""
+    """The startup code failed; the worker ends by itself after this report. ``report`` (JSON) has file and line too."""
 
     message: str
     traceback: str
+    report: bytes = b"{}"
 
 
 class StateChanged(msgspec.Struct, frozen=True, tag=True):

@@ -17,6 +17,7 @@ def main() -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] # lines of both reach the console in their order
     configure_logging(options.log_level)
     os.environ.setdefault("MPLBACKEND", "Agg")  # there is no screen, and a window would block the main thread
+    os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"  # what `is_re_worker_active`, ours and the other package's, looks at
     if options.parent_pipe is not None:
         threading.Thread(target=_die_with, args=(options.parent_pipe,), name="parent", daemon=True).start()
     # The service's own options must not look like the startup code's.

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
@@ -34,16 +35,16 @@ from bluesky_qs.ipc.messages import (
     WorkerCommand,
 )
 from bluesky_qs.worker.engine import NO_ENGINE, Engine
-from bluesky_qs.worker.environment import Environment
+from bluesky_qs.worker.environment import Environment, failure_report
 from bluesky_qs.worker.observe import plain_text
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.tasks import Tasks
-from bluesky_qs.worker.trace import sentence, traceback_text
+from bluesky_qs.worker.trace import sentence
 
 log = logging.getLogger(__name__)
 
 #: What startup code is going to import and what may be imported before it: these start no Python threads and read
-#: nothing from the environment that startup code sets. Not bluesky, tqdm, ophyd, epics and matplotlib, which do read it.
+#: nothing from the environment that startup code sets. Not bluesky, tqdm, ophyd, epics and matplotlib, which do.
 WARM = (
     "asyncio",
     "cProfile",
@@ -113,7 +114,7 @@ class Worker:
         poller.register(self._reports.wakeup, zmq.POLLIN)
         delay: float | None = None
         while not self._stop.is_set():
-            poller.poll(None if delay is None else delay * 1000 + 1)
+            poller.poll(None if delay is None else int(delay * 1000) + 1)
             try:
                 self._server.receive()
                 delay = self._reports.send(self._server)
@@ -171,12 +172,7 @@ class Worker:
         self._engine.refuse_again(item["item_uid"])
         self._need_main_thread()
         self._engine.begin(item["item_uid"])
-        environment = self._environment
-        self._jobs.put(
-            lambda: self._engine.run(
-                item["item_uid"], lambda: environment.plan(item), lambda: environment.metadata(item)
-            )
-        )
+        self._jobs.put(lambda: self._engine.run(item["item_uid"], lambda: self._environment.plan(item)))
 
     def _start_task(self, command: RunScript | RunFunction | UpdateEnvironment) -> None:
         if command.background:
@@ -187,13 +183,16 @@ class Worker:
         match command:
             case RunScript():
                 what = "script"
-                work = lambda: environment.script(  # noqa: E731 - three lines of work, each named by its command
-                    command.script, update_lists=command.update_lists, update_re=command.update_re
+                work = partial(
+                    environment.script,
+                    command.script,
+                    update_lists=command.update_lists,
+                    update_re=command.update_re,
                 )
             case RunFunction():
                 item = json.loads(command.item)
                 what = f"function {item.get('name')!r}"
-                work = lambda: environment.function(item)()  # noqa: E731
+                work = partial(environment.function, item)
             case UpdateEnvironment():
                 what = "update of the lists of plans and devices"
                 work = environment.update
@@ -225,14 +224,13 @@ class Worker:
             self._environment.open(command)
         except BaseException as error:  # noqa: BLE001 - the process boundary: startup code may raise anything
             enable_logging()
-            message = error.message if isinstance(error, QSError) else sentence(error)
-            trace = getattr(error, "traceback", "") or traceback_text(error)
-            log.error("The environment could not be opened: %s\n%s", message, trace)  # noqa: TRY400 - user's frames only
+            message, trace, report = failure_report(error)
+            log.error("The environment could not be opened: %s", message)  # noqa: TRY400 - the report has the traceback
             self._exit_code = 1
-            self._reports.finish(lambda _: EnvironmentFailed(message, trace), environment=EnvironmentState.FAILED)
+            self._reports.finish(
+                lambda _: EnvironmentFailed(message, trace, report), environment=EnvironmentState.FAILED
+            )
             self._jobs.put(None)
-        else:
-            log.info("RE Environment is ready")
 
 
 def leave(code: int) -> NoReturn:

@@ -21,16 +21,17 @@ How = Literal["resume", "stop", "abort", "halt"]
 PauseOption = Literal["deferred", "immediate"]
 
 NO_ENGINE = "Run Engine is not found in the RE Worker environment"
+NOT_ASKED = "The plan was ended by code of the environment, or could not be paused where it was"
 PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
 
-#: How a plan ended, by the last state in which the RunEngine was told to end it.
+#: States in which the RunEngine ends a plan before its time, and how the plan has ended then.
 _ENDS: Mapping[str | None, ExitStatus] = {
-    None: "completed",
     "stopping": "stopped",
     "aborting": "aborted",
     "halting": "halted",
     "panicked": "unknown",
 }
+_ENDINGS: Mapping[How, str] = {"stop": "stopping", "abort": "aborting", "halt": "halting"}
 
 
 class Engine:
@@ -77,6 +78,7 @@ class Engine:
         self._given.add(item_uid)
         with self._lock:
             self._item_uid, self._paused, self._pause, self._ending = item_uid, False, None, None
+            self._decisions = SimpleQueue()
         self._reports.update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=item_uid, pause_pending=False)
 
     def pause(self, option: PauseOption) -> None:
@@ -99,26 +101,20 @@ class Engine:
             if not self._paused:
                 raise WrongState("The plan is not paused")
             self._paused = False
-            self._reports.update(environment=EnvironmentState.EXECUTING_PLAN)
         log.info("Run Engine: %s", how)
         self._decisions.put(how)
 
     # ----------------------------------------------------------------------------------------------- main thread
-    def run(self, item_uid: str, plan: Callable[[], Any], metadata: Callable[[], dict[str, Any]]) -> None:
+    def run(self, item_uid: str, make: Callable[[], tuple[Any, dict[str, Any]]]) -> None:
         """Run a plan to its end, whatever that is, and report it.
 
-        Parameters
-        ----------
-        plan
-            Makes the plan (a generator); it may raise.
-        metadata
-            Gives the metadata of each run.
+        ``make`` gives the plan and the metadata of its runs; it calls user code and may raise.
         """
         observer = Observer(item_uid, self._reports)
         message = trace = ""
         start = time.time()
         try:
-            status, message = self._execute(plan, metadata, observer)
+            status, message = self._execute(make, observer)
         except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
             status, message, trace = "failed", sentence(error), traceback_text(error)
             log.error("The plan failed: %s", message)  # noqa: TRY400 - the RunEngine has printed the traceback
@@ -144,9 +140,7 @@ class Engine:
             **self._state(),
         )
 
-    def _execute(
-        self, plan: Callable[[], Any], metadata: Callable[[], dict[str, Any]], observer: Observer
-    ) -> tuple[ExitStatus, str]:
+    def _execute(self, make: Callable[[], tuple[Any, dict[str, Any]]], observer: Observer) -> tuple[ExitStatus, str]:
         """Run the plan; how it ended, and a sentence if that needs one."""
         from bluesky.utils import RunEngineInterrupted  # noqa: PLC0415 - startup code decides when bluesky is imported
 
@@ -155,16 +149,21 @@ class Engine:
         if str(self.RE.state) == "panicked":
             raise WorkerError(PANICKED)
         self._watch_state()
-        step: Callable[[], Any] = partial(self.RE, plan(), observer, **metadata())
+        plan, metadata = make()
+        step: Callable[[], Any] = partial(self.RE, plan, observer, **metadata)
+        how: How | None = None
         while True:
             try:
                 step()
             except RunEngineInterrupted:
-                if str(self.RE.state) == "paused" and (how := self._decision()):
+                if str(self.RE.state) != "paused":
+                    return self._end(observer, how, otherwise="unknown")
+                how = self._decision()
+                if how is not None:
                     log.info("Continue plan execution with the option '%s'", how)
                     step = getattr(self.RE, how)
                     continue
-            return self._end(observer)
+            return self._end(observer, how)
 
     def _decision(self) -> How | None:
         """Wait until the paused plan is to go on; None if it has ended by other means."""
@@ -177,13 +176,18 @@ class Engine:
         finally:
             self._waiting = False
 
-    def _end(self, observer: Observer) -> tuple[ExitStatus, str]:
-        """How the plan ended that did not raise."""
+    def _end(
+        self, observer: Observer, how: How | None, *, otherwise: ExitStatus = "completed"
+    ) -> tuple[ExitStatus, str]:
+        """How the plan ended that did not raise; ``otherwise`` if the RunEngine was not told to end it."""
         if self._ending is None and observer.last_exit_status == "fail":
-            return "failed", "The plan failed after it was continued by code in the environment"
+            return "failed", "The plan failed while code of the environment was in control of it"
         if self._ending == "halting":
             log.warning("The plan was halted and did not clean up: reopening the environment is advised")
-        return _ENDS[self._ending], PANICKED if self._ending == "panicked" else ""
+        status = _ENDS.get(self._ending, otherwise)
+        if status == "completed" or (how and self._ending == _ENDINGS.get(how)):
+            return status, ""
+        return status, PANICKED if self._ending == "panicked" else NOT_ASKED
 
     def _clean_up(self) -> None:
         """End a plan that cannot be continued (a device that fails to resume, say): no plan runs after it otherwise."""
@@ -212,8 +216,10 @@ class Engine:
             self._paused = plan and state == "paused"
         if plan and state == "paused":
             self._reports.update(engine=state, pause_pending=False, environment=EnvironmentState.IDLE)
-        elif not (plan and state == "idle"):  # the end of the plan says so in a moment
+        elif not plan:
             self._reports.update(engine=state)
+        elif state != "idle":  # the end of the plan says that in a moment
+            self._reports.update(engine=state, environment=EnvironmentState.EXECUTING_PLAN)
         if self._users_hook is not None:
             self._users_hook(new, old)
 
@@ -229,11 +235,9 @@ class Engine:
         threading.Thread(target=self._request_pause, args=(self.RE, option), name="pause", daemon=True).start()
 
     def _request_pause(self, engine: Any, option: PauseOption) -> None:
-        from bluesky.run_engine import TransitionError  # noqa: PLC0415 - as above
-
         try:
             engine.request_pause(defer=option == "deferred")
-        except (TransitionError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - the end of a thread; bluesky's class for it has no public home
             log.info("The plan was not paused: %s", error)
 
     def _thread_died(self, died: Any) -> None:

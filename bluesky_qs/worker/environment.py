@@ -4,22 +4,20 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from bluesky_qs.config.logs import enable_logging
-from bluesky_qs.ipc.messages import (
-    EnvironmentOpened,
-    EnvironmentState,
-    Lists,
-    ListsChanged,
-    OpenEnvironment,
-    StartupSpec,
-)
+from bluesky_qs.ipc.messages import EnvironmentOpened, EnvironmentState, Lists, ListsChanged, OpenEnvironment
+from bluesky_qs.plans.catalog import Catalog
+from bluesky_qs.plans.permissions import Permissions
 from bluesky_qs.startup import loader
-from bluesky_qs.startup.find import StartupLocation
+from bluesky_qs.startup.collect import Collected, collect
+from bluesky_qs.worker.bind import bind_function, bind_plan
 from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.trace import sentence, traceback_text
 
 log = logging.getLogger(__name__)
 
@@ -31,93 +29,112 @@ class Environment:
         self.namespace: dict[str, Any] = {}
         self._reports = reports
         self._engine = engine
-        self._permissions = b"{}"
+        self._permissions = Permissions({}, {})
+        self._catalog = Catalog({}, {}, self._permissions)
+        self._device_max_depth = 0
+        self._ignore_invalid_plans = False
         self._looking = threading.Lock()
 
     def open(self, command: OpenEnvironment) -> None:
         """Run the startup code and report what it made; raises what it raises."""
         started = time.monotonic()
-        self._permissions = command.permissions
+        self.set_permissions(command.permissions)
+        self._device_max_depth = command.device_max_depth
+        self._ignore_invalid_plans = command.ignore_invalid_plans
         self.namespace = loader.main_namespace()
-        loader.load(location(command.startup), self.namespace)
+        loaded = loader.load(command.startup, self.namespace)
         enable_logging()
         self._engine.adopt(self.namespace.get("RE"))
-        lists = self._look()
+        found = self._look(ignore_invalid_plans=command.ignore_invalid_plans)
+        lists = _lists(found)
         self._reports.lists(lists)
+        report = msgspec.json.encode(
+            {
+                "success": True,
+                "time": time.time(),
+                **msgspec.structs.asdict(loaded),
+                "left_out": [problem._asdict() for problem in found.problems],
+                "plans": len(found.plans),
+                "devices": len(found.devices),
+            }
+        )
+        log.info("RE Environment is ready")
+        seconds = time.monotonic() - started
         self._reports.finish(
-            lambda state: EnvironmentOpened(lists, state, time.monotonic() - started),
-            environment=EnvironmentState.IDLE,
+            lambda state: EnvironmentOpened(lists, state, seconds, report), environment=EnvironmentState.IDLE
         )
 
     def set_permissions(self, permissions: bytes) -> None:
         """Other permissions are in force: what strings stand for in the next plan depends on them."""
-        self._permissions = permissions
+        self._permissions = Permissions.from_dict(json.loads(permissions))
+        self._catalog = Catalog(self._catalog.existing_plans, self._catalog.existing_devices, self._permissions)
 
-    def plan(self, item: dict[str, Any]) -> Any:
-        """The plan of an item, made: a generator."""
-        return self.namespace[item["name"]](*item.get("args", []), **item.get("kwargs", {}))
+    def plan(self, item: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The plan of an item, made, and the metadata of its runs; calls user code."""
+        plan, args, kwargs, metadata = bind_plan(item, item["user_group"], self._catalog, self.namespace)
+        whose = {
+            "queue_item_uid": item["item_uid"],
+            "queue_user": item.get("user"),
+            "queue_user_group": item["user_group"],
+        }
+        return plan(*args, **kwargs), {**metadata, **whose}
 
-    def metadata(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Metadata of every run of the item: the user's, and which item it is."""
-        return run_metadata(item)
-
-    def function(self, item: dict[str, Any]) -> Callable[[], Any]:
-        """The call of a function item."""
-        return lambda: self.namespace[item["name"]](*item.get("args", []), **item.get("kwargs", {}))
+    def function(self, item: dict[str, Any]) -> Any:
+        """What the function of an item returns."""
+        function, args, kwargs = bind_function(item, item["user_group"], self._catalog, self.namespace)
+        return function(*args, **kwargs)
 
     def script(self, source: str, *, update_lists: bool, update_re: bool) -> None:
         """Run a script in the namespace; what it had done stays if it fails."""
+        failed = True
         try:
             loader.run_script(source, self.namespace, update_re=update_re)
+            failed = False
         finally:
             enable_logging()
             if update_re or self._engine.RE is None:
                 self._engine.adopt(self.namespace.get("RE"))
             if update_lists:
-                self._refresh()
+                # The error of a script that failed is not to be hidden by that of a plan which it left half made.
+                self._refresh(ignore_invalid_plans=failed or self._ignore_invalid_plans)
 
     def update(self) -> None:
         """Look through the namespace again: plans, devices and the RunEngine."""
         self._engine.adopt(self.namespace.get("RE"))
-        self._refresh()
+        self._refresh(ignore_invalid_plans=self._ignore_invalid_plans)
 
-    def _refresh(self) -> None:
+    def _refresh(self, *, ignore_invalid_plans: bool) -> None:
         with self._looking:
-            lists = self._look()
+            lists = _lists(self._look(ignore_invalid_plans=ignore_invalid_plans))
             if self._reports.lists(lists):
                 self._reports.push(ListsChanged(lists))
 
-    def _look(self) -> Lists:
-        return Lists(b"{}", b"{}")
+    def _look(self, *, ignore_invalid_plans: bool) -> Collected:
+        found = collect(
+            self.namespace,
+            device_max_depth=self._device_max_depth,
+            ignore_invalid_plans=ignore_invalid_plans,
+            permissions=self._permissions,
+        )
+        for problem in found.problems:
+            log.warning("Left out: %s", problem)
+        self._catalog = Catalog(found.plans, found.devices, self._permissions)
+        return found
 
 
-def location(startup: StartupSpec) -> StartupLocation:
-    """The same place in the words of the loader, which needs no lists and permissions."""
-    return StartupLocation(
-        directory=startup.directory,
-        script=startup.script,
-        module=startup.module,
-        profile_dir=startup.profile_dir,
-        lists_path=None,
-        permissions_path="",
-        writable=False,
-    )
+def _lists(found: Collected) -> Lists:
+    return Lists(msgspec.json.encode(found.plans), msgspec.json.encode(found.devices))
 
 
-def run_metadata(item: dict[str, Any]) -> dict[str, Any]:
-    """Metadata for the runs of an item: its ``meta`` (of several objects the earlier win), then whose item it is."""
-    meta = item.get("meta") or {}
-    several: Iterable[dict[str, Any]] = [meta] if isinstance(meta, dict) else meta
-    merged: dict[str, Any] = {}
-    for one in several:
-        merged = {**one, **merged}
-    return {
-        **merged,
-        "queue_item_uid": item["item_uid"],
-        "queue_user": item.get("user"),
-        "queue_user_group": item.get("user_group"),
+def failure_report(error: BaseException) -> tuple[str, str, bytes]:
+    """Message, traceback and report (JSON) of an environment that did not open."""
+    message, trace = sentence(error), getattr(error, "traceback", "") or traceback_text(error)
+    report = {
+        "success": False,
+        "time": time.time(),
+        "message": message,
+        "traceback": trace,
+        "file": getattr(error, "file", None),
+        "line": getattr(error, "line", None),
     }
-
-
-def json_of(value: Any) -> bytes:
-    return json.dumps(value).encode()
+    return message, trace, json.dumps(report).encode()

@@ -14,10 +14,11 @@ log = logging.getLogger(__name__)
 LARGEST = 200
 #: Streams beside the measurement: their events do not count as progress.
 _ASIDE = ("baseline", "interruptions")
+_INT64 = 2**63
 
 
 class Observer:
-    """Subscribed to the RunEngine for one plan; called in the RunEngine's thread, so it must be quick and never raise."""
+    """Subscribed to the RunEngine for one plan; called in its thread, hence quick, and it never raises."""
 
     def __init__(self, item_uid: str, reports: Reports) -> None:
         self._item_uid = item_uid
@@ -55,7 +56,7 @@ class Observer:
         match name:
             case "start":
                 uid, scan_id = str(document["uid"]), document.get("scan_id")
-                scan_id = scan_id if isinstance(scan_id, int) else None
+                scan_id = scan_id if isinstance(scan_id, int) and abs(scan_id) < _INT64 else None
                 self._runs[uid] = RunState(uid, scan_id, is_open=True, exit_status=None)
                 self._reports.runs(list(self._runs.values()))
                 points = document.get("num_points")

@@ -1,5 +1,6 @@
 """What the worker has to say: its state, kept in one place, and the reports that wait for the link thread."""
 
+import logging
 import os
 import threading
 import time
@@ -22,8 +23,11 @@ from bluesky_qs.ipc.messages import (
     WorkerState,
 )
 
-#: Seconds between two reports of progress: nobody sees more, and a plan may have thousands of events a second.
-PROGRESS_PERIOD = 0.05
+log = logging.getLogger(__name__)
+
+#: Seconds between two messages with documents and progress. The link thread sleeps meanwhile: waking it for each event
+#: would take the interpreter away from the plan.
+PERIOD = 0.05
 #: Documents that may wait for the link thread. Beyond it events are left out: a plan is never slowed by who watches it.
 DOCUMENTS_WAITING = 5000
 
@@ -40,10 +44,11 @@ class Reports:
         self._lists: Lists | None = None
         self._runs: list[RunState] = []
         self._tasks: dict[str, tuple[float, bool]] = {}
-        self._waiting: deque[tuple[msgspec.Struct, bool]] = deque()
-        self._documents = 0
+        self._waiting: deque[msgspec.Struct] = deque()
         self._progress: Progress | None = None
-        self._progress_due = 0.0
+        self._due = 0.0
+        self._urgent = False
+        self._expected = False
         self._awake = False
         #: File descriptor that is readable when there is something to send.
         self.wakeup, self._waker = os.pipe()
@@ -65,26 +70,25 @@ class Reports:
         """Change the state and report it as a part of a report: one message in place of two."""
         with self._lock:
             self._state = msgspec.structs.replace(self._state, **changes)
-            self._progress_due = 0.0  # what was held back goes out before the end
             self._put(report(self._state))
 
-    def push(self, report: msgspec.Struct, *, keep: bool = True) -> None:
-        """Report; without ``keep`` it is lost if nobody listens."""
+    def push(self, report: msgspec.Struct) -> None:
+        """Report at once."""
         with self._lock:
-            self._put(report, keep=keep)
+            self._put(report)
 
     def document(self, document: Document) -> None:
-        """Report a document of the running plan."""
+        """Report a document of the running plan, within `PERIOD`; it is lost if nobody listens."""
         with self._lock:
-            if document.name != "event" or self._documents < DOCUMENTS_WAITING:
-                self._documents += 1
-                self._put(document, keep=False)
+            if document.name != "event" or len(self._waiting) < DOCUMENTS_WAITING:
+                self._waiting.append(document)
+                self._expect()
 
     def progress(self, progress: Progress) -> None:
-        """Report progress of the running plan, the latest one every `PROGRESS_PERIOD`."""
+        """Report progress of the running plan, the latest one every `PERIOD`; it is lost if nobody listens."""
         with self._lock:
             self._progress = progress
-            self._wake()
+            self._expect()
 
     def runs(self, runs: list[RunState]) -> None:
         """Report the runs of the current plan."""
@@ -142,19 +146,24 @@ class Reports:
             if self._awake:
                 os.read(self.wakeup, 64)
                 self._awake = False
-            waiting, self._waiting = self._waiting, deque()
-            self._documents = 0
+            if not self._waiting and self._progress is None:
+                return None
             now = time.monotonic()
-            progress = self._progress if now >= self._progress_due else None
-            if progress is not None:
-                self._progress, self._progress_due = None, now + PROGRESS_PERIOD
-            delay = None if self._progress is None else self._progress_due - now
+            if not self._urgent and now < self._due:
+                return self._due - now
+            self._urgent = self._expected = False
+            self._due = now + PERIOD
+            progress, self._progress = self._progress, None
+            waiting, self._waiting = self._waiting, deque()
         # Progress goes first: after the report of the plan's end it would speak of a plan that is gone.
         if progress is not None:
             server.push(progress, keep=False)
-        for report, keep in waiting:
-            server.push(report, keep=keep)
-        return delay
+        for report in waiting:
+            try:
+                server.push(report, keep=not isinstance(report, Document))
+            except Exception:  # the process boundary: one report that cannot be encoded must not take others with it
+                log.exception("A report could not be sent: %r", report)
+        return None
 
     # ------------------------------------------------------------------------------------------- under the lock
     def _change(self, changes: dict[str, Any]) -> None:
@@ -163,12 +172,19 @@ class Reports:
             self._state = state
             self._put(StateChanged(state))
 
-    def _put(self, report: msgspec.Struct, *, keep: bool = True) -> None:
+    def _put(self, report: msgspec.Struct) -> None:
         # Of several states in a row nobody needs but the last; the same for runs.
-        if self._waiting and type(report) in (StateChanged, RunsChanged) and type(self._waiting[-1][0]) is type(report):
+        if self._waiting and type(report) in (StateChanged, RunsChanged) and type(self._waiting[-1]) is type(report):
             self._waiting.pop()
-        self._waiting.append((report, keep))
+        self._waiting.append(report)
+        self._urgent = True
         self._wake()
+
+    def _expect(self) -> None:
+        """Wake the link thread unless it is going to look anyway."""
+        if not self._expected:
+            self._expected = True
+            self._wake()
 
     def _wake(self) -> None:
         if not self._awake:

@@ -4,23 +4,37 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+from bluesky_qs.errors import QSError
+
 _OURS = str(Path(__file__).resolve().parents[1])
 #: Modules between us and the user's code; a traceback that has no other frames keeps theirs.
 _BETWEEN = ("bluesky.run_engine", "bluesky.utils", "concurrent.futures", "asyncio", "threading")
 
 
 def sentence(error: BaseException) -> str:
-    """``NameError: name 'x' is not defined``."""
+    """``NameError: name 'x' is not defined``; our own errors are sentences already."""
+    if isinstance(error, QSError):
+        return _sendable(error.message)
     text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return _sendable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def traceback_text(error: BaseException) -> str:
-    """The traceback as Python would print it, without the frames through which we got to the user's code."""
+    """The traceback as Python would print it, without the frames through which we got to the user's code.
+
+    Empty for an error of ours that did not get there.
+    """
     start = error.__traceback__
     while start is not None and _leads_in(start):
         start = start.tb_next
-    return "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
+    if start is None and isinstance(error, QSError):
+        return ""
+    return _sendable("".join(traceback.format_exception(type(error), error, start or error.__traceback__)))
+
+
+def _sendable(text: str) -> str:
+    """The text without lone surrogates, which come from file names and which UTF-8 does not know."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _leads_in(frame: TracebackType) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -191,9 +192,7 @@ class Driver:
             os.kill(self.process.pid, 9)
         self.process.wait()
         self.output.close()
-        for file in Path(self._runtime).iterdir():
-            file.unlink()
-        Path(self._runtime).rmdir()
+        shutil.rmtree(self._runtime)
 
 
 ENGINE = """

@@ -1,7 +1,30 @@
-"""Plans in a real worker process."""
+"""Plans in a real worker process: how they end, how they are paused, what is reported on the way."""
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from bluesky_qs.errors import WrongState
+from bluesky_qs.ipc.messages import (
+    CloseEnvironment,
+    ContinuePlan,
+    Document,
+    EngineMetadata,
+    PausePlan,
+    PlanDone,
+    Progress,
+    RunsChanged,
+    SetPermissions,
+    StateChanged,
+)
+
+FORBIDDING = {"user_groups": {"root": {"allowed_plans": [None]}, "admin": {"allowed_plans": ["empty"]}}}
 
 PLANS = """
+import sys, time
 import bluesky.plan_stubs as bps
+from bluesky.utils import plan
 
 def empty():
     yield from bps.null()
@@ -9,6 +32,62 @@ def empty():
 def one_run(md=None):
     yield from bps.open_run(md or {})
     yield from bps.close_run()
+
+def two_runs():
+    yield from one_run()
+    yield from one_run()
+
+def steps(n=400, delay=0.05):
+    yield from bps.open_run({"num_points": n})
+    for _ in range(n):
+        yield from bps.checkpoint()
+        yield from bps.sleep(delay)
+    yield from bps.close_run()
+
+def last_checkpoint_first(file):
+    import pathlib
+    yield from bps.checkpoint()
+    yield from bps.open_run()
+    while not pathlib.Path(file).exists():
+        yield from bps.sleep(0.01)
+    yield from bps.close_run()
+
+def no_checkpoint():
+    yield from bps.clear_checkpoint()
+    yield from bps.sleep(60)
+
+def blocking(seconds):
+    yield from bps.open_run()
+    time.sleep(seconds)
+    yield from bps.checkpoint()
+    yield from bps.sleep(60)
+
+def pausing():
+    yield from bps.checkpoint()
+    yield from bps.pause()
+    yield from bps.null()
+
+def failing():
+    yield from bps.null()
+    1 / 0
+
+def exiting():
+    yield from bps.null()
+    sys.exit(3)
+
+def interrupted():
+    yield from bps.null()
+    raise KeyboardInterrupt
+
+@plan
+def exiting_at_call():
+    sys.exit(4)
+
+def failing_in_cleanup():
+    try:
+        yield from steps()
+    finally:
+        raise RuntimeError("no clean-up")
 """
 
 
@@ -21,3 +100,379 @@ async def test_a_plan_runs_and_its_end_is_reported(worker):
     assert done.scan_ids == [1]
     assert done.time_start <= done.time_stop
     assert (done.state.environment, done.state.engine, done.state.item_uid) == ("idle", "idle", None)
+
+
+async def test_the_state_is_reported_only_when_it_differs(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.run("empty", uid="a")
+    await driver.run("empty", uid="b")
+    states = [r.state for r in driver.received if isinstance(r, (StateChanged, PlanDone))]
+    assert all(one != other for one, other in pairwise(states))
+    assert [s.item_uid for s in states if s.engine == "running"] == ["a", "b"]
+
+
+async def test_every_start_document_names_its_item_and_carries_the_metadata(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    done = await driver.run("two_runs", uid="abc", meta=[{"sample": "A", "x": 1}, {"sample": "B", "y": 2}])
+    documents = [r for r in driver.received if isinstance(r, Document)]
+    starts = [json.loads(d.document) for d in documents if d.name == "start"]
+    assert [s["uid"] for s in starts] == done.run_uids
+    for start in starts:
+        assert {k: start[k] for k in ("sample", "x", "y")} == {"sample": "A", "x": 1, "y": 2}
+        assert {k: start[k] for k in ("queue_item_uid", "queue_user", "queue_user_group")} == {
+            "queue_item_uid": "abc",
+            "queue_user": "Ada",
+            "queue_user_group": "admin",
+        }
+        assert (start["plan_name"], start["plan_type"]) == ("two_runs", "generator")
+
+
+async def test_runs_are_reported_while_they_open_and_close(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("steps", 1000)
+    (run,) = (await driver.wait(RunsChanged)).runs
+    assert (run.is_open, run.exit_status, run.scan_id) == (True, None, 1)
+    await driver.ask(PausePlan("immediate"))
+    await driver.wait_engine("paused")
+    await driver.ask(ContinuePlan("abort"))
+    (run,) = (await driver.wait(RunsChanged)).runs
+    assert (run.is_open, run.exit_status) == (False, "abort")
+    done = await driver.wait(PlanDone)
+    assert done.run_uids == [run.uid]
+    assert (await driver.attach()).runs == []
+
+
+async def test_a_plan_that_raises_is_reported_with_the_users_frames(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    done = await driver.run("failing")
+    assert (done.exit_status, done.message) == ("failed", "ZeroDivisionError: division by zero")
+    lines = done.traceback.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert "startup.py" in lines[1]
+    assert "in failing" in lines[1]
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+    assert (await driver.run("one_run", uid="next")).exit_status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("plan", "status", "message"),
+    [
+        ("exiting", "failed", "SystemExit: 3"),
+        ("exiting_at_call", "failed", "SystemExit: 4"),
+        # The RunEngine halts a plan that does this.
+        ("interrupted", "halted", "The plan was ended by code of the environment"),
+    ],
+)
+async def test_a_plan_that_would_end_the_process_only_ends_itself(worker, plan, status, message):
+    driver = worker(PLANS)
+    await driver.open()
+    done = await driver.run(plan)
+    assert done.exit_status == status
+    assert done.message.startswith(message)
+    assert (await driver.run("one_run", uid="next")).exit_status == "completed"
+
+
+async def test_a_plan_that_cannot_be_called_fails(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    done = await driver.run("steps", 1, 2, 3)
+    assert (done.exit_status, done.run_uids, done.traceback) == ("failed", [], "")
+    assert "'steps' takes 2 positional arguments" in done.message
+
+
+async def test_a_plan_is_bound_with_the_permissions_in_force_when_it_runs(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.ask(SetPermissions(json.dumps(FORBIDDING).encode()))
+    done = await driver.run("one_run")
+    assert done.exit_status == "failed"
+    assert "'one_run' is not in the list of allowed plans" in done.message
+
+
+async def test_without_a_run_engine_a_plan_fails_until_a_script_makes_one(worker):
+    driver = worker(PLANS, engine=False)
+    opened = await driver.open()
+    assert opened.state.engine is None
+    done = await driver.run("one_run")
+    assert (done.exit_status, done.message) == (
+        "failed",
+        "Run Engine is not found in the RE Worker environment",
+    )
+    await driver.script("from bluesky import RunEngine\nRE = RunEngine()")
+    assert (await driver.run("one_run", uid="next")).exit_status == "completed"
+
+
+async def test_an_re_that_is_no_run_engine_counts_as_none(worker):
+    driver = worker("RE = 'see below'", engine=False)
+    assert (await driver.open()).state.engine is None
+
+
+async def test_an_item_is_never_run_twice(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.run("one_run", uid="abc")
+    with pytest.raises(WrongState, match="abc"):
+        await driver.start("one_run", uid="abc")
+
+
+async def test_one_plan_at_a_time(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("steps")
+    with pytest.raises(WrongState, match="busy"):
+        await driver.start("steps", uid="other")
+    with pytest.raises(WrongState, match="busy"):
+        await driver.ask(CloseEnvironment())
+
+
+async def test_a_deferred_pause_waits_for_the_checkpoint_and_resume_completes_the_plan(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("steps", 30, 0.05)
+    await driver.wait_engine("running")
+    await driver.ask(PausePlan("deferred"))
+    pending = await driver.wait(StateChanged)
+    assert (pending.state.pause_pending, pending.state.engine) == (True, "running")
+    paused = await driver.wait_engine("paused")
+    assert (paused.state.pause_pending, paused.state.environment, paused.state.item_uid) == (False, "idle", "item-1")
+    await driver.ask(ContinuePlan("resume"))
+    running = await driver.wait_engine("running")
+    assert running.state.environment == "executing_plan"
+    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    assert "Pausing Run Engine ..." in driver.text()
+    assert "Run Engine: resume" in driver.text()
+    assert "Continue plan execution with the option 'resume'" in driver.text()
+
+
+@pytest.mark.parametrize(("how", "status"), [("stop", "stopped"), ("abort", "aborted"), ("halt", "halted")])
+async def test_a_paused_plan_is_ended_as_asked(worker, how, status):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("steps")
+    await driver.wait_engine("running")
+    await driver.ask(PausePlan("immediate"))
+    await driver.wait_engine("paused")
+    await driver.ask(ContinuePlan(how))
+    done = await driver.wait(PlanDone)
+    assert (done.exit_status, done.message) == (status, "")
+    assert done.state.engine == "idle"
+    assert len(done.run_uids) == 1
+    assert (await driver.run("one_run", uid="next")).exit_status == "completed"
+
+
+async def test_pause_and_resume_may_be_repeated(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("steps", 5, 0.01)
+    for _ in range(3):
+        await driver.ask(PausePlan("immediate"))
+        await driver.wait_engine("paused")
+        await driver.ask(ContinuePlan("resume"))
+    assert (await driver.wait(PlanDone)).exit_status == "completed"
+
+
+async def test_a_deferred_pause_past_the_last_checkpoint_lets_the_plan_complete(worker, tmp_path):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("last_checkpoint_first", str(tmp_path / "go"))
+    await driver.wait(RunsChanged)
+    await driver.ask(PausePlan("deferred"))
+    await driver.wait(StateChanged, lambda r: r.state.pause_pending)
+    (tmp_path / "go").touch()
+    done = await driver.wait(PlanDone)
+    assert (done.exit_status, done.state.pause_pending) == ("completed", False)
+
+
+async def test_an_immediate_pause_without_a_checkpoint_aborts(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("no_checkpoint")
+    await driver.wait_engine("running")
+    await driver.ask(PausePlan("immediate"))
+    done = await driver.wait(PlanDone)
+    assert (done.exit_status, done.state.engine) == ("aborted", "idle")
+
+
+async def test_a_plan_that_pauses_itself_can_be_resumed(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("pausing")
+    await driver.wait_engine("paused")
+    await driver.ask(ContinuePlan("resume"))
+    assert (await driver.wait(PlanDone)).exit_status == "completed"
+
+
+async def test_a_plan_that_blocks_the_engine_delays_nobody_but_itself(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("blocking", 1.0)
+    await driver.wait(RunsChanged)
+    await driver.ask(PausePlan("immediate"))
+    snapshot = await driver.attach()  # answered while the RunEngine's loop is blocked
+    assert snapshot.state.engine == "running"
+    await driver.wait_engine("paused")
+    await driver.ask(ContinuePlan("abort"))
+    assert (await driver.wait(PlanDone)).exit_status == "aborted"
+
+
+async def test_only_a_running_plan_is_paused_and_only_a_paused_one_continued(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    with pytest.raises(WrongState, match="No plan is running"):
+        await driver.ask(PausePlan("deferred"))
+    with pytest.raises(WrongState, match="not paused"):
+        await driver.ask(ContinuePlan("resume"))
+    await driver.start("steps")
+    await driver.wait_engine("running")
+    with pytest.raises(WrongState, match="not paused"):
+        await driver.ask(ContinuePlan("resume"))
+    await driver.ask(PausePlan("immediate"))
+    await driver.wait_engine("paused")
+    with pytest.raises(WrongState, match="paused already"):
+        await driver.ask(PausePlan("immediate"))
+    await driver.ask(ContinuePlan("stop"))
+    with pytest.raises(WrongState, match="not paused"):
+        await driver.ask(ContinuePlan("resume"))
+    assert (await driver.wait(PlanDone)).exit_status == "stopped"
+
+
+async def test_a_plan_whose_cleanup_fails_when_it_is_stopped_has_failed(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    await driver.start("failing_in_cleanup")
+    await driver.wait(RunsChanged)
+    await driver.ask(PausePlan("immediate"))
+    await driver.wait_engine("paused")
+    await driver.ask(ContinuePlan("stop"))
+    done = await driver.wait(PlanDone)
+    assert (done.exit_status, done.message) == ("failed", "RuntimeError: no clean-up")
+
+
+async def test_a_device_that_cannot_resume_fails_the_plan_and_leaves_an_idle_engine(worker):
+    driver = worker(
+        PLANS
+        + """
+from bluesky import Msg
+
+class Stubborn:
+    name, parent = "stubborn", None
+    def pause(self): ...
+    def resume(self): raise RuntimeError("stuck")
+
+def with_stubborn():
+    yield Msg("null", Stubborn())
+    yield from steps()
+"""
+    )
+    await driver.open()
+    await driver.start("with_stubborn")
+    await driver.wait(RunsChanged)
+    await driver.ask(PausePlan("immediate"))
+    await driver.wait_engine("paused")
+    await driver.ask(ContinuePlan("resume"))
+    done = await driver.wait(PlanDone)
+    assert (done.exit_status, done.message, done.state.engine) == ("failed", "RuntimeError: stuck", "idle")
+    assert (await driver.run("one_run", uid="next")).exit_status == "completed"
+
+
+@pytest.mark.parametrize(("how", "status"), [("stop", "stopped"), ("abort", "aborted")])
+async def test_a_plan_ended_by_code_of_the_environment_is_reported_as_that(worker, how, status):
+    driver = worker(PLANS + f"\ndef end_it():\n    RE.{how}()\n")
+    await driver.open()
+    await driver.start("steps")
+    await driver.wait(RunsChanged)
+    await driver.start_function("end_it", background=True)
+    assert (await driver.wait(PlanDone)).exit_status == status
+
+
+async def test_a_paused_plan_resumed_by_code_of_the_environment_is_reported_when_it_ends(worker):
+    driver = worker(PLANS + "\ndef go_on():\n    RE.context_managers = []\n    RE.resume()\n")
+    await driver.open()
+    await driver.start("pausing")
+    await driver.wait_engine("paused")
+    await driver.start_function("go_on", background=True)
+    assert (await driver.wait(PlanDone)).exit_status == "completed"
+
+
+async def test_the_users_own_state_hook_is_called_too(worker):
+    driver = worker(PLANS + "\nseen = []\nRE.state_hook = lambda new, old: seen.append(str(new))\n")
+    await driver.open()
+    await driver.run("empty")
+    await driver.script("def saw():\n    return seen")
+    assert json.loads((await driver.function("saw", uid="f")).return_value) == ["running", "idle"]
+
+
+MEASURING = """
+import time
+import numpy
+import bluesky.plan_stubs as bps
+from bluesky import Msg
+
+class Detector:
+    name, parent = "det", None
+    def __init__(self, value): self.value = value
+    def read(self): return {"det": {"value": self.value, "timestamp": 1.0}}
+    def describe(self): return {"det": {"source": "x", "dtype": "number", "shape": []}}
+    def read_configuration(self): return {}
+    def describe_configuration(self): return {}
+
+def measure(n, value=1, stream="primary"):
+    det = Detector(numpy.zeros(1000) if value == "image" else numpy.float64(value))
+    yield from bps.open_run({"num_points": n})
+    for _ in range(n):
+        yield from bps.checkpoint()
+        yield from bps.create(stream)
+        yield from bps.read(det)
+        yield from bps.save()
+    yield from bps.close_run()
+"""
+
+
+async def test_progress_counts_the_events_that_the_plan_announced(worker):
+    driver = worker(MEASURING)
+    await driver.open()
+    await driver.run("measure", 50)
+    progress = [r for r in driver.received if isinstance(r, Progress)]
+    assert (progress[-1].item_uid, progress[-1].events, progress[-1].num_points) == ("item-1", 50, 50)
+    assert driver.received.index(progress[-1]) < len(driver.received) - 1  # the end of the plan comes after it
+    assert len(progress) < 25  # throttled: the plan is far faster than that
+
+
+async def test_baseline_events_are_no_progress(worker):
+    driver = worker(MEASURING)
+    await driver.open()
+    await driver.run("measure", 5, stream="baseline")
+    assert not any(isinstance(r, Progress) for r in driver.received)
+
+
+async def test_documents_are_sent_as_json_with_large_arrays_left_out(worker):
+    driver = worker(MEASURING)
+    await driver.open()
+    await driver.run("measure", 1, 2.5)
+    documents = {r.name: json.loads(r.document) for r in driver.received if isinstance(r, Document)}
+    assert list(documents) == ["start", "descriptor", "event", "stop"]
+    assert documents["event"]["data"] == {"det": 2.5}
+    driver.received.clear()
+    driver._given_out = 0
+    await driver.run("measure", 1, "image", uid="next")
+    (event,) = [json.loads(r.document) for r in driver.received if isinstance(r, Document) and r.name == "event"]
+    assert event["data"] == {"det": None}
+
+
+async def test_documents_that_are_no_json_do_not_fail_the_plan(worker):
+    driver = worker(PLANS + "\ndef odd():\n    yield from one_run({'odd': {3}, 'what': print})\n")
+    await driver.open()
+    done = await driver.run("odd")
+    assert (done.exit_status, done.message) == ("completed", "")
+    starts = [json.loads(r.document) for r in driver.received if isinstance(r, Document) and r.name == "start"]
+    assert (starts[0]["odd"], starts[0]["what"]) == ([3], "<built-in function print>")
+
+
+async def test_the_engines_metadata_is_told(worker):
+    driver = worker("import numpy\nRE.md['proposal'] = numpy.int64(7)")
+    await driver.open()
+    assert json.loads(await driver.ask(EngineMetadata()))["proposal"] == 7

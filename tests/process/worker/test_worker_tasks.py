@@ -1,0 +1,193 @@
+"""Scripts, functions and updates of the lists in a real worker process."""
+
+import json
+
+import pytest
+
+from bluesky_qs.errors import WrongState
+from bluesky_qs.ipc.messages import ListsChanged, PlanDone, RunsChanged, StateChanged, TaskDone, UpdateEnvironment
+
+CODE = """
+import sys, threading, time
+import numpy
+import bluesky.plan_stubs as bps
+
+def plan(seconds=0):
+    yield from bps.open_run()
+    yield from bps.sleep(seconds)
+    yield from bps.close_run()
+
+def echo(*args, **kwargs):
+    return {"args": args, "kwargs": kwargs}
+
+def where():
+    return threading.current_thread() is threading.main_thread()
+
+def value(text):
+    return eval(text)
+
+def fails():
+    raise ValueError("not today")
+
+def exits():
+    sys.exit(2)
+
+def wait_for(file):
+    import pathlib
+    while not pathlib.Path(file).exists():
+        time.sleep(0.005)
+    return "seen"
+"""
+
+
+async def test_a_function_returns_its_value(worker):
+    driver = worker(CODE)
+    await driver.open()
+    done = await driver.function("echo", 1, "two", x=[3])
+    assert (done.task_uid, done.success, done.message, done.traceback) == ("task-1", True, "", "")
+    assert json.loads(done.return_value) == {"args": [1, "two"], "kwargs": {"x": [3]}}
+    assert done.time_start <= done.time_stop
+    assert (done.state.environment, done.state.background_tasks) == ("idle", 0)
+
+
+async def test_a_foreground_task_runs_in_the_main_thread_and_a_background_task_does_not(worker):
+    driver = worker(CODE)
+    await driver.open()
+    assert json.loads((await driver.function("where", uid="a")).return_value) is True
+    assert json.loads((await driver.function("where", uid="b", background=True)).return_value) is False
+
+
+async def test_a_foreground_task_makes_the_environment_busy(worker, tmp_path):
+    driver = worker(CODE)
+    await driver.open()
+    await driver.start_function("wait_for", str(tmp_path / "go"))
+    changed = await driver.wait(StateChanged)
+    assert (changed.state.environment, changed.state.background_tasks) == ("executing_task", 0)
+    with pytest.raises(WrongState, match="busy"):
+        await driver.start("plan")
+    with pytest.raises(WrongState, match="busy"):
+        await driver.start_function("echo", uid="other")
+    assert list((await driver.attach()).running_tasks) == ["task-1"]
+    (tmp_path / "go").touch()
+    assert json.loads((await driver.wait(TaskDone)).return_value) == "seen"
+    assert (await driver.attach()).running_tasks == {}
+
+
+async def test_background_tasks_are_counted_and_leave_the_environment_idle(worker, tmp_path):
+    driver = worker(CODE)
+    await driver.open()
+    for n in (1, 2):
+        await driver.start_function("wait_for", str(tmp_path / "go"), uid=f"task-{n}", background=True)
+        state = (await driver.wait(StateChanged)).state
+        assert (state.environment, state.background_tasks) == ("idle", n)
+    assert (await driver.run("plan")).exit_status == "completed"
+    (tmp_path / "go").touch()
+    ends = [await driver.wait(TaskDone), await driver.wait(TaskDone)]
+    assert [e.state.background_tasks for e in ends] == [1, 0]
+
+
+async def test_a_background_task_starts_while_a_plan_runs(worker):
+    driver = worker(CODE)
+    await driver.open()
+    await driver.start("plan", 0.5)
+    await driver.wait(RunsChanged)
+    done = await driver.function("echo", background=True)
+    assert (done.success, done.state.environment) == (True, "executing_plan")
+    assert (await driver.wait(PlanDone)).exit_status == "completed"
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize(("name", "message"), [("fails", "ValueError: not today"), ("exits", "SystemExit: 2")])
+async def test_a_function_that_raises_fails_alone(worker, name, message, background):
+    driver = worker(CODE)
+    await driver.open()
+    done = await driver.function(name, background=background)
+    assert (done.success, done.message, json.loads(done.return_value)) == (False, message, None)
+    assert f"in {name}" in done.traceback.splitlines()[1]
+    assert (await driver.function("echo", uid="next")).success
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("numpy.int64(1)", "int64"), ("numpy.zeros(2)", "ndarray"), ("{1, 2}", "set"), ("b'x'", "bytes")]
+)
+async def test_a_value_that_json_does_not_know_fails_the_task_by_name(worker, text, kind):
+    driver = worker(CODE)
+    await driver.open()
+    done = await driver.function("value", text)
+    assert not done.success
+    assert kind in done.message
+
+
+async def test_an_unknown_function_fails_its_task(worker):
+    driver = worker(CODE)
+    await driver.open()
+    done = await driver.function("no_such_function")
+    assert not done.success
+    assert "no_such_function" in done.message
+
+
+async def test_a_task_uid_is_taken_once(worker):
+    driver = worker(CODE)
+    await driver.open()
+    await driver.function("echo", uid="abc")
+    with pytest.raises(WrongState, match="abc"):
+        await driver.start_function("echo", uid="abc")
+
+
+async def test_a_script_adds_a_plan_and_the_lists_tell(worker):
+    driver = worker(CODE)
+    await driver.open()
+    done = await driver.script("def new_plan():\n    yield from plan()\n")
+    assert (done.success, json.loads(done.return_value)) == (True, None)
+    changed = next(r for r in driver.received if isinstance(r, ListsChanged))
+    assert driver.received.index(changed) < driver.received.index(done)
+    assert "new_plan" in json.loads(changed.lists.plans)
+    assert (await driver.run("new_plan")).exit_status == "completed"
+
+
+async def test_lists_are_reported_only_if_they_changed_and_were_asked_for(worker):
+    driver = worker(CODE)
+    await driver.open()
+    await driver.script("x = 1", uid="a")
+    await driver.script("def new_plan():\n    yield from plan()\n", uid="b", update_lists=False)
+    assert not any(isinstance(r, ListsChanged) for r in driver.received)
+    await driver.ask(UpdateEnvironment("c", background=False))
+    assert "new_plan" in json.loads((await driver.wait(ListsChanged)).lists.plans)
+    assert (await driver.wait(TaskDone)).success
+
+
+async def test_a_failing_script_keeps_what_it_had_done_and_names_its_line(worker):
+    driver = worker(CODE)
+    await driver.open()
+    done = await driver.script("kept = 5\n\nmissing + 1\n")
+    assert not done.success
+    assert "NameError: name 'missing' is not defined" in done.message
+    assert "missing + 1" in done.traceback
+    assert "line 3" in done.traceback
+    assert json.loads((await driver.function("value", "kept", uid="f")).return_value) == 5
+
+
+async def test_a_script_that_exits_only_fails(worker):
+    driver = worker(CODE)
+    await driver.open()
+    assert not (await driver.script("import sys; sys.exit(0)")).success
+    assert (await driver.function("echo", uid="f")).success
+
+
+async def test_re_and_db_are_put_back_unless_the_script_is_to_replace_them(worker):
+    driver = worker(CODE + "\ndb = 'old'\nfirst = RE\n")
+    await driver.open()
+    replace = "from bluesky import RunEngine\nRE = RunEngine()\ndb = 'new'"
+    await driver.script(replace, uid="a")
+    assert json.loads((await driver.function("value", "[RE is first, db]", uid="b")).return_value) == [True, "old"]
+    await driver.script(replace, uid="c", update_re=True)
+    assert json.loads((await driver.function("value", "[RE is first, db]", uid="d")).return_value) == [False, "new"]
+    done = await driver.run("plan")
+    assert (done.exit_status, done.scan_ids) == ("completed", [1])
+
+
+async def test_a_script_in_the_background_shares_the_namespace(worker):
+    driver = worker(CODE)
+    await driver.open()
+    assert (await driver.script("from_script = 7", background=True)).success
+    assert json.loads((await driver.function("value", "from_script", uid="f")).return_value) == 7
