@@ -1,12 +1,13 @@
 """The Bluesky Queue Server: a queue of plans that runs unattended, driven from the IPython prompt."""
 
-from typing import TYPE_CHECKING, Any
-
 from bluesky_qs._version import __version__
+
+TYPE_CHECKING = False  # typing itself takes milliseconds to import, and type checkers know this name
 
 if TYPE_CHECKING:
     from bluesky_qs.client.items import BFunc, BInst, BItem, BPlan
     from bluesky_qs.client.sync import REManagerAPI
+    from bluesky_qs.client.wait import WaitMonitor
     from bluesky_qs.startup.decorator import parameter_annotation_decorator
     from bluesky_qs.startup.happi import load_devices_from_happi
     from bluesky_qs.startup.registry import register_device, register_plan
@@ -20,6 +21,7 @@ _HOME = {
     "BItem": "bluesky_qs.client.items",
     "BPlan": "bluesky_qs.client.items",
     "REManagerAPI": "bluesky_qs.client.sync",
+    "WaitMonitor": "bluesky_qs.client.wait",
     "is_ipython_mode": "bluesky_qs.startup.where",
     "is_re_worker_active": "bluesky_qs.startup.where",
     "load_devices_from_happi": "bluesky_qs.startup.happi",
@@ -36,6 +38,7 @@ __all__ = [
     "BItem",
     "BPlan",
     "REManagerAPI",
+    "WaitMonitor",
     "__version__",
     "is_ipython_mode",
     "is_re_worker_active",
@@ -48,7 +51,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'bluesky_qs' has no attribute {name!r}")
     import importlib  # noqa: PLC0415 - see _HOME
