@@ -31,12 +31,14 @@ class StartupFailed(StartupError):
         self.traceback = traceback
 
 
-def failed(error: BaseException, roots: Sequence[Path] = ()) -> StartupFailed:
-    """What to raise in place of an exception of user code; ``roots`` are the folders of the user's own code."""
-    if isinstance(error, StartupFailed):
-        return error
+def failed(error: BaseException, roots: Sequence[Path] = (), running: str | None = None) -> StartupFailed:
+    """What to raise in place of an exception of user code.
+
+    ``roots`` are the folders of the user's own code; ``running`` is the file that ran, for errors without a place.
+    """
     file, line = place(error, roots)
-    where = f"{_shown(file, roots)}, line {line}: " if file else ""
+    file = file or running
+    where = f"{_shown(file, roots)}{f', line {line}' if line else ''}: " if file else ""
     return StartupFailed(where + sentence(error), file=file, line=line, traceback=traceback_text(error))
 
 

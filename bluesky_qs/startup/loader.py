@@ -8,7 +8,6 @@ import linecache
 import logging
 import sys
 import time
-import tokenize
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -124,7 +123,7 @@ def run_script(source: str, namespace: Namespace, *, update_re: bool = False) ->
         namespace.update(kept)
 
 
-def compiled(source: str, filename: str, *, ipython: bool = True) -> CodeType:
+def compiled(source: str | bytes, filename: str, *, ipython: bool = True) -> CodeType:
     """Code of Python, or of Python with IPython's syntax in it; lines keep their numbers."""
     try:
         return compile(source, filename, "exec", dont_inherit=True)
@@ -134,7 +133,11 @@ def compiled(source: str, filename: str, *, ipython: bool = True) -> CodeType:
         not_python = error
     from bluesky_qs.startup import syntax  # noqa: PLC0415 - it imports IPython: only for code that needs it
 
-    plain = syntax.to_python(source, autocall=filename.endswith(".ipy"))
+    try:
+        text = source if isinstance(source, str) else importlib.util.decode_source(source)
+    except (UnicodeDecodeError, SyntaxError):
+        raise not_python from None
+    plain = syntax.to_python(text, autocall=filename.endswith(".ipy"))
     if plain is None:
         raise not_python
     return compile(plain, filename, "exec", dont_inherit=True, flags=syntax.TOP_LEVEL_AWAIT)
@@ -164,16 +167,14 @@ class _Run:
         before = dict(self.namespace)
         log.info("Loading %s", file)
         started = time.perf_counter()
-        with self._errors_located():
+        with self._errors_located(str(file)):
             self.file(file, ipython=ipython)
         self.files.append(FileRun(str(file), time.perf_counter() - started))
         self._compare(before, str(file))
 
     def file(self, file: Path, *, ipython: bool = True) -> None:
         """Run a file in the namespace, as the main program."""
-        with tokenize.open(file) as stream:
-            source = stream.read()
-        code = compiled(source, str(file), ipython=ipython)
+        code = compiled(file.read_bytes(), str(file), ipython=ipython)
         with _as_main(self.namespace, file):
             try:
                 execute(code, self.namespace)
@@ -188,17 +189,17 @@ class _Run:
     def module(self, name: str) -> None:
         """Import a module and take its public and private names over, as they are."""
         started = time.perf_counter()
-        with self._errors_located():
+        with self._errors_located(None):
             module = importlib.import_module(name)
         self.namespace.update({k: v for k, v in vars(module).items() if not (k.startswith("__") and k.endswith("__"))})
         self.files.append(FileRun(getattr(module, "__file__", None) or name, time.perf_counter() - started))
 
     @contextlib.contextmanager
-    def _errors_located(self) -> Iterator[None]:
+    def _errors_located(self, file: str | None) -> Iterator[None]:
         try:
             yield
         except (Exception, SystemExit) as error:
-            raise failed(error, self.roots) from error
+            raise failed(error, self.roots, file) from error
 
     def _compare(self, before: Namespace, file: str) -> None:
         for name, value in self.namespace.items():

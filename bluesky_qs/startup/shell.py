@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 _MEANINGLESS = frozenset(
     """
     Completer active_eventloop alias_manager ask_exit ask_yes_no ast_node_interactivity atexit_operations auto_match
-    autoawait autocall autoformatter autoindent automagic autosuggestions_provider banner banner1 banner2 builtin_trap
-    cache_size call_pdb cleanup color_depth colors complete compile confirm_exit debug debugger debugger_history
+    autoawait autocall autoformatter autoindent automagic autosuggestions_provider builtin_trap
+    cache_size call_pdb cleanup color_depth complete compile confirm_exit debug debugger debugger_history
     define_macro display_formatter display_page display_pub display_trap displayhook editing_mode editor
     enable_gui enable_history_search enable_html_pager enable_matplotlib enable_pylab enable_tip events exit_now exiter
     extension_manager extra_open_editor_shortcuts highlight_matching_brackets highlighting_style
@@ -39,7 +39,7 @@ _MEANINGLESS = frozenset(
     restore_term_title rl_next_input separate_in separate_out separate_out2 set_autoindent set_completer_frame
     set_custom_completer set_custom_exc set_hook set_next_input set_trait shortcuts show_banner show_rewritten_input
     show_usage simple_prompt space_for_menu switch_doctest_mode term_title term_title_format timeoutlen true_color
-    ttimeoutlen unobserve unobserve_all update_config xmode
+    ttimeoutlen unobserve unobserve_all update_config
     """.split()  # noqa: SIM905 - words are easier to read
 )
 
@@ -100,6 +100,11 @@ class Shell:
     run_file
         Runs a file in the namespace, as ``%run`` does.
     """
+
+    # Texts that code adds to or compares.
+    banner = banner1 = banner2 = ""
+    colors = "NoColor"
+    xmode = "Context"
 
     def __init__(self, namespace: dict[str, Any], profile_dir: Path, run_file: Callable[[Path], None]) -> None:
         self.user_ns = self.user_global_ns = namespace

@@ -102,6 +102,13 @@ def test_failure_names_file_line_and_error(startup, files, place, error):
     assert isinstance(failure, StartupError)
 
 
+@pytest.mark.parametrize("content", [b"a = 1\nb = '\xff'\n", b"a = 1\n\0", b"# -*- coding: nonsense -*-\n"])
+def test_file_that_cannot_be_read_as_text_is_named(tmp_path, clean_process, content):
+    (tmp_path / "00.py").write_bytes(content)
+    with pytest.raises(StartupFailed, match=r"^00\.py(, line \d+)?: (SyntaxError|ValueError): "):
+        load(find(startup_dir=str(tmp_path)), {})
+
+
 def test_traceback_shows_the_users_frames_and_lines_only(startup):
     with pytest.raises(StartupFailed) as caught:
         startup({"00.py": "from local import f\nf()", "local.py": "def f():\n    return 1 / 0"})

@@ -220,6 +220,11 @@ def test_prompts_can_be_set(shell):
     assert isinstance(shell.prompts, Beamline)
 
 
+def test_banner_is_a_text(shell):
+    shell.banner1 = shell.banner1 + "Welcome"
+    assert shell.banner1 == "Welcome"
+
+
 def test_neither_the_shell_nor_its_parts_pass_for_devices(shell):
     for thing in (shell, shell.events, Nothing("x")):
         assert not isinstance(thing, Readable | Flyable | Movable | Stageable | Triggerable)
