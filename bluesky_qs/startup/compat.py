@@ -1,13 +1,21 @@
-"""Code that imports from ``bluesky_queueserver`` finds our names in the worker where that package is absent."""
+"""Code that was written for ``bluesky_queueserver`` runs in the worker, with that package installed or not.
+
+Where it is absent, its names resolve to ours; where it is there, it is told the namespace.
+"""
 
 import importlib
 import sys
 from collections.abc import Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from bluesky_qs.startup.imports import after_import, forget
+from bluesky_qs.startup.namespace import global_user_namespace
+
 _ROOT = "bluesky_queueserver"
+_PROFILE_TOOLS = f"{_ROOT}.manager.profile_tools"
 _TOOLS = (
     "is_re_worker_active",
     "is_ipython_mode",
@@ -21,7 +29,7 @@ _MODULES: dict[str, Sequence[str]] = {
     _ROOT: _TOOLS,
     f"{_ROOT}.manager": (),
     f"{_ROOT}.manager.annotation_decorator": ("parameter_annotation_decorator",),
-    f"{_ROOT}.manager.profile_tools": (*_TOOLS, "get_user_ns", "set_user_ns", "global_user_namespace"),
+    _PROFILE_TOOLS: (*_TOOLS, "get_user_ns", "set_user_ns", "global_user_namespace"),
 }
 
 
@@ -29,11 +37,13 @@ def install() -> None:
     """Let the names resolve; a package that is really there comes first."""
     if _finder not in sys.meta_path:
         sys.meta_path.append(_finder)
+    after_import(_PROFILE_TOOLS, _tell_namespace)
 
 
 def uninstall() -> None:
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
+    forget(_PROFILE_TOOLS)
     for name in _MODULES:
         if isinstance(sys.modules.get(name), _Module):
             del sys.modules[name]
@@ -53,8 +63,12 @@ class _Module(ModuleType):
 
 class _Finder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
-        return ModuleSpec(name, self, is_package=name in (_ROOT, f"{_ROOT}.manager")) if name in _MODULES else None  # pyright: ignore[reportArgumentType]
+        if name not in _MODULES:
+            return None
+        return ModuleSpec(name, _Loader(), is_package=name in (_ROOT, f"{_ROOT}.manager"))
 
+
+class _Loader(Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = _Module(spec.name, "Names of bluesky_qs for code that was written for bluesky_queueserver.")
         module.__all__ = list(_MODULES[spec.name])
@@ -62,6 +76,13 @@ class _Finder:
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing to run: the names are looked up when asked for."""
+
+
+def _tell_namespace(tools: ModuleType) -> None:
+    """The other package's ``set_user_ns`` gives functions the namespace that it was told; its own is told by ours."""
+    told = getattr(tools, "global_user_namespace", None)
+    if told is not None and told is not global_user_namespace:
+        told.set_user_namespace(user_ns=global_user_namespace.user_ns, use_ipython=global_user_namespace.use_ipython)
 
 
 _finder = _Finder()

@@ -73,11 +73,11 @@ def load(location: StartupCode, namespace: Namespace, *, stand_in: bool = True) 
     StartupFailed
         Naming file, line and error; what ran before stays in the namespace.
     """
-    compat.install()
     started = time.perf_counter()
     run = _Run(namespace, _roots(location))
     _prepend_to_path(location)
     global_user_namespace.set_user_namespace(user_ns=namespace, use_ipython=not stand_in)
+    compat.install()
     standing_in = None
     if location.directory:
         if stand_in:

@@ -7,17 +7,16 @@ code registers itself). The rest does nothing and is mentioned in the log once.
 import builtins
 import contextlib
 import functools
-import importlib.util
 import logging
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import FunctionType, ModuleType, SimpleNamespace
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any, Self
 
+from bluesky_qs.startup.imports import after_import, forget
 from bluesky_qs.startup.magics import Magics
 
 log = logging.getLogger(__name__)
@@ -230,6 +229,8 @@ class Shell:
             log.info("%s means nothing without an IPython shell and is ignored", what)
 
 
+#: Where every get_ipython of IPython comes from.
+_IPYTHON = "IPython.core.getipython"
 _installed: Shell | None = None
 
 
@@ -257,10 +258,8 @@ def install(namespace: dict[str, Any], *, profile_dir: str | Path, run_file: Cal
     namespace["get_ipython"] = get_ipython
     for name, value in _BUILTINS.items():
         setattr(builtins, name, value)
-    if _hook not in sys.meta_path:
-        sys.meta_path.insert(0, _hook)
-    if loaded := sys.modules.get(_Hook.module):
-        _hook.patch(loaded)
+    # Importing IPython takes long: it is patched when the code imports it.
+    after_import(_IPYTHON, _patch)
     return _installed
 
 
@@ -271,9 +270,8 @@ def uninstall() -> None:
     for name, value in _BUILTINS.items():
         if getattr(builtins, name, None) is value:
             delattr(builtins, name)
-    if _hook in sys.meta_path:
-        sys.meta_path.remove(_hook)
-    _hook.restore()
+    forget(_IPYTHON)
+    _restore()
 
 
 @contextlib.contextmanager
@@ -293,45 +291,20 @@ def _asked_of_ipython() -> Any:
     return shell.get_ipython()
 
 
-class _Hook:
-    """Waits on `sys.meta_path` until user code imports IPython (nothing here does: it takes long), then patches it."""
-
-    module = "IPython.core.getipython"
-
-    def __init__(self) -> None:
-        self._original: tuple[FunctionType, Any] | None = None
-        self._looking = False
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
-        if name != self.module or self._looking:
-            return None
-        self._looking = True
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            self._looking = False
-        if spec is None or spec.loader is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def exec_module(module: ModuleType) -> None:
-            execute(module)
-            self.patch(module)
-
-        spec.loader.exec_module = exec_module
-        return spec
-
-    def patch(self, module: ModuleType) -> None:
-        """Replace the code of IPython's function, not the function: every alias imported before follows."""
-        if self._original is None:
-            function = module.get_ipython
-            self._original = (function, function.__code__)
-            function.__code__ = _asked_of_ipython.__code__
-
-    def restore(self) -> None:
-        if self._original is not None:
-            function, function.__code__ = self._original
-            self._original = None
+_original: tuple[FunctionType, CodeType] | None = None
 
 
-_hook = _Hook()
+def _patch(module: ModuleType) -> None:
+    """Replace the code of IPython's function, not the function: every alias imported before follows."""
+    global _original  # noqa: PLW0603 - see install
+    if _original is None:
+        function = module.get_ipython
+        _original = (function, function.__code__)
+        function.__code__ = _asked_of_ipython.__code__
+
+
+def _restore() -> None:
+    global _original  # noqa: PLW0603 - see install
+    if _original is not None:
+        function, function.__code__ = _original
+        _original = None

@@ -292,6 +292,29 @@ def test_code_that_was_written_for_the_other_package(in_fresh_process):
     assert out == "(True, False, True) ((True, False, True), None, 1)\n"
 
 
+def test_other_package_where_it_is_installed_is_told_the_namespace(startup):
+    namespace, _ = startup(
+        {
+            "00.py": """
+                from bluesky_queueserver.manager.profile_tools import global_user_namespace
+                from bluesky_queueserver import is_re_worker_active
+                """,
+            "bluesky_queueserver/__init__.py": "def is_re_worker_active(): return 'its own'",
+            "bluesky_queueserver/manager/__init__.py": "",
+            "bluesky_queueserver/manager/profile_tools.py": """
+                class Told:
+                    def set_user_namespace(self, *, user_ns, use_ipython=False):
+                        self.told = user_ns, use_ipython
+                global_user_namespace = Told()
+                """,
+        }
+    )
+    assert namespace["is_re_worker_active"]() == "its own"
+    told, use_ipython = namespace["global_user_namespace"].told
+    assert told is namespace
+    assert use_ipython is False
+
+
 def test_name_that_the_other_package_has_and_ours_has_not_is_named(startup):
     with pytest.raises(StartupFailed, match=r"00\.py, line 1: ImportError: .*'ReManager'"):
         startup({"00.py": "from bluesky_queueserver import ReManager"})

@@ -1,6 +1,5 @@
 import builtins
 import logging
-import sys
 
 import IPython
 import pytest
@@ -233,7 +232,3 @@ def test_neither_the_shell_nor_its_parts_pass_for_devices(shell):
 def test_display_prints(shell, capsys):
     builtins.display(1, "b")
     assert capsys.readouterr().out == "1 b\n"
-
-
-def test_hook_leaves_the_import_of_other_modules_alone(shell):
-    assert sys.meta_path[0].find_spec("json") is None
