@@ -41,7 +41,7 @@ def present(session: Session, method: str, params: Mapping[str, Any], answer: An
 
 def added(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
     """One item that was added or changed, with its position; the table too where others have moved."""
-    return placed(session, [answer["item"]], answer, at_back=not _elsewhere(params), lead="Queued at")
+    return placed(session, [answer["item"]], answer, at_back=not _elsewhere(params), lead="Queued at position")
 
 
 def placed(session: Session, items: list[Item], answer: Answer, *, at_back: bool, lead: str) -> Changed:
@@ -91,16 +91,16 @@ def _paused(_session: Session, params: Mapping[str, Any], answer: Answer) -> Rep
 
 
 def _batch(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
-    return placed(session, answer["items"], answer, at_back=not _elsewhere(params), lead="Queued at")
+    return placed(session, answer["items"], answer, at_back=not _elsewhere(params), lead="Queued at position")
 
 
 def _moved(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
     items = answer["items"] if "items" in answer else [answer["item"]]
-    return placed(session, items, answer, at_back=False, lead="Moved to")
+    return placed(session, items, answer, at_back=False, lead="Moved to position")
 
 
 def _updated(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
-    return placed(session, [answer["item"]], answer, at_back=False, lead="Changed at")
+    return placed(session, [answer["item"]], answer, at_back=False, lead="Changed at position")
 
 
 def _removed(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:

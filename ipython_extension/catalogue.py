@@ -1,9 +1,11 @@
 """What may be used, as people read it: plans, devices, and one plan with its parameters."""
 
+import ast
 import fnmatch
 import html
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 from ipython_extension.display import View
@@ -30,7 +32,7 @@ class Catalogue(View, dict[str, Any]):
     def __init__(self, described: Mapping[str, Any], noun: str, headings: tuple[str, ...], rows: list[Row]) -> None:
         super().__init__(described)
         self.noun = noun
-        self.table = Table(headings, rows, flexible=len(headings) - 1)
+        self.table = Table(headings, rows, flexible=len(headings) - 1, wrap=True)
 
     @classmethod
     def of_plans(cls, plans: Mapping[str, Any], pattern: str = "*") -> "Catalogue":
@@ -76,7 +78,7 @@ class PlanView(View, dict[str, Any]):
             Row((_starred(p), _type(p), _default(p), " ".join(str(p.get("description", "")).split())))
             for p in self.get("parameters", [])
         ]
-        return Table(("parameter", "type", "default", "what it is"), rows, flexible=3)
+        return Table(("parameter", "type", "default", "what it is"), rows, flexible=3, wrap=True)
 
 
 def signature(plan: Mapping[str, Any]) -> str:
@@ -116,7 +118,7 @@ def _default(parameter: Mapping[str, Any]) -> str:
 def _type(parameter: Mapping[str, Any]) -> str:
     """The annotation in words, with the range."""
     annotation = parameter.get("annotation") or {}
-    told = str(annotation.get("type", ""))
+    told = _readable(str(annotation.get("type", "")))
     for name, words in _READABLE_TYPES.items():
         told = told.replace(name, words)
     for group in ("devices", "plans", "enums"):
@@ -127,6 +129,26 @@ def _type(parameter: Mapping[str, Any]) -> str:
         return f"{told} {low}…{high}".strip()
     bound = f"≥ {low}" if low is not None else f"≤ {high}" if high is not None else ""
     return f"{told} {bound}".strip()
+
+
+def _readable(annotation: str) -> str:
+    """``Optional[Union[A, B]]`` as ``A | B | None``."""
+    try:
+        return ast.unparse(_Alternatives().visit(ast.parse(annotation, mode="eval")))
+    except (SyntaxError, ValueError, RecursionError):
+        return annotation
+
+
+class _Alternatives(ast.NodeTransformer):
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        name = ast.unparse(node.value).rpartition(".")[2]
+        if name not in ("Optional", "Union"):
+            return node
+        members = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if name == "Optional":
+            members = [*members, ast.Constant(None)]
+        return reduce(lambda left, right: ast.BinOp(left, ast.BitOr(), right), members)
 
 
 def _abilities(device: Mapping[str, Any]) -> str:

@@ -86,7 +86,7 @@ def _request(session: Session, words: list[str], given: Mapping[str, str]) -> Vi
         command = QSERVER.parse(words)
         params = files.read(command.params)
     except grammar.UsageError as error:
-        raise UsageError(error.text("%qs")) from None
+        raise UsageError(_told(error)) from None
     if command.method == MONITOR:
         return _monitor(session)
     method = METHODS.find(command.method)
@@ -122,8 +122,14 @@ def _complaint(words: list[str]) -> str:
     try:
         QSERVER.parse(words)
     except grammar.UsageError as error:
-        return error.text("%qs")
+        return _told(error)
     raise AssertionError("a line that qserver understands is carried out as such")
+
+
+def _told(error: grammar.UsageError) -> str:
+    if error.near:  # then the usage of everything else is only in the way
+        return f"{error.message}; did you mean {' or '.join(error.near)}?"
+    return error.text("%qs")
 
 
 def _is_option(words: list[str]) -> bool:

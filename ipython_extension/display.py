@@ -9,6 +9,8 @@ from ipython_extension.planexpr import Item, plan_text
 from ipython_extension.tables import Row, Table, length_of_time, moment, plural, ranges, shortened, terminal_width
 
 _WIDE = 110
+#: A width at which nothing is cut.
+_UNCUT = 100_000
 
 
 class View:
@@ -123,8 +125,11 @@ class History(Items):
         *,
         rows: int = 20,
         only_failed: bool = False,
+        since: int = 0,
     ) -> None:
-        numbered = [(at, item) for at, item in enumerate(answer["items"]) if not only_failed or _failed(item)]
+        numbered = [
+            (at, item) for at, item in enumerate(answer["items"]) if at >= since and (not only_failed or _failed(item))
+        ]
         super().__init__([item for _, item in numbered], answer, known)
         self.numbers = [at for at, _ in numbered]
         self.rows = rows
@@ -178,27 +183,45 @@ class Status(View, dict[str, Any]):
         return status_sentence(self, plan_text(self.running, self.known) if self.running else "", width, self.running)
 
     def html(self) -> str:
-        return f"<p>{html.escape(self.text(1000))}</p>"
+        return f"<p>{html.escape(Status.text(self, _UNCUT))}</p>"
 
 
 class Overview(Status):
-    """The state in a sentence, the running item with its progress and what comes next."""
+    """The state in a sentence, what ran last, the running item with its progress and what comes next."""
 
-    def __init__(self, status: Mapping[str, Any], queue: Queue) -> None:
+    def __init__(self, status: Mapping[str, Any], queue: Queue, last: Item | None = None) -> None:
         super().__init__(status, queue.running, queue.known)
         self.queue = queue
+        self.last = last
 
     def text(self, width: int) -> str:
         parts = [super().text(width)]
+        if self.last:
+            parts.append(_last(self.last, self.known, width))
         if self._has_rows():
             parts.append(self.queue.text(width).partition("\n")[2])
         return "\n".join(parts)
 
     def html(self) -> str:
-        return super().html() + (self.queue.html() if self._has_rows() else "")
+        last = f"<p>{html.escape(_last(self.last, self.known, _UNCUT))}</p>" if self.last else ""
+        return super().html() + last + (self.queue.html() if self._has_rows() else "")
 
     def _has_rows(self) -> bool:
         return bool(self.queue or self.queue.running)
+
+
+class Waited(Status):
+    """The state after a wait, and how what ran meanwhile has ended."""
+
+    def __init__(self, status: Mapping[str, Any], ran: History) -> None:
+        super().__init__(status)
+        self.ran = ran
+
+    def text(self, width: int) -> str:
+        return "\n".join([self.ran.text(width), super().text(width)] if self.ran else [super().text(width)])
+
+    def html(self) -> str:
+        return (self.ran.html() if self.ran else "") + super().html()
 
 
 class ItemView(View, dict[str, Any]):
@@ -313,6 +336,16 @@ _STATES = {
     "paused": "Paused in",
     "executing_task": "Running a task",
 }
+
+
+def _last(item: Item, known: Container[str], width: int) -> str:
+    """How the plan that ran last has ended."""
+    result = item.get("result") or {}
+    ended = f" {moment(result['time_stop'])}" if result.get("time_stop") else ""
+    scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
+    why = f": {reason(result)}" if _failed(item) and reason(result) else ""
+    tail = f" {result.get('exit_status')}{ended}{scans}{why}"
+    return shortened(f"Last: {shortened(plan_text(item, known), max(width - len(tail) - 6, 32))}{tail}", width)
 
 
 def _lead(status: Mapping[str, Any]) -> str:

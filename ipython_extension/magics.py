@@ -8,6 +8,7 @@ from traitlets import Enum, Float, Int, Unicode, observe
 
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
+from ipython_extension.oneline import in_one_line
 
 _CONNECTION = ("control_addr", "info_addr", "encoding", "public_key", "user", "user_group", "lock_key", "timeout")
 
@@ -71,7 +72,7 @@ class QSMagics(Magics):
             else:
                 view = dispatch.carry_out_cell(self._session, line, cell, variables)
         except QSError as error:
-            raise _in_one_line(error) from None
+            raise in_one_line(error, coloured=self.shell.colors.lower() != "nocolor") from None
         return None if silent else view
 
     # -------------------------------------------------------------------------------- what the session needs of us
@@ -121,8 +122,7 @@ class QSMagics(Magics):
     def take_back_client(self) -> None:
         """Take our client out of the namespace and close it."""
         if self._rm is not None:
-            if self.shell.user_ns.get(self.name) is self._rm:
-                self.shell.del_var(self.name)
+            self.shell.drop_by_id({self.name: self._rm})
             self._rm.close()
             self._rm = None
 
@@ -134,8 +134,7 @@ class QSMagics(Magics):
     @observe("name")
     def _name_changed(self, change: Any) -> None:
         if getattr(self, "_rm", None) is not None:
-            if self.shell.user_ns.get(change["old"]) is self._rm:
-                self.shell.del_var(change["old"])
+            self.shell.drop_by_id({change["old"]: self._rm})
             self.put_client()
 
     def _replace_client(self, *, whoever_made_it: bool) -> None:
@@ -173,11 +172,3 @@ def addresses(address: str) -> tuple[str, str]:
     if not colon or not port.isdecimal():
         return f"{plain}:{_CONTROL_PORT}", f"{plain}:{_INFO_PORT}"
     return plain, f"{host}:{int(port) + _INFO_PORT - _CONTROL_PORT}"
-
-
-def _in_one_line(error: QSError) -> QSError:
-    """The same error, which IPython shows as one line: where in our code it was raised tells a user nothing."""
-    if not hasattr(error, "_render_traceback_"):
-        said = " ".join(str(error).split())
-        vars(error)["_render_traceback_"] = lambda: [said]
-    return error

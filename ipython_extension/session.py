@@ -101,12 +101,18 @@ class Session:
         """The history now; from here on ``redo`` refers to it."""
         return self.take_history(self.rm.history_get(), rows=rows, only_failed=only_failed)
 
-    def take_history(self, answer: Mapping[str, Any], *, rows: int | None = None, only_failed: bool = False) -> History:
+    def take_history(
+        self,
+        answer: Mapping[str, Any],
+        *,
+        rows: int | None = None,
+        only_failed: bool = False,
+        since: int = 0,
+    ) -> History:
         """The history in an answer, as what the user is shown now."""
-        self._history = self._last = History(
-            answer, self.known(), rows=rows or self.settings.rows(), only_failed=only_failed
-        )
-        return self._history
+        shown = History(answer, self.known(), rows=rows or self.settings.rows(), only_failed=only_failed, since=since)
+        self._history = self._last = shown
+        return shown
 
     def queue_has_grown(self, first: int, items: list[Item]) -> None:
         """Items were added at the back and shown with their positions, the first of them at ``first``."""
@@ -197,4 +203,5 @@ def _integer(text: str) -> int | None:
 def _shown_at(line: Line, token: Token, position: int, items: list[Item]) -> Item:
     if -len(items) <= position < len(items):
         return items[position]
-    raise line.fault(f"The table last shown has no item {position}: it has {len(items) or 'none'}", token.start)
+    there = f"its last is {len(items) - 1}" if items else "it is empty"
+    raise line.fault(f"The table last shown has no item {position}: {there}", token.start)

@@ -2,6 +2,7 @@
 
 import html
 import shutil
+import textwrap
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -85,7 +86,7 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows under headings; the column ``flexible`` is cut when the line is too narrow for all.
+    """Rows under headings; the column ``flexible`` is cut, or wrapped, when the line is too narrow for all.
 
     Headings that begin with ``>`` are aligned to the right.
     """
@@ -93,6 +94,7 @@ class Table(NamedTuple):
     headings: tuple[str, ...]
     rows: Sequence[Row]
     flexible: int
+    wrap: bool = False
 
     def text(self, width: int) -> str:
         """The table in at most ``width`` columns."""
@@ -103,7 +105,7 @@ class Table(NamedTuple):
         widths[self.flexible] = max(min(widths[self.flexible], room), _NARROWEST)
         lines = [self._line(names, widths)]
         for row in self.rows:
-            lines.append(self._line(row.cells, widths))
+            lines += self._lines(row.cells, widths)
             if row.note:
                 lead = len(_INDENT) + widths[0] + _GAP
                 lines.append(" " * lead + shortened(row.note, width - lead))
@@ -123,6 +125,15 @@ class Table(NamedTuple):
                     f'<tr{marked}><td></td><td colspan="{span}" style="{style}">{html.escape(row.note)}</td></tr>'
                 )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+    def _lines(self, texts: Sequence[str], widths: Sequence[int]) -> list[str]:
+        wide = texts[self.flexible]
+        if not self.wrap or cells(wide) <= widths[self.flexible]:
+            return [self._line(texts, widths)]
+        first, *more = textwrap.wrap(wide, widths[self.flexible])
+        rows = [[*texts[: self.flexible], first, *texts[self.flexible + 1 :]]]
+        rows += [[part if at == self.flexible else "" for at in range(len(texts))] for part in more]
+        return [self._line(row, widths) for row in rows]
 
     def _line(self, texts: Sequence[str], widths: Sequence[int]) -> str:
         parts = []

@@ -8,30 +8,12 @@ from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError, WaitTimeoutError
 from bluesky_qs.client.info import StatusFeed
-from bluesky_qs.errors import QSError
+from ipython_extension.oneline import Detached
 from ipython_extension.session import Session
 from ipython_extension.tables import cells, length_of_time, shortened, terminal_width
 
 #: Seconds after which the line is drawn anew, even if nothing but the time has changed.
 _LOOK = 0.2
-
-
-class Detached(KeyboardInterrupt):
-    """Ctrl-C while waiting: ends the wait, and a notebook's next cells, but nothing in the service."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
-
-
-class NotDone(QSError):
-    """What was asked for was accepted and then failed; ``detail`` is the worker's traceback."""
-
-    def __init__(self, message: str, detail: str = "") -> None:
-        super().__init__(message)
-        self.detail = detail
-
-    def _render_traceback_(self) -> list[str]:
-        return [*self.detail.rstrip().splitlines(), self.message]
 
 
 class Wait:

@@ -16,7 +16,8 @@ def overview(session: Session) -> Overview:
     status = session.status()
     queue = session.queue(status)
     queue.rows = min(queue.rows, _NEXT)
-    return Overview(status, queue)
+    is_idle = status["manager_state"] == "idle" and status["items_in_history"]
+    return Overview(status, queue, session.rm.history_get()["items"][-1] if is_idle else None)
 
 
 @word("queue")

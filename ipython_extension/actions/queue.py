@@ -64,7 +64,7 @@ def move(session: Session, line: Line) -> Changed:
         where = {"pos_dest": line.number(target)}
     line.nothing_more()
     answer = session.ask("queue_item_move", uid=uid, **where)
-    return placed(session, [answer["item"]], answer, at_back=False, lead="Moved to")
+    return placed(session, [answer["item"]], answer, at_back=False, lead="Moved to position")
 
 
 @word("redo", "ID")
@@ -141,4 +141,5 @@ def _add(session: Session, items: list[Item], options: Mapping[str, Any]) -> Cha
     if len(items) == 1:
         return added(session, where, session.ask("queue_item_add", item=items[0], **where))
     answer = session.ask("queue_item_add_batch", items=items, **where)
-    return placed(session, answer["items"], answer, at_back=not where or where.get("pos") == "back", lead="Queued at")
+    at_back = where in ({}, {"pos": "back"})
+    return placed(session, answer["items"], answer, at_back=at_back, lead="Queued at position")

@@ -7,13 +7,14 @@ from bluesky_qs.client.wait import ENDED, whereabouts
 from bluesky_qs.errors import NotFound
 from ipython_extension.actions.queue import plans_of
 from ipython_extension.answers import present
-from ipython_extension.display import ItemView, Status, View, progress_text, reason, started_at, status_sentence
+from ipython_extension.display import ItemView, View, Waited, progress_text, reason, started_at, status_sentence
 from ipython_extension.line import Line
+from ipython_extension.oneline import NotDone
 from ipython_extension.planexpr import Item, plan_text
 from ipython_extension.session import Session
 from ipython_extension.tables import length_of_time, ranges
 from ipython_extension.vocabulary import word
-from ipython_extension.waiting import NotDone, Wait, waiting
+from ipython_extension.waiting import Wait, waiting
 
 #: Parts of the status of which one changes whenever an item goes somewhere.
 _MOVES = ("plan_queue_uid", "plan_history_uid", "running_item_uid", "manager_state")
@@ -91,13 +92,14 @@ def wait_for(session: Session, line: Line) -> View:
         item = session.any_item(line, tokens[0])
         with waiting(session, "the queue goes on", timeout=timeout) as wait:
             return _ended(session, item, wait)
-    status: dict[str, Any] = {}
+    status = session.status()
+    before = status["items_in_history"]
     with waiting(session, "the queue goes on", timeout=timeout) as wait:
         for status in wait.statuses():
             if status["manager_state"] == "idle":
                 break
             wait.say(_progress(session, status))
-    return Status(status)
+    return Waited(status, session.take_history(session.rm.history_get(), since=before))
 
 
 def _ask(session: Session, line: Line, method: str, **params: Any) -> View:

@@ -1,0 +1,37 @@
+"""Errors as IPython shows them here: one line that says what to do, no traceback of ours."""
+
+from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.errors import QSError
+
+_RED, _PLAIN = "\x1b[31m", "\x1b[0m"
+
+
+class NotDone(QSError):
+    """What was asked for was accepted and then failed; ``detail`` is the worker's traceback."""
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
+class Detached(KeyboardInterrupt):
+    """Ctrl-C while waiting: ends the wait, and a notebook's next cells, but nothing in the service."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def in_one_line(error: QSError, *, coloured: bool) -> QSError:
+    """The same error, which IPython shows as one line below what the worker said of it."""
+    match error:
+        case RequestFailedError():
+            label = "Refused"
+        case NotDone():
+            label = "Failed"
+        case _:
+            label = "Error"
+    shown = f"{_RED}{label}:{_PLAIN}" if coloured else f"{label}:"
+    detail = error.detail.rstrip().splitlines() if isinstance(error, NotDone) else []
+    lines = [*detail, f"{shown} {' '.join(str(error).split())}"]
+    vars(error)["_render_traceback_"] = lambda: lines  # IPython asks the error itself how it is shown
+    return error

@@ -1,0 +1,329 @@
+"""Words of the prompt, from a typed line to the request and to what is shown."""
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.lib.pretty import pretty
+
+from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
+from bluesky_qs.errors import NotFound, UnknownMethod
+
+
+def shown(view):
+    return pretty(view)
+
+
+def usage_error(qs, line):
+    with pytest.raises(UsageError) as caught:
+        qs(line)
+    return str(caught.value)
+
+
+def test_a_plan_is_queued_as_it_is_typed(qs, fake):
+    added = qs("add count([det1], num=3)")
+    item = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 3}}
+    assert fake.asked("queue_item_add") == [{"item": item, "user": "ada", "user_group": "admin"}]
+    assert shown(added) == "Queued at position 0: count([det1], num=3)"
+    assert added[0]["item_uid"] == fake.queue[0]["item_uid"]
+
+
+def test_several_plans_are_queued_in_one_request(qs, fake):
+    qs("add count([det1]), scan([det1], motor, -1, 1, 5) queue_stop --front")
+    (request,) = fake.asked("queue_item_add_batch")
+    assert [item["name"] for item in request["items"]] == ["count", "scan", "queue_stop"]
+    assert request["pos"] == "front"
+
+
+def test_metadata_goes_with_every_plan(qs, fake):
+    qs("add count([det1]) --md sample='Si 111' run={2 * 3}")
+    assert fake.asked("queue_item_add")[0]["item"]["meta"] == {"sample": "Si 111", "run": 6}
+
+
+@pytest.mark.parametrize(
+    ("option", "sent"),
+    [
+        ("--front", {"pos": "front"}),
+        ("--at 1", {"pos": 1}),
+        ("--at=-1", {"pos": -1}),
+        ("--before 0", {"before_uid": "uid-aaaa"}),
+    ],
+)
+def test_options_say_where(qs, fake, option, sent):
+    fake.queue = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
+    qs(f"add {option} count([det1])")
+    request = fake.asked("queue_item_add")[0]
+    assert {key: request[key] for key in sent} == sent
+
+
+def test_variables_of_the_session_are_sent_as_values(shell, qs, fake):
+    shell.user_ns["n"] = 4
+    qs("add count([det1], num={n + 1})")
+    assert fake.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 5}
+
+
+def test_variables_of_a_function_are_seen_in_it(shell, fake):
+    shell.run_cell("def f(k):\n    %qs add count([det1], num=$k)\nf(6)").raise_error()
+    assert fake.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 6}
+
+
+def test_a_variable_without_its_dollar_is_noticed(shell, qs, fake):
+    shell.user_ns["n"] = 4
+    assert "write $n" in usage_error(qs, "add count([det1], num=n)")
+    assert not fake.asked("queue_item_add")
+
+
+def test_a_cell_queues_its_plans(shell, fake):
+    cell = "# alignment\ncount([det1])  # once\nscan([det1],\n     motor, -1, 1, num=5)\n"
+    shell.run_cell(f"%%qs add\n{cell}").raise_error()
+    assert [item["name"] for item in fake.asked("queue_item_add_batch")[0]["items"]] == ["count", "scan"]
+
+
+def test_a_fault_in_a_cell_is_shown_in_its_line(shell):
+    result = shell.run_cell("%%qs add\ncount([det1])\nscan(f(x))\n")
+    assert str(result.error_in_exec).splitlines()[1:] == ["    scan(f(x))", "         ^"]
+
+
+def test_the_queue_shows_what_one_would_type(qs, fake):
+    fake.queue = [
+        fake.plan("count", "uid-aaaa", ["det1", "motor.setpoint"], num=3),
+        fake.plan("scan", "uid-bbbb", "text"),
+    ]
+    fake.running = fake.plan("count", "uid-cccc", ["det1"])
+    fake.status |= {"manager_state": "executing_queue", "running_item_progress": {"events": 2, "num_points": 5}}
+    assert shown(qs("queue")).splitlines() == [
+        "2 items in the queue",
+        "  #  plan                                  user  state",
+        "  ▶  count([det1])                         ada   running 2/5",
+        "  0  count([det1, motor.setpoint], num=3)  ada   queued",
+        "  1  scan('text')                          ada   queued",
+    ]
+
+
+def test_the_result_is_a_list_of_dictionaries(qs, fake):
+    fake.queue = [fake.plan("count", "uid-aaaa", num=3)]
+    queue = qs("queue")
+    assert [item["name"] for item in queue] == ["count"]
+    assert queue["running_item"] == {}
+    assert "<td" in queue._repr_html_()
+
+
+def test_a_trailing_semicolon_silences(shell, qs):
+    assert qs("queue;") is None
+    assert qs("queue ;  ") is None
+    shell.run_cell("q = %qs queue;").raise_error()
+    assert shell.user_ns["q"] is None
+
+
+def test_a_semicolon_in_a_text_does_not_silence(qs, fake):
+    assert qs("add count([det1], md={'note': 'a;'})") is not None
+
+
+def test_long_tables_are_cut_to_the_rows_that_are_wanted(shell, qs, fake):
+    fake.queue = [fake.plan("count", f"uid-{i:04}") for i in range(50)]
+    shell.run_line_magic("config", "QSMagics.table_rows = 3")
+    lines = shown(qs("queue")).splitlines()
+    assert (len(lines), lines[-1].strip()) == (6, "… and 47 more")
+
+
+def test_a_position_means_what_the_table_showed(qs, fake):
+    fake.queue = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
+    qs("queue")
+    fake.queue.insert(0, fake.plan("count", "uid-cccc"))
+    assert shown(qs("rm 1")) == "Removed: scan()"
+
+
+def test_a_position_whose_item_has_gone_is_refused(qs, fake):
+    fake.queue = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
+    qs("queue")
+    fake.queue.pop(0)
+    with pytest.raises(NotFound, match=r"count\(\), which was shown at 0, is no longer in the queue"):
+        qs("rm 0")
+    assert not fake.asked("queue_item_remove")
+
+
+def test_an_item_that_was_just_added_can_be_named_by_its_position(qs, fake):
+    qs("queue")
+    qs("add count([det1]);")
+    qs("add scan([det1]);")
+    assert shown(qs("rm 1")) == "Removed: scan([det1])"
+    assert shown(qs("rm 0")) == "Removed: count([det1])"
+
+
+def test_an_item_can_be_named_by_the_beginning_of_its_uid(qs, fake):
+    fake.queue = [fake.plan("count", "aaaa-1"), fake.plan("scan", "bbbb-2")]
+    assert shown(qs("rm bbbb")) == "Removed: scan()"
+
+
+def test_an_ambiguous_uid_shows_the_items(qs, fake):
+    fake.queue = [fake.plan("count", "aaaa-1"), fake.plan("scan", "aaaa-2")]
+    complaint = usage_error(qs, "rm aaaa")
+    assert "aaaa-1  count()" in complaint
+    assert "aaaa-2  scan()" in complaint
+
+
+def test_a_plan_of_the_history_can_be_queued_again(qs, fake):
+    fake.history = [{**fake.plan("count", "aaaa-1", ["det1"]), "result": {"exit_status": "failed"}}]
+    qs("redo -1")
+    item = fake.asked("queue_item_add")[0]["item"]
+    assert item == {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {}}
+
+
+def test_the_history_tells_how_plans_ended(qs, fake):
+    good = {"exit_status": "completed", "time_start": 100.0, "time_stop": 290.0, "scan_ids": [3, 4, 5]}
+    bad = {"exit_status": "failed", "time_start": 300.0, "time_stop": 300.5, "msg": "ValueError: no beam\nmore"}
+    fake.history = [
+        {**fake.plan("count", "aaaa", ["det1"]), "result": good},
+        {**fake.plan("scan", "bbbb"), "result": bad},
+    ]
+    lines = shown(qs("history")).splitlines()
+    assert lines[0] == "2 plans ran"
+    assert lines[2].split()[:3] == ["0", "count([det1])", "completed"]
+    assert lines[2].endswith("3 min 10 s      3-5")
+    assert lines[4] == "     ValueError: no beam"
+    assert [item["name"] for item in qs("history --failed")] == ["scan"]
+    assert shown(qs("history -n 1")).splitlines()[0] == "2 plans ran, these are the last 1"
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ({}, "Idle, the environment is open; the queue is empty."),
+        ({"worker_environment_exists": False}, "Idle, the environment is closed (%qs open); the queue is empty."),
+        ({"plan_queue_mode": {"loop": True}, "queue_autostart_enabled": True, "lock": {"queue": True}},
+         "Idle, the environment is open; the queue is empty; loop mode; autostart is on; queue locked."),
+        ({"manager_state": "creating_environment"}, "Opening the environment; the queue is empty."),
+    ],
+)  # fmt: skip
+def test_the_state_is_one_sentence(qs, fake, status, sentence):
+    fake.status |= status
+    assert shown(qs("status")) == sentence
+    assert qs("status")["manager_state"] == fake.status["manager_state"]
+
+
+def test_the_sentence_names_the_running_plan_and_its_progress(qs, fake):
+    fake.running = fake.plan("count", "aaaa", ["det1"])
+    progress = {"events": 4, "num_points": 10}
+    fake.status |= {"manager_state": "executing_queue", "running_item_progress": progress, "queue_stop_pending": True}
+    assert shown(qs("")).splitlines()[0] == (
+        "Running count([det1]), point 4 of 10; nothing more in the queue; stops after this plan."
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "method", "params"),
+    [
+        ("start", "queue_start", {}),
+        ("stop", "queue_stop", {}),
+        ("stop cancel", "queue_stop_cancel", {}),
+        ("pause", "re_pause", {"option": "deferred"}),
+        ("pause now", "re_pause", {"option": "immediate"}),
+        ("resume", "re_resume", {}),
+        ("finish", "re_stop", {}),
+        ("abort", "re_abort", {}),
+        ("halt", "re_halt", {}),
+        ("clear", "queue_clear", {}),
+        ("mode loop on ignore_failures off", "queue_mode_set", {"mode": {"loop": True, "ignore_failures": False}}),
+        ("autostart on", "queue_autostart", {"enable": True}),
+        ("update", "environment_update", {}),
+        # lines of qserver
+        ("re pause immediate", "re_pause", {"option": "immediate"}),
+        ("re stop", "re_stop", {}),
+        ("queue mode set loop True", "queue_mode_set", {"mode": {"loop": True}}),
+        ("-k secret queue clear", "queue_clear", {"lock_key": "secret"}),
+        ("queue stop --lock-key=secret --json", "queue_stop", {"lock_key": "secret"}),
+        ("call queue_autostart enable=true", "queue_autostart", {"enable": True}),
+    ],
+)
+def test_a_line_is_one_request(qs, fake, line, method, params):
+    qs(line)
+    assert fake.asked(method) == [params]
+
+
+def test_a_line_of_qserver_queues_an_item(qs, fake):
+    added = qs("""queue add plan front '{"name": "count", "args": [["det1"]], "kwargs": {"num": 2}}'""")
+    assert fake.asked("queue_item_add")[0]["pos"] == "front"
+    assert shown(added).splitlines()[0] == "Queued at position 0: count([det1], num=2)"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("opne", "did you mean open"),
+        ("queue gte", "did you mean get"),
+        ("histroy", "did you mean history"),
+        ("re paus", "did you mean pause"),
+        ("add count([det1]) --frnt", "did you mean --front"),
+        ("add", "A plan is expected here"),
+        ("add count", "A plan is written as a call: count(…)"),
+        ("mode loop maybe", "on or off is expected"),
+        ("rm x", "at least 4 characters of a uid"),
+        ("rm 7", "no item 7: it is empty"),
+        ("open now", "Nothing is expected here"),
+        ("pause immediately", "now is expected"),
+        ("add --front --back count([det1])", "exclude each other"),
+        ("wait --timeout soon", "A length of time"),
+    ],
+)
+def test_a_bad_line_says_what_may_be_meant(qs, fake, line, hint):
+    assert hint in usage_error(qs, line)
+    assert not [
+        name for name, _ in fake.requests if name not in ("status", "queue_get", "plans_allowed", "devices_allowed")
+    ]
+
+
+def test_a_method_that_there_is_not_is_told_with_the_nearest(qs):
+    with pytest.raises(UnknownMethod, match="queue_autostart"):
+        qs("call queue_autostrt enable=1")
+
+
+def test_a_refusal_is_one_line(shell, fake, capsys):
+    fake.answers["queue_start"] = {"success": False, "msg": "RE Worker environment is not open."}
+    result = shell.run_cell("%qs start")
+    assert isinstance(result.error_in_exec, RequestFailedError)
+    assert capsys.readouterr().out == "Refused: RE Worker environment is not open.\n"
+
+
+def test_a_refusal_is_raised_for_a_client_that_returns_them(shell, qs, fake):
+    shell.user_ns["RM"].request_fail_exceptions = False
+    fake.answers["queue_start"] = {"success": False, "msg": "Not now."}
+    with pytest.raises(RequestFailedError, match="Not now"):
+        qs("start")
+
+
+def test_silence_names_the_address_and_what_to_start(shell, capsys):
+    shell.run_line_magic("config", "QSMagics.timeout = 0.05")
+    shell.run_line_magic("config", "QSMagics.control_addr = 'tcp://127.0.0.1:9'")
+    result = shell.run_cell("%qs status")
+    assert isinstance(result.error_in_exec, RequestTimeoutError)
+    said = capsys.readouterr().out
+    assert "tcp://127.0.0.1:9" in said
+    assert "start-re-manager" in said
+    assert "Traceback" not in said
+
+
+def test_connecting_elsewhere_changes_nothing_without_an_answer(shell, qs, fake):
+    shell.run_line_magic("config", "QSMagics.timeout = 0.05")
+    with pytest.raises(RequestTimeoutError):
+        qs("connect 127.0.0.1:9")
+    assert "RE Manager v1.2.3" in shown(qs(f"connect {fake.address} --user grace"))
+    assert shell.user_ns["RM"].user == "grace"
+
+
+def test_plans_and_devices_are_listed_by_pattern(qs):
+    assert list(qs("plans c*")) == ["count"]
+    assert list(qs("devices")) == ["det1", "motor"]
+    assert list(qs("devices motor.*")) == ["motor.setpoint"]
+    assert "Take one or more readings" in shown(qs("plans"))
+
+
+def test_a_plan_is_described(qs):
+    described = shown(qs("plan count"))
+    assert described.splitlines()[0] == "count(detectors, num=1, *, md=None)"
+    assert "detector" in described
+    with pytest.raises(NotFound, match="did you mean count"):
+        qs("plan cuont")
+
+
+def test_help_is_there_for_all_and_for_one(qs):
+    assert "%qs open" in shown(qs("help"))
+    assert "--before ID" in shown(qs("help add"))
+    assert "re pause" in shown(qs("help re"))
