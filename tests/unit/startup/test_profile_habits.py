@@ -1,5 +1,7 @@
 """Small profiles after the habits of beamlines: each loads, or fails with the exact place named."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -318,3 +320,22 @@ def test_other_package_where_it_is_installed_is_told_the_namespace(startup):
 def test_name_that_the_other_package_has_and_ours_has_not_is_named(startup):
     with pytest.raises(StartupFailed, match=r"00\.py, line 1: ImportError: .*'ReManager'"):
         startup({"00.py": "from bluesky_queueserver import ReManager"})
+
+
+def test_real_shell_is_used_where_there_is_one(tmp_path, write_files):
+    folder = write_files(
+        tmp_path / "startup",
+        {
+            "00.py": "from IPython import get_ipython\nkind = type(get_ipython()).__name__",
+            "10.ipy": "%load_ext autoreload\nwhere = %pwd\nbare = get_ipython() is not None and __file__",
+        },
+    )
+    code = (
+        "from bluesky_qs.startup.find import find\n"
+        "from bluesky_qs.startup.loader import load\n"
+        f"report = load(find(startup_dir={str(folder)!r}), get_ipython().user_ns, stand_in=False)\n"
+        "print(kind, where, bare, report.problems)"
+    )
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--quick", "--HistoryManager.enabled=False", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == ["TerminalInteractiveShell", str(tmp_path), str(folder / "10.ipy"), "[]"]
