@@ -114,10 +114,12 @@ def derive(ctx: Context) -> dict[str, Any]:
         "status_uid": "",
     }
     progress = environment.progress
-    return {
-        **status,
-        "running_item_progress": {"events": progress.events, "num_points": progress.num_points} if progress else None,
+    so_far = {
+        "events": progress.events if progress else 0,
+        "num_points": progress.num_points if progress else None,
+        "time_start": queue.running_since,
     }
+    return {**status, "running_item_progress": so_far if queue.running_uid else None}
 
 
 def _environment_state(ctx: Context) -> str:
