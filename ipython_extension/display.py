@@ -3,7 +3,7 @@
 import html
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ipython_extension.planexpr import Item, plan_text
 from ipython_extension.tables import Row, Table, length_of_time, moment, plural, ranges, shortened, terminal_width
@@ -11,6 +11,8 @@ from ipython_extension.tables import Row, Table, length_of_time, moment, plural,
 _WIDE = 110
 #: A width at which nothing is cut.
 _UNCUT = 100_000
+#: Columns of a progress bar.
+_BAR = 20
 
 
 class View:
@@ -180,7 +182,7 @@ class Status(View, dict[str, Any]):
         self.known = known
 
     def text(self, width: int) -> str:
-        return status_sentence(self, plan_text(self.running, self.known) if self.running else "", width, self.running)
+        return status_sentence(self, plan_text(self.running, self.known) if self.running else "", width)
 
     def html(self) -> str:
         return f"<p>{html.escape(Status.text(self, _UNCUT))}</p>"
@@ -282,11 +284,11 @@ class Changed(Items):
         return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]
 
 
-def status_sentence(status: Mapping[str, Any], plan: str, width: int, running: Item | None = None) -> str:
+def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
     """The state of the service in one sentence."""
     parts = [*_waiting(status), *_flags(status)]
     tail = "".join(f"; {part}" for part in parts)
-    progress = progress_text(status, since=started_at(running or {}))
+    progress = progress_text(status)
     lead = _lead(status)
     if plan and status.get("running_item_uid"):
         fixed = len(lead) + len(progress) + len(tail) + 4
@@ -294,27 +296,65 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int, running: I
     return f"{lead}{f', {progress}' if progress else ''}{tail}."
 
 
-def progress_text(status: Mapping[str, Any], *, short: bool = False, since: float | None = None) -> str:
+def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
     """How far the running plan is: ``4/10``, or ``point 4 of 10, about 9 s to go``; empty if it does not tell."""
-    progress = status.get("running_item_progress") or {}
-    events, total = progress.get("events"), progress.get("num_points")
-    if events is None:
+    progress = Progress.of(status)
+    if progress is None:
         return ""
     if short:
-        return f"{events}/{total}" if total else str(events)
-    told = f"point {events} of {total}" if total else plural(events, "point")
-    if not since:
-        return told
-    elapsed = max(time.time() - since, 0.0)
-    if not (total and 0 < events < total):
-        return f"{told} after {length_of_time(elapsed)}"
-    left = elapsed * (total - events) / events
-    return f"{told}, about {length_of_time(left)} to go (until {moment(time.time() + left)})"
+        return f"{progress.events}/{progress.total}" if progress.total else str(progress.events or "")
+    told = [f"point {progress.events} of {progress.total}"] if progress.total else []
+    if not progress.total and progress.events:
+        told = [plural(progress.events, "point")]
+    if progress.left is not None:
+        told.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
+    elif progress.elapsed is not None:
+        told.append(f"for {length_of_time(progress.elapsed)}")
+    return ", ".join(told)
 
 
-def started_at(item: Mapping[str, Any]) -> float | None:
-    """When the running item began, as far as the service tells."""
-    return (item.get("properties") or {}).get("time_start")
+def progress_bar(status: Mapping[str, Any], plan: str, width: int) -> str:
+    """One line that shows how far a plan is, for somebody who waits."""
+    progress = Progress.of(status)
+    if progress is None:
+        return shortened(plan, width)
+    parts = []
+    if progress.total:
+        full = round(_BAR * min(progress.events / progress.total, 1.0))
+        parts.append("█" * full + "░" * (_BAR - full))
+    parts.append(progress_text(status, short=True))
+    if progress.elapsed is not None:
+        parts.append(length_of_time(progress.elapsed))
+    if progress.left is not None:
+        parts.append(f"about {length_of_time(progress.left)} to go")
+    tail = "  ".join(part for part in parts if part)
+    return f"{shortened(plan, max(width - len(tail) - 2, 16))}  {tail}"
+
+
+class Progress(NamedTuple):
+    """How far the running plan is, in events; ``total`` where it announced how many there will be."""
+
+    events: int
+    total: int | None
+    since: float | None
+
+    @classmethod
+    def of(cls, status: Mapping[str, Any]) -> "Progress | None":
+        """What the status tells."""
+        told = status.get("running_item_progress")
+        return cls(told.get("events") or 0, told.get("num_points"), told.get("time_start")) if told else None
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds since the plan began."""
+        return max(time.time() - self.since, 0.0) if self.since else None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the plan's end, if it goes on as it did; None if there is no telling."""
+        if self.elapsed is None or not self.total or not 0 < self.events < self.total:
+            return None
+        return self.elapsed * (self.total - self.events) / self.events
 
 
 def reason(result: Mapping[str, Any]) -> str:

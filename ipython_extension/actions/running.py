@@ -7,12 +7,12 @@ from bluesky_qs.client.wait import ENDED, whereabouts
 from bluesky_qs.errors import NotFound
 from ipython_extension.actions.queue import plans_of
 from ipython_extension.answers import present
-from ipython_extension.display import ItemView, View, Waited, progress_text, reason, started_at, status_sentence
+from ipython_extension.display import ItemView, View, Waited, progress_bar, reason, status_sentence
 from ipython_extension.line import Line
 from ipython_extension.oneline import NotDone
 from ipython_extension.planexpr import Item, plan_text
 from ipython_extension.session import Session
-from ipython_extension.tables import length_of_time, ranges
+from ipython_extension.tables import length_of_time, ranges, terminal_width
 from ipython_extension.vocabulary import word
 from ipython_extension.waiting import Wait, waiting
 
@@ -134,9 +134,9 @@ def _result(session: Session, item: Item, where: Mapping[str, Any]) -> ItemView:
 
 
 def _progress(session: Session, status: dict[str, Any]) -> str:
+    """What somebody who waits is shown."""
     running = session.rm.queue_get()["running_item"] if status["running_item_uid"] else {}
     if not running:
         return status_sentence(status, "", 1000)
-    told = progress_text(status, since=started_at(running))
     lead = "Paused in " if status["manager_state"] == "paused" else ""
-    return f"{lead}{told}{'  ' if told else ''}{plan_text(running, session.known(status))}"
+    return progress_bar(status, lead + plan_text(running, session.known(status)), terminal_width() - 1)
