@@ -12,7 +12,7 @@ from bluesky_qs.plans.model import DeviceSpec, PlanSpec
 FILE_NAME = "existing_plans_and_devices.yaml"
 _COMMENT = b"# Written by the Queue Server from the startup code; changes by hand are lost.\n"
 # What YAML does not allow, or folds, inside quotes although JSON allows it.
-_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class Lists(msgspec.Struct, frozen=True):

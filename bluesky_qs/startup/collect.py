@@ -204,7 +204,9 @@ def _is_area_detector(kind: type) -> bool:
 
 def _children(device: Any) -> Iterator[tuple[str, Any]]:
     """Subdevices of an ophyd-async device: they are all there from the beginning."""
-    if not any(base.__module__.partition(".")[0] == "ophyd_async" for base in type(device).__mro__):
+    kind = type(device)
+    from_ophyd_async = any(base.__module__.partition(".")[0] == "ophyd_async" for base in kind.__mro__)
+    if not (from_ophyd_async and _class_has(kind, "children")):
         return
     for name, child in device.children():
         # A vector's children are reached by index, not by a dotted name.

@@ -2,6 +2,7 @@
 
 import ast
 import math
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -38,11 +39,18 @@ class ParameterWords(msgspec.Struct, forbid_unknown_fields=True):
     eval_expressions: bool | UnsetType = UNSET
 
 
+_NOTHING = ParameterWords()
+
+
 class PlanWords(msgspec.Struct, forbid_unknown_fields=True):
     """What the decorator may say about a plan."""
 
     description: str | UnsetType = UNSET
-    parameters: dict[str, ParameterWords] = {}
+    parameters: dict[str, Any] = {}
+
+    def of(self, parameter: str) -> ParameterWords:
+        """What is said about this parameter."""
+        return self.parameters.get(parameter, _NOTHING)
 
 
 def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F], F]:
@@ -100,12 +108,27 @@ def parse(annotation: Mapping[str, Any]) -> PlanWords:
         words = msgspec.convert(annotation, PlanWords)
     except msgspec.ValidationError as err:
         raise ValueError(f"parameter_annotation_decorator: {err}") from None
-    for name, parameter in words.parameters.items():
-        try:
-            _check(parameter)
-        except (AnnotationError, BadPattern, ValueError) as err:
-            raise ValueError(f"parameter_annotation_decorator: parameter '{name}': {err}") from None
+    return PlanWords(words.description, {name: _parameter(name, said) for name, said in words.parameters.items()})
+
+
+def _parameter(name: str, said: Any) -> ParameterWords:
+    try:
+        if isinstance(said, Mapping):
+            said = {key: _plain_number(value) for key, value in said.items()}
+        words = msgspec.convert(said, ParameterWords)
+        _check(words)
+    except (AnnotationError, BadPattern, ValueError) as err:
+        raise ValueError(f"parameter_annotation_decorator: parameter '{name}': {err}") from None
     return words
+
+
+def _plain_number(value: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    if isinstance(value, int | float) and type(value) in (int, float, bool):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def _check(words: ParameterWords) -> None:

@@ -13,7 +13,6 @@ from bluesky_qs.startup import docstring, header
 from bluesky_qs.startup.decorator import ParameterWords, PlanWords, annotation_of, words_of
 
 _KINDS = {name: Kind(name, value) for name, value in KINDS.items()}
-_NOTHING_SAID = ParameterWords()
 
 
 class CannotDescribe(ValueError):
@@ -44,7 +43,7 @@ def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | Non
             _parameter(
                 plan,
                 parameter,
-                words.parameters.get(parameter.name, _NOTHING_SAID),
+                words.of(parameter.name),
                 text.parameters.get(parameter.name, ""),
                 names or {},
             )

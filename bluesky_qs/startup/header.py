@@ -34,7 +34,7 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
         return None
     enums: dict[str, list[str]] = {}
     try:
-        found = Annotation(_text(_resolved(plan, hint), enums), enums=enums)
+        found = Annotation(_text(hint, enums, _scope(plan)), enums=enums)
         annotation.read(found)
     except (Unknown, AnnotationError) as err:
         if str(err) not in _warned:
@@ -55,7 +55,7 @@ def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
     for parameter in parameters_of(plan).values():
         classes: dict[str, type[enum.Enum]] = {}
         if parameter.annotation is not inspect.Parameter.empty:
-            _enums_in(_resolved(plan, parameter.annotation), classes)
+            _enums_in(parameter.annotation, classes, _scope(plan))
         if classes:
             found[parameter.name] = classes
     return found
@@ -120,13 +120,16 @@ def _object_name(value: Any, names: ObjectNames) -> str | None:
     return f"{root}.{value.dotted_name}" if root and value.dotted_name else None
 
 
-def _resolved(plan: Any, hint: Any) -> Any:
-    """A hint that was left as text, as an object; the text itself where descriptions understand it as it stands."""
+def _scope(plan: Any) -> dict[str, Any]:
+    return getattr(inspect.unwrap(plan), "__globals__", {})
+
+
+def _resolved(hint: Any, scope: dict[str, Any]) -> Any:
+    """A hint that was left as text, as an object; the text itself where only descriptions understand it."""
     if isinstance(hint, typing.ForwardRef):
         hint = hint.__forward_arg__
     if not isinstance(hint, str):
         return hint
-    scope = getattr(inspect.unwrap(plan), "__globals__", {})
     try:
         # What typing.get_type_hints does, for one parameter, so that one unknown name does not spoil the others.
         return eval(hint, dict(scope))  # noqa: S307 - the plan's own header, in the module that it stands in
@@ -134,7 +137,12 @@ def _resolved(plan: Any, hint: Any) -> Any:
         return hint
 
 
-def _text(hint: Any, enums: dict[str, list[str]]) -> str:  # noqa: PLR0911 - a table of cases, in order
+def _text(  # noqa: PLR0911 - a table of cases, in order
+    hint: Any, enums: dict[str, list[str]], scope: dict[str, Any]
+) -> str:
+    hint = _resolved(hint, scope)
+    if isinstance(hint, str):
+        return hint
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
     named = _protocol(origin or hint)
@@ -144,12 +152,10 @@ def _text(hint: Any, enums: dict[str, list[str]]) -> str:  # noqa: PLR0911 - a t
         return "NoneType"
     if hint is Any:
         return "typing.Any"
-    if isinstance(hint, str | typing.ForwardRef):
-        return hint if isinstance(hint, str) else hint.__forward_arg__
     if origin is typing.Annotated:
-        return _text(arguments[0], enums)
+        return _text(arguments[0], enums, scope)
     if origin is typing.Union or isinstance(hint, types.UnionType):
-        return _union([_text(argument, enums) for argument in arguments])
+        return _union([_text(argument, enums, scope) for argument in arguments])
     if origin is typing.Literal:
         return f"typing.Literal[{', '.join(_literal(argument) for argument in arguments)}]"
     if hint is AbstractCallable or hint is typing.Callable or origin is AbstractCallable:
@@ -160,11 +166,11 @@ def _text(hint: Any, enums: dict[str, list[str]]) -> str:  # noqa: PLR0911 - a t
     # NewType has the type it is made of; so have the aliases of Python 3.12.
     meant = getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)
     if meant is not None:
-        return _text(meant, enums)
+        return _text(meant, enums, scope)
     head = _head(hint, origin)
     if not arguments:
         return head
-    return f"{head}[{', '.join('...' if argument is ... else _text(argument, enums) for argument in arguments)}]"
+    return f"{head}[{', '.join('...' if argument is ... else _text(argument, enums, scope) for argument in arguments)}]"
 
 
 def _protocol(cls: Any) -> str | None:
@@ -204,8 +210,9 @@ def _head(hint: Any, origin: Any) -> str:
     raise Unknown(repr(hint))
 
 
-def _enums_in(hint: Any, classes: dict[str, type[enum.Enum]]) -> None:
+def _enums_in(hint: Any, classes: dict[str, type[enum.Enum]], scope: dict[str, Any]) -> None:
+    hint = _resolved(hint, scope)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         classes[hint.__name__] = hint
-    for argument in typing.get_args(hint):
-        _enums_in(argument, classes)
+    for argument in () if typing.get_origin(hint) is typing.Literal else typing.get_args(hint):
+        _enums_in(argument, classes, scope)

@@ -1,0 +1,118 @@
+import math
+
+import pytest
+
+from bluesky_qs.plans.model import KINDS, PlanSpec
+from bluesky_qs.plans.signature import Signature
+
+
+def parameter(name, kind="POSITIONAL_OR_KEYWORD", type_=None, **rest):
+    annotation = {} if type_ is None else {"annotation": {"type": type_}}
+    return {"name": name, "kind": {"name": kind, "value": KINDS[kind]}, **annotation, **rest}
+
+
+def signature(*parameters):
+    return Signature(PlanSpec.from_dict({"name": "measure", "parameters": list(parameters)}))
+
+
+def complaints(plan, *args, **kwargs):
+    return [str(problem) for problem in plan.check(args, kwargs)]
+
+
+def test_arguments_bind_as_python_binds_them():
+    plan = signature(
+        parameter("a", "POSITIONAL_ONLY"),
+        parameter("b", default="2"),
+        parameter("rest", "VAR_POSITIONAL"),
+        parameter("c", "KEYWORD_ONLY", default="'x'"),
+        parameter("more", "VAR_KEYWORD"),
+    )
+    assert complaints(plan, 1) == []
+    assert plan.bind([1], {}) == {"a": 1, "b": 2, "rest": [], "c": "x", "more": {}}
+    assert plan.bind([1, 3, 4, 5], {"c": 6, "d": 7, "a": 8}) == {
+        "a": 1,
+        "b": 3,
+        "rest": [4, 5],
+        "c": 6,
+        "more": {"d": 7, "a": 8},
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "words"),
+    [
+        ([], {}, "parameter 'a' is required and missing"),
+        ([1, 2, 3], {}, "takes 2 positional arguments, 3 are given"),
+        ([1], {"a": 1}, "parameter 'a' is given twice"),
+        ([1], {"bb": 1}, "has no parameter 'bb' (did you mean 'b'?)"),
+    ],
+)
+def test_arguments_that_do_not_bind_are_named(args, kwargs, words):
+    (complaint,) = complaints(signature(parameter("a"), parameter("b", default="1")), *args, **kwargs)
+    assert words in complaint
+
+
+def test_every_problem_is_found_at_once():
+    plan = signature(parameter("a", type_="int"), parameter("b", type_="str"), parameter("c"))
+    assert len(plan.check(["x", 5], {"d": 1})) == 4
+
+
+def test_problem_names_parameter_place_and_value():
+    plan = signature(parameter("points", type_="typing.List[float]"))
+    (problem,) = plan.check([[1, "two"]], {})
+    assert (problem.parameter, problem.where, problem.value, problem.reason) == (
+        "points",
+        "[1]",
+        "two",
+        "is not a number",
+    )
+    assert str(problem) == "parameter 'points'[1]: 'two' is not a number"
+
+
+def test_each_of_the_rest_is_checked():
+    plan = signature(parameter("args", "VAR_POSITIONAL", "int"), parameter("kw", "VAR_KEYWORD", "str"))
+    assert complaints(plan, 1, "2", a=3) == [
+        "parameter 'args'[1]: '2' is not an integer",
+        "parameter 'kw'['a']: 3 is not a string",
+    ]
+
+
+@pytest.mark.parametrize("text", ["tuple[__MOVABLE__, float]", "typing.Tuple[typing.Union[__MOVABLE__, float], ...]"])
+def test_tuple_of_the_rest_may_mean_the_arguments_in_turn(text):
+    plan = signature(parameter("args", "VAR_POSITIONAL", text))
+    assert complaints(plan, "motor1", 1, "motor2", 2.5) == []
+    assert complaints(plan, "motor1", None) != []
+
+
+@pytest.mark.parametrize("value", [1, 2.5, 10, [1, 10], {"a": [5]}, "text", True, None, [], ["a", 3]])
+def test_numbers_inside_the_range_pass(value):
+    assert complaints(signature(parameter("x", min=1, max=10)), value) == []
+
+
+@pytest.mark.parametrize("value", [0, 10.5, [5, 11], {"a": [0]}, math.nan, [1, math.nan], [math.inf], [5, "a", 0]])
+def test_every_number_in_the_value_is_held_to_the_range(value):
+    (complaint,) = complaints(signature(parameter("x", min=1, max=10)), value)
+    assert "minimum 1" in complaint or "maximum 10" in complaint
+
+
+def test_expressions_are_evaluated_before_they_are_checked():
+    plan = signature(parameter("x", type_="float", eval_expressions=True, max=10))
+    assert complaints(plan, "2 * 3") == []
+    assert complaints(plan, "2 * 30") == ["parameter 'x': 60 is greater than the maximum 10"]
+    assert complaints(plan, "det1") == ["parameter 'x': 'det1' is not a number"]
+
+
+def test_annotation_of_another_program_that_we_cannot_read_is_as_if_absent():
+    assert complaints(signature(parameter("x", type_="numpy.ndarray")), "anything") == []
+
+
+def test_default_without_json_form_stays_text():
+    plan = signature(
+        parameter("a", default="..."), parameter("b", default="{1, 2}"), parameter("c", default="nonsense(")
+    )
+    assert plan.bind([], {}) == {"a": "...", "b": "{1, 2}", "c": "nonsense("}
+
+
+def test_long_values_are_shortened_in_messages():
+    (complaint,) = complaints(signature(parameter("x", type_="int")), "y" * 10_000)
+    assert len(complaint) < 300

@@ -1,0 +1,274 @@
+import functools
+import sys
+import threading
+from contextvars import ContextVar
+from types import ModuleType
+from unittest.mock import MagicMock
+
+import pytest
+from bluesky.plan_stubs import mv
+from bluesky.utils import plan as plan_decorator
+from ophyd import Component, Device, EpicsSignal, Signal
+from ophyd.areadetector.base import ADBase
+from ophyd.areadetector.cam import CamBase
+from ophyd.areadetector.detectors import DetectorBase
+from ophyd.device import DynamicDeviceComponent
+from ophyd.sim import SynAxis, hw
+
+from bluesky_qs.errors import StartupError
+from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.startup import registry
+from bluesky_qs.startup.collect import collect
+from bluesky_qs.startup.decorator import parameter_annotation_decorator
+
+
+class Inner(Device):
+    a = Component(Signal, value=0)
+    _private = Component(Signal, value=0)
+
+
+class Stage(Device):
+    x = Component(SynAxis)
+    inner = Component(Inner)
+    group = DynamicDeviceComponent({"one": (Signal, None, {}), "two": (Signal, None, {})})
+    far = Component(EpicsSignal, "NO:SUCH:PV", lazy=True)
+
+
+@pytest.fixture(autouse=True)
+def _forget_registered():
+    registry.clear()
+    yield
+    registry.clear()
+
+
+def names(tree):
+    return {name: names(device.get("components", {})) for name, device in tree.items()}
+
+
+def good(x=1):
+    yield from ()
+
+
+def test_plans_are_generator_functions_and_those_that_bluesky_marks():
+    @plan_decorator
+    def marked():
+        return iter(())
+
+    def function():
+        return None
+
+    class Beamline:
+        def align(self):
+            yield from ()
+
+    namespace = {
+        "good": good,
+        "marked": marked,
+        "mv": mv,
+        "bound": Beamline().align,
+        "partial": functools.partial(good, x=2),
+        "function": function,
+        "Beamline": Beamline,
+        "generator": good(),
+        "number": 5,
+    }
+    found = collect(namespace)
+    assert list(found.plans) == ["good", "marked", "mv", "bound", "partial"]
+    assert found.plans["good"]["properties"] == {"is_generator": True}
+    assert found.plans["marked"]["properties"] == {"is_generator": False}
+    assert found.problems == []
+
+
+def test_devices_are_instances_that_are_readable_movable_or_flyable():
+    class Flyer:
+        def kickoff(self): ...
+
+        def complete(self): ...
+
+    class OnlyReads:
+        def read(self): ...
+
+    class WithOwnMethods:
+        def __init__(self):
+            self.set = lambda value: value
+
+    Flyer.__module__ = OnlyReads.__module__ = WithOwnMethods.__module__ = "beamline"
+    namespace = {
+        "sig": Signal(name="sig"),
+        "axis": SynAxis(name="axis"),
+        "flyer": Flyer(),
+        "own": WithOwnMethods(),
+        "reads": OnlyReads(),
+        "Signal": Signal,
+        "event": threading.Event(),
+        "var": ContextVar("var"),
+        "mock": MagicMock(),
+        "a_set": {1},
+        "module": sys,
+    }
+    devices = collect(namespace).devices
+    assert {name: (d["is_readable"], d["is_movable"], d["is_flyable"]) for name, d in devices.items()} == {
+        "sig": (True, True, False),
+        "axis": (True, True, False),
+        "flyer": (False, False, True),
+        "own": (False, True, False),
+    }
+    assert (devices["sig"]["classname"], devices["sig"]["module"]) == ("Signal", "ophyd.signal")
+
+
+def test_names_of_the_interpreter_are_not_listed():
+    device = Signal(name="s")
+    namespace = dict.fromkeys(["_", "__", "_12", "_i3", "__name__", "Out", "_hidden", "s"], device)
+    assert list(collect(namespace).devices) == ["_hidden", "s"]
+
+
+def test_components_are_described_without_being_instantiated():
+    stage = Stage(name="stage")
+    (described,) = collect({"stage": stage}).devices.values()
+    assert names(described["components"]) == {
+        "x": {"readback": {}, "setpoint": {}, "velocity": {}, "acceleration": {}, "unused": {}},
+        "inner": {"a": {}},
+        "group": {"one": {}, "two": {}},
+        "far": {},
+    }
+    assert "far" not in stage._signals
+
+
+@pytest.mark.parametrize(
+    ("depth", "tree"),
+    [(1, {}), (2, {"x": {}, "inner": {}, "group": {}, "far": {}})],
+)
+def test_depth_counts_levels(depth, tree):
+    devices = collect({"stage": Stage(name="stage")}, device_max_depth=depth).devices
+    assert names(devices) == {"stage": tree}
+
+
+def test_area_detectors_are_not_expanded():
+    class Detector(DetectorBase):
+        cam = Component(CamBase, "cam:", lazy=True)
+
+    assert issubclass(DetectorBase, ADBase)
+    detector = Detector("NO:SUCH:", name="detector")
+    assert names(collect({"detector": detector}).devices) == {"detector": {}}
+    registry.register_device("detector", depth=2)
+    assert names(collect({"detector": detector}).devices)["detector"]["cam"] == {}
+
+
+def test_registered_devices_have_their_own_depth_or_are_left_out():
+    registry.register_device("a")
+    registry.register_device("b", depth=2)
+    registry.register_device("c", exclude=True)
+    devices = collect(dict.fromkeys("abcd", Stage(name="stage"))).devices
+    assert [(name, bool(d.get("components"))) for name, d in devices.items()] == [
+        ("a", False),
+        ("b", True),
+        ("d", True),
+    ]
+    assert "components" not in devices["b"]["components"]["inner"]
+    assert "components" in devices["d"]["components"]["inner"]
+
+
+def test_registered_plans_may_be_left_out():
+    registry.register_plan("other", exclude=True)
+    registry.register_plan("good")
+    assert list(collect({"good": good, "other": good}).plans) == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [(("a",), None), ((5,), TypeError), (("a", "1"), TypeError), (("a", -1), ValueError), (("a", 1, 1), TypeError)],
+)
+def test_registry_checks_its_arguments(arguments, error):
+    name, depth, exclude = (*arguments, 1, False)[:3] if len(arguments) < 3 else arguments
+    if error is None:
+        registry.register_device(name, depth=depth, exclude=exclude)
+        return
+    with pytest.raises(error):
+        registry.register_device(name, depth=depth, exclude=exclude)
+
+
+def test_children_of_async_devices_are_their_subdevices(monkeypatch):
+    # ophyd-async is no dependency: what is used of it is `children`, names and attributes.
+    module = ModuleType("ophyd_async.core")
+
+    class AsyncSignal:
+        def read(self): ...
+
+        def describe(self): ...
+
+    class AsyncDevice(AsyncSignal):
+        def __init__(self, **children):
+            self._children = children
+            vars(self).update(children)
+
+        def children(self):
+            return iter(self._children.items())
+
+    AsyncDevice.__module__ = AsyncSignal.__module__ = "ophyd_async.core"
+    monkeypatch.setitem(sys.modules, "ophyd_async.core", module)
+    device = AsyncDevice(x=AsyncDevice(velocity=AsyncSignal()), _hidden=AsyncSignal())
+    assert names(collect({"device": device}).devices) == {"device": {"x": {"velocity": {}}}}
+    assert names(collect({"device": device}, device_max_depth=2).devices) == {"device": {"x": {}}}
+
+
+@parameter_annotation_decorator({"parameters": {"nonsense": {"min": 1}}})
+def contradicted(x):
+    yield from ()
+
+
+def test_plan_that_cannot_be_described_is_refused_with_its_place_and_reason():
+    with pytest.raises(StartupError) as caught:
+        collect({"good": good, "contradicted": contradicted})
+    for word in ("'contradicted'", __file__, f"line {contradicted.__code__.co_firstlineno}", "'nonsense'"):
+        assert word in str(caught.value)
+
+
+def test_invalid_plans_may_be_left_out_and_are_reported():
+    found = collect({"contradicted": contradicted, "good": good}, ignore_invalid_plans=True)
+    assert list(found.plans) == ["good"]
+    (problem,) = found.problems
+    assert (problem.name, problem.file, problem.line) == (
+        "contradicted",
+        __file__,
+        contradicted.__code__.co_firstlineno,
+    )
+
+
+def test_plan_whose_default_fails_in_our_hands_does_not_cost_the_others():
+    class Trap:
+        @property
+        def root(self):
+            raise RuntimeError("not connected")
+
+        dotted_name = ""
+
+    def trapped(x=Trap()):  # noqa: B008
+        yield from ()
+
+    found = collect({"trapped": trapped, "good": good}, ignore_invalid_plans=True)
+    assert list(found.plans) == ["good"]
+    assert "RuntimeError: not connected" in found.problems[0].reason
+
+
+def test_plans_that_root_forbids_are_no_reason_to_refuse():
+    permissions = Permissions.from_dict(
+        {"user_groups": {"root": {"allowed_plans": [None], "forbidden_plans": ["contradicted"]}}}
+    )
+    found = collect({"contradicted": contradicted, "good": good}, permissions=permissions)
+    assert list(found.plans) == ["good"]
+    assert found.problems == []
+
+
+def test_defaults_are_named_as_the_namespace_names_them():
+    motor = SynAxis(name="ophyd_name")
+
+    def plan(device=motor, inner=good):
+        yield from ()
+
+    parameters = collect({"m": motor, "plan": plan, "good": good}).plans["plan"]["parameters"]
+    assert [parameter["default"] for parameter in parameters] == ["'m'", "'good'"]
+
+
+def test_simulated_hardware_is_described_whole():
+    devices = collect(vars(hw())).devices
+    assert {"det", "det1", "motor", "flyer1", "pseudo3x3", "img"} <= set(devices)

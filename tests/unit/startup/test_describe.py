@@ -1,0 +1,271 @@
+import enum
+import functools
+import logging
+import typing
+from collections.abc import Callable, Iterable, Sequence
+
+import bluesky.plan_stubs as bps
+import bluesky.plans as bp
+import pytest
+from bluesky.protocols import Checkable, Flyable, Movable, NamedMovable, Readable, Stageable
+from ophyd.sim import motor1
+
+from bluesky_qs.plans.catalog import Catalog
+from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.startup import header
+from bluesky_qs.startup.decorator import parameter_annotation_decorator
+from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
+
+
+class Mode(enum.Enum):
+    FAST = "fast"
+    SLOW = "slow"
+
+
+class Gain(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Unheard:
+    pass
+
+
+def described(plan, names=None):
+    return {parameter["name"]: parameter for parameter in describe("plan", plan, names).as_dict()["parameters"]}
+
+
+def type_of(annotation):
+    def plan(x): ...
+
+    plan.__annotations__["x"] = annotation
+    return described(plan)["x"].get("annotation", {}).get("type")
+
+
+def test_description_has_the_keys_that_carry_something():
+    def plan(a, /, b: int = 5, *args, c=None, **kwargs):
+        """A plan.
+
+        Parameters
+        ----------
+        b : int
+            A number.
+        """
+        yield from ()
+
+    assert describe("measure", plan).as_dict() == {
+        "name": "measure",
+        "module": __name__,
+        "description": "A plan.",
+        "parameters": [
+            {"name": "a", "kind": {"name": "POSITIONAL_ONLY", "value": 0}},
+            {
+                "name": "b",
+                "kind": {"name": "POSITIONAL_OR_KEYWORD", "value": 1},
+                "default": "5",
+                "description": "A number.",
+                "annotation": {"type": "int"},
+            },
+            {"name": "args", "kind": {"name": "VAR_POSITIONAL", "value": 2}},
+            {"name": "c", "kind": {"name": "KEYWORD_ONLY", "value": 3}, "default": "None"},
+            {"name": "kwargs", "kind": {"name": "VAR_KEYWORD", "value": 4}},
+        ],
+        "properties": {"is_generator": True},
+    }
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [
+        (int, "int"),
+        (None, "NoneType"),
+        (list, "list"),
+        (typing.Any, "typing.Any"),
+        (list[int], "list[int]"),
+        (typing.List[str], "typing.List[str]"),  # noqa: UP006 - as many profiles write it
+        (Sequence[Readable], "collections.abc.Sequence[__READABLE__]"),
+        (typing.Sequence[Movable], "typing.Sequence[__MOVABLE__]"),
+        (Movable[float], "__MOVABLE__"),
+        (NamedMovable, "__MOVABLE__"),
+        (Flyable, "__FLYABLE__"),
+        (Stageable | Checkable, "__DEVICE__"),
+        (int | None, "typing.Optional[int]"),
+        (typing.Union[None, int, str], "typing.Union[int, str, NoneType]"),
+        (tuple[int, ...], "tuple[int, ...]"),
+        (dict[str, typing.Any], "dict[str, typing.Any]"),
+        (typing.Literal["a", 1], "typing.Literal['a', 1]"),
+        (typing.Annotated[int, "steps"], "int"),
+        (typing.NewType("Seconds", float), "float"),
+        (Callable, "__CALLABLE__"),
+        (Callable[[int], str] | None, "typing.Optional[__CALLABLE__]"),
+        (Iterable, "collections.abc.Iterable"),
+        ("int | None", "typing.Optional[int]"),
+        ("typing.List[__READABLE__]", "typing.List[__READABLE__]"),
+        ("Sequence['Movable']", "collections.abc.Sequence[__MOVABLE__]"),
+    ],
+)
+def test_types_are_described_as_text(annotation, text):
+    assert type_of(annotation) == text
+
+
+@pytest.mark.parametrize(
+    "annotation", [Unheard, list[Unheard], Unheard | None, "NoSuchName", "1 +", typing.TypeVar("T")]
+)
+def test_type_without_words_is_as_if_absent(annotation):
+    assert type_of(annotation) is None
+
+
+def test_type_without_words_is_warned_about_once(caplog, monkeypatch):
+    monkeypatch.setattr(header, "_warned", set())
+    with caplog.at_level(logging.WARNING):
+        type_of(Unheard)
+        type_of(Unheard)
+    assert [record.getMessage().count("Unheard") for record in caplog.records] == [1]
+
+
+def test_enums_are_listed_by_their_values_or_names():
+    def plan(mode: Mode, gain: list[Gain]): ...
+
+    parameters = described(plan)
+    assert parameters["mode"]["annotation"] == {"type": "Mode", "enums": {"Mode": ["fast", "slow", "FAST", "SLOW"]}}
+    assert parameters["gain"]["annotation"] == {"type": "list[Gain]", "enums": {"Gain": ["LOW", "HIGH"]}}
+
+
+def test_defaults_are_described_by_repr_name_or_dots():
+    det = Unheard()
+
+    def plan(a="x", b=(1, 2.5), c=det, d=[det], e=Unheard(), f={"k": Unheard()}, g=Mode.FAST, h=Gain.HIGH): ...  # noqa: B006, B008
+
+    defaults = {name: parameter["default"] for name, parameter in described(plan, {id(det): "det1"}).items()}
+    assert defaults == {
+        "a": "'x'",
+        "b": "(1, 2.5)",
+        "c": "'det1'",
+        "d": "['det1']",
+        "e": "...",
+        "f": "...",
+        "g": "'fast'",
+        "h": "'HIGH'",
+    }
+
+
+def test_subdevice_as_default_is_described_by_its_dotted_name():
+    def plan(signal=motor1.velocity): ...
+
+    assert described(plan, {id(motor1): "m1"})["signal"]["default"] == "'m1.velocity'"
+
+
+def test_names_are_converted_where_the_type_asks_for_them():
+    def plan(dets: list[Readable], name: str, f: Callable | None = None): ...
+
+    parameters = described(plan)
+    assert parameters["dets"]["convert_device_names"] is True
+    assert "convert_device_names" not in parameters["name"]
+    assert parameters["f"]["eval_expressions"] is True
+
+
+def test_decorator_overrides_header_and_docstring():
+    @parameter_annotation_decorator(
+        {
+            "description": "Other words.",
+            "parameters": {
+                "x": {
+                    "description": "Another x.",
+                    "annotation": "typing.List[Dets]",
+                    "devices": {"Dets": ("det1", ":^m")},
+                    "default": ["det1"],
+                    "min": 0,
+                    "step": 0.5,
+                }
+            },
+        }
+    )
+    def plan(x: Unheard = None, y: int = 1):
+        """Words.
+
+        Parameters
+        ----------
+        x : Unheard
+            An x.
+        """
+
+    description = describe("plan", plan).as_dict()
+    assert description["description"] == "Other words."
+    assert description["parameters"][0] == {
+        "name": "x",
+        "kind": {"name": "POSITIONAL_OR_KEYWORD", "value": 1},
+        "default": "['det1']",
+        "description": "Another x.",
+        "annotation": {"type": "typing.List[Dets]", "devices": {"Dets": ["det1", ":^m"]}},
+        "min": 0,
+        "step": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        ({"parameters": {"z": {}}}, "no parameter 'z'"),
+        ({"parameters": {"x": {"default": 5}}}, "'x' has a default here, but none in the plan's header"),
+    ],
+)
+def test_decorator_that_contradicts_the_header_is_refused(annotation, words):
+    @parameter_annotation_decorator(annotation)
+    def plan(x): ...
+
+    with pytest.raises(CannotDescribe, match=words):
+        describe("plan", plan)
+
+
+def test_attribute_of_the_other_package_is_honoured_and_checked():
+    def plan(x): ...
+
+    plan._custom_parameter_annotation_ = {"parameters": {"x": {"annotation": "str"}}}
+    assert described(plan)["x"]["annotation"] == {"type": "str"}
+    plan._custom_parameter_annotation_ = {"parameters": {"x": {"annotation": "Nonsense"}}}
+    with pytest.raises(CannotDescribe, match="Nonsense"):
+        describe("plan", plan)
+
+
+def test_place_is_that_of_the_wrapped_function():
+    def plan(): ...
+
+    @functools.wraps(plan)
+    def wrapper(): ...
+
+    line = plan.__code__.co_firstlineno
+    assert place_of(wrapper) == (__file__, line)
+    assert place_of(functools.partial(plan)) == (__file__, line)
+    assert place_of(print) == ("", 0)
+
+
+@pytest.mark.parametrize("module", [bp, bps])
+def test_all_plans_of_bluesky_are_described_and_can_be_checked(module):
+    plans = {
+        name: describe(name, plan).as_dict()
+        for name, plan in vars(module).items()
+        if callable(plan) and getattr(plan, "__module__", "") == module.__name__ and not name.startswith("_")
+    }
+    permissions = Permissions.from_dict({"user_groups": {"root": {"allowed_plans": [None]}}})
+    catalog = Catalog(plans, {}, permissions)
+    assert len(plans) > 20
+    for name in plans:
+        catalog.signature(name, "root")
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kwargs"),
+    [
+        ("count", [["det1"]], {"num": 5, "delay": 1.5, "md": {"a": 1}}),
+        ("count", [["det1"]], {"num": None, "delay": [1, 2], "per_shot": "one_shot"}),
+        ("scan", [["det1"], "motor", -1, 1, 10], {}),
+        ("scan", [["det1"], "motor", -1, 1], {"num": 10}),
+        ("list_scan", [["det1"], "motor1", [1, 2], "motor2", [3, 4]], {}),
+        ("grid_scan", [["det1"], "motor1", 0, 1, 3, "motor2", 0, 1, 3], {"snake_axes": True}),
+        ("log_scan", [["det1"], "motor", 1, 2, 5], {}),
+    ],
+)
+def test_plans_of_bluesky_take_the_arguments_that_users_give(name, args, kwargs):
+    plans = {name: describe(name, getattr(bp, name)).as_dict()}
+    catalog = Catalog(plans, {}, Permissions.from_dict({"user_groups": {"root": {"allowed_plans": [None]}}}))
+    catalog.check({"name": name, "args": args, "kwargs": kwargs}, "root")

@@ -1,0 +1,222 @@
+import enum
+from collections.abc import Callable
+
+import pytest
+from bluesky.protocols import Readable
+from ophyd import Component, Device, Signal
+from ophyd.sim import SynAxis
+
+from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
+from bluesky_qs.plans.catalog import Catalog
+from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.startup.collect import collect
+from bluesky_qs.startup.decorator import parameter_annotation_decorator
+from bluesky_qs.worker.bind import bind_function, bind_plan
+
+
+class Stage(Device):
+    x = Component(SynAxis)
+    late = Component(Signal, lazy=True)
+
+
+class Mode(enum.Enum):
+    FAST = "fast"
+    SLOW = "slow"
+
+
+class Gain(enum.IntEnum):
+    LOW = 1
+
+
+det1, det2, secret = (Signal(name=name) for name in ("det1", "det2", "secret"))
+stage = Stage(name="stage")
+
+
+def free(*args, **kwargs):
+    yield from ()
+
+
+def typed(
+    a: str = "", b: list[Readable] | None = None, c: tuple[str, float] = ("", 1), d: Mode = Mode.FAST, e: Gain = 1
+):
+    yield from ()
+
+
+def calls(f: Callable | None = None):
+    yield from ()
+
+
+@parameter_annotation_decorator(
+    {
+        "parameters": {
+            "names": {"annotation": "typing.List[str]", "convert_device_names": True},
+            "some": {"annotation": "typing.Union[str, Some]", "devices": {"Some": ["det1"]}},
+            "never": {"convert_device_names": False, "convert_plan_names": False},
+            "number": {"eval_expressions": True, "max": 10},
+            "device": {"default": "secret"},
+            "same": {"default": "det1"},
+        }
+    }
+)
+def decorated(names=(), some="", never=None, number=0, device=det1, same=det1):
+    yield from ()
+
+
+def helper(x):
+    return x
+
+
+NAMESPACE = {
+    "det1": det1,
+    "det2": det2,
+    "secret": secret,
+    "stage": stage,
+    "free": free,
+    "typed": typed,
+    "calls": calls,
+    "decorated": decorated,
+    "helper": helper,
+    "number": 5,
+    "_private": helper,
+}
+PERMISSIONS = Permissions.from_dict(
+    {
+        "user_groups": {
+            "root": {"allowed_plans": [None], "allowed_devices": [None], "allowed_functions": [None]},
+            "primary": {
+                "allowed_plans": [":.*"],
+                "allowed_devices": [":?.*"],
+                "forbidden_devices": ["secret"],
+                "allowed_functions": ["helper", "missing", "number"],
+            },
+        }
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    found = collect(NAMESPACE)
+    return Catalog(found.plans, found.devices, PERMISSIONS)
+
+
+@pytest.fixture
+def bind(catalog):
+    def bound(name, *args, **kwargs):
+        return bind_plan({"name": name, "args": list(args), "kwargs": kwargs}, "primary", catalog, NAMESPACE)
+
+    return bound
+
+
+def test_names_in_parameters_without_annotation_become_objects(bind):
+    bound = bind("free", "det1", ["det2", {"k": "stage.x", "det1": ("free",)}], other="stage.x.velocity")
+    assert bound.plan is free
+    assert bound.args == [det1, [det2, {"k": stage.x, "det1": (free,)}]]
+    assert bound.kwargs == {"other": stage.x.velocity}
+
+
+def test_other_strings_and_forbidden_names_stay_strings(bind):
+    assert bind("free", "no_such", "secret", "stage.none", "det1 ").args == ["no_such", "secret", "stage.none", "det1 "]
+
+
+def test_lazy_subdevice_is_made_when_it_is_named(bind):
+    assert "late" not in stage._signals
+    assert bind("free", "stage.late").args == [stage.late]
+
+
+def test_annotated_parameters_convert_where_the_type_has_names(bind):
+    bound = bind("typed", "det1", ["det1", "det2"], ["det1", 5])
+    assert bound.args == ["det1", [det1, det2], ("det1", 5)]
+
+
+@pytest.mark.parametrize("text", ["slow", "SLOW", "Mode.SLOW"])
+def test_enum_members_may_be_given_by_value_or_name(bind, text):
+    assert bind("typed", d=text, e="LOW").kwargs == {"d": Mode.SLOW, "e": Gain.LOW}
+
+
+def test_flags_of_the_decorator_decide(bind):
+    bound = bind("decorated", ["det1", "x"], "det1", ["det1", "free"], "2 * 3")
+    assert bound.args == [[det1, "x"], det1, ["det1", "free"], 6]
+    assert bind("decorated", some="det2").kwargs["some"] == "det2"
+
+
+def test_value_is_checked_after_its_expressions_are_evaluated(bind):
+    with pytest.raises(InvalidPlan, match="20 is greater than the maximum 10"):
+        bind("decorated", number="2 * 10")
+
+
+def test_default_of_the_decorator_is_passed_where_it_differs_from_the_header(bind):
+    assert bind("decorated").kwargs == {"device": secret}
+    assert bind("decorated", device="det2").kwargs == {"device": det2}
+
+
+def test_callables_are_found_by_dotted_name(bind):
+    assert bind("calls", "helper").args == [helper]
+    assert bind("calls", "stage.x.set").args == [stage.x.set]
+    assert bind("calls", None).args == [None]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing", "'missing' is not found in the worker namespace"),
+        ("stage.missing", "'stage.missing' is not found"),
+        ("number", "'number' is not a function"),
+        ("_private", "not the name of a function"),
+        ("helper.__globals__.get", "not the name of a function"),
+        ("helper()", "not the name of a function"),
+    ],
+)
+def test_callables_that_are_none_are_refused(bind, name, words):
+    with pytest.raises(InvalidPlan, match=words.replace("(", r"\(")):
+        bind("calls", name)
+
+
+def test_metadata_is_merged_and_earlier_objects_win(catalog):
+    item = {"name": "free", "meta": [{"a": 1}, {"a": 2, "b": 3}]}
+    assert bind_plan(item, "primary", catalog, NAMESPACE).metadata == {"a": 1, "b": 3}
+    assert bind_plan({"name": "free", "meta": {"a": 1}}, "primary", catalog, NAMESPACE).metadata == {"a": 1}
+    assert bind_plan({"name": "free"}, "primary", catalog, NAMESPACE).metadata == {}
+
+
+def test_item_is_not_changed_by_binding(catalog):
+    item = {"name": "free", "args": [["det1"]], "kwargs": {"k": {"a": "det2"}}, "meta": [{"a": 1}]}
+    before = repr(item)
+    bind_plan(item, "primary", catalog, NAMESPACE)
+    assert repr(item) == before
+
+
+def test_invalid_plan_is_refused_before_anything_is_looked_up(bind):
+    with pytest.raises(InvalidPlan, match="Plan 'nothing' is not in the list of allowed plans"):
+        bind("nothing")
+
+
+def test_plan_that_has_left_the_namespace_is_named(catalog):
+    with pytest.raises(InvalidPlan, match="Plan 'free' is not found in the worker namespace"):
+        bind_plan({"name": "free"}, "primary", catalog, {})
+
+
+def test_device_that_has_left_the_namespace_is_named(catalog):
+    with pytest.raises(InvalidPlan, match="Device 'det1' is not found in the worker namespace"):
+        bind_plan({"name": "free", "args": ["det1"]}, "primary", catalog, {"free": free})
+
+
+def test_function_gets_its_arguments_as_they_are(catalog):
+    item = {"name": "helper", "args": ["det1"], "kwargs": {"x": 1}}
+    assert bind_function(item, "primary", catalog, NAMESPACE) == (helper, ["det1"], {"x": 1})
+
+
+@pytest.mark.parametrize(
+    ("item", "error", "words"),
+    [
+        ({"name": "free"}, NotPermitted, "Function 'free' is not allowed"),
+        ({"name": "missing"}, NotFound, "Function 'missing' is not found in the worker namespace"),
+        ({"name": "number"}, NotFound, "Function 'number' is not found in the worker namespace"),
+        ({}, InvalidPlan, "Function name is not specified"),
+        ({"name": "helper", "args": 1}, InvalidPlan, "'args' is a list"),
+        ({"name": "helper", "kwargs": 1}, InvalidPlan, "'kwargs' is an object"),
+    ],
+)
+def test_function_that_cannot_be_called_is_refused(catalog, item, error, words):
+    with pytest.raises(error, match=words):
+        bind_function(item, "primary", catalog, NAMESPACE)
