@@ -1,18 +1,23 @@
 """What the words of ``%qs`` return: the service's answers, which show themselves as people read them."""
 
 import html
-import time
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ipython_extension.planexpr import Item, plan_text
+from ipython_extension.sentences import (
+    flags_text,
+    has_failed,
+    last_sentence,
+    progress_text,
+    reason,
+    status_sentence,
+)
 from ipython_extension.tables import Row, Table, length_of_time, moment, plural, ranges, shortened, terminal_width
 
 _WIDE = 110
 #: A width at which nothing is cut.
 _UNCUT = 100_000
-#: Columns of a progress bar.
-_BAR = 20
 
 
 class View:
@@ -88,7 +93,7 @@ class Queue(Items):
     def title(self) -> str:
         if not self:
             return "The queue is empty; add a plan with %qs add" if not self.running else "Nothing more in the queue."
-        return f"{plural(len(self), 'item')} in the queue{_modes(self.status)}"
+        return f"{plural(len(self), 'item')} in the queue{flags_text(self.status)}"
 
     def text(self, width: int) -> str:
         table = self._table()
@@ -130,7 +135,9 @@ class History(Items):
         since: int = 0,
     ) -> None:
         numbered = [
-            (at, item) for at, item in enumerate(answer["items"]) if at >= since and (not only_failed or _failed(item))
+            (at, item)
+            for at, item in enumerate(answer["items"])
+            if at >= since and (not only_failed or has_failed(item))
         ]
         super().__init__([item for _, item in numbered], answer, known)
         self.numbers = [at for at, _ in numbered]
@@ -169,7 +176,7 @@ class History(Items):
             ranges(result.get("scan_ids") or ()),
             *((str(item.get("user", "")),) if wide else ()),
         )
-        note = reason(result) if _failed(item) else ""
+        note = reason(result) if has_failed(item) else ""
         return Row(cells, note=note, mark=status)
 
 
@@ -199,13 +206,17 @@ class Overview(Status):
     def text(self, width: int) -> str:
         parts = [super().text(width)]
         if self.last:
-            parts.append(_last(self.last, self.known, width))
+            parts.append(last_sentence(self.last, plan_text(self.last, self.known), width))
         if self._has_rows():
             parts.append(self.queue.text(width).partition("\n")[2])
         return "\n".join(parts)
 
     def html(self) -> str:
-        last = f"<p>{html.escape(_last(self.last, self.known, _UNCUT))}</p>" if self.last else ""
+        last = (
+            f"<p>{html.escape(last_sentence(self.last, plan_text(self.last, self.known), _UNCUT))}</p>"
+            if self.last
+            else ""
+        )
         return super().html() + last + (self.queue.html() if self._has_rows() else "")
 
     def _has_rows(self) -> bool:
@@ -282,153 +293,6 @@ class Changed(Items):
 
     def _views(self) -> list[ItemView]:
         return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]
-
-
-def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
-    """The state of the service in one sentence."""
-    parts = [*_waiting(status), *_flags(status)]
-    tail = "".join(f"; {part}" for part in parts)
-    progress = progress_text(status)
-    lead = _lead(status)
-    if plan and status.get("running_item_uid"):
-        fixed = len(lead) + len(progress) + len(tail) + 4
-        lead = f"{lead} {shortened(plan, max(width - fixed, 32))}"
-    return f"{lead}{f', {progress}' if progress else ''}{tail}."
-
-
-def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
-    """How far the running plan is: ``4/10``, or ``point 4 of 10, about 9 s to go``; empty if it does not tell."""
-    progress = Progress.of(status)
-    if progress is None:
-        return ""
-    if short:
-        return f"{progress.events}/{progress.total}" if progress.total else str(progress.events or "")
-    told = [f"point {progress.events} of {progress.total}"] if progress.total else []
-    if not progress.total and progress.events:
-        told = [plural(progress.events, "point")]
-    if progress.left is not None:
-        told.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
-    elif progress.elapsed is not None:
-        told.append(f"for {length_of_time(progress.elapsed)}")
-    return ", ".join(told)
-
-
-def progress_bar(status: Mapping[str, Any], plan: str, width: int) -> str:
-    """One line that shows how far a plan is, for somebody who waits."""
-    progress = Progress.of(status)
-    if progress is None:
-        return shortened(plan, width)
-    parts = []
-    if progress.total:
-        full = round(_BAR * min(progress.events / progress.total, 1.0))
-        parts.append("█" * full + "░" * (_BAR - full))
-    parts.append(progress_text(status, short=True))
-    if progress.elapsed is not None:
-        parts.append(length_of_time(progress.elapsed))
-    if progress.left is not None:
-        parts.append(f"about {length_of_time(progress.left)} to go")
-    tail = "  ".join(part for part in parts if part)
-    return f"{shortened(plan, max(width - len(tail) - 2, 16))}  {tail}"
-
-
-class Progress(NamedTuple):
-    """How far the running plan is, in events; ``total`` where it announced how many there will be."""
-
-    events: int
-    total: int | None
-    since: float | None
-
-    @classmethod
-    def of(cls, status: Mapping[str, Any]) -> "Progress | None":
-        """What the status tells."""
-        told = status.get("running_item_progress")
-        return cls(told.get("events") or 0, told.get("num_points"), told.get("time_start")) if told else None
-
-    @property
-    def elapsed(self) -> float | None:
-        """Seconds since the plan began."""
-        return max(time.time() - self.since, 0.0) if self.since else None
-
-    @property
-    def left(self) -> float | None:
-        """Seconds until the plan's end, if it goes on as it did; None if there is no telling."""
-        if self.elapsed is None or not self.total or not 0 < self.events < self.total:
-            return None
-        return self.elapsed * (self.total - self.events) / self.events
-
-
-def reason(result: Mapping[str, Any]) -> str:
-    """Why a plan did not end well, in one line."""
-    said = str(result.get("msg") or "").strip()
-    if said:
-        return said.splitlines()[0]
-    lines = str(result.get("traceback") or "").strip().splitlines()
-    return lines[-1] if lines else ""
-
-
-_STATES = {
-    "initializing": "The service is starting",
-    "creating_environment": "Opening the environment",
-    "closing_environment": "Closing the environment",
-    "destroying_environment": "Destroying the environment",
-    "starting_queue": "Starting the queue",
-    "executing_queue": "Running",
-    "paused": "Paused in",
-    "executing_task": "Running a task",
-}
-
-
-def _last(item: Item, known: Container[str], width: int) -> str:
-    """How the plan that ran last has ended."""
-    result = item.get("result") or {}
-    ended = f" {moment(result['time_stop'])}" if result.get("time_stop") else ""
-    scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
-    why = f": {reason(result)}" if _failed(item) and reason(result) else ""
-    tail = f" {result.get('exit_status')}{ended}{scans}{why}"
-    return shortened(f"Last: {shortened(plan_text(item, known), max(width - len(tail) - 6, 32))}{tail}", width)
-
-
-def _lead(status: Mapping[str, Any]) -> str:
-    state = str(status.get("manager_state"))
-    if state != "idle":
-        return _STATES.get(state, f"State {state!r}")
-    if status.get("re_state") == "panicked":
-        return "The RunEngine has panicked: reopen the environment (%qs close, %qs open)"
-    if status.get("worker_environment_exists"):
-        return "Idle, the environment is open"
-    return "Idle, the environment is closed (%qs open)"
-
-
-def _waiting(status: Mapping[str, Any]) -> list[str]:
-    queued = status.get("items_in_queue", 0)
-    if status.get("running_item_uid"):
-        return [f"{queued} more in the queue"] if queued else ["nothing more in the queue"]
-    return [f"{plural(queued, 'item')} in the queue"] if queued else ["the queue is empty"]
-
-
-def _flags(status: Mapping[str, Any]) -> list[str]:
-    lock = status.get("lock") or {}
-    mode = status.get("plan_queue_mode") or {}
-    locked = [name for name in ("environment", "queue") if lock.get(name)]
-    background = status.get("worker_background_tasks") or 0
-    told = {
-        "pausing at the next checkpoint": status.get("pause_pending"),
-        "stops after this plan": status.get("queue_stop_pending"),
-        "loop mode": mode.get("loop"),
-        "failures are ignored": mode.get("ignore_failures"),
-        "autostart is on": status.get("queue_autostart_enabled"),
-        f"{plural(background, 'task')} in the background": background,
-        f"{' and '.join(locked)} locked": locked,
-    }
-    return [words for words, holds in told.items() if holds]
-
-
-def _modes(status: Mapping[str, Any]) -> str:
-    return "".join(f"; {flag}" for flag in _flags(status))
-
-
-def _failed(item: Mapping[str, Any]) -> bool:
-    return (item.get("result") or {}).get("exit_status") not in ("completed", "stopped")
 
 
 def _result_lines(result: Mapping[str, Any]) -> list[str]:

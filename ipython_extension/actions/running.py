@@ -7,10 +7,11 @@ from bluesky_qs.client.wait import ENDED, whereabouts
 from bluesky_qs.errors import NotFound
 from ipython_extension.actions.queue import plans_of
 from ipython_extension.answers import present
-from ipython_extension.display import ItemView, View, Waited, progress_bar, reason, status_sentence
+from ipython_extension.display import ItemView, View, Waited
 from ipython_extension.line import Line
 from ipython_extension.oneline import NotDone
 from ipython_extension.planexpr import Item, plan_text
+from ipython_extension.sentences import progress_bar, reason, status_sentence
 from ipython_extension.session import Session
 from ipython_extension.tables import length_of_time, ranges, terminal_width
 from ipython_extension.vocabulary import word
