@@ -1,9 +1,11 @@
-"""Code that was written for ``bluesky_queueserver`` runs in the worker, with that package installed or not.
+"""Code that was written for a fuller installation runs in the worker.
 
-Where it is absent, its names resolve to ours; where it is there, it is told the namespace.
+``bluesky_queueserver``: where it is absent, its names resolve to ours; where it is there, it is told the namespace.
+``matplotlib``: where it is absent, BestEffortCallback can be imported all the same and prints its tables.
 """
 
-import importlib
+import importlib.util
+import logging
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader
@@ -14,7 +16,10 @@ from typing import Any
 from bluesky_qs.startup.imports import after_import, forget
 from bluesky_qs.startup.namespace import global_user_namespace
 
+log = logging.getLogger(__name__)
+
 _ROOT = "bluesky_queueserver"
+_PLOTTING = "bluesky.callbacks.best_effort"
 _PROFILE_TOOLS = f"{_ROOT}.manager.profile_tools"
 _TOOLS = (
     "is_re_worker_active",
@@ -38,14 +43,20 @@ def install() -> None:
     if _finder not in sys.meta_path:
         sys.meta_path.append(_finder)
     after_import(_PROFILE_TOOLS, _tell_namespace)
+    # First in line, since the module is there; only importing it fails.
+    if importlib.util.find_spec("matplotlib") is None and _without_plots not in sys.meta_path:
+        sys.meta_path.insert(0, _without_plots)
 
 
 def uninstall() -> None:
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
+    if _without_plots in sys.meta_path:
+        sys.meta_path.remove(_without_plots)
     forget(_PROFILE_TOOLS)
-    for name in _MODULES:
-        if isinstance(sys.modules.get(name), _Module):
+    for name in (*_MODULES, _PLOTTING):
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        if spec is not None and isinstance(spec.loader, _Loader | _WithoutPlots):
             del sys.modules[name]
 
 
@@ -78,6 +89,17 @@ class _Loader(Loader):
         """Nothing to run: the names are looked up when asked for."""
 
 
+class _WithoutPlots(Loader):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
+        return ModuleSpec(name, self) if name == _PLOTTING else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        from bluesky_qs.startup import tables  # noqa: PLC0415 - it imports bluesky
+
+        log.warning("matplotlib is not installed: BestEffortCallback prints tables and draws no plots")
+        vars(module).update(BestEffortCallback=tables.LiveTables, PeakResults=tables.Peaks)
+
+
 def _tell_namespace(tools: ModuleType) -> None:
     """The other package's ``set_user_ns`` gives functions the namespace that it was told; its own is told by ours."""
     told = getattr(tools, "global_user_namespace", None)
@@ -86,3 +108,4 @@ def _tell_namespace(tools: ModuleType) -> None:
 
 
 _finder = _Finder()
+_without_plots = _WithoutPlots()

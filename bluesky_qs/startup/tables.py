@@ -1,4 +1,4 @@
-"""What BestEffortCallback prints, without its plots: it cannot be imported where there is no matplotlib."""
+"""What BestEffortCallback prints and computes, without its plots: without matplotlib it cannot be imported."""
 
 import importlib.util
 import logging
@@ -7,8 +7,11 @@ from typing import Any
 
 from bluesky.callbacks import CallbackBase, LiveTable
 from bluesky.callbacks.core import make_class_safe
+from bluesky.callbacks.fitting import PeakStats
 
 from bluesky_qs.startup.where import is_re_worker_active
+
+log = logging.getLogger(__name__)
 
 
 def best_effort_callback() -> Any:
@@ -21,14 +24,28 @@ def best_effort_callback() -> Any:
 
 
 # A callback that fails must not end the plan that it watches.
-@make_class_safe(logger=logging.getLogger(__name__))
+@make_class_safe(logger=log)
 class LiveTables(CallbackBase):
-    """Print a heading and a table of the hinted fields for every run, several open ones included."""
+    """Print a heading and a table of the hinted fields for every run, several open ones included.
 
-    def __init__(self) -> None:
+    It takes what BestEffortCallback takes and can be asked what that can be asked; settings of plots have no effect.
+
+    Attributes
+    ----------
+    peaks
+        Of the last scan along one motor: ``peaks["com"]["det"]`` or ``peaks.com["det"]``; also ``cen``, ``max``,
+        ``min``, ``fwhm``.
+    """
+
+    def __init__(self, *, table_enabled: bool = True, **_plot_settings: Any) -> None:
         super().__init__()
+        self.peaks = Peaks()
+        self.overplot = True
+        self.omit_single_point_plot = True
+        self.noplot_streams = ["baseline"]
         self._runs: dict[str, _Run] = {}
-        self._heading = self._table = True
+        self._heading = self._baseline = True
+        self._table = table_enabled
 
     def enable_heading(self) -> None:
         """Print time and identifiers of a run when it starts."""
@@ -46,6 +63,14 @@ class LiveTables(CallbackBase):
         """Take `enable_table` back."""
         self._table = False
 
+    def enable_baseline(self) -> None:
+        """Print the readings of the baseline, at the start and at the end of a run."""
+        self._baseline = True
+
+    def disable_baseline(self) -> None:
+        """Take `enable_baseline` back."""
+        self._baseline = False
+
     def enable_plots(self) -> None:
         """Say why there are none."""
         print("Plots need matplotlib and a session with a display; tables are printed only")
@@ -54,7 +79,7 @@ class LiveTables(CallbackBase):
         """Nothing to do: there are none."""
 
     def start(self, doc: Any) -> None:
-        self._runs[doc["uid"]] = _Run(doc)
+        self._runs[doc["uid"]] = _Run(doc, table=self._table, baseline=self._baseline)
         if self._heading:
             when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(doc["time"]))
             print(f"\n\nTransient Scan ID: {doc.get('scan_id', '')}     Time: {when}")
@@ -62,19 +87,46 @@ class LiveTables(CallbackBase):
 
     def descriptor(self, doc: Any) -> None:
         run = self._runs.get(doc["run_start"])
-        if run is not None and self._table:
+        if run is not None:
             run.describe(doc)
 
     def event(self, doc: Any) -> Any:
         for run in self._runs.values():
-            if doc["descriptor"] in run.tables:
-                run.tables[doc["descriptor"]]("event", doc)
+            run.event(doc)
         return doc
 
     def stop(self, doc: Any) -> None:
         run = self._runs.pop(doc["run_start"], None)
-        for table in run.tables.values() if run else ():
-            table("stop", doc)
+        if run is not None:
+            run.stop(doc)
+            self.peaks.take(run.peaks)
+
+
+class Peaks:
+    """Statistics of the last scan along one motor, by statistic and field."""
+
+    STATISTICS = ("com", "cen", "max", "min", "fwhm")
+
+    def __init__(self) -> None:
+        self.com: dict[str, Any] = {}
+        self.cen: dict[str, Any] = {}
+        self.max: dict[str, Any] = {}
+        self.min: dict[str, Any] = {}
+        self.fwhm: dict[str, Any] = {}
+
+    def __getitem__(self, statistic: str) -> dict[str, Any]:
+        if statistic not in self.STATISTICS:
+            raise KeyError(f"{statistic!r} is none of {', '.join(self.STATISTICS)}")
+        return getattr(self, statistic)
+
+    def __repr__(self) -> str:
+        return repr({statistic: self[statistic] for statistic in self.STATISTICS})
+
+    def take(self, found: list[PeakStats]) -> None:
+        for statistic in self.STATISTICS:
+            of_run = {str(one.y): getattr(one, statistic) for one in found}
+            self[statistic].clear()
+            self[statistic].update(of_run)
 
 
 class _Table(LiveTable):
@@ -86,31 +138,78 @@ class _Table(LiveTable):
 
 
 class _Run:
-    def __init__(self, start: Any) -> None:
-        self.start = start
-        self.tables: dict[str, _Table] = {}
+    """What is shown of one run."""
+
+    def __init__(self, start: Any, *, table: bool, baseline: bool) -> None:
+        self.peaks: list[PeakStats] = []
+        self._start = start
+        self._tables: dict[str, _Table] = {}
+        self._table = table
+        self._with_baseline = baseline
+        self._baselines: dict[str, list[str]] = {}
+        self._at_end: list[str] | None = None
         dimensions = start.get("hints", {}).get("dimensions") or []
         # Columns of one stream only: dimensions in different streams give no rows that belong together.
-        self.hinted = len({stream for _, stream in dimensions}) == 1
-        self.dimensions: list[Any] = (
-            dimensions if self.hinted else [([m], "primary") for m in start.get("motors") or ["time"]]
+        self._hinted = len({stream for _, stream in dimensions}) == 1
+        self._dimensions: list[Any] = (
+            dimensions if self._hinted else [([m], "primary") for m in start.get("motors") or ["time"]]
         )
 
     def describe(self, doc: Any) -> None:
         stream = doc.get("name", "primary")
-        print(f"New stream: {stream!r}")
-        if stream != self.dimensions[0][1]:
-            return
-        columns: list[str] = []
-        for fields, _ in self.dimensions:
+        if self._table:
+            print(f"New stream: {stream!r}")
+        hinted = [f for name in doc["object_keys"] for f in doc.get("hints", {}).get(name, {}).get("fields", [])]
+        if stream == "baseline":
+            self._baselines[doc["uid"]] = hinted
+        elif stream == self._dimensions[0][1]:
+            self._show(doc, hinted)
+
+    def event(self, doc: Any) -> None:
+        uid = doc["descriptor"]
+        if uid in self._tables:
+            self._tables[uid]("event", doc)
+        if uid in self._baselines and self._with_baseline:
+            self._read_baseline(doc, self._baselines[uid])
+        for one in self.peaks:
+            one("event", doc)
+
+    def stop(self, doc: Any) -> None:
+        for table in self._tables.values():
+            table("stop", doc)
+        for one in self.peaks:
+            one("stop", doc)
+        if self._at_end:
+            print("\n".join(self._at_end))
+
+    def _show(self, doc: Any, hinted: list[str]) -> None:
+        along: list[str] = []
+        for fields, _ in self._dimensions:
             # Without hints a dimension is a motor's name, whose fields the descriptor tells.
-            columns += fields if self.hinted or fields == ["time"] else _fields(doc, fields[0])
-        columns += [f for name in doc["object_keys"] for f in doc.get("hints", {}).get(name, {}).get("fields", [])]
-        # LiveTable has columns of its own for time and number.
-        table = _Table([c for c in dict.fromkeys(columns) if c != "time"], separator_lines=False)
-        table("start", self.start)
-        table("descriptor", doc)
-        self.tables[doc["uid"]] = table
+            along += fields if self._hinted or fields == ["time"] else _fields(doc, fields[0])
+        read = [field for field in hinted if field not in along]
+        if self._table:
+            # LiveTable has columns of its own for time and number.
+            table = _Table([f for f in dict.fromkeys(along + read) if f != "time"], separator_lines=False)
+            table("start", self._start)
+            table("descriptor", doc)
+            self._tables[doc["uid"]] = table
+        if len(self._dimensions) == 1 and along[0] != "time":
+            numbers = [f for f in read if doc["data_keys"][f]["dtype"] in ("number", "integer")]
+            self.peaks = [PeakStats(along[0], field) for field in numbers]
+            for one in self.peaks:
+                one("start", self._start)
+                one("descriptor", doc)
+
+    def _read_baseline(self, doc: Any, fields: list[str]) -> None:
+        """The first reading is printed now, the last one at the end."""
+        border = f"+{'-' * 32}+{'-' * 32}+"
+        rows = [f"| {field:>30} | {doc['data'][field]:<30} |" for field in fields]
+        if self._at_end is None:
+            print("\n".join(["Start-of-run baseline readings:", border, *rows, border]))
+            self._at_end = []
+        else:
+            self._at_end = ["End-of-run baseline readings:", border, *rows, border]
 
 
 def _fields(doc: Any, name: str) -> list[str]:
