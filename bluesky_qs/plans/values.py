@@ -44,6 +44,8 @@ class Type:
     converts = False
     #: True if a name inside stands for an object.
     has_names = False
+    #: Classes all of whose values fit.
+    classes: frozenset[type] = frozenset()
 
     def check(self, value: Any) -> Mismatch | None:  # noqa: ARG002 - all fit
         """Why ``value`` does not fit; None if it fits."""
@@ -99,7 +101,7 @@ class Sequence(Type):
         if not isinstance(value, list | tuple | set | frozenset):
             return self._mismatch(value)
         # A million numbers must not take a million calls.
-        if isinstance(self.item, Scalar) and self.item.classes.issuperset(map(type, value)):
+        if type(self.item) is Type or self.item.classes.issuperset(map(type, value)):
             return None
         return _first_mismatch((f"[{place}]", self.item, element) for place, element in enumerate(value))
 
@@ -175,6 +177,7 @@ class Name(Type):
         self.label = label
         self.has_names = wanted is not Wanted.ENUM
         self.choices = None if choices is None else dict.fromkeys(choices)
+        self.classes = frozenset({str} if choices is None else ())
         self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {label}"
 
     def check(self, value: Any) -> Mismatch | None:
@@ -208,6 +211,7 @@ class OneOf(Type):
         # Names first, because a name that is known is meant, although it is a string as well.
         self.alternatives = sorted(alternatives, key=lambda each: not (each.has_names or isinstance(each, Name)))
         self.phrase = " or ".join(dict.fromkeys(alternative.phrase for alternative in alternatives))
+        self.classes = frozenset().union(*(alternative.classes for alternative in alternatives))
         self.has_names = any(alternative.has_names for alternative in alternatives)
         self.converts = any(alternative.converts for alternative in alternatives)
 

@@ -16,6 +16,7 @@ from bluesky_qs.errors import StartupError
 from bluesky_qs.plans.permissions import ROOT, Permissions
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
+from bluesky_qs.startup.header import function_of
 
 #: What IPython keeps of its inputs and outputs.
 _HISTORY_NAME = re.compile(r"_+\d*|_i+\d*|_dh|_ih|_oh|In|Out")
@@ -62,9 +63,12 @@ def collect(
     StartupError
         A plan cannot be described, and ``ignore_invalid_plans`` is False. The message names them all.
     """
-    found_plans = {name: value for name, value in _named(namespace) if _is_plan(value) and not _excluded_plan(name)}
+    found_plans = {name: value for name, value in _named(namespace) if _is_listed_plan(name, value)}
     found_devices = {name: value for name, value in _named(namespace) if is_device(value)}
-    names = {id(value): name for name, value in (*found_plans.items(), *found_devices.items())}
+    names: dict[int, str] = {}
+    for name, value in (*found_plans.items(), *found_devices.items()):
+        # The first name of an object is its own, later ones are aliases.
+        names.setdefault(id(value), name)
     plans, problems = _described(found_plans, names, permissions)
     if problems and not ignore_invalid_plans:
         listed = "\n".join(f"  {problem}" for problem in problems)
@@ -75,7 +79,11 @@ def collect(
         if entry is not None and entry.exclude:
             continue
         depth = device_max_depth if entry is None else entry.depth
-        devices[name] = _device(device, depth or _FULL_DEPTH, expand_all=entry is not None)
+        try:
+            devices[name] = _device(device, depth or _FULL_DEPTH, expand_all=entry is not None)
+        except Exception as err:  # noqa: BLE001 - what yields subdevices is user code, as above
+            devices[name] = _facts(type(device))
+            problems.append(Problem(name, "", 0, f"subdevices are left out: {type(err).__name__}: {err}"))
     return Collected(plans, devices, problems)
 
 
@@ -96,14 +104,14 @@ def _named(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     )
 
 
-def _is_plan(value: Any) -> bool:
-    return isinstance(value, _FUNCTIONS) and (
-        inspect.isgeneratorfunction(value) or getattr(value, "_is_plan_", False) is True
-    )
-
-
-def _excluded_plan(name: str) -> bool:
-    return registry.plans.get(name, False)
+def _is_listed_plan(name: str, value: Any) -> bool:
+    if not isinstance(value, _FUNCTIONS):
+        return False
+    excluded = registry.plans.get(name)
+    if excluded is not None:
+        # A function that returns a plan is not seen to be one, but it may be registered.
+        return not excluded
+    return inspect.isgeneratorfunction(value) or getattr(function_of(value), "_is_plan_", False) is True
 
 
 def _described(
@@ -128,7 +136,9 @@ def _described(
 
 def _abilities(kind: type, instance: Any = None) -> tuple[bool, bool, bool]:
     """Whether objects of this class are readable, movable, flyable; looked up without running any of their code."""
-    own = getattr(instance, "__dict__", {}) if instance is not None else {}
+    own = getattr(instance, "__dict__", None)
+    if not isinstance(own, dict):
+        own = {}
 
     def has(*methods: str) -> bool:
         return all(method in own or _class_has(kind, method) for method in methods)
@@ -208,7 +218,7 @@ def _children(device: Any) -> Iterator[tuple[str, Any]]:
     from_ophyd_async = any(base.__module__.partition(".")[0] == "ophyd_async" for base in kind.__mro__)
     if not (from_ophyd_async and _class_has(kind, "children")):
         return
-    for name, child in device.children():
+    for name, child in list(device.children()):
         # A vector's children are reached by index, not by a dotted name.
         if isinstance(name, str) and getattr(device, name, None) is child and is_device(child):
             yield name, child

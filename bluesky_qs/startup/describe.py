@@ -33,11 +33,12 @@ def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | Non
     except (ValueError, TypeError) as err:
         raise CannotDescribe(str(err)) from None
     _check(words, parameters)
-    text = docstring.read(getattr(plan, "__doc__", None))
+    function = header.function_of(plan)
+    text = docstring.read(getattr(function, "__doc__", None))
     description = words.description if words.description is not UNSET else text.description
     return PlanSpec(
         name=name,
-        module=getattr(plan, "__module__", None) or "",
+        module=getattr(function, "__module__", None) or "",
         description=_valid(description),
         parameters=[
             _parameter(
@@ -55,9 +56,7 @@ def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | Non
 
 def place_of(plan: Any) -> tuple[str, int]:
     """File and first line of a plan's code; ``("", 0)`` where it has none."""
-    while hasattr(plan, "func"):
-        plan = plan.func
-    code = getattr(inspect.unwrap(plan), "__code__", None)
+    code = getattr(inspect.unwrap(header.function_of(plan)), "__code__", None)
     return (code.co_filename, code.co_firstlineno) if code else ("", 0)
 
 

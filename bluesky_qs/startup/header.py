@@ -1,6 +1,7 @@
 """What a plan's header says, in the words of descriptions: types as text, defaults as text."""
 
 import enum
+import functools
 import inspect
 import logging
 import types
@@ -120,8 +121,15 @@ def _object_name(value: Any, names: ObjectNames) -> str | None:
     return f"{root}.{value.dotted_name}" if root and value.dotted_name else None
 
 
+def function_of(plan: Any) -> Any:
+    """The function below ``functools.partial``."""
+    while isinstance(plan, functools.partial):
+        plan = plan.func
+    return plan
+
+
 def _scope(plan: Any) -> dict[str, Any]:
-    return getattr(inspect.unwrap(plan), "__globals__", {})
+    return getattr(inspect.unwrap(function_of(plan)), "__globals__", {})
 
 
 def _resolved(hint: Any, scope: dict[str, Any]) -> Any:

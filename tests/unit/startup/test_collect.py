@@ -2,7 +2,6 @@ import functools
 import sys
 import threading
 from contextvars import ContextVar
-from types import ModuleType
 from unittest.mock import MagicMock
 
 import pytest
@@ -168,10 +167,21 @@ def test_registered_devices_have_their_own_depth_or_are_left_out():
     assert "components" in devices["d"]["components"]["inner"]
 
 
-def test_registered_plans_may_be_left_out():
+def returning():
+    return good()
+
+
+def test_registered_plans_may_be_left_out_and_functions_that_return_plans_may_be_registered():
     registry.register_plan("other", exclude=True)
-    registry.register_plan("good")
-    assert list(collect({"good": good, "other": good}).plans) == ["good"]
+    registry.register_plan("returning")
+    registry.register_plan("number")
+    namespace = {"good": good, "other": good, "returning": returning, "unregistered": returning, "number": 5}
+    assert list(collect(namespace).plans) == ["good", "returning"]
+
+
+def test_alias_is_described_like_the_plan_and_named_after_the_alias():
+    plans = collect({"good": good, "alias": functools.partial(good, 5)}).plans
+    assert (plans["alias"]["name"], plans["alias"]["module"], plans["alias"]["parameters"]) == ("alias", __name__, [])
 
 
 @pytest.mark.parametrize(
@@ -187,28 +197,37 @@ def test_registry_checks_its_arguments(arguments, error):
         registry.register_device(name, depth=depth, exclude=exclude)
 
 
-def test_children_of_async_devices_are_their_subdevices(monkeypatch):
-    # ophyd-async is no dependency: what is used of it is `children`, names and attributes.
-    module = ModuleType("ophyd_async.core")
+class AsyncSignal:
+    """As much of an ophyd-async device as is looked at; the package is no dependency."""
 
-    class AsyncSignal:
-        def read(self): ...
+    __module__ = "ophyd_async.core"
 
-        def describe(self): ...
+    def __init__(self, **children):
+        self._children = children
+        vars(self).update(children)
 
-    class AsyncDevice(AsyncSignal):
-        def __init__(self, **children):
-            self._children = children
-            vars(self).update(children)
+    def read(self): ...
 
-        def children(self):
-            return iter(self._children.items())
+    def describe(self): ...
 
-    AsyncDevice.__module__ = AsyncSignal.__module__ = "ophyd_async.core"
-    monkeypatch.setitem(sys.modules, "ophyd_async.core", module)
-    device = AsyncDevice(x=AsyncDevice(velocity=AsyncSignal()), _hidden=AsyncSignal())
+    def children(self):
+        return iter(self._children.items())
+
+
+def test_children_of_async_devices_are_their_subdevices():
+    device = AsyncSignal(x=AsyncSignal(velocity=AsyncSignal()), _hidden=AsyncSignal())
     assert names(collect({"device": device}).devices) == {"device": {"x": {"velocity": {}}}}
     assert names(collect({"device": device}, device_max_depth=2).devices) == {"device": {"x": {}}}
+
+
+def test_device_whose_children_fail_is_listed_without_them_and_reported():
+    class Broken(AsyncSignal):
+        def children(self):
+            raise RuntimeError("not connected")
+
+    found = collect({"broken": Broken(), "fine": AsyncSignal()})
+    assert names(found.devices) == {"broken": {}, "fine": {}}
+    assert "not connected" in str(found.problems[0])
 
 
 @parameter_annotation_decorator({"parameters": {"nonsense": {"min": 1}}})
