@@ -13,7 +13,7 @@ from bluesky_qs.words.forms import MONITOR, QSERVER
 from ipython_extension import helptext
 from ipython_extension.actions import environment, looking, queue, running
 from ipython_extension.answers import present
-from ipython_extension.display import Reply, Status, View
+from ipython_extension.display import Status, View
 from ipython_extension.line import Line
 from ipython_extension.session import Session
 from ipython_extension.vocabulary import CELLS, WORDS
@@ -35,7 +35,7 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
         return looking.overview(session)
     first = line.word("a word")
     if first.text == "help" or rest.rstrip().endswith("?"):
-        return _help(line, rest)
+        return _help(rest)
     words, params = _qserver_words(rest)
     if QSERVER.find(words):
         return _request(session, words, params)
@@ -107,15 +107,14 @@ def _monitor(session: Session) -> View:
     raise AssertionError("statuses never end")
 
 
-def _help(line: Line, rest: str) -> Reply:
+def _help(rest: str) -> View:
     asked = rest.strip().rstrip("?").removeprefix("help").strip()
     if not asked:
         return helptext.overview()
-    text = helptext.about(asked) or helptext.about(asked.split()[0])
-    if text is None:
+    told = helptext.about(asked) or helptext.about(asked.split()[0])
+    if told is None:
         raise UsageError(helptext.unknown(asked.split()[0]))
-    line.rest()
-    return Reply({}, text)
+    return told
 
 
 def _complaint(words: list[str]) -> str:

@@ -1,36 +1,71 @@
 """Help: all lines that ``%qs`` understands, or one word."""
 
+import textwrap
+
 from bluesky_qs.words.forms import QSERVER
-from ipython_extension.display import Reply
+from ipython_extension.display import View
 from ipython_extension.line import nearest
 from ipython_extension.vocabulary import CELLS, WORDS
 
 _COLUMN = 30
+_WIDEST = 110
 
-_LEGEND = """\
-PLAN   as typed into RE(…): count([det1, det2], num=10). Names are devices and plans; $name
-       and {expression} are variables of this session. Nothing is evaluated.
-ID     a position of the table last shown (-1 is the last), or the beginning of a uid.
+_PLAN = (
+    "as typed into RE(…): count([det1, det2], num=10). Names are devices and plans; $name and {expression} are "
+    "variables of this session. Nothing is evaluated."
+)
+_LEGEND = (
+    ("PLAN", _PLAN),
+    ("ID", "a position of the table last shown (-1 is the last), or the beginning of a uid."),
+    ("WORD?", "or %qs help WORD: more of one word."),
+    (";", "at the end of a line silences it. q = %qs queue keeps the result."),
+    ("qserver", "Every line of qserver works too: %qs queue get, %qs re pause immediate, …"),
+)
 
-Every qserver line works too: %qs queue get, %qs re pause immediate, …
-%qs help WORD tells more of one word. A trailing ; silences. q = %qs queue keeps the result."""
+
+class Help(View):
+    """Terms and what they mean, in two columns as wide as there is room for."""
+
+    def __init__(self, entries: list[tuple[str, str]], legend: tuple[tuple[str, str], ...] = ()) -> None:
+        self.entries = entries
+        self.legend = legend
+
+    def text(self, width: int) -> str:
+        groups = ["\n".join(_entry(*each, min(width, _WIDEST)) for each in group) for group in self._groups()]
+        return "\n\n".join(groups)
+
+    def _groups(self) -> list[list[tuple[str, str]]]:
+        return [self.entries, list(self.legend)] if self.legend else [self.entries]
 
 
-def overview() -> Reply:
+class Told(View):
+    """Text as it is written, each paragraph filled to the width."""
+
+    def __init__(self, paragraphs: str) -> None:
+        self.paragraphs = paragraphs
+
+    def text(self, width: int) -> str:
+        filled = [
+            part if part.startswith("    ") else textwrap.fill(part, min(width, _WIDEST), break_on_hyphens=False)
+            for part in self.paragraphs.split("\n\n")
+        ]
+        return "\n\n".join(filled)
+
+
+def overview() -> Help:
     """All the words, one line each."""
-    entries = [("", "state, the running plan, what comes next")]
-    entries += [(f"{word.name} {word.usage}".strip(), word.summary) for word in WORDS.values()]
-    lines = [_entry(f"%qs {usage}".strip(), summary) for usage, summary in entries]
-    lines += [_entry(f"%%qs {word.name}", word.summary) for word in CELLS.values()]
-    return Reply({}, "\n".join([*lines, "", _LEGEND]))
+    entries = [("%qs", "What is going on: the state, the running plan, what comes next.")]
+    entries += [(f"%qs {word.name} {word.usage}".partition(" [--")[0].strip(), word.summary) for word in WORDS.values()]
+    entries += [(f"%%qs {word.name}", word.summary) for word in CELLS.values()]
+    return Help(entries, _LEGEND)
 
 
-def about(name: str) -> str | None:
+def about(name: str) -> Told | None:
     """The help for one word of the prompt or of qserver; None if there is no such word."""
     if name in WORDS:
-        return WORDS[name].help
+        return Told(WORDS[name].help)
     forms = QSERVER.beginning_with(name.split())
-    return "\n".join(f"%qs {form.usage}" for form in forms) or None
+    return Told("    " + "\n    ".join(f"%qs {form.usage}" for form in forms)) if forms else None
 
 
 def unknown(name: str) -> str:
@@ -39,7 +74,7 @@ def unknown(name: str) -> str:
     return f"{name!r} is no word of %qs{nearest(name, dict.fromkeys(first_words)) or '; %qs help shows all'}"
 
 
-def _entry(usage: str, summary: str) -> str:
-    if len(usage) < _COLUMN:
-        return f"{usage:<{_COLUMN}}{summary}"
-    return f"{usage}\n{'':<{_COLUMN}}{summary}"
+def _entry(term: str, meaning: str, width: int) -> str:
+    indent = " " * _COLUMN
+    filled = textwrap.fill(meaning, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return f"{term:<{_COLUMN}}{filled[_COLUMN:]}" if len(term) < _COLUMN else f"{term}\n{filled}"

@@ -72,11 +72,23 @@ def _gone(session: Session, method: str, what: str) -> Reply:
 
 
 def _failure(session: Session, console: ConsoleTail) -> NotDone:
-    """Why the environment did not open: the service's report, else what it printed."""
+    """Why the environment did not open: by the service's report, else by what was printed."""
     try:
         report = session.ask("environment_report")["report"]
     except RequestFailedError:
         report = {}
-    detail = str(report.get("traceback") or "\n".join(console.read().strip().splitlines()[-_LINES:]))
-    said = report.get("error") or report.get("msg")
+    trace = str(report.get("traceback") or "") or _last_traceback(console.read())
+    said = report.get("message") or (trace.splitlines()[-1] if trace else "")
+    detail = trace or "\n".join(console.text.strip().splitlines()[-_LINES:])
     return NotDone(f"The environment could not be opened{f': {said}' if said else ''}", detail)
+
+
+def _last_traceback(text: str) -> str:
+    """The last traceback in a text, from its heading to the line that names the error; empty if there is none."""
+    _, heading, rest = text.rpartition("Traceback (most recent call last):\n")
+    lines = [heading.rstrip()] if heading else []
+    for line in rest.splitlines() if heading else ():
+        lines.append(line)
+        if not line.startswith(" "):
+            break
+    return "\n".join(lines)
