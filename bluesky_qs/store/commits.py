@@ -21,8 +21,8 @@ class Commits:
     """One writing at a time; what comes meanwhile waits and is written together next.
 
     A commit that fails takes with it all that came after it until its failure is known: the queue in memory was ahead
-    of the store, so that they stand on a change that is undone. They are told in reverse order, and nothing is written
-    until all of them had their turn.
+    of the store, so that they stand on a change that is undone. They are told in reverse order, and until all of them
+    had their turn, in which they undo, what else is committed fails too.
     """
 
     def __init__(self, write: WriteTogether) -> None:

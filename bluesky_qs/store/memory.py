@@ -38,6 +38,10 @@ class Contents:
             list(self._events),
         )
 
+    def sizes(self) -> tuple[int, int, int]:
+        """How many items, history items and events there are."""
+        return len(self._items), len(self._history), len(self._events)
+
     def apply(self, changes: Iterable[Change]) -> None:
         """Make the changes, in their order."""
         for change in changes:

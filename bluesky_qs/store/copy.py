@@ -1,0 +1,37 @@
+"""How everything is taken over from one store into another."""
+
+from bluesky_qs.plan_queue.changes import (
+    FACTS,
+    AddEvent,
+    AddHistory,
+    ClearQueue,
+    PutItem,
+    SetFact,
+    Snapshot,
+    TrimEvents,
+    TrimHistory,
+)
+from bluesky_qs.store.base import Store
+
+
+async def copy_store(source: Store, target: Store) -> Snapshot:
+    """Make ``target`` hold what ``source`` holds and nothing else, in one commit; both are open. Returns what it is.
+
+    Raises
+    ------
+    StoreError
+        The target is as it was.
+    """
+    snapshot = await source.load()
+    await target.commit(
+        [
+            ClearQueue(),
+            *(PutItem(item.uid, item.rank, item.data) for item in snapshot.items),
+            TrimHistory(0),
+            *(AddHistory("", data) for data in snapshot.history),
+            TrimEvents(0),
+            *(AddEvent(data) for data in snapshot.events),
+            *(SetFact(name, snapshot.facts.get(name)) for name in FACTS),
+        ],
+    )
+    return snapshot

@@ -1,0 +1,208 @@
+"""Which keys hold what in Redis, and the commands that change, write and read them. Nothing here is sent."""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.plan_queue.changes import (
+    FACTS,
+    AddEvent,
+    AddHistory,
+    Change,
+    ClearQueue,
+    DropItem,
+    PutItem,
+    SetFact,
+    Snapshot,
+    StoredItem,
+    TrimEvents,
+    TrimHistory,
+)
+from bluesky_qs.plan_queue.position import spread
+from bluesky_qs.store.memory import Contents
+
+log = logging.getLogger(__name__)
+
+LOCK = "lock_info"
+_QUEUE, _HISTORY, _EVENTS = "plan_queue", "plan_history", "events"
+_LISTS = (_QUEUE, _HISTORY, _EVENTS)
+#: Values in one command.
+_CHUNK = 1000
+#: Redis searches the list from its front for each item that is moved or inserted: beyond so many of them it is quicker
+#: to write the list anew.
+_MANY = 100
+_ANY = object()
+
+
+class Step(msgspec.Struct):
+    """A command and its reply if Redis holds what it should: `_ANY` where the reply does not tell."""
+
+    command: list[Any]
+    reply: Any = _ANY
+
+    def fits(self, reply: Any) -> bool:
+        """Whether this reply is as expected."""
+        return not isinstance(reply, Exception) and (self.reply is _ANY or self.reply == reply)
+
+
+class Layout:
+    """The keys of one service: lists of JSON texts, byte for byte as ``json.dumps`` gives them, and facts."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = f"{prefix}_" if prefix else ""
+
+    def key(self, name: str) -> str:
+        """The full name of a key."""
+        return self._prefix + name
+
+    def steps(self, contents: Contents, changes: Sequence[Change]) -> list[Step]:
+        """The commands that make these changes to what Redis holds."""
+        searched = sum(
+            isinstance(change, DropItem)
+            or (isinstance(change, PutItem) and not (change.before is None and change.replaces is None))
+            for change in changes
+        )
+        if searched <= _MANY:
+            return _Changing(self, contents).steps(changes)
+        after = Contents(contents.snapshot())
+        after.apply(changes)
+        queue = [item.data for item in after.snapshot().items]
+        others = [change for change in changes if not isinstance(change, PutItem | DropItem | ClearQueue)]
+        return [Step(["DEL", self.key(_QUEUE)]), *self._pushes(_QUEUE, queue), *_Changing(self, contents).steps(others)]
+
+    def anew(self, snapshot: Snapshot, *, with_lock: bool) -> list[Step]:
+        """The commands that write everything, whatever Redis holds; the lock only if asked."""
+        facts = [name for name in FACTS if with_lock or name != LOCK]
+        return [
+            Step(["DEL", *map(self.key, (*_LISTS, *facts))]),
+            *self._pushes(_QUEUE, [item.data for item in snapshot.items]),
+            *self._pushes(_HISTORY, snapshot.history),
+            *self._pushes(_EVENTS, snapshot.events),
+            *(Step(["SET", self.key(name), snapshot.facts[name]], b"OK") for name in facts if name in snapshot.facts),
+        ]
+
+    def reading(self) -> list[list[Any]]:
+        """The commands that read everything."""
+        return [*(["LRANGE", self.key(name), 0, -1] for name in _LISTS), ["MGET", *map(self.key, FACTS)]]
+
+    def read(self, replies: list[Any]) -> Snapshot:
+        """What the replies to `reading` say; ranks are made, what is no item is left out with a warning."""
+        queue, history, events, facts = replies
+        items: list[tuple[str, bytes]] = []
+        seen: set[str] = set()
+        for data in queue:
+            uid = self._object(_QUEUE, data).get("item_uid")
+            if isinstance(uid, str) and uid not in seen:
+                seen.add(uid)
+                items.append((uid, data))
+            else:
+                log.warning("%s holds an entry that is no item of its own, left out: %r", self.key(_QUEUE), data[:200])
+        ranks = spread(None, None, len(items))
+        return Snapshot(
+            [StoredItem(uid, rank, data) for (uid, data), rank in zip(items, ranks, strict=True)],
+            [data for data in history if self._object(_HISTORY, data)],
+            {
+                name: data
+                for name, data in zip(FACTS, facts, strict=True)
+                if data is not None and isinstance(self._value(name, data), dict)
+            },
+            [data for data in events if self._object(_EVENTS, data)],
+        )
+
+    def _pushes(self, name: str, values: Sequence[bytes]) -> list[Step]:
+        return [
+            Step(["RPUSH", self.key(name), *values[start : start + _CHUNK]], min(start + _CHUNK, len(values)))
+            for start in range(0, len(values), _CHUNK)
+        ]
+
+    def _object(self, name: str, data: bytes) -> dict[str, Any]:
+        value = self._value(name, data)
+        return value if isinstance(value, dict) else {}
+
+    def _value(self, name: str, data: bytes) -> Any:
+        try:
+            return msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass  # NaN and other things that only Python's json reads
+        try:
+            return json.loads(data)
+        except ValueError:
+            log.warning("%s holds something that is not JSON, left out: %r", self.key(name), data[:200])
+            return None
+
+
+class _Changing:
+    """Translates changes, counting how long the lists become, which is what Redis will answer."""
+
+    def __init__(self, layout: Layout, contents: Contents) -> None:
+        self._key = layout.key
+        self._lengths: dict[str, int] = dict(zip(_LISTS, contents.sizes(), strict=True))
+        self._steps: list[Step] = []
+        self._removed = False
+
+    def steps(self, changes: Iterable[Change]) -> list[Step]:
+        for change in changes:
+            self._add(change)
+        if self._removed:  # LREM does not say how many are left
+            self._steps.append(Step(["LLEN", self._key(_QUEUE)], self._lengths[_QUEUE]))
+        return self._steps
+
+    def _add(self, change: Change) -> None:
+        match change:
+            case PutItem():
+                if change.replaces is not None:
+                    self._remove(change.replaces)
+                self._insert(change.data, change.before)
+            case DropItem():
+                self._remove(change.data)
+            case ClearQueue():
+                self._delete(_QUEUE)
+            case AddHistory():
+                self._push(_HISTORY, change.data)
+            case TrimHistory():
+                self._trim(_HISTORY, change.keep)
+            case AddEvent():
+                self._push(_EVENTS, change.data)
+            case TrimEvents():
+                self._trim(_EVENTS, change.keep)
+            case SetFact(data=None):
+                self._steps.append(Step(["DEL", self._key(change.name)]))
+            case SetFact():
+                self._steps.append(Step(["SET", self._key(change.name), change.data], b"OK"))
+
+    def _insert(self, data: bytes, before: bytes | None) -> None:
+        if before is None:
+            self._push(_QUEUE, data)
+            return
+        self._lengths[_QUEUE] += 1
+        # LINSERT and LREM need the exact bytes that Redis holds, hence the encoded items in the changes.
+        self._steps.append(Step(["LINSERT", self._key(_QUEUE), "BEFORE", before, data], self._lengths[_QUEUE]))
+
+    def _remove(self, data: bytes) -> None:
+        self._removed = True
+        self._lengths[_QUEUE] -= 1
+        self._steps.append(Step(["LREM", self._key(_QUEUE), 1, data], 1))
+
+    def _push(self, name: str, data: bytes) -> None:
+        self._lengths[name] += 1
+        key = self._key(name)
+        last = self._steps[-1] if self._steps else None
+        if last is not None and last.command[:2] == ["RPUSH", key] and len(last.command) < _CHUNK:
+            last.command.append(data)
+            last.reply = self._lengths[name]
+        else:
+            self._steps.append(Step(["RPUSH", key, data], self._lengths[name]))
+
+    def _trim(self, name: str, keep: int) -> None:
+        if keep <= 0:
+            self._delete(name)
+            return
+        self._lengths[name] = min(self._lengths[name], keep)
+        self._steps.append(Step(["LTRIM", self._key(name), -keep, -1], b"OK"))
+
+    def _delete(self, name: str) -> None:
+        self._lengths[name] = 0
+        self._steps.append(Step(["DEL", self._key(name)]))

@@ -1,0 +1,129 @@
+"""One connection to a Redis server, never renewed unasked: after each renewal all keys have to be written anew."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.asyncio import ConnectionPool
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from bluesky_qs.errors import StoreError
+
+Command = Sequence[Any]
+
+#: Beyond the time that is asked for a command may take a second for each so many bytes that it carries.
+_BYTES_A_SECOND = 5_000_000
+
+
+class Link:
+    """Commands and transactions over one connection, each ``within`` so many seconds.
+
+    Every failure is a `StoreError`; afterwards `connected` tells whether the server has refused us (it is true) or
+    nobody knows what the server has done (the connection is closed).
+    """
+
+    def __init__(self, address: str) -> None:
+        url = address if "://" in address else f"redis://{address}"
+        parts = urlsplit(url)
+        #: For messages: without user and password.
+        self.name = f"Redis at {parts.netloc.rpartition('@')[2]}{parts.path}"
+        try:
+            self._pool = ConnectionPool.from_url(
+                url,
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
+                socket_timeout=None,
+            )
+        except ValueError as error:
+            msg = f"The address of Redis is not valid: {address!r} ({error})"
+            raise StoreError(msg) from error
+        self._connection: AbstractConnection | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection is open, as far as is known."""
+        return self._connection is not None
+
+    async def connect(self, within: float) -> None:
+        """Connect anew.
+
+        Raises
+        ------
+        StoreError
+        """
+        await self.close()
+        connection = self._pool.make_connection()
+        try:
+            async with asyncio.timeout(within):
+                await connection.connect()
+        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+            await connection.disconnect(nowait=True)
+            raise self._explained("cannot be reached", error) from error
+        self._connection = connection
+
+    async def close(self) -> None:
+        """Disconnect."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+
+    async def ask(self, commands: Sequence[Command], within: float) -> list[Any]:
+        """The replies to commands.
+
+        Raises
+        ------
+        StoreError
+        """
+        replies = await self._exchange(commands, within)
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise self._explained("refuses", reply)
+        return replies
+
+    async def transact(self, commands: Sequence[Command], within: float) -> list[Any]:
+        """The replies to commands that are made all or none.
+
+        A command that the server could make only in part leaves its error among the replies.
+
+        Raises
+        ------
+        StoreError
+            None was made; if `connected` is false afterwards, all may have been made.
+        """
+        replies = await self._exchange([("MULTI",), *commands, ("EXEC",)], within)
+        made = replies[-1]
+        if isinstance(made, ResponseError):
+            refusal = next(reply for reply in replies if isinstance(reply, ResponseError))
+            raise self._explained("refuses", refusal)
+        return made
+
+    async def _exchange(self, commands: Sequence[Command], within: float) -> list[Any]:
+        connection = self._connection
+        if connection is None:
+            msg = f"{self.name} is not connected."
+            raise StoreError(msg)
+        packed = connection.pack_commands(commands)
+        within += sum(map(len, packed)) / _BYTES_A_SECOND
+        replies: list[Any] = []
+        try:
+            async with asyncio.timeout(within):
+                await connection.send_packed_command(packed, check_health=False)
+                while len(replies) < len(commands):
+                    try:
+                        replies.append(await connection.read_response())
+                    except ResponseError as error:
+                        replies.append(error)
+        except (RedisError, OSError) as error:
+            raise self._explained("is away", error) from error
+        finally:
+            if len(replies) < len(commands):  # those that are still to come would be taken for later ones
+                await self.close()
+        return replies
+
+    def _explained(self, what: str, error: Exception) -> StoreError:
+        reason = str(error).rstrip(".") or ("no answer" if isinstance(error, TimeoutError) else type(error).__name__)
+        return StoreError(f"{self.name} {what}: {reason}.")

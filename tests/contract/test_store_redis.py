@@ -1,0 +1,310 @@
+"""What Redis holds, for programs that look into it; and what happens when Redis goes away, or is meddled with."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from bluesky_qs.errors import StoreError
+from bluesky_qs.plan_queue.changes import FACTS, SetFact
+from bluesky_qs.plan_queue.queue import PlanQueue
+from bluesky_qs.store.copy import copy_store
+from bluesky_qs.store.redis import RedisStore
+from bluesky_qs.store.redis_link import Link
+from bluesky_qs.store.sqlite import SQLiteStore
+
+
+@pytest.fixture
+async def store(redis_server):
+    """An open store with the default prefix."""
+    store = RedisStore(redis_server.address)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def queue(store):
+    """Plans p0 … p4, stored."""
+    queue = PlanQueue.restore(await store.load())
+    await store.commit(queue.add_batch([{"name": f"p{n}"} for n in range(5)]).changes)
+    return queue
+
+
+class Said:
+    """Waits for words in the log."""
+
+    def __init__(self) -> None:
+        self.records: asyncio.Queue[logging.LogRecord] = asyncio.Queue()
+
+    async def wait(self, words: str) -> logging.LogRecord:
+        async with asyncio.timeout(20):
+            while words not in (record := await self.records.get()).getMessage():
+                pass
+        return record
+
+
+@pytest.fixture
+def said():
+    said = Said()
+    handler = logging.Handler()
+    handler.emit = said.records.put_nowait
+    logger = logging.getLogger("bluesky_qs.store.redis")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    yield said
+    logger.removeHandler(handler)
+    logger.setLevel(before)
+
+
+def names(server, key="qs_default_plan_queue"):
+    return [json.loads(text)["name"] for text in server.texts(key)]
+
+
+async def test_queue_history_and_running_item_lie_where_other_programs_look_for_them(redis_server, store, queue):
+    await store.commit(queue.start_next(7.0).changes)
+    running = redis_server.client.get("qs_default_running_plan")
+    assert running == json.dumps({**queue.running, "properties": {"time_start": 7.0}}).encode()
+    await store.commit(queue.finish({"exit_status": "completed"}).changes)
+    await store.commit(queue.set_mode({"loop": True}).changes)
+    assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
+    assert redis_server.texts("qs_default_plan_history") == queue.history_json()
+    assert redis_server.client.get("qs_default_plan_queue_mode") == b'{"loop": true, "ignore_failures": false}'
+    assert redis_server.keys() == {f"qs_default_{name}" for name in ("plan_queue", "plan_history", "plan_queue_mode")}
+
+
+@pytest.mark.parametrize(("prefix", "key"), [("", "plan_queue"), ("x", "x_plan_queue"), ("a_b", "a_b_plan_queue")])
+async def test_the_prefix_is_followed_by_an_underscore_unless_it_is_empty(redis_server, prefix, key):
+    store = RedisStore(redis_server.address, prefix=prefix)
+    await store.open()
+    await store.commit(PlanQueue().add({"name": "p"}).changes)
+    await store.close()
+    assert redis_server.keys() == {key}
+
+
+async def test_nothing_outside_the_prefix_is_touched(redis_server, store, queue):
+    redis_server.client.set("qs_other_plan_queue", "precious")
+    await store.commit(queue.clear().changes)
+    await store.commit(queue.clear_history().changes)
+    await store.commit([SetFact(name, None) for name in FACTS])
+    assert redis_server.keys() == {"qs_other_plan_queue"}
+
+
+async def test_what_the_communitys_service_has_written_is_simply_there(redis_server):
+    put = redis_server.client
+    items = [json.dumps({"name": f"p{n}", "item_uid": f"u{n}"}).encode() for n in range(3)]
+    past = json.dumps({"name": "old", "item_uid": "h", "result": {"exit_status": "completed"}}).encode()
+    put.rpush("qs_default_plan_queue", *items)
+    put.rpush("qs_default_plan_history", past)
+    put.set("qs_default_running_plan", "{}")
+    put.set("qs_default_plan_queue_mode", json.dumps({"loop": True, "ignore_failures": False}))
+    put.set("qs_default_lock_info", json.dumps({"environment": True, "queue": False}))
+    store = RedisStore(redis_server.address)
+    await store.open()
+    snapshot = await store.load()
+    queue = PlanQueue.restore(snapshot)
+    assert queue.items_json() == items
+    assert queue.history_json() == [past]
+    assert queue.running is None
+    assert queue.mode.loop
+    assert json.loads(snapshot.facts["lock_info"])["environment"]
+    await store.commit(queue.move(pos=0, pos_dest=1).changes)
+    await store.close()
+    assert redis_server.texts("qs_default_plan_queue") == [items[1], items[0], items[2]]
+
+
+async def test_entries_that_are_no_items_are_left_out_and_told(redis_server, caplog):
+    good = b'{"item_uid":"u","name":  "oddly written"}'
+    redis_server.client.rpush("qs_default_plan_queue", good, "not json", '{"name": "no uid"}', good, "[]")
+    redis_server.client.set("qs_default_lock_info", "not json")
+    store = RedisStore(redis_server.address)
+    await store.open()
+    snapshot = await store.load()
+    assert [item.data for item in snapshot.items] == [good]
+    assert snapshot.facts == {}
+    assert "not json" in caplog.text
+    queue = PlanQueue.restore(snapshot)
+    await store.commit(queue.add({"name": "p"}, pos="front").changes)
+    await store.close()
+    assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
+
+
+async def test_a_key_of_another_kind_is_told_when_the_store_is_opened(redis_server):
+    redis_server.client.set("qs_default_plan_queue", "a string")
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await RedisStore(redis_server.address).open()
+
+
+async def test_large_edits_in_the_middle_of_a_long_queue_are_right(redis_server, store, queue):
+    await store.commit(queue.add_batch([{"name": f"q{n}"} for n in range(2500)], pos=2).changes)
+    assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
+    uids = [queue.item(pos=place)["item_uid"] for place in range(0, 1000, 3)]
+    await store.commit(queue.move_batch(uids, pos_dest="back").changes)
+    await store.commit(queue.remove_batch(uids[:200]).changes)
+    assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
+
+
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        lambda client: client.flushall(),
+        lambda client: client.delete("qs_default_plan_queue"),
+        lambda client: client.lpop("qs_default_plan_queue"),
+        lambda client: client.rpush("qs_default_plan_queue", "x"),
+        lambda client: client.set("qs_default_plan_queue", "a string"),
+    ],
+)
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda queue: queue.add({"name": "new"}),
+        lambda queue: queue.add({"name": "new"}, pos=2),
+        lambda queue: queue.move(pos=0, pos_dest=2),
+        lambda queue: queue.start_next(1.0),
+    ],
+)
+async def test_keys_that_were_meddled_with_are_written_anew_at_the_next_edit(redis_server, store, queue, meddle, edit):
+    await store.commit([SetFact("autostart_mode_info", b'{"enabled": true}')])
+    meddle(redis_server.client)
+    await store.commit(edit(queue).changes)
+    assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
+    assert redis_server.client.get("qs_default_autostart_mode_info") == b'{"enabled": true}'
+
+
+async def test_changes_are_refused_while_redis_is_away_and_all_is_written_anew_afterwards(
+    redis_server, store, queue, said
+):
+    redis_server.kill()
+    edit = queue.add({"name": "lost"})
+    with pytest.raises(StoreError, match=r"Redis at .* The change was not made\."):
+        await store.commit(edit.changes)
+    edit.undo()
+    assert (await said.wait("Changes are refused until it is back")).levelno == logging.ERROR
+    redis_server.start()
+    assert redis_server.keys() == set()  # it has forgotten everything
+    await said.wait("is back: the queue was written there anew")
+    assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
+    await store.commit(queue.add({"name": "new"}).changes)
+    assert names(redis_server) == ["p0", "p1", "p2", "p3", "p4", "new"]
+
+
+async def test_redis_that_goes_and_comes_while_nobody_asks_is_noticed(redis_server, store, queue, said):
+    redis_server.kill()
+    await said.wait("Changes are refused until it is back")
+    redis_server.start()
+    await said.wait("is back: the queue was written there anew")
+    assert names(redis_server) == ["p0", "p1", "p2", "p3", "p4"]
+
+
+async def test_a_redis_that_restarts_unnoticed_is_filled_before_the_next_edit(redis_server, store, queue):
+    redis_server.kill()
+    redis_server.start()
+    edit = queue.add({"name": "refused"})
+    with pytest.raises(StoreError):
+        await store.commit(edit.changes)  # nobody can know whether it arrived
+    edit.undo()
+    await asyncio.sleep(0)  # all who were refused had their turn
+    await store.commit(queue.add({"name": "new"}).changes)
+    assert names(redis_server) == ["p0", "p1", "p2", "p3", "p4", "new"]
+
+
+async def test_a_lock_that_an_operator_cleared_does_not_come_back(redis_server, store, queue, said):
+    await store.commit([SetFact("lock_info", b'{"queue": true}'), SetFact("stop_pending_info", b"{}")])
+    redis_server.kill()
+    await said.wait("Changes are refused until it is back")
+    redis_server.start()
+    await said.wait("is back: the queue was written there anew")
+    assert redis_server.keys() == {"qs_default_plan_queue", "qs_default_stop_pending_info"}
+
+
+async def test_a_lock_whose_writing_was_cut_off_is_written_as_memory_has_it(redis_server, store, queue, said):
+    await store.commit([SetFact("lock_info", b'{"queue": true}')])
+    redis_server.kill()
+    with pytest.raises(StoreError):
+        await store.commit([SetFact("lock_info", b'{"queue": false}')])
+    redis_server.start()
+    await said.wait("is back: the queue was written there anew")
+    assert redis_server.client.get("qs_default_lock_info") == b'{"queue": true}'
+
+
+async def test_a_server_that_refuses_a_change_makes_none_of_it_and_stays_connected(redis_server, store, queue):
+    before = redis_server.texts("qs_default_plan_queue")
+    redis_server.client.config_set("maxmemory", "1")
+    edit = queue.add_batch([{"name": "a"}, {"name": "b"}], pos=1)
+    with pytest.raises(StoreError, match=r"refuses: .*maxmemory"):
+        await store.commit(edit.changes)
+    edit.undo()
+    redis_server.client.config_set("maxmemory", "0")
+    assert redis_server.texts("qs_default_plan_queue") == before
+    await asyncio.sleep(0)  # all who were refused had their turn
+    await store.commit(queue.remove(pos=0).changes)
+    assert names(redis_server) == ["p1", "p2", "p3", "p4"]
+
+
+async def test_a_redis_that_hangs_is_told_in_time(redis_server, store, queue):
+    redis_server.client.client_pause(3000, all=True)
+    async with asyncio.timeout(2):
+        with pytest.raises(StoreError, match="is away: no answer"):
+            await store.commit(queue.add({"name": "x"}).changes)
+    redis_server.kill()
+
+
+async def test_a_redis_that_is_not_there_is_told_at_the_start(tmp_path):
+    with pytest.raises(StoreError, match=r"Redis at /.*/none\.sock cannot be reached"):
+        await RedisStore(f"unix://{tmp_path}/none.sock").open()
+
+
+async def test_a_store_that_was_not_opened_writes_nothing(redis_server):
+    redis_server.client.rpush("qs_default_plan_queue", "precious")
+    with pytest.raises(StoreError, match="not open"):
+        await RedisStore(redis_server.address).commit([SetFact("lock_info", b"{}")])
+    assert redis_server.texts("qs_default_plan_queue") == [b"precious"]
+
+
+async def test_a_tool_beside_the_service_changes_one_fact_and_writes_nothing_anew(redis_server, store, queue):
+    await store.commit([SetFact("lock_info", b'{"queue": true}')])
+    tool = RedisStore(redis_server.address, beside_service=True)
+    await tool.open()
+    assert (await tool.load()).facts == {"lock_info": b'{"queue": true}'}
+    await store.commit(queue.add({"name": "meanwhile"}).changes)
+    await tool.commit([SetFact("lock_info", None)])
+    await tool.close()
+    assert redis_server.client.get("qs_default_lock_info") is None
+    assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("host", "Redis at host"),
+        ("host:7000", "Redis at host:7000"),
+        ("host:7000/3", "Redis at host:7000/3"),
+        ("redis://user:secret@host:7000/3", "Redis at host:7000/3"),
+        ("unix:///run/redis.sock", "Redis at /run/redis.sock"),
+    ],
+)
+def test_addresses_of_all_kinds_are_understood_and_named_without_their_secrets(address, name):
+    assert Link(address).name == name
+
+
+def test_an_address_that_is_none_is_refused():
+    with pytest.raises(StoreError, match="address of Redis is not valid: 'http://x'"):
+        Link("http://x")
+
+
+async def test_everything_is_copied_from_one_store_to_another(redis_server, store, queue, tmp_path):
+    await store.commit(queue.start_next(1.0).changes)
+    await store.commit(queue.finish({"exit_status": "failed"}).changes)
+    await store.commit(queue.start_next(2.0).changes)
+    await store.commit(queue.set_mode({"loop": True}).changes)
+    target = SQLiteStore(tmp_path / "queue.sqlite3")
+    await target.open()
+    await target.commit(PlanQueue().add({"name": "was there"}).changes)
+    copied = await copy_store(store, target)
+    assert await target.load() == copied == await store.load()
+    restored = PlanQueue.restore(await target.load())
+    assert (restored.items_json(), restored.history_json()) == (queue.items_json(), queue.history_json())
+    assert (restored.running_uid, restored.mode) == (queue.running_uid, queue.mode)
+    await target.close()
