@@ -5,7 +5,7 @@ lists for ``tuple``; never a string for a number, nor True for an integer. `Type
 lists into tuples and sets, and names into the objects that ``find`` knows.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -101,9 +101,18 @@ class Sequence(Type):
         if not isinstance(value, list | tuple | set | frozenset):
             return self._mismatch(value)
         # A million numbers must not take a million calls.
-        if type(self.item) is Type or self.item.classes.issuperset(map(type, value)):
-            return None
-        return _first_mismatch((f"[{place}]", self.item, element) for place, element in enumerate(value))
+        if not (type(self.item) is Type or self.item.classes.issuperset(map(type, value))):
+            found = _first_mismatch((f"[{place}]", self.item, element) for place, element in enumerate(value))
+            if found is not None:
+                return found
+        return self._unhashable(value) if self.make in (set, frozenset) else None
+
+    def _unhashable(self, value: Any) -> Mismatch | None:
+        try:
+            self.convert(value, lambda _wanted, _label, name: name)
+        except TypeError:
+            return Mismatch("", value, "has elements that a set cannot hold", [])
+        return None
 
     def convert(self, value: Any, find: Find) -> Any:
         if self.item.converts:
@@ -162,7 +171,8 @@ class Literal(Type):
         self.texts = [value for value in values if isinstance(value, str)]
 
     def check(self, value: Any) -> Mismatch | None:
-        if isinstance(value, Hashable) and (type(value), value) in self.values:
+        # Asked for scalars only: a tuple may hold a list, which cannot be looked up.
+        if isinstance(value, str | int | float | bytes | None) and (type(value), value) in self.values:
             return None
         return Mismatch("", value, f"is not {self.phrase}", nearest(value, self.texts))
 
