@@ -1,5 +1,6 @@
 """``%qs`` and ``%%qs``: what IPython knows of the extension."""
 
+import re
 import sys
 from typing import Any
 
@@ -160,6 +161,15 @@ class QSMagics(Magics):
             user_group=settings["user_group"],
             lock_key=settings["lock_key"],
         )
+
+
+_HELP = re.compile(r"(\s*%qs)\s+([^'\"]*?)\s*\?\s*")
+
+
+def help_lines(lines: list[str]) -> list[str]:
+    """``%qs add?`` as ``%qs help add``: IPython would look for an object named ``add``."""
+    asked = _HELP.fullmatch(lines[0]) if len(lines) == 1 else None
+    return [f"{asked[1]} help {asked[2]}\n"] if asked else lines
 
 
 _CONTROL_PORT, _INFO_PORT = 60615, 60625

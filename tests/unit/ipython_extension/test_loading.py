@@ -35,11 +35,15 @@ def test_loading_keeps_what_the_name_holds(bare_shell):
     assert bare_shell.user_ns["RM"] == "mine"
 
 
-def test_unloading_takes_everything_away(shell):
+def test_unloading_takes_everything_away(bare_shell):
+    shell = bare_shell
+    transformers = list(shell.input_transformers_cleanup)
+    shell.run_line_magic("load_ext", "ipython_extension")
     shell.run_line_magic("unload_ext", "ipython_extension")
     assert shell.find_line_magic("qs") is None
     assert shell.find_cell_magic("qs") is None
     assert "RM" not in shell.user_ns
+    assert shell.input_transformers_cleanup == transformers
     assert not [each for each in shell.configurables if type(each).__name__ == "QSMagics"]
 
 

@@ -327,3 +327,10 @@ def test_help_is_there_for_all_and_for_one(qs):
     assert "%qs open" in shown(qs("help"))
     assert "--before ID" in shown(qs("help add"))
     assert "re pause" in shown(qs("help re"))
+
+
+@pytest.mark.parametrize("asked", ["%qs help add", "%qs add?", "%qs add ?"])
+def test_one_word_is_explained_however_it_is_asked(shell, asked):
+    result = shell.run_cell(asked)
+    result.raise_error()
+    assert shown(result.result).startswith("%qs add PLAN")
