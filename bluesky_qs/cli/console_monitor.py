@@ -59,7 +59,7 @@ def _show(socket: Any, encoding: Encoding) -> None:
 def main() -> int:
     """Run the command; 0 when interrupted, 1 for bad options."""
     try:
-        return _command.main(standalone_mode=False) or 0
+        return _command.main(prog_name=_command.name, standalone_mode=False) or 0
     except KeyboardInterrupt:
         return 0
     except click.Abort:  # what click makes of Ctrl-C

@@ -55,7 +55,7 @@ def main(args: Sequence[str] | None = None) -> int:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
     try:
-        return command.main(args, standalone_mode=False) or 0
+        return command.main(args, prog_name=command.name, standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
     except StartupError as error:
@@ -129,14 +129,15 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: Any) -> None:
 
 def _one_value_each(args: Sequence[str], several: set[str]) -> Iterator[str]:
     """``--x a b`` as ``--x a --x b``, for the options that take several values."""
-    option, taken = "", 0
+    option, complete = "", False
     for arg in args:
         if arg.startswith("-"):
-            option, taken = arg if arg in several else "", 0
+            option, equals, _ = arg.partition("=")
+            option, complete = option if option in several else "", bool(equals)
         elif option:
-            if taken:
+            if complete:
                 yield option
-            taken += 1
+            complete = True
         yield arg
 
 

@@ -32,7 +32,7 @@ def _command(zmq_private_key: str | None) -> int:
 def main() -> int:
     """Run the command; its exit code: 1 for bad options, 4 for a key that is not valid."""
     try:
-        return _command.main(standalone_mode=False) or 0
+        return _command.main(prog_name=_command.name, standalone_mode=False) or 0
     except ConfigError as error:
         click.echo(f"Error: {error.message}", err=True)
         return _INVALID_KEY

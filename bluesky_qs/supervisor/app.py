@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, assert_never
 
 import msgspec
@@ -35,7 +36,7 @@ _OVERSLEPT = 1.0
 _TRACEBACK_TIME = 0.2
 _REASONS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP: the terminal was closed"}
 _LEVELS: dict[LogLevel, int] = {
-    "SILENT": logging.CRITICAL + 1,
+    "SILENT": logging.CRITICAL,  # why the service could not start
     "QUIET": logging.WARNING,
     "NORMAL": logging.INFO,
     "VERBOSE": logging.DEBUG,
@@ -49,9 +50,11 @@ def manager_command(rundir: str) -> Sequence[str]:
     return [sys.executable, "-P", "-m", "bluesky_qs.manager", rundir]
 
 
-def worker_command(address: str) -> Sequence[str]:
+def worker_command(settings: Settings, address: str) -> Sequence[str]:
     """Command line of a worker."""
-    return [sys.executable, "-P", "-m", "bluesky_qs.worker", address]
+    level = logging.getLevelName(_LEVELS[settings.operation.console_logging_level])
+    preload = [f"--preload={module}" for module in settings.worker.preload]
+    return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, f"--log-level={level}", *preload]
 
 
 def run(
@@ -59,7 +62,7 @@ def run(
     *,
     notes: Sequence[str] = (),
     manager: Command = manager_command,
-    worker: Command = worker_command,
+    worker: Command | None = None,
 ) -> int:
     """Run the service until it ends; its exit code. To be called from the main thread.
 
@@ -91,7 +94,9 @@ def run(
         for note in notes:
             _log.debug("%s", note)
         console.start(context, info_address=network.zmq_info_addr, publications=rundir.publications)
-        code = Supervisor(settings, rundir, console, context, manager=manager, worker=worker).run()
+        code = Supervisor(
+            settings, rundir, console, context, manager=manager, worker=worker or partial(worker_command, settings)
+        ).run()
     if code and terminal is None:  # nobody has seen why
         sys.stderr.write(console.record.text())
     return code

@@ -63,7 +63,7 @@ class Console:
             The address of the information socket is in use or cannot be bound.
         """
         self._pub = server_socket(context, info_address, kind=zmq.PUB, sndhwm=SEND_LIMIT)
-        self._pull = server_socket(context, publications, kind=zmq.PULL)
+        self._pull = server_socket(context, publications, kind=zmq.PULL, rcvhwm=0)
         self._thread.start()
 
     def stop(self) -> None:

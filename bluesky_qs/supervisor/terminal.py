@@ -32,10 +32,9 @@ class Terminal:
             if self._broken:
                 return
             # Once something is left out, so is the rest until there is room again: one gap instead of many.
-            if self._size + len(data) > (self._limit // 2 if self._left_out else self._limit):
+            if self._left_out or self._size + len(data) > self._limit:
                 self._left_out += len(data)
                 return
-            self._note_gap()
             self._append(data)
             self._changed.notify()
 
@@ -82,3 +81,5 @@ class Terminal:
             view = view[written:]
             with self._changed:
                 self._size -= written
+                if self._size <= self._limit // 2:
+                    self._note_gap()

@@ -1,175 +1,13 @@
-"""The supervisor with a fake manager: what is restarted, what ends, and that nothing is left."""
+"""What the supervisor restarts, what ends it, and that nothing is left."""
 
-import contextlib
-import json
 import os
-import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-import msgspec
-import psutil
 import pytest
-import zmq
-
-from bluesky_qs.config.schema import Network, Operation, Settings, Worker
-
-MANAGER = Path(__file__).with_name("fake_manager.py")
-WORKER = """
-import signal, sys
-from bluesky_qs.ipc.child import begin_worker
-print("worker at", begin_worker(sys.argv))
-while True:
-    signal.pause()
-"""
-RUNNER = """
-import sys
-import msgspec
-from bluesky_qs.config.schema import Settings
-from bluesky_qs.errors import StartupError
-from bluesky_qs.supervisor import app
-manager, worker, settings = sys.argv[1:]
-try:
-    code = app.run(
-        msgspec.json.decode(settings, type=Settings),
-        manager=lambda rundir: [sys.executable, *eval(manager), rundir],
-        worker=lambda address: [sys.executable, "-c", worker, address],
-    )
-except StartupError as error:
-    print(error.message, file=sys.stderr)
-    code = 1
-sys.exit(code)
-"""
-TIMEOUT = 20
-
-
-class Service:
-    """A running supervisor."""
-
-    def __init__(self, folder, *, manager=None, worker=WORKER, stdout=None, **settings):
-        self.folder = folder
-        self.control = f"ipc://{folder}/control"
-        self.info = f"ipc://{folder}/info"
-        chosen = Settings(
-            network=Network(
-                zmq_control_addr=self.control,
-                zmq_info_addr=settings.pop("info", self.info),
-                zmq_publish_console=settings.pop("publish", True),
-            ),
-            operation=Operation(print_console_output=settings.pop("show", True)),
-            worker=Worker(warm_worker=settings.pop("warm", False)),
-        )
-        self.output = open(folder / "output", "w+b") if stdout is None else stdout
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", RUNNER, repr(manager or [str(MANAGER)]), worker, msgspec.json.encode(chosen)],
-            stdin=subprocess.DEVNULL,
-            stdout=self.output,
-            stderr=subprocess.STDOUT if stdout is None else None,
-            env={**os.environ, "TMPDIR": str(folder / "tmp"), "QSERVER_ZMQ_PRIVATE_KEY": "secret"},
-        )
-        self.context = zmq.Context()
-
-    def ask(self, **request):
-        """The answer of the fake manager, whichever of them answers."""
-        with self.context.socket(zmq.REQ) as control:
-            control.linger = 0
-            control.connect(self.control)
-            control.send(json.dumps(request).encode())
-            if not control.poll(1000 * TIMEOUT):
-                pytest.fail(f"no answer to {request}; the service printed: {self.printed()}")
-            return json.loads(control.recv())
-
-    def send(self, **request):
-        """Let the fake manager do what it will not answer."""
-        control = self.context.socket(zmq.REQ)
-        control.connect(self.control)
-        control.send(json.dumps(request).encode())
-        control.close(linger=5000)
-
-    def command(self, name, *args):
-        return self.ask(command=name, args=args)
-
-    def pids(self):
-        """Of all children."""
-        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
-
-    def rundirs(self):
-        return list((self.folder / "tmp").iterdir())
-
-    def subscribe(self, topic=b"QS_Console"):
-        subscriber = self.context.socket(zmq.SUB)
-        subscriber.connect(self.info)
-        subscriber.subscribe(topic)
-        monitor = subscriber.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
-        assert monitor.poll(1000 * TIMEOUT)
-        subscriber.disable_monitor()
-        self.synchronize(subscriber, topic)
-        return subscriber
-
-    def synchronize(self, subscriber, topic):
-        """Wait until the subscription is in force: the publisher hears of it after the handshake."""
-        for _ in range(1000):
-            self.ask(publish=[topic.decode() + "_sync", "x"])
-            if subscriber.poll(20) and subscriber.recv_multipart()[1] == b"x":
-                while subscriber.poll(50):
-                    subscriber.recv_multipart()
-                return
-        pytest.fail("the subscription never came in force")
-
-    def wait(self):
-        return self.process.wait(TIMEOUT)
-
-    def stop(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        return self.wait()
-
-    def printed(self):
-        return Path(self.output.name).read_text() if isinstance(self.output.name, str) else ""
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(TIMEOUT)
-        self.context.destroy(linger=0)
-        self.output.close()
-
-
-@pytest.fixture
-def folder():
-    path = Path(tempfile.mkdtemp(prefix="qs-", dir="/tmp"))
-    (path / "tmp").mkdir()
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def start(folder):
-    with contextlib.ExitStack() as stack:
-
-        def start_service(**settings):
-            service = Service(folder, **settings)
-            stack.callback(service.close)
-            return service
-
-        yield start_service
-
-
-def eventually(condition):
-    """Wait for what no event tells: processes of others, files."""
-    until = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < until
-        select.select([], [], [], 0.01)
-
-
-def gone(pids):
-    return all(not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE for pid in pids)
 
 
 # --------------------------------------------------------------------------------------------------- the manager
@@ -190,14 +28,14 @@ def test_crashed_manager_is_replaced_at_once_and_finds_its_worker(start):
     assert "RE Manager process ended unexpectedly (exit code 3). Restarting ..." in service.printed()
 
 
-def test_killed_manager_is_replaced(start):
+def test_killed_manager_is_replaced(start, eventually):
     service = start()
     os.kill(service.ask()["pid"], signal.SIGKILL)
     eventually(lambda: "ended unexpectedly (killed by SIGKILL)" in service.printed())
     assert service.ask()["inventory"]["restarted"]
 
 
-def test_frozen_manager_is_replaced_with_a_traceback(start):
+def test_frozen_manager_is_replaced_with_a_traceback(start, eventually, gone):
     service = start()
     pid = service.ask()["pid"]
     service.send(exec="time.sleep(3600)")
@@ -227,7 +65,7 @@ def test_nothing_is_printed_without_console_output(start):
     assert service.printed() == ""
 
 
-def test_manager_that_ends_with_0_ends_the_service(start, folder):
+def test_manager_that_ends_with_0_ends_the_service(start, gone):
     service = start()
     worker = service.command("StartWorker")
     service.ask(exit=0)
@@ -237,7 +75,7 @@ def test_manager_that_ends_with_0_ends_the_service(start, folder):
 
 
 # ---------------------------------------------------------------------------------------------------- the worker
-def test_end_of_the_worker_is_reported(start):
+def test_end_of_the_worker_is_reported(start, eventually):
     service = start()
     worker = service.command("StartWorker")
     os.kill(worker["pid"], signal.SIGSEGV)
@@ -253,7 +91,7 @@ def test_second_worker_is_refused_while_one_is_in_use(start):
     assert service.command("StartWorker")["refused"] == "WrongState"
 
 
-def test_killed_worker_makes_room_for_the_next(start):
+def test_killed_worker_makes_room_for_the_next(start, eventually):
     service = start()
     first = service.command("StartWorker")
     service.command("KillWorker")
@@ -267,8 +105,8 @@ def test_killing_without_a_worker_is_refused(start):
     assert start().command("KillWorker")["refused"] == "WorkerError"
 
 
-def test_process_that_the_worker_started_is_killed_with_it(start):
-    code = "import subprocess, sys; print('child', subprocess.Popen(['sleep', '1000']).pid, flush=True)\n" + WORKER
+def test_process_that_the_worker_started_is_killed_with_it(start, worker_code, eventually, gone):
+    code = "import subprocess, sys; print('child', subprocess.Popen(['sleep', '1000']).pid, flush=True)\n" + worker_code
     service = start(worker=code)
     service.command("StartWorker")
     eventually(lambda: "worker at" in service.printed())
@@ -277,7 +115,7 @@ def test_process_that_the_worker_started_is_killed_with_it(start):
     eventually(lambda: gone([child]))
 
 
-def test_spare_worker_is_given_out_and_replaced(start):
+def test_spare_worker_is_given_out_and_replaced(start, eventually):
     service = start(warm=True)
     eventually(lambda: service.printed().count("worker at") == 1)
     spare = service.pids()
@@ -293,7 +131,7 @@ def test_keys_are_not_in_the_environment_of_children(start):
 
 # ------------------------------------------------------------------------------------------------------- the end
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signal_stops_the_service_orderly_and_leaves_nothing(start, number):
+def test_signal_stops_the_service_orderly_and_leaves_nothing(start, number, gone):
     service = start(warm=True)
     service.command("StartWorker")
     children = service.pids()
@@ -311,7 +149,7 @@ def test_manager_that_does_not_stop_is_killed_in_time(start):
     assert 3.5 < time.monotonic() - begin < 5.5
 
 
-def test_second_signal_does_not_wait(start):
+def test_second_signal_does_not_wait(start, eventually):
     service = start()
     service.ask(obedient=False)
     service.process.send_signal(signal.SIGINT)
@@ -322,7 +160,7 @@ def test_second_signal_does_not_wait(start):
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_nothing_is_left_when_the_supervisor_is_killed(start, stopped):
+def test_nothing_is_left_when_the_supervisor_is_killed(start, stopped, eventually, gone):
     service = start(warm=True)
     service.command("StartWorker")
     eventually(lambda: len(service.pids()) == 3)
@@ -336,8 +174,8 @@ def test_nothing_is_left_when_the_supervisor_is_killed(start, stopped):
     eventually(lambda: service.rundirs() == [])
 
 
-def test_children_that_block_die_with_the_supervisor(start):
-    code = WORKER.replace("signal.pause()", "pass")
+def test_children_that_block_die_with_the_supervisor(start, worker_code, eventually, gone):
+    code = worker_code.replace("signal.pause()", "pass")
     service = start(worker=code)
     service.command("StartWorker")
     children = service.pids()

@@ -1,0 +1,176 @@
+"""A supervisor in a process of its own, with a fake manager that does what a test tells it."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+import zmq
+
+from bluesky_qs.config.schema import Network, Operation, Settings, Worker
+
+MANAGER = Path(__file__).with_name("fake_manager.py")
+WORKER = """
+import signal, sys
+from bluesky_qs.ipc.child import begin_worker
+print("worker at", begin_worker(sys.argv))
+while True:
+    signal.pause()
+"""
+RUNNER = """
+import sys
+import msgspec
+from bluesky_qs.config.schema import Settings
+from bluesky_qs.errors import StartupError
+from bluesky_qs.supervisor import app
+manager, worker, settings = sys.argv[1:]
+try:
+    code = app.run(
+        msgspec.json.decode(settings, type=Settings),
+        manager=lambda rundir: [sys.executable, *eval(manager), rundir],
+        worker=lambda address: [sys.executable, "-c", worker, address],
+    )
+except StartupError as error:
+    print(error.message, file=sys.stderr)
+    code = 1
+sys.exit(code)
+"""
+TIMEOUT = 20
+
+
+class Service:
+    """A running supervisor."""
+
+    def __init__(self, folder, *, manager=None, worker=WORKER, stdout=None, info=None, show=True, warm=False):
+        self.folder = folder
+        self.control = f"ipc://{folder}/control"
+        self.info = info or f"ipc://{folder}/info"
+        settings = Settings(
+            network=Network(zmq_control_addr=self.control, zmq_info_addr=self.info, zmq_publish_console=True),
+            operation=Operation(print_console_output=show),
+            worker=Worker(warm_worker=warm),
+        )
+        with (folder / "output").open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", RUNNER, repr(manager or [str(MANAGER)]), worker, msgspec.json.encode(settings)],
+                stdin=subprocess.DEVNULL,
+                stdout=output if stdout is None else stdout,
+                stderr=output,
+                env={**os.environ, "TMPDIR": str(folder / "tmp"), "QSERVER_ZMQ_PRIVATE_KEY": "secret"},
+            )
+        self.context = zmq.Context()
+
+    def ask(self, **request):
+        """The answer of the fake manager, whichever of them answers."""
+        with self.context.socket(zmq.REQ) as control:
+            control.linger = 0
+            control.connect(self.control)
+            control.send(json.dumps(request).encode())
+            if not control.poll(1000 * TIMEOUT):
+                pytest.fail(f"no answer to {request}; the service printed: {self.printed()}")
+            return json.loads(control.recv())
+
+    def send(self, **request):
+        """Let the fake manager do what it will not answer."""
+        control = self.context.socket(zmq.REQ)
+        control.connect(self.control)
+        control.send(json.dumps(request).encode())
+        control.close(linger=5000)
+
+    def command(self, name, *args):
+        return self.ask(command=name, args=args)
+
+    def pids(self):
+        """Of all children."""
+        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+
+    def rundirs(self):
+        return list((self.folder / "tmp").iterdir())
+
+    def subscribe(self, topic=b"QS_Console"):
+        """A subscriber with default limits, after its subscription came in force."""
+        subscriber = self.context.socket(zmq.SUB)
+        subscriber.connect(self.info)
+        subscriber.subscribe(topic)
+        for _ in range(1000):
+            self.ask(publish=[topic.decode(), "in force?"])
+            if subscriber.poll(20):
+                break
+        while subscriber.poll(100):
+            subscriber.recv_multipart()
+        return subscriber
+
+    def wait(self):
+        return self.process.wait(TIMEOUT)
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.wait()
+
+    def printed(self):
+        """What it wrote into its terminal, which is a file."""
+        return (self.folder / "output").read_bytes().decode()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(TIMEOUT)
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+def folder():
+    path = Path(tempfile.mkdtemp(prefix="qs-", dir="/tmp"))
+    (path / "tmp").mkdir()
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def start(folder):
+    with contextlib.ExitStack() as stack:
+
+        def start_service(**settings):
+            service = Service(folder, **settings)
+            stack.callback(service.close)
+            return service
+
+        yield start_service
+
+
+@pytest.fixture
+def worker_code():
+    """Source of the worker that is started unless a test gives another."""
+    return WORKER
+
+
+@pytest.fixture
+def eventually():
+    """Wait for what no event tells: the end of processes that are not ours, files."""
+
+    def wait_for(condition):
+        until = time.monotonic() + TIMEOUT
+        while not condition():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    return wait_for
+
+
+@pytest.fixture
+def gone():
+    """Whether none of these processes is alive."""
+
+    def none_lives(pids):
+        return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+
+    return none_lives

@@ -1,0 +1,106 @@
+"""The command line of the service, up to the start."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bluesky_qs.cli import start_re_manager
+from bluesky_qs.config.schema import fields
+from bluesky_qs.supervisor import app
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run the command with a service that only notes its settings."""
+    started = []
+
+    def service(settings, *, notes):
+        started.append(settings)
+        return 0
+
+    monkeypatch.setattr(app, "run", service)
+    for name in [variable for field in fields() for variable in field.setting.variables]:
+        monkeypatch.delenv(name, raising=False)
+
+    def start(*args):
+        code = start_re_manager.main(args)
+        return code, started[0] if started else None
+
+    return start
+
+
+def test_every_setting_with_an_option_is_in_the_help(capsys):
+    assert start_re_manager.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for field in fields():
+        for option in field.setting.options:
+            assert option in shown
+
+
+def test_short_help_is_the_same(capsys):
+    start_re_manager.main(["--help"])
+    long = capsys.readouterr().out
+    start_re_manager.main(["-h"])
+    assert capsys.readouterr().out == long
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--no-such-option"],
+        ["word"],
+        ["--zmq-encoding"],
+        ["--zmq-encoding", "xml"],
+        ["--verbose", "--quiet"],
+        ["--config", "/no/such/file"],
+        ["--startup-dir", "a", "--startup-profile", "b"],
+        ["--store", "a", "--redis-addr", "b"],
+    ],
+)
+def test_bad_command_line_is_1_with_a_message_and_without_a_start(run, capsys, args):
+    code, settings = run(*args)
+    assert (code, settings) == (1, None)
+    assert "Error: " in capsys.readouterr().err
+
+
+def test_values_stand_behind_a_blank_or_an_equals_sign(run):
+    _, settings = run("--zmq-encoding=msgpack", "--device-max-depth", "3", "--zmq-addr=tcp://*:1")
+    assert settings.network.zmq_encoding == "msgpack"
+    assert settings.network.zmq_control_addr == "tcp://*:1"
+    assert settings.startup.device_max_depth == 3
+
+
+def test_several_values_may_stand_behind_one_option(run):
+    _, settings = run("--permitted-re-metadata-keys", "/a", "/b/c", "--keep-re", "--preload=x", "y")
+    assert settings.worker.permitted_re_metadata_keys == ("/a", "/b/c")
+    assert settings.worker.preload == ("x", "y")
+    assert settings.startup.keep_re
+
+
+@pytest.mark.parametrize(("option", "level"), [("verbose", "VERBOSE"), ("quiet", "QUIET"), ("silent", "SILENT")])
+def test_amount_of_logging_has_an_option_each(run, option, level):
+    assert run(f"--{option}")[1].operation.console_logging_level == level
+
+
+@pytest.mark.parametrize(("word", "value"), [("ON", True), ("OFF", False), ("on", True)])
+def test_switches_are_on_or_off(run, word, value):
+    assert run("--console-output", word)[1].operation.print_console_output is value
+
+
+def test_help_is_fast_because_it_imports_little():
+    code = "import sys; from bluesky_qs.cli import start_re_manager; start_re_manager.main(['--help']); "
+    code += "import json; print('\\n' + json.dumps(sorted(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    loaded = set(json.loads(result.stdout.splitlines()[-1]))
+    assert not loaded & {"zmq", "yaml", "asyncio", "logging", "pydantic", "redis", "IPython", "bluesky", "rich"}
+
+
+def test_supervisor_is_light():
+    code = "import sys, json; from bluesky_qs.cli import start_re_manager; from bluesky_qs.supervisor import app; "
+    code += "print(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    loaded = set(json.loads(result.stdout))
+    assert not loaded & {"asyncio", "yaml", "pydantic", "redis", "IPython", "bluesky", "ophyd", "numpy", "rich"}
+    assert "zmq" in loaded

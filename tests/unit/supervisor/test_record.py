@@ -1,0 +1,125 @@
+"""Console output cut into messages, and the latest kept."""
+
+import json
+
+import pytest
+
+from bluesky_qs.supervisor.record import PERIOD, SIZE, Batcher, Record
+
+
+@pytest.fixture
+def batcher():
+    return Batcher()
+
+
+def test_first_text_is_due_at_once(batcher):
+    batcher.add(b"a\n", 10)
+    assert batcher.due == 10
+    assert batcher.take(10) == "a\n"
+    assert batcher.due is None
+
+
+def test_next_text_waits_for_a_period(batcher):
+    batcher.add(b"a\n", 10)
+    batcher.take(10)
+    batcher.add(b"b\n", 10.001)
+    batcher.add(b"c\n", 10.002)
+    assert batcher.take(10.003) == ""
+    assert batcher.due == 10 + PERIOD
+    assert batcher.take(10 + PERIOD) == "b\nc\n"
+
+
+def test_much_text_does_not_wait(batcher):
+    batcher.add(b"a\n", 10)
+    batcher.take(10)
+    line = b"x" * 99 + b"\n"
+    batcher.add(line * (SIZE // 100 + 1), 10.001)
+    assert len(batcher.take(10.001)) >= SIZE
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+def test_message_ends_where_a_line_ends(batcher, end):
+    batcher.add(b"one" + end + b"tw", 10)
+    assert batcher.take(10) == "one" + end.decode()
+    batcher.add(b"o" + end + b"thr", 10)
+    assert batcher.take(10 + PERIOD) == "two" + end.decode()
+
+
+def test_line_without_an_end_is_held_for_one_period(batcher):
+    batcher.add(b"name? ", 10)
+    assert batcher.take(10) == ""
+    assert batcher.due == 10 + PERIOD
+    assert batcher.take(10 + PERIOD) == "name? "
+
+
+def test_endless_line_is_cut(batcher):
+    batcher.add(b"x" * SIZE, 10)
+    assert len(batcher.take(10)) == SIZE
+
+
+def test_character_that_comes_in_pieces_is_one(batcher):
+    first, second = "µ".encode()[:1], "µ".encode()[1:]
+    batcher.add(first, 10)
+    assert batcher.due is None
+    batcher.add(second + b"\n", 10)
+    assert batcher.take(10) == "µ\n"
+
+
+def test_at_the_end_everything_is_given_out(batcher):
+    batcher.add(b"a\nb" + "µ".encode()[:1], 10)
+    assert batcher.take(10, everything=True) == "a\nb\ufffd"
+    assert batcher.due is None
+
+
+def page(record, since, limit):
+    found = record.page(since, limit)
+    return [json.loads(message)["msg"] for message in found.messages], found.last
+
+
+@pytest.fixture
+def record():
+    record = Record()
+    for text in "abc":
+        record.add(text, 1.5)
+    return record
+
+
+def test_messages_are_numbered_from_1(record):
+    assert json.loads(record.page(0, 1).messages[0]) == {"time": 1.5, "msg": "a", "seq": 1}
+
+
+@pytest.mark.parametrize(
+    ("since", "limit", "expected"),
+    [
+        (None, 2, ["b", "c"]),
+        (None, 10, ["a", "b", "c"]),
+        (None, 0, []),
+        (0, 10, ["a", "b", "c"]),
+        (1, 1, ["b"]),
+        (3, 10, []),
+        (99, 10, []),
+        (-5, 1, ["a"]),
+    ],
+)
+def test_page_has_messages_after_a_number_or_the_latest(record, since, limit, expected):
+    assert page(record, since, limit) == (expected, 3)
+
+
+def test_oldest_messages_are_dropped_for_new_ones():
+    record = Record(kept=150)
+    for number in range(10):
+        record.add("x" * 30 + str(number), 0.0)
+    kept, last = page(record, 0, 100)
+    assert [text[-1] for text in kept] == ["8", "9"]
+    assert last == 10
+
+
+def test_message_longer_than_all_that_may_be_kept_is_kept_alone():
+    record = Record(kept=10)
+    record.add("a", 0.0)
+    record.add("x" * 100, 0.0)
+    assert page(record, None, 5) == (["x" * 100], 2)
+
+
+def test_text_is_the_end_of_it(record):
+    assert record.text(2) == "bc"

@@ -1,0 +1,104 @@
+"""Addresses, keys and sockets."""
+
+import pytest
+import zmq
+
+from bluesky_qs.errors import ConfigError
+from bluesky_qs.wire.control import (
+    KEY_LENGTH,
+    bind_address,
+    check_address,
+    check_key,
+    client_address,
+    client_socket,
+    generate_keys,
+    public_key,
+    server_socket,
+)
+
+
+@pytest.mark.parametrize(
+    ("bound", "found"),
+    [
+        ("tcp://*:60615", "tcp://localhost:60615"),
+        ("tcp://0.0.0.0:60615", "tcp://localhost:60615"),
+        ("tcp://[::]:60615", "tcp://localhost:60615"),
+        ("tcp://xf01.example.org:1", "tcp://xf01.example.org:1"),
+        ("tcp://[::1]:1", "tcp://[::1]:1"),
+        ("ipc:///run/qs", "ipc:///run/qs"),
+    ],
+)
+def test_client_finds_what_is_bound_to_every_interface_on_this_host(bound, found):
+    assert client_address(bound) == found
+
+
+@pytest.mark.parametrize("address", ["60615", "localhost:60615", "tcp://*", "tcp://:1", "http://a:1", "ipc://", ""])
+def test_what_is_no_address_is_refused_by_name(address):
+    with pytest.raises(ConfigError, match=repr(address).replace("*", r"\*")):
+        check_address(address)
+
+
+def test_localhost_is_bound_by_its_number():
+    assert bind_address("tcp://localhost:60615") == "tcp://127.0.0.1:60615"
+
+
+def test_public_key_follows_from_the_private_one():
+    public, private = generate_keys()
+    assert public_key(private) == public
+    assert len(public) == len(private) == KEY_LENGTH
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * (KEY_LENGTH + 1), "é" * KEY_LENGTH, "~" * KEY_LENGTH])
+def test_invalid_key_is_refused_without_being_shown(key):
+    with pytest.raises(ConfigError) as caught:
+        check_key(key, "private key")
+    assert caught.value.message.startswith("The private key is not valid: it has")
+    assert not key or key not in caught.value.message
+
+
+@pytest.fixture
+def context():
+    context = zmq.Context()
+    yield context
+    context.destroy(linger=0)
+
+
+def exchange(server, client):
+    client.send(b"hello")
+    assert server.poll(5000)
+    server.send_multipart(server.recv_multipart())
+    assert client.poll(5000)
+    return client.recv()
+
+
+def test_client_and_server_meet_in_the_clear(context, tmp_path):
+    address = f"ipc://{tmp_path}/s"[-100:] if len(str(tmp_path)) < 90 else "tcp://127.0.0.1:*"
+    server = server_socket(context, address)
+    assert exchange(server, client_socket(context, server.last_endpoint.decode())) == b"hello"
+
+
+def test_client_and_server_meet_encrypted(context):
+    public, private = generate_keys()
+    server = server_socket(context, "tcp://127.0.0.1:*", private_key=private)
+    assert exchange(server, client_socket(context, server.last_endpoint.decode(), server_key=public)) == b"hello"
+
+
+def test_client_without_the_key_gets_no_answer(context):
+    _, private = generate_keys()
+    server = server_socket(context, "tcp://127.0.0.1:*", private_key=private)
+    client = client_socket(context, server.last_endpoint.decode())
+    monitor = client.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+    client.send(b"hello")
+    assert monitor.poll(5000)
+    assert not server.poll(0)
+
+
+def test_address_in_use_is_told(context):
+    server = server_socket(context, "tcp://127.0.0.1:*")
+    address = server.last_endpoint.decode()
+    with pytest.raises(ConfigError, match=f"Cannot bind to {address}: Address already in use: is another RE Manager"):
+        server_socket(context, address)
+
+
+def test_options_are_set(context):
+    assert client_socket(context, "tcp://127.0.0.1:1", kind=zmq.SUB, rcvhwm=7).rcvhwm == 7
