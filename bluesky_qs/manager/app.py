@@ -19,6 +19,7 @@ from bluesky_qs.ipc.link import ClientEnd
 from bluesky_qs.ipc.messages import (
     BEAT_PERIOD,
     Beat,
+    Document,
     EnvironmentState,
     Hello,
     Inventory,
@@ -51,6 +52,7 @@ from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.startup.find import StartupLocation, find
 from bluesky_qs.store.base import Store
+from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.control import server_socket
 from bluesky_qs.wire.info import INFO_PERIOD
 
@@ -88,6 +90,7 @@ class _Manager:
         self._ctx = Context()
         self._stopping = asyncio.Event()
         self._why = ""
+        self._publisher: Publisher
 
     async def run(self) -> None:
         """Serve until told to stop.
@@ -124,7 +127,7 @@ class _Manager:
         inbox: asyncio.Queue[Any] = asyncio.Queue()
         tasks.create_task(self._listen(inbox))
         inventory = await ctx.supervisor.request(Hello(os.getpid()))
-        publisher = Publisher(context, self._directory.publications, settings.network.zmq_encoding)
+        publisher = self._publisher = Publisher(context, self._directory.publications, settings.network.zmq_encoding)
         self._assemble(
             tasks=tasks,
             context=context,
@@ -278,7 +281,8 @@ class _Manager:
                     ctx.foreground_task = uid
             if snapshot.lists is not None:
                 ctx.lists.replace(snapshot.lists)
-        if await ctx.runner.adopt(snapshot) and event is Event.FOUND_NOTHING_RUNNING:
+        ended = inventory.ended.how if inventory.ended else ""
+        if await ctx.runner.adopt(snapshot, ended) and event is Event.FOUND_NOTHING_RUNNING:
             event = Event.FOUND_PLAN_RUNNING
         if snapshot is not None and ctx.lifecycle.state is not ManagerState.INITIALIZING:
             return  # the worker has ended meanwhile, and that was dealt with
@@ -308,6 +312,9 @@ class _Manager:
 
     def engine_changed(self, state: WorkerState) -> None:
         self._ctx.runner.engine_changed(state)
+
+    def document(self, report: Document) -> None:
+        self._publisher.document(report.item_uid, report.name, Encoded(report.document))
 
     # ------------------------------------------------------------------------------------------------------- the end
     def _stop(self, why: str) -> None:

@@ -13,6 +13,7 @@ from bluesky_qs.ipc.link import ClientEnd
 from bluesky_qs.ipc.messages import (
     Attach,
     CloseEnvironment,
+    Document,
     EnvironmentFailed,
     EnvironmentOpened,
     EnvironmentState,
@@ -50,6 +51,7 @@ class Follower(Protocol):
     async def lists_changed(self, lists: Lists, *, opening: bool) -> None: ...
     async def worker_lost(self, reason: str) -> None: ...
     def engine_changed(self, state: WorkerState) -> None: ...
+    def document(self, report: Document) -> None: ...
 
 
 class Environment:
@@ -85,6 +87,8 @@ class Environment:
         self.runs: list[RunState] = []
         self.runs_uid = str(uuid4())
         self.progress: Progress | None = None
+        #: What the last opening found (JSON): files with their times, problems, plans and devices left out and why.
+        self.report = b"{}"
 
     @property
     def exists(self) -> bool:
@@ -239,12 +243,17 @@ class Environment:
             case TaskDone():
                 self._set_state(report.state)
             case EnvironmentOpened():
+                self.report = report.report
                 self._set_state(report.state)
+            case EnvironmentFailed():
+                self.report = report.report
             case RunsChanged(runs):
                 self._set_runs(runs)
             case Progress():
                 self.progress = report
                 self._changed()
+            case Document():
+                self.follower.document(report)
             case _:
                 pass
 

@@ -104,6 +104,9 @@ def told_by(changes: Sequence[Change]) -> list[Event]:
                 events += _fact(change)
             case _:
                 pass
+    for event in events:
+        if event["type"] == "item_ended" and put:  # what an ended item puts into the queue is itself, under a new uid
+            event["requeued_as"] = put[0]
     if put or dropped or "cleared" in queue:
         events.insert(0, queue | _listed("put", put) | _listed("dropped", dropped))
     return events

@@ -138,13 +138,15 @@ class Runner:
         elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE and not self._continuing:
             self._lifecycle.fire(Event.PLAN_PAUSED)
 
-    async def adopt(self, snapshot: WorkerSnapshot | None) -> bool:
+    async def adopt(self, snapshot: WorkerSnapshot | None, ended: str) -> bool:
         """Take up the running item that a manager before this one left.
 
         Parameters
         ----------
         snapshot
             The worker as it is found; None if there is none.
+        ended
+            How the worker ended, if it did so while there was no manager.
 
         Returns
         -------
@@ -154,7 +156,8 @@ class Runner:
         if self._queue.running is None:
             return False
         if snapshot is None:
-            await self._record(self._lost_result("The service stopped while the plan was running"), interrupted=True)
+            reason = f"The RE Worker process ended unexpectedly: {ended}" if ended else "The service ended unexpectedly"
+            await self._record(self._lost_result(f"{reason} while the plan was running"), interrupted=True)
             await self._switch_off()
             return False
         if snapshot.state.item_uid != self._queue.running_uid:

@@ -1,14 +1,15 @@
 """Handlers of the methods on the RE Worker environment."""
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from bluesky_qs import api
-from bluesky_qs.api.types import Keyed, Reply
+from bluesky_qs.api.types import EnvironmentReport, Keyed, Reply
 from bluesky_qs.errors import WrongState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.states import require_environment, require_idle
 from bluesky_qs.manager.state import ManagerState
+from bluesky_qs.wire.codec import Encoded
 
 
 @handles(api.environment.environment_open)
@@ -36,3 +37,9 @@ async def environment_destroy(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # n
     if ctx.lifecycle.state is not ManagerState.DESTROYING_ENVIRONMENT:
         await ctx.environment.destroy()
     return {}
+
+
+@handles(api.environment.environment_report)
+def environment_report(ctx: Context) -> EnvironmentReport:
+    report: Any = Encoded(ctx.environment.report)
+    return {"report": report}

@@ -14,7 +14,7 @@ from bluesky_qs.wire.codec import Encoded
 #: Answered by the dispatcher itself.
 ALWAYS_AT_HAND = {"ping", "status"}
 #: What later work brings.
-NOT_YET = {"kernel_interrupt", "environment_report", "input_reply", "item_status", "item_check"}
+NOT_YET = {"kernel_interrupt", "input_reply"}
 
 
 @pytest.fixture

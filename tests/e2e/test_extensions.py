@@ -1,0 +1,132 @@
+"""What our service answers beyond the community's: events, the state of an item, checks without queueing, documents."""
+
+import json
+
+import msgspec
+import pytest
+import zmq
+
+
+@pytest.fixture
+def light(new_service, startup_dir):
+    service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF").start()
+    service.open()
+    return service
+
+
+def test_events_are_numbered_without_a_gap_and_go_on_after_a_restart(light):
+    item = light.add("quick")
+    light.do("queue_start")
+    light.wait_idle()
+    first = light.do("events_get", since=0)
+    assert [event["seq"] for event in first["events"]] == list(range(1, first["last"] + 1))
+    types = [event["type"] for event in first["events"]]
+    assert types.index("queue_changed") < types.index("item_started") < types.index("item_ended")
+    ended = next(event for event in first["events"] if event["type"] == "item_ended")
+    assert (ended["item_uid"], ended["exit_status"]) == (item["item_uid"], "completed")
+    light.kill_everything()
+    light.restart()
+    light.do("queue_clear")
+    light.do("queue_mode_set", mode={"loop": True})
+    later = light.do("events_get", since=first["last"])
+    assert later["events"][0]["seq"] == first["last"] + 1
+    assert later["events"][-1]["type"] == "mode_changed"
+
+
+def test_events_are_published_when_they_are_stored(light):
+    with light._context.socket(zmq.SUB) as news:
+        news.connect(light.info)
+        news.subscribe(b"QS_Event")
+        light.wait(lambda s: True, "the subscription is known")
+        known = set()
+        while not known:  # the first event that arrives shows that the subscription is in force
+            light.do("queue_mode_set", mode={"loop": True})
+            light.do("queue_mode_set", mode="default")
+            if news.poll(200):
+                known.add(json.loads(news.recv_multipart()[1])["seq"])
+        item = light.add("quick")
+        while True:
+            assert news.poll(5000)
+            event = json.loads(news.recv_multipart()[1])
+            if event["type"] == "queue_changed":
+                break
+        assert event["put"] == [item["item_uid"]]
+
+
+def test_the_state_of_an_item_is_told_from_the_queue_to_its_end(light):
+    waiting, running = light.add("quick"), light.add("steps", 200, 0.05, pos="front")
+    uid, other = running["item_uid"], waiting["item_uid"]
+    status = light.do("item_status", item_uid=other)["status"]
+    assert (status["state"], status["position"]) == ("queued", 1)
+    light.do("queue_start")
+    light.wait(lambda s: s["re_state"] == "running", "running")
+    assert light.do("item_status", item_uid=uid)["status"]["state"] == "running"
+    light.do("re_pause", option="immediate")
+    light.wait(lambda s: s["manager_state"] == "paused", "paused")
+    assert light.do("item_status", item_uid=uid)["status"]["state"] == "paused"
+    light.do("re_abort")
+    light.wait_idle()
+    ended = light.do("item_status", item_uid=uid)["status"]
+    assert ended["state"] == "aborted"
+    assert ended["result"]["exit_status"] == "aborted"
+    again = ended["requeued_as"]
+    assert list(ended["times"]) == ["queued", "running", "aborted"]
+    light.do("queue_item_remove", uid=other)
+    several = light.do("item_status", item_uid=[again, other, "nobody"])["status"]
+    assert [several[uid]["state"] for uid in (again, other, "nobody")] == ["queued", "removed", "not_found"]
+
+
+def test_items_are_checked_without_being_queued(light):
+    who = {"user": "tester", "user_group": "primary"}
+    good = {"item_type": "plan", "name": "steps", "args": [5]}
+    bad = {"item_type": "plan", "name": "steps", "kwargs": {"n": "many"}}
+    unknown = {"item_type": "plan", "name": "stepz"}
+    first, second, third = light.do("item_check", items=[good, bad, unknown], **who)["results"]
+    assert first["success"]
+    assert first["arguments"] == {"n": 5, "delay": 0.05, "path": ""}
+    assert not second["success"]
+    assert [(e["parameter"], e["value"]) for e in second["errors"]] == [("n", "many")]
+    assert not third["success"]
+    assert "steps" in third["errors"][0]["suggestions"]
+    assert light.queue() == []
+    refused = light.ask("queue_item_add", item=bad, **who)
+    assert second["msg"] in refused["msg"]
+
+
+def test_documents_and_progress_of_a_running_plan_are_published(light):
+    with light._context.socket(zmq.SUB) as news:
+        news.connect(light.info)
+        news.subscribe(b"QS_Document")
+        light.add("steps", 20, 0.05)
+        item = light.add("run", 2)
+        light.do("queue_start")
+        seen = []
+        while [d["name"] for d in seen].count("stop") < 2:
+            assert news.poll(10_000)
+            seen.append(json.loads(news.recv_multipart()[1]))
+    assert [d["name"] for d in seen] == ["start", "stop", "start", "stop"]
+    start = seen[0]["doc"]
+    assert (start["queue_item_uid"], start["queue_user"], start["queue_user_group"]) == (
+        item["item_uid"],
+        "tester",
+        "primary",
+    )
+
+
+def test_the_report_of_the_opening_tells_files_and_their_times(light):
+    report = light.do("environment_report")["report"]
+    assert [file["file"].rpartition("/")[2] for file in report["files"]] == ["00-base.py"]
+    assert report["files"][0]["seconds"] > 0
+
+
+def test_a_failed_opening_names_file_line_and_error(new_service, startup_dir):
+    (startup_dir / "10-broken.py").write_text("x = 1\ny = x / 0\n")
+    service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF").start()
+    service.do("environment_open")
+    status = service.wait(lambda s: s["manager_state"] == "idle", "idle")
+    assert status["worker_environment_exists"] is False
+    text = json.dumps(service.do("environment_report")["report"])
+    assert "10-broken.py" in text
+    assert "ZeroDivisionError" in text
+    assert "10-broken.py" in service.output()
+    assert msgspec.json.decode(text)
