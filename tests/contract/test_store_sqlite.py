@@ -112,6 +112,15 @@ async def test_a_tool_makes_no_store_where_there_is_none(path):
     assert not path.parent.exists()
 
 
+async def test_a_store_tells_whether_it_was_made_now(path):
+    first, second = SQLiteStore(path), SQLiteStore(path)
+    await first.open()
+    await first.close()
+    await second.open()
+    await second.close()
+    assert (first.is_new, second.is_new) == (True, False)
+
+
 async def test_folder_and_file_are_the_owners_alone(path):
     store = SQLiteStore(path)
     await store.open()
