@@ -53,7 +53,7 @@ def _watch(pipe: int, orphaned: Callable[[], None]) -> None:
         pass
     with contextlib.suppress(OSError):
         orphaned()
-    os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(1)
 
 
 def _flush_lines() -> None:
