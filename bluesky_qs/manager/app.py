@@ -6,15 +6,14 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import zmq
 import zmq.asyncio
 
 from bluesky_qs.config.logs import configure_logging
-from bluesky_qs.config.schema import Settings
-from bluesky_qs.errors import QSError, StoreError, WorkerError
+from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, Settings
+from bluesky_qs.errors import QSError, StoreError, WorkerError, WorkerLost
 from bluesky_qs.ipc.link import ClientEnd
 from bluesky_qs.ipc.messages import (
     BEAT_PERIOD,
@@ -26,11 +25,13 @@ from bluesky_qs.ipc.messages import (
     Lists,
     OpenEnvironment,
     PlanDone,
+    SetPermissions,
     StartupSpec,
     StopAsked,
     SupervisorReport,
     TaskDone,
     WorkerEnded,
+    WorkerSnapshot,
     WorkerState,
 )
 from bluesky_qs.ipc.runtime import RuntimeDir
@@ -52,6 +53,8 @@ from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.startup.find import StartupLocation, find
 from bluesky_qs.store.base import Store
+from bluesky_qs.store.choice import chosen_store
+from bluesky_qs.store.elsewhere import queue_in_redis
 from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.control import server_socket
 from bluesky_qs.wire.info import INFO_PERIOD
@@ -63,6 +66,12 @@ logger = logging.getLogger(__name__)
 #: Seconds for which a worker that is asked to end when the service stops is waited for before it is killed.
 _CLOSING = 1.5
 _LEVELS = {"SILENT": logging.CRITICAL + 1, "QUIET": logging.WARNING, "NORMAL": logging.INFO, "VERBOSE": logging.DEBUG}
+_OTHER_QUEUE = f"""
+    **********************************************************************************************
+    The queue kept in this file is new and empty, but the Redis at {DEFAULT_REDIS_ADDR} holds a queue
+    of the Queue Server (keys qs_default_*). To go on with that one, stop this service and start it
+    with the option:   --redis-addr {DEFAULT_REDIS_ADDR}
+    **********************************************************************************************"""
 
 
 class _Stop(Exception):
@@ -102,11 +111,13 @@ class _Manager:
         """
         settings = self._settings
         location = _location(settings)
-        store = make_store(settings)
+        store = chosen_store(settings)
         await store.open()
         try:
             snapshot = await store.load()
             logger.info("The queue is kept in %s", store.description)
+            if settings.network.redis_addr is None and not (snapshot.items or snapshot.history):
+                await _mention_other_queue()
             async with asyncio.TaskGroup() as tasks:
                 await self._serve(tasks, store, snapshot, location)
         except* _Stop:
@@ -271,22 +282,33 @@ class _Manager:
     async def _take_up(self, inventory: Inventory) -> None:
         """Go on where the manager before this one left off."""
         ctx = self._ctx
-        snapshot = await ctx.environment.attach(inventory.worker) if inventory.worker else None
-        event = _found(snapshot.state if snapshot else None)
-        if snapshot is not None:
-            logger.info("Following the worker that is there already (pid %d)", inventory.worker.pid)  # type: ignore[union-attr]
-            for uid, (started, background) in snapshot.running_tasks.items():
-                ctx.tasks.started(uid, started, background=background)
-                if not background:
-                    ctx.foreground_task = uid
-            if snapshot.lists is not None:
-                ctx.lists.replace(snapshot.lists)
+        snapshot: WorkerSnapshot | None = None
         ended = inventory.ended.how if inventory.ended else ""
+        if inventory.worker:
+            logger.info("Following the worker that is there already (pid %d)", inventory.worker.pid)
+            try:
+                snapshot = await ctx.environment.attach(inventory.worker)
+                await self._tell_worker(snapshot)
+            except WorkerLost as error:
+                ended = error.message
+        event = _found(snapshot.state if snapshot else None)
         if await ctx.runner.adopt(snapshot, ended) and event is Event.FOUND_NOTHING_RUNNING:
             event = Event.FOUND_PLAN_RUNNING
-        if snapshot is not None and ctx.lifecycle.state is not ManagerState.INITIALIZING:
-            return  # the worker has ended meanwhile, and that was dealt with
         ctx.lifecycle.fire(event)
+        ctx.environment.take_up()
+
+    async def _tell_worker(self, snapshot: WorkerSnapshot) -> None:
+        """Take over what the worker knows, and tell it what the last manager may not have come to tell."""
+        ctx = self._ctx
+        for uid, (started, background) in snapshot.running_tasks.items():
+            ctx.tasks.started(uid, started, background=background)
+            if not background:
+                ctx.foreground_task = uid
+        if snapshot.lists is None:
+            await ctx.environment.ask_to_open()
+        else:
+            ctx.lists.replace(snapshot.lists)
+            await ctx.environment.link.request(SetPermissions(ctx.lists.permissions_json))
 
     # ----------------------------------------------------------------- follower of the environment (see there)
     async def plan_done(self, report: PlanDone, acknowledge: Callable[[], None]) -> None:
@@ -342,13 +364,11 @@ class _Manager:
         await ctx.ledger.drain()
 
 
-def make_store(settings: Settings) -> Store:
-    """The store that the settings choose."""
-    from bluesky_qs.store.place import default_store_path  # noqa: PLC0415 - only the store that is used is imported
-    from bluesky_qs.store.sqlite import SQLiteStore  # noqa: PLC0415
-
-    path = settings.operation.store
-    return SQLiteStore(Path(path) if path else default_store_path())
+async def _mention_other_queue() -> None:
+    """Tell a site that moves to this service where its queue is, before somebody believes it lost."""
+    host, port = DEFAULT_REDIS_ADDR.split(":")
+    if await queue_in_redis(host, int(port)):
+        logger.warning("%s", _OTHER_QUEUE)
 
 
 def _location(settings: Settings) -> StartupLocation:
