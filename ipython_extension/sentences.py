@@ -32,6 +32,8 @@ def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
     told = [f"point {progress.events} of {progress.total}"] if progress.total else []
     if not progress.total and progress.events:
         told = [plural(progress.events, "point")]
+    if status.get("manager_state") == "paused":
+        return ", ".join(told)  # how long the pause takes is not the plan's to tell
     if progress.left is not None:
         told.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
     elif progress.elapsed is not None:
@@ -51,7 +53,7 @@ def progress_bar(status: Mapping[str, Any], plan: str, width: int) -> str:
     parts.append(progress_text(status, short=True))
     if progress.elapsed is not None:
         parts.append(length_of_time(progress.elapsed))
-    if progress.left is not None:
+    if progress.left is not None and status.get("manager_state") != "paused":
         parts.append(f"about {length_of_time(progress.left)} to go")
     tail = "  ".join(part for part in parts if part)
     return f"{shortened(plan, max(width - len(tail) - 2, 16))}  {tail}"

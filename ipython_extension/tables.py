@@ -65,7 +65,11 @@ def cells(text: str) -> int:
 
 def shortened(text: str, width: int) -> str:
     """The text in one line of at most ``width`` columns; what is cut off is marked by ``…``."""
-    line = " ".join(text.split())
+    return cut(" ".join(text.split()), width)
+
+
+def cut(line: str, width: int) -> str:
+    """A line, cut at ``width`` columns; its blanks stay as they are."""
     if cells(line) <= width:
         return line
     taken, used = [], 0

@@ -10,7 +10,7 @@ from bluesky_qs.client.failures import RequestFailedError, WaitTimeoutError
 from bluesky_qs.client.info import StatusFeed
 from ipython_extension.oneline import Detached
 from ipython_extension.session import Session
-from ipython_extension.tables import cells, length_of_time, shortened, terminal_width
+from ipython_extension.tables import cells, cut, length_of_time, terminal_width
 
 #: Seconds after which the line is drawn anew, even if nothing but the time has changed.
 _LOOK = 0.2
@@ -58,7 +58,7 @@ class Wait:
         """Show this in place of what was shown before."""
         if not self._session.settings.live():
             return
-        line = shortened(text, terminal_width() - 1)
+        line = cut(text, terminal_width() - 1)
         self._write(f"\r{line}{' ' * (self._shown - cells(line))}")
         self._shown = cells(line)
 
