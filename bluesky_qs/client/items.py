@@ -20,7 +20,7 @@ class BItem(dict[str, Any]):
     #: The ``item_type`` of a subclass.
     kind: ClassVar[str | None] = None
 
-    def __init__(self, item_type: str | Mapping[str, Any], /, name: str = "", *args: Any, **kwargs: Any) -> None:
+    def __init__(self, item_type: str | Mapping[str, Any], name: str = "", /, *args: Any, **kwargs: Any) -> None:
         super().__init__()
         if isinstance(item_type, str):
             self.update(item_type=item_type, name=name)

@@ -17,7 +17,10 @@ from bluesky_qs.client.locks import LockKeys
 from bluesky_qs.client.monitor import ConsoleMonitor, StatusMonitor
 from bluesky_qs.client.requests import Answers, decode_response, encode_request
 from bluesky_qs.client.settings import settings
-from bluesky_qs.client.wait import Waiting
+from bluesky_qs.client.wait import Waiting, WaitMonitor
+
+#: Settings of bluesky-queueserver-api's polling: scripts may still give them, and there is nothing to set.
+_UNUSED = frozenset({"console_monitor_poll_timeout", "status_expiration_period", "status_polling_period"})
 
 
 class REManagerAPI(Waiting, LockKeys):
@@ -51,6 +54,7 @@ class REManagerAPI(Waiting, LockKeys):
     RequestTimeoutError = failures.RequestTimeoutError
     WaitTimeoutError = failures.WaitTimeoutError
     WaitCancelError = failures.WaitCancelError
+    WaitMonitor = WaitMonitor
 
     def __init__(
         self,
@@ -68,7 +72,10 @@ class REManagerAPI(Waiting, LockKeys):
         console_monitor_max_msgs: int = 10_000,
         console_monitor_max_lines: int = 1000,
         system_info_monitor_max_msgs: int = 10_000,
+        **unused: Any,
     ) -> None:
+        if unknown := unused.keys() - _UNUSED:
+            raise TypeError(f"{type(self).__name__}() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
         self.settings = settings(
             control_addr=zmq_control_addr,
             info_addr=zmq_info_addr,

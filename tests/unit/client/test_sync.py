@@ -1,0 +1,317 @@
+import inspect
+import pickle
+import threading
+
+import numpy as np
+import pytest
+import zmq
+
+from bluesky_qs import errors
+from bluesky_qs.api import METHODS
+from bluesky_qs.client.items import BInst, BPlan
+from bluesky_qs.client.requests import decode_response
+from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.wire.codec import encode
+
+COUNT = BPlan("count", ["det1", "det2"], num=5)
+UNKNOWN_ADMIN = {"success": False, "msg": "Unknown user group: 'admin'"}
+
+
+def test_every_method_of_the_table_is_a_method_of_the_client():
+    assert {name for name in METHODS if callable(getattr(REManagerAPI, name, None))} == set(METHODS)
+
+
+def test_a_method_shows_signature_and_documentation_of_its_stub(RM):
+    assert list(inspect.signature(RM.queue_item_add).parameters) == list(METHODS["queue_item_add"].parameters)
+    assert "Says" not in str(inspect.signature(RM.queue_item_add))
+    assert RM.queue_item_add.__doc__.startswith("Add an item to the queue")
+    assert RM.queue_item_add.__name__ == "queue_item_add"
+    assert "reload" in inspect.signature(RM.queue_get).parameters
+
+
+def test_an_item_goes_out_with_user_and_group(fake, RM):
+    RM.user = "ana"
+    RM.queue_item_add(COUNT, pos="front")
+    assert fake.params("queue_item_add") == {
+        "item": {"item_type": "plan", "name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 5}},
+        "pos": "front",
+        "user": "ana",
+        "user_group": "admin",
+    }
+
+
+def test_what_a_call_says_wins_over_the_clients_defaults(fake, RM):
+    RM.queue_item_add(COUNT, user="bob", user_group="test_user")
+    assert (fake.params("queue_item_add")["user"], fake.params("queue_item_add")["user_group"]) == ("bob", "test_user")
+
+
+def test_none_means_that_a_parameter_was_left_out(fake, RM):
+    RM.queue_item_move(pos=0, uid=None, pos_dest="back", before_uid=None)
+    assert fake.params("queue_item_move") == {"pos": 0, "pos_dest": "back"}
+
+
+def test_a_parameter_that_does_not_exist_is_an_error_at_the_call(fake, RM):
+    with pytest.raises(TypeError, match="positon"):
+        RM.queue_item_add(COUNT, positon=1)
+    assert fake.requests == []
+
+
+def test_the_community_names_are_the_same_methods(fake, RM):
+    RM.item_add(BInst("queue_stop"))
+    RM.item_remove(pos=0)
+    assert fake.methods() == ["queue_item_add", "queue_item_remove"]
+
+
+def test_answers_are_what_the_service_sent(fake, RM):
+    fake.answers["queue_item_get"] = {"success": True, "msg": "", "item": {"name": "count"}, "extra": [1]}
+    assert RM.queue_item_get() == fake.answers["queue_item_get"]
+
+
+def test_a_refusal_raises_the_class_that_the_answer_names(fake, RM):
+    fake.answers["queue_item_add"] = {"success": False, "msg": "Plan 'x' is not allowed", "error": "InvalidPlan"}
+    with pytest.raises(errors.InvalidPlan, match="Plan 'x' is not allowed") as caught:
+        RM.queue_item_add(COUNT)
+    assert isinstance(caught.value, RM.RequestFailedError)
+    assert caught.value.response == fake.answers["queue_item_add"]
+    assert caught.value.request["method"] == "queue_item_add"
+    assert pickle.loads(pickle.dumps(caught.value)).response == caught.value.response
+
+
+def test_a_refusal_of_a_service_that_names_no_class_is_still_a_refusal(fake, RM):
+    fake.answers["queue_start"] = {"success": False, "msg": "RE Worker environment is not open"}
+    with pytest.raises(RM.RequestFailedError, match="not open") as caught:
+        RM.queue_start()
+    assert type(caught.value) is RM.RequestFailedError
+
+
+def test_a_refusal_can_be_returned_instead(fake, clean_environment):
+    fake.answers["queue_start"] = {"success": False, "msg": "no"}
+    with REManagerAPI(fake.control, request_fail_exceptions=False) as manager:
+        assert manager.queue_start() == fake.answers["queue_start"]
+
+
+def test_silence_is_an_error_that_says_where_and_what_to_start(fake, clean_environment):
+    fake.answers["queue_start"] = None
+    with REManagerAPI(fake.control, timeout_recv=0.05) as manager:
+        with pytest.raises(TimeoutError, match="start-re-manager") as caught:
+            manager.queue_start()
+        assert fake.control in str(caught.value)
+        assert isinstance(caught.value, manager.RequestTimeoutError)
+        manager.status()  # the next request is not held up by the answer that did not come
+
+
+def test_a_request_that_timed_out_is_not_carried_out_later(fake, RM, clean_environment):
+    fake.stop()
+    with REManagerAPI(fake.control, timeout_recv=0.05) as hasty, pytest.raises(TimeoutError):
+        hasty.queue_start()
+    fake.start()
+    RM.status()
+    assert fake.methods() == ["status"]
+
+
+def test_a_client_goes_on_after_the_service_restarted(fake, RM):
+    RM.status()
+    fake.stop()
+    fake.start()
+    assert RM.status()["manager_state"] == "idle"
+
+
+def test_threads_ask_at_the_same_time(fake, clean_environment):
+    fake.answers["queue_clear"] = None  # never answered: the thread that asks must not hold up the other
+    with REManagerAPI(fake.control, timeout_recv=1) as manager:
+
+        def hang():
+            with pytest.raises(TimeoutError):
+                manager.queue_clear()
+
+        thread = threading.Thread(target=hang)
+        thread.start()
+        fake.wait_asked("queue_clear")
+        assert manager.status()["manager_state"] == "idle"
+        assert thread.is_alive()
+        thread.join()
+
+
+def test_a_group_that_nobody_chose_becomes_primary_where_admin_is_unknown(fake, RM):
+    fake.answers["queue_item_add"] = lambda params: (
+        UNKNOWN_ADMIN if params["user_group"] == "admin" else {"success": True, "msg": ""}
+    )
+    RM.queue_item_add(COUNT)
+    RM.queue_item_add(COUNT)
+    assert [params["user_group"] for _, params in fake.requests] == ["admin", "primary", "primary"]
+    assert RM.user_group == "primary"
+
+
+def test_a_group_that_somebody_chose_is_not_replaced(fake, RM):
+    fake.answers["queue_item_add"] = UNKNOWN_ADMIN
+    RM.user_group = "admin"
+    with pytest.raises(RM.RequestFailedError, match="Unknown user group: 'admin'"):
+        RM.queue_item_add(COUNT)
+    assert len(fake.requests) == 1
+
+
+def test_where_neither_group_exists_the_first_refusal_is_told(fake, RM):
+    fake.answers["plans_allowed"] = lambda params: {
+        "success": False,
+        "msg": f"Unknown user group: {params['user_group']!r}",
+    }
+    with pytest.raises(RM.RequestFailedError, match="'admin'"):
+        RM.plans_allowed()
+    assert RM.user_group == "admin"
+
+
+def test_the_lock_key_goes_where_a_lock_may_refuse(fake, RM):
+    RM.lock_key = "secret"
+    RM.environment_open()
+    RM.unlock()
+    RM.lock_info()
+    RM.status()
+    sent = {method: params.get("lock_key") for method, params in fake.requests}
+    assert sent == {"environment_open": "secret", "unlock": "secret", "lock_info": None, "status": None}
+
+
+def test_with_the_locked_api_disabled_the_key_only_locks_and_unlocks(fake, RM):
+    RM.lock_key = "secret"
+    RM.enable_locked_api = False
+    RM.environment_open()
+    RM.lock_all(note="mine")
+    assert "lock_key" not in fake.params("environment_open")
+    assert fake.params("lock") == {
+        "lock_key": "secret",
+        "environment": True,
+        "queue": True,
+        "note": "mine",
+        "user": RM.user,
+    }
+
+
+def test_a_list_is_downloaded_again_only_when_its_uid_changed(fake, RM):
+    fake.answers["queue_get"] = lambda _: {
+        "success": True,
+        "items": [{"item_uid": "a"}],
+        "running_item": {},
+        "plan_queue_uid": fake.status["plan_queue_uid"],
+    }
+    first = RM.queue_get()
+    first["items"].clear()  # what a caller does to an answer is not in the next one
+    assert RM.queue_get()["items"] == [{"item_uid": "a"}]
+    assert fake.methods().count("queue_get") == 1
+    fake.status = {**fake.status, "plan_queue_uid": "2"}
+    RM.queue_get()
+    assert fake.methods().count("queue_get") == 2
+    RM.queue_get(reload=True)
+    assert fake.methods().count("queue_get") == 3
+
+
+def test_lists_of_two_groups_are_not_confused(fake, RM):
+    fake.status["plans_allowed_uid"] = "1"
+    fake.answers["plans_allowed"] = lambda params: {
+        "success": True,
+        "plans_allowed": {params["user_group"]: {}},
+        "plans_allowed_uid": "1",
+    }
+    assert list(RM.plans_allowed("admin")["plans_allowed"]) == ["admin"]
+    assert list(RM.plans_allowed("test_user")["plans_allowed"]) == ["test_user"]
+
+
+def test_arrays_go_out_as_lists_and_nan_stays(fake, RM):
+    RM.queue_item_add(BPlan("list_scan", ["det"], "motor", np.array([1.5, 2.5]), np.int64(3), float("nan")))
+    args = fake.params("queue_item_add")["item"]["args"]
+    assert args[2:4] == [[1.5, 2.5], 3]
+    assert np.isnan(args[4])
+
+
+def test_what_has_no_json_form_is_refused_by_its_type(fake, RM):
+    with pytest.raises(errors.BadParams, match="set"):
+        RM.queue_item_add(BPlan("count", {1, 2}))
+    assert fake.requests == []
+
+
+def test_settings_survive_pickling(fake, clean_environment):
+    manager = REManagerAPI(fake.control, user="ana", user_group="test_user", lock_key="k", timeout_recv=7)
+    with pickle.loads(pickle.dumps(manager)) as copy:
+        assert (copy.settings, copy.user, copy.user_group, copy.lock_key) == (
+            manager.settings,
+            "ana",
+            "test_user",
+            "k",
+        )
+        assert copy.status()["manager_state"] == "idle"
+
+
+def test_addresses_come_from_arguments_then_from_the_environment(monkeypatch, clean_environment):
+    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", "tcp://beamline:1")
+    monkeypatch.setenv("QSERVER_ZMQ_INFO_ADDRESS", "beamline:2")
+    monkeypatch.setenv("QSERVER_ZMQ_ENCODING", "msgpack")
+    monkeypatch.setenv("QSERVER_USER", "ana")
+    monkeypatch.setenv("QSERVER_USER_GROUP", "staff")
+    manager = REManagerAPI()
+    assert (manager.settings.control_addr, manager.settings.info_addr) == ("tcp://beamline:1", "tcp://beamline:2")
+    assert (manager.settings.encoding, manager.user, manager.user_group) == ("msgpack", "ana", "staff")
+    assert REManagerAPI("tcp://other:1", user="bob").settings.control_addr == "tcp://other:1"
+
+
+def test_constructor_takes_what_scripts_of_the_community_give(fake, clean_environment):
+    manager = REManagerAPI(
+        zmq_control_addr=fake.control,
+        zmq_info_addr=fake.info,
+        timeout_recv=1,
+        timeout_send=1,
+        console_monitor_poll_timeout=1,
+        console_monitor_max_msgs=10,
+        console_monitor_max_lines=10,
+        zmq_public_key=None,
+        request_fail_exceptions=True,
+        status_expiration_period=1,
+        status_polling_period=1,
+    )
+    with manager:
+        assert manager.status()["manager_state"] == "idle"
+    with pytest.raises(TypeError, match="zmq_adress"):
+        REManagerAPI(zmq_adress="x")
+
+
+@pytest.mark.parametrize("arguments", [{"zmq_control_addr": "nowhere://x"}, {"zmq_public_key": "short"}])
+def test_settings_that_cannot_work_are_named(arguments, clean_environment):
+    with pytest.raises(errors.ConfigError, match="Cannot connect to"):
+        REManagerAPI(**arguments).status()
+
+
+def test_messagepack_is_spoken_where_it_is_configured(new_fake, clean_environment):
+    service = new_fake("msgpack")
+    with REManagerAPI(service.control, zmq_encoding="msgpack") as manager:
+        assert manager.status()["manager_state"] == "idle"
+
+
+def test_an_answer_of_another_encoding_is_recognised():
+    with pytest.raises(errors.ConfigError, match="does the service speak msgpack"):
+        decode_response(encode({"success": False}, "msgpack"), "json")
+
+
+def test_curve_needs_the_public_key_only(new_fake, clean_environment):
+    public, secret = zmq.curve_keypair()
+    service = new_fake(secret_key=secret)
+    with REManagerAPI(service.control, zmq_public_key=public.decode()) as manager:
+        assert manager.status()["manager_state"] == "idle"
+    with REManagerAPI(service.control, timeout_recv=0.1) as stranger, pytest.raises(TimeoutError):
+        stranger.status()
+
+
+def test_a_closed_client_opens_again(fake, RM):
+    RM.status()
+    RM.close()
+    assert RM.status()["manager_state"] == "idle"
+
+
+def test_no_thread_is_left_behind(fake, clean_environment):
+    before = set(threading.enumerate())
+    with REManagerAPI(fake.control, zmq_info_addr=fake.info) as manager:
+        manager.status()
+        manager.console_monitor.enable()
+        manager.system_info_monitor.enable()
+    assert set(threading.enumerate()) == before
+
+
+def test_any_request_can_be_sent_as_it_is(fake, RM):
+    RM.send_request(method="queue_item_add", params={"item": {}})
+    assert fake.requests == [("queue_item_add", {"item": {}})]
