@@ -82,6 +82,7 @@ class Environment:
         self._failure: EnvironmentFailed | None = None
         self._killed_because: str | None = None
         self._gone = asyncio.Event()
+        self._taken_up = asyncio.Event()
         self.state = _CLOSED
         self.is_open = False
         self.runs: list[RunState] = []
@@ -113,6 +114,12 @@ class Environment:
             raise WrongState("RE Worker environment is not open.")
         return self._link
 
+    @property
+    def _connected(self) -> ClientEnd:
+        if self._link is None:
+            raise WorkerLost("There is no RE Worker process")
+        return self._link
+
     def open(self) -> None:
         """Start opening the environment; reports tell the rest."""
         self._lifecycle.fire(Event.OPEN_ASKED)
@@ -121,9 +128,10 @@ class Environment:
 
     async def close(self) -> None:
         """Ask the worker to end orderly; `ended` tells the rest."""
+        link = self.link
         self._lifecycle.fire(Event.CLOSE_ASKED)
         try:
-            await self.link.request(CloseEnvironment())
+            await link.request(CloseEnvironment())
         except WorkerLost:
             logger.warning("The worker ended before it was asked to close")
         except WorkerError:
@@ -149,9 +157,16 @@ class Environment:
             await self._gone.wait()
 
     async def attach(self, process: WorkerProcess) -> WorkerSnapshot:
-        """Connect to a worker and follow its reports."""
+        """Connect to a worker and mirror its state; its reports are dealt with from `take_up` on.
+
+        Raises
+        ------
+        WorkerLost
+            It has ended; `ended` deals with the rest, after `take_up`.
+        """
         self._process = process
         self._gone.clear()
+        self._taken_up.clear()
         self._inbox = asyncio.Queue()
         link = ClientEnd(self._context, process.address, WorkerReport)
         self._link = link
@@ -166,10 +181,24 @@ class Environment:
         self._changed()
         return snapshot
 
+    def take_up(self) -> None:
+        """Begin to deal with the worker's reports: the manager's own state fits the worker's by now."""
+        self._taken_up.set()
+
+    async def ask_to_open(self) -> None:
+        """Ask the worker to run the startup code; one that was asked before refuses, and that is well."""
+        try:
+            await self._connected.request(self._opening())
+        except WrongState as refusal:
+            logger.debug("The worker is opening already: %s", refusal.message)
+
     async def ended(self, report: WorkerEnded) -> None:
         """Deal with the end of the worker process, asked for or not."""
         if self._process is None or report.pid != self._process.pid:
             return
+        if self._link and not self._taken_up.is_set():
+            self._link.fail(WorkerLost(f"The RE Worker process ended: {report.how}"))
+            await self._taken_up.wait()
         was_open, self.is_open = self.is_open, False  # first of all: no plan is to be started any more
         await self._take_last_reports()
         self.is_open = False
@@ -214,11 +243,12 @@ class Environment:
         try:
             process = await self._supervisor.request(StartWorker())
             await self.attach(process)
-            if self._link:
-                await self._link.request(self._opening())
+            self.take_up()
+            await self.ask_to_open()
             if self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT:  # asked before there was a process
                 await self._supervisor.request(KillWorker())
         except WorkerError as error:
+            self.take_up()
             # A worker that died is dealt with in `ended`; what remains is a worker that could not be started or asked.
             logger.error("The RE Worker environment could not be opened: %s", error.message)  # noqa: TRY400 - no news in a traceback
             if self._process is not None:
@@ -259,6 +289,7 @@ class Environment:
 
     async def _follow(self, link: ClientEnd) -> None:
         """Deal with reports one after the other; each is acknowledged when what it says is durable."""
+        await self._taken_up.wait()
         while True:
             seq, report = await self._inbox.get()
             try:

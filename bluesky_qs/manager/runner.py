@@ -165,6 +165,8 @@ class Runner:
             # and its report is on the way.
             try:
                 await self._environment.link.request(RunPlan(self._running_json()))
+            except WorkerLost:
+                logger.info("The worker ended before the plan %s was sent again", self._queue.running_uid)
             except WrongState as refusal:
                 logger.info("The plan %s is not sent again: %s", self._queue.running_uid, refusal.message)
         return True

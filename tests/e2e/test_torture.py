@@ -1,0 +1,35 @@
+"""The manager killed again and again while plans follow each other: each runs once and is recorded once."""
+
+import random
+
+import pytest
+
+PLANS = 120
+
+
+def mark(item):
+    return item["args"][0]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_plan_runs_once_and_is_recorded_once_however_often_the_manager_dies(new_service, startup_dir, seed):
+    rng = random.Random(seed)
+    service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF").start()
+    service.open()
+    items = [{"item_type": "plan", "name": "quick", "args": [n]} for n in range(PLANS)]
+    service.do("queue_item_add_batch", items=items, user="tester", user_group="primary")
+    service.do("queue_start")
+    for target in sorted(rng.sample(range(1, PLANS - 20), 5)):
+        service.wait(lambda s, n=target: s["items_in_history"] >= n, f"{target} plans have run")
+        service.find("bluesky_qs.manager").kill()
+    status = service.wait(lambda s: s["manager_state"] == "idle", "all plans have run")
+    assert (status["items_in_queue"], status["items_in_history"], status["running_item_uid"]) == (0, PLANS, None)
+    history = service.history()
+    assert [mark(item) for item in history] == list(range(PLANS))
+    assert {item["result"]["exit_status"] for item in history} == {"completed"}
+    function = {"item_type": "function", "name": "what_ran"}
+    uid = service.do("function_execute", item=function, user="tester", user_group="primary")["task_uid"]
+    service.wait_idle()
+    assert service.do("task_result", task_uid=uid)["result"]["return_value"] == list(range(PLANS))
+    seqs = [event["seq"] for event in service.do("events_get", since=0, limit=100_000)["events"]]
+    assert seqs == list(range(1, len(seqs) + 1))
