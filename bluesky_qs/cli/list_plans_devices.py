@@ -1,0 +1,187 @@
+"""``qserver-list-plans-devices``: writes the lists of existing plans and devices without a service."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from bluesky_qs.config.logs import configure_logging, enable_logging
+from bluesky_qs.errors import QSError, StartupError
+from bluesky_qs.plans.lists import FILE_NAME, Lists, write
+from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.startup import loader
+from bluesky_qs.startup.collect import Collected, collect
+from bluesky_qs.startup.failure import StartupFailed
+from bluesky_qs.startup.find import StartupLocation, find
+from bluesky_qs.startup.leaving import leave
+from bluesky_qs.startup.loader import LoadReport, Namespace
+
+_SWITCH = click.Choice(["ON", "OFF"], case_sensitive=False)
+
+
+@click.command(
+    "qserver-list-plans-devices",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.option("--startup-dir", metavar="DIR", help="Folder with startup files (*.py, *.ipy).")
+@click.option("--startup-profile", metavar="NAME", help="IPython profile whose startup files are run.")
+@click.option("--startup-module", metavar="MODULE", help="Importable module with startup code.")
+@click.option("--startup-script", metavar="FILE", help="Python file with startup code.")
+@click.option("--ipython-dir", metavar="DIR", help="Folder with the IPython profiles.  [IPYTHONDIR; ~/.ipython]")
+@click.option("--file-dir", metavar="DIR", default=".", help="Where the file is written; here unless given.")
+@click.option("--file-name", metavar="NAME", default=FILE_NAME, show_default=True, help="Name of the file.")
+@click.option(
+    "--ignore-invalid-plans",
+    type=_SWITCH,
+    default="OFF",
+    show_default=True,
+    help="Leave out plans that cannot be described; otherwise they are an error.",
+)
+@click.option(
+    "--device-max-depth",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    help="How many levels of subdevices are listed; 0, the default, lists all.",
+)
+@click.option(
+    "--use-ipython-kernel",
+    type=_SWITCH,
+    default="OFF",
+    show_default=True,
+    help="Run the startup code in an IPython shell, as a service does that is started with this option.",
+)
+@click.option("--report", is_flag=True, help="Print what was found: files with times, what was left out and why.")
+def _command(
+    *,
+    file_dir: str,
+    file_name: str,
+    ignore_invalid_plans: str,
+    device_max_depth: int,
+    use_ipython_kernel: str,
+    report: bool,
+    **startup: Any,
+) -> None:
+    """Run startup code and write the lists of its plans and devices to a file.
+
+    The code is found as a service finds it: without options it is that of the simulated beamline. A service does the
+    same whenever its environment opens; this command is for lists that are wanted before, or elsewhere.
+    """
+    folder = Path(file_dir).expanduser()
+    if not folder.is_dir():
+        raise click.UsageError(f"The folder {str(folder)!r} does not exist.")
+    location = find(**startup)
+    namespace, reports = _run(location, ipython=use_ipython_kernel == "ON")
+    found = _collect(namespace, location, ignore_invalid_plans=ignore_invalid_plans == "ON", depth=device_max_depth)
+    if report:
+        click.echo("\n".join(_told(reports, found)))
+    else:
+        for problem in found.problems:
+            click.echo(f"Left out: {problem}", err=True)
+    file = folder.absolute() / file_name
+    done = "Written to" if write(file, Lists(found.plans, found.devices)) else "Unchanged in"
+    click.echo(f"{done} {file}: plans: {len(found.plans)}, devices: {len(found.devices)}")
+
+
+def _run(location: StartupLocation, *, ipython: bool) -> tuple[Namespace, list[LoadReport]]:
+    """Run the startup code as a worker does, in this process."""
+    os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"
+    os.environ["_QSERVER_RUNNING_IPYTHON_KERNEL"] = str(int(ipython))
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    # The options of this command must not look like the startup code's.
+    sys.argv = [sys.argv[0]]
+    configure_logging(logging.WARNING)
+    namespace = loader.main_namespace()
+    locations = [location]
+    if ipython:
+        _start_shell(location)
+        if location.profile_dir and not location.directory:  # it stands beside a script or a module, and comes first
+            startup = str(Path(location.profile_dir) / "startup")
+            locations.insert(0, msgspec.structs.replace(location, directory=startup, script=None, module=None))
+    reports = [loader.load(each, namespace, stand_in=not ipython) for each in locations]
+    enable_logging()
+    return namespace, reports
+
+
+def _start_shell(location: StartupLocation) -> None:
+    """Let ``get_ipython()`` give a real shell, whose namespace is that of ``__main__``."""
+    from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415 - half a second that few runs need
+    from IPython.core.profiledir import ProfileDir  # noqa: PLC0415
+    from traitlets.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    profile = ProfileDir(location=location.profile_dir) if location.profile_dir else None
+    InteractiveShell.instance(config=config, user_module=sys.modules["__main__"], profile_dir=profile)
+
+
+def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_plans: bool, depth: int) -> Collected:
+    try:
+        found = collect(namespace, device_max_depth=depth, ignore_invalid_plans=ignore_invalid_plans)
+    except StartupError:
+        found = None
+    if found is not None and not found.problems:
+        return found
+    # Only now, because most startup code is described without them: what root forbids is never a reason to refuse.
+    return collect(
+        namespace,
+        device_max_depth=depth,
+        ignore_invalid_plans=ignore_invalid_plans,
+        permissions=Permissions.load(location.permissions_path),
+    )
+
+
+def _told(reports: list[LoadReport], found: Collected) -> Iterator[str]:
+    """The report, line by line."""
+    yield f"Files ({sum(report.seconds for report in reports):.2f} s):"
+    yield from (f"  {run.seconds:8.3f} s  {run.file}" for report in reports for run in report.files)
+    yield from _section("Overwritten names", [_overwritten(each) for report in reports for each in report.overwritten])
+    yield from _section("Problems", [_problem(each) for report in reports for each in report.problems])
+    yield from _section(f"Plans ({len(found.plans)})", sorted(found.plans))
+    yield from _section(f"Devices ({len(found.devices)})", sorted(found.devices))
+    yield from _section("Left out", [str(problem) for problem in found.problems])
+
+
+def _section(title: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        yield f"{title}:"
+        yield from (f"  {line}" for line in lines)
+
+
+def _overwritten(each: loader.Overwritten) -> str:
+    return f"{each.name}: defined in {each.file}, and again in {each.by}"
+
+
+def _problem(each: loader.Problem) -> str:
+    place = f' (File "{each.file}", line {each.line})' if each.file else ""
+    return f"{each.message}{place}"
+
+
+def _succeeds() -> bool:
+    try:
+        _command.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+    except StartupFailed as error:
+        click.echo(f"{error.traceback}\nThe startup code failed: {error.message}", err=True)
+    except (QSError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted", err=True)
+    else:
+        return True
+    return False
+
+
+def main() -> int:
+    """Run the command and leave the process: 0, or 1 if the lists were not written."""
+    leave(0 if _succeeds() else 1)
+
+
+if __name__ == "__main__":
+    main()
