@@ -112,7 +112,7 @@ class ConsoleTail:
         if not self._told:
             return
         try:
-            page = self._session.rm.console_get(self._since, limit=limit)
+            page = self._session.ask("console_get", since=self._since, limit=limit)
         except RequestFailedError:
             self._told = False  # a service that keeps no console: then there is nothing to show
             return

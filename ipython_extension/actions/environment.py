@@ -36,7 +36,9 @@ def open_environment(session: Session, line: Line) -> Reply:
         raise _failure(session, console)
     known = session.known(status)
     found = f"{plural(len(known.plans), 'plan')} and {plural(len(known.devices), 'device')}"
-    return Reply(status, f"The environment is open, after {length_of_time(wait.elapsed)}: {found} to use.")
+    lines = [f"The environment is open, after {length_of_time(wait.elapsed)}: {found} to use."]
+    lines += [f"  Left out: {each['name']}: {each['reason']}" for each in _report(session).get("left_out") or ()]
+    return Reply(status, "\n".join(lines))
 
 
 @word("close")
@@ -73,14 +75,19 @@ def _gone(session: Session, method: str, what: str) -> Reply:
 
 def _failure(session: Session, console: ConsoleTail) -> NotDone:
     """Why the environment did not open: by the service's report, else by what was printed."""
-    try:
-        report = session.ask("environment_report")["report"]
-    except RequestFailedError:
-        report = {}
+    report = _report(session)
     trace = str(report.get("traceback") or "") or _last_traceback(console.read())
     said = report.get("message") or (trace.splitlines()[-1] if trace else "")
     detail = trace or "\n".join(console.text.strip().splitlines()[-_LINES:])
     return NotDone(f"The environment could not be opened{f': {said}' if said else ''}", detail)
+
+
+def _report(session: Session) -> dict[str, Any]:
+    """What the service tells of the last opening; nothing if it does not."""
+    try:
+        return session.ask("environment_report")["report"]
+    except RequestFailedError:
+        return {}
 
 
 def _last_traceback(text: str) -> str:

@@ -104,6 +104,8 @@ class FakeService:
                 return {"items": self.queue, "running_item": self.running, "plan_queue_uid": uid}
             case "history_get":
                 return {"items": self.history, "plan_history_uid": f"h{self.history}"}
+            case "console_get":
+                return {"messages": [], "last": 0}
             case "plans_allowed":
                 return {"plans_allowed": PLANS, "plans_allowed_uid": "p1"}
             case "devices_allowed":
@@ -155,6 +157,7 @@ def bare_shell(tmp_path, monkeypatch):
 def shell(bare_shell, fake, monkeypatch):
     """The same with the extension, which speaks to the fake service."""
     monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", fake.address)
+    monkeypatch.setenv("QSERVER_ZMQ_INFO_ADDRESS", "ipc:///nowhere")  # silent: the fake publishes nothing
     monkeypatch.setenv("QSERVER_USER", "ada")
     bare_shell.run_line_magic("load_ext", "ipython_extension")
     return bare_shell

@@ -1,5 +1,7 @@
 """Loading and unloading: what it leaves in the session, and what it does not do."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -84,3 +86,14 @@ def test_a_client_of_the_user_is_the_one_that_is_used(shell, qs, fake):
     qs("add count([det1])")
     assert fake.asked("queue_item_add")[0]["user"] == "grace"
     shell.user_ns["RM"].close()
+
+
+def test_loading_imports_nothing_heavy():
+    code = (
+        "import sys; from IPython.core.interactiveshell import InteractiveShell as S; before = set(sys.modules); "
+        "S.instance().run_line_magic('load_ext', 'ipython_extension'); print(*set(sys.modules) - before)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in run.stdout.split()}
+    assert not loaded & {"pydantic", "redis", "rich", "yaml", "numpy", "bluesky", "ophyd", "psutil", "click"}
+    assert "ipython_extension.dispatch" not in run.stdout.split()

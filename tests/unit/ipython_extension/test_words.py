@@ -6,6 +6,7 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.errors import NotFound, UnknownMethod
+from ipython_extension.oneline import NotDone
 
 
 def shown(view):
@@ -327,6 +328,39 @@ def test_help_is_there_for_all_and_for_one(qs):
     assert "%qs open" in shown(qs("help"))
     assert "--before ID" in shown(qs("help add"))
     assert "re pause" in shown(qs("help re"))
+
+
+def test_opening_waits_and_tells_what_is_there_and_what_is_left_out(qs, fake):
+    left_out = [{"name": "odd", "file": "a.py", "line": 3, "reason": "its decorator contradicts it"}]
+    fake.answers["environment_report"] = {"report": {"success": True, "left_out": left_out}}
+    lines = shown(qs("open")).splitlines()
+    assert lines[0].endswith("2 plans and 2 devices to use.")
+    assert lines[1] == "  Left out: odd: its decorator contradicts it"
+
+
+def test_a_failed_opening_is_told_by_the_report(shell, fake, capsys):
+    trace = "Traceback (most recent call last):\n  File ...\nNameError: x\n"
+    fake.status["worker_environment_exists"] = False
+    fake.answers["environment_report"] = {"report": {"message": "a.py, line 3: NameError: x", "traceback": trace}}
+    shell.run_cell("%qs open")
+    assert (
+        capsys.readouterr().out == f"{trace}Failed: The environment could not be opened: a.py, line 3: NameError: x\n"
+    )
+
+
+def test_a_plan_that_fails_now_is_an_error_with_its_reason(qs, fake):
+    ran = {"exit_status": "failed", "msg": "ValueError: no beam", "traceback": "", "time_start": 1.0, "time_stop": 2.0}
+    fake.answers["queue_item_execute"] = {"item": fake.plan("count", "uid-aaaa", ["det1"])}
+    fake.answers["item_status"] = {"status": {"state": "failed", "result": ran}}
+    with pytest.raises(NotDone, match=r"count\(\[det1\]\) failed: ValueError: no beam"):
+        qs("run count([det1])")
+
+
+def test_a_plan_that_runs_well_now_is_told_with_its_scan(qs, fake):
+    ran = {"exit_status": "completed", "scan_ids": [7], "time_start": 1.0, "time_stop": 3.0}
+    fake.answers["queue_item_execute"] = {"item": fake.plan("count", "uid-aaaa", ["det1"])}
+    fake.answers["item_status"] = {"status": {"state": "completed", "result": ran}}
+    assert shown(qs("run count([det1])")) == "Completed in 2.0 s, scan 7: count([det1])"
 
 
 @pytest.mark.parametrize("asked", ["%qs help add", "%qs add?", "%qs add ?"])

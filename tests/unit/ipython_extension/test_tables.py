@@ -1,0 +1,59 @@
+"""Times, lengths and tables as people read them."""
+
+import time
+
+import pytest
+
+from ipython_extension.tables import Row, Table, cells, length_of_time, moment, plural, ranges, shortened
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.04, "0.0 s"), (3.14, "3.1 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"),
+        (7500, "2 h 05 min"), (100_000, "1 d 3 h"), (-1, "0.0 s"),
+    ],
+)  # fmt: skip
+def test_a_length_of_time_has_two_units_at_most(seconds, told):
+    assert length_of_time(seconds) == told
+
+
+def test_a_moment_of_today_needs_no_date():
+    noon = time.mktime((2025, 6, 15, 12, 0, 5, 0, 0, -1))
+    assert moment(noon, now=noon + 60) == "12:00:05"
+    assert moment(noon, now=noon + 3 * 86400) == "15 Jun 12:00"
+    assert moment(noon, now=noon + 365 * 86400) == "2025-06-15 12:00"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"), [([], ""), ([7], "7"), ([7, 8], "7, 8"), ([1, 2, 3, 9], "1-3, 9"), ([None], "None")]
+)
+def test_neighbouring_scans_are_drawn_together(numbers, told):
+    assert ranges(numbers) == told
+
+
+def test_nothing_one_and_many():
+    assert [plural(n, "plan") for n in (0, 1, 2)] == ["no plans", "1 plan", "2 plans"]
+
+
+@pytest.mark.parametrize(
+    "text", ["plain text that is long", "wide 日本語 characters", "combining e\u0301e\u0301e\u0301", "a\nb"]
+)
+@pytest.mark.parametrize("width", range(1, 30))
+def test_shortened_text_fits(text, width):
+    assert cells(shortened(text, width)) <= width
+    assert "\n" not in shortened(text, width)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("wrap", [True, False])
+def test_no_line_of_a_table_is_wider_than_the_terminal(width, wrap):
+    rows = [Row((str(n), "word " * n, "日本"), note="why " * n) for n in range(60)]
+    lines = Table((">#", "plan", "user"), rows, flexible=1, wrap=wrap).text(width).splitlines()
+    assert max(map(cells, lines)) <= width
+
+
+def test_html_shows_all_and_escapes_it():
+    shown = Table(("#", "plan"), [Row(("0", "<b>" * 100))], flexible=1).html()
+    assert "&lt;b&gt;" * 100 in shown
+    assert "<b>" not in shown
