@@ -164,7 +164,7 @@ def _problem(each: loader.Problem) -> str:
 
 def _succeeds() -> bool:
     try:
-        _command.main(standalone_mode=False)
+        _command.main(prog_name=_command.name, standalone_mode=False)
     except click.ClickException as error:
         error.show()
     except StartupFailed as error:
