@@ -60,9 +60,11 @@ def main() -> int:
     """Run the command; 0 when interrupted, 1 for bad options."""
     try:
         return _command.main(prog_name=_command.name, standalone_mode=False) or 0
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # the latter is what click makes of the former
         return 0
-    except click.Abort:  # what click makes of Ctrl-C
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing when Python flushes it at exit.
+        sys.stdout = None
         return 0
     except click.ClickException as error:
         error.show()

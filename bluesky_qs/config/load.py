@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
@@ -14,6 +15,7 @@ from bluesky_qs.errors import ConfigError
 CONFIG_OPTION = "--config"
 CONFIG_VARIABLE = "QSERVER_CONFIG"
 
+_PASSWORD = re.compile(r"//[^/]*@")
 _WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 #: Sources of startup code; a profile may stand beside a module or a script.
 _CODE = ("startup.startup_dir", "startup.startup_profile", "startup.startup_module", "startup.startup_script")
@@ -39,7 +41,7 @@ class Loaded(NamedTuple):
         for field in fields():
             if origin := self.origins.get(field.key):
                 value = getattr(getattr(self.settings, field.section), field.name)
-                shown = "***" if field.setting.secret else repr(value)
+                shown = "***" if field.setting.secret else _PASSWORD.sub("//***@", repr(value))
                 lines.append(f"{field.key} = {shown} ({origin.where})")
         return lines
 

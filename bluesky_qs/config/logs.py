@@ -2,8 +2,18 @@
 
 import logging
 
+from bluesky_qs.config.schema import LogLevel
+
 OURS = "bluesky_qs"
 FORMAT = "[%(levelname).1s %(asctime)s %(name)s] %(message)s"
+
+#: What ``console_logging_level`` means. Why the service cannot start is always said.
+LEVELS: dict[LogLevel, int] = {
+    "SILENT": logging.CRITICAL,
+    "QUIET": logging.WARNING,
+    "NORMAL": logging.INFO,
+    "VERBOSE": logging.DEBUG,
+}
 
 
 def configure_logging(level: int | str = logging.INFO) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import zmq
 import zmq.asyncio
 
-from bluesky_qs.config.logs import configure_logging
+from bluesky_qs.config.logs import LEVELS, configure_logging
 from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, Settings
 from bluesky_qs.errors import QSError, StoreError, WorkerError, WorkerLost
 from bluesky_qs.ipc.link import ClientEnd
@@ -65,7 +65,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds for which a worker that is asked to end when the service stops is waited for before it is killed.
 _CLOSING = 1.5
-_LEVELS = {"SILENT": logging.CRITICAL + 1, "QUIET": logging.WARNING, "NORMAL": logging.INFO, "VERBOSE": logging.DEBUG}
 _OTHER_QUEUE = f"""
     **********************************************************************************************
     The queue kept in this file is new and empty, but the Redis at {DEFAULT_REDIS_ADDR} holds a queue
@@ -81,7 +80,7 @@ class _Stop(Exception):
 def run(directory: RuntimeDir) -> int:
     """Run the manager of the service with this runtime directory; the exit code comes back."""
     settings = directory.load_settings()
-    configure_logging(_LEVELS[settings.operation.console_logging_level])
+    configure_logging(LEVELS[settings.operation.console_logging_level])
     try:
         asyncio.run(_Manager(directory, settings).run())
     except QSError as error:

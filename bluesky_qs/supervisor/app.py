@@ -16,7 +16,7 @@ from typing import Any, assert_never
 import msgspec
 import zmq
 
-from bluesky_qs.config.logs import FORMAT, OURS, configure_logging
+from bluesky_qs.config.logs import FORMAT, LEVELS, OURS, configure_logging
 from bluesky_qs.config.schema import LogLevel, Settings
 from bluesky_qs.ipc import messages
 from bluesky_qs.ipc.runtime import RuntimeDir
@@ -35,12 +35,6 @@ STOP_TIMEOUT = 4.0
 _OVERSLEPT = 1.0
 _TRACEBACK_TIME = 0.2
 _REASONS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP: the terminal was closed"}
-_LEVELS: dict[LogLevel, int] = {
-    "SILENT": logging.CRITICAL,  # why the service could not start
-    "QUIET": logging.WARNING,
-    "NORMAL": logging.INFO,
-    "VERBOSE": logging.DEBUG,
-}
 
 Command = Callable[[str], Sequence[str]]
 
@@ -52,7 +46,7 @@ def manager_command(rundir: str) -> Sequence[str]:
 
 def worker_command(settings: Settings, address: str) -> Sequence[str]:
     """Command line of a worker."""
-    level = logging.getLevelName(_LEVELS[settings.operation.console_logging_level])
+    level = logging.getLevelName(LEVELS[settings.operation.console_logging_level])
     preload = [f"--preload={module}" for module in settings.worker.preload]
     return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, f"--log-level={level}", *preload]
 
@@ -216,6 +210,7 @@ class Supervisor:
             self._stop_due = now
             return
         _log.info("Stopping (%s) ...", reason)
+        self._workers.spare_due = None
         # A manager that has never served has nothing to put in order, and would not hear it before its start is done.
         self._stop_due = now + STOP_TIMEOUT if self._life.served else now
         self._link.push(messages.StopAsked(reason), keep=False)  # one that starts now learns it from its Hello
@@ -324,7 +319,7 @@ def _log_into(fd: int, level: LogLevel) -> Callable[[], None]:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter(FORMAT))
     logging.getLogger(OURS).handlers[:] = [handler]
-    configure_logging(_LEVELS[level])
+    configure_logging(LEVELS[level])
 
     def undo() -> None:
         logging.getLogger(OURS).removeHandler(handler)

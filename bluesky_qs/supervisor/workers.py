@@ -156,6 +156,8 @@ def _packages() -> dict[str, int]:
     """Changes whenever a package is installed or removed; a spare worker has the old ones imported."""
     times: dict[str, int] = {}
     for folder in sys.path:
+        if not folder.endswith("-packages"):  # the current folder may be among them, and changes all the time
+            continue
         with contextlib.suppress(OSError):
             times[folder] = os.stat(folder).st_mtime_ns  # noqa: PTH116 - sys.path has text
     return times

@@ -165,6 +165,11 @@ def test_secrets_are_not_described():
     ]
 
 
+def test_password_in_a_redis_address_is_not_described():
+    loaded = load({"network.redis_addr": "redis://me:word@host:1/2"}, {})
+    assert loaded.described() == ["network.redis_addr = 'redis://***@host:1/2' (option --redis-addr)"]
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
