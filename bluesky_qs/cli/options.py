@@ -8,11 +8,12 @@ from bluesky_qs.words.grammar import UsageError
 HELP = """\
   -a, --zmq-control-addr ADDRESS    the service, default tcp://localhost:60615
                                     (or QSERVER_ZMQ_CONTROL_ADDRESS)
-      --zmq-info-addr ADDRESS       its publications, default tcp://localhost:60625
+      --zmq-info-addr ADDRESS       its news, default tcp://localhost:60625
                                     (or QSERVER_ZMQ_INFO_ADDRESS)
       --zmq-encoding json|msgpack   (or QSERVER_ZMQ_ENCODING)
-  -k, --lock-key KEY                sent with every request that a lock may refuse
-      --user-group GROUP            whose permissions decide (or QSERVER_USER_GROUP)
+  -k, --lock-key KEY                sent where a lock may refuse
+      --user-group GROUP            whose permissions decide
+                                    (or QSERVER_USER_GROUP)
   -t, --timeout SECONDS             how long to wait for the answer, default 2
       --json                        print the answer as JSON, complete
   -v, --verbose                     print the words as they were understood

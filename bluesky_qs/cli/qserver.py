@@ -55,14 +55,15 @@ def run(arguments: Sequence[str]) -> Exit:
         if options.help or options.version:
             print(_help(options.words) if options.help else f"qserver {__version__}")
             return Exit.SUCCESS
+        if not options.words:
+            print(_help([]), file=sys.stderr)
+            return Exit.USAGE
         command = QSERVER.parse(options.words)
         if options.verbose:
             print(f"Arguments: {options.words}")
         return _carry_out(command, options)
     except UsageError as error:
         print(error.text("qserver"), file=sys.stderr)
-        if not error.usage:
-            print("'qserver -h' shows all commands.", file=sys.stderr)
         return Exit.USAGE
     except (ConfigError, RequestError) as error:
         print(error, file=sys.stderr)

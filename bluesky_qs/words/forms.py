@@ -31,6 +31,7 @@ _POSITION = Position(optional=True)
 _TO = Position("pos_dest", "POSITION")
 _BESIDE = End("pos_dest", "front|back|before UID|after UID")
 _NOTE = Note("note", "NOTE", optional=True)
+_REPLACES = "Put another item in the place of the queued one"
 _IN_BACKGROUND = Flags(background=_BACKGROUND)
 
 
@@ -45,7 +46,7 @@ class CallForm(Form):
             "call",
             Text("method", "METHOD"),
             NamedValues(),
-            summary="Any 0MQ method, with parameters in JSON, in Python, or as plain text.",
+            summary="Any 0MQ method, with parameters in JSON, in Python, or as plain text",
         )
 
     def read(self, rest: list[str]) -> Command:
@@ -58,12 +59,23 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
     "Service": (
         Form("ping", "ping"),
         Form("status", "status"),
-        Form("monitor", MONITOR, summary="Print the status, then every change of it, until interrupted."),
+        Form("monitor", MONITOR, summary="Print the status, then every change of it, until interrupted"),
         Form("config", "config_get"),
         Form("manager stop", "manager_stop", Safe()),
         Form("manager kill test", "manager_kill"),
-        Form("events get", "events_get", Integer("since", "SINCE", optional=True), since=0),
-        Form("console get", "console_get", Integer("since", "SINCE", optional=True)),
+        Form(
+            "events get",
+            "events_get",
+            Integer("since", "N", optional=True),
+            since=0,
+            summary="Changes of the service since event number N",
+        ),
+        Form(
+            "console get",
+            "console_get",
+            Integer("since", "N", optional=True),
+            summary="Console output since message number N, or the latest",
+        ),
         CallForm(),
     ),
     "Environment": (
@@ -74,46 +86,56 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("environment report", "environment_report"),
     ),
     "Queue": (
-        Form("start", "queue_start", summary="The same as 'queue start'."),
+        Form("start", "queue_start", summary="The same as 'queue start'"),
         Form("queue start", "queue_start"),
         Form("queue stop", "queue_stop"),
         Form("queue stop cancel", "queue_stop_cancel"),
         Form("queue autostart", "queue_autostart", Choice("enable", {"enable": True, "disable": False})),
-        Form("queue mode set", "queue_mode_set", Modes()),
+        Form("queue mode set", "queue_mode_set", Modes(), summary="Set modes; 'default' switches all off"),
         Form("queue get", "queue_get"),
         Form("queue clear", "queue_clear"),
         Form("queue add plan", "queue_item_add", _POSITION, Item("plan")),
         Form("queue add instruction", "queue_item_add", _POSITION, Instruction()),
         Form("queue add batch", "queue_item_add_batch", _POSITION, Items()),
-        Form("queue update plan", "queue_item_update", Replacement("plan")),
-        Form("queue update instruction", "queue_item_update", InstructionFor()),
+        Form("queue update plan", "queue_item_update", Replacement("plan"), summary=_REPLACES),
+        Form("queue update instruction", "queue_item_update", InstructionFor(), summary=_REPLACES),
         Form(
             "queue replace plan",
             "queue_item_update",
             Replacement("plan"),
             replace=True,
-            summary="The same as 'queue update', and the item gets a new uid.",
+            summary="The same as 'queue update', and the item gets a new uid",
         ),
         Form(
             "queue replace instruction",
             "queue_item_update",
             InstructionFor(),
             replace=True,
-            summary="The same as 'queue update', and the item gets a new uid.",
+            summary="The same as 'queue update', and the item gets a new uid",
         ),
         Form("queue execute plan", "queue_item_execute", Item("plan")),
         Form("queue execute instruction", "queue_item_execute", Instruction()),
         Form("queue check plan", "item_check", Item("plan")),
         Form("queue item get", "queue_item_get", Place(optional=True)),
         Form("queue item remove", "queue_item_remove", Place(optional=True)),
-        Form("queue item remove batch", "queue_item_remove_batch", Uids("uids", listed=True)),
-        Form("queue item move", "queue_item_move", Place("SOURCE"), _TO),
+        Form(
+            "queue item remove batch",
+            "queue_item_remove_batch",
+            Uids("uids", listed=True),
+            summary="Remove the items with these uids",
+        ),
+        Form("queue item move", "queue_item_move", Place("SOURCE"), _TO, summary="Move one item"),
         Form("queue item move batch", "queue_item_move_batch", Uids("uids", listed=True, until=_BESIDE), _BESIDE),
-        Form("queue item status", "item_status", Uids("item_uid")),
+        Form("queue item status", "item_status", Uids("item_uid"), summary="Where items are, and their results"),
     ),
     "History": (
         Form("history get", "history_get"),
-        Form("history clear", "history_clear", SizeOrUid()),
+        Form(
+            "history clear",
+            "history_clear",
+            SizeOrUid(),
+            summary="Clear the history, or all but the newest N items, or item UID and all older ones",
+        ),
     ),
     "Plans, devices, permissions": (
         Form("allowed plans", "plans_allowed"),
@@ -149,7 +171,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             Flags(background=_BACKGROUND, update_re=("update_re", True), keep_lists=("update_lists", False)),
         ),
         Form("function execute", "function_execute", Item("function"), _IN_BACKGROUND),
-        Form("task status", "task_status", Uids("task_uid")),
+        Form("task status", "task_status", Uids("task_uid"), summary="Whether tasks run or are completed"),
         Form("task result", "task_result", Text("task_uid", "UID")),
         Form("input reply", "input_reply", Text("input_uid", "UID"), Note("text", "TEXT")),
         Form(
@@ -159,9 +181,9 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         ),
     ),
     "Lock": (
-        Form("lock environment", "lock", _NOTE, environment=True, summary="Keep others from using the environment."),
-        Form("lock queue", "lock", _NOTE, queue=True, summary="Keep others from changing the queue."),
-        Form("lock all", "lock", _NOTE, environment=True, queue=True, summary="Both."),
+        Form("lock environment", "lock", _NOTE, environment=True, summary="Keep others from using the environment"),
+        Form("lock queue", "lock", _NOTE, queue=True, summary="Keep others from changing the queue"),
+        Form("lock all", "lock", _NOTE, environment=True, queue=True, summary="Keep others from using either"),
         Form("lock info", "lock_info"),
         Form("unlock", "unlock"),
     ),

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from bluesky_qs.words.grammar import Form
 
 _WIDTH = 80
-_COLUMN = 40
+_COLUMN = 39
 
 LEGEND = """\
-POSITION  front, back, N (0 is the front, -1 before the last), before UID, after UID
+POSITION  front, back, before UID, after UID, or N: 0 is the front; an added
+          item goes before the one at N, a moved one ends at N (-1: the last)
 SOURCE    N, front, back or UID
 ITEM      a JSON object or a Python dictionary, in single quotes:
           '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 5}}'
@@ -27,14 +28,16 @@ def entry(form: Form) -> str:
     """One form and what it does, in two columns."""
     usage = f"  {form.usage}"
     meaning = textwrap.wrap(summary(form), _WIDTH - _COLUMN)
-    first = [f"{usage:<{_COLUMN}}{meaning[0]}"] if len(usage) < _COLUMN else [usage, " " * _COLUMN + meaning[0]]
-    return "\n".join(first + [" " * _COLUMN + line for line in meaning[1:]])
+    if len(usage) < _COLUMN:
+        usage = f"{usage:<{_COLUMN}}{meaning.pop(0)}"
+    return "\n".join([usage, *(" " * _COLUMN + line for line in meaning)])
 
 
 def summary(form: Form) -> str:
-    """What a form does: in its own words, else in those of its method."""
+    """What a form does: in its own words, else in the first sentence of its method's."""
     if form.summary:
         return form.summary
     from bluesky_qs.api import METHODS  # noqa: PLC0415 - help is rare, and a line is read without the contract
 
-    return (METHODS[form.method].stub.__doc__ or "").partition("\n\n")[0].replace("``", "'").replace("\n", " ").strip()
+    first = (METHODS[form.method].stub.__doc__ or "").strip().partition("\n\n")[0].replace("``", "'")
+    return " ".join(first.split()).partition(". ")[0].rstrip(".")

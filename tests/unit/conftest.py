@@ -1,5 +1,6 @@
 """A stand-in for the service: answers from a table, on real sockets, and notes what it was asked."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -127,8 +128,6 @@ def fake(new_fake: Callable[[], FakeService]) -> FakeService:
 @pytest.fixture
 def clean_environment(monkeypatch):
     """No variables of a user's own."""
-    import os
-
     for name in list(os.environ):
         if name.startswith("QSERVER_"):
             monkeypatch.delenv(name)

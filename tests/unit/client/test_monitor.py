@@ -1,6 +1,7 @@
 import pytest
 
 from bluesky_qs.client.monitor import Screen
+from bluesky_qs.client.sync import REManagerAPI
 
 
 def test_status_messages_are_collected_from_enable_on(fake, RM):
@@ -44,8 +45,6 @@ def test_a_disabled_monitor_keeps_what_it_has_and_takes_no_more(fake, RM):
 
 
 def test_the_oldest_messages_are_dropped(fake, RM, clean_environment):
-    from bluesky_qs.client.sync import REManagerAPI
-
     with REManagerAPI(fake.control, zmq_info_addr=fake.info, console_monitor_max_msgs=1) as manager:
         manager.console_monitor.enable()
         fake.wait_subscribed()

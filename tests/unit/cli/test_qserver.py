@@ -1,0 +1,232 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from bluesky_qs.cli.monitor import changes
+from bluesky_qs.cli.qserver import Exit, run
+
+ITEM = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 10, "delay": 1}}'
+
+
+@pytest.fixture
+def qserver(fake, clean_environment, monkeypatch, capsys):
+    """Runs a command line in this process; exit code, output, messages."""
+    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", fake.control)
+    monkeypatch.setenv("QSERVER_ZMQ_INFO_ADDRESS", fake.info)
+
+    def command(*arguments):
+        code = run(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return command
+
+
+def test_an_answer_is_printed_as_in_the_tutorials(fake, qserver):
+    fake.answers["queue_item_add"] = lambda params: {
+        "success": True,
+        "msg": "",
+        "qsize": 1,
+        "item": {
+            **params["item"],
+            "user_group": params["user_group"],
+            "user": params["user"],
+            "item_uid": "0aa7f1be-3923-4d67-ba7b-b19d26ec6291",
+        },
+    }
+    code, out, err = qserver("queue", "add", "plan", ITEM)
+    first, _, rest = out.partition("\n")
+    assert (code, err) == (Exit.SUCCESS, "")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d - MESSAGE:", first)
+    assert rest == (
+        "{'item': {'args': [['det1', 'det2']],\n"
+        "          'item_type': 'plan',\n"
+        "          'item_uid': '0aa7f1be-3923-4d67-ba7b-b19d26ec6291',\n"
+        "          'kwargs': {'delay': 1, 'num': 10},\n"
+        "          'name': 'count',\n"
+        "          'user': 'qserver-cli',\n"
+        "          'user_group': 'admin'},\n"
+        " 'msg': '',\n"
+        " 'qsize': 1,\n"
+        " 'success': True}\n"
+    )
+
+
+def test_a_refusal_is_printed_and_has_its_exit_code(fake, qserver):
+    fake.answers["environment_open"] = {
+        "success": False,
+        "msg": "Error: Invalid lock key: \nRE Manager is locked by qserver-cli at 07/25/2022 12:03:40",
+        "error": "Locked",
+    }
+    code, out, _ = qserver("environment", "open")
+    assert code == Exit.REFUSED
+    assert out.partition("MESSAGE:\n")[2] == (
+        "{'msg': 'Error: Invalid lock key: \\n'\n"
+        "        'RE Manager is locked by qserver-cli at 07/25/2022 12:03:40',\n"
+        " 'success': False}\n"
+    )
+
+
+def test_json_is_the_answer_complete(fake, qserver):
+    fake.answers["environment_open"] = {"success": False, "msg": "no", "error": "Locked"}
+    code, out, _ = qserver("--json", "environment", "open")
+    assert (code, json.loads(out)) == (Exit.REFUSED, fake.answers["environment_open"])
+
+
+def test_plans_and_devices_are_shown_by_name(fake, qserver):
+    fake.answers["plans_allowed"] = {"success": True, "msg": "", "plans_allowed": {"count": {"module": "x"}}}
+    _, out, _ = qserver("allowed", "plans")
+    assert "'plans_allowed': {'count': '{...}'}" in out
+
+
+def test_the_words_are_printed_only_on_demand(qserver):
+    assert qserver("-v", "queue", "get")[1].startswith("Arguments: ['queue', 'get']\n")
+    assert "Arguments" not in qserver("queue", "get")[1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-k", "key", "unlock"], ["unlock", "--lock-key", "key"], ["--lock-key=key", "unlock"]]
+)
+def test_options_stand_before_or_after_the_words(fake, qserver, arguments):
+    assert qserver(*arguments)[0] == Exit.SUCCESS
+    assert fake.params("unlock") == {"lock_key": "key"}
+
+
+def test_the_lock_key_goes_only_where_it_means_something(fake, qserver):
+    qserver("-k", "key", "status")
+    qserver("-k", "key", "lock", "info")
+    assert (fake.params("status"), fake.params("lock_info")) == ({}, {"lock_key": "key"})
+
+
+def test_a_negative_position_is_not_an_option(fake, qserver):
+    qserver("queue", "add", "instruction", "-2", "queue-stop")
+    assert fake.params("queue_item_add")["pos"] == -2
+
+
+def test_words_that_look_like_options_stand_behind_two_dashes(fake, qserver):
+    qserver("-k", "key", "lock", "queue", "--", "--careful--")
+    assert fake.params("lock")["note"] == "--careful--"
+
+
+@pytest.mark.parametrize("option", ["-a", "--address", "--zmq-control-addr"])
+def test_the_service_may_be_elsewhere(new_fake, qserver, option):
+    elsewhere = new_fake()
+    assert qserver(option, elsewhere.control, "ping")[0] == Exit.SUCCESS
+    assert elsewhere.methods() == ["ping"]
+
+
+def test_messagepack_and_group_are_options(new_fake, qserver):
+    service = new_fake("msgpack")
+    assert qserver("-a", service.control, "--zmq-encoding", "msgpack", "--user-group", "x", "allowed", "plans")[0] == 0
+    assert service.params("plans_allowed") == {"user_group": "x"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["queue"], "'queue' is not complete\nUsage: qserver queue start\n"),
+        (["queu", "get"], "Did you mean 'queue'?"),
+        (["--jsn", "status"], "No such option: --jsn\nDid you mean '--json'?"),
+        (["status", "--lock-key"], "Option --lock-key needs a value"),
+        (["status", "--json=5"], "Option --json takes no value"),
+        (["status", "-t", "soon"], "Option -t needs a number of seconds, not 'soon'"),
+        (["--zmq-encoding", "xml", "status"], "Unknown encoding 'xml'"),
+        (["-a", "nowhere://x", "status"], "Cannot connect to 'nowhere://x'"),
+        (["script", "upload", "/no/such/file"], "Cannot read '/no/such/file': No such file or directory"),
+        (["queue", "add", "plan", "{'name': 'p', 'args': [{1, 2}]}"], "type set"),
+        (["call", "queue_gt"], "Unknown method 'queue_gt'. Did you mean 'queue_get'"),
+        ([], "Usage: qserver [OPTIONS] COMMAND"),
+    ],
+)
+def test_wrong_words_are_told_and_nothing_is_sent(fake, qserver, arguments, said):
+    code, out, err = qserver(*arguments)
+    assert (code, out) == (Exit.USAGE, "")
+    assert said in err
+    assert fake.requests == []
+
+
+def test_no_answer_says_where_and_what_to_start(qserver):
+    code, out, err = qserver("-a", "tcp://127.0.0.1:1", "-t", "0.05", "status")
+    assert (code, out) == (Exit.NO_ANSWER, "")
+    assert "tcp://127.0.0.1:1" in err
+    assert "start-re-manager" in err
+
+
+def test_help_shows_everything_or_what_one_asks_for(qserver):
+    code, out, _ = qserver("-h")
+    assert code == Exit.SUCCESS
+    assert max(map(len, out.splitlines())) <= 80
+    assert "queue add plan [POSITION] ITEM" in out
+    assert "--lock-key" in out
+    assert qserver("environment", "-h")[1].count("environment ") >= 5
+
+
+def test_a_script_and_permissions_are_read_from_files(fake, qserver, tmp_path):
+    (tmp_path / "s.py").write_text("x = 1")
+    (tmp_path / "p.yaml").write_text("user_groups: {root: {}}")
+    qserver("script", "upload", str(tmp_path / "s.py"), "background")
+    qserver("permissions", "set", str(tmp_path / "p.yaml"))
+    assert fake.params("script_upload") == {"script": "x = 1", "run_in_background": True}
+    assert fake.params("permissions_set") == {"user_group_permissions": {"user_groups": {"root": {}}}}
+
+
+def test_the_monitor_shows_what_changed():
+    before = {"manager_state": "idle", "items_in_queue": 1, "time": "1", "status_uid": "a"}
+    after = {"manager_state": "idle", "items_in_queue": 0, "time": "2", "status_uid": "b"}
+    assert changes(before, after) == {"items_in_queue": 0}
+
+
+def process(*arguments, **environment):
+    environment = {**os.environ, **environment}
+    return subprocess.Popen(
+        [sys.executable, "-m", "bluesky_qs", "qserver", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_monitor_follows_the_service_until_interrupted(fake):
+    monitor = process("--json", "monitor", "-a", fake.control, "--zmq-info-addr", fake.info)
+    arrived = threading.Event()
+    lines: list[str] = []
+
+    def read():
+        for line in monitor.stdout:
+            lines.append(line.strip())
+            if '"items_in_queue": 5' in line:
+                arrived.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    fake.wait_subscribed()
+    fake.wait_asked("status")
+    fake.publish_status(items_in_queue=5)
+    assert arrived.wait(20)
+    monitor.send_signal(signal.SIGINT)
+    assert monitor.wait(20) == 0
+    reader.join()
+    monitor.stderr.close()
+    monitor.stdout.close()
+
+
+def test_the_command_is_also_one_of_the_package(fake):
+    done = process("status", QSERVER_ZMQ_CONTROL_ADDRESS=fake.control)
+    out, err = done.communicate(timeout=20)
+    assert (done.returncode, err) == (0, "")
+    assert "'manager_state': 'idle'" in out
+
+
+def test_a_command_that_does_not_exist_is_told():
+    done = subprocess.run(
+        [sys.executable, "-m", "bluesky_qs", "qservr"], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert done.returncode == 1
+    assert "start-re-manager" in done.stderr

@@ -1,0 +1,110 @@
+import pytest
+
+from bluesky_qs.words import files
+from bluesky_qs.words.arguments import FileContents
+from bluesky_qs.words.forms import QSERVER
+from bluesky_qs.words.grammar import UsageError
+
+
+def refusal(*words):
+    with pytest.raises(UsageError) as caught:
+        QSERVER.parse(words)
+    return caught.value
+
+
+def test_a_misspelt_word_is_told_with_the_nearest():
+    assert refusal("queu", "get").near == ("queue",)
+    assert refusal("queue", "strat").near == ("start",)
+
+
+def test_a_word_of_another_place_is_told_with_its_line():
+    assert refusal("pause").near == ("re pause",)
+
+
+def test_an_incomplete_line_is_told_with_its_continuations():
+    error = refusal("environment")
+    assert error.message == "'environment' is not complete"
+    assert error.usage == (
+        "environment open",
+        "environment close",
+        "environment destroy",
+        "environment update [background]",
+        "environment report",
+    )
+
+
+def test_a_word_too_many_is_told():
+    error = refusal("queue", "stop", "cancl")
+    assert (error.message, error.near) == ("'cancl' means nothing after 'queue stop'", ("cancel",))
+
+
+def test_a_missing_argument_is_told_with_the_form():
+    error = refusal("queue", "add", "plan", "front")
+    assert (error.message, error.usage) == ("ITEM is missing", ("queue add plan [POSITION] ITEM",))
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["queue", "add", "plan", "{name: count}"], "neither JSON"),
+        (["queue", "add", "plan", "[1]"], "not an object"),
+        (["queue", "add", "plan", '{"item_type": "function", "name": "f"}'], "of type 'function', not 'plan'"),
+        (["queue", "add", "plan", "before"], "UID of an item"),
+        (["queue", "add", "batch", "{}"], "not a list"),
+        (["queue", "add", "batch", "[5]"], "An item is an object"),
+        (["queue", "add", "instruction", "queue-go"], "not an instruction"),
+        (["queue", "update", "instruction", "u1"], "comes the UID"),
+        (["queue", "mode", "set", "loop"], "True or False"),
+        (["queue", "mode", "set", "loop", "maybe"], "neither True nor False"),
+        (["queue", "autostart", "maybe"], "none of enable|disable"),
+        (["queue", "item", "move", "0", "there"], "not a position"),
+        (["queue", "item", "move", "batch", "front"], "UID is missing"),
+        (["manager", "stop", "safe", "maybe"], "'on' or 'off'"),
+        (["events", "get", "x"], "not a whole number"),
+        (["call", "ping", "5=x"], "NAME=VALUE"),
+    ],
+)
+def test_an_argument_that_means_nothing_is_told(words, reason):
+    error = refusal(*words)
+    assert reason in error.message
+    assert len(error.usage) == 1
+
+
+def test_the_whole_refusal_as_text():
+    assert refusal("re", "pause", "imediate").text("qserver") == (
+        "'imediate' means nothing after 're pause'\n"
+        "Did you mean 'immediate'?\n"
+        "Usage: qserver re pause [deferred|immediate]"
+    )
+
+
+def test_words_that_may_follow():
+    assert set(QSERVER.next_words(["re"])) == {"pause", "resume", "stop", "abort", "halt", "runs", "metadata"}
+    assert QSERVER.next_words(["re", "pause"]) == ["deferred", "immediate"]
+    assert "queue" in QSERVER.next_words([])
+    assert QSERVER.next_words(["nothing"]) == []
+
+
+def test_a_file_stands_for_its_contents(tmp_path):
+    (tmp_path / "script.py").write_text("print('µ')", encoding="utf-8")
+    (tmp_path / "permissions.yaml").write_text("user_groups: {root: {}}")
+    read = files.read(
+        {
+            "script": FileContents(str(tmp_path / "script.py"), "text"),
+            "permissions": FileContents(str(tmp_path / "permissions.yaml"), "yaml"),
+            "update_re": True,
+        }
+    )
+    assert read == {"script": "print('µ')", "permissions": {"user_groups": {"root": {}}}, "update_re": True}
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "bad.yaml").write_text("a: [")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for name, kind, reason in [
+        ("absent", "text", "Cannot read"),
+        ("bad.yaml", "yaml", "not valid YAML"),
+        ("binary", "text", "not a text file"),
+    ]:
+        with pytest.raises(UsageError, match=reason):
+            files.read({"x": FileContents(str(tmp_path / name), kind)})
