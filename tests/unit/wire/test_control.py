@@ -71,9 +71,8 @@ def exchange(server, client):
     return client.recv()
 
 
-def test_client_and_server_meet_in_the_clear(context, tmp_path):
-    address = f"ipc://{tmp_path}/s"[-100:] if len(str(tmp_path)) < 90 else "tcp://127.0.0.1:*"
-    server = server_socket(context, address)
+def test_client_and_server_meet_in_the_clear(context):
+    server = server_socket(context, "tcp://127.0.0.1:*")
     assert exchange(server, client_socket(context, server.last_endpoint.decode())) == b"hello"
 
 
@@ -86,8 +85,8 @@ def test_client_and_server_meet_encrypted(context):
 def test_client_without_the_key_gets_no_answer(context):
     _, private = generate_keys()
     server = server_socket(context, "tcp://127.0.0.1:*", private_key=private)
+    monitor = server.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
     client = client_socket(context, server.last_endpoint.decode())
-    monitor = client.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
     client.send(b"hello")
     assert monitor.poll(5000)
     assert not server.poll(0)
