@@ -46,9 +46,6 @@ log = logging.getLogger(__name__)
 #: What startup code is going to import and what may be imported before it: these start no Python threads and read
 #: nothing from the environment that startup code sets. Not bluesky, tqdm, ophyd, epics and matplotlib, which do.
 WARM = (
-    "asyncio",
-    "cProfile",
-    "concurrent.futures",
     "event_model",
     "jsonschema",
     "msgpack_numpy",

@@ -54,8 +54,7 @@ class Engine:
         self._waiting = False
         self._users_hook: Callable[[Any, Any], Any] | None = None
         self._loop_thread: threading.Thread | None = None
-        self._next_excepthook = threading.excepthook
-        threading.excepthook = self._thread_died
+        self._next_excepthook: Callable[[Any], Any] | None = None
 
     def adopt(self, candidate: Any) -> None:
         """Take the namespace's ``RE``; what is no RunEngine counts as none."""
@@ -64,6 +63,8 @@ class Engine:
             log.warning("'RE' is no RunEngine but of type %r: plans cannot be run", type(candidate).__name__)
             candidate = None
         self.RE = candidate
+        if self._next_excepthook is None:  # once, after startup code had the opportunity to set its own
+            self._next_excepthook, threading.excepthook = threading.excepthook, self._thread_died
         self._watch_state()
         self._reports.update(engine=None if candidate is None else str(candidate.state))
 
@@ -247,7 +248,8 @@ class Engine:
             log.error("The plan ended the thread of the Run Engine (%s): restarted", died.exc_type.__name__)
             threading.Thread(target=loop.run_forever, daemon=True, name="bluesky-run-engine").start()
             return
-        self._next_excepthook(died)
+        if self._next_excepthook is not None:
+            self._next_excepthook(died)
 
     def _state(self) -> dict[str, Any]:
         return {"engine": None if self.RE is None else str(self.RE.state)}

@@ -27,6 +27,7 @@ class Observer:
         self._aside: set[str] = set()
         self._events = 0
         self._announced: int | None = None
+        self._complained = False
 
     @property
     def run_uids(self) -> list[str]:
@@ -50,7 +51,9 @@ class Observer:
             if name in ("start", "descriptor", "event", "stop"):
                 self._reports.document(Document(self._item_uid, name, document_text(name, document)))
         except Exception:  # a process boundary: whoever watches a plan must not be able to fail it
-            log.exception("A document of the plan (%s) could not be reported", name)
+            if not self._complained:  # once a plan: there may be a thousand more of the kind
+                log.exception("A document of the plan (%s) could not be reported", name)
+            self._complained = True
 
     def _note(self, name: str, document: dict[str, Any]) -> None:
         match name:
@@ -83,17 +86,14 @@ def document_text(name: str, document: dict[str, Any]) -> bytes:
     """JSON text of a document for display: large arrays are null, and so is NaN; what has no JSON form is its repr."""
     if name == "event":
         document = {**document, "data": {k: _cut(v) for k, v in document["data"].items()}}
-    try:
-        return _encoder.encode(document)
-    except (TypeError, ValueError, OverflowError):  # keys of a dict that JSON does not know, a date out of range, …
-        return _encoder.encode(_plain(document))
+    return plain_text(document)
 
 
 def plain_text(value: Any) -> bytes:
-    """JSON text of a value of the user that was not made for JSON (``RE.md``)."""
+    """JSON text for display of a value that was not made for JSON (a document, ``RE.md``)."""
     try:
         return _encoder.encode(value)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):  # keys of a dict that JSON does not know, a date out of range, …
         return _encoder.encode(_plain(value))
 
 
@@ -119,7 +119,7 @@ def _plain(value: Any) -> Any:
         case list() | tuple() | set() | frozenset():
             return [_plain(v) for v in value]
         case _:
-            return repr(value)
+            return _plain(_fallback(value))
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_fallback)

@@ -1,0 +1,69 @@
+"""What is made of the documents of a plan."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bluesky_qs.ipc.messages import RunState
+from bluesky_qs.worker.observe import LARGEST, Observer, document_text, plain_text
+from bluesky_qs.worker.report import Reports
+
+
+def text(data):
+    return json.loads(document_text("event", {"uid": "e", "data": data}))["data"]
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        (np.float64(2.5), 2.5),
+        (np.int16(-3), -3),
+        (np.bool_(True), True),
+        (np.array([1, 2]), [1, 2]),
+        (np.zeros(LARGEST + 1), None),
+        (list(range(LARGEST + 1)), None),
+        ([1, [2, 3]], [1, [2, 3]]),
+        (float("nan"), None),
+        (2**70, 2**70),
+        ({1: {(2, 3): np.int64(4)}}, {"1": {"(2, 3)": 4}}),
+        ({"x"}, ["x"]),
+        (Ellipsis, "Ellipsis"),
+    ],
+)
+def test_values_of_an_event_are_sent_in_the_form_that_json_has_for_them(value, sent):
+    assert text({"det": value}) == {"det": sent}
+
+
+def test_a_mapping_that_is_no_dict_is_sent_as_one():
+    class PersistentMetadata:
+        def items(self):
+            return [("scan_id", np.int64(5))]
+
+    assert json.loads(plain_text(PersistentMetadata())) == {"scan_id": 5}
+
+
+def test_runs_keep_their_order_and_their_ends():
+    observer = Observer("item", Reports())
+    observer("start", {"uid": "a", "scan_id": 4})
+    observer("start", {"uid": "b", "scan_id": 5})
+    observer("stop", {"run_start": "a", "exit_status": "abort"})
+    assert (observer.run_uids, observer.scan_ids, observer.last_exit_status) == (["a", "b"], [4, 5], None)
+    observer("stop", {"run_start": "b", "exit_status": "success"})
+    assert observer.last_exit_status == "success"
+
+
+@pytest.mark.parametrize("scan_id", [None, "2026-1", 2**64])
+def test_a_scan_id_that_is_no_ordinary_number_is_left_out(scan_id):
+    reports = Reports()
+    observer = Observer("item", reports)
+    observer("start", {"uid": "a", "scan_id": scan_id})
+    assert observer.scan_ids == []
+    assert reports.snapshot().runs == [RunState("a", None, is_open=True, exit_status=None)]
+
+
+def test_a_broken_document_fails_nobody_and_is_told_once(caplog):
+    observer = Observer("item", Reports())
+    for _ in range(3):
+        observer("event", {"no": "descriptor"})
+    assert [record.message for record in caplog.records] == ["A document of the plan (event) could not be reported"]

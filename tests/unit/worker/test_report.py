@@ -1,0 +1,195 @@
+"""The worker's state and the reports that wait, sent over a real link."""
+
+import time
+
+import msgspec
+import pytest
+import zmq
+
+from bluesky_qs.ipc.link import ServerEnd
+from bluesky_qs.ipc.messages import (
+    Attach,
+    Document,
+    FromServer,
+    Lists,
+    PlanDone,
+    Progress,
+    Request,
+    RunsChanged,
+    RunState,
+    StateChanged,
+    TaskDone,
+    WorkerCommand,
+    WorkerReport,
+)
+from bluesky_qs.worker.report import DOCUMENTS_WAITING, PERIOD, Reports
+
+
+class Link:
+    """A worker's end of a link, and a socket in the place of the manager's."""
+
+    def __init__(self):
+        self.reports = Reports()
+        self.context = zmq.Context()
+        self.server = ServerEnd(self.context, "inproc://worker", WorkerCommand, lambda _: self.server.adopt())
+        self.manager = self.context.socket(zmq.DEALER)
+        self.manager.connect("inproc://worker")
+        self.manager.send(msgspec.msgpack.encode(Request(1, 0, Attach())))
+        self.server.receive()
+        self.manager.recv()
+
+    def arrived(self, count):
+        """That many reports, in their order."""
+        reports = []
+        for _ in range(count):
+            assert self.manager.poll(5000)
+            frame = msgspec.msgpack.decode(self.manager.recv(), type=FromServer)
+            reports.append(msgspec.msgpack.decode(frame.body, type=WorkerReport))
+        return reports
+
+    def send(self):
+        return self.reports.send(self.server)
+
+    def close(self):
+        self.manager.close(linger=0)
+        self.server.socket.close(linger=0)
+        self.context.term()
+
+
+@pytest.fixture
+def link():
+    made = Link()
+    yield made
+    made.close()
+
+
+def plan_done(state):
+    return PlanDone("item", "completed", [], [], 0.0, 1.0, "", "", state)
+
+
+def test_nothing_waits_at_first(link):
+    assert link.send() is None
+
+
+def test_a_state_that_does_not_differ_is_not_reported(link):
+    link.reports.update(engine="idle")
+    link.reports.update(engine="idle")
+    link.send()
+    link.reports.update(engine="idle")
+    link.reports.update(engine="running")
+    link.send()
+    assert [r.state.engine for r in link.arrived(2)] == ["idle", "running"]
+
+
+def test_of_several_states_in_a_row_only_the_last_is_sent(link):
+    link.reports.update(engine="running")
+    link.reports.update(engine="pausing")
+    link.reports.update(engine="paused")
+    link.send()
+    link.reports.finish(plan_done, engine="idle")
+    link.send()
+    state, done = link.arrived(2)
+    assert (state.state.engine, done.state.engine) == ("paused", "idle")
+
+
+def test_states_around_other_reports_keep_their_place(link):
+    link.reports.update(engine="running")
+    link.reports.finish(plan_done, engine="idle")
+    link.reports.update(engine="running")
+    link.send()
+    assert [type(r) for r in link.arrived(3)] == [StateChanged, PlanDone, StateChanged]
+
+
+def test_progress_is_held_back_for_a_period_and_only_the_latest_is_sent(link):
+    link.reports.progress(Progress("item", 1, 10))
+    assert link.send() is None
+    link.reports.progress(Progress("item", 2, 10))
+    link.reports.progress(Progress("item", 3, 10))
+    delay = link.send()
+    assert delay is not None
+    assert 0 < delay <= PERIOD
+    time.sleep(delay)
+    assert link.send() is None
+    assert [r.events for r in link.arrived(2)] == [1, 3]
+
+
+def test_the_last_progress_goes_out_before_the_end_of_the_plan(link):
+    link.reports.progress(Progress("item", 1, 2))
+    link.send()
+    link.reports.progress(Progress("item", 2, 2))
+    link.reports.finish(plan_done, engine="idle")
+    assert link.send() is None
+    first, last, done = link.arrived(3)
+    assert (first.events, last.events, done.item_uid) == (1, 2, "item")
+
+
+def test_documents_wait_for_one_message_but_keep_their_order_among_the_others(link):
+    link.reports.document(Document("item", "start", b"{}"))
+    link.send()
+    link.reports.document(Document("item", "event", b"{}"))
+    assert link.send() is not None
+    link.reports.runs([RunState("a", 1, is_open=False, exit_status="success")])
+    link.reports.document(Document("item", "stop", b"{}"))
+    link.send()
+    kinds = [getattr(r, "name", type(r)) for r in link.arrived(4)]
+    assert kinds == ["start", "event", RunsChanged, "stop"]
+
+
+def test_events_beyond_the_bound_are_left_out_and_nothing_else_is(link):
+    for _ in range(DOCUMENTS_WAITING + 10):
+        link.reports.document(Document("item", "event", b"{}"))
+    link.reports.document(Document("item", "stop", b"{}"))
+    link.reports.finish(plan_done, engine="idle")
+    link.send()
+    received = link.arrived(DOCUMENTS_WAITING + 2)
+    assert (received[-2].name, type(received[-1])) == ("stop", PlanDone)
+
+
+def test_reports_are_kept_and_documents_and_progress_are_not(link):
+    link.reports.document(Document("item", "start", b"{}"))
+    link.reports.progress(Progress("item", 1, 2))
+    link.reports.finish(plan_done, engine="idle")
+    link.send()
+    assert link.server.unacknowledged == 1
+
+
+def test_a_report_that_cannot_be_encoded_takes_no_other_with_it(link, caplog):
+    link.reports.finish(lambda state: PlanDone("\udcff", "failed", [], [], 0.0, 1.0, "", "", state), engine="idle")
+    link.reports.update(engine="running")
+    link.send()
+    (state,) = link.arrived(1)
+    assert state.state.engine == "running"
+    assert "could not be sent" in caplog.text
+
+
+def test_background_tasks_are_counted_and_foreground_tasks_are_the_environments_state(link):
+    link.reports.update(environment="idle")
+    link.reports.task_started("a", background=True)
+    link.reports.task_started("b", background=False)
+    state = link.reports.state
+    assert (state.environment, state.background_tasks) == ("executing_task", 1)
+    assert {uid: background for uid, (_, background) in link.reports.snapshot().running_tasks.items()} == {
+        "a": True,
+        "b": False,
+    }
+    for uid in "ab":
+        link.reports.task_finished(uid, lambda s, uid=uid: TaskDone(uid, True, "", "", b"null", 0.0, 1.0, s))
+    link.send()
+    *_, first, second = link.arrived(3)
+    assert (first.state.environment, first.state.background_tasks) == ("executing_task", 0)
+    assert (second.state.environment, second.state.background_tasks) == ("idle", 0)
+
+
+def test_lists_are_told_to_differ_once():
+    reports = Reports()
+    assert reports.lists(Lists(b"{}", b"{}"))
+    assert not reports.lists(Lists(b"{}", b"{}"))
+    assert reports.lists(Lists(b'{"a": {}}', b"{}"))
+    assert reports.snapshot().lists == Lists(b'{"a": {}}', b"{}")
+
+
+def test_runs_are_forgotten_with_their_plan():
+    reports = Reports()
+    reports.runs([RunState("a", 1, is_open=True, exit_status=None)])
+    reports.forget_runs()
+    assert reports.snapshot().runs == []
