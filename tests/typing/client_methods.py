@@ -1,5 +1,7 @@
 """Read by pyright: the client's methods have the signatures of their stubs."""
 
+# pyright: reportUnnecessaryTypeIgnoreComment=error
+
 from collections.abc import Awaitable, Callable
 from typing import Any, assert_type
 
@@ -25,7 +27,7 @@ assert_type(RM.plans.count(["det1"]), BPlan)
 assert_type(RM.wait_for_item("uid"), dict[str, Any])
 assert_type(RM.status()["manager_state"], str)
 
-# What the stub does not have is an error. `pyright --warnings` fails on each comment here that suppresses none.
+# What the stub does not have is an error; so is a comment here that suppresses none.
 RM.queue_item_add()  # pyright: ignore[reportCallIssue]
 RM.queue_item_add(BPlan("count"), positon=1)  # pyright: ignore[reportCallIssue]
 RM.queue_item_add(BPlan("count"), pos="middle")  # pyright: ignore[reportArgumentType]
