@@ -95,12 +95,3 @@ def test_help_is_fast_because_it_imports_little():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     loaded = set(json.loads(result.stdout.splitlines()[-1]))
     assert not loaded & {"zmq", "yaml", "asyncio", "logging", "pydantic", "redis", "IPython", "bluesky", "rich"}
-
-
-def test_supervisor_is_light():
-    code = "import sys, json; from bluesky_qs.cli import start_re_manager; from bluesky_qs.supervisor import app; "
-    code += "print(json.dumps(sorted(sys.modules)))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    loaded = set(json.loads(result.stdout))
-    assert not loaded & {"asyncio", "yaml", "pydantic", "redis", "IPython", "bluesky", "ophyd", "numpy", "rich"}
-    assert "zmq" in loaded
