@@ -1,1 +1,1 @@
-"""config"""
+"""Settings: their schema, and where each one comes from."""

@@ -1,1 +1,1 @@
-"""wire"""
+"""What goes over the public sockets: encodings, addresses, keys, topics."""
