@@ -1,29 +1,24 @@
 """The client for scripts, prompts and notebooks: one blocking method per 0MQ method."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
 from bluesky_qs.api import engine, environment, history, locking, permissions, queue, service, tasks
 from bluesky_qs.api.method import Method
 from bluesky_qs.client import failures
+from bluesky_qs.client.base import Client
 from bluesky_qs.client.bind import cached, call
 from bluesky_qs.client.catalogue import Catalogue, Device, plan
 from bluesky_qs.client.control import Control
-from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.items import BPlan
-from bluesky_qs.client.locks import LockKeys
 from bluesky_qs.client.monitor import ConsoleMonitor, StatusMonitor
-from bluesky_qs.client.requests import Answers, decode_response, encode_request
-from bluesky_qs.client.settings import settings
-from bluesky_qs.client.wait import Waiting, WaitMonitor
-
-#: Settings of bluesky-queueserver-api's polling: scripts may still give them, and there is nothing to set.
-_UNUSED = frozenset({"console_monitor_poll_timeout", "status_expiration_period", "status_polling_period"})
+from bluesky_qs.client.requests import decode_response, encode_request
+from bluesky_qs.client.wait import Waiting
 
 
-class REManagerAPI(Waiting, LockKeys):
+class REManagerAPI(Client, Waiting):
     """The Queue Server, one method per 0MQ method; answers are the dictionaries that the service sends.
 
     Addresses, encoding and key that are not given come from ``QSERVER_ZMQ_CONTROL_ADDRESS``,
@@ -50,45 +45,8 @@ class REManagerAPI(Waiting, LockKeys):
     >>> RM.queue_start(); RM.wait_for_idle()
     """
 
-    RequestFailedError = failures.RequestFailedError
-    RequestTimeoutError = failures.RequestTimeoutError
-    WaitTimeoutError = failures.WaitTimeoutError
-    WaitCancelError = failures.WaitCancelError
-    WaitMonitor = WaitMonitor
-
-    def __init__(
-        self,
-        zmq_control_addr: str | None = None,
-        *,
-        zmq_info_addr: str | None = None,
-        zmq_encoding: str | None = None,
-        zmq_public_key: str | None = None,
-        timeout_recv: float | None = None,
-        timeout_send: float | None = None,
-        request_fail_exceptions: bool = True,
-        user: str | None = None,
-        user_group: str | None = None,
-        lock_key: str | None = None,
-        console_monitor_max_msgs: int = 10_000,
-        console_monitor_max_lines: int = 1000,
-        system_info_monitor_max_msgs: int = 10_000,
-        **unused: Any,
-    ) -> None:
-        if unknown := unused.keys() - _UNUSED:
-            raise TypeError(f"{type(self).__name__}() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
-        self.settings = settings(
-            control_addr=zmq_control_addr,
-            info_addr=zmq_info_addr,
-            encoding=zmq_encoding,
-            public_key=zmq_public_key,
-            timeout_recv=timeout_recv,
-            timeout_send=timeout_send,
-        )
-        self.identity = Identity(user, user_group, lock_key)
-        self.request_fail_exceptions = request_fail_exceptions
-        self._control = Control(self.settings)
-        self._monitor_limits = (console_monitor_max_msgs, console_monitor_max_lines, system_info_monitor_max_msgs)
-        self._answers = Answers(self.settings.encoding)
+    transport = Control
+    _control: Control
 
     # Service
     ping = call(service.ping)
@@ -175,12 +133,12 @@ class REManagerAPI(Waiting, LockKeys):
     def send_request(self, *, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send any request as it is, nothing filled in."""
         sent = dict(params or {})
-        return self._checked(method, sent, self._exchange(method, sent)[1])
+        return self.checked(method, sent, self._exchange(method, sent)[1])
 
     def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         """Send the request of a method of the table, with user, group and lock key filled in."""
         sent, _, response = self._ask(method, params)
-        return self._checked(method.name, sent, response)
+        return self.checked(method.name, sent, response)
 
     def ask_cached(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, *, reload: bool) -> Any:
         """`ask`, but with the answer at hand if the status still shows its ``uid``."""
@@ -190,7 +148,7 @@ class REManagerAPI(Waiting, LockKeys):
             return answer
         sent, frame, response = self._ask(method, params)
         self._answers.keep(method, params, response.get(uid), frame)
-        return self._checked(method.name, sent, response)
+        return self.checked(method.name, sent, response)
 
     def close(self) -> None:
         """Close the sockets. A later call opens them again."""
@@ -241,27 +199,6 @@ class REManagerAPI(Waiting, LockKeys):
     ) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        arguments = {
-            "zmq_control_addr": self.settings.control_addr,
-            "zmq_info_addr": self.settings.info_addr,
-            "zmq_encoding": self.settings.encoding,
-            "zmq_public_key": self.settings.public_key,
-            "timeout_recv": self.settings.timeout_recv,
-            "timeout_send": self.settings.timeout_send,
-            "request_fail_exceptions": self.request_fail_exceptions,
-            "user": self.identity.user,
-            "user_group": self.identity.told_group,
-            "lock_key": self.identity.lock_key,
-            "console_monitor_max_msgs": self._monitor_limits[0],
-            "console_monitor_max_lines": self._monitor_limits[1],
-            "system_info_monitor_max_msgs": self._monitor_limits[2],
-        }
-        return partial(type(self), **arguments), ()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} at {self.settings.control_addr}, {self.user} of {self.user_group}>"
-
     def _ask(self, method: Method[..., Any], params: dict[str, Any]) -> tuple[dict[str, Any], bytes, dict[str, Any]]:
         """What was sent in the end, and the answer to it as bytes and as a dictionary."""
         sent = self.identity.fill(method, params)
@@ -279,8 +216,3 @@ class REManagerAPI(Waiting, LockKeys):
         except TimeoutError:
             raise failures.no_answer(self.settings, {"method": name, "params": params}) from None
         return frame, decode_response(frame, self.settings.encoding)
-
-    def _checked(self, name: str, params: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
-        if self.request_fail_exceptions and response.get("success") is False:
-            raise failures.failure({"method": name, "params": params}, response)
-        return response

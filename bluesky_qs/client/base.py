@@ -1,0 +1,90 @@
+"""What the blocking and the asyncio client have in common: settings, identity, kept answers, errors."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from bluesky_qs.client import failures
+from bluesky_qs.client.identity import Identity
+from bluesky_qs.client.locks import LockKeys
+from bluesky_qs.client.requests import Answers
+from bluesky_qs.client.settings import Settings, settings
+from bluesky_qs.client.wait import WaitMonitor
+
+#: Settings of bluesky-queueserver-api's polling: scripts may still give them, and there is nothing to set.
+_UNUSED = frozenset({"console_monitor_poll_timeout", "status_expiration_period", "status_polling_period"})
+
+
+class Client(LockKeys):
+    """A client that has not been told yet how to send."""
+
+    #: Makes what exchanges frames with the service.
+    transport: ClassVar[Callable[[Settings], Any]]
+
+    RequestFailedError = failures.RequestFailedError
+    RequestTimeoutError = failures.RequestTimeoutError
+    WaitTimeoutError = failures.WaitTimeoutError
+    WaitCancelError = failures.WaitCancelError
+    WaitMonitor = WaitMonitor
+
+    def __init__(
+        self,
+        zmq_control_addr: str | None = None,
+        *,
+        zmq_info_addr: str | None = None,
+        zmq_encoding: str | None = None,
+        zmq_public_key: str | None = None,
+        timeout_recv: float | None = None,
+        timeout_send: float | None = None,
+        request_fail_exceptions: bool = True,
+        user: str | None = None,
+        user_group: str | None = None,
+        lock_key: str | None = None,
+        console_monitor_max_msgs: int = 10_000,
+        console_monitor_max_lines: int = 1000,
+        system_info_monitor_max_msgs: int = 10_000,
+        **unused: Any,
+    ) -> None:
+        if unknown := unused.keys() - _UNUSED:
+            raise TypeError(f"{type(self).__name__}() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
+        self.settings = settings(
+            control_addr=zmq_control_addr,
+            info_addr=zmq_info_addr,
+            encoding=zmq_encoding,
+            public_key=zmq_public_key,
+            timeout_recv=timeout_recv,
+            timeout_send=timeout_send,
+        )
+        self.identity = Identity(user, user_group, lock_key)
+        self.request_fail_exceptions = request_fail_exceptions
+        self._control = type(self).transport(self.settings)
+        #: How many console messages, lines of console text and status messages are kept.
+        self._monitor_limits = (console_monitor_max_msgs, console_monitor_max_lines, system_info_monitor_max_msgs)
+        self._answers = Answers(self.settings.encoding)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments = {
+            "zmq_control_addr": self.settings.control_addr,
+            "zmq_info_addr": self.settings.info_addr,
+            "zmq_encoding": self.settings.encoding,
+            "zmq_public_key": self.settings.public_key,
+            "timeout_recv": self.settings.timeout_recv,
+            "timeout_send": self.settings.timeout_send,
+            "request_fail_exceptions": self.request_fail_exceptions,
+            "user": self.identity.user,
+            "user_group": self.identity.told_group,
+            "lock_key": self.identity.lock_key,
+            "console_monitor_max_msgs": self._monitor_limits[0],
+            "console_monitor_max_lines": self._monitor_limits[1],
+            "system_info_monitor_max_msgs": self._monitor_limits[2],
+        }
+        return partial(type(self), **arguments), ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self.settings.control_addr}, {self.user} of {self.user_group}>"
+
+    def checked(self, name: str, params: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+        """The answer, unless it is a refusal that shall be raised."""
+        if self.request_fail_exceptions and response.get("success") is False:
+            raise failures.failure({"method": name, "params": params}, response)
+        return response
