@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import select
 import shutil
 import signal
@@ -24,9 +25,12 @@ PATIENCE = 60.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody has, below those that the system hands out for connections, which it would do any moment."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Service:
@@ -57,14 +61,19 @@ class Service:
         self._context = zmq.Context()
 
     def start(self) -> "Service":
+        self.spawn()
+        self.wait(lambda status: status["manager_state"] == "idle", "idle after the start")
+        return self
+
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        """Start it without waiting for an answer."""
         command = [sys.executable, "-m", "bluesky_qs", "start-re-manager"]
         command += ["--zmq-control-addr", self.control, "--zmq-info-addr", self.info, *self.store_args, *self.args]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.home, env=self.env
             )
-        self.wait(lambda status: status["manager_state"] == "idle", "idle after the start")
-        return self
+        return self.process
 
     def ask(self, method: str, timeout: float = PATIENCE, **params: Any) -> dict[str, Any]:
         """One request, one answer."""

@@ -121,6 +121,8 @@ class _Manager:
                 await self._serve(tasks, store, snapshot, location)
         except* _Stop:
             pass
+        except* QSError as errors:
+            raise _first(errors) from None
         finally:
             await store.close()
 
@@ -368,6 +370,15 @@ async def _mention_other_queue() -> None:
     host, port = DEFAULT_REDIS_ADDR.split(":")
     if await queue_in_redis(host, int(port)):
         logger.warning("%s", _OTHER_QUEUE)
+
+
+def _first(errors: ExceptionGroup[QSError]) -> QSError:
+    """The error to tell of: what ended the others is the first of them."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, QSError)
+    return error
 
 
 def _location(settings: Settings) -> StartupLocation:

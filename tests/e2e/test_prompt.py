@@ -58,7 +58,7 @@ def test_a_first_session_from_loading_to_history(prompt):
     assert re.search(r"0 +count\(\[det1, det2\], num=3\) +ada +queued", prompt.type("%qs queue"))
     assert "Running 1 item." in prompt.type("%qs start")
     assert "the queue is empty" in prompt.type("%qs wait")
-    assert re.search(r"0 +count\(\[det1, det2\], num=3\) +completed .* 1 ", prompt.type("%qs history"))
+    assert re.search(r"0 +count\(\[det1, det2\], num=3\) +completed .* 1\b", prompt.type("%qs history"))
 
 
 def test_a_refusal_and_a_bad_line_take_one_line_each(prompt):

@@ -110,3 +110,11 @@ def test_msgpack_clients_are_served_in_msgpack(new_service, startup_dir):
     assert service.queue() == [item]
     garbage = msgspec.msgpack.decode(service.raw_json(b"\xc1garbage"))
     assert garbage["msg"].startswith("Failed to decode the request: MSGPACK decode error: ")
+
+
+def test_a_second_service_on_the_same_port_ends_with_one_clear_line(idle, new_service):
+    second = new_service("--startup-profile", "sim")
+    second.control = idle.control
+    assert second.spawn().wait(30) == 1
+    assert f"Cannot bind to {idle.control}: Address already in use: is another RE Manager running?" in second.output()
+    assert "Traceback" not in second.output()
