@@ -12,7 +12,7 @@ from bluesky_qs.errors import ItemError
 KNOWN_KEYS = frozenset(
     ("item_type", "name", "args", "kwargs", "meta", "item_uid", "user", "user_group", "properties"),
 )
-#: Properties that belong to one execution: never queued, never shown.
+#: Properties that belong to one execution: never queued, shown while it lasts.
 _RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
 _PROPERTIES = "properties"
 
@@ -69,16 +69,16 @@ class Running(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    shown
-        As clients see it, in JSON: without the properties of this execution.
+    item
+        As it was queued, in JSON: without the properties of this execution.
     stored
-        As the fact ``running_plan`` keeps it, in JSON: with them.
+        As the fact ``running_plan`` keeps it and clients see it, in JSON: with them.
     immediate
         Executed at once, not from the queue, hence never put back.
     """
 
     uid: str
-    shown: bytes
+    item: bytes
     stored: bytes
     time_start: float | None = None
     immediate: bool = False

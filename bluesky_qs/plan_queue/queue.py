@@ -98,8 +98,8 @@ class PlanQueue:
 
     @property
     def running(self) -> dict[str, Any] | None:
-        """The running item as clients see it, without the properties of this execution."""
-        return _decoded(self._facts.running.shown) if self._facts.running else None
+        """The running item as it was queued, without the properties of this execution."""
+        return _decoded(self._facts.running.item) if self._facts.running else None
 
     @property
     def running_uid(self) -> str | None:
@@ -125,9 +125,10 @@ class PlanQueue:
         """The items front to back, each as JSON text."""
         return self._line.data()
 
-    def running_json(self) -> bytes | None:
-        """The running item as JSON text, as clients see it."""
-        return self._facts.running.shown if self._facts.running else None
+    def running_json(self, *, with_run: bool = False) -> bytes | None:
+        """The running item as JSON text, as it was queued or with the properties of this execution."""
+        running = self._facts.running
+        return running and (running.stored if with_run else running.item)
 
     def history_json(
         self,
@@ -355,7 +356,7 @@ class PlanQueue:
             raise WrongState("No item is running")
         status = known_status(result.get("exit_status"))
         end = end_of(status, self.mode, interrupted=interrupted)
-        item = _decoded(running.shown)
+        item = _decoded(running.item)
         requeued = None
         if not running.immediate and (end.to_front or self.mode.loop):
             requeued = self.prepare(item)
@@ -433,7 +434,7 @@ class PlanQueue:
         running = Running.started(item, time_start, immediate=not taken)
         changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in taken]
         changes.append(SetFact("running_plan", running.stored))
-        edit = Edit(changes, [running.shown], [item])
+        edit = Edit(changes, [running.item], [item])
         return self._make(edit, facts=replace(self._facts, running=running), taken=taken)
 
     def _remove(self, entries: list[Entry]) -> Edit:

@@ -105,6 +105,7 @@ def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service):
     assert say(service, ["history", "clear"]) == {"msg": "", "success": True}
     assert say(service, ["queue", "start"]) == {"msg": "", "success": True}
     running = say(service, ["queue", "get"])
+    assert running["running_item"].pop("properties")["time_start"] > 0
     assert running["running_item"] == queue["items"][0]
     assert running["items"] == queue["items"][1:]
     assert say(service, ["queue", "stop"]) == {"msg": "", "success": True}

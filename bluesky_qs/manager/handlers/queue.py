@@ -34,7 +34,7 @@ _A_TURN = 100
 @handles(api.queue.queue_get)
 def queue_get(ctx: Context) -> Queue:
     items: Any = Encoded.array(ctx.queue.items_json())
-    running: Any = Encoded(ctx.queue.running_json() or b"{}")
+    running: Any = Encoded(ctx.queue.running_json(with_run=True) or b"{}")
     return {
         "items": items,
         "running_item": running,

@@ -253,3 +253,17 @@ def test_words_in_the_arguments_of_a_plan_are_not_taken_for_its_name():
     assert queue.history_json(name="b") == queue.history_json(exit_status="failed") == []
     assert queue.history_item("u1") is None
     assert queue.history_item(uid_of(queue, 0))["name"] == "a"
+
+
+@pytest.mark.parametrize("immediate", [False, True])
+def test_the_running_item_is_shown_with_the_properties_of_its_execution(immediate):
+    queue = PlanQueue()
+    if immediate:
+        queue.start_now({"name": "p", "properties": {"mine": 1}}, 7.0)
+    else:
+        queue.add({"name": "p", "properties": {"mine": 1}})
+        queue.start_next(7.0)
+    shown = json.loads(queue.running_json(with_run=True))
+    run = {"time_start": 7.0} | ({"immediate_execution": True} if immediate else {})
+    assert shown == {**queue.running, "properties": {"mine": 1, **run}}
+    assert queue.running["properties"] == {"mine": 1}
