@@ -39,7 +39,7 @@ def item_check(
 def _check(ctx: Context, item: Item, user: str, group: str) -> dict[str, Any]:
     """What adding the item would say, and in detail what is wrong with a plan's parameters."""
     try:
-        checked_item(ctx, item, Writer(user=user, user_group=group))
+        ctx.queue.prepare(checked_item(ctx, item, Writer(user=user, user_group=group)))
     except QSError as error:
         problems = ctx.lists.catalog.problems(item, group) if item.get("item_type") == "plan" else []
         errors = [

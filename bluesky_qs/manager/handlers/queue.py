@@ -20,11 +20,12 @@ from bluesky_qs.api.types import (
     Reply,
     Writer,
 )
-from bluesky_qs.errors import BadParams, InvalidPlan, ItemError, QSError
+from bluesky_qs.errors import BadParams, InvalidPlan, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.states import failing, require_environment, require_idle, require_running
 from bluesky_qs.plan_queue.edit import Edit
+from bluesky_qs.plan_queue.items import Prepared
 from bluesky_qs.wire.codec import Encoded, json_text
 
 #: Items checked in one turn of the event loop.
@@ -73,7 +74,7 @@ async def queue_item_add_batch(
     **who: Unpack[Writer],
 ) -> BatchAdded:
     async with ctx.order:
-        checked, results = await _checked_items(ctx, items, who)
+        prepared, results = await _prepared(ctx, items, who)
         if failed := sum(not result.get("success") for result in results):
             msg = (
                 f"Failed to add all items: validation of {failed} out of {len(items)} submitted items failed: "
@@ -81,7 +82,7 @@ async def queue_item_add_batch(
             )
             raise InvalidPlan(msg, results=results)
         with failing("Failed to add all items"):
-            edit = ctx.queue.add_batch(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
+            edit = ctx.queue.add_batch(prepared, pos=pos, before_uid=before_uid, after_uid=after_uid)
         stored = ctx.ledger.submit(edit)
         size = len(ctx.queue)
     await stored
@@ -267,26 +268,22 @@ def checked_item(ctx: Context, item: Item, who: Writer) -> Item:
                 "Supported values: 'plan', 'instruction'"
             )
             raise BadParams(msg)
-    try:
-        json_text(item)
-    except (TypeError, ValueError) as error:
-        raise ItemError(f"The item {shortened(item.get('name'))} cannot be stored: {error}") from None
     return {**item, "user": who.get("user", ""), "user_group": group}
 
 
-async def _checked_items(ctx: Context, items: list[Item], who: Writer) -> tuple[list[Item], list[ItemResult]]:
-    """Check many items, letting other requests in from time to time; a result for each."""
-    checked: list[Item] = []
+async def _prepared(ctx: Context, items: list[Item], who: Writer) -> tuple[list[Prepared], list[ItemResult]]:
+    """Check many items and make them ready, letting other requests in from time to time; a result for each."""
+    prepared: list[Prepared] = []
     results: list[ItemResult] = []
     for number, item in enumerate(items, start=1):
         try:
-            checked.append(checked_item(ctx, item, who))
+            prepared.append(ctx.queue.prepare(checked_item(ctx, item, who)))
             results.append({"success": True, "msg": ""})
         except QSError as error:
             results.append({"success": False, "msg": error.message})
         if number % _A_TURN == 0:
             await asyncio.sleep(0)
-    return checked, results
+    return prepared, results
 
 
 def _one(edit: Edit) -> Any:
