@@ -11,6 +11,7 @@ help:
 	@echo "make demo    run two scans through a queue of its own, with live tables"
 	@echo "make test    run all the tests"
 	@echo "make check   format, lint, types, import contracts"
+	@echo "make reference   write docs/reference from the code"
 	@echo "make format  put the source into the house's format"
 
 setup: $(INSTALLED)
@@ -37,6 +38,9 @@ check: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+reference: $(INSTALLED)
+	$(BIN)/python docs/make_reference.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build

@@ -1,0 +1,23 @@
+"""The reference says what the code says."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+import bluesky_qs
+
+DOCS = Path(bluesky_qs.__file__).parents[1] / "docs"
+
+
+def reference():
+    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.pages()
+
+
+@pytest.mark.parametrize("name", ["methods.md", "settings.md", "states.md"])
+def test_the_page_is_the_one_that_the_code_makes_now(name):
+    path = DOCS / "reference" / name
+    assert path.read_text() == reference()[path], "run: make reference"
