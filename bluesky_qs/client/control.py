@@ -2,6 +2,7 @@
 
 import os
 import threading
+from typing import Any
 
 import zmq
 
@@ -75,8 +76,8 @@ class Control:
         socket.close(linger=0)  # closed by another thread while this one waited
 
 
-def connected(context: "zmq.Context[zmq.Socket[bytes]]", settings: Settings) -> "zmq.Socket[bytes]":
-    """A REQ socket connected to the service.
+def connected(context: "zmq.Context[Any]", settings: Settings) -> Any:
+    """A REQ socket connected to the service; of the context's kind.
 
     Raises
     ------

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from bluesky_qs.client.sync import REManagerAPI
 
 #: Seconds without a message after which the info channel is taken for silent.
-_SILENCE = 1.5 * INFO_PERIOD
+SILENCE = 1.5 * INFO_PERIOD
 #: Seconds between requests for the status while it is.
-_POLL = 0.5
+POLL = 0.5
 #: Seconds without any answer after which the service is taken for gone rather than restarting.
-_GONE = 15.0
+GONE = 15.0
 
 
 class InfoSocket:
@@ -30,16 +30,7 @@ class InfoSocket:
     def __init__(self, settings: Settings, *topics: bytes) -> None:
         self._encoding: Encoding = settings.encoding
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.SUB)
-        self._socket.linger = 0
-        self._socket.rcvhwm = 0  # the service bounds what it keeps for us
-        for topic in topics:
-            self._socket.subscribe(topic)
-        try:
-            self._socket.connect(settings.info_addr)
-        except zmq.ZMQError as error:
-            self.close()
-            raise ConfigError(f"Cannot connect to {settings.info_addr!r}: {error}") from None
+        self._socket = subscribed(self._context, settings, topics)
 
     def next(self, timeout: float) -> tuple[bytes, Any] | None:
         """The next message, as topic and payload; None if none came in ``timeout`` seconds."""
@@ -80,7 +71,7 @@ class StatusFeed(InfoSocket):
         self._manager = manager
         self._answered = time.monotonic()
         #: When to ask, if nothing is published before.
-        self._due = self._answered + _SILENCE
+        self._due = self._answered + SILENCE
 
     def next_status(self, timeout: float) -> Mapping[str, Any] | None:
         """A status, which may be the same again; None if there is none within ``timeout`` seconds.
@@ -94,7 +85,7 @@ class StatusFeed(InfoSocket):
         message = self.next(min(timeout, patience))
         if message is not None:
             self._answered = time.monotonic()
-            self._due = self._answered + _SILENCE
+            self._due = self._answered + SILENCE
             return message[1]["msg"]["status"]
         return self._ask() if timeout >= patience else None
 
@@ -103,8 +94,30 @@ class StatusFeed(InfoSocket):
             status = self._manager.status()
             self._answered = time.monotonic()
         except RequestTimeoutError:
-            if time.monotonic() - self._answered > _GONE:
+            if time.monotonic() - self._answered > GONE:
                 raise
             status = None
-        self._due = time.monotonic() + _POLL
+        self._due = time.monotonic() + POLL
         return status
+
+
+def subscribed(context: "zmq.Context[Any]", settings: Settings, topics: tuple[bytes, ...]) -> Any:
+    """A SUB socket of these topics; of the context's kind.
+
+    Raises
+    ------
+    ConfigError
+        The address is not one.
+    """
+    socket = context.socket(zmq.SUB)
+    socket.linger = 0
+    socket.rcvhwm = 0  # the service bounds what it keeps for us
+    for topic in topics:
+        socket.subscribe(topic)
+    try:
+        socket.connect(settings.info_addr)
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        context.term()
+        raise ConfigError(f"Cannot connect to {settings.info_addr!r}: {error}") from None
+    return socket

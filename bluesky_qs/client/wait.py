@@ -20,7 +20,7 @@ TIMEOUT = 600.0
 #: States of an item that it does not leave.
 ENDED = frozenset({"completed", "failed", "stopped", "aborted", "halted", "unknown", "removed"})
 #: Parts of the status of which one changes whenever an item goes somewhere.
-_MOVES = ("plan_queue_uid", "plan_history_uid", "running_item_uid", "manager_state")
+MOVES = ("plan_queue_uid", "plan_history_uid", "running_item_uid", "manager_state")
 
 
 class WaitMonitor:
@@ -183,12 +183,12 @@ class Waiting:
 
         def ended(status: Mapping[str, Any]) -> bool:
             nonlocal seen, where
-            if (parts := [status.get(part) for part in _MOVES]) == seen:
+            if (parts := [status.get(part) for part in MOVES]) == seen:
                 return False
             where = whereabouts(_client(self), item_uid)
             seen = parts
             if where["state"] == "not_found":
-                raise NotFound(f"Item with UID {item_uid!r} is not in the queue, running or in the history")
+                raise unknown_item(item_uid)
             return where["state"] in ENDED
 
         until(_client(self), ended, f"item {item_uid}", timeout, monitor)
@@ -217,20 +217,34 @@ def whereabouts(manager: "REManagerAPI", item_uid: str) -> dict[str, Any]:
     try:
         answer = manager.item_status(item_uid)
     except RequestFailedError as error:
-        if "Unknown method" not in error.message:
+        answer = cast("Any", error.response)
+        if not has_no_item_status(answer):
             raise
-        answer = {}
-    if "status" in answer and answer.get("success") is not False:
-        return answer["status"]
-    queue = manager.queue_get()
+    if has_no_item_status(answer):
+        return place(item_uid, manager.queue_get(), manager.history_get())
+    return answer["status"]
+
+
+def has_no_item_status(answer: Mapping[str, Any]) -> bool:
+    """Whether this is the answer of a service that does not know ``item_status``."""
+    return answer.get("success") is False and "Unknown method" in str(answer.get("msg"))
+
+
+def place(item_uid: str, queue: Mapping[str, Any], history: Mapping[str, Any]) -> dict[str, Any]:
+    """Where an item is, as ``item_status`` would tell it, from queue and history."""
     if queue["running_item"].get("item_uid") == item_uid:
         return {"state": "running"}
     if any(item["item_uid"] == item_uid for item in queue["items"]):
         return {"state": "queued"}
-    for item in reversed(manager.history_get()["items"]):
+    for item in reversed(history["items"]):
         if item["item_uid"] == item_uid:
             return {"state": item["result"]["exit_status"], "result": item["result"]}
     return {"state": "not_found"}
+
+
+def unknown_item(item_uid: str) -> NotFound:
+    """The error for an item that is nowhere."""
+    return NotFound(f"Item with UID {item_uid!r} is not in the queue, running or in the history")
 
 
 def _client(waiting: Waiting) -> "REManagerAPI":

@@ -1,0 +1,194 @@
+import asyncio
+import inspect
+import pickle
+import threading
+
+import pytest
+
+from bluesky_qs import BPlan, errors
+from bluesky_qs.aio import REManagerAPI
+from bluesky_qs.api import METHODS
+from bluesky_qs.client.sync import REManagerAPI as Blocking
+from bluesky_qs.client.wait import WaitMonitor
+
+COUNT = BPlan("count", ["det1"])
+
+
+@pytest.fixture
+async def RM(fake, clean_environment):
+    async with REManagerAPI(fake.control, zmq_info_addr=fake.info, timeout_recv=5) as manager:
+        yield manager
+
+
+def test_both_clients_have_the_same_methods():
+    def public(cls):
+        return {name for name in dir(cls) if not name.startswith("_")}
+
+    assert public(Blocking) - public(REManagerAPI) == {"plans", "devices"}  # they would have to be awaited
+    assert set(METHODS) <= public(REManagerAPI)
+    assert inspect.signature(REManagerAPI.queue_item_add) == inspect.signature(Blocking.queue_item_add)
+
+
+async def test_an_item_goes_out_with_user_and_group(fake, RM):
+    RM.user = "ana"
+    assert (await RM.queue_item_add(COUNT))["success"]
+    assert fake.params("queue_item_add") == {"item": COUNT, "user": "ana", "user_group": "admin"}
+
+
+async def test_a_refusal_raises_the_class_that_the_answer_names(fake, RM):
+    fake.answers["queue_item_add"] = {"success": False, "msg": "no", "error": "InvalidPlan"}
+    with pytest.raises(errors.InvalidPlan):
+        await RM.queue_item_add(COUNT)
+
+
+async def test_a_group_that_nobody_chose_becomes_primary_where_admin_is_unknown(fake, RM):
+    fake.answers["queue_item_add"] = lambda params: {
+        "success": params["user_group"] == "primary",
+        "msg": "Unknown user group: 'admin'" if params["user_group"] == "admin" else "",
+    }
+    assert (await RM.queue_item_add(COUNT))["success"]
+    assert RM.user_group == "primary"
+
+
+async def test_silence_is_an_error_and_does_not_hold_up_the_next_request(fake, clean_environment):
+    fake.answers["queue_start"] = None
+    async with REManagerAPI(fake.control, timeout_recv=0.1) as manager:
+        with pytest.raises(manager.RequestTimeoutError, match="start-re-manager"):
+            await manager.queue_start()
+        await manager.status()
+
+
+async def test_a_cancelled_request_does_not_hold_up_the_next_one(fake, RM):
+    fake.answers["queue_start"] = None
+    task = asyncio.create_task(RM.queue_start())
+    await asyncio.to_thread(fake.wait_asked, "queue_start")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await RM.status())["manager_state"] == "idle"
+
+
+async def test_tasks_ask_at_the_same_time(fake, RM):
+    answers = await asyncio.gather(*(RM.status() for _ in range(20)))
+    assert [answer["manager_state"] for answer in answers] == ["idle"] * 20
+
+
+def test_a_client_serves_one_loop_after_another(fake, clean_environment):
+    manager = REManagerAPI(fake.control)
+
+    async def ask():
+        return (await manager.status())["manager_state"]
+
+    assert asyncio.run(ask()) == "idle"
+    assert asyncio.run(ask()) == "idle"
+    asyncio.run(manager.close())
+
+
+async def test_a_list_is_downloaded_again_only_when_its_uid_changed(fake, RM):
+    fake.answers["queue_get"] = {"success": True, "items": [], "running_item": {}, "plan_queue_uid": "1"}
+    await RM.queue_get()
+    await RM.queue_get()
+    assert fake.methods().count("queue_get") == 1
+    await RM.queue_get(reload=True)
+    assert fake.methods().count("queue_get") == 2
+
+
+async def test_a_published_status_ends_the_wait(fake, RM):
+    fake.status["manager_state"] = "executing_queue"
+    wait = asyncio.create_task(RM.wait_for_idle(timeout=10))
+    await asyncio.to_thread(fake.wait_subscribed)
+    await asyncio.to_thread(fake.wait_asked, "status")
+    fake.publish_status(manager_state="idle")
+    await wait
+    assert fake.methods() == ["status"]
+
+
+async def test_waits_end_in_their_states(fake, RM):
+    fake.status["manager_state"] = "paused"
+    await RM.wait_for_idle_or_paused(timeout=10)
+    fake.status["manager_state"] = "executing_queue"
+    await RM.wait_for_idle_or_running(timeout=10)
+    await RM.wait_for_condition(lambda status: status["manager_state"] == "executing_queue", timeout=10)
+
+
+async def test_where_the_info_channel_is_silent_the_status_is_asked_for(fake, clean_environment):
+    states = iter(["executing_queue", "executing_queue", "idle"])
+    fake.answers["status"] = lambda _: {"manager_state": next(states)}
+    async with REManagerAPI(fake.control, zmq_info_addr="tcp://127.0.0.1:1") as manager:
+        await manager.wait_for_idle(timeout=10)
+
+
+async def test_a_wait_has_its_limit_and_can_be_cancelled(fake, RM):
+    fake.status["manager_state"] = "paused"
+    with pytest.raises(RM.WaitTimeoutError):
+        await RM.wait_for_idle(timeout=0.05)
+    monitor = WaitMonitor()
+    wait = asyncio.create_task(RM.wait_for_idle(timeout=None, monitor=monitor))
+    await asyncio.to_thread(fake.wait_asked, "status", 2)
+    monitor.cancel()
+    with pytest.raises(RM.WaitCancelError):
+        await wait
+
+
+async def test_a_task_is_waited_for(fake, RM):
+    fake.answers["task_status"] = lambda _: {"success": True, "status": fake.status.get("task", "running")}
+    wait = asyncio.create_task(RM.wait_for_completed_task("t1", timeout=10))
+    await asyncio.to_thread(fake.wait_subscribed)
+    await asyncio.to_thread(fake.wait_asked, "task_status")
+    fake.publish_status(task="completed")
+    await wait
+
+
+async def test_an_item_is_waited_for_until_it_has_run(fake, RM):
+    where = {"state": "queued"}
+    fake.answers["item_status"] = lambda _: {"success": True, "status": where}
+    wait = asyncio.create_task(RM.wait_for_item("a", timeout=10))
+    await asyncio.to_thread(fake.wait_subscribed)
+    await asyncio.to_thread(fake.wait_asked, "item_status")
+    where = {"state": "completed"}
+    fake.publish_status(plan_history_uid="2")
+    assert await wait == where
+
+
+async def test_an_item_is_found_or_not_where_the_service_has_no_item_status(fake, RM):
+    fake.answers["item_status"] = {"success": False, "msg": "Unknown method 'item_status'"}
+    fake.answers["queue_get"] = {"success": True, "items": [], "running_item": {}, "plan_queue_uid": "1"}
+    fake.answers["history_get"] = {
+        "success": True,
+        "items": [{"item_uid": "a", "result": {"exit_status": "failed"}}],
+        "plan_history_uid": "1",
+    }
+    assert (await RM.wait_for_item("a", timeout=10))["state"] == "failed"
+    with pytest.raises(errors.NotFound):
+        await RM.wait_for_item("b", timeout=10)
+
+
+async def test_monitors_collect_from_enable_on(fake, RM):
+    RM.console_monitor.enable()
+    await asyncio.to_thread(fake.wait_subscribed)
+    fake.say("one\n")
+    assert (await RM.console_monitor.next_msg(timeout=10))["msg"] == "one\n"
+    assert await RM.console_monitor.text() == "one\n"
+    await RM.console_monitor.disable_wait()
+    assert not RM.console_monitor.enabled
+    with pytest.raises(RM.RequestTimeoutError):
+        await RM.console_monitor.next_msg(timeout=0)
+    RM.system_info_monitor.enable()
+    await asyncio.to_thread(fake.wait_subscribed)
+    fake.publish_status(manager_state="paused")
+    assert (await RM.system_info_monitor.next_msg(timeout=10))["msg"]["status"]["manager_state"] == "paused"
+
+
+async def test_settings_survive_pickling(fake, RM):
+    RM.lock_key = "k"
+    async with pickle.loads(pickle.dumps(RM)) as copy:
+        assert (copy.settings, copy.lock_key) == (RM.settings, "k")
+
+
+async def test_no_thread_is_left_behind(fake, clean_environment):
+    before = set(threading.enumerate())
+    async with REManagerAPI(fake.control, zmq_info_addr=fake.info) as manager:
+        await manager.status()
+        manager.console_monitor.enable()
+        await asyncio.to_thread(fake.wait_subscribed)
+    assert {thread for thread in set(threading.enumerate()) - before if "asyncio" not in thread.name} == set()
