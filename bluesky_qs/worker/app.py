@@ -6,6 +6,7 @@ import importlib
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -75,6 +76,7 @@ class Worker:
         self._preload = preload
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._exit_code = 0
+        self._in_user_code = False
         self._asked_to_open = False
         self._stop = threading.Event()
         self._reports = Reports()
@@ -87,17 +89,12 @@ class Worker:
 
     def serve(self) -> int:
         """Run what the link thread hands over until the environment is closed; returns the exit code."""
+        signal.signal(signal.SIGINT, self._interrupt)
         link = threading.Thread(target=self._serve_link, name="link", daemon=True)
         link.start()
         self._warm_up()
-        while True:
-            try:
-                job = self._jobs.get()
-                if job is None:
-                    break
-                job()
-            except KeyboardInterrupt:
-                log.warning("Interrupted while nothing was running")
+        while (job := self._jobs.get()) is not None:
+            job()
         self._stop.set()
         self._reports.wake()
         link.join()
@@ -117,8 +114,10 @@ class Worker:
                 delay = self._reports.send(self._server)
             except Exception:  # the process boundary: a message that cannot be read must not end the conversation
                 log.exception("A message could not be dealt with")
-        self._reports.send(self._server)
-        self._server.close()
+        try:
+            self._reports.send(self._server)
+        finally:
+            self._server.close()
 
     def _answer(self, command: Any) -> Any:
         try:
@@ -193,6 +192,8 @@ class Worker:
             case UpdateEnvironment():
                 what = "update of the lists of plans and devices"
                 work = environment.update
+        if not command.background:
+            work = partial(self._interruptible, work)
         self._tasks.start(command.task_uid, what, work, background=command.background)
 
     def _need_environment(self) -> None:
@@ -216,9 +217,21 @@ class Worker:
             with contextlib.suppress(Exception):
                 importlib.import_module(module)
 
+    def _interrupt(self, _number: int, _frame: Any) -> None:
+        # Anywhere else the exception would take a job or a report with it; while a plan runs, the RunEngine listens.
+        if self._in_user_code:
+            raise KeyboardInterrupt
+
+    def _interruptible(self, work: Callable[[], Any]) -> Any:
+        self._in_user_code = True
+        try:
+            return work()
+        finally:
+            self._in_user_code = False
+
     def _open(self, command: OpenEnvironment) -> None:
         try:
-            self._environment.open(command)
+            self._interruptible(partial(self._environment.open, command))
         except BaseException as error:  # noqa: BLE001 - the process boundary: startup code may raise anything
             enable_logging()
             message, trace, report = failure_report(error)

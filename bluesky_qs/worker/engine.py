@@ -52,17 +52,26 @@ class Engine:
         self._engine_state: str | None = None
         self._ending: str | None = None
         self._waiting = False
+        self._next: list[Any] = []
+        self._calling_user = False
         self._users_hook: Callable[[Any, Any], Any] | None = None
         self._loop_thread: threading.Thread | None = None
         self._next_excepthook: Callable[[Any], Any] | None = None
 
     def adopt(self, candidate: Any) -> None:
-        """Take the namespace's ``RE``; what is no RunEngine counts as none."""
+        """Take the namespace's ``RE``, after the plan if one runs; what is no RunEngine counts as none."""
+        with self._lock:
+            if self._item_uid is not None:
+                self._next = [candidate]
+                return
         bluesky = sys.modules.get("bluesky.run_engine")
         if candidate is not None and not (bluesky and isinstance(candidate, bluesky.RunEngine)):
             log.warning("'RE' is no RunEngine but of type %r: plans cannot be run", type(candidate).__name__)
             candidate = None
-        self.RE = candidate
+        if self.RE is not candidate:
+            if self.RE is not None:
+                self.RE.state_hook = self._users_hook
+            self.RE, self._users_hook = candidate, None
         if self._next_excepthook is None:  # once, after startup code had the opportunity to set its own
             self._next_excepthook, threading.excepthook = threading.excepthook, self._thread_died
         self._watch_state()
@@ -122,6 +131,9 @@ class Engine:
             self._clean_up()
         with self._lock:
             self._item_uid, self._paused, self._pause = None, False, None
+            following, self._next = self._next, []
+        for candidate in following:
+            self.adopt(candidate)
         self._reports.forget_runs()
         self._reports.finish(
             lambda state: PlanDone(
@@ -143,10 +155,10 @@ class Engine:
 
     def _execute(self, make: Callable[[], tuple[Any, dict[str, Any]]], observer: Observer) -> tuple[ExitStatus, str]:
         """Run the plan; how it ended, and a sentence if that needs one."""
-        from bluesky.utils import RunEngineInterrupted  # noqa: PLC0415 - startup code decides when bluesky is imported
-
         if self.RE is None:
             raise WorkerError(NO_ENGINE)
+        from bluesky.utils import RunEngineInterrupted  # noqa: PLC0415 - startup code decides when bluesky is imported
+
         if str(self.RE.state) == "panicked":
             raise WorkerError(PANICKED)
         self._watch_state()
@@ -221,8 +233,12 @@ class Engine:
             self._reports.update(engine=state)
         elif state != "idle":  # the end of the plan says that in a moment
             self._reports.update(engine=state, environment=EnvironmentState.EXECUTING_PLAN)
-        if self._users_hook is not None:
-            self._users_hook(new, old)
+        if self._users_hook is not None and not self._calling_user:
+            self._calling_user = True  # a hook that was put around ours calls us again
+            try:
+                self._users_hook(new, old)
+            finally:
+                self._calling_user = False
 
     def _watch_state(self) -> None:
         """Put our hook before the user's own, which may have been set at any time."""

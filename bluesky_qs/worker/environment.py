@@ -17,7 +17,7 @@ from bluesky_qs.startup.collect import Collected, collect
 from bluesky_qs.worker.bind import bind_function, bind_plan
 from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.report import Reports
-from bluesky_qs.worker.trace import sentence, traceback_text
+from bluesky_qs.worker.trace import sendable, sentence, traceback_text
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def _lists(found: Collected) -> Lists:
 
 def failure_report(error: BaseException) -> tuple[str, str, bytes]:
     """Message, traceback and report (JSON) of an environment that did not open."""
-    message, trace = sentence(error), getattr(error, "traceback", "") or traceback_text(error)
+    message, trace = sentence(error), sendable(getattr(error, "traceback", "")) or traceback_text(error)
     report = {
         "success": False,
         "time": time.time(),

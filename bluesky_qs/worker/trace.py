@@ -14,9 +14,9 @@ _BETWEEN = ("bluesky.run_engine", "bluesky.utils", "concurrent.futures", "asynci
 def sentence(error: BaseException) -> str:
     """``NameError: name 'x' is not defined``; our own errors are sentences already."""
     if isinstance(error, QSError):
-        return _sendable(error.message)
+        return sendable(error.message)
     text = str(error)
-    return _sendable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    return sendable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def traceback_text(error: BaseException) -> str:
@@ -29,10 +29,10 @@ def traceback_text(error: BaseException) -> str:
         start = start.tb_next
     if start is None and isinstance(error, QSError):
         return ""
-    return _sendable("".join(traceback.format_exception(type(error), error, start or error.__traceback__)))
+    return sendable("".join(traceback.format_exception(type(error), error, start or error.__traceback__)))
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
     """The text without lone surrogates, which come from file names and which UTF-8 does not know."""
     return text.encode(errors="backslashreplace").decode()
 

@@ -1,7 +1,9 @@
 """The life of a worker process: warm, open, followed by one manager after the other, closed, orphaned."""
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -15,6 +17,7 @@ from bluesky_qs.ipc.messages import (
     PlanDone,
     RunPlan,
     StartupSpec,
+    TaskDone,
     UpdateEnvironment,
 )
 
@@ -171,8 +174,20 @@ async def test_a_message_that_cannot_be_read_does_not_end_the_conversation(worke
 async def test_an_interrupt_while_nothing_runs_is_survived(worker):
     driver = worker(PLAN)
     await driver.open()
-    os.kill(driver.process.pid, 2)
-    assert (await driver.run("plan")).exit_status == "completed"
+    for n in range(20):
+        os.kill(driver.process.pid, signal.SIGINT)
+        assert (await driver.run("plan", uid=f"item-{n}")).exit_status == "completed"
+
+
+async def test_an_interrupt_ends_a_foreground_task(worker, tmp_path):
+    driver = worker("import time\ndef sleep(fifo):\n    open(fifo, 'w').close()\n    time.sleep(3600)\n")
+    await driver.open()
+    os.mkfifo(tmp_path / "fifo")
+    await driver.start_function("sleep", str(tmp_path / "fifo"))
+    await asyncio.to_thread((tmp_path / "fifo").read_text)
+    os.kill(driver.process.pid, signal.SIGINT)
+    done = await driver.wait(TaskDone)
+    assert (done.success, done.message) == (False, "KeyboardInterrupt")
 
 
 def test_an_address_that_cannot_be_bound_is_an_error_of_the_process(tmp_path):

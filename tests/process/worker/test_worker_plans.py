@@ -406,6 +406,32 @@ async def test_the_users_own_state_hook_is_called_too(worker):
     assert json.loads((await driver.function("saw", uid="f")).return_value) == ["running", "idle"]
 
 
+async def test_a_state_hook_that_is_put_around_ours_is_called_once_a_change(worker):
+    driver = worker(PLANS + "\nseen = []\ndef saw():\n    return seen\n")
+    await driver.open()
+    await driver.script(
+        "inner = RE.state_hook\nRE.state_hook = lambda new, old: (inner(new, old), seen.append(str(new)))"
+    )
+    assert (await driver.run("empty")).exit_status == "completed"
+    assert json.loads((await driver.function("saw", uid="f")).return_value) == ["running", "idle"]
+
+
+async def test_a_run_engine_that_is_replaced_while_a_plan_runs_takes_over_after_it(worker):
+    driver = worker(
+        PLANS + "\nfirst = RE\ndef used():\n    return [first.md['scan_id'], RE.md.get('scan_id'), RE is first]\n"
+    )
+    await driver.open()
+    await driver.start("steps")
+    await driver.wait(RunsChanged)
+    await driver.script("from bluesky import RunEngine\nRE = RunEngine()", update_re=True, background=True)
+    await driver.ask(PausePlan("immediate"))
+    await driver.wait_engine("paused")
+    await driver.ask(ContinuePlan("stop"))
+    assert (await driver.wait(PlanDone)).exit_status == "stopped"
+    assert (await driver.run("two_runs", uid="next")).scan_ids == [1, 2]
+    assert json.loads((await driver.function("used", uid="f")).return_value) == [1, 2, False]
+
+
 MEASURING = """
 import time
 import numpy
