@@ -1,5 +1,7 @@
 import inspect
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -315,3 +317,20 @@ def test_no_thread_is_left_behind(fake, clean_environment):
 def test_any_request_can_be_sent_as_it_is(fake, RM):
     RM.send_request(method="queue_item_add", params={"item": {}})
     assert fake.requests == [("queue_item_add", {"item": {}})]
+
+
+def test_a_forked_process_asks_on_sockets_of_its_own(fake):
+    code = f"""
+import os
+from bluesky_qs import REManagerAPI
+RM = REManagerAPI({fake.control!r})
+RM.status()
+if (child := os.fork()) == 0:
+    RM.status()
+    RM.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+RM.status()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+    assert fake.methods() == ["status"] * 3
