@@ -27,6 +27,7 @@ class EnvironmentState(StrEnum):
 
 
 ExitStatus = Literal["completed", "failed", "stopped", "aborted", "halted", "unknown"]
+KernelState = Literal["disabled", "starting", "idle", "busy"]
 
 
 class Command(msgspec.Struct, Generic[R], frozen=True, tag=True):
@@ -55,6 +56,31 @@ class StartupSpec(msgspec.Struct, frozen=True):
     profile_dir: str | None = None
 
 
+class KernelSpec(msgspec.Struct, frozen=True):
+    """The IPython kernel that the environment is to be; what is None is chosen by the kernel.
+
+    Attributes
+    ----------
+    ip
+        Where it listens: an IP address, ``localhost`` or ``auto`` (this host's address).
+    matplotlib
+        Backend to draw on, as in ``%matplotlib``.
+    connection_file, connection_dir
+        Name of the connection file, and its folder (Jupyter's runtime folder unless given).
+    ipython_dir
+        Folder of the IPython profiles.
+    ports
+        Of the channels ``shell``, ``iopub``, ``stdin``, ``hb`` and ``control``, those that are given.
+    """
+
+    ip: str = "localhost"
+    matplotlib: str | None = None
+    connection_file: str | None = None
+    connection_dir: str | None = None
+    ipython_dir: str | None = None
+    ports: dict[str, int] = {}
+
+
 class WorkerState(msgspec.Struct, frozen=True):
     """The worker at one instant.
 
@@ -68,6 +94,10 @@ class WorkerState(msgspec.Struct, frozen=True):
         Number of tasks that run in background threads.
     item_uid
         The plan that runs or is paused.
+    kernel
+        State of the IPython kernel; ``disabled`` in a worker without one.
+    captured
+        True while the main thread is not the kernel's; always True in a worker without one.
     """
 
     environment: EnvironmentState
@@ -75,6 +105,8 @@ class WorkerState(msgspec.Struct, frozen=True):
     pause_pending: bool = False
     background_tasks: int = 0
     item_uid: str | None = None
+    kernel: KernelState = "disabled"
+    captured: bool = True
 
 
 class RunState(msgspec.Struct, frozen=True):
@@ -103,12 +135,15 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
     running_tasks
         Uids of tasks that were accepted and have not ended, with their start (epoch seconds) and whether they run in
         the background.
+    connection
+        How clients connect to the kernel: what Jupyter writes into its connection file (JSON); empty without a kernel.
     """
 
     state: WorkerState
     lists: Lists | None
     runs: list[RunState]
     running_tasks: dict[str, tuple[float, bool]]
+    connection: bytes = b"{}"
 
 
 class Attach(Command[WorkerSnapshot], frozen=True, tag=True):
@@ -126,12 +161,15 @@ class OpenEnvironment(Command[None], frozen=True, tag=True):
         How deep subdevices are described; 0 = all levels.
     ignore_invalid_plans
         A plan that cannot be described is left out and reported; otherwise the opening fails.
+    kernel
+        The IPython kernel in which the startup code is to run; None: none.
     """
 
     startup: StartupSpec
     permissions: bytes
     device_max_depth: int = 0
     ignore_invalid_plans: bool = False
+    kernel: KernelSpec | None = None
 
 
 class SetPermissions(Command[None], frozen=True, tag=True):
@@ -187,6 +225,10 @@ class EngineMetadata(Command[bytes], frozen=True, tag=True):
     """``RE.md`` as JSON text."""
 
 
+class InterruptKernel(Command[None], frozen=True, tag=True):
+    """Ctrl-C for what runs in the main thread, and for the processes that it has started."""
+
+
 class CloseEnvironment(Command[None], frozen=True, tag=True):
     """End the worker process, orderly. Refused while a plan or a foreground task runs."""
 
@@ -202,18 +244,23 @@ WorkerCommand = (
     | RunFunction
     | UpdateEnvironment
     | EngineMetadata
+    | InterruptKernel
     | CloseEnvironment
 )
 
 
 # ---------------------------------------------------------------------------------------------- worker → manager
 class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
-    """The startup code has run; ``seconds`` is how long it took, ``report`` (JSON) what was found on the way."""
+    """The startup code has run; ``seconds`` is how long it took, ``report`` (JSON) what was found on the way.
+
+    ``connection`` is as in `WorkerSnapshot`.
+    """
 
     lists: Lists
     state: WorkerState
     seconds: float
     report: bytes = b"{}"
+    connection: bytes = b"{}"
 
 
 class EnvironmentFailed(msgspec.Struct, frozen=True, tag=True):
