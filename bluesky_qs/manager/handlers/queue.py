@@ -1,6 +1,7 @@
 """Handlers of the methods on the queue."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Unpack
 
 from bluesky_qs import api
@@ -55,11 +56,9 @@ async def queue_item_add(
 ) -> ItemAdded:
     with failing("Failed to add an item"):
         checked = checked_item(ctx, item, who)
-        async with ctx.order:
-            edit = ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
-            stored = ctx.ledger.submit(edit)
-            size = len(ctx.queue)
-        await stored
+        edit, size = await _made(
+            ctx, lambda: ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
+        )
     return {"qsize": size, "item": _one(edit)}
 
 
@@ -94,11 +93,7 @@ async def queue_item_add_batch(
 async def queue_item_update(ctx: Context, item: Item, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
     with failing("Failed to update an item"):
         checked = checked_item(ctx, item, who)
-        async with ctx.order:
-            edit = ctx.queue.update(checked, replace=replace)
-            stored = ctx.ledger.submit(edit)
-            size = len(ctx.queue)
-        await stored
+        edit, size = await _made(ctx, lambda: ctx.queue.update(checked, replace=replace))
     return {"qsize": size, "item": _one(edit)}
 
 
@@ -118,11 +113,7 @@ async def queue_item_remove(
     **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemAndSize:
     with failing("Failed to remove an item"):
-        async with ctx.order:
-            edit = ctx.queue.remove(pos=pos, uid=uid)
-            stored = ctx.ledger.submit(edit)
-            size = len(ctx.queue)
-        await stored
+        edit, size = await _made(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid))
     return {"item": _one(edit), "qsize": size}
 
 
@@ -135,11 +126,7 @@ async def queue_item_remove_batch(
     **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemsAndSize:
     with failing("Failed to remove items"):
-        async with ctx.order:
-            edit = ctx.queue.remove_batch(uids, ignore_missing=ignore_missing)
-            stored = ctx.ledger.submit(edit)
-            size = len(ctx.queue)
-        await stored
+        edit, size = await _made(ctx, lambda: ctx.queue.remove_batch(uids, ignore_missing=ignore_missing))
     removed: Any = Encoded.array(edit.items_json)
     return {"items": removed, "qsize": size}
 
@@ -156,11 +143,9 @@ async def queue_item_move(
     **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemAndSize:
     with failing("Failed to move the item"):
-        async with ctx.order:
-            edit = ctx.queue.move(pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
-            stored = ctx.ledger.submit(edit)
-            size = len(ctx.queue)
-        await stored
+        edit, size = await _made(
+            ctx, lambda: ctx.queue.move(pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
+        )
     return {"item": _one(edit), "qsize": size}
 
 
@@ -176,17 +161,16 @@ async def queue_item_move_batch(
     **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemsAndSize:
     with failing("Failed to move the batch of items"):
-        async with ctx.order:
-            edit = ctx.queue.move_batch(
+        edit, size = await _made(
+            ctx,
+            lambda: ctx.queue.move_batch(
                 uids,
                 pos_dest=pos_dest,
                 before_uid=before_uid,
                 after_uid=after_uid,
                 reorder=reorder,
-            )
-            stored = ctx.ledger.submit(edit)
-            size = len(ctx.queue)
-        await stored
+            ),
+        )
     moved: Any = Encoded.array(edit.items_json)
     return {"items": moved, "qsize": size}
 
@@ -202,9 +186,7 @@ async def queue_item_execute(ctx: Context, item: Item, **who: Unpack[Writer]) ->
 
 @handles(api.queue.queue_clear)
 async def queue_clear(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - the dispatcher has checked the key
-    async with ctx.order:
-        stored = ctx.ledger.submit(ctx.queue.clear())
-    await stored
+    await _made(ctx, ctx.queue.clear)
     return {}
 
 
@@ -284,6 +266,16 @@ async def _prepared(ctx: Context, items: list[Item], who: Writer) -> tuple[list[
         if number % _A_TURN == 0:
             await asyncio.sleep(0)
     return prepared, results
+
+
+async def _made(ctx: Context, make: Callable[[], Edit]) -> tuple[Edit, int]:
+    """Make an edit in its turn and wait until it is durable; the size of the queue right after it comes back too."""
+    async with ctx.order:
+        edit = make()
+        stored = ctx.ledger.submit(edit)
+        size = len(ctx.queue)
+    await stored
+    return edit, size
 
 
 def _one(edit: Edit) -> Any:
