@@ -6,9 +6,9 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import zmq
 import zmq.asyncio
@@ -35,6 +35,8 @@ from bluesky_qs.wire.info import CONSOLE, INFO
 
 if TYPE_CHECKING:
     from bluesky_qs.client.aio import REManagerAPI
+
+T = TypeVar("T")
 
 
 class InfoSocket:
@@ -86,18 +88,22 @@ class StatusFeed(InfoSocket):
             self._answered = time.monotonic()
             self._due = self._answered + SILENCE
             return message["msg"]["status"]
-        return await self._ask() if timeout >= patience else None
+        if timeout < patience:
+            return None
+        status = await self.patiently(self._manager.status())
+        self._due = time.monotonic() + POLL
+        return status
 
-    async def _ask(self) -> Mapping[str, Any] | None:
+    async def patiently(self, asked: Awaitable[T]) -> T | None:
+        """The answer to a question; None if there is none now, because the service may be restarting."""
         try:
-            status = await self._manager.status()
-            self._answered = time.monotonic()
+            answer = await asked
         except RequestTimeoutError:
             if time.monotonic() - self._answered > GONE:
                 raise
-            status = None
-        self._due = time.monotonic() + POLL
-        return status
+            return None
+        self._answered = time.monotonic()
+        return answer
 
 
 class Waiting:
@@ -155,7 +161,10 @@ class Waiting:
         ended = ("completed", "not_found") if treat_not_found_as_completed else ("completed",)
         monitor, what = _started(timeout, monitor), f"task {task_uid}"
         async with StatusFeed(_client(self)) as feed:
-            while (await _client(self).task_status(task_uid))["status"] not in ended:
+            while True:
+                task = await feed.patiently(_client(self).task_status(task_uid))
+                if task and task["status"] in ended:
+                    return
                 await _next(feed, monitor, what)
 
     async def wait_for_item(
@@ -182,12 +191,13 @@ class Waiting:
             status: Mapping[str, Any] = await manager.status()
             while True:
                 seen = [status.get(part) for part in MOVES]
-                where = await whereabouts(manager, item_uid)
-                if where["state"] == "not_found":
-                    raise unknown_item(item_uid)
-                if where["state"] in ENDED:
-                    return where
-                while [status.get(part) for part in MOVES] == seen:
+                if where := await feed.patiently(whereabouts(manager, item_uid)):
+                    if where["state"] == "not_found":
+                        raise unknown_item(item_uid)
+                    if where["state"] in ENDED:
+                        return where
+                status = await _next(feed, monitor, what)
+                while where and [status.get(part) for part in MOVES] == seen:
                     status = await _next(feed, monitor, what)
 
 

@@ -1,9 +1,9 @@
 """The info channel as a blocking client uses it: messages as they come, and the status in spite of silence."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import zmq
 
@@ -15,6 +15,8 @@ from bluesky_qs.wire.info import INFO, INFO_PERIOD
 
 if TYPE_CHECKING:
     from bluesky_qs.client.sync import REManagerAPI
+
+T = TypeVar("T")
 
 #: Seconds without a message after which the info channel is taken for silent.
 SILENCE = 1.5 * INFO_PERIOD
@@ -87,18 +89,28 @@ class StatusFeed(InfoSocket):
             self._answered = time.monotonic()
             self._due = self._answered + SILENCE
             return message[1]["msg"]["status"]
-        return self._ask() if timeout >= patience else None
+        if timeout < patience:
+            return None
+        status = self.patiently(self._manager.status)
+        self._due = time.monotonic() + POLL
+        return status
 
-    def _ask(self) -> Mapping[str, Any] | None:
+    def patiently(self, ask: Callable[[], T]) -> T | None:
+        """The answer to a question; None if there is none now, because the service may be restarting.
+
+        Raises
+        ------
+        RequestTimeoutError
+            The service has not been heard for long.
+        """
         try:
-            status = self._manager.status()
-            self._answered = time.monotonic()
+            answer = ask()
         except RequestTimeoutError:
             if time.monotonic() - self._answered > GONE:
                 raise
-            status = None
-        self._due = time.monotonic() + POLL
-        return status
+            return None
+        self._answered = time.monotonic()
+        return answer
 
 
 def subscribed(context: "zmq.Context[Any]", settings: Settings, topics: tuple[bytes, ...]) -> Any:

@@ -208,7 +208,7 @@ def until(
     with StatusFeed(manager) as feed:
         # The subscription stands before the first look, so that no change falls between the two.
         status = manager.status()
-        while not (status and condition(status)):
+        while not (status and _holds(feed, condition, status)):
             status = feed.next_status(monitor.remaining(what))
 
 
@@ -245,6 +245,11 @@ def place(item_uid: str, queue: Mapping[str, Any], history: Mapping[str, Any]) -
 def unknown_item(item_uid: str) -> NotFound:
     """The error for an item that is nowhere."""
     return NotFound(f"Item with UID {item_uid!r} is not in the queue, running or in the history")
+
+
+def _holds(feed: StatusFeed, condition: Condition, status: Mapping[str, Any]) -> bool:
+    # Conditions may ask the service too, while it is being restarted.
+    return bool(feed.patiently(lambda: condition(status)))
 
 
 def _client(waiting: Waiting) -> "REManagerAPI":

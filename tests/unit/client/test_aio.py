@@ -150,6 +150,13 @@ async def test_an_item_is_waited_for_until_it_has_run(fake, RM):
     assert await wait == where
 
 
+async def test_a_question_that_a_restart_swallowed_is_asked_again(fake, clean_environment):
+    answers = iter([None, {"success": True, "status": {"state": "completed"}}])
+    fake.answers["item_status"] = lambda _: next(answers)
+    async with REManagerAPI(fake.control, zmq_info_addr=fake.info, timeout_recv=0.2) as manager:
+        assert await manager.wait_for_item("a", timeout=10) == {"state": "completed"}
+
+
 async def test_an_item_is_found_or_not_where_the_service_has_no_item_status(fake, RM):
     fake.answers["item_status"] = {"success": False, "msg": "Unknown method 'item_status'"}
     fake.answers["queue_get"] = {"success": True, "items": [], "running_item": {}, "plan_queue_uid": "1"}

@@ -141,6 +141,14 @@ def test_an_item_is_waited_for_until_it_has_run(fake, RM, waiting):
     assert fake.methods().count("item_status") == 2
 
 
+def test_a_question_that_a_restart_swallowed_is_asked_again(fake, clean_environment, waiting):
+    answers = iter([None, {"success": True, "status": {"state": "completed"}}])
+    fake.answers["item_status"] = lambda _: next(answers)
+    with REManagerAPI(fake.control, zmq_info_addr=fake.info, timeout_recv=0.2) as manager:
+        waiting(manager.wait_for_item, "a", timeout=10)
+        assert waiting.result() == {"state": "completed"}
+
+
 def test_an_item_that_the_service_does_not_know_is_told(fake, RM):
     fake.answers["item_status"] = {"success": True, "status": {"state": "not_found"}}
     with pytest.raises(errors.NotFound, match="'a'"):
