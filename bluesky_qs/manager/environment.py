@@ -1,6 +1,7 @@
 """The RE Worker environment as the manager sees it: the process, the link to it, and its state."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -144,12 +145,16 @@ class Environment:
         logger.warning("Destroying the RE Worker environment: killing the worker process ...")
         if self._process is None:  # it is being started: `_open` kills it as soon as it is there
             return
-        await self._supervisor.request(KillWorker())
+        await self._kill()
 
     async def kill(self, reason: str) -> None:
         """Kill the worker process for a reason that is recorded with what it was running."""
         self._killed_because = reason
-        await self._supervisor.request(KillWorker())
+        await self._kill()
+
+    async def _kill(self) -> None:
+        with contextlib.suppress(WorkerError):  # it has ended by itself meanwhile; `ended` hears of it
+            await self._supervisor.request(KillWorker())
 
     async def wait_gone(self) -> None:
         """Return when there is no worker process."""
@@ -246,13 +251,13 @@ class Environment:
             self.take_up()
             await self.ask_to_open()
             if self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT:  # asked before there was a process
-                await self._supervisor.request(KillWorker())
+                await self._kill()
         except WorkerError as error:
             self.take_up()
             # A worker that died is dealt with in `ended`; what remains is a worker that could not be started or asked.
             logger.error("The RE Worker environment could not be opened: %s", error.message)  # noqa: TRY400 - no news in a traceback
             if self._process is not None:
-                await self._supervisor.request(KillWorker())
+                await self._kill()
             elif self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
                 self._lifecycle.fire(Event.OPEN_FAILED)
 

@@ -198,17 +198,17 @@ class Runner:
         recorded
             Called as soon as that is durable, before anything else is sent to the worker.
         """
+        refused = False
         while True:
             try:
                 why = await self._step(ended, recorded)
             except StoreError as error:
                 if ended is None:
                     raise
-                logger.error("The end of the plan could not be recorded (%s); trying again", error.message)  # noqa: TRY400
-                await self._record(ended)
-                recorded()
-                await self._switch_off()
-                why = "the store failed"
+                # The plan has ended, whatever the store says, and the queue goes on as soon as that can be stored.
+                refused = await self._store_again(error, said=refused)
+                continue
+            refused = False
             if why:
                 self._end(why)
                 return
@@ -218,10 +218,10 @@ class Runner:
 
     async def _step(self, ended: dict[str, Any] | None, recorded: Callable[[], None]) -> str:
         """One transaction: the end of the running item, and the start of the next unless there is a reason to stop."""
+        uid = self._queue.running_uid
         edits: list[Undoable] = []
         why = ""
         if ended is not None:
-            logger.info("Item %s: exit status %r", self._queue.running_uid, ended["exit_status"])
             finished = self._queue.finish(ended)
             edits.append(finished)
             if not finished.autostart_stays:
@@ -243,6 +243,8 @@ class Runner:
             edits.append(self._queue.start_next(time.time()))
         await self._ledger.commit(*edits)
         recorded()
+        if ended is not None:
+            logger.info("Item %s: exit status %r", uid, ended["exit_status"])
         return why
 
     async def _send(self) -> dict[str, Any] | None:
@@ -265,14 +267,19 @@ class Runner:
 
     async def _record(self, result: dict[str, Any], *, interrupted: bool = False) -> None:
         """Put the running item into the history, whatever it takes: until the store does."""
-        while True:
+        refused = False
+        while self._queue.running is not None:
             try:
                 await self._ledger.commit(self._queue.finish(result, interrupted=interrupted))
             except StoreError as error:
-                logger.error("The end of a plan could not be recorded: %s", error.message)  # noqa: TRY400 - said by the error
-                await asyncio.sleep(_RETRY)
-            else:
-                return
+                refused = await self._store_again(error, said=refused)
+
+    async def _store_again(self, error: StoreError, *, said: bool) -> bool:
+        """Wait before the end of a plan is stored once more; true, for it has been said by then."""
+        if not said:
+            logger.error("The end of the plan could not be stored; trying again until it is. %s", error.message)
+        await asyncio.sleep(_RETRY)
+        return True
 
     async def _switch_off(self) -> None:
         """Nothing starts by itself after an end that nobody asked for."""
