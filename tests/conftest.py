@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,25 @@ class Service:
     ----------
     home
         Stands for the user's home; the store is in it and outlives a `restart`.
+    command
+        What to start with these options, in place of our service.
+    server_key
+        Public key of the service, if its control socket is encrypted.
     """
 
-    def __init__(self, home: Path, *args: str, env: dict[str, str] | None = None, store: bool = True) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *args: str,
+        env: dict[str, str] | None = None,
+        store: bool = True,
+        command: Sequence[str] = (sys.executable, "-m", "bluesky_qs", "start-re-manager"),
+        server_key: str | None = None,
+    ) -> None:
         self.home = home
         self.args = args
+        self.command = command
+        self.server_key = server_key
         self.control = f"tcp://127.0.0.1:{free_port()}"
         self.info = f"tcp://127.0.0.1:{free_port()}"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("QSERVER", "IPYTHONDIR"))}
@@ -67,8 +81,8 @@ class Service:
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         """Start it without waiting for an answer."""
-        command = [sys.executable, "-m", "bluesky_qs", "start-re-manager"]
-        command += ["--zmq-control-addr", self.control, "--zmq-info-addr", self.info, *self.store_args, *self.args]
+        command = [*self.command, "--zmq-control-addr", self.control, "--zmq-info-addr", self.info]
+        command += [*self.store_args, *self.args]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.home, env=self.env
@@ -82,6 +96,9 @@ class Service:
     def raw(self, frame: bytes, timeout: float = PATIENCE) -> bytes:
         with self._context.socket(zmq.REQ) as requests:
             requests.linger = 0
+            if self.server_key is not None:
+                requests.curve_publickey, requests.curve_secretkey = zmq.curve_keypair()
+                requests.curve_serverkey = self.server_key.encode()
             requests.connect(self.control)
             requests.send(frame)
             if not requests.poll(timeout * 1000):

