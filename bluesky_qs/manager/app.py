@@ -65,6 +65,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds for which a worker that is asked to end when the service stops is waited for before it is killed.
 _CLOSING = 1.5
+#: Seconds for which a store that refuses what was running then is asked again and again.
+_RECORDING = 1.0
 _OTHER_QUEUE = f"""
     **********************************************************************************************
     The queue kept in this file is new and empty, but the Redis at {DEFAULT_REDIS_ADDR} holds a queue
@@ -231,6 +233,7 @@ class _Manager:
             self._ctx.lists.permissions_json,
             startup.device_max_depth,
             startup.ignore_invalid_plans,
+            input_policy=self._settings.worker.input_policy,
         )
 
     def _stored_permissions(self, snapshot: Snapshot) -> bytes | None:
@@ -361,8 +364,14 @@ class _Manager:
             except (TimeoutError, WorkerError) as error:
                 logger.warning("The worker does not end by itself (%s): it is killed", error or "no answer")
                 await ctx.environment.kill(reason)
-        await ctx.runner.worker_lost(reason)
-        await ctx.ledger.drain()
+        try:
+            async with asyncio.timeout(_RECORDING):
+                await ctx.runner.worker_lost(reason)
+                await ctx.ledger.drain()
+        except TimeoutError:
+            logger.warning(
+                "The end of the plan could not be stored: the next start will find it running, and record it"
+            )
 
 
 async def _mention_other_queue() -> None:

@@ -1,6 +1,7 @@
 """The queue in Redis while Redis is away, comes back, or is meddled with."""
 
 import threading
+import time
 
 import pytest
 
@@ -116,7 +117,9 @@ def test_the_service_can_be_stopped_while_redis_is_away(on_redis, redis_server):
     on_redis.wait(lambda s: s["re_state"] == "running", "the plan runs")
     redis_server.kill()
     on_redis.wait(lambda _: "Changes are refused until it is back" in on_redis.output(), "it is noticed")
-    on_redis.stop()
+    began = time.monotonic()
+    assert on_redis.stop() == 0
+    assert time.monotonic() - began < 4
     assert on_redis.processes() == []
     redis_server.start()
     on_redis.restart()
