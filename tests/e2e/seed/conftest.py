@@ -3,7 +3,7 @@
 import ast
 import re
 import shlex
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -24,7 +24,7 @@ class Terminal:
     """Runs lines of `qserver` against a service and compares what they print."""
 
     UID = _Uid()
-    ACCEPTED: dict[str, Any] = {"msg": "", "success": True}
+    ACCEPTED: ClassVar[dict[str, Any]] = {"msg": "", "success": True}
 
     def __init__(self, service) -> None:
         self.service = service

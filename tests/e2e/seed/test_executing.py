@@ -59,7 +59,7 @@ def test_a_plan_is_executed_without_the_queue(qserver, uid):
         {"items": [plan | {"result": result}], "msg": "", "plan_history_uid": uid, "success": True},
     )
     result = shown["items"][0]["result"]
-    assert 0.2 < result["time_stop"] - result["time_start"]
+    assert result["time_stop"] - result["time_start"] > 9 * 0.02
     qserver.shows("queue get", {"items": [], "running_item": {}})
 
 
@@ -76,11 +76,11 @@ def test_a_function_is_executed_in_the_foreground(qserver, uid, gate):
     result_of_task(qserver, task, {"success": True, "time": 60})
     console = qserver.service.output()
     for line in (
-        "******** Starting execution of the function 'function_sleep' **************\n"
-        "*******************   Waiting for 60 seconds **************************\n",
-        "******** Finished execution of the function 'function_sleep' **************\n",
+        "******** Starting execution of the function 'function_sleep' **************",
+        "*******************   Waiting for 60 seconds **************************",
+        "******** Finished execution of the function 'function_sleep' **************",
     ):
-        assert line in console
+        assert f"{line}\n" in console
 
 
 def test_functions_are_executed_in_the_background_beside_plans_and_foreground_tasks(qserver, uid, gate):

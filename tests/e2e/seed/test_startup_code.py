@@ -1,4 +1,4 @@
-"""Tutorials: Changing User Group Permissions, Running RE Manager with Custom Startup Code, Manually Generating Lists."""
+"""Tutorials: Changing User Group Permissions, Running with Custom Startup Code, Manually Generating Lists."""
 
 import shutil
 import subprocess
