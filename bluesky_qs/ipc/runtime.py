@@ -5,12 +5,14 @@
 ``s``              link of the supervisor, which binds it
 ``p``              publications: two-frame messages pushed here are published as they are
 ``w-N``            link of worker number N, which binds it
+``w-N.own``        path of a file elsewhere that is to go when the worker is gone
 =================  ==================================================================================
 
 The manager is started as ``python -m bluesky_qs.manager DIR --parent-pipe FD``, a worker as
 ``python -m bluesky_qs.worker ipc://DIR/w-N --parent-pipe FD``.
 """
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -59,14 +61,35 @@ class RuntimeDir:
         """The settings of the running service."""
         return msgspec.json.decode((self.path / SETTINGS_FILE).read_bytes(), type=Settings)
 
+    def own(self, link: str, file: Path) -> None:
+        """Note that a worker has made a file elsewhere, which is to go with it, however it ends."""
+        _owned(link).write_text(str(file))
+
+    def clear(self, link: str) -> None:
+        """Remove what a worker that has ended has left: its socket, and the file that it has made elsewhere."""
+        with contextlib.suppress(OSError):
+            Path(_owned(link).read_text()).unlink(missing_ok=True)
+        for left in (_owned(link), Path(link.removeprefix("ipc://"))):
+            with contextlib.suppress(OSError):
+                left.unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Remove the folder and all in it; nothing happens if it has gone. There are no folders in it."""
         try:
+            for owned in self.path.glob(f"*{_OWNED}"):
+                self.clear(f"ipc://{owned.with_suffix('')}")
             for entry in os.scandir(self.path):
                 Path(entry.path).unlink(missing_ok=True)
             self.path.rmdir()
         except FileNotFoundError:
             return
+
+
+_OWNED = ".own"
+
+
+def _owned(link: str) -> Path:
+    return Path(link.removeprefix("ipc://") + _OWNED)
 
 
 #: Names of runtime directories: the number is the pid of the supervisor.

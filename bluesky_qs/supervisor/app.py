@@ -47,7 +47,9 @@ def manager_command(rundir: str) -> Sequence[str]:
 def worker_command(settings: Settings, address: str) -> Sequence[str]:
     """Command line of a worker."""
     level = logging.getLevelName(LEVELS[settings.operation.console_logging_level])
-    preload = [f"--preload={module}" for module in settings.worker.preload]
+    # A worker with a kernel has IPython in it before its startup code runs: the spare one may have it at once.
+    kernel = ["bluesky_qs.worker.kernel"] if settings.worker.use_ipython_kernel else []
+    preload = [f"--preload={module}" for module in (*kernel, *settings.worker.preload)]
     return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, f"--log-level={level}", *preload]
 
 

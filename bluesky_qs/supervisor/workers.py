@@ -5,7 +5,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from bluesky_qs.errors import WorkerError, WrongState
 from bluesky_qs.ipc.messages import WorkerEnded, WorkerProcess
@@ -31,9 +30,8 @@ class _Worker:
         self.packages = _packages()
 
     def clear(self) -> None:
-        """Remove its socket file, which a process that was killed leaves behind."""
-        with contextlib.suppress(OSError):
-            Path(self.process.address.removeprefix("ipc://")).unlink(missing_ok=True)
+        """Remove the files that a process leaves behind which was killed."""
+        RuntimeDir.of_link(self.process.address).clear(self.process.address)
 
 
 class Workers:

@@ -15,6 +15,7 @@ def main() -> None:
     configure_logging(options.log_level)
     os.environ.setdefault("MPLBACKEND", "Agg")  # there is no screen, and a window would block the main thread
     os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"  # what `is_re_worker_active`, ours and the other package's, looks at
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # Jupyter's debugger warns of itself, at each import
     # The service's own options must not look like the startup code's.
     sys.argv = [sys.argv[0]]
 

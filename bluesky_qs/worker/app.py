@@ -11,13 +11,12 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from queue import SimpleQueue
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import zmq
 
 from bluesky_qs.config.logs import enable_logging
-from bluesky_qs.errors import QSError, WorkerError, WrongState
+from bluesky_qs.errors import QSError, StartupError, WorkerError, WrongState
 from bluesky_qs.ipc.link import ServerEnd
 from bluesky_qs.ipc.messages import (
     Attach,
@@ -26,23 +25,37 @@ from bluesky_qs.ipc.messages import (
     EngineMetadata,
     EnvironmentFailed,
     EnvironmentState,
+    InterruptKernel,
+    KernelSpec,
     OpenEnvironment,
     PausePlan,
+    ReplyInput,
     RunFunction,
     RunPlan,
     RunScript,
     SetPermissions,
+    StartupSpec,
     UpdateEnvironment,
     WorkerCommand,
 )
+from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.worker.engine import NO_ENGINE, Engine
 from bluesky_qs.worker.environment import Environment, failure_report
+from bluesky_qs.worker.interrupt import interrupt
+from bluesky_qs.worker.jobs import Jobs
 from bluesky_qs.worker.observe import plain_text
+from bluesky_qs.worker.prompts import Prompts
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.tasks import Tasks
 from bluesky_qs.worker.trace import sentence
 
+if TYPE_CHECKING:
+    from bluesky_qs.worker.kernel import Kernel
+
 log = logging.getLogger(__name__)
+
+KERNEL_BUSY = "IPython kernel (RE Worker) is busy"
+NO_KERNEL = "IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'"
 
 #: What startup code is going to import and what may be imported before it: these start no Python threads and read
 #: nothing from the environment that startup code sets. Not bluesky, tqdm, ophyd, epics and matplotlib, which do.
@@ -74,15 +87,17 @@ class Worker:
 
     def __init__(self, address: str, *, preload: list[str]) -> None:
         self._preload = preload
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._address = address
+        self._jobs = Jobs()
         self._exit_code = 0
         self._in_user_code = False
         self._asked_to_open = False
         self._stop = threading.Event()
         self._reports = Reports()
-        self._engine = Engine(self._reports)
+        self._engine = Engine(self._reports, self._jobs.put)
         self._environment = Environment(self._reports, self._engine)
         self._tasks = Tasks(self._reports, self._jobs.put)
+        self._prompts = Prompts(self._reports)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         # Made here so that an address that cannot be bound is an error of the process; used by the link thread only.
         self._server = ServerEnd(self._context, address, WorkerCommand, self._answer)
@@ -93,7 +108,7 @@ class Worker:
         link = threading.Thread(target=self._serve_link, name="link", daemon=True)
         link.start()
         self._warm_up()
-        while (job := self._jobs.get()) is not None:
+        while (job := self._jobs.take()) is not None:
             job()
         self._stop.set()
         self._reports.wake()
@@ -141,7 +156,10 @@ class Worker:
                 self._run_plan(item)
             case PausePlan(option):
                 self._engine.pause(option)
+                if option == "immediate":
+                    self._prompts.cancel("the plan was to pause immediately", all_of_them=False)
             case ContinuePlan(how):
+                self._refuse_reserved()
                 self._engine.resume(how)
             case RunScript() | RunFunction() | UpdateEnvironment():
                 self._start_task(command)
@@ -149,9 +167,15 @@ class Worker:
                 if self._engine.RE is None:
                     raise WrongState(NO_ENGINE)
                 return plain_text(dict(self._engine.RE.md))
+            case ReplyInput(input_uid, text):
+                self._prompts.reply(input_uid, text)
+            case InterruptKernel():
+                interrupt()
             case CloseEnvironment():
+                self._refuse_reserved()
                 self._need_main_thread()
                 self._reports.update(environment=EnvironmentState.CLOSING)
+                self._prompts.cancel("the environment is being closed")
                 self._jobs.put(None)
             case _:
                 raise WorkerError(f"The worker does not know the command {type(command).__name__}")
@@ -167,6 +191,9 @@ class Worker:
         item = json.loads(encoded)
         self._engine.refuse_again(item["item_uid"])
         self._need_main_thread()
+        if self._reports.state.environment is EnvironmentState.RESERVED:
+            # Not refused: the queue would stop because somebody looked at a value between two of its plans.
+            log.info("The plan waits for the end of the code that runs in the IPython console")
         self._engine.begin(item["item_uid"])
         self._jobs.put(lambda: self._engine.run(item["item_uid"], lambda: self._environment.plan(item)))
 
@@ -174,6 +201,7 @@ class Worker:
         if command.background:
             self._need_environment()
         else:
+            self._refuse_reserved()
             self._need_main_thread()
         environment = self._environment
         match command:
@@ -192,6 +220,7 @@ class Worker:
             case UpdateEnvironment():
                 what = "update of the lists of plans and devices"
                 work = environment.update
+        work = partial(self._prompts.of_task, command.task_uid, work)
         if not command.background:
             work = partial(self._interruptible, work)
         self._tasks.start(command.task_uid, what, work, background=command.background)
@@ -203,6 +232,10 @@ class Worker:
             EnvironmentState.CLOSING,
         ):
             raise WrongState("RE Worker environment does not exist.")
+
+    def _refuse_reserved(self) -> None:
+        if self._reports.state.environment is EnvironmentState.RESERVED:
+            raise WrongState(KERNEL_BUSY)
 
     def _need_main_thread(self) -> None:
         self._need_environment()
@@ -231,7 +264,10 @@ class Worker:
 
     def _open(self, command: OpenEnvironment) -> None:
         try:
-            self._interruptible(partial(self._environment.open, command))
+            self._prompts.install(command.input_policy)
+            kernel = self._start_kernel(command.kernel, command.startup) if command.kernel else None
+            os.environ["_QSERVER_RUNNING_IPYTHON_KERNEL"] = "1" if kernel else "0"  # see `is_ipython_mode`
+            self._interruptible(partial(self._environment.open, command, kernel))
         except BaseException as error:  # noqa: BLE001 - the process boundary: startup code may raise anything
             enable_logging()
             message, trace, report = failure_report(error)
@@ -241,6 +277,24 @@ class Worker:
                 lambda _: EnvironmentFailed(message, trace, report), environment=EnvironmentState.FAILED
             )
             self._jobs.put(None)
+
+    def _start_kernel(self, spec: KernelSpec, startup: StartupSpec) -> "Kernel":
+        try:
+            from bluesky_qs.worker.kernel import Kernel  # noqa: PLC0415 - it imports ipykernel
+        except ModuleNotFoundError as error:
+            raise StartupError(f"{NO_KERNEL} ({error})") from error
+
+        kernel = Kernel(
+            spec,
+            startup,
+            reserve=lambda reserved: self._reports.reserve(reserved=reserved),
+            waiting=lambda: self._jobs.waiting,
+            raised=self._engine.raised,
+            own=partial(RuntimeDir.of_link(self._address).own, self._address),
+        )
+        self._reports.kernel(kernel.connection)
+        self._jobs.lend(kernel)
+        return kernel
 
 
 def leave(code: int) -> NoReturn:

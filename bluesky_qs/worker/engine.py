@@ -5,15 +5,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from queue import SimpleQueue
 from typing import Any, Literal
 
 from bluesky_qs.errors import WorkerError, WrongState
 from bluesky_qs.ipc.messages import EnvironmentState, ExitStatus, PlanDone
 from bluesky_qs.worker.observe import Observer
 from bluesky_qs.worker.report import Reports
-from bluesky_qs.worker.trace import sentence, traceback_text
+from bluesky_qs.worker.trace import came_through, sentence, traceback_text
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +19,7 @@ How = Literal["resume", "stop", "abort", "halt"]
 PauseOption = Literal["deferred", "immediate"]
 
 NO_ENGINE = "Run Engine is not found in the RE Worker environment"
-NOT_ASKED = "The plan was ended by code of the environment, or could not be paused where it was"
+NOT_ASKED = "The plan was ended by code of the environment or by hand, or could not be paused where it was"
 PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
 
 #: States in which the RunEngine ends a plan before its time, and how the plan has ended then.
@@ -34,24 +32,41 @@ _ENDS: Mapping[str | None, ExitStatus] = {
 _ENDINGS: Mapping[How, str] = {"stop": "stopping", "abort": "aborting", "halt": "halting"}
 
 
+class _Plan:
+    """A plan that was begun. It stays here while it is paused, wherever the main thread is meanwhile."""
+
+    def __init__(self, item_uid: str, reports: Reports) -> None:
+        self.item_uid = item_uid
+        self.observer = Observer(item_uid, reports)
+        self.start = time.time()
+        #: The last state in which the RunEngine was told to end it.
+        self.ending: str | None = None
+        #: A call of ours runs it; otherwise it is paused, or somebody else has resumed it.
+        self.stepping = True
+        #: The RunEngine is done with it.
+        self.over = False
+        #: What it raised to somebody else who had resumed it.
+        self.error: BaseException | None = None
+
+
 class Engine:
     """The RunEngine of the environment and the plan that it runs.
 
-    `run` belongs to the main thread; `begin`, `pause` and `resume` to the link thread, which answers at once.
+    `run` belongs to the main thread; `begin`, `pause` and `resume` to the link thread, which answers at once. While a
+    plan is paused the main thread is free, so that code of the environment or of a console may resume or end it too.
     """
 
-    def __init__(self, reports: Reports) -> None:
+    def __init__(self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None]) -> None:
         self.RE: Any = None
         self._reports = reports
+        self._in_main_thread = in_main_thread
         self._given: set[str] = set()
-        self._decisions: SimpleQueue[How | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._item_uid: str | None = None
+        self._plan: _Plan | None = None
         self._paused = False
         self._pause: PauseOption | None = None
         self._engine_state: str | None = None
-        self._ending: str | None = None
-        self._waiting = False
         self._next: list[Any] = []
         self._calling_user = False
         self._users_hook: Callable[[Any, Any], Any] | None = None
@@ -87,8 +102,7 @@ class Engine:
         """Accept an item; `run` follows in the main thread."""
         self._given.add(item_uid)
         with self._lock:
-            self._item_uid, self._paused, self._pause, self._ending = item_uid, False, None, None
-            self._decisions = SimpleQueue()
+            self._item_uid, self._paused, self._pause = item_uid, False, None
         self._reports.update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=item_uid, pause_pending=False)
 
     def pause(self, option: PauseOption) -> None:
@@ -102,46 +116,111 @@ class Engine:
             log.info("Pausing Run Engine ...")
             if option == "deferred":
                 self._reports.update(pause_pending=True)
-            if self._engine_state == "running":
+            if self._plan and self._engine_state == "running":
                 self._ask_to_pause()
 
     def resume(self, how: How) -> None:
         """Continue the paused plan, or end it."""
         with self._lock:
-            if not self._paused:
+            plan = self._plan
+            if plan is None or not self._paused:
                 raise WrongState("The plan is not paused")
             self._paused = False
         log.info("Run Engine: %s", how)
-        self._decisions.put(how)
+        self._in_main_thread(lambda: self._continue(plan, how))
 
     # ----------------------------------------------------------------------------------------------- main thread
     def run(self, item_uid: str, make: Callable[[], tuple[Any, dict[str, Any]]]) -> None:
-        """Run a plan to its end, whatever that is, and report it.
+        """Run a plan until it pauses or ends, and report its end, whatever that is.
 
         ``make`` gives the plan and the metadata of its runs; it calls user code and may raise.
         """
-        observer = Observer(item_uid, self._reports)
-        message = trace = ""
-        start = time.time()
-        try:
-            status, message = self._execute(make, observer)
-        except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
-            status, message, trace = "failed", sentence(error), traceback_text(error)
-            log.error("The plan failed: %s", message)  # noqa: TRY400 - the RunEngine has printed the traceback
-            self._clean_up()
         with self._lock:
-            self._item_uid, self._paused, self._pause = None, False, None
+            plan = self._plan = _Plan(item_uid, self._reports)
+        self._step(plan, lambda: self._call(plan, make))
+
+    def raised(self, error: BaseException) -> None:
+        """Note what code of a console raised: it may be what the plan raised that it had resumed."""
+        with self._lock:
+            plan = self._plan
+            if plan and plan.over and not plan.stepping and came_through(error, "bluesky.run_engine"):
+                plan.error = error
+
+    def _continue(self, plan: _Plan, how: How) -> None:
+        with self._lock:
+            plan.stepping = not plan.over
+        if plan.stepping:
+            log.info("Continue plan execution with the option '%s'", how)
+            self._step(plan, getattr(self.RE, how), how)
+        else:
+            self._settle(plan)
+
+    def _settle(self, plan: _Plan) -> None:
+        """Report the end of a plan that was paused and that somebody else has brought to its end."""
+        if plan is self._plan:
+            self._step(plan, lambda: None)
+
+    def _call(self, plan: _Plan, make: Callable[[], tuple[Any, dict[str, Any]]]) -> None:
+        if str(self.RE.state) == "panicked":
+            raise WorkerError(PANICKED)
+        self._watch_state()
+        generator, metadata = make()
+        self.RE(generator, plan.observer, **metadata)
+
+    def _step(self, plan: _Plan, step: Callable[[], Any], how: How | None = None) -> None:
+        try:
+            outcome = self._outcome(plan, step, how)
+        except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
+            outcome = "failed", sentence(error), traceback_text(error)
+            log.error("The plan failed: %s", outcome[1])  # noqa: TRY400 - the RunEngine has printed the traceback
+            self._clean_up()
+        if outcome is not None:
+            self._finish(plan, *outcome)
+
+    def _outcome(self, plan: _Plan, step: Callable[[], Any], how: How | None) -> tuple[ExitStatus, str, str] | None:
+        """Take a step; how the plan has ended, with message and traceback, or None if it is paused."""
+        if self.RE is None:
+            raise WorkerError(NO_ENGINE)
+        from bluesky.utils import RunEngineInterrupted  # noqa: PLC0415 - startup code decides when bluesky is imported
+
+        try:
+            step()
+        except RunEngineInterrupted:
+            if str(self.RE.state) != "paused":
+                return self._end(plan, how, otherwise="unknown")
+            with self._lock:
+                plan.stepping = False
+                if not plan.over:
+                    return None
+        return self._end(plan, how)
+
+    def _end(self, plan: _Plan, how: How | None, *, otherwise: ExitStatus = "completed") -> tuple[ExitStatus, str, str]:
+        """How the plan ended that did not raise to us; ``otherwise`` if the RunEngine was not told to end it."""
+        if plan.ending is None and plan.error is not None:
+            return "failed", sentence(plan.error), traceback_text(plan.error)
+        if plan.ending is None and plan.observer.last_exit_status == "fail":
+            return "failed", "The plan failed while code of the environment was in control of it", ""
+        if plan.ending == "halting":
+            log.warning("The plan was halted and did not clean up: reopening the environment is advised")
+        status = _ENDS.get(plan.ending, otherwise)
+        if status == "completed" or (how and plan.ending == _ENDINGS.get(how)):
+            return status, "", ""
+        return status, PANICKED if plan.ending == "panicked" else NOT_ASKED, ""
+
+    def _finish(self, plan: _Plan, status: ExitStatus, message: str, trace: str) -> None:
+        with self._lock:
+            self._item_uid, self._plan, self._paused, self._pause = None, None, False, None
             following, self._next = self._next, []
         for candidate in following:
             self.adopt(candidate)
         self._reports.forget_runs()
         self._reports.finish(
             lambda state: PlanDone(
-                item_uid=item_uid,
+                item_uid=plan.item_uid,
                 exit_status=status,
-                run_uids=observer.run_uids,
-                scan_ids=observer.scan_ids,
-                time_start=start,
+                run_uids=plan.observer.run_uids,
+                scan_ids=plan.observer.scan_ids,
+                time_start=plan.start,
                 time_stop=time.time(),
                 message=message,
                 traceback=trace,
@@ -152,55 +231,6 @@ class Engine:
             pause_pending=False,
             **self._state(),
         )
-
-    def _execute(self, make: Callable[[], tuple[Any, dict[str, Any]]], observer: Observer) -> tuple[ExitStatus, str]:
-        """Run the plan; how it ended, and a sentence if that needs one."""
-        if self.RE is None:
-            raise WorkerError(NO_ENGINE)
-        from bluesky.utils import RunEngineInterrupted  # noqa: PLC0415 - startup code decides when bluesky is imported
-
-        if str(self.RE.state) == "panicked":
-            raise WorkerError(PANICKED)
-        self._watch_state()
-        plan, metadata = make()
-        step: Callable[[], Any] = partial(self.RE, plan, observer, **metadata)
-        how: How | None = None
-        while True:
-            try:
-                step()
-            except RunEngineInterrupted:
-                if str(self.RE.state) != "paused":
-                    return self._end(observer, how, otherwise="unknown")
-                how = self._decision()
-                if how is not None:
-                    log.info("Continue plan execution with the option '%s'", how)
-                    step = getattr(self.RE, how)
-                    continue
-            return self._end(observer, how)
-
-    def _decision(self) -> How | None:
-        """Wait until the paused plan is to go on; None if it has ended by other means."""
-        with self._lock:
-            if self._engine_state == "idle":
-                return None
-            self._waiting = True
-        try:
-            return self._decisions.get()
-        finally:
-            self._waiting = False
-
-    def _end(
-        self, observer: Observer, how: How | None, *, otherwise: ExitStatus = "completed"
-    ) -> tuple[ExitStatus, str]:
-        """How the plan ended that did not raise; ``otherwise`` if the RunEngine was not told to end it."""
-        if self._ending is None and observer.last_exit_status == "fail":
-            return "failed", "The plan failed while code of the environment was in control of it"
-        if self._ending == "halting":
-            log.warning("The plan was halted and did not clean up: reopening the environment is advised")
-        status = _ENDS.get(self._ending, otherwise)
-        if status == "completed" or (how and self._ending == _ENDINGS.get(how)):
-            return status, ""
-        return status, PANICKED if self._ending == "panicked" else NOT_ASKED
 
     def _clean_up(self) -> None:
         """End a plan that cannot be continued (a device that fails to resume, say): no plan runs after it otherwise."""
@@ -215,22 +245,16 @@ class Engine:
         state = str(new)
         with self._lock:
             self._engine_state = state
-            plan = self._item_uid is not None
-            if state in _ENDS:
-                self._ending = state
-            elif state == "running":
+            plan = self._plan if self._plan and not self._plan.over else None
+            self._paused = plan is not None and state == "paused"
+            if state == "running":
                 self._loop_thread = threading.current_thread()
-                if self._pause is not None:
-                    self._ask_to_pause()
-            elif state in ("pausing", "paused"):
-                self._pause = None
-            elif state == "idle" and self._waiting:
-                self._decisions.put(None)
-            self._paused = plan and state == "paused"
-        if plan and state == "paused":
-            self._reports.update(engine=state, pause_pending=False, environment=EnvironmentState.IDLE)
-        elif not plan:
+            if plan is not None:
+                self._follow(plan, state)
+        if plan is None:
             self._reports.update(engine=state)
+        elif state == "paused":
+            self._reports.update(engine=state, pause_pending=False, environment=EnvironmentState.IDLE)
         elif state != "idle":  # the end of the plan says that in a moment
             self._reports.update(engine=state, environment=EnvironmentState.EXECUTING_PLAN)
         if self._users_hook is not None and not self._calling_user:
@@ -239,6 +263,18 @@ class Engine:
                 self._users_hook(new, old)
             finally:
                 self._calling_user = False
+
+    def _follow(self, plan: _Plan, state: str) -> None:
+        if state == "running" and self._pause is not None:
+            self._ask_to_pause()
+        if state in ("pausing", "paused"):
+            self._pause = None
+        if state in _ENDS:
+            plan.ending = state
+        if state in ("idle", "panicked"):
+            plan.over = True
+            if not plan.stepping:
+                self._in_main_thread(lambda: self._settle(plan))
 
     def _watch_state(self) -> None:
         """Put our hook before the user's own, which may have been set at any time."""

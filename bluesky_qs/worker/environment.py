@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,9 @@ from bluesky_qs.worker.bind import bind_function, bind_plan
 from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.trace import sendable, sentence, traceback_text
+
+if TYPE_CHECKING:
+    from bluesky_qs.worker.kernel import Kernel
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +38,16 @@ class Environment:
         self._ignore_invalid_plans = False
         self._looking = threading.Lock()
 
-    def open(self, command: OpenEnvironment) -> None:
-        """Run the startup code and report what it made; raises what it raises."""
+    def open(self, command: OpenEnvironment, kernel: "Kernel | None" = None) -> None:
+        """Run the startup code, in the kernel if there is one, and report what it made; raises what it raises."""
         started = time.monotonic()
         self.set_permissions(command.permissions)
         self._device_max_depth = command.device_max_depth
         self._ignore_invalid_plans = command.ignore_invalid_plans
-        self.namespace = loader.main_namespace()
-        loaded = loader.load(command.startup, self.namespace)
+        self.namespace = loader.main_namespace() if kernel is None else kernel.namespace
+        loaded = loader.load(command.startup, self.namespace, stand_in=kernel is None)
+        if kernel is not None:
+            kernel.run_configured_code()
         enable_logging()
         self._engine.adopt(self.namespace.get("RE"))
         found = self._look(ignore_invalid_plans=command.ignore_invalid_plans)
@@ -61,7 +66,8 @@ class Environment:
         log.info("RE Environment is ready")
         seconds = time.monotonic() - started
         self._reports.finish(
-            lambda state: EnvironmentOpened(lists, state, seconds, report), environment=EnvironmentState.IDLE
+            lambda state: EnvironmentOpened(lists, state, seconds, report, self._reports.connection),
+            environment=EnvironmentState.IDLE,
         )
 
     def set_permissions(self, permissions: bytes) -> None:

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 PERIOD = 0.05
 #: Documents that may wait for the link thread. Beyond it events are left out: a plan is never slowed by who watches it.
 DOCUMENTS_WAITING = 5000
+#: What gives way to code of somebody else.
+_RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 
 
 class Reports:
@@ -41,6 +43,9 @@ class Reports:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._state = WorkerState(EnvironmentState.INITIALIZING)
+        self._doing = EnvironmentState.INITIALIZING
+        self._reserved = False
+        self._connection = b"{}"
         self._lists: Lists | None = None
         self._runs: list[RunState] = []
         self._tasks: dict[str, tuple[float, bool]] = {}
@@ -69,8 +74,25 @@ class Reports:
     def finish(self, report: Callable[[WorkerState], msgspec.Struct], **changes: Any) -> None:
         """Change the state and report it as a part of a report: one message in place of two."""
         with self._lock:
-            self._state = msgspec.structs.replace(self._state, **changes)
+            self._state = self._changed(changes)
             self._put(report(self._state))
+
+    def kernel(self, connection: bytes) -> None:
+        """From now on the main thread belongs to an IPython kernel, unless it is doing something else."""
+        with self._lock:
+            self._connection = connection
+            self._change({})
+
+    @property
+    def connection(self) -> bytes:
+        """How clients connect to the kernel (JSON)."""
+        return self._connection
+
+    def reserve(self, *, reserved: bool) -> None:
+        """Note that code of somebody else runs in the main thread, or has ended."""
+        with self._lock:
+            self._reserved = reserved
+            self._change({})
 
     def push(self, report: msgspec.Struct) -> None:
         """Report at once."""
@@ -126,13 +148,13 @@ class Reports:
             changes: dict[str, Any] = {"background_tasks": self._background_tasks()}
             if not background:
                 changes["environment"] = EnvironmentState.IDLE
-            self._state = msgspec.structs.replace(self._state, **changes)
+            self._state = self._changed(changes)
             self._put(report(self._state))
 
     def snapshot(self) -> WorkerSnapshot:
         """All that a manager needs that attaches now."""
         with self._lock:
-            return WorkerSnapshot(self._state, self._lists, list(self._runs), dict(self._tasks))
+            return WorkerSnapshot(self._state, self._lists, list(self._runs), dict(self._tasks), self._connection)
 
     def wake(self) -> None:
         """Let the link thread look around, without a report."""
@@ -166,8 +188,20 @@ class Reports:
         return None
 
     # ------------------------------------------------------------------------------------------- under the lock
+    def _changed(self, changes: dict[str, Any]) -> WorkerState:
+        """The state with these changes; while the main thread is reserved, what the manager asked of it has to wait."""
+        self._doing = changes.pop("environment", self._doing)
+        doing, reserved = self._doing, self._reserved and self._doing in _RESERVABLE
+        if self._connection != b"{}":
+            starting = doing is EnvironmentState.INITIALIZING
+            free = doing is EnvironmentState.IDLE and not reserved
+            changes["kernel"] = "starting" if starting else "idle" if free else "busy"
+            changes["captured"] = not (free or reserved)
+        environment = EnvironmentState.RESERVED if reserved else doing
+        return msgspec.structs.replace(self._state, **changes, environment=environment)
+
     def _change(self, changes: dict[str, Any]) -> None:
-        state = msgspec.structs.replace(self._state, **changes)
+        state = self._changed(changes)
         if state != self._state:
             self._state = state
             self._put(StateChanged(state))

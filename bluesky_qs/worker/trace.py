@@ -32,6 +32,12 @@ def traceback_text(error: BaseException) -> str:
     return sendable("".join(traceback.format_exception(type(error), error, start or error.__traceback__)))
 
 
+def came_through(error: BaseException, module: str) -> bool:
+    """Whether a function of the module was on the way of the exception."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__") == module for frame, _ in frames)
+
+
 def sendable(text: str) -> str:
     """The text without lone surrogates, which come from file names and which UTF-8 does not know."""
     return text.encode(errors="backslashreplace").decode()

@@ -1,0 +1,12 @@
+"""Ctrl-C without a keyboard."""
+
+import os
+import signal
+
+
+def interrupt() -> None:
+    """Interrupt what runs in the main thread and, as in a terminal, the processes that it has started."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGINT)
+    else:
+        os.kill(os.getpid(), signal.SIGINT)

@@ -1,0 +1,272 @@
+"""The IPython kernel of the environment: a kernel as Jupyter starts it, whose main thread can be borrowed.
+
+Its event loop runs only while there is no job for the main thread (see `Jobs`): a plan or a task runs outside of the
+loop, as it would in plain Python, and not as a cell. What users of consoles send meanwhile waits in the sockets.
+
+Importing this module imports ipykernel.
+"""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import zmq
+from ipykernel.iostream import OutStream
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+from IPython.core.profiledir import ProfileDir
+from jupyter_client.session import Session
+from traitlets.config import Config
+
+from bluesky_qs.errors import StartupError
+from bluesky_qs.ipc.messages import KernelSpec, StartupSpec
+from bluesky_qs.startup.find import shipped_profiles
+
+log = logging.getLogger(__name__)
+
+
+class Kernel:
+    """The kernel of this process; made in the main thread, once.
+
+    Parameters
+    ----------
+    startup
+        The startup code, whose profile is the kernel's too.
+    reserve
+        Called with True before and with False after code of a console runs in the main thread.
+    waiting
+        Whether a job waits for the main thread: code of a console lets it go first.
+    raised
+        Called with what code of a console raised.
+    own
+        Told the path of the connection file, so that somebody removes it if this process cannot.
+
+    Raises
+    ------
+    StartupError
+        A port is in use, or the backend cannot be had.
+    """
+
+    def __init__(
+        self,
+        spec: KernelSpec,
+        startup: StartupSpec,
+        *,
+        reserve: Callable[[bool], None],
+        waiting: Callable[[], bool],
+        raised: Callable[[BaseException], None],
+        own: Callable[[Path], None],
+    ) -> None:
+        self._waiting = waiting
+        self._reserve = reserve
+        #: Code of a console runs; it may have given way for a moment.
+        self.in_cell = False
+        self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        self._app = _application(spec, startup, own)
+        self._kernel: Any = self._app.kernel
+        self._kernel.cell = self._cell
+        self._shell: Any = self._app.shell
+        self._shell.builtin_trap.__enter__()  # for the life of the process: modules of startup code ask bare names
+        self._shell.events.register("post_run_cell", lambda result: _tell_error(result, raised))
+        self._kernel.start()
+        self._nudge = _Nudge(self._app)
+        if spec.matplotlib:
+            self._draw_on(spec.matplotlib)
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """Where cells run."""
+        return self._shell.user_ns
+
+    @property
+    def connection(self) -> bytes:
+        """What Jupyter's clients connect with (JSON)."""
+        return Path(self._app.abs_connection_file).read_bytes()
+
+    def run_configured_code(self) -> None:
+        """Run what the profile's configuration says is to be run after the startup files."""
+        self._app.run_configured_code()
+
+    # ------------------------------------------------------------------------------------- between jobs (`Jobs`)
+    def run(self) -> None:
+        """Let the kernel have the main thread until `wake`."""
+        asyncio.set_event_loop(self._loop)  # a job that used `asyncio.run` has left none
+        self._loop.run_forever()
+
+    def wake(self) -> None:
+        """Let `run` return as soon as the code that runs in it gives way."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._kernel.eventloop is not None:
+            self._nudge()
+
+    def leave(self) -> None:
+        """What is printed from now on is not the output of the last cell."""
+        self._kernel.set_parent([], {})
+
+    async def _cell(self, execute: Callable[[], Any]) -> None:
+        while self._waiting():  # noqa: ASYNC110 - the loop has been told to stop, for the job; then this goes on
+            await asyncio.sleep(0)
+        self.in_cell = True
+        self._reserve(True)
+        try:
+            await execute()
+        finally:
+            self.in_cell = False
+            self._reserve(False)
+            if self._waiting():
+                self._loop.stop()
+
+    def _draw_on(self, backend: str) -> None:
+        try:
+            self._shell.enable_matplotlib(backend)
+        except Exception as error:
+            raise StartupError(f"The matplotlib backend {backend!r} cannot be used: {error}") from error
+
+
+class _Cells(IPythonKernel):
+    """Asks before code of a console takes the main thread; leaves it to the manager when the process ends."""
+
+    #: Runs the execution of a cell, given as a coroutine function.
+    cell: Callable[[Callable[[], Any]], Any]
+
+    async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        execute = super().execute_request
+        if threading.current_thread() is threading.main_thread():
+            await self.cell(lambda: execute(stream, ident, parent))
+        else:  # a subshell has a thread of its own
+            await execute(stream, ident, parent)
+
+    async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        log.warning("A console asked to shut the kernel down: refused, since the manager closes the environment")
+        refusal = {
+            "status": "error",
+            "restart": False,
+            "ename": "Refused",
+            "evalue": "The kernel belongs to the RE Manager: close the environment",
+            "traceback": [],
+        }
+        session: Any = self.session
+        session.send(stream, "shutdown_reply", refusal, parent, ident=ident)
+
+
+class Stream(OutStream):
+    """Prints where the process prints, at once and in order, and shows consoles a copy.
+
+    The file descriptors stay what they are: what C code prints goes to the service's console only, in its place
+    among the rest.
+    """
+
+    def fileno(self) -> int:
+        """Of the process's own stream: for ``subprocess`` and its like."""
+        return {"stdout": 1, "stderr": 2}[self.name]
+
+
+class _Folder(ProfileDir):
+    """The folder of an IPython profile, or one that stands for it: nothing is created in it."""
+
+    def _mkdir(self, path: str, mode: int | None = None) -> bool:  # noqa: ARG002 - as it is called
+        return False
+
+
+class _Application(IPKernelApp):
+    """Makes the kernel and its sockets; startup files, signals and the loop are the worker's."""
+
+    def init_code(self) -> None:
+        pass
+
+    def init_signal(self) -> None:
+        pass
+
+    def run_configured_code(self) -> None:
+        self._run_exec_lines()
+        self._run_exec_files()
+
+
+def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], None]) -> _Application:
+    profile = Path(startup.profile_dir) if startup.profile_dir else None
+    config = Config()
+    if profile is None or profile.is_relative_to(shipped_profiles()):
+        config.HistoryManager.hist_file = ":memory:"
+    app = _Application.instance(
+        config=config,
+        profile_dir=_Folder(location=str(profile or _standing_for_profile(startup))),
+        kernel_class=_Cells,
+        outstream_class=f"{__name__}.Stream",
+        quiet=False,  # copies go to the process's own streams
+        capture_fd_output=False,
+        ignore_cwd=True,
+        parent_handle=1,  # somebody has started this kernel, and prints how to connect to it
+        log_level=logging.ERROR,
+        **({"ipython_dir": spec.ipython_dir} if spec.ipython_dir else {}),
+    )
+    address = _address(spec.ip)
+    arguments = {"ip": address, "connection_file": spec.connection_file}
+    arguments |= {f"{channel}_port": str(port) for channel, port in spec.ports.items()}
+    if spec.connection_dir:
+        app.connection_dir = spec.connection_dir
+    own_file = not _exists(app, spec.connection_file)
+    try:
+        app.initialize([f"--IPKernelApp.{name}={value}" for name, value in arguments.items() if value is not None])
+    except zmq.ZMQError as error:
+        raise StartupError(f"The IPython kernel cannot listen at {address}: {error}") from error
+    if own_file:
+        own(Path(app.abs_connection_file))
+    if not address.startswith("127."):
+        log.warning("The IPython kernel listens at %s: its connections need the key and are not encrypted", address)
+    return app
+
+
+def _tell_error(result: Any, raised: Callable[[BaseException], None]) -> None:
+    if result is not None and result.error_in_exec is not None:
+        raised(result.error_in_exec)
+
+
+def _exists(app: IPKernelApp, name: str | None) -> bool:
+    """Whether the connection file is somebody's already, who has chosen ports and key."""
+    return name is not None and any((Path(folder) / name).exists() for folder in (".", app.connection_dir))
+
+
+def _standing_for_profile(startup: StartupSpec) -> Path:
+    """Without a profile: the folder that code finds as ``profile_dir.location``, as in plain Python."""
+    folder = Path(startup.directory or (Path(startup.script).parent if startup.script else Path.cwd()))
+    return folder.parent if folder.name == "startup" else folder
+
+
+def _address(ip: str) -> str:
+    match ip:
+        case "localhost":
+            return "127.0.0.1"
+        case "auto":
+            return _address_of_this_host()
+        case _:
+            return ip
+
+
+def _address_of_this_host() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: asks which address would be used to get out
+            return probe.getsockname()[0]
+        except OSError:  # no way out
+            return socket.gethostbyname(socket.gethostname())
+
+
+class _Nudge:
+    """A message of no consequence to our own kernel: a GUI's loop has the main thread until a message comes."""
+
+    def __init__(self, app: IPKernelApp) -> None:
+        self._session = Session(key=app.session.key, signature_scheme=app.session.signature_scheme)
+        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket.linger = 0
+        self._socket.rcvhwm = 1  # the replies are of no interest
+        self._socket.connect(f"tcp://{app.ip}:{app.shell_port}")
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self._session.send(self._socket, "comm_info_request", {})
