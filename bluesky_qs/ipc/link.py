@@ -7,6 +7,7 @@ client acknowledges them: a manager that dies loses none.
 
 import asyncio
 import itertools
+import logging
 import typing
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 import zmq
 import zmq.asyncio
+from zmq.utils.monitor import recv_monitor_message
 
 from bluesky_qs.errors import QSError, WorkerError, by_code
 from bluesky_qs.ipc.messages import Answer, Command, FromServer, Refusal, Report, Request
@@ -23,7 +25,14 @@ __all__ = ["ClientEnd", "ServerEnd"]
 
 R = TypeVar("R")
 
+logger = logging.getLogger(__name__)
+
 _encoder = msgspec.msgpack.Encoder()
+
+#: Seconds for which the operating system is given to tell that a process which has ended holds its connection no more.
+_DISCONNECTING = 2.0
+#: Turns of the event loop in which a message that has left the socket reaches who reads it.
+_TURNS = 3
 
 
 class ClientEnd:
@@ -48,6 +57,8 @@ class ClientEnd:
         self._socket = context.socket(zmq.DEALER)
         self._socket.linger = 0
         self._socket.sndhwm = self._socket.rcvhwm = 0
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._heard = False
         self._socket.connect(address)
 
     async def request(self, command: Command[R]) -> R:
@@ -85,6 +96,7 @@ class ClientEnd:
         """
         while True:
             message = self._messages.decode(await self._socket.recv())
+            self._heard = True
             match message:
                 case Answer(number, value):
                     self._settle(number, value)
@@ -97,6 +109,21 @@ class ClientEnd:
                     self._last_seq = max(seq, self._last_seq)
                     yield seq, self._reports.decode(body)
 
+    async def hear_out(self) -> None:
+        """Return when all that the other end sent before it ended has come out of `reports`. Only once it has ended."""
+        if not self._heard:
+            return
+        try:
+            async with asyncio.timeout(_DISCONNECTING):
+                # The break of the connection is noticed behind the last message that came over it.
+                await recv_monitor_message(self._monitor)
+        except TimeoutError:
+            logger.warning("The end of the connection was not noticed in %g s", _DISCONNECTING)
+        while await self._socket.poll(0):  # noqa: ASYNC110 - who empties it is the reader, in its own turns
+            await asyncio.sleep(0)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
     def fail(self, error: QSError) -> None:
         """Let every request, waiting or to come, fail with this error: the other end is gone."""
         self._failure = error
@@ -107,6 +134,8 @@ class ClientEnd:
     def close(self) -> None:
         """Close the socket; requests that still wait fail."""
         self.fail(WorkerError("The link is closed"))
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
         self._socket.close(linger=0)
 
     def _settle(self, number: int, value: msgspec.Raw) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 from uuid import uuid4
 
+import msgspec
 import zmq.asyncio
 
 from bluesky_qs.errors import WorkerError, WorkerLost, WrongState
@@ -24,6 +25,7 @@ from bluesky_qs.ipc.messages import (
     OpenEnvironment,
     PlanDone,
     Progress,
+    ReplyInput,
     RunsChanged,
     RunState,
     StartWorker,
@@ -39,8 +41,6 @@ from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which a dead worker's last reports are waited for; they are in the socket already, so this is ample.
-_LAST_REPORTS = 0.05
 _CLOSED = WorkerState(EnvironmentState.CLOSED)
 
 
@@ -138,6 +138,14 @@ class Environment:
         except WorkerError:
             self._lifecycle.fire(Event.CLOSE_REFUSED)
             raise
+
+    async def reply(self, input_uid: str, text: str) -> None:
+        """Answer a question of user code, of startup code too."""
+        if self._link is None:
+            raise WrongState("RE Worker environment does not exist.")
+        await self._link.request(ReplyInput(input_uid, text))
+        if self.state.input and self.state.input.input_uid == input_uid:
+            self._set_state(msgspec.structs.replace(self.state, input=None))
 
     async def destroy(self) -> None:
         """Kill the worker process."""
@@ -335,7 +343,7 @@ class Environment:
         """Wait until nothing more comes from the dead worker's socket: its last words may include a plan's result."""
         if self._link is None:
             return
-        await asyncio.sleep(_LAST_REPORTS)
+        await self._link.hear_out()
         self._link.fail(WorkerLost("The RE Worker process ended"))
         await self._inbox.join()
 
