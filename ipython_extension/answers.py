@@ -7,7 +7,7 @@ from ipython_extension.catalogue import Catalogue
 from ipython_extension.display import Changed, History, ItemView, Queue, Reply, Status, View
 from ipython_extension.planexpr import Item
 from ipython_extension.session import Session
-from ipython_extension.tables import plural
+from ipython_extension.tables import length_of_time, moment, plural
 
 Answer = Mapping[str, Any]
 
@@ -142,6 +142,20 @@ def _lock(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Repl
     return Reply(answer, f"Locked ({' and '.join(names)}) by {info['user']} at {info['time_str']}{note}")
 
 
+def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    result = answer.get("result") or {}
+    match answer["status"]:
+        case "running":
+            return Reply(answer, f"The task is running, since {moment(result['time_start'])}.")
+        case "completed" if result["success"]:
+            took = length_of_time(result["time_stop"] - result["time_start"])
+            return Reply(answer, f"The task is done, after {took}; its value: {result['return_value']!r}")
+        case "completed":
+            return Reply(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
+        case _:
+            return Reply(answer, "There is no such task, or its result has been forgotten.")
+
+
 _VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
     "status": _status,
     "ping": _status,
@@ -164,6 +178,7 @@ _VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
     "devices_existing": _devices,
     "queue_mode_set": _mode,
     "queue_autostart": _autostart,
+    "task_result": _task,
     "lock": _lock,
     "lock_info": _lock,
 }

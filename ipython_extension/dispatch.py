@@ -1,5 +1,6 @@
 """From a line to what it does: a ``qserver`` line as ``qserver`` takes it, else a word of the prompt."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from functools import partial
@@ -11,21 +12,24 @@ from bluesky_qs.api import METHODS
 from bluesky_qs.words import files, grammar
 from bluesky_qs.words.forms import MONITOR, QSERVER
 from ipython_extension import helptext
-from ipython_extension.actions import environment, looking, queue, running
+from ipython_extension.actions import console, environment, locking, looking, profile, queue, running, tasks
 from ipython_extension.answers import present
 from ipython_extension.display import Status, View
 from ipython_extension.line import Line
+from ipython_extension.planexpr import end_of_brackets
 from ipython_extension.session import Session
 from ipython_extension.vocabulary import CELLS, WORDS
 from ipython_extension.waiting import waiting
 
 #: Importing these modules fills the table of words.
-VOCABULARIES = (environment, looking, queue, running)
+VOCABULARIES = (environment, looking, queue, running, console, tasks, profile, locking)
 
 #: Options of qserver that say something about one request, and the parameter that they stand for.
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}
 #: Those that say how qserver prints; here the answer is an object.
 _PRINT_OPTIONS = frozenset({"--json", "-v", "--verbose"})
+#: A parameter of ``call`` whose value begins with a bracket.
+_BRACKETED = re.compile(r"(?<=\s)[^\W\d]\w*=[\[{(]")
 
 
 def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View:
@@ -44,8 +48,8 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
     try:
         return WORDS[first.text].action(session, line)
     except UsageError:
-        if QSERVER.beginning_with([first.text]) and not _is_option(words):
-            raise UsageError(_complaint(words)) from None  # `queue gte` was meant for qserver's `queue get`
+        if QSERVER.beginning_with([first.text]) and not _is_option(words) and (meant := _near_line(words)):
+            raise UsageError(meant) from None  # `queue gte` was meant for qserver's `queue get`
         raise
 
 
@@ -66,8 +70,8 @@ def _line(session: Session, text: str, variables: Mapping[str, Any]) -> Line:
 def _qserver_words(rest: str) -> tuple[list[str], dict[str, str]]:
     """The words of a qserver line without its options, and the parameters that options give."""
     try:
-        pending = shlex.split(rest)
-    except ValueError:
+        pending = shlex.split(_with_quoted_brackets(rest))
+    except (ValueError, UsageError):
         return [], {}  # an open quote: no line of qserver; the word that reads it will complain better
     words: list[str] = []
     params: dict[str, str] = {}
@@ -81,6 +85,19 @@ def _qserver_words(rest: str) -> tuple[list[str], dict[str, str]]:
     return words, params
 
 
+def _with_quoted_brackets(rest: str) -> str:
+    """``call METHOD name={…}`` as one has to write it in a shell; at the prompt the quotes around brackets can go."""
+    if rest.split(maxsplit=1)[:1] != ["call"]:
+        return rest
+    parts, at = [], 0
+    while found := _BRACKETED.search(rest, at):
+        opening = found.end() - 1
+        end = end_of_brackets(rest, opening)
+        parts += [rest[at:opening], shlex.quote(rest[opening:end])]
+        at = end
+    return "".join([*parts, rest[at:]])
+
+
 def _request(session: Session, words: list[str], given: Mapping[str, str]) -> View:
     try:
         command = QSERVER.parse(words)
@@ -92,6 +109,10 @@ def _request(session: Session, words: list[str], given: Mapping[str, str]) -> Vi
     method = METHODS.find(command.method)
     method.check_names(params)
     params.update((name, value) for name, value in given.items() if name in method.parameters)
+    if method.name == "lock":
+        return locking.locked(session, params)
+    if method.name == "unlock":
+        params.setdefault("lock_key", session.lock_key())
     return present(session, method.name, params, session.ask(method.name, **params))
 
 
@@ -123,6 +144,15 @@ def _complaint(words: list[str]) -> str:
     except grammar.UsageError as error:
         return _told(error)
     raise AssertionError("a line that qserver understands is carried out as such")
+
+
+def _near_line(words: list[str]) -> str | None:
+    """What to say of a line that is nearly one of qserver; None if it is not."""
+    try:
+        QSERVER.parse(words)
+    except grammar.UsageError as error:
+        return _told(error) if error.near else None
+    return None
 
 
 def _told(error: grammar.UsageError) -> str:

@@ -3,12 +3,16 @@
 import textwrap
 
 from bluesky_qs.words.forms import QSERVER
+from bluesky_qs.words.helptext import summary
 from ipython_extension.display import View
 from ipython_extension.line import nearest
 from ipython_extension.vocabulary import CELLS, WORDS
 
 _COLUMN = 30
 _WIDEST = 110
+
+#: Lines of qserver that there is no other word for.
+_ALSO = ("unlock", "call")
 
 _PLAN = (
     "as typed into RE(…): count([det1, det2], num=10). Names are devices and plans; $name and {expression} are "
@@ -56,6 +60,7 @@ def overview() -> Help:
     """All the words, one line each."""
     entries = [("%qs", "What is going on: the state, the running plan, what comes next.")]
     entries += [(f"%qs {word.name} {word.usage}".partition(" [--")[0].strip(), word.summary) for word in WORDS.values()]
+    entries += [(f"%qs {form.usage}", summary(form)) for name in _ALSO for form in QSERVER.beginning_with([name])]
     entries += [(f"%%qs {word.name}", word.summary) for word in CELLS.values()]
     return Help(entries, _LEGEND)
 
@@ -63,9 +68,11 @@ def overview() -> Help:
 def about(name: str) -> Told | None:
     """The help for one word of the prompt or of qserver; None if there is no such word."""
     if name in WORDS:
-        return Told(WORDS[name].help)
+        return Told("\n\n".join([WORDS[name].help, *([f"%{CELLS[name].help}"] if name in CELLS else [])]))
+    if name in CELLS:
+        return Told(f"%{CELLS[name].help}")
     forms = QSERVER.beginning_with(name.split())
-    return Told("    " + "\n    ".join(f"%qs {form.usage}" for form in forms)) if forms else None
+    return Told("\n\n".join(f"%qs {form.usage}\n\n    {summary(form)}" for form in forms)) if forms else None
 
 
 def unknown(name: str) -> str:

@@ -87,7 +87,7 @@ class Line:
         item, self.at = plan_at(self.text, self.at, session=self.session, objection=self.objection)
         return item
 
-    def pair(self) -> tuple[str, Any]:
+    def pair(self, objection: Objection | None = None) -> tuple[str, Any]:
         """``name=value`` that begins here; the value is written as in a plan and ends at a blank."""
         self._skip_blanks()
         name = _PAIR.match(self.text, self.at)
@@ -96,7 +96,7 @@ class Line:
         end = self._end_of_value(name.end())
         if end == name.end():
             raise self.fault("A value is expected here", end)
-        value = value_at(self.text, name.end(), end, session=self.session)
+        value = value_at(self.text, name.end(), end, session=self.session, objection=objection)
         self.at = end
         return name[1], value
 

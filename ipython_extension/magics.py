@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
@@ -84,6 +85,14 @@ class QSMagics(Magics):
     def rows(self) -> int:
         """How many rows of a table to show."""
         return self.table_rows
+
+    def variables(self) -> dict[str, Any]:
+        """The user's namespace."""
+        return self.shell.user_ns
+
+    def inputs(self) -> Sequence[str]:
+        """What was typed into this session, as Python, oldest first."""
+        return self.shell.history_manager.input_hist_parsed
 
     def client(self) -> REManagerAPI:
         """The client: the one in the namespace, if the user has put one of their own there."""

@@ -46,9 +46,16 @@ def plan_at(
     return _Reader(text, start, end, session or {}, objection).item(), end
 
 
-def value_at(text: str, start: int, end: int, *, session: Mapping[str, Any] | None = None) -> Any:
+def value_at(
+    text: str,
+    start: int,
+    end: int,
+    *,
+    session: Mapping[str, Any] | None = None,
+    objection: Objection | None = None,
+) -> Any:
     """The value written in ``text[start:end]``, by the rules for a plan's arguments."""
-    return _Reader(text, start, end, session or {}).whole_value()
+    return _Reader(text, start, end, session or {}, objection).whole_value()
 
 
 def plan_text(item: Mapping[str, Any], known: Container[str] = ()) -> str:

@@ -1,6 +1,6 @@
 """What ``%qs`` works with: the client, the names that the service knows, and what the user was last shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from IPython.core.error import UsageError
@@ -48,6 +48,14 @@ class Settings(Protocol):
 
     def client(self) -> REManagerAPI:
         """The client in use."""
+        ...
+
+    def variables(self) -> dict[str, Any]:
+        """The user's namespace."""
+        ...
+
+    def inputs(self) -> Sequence[str]:
+        """What was typed into this session, as Python, oldest first."""
         ...
 
     def connect(self, *, address: str | None, user: str | None, group: str | None) -> REManagerAPI:
@@ -118,6 +126,10 @@ class Session:
         """Items were added at the back and shown with their positions, the first of them at ``first``."""
         self._grown.update((first + i, item) for i, item in enumerate(items))
 
+    def lock_key(self) -> str:
+        """The client's lock key, else the one in this user's key file."""
+        return self.rm.lock_key or self.rm.get_default_lock_key()
+
     def forget(self) -> None:
         """Nothing that was shown counts any more: the client speaks to another service."""
         self._queue = self._history = self._last = None
@@ -141,14 +153,18 @@ class Session:
 
         A position refers to the table last shown: what the user saw there is what is meant, or nothing.
         """
+        return self.queued_item(line, token)["item_uid"]
+
+    def queued_item(self, line: Line, token: Token) -> Item:
+        """The same item as it is now."""
         now = self.rm.queue_get()["items"]
         if (position := _integer(token.text)) is None:
-            return self._by_beginning(line, token, now)["item_uid"]
-        item = self._shown_in_queue(line, token, position)
-        if all(item["item_uid"] != each["item_uid"] for each in now):
-            plan = plan_text(item, self.known())
-            raise NotFound(f"{plan}, which was shown at {position}, is no longer in the queue")
-        return item["item_uid"]
+            return self._by_beginning(line, token, now)
+        seen = self._shown_in_queue(line, token, position)
+        for item in now:
+            if item["item_uid"] == seen["item_uid"]:
+                return item
+        raise NotFound(f"{plan_text(seen, self.known())}, which was shown at {position}, is no longer in the queue")
 
     def finished(self, line: Line, token: Token) -> Item:
         """The item of the history that a token means."""
@@ -159,13 +175,16 @@ class Session:
 
     def any_item(self, line: Line, token: Token) -> Item:
         """The item that a token means: a position of the table last shown, or a uid of queue or history."""
-        if (position := _integer(token.text)) is not None:
-            if self._last is None or self._last is self._queue:
-                return self._shown_in_queue(line, token, position)
-            return _shown_at(line, token, position, self._last.everything)
         queue = self.rm.queue_get()
         running = [queue["running_item"]] if queue["running_item"] else []
-        return self._by_beginning(line, token, [*queue["items"], *running, *self.rm.history_get()["items"]])
+        now = [*queue["items"], *running, *self.rm.history_get()["items"]]
+        if (position := _integer(token.text)) is None:
+            return self._by_beginning(line, token, now)
+        if self._last is None or self._last is self._queue:
+            seen = self._shown_in_queue(line, token, position)
+        else:
+            seen = _shown_at(line, token, position, self._last.everything)
+        return next((item for item in now if item["item_uid"] == seen["item_uid"]), seen)
 
     def _shown_in_queue(self, line: Line, token: Token, position: int) -> Item:
         """The item that was last shown at this position of the queue."""

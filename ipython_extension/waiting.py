@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bluesky_qs.client.failures import RequestFailedError, WaitTimeoutError
+from bluesky_qs.client.failures import WaitTimeoutError
 from bluesky_qs.client.info import StatusFeed
 from ipython_extension.oneline import Detached
 from ipython_extension.session import Session
@@ -62,6 +62,12 @@ class Wait:
         self._write(f"\r{line}{' ' * (self._shown - cells(line))}")
         self._shown = cells(line)
 
+    def put(self, text: str) -> None:
+        """Print something that stays, above what `say` shows."""
+        if text and self._session.settings.live():
+            self.clear()
+            self._write(text if text.endswith("\n") else f"{text}\n")
+
     def clear(self) -> None:
         """Take the line away."""
         if self._shown:
@@ -85,36 +91,3 @@ def waiting(session: Session, what_goes_on: str, *, timeout: float | None = None
         raise Detached(f"No longer waiting; {what_goes_on}") from None
     finally:
         wait.clear()
-
-
-class ConsoleTail:
-    """What the service has printed from now on, as far as it tells."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._since: int | None = None
-        self._told = True
-        self.text = ""
-        self._read(limit=1)
-        self.text = ""
-
-    def read(self) -> str:
-        """All of it, up to now."""
-        self._read(limit=1000)
-        return self.text
-
-    def last_line(self) -> str:
-        """The last line that says something."""
-        lines = self.read().replace("\r", "\n").strip().splitlines()
-        return lines[-1] if lines else ""
-
-    def _read(self, limit: int) -> None:
-        if not self._told:
-            return
-        try:
-            page = self._session.ask("console_get", since=self._since, limit=limit)
-        except RequestFailedError:
-            self._told = False  # a service that keeps no console: then there is nothing to show
-            return
-        self._since = page["last"]
-        self.text += "".join(message["msg"] for message in page["messages"])

@@ -4,13 +4,14 @@ from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
 from ipython_extension.answers import present
+from ipython_extension.console import ConsoleTail
 from ipython_extension.display import Reply, View
 from ipython_extension.line import Line
 from ipython_extension.oneline import NotDone
 from ipython_extension.session import Session
 from ipython_extension.tables import length_of_time, plural
 from ipython_extension.vocabulary import word
-from ipython_extension.waiting import ConsoleTail, waiting
+from ipython_extension.waiting import waiting
 
 #: Lines of the console that are shown where the service gives no better account of a failure.
 _LINES = 40

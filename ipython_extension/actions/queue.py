@@ -50,6 +50,47 @@ def rm(session: Session, line: Line) -> Changed:
     return removed(session, answer["items"], answer)
 
 
+@word("edit", "ID NAME=VALUE… [--md KEY=VALUE…]")
+def edit(session: Session, line: Line) -> Changed:
+    """Change parameters of a queued plan; its place and its other parameters stay.
+
+    %qs edit 0 num=20 detectors=[det1, det2]
+    """
+    item = session.queued_item(line, line.word("The position or uid of an item"))
+    values: dict[str, Any] = {}
+    given: dict[str, Any] = {}
+    while line.more():
+        if not line.option({"--md": None}, given):
+            values.update([line.pair(line.objection)])
+    if not values and not given:
+        raise line.fault("NAME=VALUE is expected here")
+    known = session.known()
+    changed = {**item, **with_parameters(item, values, known.plans.get(item["name"]) or {})}
+    if "md" in given:
+        changed["meta"] = _with_metadata(item.get("meta") or {}, given["md"])
+    answer = session.ask("queue_item_update", item=changed)
+    places = [each["item_uid"] for each in session.rm.queue_get()["items"]]
+    uid = answer["item"]["item_uid"]
+    lead = f"Changed at position {places.index(uid)}" if uid in places else "Changed"
+    return Changed([answer["item"]], answer, known, [lead])
+
+
+def with_parameters(item: Item, values: Mapping[str, Any], description: Mapping[str, Any]) -> Item:
+    """``args`` and ``kwargs`` of an item with other values for some parameters.
+
+    A parameter that is given by its position stays there: given by its name too it would be given twice.
+    """
+    args, kwargs = list(item.get("args") or ()), dict(item.get("kwargs") or {})
+    kinds = {p["name"]: (p.get("kind") or {}).get("name", "") for p in description.get("parameters") or ()}
+    places = [name for name, kind in kinds.items() if kind.startswith("POSITIONAL")]
+    for name, value in values.items():
+        if name in places[: len(args)]:
+            args[places.index(name)] = value
+        else:
+            kwargs[name] = value
+    return {"args": args, "kwargs": kwargs}
+
+
 @word("move", "ID front | back | N | before ID | after ID")
 def move(session: Session, line: Line) -> Changed:
     """Move an item of the queue to an end, to the position N, or to beside another item."""
@@ -115,8 +156,13 @@ def plans_of(line: Line, options: Options) -> tuple[list[Item], dict[str, Any]]:
     if metadata := given.pop("md", None):
         for item in items:
             if item["item_type"] == "plan":
-                item["meta"] = {**item.get("meta", {}), **metadata}
+                item["meta"] = _with_metadata(item.get("meta") or {}, metadata)
     return items, given
+
+
+def _with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
+    """Metadata of an item with some more, which wins; of several dictionaries the first one wins."""
+    return [dict(more), *metadata] if isinstance(metadata, list) else {**metadata, **more}
 
 
 def _plans(session: Session, line: Line) -> tuple[list[Item], dict[str, Any]]:

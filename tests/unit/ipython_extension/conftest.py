@@ -57,6 +57,7 @@ class FakeService:
         self.running = {}
         self.history = []
         self.answers = {}
+        self.task = {}
         self.status = dict(STATUS)
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.REP)
@@ -106,6 +107,18 @@ class FakeService:
                 return {"items": self.history, "plan_history_uid": f"h{self.history}"}
             case "console_get":
                 return {"messages": [], "last": 0}
+            case "queue_item_update":
+                item = params["item"]
+                self.queue = [item if item["item_uid"] == each["item_uid"] else each for each in self.queue]
+                return {"item": item}
+            case "script_upload" | "function_execute":
+                return {"task_uid": "task-1"}
+            case "task_result":
+                result = {"success": True, "msg": "", "traceback": "", "return_value": None}
+                return {"status": "completed", "result": result | {"time_start": 1.0, "time_stop": 2.0} | self.task}
+            case "lock":
+                lock = {"user": params["user"], "time_str": "now", "note": params.get("note")}
+                return {"lock_info": {key: params.get(key, False) for key in ("environment", "queue")} | lock}
             case "plans_allowed":
                 return {"plans_allowed": PLANS, "plans_allowed_uid": "p1"}
             case "devices_allowed":
@@ -141,6 +154,7 @@ def fake():
 def bare_shell(tmp_path, monkeypatch):
     """A shell of its own, without the extension."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))  # where the lock key's file is
     monkeypatch.delenv("_QSERVER_RE_WORKER_ACTIVE", raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     InteractiveShell.clear_instance()

@@ -1,0 +1,43 @@
+"""Words that lock and unlock."""
+
+from ipython_extension.answers import present
+from ipython_extension.display import View
+from ipython_extension.line import Line
+from ipython_extension.session import Session
+from ipython_extension.vocabulary import word
+
+_ENVIRONMENT, _QUEUE = {"environment": True}, {"queue": True}
+_PARTS = {
+    "env": _ENVIRONMENT,
+    "environment": _ENVIRONMENT,
+    "queue": _QUEUE,
+    "all": _ENVIRONMENT | _QUEUE,
+}
+
+
+@word("lock", "[env | queue | all] [NOTE]")
+def lock(session: Session, line: Line) -> View:
+    """Keep others from using the environment, from changing the queue, or both (all).
+
+    The key is RM.lock_key, else the one in your key file, which is made if there is none. This session goes on
+    working, and so does any other session with the key. `%qs unlock` opens everything again; `%qs lock info` tells
+    who locked what.
+
+        %qs lock all "aligning the mirror, back at 15:00"
+    """
+    parts = line.one_of(line.word("env, queue or all"), _PARTS) if line.more() else _PARTS["all"]
+    note = _unquoted(line.rest()) or None
+    return locked(session, {**parts, "note": note})
+
+
+def locked(session: Session, params: dict[str, object]) -> View:
+    """Lock, and keep the key: without it this session would be locked out too."""
+    key = params.setdefault("lock_key", session.lock_key())
+    answer = session.ask("lock", **params)
+    session.rm.lock_key = str(key)
+    return present(session, "lock", params, answer)
+
+
+def _unquoted(note: str) -> str:
+    quote = note[:1]
+    return note[1:-1] if quote in ("'", '"') and len(note) > 1 and note.endswith(quote) else note

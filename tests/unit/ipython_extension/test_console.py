@@ -1,0 +1,27 @@
+"""The output of one task, picked from the console."""
+
+import pytest
+
+from ipython_extension.console import TaskOutput
+
+_BEGIN = "[I 2026-11-22 11:07:34,328 bluesky_qs.worker.tasks] Starting the task u-1: script\n"
+_END = "[I 2026-11-22 11:07:34,639 bluesky_qs.worker.tasks] The task u-1 is completed\n"
+_OTHER = "[I 2026-11-22 11:07:30,250 bluesky_qs.manager.environment] Starting the RE Worker environment ...\n"
+
+
+def test_only_the_lines_of_the_task_are_taken():
+    output = TaskOutput("u-1")
+    assert output.take(_OTHER + _BEGIN + "hello\n") == "hello\n"
+    assert output.take("there\n" + _END + _OTHER) == "there\n"
+    assert output.has_ended
+
+
+@pytest.mark.parametrize("size", [1, 7, 50])
+def test_it_does_not_matter_where_messages_are_cut(size):
+    text = _OTHER + _BEGIN + "a\nb\n" + _END + "later\n"
+    output = TaskOutput("u-1")
+    assert "".join(output.take(text[at : at + size]) for at in range(0, len(text), size)) == "a\nb\n"
+
+
+def test_a_last_line_without_an_end_is_taken_too():
+    assert TaskOutput("u-1").take(f"{_BEGIN}no end{_END}") == "no end"
