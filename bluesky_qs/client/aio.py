@@ -14,7 +14,7 @@ from bluesky_qs.api.method import Method
 from bluesky_qs.client import failures
 from bluesky_qs.client.aio_info import ConsoleMonitor, Monitor, Waiting
 from bluesky_qs.client.base import Client
-from bluesky_qs.client.bind import acached, acall
+from bluesky_qs.client.bind import acached, acall, agathering
 from bluesky_qs.client.control import connected
 from bluesky_qs.client.requests import decode_response, encode_request
 from bluesky_qs.client.settings import Settings
@@ -116,7 +116,7 @@ class REManagerAPI(Client, Waiting):
     queue_item_move_batch = acall(queue.queue_item_move_batch)
     queue_item_execute = acall(queue.queue_item_execute)
     queue_clear = acall(queue.queue_clear)
-    queue_mode_set = acall(queue.queue_mode_set)
+    queue_mode_set = agathering(queue.queue_mode_set, "mode")
     queue_start = acall(queue.queue_start)
     queue_stop = acall(queue.queue_stop)
     queue_stop_cancel = acall(queue.queue_stop_cancel)

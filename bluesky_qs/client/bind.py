@@ -33,6 +33,15 @@ class Reloadable(Protocol[P, R_co]):
     def __call__(self, *args: Any, reload: bool, **kwargs: Any) -> R_co: ...
 
 
+class Gathering(Protocol[P, R_co]):
+    """A bound method that also takes the keys of one of its parameters as keywords of their own."""
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    @overload
+    def __call__(self, *, lock_key: str | None = None, **keys: bool) -> R_co: ...
+
+
 Bound = TypeVar("Bound")
 
 
@@ -42,10 +51,18 @@ class ClientMethod(Generic[Bound]):
     Sixty signatures cost more than ``qserver status`` may take, hence not at import.
     """
 
-    def __init__(self, method: Method[..., Any], *, uid: str | None = None, reloadable: bool = False) -> None:
+    def __init__(
+        self,
+        method: Method[..., Any],
+        *,
+        uid: str | None = None,
+        reloadable: bool = False,
+        gathers: str | None = None,
+    ) -> None:
         self.method = method
         self._uid = uid
         self._reloadable = reloadable
+        self._gathers = gathers
         self._homes: list[tuple[type, str]] = []
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -58,7 +75,7 @@ class ClientMethod(Generic[Bound]):
         return function.__get__(client, owner)
 
     def _function(self) -> Any:
-        method, uid = self.method, self._uid
+        method, uid, gathers = self.method, self._uid, self._gathers
         parameters = method.signature.parameters
         signature = readable(method.signature)
 
@@ -68,10 +85,18 @@ class ClientMethod(Generic[Bound]):
         def ask_cached(self: Asks, /, *args: Any, reload: bool = False, **kwargs: Any) -> Any:
             return self.ask_cached(method, _given(parameters, signature.bind(*args, **kwargs)), uid, reload=reload)
 
-        function = ask_cached if self._reloadable else ask
+        def ask_gathered(self: Asks, /, *args: Any, **kwargs: Any) -> Any:
+            if keys := {key: kwargs.pop(key) for key in list(kwargs) if key not in parameters}:
+                kwargs[str(gathers)] = keys
+            return ask(self, *args, **kwargs)
+
+        function = ask_cached if self._reloadable else ask_gathered if gathers else ask
         function.__name__ = function.__qualname__ = method.name
         function.__doc__ = method.stub.__doc__
-        vars(function)["__signature__"] = _with_self(signature, reloadable=self._reloadable)
+        extra = [_RELOAD] if self._reloadable else [_KEYS] if gathers else []
+        vars(function)["__signature__"] = signature.replace(
+            parameters=[_SELF, *signature.parameters.values(), *extra],
+        )
         return function
 
 
@@ -95,20 +120,29 @@ def acached(stub: Callable[P, R], uid: str | None = None) -> "ClientMethod[Reloa
     return ClientMethod(METHODS[stub.__name__], uid=uid, reloadable=True)
 
 
+def gathering(stub: Callable[P, R], parameter: str) -> "ClientMethod[Gathering[P, R]]":
+    """The stub as a method that also takes the keys of ``parameter`` as keywords: ``queue_mode_set(loop=True)``."""
+    return ClientMethod(METHODS[stub.__name__], gathers=parameter)
+
+
+def agathering(stub: Callable[P, R], parameter: str) -> "ClientMethod[Gathering[P, Awaitable[R]]]":
+    """`gathering` for an asyncio client."""
+    return ClientMethod(METHODS[stub.__name__], gathers=parameter)
+
+
 def readable(signature: inspect.Signature) -> inspect.Signature:
     """The signature without what only the server reads: its sentences about wrong values, the names of its dicts."""
     parameters = [p.replace(annotation=_bare(p.annotation)) for p in signature.parameters.values()]
     return signature.replace(parameters=parameters, return_annotation=dict)
 
 
+_SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+_RELOAD = inspect.Parameter("reload", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool)
+_KEYS = inspect.Parameter("keys", inspect.Parameter.VAR_KEYWORD, annotation=bool)
+
+
 def _bare(annotation: Any) -> Any:
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
-
-
-def _with_self(signature: inspect.Signature, *, reloadable: bool) -> inspect.Signature:
-    extra = [inspect.Parameter("reload", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool)]
-    myself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    return signature.replace(parameters=[myself, *signature.parameters.values(), *(extra if reloadable else ())])
 
 
 def _given(parameters: typing.Mapping[str, inspect.Parameter], bound: inspect.BoundArguments) -> dict[str, Any]:

@@ -42,6 +42,16 @@ class BItem(dict[str, Any]):
         return dict(self)
 
     @property
+    def dict_ref(self) -> dict[str, Any]:
+        """The item itself: it is a dictionary."""
+        return self
+
+    @property
+    def recognized_item_types(self) -> list[str]:
+        """What ``item_type`` may be."""
+        return list(_TYPES)
+
+    @property
     def item_type(self) -> str:
         """``plan``, ``instruction`` or ``function``."""
         return self["item_type"]

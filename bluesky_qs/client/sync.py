@@ -9,7 +9,7 @@ from bluesky_qs.api import engine, environment, history, locking, permissions, q
 from bluesky_qs.api.method import Method
 from bluesky_qs.client import failures
 from bluesky_qs.client.base import Client
-from bluesky_qs.client.bind import cached, call
+from bluesky_qs.client.bind import cached, call, gathering
 from bluesky_qs.client.catalogue import Catalogue, Device, plan
 from bluesky_qs.client.control import Control
 from bluesky_qs.client.items import BPlan
@@ -76,7 +76,7 @@ class REManagerAPI(Client, Waiting):
     queue_item_move_batch = call(queue.queue_item_move_batch)
     queue_item_execute = call(queue.queue_item_execute)
     queue_clear = call(queue.queue_clear)
-    queue_mode_set = call(queue.queue_mode_set)
+    queue_mode_set = gathering(queue.queue_mode_set, "mode")
     queue_start = call(queue.queue_start)
     queue_stop = call(queue.queue_stop)
     queue_stop_cancel = call(queue.queue_stop_cancel)

@@ -45,6 +45,10 @@ class WaitMonitor:
         """Seconds since the wait began."""
         return time.monotonic() - self._started
 
+    def set_timeout(self, timeout: float | None) -> None:
+        """Let the wait last so many seconds from its start."""
+        self.timeout = timeout
+
     def cancel(self) -> None:
         """End the wait with `WaitCancelError`, after the callbacks."""
         self.is_cancelled = True

@@ -20,6 +20,8 @@ assert_type(
 assert_type(RM.queue_item_add_batch([BPlan("count")], pos="front"), BatchAdded)
 assert_type(RM.item_add(BPlan("count")), ItemAdded)
 assert_type(RM.re_pause("immediate"), Reply)
+assert_type(RM.queue_mode_set(loop=True, ignore_failures=False), Reply)
+assert_type(RM.queue_mode_set("default"), Reply)
 assert_type(RM.queue_get(), Queue)
 assert_type(RM.queue_get(reload=True), Queue)
 assert_type(RM.plans_allowed(), PlansAllowed)

@@ -54,6 +54,8 @@ def test_parts_can_be_changed():
     }
     plan.item_uid = None
     assert "item_uid" not in plan
+    plan.dict_ref["user"] = "ana"
+    assert plan["user"] == "ana"
 
 
 @pytest.mark.parametrize("made", [lambda: BItem("plane", "count"), lambda: BPlan(""), lambda: BPlan(BFunc("f"))])

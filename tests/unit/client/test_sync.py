@@ -64,6 +64,17 @@ def test_the_community_names_are_the_same_methods(fake, RM):
     assert fake.methods() == ["queue_item_add", "queue_item_remove"]
 
 
+def test_modes_can_be_keywords(fake, RM):
+    RM.queue_mode_set(loop=True)
+    assert fake.params("queue_mode_set") == {"mode": {"loop": True}}
+    RM.queue_mode_set(loop=False, ignore_failures=True, lock_key="k")
+    assert fake.params("queue_mode_set") == {"mode": {"loop": False, "ignore_failures": True}, "lock_key": "k"}
+    RM.queue_mode_set("default")
+    assert fake.params("queue_mode_set") == {"mode": "default"}
+    RM.queue_mode_set(mode={"loop": True})
+    assert fake.params("queue_mode_set") == {"mode": {"loop": True}}
+
+
 def test_answers_are_what_the_service_sent(fake, RM):
     fake.answers["queue_item_get"] = {"success": True, "msg": "", "item": {"name": "count"}, "extra": [1]}
     assert RM.queue_item_get() == fake.answers["queue_item_get"]

@@ -100,6 +100,15 @@ def test_a_monitor_cancels_a_wait(fake, RM, waiting):
     assert monitor.is_cancelled
 
 
+def test_a_monitor_changes_how_long_a_wait_lasts(fake, RM, waiting):
+    fake.status["manager_state"] = "paused"
+    monitor = WaitMonitor()
+    waiting(RM.wait_for_idle, timeout=None, monitor=monitor)
+    fake.wait_asked("status")
+    monitor.set_timeout(0.01)
+    assert isinstance(waiting.result(), RM.WaitTimeoutError)
+
+
 def test_a_wait_without_a_service_says_that_there_is_none(clean_environment):
     with (
         REManagerAPI("tcp://127.0.0.1:1", zmq_info_addr="tcp://127.0.0.1:2", timeout_recv=0.05) as manager,
