@@ -16,6 +16,7 @@ LogLevel = Literal["SILENT", "QUIET", "NORMAL", "VERBOSE"]
 Encoding = Literal["json", "msgpack"]
 UpdateLists = Literal["NEVER", "ENVIRONMENT_OPEN", "ALWAYS"]
 ReloadPermissions = Literal["NEVER", "ON_REQUEST", "ON_STARTUP"]
+InputPolicy = Literal["error", "default", "ask"]
 
 
 _ADDRESS = re.compile(r"tcp://.+:(\d+|\*)|ipc://.+")
@@ -290,6 +291,14 @@ class Worker(msgspec.Struct, frozen=True):
             "KEY...",
         ),
     ] = ()
+    input_policy: Annotated[
+        InputPolicy,
+        Setting(
+            "What becomes of input(), getpass() and the like in startup code, plans and tasks: error raises one at "
+            "once, default answers with an empty text, ask puts the question to the clients (qserver input reply).",
+            ("--worker-input",),
+        ),
+    ] = "error"
     warm_worker: Annotated[
         bool,
         Setting("Keep a worker process ready, so that the next environment opens faster.", ("--warm-worker",)),

@@ -10,6 +10,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from bluesky_qs.config.schema import InputPolicy
+
 R = TypeVar("R")
 
 
@@ -81,6 +83,27 @@ class KernelSpec(msgspec.Struct, frozen=True):
     ports: dict[str, int] = {}
 
 
+class PendingInput(msgspec.Struct, frozen=True):
+    """A question of user code that waits for its answer.
+
+    Attributes
+    ----------
+    time
+        When it was asked, epoch seconds.
+    item_uid, task_uid
+        The plan or the task that asked; both None for startup code.
+    secret
+        The answer is not to be shown: a password.
+    """
+
+    input_uid: str
+    prompt: str
+    time: float
+    item_uid: str | None
+    task_uid: str | None
+    secret: bool
+
+
 class WorkerState(msgspec.Struct, frozen=True):
     """The worker at one instant.
 
@@ -98,6 +121,8 @@ class WorkerState(msgspec.Struct, frozen=True):
         State of the IPython kernel; ``disabled`` in a worker without one.
     captured
         True while the main thread is not the kernel's; always True in a worker without one.
+    input
+        The question that waits for an answer, the oldest of several.
     """
 
     environment: EnvironmentState
@@ -107,6 +132,7 @@ class WorkerState(msgspec.Struct, frozen=True):
     item_uid: str | None = None
     kernel: KernelState = "disabled"
     captured: bool = True
+    input: PendingInput | None = None
 
 
 class RunState(msgspec.Struct, frozen=True):
@@ -163,6 +189,8 @@ class OpenEnvironment(Command[None], frozen=True, tag=True):
         A plan that cannot be described is left out and reported; otherwise the opening fails.
     kernel
         The IPython kernel in which the startup code is to run; None: none.
+    input_policy
+        What becomes of questions that user code asks (``input``).
     """
 
     startup: StartupSpec
@@ -170,6 +198,7 @@ class OpenEnvironment(Command[None], frozen=True, tag=True):
     device_max_depth: int = 0
     ignore_invalid_plans: bool = False
     kernel: KernelSpec | None = None
+    input_policy: InputPolicy = "error"
 
 
 class SetPermissions(Command[None], frozen=True, tag=True):
@@ -225,6 +254,13 @@ class EngineMetadata(Command[bytes], frozen=True, tag=True):
     """``RE.md`` as JSON text."""
 
 
+class ReplyInput(Command[None], frozen=True, tag=True):
+    """The answer to a question of user code. Refused if that is not waiting any more."""
+
+    input_uid: str
+    text: str
+
+
 class InterruptKernel(Command[None], frozen=True, tag=True):
     """Ctrl-C for what runs in the main thread, and for the processes that it has started."""
 
@@ -244,6 +280,7 @@ WorkerCommand = (
     | RunFunction
     | UpdateEnvironment
     | EngineMetadata
+    | ReplyInput
     | InterruptKernel
     | CloseEnvironment
 )

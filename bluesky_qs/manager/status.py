@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from bluesky_qs._version import __version__
 from bluesky_qs.api.types import Status
 from bluesky_qs.ipc.messages import EnvironmentState
@@ -22,6 +24,7 @@ _PARTS = {
         "devices_allowed_uid",
     ),
     "tasks_changed": ("task_results_uid",),
+    "input_changed": ("input_pending",),
 }
 
 
@@ -119,7 +122,11 @@ def derive(ctx: Context) -> dict[str, Any]:
         "num_points": progress.num_points if progress else None,
         "time_start": queue.running_since,
     }
-    return {**status, "running_item_progress": so_far if queue.running_uid else None}
+    return {
+        **status,
+        "running_item_progress": so_far if queue.running_uid else None,
+        "input_pending": msgspec.structs.asdict(worker.input) if worker.input else None,
+    }
 
 
 def _environment_state(ctx: Context) -> str:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from bluesky_qs import api
 from bluesky_qs.api.method import shortened
-from bluesky_qs.api.types import FunctionStarted, Item, Keyed, TaskResult, TaskStarted, TaskStatus, Writer
+from bluesky_qs.api.types import FunctionStarted, Item, Keyed, Reply, TaskResult, TaskStarted, TaskStatus, Writer
 from bluesky_qs.errors import BadParams, NotPermitted, QSError, WrongState
 from bluesky_qs.ipc.messages import Command, RunFunction, RunScript, UpdateEnvironment
 from bluesky_qs.manager.context import Context
@@ -83,6 +83,12 @@ def task_status(ctx: Context, task_uid: str | list[str]) -> TaskStatus:
 @handles(api.tasks.task_result)
 def task_result(ctx: Context, task_uid: str) -> TaskResult:
     return {"task_uid": task_uid, "status": ctx.tasks.status(task_uid), "result": ctx.tasks.result(task_uid)}
+
+
+@handles(api.tasks.input_reply)
+async def input_reply(ctx: Context, input_uid: str, text: str, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - so
+    await ctx.environment.reply(input_uid, text)
+    return {}
 
 
 async def _start(ctx: Context, uid: str, command: Command[None], *, background: bool) -> None:
