@@ -162,6 +162,12 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             Choice("option", {"active": "active", "open": "open", "closed": "closed"}, optional=True),
         ),
         Form("re metadata", "re_metadata"),
+        Form(
+            "documents get",
+            "documents_get",
+            Integer("limit", "N", optional=True),
+            summary="Documents of the plan that runs, or ran last, with at most N events",
+        ),
     ),
     "Scripts, functions, tasks": (
         Form(
