@@ -1,1 +1,1 @@
-"""The words of the command line and of the prompt, and the requests that they stand for. Only `files` reads anything."""
+"""The words of the command line and of the prompt, and the requests that they stand for. Only `files` reads."""
