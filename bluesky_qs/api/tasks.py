@@ -63,7 +63,11 @@ def task_result(task_uid: Annotated[str, _MISSING]) -> TaskResult:
 
 @method(lock=Lock.ENVIRONMENT)
 def kernel_interrupt(*, interrupt_task: bool = False, interrupt_plan: bool = False, **key: Unpack[Keyed]) -> Reply:
-    """Ctrl-C for the environment's IPython kernel (IPython mode only)."""
+    """Ctrl-C for the environment's IPython kernel (IPython mode only).
+
+    ``interrupt_task`` and ``interrupt_plan`` permit it while the manager runs a foreground task or a plan; without them
+    it reaches code of a console only.
+    """
     raise NotImplementedError
 
 

@@ -31,6 +31,9 @@ class EnvironmentState(StrEnum):
 ExitStatus = Literal["completed", "failed", "stopped", "aborted", "halted", "unknown"]
 KernelState = Literal["disabled", "starting", "idle", "busy"]
 
+#: Why the main thread cannot be had: code of a console runs in it.
+KERNEL_BUSY = "IPython kernel (RE Worker) is busy"
+
 
 class Command(msgspec.Struct, Generic[R], frozen=True, tag=True):
     """A request of the manager; ``R`` is the type of its answer."""

@@ -13,7 +13,7 @@ import zmq.asyncio
 
 from bluesky_qs.config.logs import LEVELS, configure_logging
 from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, Settings
-from bluesky_qs.errors import QSError, StoreError, WorkerError, WorkerLost
+from bluesky_qs.errors import QSError, StoreError, WorkerLost
 from bluesky_qs.ipc.link import ClientEnd
 from bluesky_qs.ipc.messages import (
     BEAT_PERIOD,
@@ -22,6 +22,7 @@ from bluesky_qs.ipc.messages import (
     EnvironmentState,
     Hello,
     Inventory,
+    KernelSpec,
     Lists,
     OpenEnvironment,
     PlanDone,
@@ -233,6 +234,7 @@ class _Manager:
             self._ctx.lists.permissions_json,
             startup.device_max_depth,
             startup.ignore_invalid_plans,
+            _kernel(self._settings),
             input_policy=self._settings.worker.input_policy,
         )
 
@@ -361,7 +363,7 @@ class _Manager:
                     else:
                         await ctx.environment.kill(reason)
                     await ctx.environment.wait_gone()
-            except (TimeoutError, WorkerError) as error:
+            except (TimeoutError, QSError) as error:
                 logger.warning("The worker does not end by itself (%s): it is killed", error or "no answer")
                 await ctx.environment.kill(reason)
         try:
@@ -403,6 +405,27 @@ def _location(settings: Settings) -> StartupLocation:
     )
 
 
+def _kernel(settings: Settings) -> KernelSpec | None:
+    worker = settings.worker
+    if not worker.use_ipython_kernel:
+        return None
+    ports = {
+        "shell": worker.ipython_shell_port,
+        "iopub": worker.ipython_iopub_port,
+        "stdin": worker.ipython_stdin_port,
+        "hb": worker.ipython_hb_port,
+        "control": worker.ipython_control_port,
+    }
+    return KernelSpec(
+        ip=worker.ipython_kernel_ip,
+        matplotlib=worker.ipython_matplotlib,
+        connection_file=worker.ipython_connection_file,
+        connection_dir=worker.ipython_connection_dir,
+        ipython_dir=settings.startup.ipython_dir,
+        ports={channel: port for channel, port in ports.items() if port is not None},
+    )
+
+
 _FOUND = {
     EnvironmentState.INITIALIZING: Event.FOUND_OPENING,
     EnvironmentState.EXECUTING_PLAN: Event.FOUND_PLAN_RUNNING,
@@ -413,7 +436,7 @@ _FOUND = {
 
 def _found(worker: WorkerState | None) -> Event:
     """What a worker that is found at the start of a manager is doing."""
-    if worker is not None and worker.engine == "paused":
+    if worker is not None and worker.item_uid and worker.engine == "paused":
         return Event.FOUND_PLAN_PAUSED
     return _FOUND.get(worker.environment, Event.FOUND_NOTHING_RUNNING) if worker else Event.FOUND_NOTHING_RUNNING
 

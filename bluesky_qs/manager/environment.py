@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 import zmq.asyncio
 
-from bluesky_qs.errors import WorkerError, WorkerLost, WrongState
+from bluesky_qs.errors import QSError, WorkerError, WorkerLost, WrongState
 from bluesky_qs.ipc.link import ClientEnd
 from bluesky_qs.ipc.messages import (
     Attach,
@@ -91,6 +91,8 @@ class Environment:
         self.progress: Progress | None = None
         #: What the last opening found (JSON): files with their times, problems, plans and devices left out and why.
         self.report = b"{}"
+        #: How Jupyter's clients connect to the environment's kernel (JSON); empty without one.
+        self.connection = b"{}"
 
     @property
     def exists(self) -> bool:
@@ -135,7 +137,7 @@ class Environment:
             await link.request(CloseEnvironment())
         except WorkerLost:
             logger.warning("The worker ended before it was asked to close")
-        except WorkerError:
+        except QSError:
             self._lifecycle.fire(Event.CLOSE_REFUSED)
             raise
 
@@ -190,6 +192,7 @@ class Environment:
         snapshot = await link.request(Attach())
         self.state = snapshot.state
         self.is_open = snapshot.lists is not None
+        self.connection = snapshot.connection
         self.runs = snapshot.runs
         self._changed()
         return snapshot
@@ -222,6 +225,7 @@ class Environment:
             link.fail(WorkerLost(f"The RE Worker process ended: {report.how}"))
             link.close()
         self.state = _CLOSED
+        self.connection = b"{}"
         self._set_runs([])
         self.progress = None
         state = self._lifecycle.state
@@ -286,7 +290,7 @@ class Environment:
             case TaskDone():
                 self._set_state(report.state)
             case EnvironmentOpened():
-                self.report = report.report
+                self.report, self.connection = report.report, report.connection
                 self._set_state(report.state)
             case EnvironmentFailed():
                 self.report = report.report

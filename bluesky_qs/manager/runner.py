@@ -8,7 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from bluesky_qs.errors import QSError, StoreError, WorkerLost, WrongState
-from bluesky_qs.ipc.messages import ContinuePlan, PausePlan, PlanDone, RunPlan, WorkerSnapshot, WorkerState
+from bluesky_qs.ipc.messages import (
+    ContinuePlan,
+    EnvironmentState,
+    PausePlan,
+    PlanDone,
+    RunPlan,
+    WorkerSnapshot,
+    WorkerState,
+)
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.ledger import FactEdit, Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
@@ -177,6 +185,7 @@ class Runner:
             self.autostart
             and self._lifecycle.state is ManagerState.IDLE
             and self._environment.is_open
+            and self._environment.state.environment is EnvironmentState.IDLE
             and self._environment.state.engine == "idle"
             and len(self._queue) > 0
         )

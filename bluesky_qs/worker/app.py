@@ -19,6 +19,7 @@ from bluesky_qs.config.logs import enable_logging
 from bluesky_qs.errors import QSError, StartupError, WorkerError, WrongState
 from bluesky_qs.ipc.link import ServerEnd
 from bluesky_qs.ipc.messages import (
+    KERNEL_BUSY,
     Attach,
     CloseEnvironment,
     ContinuePlan,
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KERNEL_BUSY = "IPython kernel (RE Worker) is busy"
 NO_KERNEL = "IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'"
 
 #: What startup code is going to import and what may be imported before it: these start no Python threads and read

@@ -24,7 +24,13 @@ from bluesky_qs.api.types import (
 from bluesky_qs.errors import BadParams, InvalidPlan, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
-from bluesky_qs.manager.handlers.states import failing, require_environment, require_idle, require_running
+from bluesky_qs.manager.handlers.states import (
+    failing,
+    require_engine,
+    require_environment,
+    require_idle,
+    require_running,
+)
 from bluesky_qs.plan_queue.edit import Edit
 from bluesky_qs.plan_queue.items import Prepared
 from bluesky_qs.wire.codec import Encoded, json_text
@@ -180,6 +186,7 @@ async def queue_item_execute(ctx: Context, item: Item, **who: Unpack[Writer]) ->
     with failing("Failed to start execution of the item"):
         require_environment(ctx)
         require_idle(ctx)
+        require_engine(ctx)
         started = await ctx.runner.execute(checked_item(ctx, item, who))
     return {"qsize": len(ctx.queue), "item": _one(started)}
 
@@ -200,6 +207,7 @@ async def queue_mode_set(ctx: Context, mode: Any, **key: Unpack[Keyed]) -> Reply
 async def queue_start(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
     require_environment(ctx)
     require_idle(ctx)
+    require_engine(ctx)
     await ctx.runner.start()
     return {}
 

@@ -1,5 +1,6 @@
 """Handlers of the methods on the service itself."""
 
+import json
 import time
 from typing import Any
 
@@ -14,8 +15,8 @@ from bluesky_qs.wire.codec import Encoded
 
 
 @handles(api.service.config_get)
-def config_get(ctx: Context) -> Config:  # noqa: ARG001 - plain Python mode has no kernel to connect to
-    return {"config": {"ip_connect_info": {}}}
+def config_get(ctx: Context) -> Config:
+    return {"config": {"ip_connect_info": json.loads(ctx.environment.connection)}}
 
 
 @handles(api.service.manager_stop)

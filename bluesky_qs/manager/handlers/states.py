@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bluesky_qs.errors import QSError, WrongState
+from bluesky_qs.ipc.messages import KERNEL_BUSY, EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
 
@@ -32,6 +33,19 @@ def require_environment(ctx: Context) -> None:
         raise WrongState("RE Worker environment does not exist.")
 
 
+def require_main_thread(ctx: Context) -> None:
+    """Refuse while code of a console runs in the IPython kernel."""
+    if ctx.environment.state.environment is EnvironmentState.RESERVED:
+        raise WrongState(f"{KERNEL_BUSY}: it runs code of a console.")
+
+
+def require_engine(ctx: Context) -> None:
+    """Refuse while the RunEngine holds a plan that is not ours."""
+    require_main_thread(ctx)
+    if ctx.environment.state.engine == "paused":
+        raise WrongState("Run Engine is paused in a plan that was started in the IPython console: end that plan there.")
+
+
 def require_running(ctx: Context) -> None:
     """Refuse unless a plan or the queue is being run."""
     state = ctx.lifecycle.state
@@ -45,6 +59,7 @@ def require_paused(ctx: Context) -> None:
     if (state := ctx.lifecycle.state) is not ManagerState.PAUSED:
         msg = f"No plan is paused: the manager must be in the state 'paused', current state: {state.value!r}"
         raise WrongState(msg)
+    require_main_thread(ctx)
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from uuid import uuid4
 from bluesky_qs import api
 from bluesky_qs.api.method import shortened
 from bluesky_qs.api.types import FunctionStarted, Item, Keyed, Reply, TaskResult, TaskStarted, TaskStatus, Writer
-from bluesky_qs.errors import BadParams, NotPermitted, QSError, WrongState
-from bluesky_qs.ipc.messages import Command, RunFunction, RunScript, UpdateEnvironment
+from bluesky_qs.errors import BadParams, NotPermitted, QSError, Refused, WrongState
+from bluesky_qs.ipc.messages import Command, InterruptKernel, RunFunction, RunScript, UpdateEnvironment
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
-from bluesky_qs.manager.handlers.states import require_idle
-from bluesky_qs.manager.state import Event
+from bluesky_qs.manager.handlers.states import require_environment, require_idle, require_main_thread
+from bluesky_qs.manager.state import Event, ManagerState
 from bluesky_qs.wire.codec import json_text
 
 
@@ -91,12 +91,34 @@ async def input_reply(ctx: Context, input_uid: str, text: str, **key: Unpack[Key
     return {}
 
 
+@handles(api.tasks.kernel_interrupt)
+async def kernel_interrupt(
+    ctx: Context,
+    *,
+    interrupt_task: bool = False,
+    interrupt_plan: bool = False,
+    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
+) -> Reply:
+    if not ctx.settings.worker.use_ipython_kernel:
+        raise WrongState("RE Manager is not in IPython mode: IPython kernel is not used")
+    require_environment(ctx)
+    match ctx.lifecycle.state:
+        case ManagerState.EXECUTING_TASK if not interrupt_task:
+            raise Refused("Not allowed to interrupt running task: interrupt_task=False")
+        case ManagerState.STARTING_QUEUE | ManagerState.EXECUTING_QUEUE if not interrupt_plan:
+            raise Refused("Not allowed to interrupt running plan: interrupt_plan=False")
+        case _:
+            await ctx.environment.link.request(InterruptKernel())
+    return {}
+
+
 async def _start(ctx: Context, uid: str, command: Command[None], *, background: bool) -> None:
     """Give a task to the worker: in its main thread if the manager is idle, in a background thread at any time."""
     if not ctx.environment.is_open:
         raise WrongState("RE Worker environment is not open.")
     if not background:
         require_idle(ctx)
+        require_main_thread(ctx)
         ctx.lifecycle.fire(Event.TASK_STARTED)
         ctx.foreground_task = uid
     ctx.tasks.started(uid, time.time(), background=background)
