@@ -40,7 +40,7 @@ from bluesky_qs.ipc.messages import (
     WorkerCommand,
 )
 from bluesky_qs.ipc.runtime import RuntimeDir
-from bluesky_qs.worker.engine import NO_ENGINE, Engine
+from bluesky_qs.worker.engine import NO_ENGINE, Engine, PauseOption
 from bluesky_qs.worker.environment import Environment, failure_report
 from bluesky_qs.worker.interrupt import interrupt
 from bluesky_qs.worker.jobs import Jobs
@@ -155,18 +155,14 @@ class Worker:
             case RunPlan(item):
                 self._run_plan(item)
             case PausePlan(option):
-                self._engine.pause(option)
-                if option == "immediate":
-                    self._prompts.cancel("the plan was to pause immediately", all_of_them=False)
+                self._pause(option)
             case ContinuePlan(how):
                 self._refuse_reserved()
                 self._engine.resume(how)
             case RunScript() | RunFunction() | UpdateEnvironment():
                 self._start_task(command)
             case EngineMetadata():
-                if self._engine.RE is None:
-                    raise WrongState(NO_ENGINE)
-                return plain_text(dict(self._engine.RE.md))
+                return self._metadata()
             case ReplyInput(input_uid, text):
                 self._prompts.reply(input_uid, text)
             case InterruptKernel():
@@ -196,6 +192,17 @@ class Worker:
             log.info("The plan waits for the end of the code that runs in the IPython console")
         self._engine.begin(item["item_uid"])
         self._jobs.put(lambda: self._engine.run(item["item_uid"], lambda: self._environment.plan(item)))
+
+    def _pause(self, option: PauseOption) -> None:
+        self._engine.pause(option)
+        if option == "immediate":
+            # The RunEngine stands still where a plan calls input(), and would not hear of the pause.
+            self._prompts.cancel("the plan was to pause immediately", all_of_them=False)
+
+    def _metadata(self) -> bytes:
+        if self._engine.RE is None:
+            raise WrongState(NO_ENGINE)
+        return plain_text(dict(self._engine.RE.md))
 
     def _start_task(self, command: RunScript | RunFunction | UpdateEnvironment) -> None:
         if command.background:

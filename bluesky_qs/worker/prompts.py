@@ -1,4 +1,4 @@
-"""Questions of user code (``input``, ``getpass``, ``sys.stdin``): no terminal is there, and nothing may wait in vain."""
+"""Questions of user code (``input``, ``getpass``, ``sys.stdin``): without a terminal, nothing may wait in vain."""
 
 import asyncio
 import builtins
