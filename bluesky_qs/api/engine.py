@@ -3,7 +3,7 @@
 from typing import Annotated, Unpack
 
 from bluesky_qs.api.method import Lock, Says, method
-from bluesky_qs.api.types import Keyed, Metadata, PauseOption, Reply, RunOption, Runs
+from bluesky_qs.api.types import Documents, Keyed, Metadata, PauseOption, Reply, RunOption, Runs
 
 _PauseOption = Annotated[
     PauseOption,
@@ -48,6 +48,15 @@ def re_halt(**key: Unpack[Keyed]) -> Reply:
 @method(on_failure={"run_list": [], "run_list_uid": ""})
 def re_runs(option: _RunOption = "active") -> Runs:
     """Runs of the current plan: all (``active``), only the ``open`` ones or only the ``closed`` ones."""
+    raise NotImplementedError
+
+
+@method(on_failure={"documents": []})
+def documents_get(*, limit: int = 1000) -> Documents:
+    """Documents of the plan that runs, or ran last, oldest first, with at most ``limit`` events, the latest.
+
+    As published under ``QS_Document``; for a client that begins to listen when a plan is under way.
+    """
     raise NotImplementedError
 
 

@@ -231,6 +231,12 @@ class Checks(Reply):
     results: list[dict[str, Any]]
 
 
+class Documents(Reply):
+    """Documents, each with the time of its publication and the uid of the item that it belongs to."""
+
+    documents: list[dict[str, Any]]
+
+
 class Events(Reply):
     """Events, the number of the latest there is, and the number of the oldest that is kept."""
 

@@ -145,6 +145,7 @@ class REManagerAPI(Client, Waiting):
     re_halt = acall(engine.re_halt)
     re_runs = acached(engine.re_runs, uid="run_list_uid")
     re_metadata = acall(engine.re_metadata)
+    documents_get = acall(engine.documents_get)
 
     # Tasks
     script_upload = acall(tasks.script_upload)

@@ -105,6 +105,7 @@ class REManagerAPI(Client, Waiting):
     re_halt = call(engine.re_halt)
     re_runs = cached(engine.re_runs, uid="run_list_uid")
     re_metadata = call(engine.re_metadata)
+    documents_get = call(engine.documents_get)
 
     # Tasks
     script_upload = call(tasks.script_upload)

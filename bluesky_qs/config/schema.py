@@ -111,6 +111,13 @@ class Network(msgspec.Struct, frozen=True):
     zmq_publish_console: Annotated[
         bool, Setting("Publish the console output on the information socket.", ("--zmq-publish-console",))
     ] = False
+    zmq_publish_documents: Annotated[
+        bool,
+        Setting(
+            "Publish the documents of running plans on the information socket, and keep those of the last plan.",
+            ("--zmq-publish-documents",),
+        ),
+    ] = True
     redis_addr: Annotated[
         str | None,
         Setting(

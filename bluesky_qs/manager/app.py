@@ -39,6 +39,7 @@ from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.context import Changes, Context
 from bluesky_qs.manager.dispatch import Dispatcher
+from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook, EventEdit
 from bluesky_qs.manager.ledger import Ledger
@@ -56,7 +57,6 @@ from bluesky_qs.startup.find import StartupLocation, find
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
 from bluesky_qs.store.elsewhere import queue_in_redis
-from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.control import server_socket
 from bluesky_qs.wire.info import INFO_PERIOD
 
@@ -101,7 +101,6 @@ class _Manager:
         self._ctx = Context()
         self._stopping = asyncio.Event()
         self._why = ""
-        self._publisher: Publisher
 
     async def run(self) -> None:
         """Serve until told to stop.
@@ -142,7 +141,7 @@ class _Manager:
         inbox: asyncio.Queue[Any] = asyncio.Queue()
         tasks.create_task(self._listen(inbox))
         inventory = await ctx.supervisor.request(Hello(os.getpid()))
-        publisher = self._publisher = Publisher(context, self._directory.publications, settings.network.zmq_encoding)
+        publisher = Publisher(context, self._directory.publications, settings.network.zmq_encoding)
         self._assemble(
             tasks=tasks,
             context=context,
@@ -200,6 +199,7 @@ class _Manager:
         ctx.lifecycle = Lifecycle(ctx.changed)
         ctx.queue = PlanQueue.restore(snapshot)
         ctx.events = EventBook(snapshot.events, publisher.event)
+        ctx.documents = DocumentBook(publisher.document, enabled=settings.network.zmq_publish_documents)
         ctx.ledger = Ledger(store, ctx.events, ctx.changed)
         ctx.lock = LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key)
         ctx.lists = ListBook(location, ctx.changed)
@@ -342,7 +342,7 @@ class _Manager:
         self._ctx.runner.engine_changed(state)
 
     def document(self, report: Document) -> None:
-        self._publisher.document(report.item_uid, report.name, Encoded(report.document))
+        self._ctx.documents.take(report)
 
     # ------------------------------------------------------------------------------------------------------- the end
     def _stop(self, why: str) -> None:

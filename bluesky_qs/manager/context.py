@@ -6,6 +6,7 @@ from typing import Any
 
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.ipc.link import ClientEnd
+from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
@@ -63,6 +64,7 @@ class Context:
     lifecycle: Lifecycle
     queue: PlanQueue
     events: EventBook
+    documents: DocumentBook
     ledger: Ledger
     lock: LockBook
     lists: ListBook

@@ -4,8 +4,8 @@ from typing import Any
 
 import zmq
 
-from bluesky_qs.wire.codec import Encoded, Encoding
-from bluesky_qs.wire.info import DOCUMENT, EVENT, INFO, document_payload, event_payload, status_payload
+from bluesky_qs.wire.codec import Encoded, Encoding, encode
+from bluesky_qs.wire.info import DOCUMENT, EVENT, INFO, event_payload, status_payload
 
 
 class Publisher:
@@ -21,9 +21,9 @@ class Publisher:
         """Publish the status."""
         self._publish(INFO, status_payload(status, self._encoding))
 
-    def document(self, item_uid: str, name: str, document: Encoded) -> None:
-        """Publish a document of the running plan."""
-        self._publish(DOCUMENT, document_payload(item_uid, name, document, self._encoding))
+    def document(self, payload: bytes) -> None:
+        """Publish a document of the running plan (its payload as JSON text)."""
+        self._publish(DOCUMENT, payload if self._encoding == "json" else encode(Encoded(payload), self._encoding))
 
     def event(self, event: bytes) -> None:
         """Publish an event (JSON text)."""

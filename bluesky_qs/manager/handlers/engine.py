@@ -4,7 +4,7 @@ import json
 from typing import Any, Unpack
 
 from bluesky_qs import api
-from bluesky_qs.api.types import Keyed, Metadata, PauseOption, Reply, Run, RunOption, Runs
+from bluesky_qs.api.types import Documents, Keyed, Metadata, PauseOption, Reply, Run, RunOption, Runs
 from bluesky_qs.ipc.messages import EngineMetadata
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
@@ -55,6 +55,12 @@ def re_runs(ctx: Context, option: RunOption = "active") -> Runs:
         if option == "active" or run.is_open == (option == "open")
     ]
     return {"run_list": runs, "run_list_uid": ctx.environment.runs_uid}
+
+
+@handles(api.engine.documents_get)
+def documents_get(ctx: Context, *, limit: int = 1000) -> Documents:
+    documents: Any = Encoded.array(ctx.documents.latest(limit))
+    return {"documents": documents}
 
 
 @handles(api.engine.re_metadata)

@@ -100,6 +100,8 @@ LINES = [
     (["re", "runs"], "re_runs", {}),
     (["re", "runs", "open"], "re_runs", {"option": "open"}),
     (["re", "metadata"], "re_metadata", {}),
+    (["documents", "get"], "documents_get", {}),
+    (["documents", "get", "0"], "documents_get", {"limit": 0}),
     (["script", "upload", "x.py", "keep-lists", "background", "update-re"], "script_upload", {
         "script": FileContents("x.py", "text"),
         "update_lists": False,
