@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from bluesky_qs.config.logs import configure_logging, enable_logging
 from bluesky_qs.errors import QSError, StartupError
@@ -76,10 +75,10 @@ def _command(
     if not folder.is_dir():
         raise click.UsageError(f"The folder {str(folder)!r} does not exist.")
     location = find(**startup)
-    namespace, reports = _run(location, ipython=use_ipython_kernel == "ON")
+    namespace, loaded = _run(location, ipython=use_ipython_kernel == "ON")
     found = _collect(namespace, location, ignore_invalid_plans=ignore_invalid_plans == "ON", depth=device_max_depth)
     if report:
-        click.echo("\n".join(_told(reports, found)))
+        click.echo("\n".join(_told(loaded, found)))
     else:
         for problem in found.problems:
             click.echo(f"Left out: {problem}", err=True)
@@ -88,7 +87,7 @@ def _command(
     click.echo(f"{done} {file}: plans: {len(found.plans)}, devices: {len(found.devices)}")
 
 
-def _run(location: StartupLocation, *, ipython: bool) -> tuple[Namespace, list[LoadReport]]:
+def _run(location: StartupLocation, *, ipython: bool) -> tuple[Namespace, LoadReport]:
     """Run the startup code as a worker does, in this process."""
     os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"
     os.environ["_QSERVER_RUNNING_IPYTHON_KERNEL"] = str(int(ipython))
@@ -97,27 +96,24 @@ def _run(location: StartupLocation, *, ipython: bool) -> tuple[Namespace, list[L
     sys.argv = [sys.argv[0]]
     configure_logging(logging.WARNING)
     namespace = loader.main_namespace()
-    locations = [location]
     if ipython:
         _start_shell(location)
-        if location.profile_dir and not location.directory:  # it stands beside a script or a module, and comes first
-            startup = str(Path(location.profile_dir) / "startup")
-            locations.insert(0, msgspec.structs.replace(location, directory=startup, script=None, module=None))
-    reports = [loader.load(each, namespace, stand_in=not ipython) for each in locations]
+    report = loader.load(location, namespace, stand_in=not ipython)
     enable_logging()
-    return namespace, reports
+    return namespace, report
 
 
 def _start_shell(location: StartupLocation) -> None:
     """Let ``get_ipython()`` give a real shell, whose namespace is that of ``__main__``."""
     from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415 - half a second that few runs need
-    from IPython.core.profiledir import ProfileDir  # noqa: PLC0415
     from traitlets.config import Config  # noqa: PLC0415
+
+    from bluesky_qs.startup.folder import profile_folder  # noqa: PLC0415
 
     config = Config()
     config.HistoryManager.enabled = False
-    profile = ProfileDir(location=location.profile_dir) if location.profile_dir else None
-    InteractiveShell.instance(config=config, user_module=sys.modules["__main__"], profile_dir=profile)
+    main = sys.modules["__main__"]
+    InteractiveShell.instance(config=config, user_module=main, profile_dir=profile_folder(location))
 
 
 def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_plans: bool, depth: int) -> Collected:
@@ -136,12 +132,12 @@ def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_
     )
 
 
-def _told(reports: list[LoadReport], found: Collected) -> Iterator[str]:
+def _told(loaded: LoadReport, found: Collected) -> Iterator[str]:
     """The report, line by line."""
-    yield f"Files ({sum(report.seconds for report in reports):.2f} s):"
-    yield from (f"  {run.seconds:8.3f} s  {run.file}" for report in reports for run in report.files)
-    yield from _section("Overwritten names", [_overwritten(each) for report in reports for each in report.overwritten])
-    yield from _section("Problems", [_problem(each) for report in reports for each in report.problems])
+    yield f"Files ({loaded.seconds:.2f} s):"
+    yield from (f"  {run.seconds:8.3f} s  {run.file}" for run in loaded.files)
+    yield from _section("Overwritten names", [_overwritten(each) for each in loaded.overwritten])
+    yield from _section("Problems", [_problem(each) for each in loaded.problems])
     yield from _section(f"Plans ({len(found.plans)})", sorted(found.plans))
     yield from _section(f"Devices ({len(found.devices)})", sorted(found.devices))
     yield from _section("Left out", [str(problem) for problem in found.problems])

@@ -65,8 +65,8 @@ def load(location: StartupCode, namespace: Namespace, *, stand_in: bool = True) 
     """Run the startup code in ``namespace``.
 
     Where the code is a folder, ``get_ipython()`` gives a stand-in from now on (``stand_in=False``: the real shell of
-    this process is there already). A script or a module is run as plain Python. The code's folder stays on sys.path,
-    since plans import from it later.
+    this process is there already). A script or a module is run as plain Python; in a real shell the startup files of
+    the profile beside it run first. The code's folder stays on sys.path, since plans import from it later.
 
     Raises
     ------
@@ -84,7 +84,10 @@ def load(location: StartupCode, namespace: Namespace, *, stand_in: bool = True) 
             standing_in = shell.install(namespace, profile_dir=_profile_dir(location), run_file=run.file)
         for file in startup_files(location.directory):
             run.timed(file)
-    elif location.script:
+    elif not stand_in:
+        for file in _profile_files(location):
+            run.timed(file)
+    if location.script:
         run.timed(Path(location.script), ipython=False)
     elif location.module:
         run.module(location.module)
@@ -223,12 +226,23 @@ def _as_main(namespace: Namespace, file: Path) -> Iterator[None]:
         namespace.update(outer)
 
 
+def _profile_files(location: StartupCode) -> list[Path]:
+    """The startup files of a profile; one that supplies lists and permissions may have none."""
+    startup = Path(location.profile_dir or "") / "startup"
+    return startup_files(startup) if location.profile_dir and any(startup.glob("*.*py")) else []
+
+
 def _roots(location: StartupCode) -> list[Path]:
     """Folders of the user's own code, where a failure is to be looked for."""
     if location.directory:
         return [Path(location.directory)]
+    profile = [Path(location.profile_dir) / "startup"] if location.profile_dir else []
     if location.script:
-        return [Path(location.script).parent]
+        return [*profile, Path(location.script).parent]
+    return profile + _module_roots(location)
+
+
+def _module_roots(location: StartupCode) -> list[Path]:
     try:
         spec = importlib.util.find_spec((location.module or "").partition(".")[0])
     except (ImportError, ValueError):

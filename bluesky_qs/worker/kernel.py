@@ -18,13 +18,13 @@ import zmq
 from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
-from IPython.core.profiledir import ProfileDir
 from jupyter_client.session import Session
 from traitlets.config import Config
 
 from bluesky_qs.errors import StartupError
 from bluesky_qs.ipc.messages import KernelSpec, StartupSpec
 from bluesky_qs.startup.find import shipped_profiles
+from bluesky_qs.startup.folder import profile_folder
 
 log = logging.getLogger(__name__)
 
@@ -166,13 +166,6 @@ class Stream(OutStream):
         return {"stdout": 1, "stderr": 2}[self.name]
 
 
-class _Folder(ProfileDir):
-    """The folder of an IPython profile, or one that stands for it: nothing is created in it."""
-
-    def _mkdir(self, path: str, mode: int | None = None) -> bool:  # noqa: ARG002 - as it is called
-        return False
-
-
 class _Application(IPKernelApp):
     """Makes the kernel and its sockets; startup files, signals and the loop are the worker's."""
 
@@ -194,7 +187,7 @@ def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], N
         config.HistoryManager.hist_file = ":memory:"
     app = _Application.instance(
         config=config,
-        profile_dir=_Folder(location=str(profile or _standing_for_profile(startup))),
+        profile_dir=profile_folder(startup),
         kernel_class=_Cells,
         outstream_class=f"{__name__}.Stream",
         quiet=False,  # copies go to the process's own streams
@@ -229,12 +222,6 @@ def _tell_error(result: Any, raised: Callable[[BaseException], None]) -> None:
 def _exists(app: IPKernelApp, name: str | None) -> bool:
     """Whether the connection file is somebody's already, who has chosen ports and key."""
     return name is not None and any((Path(folder) / name).exists() for folder in (".", app.connection_dir))
-
-
-def _standing_for_profile(startup: StartupSpec) -> Path:
-    """Without a profile: the folder that code finds as ``profile_dir.location``, as in plain Python."""
-    folder = Path(startup.directory or (Path(startup.script).parent if startup.script else Path.cwd()))
-    return folder.parent if folder.name == "startup" else folder
 
 
 def _address(ip: str) -> str:
