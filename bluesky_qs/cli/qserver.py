@@ -82,6 +82,10 @@ def _carry_out(command: Command, options: Options) -> Exit:
             return Exit.SUCCESS
         method = METHODS.find(command.method)
         params = files.read(command.params)
+        if method.name == "input_reply" and "text" not in params:
+            from getpass import getpass  # noqa: PLC0415 - the other commands do not pay for it
+
+            params["text"] = getpass("Answer: ")  # a password as a word of the line stays in the shell's history
         if options.lock_key and "lock_key" in method.parameters:
             params.setdefault("lock_key", options.lock_key)
         response = manager.ask(method, params)

@@ -31,6 +31,9 @@ class Text(Argument):
 class Note(Text):
     """All the words that are left, as one text."""
 
+    def fits(self, word: str) -> bool:  # noqa: ARG002 - also an empty one, in quotes
+        return True
+
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
         params[self.parameter] = " ".join(rest)
         rest.clear()

@@ -179,7 +179,13 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("function execute", "function_execute", Item("function"), _IN_BACKGROUND),
         Form("task status", "task_status", Uids("task_uid"), summary="Whether tasks run or are completed"),
         Form("task result", "task_result", Text("task_uid", "UID")),
-        Form("input reply", "input_reply", Text("input_uid", "UID"), Note("text", "TEXT")),
+        Form(
+            "input reply",
+            "input_reply",
+            Text("input_uid", "UID"),
+            Note("text", "TEXT", optional=True),
+            summary="Answer a question of running code; without TEXT it is typed unseen",
+        ),
         Form(
             "kernel interrupt",
             "kernel_interrupt",

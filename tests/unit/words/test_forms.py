@@ -129,6 +129,8 @@ LINES = [
     (["events", "get", "7"], "events_get", {"since": 7}),
     (["console", "get", "7"], "console_get", {"since": 7}),
     (["input", "reply", "u1", "yes", "please"], "input_reply", {"input_uid": "u1", "text": "yes please"}),
+    (["input", "reply", "u1", ""], "input_reply", {"input_uid": "u1", "text": ""}),
+    (["input", "reply", "u1"], "input_reply", {"input_uid": "u1"}),
     (["call", "re_pause", "option=immediate"], "re_pause", {"option": "immediate"}),
     (["call", "history_get", "limit=5", "name='a b'"], "history_get", {"limit": 5, "name": "a b"}),
 ]  # fmt: skip
