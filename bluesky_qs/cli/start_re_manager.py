@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -74,6 +75,9 @@ def _start(**values: Any) -> int:
     if levels:
         options["operation.console_logging_level"] = levels[0]
     loaded = config.load(options, os.environ, path)
+
+    if loaded.settings.worker.use_ipython_kernel and find_spec("ipykernel") is None:
+        raise StartupError("IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'")
 
     from bluesky_qs.supervisor import app  # noqa: PLC0415 - help and bad options need no sockets
 

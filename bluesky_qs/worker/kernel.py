@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ipykernel.debugger
 import zmq
 from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
@@ -27,6 +28,9 @@ from bluesky_qs.startup.find import shipped_profiles
 from bluesky_qs.startup.folder import profile_folder
 
 log = logging.getLogger(__name__)
+
+#: Imported by the making of a kernel, which takes longest with it: a worker kept in reserve has it already.
+_WARM = ipykernel.debugger
 
 
 class Kernel:

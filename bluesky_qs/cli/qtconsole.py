@@ -1,0 +1,25 @@
+"""``qserver-qtconsole``: Jupyter's Qt console, attached to the IPython kernel of the environment."""
+
+import sys
+
+from bluesky_qs.cli.attach import CannotStart, command
+from bluesky_qs.client.sync import REManagerAPI
+
+_HELP = """Attach a Qt console to the IPython kernel of the RE Worker environment.
+
+While a plan or a foreground task runs, what is typed waits for its end."""
+
+
+def _start(arguments: list[str], _: REManagerAPI) -> None:
+    try:
+        from qtconsole.qtconsoleapp import JupyterQtConsoleApp  # noqa: PLC0415 # pyright: ignore[reportMissingImports] - optional
+    except ImportError as error:  # qtpy says so too if there is no Qt
+        raise CannotStart(f"qtconsole and a Qt are needed: pip install qtconsole PyQt5 ({error})") from error
+
+    JupyterQtConsoleApp.launch_instance(arguments)
+
+
+main = command("qserver-qtconsole", _HELP, _start)
+
+if __name__ == "__main__":
+    sys.exit(main())
