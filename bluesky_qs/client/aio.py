@@ -12,7 +12,7 @@ import zmq.asyncio
 from bluesky_qs.api import engine, environment, history, locking, permissions, queue, service, tasks
 from bluesky_qs.api.method import Method
 from bluesky_qs.client import failures
-from bluesky_qs.client.aio_info import ConsoleMonitor, Monitor, Waiting
+from bluesky_qs.client.aio_info import ConsoleMonitor, DocumentMonitor, Monitor, Waiting
 from bluesky_qs.client.base import Client
 from bluesky_qs.client.bind import acached, acall, agathering
 from bluesky_qs.client.control import connected
@@ -206,9 +206,14 @@ class REManagerAPI(Client, Waiting):
         """The status whenever it is published, collected from ``system_info_monitor.enable()`` on."""
         return Monitor(self.settings, max_messages=self._monitor_limits[2])
 
+    @cached_property
+    def documents(self) -> DocumentMonitor:
+        """Documents of running plans: ``RM.documents.subscribe(callback)`` as with ``RE.subscribe``."""
+        return DocumentMonitor(self.settings)
+
     async def close(self) -> None:
         """Close the sockets. A later call opens them again."""
-        for name in ("console_monitor", "system_info_monitor"):
+        for name in ("console_monitor", "system_info_monitor", "documents"):
             if name in vars(self):  # one that was never looked at must not be made for this
                 await getattr(self, name).disable_wait()
         self._control.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 import zmq
 import zmq.asyncio
 
+from bluesky_qs.client.documents import Subscribers
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.client.info import GONE, POLL, SILENCE, subscribed
 from bluesky_qs.client.monitor import Screen
@@ -31,7 +32,7 @@ from bluesky_qs.client.wait import (
     unknown_item,
 )
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
-from bluesky_qs.wire.info import CONSOLE, INFO
+from bluesky_qs.wire.info import CONSOLE, DOCUMENT, INFO
 
 if TYPE_CHECKING:
     from bluesky_qs.client.aio import REManagerAPI
@@ -314,6 +315,24 @@ class ConsoleMonitor(Monitor):
         """Show the message's text."""
         self._screen.write(message["msg"])
         self.text_uid = str(uuid.uuid4())
+
+
+class DocumentMonitor(Subscribers, Monitor):
+    """Documents of running plans as they are published: ``{"time": …, "item_uid": …, "name": …, "doc": {…}}``."""
+
+    topic = DOCUMENT
+
+    def enable(self) -> None:
+        """Collect documents from now on, in the loop that runs."""
+        Monitor.enable(self)
+
+    def disable(self) -> None:
+        """Collect no more, soon. What was collected stays."""
+        Monitor.disable(self)
+
+    def took(self, message: dict[str, Any]) -> None:
+        """Hand the document over."""
+        self.tell(message)
 
 
 async def _until(

@@ -75,6 +75,9 @@ class Monitor:
                 raise RequestTimeoutError(f"No message within {timeout} s")
             return self._messages.popleft()
 
+    def heard(self, message: dict[str, Any]) -> None:
+        """Called for each message after it was taken, in the monitor's thread."""
+
     def took(self, message: dict[str, Any]) -> None:
         """Called for each message as it comes, with the lock held."""
 
@@ -87,6 +90,7 @@ class Monitor:
                     self._messages.append(message[1])
                     self.took(message[1])
                     self._arrived.notify_all()
+                self.heard(message[1])
 
 
 class StatusMonitor(Monitor):

@@ -12,6 +12,7 @@ from bluesky_qs.client.base import Client
 from bluesky_qs.client.bind import cached, call, gathering
 from bluesky_qs.client.catalogue import Catalogue, Device, plan
 from bluesky_qs.client.control import Control
+from bluesky_qs.client.documents import DocumentMonitor
 from bluesky_qs.client.items import BPlan
 from bluesky_qs.client.monitor import ConsoleMonitor, StatusMonitor
 from bluesky_qs.client.requests import decode_response, encode_request
@@ -153,7 +154,7 @@ class REManagerAPI(Client, Waiting):
 
     def close(self) -> None:
         """Close the sockets. A later call opens them again."""
-        for name in ("console_monitor", "system_info_monitor"):
+        for name in ("console_monitor", "system_info_monitor", "documents"):
             if name in vars(self):  # one that was never looked at must not be made for this
                 getattr(self, name).disable_wait()
         self._control.close()
@@ -188,6 +189,11 @@ class REManagerAPI(Client, Waiting):
     def system_info_monitor(self) -> StatusMonitor:
         """The status whenever it is published, collected from ``system_info_monitor.enable()`` on."""
         return StatusMonitor(self.settings, max_messages=self._monitor_limits[2])
+
+    @cached_property
+    def documents(self) -> DocumentMonitor:
+        """Documents of running plans: ``RM.documents.subscribe(callback)`` as with ``RE.subscribe``."""
+        return DocumentMonitor(self.settings)
 
     def __enter__(self) -> Self:
         return self
