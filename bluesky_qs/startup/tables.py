@@ -48,7 +48,7 @@ class LiveTables(CallbackBase):
         self._table = table_enabled
 
     def enable_heading(self) -> None:
-        """Print time and identifiers of a run when it starts."""
+        """Print time and identifiers of a run when it starts, and that it was closed."""
         self._heading = True
 
     def disable_heading(self) -> None:
@@ -98,6 +98,8 @@ class LiveTables(CallbackBase):
     def stop(self, doc: Any) -> None:
         run = self._runs.pop(doc["run_start"], None)
         if run is not None:
+            if self._heading:
+                print(f"Run was closed: {doc['run_start']!r}")
             run.stop(doc)
             self.peaks.take(run.peaks)
 
