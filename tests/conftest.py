@@ -208,8 +208,22 @@ class Service:
         )
 
 
+def pytest_generate_tests(metafunc):
+    if metafunc.definition.get_closest_marker("in_both_modes"):
+        metafunc.parametrize("worker_mode", list(WORKER_MODES), indirect=True)
+
+
+WORKER_MODES = {"plain": (), "kernel": ("--use-ipython-kernel", "ON")}
+
+
 @pytest.fixture
-def new_service():
+def worker_mode(request):
+    """``plain``, or ``kernel`` for a service whose environment is an IPython kernel (marker ``in_both_modes``)."""
+    return getattr(request, "param", "plain")
+
+
+@pytest.fixture
+def new_service(worker_mode):
     """Makes services that end with the test."""
     made: list[Service] = []
     homes: list[Path] = []
@@ -217,7 +231,7 @@ def new_service():
     def new(*args: str, **options: Any) -> Service:
         home = Path(tempfile.mkdtemp(prefix="qs-test-"))
         homes.append(home)
-        service = Service(home, *args, **options)
+        service = Service(home, *WORKER_MODES[worker_mode], *args, **options)
         made.append(service)
         return service
 
