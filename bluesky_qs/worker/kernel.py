@@ -8,6 +8,7 @@ Importing this module imports ipykernel.
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -76,6 +77,8 @@ class Kernel:
         self._kernel.cell = self._cell
         self._shell: Any = self._app.shell
         self._shell.builtin_trap.__enter__()  # for the life of the process: modules of startup code ask bare names
+        if not hasattr(self._shell, "magic"):  # gone since IPython 9, and still in many a profile
+            self._shell.magic = self._magic
         self._shell.events.register("post_run_cell", lambda result: _tell_error(result, raised))
         self._kernel.start()
         self._nudge = _Nudge(self._app)
@@ -124,6 +127,10 @@ class Kernel:
             self._reserve(False)
             if self._waiting():
                 self._loop.stop()
+
+    def _magic(self, line: str) -> Any:
+        name, _, rest = line.partition(" ")
+        return self._shell.run_line_magic(name.lstrip("%"), rest)
 
     def _draw_on(self, backend: str) -> None:
         try:
@@ -189,6 +196,8 @@ def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], N
     config = Config()
     if profile is None or profile.is_relative_to(shipped_profiles()):
         config.HistoryManager.hist_file = ":memory:"
+    if spec.ipython_dir:
+        os.environ["IPYTHONDIR"] = spec.ipython_dir  # as an argument, IPython stumbles over there being none before
     app = _Application.instance(
         config=config,
         profile_dir=profile_folder(startup),
@@ -199,7 +208,6 @@ def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], N
         ignore_cwd=True,
         parent_handle=1,  # somebody has started this kernel, and prints how to connect to it
         log_level=logging.ERROR,
-        **({"ipython_dir": spec.ipython_dir} if spec.ipython_dir else {}),
     )
     address = _address(spec.ip)
     arguments = {"ip": address, "connection_file": spec.connection_file}

@@ -1,0 +1,1 @@
+"""A beamline's own package, beside its startup files."""
