@@ -93,6 +93,7 @@ def test_items_are_checked_without_being_queued(light):
     assert second["msg"] in refused["msg"]
 
 
+@pytest.mark.in_both_modes
 def test_documents_and_progress_of_a_running_plan_are_published(light):
     with light._context.socket(zmq.SUB) as news:
         news.connect(light.info)
@@ -119,6 +120,7 @@ def test_the_report_of_the_opening_tells_files_and_their_times(light):
     assert report["files"][0]["seconds"] > 0
 
 
+@pytest.mark.in_both_modes
 def test_a_failed_opening_names_file_line_and_error(new_service, startup_dir):
     (startup_dir / "10-broken.py").write_text("x = 1\ny = x / 0\n")
     service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF").start()

@@ -42,6 +42,7 @@ def question(service):
     return status["input_pending"]
 
 
+@pytest.mark.in_both_modes
 def test_a_plan_that_asks_fails_at_once_where_nobody_is_to_answer(asking):
     service = asking()
     service.add("asks")
@@ -54,6 +55,7 @@ def test_a_plan_that_asks_fails_at_once_where_nobody_is_to_answer(asking):
     assert "--worker-input error" in result["msg"]
 
 
+@pytest.mark.in_both_modes
 def test_a_question_is_in_the_status_and_the_console_and_is_answered_with_qserver(asking):
     service = asking("--worker-input", "ask")
     item = service.add("asks")

@@ -16,6 +16,7 @@ def running(service):
     service.wait(lambda s: s["manager_state"] == "executing_queue" and s["re_state"] == "running", "a plan runs")
 
 
+@pytest.mark.in_both_modes
 def test_a_killed_manager_is_replaced_and_the_running_plan_is_not_disturbed(new_service, startup_dir, tmp_path):
     service = light(new_service, startup_dir)
     service.open()
@@ -67,6 +68,7 @@ def test_a_frozen_manager_is_replaced_while_the_plan_goes_on(new_service, startu
     assert service.history()[0]["result"]["exit_status"] == "completed"
 
 
+@pytest.mark.in_both_modes
 def test_a_killed_worker_is_noticed_and_its_plan_is_first_in_the_queue_again(new_service, startup_dir):
     service = light(new_service, startup_dir)
     service.open()
@@ -136,6 +138,7 @@ def test_a_stop_while_a_plan_runs_leaves_the_plan_in_the_queue_and_nothing_behin
     assert "service was stopped" in stopped["result"]["msg"]
 
 
+@pytest.mark.in_both_modes
 def test_a_killed_supervisor_leaves_no_process_and_no_directory(new_service, startup_dir):
     service = light(new_service, startup_dir)
     service.open()

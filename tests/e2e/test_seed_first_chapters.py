@@ -57,6 +57,7 @@ def test_the_service_says_where_it_waits(service):
     assert "ZMQ control channels: encryption disabled" in service.output()
 
 
+@pytest.mark.in_both_modes
 def test_the_environment_is_opened_closed_and_destroyed(service):
     accepted = {"msg": "", "success": True}
     assert say(service, ["environment", "open"]) == accepted
@@ -125,6 +126,7 @@ def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service):
     assert all(len(item["result"]["run_uids"]) == 1 for item in history)
 
 
+@pytest.mark.in_both_modes
 def test_a_deferred_pause_waits_for_the_checkpoint_and_the_plan_is_resumed(service):
     status = say(service, ["status"])
     assert (status["pause_pending"], status["re_state"]) == (False, None)
@@ -162,6 +164,7 @@ def test_a_deferred_pause_waits_for_the_checkpoint_and_the_plan_is_resumed(servi
     assert len(re.findall(r"^\| +\d+ \| ", console, re.MULTILINE)) == 6
 
 
+@pytest.mark.in_both_modes
 @pytest.mark.parametrize(
     ("word", "exit_status", "left"),
     [("stop", "stopped", 0), ("abort", "aborted", 1), ("halt", "halted", 1)],

@@ -35,6 +35,7 @@ def result_of_task(qserver, task_uid, value):
     assert shown == {"msg": "", "result": result, "status": "completed", "success": True, "task_uid": task_uid}
 
 
+@pytest.mark.in_both_modes
 def test_a_plan_is_executed_without_the_queue(qserver, uid):
     qserver.accepts("environment open")
     qserver.service.wait_idle()
@@ -63,6 +64,7 @@ def test_a_plan_is_executed_without_the_queue(qserver, uid):
     qserver.shows("queue get", {"items": [], "running_item": {}})
 
 
+@pytest.mark.in_both_modes
 def test_a_function_is_executed_in_the_foreground(qserver, uid, gate):
     item = {"args": [60], "item_uid": uid, "kwargs": {}, "name": "function_sleep", **ADMIN}
     shown = qserver.shows(SLEEP, {"item": item, "msg": "", "success": True, "task_uid": uid})
@@ -83,6 +85,7 @@ def test_a_function_is_executed_in_the_foreground(qserver, uid, gate):
         assert f"{line}\n" in console
 
 
+@pytest.mark.in_both_modes
 def test_functions_are_executed_in_the_background_beside_plans_and_foreground_tasks(qserver, uid, gate):
     tasks = [qserver(f"{SLEEP} background")["task_uid"]]
     qserver.shows("status", IDLE | {"worker_background_tasks": 1})
@@ -105,6 +108,7 @@ def test_functions_are_executed_in_the_background_beside_plans_and_foreground_ta
         result_of_task(qserver, task, {"success": True, "time": 60})
 
 
+@pytest.mark.in_both_modes
 def test_a_script_brings_a_plan_that_can_be_run(qserver, uid, gate):
     (qserver.service.home / "test_script.py").write_text(SCRIPT)
     plans = dict.fromkeys(["adaptive_scan", "count", "count_bundle_test", "fly"], "{...}")
@@ -131,6 +135,7 @@ def test_a_script_brings_a_plan_that_can_be_run(qserver, uid, gate):
     assert qserver.service.history()[-1]["result"]["exit_status"] == "completed"
 
 
+@pytest.mark.in_both_modes
 def test_a_script_that_fails_says_why(qserver, gate):
     (qserver.service.home / "wrong.py").write_text("x = 1\nx.no_such\n")
     task = qserver("script upload wrong.py")["task_uid"]
