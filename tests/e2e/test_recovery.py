@@ -1,8 +1,8 @@
 """Killed at the worst moment: nothing is lost, nothing runs twice, the service goes on."""
 
-import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,13 +12,21 @@ def light(new_service, startup_dir, *args):
     return new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF", *args).start()
 
 
+@pytest.fixture(params=["SQLite", "Redis"])
+def service(request, new_service, startup_dir):
+    """A running service with light startup code, on each kind of store."""
+    if request.param == "SQLite":
+        return light(new_service, startup_dir)
+    args = ("--redis-addr", request.getfixturevalue("redis_server").address)
+    return new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF", *args, store=False).start()
+
+
 def running(service):
     service.wait(lambda s: s["manager_state"] == "executing_queue" and s["re_state"] == "running", "a plan runs")
 
 
 @pytest.mark.in_both_modes
-def test_a_killed_manager_is_replaced_and_the_running_plan_is_not_disturbed(new_service, startup_dir, tmp_path):
-    service = light(new_service, startup_dir)
+def test_a_killed_manager_is_replaced_and_the_running_plan_is_not_disturbed(service, tmp_path):
     service.open()
     trace = tmp_path / "trace"
     service.add("steps", 60, 0.05, str(trace))
@@ -39,8 +47,7 @@ def test_a_killed_manager_is_replaced_and_the_running_plan_is_not_disturbed(new_
     assert service.find("bluesky_qs.worker").pid == worker.pid
 
 
-def test_a_plan_that_ends_while_there_is_no_manager_is_recorded_once(new_service, startup_dir, tmp_path):
-    service = light(new_service, startup_dir)
+def test_a_plan_that_ends_while_there_is_no_manager_is_recorded_once(service, tmp_path):
     service.open()
     trace = tmp_path / "trace"
     service.add("steps", 20, 0.05, str(trace))
@@ -95,8 +102,7 @@ def test_a_killed_worker_is_noticed_and_its_plan_is_first_in_the_queue_again(new
 
 
 @pytest.mark.parametrize("moment", ["idle", "running"])
-def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(new_service, startup_dir, moment):
-    service = light(new_service, startup_dir)
+def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(service, moment):
     service.open()
     for n in range(20):
         service.add("steps", 1000, 0.05, pos="front" if n % 3 == 0 else "back")
@@ -120,8 +126,7 @@ def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(new_servi
 
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_while_a_plan_runs_leaves_the_plan_in_the_queue_and_nothing_behind(new_service, startup_dir, sig):
-    service = light(new_service, startup_dir)
+def test_a_stop_while_a_plan_runs_leaves_the_plan_in_the_queue_and_nothing_behind(service, sig):
     service.open()
     plan = service.add("steps", 1000, 0.05)
     service.do("queue_start")
@@ -144,14 +149,14 @@ def test_a_killed_supervisor_leaves_no_process_and_no_directory(new_service, sta
     service.open()
     service.processes()
     manager = service.find("bluesky_qs.manager")
-    rundir = manager.cmdline()[manager.cmdline().index("bluesky_qs.manager") + 1]
-    assert os.path.isdir(rundir)
+    rundir = Path(manager.cmdline()[manager.cmdline().index("bluesky_qs.manager") + 1])
+    assert rundir.is_dir()
     service.process.kill()
     service.process.wait(5)
-    gone, alive = psutil.wait_procs(service.processes(), timeout=5)
+    _, alive = psutil.wait_procs(service.processes(), timeout=5)
     assert alive == []
     service.restart()  # on the same ports
-    assert not os.path.isdir(rundir)
+    assert not rundir.is_dir()
 
 
 def test_manager_stop_is_refused_while_busy_unless_told_that_it_is_not_safe(new_service, startup_dir):
@@ -165,3 +170,19 @@ def test_manager_stop_is_refused_while_busy_unless_told_that_it_is_not_safe(new_
     service.do("manager_stop", option="safe_off")
     assert service.process.wait(5) == 0
     assert service.processes() == []
+
+
+def test_a_worker_that_ends_at_once_is_a_failed_opening_and_nothing_else(new_service, startup_dir, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif 'bluesky_qs.worker' in sys.orig_argv:\n    sys.exit('no license for this host')\n"
+    )
+    service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF", env={"PYTHONPATH": str(tmp_path)})
+    service.start()
+    manager = service.find("bluesky_qs.manager").pid
+    service.do("environment_open")
+    status = service.wait_idle()
+    assert (status["worker_environment_exists"], status["worker_environment_state"]) == (False, "closed")
+    assert "no license for this host" in service.output()
+    assert service.find("bluesky_qs.manager").pid == manager
+    (tmp_path / "sitecustomize.py").unlink()
+    service.open()
