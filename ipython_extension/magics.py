@@ -78,9 +78,13 @@ class QSMagics(Magics):
         return None if silent else view
 
     # -------------------------------------------------------------------------------- what the session needs of us
-    def live(self) -> bool:
-        """Whether somebody watches: in a terminal, and in a notebook."""
-        return hasattr(self.shell, "kernel") or sys.stdout.isatty()
+    def stage(self) -> Any:
+        """Where somebody looks who waits: a notebook, a terminal, or nobody."""
+        from ipython_extension.stage import Notebook, Nowhere, Terminal  # noqa: PLC0415 - see `qs`
+
+        if hasattr(self.shell, "kernel"):
+            return Notebook()
+        return Terminal() if sys.stdout.isatty() else Nowhere()
 
     def rows(self) -> int:
         """How many rows of a table to show."""

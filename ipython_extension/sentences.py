@@ -41,22 +41,39 @@ def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
     return ", ".join(told)
 
 
-def progress_bar(status: Mapping[str, Any], plan: str, width: int) -> str:
-    """One line that shows how far a plan is, for somebody who waits."""
-    progress = Progress.of(status)
-    if progress is None:
-        return shortened(plan, width)
-    parts = []
-    if progress.total:
-        full = round(_BAR * min(progress.events / progress.total, 1.0))
-        parts.append("█" * full + "░" * (_BAR - full))
-    parts.append(progress_text(status, short=True))
-    if progress.elapsed is not None:
-        parts.append(length_of_time(progress.elapsed))
-    if progress.left is not None and status.get("manager_state") != "paused":
-        parts.append(f"about {length_of_time(progress.left)} to go")
-    tail = "  ".join(part for part in parts if part)
-    return f"{shortened(plan, max(width - len(tail) - 2, 16))}  {tail}"
+class Bar(NamedTuple):
+    """How far something is, for somebody who waits; ``done`` of 1 where that can be told."""
+
+    what: str
+    done: float | None
+    told: str
+
+    @classmethod
+    def of(cls, status: Mapping[str, Any], plan: str) -> "Bar":
+        """The running plan, by the status."""
+        progress = Progress.of(status)
+        if progress is None:
+            return cls(plan, None, "")
+        told = [progress_text(status, short=True)]
+        if progress.elapsed is not None:
+            told.append(length_of_time(progress.elapsed))
+        if progress.left is not None and status.get("manager_state") != "paused":
+            told.append(f"about {length_of_time(progress.left)} to go")
+        done = min(progress.events / progress.total, 1.0) if progress.total else None
+        return cls(plan, done, "  ".join(part for part in told if part))
+
+    def text(self, width: int) -> str:
+        """One line with a bar."""
+        full = round(_BAR * (self.done or 0.0))
+        return self._line(width, "" if self.done is None else "█" * full + "░" * (_BAR - full))
+
+    def words(self, width: int) -> str:
+        """The same without the bar."""
+        return self._line(width, "")
+
+    def _line(self, width: int, bar: str) -> str:
+        tail = "  ".join(part for part in (bar, self.told) if part)
+        return f"{shortened(self.what, max(width - len(tail) - 2, 16))}  {tail}".rstrip()
 
 
 class Progress(NamedTuple):

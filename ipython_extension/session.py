@@ -12,6 +12,7 @@ from bluesky_qs.errors import NotFound
 from ipython_extension.display import History, Items, Queue
 from ipython_extension.line import Line, Token
 from ipython_extension.planexpr import Item, plan_text
+from ipython_extension.stage import Stage
 
 _SHORTEST_UID = 4
 
@@ -42,8 +43,8 @@ class Settings(Protocol):
         """How many rows of a table to show."""
         ...
 
-    def live(self) -> bool:
-        """Whether somebody watches: a line that changes makes sense."""
+    def stage(self) -> Stage:
+        """Where somebody looks who waits."""
         ...
 
     def client(self) -> REManagerAPI:

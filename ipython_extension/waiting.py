@@ -1,16 +1,20 @@
-"""Waiting with something to look at: one line that changes, and Ctrl-C that leaves the service alone."""
+"""Waiting with something to look at, and with Ctrl-C that leaves the service alone."""
 
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from bluesky_qs.client.failures import WaitTimeoutError
 from bluesky_qs.client.info import StatusFeed
+from ipython_extension.livetable import Live
 from ipython_extension.oneline import Detached
+from ipython_extension.planexpr import plan_text
+from ipython_extension.sentences import Bar, status_sentence
 from ipython_extension.session import Session
-from ipython_extension.tables import cells, cut, length_of_time, terminal_width
+from ipython_extension.tables import length_of_time
+
+T = TypeVar("T")
 
 #: Seconds after which the line is drawn anew, even if nothing but the time has changed.
 _LOOK = 0.2
@@ -25,11 +29,14 @@ class Wait:
         Seconds since it began.
     """
 
-    def __init__(self, session: Session, *, timeout: float | None = None) -> None:
+    def __init__(self, session: Session, *, timeout: float | None = None, live: Live | None = None) -> None:
         self._session = session
         self._timeout = timeout
+        self._live = live
+        self._stage = session.settings.stage()
         self._began = time.monotonic()
-        self._shown = 0
+        self._feed: StatusFeed | None = None
+        self.put, self.say, self.clear = self._stage.put, self._stage.say, self._stage.clear
 
     @property
     def elapsed(self) -> float:
@@ -45,45 +52,36 @@ class Wait:
         RequestTimeoutError
             The service has not answered for long.
         """
-        with StatusFeed(self._session.rm) as feed:
+        with StatusFeed(self._session.rm, self._live.hear if self._live else None) as self._feed:
             # The subscription stands before the first look, so that no change falls between the two.
             status = self._session.status()
             while True:
+                if self._live:
+                    self._live.running = status["running_item_uid"]
+                    self.put(self._live.lines())
                 yield status
                 if self._timeout is not None and self.elapsed > self._timeout:
                     raise WaitTimeoutError(f"Still not done after {length_of_time(self._timeout)}")
-                status = dict(feed.next_status(_LOOK) or status)
+                status = dict(self._feed.next_status(_LOOK) or status)
 
-    def say(self, text: str) -> None:
-        """Show this in place of what was shown before."""
-        if not self._session.settings.live():
-            return
-        line = cut(text, terminal_width() - 1)
-        self._write(f"\r{line}{' ' * (self._shown - cells(line))}")
-        self._shown = cells(line)
+    def patiently(self, ask: Callable[[], T]) -> T | None:
+        """The answer to a question; None if there is none now, because the service may be restarting."""
+        assert self._feed is not None
+        return self._feed.patiently(ask)
 
-    def put(self, text: str) -> None:
-        """Print something that stays, above what `say` shows."""
-        if text and self._session.settings.live():
-            self.clear()
-            self._write(text if text.endswith("\n") else f"{text}\n")
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            self._write(f"\r{' ' * self._shown}\r")
-            self._shown = 0
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    def last_documents(self) -> None:
+        """Show what is still on its way, or was too quick for the subscription."""
+        if self._live and self._feed:
+            self._feed.recall()
+            self.put(self._live.lines())
 
 
 @contextmanager
-def waiting(session: Session, what_goes_on: str, *, timeout: float | None = None) -> Iterator[Wait]:
+def waiting(
+    session: Session, what_goes_on: str, *, timeout: float | None = None, live: Live | None = None
+) -> Iterator[Wait]:
     """A wait that Ctrl-C ends without ending ``what_goes_on``."""
-    wait = Wait(session, timeout=timeout)
+    wait = Wait(session, timeout=timeout, live=live)
     try:
         yield wait
     except KeyboardInterrupt:
@@ -91,3 +89,26 @@ def waiting(session: Session, what_goes_on: str, *, timeout: float | None = None
         raise Detached(f"No longer waiting; {what_goes_on}") from None
     finally:
         wait.clear()
+
+
+class Progress:
+    """What somebody who waits is shown of the running plan."""
+
+    def __init__(self, session: Session, wait: Wait) -> None:
+        self._session = session
+        self._wait = wait
+        self._uid: str | None = None
+        self._plan = ""
+
+    def of(self, status: dict[str, Any]) -> str | Bar:
+        """The plan with its bar, or the state where none is running."""
+        uid = status["running_item_uid"]
+        if uid and uid != self._uid:
+            queue = self._wait.patiently(self._session.rm.queue_get)
+            known = self._wait.patiently(lambda: self._session.known(status))
+            if queue and queue["running_item"].get("item_uid") == uid:
+                self._uid, self._plan = uid, plan_text(queue["running_item"], known or ())
+        if not uid or uid != self._uid:
+            return status_sentence(status, "", 1000)
+        lead = "Paused in " if status["manager_state"] == "paused" else ""
+        return Bar.of(status, lead + self._plan)

@@ -32,7 +32,9 @@ def open_environment(session: Session, line: Line) -> Reply:
         for status in wait.statuses():
             if status["manager_state"] != "creating_environment":
                 break
-            wait.say(f"Opening the environment  {length_of_time(wait.elapsed)}  {console.last_line()}")
+            wait.say(
+                f"Opening the environment  {length_of_time(wait.elapsed)}  {wait.patiently(console.last_line) or ''}"
+            )
     if not status["worker_environment_exists"]:
         raise _failure(session, console)
     known = session.known(status)

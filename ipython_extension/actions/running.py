@@ -3,22 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bluesky_qs.client.wait import ENDED, whereabouts
+from bluesky_qs.client.wait import ENDED, MOVES, whereabouts
 from bluesky_qs.errors import NotFound
 from ipython_extension.actions.queue import plans_of
 from ipython_extension.answers import present
 from ipython_extension.display import ItemView, View, Waited
 from ipython_extension.line import Line
+from ipython_extension.livetable import Live
 from ipython_extension.oneline import NotDone
 from ipython_extension.planexpr import Item, plan_text
-from ipython_extension.sentences import progress_bar, reason, status_sentence
+from ipython_extension.sentences import reason
 from ipython_extension.session import Session
 from ipython_extension.tables import length_of_time, ranges, terminal_width
 from ipython_extension.vocabulary import word
-from ipython_extension.waiting import Wait, waiting
-
-#: Parts of the status of which one changes whenever an item goes somewhere.
-_MOVES = ("plan_queue_uid", "plan_history_uid", "running_item_uid", "manager_state")
+from ipython_extension.waiting import Progress, Wait, waiting
 
 
 @word("start")
@@ -69,13 +67,16 @@ def halt(session: Session, line: Line) -> View:
 def run(session: Session, line: Line) -> ItemView:
     """Run a plan now, without queueing it, and wait for its end.
 
+    Shows its progress and the table of its runs as they come.
+
     Raises an error if the plan fails, so that a notebook stops. Ctrl-C ends the waiting, not the plan.
     """
     items, _ = plans_of(line, {})
     if len(items) > 1:
         raise line.fault("Only one plan can run now; queue several with %qs add", 0)
     item = session.ask("queue_item_execute", item=items[0])["item"]
-    with waiting(session, "the plan goes on (%qs pause, %qs abort)") as wait:
+    live = Live(terminal_width(), item_uid=item["item_uid"])
+    with waiting(session, "the plan goes on (%qs pause, %qs abort)", live=live) as wait:
         return _ended(session, item, wait)
 
 
@@ -83,23 +84,25 @@ def run(session: Session, line: Line) -> ItemView:
 def wait_for(session: Session, line: Line) -> View:
     """Wait until the service is idle, or until that item is done.
 
-    Shows progress. Ctrl-C ends the waiting and never stops a scan. Raises an error if that item fails.
+    Shows progress and the tables of the runs as they come. Ctrl-C ends the waiting and never stops a scan. Raises an
+    error if that item fails.
     """
     tokens, options = line.words({"--timeout": line.seconds})
     if len(tokens) > 1:
         raise line.fault("One item at most is expected", tokens[1].start)
-    timeout = options.get("timeout")
-    if tokens:
-        item = session.any_item(line, tokens[0])
-        with waiting(session, "the queue goes on", timeout=timeout) as wait:
-            return _ended(session, item, wait)
+    item = session.any_item(line, tokens[0]) if tokens else None
     status = session.status()
     before = status["items_in_history"]
-    with waiting(session, "the queue goes on", timeout=timeout) as wait:
+    goes_on = "the queue goes on"
+    with waiting(session, goes_on, timeout=options.get("timeout"), live=Live(terminal_width())) as wait:
+        if item:
+            return _ended(session, item, wait)
+        progress = Progress(session, wait)
         for status in wait.statuses():
             if status["manager_state"] == "idle":
+                wait.last_documents()
                 break
-            wait.say(_progress(session, status))
+            wait.say(progress.of(status))
     return Waited(status, session.take_history(session.rm.history_get(), since=before))
 
 
@@ -111,13 +114,15 @@ def _ask(session: Session, line: Line, method: str, **params: Any) -> View:
 def _ended(session: Session, item: Item, wait: Wait) -> ItemView:
     """The item when it has run; an error if it did not run well."""
     seen: object = None
+    progress = Progress(session, wait)
     for status in wait.statuses():
-        if (moves := [status[part] for part in _MOVES]) != seen:
+        moves = [status[part] for part in MOVES]
+        if moves != seen and (where := wait.patiently(lambda: whereabouts(session.rm, item["item_uid"]))):
             seen = moves
-            where = whereabouts(session.rm, item["item_uid"])
             if where["state"] in ENDED:
+                wait.last_documents()
                 return _result(session, item, where)
-        wait.say(_progress(session, status))
+        wait.say(progress.of(status))
     raise AssertionError("statuses never end")
 
 
@@ -132,12 +137,3 @@ def _result(session: Session, item: Item, where: Mapping[str, Any]) -> ItemView:
     took = length_of_time(result["time_stop"] - result["time_start"])
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
     return ItemView({**item, "result": result}, known, f"{state.capitalize()} in {took}{scans}")
-
-
-def _progress(session: Session, status: dict[str, Any]) -> str:
-    """What somebody who waits is shown."""
-    running = session.rm.queue_get()["running_item"] if status["running_item_uid"] else {}
-    if not running:
-        return status_sentence(status, "", 1000)
-    lead = "Paused in " if status["manager_state"] == "paused" else ""
-    return progress_bar(status, lead + plan_text(running, session.known(status)), terminal_width() - 1)

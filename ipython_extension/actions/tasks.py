@@ -132,10 +132,12 @@ def _run(session: Session, task_uid: str, what: str, console: ConsoleTail) -> di
     with waiting(session, f"{what} goes on in the worker") as wait:
         for status in wait.statuses():
             if result is None and (seen is None or status.get("task_results_uid") != seen):
-                seen = status.get("task_results_uid", "")
-                if result := _result(session, task_uid, what):
+                if answer := wait.patiently(lambda: session.ask("task_result", task_uid=task_uid)):
+                    seen = status.get("task_results_uid", "")
+                    result = _result(answer, what)
+                if result:
                     until = wait.elapsed + _LAST_LINES
-            wait.put(output.take(console.new()))
+            wait.put(output.take(wait.patiently(console.new) or ""))
             if result and (output.has_ended or wait.elapsed > until):
                 break
             wait.say(f"Running {what} in the worker  {length_of_time(wait.elapsed)}")
@@ -145,9 +147,8 @@ def _run(session: Session, task_uid: str, what: str, console: ConsoleTail) -> di
     return result
 
 
-def _result(session: Session, task_uid: str, what: str) -> dict[str, Any] | None:
+def _result(answer: dict[str, Any], what: str) -> dict[str, Any] | None:
     """The result of a task; None while it runs."""
-    answer = session.ask("task_result", task_uid=task_uid)
     if answer["status"] == "completed":
         return answer["result"]
     if answer["status"] != "running":

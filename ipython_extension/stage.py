@@ -1,0 +1,156 @@
+"""Where somebody who waits looks: one place that changes, and lines above it that stay."""
+
+import html
+import sys
+import time
+from typing import Any, Protocol
+
+from ipython_extension.display import View
+from ipython_extension.sentences import Bar
+from ipython_extension.tables import cells, cut, terminal_width
+
+#: Seconds between two changes of what a notebook shows: each is a message to the browser.
+_PERIOD = 0.2
+_WIDTH = 100
+
+
+class Stage(Protocol):
+    """What a wait writes on."""
+
+    def say(self, what: str | Bar) -> None:
+        """Show this in place of what was shown before."""
+        ...
+
+    def put(self, text: str) -> None:
+        """Print lines that stay."""
+        ...
+
+    def clear(self) -> None:
+        """Take away what `say` showed."""
+        ...
+
+
+class Nowhere:
+    """Nobody looks: a script, a pipe."""
+
+    def say(self, what: str | Bar) -> None:
+        """Nothing."""
+
+    def put(self, text: str) -> None:
+        """Nothing."""
+
+    def clear(self) -> None:
+        """Nothing."""
+
+
+class Terminal:
+    """The last line of a terminal is written over."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def say(self, what: str | Bar) -> None:
+        width = terminal_width() - 1
+        line = cut(what if isinstance(what, str) else what.text(width), width)
+        _write(f"\r{line}{' ' * (self._shown - cells(line))}")
+        self._shown = cells(line)
+
+    def put(self, text: str) -> None:
+        if text:
+            self.clear()
+            _write(text if text.endswith("\n") else f"{text}\n")
+
+    def clear(self) -> None:
+        if self._shown:
+            _write(f"\r{' ' * self._shown}\r")
+            self._shown = 0
+
+
+class Notebook:
+    """A bar below the cell: a widget if ipywidgets is there, else a display that is updated; lines are its output."""
+
+    def __init__(self) -> None:
+        self._place: _Widget | _Display | None = None
+        self._due = 0.0
+
+    def say(self, what: str | Bar) -> None:
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + _PERIOD
+        bar = Bar(what, None, "") if isinstance(what, str) else what
+        if self._place is None:
+            self._place = _place(bar)
+        else:
+            self._place.show(bar)
+
+    def put(self, text: str) -> None:
+        if text:
+            _write(text if text.endswith("\n") else f"{text}\n")
+
+    def clear(self) -> None:
+        if self._place is not None:
+            self._place.close()
+            self._place = None
+            self._due = 0.0
+
+
+class _Widget:
+    def __init__(self, widgets: Any, bar: Bar) -> None:
+        from IPython.display import display  # noqa: PLC0415 - a terminal does without
+
+        self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="30%"))
+        self._text = widgets.Label()
+        self._box = widgets.HBox([self._bar, self._text])
+        self.show(bar)
+        display(self._box)
+
+    def show(self, bar: Bar) -> None:
+        self._bar.layout.display = None if bar.done is not None else "none"
+        self._bar.value = bar.done or 0.0
+        self._text.value = bar.words(_WIDTH)
+
+    def close(self) -> None:
+        self._box.close()
+
+
+class _Display:
+    def __init__(self, bar: Bar) -> None:
+        from IPython.display import display  # noqa: PLC0415 - see above
+
+        self._handle: Any = display(_Drawn(bar), display_id=True)
+
+    def show(self, bar: Bar) -> None:
+        self._handle.update(_Drawn(bar))
+
+    def close(self) -> None:
+        self._handle.update(_Drawn(None))
+
+
+class _Drawn(View):
+    """A bar as it is now."""
+
+    def __init__(self, bar: Bar | None) -> None:
+        self.bar = bar
+
+    def text(self, width: int) -> str:
+        return self.bar.text(width) if self.bar else ""
+
+    def html(self) -> str:
+        if self.bar is None:
+            return ""
+        progress = f'<progress value="{self.bar.done:.3f}" max="1"></progress> ' if self.bar.done is not None else ""
+        return f"<p>{progress}{html.escape(self.bar.words(_WIDTH))}</p>"
+
+
+def _place(bar: Bar) -> _Widget | _Display:
+    try:
+        import ipywidgets  # noqa: PLC0415 - optional, and only where somebody waits  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return _Display(bar)
+    return _Widget(ipywidgets, bar)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
