@@ -31,7 +31,9 @@ OTHERS = """
 def loaded():
     main, path = sys.modules["__main__"], list(sys.path)
     namespace = main_namespace()
-    report = load(find(), namespace)
+    with pytest.MonkeyPatch.context() as patch:  # elsewhere plots are made if there is matplotlib
+        patch.setenv("_QSERVER_RE_WORKER_ACTIVE", "1")
+        report = load(find(), namespace)
     yield namespace, report
     sys.modules["__main__"], sys.path[:] = main, path
 
