@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 import zmq
@@ -44,6 +45,8 @@ class Service:
         What to start with these options, in place of our service.
     server_key
         Public key of the service, if its control socket is encrypted.
+    encoding
+        Of the requests; the service is to be told by an option or the environment.
     """
 
     def __init__(
@@ -54,11 +57,13 @@ class Service:
         store: bool = True,
         command: Sequence[str] = (sys.executable, "-m", "bluesky_qs", "start-re-manager"),
         server_key: str | None = None,
+        encoding: str = "json",
     ) -> None:
         self.home = home
         self.args = args
         self.command = command
         self.server_key = server_key
+        self.encoding = encoding
         self.control = f"tcp://127.0.0.1:{free_port()}"
         self.info = f"tcp://127.0.0.1:{free_port()}"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("QSERVER", "IPYTHONDIR"))}
@@ -91,7 +96,10 @@ class Service:
 
     def ask(self, method: str, timeout: float = PATIENCE, **params: Any) -> dict[str, Any]:
         """One request, one answer."""
-        return json.loads(self.raw(json.dumps({"method": method, "params": params}).encode(), timeout))
+        request = {"method": method, "params": params}
+        if self.encoding == "msgpack":
+            return msgspec.msgpack.decode(self.raw(msgspec.msgpack.encode(request), timeout))
+        return json.loads(self.raw(json.dumps(request).encode(), timeout))
 
     def raw(self, frame: bytes, timeout: float = PATIENCE) -> bytes:
         with self._context.socket(zmq.REQ) as requests:

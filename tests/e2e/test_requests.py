@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import socket
 
 import pytest
 import zmq
@@ -47,8 +48,6 @@ def test_frames_that_no_client_sends_do_not_stop_the_service(idle):
 
 
 def test_a_port_scan_does_not_disturb(idle):
-    import socket
-
     host, port = idle.control.removeprefix("tcp://").split(":")
     for _ in range(20):
         with socket.create_connection((host, int(port)), 5) as scan:
@@ -94,22 +93,6 @@ def test_numbers_that_only_python_knows_come_back_as_they_were_sent(idle):
     idle.do("queue_start")
     assert idle.wait_idle()["items_in_history"] == 1
     assert idle.history()[0]["result"]["exit_status"] == "completed"
-
-
-def test_msgpack_clients_are_served_in_msgpack(new_service, startup_dir):
-    import msgspec
-
-    service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF", "--zmq-encoding", "msgpack")
-    service.raw_json = service.raw
-    service.raw = lambda frame, timeout=60.0: json.dumps(
-        msgspec.msgpack.decode(service.raw_json(msgspec.msgpack.encode(json.loads(frame)), timeout))
-    ).encode()
-    service.start()
-    service.open()
-    item = service.add("quick", 5)
-    assert service.queue() == [item]
-    garbage = msgspec.msgpack.decode(service.raw_json(b"\xc1garbage"))
-    assert garbage["msg"].startswith("Failed to decode the request: MSGPACK decode error: ")
 
 
 def test_a_second_service_on_the_same_port_ends_with_one_clear_line(idle, new_service):
