@@ -166,6 +166,8 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
         the background.
     connection
         How clients connect to the kernel: what Jupyter writes into its connection file (JSON); empty without a kernel.
+    report
+        As in `EnvironmentOpened`; empty until the environment has opened.
     """
 
     state: WorkerState
@@ -173,6 +175,7 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
     runs: list[RunState]
     running_tasks: dict[str, tuple[float, bool]]
     connection: bytes = b"{}"
+    report: bytes = b"{}"
 
 
 class Attach(Command[WorkerSnapshot], frozen=True, tag=True):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 from uuid import uuid4
@@ -42,6 +43,7 @@ from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
 logger = logging.getLogger(__name__)
 
 _CLOSED = WorkerState(EnvironmentState.CLOSED)
+_NOTHING = b"{}"
 
 
 class Follower(Protocol):
@@ -90,7 +92,7 @@ class Environment:
         self.runs_uid = str(uuid4())
         self.progress: Progress | None = None
         #: What the last opening found (JSON): files with their times, problems, plans and devices left out and why.
-        self.report = b"{}"
+        self.report = _NOTHING
         #: How Jupyter's clients connect to the environment's kernel (JSON); empty without one.
         self.connection = b"{}"
 
@@ -127,6 +129,7 @@ class Environment:
         """Start opening the environment; reports tell the rest."""
         self._lifecycle.fire(Event.OPEN_ASKED)
         self._failure = None
+        self.report = _NOTHING
         self._spawn(self._open())
 
     async def close(self) -> None:
@@ -193,6 +196,7 @@ class Environment:
         self.state = snapshot.state
         self.is_open = snapshot.lists is not None
         self.connection = snapshot.connection
+        self.report = snapshot.report
         self.runs = snapshot.runs
         self._changed()
         return snapshot
@@ -244,6 +248,8 @@ class Environment:
             case _:
                 reason = f"The RE Worker process ended unexpectedly: {report.how}"
                 logger.error("%s (pid %d, while the manager was in the state %r)", reason, report.pid, state.value)
+        if self.report == _NOTHING:
+            self.report = _not_opened(reason)
         await self.follower.worker_lost(reason)
         self._lifecycle.fire(
             {
@@ -271,6 +277,7 @@ class Environment:
             if self._process is not None:
                 await self._kill()
             elif self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
+                self.report = _not_opened(error.message)
                 self._lifecycle.fire(Event.OPEN_FAILED)
 
     async def _read(self, link: ClientEnd) -> None:
@@ -361,6 +368,12 @@ class Environment:
             self.runs = runs
             self.runs_uid = str(uuid4())
             self._changed()
+
+
+def _not_opened(reason: str) -> bytes:
+    """The report of an opening of which the worker itself could not tell."""
+    told = {"success": False, "time": time.time(), "message": reason, "traceback": "", "file": None, "line": None}
+    return msgspec.json.encode(told)
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:

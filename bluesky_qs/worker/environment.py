@@ -52,7 +52,6 @@ class Environment:
         self._engine.adopt(self.namespace.get("RE"))
         found = self._look(ignore_invalid_plans=command.ignore_invalid_plans)
         lists = _lists(found)
-        self._reports.lists(lists)
         report = msgspec.json.encode(
             {
                 "success": True,
@@ -63,6 +62,8 @@ class Environment:
                 "devices": len(found.devices),
             }
         )
+        self._reports.opening = report
+        self._reports.lists(lists)
         log.info("RE Environment is ready")
         seconds = time.monotonic() - started
         self._reports.finish(

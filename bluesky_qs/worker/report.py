@@ -55,6 +55,8 @@ class Reports:
         self._urgent = False
         self._expected = False
         self._awake = False
+        #: What the opening of the environment found (JSON).
+        self.opening = b"{}"
         #: File descriptor that is readable when there is something to send.
         self.wakeup, self._waker = os.pipe()
         os.set_blocking(self.wakeup, False)
@@ -154,7 +156,8 @@ class Reports:
     def snapshot(self) -> WorkerSnapshot:
         """All that a manager needs that attaches now."""
         with self._lock:
-            return WorkerSnapshot(self._state, self._lists, list(self._runs), dict(self._tasks), self._connection)
+            tasks = dict(self._tasks)
+            return WorkerSnapshot(self._state, self._lists, list(self._runs), tasks, self._connection, self.opening)
 
     def wake(self) -> None:
         """Let the link thread look around, without a report."""

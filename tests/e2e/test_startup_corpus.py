@@ -7,19 +7,16 @@ import pytest
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 
-
-@pytest.fixture(params=["plain", "kernel"])
-def mode(request):
-    """The options that choose where user code runs."""
-    return ["--warm-worker", "OFF", "--use-ipython-kernel", "ON" if request.param == "kernel" else "OFF"]
+pytestmark = pytest.mark.in_both_modes
 
 
 @pytest.fixture
-def bench(new_service, mode, tmp_path):
+def bench(new_service, tmp_path):
     """A service with the profile of a whole beamline, which has most of the habits; the environment is open."""
     shutil.copytree(CORPUS, tmp_path / "ipython")
-    service = new_service("--startup-profile", "bench", "--ipython-dir", str(tmp_path / "ipython"), *mode)
-    service.start().open()
+    profile = ["--startup-profile", "bench", "--ipython-dir", str(tmp_path / "ipython")]
+    service = new_service(*profile, "--warm-worker", "OFF").start()
+    service.open()
     return service
 
 
