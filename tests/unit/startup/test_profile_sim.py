@@ -105,7 +105,8 @@ def test_readings_are_printed_as_a_table(namespace, capsys):
     assert lines[2] == "New stream: 'primary'"
     assert [cell.strip() for cell in lines[4].split("|")[1:-1]] == ["seq_num", "time", "motor", "det1", "det2"]
     assert [line.split("|")[3].strip() for line in lines[6:9]] == ["-1.000", "0.000", "1.000"]
-    assert lines[10].startswith("generator scan ['")
+    assert lines[9] == lines[1].replace("Persistent Unique Scan ID", "Run was closed")
+    assert lines[11].startswith("generator scan ['")
 
 
 def test_tables_can_be_turned_off(namespace, capsys):
@@ -197,4 +198,6 @@ def test_ipython_and_the_worker_make_the_same_namespace(namespace, tmp_path):
     in_worker = {n: type(v).__name__ for n, v in namespace.items() if n not in own and not n.startswith("_")}
     in_ipython.pop("get_ipython")
     in_worker.pop("get_ipython")
+    assert in_ipython.pop("bec") in ("LiveTables", "BestEffortCallback")  # plots where there is matplotlib
+    assert in_worker.pop("bec") == "LiveTables"
     assert in_ipython == in_worker
