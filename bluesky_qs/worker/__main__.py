@@ -6,6 +6,7 @@ import sys
 
 from bluesky_qs.config.logs import configure_logging
 from bluesky_qs.ipc.child import begin_worker
+from bluesky_qs.startup.leaving import leave
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
     # The service's own options must not look like the startup code's.
     sys.argv = [sys.argv[0]]
 
-    from bluesky_qs.worker.app import Worker, leave  # noqa: PLC0415 - after the watch of the parent has begun
+    from bluesky_qs.worker.app import Worker  # noqa: PLC0415 - after the watch of the parent has begun
 
     leave(Worker(options.address, preload=options.preload).serve())
 

@@ -1,17 +1,15 @@
 """The worker process: user code in the main thread, the manager's commands in the link thread."""
 
-import atexit
 import contextlib
 import importlib
 import json
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
@@ -302,15 +300,3 @@ class Worker:
         self._reports.kernel(kernel.connection)
         self._jobs.lend(kernel)
         return kernel
-
-
-def leave(code: int) -> NoReturn:
-    """End the process as the interpreter would, but wait for no thread and take nothing apart.
-
-    Functions registered with ``atexit`` run; threads of user code, daemons or not, end with the process.
-    """
-    atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter's own way, without the joining of threads before it
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
-    os._exit(code)
