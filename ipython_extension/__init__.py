@@ -22,6 +22,7 @@ def load_ipython_extension(ipython: Any) -> None:
         magics = QSMagics(ipython)
         ipython.register_magics(magics)
         ipython.input_transformers_cleanup.append(help_lines)
+        ipython.Completer.custom_matchers.append(magics.matches)
     magics.put_client()
 
 
@@ -34,6 +35,8 @@ def unload_ipython_extension(ipython: Any) -> None:
 
     if help_lines in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(help_lines)
+    if magics.matches in ipython.Completer.custom_matchers:
+        ipython.Completer.custom_matchers.remove(magics.matches)
     magics.take_back_client()
     for kind in ("line", "cell"):
         ipython.magics_manager.magics[kind].pop("qs", None)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Enum, Float, Int, Unicode, observe
 
@@ -61,21 +62,40 @@ class QSMagics(Magics):
         """
         from ipython_extension import dispatch  # noqa: PLC0415 - loading the extension does not pay for it
 
-        if self._session is None:
-            from ipython_extension.session import Session  # noqa: PLC0415 - see above
-
-            self._session = Session(self)
+        session = self._conversation()
         text = line if cell is None else cell
         silent = text.rstrip().endswith(";")
         variables = {**self.shell.user_ns, **(local_ns or {})}
         try:
             if cell is None:
-                view = dispatch.carry_out(self._session, line.rstrip().rstrip(";"), variables)
+                view = dispatch.carry_out(session, line.rstrip().rstrip(";"), variables)
             else:
-                view = dispatch.carry_out_cell(self._session, line, cell, variables)
+                view = dispatch.carry_out_cell(session, line, cell, variables)
         except QSError as error:
             raise in_one_line(error, coloured=self.shell.colors.lower() != "nocolor") from None
         return None if silent else view
+
+    @context_matcher(priority=1000, identifier="QSMagics.matches")
+    def matches(self, context: CompletionContext) -> SimpleMatcherResult:
+        """What TAB offers after ``%qs``."""
+        above = context.full_text.split("\n")[: context.cursor_line]
+        text = "\n".join([*above, context.text_until_cursor])
+        if "%qs" not in text:
+            return {"completions": []}
+        from ipython_extension.complete import offers_for  # noqa: PLC0415 - see `qs`
+
+        found = offers_for(text, self._conversation())
+        if found is None:
+            return {"completions": []}
+        completions = [SimpleCompletion(offer.text, type=offer.kind) for offer in found.offers]
+        return {"completions": completions, "matched_fragment": found.fragment, "suppress": True}
+
+    def _conversation(self) -> Any:
+        if self._session is None:
+            from ipython_extension.session import Session  # noqa: PLC0415 - see `qs`
+
+            self._session = Session(self)
+        return self._session
 
     # -------------------------------------------------------------------------------- what the session needs of us
     def stage(self) -> Any:

@@ -99,6 +99,18 @@ class Session:
             self._known = (version, self._known_now())
         return self._known[1]
 
+    def at_hand(self) -> KnownNames:
+        """The names that were downloaded last: for completion, which must not ask."""
+        if self._known is not None and self._known[0][0] is self.rm:
+            return self._known[1]
+        return KnownNames(self.rm.plans.at_hand(), self.rm.devices.at_hand())
+
+    def shown(self) -> Mapping[int, Item]:
+        """What was last shown, by position: for completion, too."""
+        if self._last is None or self._last is self._queue:
+            return self._positions()
+        return dict(enumerate(self._last.everything))
+
     def queue(self, status: Mapping[str, Any] | None = None) -> Queue:
         """The queue now; from here on positions refer to it."""
         now = status or self.status()
@@ -191,12 +203,15 @@ class Session:
         """The item that was last shown at this position of the queue."""
         if self._queue is None and position not in self._grown:
             self.queue()
-        seen = dict(enumerate(self._queue.everything if self._queue else [])) | self._grown
+        seen = self._positions()
         if position < 0 and seen:
             position += max(seen) + 1
         if position in seen:
             return seen[position]
         return _shown_at(line, token, position, list(seen.values()))
+
+    def _positions(self) -> dict[int, Item]:
+        return dict(enumerate(self._queue.everything if self._queue else [])) | self._grown
 
     def _by_beginning(self, line: Line, token: Token, items: list[Item]) -> Item:
         """The one item whose uid begins with the token."""

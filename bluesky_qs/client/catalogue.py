@@ -48,6 +48,10 @@ class Catalogue(Mapping[str, T]):
     def __dir__(self) -> list[str]:
         return sorted(self._at_hand())
 
+    def at_hand(self) -> Mapping[str, Any]:
+        """The descriptions that were downloaded last, without a look at the service: for completion."""
+        return self._at_hand()
+
     def __repr__(self) -> str:
         return f"<{len(self)} {self._what}s: {', '.join(sorted(self))}>"
 

@@ -1,0 +1,124 @@
+"""What TAB offers, from what is at hand: without a single request."""
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+
+
+@pytest.fixture
+def offered(shell, fake):
+    """Texts that IPython's completer offers at the end of a cell."""
+
+    def offer(text):
+        before = len(fake.requests)
+        with provisionalcompleter():
+            found = [text[: each.start] + each.text for each in shell.Completer.completions(text, len(text))]
+        assert len(fake.requests) == before, "TAB has asked the service"
+        kept = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.$-")
+        return [each[len(kept) :] for each in found]
+
+    return offer
+
+
+@pytest.fixture
+def informed(qs, fake):
+    """The lists are at hand after any command that looks at them."""
+    fake.queue = [fake.plan("count", "aaaa-1", ["det1"]), fake.plan("scan", "bbbb-2")]
+    qs("")
+    qs("queue")
+
+
+@pytest.mark.parametrize(
+    ("text", "some"),
+    [
+        ("%qs ", {"add", "queue", "run", "re", "history", "call", "help", "unlock"}),
+        ("%qs que", {"queue"}),
+        ("q = %qs hist", {"history"}),
+        ("%qs queue ", {"get", "add", "item", "mode"}),
+        ("%qs re pause ", {"immediate", "deferred"}),
+        ("%qs mode ", {"loop", "ignore_failures", "on", "off"}),
+        ("%qs stop ", {"cancel"}),
+        ("%qs lock ", {"env", "queue", "all", "info"}),
+        ("%qs history --", {"--failed"}),
+        ("%qs add count() --", {"--front", "--back", "--at", "--before", "--after", "--md"}),
+        ("%qs call queue_item_m", {"queue_item_move", "queue_item_move_batch"}),
+        ("%qs call queue_mode_set ", {"mode="}),
+        ("%qs help ed", {"edit"}),
+        ("%qs load s", {"sim"}),
+        ("%%qs ", {"add", "script"}),
+        ("%%qs script --", {"--background", "--update-re", "--keep-lists"}),
+    ],
+)
+def test_words_and_options_are_offered_before_anything_was_asked(offered, text, some):
+    assert some <= set(offered(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "all_of_them"),
+    [
+        ("%qs add c", ["count"]),
+        ("%qs add ", ["count", "queue_stop", "scan"]),
+        ("%qs check sc", ["scan"]),
+        ("%qs run RE(co", ["count"]),
+        ("%qs add count([de", ["det1"]),
+        ("%qs add count([motor.", ["motor.setpoint"]),
+        ("%qs add count([motor.s", ["motor.setpoint"]),
+        ("%qs add count([det1], n", ["num="]),
+        ("%qs add count([det1], num=1, ", ["md=", "count", "det1", "motor", "scan"]),
+        ("%qs add count([det1]) sc", ["scan"]),
+        ("%qs add RE(count([de", ["det1"]),
+        ("x = 1\n%qs add count([de", ["det1"]),
+        ("%%qs add\n# first\ncount([de", ["det1"]),
+        ("%%qs add\ncount([det1])\nsc", ["scan"]),
+        ("%qs plan s", ["scan"]),
+        ("%qs devices m", ["motor"]),
+        ("%qs rm ", ["0", "1"]),
+        ("%qs rm aa", ["aaaa-1"]),
+        ("%qs add scan() --before ", ["0", "1"]),
+        ("%qs edit 0 n", ["num="]),
+        ("%qs edit aaaa-1 num=5 d", ["detectors="]),
+        ("%qs edit 0 detectors=[m", ["motor"]),
+        ("%qs move 0 be", ["before"]),
+    ],
+)  # fmt: skip
+def test_plans_devices_parameters_and_items_are_offered_from_what_is_at_hand(offered, informed, text, all_of_them):
+    assert sorted(offered(text)) == sorted(all_of_them)
+
+
+def test_variables_are_offered_after_a_dollar_and_in_braces(shell, offered, informed):
+    shell.user_ns.update(npoints=5, nobody=print)
+    assert offered("%qs add count([det1], num=$np") == ["$npoints"]
+    assert offered("%qs add count([det1], num={np") == ["npoints"]
+
+
+def test_what_was_made_here_is_offered_to_be_pushed(shell, offered):
+    shell.run_cell("def wiggle(): ...\nwidth = 3\nfrom os.path import join as with_join").raise_error()
+    assert set(offered("%qs push wi")) == {"wiggle", "width"}
+
+
+def test_detectors_are_offered_where_detectors_are_expected(offered, qs, fake, informed):
+    fake.answers["devices_allowed"] = {
+        "devices_allowed": {"det1": {"is_readable": True}, "shutter": {"is_readable": False}},
+        "devices_allowed_uid": "d2",
+    }
+    fake.status["devices_allowed_uid"] = "d2"
+    qs("queue")
+    assert offered("%qs add count([") == ["det1"]
+    assert set(offered("%qs add scan(")) == {"det1", "shutter", "count", "scan"}
+
+
+def test_nothing_is_offered_in_strings_and_elsewhere_python_is_left_alone(shell, offered, informed):
+    shell.user_ns["detour"] = 1
+    assert "count" not in offered("%qs add count(md={'a': 'co")
+    assert "detour" in offered("x = de")
+    assert "det1" not in offered("x = de")
+
+
+def test_plan_text_is_told_beside_the_positions(shell, informed):
+    with provisionalcompleter():
+        offers = list(shell.Completer.completions("%qs rm ", 7))
+    assert [(each.text, each.type) for each in offers] == [("0", "count([det1])"), ("1", "scan()")]
+
+
+def test_unloading_ends_the_offers(shell, offered):
+    shell.run_line_magic("unload_ext", "ipython_extension")
+    assert "edit" not in offered("%qs ed")
