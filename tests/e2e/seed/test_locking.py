@@ -102,8 +102,19 @@ def test_the_emergency_key_unlocks(new_service, terminal):
     assert qserver("lock info")["lock_info"] == FREE | {"emergency_lock_key_is_set": True}
 
 
-@pytest.mark.parametrize("running", [True, False], ids=["beside the service", "after its end"])
-def test_a_lost_key_is_cleared_from_the_store(service, terminal, running):
+@pytest.fixture(params=["embedded", "redis"])
+def stored(request, new_service):
+    """A service with one of the stores, and the options that name the store to other commands."""
+    if request.param == "embedded":
+        service = new_service("--warm-worker", "OFF")
+        return service.start(), service.store_args
+    options = ("--redis-addr", request.getfixturevalue("redis_server").address)
+    return new_service("--warm-worker", "OFF", *options, store=False).start(), options
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["beside-the-service", "after-its-end"])
+def test_a_lost_key_is_cleared_from_the_store(stored, terminal, running):
+    service, options = stored
     qserver = terminal(service)
     before = qserver("--lock-key key-to-forget lock environment")
     if not running:
@@ -111,7 +122,7 @@ def test_a_lost_key_is_cleared_from_the_store(service, terminal, running):
         service.restart()
         assert qserver("lock info") == before
         service.stop(signal.SIGINT)
-    command = [sys.executable, "-m", "bluesky_qs", "qserver-clear-lock", *service.store_args]
+    command = [sys.executable, "-m", "bluesky_qs", "qserver-clear-lock", *options]
     subprocess.run(command, env=service.env, check=True, timeout=60)
     if running:
         assert qserver("lock info") == before
