@@ -17,6 +17,8 @@ def load_devices_from_happi(device_names: Iterable[str | tuple[str, str]], *, na
         If happi is not installed.
     KeyError
         If a name is in the database not at all or several times.
+    ValueError
+        If an entry is broken, or a name is no identifier.
     """
     try:
         happi = importlib.import_module("happi")
@@ -31,6 +33,8 @@ def load_devices_from_happi(device_names: Iterable[str | tuple[str, str]], *, na
         found = client.search(name=name)
         if len(found) != 1:
             raise KeyError(f"The happi database has {len(found) or 'no'} device(s) with the name {name!r}")
+        if (broken := getattr(found[0], "exception", None)) is not None:
+            raise ValueError(f"The entry {name!r} of the happi database cannot be used: {broken}") from broken
         loaded[as_name] = device = found[0].get()
         if as_name != name:
             # Plans find devices by the names that they have in the namespace, documents by the device's own.

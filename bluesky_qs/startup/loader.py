@@ -80,6 +80,7 @@ def load(location: StartupCode, namespace: Namespace, *, stand_in: bool = True) 
     compat.install()
     standing_in = None
     if location.directory:
+        _let_import_from_each_other(Path(location.directory), namespace)
         if stand_in:
             standing_in = shell.install(namespace, profile_dir=_profile_dir(location), run_file=run.file)
         for file in startup_files(location.directory):
@@ -250,6 +251,17 @@ def _module_roots(location: StartupCode) -> list[Path]:
     if spec is None:
         return []
     return [Path(f) for f in spec.submodule_search_locations or filter(None, [spec.origin])]
+
+
+def _let_import_from_each_other(folder: Path, namespace: Namespace) -> None:
+    """Files of a folder that is a package may say ``from .devices import det``.
+
+    The package is made here and not imported, because that would run its ``__init__.py`` a second time.
+    """
+    if (folder / "__init__.py").is_file() and folder.name not in sys.modules:
+        package = sys.modules[folder.name] = ModuleType(folder.name)
+        package.__path__ = [str(folder)]
+        namespace["__package__"] = folder.name
 
 
 def _prepend_to_path(location: StartupCode) -> None:

@@ -267,3 +267,20 @@ def test_dataclasses_and_pickles_of_startup_code_find_their_module(monkeypatch):
         namespace,
     )
     assert dataclasses.astuple(namespace["copy"]) == (1,)
+
+
+def test_files_of_a_folder_that_is_a_package_import_as_modules_of_it(tmp_path, clean_process, write_files):
+    files = {
+        "__init__.py": "runs = globals().get('runs', 0) + 1\nfrom .devices.motors import m1",
+        "plans.py": "from . import devices\nfrom .devices.helpers import help_us\nsame = devices.motors.m1 is m1",
+        "devices/__init__.py": "",
+        "devices/motors.py": "m1 = ['m1']",
+        "devices/helpers.py": "from .motors import m1\ndef help_us(): return m1",
+    }
+    folder = write_files(tmp_path / "instrument_z", files)
+    namespace = {}
+    load(find(startup_dir=str(folder)), namespace)
+    assert namespace["same"]
+    assert namespace["runs"] == 1
+    run_script("from .devices.helpers import help_us as later", namespace)
+    assert namespace["later"] is namespace["help_us"]
