@@ -1,0 +1,46 @@
+"""A site moves its queue from one store to the other and goes on with it."""
+
+import subprocess
+import sys
+
+
+def copy(service, *options):
+    command = [sys.executable, "-m", "bluesky_qs", "copy-store", *options]
+    subprocess.run(command, env=service.env, check=True, timeout=60)
+
+
+def test_queue_history_modes_and_lock_move_to_redis_and_back(new_service, startup_dir, redis_server):
+    options = ("--warm-worker", "OFF", "--startup-dir", str(startup_dir))
+    address = f"redis://{redis_server.address}"
+    first = new_service(*options).start()
+    first.open()
+    done = first.add("quick", 1)
+    first.do("queue_start")
+    first.wait_idle()
+    waiting = [first.add("quick", mark) for mark in (2, 3)]
+    first.do("queue_mode_set", mode={"loop": True})
+    first.do("lock", lock_key="key", queue=True, user="tester")
+    locked = first.do("lock_info")
+    history = first.history()
+    first.stop()
+    copy(first, "--from", str(first.home / "queue.sqlite3"), "--to", address)
+
+    second = new_service(*options, "--redis-addr", redis_server.address, store=False).start()
+    assert second.queue() == waiting
+    assert second.history() == history
+    assert [item["item_uid"] for item in history] == [done["item_uid"]]
+    assert second.ask("status")["plan_queue_mode"]["loop"] is True
+    assert second.do("lock_info") == locked
+    second.do("queue_item_remove", lock_key="key", pos="back")
+    second.stop()
+    copy(second, "--from", address, "--to", str(first.home / "queue.sqlite3"), "--replace")
+
+    first.restart()
+    assert first.queue() == waiting[:1]
+    assert first.history() == history
+    first.do("unlock", lock_key="key")
+    first.do("queue_mode_set", mode="default")
+    first.open()
+    first.do("queue_start")
+    first.wait_idle()
+    assert len(first.history()) == 2
