@@ -65,7 +65,10 @@ __all__ = ["handlers", "run"]  # importing the handlers is what enters them into
 logger = logging.getLogger(__name__)
 
 #: Seconds for which a worker that is asked to end when the service stops is waited for before it is killed.
-_CLOSING = 1.5
+_CLOSING = 0.8
+#: Seconds for which the running plan may clean up when the service stops. All three together are less than the
+#: supervisor waits.
+_CLEANING = 2.0
 #: Seconds for which a store that refuses what was running then is asked again and again.
 _RECORDING = 1.0
 _OTHER_QUEUE = f"""
@@ -355,6 +358,8 @@ class _Manager:
         """End the worker, then record what it was running: it cannot complete any more."""
         ctx = self._ctx
         reason = f"The service was stopped while the plan was running: {self._why}"
+        if ctx.environment.is_open and ctx.queue.running is not None:
+            await self._let_clean_up(reason)
         if ctx.environment.has_process:
             try:
                 async with asyncio.timeout(_CLOSING):
@@ -374,6 +379,20 @@ class _Manager:
             logger.warning(
                 "The end of the plan could not be stored: the next start will find it running, and record it"
             )
+
+    async def _let_clean_up(self, reason: str) -> None:
+        """Abort the running plan: shutters are closed and motors stopped by the plan's own clean-up."""
+        changed = asyncio.Event()
+        self._ctx.changed.watch(changed.set)
+        try:
+            async with asyncio.timeout(_CLEANING):
+                await self._ctx.runner.interrupt(reason, changed)
+        except (TimeoutError, QSError) as error:
+            logger.warning(
+                "The plan did not end in %g s (%s): it is killed WITHOUT its clean-up", _CLEANING, error or "no answer"
+            )
+        else:
+            logger.info("The plan has cleaned up and ended")
 
 
 async def _mention_other_queue() -> None:

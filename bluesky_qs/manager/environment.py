@@ -129,6 +129,7 @@ class Environment:
         """Start opening the environment; reports tell the rest."""
         self._lifecycle.fire(Event.OPEN_ASKED)
         self._failure = None
+        self._killed_because = None
         self.report = _NOTHING
         self._spawn(self._open())
 
@@ -230,7 +231,6 @@ class Environment:
             link.close()
         self.state = _CLOSED
         self.connection = b"{}"
-        self._set_runs([])
         self.progress = None
         state = self._lifecycle.state
         match state:
@@ -251,6 +251,7 @@ class Environment:
         if self.report == _NOTHING:
             self.report = _not_opened(reason)
         await self.follower.worker_lost(reason)
+        self._set_runs([])  # not before: the runs of the plan that was lost are recorded with it
         self._lifecycle.fire(
             {
                 ManagerState.CREATING_ENVIRONMENT: Event.OPEN_FAILED,

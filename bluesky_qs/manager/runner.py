@@ -52,6 +52,7 @@ class Runner:
         self._lifecycle = lifecycle
         self._changed = changed
         self._continuing = False  # asked to go on; the RunEngine may still say 'paused'
+        self._interrupted: str | None = None  # why the running plan is being ended, if it is not its own end
         self.autostart = autostart
         self.stop_pending = stop_pending
 
@@ -117,18 +118,40 @@ class Runner:
             logger.debug("The end of the plan %s is recorded already", report.item_uid)
             return
         self._continuing = False
-        await self._advance(
-            {
-                "exit_status": report.exit_status,
-                "run_uids": report.run_uids,
-                "scan_ids": report.scan_ids,
-                "time_start": report.time_start,
-                "time_stop": report.time_stop,
-                "msg": report.message,
-                "traceback": report.traceback,
-            },
-            acknowledge,
-        )
+        result = {
+            "exit_status": report.exit_status,
+            "run_uids": report.run_uids,
+            "scan_ids": report.scan_ids,
+            "time_start": report.time_start,
+            "time_stop": report.time_stop,
+            "msg": report.message,
+            "traceback": report.traceback,
+        }
+        if self._interrupted and report.exit_status != "completed":
+            result |= {"exit_status": "failed", "msg": self._interrupted}
+        await self._advance(result, acknowledge)
+
+    async def interrupt(self, reason: str, changed: asyncio.Event) -> None:
+        """Abort the running plan, so that it cleans up; recorded as failed with the reason, and nothing follows it.
+
+        Parameters
+        ----------
+        reason
+            Recorded as the result's message.
+        changed
+            Set after each change of the manager's state.
+        """
+        self._interrupted = reason
+        logger.warning("Aborting the running plan, so that it cleans up: %s", reason)
+        if self._lifecycle.state is not ManagerState.PAUSED:
+            await self._environment.link.request(PausePlan("immediate"))
+        asked = False
+        while self._queue.running is not None:
+            if self._lifecycle.state is ManagerState.PAUSED and not asked:
+                asked = True
+                await self._environment.link.request(ContinuePlan("abort"))
+            changed.clear()
+            await changed.wait()
 
     async def worker_lost(self, reason: str) -> None:
         """Record the running plan as failed: nobody will report its end any more."""
@@ -231,13 +254,15 @@ class Runner:
         edits: list[Undoable] = []
         why = ""
         if ended is not None:
-            finished = self._queue.finish(ended)
+            finished = self._queue.finish(ended, interrupted=self._interrupted is not None)
             edits.append(finished)
             if not finished.autostart_stays:
                 edits += self._autostart_off()
             if not finished.continue_queue:
                 why = f"the last plan's exit status is {ended['exit_status']!r}"
-        if not why and self.stop_pending:
+        if self._interrupted:
+            why = "the service stops"
+        elif not why and self.stop_pending:
             why = "as requested"
         elif not why and not len(self._queue):
             why = "it is empty"

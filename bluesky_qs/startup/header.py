@@ -40,7 +40,16 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
     except (Unknown, AnnotationError) as err:
         if str(err) not in _warned:
             _warned.add(str(err))
-            log.warning("Types that plans cannot be checked for are passed over: %s", err)
+            # Of bluesky's own plans nobody here can change the types.
+            level = logging.DEBUG if getattr(plan, "__module__", "").startswith("bluesky.") else logging.WARNING
+            name = getattr(plan, "__name__", plan)
+            log.log(
+                level,
+                "Parameter %r of the plan %s is not checked: its type is not known: %s",
+                parameter.name,
+                name,
+                err,
+            )
         return None
     return found
 

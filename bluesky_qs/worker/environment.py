@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+NO_ENGINE = "The startup code makes no RunEngine named RE: plans cannot be run until a script makes one"
+
+
 class Environment:
     """The user's namespace. Filled by `open` in the main thread; later also used by background tasks."""
 
@@ -50,6 +53,9 @@ class Environment:
             kernel.run_configured_code()
         enable_logging()
         self._engine.adopt(self.namespace.get("RE"))
+        if self._engine.RE is None:
+            loaded.problems.append(loader.Problem(NO_ENGINE))
+            log.warning(NO_ENGINE)
         found = self._look(ignore_invalid_plans=command.ignore_invalid_plans)
         lists = _lists(found)
         report = msgspec.json.encode(

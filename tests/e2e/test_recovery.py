@@ -143,6 +143,77 @@ def test_a_stop_while_a_plan_runs_leaves_the_plan_in_the_queue_and_nothing_behin
     assert "service was stopped" in stopped["result"]["msg"]
 
 
+SHUTTER = """
+from bluesky.preprocessors import finalize_wrapper
+
+def expose(path, hang=False):
+    def closed():
+        with open(path, "a") as file:
+            file.write("shutter closed")
+        yield from null()
+        if hang:
+            time.sleep(100)
+    yield from finalize_wrapper(run_for_ever(), closed())
+
+def run_for_ever():
+    yield from open_run()
+    while True:
+        yield from checkpoint()
+        yield from sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_plan_cleans_up_when_the_service_is_stopped(new_service, startup_dir, tmp_path, paused):
+    (startup_dir / "50-shutter.py").write_text(SHUTTER)
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("expose", str(tmp_path / "shutter"))
+    service.add("quick")
+    service.do("queue_start")
+    service.wait(lambda s: s["run_list_uid"] and service.ask("re_runs")["run_list"], "a run is open")
+    if paused:
+        service.do("re_pause", option="immediate")
+        service.wait(lambda s: s["manager_state"] == "paused", "paused")
+    assert service.stop() == 0
+    assert (tmp_path / "shutter").read_text() == "shutter closed"
+    service.restart()
+    assert [item["name"] for item in service.queue()] == ["expose", "quick"]
+    (ended,) = service.history()
+    assert ended["result"]["exit_status"] == "failed"
+    assert "service was stopped" in ended["result"]["msg"]
+    assert len(ended["result"]["run_uids"]) == 1
+
+
+def test_a_clean_up_that_hangs_is_killed_in_time(new_service, startup_dir, tmp_path):
+    (startup_dir / "50-shutter.py").write_text(SHUTTER)
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("expose", str(tmp_path / "shutter"), hang=True)
+    service.do("queue_start")
+    service.wait(lambda s: s["run_list_uid"] and service.ask("re_runs")["run_list"], "a run is open")
+    began = time.monotonic()
+    assert service.stop() == 0
+    assert time.monotonic() - began < 5
+    assert service.processes() == []
+    assert "WITHOUT its clean-up" in service.output()
+
+
+def test_the_runs_of_a_plan_whose_worker_was_killed_are_in_the_history(new_service, startup_dir, tmp_path):
+    (startup_dir / "50-shutter.py").write_text(SHUTTER)
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("expose", str(tmp_path / "shutter"))
+    service.do("queue_start")
+    service.wait(lambda s: s["run_list_uid"] and service.ask("re_runs")["run_list"], "a run is open")
+    (run,) = service.ask("re_runs")["run_list"]
+    service.find("bluesky_qs.worker").kill()
+    service.wait(lambda s: s["manager_state"] == "idle", "the loss is noticed")
+    (lost,) = service.history()
+    assert lost["result"]["run_uids"] == [run["uid"]]
+    assert lost["result"]["scan_ids"] == [run["scan_id"]]
+
+
 @pytest.mark.in_both_modes
 def test_a_killed_supervisor_leaves_no_process_and_no_directory(new_service, startup_dir):
     service = light(new_service, startup_dir)

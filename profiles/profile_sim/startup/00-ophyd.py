@@ -1,7 +1,9 @@
 """Simulated devices: everything from `ophyd.sim.hw()`, bundles with subdevices, and a few of other kinds."""
 
+import tempfile
 import time as ttime
 import typing
+from pathlib import Path
 
 import bluesky
 import ophyd
@@ -9,7 +11,10 @@ from ophyd import Component as Cpt
 from ophyd import Device, Signal
 from ophyd.sim import NullStatus, SynAxis, SynGauss, hw
 
-globals().update(vars(hw()))
+# One folder for the images of all sessions: left to itself, each would make two new ones and leave them behind.
+_images = Path(tempfile.gettempdir(), "bluesky-qs-sim-images")
+_images.mkdir(exist_ok=True)
+globals().update(vars(hw(save_path=str(_images))))
 
 
 class SimStage(Device):
