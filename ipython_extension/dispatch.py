@@ -12,7 +12,7 @@ from bluesky_qs.api import METHODS
 from bluesky_qs.words import files, grammar
 from bluesky_qs.words.forms import MONITOR, QSERVER
 from ipython_extension import helptext
-from ipython_extension.actions import console, environment, locking, looking, profile, queue, running, tasks
+from ipython_extension.actions import console, environment, locking, looking, plotting, profile, queue, running, tasks
 from ipython_extension.answers import present
 from ipython_extension.display import Status, View
 from ipython_extension.line import Line
@@ -22,7 +22,7 @@ from ipython_extension.vocabulary import CELLS, WORDS
 from ipython_extension.waiting import waiting
 
 #: Importing these modules fills the table of words.
-VOCABULARIES = (environment, looking, queue, running, console, tasks, profile, locking)
+VOCABULARIES = (environment, looking, queue, running, plotting, console, tasks, profile, locking)
 
 #: Options of qserver that say something about one request, and the parameter that they stand for.
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}

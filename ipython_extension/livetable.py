@@ -96,14 +96,11 @@ class LiveTables:
 class Live:
     """Documents as they come to somebody who waits, as the lines to print.
 
-    Attributes
-    ----------
-    running
-        The uid of the running item, to tell documents of this moment from those of a plan that has ended.
+    ``item_uid`` is the item that is waited for, if it may have ended already when its documents are asked for.
     """
 
     def __init__(self, width: int, *, item_uid: str | None = None) -> None:
-        self.running: str | None = None
+        self._running: str | None = None
         self._item_uid = item_uid
         self._tables = LiveTables(width)
         self._seen: set[str] = set()
@@ -112,13 +109,14 @@ class Live:
     def hear(self, message: Mapping[str, Any], asked: bool) -> None:
         """Take a document's message; ``asked`` for, or published just now."""
         doc = message["doc"]
-        if (asked and message["item_uid"] not in (self._item_uid, self.running)) or doc["uid"] in self._seen:
+        if (asked and message["item_uid"] not in (self._item_uid, self._running)) or doc["uid"] in self._seen:
             return
         self._seen.add(doc["uid"])
         self._lines += self._tables.take(message["name"], doc)
 
-    def lines(self) -> str:
+    def show(self, status: Mapping[str, Any]) -> str:
         """What is to be printed since the last time; of very many lines, the latest."""
+        self._running = status["running_item_uid"]
         lines, self._lines = self._lines, []
         if len(lines) > _MOST:
             lines = [*lines[:3], f"{_INDENT}{'…':>{_NUMBER}}  {len(lines) - _MOST} more", *lines[3 - _MOST :]]

@@ -106,6 +106,12 @@ class QSMagics(Magics):
             return Notebook()
         return Terminal() if sys.stdout.isatty() else Nowhere()
 
+    def canvas(self) -> Any:
+        """Where figures are seen."""
+        from ipython_extension.plot import canvas  # noqa: PLC0415 - see `qs`
+
+        return canvas(self.shell)
+
     def rows(self) -> int:
         """How many rows of a table to show."""
         return self.table_rows

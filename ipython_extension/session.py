@@ -12,6 +12,7 @@ from bluesky_qs.errors import NotFound
 from ipython_extension.display import History, Items, Queue
 from ipython_extension.line import Line, Token
 from ipython_extension.planexpr import Item, plan_text
+from ipython_extension.plot import Canvas
 from ipython_extension.stage import Stage
 
 _SHORTEST_UID = 4
@@ -49,6 +50,10 @@ class Settings(Protocol):
 
     def client(self) -> REManagerAPI:
         """The client in use."""
+        ...
+
+    def canvas(self) -> Canvas:
+        """Where figures are seen."""
         ...
 
     def variables(self) -> dict[str, Any]:

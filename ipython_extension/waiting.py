@@ -1,13 +1,12 @@
 """Waiting with something to look at, and with Ctrl-C that leaves the service alone."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bluesky_qs.client.failures import WaitTimeoutError
 from bluesky_qs.client.info import StatusFeed
-from ipython_extension.livetable import Live
 from ipython_extension.oneline import Detached
 from ipython_extension.planexpr import plan_text
 from ipython_extension.sentences import Bar, status_sentence
@@ -20,6 +19,18 @@ T = TypeVar("T")
 _LOOK = 0.2
 
 
+class Listener(Protocol):
+    """Takes documents while somebody waits."""
+
+    def hear(self, message: Mapping[str, Any], asked: bool) -> None:
+        """Take a document's message; see `StatusFeed`."""
+        ...
+
+    def show(self, status: Mapping[str, Any]) -> str:
+        """Called at every look: text to print, if any."""
+        ...
+
+
 class Wait:
     """A wait that somebody watches.
 
@@ -29,7 +40,7 @@ class Wait:
         Seconds since it began.
     """
 
-    def __init__(self, session: Session, *, timeout: float | None = None, live: Live | None = None) -> None:
+    def __init__(self, session: Session, *, timeout: float | None = None, live: Listener | None = None) -> None:
         self._session = session
         self._timeout = timeout
         self._live = live
@@ -57,8 +68,7 @@ class Wait:
             status = self._session.status()
             while True:
                 if self._live:
-                    self._live.running = status["running_item_uid"]
-                    self.put(self._live.lines())
+                    self.put(self._live.show(status))
                 yield status
                 if self._timeout is not None and self.elapsed > self._timeout:
                     raise WaitTimeoutError(f"Still not done after {length_of_time(self._timeout)}")
@@ -69,16 +79,16 @@ class Wait:
         assert self._feed is not None
         return self._feed.patiently(ask)
 
-    def last_documents(self) -> None:
+    def last_documents(self, status: Mapping[str, Any]) -> None:
         """Show what is still on its way, or was too quick for the subscription."""
         if self._live and self._feed:
             self._feed.recall()
-            self.put(self._live.lines())
+            self.put(self._live.show(status))
 
 
 @contextmanager
 def waiting(
-    session: Session, what_goes_on: str, *, timeout: float | None = None, live: Live | None = None
+    session: Session, what_goes_on: str, *, timeout: float | None = None, live: Listener | None = None
 ) -> Iterator[Wait]:
     """A wait that Ctrl-C ends without ending ``what_goes_on``."""
     wait = Wait(session, timeout=timeout, live=live)

@@ -25,7 +25,7 @@ SILENCE = 1.5 * INFO_PERIOD
 #: Seconds between requests for the status while it is.
 POLL = 0.5
 #: Events of the running plan that are asked for, and documents that are handed over without a look at anything else.
-DOCUMENTS = 200
+DOCUMENTS = 1000
 #: Seconds without any answer after which the service is taken for gone rather than restarting.
 GONE = 15.0
 

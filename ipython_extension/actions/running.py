@@ -100,7 +100,7 @@ def wait_for(session: Session, line: Line) -> View:
         progress = Progress(session, wait)
         for status in wait.statuses():
             if status["manager_state"] == "idle":
-                wait.last_documents()
+                wait.last_documents(status)
                 break
             wait.say(progress.of(status))
     return Waited(status, session.take_history(session.rm.history_get(), since=before))
@@ -120,7 +120,7 @@ def _ended(session: Session, item: Item, wait: Wait) -> ItemView:
         if moves != seen and (where := wait.patiently(lambda: whereabouts(session.rm, item["item_uid"]))):
             seen = moves
             if where["state"] in ENDED:
-                wait.last_documents()
+                wait.last_documents(status)
                 return _result(session, item, where)
         wait.say(progress.of(status))
     raise AssertionError("statuses never end")
