@@ -267,6 +267,10 @@ class ReplyInput(Command[None], frozen=True, tag=True):
     text: str
 
 
+class NeedMainThread(Command[None], frozen=True, tag=True):
+    """Refused while code of a console runs in the main thread."""
+
+
 class InterruptKernel(Command[None], frozen=True, tag=True):
     """Ctrl-C for what runs in the main thread, and for the processes that it has started."""
 
@@ -287,6 +291,7 @@ WorkerCommand = (
     | UpdateEnvironment
     | EngineMetadata
     | ReplyInput
+    | NeedMainThread
     | InterruptKernel
     | CloseEnvironment
 )

@@ -26,6 +26,7 @@ from bluesky_qs.ipc.messages import (
     EnvironmentState,
     InterruptKernel,
     KernelSpec,
+    NeedMainThread,
     OpenEnvironment,
     PausePlan,
     ReplyInput,
@@ -141,7 +142,7 @@ class Worker:
             log.exception("The command %s failed", type(command).__name__)
             raise WorkerError(sentence(error)) from error
 
-    def _handle(self, command: Any) -> Any:
+    def _handle(self, command: Any) -> Any:  # noqa: C901, PLR0912 - flat: one case for each command
         match command:
             case Attach():
                 self._server.adopt()
@@ -163,6 +164,8 @@ class Worker:
                 return self._metadata()
             case ReplyInput(input_uid, text):
                 self._prompts.reply(input_uid, text)
+            case NeedMainThread():
+                self._refuse_reserved()
             case InterruptKernel():
                 interrupt()
             case CloseEnvironment():

@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +115,13 @@ class Kernel:
         """What is printed from now on is not the output of the last cell."""
         self._kernel.set_parent([], {})
 
-    async def _cell(self, execute: Callable[[], Any]) -> None:
+    async def _cell(self, execute: Callable[[], Awaitable[Any]]) -> Any:
         while self._waiting():  # noqa: ASYNC110 - the loop has been told to stop, for the job; then this goes on
             await asyncio.sleep(0)
         self.in_cell = True
         self._reserve(True)
         try:
-            await execute()
+            return await execute()
         finally:
             self.in_cell = False
             self._reserve(False)
@@ -142,15 +142,15 @@ class Kernel:
 class _Cells(IPythonKernel):
     """Asks before code of a console takes the main thread; leaves it to the manager when the process ends."""
 
-    #: Runs the execution of a cell, given as a coroutine function.
-    cell: Callable[[Callable[[], Any]], Any]
+    #: Runs the execution of a cell.
+    cell: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
-    async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        execute = super().execute_request
+    async def do_execute(self, *args: Any, **options: Any) -> Any:
+        execute = super().do_execute
         if threading.current_thread() is threading.main_thread():
-            await self.cell(lambda: execute(stream, ident, parent))
-        else:  # a subshell has a thread of its own
-            await execute(stream, ident, parent)
+            # The reply goes out afterwards: who has it, finds the kernel free.
+            return await self.cell(lambda: execute(*args, **options))
+        return await execute(*args, **options)  # a subshell has a thread of its own
 
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
         log.warning("A console asked to shut the kernel down: refused, since the manager closes the environment")

@@ -7,7 +7,7 @@ from bluesky_qs.api.types import EnvironmentReport, Keyed, Reply
 from bluesky_qs.errors import WrongState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
-from bluesky_qs.manager.handlers.states import require_environment, require_idle, require_main_thread
+from bluesky_qs.manager.handlers.states import require_environment, require_idle, require_idle_kernel
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.wire.codec import Encoded
 
@@ -25,8 +25,7 @@ def environment_open(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG0
 async def environment_close(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
     if ctx.lifecycle.state is not ManagerState.CLOSING_ENVIRONMENT:
         require_environment(ctx)
-    require_idle(ctx)
-    require_main_thread(ctx)
+    await require_idle_kernel(ctx)
     await ctx.environment.close()
     return {}
 

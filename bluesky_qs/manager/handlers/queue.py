@@ -28,7 +28,7 @@ from bluesky_qs.manager.handlers.states import (
     failing,
     require_engine,
     require_environment,
-    require_idle,
+    require_idle_kernel,
     require_running,
 )
 from bluesky_qs.plan_queue.edit import Edit
@@ -185,7 +185,7 @@ async def queue_item_move_batch(
 async def queue_item_execute(ctx: Context, item: Item, **who: Unpack[Writer]) -> ItemAdded:
     with failing("Failed to start execution of the item"):
         require_environment(ctx)
-        require_idle(ctx)
+        await require_idle_kernel(ctx)
         require_engine(ctx)
         started = await ctx.runner.execute(checked_item(ctx, item, who))
     return {"qsize": len(ctx.queue), "item": _one(started)}
@@ -206,7 +206,7 @@ async def queue_mode_set(ctx: Context, mode: Any, **key: Unpack[Keyed]) -> Reply
 @handles(api.queue.queue_start)
 async def queue_start(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
     require_environment(ctx)
-    require_idle(ctx)
+    await require_idle_kernel(ctx)
     require_engine(ctx)
     await ctx.runner.start()
     return {}

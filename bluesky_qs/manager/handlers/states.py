@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bluesky_qs.errors import QSError, WrongState
-from bluesky_qs.ipc.messages import KERNEL_BUSY, EnvironmentState
+from bluesky_qs.ipc.messages import EnvironmentState, NeedMainThread
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
 
@@ -33,15 +33,22 @@ def require_environment(ctx: Context) -> None:
         raise WrongState("RE Worker environment does not exist.")
 
 
-def require_main_thread(ctx: Context) -> None:
+async def require_idle_kernel(ctx: Context) -> None:
+    """Refuse while the manager does something else, or code of a console runs in the IPython kernel."""
+    require_idle(ctx)
+    await require_main_thread(ctx)
+    require_idle(ctx)  # while this one was waiting, another request may have begun something
+
+
+async def require_main_thread(ctx: Context) -> None:
     """Refuse while code of a console runs in the IPython kernel."""
     if ctx.environment.state.environment is EnvironmentState.RESERVED:
-        raise WrongState(f"{KERNEL_BUSY}: it runs code of a console.")
+        # It may have ended this moment: whoever has seen its result is not to be told otherwise.
+        await ctx.environment.link.request(NeedMainThread())
 
 
 def require_engine(ctx: Context) -> None:
     """Refuse while the RunEngine holds a plan that is not ours."""
-    require_main_thread(ctx)
     if ctx.environment.state.engine == "paused":
         raise WrongState("Run Engine is paused in a plan that was started in the IPython console: end that plan there.")
 
@@ -54,12 +61,12 @@ def require_running(ctx: Context) -> None:
         raise WrongState(msg)
 
 
-def require_paused(ctx: Context) -> None:
+async def require_paused(ctx: Context) -> None:
     """Refuse unless the plan is paused."""
     if (state := ctx.lifecycle.state) is not ManagerState.PAUSED:
         msg = f"No plan is paused: the manager must be in the state 'paused', current state: {state.value!r}"
         raise WrongState(msg)
-    require_main_thread(ctx)
+    await require_main_thread(ctx)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from bluesky_qs.errors import BadParams, NotPermitted, QSError, Refused, WrongSt
 from bluesky_qs.ipc.messages import Command, InterruptKernel, RunFunction, RunScript, UpdateEnvironment
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
-from bluesky_qs.manager.handlers.states import require_environment, require_idle, require_main_thread
+from bluesky_qs.manager.handlers.states import require_environment, require_idle_kernel
 from bluesky_qs.manager.state import Event, ManagerState
 from bluesky_qs.wire.codec import json_text
 
@@ -117,8 +117,7 @@ async def _start(ctx: Context, uid: str, command: Command[None], *, background: 
     if not ctx.environment.is_open:
         raise WrongState("RE Worker environment is not open.")
     if not background:
-        require_idle(ctx)
-        require_main_thread(ctx)
+        await require_idle_kernel(ctx)
         ctx.lifecycle.fire(Event.TASK_STARTED)
         ctx.foreground_task = uid
     ctx.tasks.started(uid, time.time(), background=background)
