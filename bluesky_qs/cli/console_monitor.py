@@ -12,6 +12,13 @@ from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.control import client_socket
 
+#: Statuses after which a console that has shown nothing may not be published at all.
+_SILENT = 3
+_NOTHING_YET = (
+    "[The service is there and has printed nothing yet. Its console output is published only if it was started with "
+    "--zmq-publish-console ON]"
+)
+
 
 @click.command("qserver-console-monitor", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
@@ -37,6 +44,7 @@ def _command(info_addr: str | None, encoding: str | None) -> int:
         socket = client_socket(context, chosen.info_addr, kind=zmq.SUB, rcvhwm=0)
         try:
             socket.subscribe(info.CONSOLE)
+            socket.subscribe(info.INFO)  # comes each second, whether the console is published or not
             _show(socket, chosen.encoding)
         finally:
             socket.close(linger=0)
@@ -44,10 +52,17 @@ def _command(info_addr: str | None, encoding: str | None) -> int:
 
 
 def _show(socket: Any, encoding: Encoding) -> None:
-    """Print what comes; tell, apart from it, where messages are missing."""
+    """Print what comes; tell, apart from it, where messages are missing, and if none may ever come."""
     last: int | None = None
+    silent = 0
     while True:
-        message = decode(socket.recv_multipart()[1], encoding)
+        topic, payload = socket.recv_multipart()
+        if topic == info.INFO:
+            silent += 1
+            if silent == _SILENT and last is None:
+                print(_NOTHING_YET, file=sys.stderr, flush=True)
+            continue
+        message = decode(payload, encoding)
         seq = message.get("seq")
         if seq is not None and last is not None and seq > last + 1:
             print(f"\n[{seq - last - 1} messages of the console were lost]", file=sys.stderr, flush=True)
