@@ -76,6 +76,7 @@ _OTHER_QUEUE = f"""
     The queue kept in this file is new and empty, but the Redis at {DEFAULT_REDIS_ADDR} holds a queue
     of the Queue Server (keys qs_default_*). To go on with that one, stop this service and start it
     with the option:   --redis-addr {DEFAULT_REDIS_ADDR}
+    or copy it here:   python -m bluesky_qs copy-store --from redis://{DEFAULT_REDIS_ADDR}
     **********************************************************************************************"""
 
 
