@@ -202,13 +202,13 @@ class QSMagics(Magics):
         )
 
 
-_HELP = re.compile(r"(\s*%qs)\s+([^'\"]*?)\s*\?\s*")
+_HELP = re.compile(r"\s*%?(%qs)((?:\s[^'\"]*?)?)\s*\?{1,2}\s*")
 
 
 def help_lines(lines: list[str]) -> list[str]:
     """``%qs add?`` as ``%qs help add``: IPython would look for an object named ``add``."""
     asked = _HELP.fullmatch(lines[0]) if len(lines) == 1 else None
-    return [f"{asked[1]} help {asked[2]}\n"] if asked else lines
+    return [f"{asked[1]} help {asked[2].strip()}\n"] if asked else lines
 
 
 _CONTROL_PORT, _INFO_PORT = 60615, 60625

@@ -11,6 +11,8 @@ from ipython_extension.tables import cells, cut, terminal_width
 
 #: Seconds between two changes of what a notebook shows: each is a message to the browser.
 _PERIOD = 0.2
+#: Seconds before there is a bar at all: what is done by then needs none.
+_PATIENCE = 0.3
 _WIDTH = 100
 
 
@@ -71,7 +73,7 @@ class Notebook:
 
     def __init__(self) -> None:
         self._place: _Widget | _Display | None = None
-        self._due = 0.0
+        self._due = time.monotonic() + _PATIENCE
 
     def say(self, what: str | Bar) -> None:
         now = time.monotonic()
@@ -92,7 +94,6 @@ class Notebook:
         if self._place is not None:
             self._place.close()
             self._place = None
-            self._due = 0.0
 
 
 class _Widget:

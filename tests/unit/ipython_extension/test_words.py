@@ -363,6 +363,13 @@ def test_a_plan_that_runs_well_now_is_told_with_its_scan(qs, fake):
     assert shown(qs("run count([det1])")) == "Completed in 2.0 s, scan 7: count([det1])"
 
 
+@pytest.mark.parametrize("asked", ["%qs?", "%%qs?", "%qs ?", "%qs??", "%qs help"])
+def test_all_words_are_explained_however_it_is_asked(shell, asked):
+    result = shell.run_cell(asked)
+    result.raise_error()
+    assert shown(result.result).startswith("%qs  ")
+
+
 @pytest.mark.parametrize("asked", ["%qs help add", "%qs add?", "%qs add ?"])
 def test_one_word_is_explained_however_it_is_asked(shell, asked):
     result = shell.run_cell(asked)
