@@ -7,6 +7,8 @@ import sys
 import pytest
 import zmq
 
+pytestmark = pytest.mark.in_both_modes
+
 STARTUP = """
 import getpass
 from bluesky.plan_stubs import null

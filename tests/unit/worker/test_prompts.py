@@ -1,0 +1,102 @@
+"""Questions of user code, without a process around them."""
+
+import builtins
+import getpass
+import select
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bluesky_qs.errors import NotFound
+from bluesky_qs.startup import imports
+from bluesky_qs.worker.prompts import LONGEST, InputRefused, Prompts
+from bluesky_qs.worker.report import Reports
+
+
+@pytest.fixture
+def reports():
+    return Reports()
+
+
+@pytest.fixture
+def installed(reports, monkeypatch):
+    """``installed(policy)``: what `Prompts` puts in the place of Python's own is taken back after the test."""
+    for owner, name in ((builtins, "input"), (getpass, "getpass"), (sys, "stdin"), (sys, "breakpointhook")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    monkeypatch.delitem(sys.modules, "bluesky.utils", raising=False)
+
+    def install(policy):
+        prompts = Prompts(reports)
+        prompts.install(policy)
+        return prompts
+
+    yield install
+    imports.forget("bluesky.utils")
+
+
+@pytest.fixture
+def thread():
+    with ThreadPoolExecutor() as threads:
+        yield threads.submit
+
+
+def asked(reports):
+    """The question in the state, as soon as it is there."""
+    while reports.state.input is None:
+        assert select.select([reports.wakeup], [], [], 5)[0]
+    return reports.state.input
+
+
+def test_refusal_is_the_end_of_a_file_to_code_that_expects_one(installed):
+    installed("error")
+    with pytest.raises(EOFError, match=r"^input\(\) asks 'Name\? ', and nobody is there .* --worker-input error\."):
+        input("Name? ")
+    with pytest.raises(InputRefused, match=r"^Reading from sys\.stdin asks for input"):
+        next(sys.stdin)
+
+
+def test_empty_answers_end_a_loop_over_standard_input(installed):
+    installed("default")
+    assert [*sys.stdin, sys.stdin.read(), sys.stdin.readlines(), input(), getpass.getpass()] == ["", [], "", ""]
+
+
+def test_standard_input_still_has_a_file_descriptor_for_processes_that_inherit_it(installed):
+    installed("error")
+    assert sys.stdin.fileno() == 0
+    assert sys.stdin.readable()
+    assert not sys.stdin.isatty()
+
+
+def test_lines_are_cut_as_they_are_asked_for(installed, reports, thread):
+    prompts = installed("ask")
+    answer = thread(sys.stdin.readline, 3)
+    prompts.reply(asked(reports).input_uid, "abcdef")
+    assert answer.result(5) == "abc"
+
+
+def test_question_is_shown_as_far_as_it_can_be_sent(installed, reports, thread):
+    prompts = installed("ask")
+    answer = thread(input, "\ud800" + "x" * 5000)
+    question = asked(reports)
+    assert question.prompt.startswith("\\ud800xxx")
+    assert len(question.prompt) == LONGEST
+    prompts.reply(question.input_uid, "")
+    assert answer.result(5) == ""
+
+
+def test_pause_leaves_the_questions_of_tasks_alone(installed, reports, thread):
+    prompts = installed("ask")
+    answer = thread(prompts.of_task, "task-1", input)
+    question = asked(reports)
+    prompts.cancel("a pause", all_of_them=False)
+    assert reports.state.input == question
+    prompts.cancel("the end")
+    assert reports.state.input is None
+    with pytest.raises(InputRefused, match="was cancelled: the end"):
+        answer.result(5)
+
+
+def test_answer_to_a_question_that_nobody_asked_is_refused(installed):
+    with pytest.raises(NotFound, match="'q1'"):
+        installed("ask").reply("q1", "yes")
