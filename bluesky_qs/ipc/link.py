@@ -18,6 +18,7 @@ import zmq.asyncio
 from zmq.utils.monitor import recv_monitor_message
 
 from bluesky_qs.errors import QSError, WorkerError, by_code
+from bluesky_qs.ipc.encoding import encode
 from bluesky_qs.ipc.messages import Answer, Command, FromServer, Refusal, Report, Request
 from bluesky_qs.ipc.server import ServerEnd
 
@@ -27,7 +28,6 @@ R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
-_encoder = msgspec.msgpack.Encoder()
 
 #: Seconds for which the operating system is given to tell that a process which has ended holds its connection no more.
 _DISCONNECTING = 2.0
@@ -76,7 +76,7 @@ class ClientEnd:
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting[number] = (future, answer_type(type(command)))
         try:
-            await self._socket.send(_encoder.encode(Request(number, self._ack, command)))
+            await self._socket.send(encode(Request(number, self._ack, command)))
             return await future
         finally:
             self._waiting.pop(number, None)
@@ -87,7 +87,7 @@ class ClientEnd:
 
     async def flush(self) -> None:
         """Send the acknowledgement now, without a request."""
-        await self._socket.send(_encoder.encode(Request(0, self._ack, None)))
+        await self._socket.send(encode(Request(0, self._ack, None)))
 
     async def reports(self) -> AsyncIterator[tuple[int, Any]]:
         """Reports as they come, with their sequence numbers, each once; answers are dealt with on the way.

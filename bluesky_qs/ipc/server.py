@@ -9,9 +9,8 @@ import msgspec
 import zmq
 
 from bluesky_qs.errors import QSError
+from bluesky_qs.ipc.encoding import encode
 from bluesky_qs.ipc.messages import Answer, Refusal, Report
-
-_encoder = msgspec.msgpack.Encoder()
 
 
 class ServerEnd:
@@ -59,7 +58,7 @@ class ServerEnd:
     def push(self, report: msgspec.Struct, *, keep: bool = True) -> None:
         """Send a report; with ``keep`` it is numbered and sent again to each new peer until acknowledged."""
         number = next(self._numbers) if keep else 0
-        frame = _encoder.encode(Report(number, msgspec.Raw(_encoder.encode(report))))
+        frame = encode(Report(number, msgspec.Raw(encode(report))))
         if keep:
             self._kept.append((number, frame))
         self._send(frame)
@@ -86,10 +85,10 @@ class ServerEnd:
         if request.id == 0:  # a bare acknowledgement
             return
         try:
-            answer: Any = Answer(request.id, msgspec.Raw(_encoder.encode(self._handle(request.command))))
+            answer: Any = Answer(request.id, msgspec.Raw(encode(self._handle(request.command))))
         except QSError as error:
             answer = Refusal(request.id, error.code, error.message)
-        self.socket.send_multipart([peer, _encoder.encode(answer)])
+        self.socket.send_multipart([peer, encode(answer)])
         if self._resend:
             for _, kept in self._kept:
                 self._send(kept)

@@ -61,6 +61,13 @@ class Dispatcher:
 
     async def answer(self, frame: bytes) -> bytes:
         """The answer to any request."""
+        try:
+            return await self._answer(frame)
+        except Exception as error:  # the process boundary: whatever went wrong, the client hears of it
+            logger.exception("Error while a request was being answered: %s", shortened(frame))
+            return self._refusal(None, {}, QSError(f"Unexpected error in the manager: {error!a}"))
+
+    async def _answer(self, frame: bytes) -> bytes:
         method: Method[..., Any] | None = None
         params: dict[str, Any] = {}
         try:
@@ -71,9 +78,6 @@ class Dispatcher:
             return encode({"success": True, "msg": "", **reply}, self._encoding)
         except QSError as error:
             return self._refusal(method, params, error)
-        except Exception as error:  # the process boundary: whatever went wrong, the client hears of it
-            logger.exception("Error while a request was being answered: %s", shortened(frame))
-            return self._refusal(method, params, QSError(f"Unexpected error in the manager: {error!r}"))
 
     def _parse(self, frame: bytes) -> tuple[Method[..., Any], dict[str, Any]]:
         try:
@@ -100,6 +104,7 @@ class Dispatcher:
 
     async def _run(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         method.check_names(params)
+        _check_text(params)
         await self.ready.wait()
         key = params.get("lock_key")
         if "lock_key" in method.parameters and key is not None and (not isinstance(key, str) or not key):
@@ -112,10 +117,29 @@ class Dispatcher:
         return await reply if isinstance(reply, Awaitable) else reply
 
     def _refusal(self, method: Method[..., Any] | None, params: dict[str, Any], error: QSError) -> bytes:
-        reply: dict[str, Any] = {"success": False, "msg": error.message, "error": error.code}
+        reply: dict[str, Any] = {"success": False, "msg": _sentence(error.message), "error": error.code}
         if method is not None:
             reply |= method.failure(params)
         return encode(reply | error.reply, self._encoding)
 
 
+def _sentence(message: str) -> str:
+    """The message, cut in the middle if the request has made it longer than anybody reads."""
+    if len(message) <= _LONGEST_MESSAGE:
+        return message
+    half = _LONGEST_MESSAGE // 2
+    return f"{message[:half]} … ({len(message)} characters) … {message[-half:]}"
+
+
+def _check_text(params: dict[str, Any]) -> None:
+    for name, value in params.items():
+        try:
+            if isinstance(value, str):
+                value.encode()
+        except UnicodeEncodeError:
+            msg = f"{name}={shortened(value)} is no text: it holds half of a character (a lone surrogate)"
+            raise BadParams(msg) from None
+
+
 _LONGEST_STATUS_REQUEST = 4096
+_LONGEST_MESSAGE = 10_000

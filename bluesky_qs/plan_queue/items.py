@@ -12,6 +12,8 @@ from bluesky_qs.errors import ItemError
 KNOWN_KEYS = frozenset(
     ("item_type", "name", "args", "kwargs", "meta", "item_uid", "user", "user_group", "properties"),
 )
+#: Levels of lists and objects in an item. Far more could be stored, and not be read again where the stack is deeper.
+DEEPEST = 100
 #: Properties that belong to one execution: never queued, shown while it lasts.
 _RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
 _PROPERTIES = "properties"
@@ -58,10 +60,13 @@ class Prepared(msgspec.Struct, frozen=True):
         Raises
         ------
         ItemError
-            Something in the item has no JSON form.
+            Something in the item has no JSON form, or is nested too deeply.
         """
         item = queued(item, uid)
-        return cls(item, uid, encoded(item))
+        data = encoded(item)
+        if data.count(b"[") + data.count(b"{") > DEEPEST:
+            _refuse_depth(item)
+        return cls(item, uid, data)
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -107,6 +112,17 @@ class Running(msgspec.Struct, frozen=True):
             properties.get("time_start"),
             bool(properties.get("immediate_execution")),
         )
+
+
+def _refuse_depth(item: dict[str, Any]) -> None:
+    level: list[Any] = [item]
+    for _ in range(DEEPEST):
+        elements = (value.values() if isinstance(value, dict) else value for value in level)
+        level = [element for each in elements for element in each if isinstance(element, dict | list | tuple)]
+        if not level:
+            return
+    msg = f"The item is nested more than {DEEPEST} levels deep"
+    raise ItemError(msg)
 
 
 def _without_run(item: dict[str, Any]) -> dict[str, Any]:

@@ -50,9 +50,27 @@ def json_text(value: Any) -> bytes:
 
 def encode(message: Any, encoding: Encoding = "json") -> bytes:
     """Bytes of a message made of plain values and `Encoded` parts."""
-    if encoding == "json":
-        return _json_encoder.encode(message)
-    return _msgpack_encoder.encode(message)
+    try:
+        return _json_encoder.encode(message) if encoding == "json" else _msgpack_encoder.encode(message)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can write and UTF-8 cannot
+        if encoding == "json":
+            return json.dumps(message, default=_value_of).encode()
+        return _msgpack_encoder.encode(storable(message))
+
+
+def storable(value: Any) -> Any:
+    """The value with text that UTF-8 can hold: half a surrogate pair becomes its escape sequence."""
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case dict():
+            return {storable(key): storable(element) for key, element in value.items()}
+        case list() | tuple():
+            return [storable(element) for element in value]
+        case Encoded():
+            return storable(value.value())
+        case _:
+            return value
 
 
 def decode(frame: bytes, encoding: Encoding = "json") -> Any:
@@ -91,7 +109,7 @@ def _as_raw_json(value: Any) -> Any:
     raise TypeError(msg)
 
 
-def _as_value(value: Any) -> Any:
+def _value_of(value: Any) -> Any:
     if isinstance(value, Encoded):
         return value.value()
     msg = f"A message cannot hold a value of type {type(value).__name__}"
@@ -99,4 +117,4 @@ def _as_value(value: Any) -> Any:
 
 
 _json_encoder = msgspec.json.Encoder(enc_hook=_as_raw_json)
-_msgpack_encoder = msgspec.msgpack.Encoder(enc_hook=_as_value)
+_msgpack_encoder = msgspec.msgpack.Encoder(enc_hook=_value_of)

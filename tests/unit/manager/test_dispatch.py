@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from bluesky_qs.api.method import METHODS
+from bluesky_qs.errors import WrongState
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.dispatch import HANDLERS, Dispatcher
 from bluesky_qs.manager.locking import LockBook
@@ -98,3 +99,30 @@ async def test_an_error_in_a_handler_is_answered_and_the_next_request_too(dispat
     assert answer["success"] is False
     assert "Unexpected error in the manager" in answer["msg"]
     assert (await ask(dispatcher, {"method": "status"}))["manager_state"] == "idle"
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("lock", "lock_key"), ("lock", "user"), ("script_upload", "script"), ("queue_item_get", "uid")]
+)
+async def test_text_that_utf8_cannot_hold_is_refused_by_name(dispatcher, method, name):
+    answer = await ask(dispatcher, {"method": method, "params": {name: "x\ud800"}})
+    assert answer["success"] is False
+    assert answer["msg"].startswith(f"{name}='x\\ud800' is no text")
+
+
+async def test_a_message_is_no_longer_than_anybody_reads(dispatcher, monkeypatch):
+    def refuse(ctx):
+        raise WrongState("a" * 1_000_000 + "z")
+
+    monkeypatch.setitem(HANDLERS, "queue_get", refuse)
+    message = (await ask(dispatcher, {"method": "queue_get"}))["msg"]
+    assert len(message) < 11_000
+    assert message.startswith("aaa")
+    assert message.endswith("z")
+
+
+async def test_an_answer_that_cannot_be_written_is_an_answer_still(dispatcher, monkeypatch):
+    monkeypatch.setitem(HANDLERS, "queue_get", lambda ctx: {"items": object()})
+    answer = await ask(dispatcher, {"method": "queue_get"})
+    assert (answer["success"], answer["error"]) == (False, "QSError")
+    assert answer["msg"].startswith("Unexpected error in the manager: ")

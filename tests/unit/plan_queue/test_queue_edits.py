@@ -6,6 +6,7 @@ import pytest
 
 from bluesky_qs.errors import BadParams, ItemError, NotFound
 from bluesky_qs.plan_queue.changes import ClearQueue, PutItem, Snapshot, StoredItem
+from bluesky_qs.plan_queue.items import DEEPEST
 from bluesky_qs.plan_queue.position import spread
 from bluesky_qs.plan_queue.queue import PlanQueue
 
@@ -413,3 +414,19 @@ def test_a_mode_that_is_not_one_is_refused_as_a_whole(queue, mode, words):
     with pytest.raises(BadParams, match=words):
         queue.set_mode(mode)
     assert not queue.mode.loop
+
+
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"k": value}], ids=["lists", "objects"])
+def test_an_item_that_is_nested_too_deeply_is_refused(wrap):
+    def nested(levels):
+        value = "x"
+        for _ in range(levels):
+            value = wrap(value)
+        return {"name": "p", "args": [value]}
+
+    queue = PlanQueue()
+    queue.add(nested(DEEPEST - 2))
+    queue.add({"name": "p", "args": [[[n] for n in range(1000)]]})
+    with pytest.raises(ItemError, match=f"nested more than {DEEPEST} levels deep"):
+        queue.add(nested(DEEPEST - 1))
+    assert len(queue) == 2

@@ -55,3 +55,20 @@ def test_user_values_without_a_json_form_are_refused_by_their_type(value):
 def test_message_with_something_else_is_refused_by_its_type(encoding):
     with pytest.raises(TypeError, match="object"):
         encode({"a": object()}, encoding)
+
+
+HALF = {"\ud800": ["x\udfff", {"deep": ("\udc00",)}], "whole": "ö", "n": 1}
+
+
+def test_half_a_surrogate_pair_is_written_as_json_writes_it():
+    message = {"msg": "\ud800", "item": Encoded(json_text(HALF))}
+    assert json.loads(encode(message)) == json.loads(json.dumps({"msg": "\ud800", "item": HALF}))
+
+
+def test_half_a_surrogate_pair_is_an_escape_sequence_where_messagepack_cannot_hold_it():
+    message = {"msg": "\ud800", "item": Encoded(json_text(HALF)), "none": None}
+    assert decode(encode(message, "msgpack"), "msgpack") == {
+        "msg": "\\ud800",
+        "item": {"\\ud800": ["x\\udfff", {"deep": ["\\udc00"]}], "whole": "ö", "n": 1},
+        "none": None,
+    }

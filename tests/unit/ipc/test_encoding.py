@@ -1,0 +1,24 @@
+"""Messages between our processes, whatever users put into them."""
+
+import msgspec
+
+from bluesky_qs.ipc.encoding import encode
+from bluesky_qs.ipc.messages import EnvironmentState, PlanDone, WorkerState
+
+
+def done(message):
+    return PlanDone(
+        item_uid="1",
+        exit_status="failed",
+        run_uids=["r"],
+        scan_ids=[1],
+        time_start=1.0,
+        time_stop=2.0,
+        message=message,
+        traceback="",
+        state=WorkerState(EnvironmentState.IDLE),
+    )
+
+
+def test_text_that_utf8_cannot_hold_is_told_with_escape_sequences():
+    assert msgspec.msgpack.decode(encode(done("no file '\udcff'")), type=PlanDone) == done("no file '\\udcff'")
