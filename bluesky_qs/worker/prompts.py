@@ -5,6 +5,7 @@ import builtins
 import getpass
 import io
 import logging
+import os
 import sys
 import threading
 import time
@@ -53,6 +54,7 @@ class Prompts:
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
         self._policy: InputPolicy = "error"
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._waiting: dict[str, _Waiting] = {}
         self._thread = threading.local()
@@ -116,7 +118,7 @@ class Prompts:
         InputRefused
             The policy is ``error``, or the question was cancelled.
         """
-        if self._policy != "ask":
+        if self._policy != "ask" or os.getpid() != self._process:
             return self._unasked(call, prompt)
         waiting = self._begin(prompt, secret=secret, blocks=True)
         try:
@@ -139,6 +141,8 @@ class Prompts:
         if self._policy == "default":
             log.warning("%s: answered with an empty text (--worker-input default)", about)
             return ""
+        if self._policy == "ask":
+            raise InputRefused(f"{about}, and clients cannot be asked by a process that the worker has forked")
         msg = (
             f"{about}, and nobody is there to answer: the service runs with --worker-input error. With --worker-input "
             "ask, clients can answer (qserver input reply); with --worker-input default the answer is an empty text"

@@ -47,6 +47,11 @@ def read():
 def lines():
     return list(sys.stdin)
 
+def ask_in_fork():
+    import multiprocessing
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(ask, ("Who is there? ",))
+
 def debug():
     breakpoint()
     return "went on"
@@ -192,6 +197,13 @@ async def test_passwords_are_neither_shown_nor_logged(worker):
     assert value(await driver.wait(TaskDone)) == len("correct horse")
     assert "Token: " in driver.text()
     assert "horse" not in driver.text()
+
+
+async def test_a_forked_process_cannot_ask_and_does_not_wait(worker):
+    driver = worker(CODE)
+    await driver.open(input_policy="ask")
+    done = await driver.function("ask_in_fork")
+    assert "'Who is there? ', and clients cannot be asked by a process that the worker has forked" in done.message
 
 
 async def test_lines_of_standard_input_are_asked_for(worker):
