@@ -104,3 +104,111 @@ def test_without_a_service_the_line_says_what_to_start(new_service):
     assert "start-re-manager" in said
     assert len(said.splitlines()) == 1
     prompt.close()
+
+
+def test_a_plan_that_runs_now_shows_its_table(prompt):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    shown = prompt.type("%qs run scan([det1], motor, -1, 1, num=3)").splitlines()
+    assert shown[0].startswith("Scan 1: scan, 3 points, since ")
+    assert shown[1].split() == ["#", "time", "motor", "det1"]
+    assert [line.split()[0] for line in shown[2:5]] == ["1", "2", "3"]
+    assert "scan 1: scan([det1], motor, -1, 1, num=3)" in shown[-1]
+
+
+def test_who_begins_to_wait_late_sees_the_table_from_its_beginning(prompt, service):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    prompt.type("%qs add count([det1], num=6, delay=0.2)")
+    prompt.type("%qs start")
+    service.wait(lambda s: (s["running_item_progress"] or {"events": 0})["events"] >= 2, "two events")
+    shown = prompt.type("%qs wait").splitlines()
+    assert [line.split()[0] for line in shown[2:8]] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_what_is_written_here_runs_there(prompt):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    prompt.type("import bluesky.plans as bp; points = 3")
+    prompt.child.sendline("def wiggle(det, motor):\n    yield from bp.scan([det], motor, -1, 1, points)\n")
+    prompt.child.expect(_PROMPT)
+    assert prompt.type("%qs push wiggle") == "Failed: The worker has no points. Push it too: %qs push points wiggle"
+    assert "wiggle can be queued now. points is in the worker now." in prompt.type("%qs push wiggle points")
+    assert "Completed" in prompt.type("%qs run wiggle(det1, motor)")
+
+
+def test_a_script_shows_what_it_prints_and_where_it_fails(prompt):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+
+    def script(*lines):
+        prompt.child.sendline("\n".join(["%%qs script", *lines, "", ""]))
+        prompt.child.expect(_PROMPT)
+        return _as_seen(prompt.child.before)
+
+    assert "six is 6" in script("print('six is', 2 * 3)")
+    failed = script("x = 1", "1 / (x - 1)")
+    assert re.search(r'File "<script 2>", line 2, in <module>\n\s+1 / \(x - 1\)', failed)
+    assert failed.splitlines()[-1] == "Failed: the script: ZeroDivisionError: division by zero"
+    assert "[I " not in failed
+
+
+def test_the_startup_files_of_the_service_are_loaded_here(prompt):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    assert "Loaded 00-ophyd.py, 15-plans.py, 99-custom.py" in prompt.type("%qs load")
+    assert "SynGauss" in prompt.type("type(det1).__name__")
+    assert "{'success': True" in prompt.type("%qs func function_sleep(0.1)")
+
+
+def test_the_console_is_followed_until_ctrl_c(prompt, service):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.child.sendline("%qs log -f")
+    prompt.child.expect("ZeroMQ server is waiting")
+    service.do("environment_open")
+    prompt.child.expect("RE Environment is ready")
+    prompt.child.sendintr()
+    prompt.child.expect(_PROMPT)
+    assert "Interrupt" not in prompt.child.before
+
+
+def test_a_session_goes_on_after_a_restart_of_the_service(prompt, service):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs add count([det1])")
+    service.stop()
+    assert prompt.type("%qs queue").startswith("Error: No answer from the RE Manager")
+    service.restart()
+    assert re.search(r"0 +count\(\[det1\]\) +ada +queued", prompt.type("%qs queue"))
+
+
+def test_a_wait_survives_a_restart_of_the_manager(prompt, service):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    prompt.type("%qs add count([det1], num=8, delay=0.5)")
+    prompt.type("%qs start")
+    prompt.child.sendline("%qs wait")
+    prompt.child.expect("1/8")
+    service.find("bluesky_qs.manager").kill()
+    prompt.child.expect(_PROMPT)
+    assert re.search(r"count\(\[det1\], num=8, delay=0.5\) +completed", _as_seen(prompt.child.before))
+
+
+def test_a_lock_keeps_others_out_and_this_session_in(prompt, service):
+    prompt.type("%load_ext bluesky_qs")
+    assert "Locked (queue) by ada" in prompt.type("%qs lock queue 'my beamtime'")
+    assert "Queued at position 0" in prompt.type("%qs add count([det1])")
+    assert not service.ask("queue_clear")["success"]
+    assert "Nothing is locked any more" in prompt.type("%qs unlock")
+    assert service.ask("queue_clear")["success"]
+
+
+def test_the_extension_can_be_reloaded_and_unloaded(prompt):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs add count([det1])")
+    assert prompt.type("%reload_ext bluesky_qs") == ""
+    assert "1 item in the queue" in prompt.type("%qs")
+    assert prompt.type("%unload_ext bluesky_qs") == ""
+    assert "not found" in prompt.type("%qs")
+    assert "NameError" in prompt.type("RM")
+    prompt.type("%load_ext bluesky_qs")
+    assert "1 item in the queue" in prompt.type("%qs")
