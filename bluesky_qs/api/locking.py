@@ -25,7 +25,7 @@ def lock(
 
 
 @method(on_failure=_FAILED)
-def lock_info(*, lock_key: LockKey = None) -> Locking:
+def lock_info(lock_key: LockKey = None) -> Locking:
     """Who locked what, and why; a key that is given is checked."""
     raise NotImplementedError
 

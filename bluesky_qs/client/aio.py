@@ -89,7 +89,7 @@ class REManagerAPI(Client, Waiting):
     _control: Control
 
     # Service
-    ping = acall(service.ping)
+    ping = acached(service.ping)
     status = acached(service.status)
     config_get = acall(service.config_get)
     manager_stop = acall(service.manager_stop)

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -24,11 +24,13 @@ from bluesky_qs.client.wait import (
     TIMEOUT,
     Condition,
     WaitMonitor,
+    ended_tasks,
     has_no_item_status,
     idle,
     idle_or_paused,
     idle_or_running,
     place,
+    task_uids,
     unknown_item,
 )
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
@@ -152,20 +154,23 @@ class Waiting:
 
     async def wait_for_completed_task(
         self,
-        task_uid: str,
+        task_uid: str | Iterable[str],
         *,
         timeout: float | None = TIMEOUT,
         monitor: WaitMonitor | None = None,
         treat_not_found_as_completed: bool = True,
-    ) -> None:
-        """Wait until a task is completed; its result is forgotten after a while, hence the last parameter."""
-        ended = ("completed", "not_found") if treat_not_found_as_completed else ("completed",)
-        monitor, what = _started(timeout, monitor), f"task {task_uid}"
+    ) -> dict[str, str]:
+        """Wait until a task, or one of several, is completed; return the status of those that are, by uid.
+
+        Results are forgotten after a while, hence the last parameter.
+        """
+        uids = task_uids(task_uid)
+        monitor, what = _started(timeout, monitor), f"task {', '.join(uids)}"
         async with StatusFeed(_client(self)) as feed:
             while True:
-                task = await feed.patiently(_client(self).task_status(task_uid))
-                if task and task["status"] in ended:
-                    return
+                answer = await feed.patiently(_client(self).task_status(uids))
+                if answer and (ended := ended_tasks(answer, forgotten=treat_not_found_as_completed)):
+                    return ended
                 await _next(feed, monitor, what)
 
     async def wait_for_item(
@@ -241,11 +246,11 @@ class Monitor:
         if self._task is not None:
             self._task.cancel()
 
-    async def disable_wait(self) -> None:
-        """Collect no more, and return when that is so."""
+    async def disable_wait(self, timeout: float | None = None) -> None:
+        """Collect no more, and return when that is so, or after ``timeout`` seconds."""
         self.disable()
         if self._task is not None:
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=timeout)
             self._task = None
 
     def clear(self) -> None:
@@ -253,7 +258,7 @@ class Monitor:
         self._messages.clear()
 
     async def next_msg(self, timeout: float | None = None) -> dict[str, Any]:
-        """Take the oldest message; wait for one, for ``timeout`` seconds if given.
+        """Take the oldest message; where there is none, wait for one for ``timeout`` seconds, None: not at all.
 
         Raises
         ------
@@ -261,12 +266,12 @@ class Monitor:
             None came in time.
         """
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout or 0):
                 while not self._messages:
                     self._arrived.clear()
                     await self._arrived.wait()
         except TimeoutError:
-            raise RequestTimeoutError(f"No message within {timeout} s") from None
+            raise RequestTimeoutError(f"No message within {timeout or 0} s") from None
         return self._messages.popleft()
 
     def took(self, message: dict[str, Any]) -> None:

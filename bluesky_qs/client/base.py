@@ -1,6 +1,7 @@
 """What the blocking and the asyncio client have in common: settings, identity, kept answers, errors."""
 
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 from typing import Any, ClassVar
 
@@ -10,9 +11,25 @@ from bluesky_qs.client.locks import LockKeys
 from bluesky_qs.client.requests import Answers
 from bluesky_qs.client.settings import Settings, settings
 from bluesky_qs.client.wait import WaitMonitor
+from bluesky_qs.errors import BadParams
 
-#: Settings of bluesky-queueserver-api's polling: scripts may still give them, and there is nothing to set.
-_UNUSED = frozenset({"console_monitor_poll_timeout", "status_expiration_period", "status_polling_period"})
+#: Settings of bluesky-queueserver-api's polling and loop: scripts may still give them, and there is nothing to set.
+_UNUSED = frozenset(
+    {
+        "console_monitor_poll_timeout",
+        "loop",
+        "system_info_monitor_poll_timeout",
+        "status_expiration_period",
+        "status_polling_period",
+    },
+)
+
+
+class Protocols(Enum):
+    """How a client may reach the service; scripts that serve both kinds of bluesky-queueserver-api's clients look."""
+
+    ZMQ = "0MQ"
+    HTTP = "HTTP"
 
 
 class Client(LockKeys):
@@ -22,10 +39,13 @@ class Client(LockKeys):
     transport: ClassVar[Callable[[Settings], Any]]
 
     RequestFailedError = failures.RequestFailedError
+    RequestParameterError = BadParams
     RequestTimeoutError = failures.RequestTimeoutError
     WaitTimeoutError = failures.WaitTimeoutError
     WaitCancelError = failures.WaitCancelError
     WaitMonitor = WaitMonitor
+    Protocols = Protocols
+    protocol = Protocols.ZMQ
 
     def __init__(
         self,
@@ -82,6 +102,15 @@ class Client(LockKeys):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.settings.control_addr}, {self.user} of {self.user_group}>"
+
+    @property
+    def request_fail_exceptions_enabled(self) -> bool:
+        """Whether a refused request raises: the name of bluesky-queueserver-api for ``request_fail_exceptions``."""
+        return self.request_fail_exceptions
+
+    @request_fail_exceptions_enabled.setter
+    def request_fail_exceptions_enabled(self, enabled: bool) -> None:
+        self.request_fail_exceptions = enabled
 
     def checked(self, name: str, params: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
         """The answer, unless it is a refusal that shall be raised."""

@@ -146,9 +146,9 @@ def _bare(annotation: Any) -> Any:
 
 
 def _given(parameters: typing.Mapping[str, inspect.Parameter], bound: inspect.BoundArguments) -> dict[str, Any]:
-    """What to send: None for an optional parameter means that it was left out."""
+    """What to send: None for an optional parameter means that it was left out; a set of uids goes out as a list."""
     return {
-        name: value
+        name: list(value) if isinstance(value, set | frozenset) else value
         for name, value in bound.arguments.items()
         if value is not None or parameters[name].default is inspect.Parameter.empty
     }

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from bluesky_qs.client.settings import Settings
-from bluesky_qs.errors import QSError, by_code
+from bluesky_qs.errors import BadParams, QSError, by_code
 
 
 class RequestFailedError(QSError):
@@ -45,8 +45,12 @@ class WaitTimeoutError(QSError, TimeoutError):
     """What was waited for did not happen in time."""
 
 
-class WaitCancelError(QSError):
+class WaitCancelError(QSError, TimeoutError):
     """The wait was cancelled."""
+
+
+class NoLockKeyError(BadParams, RuntimeError):
+    """Request contains no lock key: give one, or set the client's own (RM.lock_key, qserver --lock-key)."""
 
 
 def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestFailedError:

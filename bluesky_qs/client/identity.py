@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bluesky_qs.api.method import Method
+from bluesky_qs.client.failures import NoLockKeyError
 
 #: The seed's group, then the one that the community's permissions files define.
 _GROUPS = ("admin", "primary")
@@ -59,7 +60,13 @@ class Identity:
         return self._group if self._group_is_certain else None
 
     def fill(self, method: Method[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters with what the caller left to the client."""
+        """The parameters with what the caller left to the client.
+
+        Raises
+        ------
+        NoLockKeyError
+            The method is about a lock key, and there is none.
+        """
         takes = method.parameters
         filled = dict(params)
         if "user" in takes:
@@ -68,6 +75,8 @@ class Identity:
             filled.setdefault("user_group", self._group)
         if "lock_key" in takes and self._sends_key(method):
             filled.setdefault("lock_key", self.lock_key)
+        if "lock_key" in method.requires and "lock_key" not in filled:
+            raise NoLockKeyError
         return filled
 
     def retry(

@@ -1,7 +1,7 @@
 """Queue items as values: `BPlan`, `BFunc`, `BInst`, and `BItem` for any of them."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 _TYPES = ("plan", "instruction", "function")
 
@@ -32,10 +32,11 @@ class BItem(dict[str, Any]):
             self.update(item_type)
         self._check()
 
-    @classmethod
-    def from_dict(cls, item: Mapping[str, Any]) -> Self:
-        """The item in a dictionary, such as those of `queue_get`."""
-        return cls(item)
+    def from_dict(self, item_dict: Mapping[str, Any]) -> None:
+        """Become the item in a dictionary, such as those of `queue_get`; nothing is left of what was here."""
+        new = type(self)(item_dict)
+        self.clear()
+        self.update(new)
 
     def to_dict(self) -> dict[str, Any]:
         """The item as a plain dictionary."""
@@ -56,6 +57,10 @@ class BItem(dict[str, Any]):
         """``plan``, ``instruction`` or ``function``."""
         return self["item_type"]
 
+    @item_type.setter
+    def item_type(self, item_type: str) -> None:
+        self.from_dict({**self, "item_type": item_type})
+
     @property
     def name(self) -> str:
         """The plan's, function's or instruction's name."""
@@ -63,7 +68,7 @@ class BItem(dict[str, Any]):
 
     @name.setter
     def name(self, name: str) -> None:
-        self["name"] = name
+        self.from_dict({**self, "name": name})
 
     @property
     def args(self) -> list[Any]:

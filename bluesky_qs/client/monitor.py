@@ -63,7 +63,7 @@ class Monitor:
             self._messages.clear()
 
     def next_msg(self, timeout: float | None = None) -> dict[str, Any]:
-        """Take the oldest message; wait for one, for ``timeout`` seconds if given.
+        """Take the oldest message; where there is none, wait for one for ``timeout`` seconds, None: not at all.
 
         Raises
         ------
@@ -71,8 +71,8 @@ class Monitor:
             None came in time.
         """
         with self._arrived:
-            if not self._arrived.wait_for(lambda: self._messages, timeout):
-                raise RequestTimeoutError(f"No message within {timeout} s")
+            if not self._arrived.wait_for(lambda: self._messages, timeout or 0):
+                raise RequestTimeoutError(f"No message within {timeout or 0} s")
             return self._messages.popleft()
 
     def heard(self, message: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ class REManagerAPI(Client, Waiting):
     _control: Control
 
     # Service
-    ping = call(service.ping)
+    ping = cached(service.ping)
     status = cached(service.status)
     config_get = call(service.config_get)
     manager_stop = call(service.manager_stop)

@@ -1,12 +1,12 @@
 """Waiting for the service: told by the info channel, asking only where that is silent."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError, WaitCancelError, WaitTimeoutError
 from bluesky_qs.client.info import StatusFeed
-from bluesky_qs.errors import NotFound
+from bluesky_qs.errors import BadParams, NotFound
 
 if TYPE_CHECKING:
     from bluesky_qs.client.sync import REManagerAPI
@@ -55,9 +55,9 @@ class WaitMonitor:
         for callback in self._callbacks:
             callback()
 
-    def add_cancel_callback(self, callback: Callable[[], object]) -> None:
+    def add_cancel_callback(self, cancel_callback: Callable[[], object]) -> None:
         """Have a function called when the wait is cancelled."""
-        self._callbacks.append(callback)
+        self._callbacks.append(cancel_callback)
 
     def start(self, timeout: float | None) -> None:
         """Begin to count the time: a wait calls this."""
@@ -147,21 +147,26 @@ class Waiting:
 
     def wait_for_completed_task(
         self,
-        task_uid: str,
+        task_uid: str | Iterable[str],
         *,
         timeout: float | None = TIMEOUT,
         monitor: WaitMonitor | None = None,
         treat_not_found_as_completed: bool = True,
-    ) -> None:
-        """Wait until a task is completed; its result is forgotten after a while, hence the last parameter."""
-        ended = ("completed", "not_found") if treat_not_found_as_completed else ("completed",)
-        until(
-            _client(self),
-            lambda _: _client(self).task_status(task_uid)["status"] in ended,
-            f"task {task_uid}",
-            timeout,
-            monitor,
-        )
+    ) -> dict[str, str]:
+        """Wait until a task, or one of several, is completed; return the status of those that are, by uid.
+
+        Results are forgotten after a while, hence the last parameter.
+        """
+        uids = task_uids(task_uid)
+        ended: dict[str, str] = {}
+
+        def one_ended(_status: Mapping[str, Any]) -> bool:
+            nonlocal ended
+            ended = ended_tasks(_client(self).task_status(uids), forgotten=treat_not_found_as_completed)
+            return bool(ended)
+
+        until(_client(self), one_ended, f"task {', '.join(uids)}", timeout, monitor)
+        return ended
 
     def wait_for_item(
         self,
@@ -214,6 +219,26 @@ def until(
         status = manager.status()
         while not (status and _holds(feed, condition, status)):
             status = feed.next_status(monitor.remaining(what))
+
+
+def task_uids(task_uid: str | Iterable[str]) -> list[str]:
+    """The tasks to wait for.
+
+    Raises
+    ------
+    BadParams
+        There are none.
+    """
+    uids = [task_uid] if isinstance(task_uid, str) else list(task_uid)
+    if not uids:
+        raise BadParams("There is no task to wait for: task_uid is empty")
+    return uids
+
+
+def ended_tasks(answer: Mapping[str, Any], *, forgotten: bool) -> dict[str, str]:
+    """Those of an answer about several tasks that are completed, or if wished ``forgotten``, with their status."""
+    ends = ("completed", "not_found") if forgotten else ("completed",)
+    return {uid: status for uid, status in answer["status"].items() if status in ends}
 
 
 def whereabouts(manager: "REManagerAPI", item_uid: str) -> dict[str, Any]:

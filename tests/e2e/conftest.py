@@ -44,12 +44,25 @@ def foreign() -> Path:
 
 
 @pytest.fixture
-def drive(foreign):
+def package():
+    """The client that the driver imports: the community's, unless a test says that it shall be ours."""
+    return "bluesky_queueserver_api"
+
+
+@pytest.fixture
+def interpreter(package, request):
+    """The interpreter of the environment that has the package."""
+    return sys.executable if package == "bluesky_qs" else request.getfixturevalue("foreign")
+
+
+@pytest.fixture
+def drive(package, interpreter):
     """Runs a chapter of the driver against a service."""
 
     def run(service, variant, chapter, *more):
+        driver = [interpreter, "-X", "faulthandler", _DRIVER, package, variant, chapter]
         ran = subprocess.run(
-            [foreign, "-X", "faulthandler", _DRIVER, variant, chapter, service.control, service.info, *more],
+            [*driver, service.control, service.info, *more],
             env=_outside() | {"HOME": str(service.home)},
             cwd=service.home,
             capture_output=True,

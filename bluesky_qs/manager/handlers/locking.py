@@ -29,7 +29,7 @@ async def lock(
 
 
 @handles(api.locking.lock_info)
-def lock_info(ctx: Context, *, lock_key: str | None = None) -> Locking:
+def lock_info(ctx: Context, lock_key: str | None = None) -> Locking:
     if lock_key is not None:
         try:
             ctx.lock.check_key(lock_key)

@@ -1,10 +1,11 @@
 """Drives a service with bluesky-queueserver-api, and asserts what the documentation of that package promises.
 
-Run by an interpreter that has that package and not ours::
+Run by an interpreter that has that package and not ours, or with our client in its place, by changing the import only::
 
-    python foreign_client.py VARIANT CHAPTER CONTROL_ADDRESS INFO_ADDRESS [PUBLIC_KEY]
+    python foreign_client.py PACKAGE VARIANT CHAPTER CONTROL_ADDRESS INFO_ADDRESS [PUBLIC_KEY]
 
-VARIANT is ``threads`` or ``async``; each chapter is written once, for both.
+PACKAGE is ``bluesky_queueserver_api`` or ``bluesky_qs``; VARIANT is ``threads`` or ``async``; each chapter is written
+once, for all of them.
 """
 
 import asyncio
@@ -14,7 +15,14 @@ import inspect
 import sys
 import threading
 
-from bluesky_queueserver_api import BFunc, BInst, BItem, BPlan, WaitMonitor
+MODULES = {
+    "bluesky_queueserver_api": {"threads": "bluesky_queueserver_api.zmq", "async": "bluesky_queueserver_api.zmq.aio"},
+    "bluesky_qs": {"threads": "bluesky_qs", "async": "bluesky_qs.aio"},
+}
+
+_package = importlib.import_module(sys.argv[1])
+BFunc, BInst, BItem, BPlan = _package.BFunc, _package.BInst, _package.BItem, _package.BPlan
+WaitMonitor = _package.WaitMonitor
 
 CHAPTERS = {}
 
@@ -328,7 +336,7 @@ async def run_engine(RM):
         uid = (await done(RM.item_add(long)))["item"]["item_uid"]
         await done(RM.queue_start())
         await done(RM.wait_for_condition(lambda status: status["re_state"] == "running", timeout=30))
-        runs = await run_list(RM)
+        runs = await begun(RM)
         assert [(run["is_open"], run["exit_status"]) for run in runs] == [(True, None)], runs
         await done(RM.re_pause("immediate" if end == "re_halt" else "deferred"))
         await done(RM.wait_for_idle_or_paused(timeout=30))
@@ -349,6 +357,14 @@ async def run_engine(RM):
         queued = await items(RM)
         assert bool(queued) is stays
         assert all(item["item_uid"] != uid for item in queued)
+
+
+async def begun(RM):
+    """The runs of the plan that has begun, as soon as there are any: a running plan need not have opened one."""
+    while not (runs := await done(RM.re_runs(reload=True)))["run_list"]:
+        uid = runs["run_list_uid"]
+        await done(RM.wait_for_condition(lambda status, uid=uid: status["run_list_uid"] != uid, timeout=30))
+    return await run_list(RM)
 
 
 async def run_list(RM):
@@ -380,7 +396,7 @@ async def permissions(RM):
     uid = (await done(RM.status()))["plans_allowed_uid"]
     await done(RM.permissions_set(groups))
     assert (await done(RM.status()))["plans_allowed_uid"] == uid
-    groups["user_groups"]["primary"]["allowed_plans"] = ["scan"]
+    groups["user_groups"][RM.user_group]["allowed_plans"] = ["scan"]
     await done(RM.permissions_set(groups))
     assert list((await done(RM.plans_allowed()))["plans_allowed"]) == ["scan"]
     assert (await done(RM.plans_allowed()))["plans_allowed_uid"] != uid
@@ -399,9 +415,14 @@ SCRIPT = """
 def double(number, *, times=1):
     return [number] * 2 * times
 
-def function_sleep_a_little():
-    import time
-    time.sleep(0.5)
+import threading
+told = threading.Event()
+
+def wait_until_told():
+    return told.wait(60)
+
+def tell():
+    told.set()
 """
 
 
@@ -409,7 +430,7 @@ def function_sleep_a_little():
 async def tasks(RM):
     await opened(RM)
     groups = (await done(RM.permissions_get()))["user_group_permissions"]
-    groups["user_groups"]["primary"]["allowed_functions"] = [":.*"]
+    groups["user_groups"][RM.user_group]["allowed_functions"] = [":.*"]
     await done(RM.permissions_set(groups))
     uid = (await done(RM.script_upload(SCRIPT)))["task_uid"]
     assert (await done(RM.wait_for_completed_task(uid, timeout=30))) == {uid: "completed"}
@@ -425,7 +446,7 @@ async def tasks(RM):
     assert result["time_start"] <= result["time_stop"]
     await done(RM.wait_for_idle(timeout=30))
 
-    uid = (await done(RM.function_execute(BFunc("function_sleep_a_little"), run_in_background=True)))["task_uid"]
+    uid = (await done(RM.function_execute(BFunc("wait_until_told"), run_in_background=True)))["task_uid"]
     assert (await done(RM.status()))["worker_background_tasks"] == 1
     reply = await done(RM.task_result(uid))
     assert (reply["status"], reply["result"]["run_in_background"]) == ("running", True)
@@ -433,6 +454,7 @@ async def tasks(RM):
     both = await done(RM.task_status([uid, "no-such-task"]))
     assert both["status"] == {uid: "running", "no-such-task": "not_found"}
     assert await done(RM.wait_for_completed_task({uid, "no-such-task"}, timeout=30)) == {"no-such-task": "not_found"}
+    await done(RM.function_execute(BFunc("tell"), run_in_background=True))
     assert await done(RM.wait_for_completed_task(uid, timeout=30)) == {uid: "completed"}
     assert (await done(RM.task_status(uid)))["status"] == "completed"
     assert (await done(RM.task_result("no-such-task")))["result"] == {}
@@ -459,6 +481,7 @@ async def lock(RM):
     with raised(RuntimeError):  # no key is set
         await done(RM.lock_all())
     RM.lock_key = "one-key"
+    RM.enable_locked_api = False
     reply = await done(RM.lock_queue(note="measuring"))
     info = reply["lock_info"]
     assert (info["environment"], info["queue"], info["note"], info["user"]) == (False, True, "measuring", RM.user)
@@ -510,7 +533,7 @@ async def monitors(RM):
     message = await done(RM.console_monitor.next_msg(timeout=30))
     assert message.keys() >= {"time", "msg"}
     groups = (await done(RM.permissions_get()))["user_group_permissions"]
-    groups["user_groups"]["primary"]["allowed_functions"] = [":.*"]
+    groups["user_groups"][RM.user_group]["allowed_functions"] = [":.*"]
     await done(RM.permissions_set(groups))
     await done(RM.script_upload("for n in range(300):\n    print('line', n, 'of many')\nprint('ö—\\x1b[1m!')\n"))
     text = []
@@ -564,9 +587,8 @@ async def stop(RM):
     assert (await done(RM.send_request(method="manager_stop")))["success"]
 
 
-async def main(variant, name, control, info, public_key=None):
-    module = {"threads": "bluesky_queueserver_api.zmq", "async": "bluesky_queueserver_api.zmq.aio"}[variant]
-    RM = importlib.import_module(module).REManagerAPI(
+async def main(package, variant, name, control, info, public_key=None):
+    RM = importlib.import_module(MODULES[package][variant]).REManagerAPI(
         zmq_control_addr=control,
         zmq_info_addr=info,
         zmq_public_key=public_key,

@@ -131,7 +131,7 @@ async def test_a_wait_has_its_limit_and_can_be_cancelled(fake, RM):
 
 
 async def test_a_task_is_waited_for(fake, RM):
-    fake.answers["task_status"] = lambda _: {"success": True, "status": fake.status.get("task", "running")}
+    fake.answers["task_status"] = lambda _: {"success": True, "status": {"t1": fake.status.get("task", "running")}}
     wait = asyncio.create_task(RM.wait_for_completed_task("t1", timeout=10))
     await asyncio.to_thread(fake.wait_subscribed)
     await asyncio.to_thread(fake.wait_asked, "task_status")

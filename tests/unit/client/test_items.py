@@ -38,7 +38,7 @@ def test_an_item_shows_itself_as_one_would_type_it():
 def test_an_item_is_made_from_what_the_service_sent():
     sent = {"item_type": "plan", "name": "count", "item_uid": "a", "user": "ana", "args": [1]}
     plan = BPlan(sent)
-    assert (plan, plan.item_uid, BPlan.from_dict(sent)) == (sent, "a", plan)
+    assert (plan, plan.item_uid) == (sent, "a")
 
 
 def test_parts_can_be_changed():
@@ -69,3 +69,16 @@ def test_copies_are_items():
     for copied in (copy.deepcopy(plan), pickle.loads(pickle.dumps(plan))):
         assert copied == plan
         assert type(copied) is BPlan
+
+
+def test_an_item_becomes_another_and_is_checked():
+    item = BItem("plan", "count", ["det1"])
+    item.from_dict({"item_type": "instruction", "name": "queue_stop"})
+    assert item == BInst("queue_stop")
+    item.name, item.item_type = "scan", "plan"
+    assert item == BPlan("scan")
+    with pytest.raises(ValueError, match="item_type"):
+        item.item_type = "walk"
+    with pytest.raises(ValueError, match="name"):
+        item.name = 5
+    assert item == BPlan("scan")

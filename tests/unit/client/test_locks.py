@@ -50,3 +50,11 @@ def test_the_short_calls_lock_what_their_names_say(fake, RM, call, locked):
 def test_the_key_is_in_no_representation(RM):
     RM.lock_key = "very secret"
     assert "very secret" not in repr(RM) + repr(RM.settings)
+
+
+def test_without_a_key_nothing_about_locks_is_sent(fake, RM):
+    for call in (RM.lock_all, RM.unlock, lambda: RM.lock(queue=True)):
+        with pytest.raises(RuntimeError, match="Request contains no lock key"):
+            call()
+    assert RM.lock_info()["success"]
+    assert not {"lock", "unlock"} & {method for method, _ in fake.requests}

@@ -121,18 +121,26 @@ def test_a_task_is_waited_for(fake, RM, waiting):
     fake.answers["task_status"] = lambda params: {
         "success": True,
         "task_uid": params["task_uid"],
-        "status": fake.status.get("task", "running"),
+        "status": dict.fromkeys(params["task_uid"], fake.status.get("task", "running")),
     }
     waiting(RM.wait_for_completed_task, "t1", timeout=10)
     fake.wait_subscribed()
     fake.wait_asked("task_status")
     fake.publish_status(task="completed")
-    assert waiting.result() is None
+    assert waiting.result() == {"t1": "completed"}
+
+
+def test_of_several_tasks_the_first_to_end_ends_the_wait(fake, RM):
+    fake.answers["task_status"] = {"success": True, "status": {"t1": "running", "t2": "completed"}}
+    assert RM.wait_for_completed_task({"t1", "t2"}, timeout=10) == {"t2": "completed"}
+    assert sorted(fake.params("task_status")["task_uid"]) == ["t1", "t2"]
+    with pytest.raises(RM.RequestParameterError, match="no task to wait for"):
+        RM.wait_for_completed_task([])
 
 
 def test_a_task_that_is_forgotten_counts_as_completed_unless_told_otherwise(fake, RM):
-    fake.answers["task_status"] = {"success": True, "task_uid": "t1", "status": "not_found"}
-    RM.wait_for_completed_task("t1", timeout=10)
+    fake.answers["task_status"] = {"success": True, "status": {"t1": "not_found"}}
+    assert RM.wait_for_completed_task("t1", timeout=10) == {"t1": "not_found"}
     with pytest.raises(RM.WaitTimeoutError):
         RM.wait_for_completed_task("t1", timeout=0.05, treat_not_found_as_completed=False)
 
