@@ -1,0 +1,68 @@
+"""The kernel lives and dies with the environment, and follows no other order."""
+
+import json
+import threading
+
+import pytest
+
+
+def runtime_files(service):
+    folder = service.home / ".local" / "share" / "jupyter" / "runtime"
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+@pytest.mark.parametrize("end", ["close", "destroy", "stop", "kill the worker", "kill the supervisor"])
+def test_the_connection_file_is_there_for_jupyter_and_goes_with_the_kernel(service, end):
+    (file,) = runtime_files(service)
+    assert json.loads(file.read_text()) == service.do("config_get")["config"]["ip_connect_info"]
+    assert file.stat().st_mode & 0o077 == 0
+    match end:
+        case "close" | "destroy":
+            service.do(f"environment_{end}")
+            service.wait_idle()
+        case "stop":
+            assert service.stop() == 0
+        case "kill the worker":
+            service.find("bluesky_qs.worker").kill()
+            service.wait(lambda s: not s["worker_environment_exists"], "noticed")
+        case _:
+            service.process.kill()
+            service.process.wait(5)
+            while service.processes():
+                threading.Event().wait(0.01)  # orphans are not ours to wait for
+    assert runtime_files(service) == []
+
+
+def test_a_manager_that_replaces_another_knows_the_kernel(service, attach):
+    before = service.do("config_get")["config"]
+    service.find("bluesky_qs.manager").kill()
+    service.wait(lambda s: s["manager_state"] == "idle", "the next manager knows")
+    assert service.do("config_get")["config"] == before
+    assert service.kernel_state(service.ask("status")) == ("idle", "idle", False)
+    assert attach(service).value("1 + 1") == "2"
+
+
+def test_a_manager_that_comes_while_a_plan_of_the_console_is_paused_is_idle(service, console):
+    console.run(
+        "from bluesky.plan_stubs import pause\ndef stops():\n    yield from checkpoint()\n    yield from pause()"
+    )
+    assert console.run("RE(stops())")["ename"] == "RunEngineInterrupted"
+    service.find("bluesky_qs.manager").kill()
+    status = service.wait(lambda s: s["manager_state"] != "initializing", "the next manager knows")
+    assert (status["manager_state"], status["re_state"]) == ("idle", "paused")
+
+
+def test_a_console_cannot_shut_the_kernel_down(service, console):
+    console.client.shutdown()
+    reply = console.client.get_control_msg(timeout=30)
+    assert (reply["msg_type"], reply["content"]["status"]) == ("shutdown_reply", "error")
+    console.run("exit")
+    assert console.value("1 + 1") == "2"
+    assert service.ask("status")["worker_environment_exists"]
+
+
+def test_the_service_stops_in_time_while_the_console_has_the_kernel(service, console, gate):
+    console.type(gate.wait)
+    service.reserved()
+    assert service.stop() == 0
+    assert service.processes() == []
