@@ -71,3 +71,130 @@ def test_a_wait_can_be_interrupted_and_the_notebook_stops(kernel, service):
         pass
     assert reply["content"]["ename"] == "Detached"
     assert service.ask("status")["manager_state"] == "executing_queue"
+
+
+def completed(kernel, code):
+    """What the kernel offers at the end of a cell, in place of what it completes."""
+    content = kernel.client.complete(code, len(code), reply=True, timeout=_PATIENCE)["content"]
+    return content["matches"], code[content["cursor_start"] :]
+
+
+def test_the_kernel_completes_plans_devices_and_parameters(kernel):
+    assert completed(kernel, "%qs hist")[0] == ["history"]
+    kernel.run("%qs open")
+    assert completed(kernel, "%qs add rel_g") == (["rel_grid_scan"], "rel_g")
+    assert completed(kernel, "%qs add count([det1], nu") == (["num="], "nu")
+    assert completed(kernel, "%qs add count([sim_bundle_A.mtrs.x") == (["sim_bundle_A.mtrs.x"], "sim_bundle_A.mtrs.x")
+    assert "det1" in completed(kernel, "%%qs add\n# two\ncount([de")[0]
+
+
+def test_progress_is_a_widget_if_there_are_widgets(kernel):
+    kernel.run("%qs open")
+    shown = kernel.run("%qs run count([det1], num=3, delay=0.5)")[1]
+    assert "application/vnd.jupyter.widget-view+json" in shown
+
+
+def test_without_widgets_progress_is_a_display_that_is_updated(kernel):
+    kernel.run("import sys; sys.modules['ipywidgets'] = None")
+    kernel.run("%qs open")
+    updates = []
+
+    def note(message):
+        if message["header"]["msg_type"] == "update_display_data":
+            updates.append(message["content"]["data"]["text/html"])
+
+    kernel.client.execute_interactive("%qs run count([det1], num=3, delay=0.5)", output_hook=note, timeout=_PATIENCE)
+    assert any("<progress" in each and "2/3" in each for each in updates)
+    assert updates[-1] == ""  # it is taken away in the end
+
+
+def test_a_notebook_sees_the_table_of_the_running_scan(kernel):
+    kernel.run("%qs open")
+    _, shown, printed = kernel.run("%qs run scan([det1], motor, -1, 1, num=3)")
+    lines = printed.splitlines()
+    assert lines[1].split() == ["#", "time", "motor", "det1"]
+    assert lines[-1].split()[0] == "3"
+    assert "<code>scan([det1], motor, -1, 1, num=3)</code>" in shown["text/html"]
+
+
+def test_a_notebook_sees_a_plot_grow(kernel):
+    kernel.run("%qs open")
+    kernel.run("%qs add scan([det1], motor, -1, 1, num=20)")
+    kernel.run("%qs add count([det1], num=12, delay=0.3)")
+    kernel.run("%qs start")
+    pictures = []
+
+    def note(message):
+        if message["header"]["msg_type"] in ("display_data", "update_display_data"):
+            pictures.extend(filter(None, [message["content"]["data"].get("image/png")]))
+
+    kernel.client.execute_interactive("%qs plot", output_hook=note, timeout=_PATIENCE)
+    assert len(set(pictures)) > 1
+    kernel.run("%qs wait")
+    assert "image/png" in kernel.run("%qs plot")[1]  # the last scan, where none is running
+
+
+def test_a_plot_without_matplotlib_says_what_is_missing(kernel):
+    kernel.run("import sys; sys.modules['matplotlib'] = None")
+    assert kernel.run("%qs plot")[0]["evalue"].startswith("Plots need matplotlib")
+
+
+_TICKING = """
+import asyncio
+ticks = []
+async def tick():
+    while True:
+        ticks.append(1)
+        await asyncio.sleep(0.01)
+task = asyncio.create_task(tick())
+"""
+_IN_THE_LOOP = """
+await asyncio.sleep(0)
+assert asyncio.get_running_loop().is_running()
+%qs run count([det1], num=2)
+"""
+_STILL_TICKING = """
+before = len(ticks)
+await asyncio.sleep(0.1)
+assert len(ticks) > before and not task.done()
+"""
+_IN_A_THREAD = """
+from threading import Thread
+ip = get_ipython()
+thread = Thread(target=lambda: ip.run_line_magic("qs", "run count([det1])"))
+thread.start()
+thread.join()
+"""
+
+
+def test_the_loop_of_the_kernel_may_be_running(kernel):
+    kernel.run("%qs open")
+    kernel.run(_TICKING)
+    reply, shown, _ = kernel.run(_IN_THE_LOOP)
+    assert reply["status"] == "ok"
+    assert "Completed" in shown["text/html"]
+    assert kernel.run(_STILL_TICKING)[0]["status"] == "ok"
+
+
+def test_threads_and_scripts_may_use_it_too(kernel, service):
+    kernel.run("%qs open")
+    assert kernel.run(_IN_A_THREAD)[0]["status"] == "ok"
+    (service.home / "beamtime.ipy").write_text("%qs run count([det1], num=2)\n")
+    assert kernel.run(f"%run {service.home}/beamtime.ipy")[0]["status"] == "ok"
+    assert len(service.history()) == 2
+
+
+def test_what_a_cell_defines_is_pushed(kernel):
+    kernel.run("%qs open")
+    kernel.run("from bluesky.plan_stubs import null\nclass Twice:\n    times = 2")
+    kernel.run("def idle_twice():\n    for _ in range(Twice.times):\n        yield from null()")
+    assert "idle_twice can be queued now" in kernel.run("%qs push idle_twice Twice")[1]["text/html"]
+    assert "Completed" in kernel.run("%qs run idle_twice()")[1]["text/html"]
+
+
+def test_a_function_gives_its_value_to_a_variable(kernel):
+    kernel.run("%qs open")
+    kernel.run("%%qs script --keep-lists\nseen = []\nprint('made')")
+    reply, _, printed = kernel.run("x = %qs func function_sleep(0.1)\nprint(x['success'])")
+    assert reply["status"] == "ok"
+    assert printed.endswith("True\n")
