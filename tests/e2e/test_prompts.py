@@ -70,9 +70,8 @@ def test_a_question_is_in_the_status_and_the_console_and_is_answered_with_qserve
     status = service.wait_idle()
     assert status["input_pending"] is None
     assert service.history()[0]["result"]["exit_status"] == "completed"
-    console = "".join(message["msg"] for message in service.do("console_get")["messages"])
-    assert "Is the sample loaded? \n" in console
-    assert f"qserver input reply {asked['input_uid']} TEXT" in console
+    service.wait(lambda s: "Is the sample loaded? \n" in service.output(), "the question on the console")
+    service.wait(lambda s: f"qserver input reply {asked['input_uid']} TEXT" in service.output(), "how to answer it")
     told = [e["input_pending"] for e in service.do("events_get", since=0)["events"] if e["type"] == "input_changed"]
     assert told == [asked, None]
     again = service.qserver("input", "reply", asked["input_uid"], "yes")
@@ -158,6 +157,7 @@ def test_a_password_that_is_typed_unseen_is_nowhere_to_be_read(asking):
     assert done.returncode == 0, done.stderr
     service.wait_idle()
     assert service.do("task_result", task_uid=task)["result"]["return_value"] == len("battery staple")
+    service.wait(lambda s: f"The task {task} is completed" in service.output(), "the log of the task")
     everything = service.output() + done.stdout + done.stderr + json.dumps(service.do("events_get", since=0))
     assert "Token: " in everything
     assert "battery" not in everything

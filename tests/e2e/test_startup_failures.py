@@ -99,7 +99,8 @@ def test_the_client_is_told_where_and_why(light, startup_dir, what):
     assert file in report["message"]
     assert error in report["message"]
     assert "bluesky_qs/" not in report["traceback"]
-    assert f"Failed to open the RE Worker environment: {report['message'].splitlines()[0]}" in light.output()
+    said = f"Failed to open the RE Worker environment: {report['message'].splitlines()[0]}"
+    light.wait(lambda s: said in light.output(), "the log")
     assert light.qserver("environment", "report").returncode == 0
 
 
@@ -136,7 +137,8 @@ def test_startup_code_that_ends_its_process_without_a_word_is_reported_with_its_
     write(startup_dir, {"10.py": "import os\nos._exit(7)\n"})
     light.start().do("environment_open")
     assert not light.wait_idle()["worker_environment_exists"]
-    assert "Failed to open the RE Worker environment: The worker ended: exit code 7" in light.output()
+    said = "Failed to open the RE Worker environment: The worker ended: exit code 7"
+    light.wait(lambda s: said in light.output(), "the log")
     report = light.do("environment_report")["report"]
     assert (report["success"], report["message"]) == (False, "The worker ended: exit code 7")
 
