@@ -286,6 +286,8 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
     if listed:
         return _fitting(fragment, (Offer(name, "value") for name in listed))
     told = str(annotation.get("type", ""))
+    if told and set(_WORD.findall(told)) <= _OF_NUMBERS:
+        return Offers(fragment, [])
     wanted = [ability for mark, ability in _ABILITIES.items() if mark in told]
     fitting = {n: d for n, d in known.devices.items() if all((d or {}).get(ability) for ability in wanted)}
     offers = [Offer(name, "device") for name in fitting or known.devices]
@@ -293,6 +295,12 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
     return _fitting(fragment, [*offers, *plans])
 
 
+#: Annotations of nothing but these are for numbers, not for devices.
+_OF_NUMBERS = frozenset({
+    "int", "float", "complex", "bool", "None", "Optional", "Union", "Iterable", "Sequence", "List", "list", "Tuple",
+    "tuple", "typing", "collections", "abc",
+})  # fmt: skip
+_WORD = re.compile(r"\w+")
 _ABILITIES = {"__READABLE__": "is_readable", "__MOVABLE__": "is_movable", "__FLYABLE__": "is_flyable"}
 
 

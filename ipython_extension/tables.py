@@ -150,7 +150,8 @@ class Table(NamedTuple):
     def _html_cell(self, index: int, text: str) -> str:
         style = "text-align:left;white-space:pre-wrap"
         shown = html.escape(text)
-        return f'<td style="{style}">{f"<code>{shown}</code>" if index == self.flexible else shown}</td>'
+        is_code = index == self.flexible and not self.wrap  # what is wrapped is prose
+        return f'<td style="{style}">{f"<code>{shown}</code>" if is_code else shown}</td>'
 
 
 _INDENT = "  "
