@@ -54,7 +54,7 @@ def test_a_notebook_opens_adds_runs_and_sees_tables(kernel):
 def test_a_refusal_stops_the_notebook_with_one_line(kernel):
     reply, _, _ = kernel.run("%qs start")
     assert reply["status"] == "error"
-    assert reply["evalue"] == "RE Worker environment does not exist."
+    assert reply["evalue"] == "RE Worker environment does not exist. Open it first."
     assert len(reply["traceback"]) == 1
     assert kernel.run("%qs strat")[0]["ename"] == "UsageError"
 

@@ -101,7 +101,7 @@ def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service):
     queue = say(service, ["queue", "get"])
     assert len(queue["items"]) == 3
     assert queue["running_item"] == {}
-    assert refused(service, ["queue", "start"])["msg"] == "RE Worker environment does not exist."
+    assert refused(service, ["queue", "start"])["msg"] == "RE Worker environment does not exist. Open it first."
     service.open()
     assert say(service, ["history", "clear"]) == {"msg": "", "success": True}
     assert say(service, ["queue", "start"]) == {"msg": "", "success": True}

@@ -24,7 +24,7 @@ def environment_open(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG0
 @handles(api.environment.environment_close)
 async def environment_close(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
     if ctx.lifecycle.state is not ManagerState.CLOSING_ENVIRONMENT:
-        require_environment(ctx)
+        require_environment(ctx, hint="")
     await require_idle_kernel(ctx)
     await ctx.environment.close()
     return {}

@@ -27,10 +27,14 @@ def require_idle(ctx: Context) -> None:
         raise WrongState(msg)
 
 
-def require_environment(ctx: Context) -> None:
+def require_environment(ctx: Context, hint: str = " Open it first.") -> None:
     """Refuse without an open environment."""
-    if not ctx.environment.is_open:
-        raise WrongState("RE Worker environment does not exist.")
+    if ctx.environment.is_open:
+        return
+    if ctx.lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
+        msg = f"{_BUSY[ManagerState.CREATING_ENVIRONMENT]} Try again when it is open."
+        raise WrongState(msg)
+    raise WrongState(f"RE Worker environment does not exist.{hint}")
 
 
 async def require_idle_kernel(ctx: Context) -> None:
@@ -57,14 +61,17 @@ def require_running(ctx: Context) -> None:
     """Refuse unless a plan or the queue is being run."""
     state = ctx.lifecycle.state
     if state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
-        msg = f"Queue is not running: the manager is in the state {state.value!r}"
+        paused = " The current plan is paused: resume it, or stop, abort or halt it."
+        msg = f"Queue is not running: the manager is in the state {state.value!r}."
+        msg += paused if state is ManagerState.PAUSED else ""
         raise WrongState(msg)
 
 
 async def require_paused(ctx: Context) -> None:
     """Refuse unless the plan is paused."""
     if (state := ctx.lifecycle.state) is not ManagerState.PAUSED:
-        msg = f"No plan is paused: the manager must be in the state 'paused', current state: {state.value!r}"
+        first = " Pause the plan first." if state is ManagerState.EXECUTING_QUEUE else ""
+        msg = f"No plan is paused: the manager must be in the state 'paused', current state: {state.value!r}.{first}"
         raise WrongState(msg)
     await require_main_thread(ctx)
 
