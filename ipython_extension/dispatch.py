@@ -12,7 +12,7 @@ from bluesky_qs.api import METHODS
 from bluesky_qs.words import files, grammar
 from bluesky_qs.words.forms import MONITOR, QSERVER
 from ipython_extension import helptext
-from ipython_extension.actions import console, environment, locking, looking, plotting, profile, queue, running, tasks
+from ipython_extension.actions import console, environment, looking, plotting, profile, queue, running, service, tasks
 from ipython_extension.answers import present
 from ipython_extension.display import Status, View
 from ipython_extension.line import Line
@@ -22,7 +22,7 @@ from ipython_extension.vocabulary import CELLS, WORDS
 from ipython_extension.waiting import waiting
 
 #: Importing these modules fills the table of words.
-VOCABULARIES = (environment, looking, queue, running, plotting, console, tasks, profile, locking)
+VOCABULARIES = (console, environment, looking, plotting, profile, queue, running, service, tasks)
 
 #: Options of qserver that say something about one request, and the parameter that they stand for.
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}
@@ -110,7 +110,7 @@ def _request(session: Session, words: list[str], given: Mapping[str, str]) -> Vi
     method.check_names(params)
     params.update((name, value) for name, value in given.items() if name in method.parameters)
     if method.name == "lock":
-        return locking.locked(session, params)
+        return service.locked(session, params)
     if method.name == "unlock":
         params.setdefault("lock_key", session.lock_key())
     return present(session, method.name, params, session.ask(method.name, **params))

@@ -1,18 +1,30 @@
 """Help: all lines that ``%qs`` understands, or one word."""
 
 import textwrap
+from collections.abc import Mapping, Sequence
 
 from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.helptext import summary
 from ipython_extension.display import View
 from ipython_extension.line import nearest
-from ipython_extension.vocabulary import CELLS, WORDS
+from ipython_extension.vocabulary import CELLS, WORDS, Word
 
 _COLUMN = 30
 _WIDEST = 110
 
 #: Lines of qserver that there is no other word for.
 _ALSO = ("unlock", "call")
+
+_QUEUE, _CODE, _SERVICE = "Change the queue", "Run code in the worker", "The service"
+#: Sections of the help, and the modules of actions whose words are in them.
+_SECTIONS: Mapping[str, Sequence[str]] = {
+    "The environment": ("environment", "profile"),
+    _QUEUE: ("queue",),
+    "Run plans": ("running", "plotting"),
+    "Look": ("looking", "console"),
+    _CODE: ("tasks",),
+    _SERVICE: ("service",),
+}
 
 _PLAN = (
     "as typed into RE(…): count([det1, det2], num=10). Names are devices and plans; $name and {expression} are "
@@ -28,18 +40,16 @@ _LEGEND = (
 
 
 class Help(View):
-    """Terms and what they mean, in two columns as wide as there is room for."""
+    """Terms and what they mean, by section, in two columns as wide as there is room for."""
 
-    def __init__(self, entries: list[tuple[str, str]], legend: tuple[tuple[str, str], ...] = ()) -> None:
-        self.entries = entries
-        self.legend = legend
+    def __init__(self, sections: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+        self.sections = sections
 
     def text(self, width: int) -> str:
-        groups = ["\n".join(_entry(*each, min(width, _WIDEST)) for each in group) for group in self._groups()]
-        return "\n\n".join(groups)
-
-    def _groups(self) -> list[list[tuple[str, str]]]:
-        return [self.entries, list(self.legend)] if self.legend else [self.entries]
+        return "\n\n".join(
+            "\n".join([*([title] if title else []), *(_entry(*each, min(width, _WIDEST)) for each in entries)])
+            for title, entries in self.sections.items()
+        )
 
 
 class Told(View):
@@ -58,11 +68,21 @@ class Told(View):
 
 def overview() -> Help:
     """All the words, one line each."""
-    entries = [("%qs", "What is going on: the state, the running plan, what comes next.")]
-    entries += [(f"%qs {word.name} {word.usage}".partition(" [--")[0].strip(), word.summary) for word in WORDS.values()]
-    entries += [(f"%qs {form.usage}", summary(form)) for name in _ALSO for form in QSERVER.beginning_with([name])]
-    entries += [(f"%%qs {word.name}", word.summary) for word in CELLS.values()]
-    return Help(entries, _LEGEND)
+    sections = {
+        title: [(_usage(word), word.summary) for module in modules for word in WORDS.values() if word.module == module]
+        for title, modules in _SECTIONS.items()
+    }
+    sections[_QUEUE] += [(f"%%qs {word.name}", word.summary) for word in CELLS.values() if word.module == "queue"]
+    sections[_CODE] += [(f"%%qs {word.name}", word.summary) for word in CELLS.values() if word.module == "tasks"]
+    sections[_SERVICE] += [
+        (f"%qs {form.usage}", summary(form)) for name in _ALSO for form in QSERVER.beginning_with([name])
+    ]
+    first = [("%qs", "What is going on: the state, the running plan, what comes next.")]
+    return Help({"": first, **sections, "In these lines": _LEGEND})
+
+
+def _usage(word: Word) -> str:
+    return f"%qs {word.name} {word.usage}".partition(" [--")[0].strip()
 
 
 def about(name: str) -> Told | None:

@@ -23,12 +23,17 @@ class Word(NamedTuple):
         return f"%qs {self.name} {self.usage}".rstrip() + f"\n\n{inspect.getdoc(self.action)}"
 
     @property
+    def module(self) -> str:
+        """The module of actions that it is in: words of one module belong together."""
+        return self.action.__module__.rpartition(".")[2]
+
+    @property
     def summary(self) -> str:
         """The first line of the help text."""
         return (inspect.getdoc(self.action) or "").partition("\n")[0]
 
 
-#: The words of the prompt by name, in the order in which help shows them.
+#: The words of the prompt by name.
 WORDS: dict[str, Word] = {}
 #: Words that take a cell: ``%%qs add``.
 CELLS: dict[str, Word] = {}

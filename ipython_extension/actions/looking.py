@@ -82,19 +82,3 @@ def check(session: Session, line: Line) -> View:
     if not result["success"]:
         raise InvalidPlan(result["msg"])
     return Reply(answer, "The plan can be queued.")
-
-
-@word("connect", "[ADDR] [--user U] [--group G]")
-def connect(session: Session, line: Line) -> View:
-    """Talk to the service at another address (host, host:port or tcp://host:port) from now on.
-
-    Nothing changes unless it answers.
-    """
-    words, options = line.words({"--user": lambda token: token.text, "--group": lambda token: token.text})
-    if len(words) > 1:
-        raise line.fault("One address is expected", words[1].start)
-    address = words[0].text if words else None
-    client = session.settings.connect(address=address, user=options.get("user"), group=options.get("group"))
-    session.forget()
-    status = session.status()
-    return Reply(status, f"{status['msg']} at {client.settings.control_addr}, as {client.user} of {client.user_group}.")

@@ -7,6 +7,7 @@ from IPython.lib.pretty import pretty
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.errors import NotFound, UnknownMethod
 from ipython_extension.oneline import NotDone
+from ipython_extension.vocabulary import CELLS, WORDS
 
 
 def shown(view):
@@ -375,3 +376,9 @@ def test_one_word_is_explained_however_it_is_asked(shell, asked):
     result = shell.run_cell(asked)
     result.raise_error()
     assert shown(result.result).startswith("%qs add PLAN")
+
+
+def test_every_word_is_in_the_help(qs):
+    told = shown(qs("help"))
+    assert [name for name in WORDS if f"%qs {name} " not in told] == []
+    assert [name for name in CELLS if f"%%qs {name} " not in told] == []

@@ -1,7 +1,7 @@
-"""Words that lock and unlock."""
+"""Words on the service as such: where it is, and who may use it."""
 
 from ipython_extension.answers import present
-from ipython_extension.display import View
+from ipython_extension.display import Reply, View
 from ipython_extension.line import Line
 from ipython_extension.session import Session
 from ipython_extension.vocabulary import word
@@ -13,6 +13,22 @@ _PARTS = {
     "queue": _QUEUE,
     "all": _ENVIRONMENT | _QUEUE,
 }
+
+
+@word("connect", "[ADDR] [--user U] [--group G]")
+def connect(session: Session, line: Line) -> View:
+    """Talk to the service at another address (host, host:port or tcp://host:port) from now on.
+
+    Nothing changes unless it answers.
+    """
+    words, options = line.words({"--user": lambda token: token.text, "--group": lambda token: token.text})
+    if len(words) > 1:
+        raise line.fault("One address is expected", words[1].start)
+    address = words[0].text if words else None
+    client = session.settings.connect(address=address, user=options.get("user"), group=options.get("group"))
+    session.forget()
+    status = session.status()
+    return Reply(status, f"{status['msg']} at {client.settings.control_addr}, as {client.user} of {client.user_group}.")
 
 
 @word("lock", "[env | queue | all] [NOTE]")
