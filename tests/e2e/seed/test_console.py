@@ -1,5 +1,6 @@
 """Tutorial: Remote Monitoring of RE Manager Console Output; and what terminals show of a plan."""
 
+import itertools
 import re
 import signal
 import subprocess
@@ -54,12 +55,11 @@ class Monitor:
 
     def connected_to(self, service) -> "Monitor":
         """The same, when it shows what the service prints."""
-        number = 0
-        while "subscribed" not in self.text:  # a subscription comes into force at some time
-            number += 1
+        for number in itertools.count():
             service.do("script_upload", script=f"print('subscribed {number}')", run_in_background=True)
             with self._grown:
-                self._grown.wait_for(lambda: b"subscribed" in self._shown, 0.2)
+                if self._grown.wait_for(lambda: b"subscribed" in self._shown, 0.2):  # it comes into force at some time
+                    break
         self.wait_for(f"subscribed {number}\n")
         return self
 
