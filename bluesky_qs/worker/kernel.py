@@ -198,9 +198,12 @@ def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], N
         config.HistoryManager.hist_file = ":memory:"
     if spec.ipython_dir:
         os.environ["IPYTHONDIR"] = spec.ipython_dir  # as an argument, IPython stumbles over there being none before
+    folder = profile_folder(startup)
     app = _Application.instance(
         config=config,
-        profile_dir=profile_folder(startup),
+        profile=Path(folder.location).name.removeprefix("profile_"),
+        profile_dir=folder,
+        config_file_paths=[folder.location],
         kernel_class=_Cells,
         outstream_class=f"{__name__}.Stream",
         quiet=False,  # copies go to the process's own streams

@@ -1,0 +1,356 @@
+"""A worker whose environment is an IPython kernel: its startup code, its options, its event loops."""
+
+import json
+import socket
+import textwrap
+
+import pytest
+from jupyter_client import AsyncKernelClient
+
+from bluesky_qs.ipc.messages import (
+    EnvironmentFailed,
+    EnvironmentOpened,
+    KernelSpec,
+    OpenEnvironment,
+    PausePlan,
+    PlanDone,
+    StartupSpec,
+    StateChanged,
+)
+from bluesky_qs.startup.find import find
+
+ALL = {"allowed_plans": [None], "allowed_devices": [None], "allowed_functions": [None]}
+PERMISSIONS = json.dumps({"user_groups": {"root": ALL, "admin": ALL}}).encode()
+PLANS = """
+import bluesky.plan_stubs as bps
+
+def empty():
+    yield from bps.null()
+
+def steps(n=1000, delay=0.05):
+    for _ in range(n):
+        yield from bps.checkpoint()
+        yield from bps.sleep(delay)
+"""
+
+
+@pytest.fixture
+def spec(tmp_path):
+    """Makes the specification of a kernel whose connection file is in a temporary folder."""
+
+    def make(**options):
+        return KernelSpec(**{"connection_dir": str(tmp_path / "runtime"), "ipython_dir": str(tmp_path), **options})
+
+    return make
+
+
+@pytest.fixture
+async def attach():
+    """Attaches consoles to a kernel, given what its opening reported."""
+    clients = []
+
+    async def new(opened):
+        client = AsyncKernelClient()
+        client.load_connection_info(json.loads(opened.connection))
+        client.start_channels()
+        clients.append(client)
+        await client.wait_for_ready(timeout=20)
+        return client
+
+    yield new
+    for client in clients:
+        client.stop_channels()
+
+
+async def run(client, code):
+    """Run code in a console; the kernel's answer."""
+    return (await client.execute(code, reply=True, timeout=20))["content"]
+
+
+async def open_at(driver, startup, kernel):
+    """Open the environment on startup code of any kind; the report of that."""
+    await driver.attach()
+    await driver.ask(OpenEnvironment(startup, PERMISSIONS, kernel=kernel))
+    return await driver.wait((EnvironmentOpened, EnvironmentFailed))
+
+
+async def value(driver, expression, uid):
+    """What an expression is in the namespace."""
+    await driver.script(f"def told():\n    return {expression}\n", uid=f"{uid}-script", update_lists=False)
+    return json.loads((await driver.function("told", uid=uid)).return_value)
+
+
+# ------------------------------------------------------------------------------------------------- startup code
+async def test_startup_code_has_a_real_shell_also_in_the_modules_that_it_imports(worker, spec):
+    driver = worker(
+        """
+        import helper
+        from bluesky_qs import is_ipython_mode, is_re_worker_active
+        %config InteractiveShell.ast_node_interactivity = "all"
+        listed = !echo one; echo two
+        get_ipython().register_magic_function(lambda line: line * 2, magic_name="twice")
+        doubled = get_ipython().run_line_magic("twice", "ab")
+        here = [is_ipython_mode(), is_re_worker_active(), type(get_ipython()).__name__, list(listed), doubled]
+        here += [get_ipython().ast_node_interactivity, helper.kind, get_ipython().user_ns is globals()]
+        """
+    )
+    (driver.directory / "helper.py").write_text("kind = type(get_ipython()).__name__\n")
+    await driver.open(kernel=spec())
+    shell = "ZMQInteractiveShell"
+    expected = [True, True, shell, ["one", "two"], "abab", "all", shell, True]
+    assert await value(driver, "here", "a") == expected
+
+
+async def test_cells_and_plans_share_the_main_module_and_dataclasses_of_it_can_be_pickled(worker, spec, attach):
+    driver = worker(
+        """
+        import dataclasses, pickle, sys
+        @dataclasses.dataclass
+        class Sample:
+            name: str
+        kept = pickle.loads(pickle.dumps(Sample("A")))
+        """
+    )
+    opened = await driver.open(kernel=spec())
+    console = await attach(opened)
+    assert (await run(console, "assert kept == Sample('A') and sys.modules['__main__'].Sample is Sample"))[
+        "status"
+    ] == "ok"
+    assert await value(driver, "pickle.loads(pickle.dumps(kept)) == kept", "a")
+
+
+@pytest.mark.parametrize("kind", ["script", "module"])
+async def test_the_startup_files_of_a_profile_run_before_the_script_or_module_beside_it(worker, spec, tmp_path, kind):
+    profile = tmp_path / "profile_beside"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "00.py").write_text("from_profile = 1\n")
+    (tmp_path / "own_code.py").write_text("from_code = 2\n")
+    driver = worker(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
+    code = {"script": str(tmp_path / "own_code.py")} if kind == "script" else {"module": "own_code"}
+    (profile / "startup" / "01.py").write_text(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
+    opened = await open_at(driver, StartupSpec(profile_dir=str(profile), **code), spec())
+    files = [run["file"].rpartition("/")[2] for run in json.loads(opened.report)["files"]]
+    assert files == ["00.py", "01.py", "own_code.py"]
+    assert await value(driver, "[from_profile, from_code]", "a") == [1, 2]
+
+
+async def test_the_configuration_of_the_profile_is_in_force_and_its_lines_run_last(worker, spec, tmp_path):
+    profile = tmp_path / "profile_configured"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "00.py").write_text("order = ['file']\n")
+    (profile / "ipython_config.py").write_text(
+        "c = get_config()\nc.InteractiveShellApp.exec_lines = [\"order.append('line')\"]\nc.TerminalIPythonApp.x = 1\n"
+        "c.InteractiveShell.history_length = 77\n"
+    )
+    driver = worker()
+    before = sorted(p.name for p in profile.iterdir())
+    await open_at(driver, StartupSpec(directory=str(profile / "startup"), profile_dir=str(profile)), spec())
+    told = await value(driver, "[order, get_ipython().history_length, get_ipython().profile_dir.location]", "a")
+    assert told == [["file", "line"], 77, str(profile)]
+    assert [name for name in sorted(p.name for p in profile.iterdir()) if "history" not in name] == before
+
+
+async def test_a_failure_of_startup_code_names_its_place_and_ends_the_process(worker, spec, tmp_path):
+    driver = worker("x = 1\n\ndef late():\n    return EpicsMotr()\n\n%time y = late()\n", engine=False)
+    failed = await open_at(driver, StartupSpec(directory=str(driver.directory)), spec())
+    assert isinstance(failed, EnvironmentFailed)
+    assert failed.message == "startup.py, line 4: NameError: name 'EpicsMotr' is not defined"
+    assert await driver.exit_code() == 1
+    assert list((tmp_path / "runtime").iterdir()) == []
+
+
+async def test_the_simulated_beamline_is_the_same_in_plain_python_and_in_a_kernel(worker, spec):
+    location = find()
+    startup = StartupSpec(directory=location.directory, profile_dir=location.profile_dir)
+    names = "{name: type(it).__name__ for name, it in list(globals().items()) if not name.startswith('_')}"
+    told = {}
+    for mode, kernel in (("plain", None), ("kernel", spec())):
+        driver = worker()
+        opened = await open_at(driver, startup, kernel)
+        told[mode] = await value(driver, names, "a") | {
+            "": json.loads(opened.lists.plans),
+            " ": json.loads(opened.lists.devices),
+        }
+    ipython = {"In", "Out", "exit", "quit", "open", "get_ipython", "display"}
+    plain, in_kernel = ({n: kind for n, kind in names.items() if n not in ipython} for names in told.values())
+    assert "RE" in plain
+    assert plain == in_kernel
+
+
+# ------------------------------------------------------------------------------------------------- options
+async def test_the_kernel_listens_where_it_is_told_and_says_so_in_its_file(worker, spec, tmp_path):
+    ports = dict(zip(("shell", "iopub", "stdin", "hb", "control"), free_ports(5), strict=True))
+    driver = worker()
+    opened = await driver.open(kernel=spec(ports=ports, connection_file="my-kernel.json"))
+    info = json.loads(opened.connection)
+    assert {channel: info[f"{channel}_port"] for channel in ports} == ports
+    assert (info["ip"], info["transport"], bool(info["key"])) == ("127.0.0.1", "tcp", True)
+    assert json.loads((tmp_path / "runtime" / "my-kernel.json").read_text()) == info
+    await driver.close()
+    assert await driver.exit_code() == 0
+    assert list((tmp_path / "runtime").iterdir()) == []
+
+
+async def test_a_connection_file_that_is_there_is_used_and_left(worker, spec, tmp_path):
+    shell, iopub, stdin, hb, control = free_ports(5)
+    given = {"shell_port": shell, "iopub_port": iopub, "stdin_port": stdin, "hb_port": hb, "control_port": control}
+    given |= {"ip": "127.0.0.1", "key": "chosen", "transport": "tcp", "signature_scheme": "hmac-sha256"}
+    (tmp_path / "runtime").mkdir()
+    file = tmp_path / "runtime" / "given.json"
+    file.write_text(json.dumps(given))
+    driver = worker()
+    opened = await driver.open(kernel=spec(connection_file="given.json"))
+    assert given.items() <= json.loads(opened.connection).items()
+    await driver.close()
+    assert await driver.exit_code() == 0
+    assert file.exists()
+
+
+async def test_with_auto_it_listens_at_this_hosts_address_and_warns(worker, spec):
+    driver = worker()
+    opened = await driver.open(kernel=spec(ip="auto"))
+    ip = json.loads(opened.connection)["ip"]
+    assert ip in {address[4][0] for address in socket.getaddrinfo(ip, None)}
+    assert ip.startswith("127.") or f"listens at {ip}" in driver.text()
+
+
+async def test_a_port_in_use_fails_the_opening_in_one_sentence(worker, spec):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        driver = worker()
+        kernel = spec(ports={"shell": taken.getsockname()[1]})
+        failed = await open_at(driver, StartupSpec(directory=str(driver.directory)), kernel)
+    assert failed.message.startswith("The IPython kernel cannot listen at 127.0.0.1: ")
+    assert "Address already in use" in failed.message
+
+
+async def test_a_backend_that_cannot_be_had_fails_the_opening_in_one_sentence(worker, spec):
+    driver = worker()
+    failed = await open_at(driver, StartupSpec(directory=str(driver.directory)), spec(matplotlib="no-such-backend"))
+    assert failed.message.startswith("The matplotlib backend 'no-such-backend' cannot be used: ")
+
+
+async def test_the_backend_is_chosen_before_the_startup_code_runs(worker, spec, tmp_path):
+    driver = worker("chosen = list(get_ipython().enabled)\n")
+    config = tmp_path / "profile_choosing"
+    (config / "startup").mkdir(parents=True)
+    # IPython without matplotlib: the shell's own function notes what it is asked for.
+    (config / "noting.py").write_text(
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "InteractiveShell.enabled = []\n"
+        "InteractiveShell.enable_matplotlib = lambda self, gui=None: self.enabled.append(gui)\n"
+        "def load_ipython_extension(shell): pass\n"
+    )
+    (config / "ipython_config.py").write_text(
+        f"import sys; sys.path.insert(0, {str(config)!r})\nc.InteractiveShellApp.extensions = ['noting']\n"
+    )
+    opened = await open_at(
+        driver, StartupSpec(directory=str(driver.directory), profile_dir=str(config)), spec(matplotlib="agg")
+    )
+    assert isinstance(opened, EnvironmentOpened)
+    assert await value(driver, "chosen", "a") == ["agg"]
+
+
+# ------------------------------------------------------------------------------------------------- event loops
+async def test_a_plan_is_taken_up_while_a_gui_has_the_main_thread(worker, spec, attach):
+    driver = worker(
+        PLANS
+        + textwrap.dedent("""
+        import time, zmq
+        from ipykernel.eventloops import get_shell_stream, register_integration
+        from traitlets.config import Application
+
+        seen = []
+
+        @register_integration("toolkit")
+        def loop_toolkit(kernel):
+            # As the loops of GUIs do: nothing but a message to the shell lets go of the main thread.
+            seen.append("in")
+            stream = getattr(kernel, "shell_stream", None)
+            try:
+                stream = get_shell_stream(kernel)
+            except AttributeError:
+                pass
+            while not stream.flush(limit=1):
+                time.sleep(0.001)
+            seen.append("out")
+        """)
+    )
+    opened = await driver.open(kernel=spec())
+    console = await attach(opened)
+    await run(console, "get_ipython().kernel.eventloop = loop_toolkit")
+    await run(console, "while_open = seen[:]")
+    for n in range(3):
+        assert (await driver.run("empty", uid=f"item-{n}")).exit_status == "completed"
+    assert (await run(console, "assert 'in' in seen"))["status"] == "ok"
+    await driver.close()
+    assert await driver.exit_code() == 0
+
+
+async def test_a_job_does_not_begin_while_a_cell_has_given_way(worker, spec, attach):
+    driver = worker(
+        PLANS + "\nimport asyncio\norder = []\ndef noting():\n    order.append('plan')\n    yield from empty()\n"
+    )
+    opened = await driver.open(kernel=spec())
+    console = await attach(opened)
+    typed = console.execute(
+        "order.append('begin')\nfor _ in range(50):\n    await asyncio.sleep(0.01)\norder.append('end')"
+    )
+    await driver.wait(StateChanged, lambda r: r.state.environment == "reserved")
+    await driver.start("noting")
+    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    while (await console.get_shell_msg(timeout=20))["parent_header"]["msg_id"] != typed:
+        pass
+    assert await value(driver, "order", "a") == ["begin", "end", "plan"]
+    assert "waits for the end of the code" in driver.text()
+
+
+async def test_a_pause_that_is_asked_for_while_a_plan_waits_does_not_pause_the_plan_of_the_console(
+    worker, spec, attach
+):
+    driver = worker(PLANS)
+    opened = await driver.open(kernel=spec())
+    console = await attach(opened)
+    console.execute("RE(steps(20, 0.02))")
+    await driver.wait(StateChanged, lambda r: r.state.environment == "reserved" and r.state.engine == "running")
+    await driver.start("steps")
+    await driver.ask(PausePlan("immediate"))
+    paused = await driver.wait_engine("paused")
+    assert (paused.state.item_uid, paused.state.environment) == ("item-1", "idle")
+
+
+async def test_what_user_code_makes_of_the_event_loop_does_not_outlive_the_job(worker, spec, attach):
+    driver = worker()
+    opened = await driver.open(kernel=spec())
+    console = await attach(opened)
+    for n, code in enumerate(
+        ["asyncio.set_event_loop(None)", "asyncio.run(asyncio.sleep(0))", "asyncio.new_event_loop()"]
+    ):
+        await driver.script(f"import asyncio\n{code}", uid=f"task-{n}")
+        assert (await run(console, "await asyncio.sleep(0)"))["status"] == "ok"
+
+
+# ------------------------------------------------------------------------------------------------- in reserve
+async def test_what_a_worker_in_reserve_imports_for_a_kernel_starts_no_thread_and_no_matplotlib(worker, spec):
+    driver = worker(
+        "import sys\nearly = [m for m in ('bluesky', 'ophyd', 'matplotlib', 'epics') if m in sys.modules]\n",
+        "--preload",
+        "bluesky_qs.worker.kernel",
+        engine=False,
+    )
+    snapshot = await driver.attach()
+    assert (snapshot.state.kernel, snapshot.connection) == ("disabled", b"{}")
+    await driver.open(kernel=spec())
+    assert await value(driver, "early", "a") == []
+
+
+def free_ports(count):
+    """Ports that nobody has; others may take them, which does not happen in a test."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
