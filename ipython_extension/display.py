@@ -16,6 +16,8 @@ from ipython_extension.sentences import (
 from ipython_extension.tables import Row, Table, length_of_time, moment, plural, ranges, shortened, terminal_width
 
 _WIDE = 110
+#: Columns of a prompt.
+_PROMPT = 10
 #: A width at which nothing is cut.
 _UNCUT = 100_000
 
@@ -32,10 +34,15 @@ class View:
         return f"<pre>{html.escape(self.text(_WIDE))}</pre>"
 
     def _repr_pretty_(self, p: Any, cycle: bool) -> None:
-        p.text("…" if cycle else self.text(terminal_width()))
+        p.text("…" if cycle else self._for_terminal(terminal_width()))
 
     def _repr_html_(self) -> str:
         return self.html()
+
+    def _for_terminal(self, width: int) -> str:
+        """The text; a single line comes behind the prompt, ``Out[12]: ``, and has less room."""
+        narrower = self.text(width - _PROMPT)
+        return narrower if "\n" not in narrower else self.text(width)
 
 
 class Reply(View, dict[str, Any]):

@@ -49,7 +49,7 @@ class LiveTables:
         told += [plural(points, "point")] if isinstance(points, int) else []
         lines = [*gap, shortened(f"{run.name}: {', '.join(told)}, since {moment(start['time'])}", self._width)]
         if left_out:
-            lines.append(shortened(f"{_INDENT}no room for {', '.join(left_out)}", self._width))
+            lines.append(cut(f"{_INDENT}no room for {', '.join(left_out)}", self._width))
         lines.append(self._names(run))
         if earlier := int(event.get("seq_num", 1)) - 1:
             lines.append(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'point')} before")
