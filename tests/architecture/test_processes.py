@@ -32,7 +32,9 @@ def test_the_supervisor_is_light():
 
 
 def test_a_waiting_worker_has_loaded_nothing_that_reads_the_environment_of_startup_code():
-    modules = loaded_by("from bluesky_qs.worker import app\nimport importlib\n[importlib.import_module(m) for m in app.WARM]")
+    modules = loaded_by(
+        "from bluesky_qs.worker import app\nimport importlib\n[importlib.import_module(m) for m in app.WARM]"
+    )
     assert not top(modules) & {"ophyd", "epics", "matplotlib", "IPython"}
 
 
