@@ -154,7 +154,7 @@ def test_reports_are_kept_and_documents_and_progress_are_not(link):
 
 
 def test_a_report_that_cannot_be_encoded_takes_no_other_with_it(link, caplog):
-    link.reports.finish(lambda state: PlanDone("\udcff", "failed", [], [], 0.0, 1.0, "", "", state), engine="idle")
+    link.reports.finish(lambda state: PlanDone(object(), "failed", [], [], 0.0, 1.0, "", "", state), engine="idle")
     link.reports.update(engine="running")
     link.send()
     (state,) = link.arrived(1)
