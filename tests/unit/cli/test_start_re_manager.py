@@ -95,3 +95,10 @@ def test_help_is_fast_because_it_imports_little():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     loaded = set(json.loads(result.stdout.splitlines()[-1]))
     assert not loaded & {"zmq", "yaml", "asyncio", "logging", "pydantic", "redis", "IPython", "bluesky", "rich"}
+
+
+def test_a_kernel_without_ipykernel_is_refused_with_what_to_install(run, monkeypatch, capsys):
+    monkeypatch.setattr(start_re_manager, "find_spec", lambda _: None)
+    assert run("--use-ipython-kernel", "ON") == (1, None)
+    assert "needs the package ipykernel: pip install 'bluesky-qs[kernel]'" in capsys.readouterr().err
+    assert run("--use-ipython-kernel", "OFF")[0] == 0
