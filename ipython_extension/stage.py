@@ -64,7 +64,8 @@ class Terminal:
 
     def clear(self) -> None:
         if self._shown:
-            _write(f"\r{' ' * self._shown}\r")
+            # Two columns more: the terminal has put ^C behind the line if that is what ends it.
+            _write(f"\r{' ' * min(self._shown + 2, terminal_width() - 1)}\r")
             self._shown = 0
 
 

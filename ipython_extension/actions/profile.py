@@ -51,7 +51,7 @@ def _location(named: str) -> StartupLocation:
 
 def _of_the_service(session: Session, line: Line) -> StartupLocation:
     try:
-        report: dict[str, Any] = session.ask("environment_report")["report"]
+        report: dict[str, Any] = session.ask("environment_report").get("report") or {}
     except QSError:
         report = {}
     files = [Path(run["file"]) for run in report.get("files") or ()]

@@ -42,6 +42,7 @@ PLANS = {
     },
     "scan": {"name": "scan"},
 }
+_NOTE = "[I 2026-11-22 11:07:34,328 bluesky_qs.worker.tasks]"
 DEVICES = {
     "det1": {"is_readable": True, "classname": "SynGauss"},
     "motor": {"is_readable": True, "is_movable": True, "components": {"setpoint": {"is_readable": True}}},
@@ -58,6 +59,7 @@ class FakeService:
         self.history = []
         self.answers = {}
         self.task = {}
+        self.console = []
         self.status = dict(STATUS)
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.REP)
@@ -106,12 +108,22 @@ class FakeService:
             case "history_get":
                 return {"items": self.history, "plan_history_uid": f"h{self.history}"}
             case "console_get":
-                return {"messages": [], "last": 0}
+                since = params.get("since") or 0
+                messages = [{"msg": text, "seq": n} for n, text in enumerate(self.console, 1) if n > since]
+                return {"messages": messages, "last": len(self.console)}
+            case "environment_report":
+                return {"report": {}}
+            case "documents_get":
+                return {"documents": []}
             case "queue_item_update":
                 item = params["item"]
                 self.queue = [item if item["item_uid"] == each["item_uid"] else each for each in self.queue]
                 return {"item": item}
             case "script_upload" | "function_execute":
+                self.console += [
+                    f"{_NOTE} Starting the task task-1: script\n",
+                    f"{_NOTE} The task task-1 is completed\n",
+                ]
                 return {"task_uid": "task-1"}
             case "task_result":
                 result = {"success": True, "msg": "", "traceback": "", "return_value": None}

@@ -1,0 +1,52 @@
+"""What somebody who waits sees."""
+
+import pytest
+
+from ipython_extension.sentences import Bar
+from ipython_extension.stage import Terminal
+
+BAR = Bar("count([det1], num=10)", 0.4, "4/10  3.0 s")
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    return Terminal()
+
+
+def screen(printed):
+    """Lines as a terminal shows them: what follows a carriage return is written over what was there."""
+    lines = []
+    for line in printed.split("\n"):
+        shown = ""
+        for part in line.split("\r"):
+            shown = part + shown[len(part) :]
+        lines.append(shown.rstrip())
+    return lines
+
+
+def test_the_last_line_is_written_over(terminal, capsys):
+    terminal.say("a long sentence about what goes on")
+    terminal.say(BAR)
+    assert screen(capsys.readouterr().out) == ["count([det1], num=10)  ████████░░░░░░░░░░░░  4/10  3.0 s"]
+
+
+def test_lines_that_stay_are_above_it(terminal, capsys):
+    terminal.say(BAR)
+    terminal.put("a row")
+    terminal.say("more")
+    terminal.clear()
+    assert screen(capsys.readouterr().out) == ["a row", ""]
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_the_line_is_never_wrapped(monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    Terminal().say(Bar("count(" + "det, " * 100 + ")", 0.99, "99/100  5 min 12 s  about 3 s to go"))
+    (line,) = screen(capsys.readouterr().out)
+    assert len(line) < int(columns)
+
+
+def test_a_plan_that_does_not_tell_how_long_it_is_has_no_bar():
+    assert Bar.of({"running_item_progress": {"events": 3}}, "fly()").text(80) == "fly()  3"
+    assert Bar.of({}, "fly()").text(80) == "fly()"
