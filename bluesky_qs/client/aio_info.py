@@ -29,6 +29,7 @@ from bluesky_qs.client.wait import (
     idle,
     idle_or_paused,
     idle_or_running,
+    is_settling,
     place,
     task_uids,
     unknown_item,
@@ -208,7 +209,12 @@ class Waiting:
 
 
 async def whereabouts(manager: "REManagerAPI", item_uid: str) -> dict[str, Any]:
-    """Where an item is; put together from queue and history if the service has no ``item_status``."""
+    """Where an item is; see the blocking one."""
+    where = await _whereabouts(manager, item_uid)
+    return {"state": "running"} if where["state"] in ENDED and is_settling(await manager.status()) else where
+
+
+async def _whereabouts(manager: "REManagerAPI", item_uid: str) -> dict[str, Any]:
     try:
         answer = await manager.item_status(item_uid)
     except RequestFailedError as error:

@@ -242,7 +242,20 @@ def ended_tasks(answer: Mapping[str, Any], *, forgotten: bool) -> dict[str, str]
 
 
 def whereabouts(manager: "REManagerAPI", item_uid: str) -> dict[str, Any]:
-    """Where an item is; put together from queue and history if the service has no ``item_status``."""
+    """Where an item is; put together from queue and history if the service has no ``item_status``.
+
+    An item whose end is being recorded is still running: what one asks for next would be refused.
+    """
+    where = _whereabouts(manager, item_uid)
+    return {"state": "running"} if where["state"] in ENDED and is_settling(manager.status()) else where
+
+
+def is_settling(status: Mapping[str, Any]) -> bool:
+    """Whether a plan has ended and the service does not know yet what comes next; that takes a moment."""
+    return status["manager_state"] == "executing_queue" and not status.get("running_item_uid")
+
+
+def _whereabouts(manager: "REManagerAPI", item_uid: str) -> dict[str, Any]:
     try:
         answer = manager.item_status(item_uid)
     except RequestFailedError as error:

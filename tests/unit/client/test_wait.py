@@ -181,3 +181,15 @@ def test_an_item_is_found_where_the_service_has_no_item_status(fake, RM):
         "plan_history_uid": "1",
     }
     assert RM.wait_for_item("a", timeout=10)["state"] == "completed"
+
+
+def test_an_item_has_not_run_before_the_service_can_run_another(fake, RM, waiting):
+    fake.status |= {"manager_state": "executing_queue", "running_item_uid": None}
+    fake.answers["item_status"] = {"success": True, "status": {"state": "completed"}}
+    waiting(RM.wait_for_item, "a", timeout=10)
+    fake.wait_asked("item_status")
+    fake.wait_asked("status", 2)
+    fake.wait_subscribed()
+    fake.publish_status(manager_state="idle")
+    assert waiting.result() == {"state": "completed"}
+    assert fake.methods().count("item_status") == 2
