@@ -6,7 +6,9 @@ import sys
 
 def test_a_service_that_publishes_no_console_output_is_told_of(service):
     command = [sys.executable, "-m", "bluesky_qs", "qserver-console-monitor", "--zmq-info-addr", service.info]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=service.env) as monitor:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=service.env
+    ) as monitor:
         assert "started with --zmq-publish-console ON" in monitor.stderr.readline()
         monitor.terminate()
         assert monitor.stdout.read() == ""
