@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from functools import partial
+from getpass import getpass
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -109,6 +110,8 @@ def _request(session: Session, words: list[str], given: Mapping[str, str]) -> Vi
     method = METHODS.find(command.method)
     method.check_names(params)
     params.update((name, value) for name, value in given.items() if name in method.parameters)
+    if method.name == "input_reply" and "text" not in params:
+        params["text"] = getpass("Answer: ")  # a password as a word of the line stays in the session's history
     if method.name == "lock":
         return service.locked(session, params)
     if method.name == "unlock":

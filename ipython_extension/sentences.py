@@ -166,7 +166,10 @@ def _flags(status: Mapping[str, Any]) -> list[str]:
     mode = status.get("plan_queue_mode") or {}
     locked = [name for name in ("environment", "queue") if lock.get(name)]
     background = status.get("worker_background_tasks") or 0
+    question = status.get("input_pending") or {}
     told = {
+        f"running code asks {str(question.get('prompt')).strip()!r} (%qs answer)": question,
+        "code of a console runs in the environment": status.get("worker_environment_state") == "reserved",
         "pausing at the next checkpoint": status.get("pause_pending"),
         "stops after this plan": status.get("queue_stop_pending"),
         "loop mode": mode.get("loop"),

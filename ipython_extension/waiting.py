@@ -47,6 +47,7 @@ class Wait:
         self._stage = session.settings.stage()
         self._began = time.monotonic()
         self._feed: StatusFeed | None = None
+        self._asked: str | None = None
         self.put, self.say, self.clear = self._stage.put, self._stage.say, self._stage.clear
 
     @property
@@ -69,10 +70,19 @@ class Wait:
             while True:
                 if self._live:
                     self.put(self._live.show(status))
+                self._ask(status)
                 yield status
                 if self._timeout is not None and self.elapsed > self._timeout:
                     raise WaitTimeoutError(f"Still not done after {length_of_time(self._timeout)}")
                 status = dict(self._feed.next_status(_LOOK) or status)
+
+    def _ask(self, status: Mapping[str, Any]) -> None:
+        """Show a question of running code, once; it is answered after Ctrl-C or from elsewhere."""
+        question = status.get("input_pending") or {}
+        uid = question.get("input_uid")
+        if uid and uid != self._asked:
+            self.put(f"Running code asks: {question.get('prompt')}\n(answer it after Ctrl-C: %qs answer TEXT)")
+        self._asked = uid
 
     def patiently(self, ask: Callable[[], T]) -> T | None:
         """The answer to a question; None if there is none now, because the service may be restarting."""

@@ -1,5 +1,9 @@
 """Words on the service as such: where it is, and who may use it."""
 
+from getpass import getpass
+from typing import Any
+
+from bluesky_qs.errors import NotFound
 from ipython_extension.answers import present
 from ipython_extension.display import Reply, View
 from ipython_extension.line import Line
@@ -46,12 +50,32 @@ def lock(session: Session, line: Line) -> View:
     return locked(session, {**parts, "note": note})
 
 
+@word("answer", "[TEXT]")
+def answer(session: Session, line: Line) -> View:
+    """Answer the question (input() or getpass()) for which running code waits.
+
+    Without TEXT you are asked, and a password is not shown while you type it.
+    """
+    question = session.status().get("input_pending")
+    if not question:
+        raise NotFound("No running code asks anything")
+    text = line.rest() or _asked(question)
+    told = session.ask("input_reply", input_uid=question["input_uid"], text=_unquoted(text))
+    return Reply(told, "Answered.")
+
+
 def locked(session: Session, params: dict[str, object]) -> View:
     """Lock, and keep the key: without it this session would be locked out too."""
     key = params.setdefault("lock_key", session.lock_key())
     answer = session.ask("lock", **params)
     session.rm.lock_key = str(key)
     return present(session, "lock", params, answer)
+
+
+def _asked(question: dict[str, Any]) -> str:
+    if question.get("secret"):
+        return getpass(question["prompt"])
+    return input(question["prompt"])
 
 
 def _unquoted(note: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
+from bluesky_qs.errors import NotFound
 from ipython_extension.oneline import NotDone
 
 
@@ -155,3 +156,15 @@ def test_help_knows_the_word(qs, word):
 
 def test_help_for_a_cell_word(qs):
     assert "%%qs script [--background]" in pretty(qs("help script"))
+
+
+def test_a_question_of_running_code_is_told_and_answered(qs, fake, monkeypatch):
+    with pytest.raises(NotFound, match="No running code asks anything"):
+        qs("answer yes")
+    fake.status["input_pending"] = {"input_uid": "q-1", "prompt": "Shutter open? ", "secret": False}
+    assert "running code asks 'Shutter open?' (%qs answer)" in pretty(qs("status"))
+    qs("answer yes, it is")
+    fake.status["input_pending"]["secret"] = True
+    monkeypatch.setattr("ipython_extension.actions.service.getpass", lambda prompt: f"typed at {prompt}")
+    qs("answer")
+    assert [request["text"] for request in fake.asked("input_reply")] == ["yes, it is", "typed at Shutter open? "]
