@@ -129,6 +129,7 @@ def test_device_that_cannot_be_loaded_leaves_the_namespace_alone(happi, name, re
 
 
 def test_missing_happi_is_named():
-    code = "import sys; sys.modules['happi'] = None; import bluesky_qs; bluesky_qs.load_devices_from_happi(['a'], namespace={})"
+    code = "import sys; sys.modules['happi'] = None; import bluesky_qs\n"
+    code += "bluesky_qs.load_devices_from_happi(['a'], namespace={})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ImportError: Devices are loaded from happi, which is not installed" in done.stderr
