@@ -123,10 +123,16 @@ class Kernel:
         try:
             return await execute()
         finally:
-            self.in_cell = False
-            self._reserve(False)
-            if self._waiting():
-                self._loop.stop()
+            try:
+                self._give_back()
+            except KeyboardInterrupt:  # a second Ctrl-C, this very moment
+                self._give_back()
+
+    def _give_back(self) -> None:
+        self.in_cell = False
+        self._reserve(False)
+        if self._waiting():
+            self._loop.stop()
 
     def _magic(self, line: str) -> Any:
         name, _, rest = line.partition(" ")

@@ -329,6 +329,14 @@ async def test_what_user_code_makes_of_the_event_loop_does_not_outlive_the_job(w
 
 
 # ------------------------------------------------------------------------------------------------- in reserve
+async def test_the_kernel_is_starting_until_the_environment_is_open(worker, spec):
+    driver = worker()
+    opened = await driver.open(kernel=spec())
+    states = [r.state for r in driver.received if isinstance(r, StateChanged)]
+    assert {(s.kernel, s.environment.value) for s in states} == {("starting", "initializing")}
+    assert (opened.state.kernel, opened.state.captured) == ("idle", False)
+
+
 async def test_what_a_worker_in_reserve_imports_for_a_kernel_starts_no_thread_and_no_matplotlib(worker, spec):
     driver = worker(
         "import sys\nearly = [m for m in ('bluesky', 'ophyd', 'matplotlib', 'epics') if m in sys.modules]\n",
