@@ -9,6 +9,8 @@ from ipython_extension.display import View
 from ipython_extension.session import Session
 
 _PAGE = 1000
+#: Lines that the service's own code logs.
+_OF_THE_SERVICE = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.[^\]\n]*\][^\n]*\n", re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -71,6 +73,9 @@ class TaskOutput:
 
     def take(self, text: str) -> str:
         """Lines of the task in more of the console; a line that has not ended is held back."""
+        return _OF_THE_SERVICE.sub("", self._lines(text))
+
+    def _lines(self, text: str) -> str:
         self._text += text
         if not self._has_begun:
             if (begin := self._begin.search(self._text)) is None:

@@ -23,5 +23,9 @@ def test_it_does_not_matter_where_messages_are_cut(size):
     assert "".join(output.take(text[at : at + size]) for at in range(0, len(text), size)) == "a\nb\n"
 
 
+def test_what_the_service_logs_meanwhile_is_left_out():
+    assert TaskOutput("u-1").take(f"{_BEGIN}a\n{_OTHER}[b] c\n{_END}") == "a\n[b] c\n"
+
+
 def test_a_last_line_without_an_end_is_taken_too():
     assert TaskOutput("u-1").take(f"{_BEGIN}no end{_END}") == "no end"
