@@ -5,13 +5,14 @@ INSTALLED := .venv/.installed
 # Test processes started at once; a fixed number, because the processes that the tests start want cores too.
 WORKERS ?= 2
 
-.PHONY: help setup demo test check format reference clean
+.PHONY: help setup demo test check format reference notebooks clean
 
 help:
 	@echo "make demo    run two scans through a queue of its own, with live tables"
 	@echo "make test    run all the tests"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make reference   write docs/reference from the code"
+	@echo "make notebooks   run the tutorials and store what they show"
 	@echo "make format  put the source into the house's format"
 
 setup: $(INSTALLED)
@@ -41,6 +42,9 @@ format: $(INSTALLED)
 
 reference: $(INSTALLED)
 	$(BIN)/python docs/make_reference.py
+
+notebooks: $(INSTALLED)
+	$(BIN)/python notebooks/execute.py $(ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build

@@ -1,0 +1,199 @@
+"""Runs the tutorials against a service of their own and stores what they show: ``make notebooks [ARGS=05-pausing]``.
+
+What a notebook shows is stored without the paths and addresses of the machine; where nothing but times and uids has
+changed, what was stored stays. The tests run the notebooks by the same functions.
+"""
+
+import copy
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+from bluesky_qs import REManagerAPI
+
+HERE = Path(__file__).parent
+#: Tag of a cell that must raise an error; nbclient goes on behind it.
+RAISES = "raises-exception"
+#: Tag of a cell whose output depends on the moment.
+VARIES = "varies"
+
+_PATIENCE = 120
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_TERMINAL = {"COLUMNS": "80", "TERM": "xterm", "QSERVER_USER": "ada"}
+
+
+def tutorials() -> list[Path]:
+    """The notebooks, in their order."""
+    return sorted(HERE.glob("*.ipynb"))
+
+
+def service_options(notebook: nbformat.NotebookNode) -> list[str]:
+    """Options of ``start-re-manager`` that the notebook's text speaks of."""
+    return list(notebook.metadata.get("bluesky_qs", {}).get("service", ()))
+
+
+def furnish(folder: Path) -> None:
+    """Put into a user's folder what the notebooks find there."""
+    shutil.copytree(HERE / "qs_startup", folder / "qs_startup", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> nbformat.NotebookNode:
+    """The notebook as it is after a run in ``folder``; ``environment`` says where the service is.
+
+    Raises
+    ------
+    nbclient.exceptions.CellExecutionError
+        A cell raised an error and is not tagged to.
+    """
+    paths = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    home = {"HOME": str(folder), "IPYTHONDIR": str(folder / "ipython"), "PATH": paths}
+    ran = copy.deepcopy(notebook)
+    client = NotebookClient(
+        ran,
+        timeout=_PATIENCE,
+        kernel_name="python3",
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        resources={"metadata": {"path": str(folder)}},
+        coalesce_streams=True,
+        record_timing=False,
+        store_widget_state=False,
+    )
+    client.execute(env={**environment, **home, **_TERMINAL})
+    return ran
+
+
+def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> None:
+    """Leave in the outputs what a reader wants: no progress bars of the past, nothing of this machine."""
+    machine = {
+        environment["QSERVER_ZMQ_CONTROL_ADDRESS"]: "tcp://localhost:60615",
+        environment["QSERVER_ZMQ_INFO_ADDRESS"]: "tcp://localhost:60625",
+        str(folder): "~",
+        str(HERE.parent): "~/bluesky-qs",
+    }
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            kept = [output for output in cell.outputs if _WIDGET not in output.get("data", {})]
+            cell.outputs = _merged(_replaced(kept, machine))
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+
+
+def shows(cell: nbformat.NotebookNode) -> list[str]:
+    """What a cell shows, without what differs from run to run: uids, times, how long something took."""
+    texts = []
+    for output in cell.get("outputs", ()):
+        data = output.get("data", {})
+        text = output.get("text") or data.get("text/plain") or f"{output.get('ename')}: {output.get('evalue')}"
+        for pattern, mask in _VARYING:
+            text = pattern.sub(mask, text)
+        texts.append(f"{output.output_type}: {text.strip()}")
+    return texts
+
+
+def is_tagged(cell: nbformat.NotebookNode, tag: str) -> bool:
+    """Whether the cell has the tag."""
+    return tag in cell.metadata.get("tags", ())
+
+
+#: What differs from run to run, and what stands for it; runs of blanks, because tables are as wide as that is.
+_VARYING = [
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UID"),
+    (re.compile(r"'[0-9a-f]{8}'"), "UID"),
+    (re.compile(r"\b\d\d/\d\d/\d{4} |\b\d{4}-\d\d-\d\d "), ""),
+    (re.compile(r"\b\d\d:\d\d:\d\d([.,]\d+)?"), "TIME"),
+    (re.compile(r"\b\d+(\.\d+)? s\b"), "DURATION"),
+    (re.compile(r"\b\d+ plans? and \d+ devices?"), "NAMES"),  # ophyd has more from time to time
+    (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
+    (re.compile(r"[ \-─]{2,}"), "  "),
+]
+
+
+def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for old, new in texts.items():
+            value = value.replace(old, new)
+        return value
+    if isinstance(value, dict):
+        return nbformat.from_dict({key: _replaced(each, texts) for key, each in value.items()})
+    return [_replaced(each, texts) for each in value] if isinstance(value, list) else value
+
+
+def _merged(outputs: list[Any]) -> list[Any]:
+    """Text that a progress bar stood between is one text."""
+    merged: list[Any] = []
+    for output in outputs:
+        if output.output_type == "stream" and merged and merged[-1].get("name") == output.name:
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def _keep_what_has_not_changed(old: nbformat.NotebookNode, new: nbformat.NotebookNode) -> None:
+    for before, after in zip(old.cells, new.cells, strict=True):
+        if (
+            before.cell_type == "code"
+            and before.outputs
+            and (is_tagged(after, VARIES) or shows(before) == shows(after))
+        ):
+            after.outputs = before.outputs
+
+
+@contextmanager
+def _service(folder: Path, *options: str) -> Iterator[dict[str, str]]:
+    """A service with its state in ``folder``; the environment variables by which clients find it."""
+    control, info = (f"tcp://127.0.0.1:{port}" for port in _free_ports(2))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("QSERVER_")}
+    environment |= {"QSERVER_ZMQ_CONTROL_ADDRESS": control, "QSERVER_ZMQ_INFO_ADDRESS": info, "HOME": str(folder)}
+    command = [sys.executable, "-m", "bluesky_qs", "start-re-manager", "--store", str(folder / "queue.sqlite3")]
+    command += ["--zmq-control-addr", control, "--zmq-info-addr", info, "--console-output", "OFF", *options]
+    with subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL) as process:
+        try:
+            with REManagerAPI(control, zmq_info_addr=info, timeout_recv=30) as manager:
+                manager.wait_for_idle(timeout=30)
+            yield environment
+        finally:
+            process.terminate()
+
+
+def _free_ports(number: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(number)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _store(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory(prefix="qs-tutorial-") as name:
+        folder = Path(name)
+        furnish(folder)
+        with _service(folder, *service_options(notebook)) as environment:
+            ran = execute(notebook, folder, environment)
+            as_read(ran, folder, environment)
+    _keep_what_has_not_changed(notebook, ran)
+    nbformat.write(ran, path)
+
+
+if __name__ == "__main__":
+    for tutorial in tutorials():
+        if not sys.argv[1:] or any(word in tutorial.name for word in sys.argv[1:]):
+            began = time.monotonic()
+            _store(tutorial)
+            print(f"{tutorial.name}: {time.monotonic() - began:.1f} s", flush=True)
