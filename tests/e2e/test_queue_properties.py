@@ -366,7 +366,7 @@ class Sequence(RuleBasedStateMachine):
         self.do("queue_mode_set", mode="default")
         self.model.loop = self.model.ignore_failures = False
         item, entry = self.new_item("steps")
-        item |= {"args": [1000, 0.02] if everything else [25, 0.02]}
+        item |= {"args": [100 if everything else 25, 0.02]}
         stop, second = self.new_item("queue_stop")
         who = {"user": "tester", "user_group": "primary"}
         added = self.do("queue_item_add_batch", items=[item, stop], pos="front", **who)["items"]

@@ -13,6 +13,9 @@ from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.wire.codec import Encoded
 
+#: Beyond the number of any message. Larger ones, which clients may send, cannot be told to the supervisor.
+_LAST = 2**53
+
 
 @handles(api.service.config_get)
 def config_get(ctx: Context) -> Config:
@@ -45,6 +48,7 @@ def events_get(ctx: Context, since: int, *, limit: int = 1000) -> Events:
 
 @handles(api.service.console_get)
 async def console_get(ctx: Context, since: int | None = None, *, limit: int = 1000) -> ConsoleMessages:
-    page = await ctx.supervisor.request(ReadConsole(since, limit))
+    since = None if since is None else max(-1, min(since, _LAST))
+    page = await ctx.supervisor.request(ReadConsole(since, max(0, min(limit, _LAST))))
     messages: Any = Encoded.array(page.messages)
     return {"messages": messages, "last": page.last}
