@@ -9,8 +9,14 @@ from pathlib import Path
 from bluesky_qs.api.method import METHODS, Lock, Method
 from bluesky_qs.config import schema
 from bluesky_qs.manager.state import TRANSITIONS
+from bluesky_qs.words.forms import SECTIONS
+from bluesky_qs.words.helptext import LEGEND, summary
+from ipython_extension import dispatch  # noqa: F401 - it fills the table of words
+from ipython_extension.magics import QSMagics
+from ipython_extension.vocabulary import CELLS, WORDS, Word
 
-HERE = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
+HERE = DOCS / "reference"
 _MADE = "<!-- Made by docs/make_reference.py from the code; changes by hand are lost. -->\n\n"
 _LOCKS = {Lock.NONE: "none", Lock.ENVIRONMENT: "environment", Lock.QUEUE: "queue"}
 
@@ -21,6 +27,8 @@ def pages() -> dict[Path, str]:
         HERE / "methods.md": _MADE + _methods(),
         HERE / "settings.md": _MADE + _settings(),
         HERE / "states.md": _MADE + _states(),
+        HERE / "qserver.md": _MADE + _qserver(),
+        DOCS / "prompt.md": _MADE + _prompt(),
     }
 
 
@@ -94,6 +102,67 @@ def _states() -> str:
     return "# States of the manager\n\n`manager_state`, and what leads from one state to the next.\n\n" + "\n".join(
         ["```mermaid", "stateDiagram-v2", "    [*] --> initializing", *lines, "```", ""],
     )
+
+
+def _qserver() -> str:
+    parts = [
+        "# The lines of qserver\n",
+        "`qserver LINE` in a shell sends one request and prints the answer; `%qs LINE` in IPython understands the same",
+        "lines and shows what people read. `qserver -h` lists them, `qserver -h WORD…` some of them.\n",
+    ]
+    for title, forms in SECTIONS.items():
+        parts += [f"## {title}\n", "| line | does |", "|---|---|"]
+        parts += [f"| `{form.usage.replace('|', _BAR)}` | {summary(form).replace('|', _BAR)} |" for form in forms]
+        parts.append("")
+    return "\n".join([*parts, "```", LEGEND, "```", ""])
+
+
+#: In the tables of GitHub and others; in their code too.
+_BAR = "\\|"
+
+_PROMPT = """\
+# The words of the prompt
+
+    %load_ext bluesky_qs
+
+in IPython, JupyterLab, `jupyter console` or VS Code gives you `%qs`, and the client `RM` for [scripts](scripts.md).
+Nothing is sent before you ask for something. To load it in every session, write
+`c.InteractiveShellApp.extensions = ["bluesky_qs"]` into your `ipython_config.py`.
+
+- **Plans** are typed as into `RE(…)`: `%qs add count([det1, det2], num=10)`. Names are those of the service's plans
+  and devices; this session need not know them. `$name` and `{expression}` put in the value of a variable, or of
+  arithmetic on variables, of *this* session. What you type is parsed, never run.
+- **Items** are named by their position in the table that you were shown *last* (`-1` is the last one), or by the
+  beginning of their uid. A position means the item that you saw there, wherever it is now.
+- **Results** are objects: `q = %qs queue` is a list of items, and shows itself as a table. A `;` at the end of the
+  line shows nothing.
+- **Errors** are raised, in one line, so that a notebook stops. Ctrl-C ends a wait, never a scan.
+- **Every line of [qserver](reference/qserver.md)** works after `%qs`, unchanged.
+- **TAB** completes words, plans, devices and their parts, parameters. `%qs?` lists the words, `%qs add?` explains one.
+
+The [tutorials](../notebooks/) show them at work.
+"""
+
+
+def _prompt() -> str:
+    parts = [_PROMPT, "## %qs\n", "What is going on: the state, the running plan with its progress, what comes next.\n"]
+    parts += [_word(word, "%qs") for word in WORDS.values()]
+    parts += [_word(word, "%%qs") for word in CELLS.values()]
+    parts += [
+        "## Settings\n",
+        "`%config QSMagics.table_rows = 50` in a session, or `c.QSMagics.table_rows = 50` in `ipython_config.py`,",
+        "where the extension need not be loaded yet.\n",
+    ]
+    for name, trait in QSMagics.class_own_traits(config=True).items():
+        default = "" if trait.default_value in ("", None) else f" Default: `{trait.default_value}`."
+        parts.append(f"- **`{name}`**: {trait.help}{default}")
+    return "\n".join(parts) + "\n"
+
+
+def _word(word: Word, magic: str) -> str:
+    head, _, rest = (inspect.getdoc(word.action) or "").partition("\n")
+    usage = f"{magic} {word.name} {word.usage}".rstrip()
+    return f"## {magic} {word.name}\n\n    {usage}\n\n" + f"{head}\n{rest}".rstrip() + "\n"
 
 
 if __name__ == "__main__":

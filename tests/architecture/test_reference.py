@@ -17,7 +17,10 @@ def reference():
     return module.pages()
 
 
-@pytest.mark.parametrize("name", ["methods.md", "settings.md", "states.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["reference/methods.md", "reference/settings.md", "reference/states.md", "reference/qserver.md", "prompt.md"],
+)
 def test_the_page_is_the_one_that_the_code_makes_now(name):
-    path = DOCS / "reference" / name
+    path = DOCS / name
     assert path.read_text() == reference()[path], "run: make reference"
