@@ -38,7 +38,7 @@ class Catalogue(View, dict[str, Any]):
     def of_plans(cls, plans: Mapping[str, Any], pattern: str = "*") -> "Catalogue":
         """The plans whose names match, with the first line of what each says of itself."""
         chosen = {name: plans[name] for name in sorted(plans) if fnmatch.fnmatchcase(name, pattern)}
-        rows = [Row((name, first_line(plan.get("description")))) for name, plan in chosen.items()]
+        rows = [Row((name, first_sentence(plan.get("description")))) for name, plan in chosen.items()]
         return cls(chosen, "plan", ("plan", "what it does"), rows)
 
     @classmethod
@@ -95,10 +95,11 @@ def signature(plan: Mapping[str, Any]) -> str:
     return f"{plan.get('name')}({', '.join(parts)})"
 
 
-def first_line(text: str | None) -> str:
-    """The first line of a text that has one."""
-    lines = (text or "").strip().splitlines()
-    return lines[0] if lines else ""
+def first_sentence(text: str | None) -> str:
+    """The first sentence of a text, which need not end with its first line."""
+    paragraph = " ".join((text or "").strip().split("\n\n")[0].split())
+    sentence, stop, _ = paragraph.partition(". ")
+    return sentence + stop.strip()
 
 
 def _paragraphs(plan: Mapping[str, Any]) -> list[str]:

@@ -108,9 +108,12 @@ class Queue(Items):
         return "\n".join([*parts, *self._more()])
 
     def html(self) -> str:
+        return f"<p>{html.escape(self.title)}</p>{self.rows_html()}"
+
+    def rows_html(self) -> str:
+        """The table without its title."""
         table = self._table()
-        parts = [self.title, *self._more()]
-        return "".join(f"<p>{html.escape(part)}</p>" for part in parts) + (table.html() if table.rows else "")
+        return (table.html() if table.rows else "") + "".join(f"<p>{html.escape(part)}</p>" for part in self._more())
 
     def _table(self) -> Table:
         rows = []
@@ -224,7 +227,7 @@ class Overview(Status):
             if self.last
             else ""
         )
-        return super().html() + last + (self.queue.html() if self._has_rows() else "")
+        return super().html() + last + (self.queue.rows_html() if self._has_rows() else "")
 
     def _has_rows(self) -> bool:
         return bool(self.queue or self.queue.running)
