@@ -50,10 +50,6 @@ class NotPermitted(Refused):
     """The user group may not do this."""
 
 
-class NotImplementedYet(Refused):
-    """The method is not implemented yet."""
-
-
 class ItemError(QSError):
     """The item cannot be used."""
 

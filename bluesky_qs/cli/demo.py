@@ -1,4 +1,4 @@
-"""``python -m bluesky_qs demo``: a service of its own, two real scans through the queue, and everything stopped again."""
+"""``python -m bluesky_qs demo``: a service of its own, two real scans through the queue, and all stopped again."""
 
 import os
 import signal
@@ -27,8 +27,8 @@ _PLANS = (
 def main() -> int:
     """Run the demonstration; 0 if both scans were completed."""
     try:
-        with tempfile.TemporaryDirectory(prefix="bluesky-qs-demo-") as folder, _service(Path(folder)) as RM:
-            return _show(RM)
+        with tempfile.TemporaryDirectory(prefix="bluesky-qs-demo-") as folder, _service(Path(folder)) as api:
+            return _show(api)
     except QSError as error:
         print(f"The demonstration failed: {error.message}", file=sys.stderr)
         return 1
@@ -37,26 +37,26 @@ def main() -> int:
         return 130
 
 
-def _show(RM: REManagerAPI) -> int:
+def _show(api: REManagerAPI) -> int:
     # The tables of the prompt: the demonstration shows what a user of the prompt sees.
     from ipython_extension.display import History, Queue  # noqa: PLC0415 - needs the service first
 
     _say("Opening the environment: the worker runs the startup code of the simulated beamline")
-    RM.environment_open()
-    RM.wait_for_idle(timeout=_PATIENCE)
-    if not RM.status()["worker_environment_exists"]:
+    api.environment_open()
+    api.wait_for_idle(timeout=_PATIENCE)
+    if not api.status()["worker_environment_exists"]:
         raise QSError("the environment did not open; its output is above")
     _say("Adding two scans to the queue")
     for plan in _PLANS:
-        RM.queue_item_add(plan)
-    known = set(RM.devices_allowed()["devices_allowed"])
-    _print(Queue(RM.queue_get(), known).text(_width()))
+        api.queue_item_add(plan)
+    known = set(api.devices_allowed()["devices_allowed"])
+    _print(Queue(api.queue_get(), known).text(_width()))
     _say("Starting the queue")
-    RM.queue_start()
-    RM.wait_for_idle(timeout=_PATIENCE)
+    api.queue_start()
+    api.wait_for_idle(timeout=_PATIENCE)
     _say("The queue has run. What is left of it, and its history:")
-    _print(Queue(RM.queue_get(), known).text(_width()))
-    history = RM.history_get()
+    _print(Queue(api.queue_get(), known).text(_width()))
+    history = api.history_get()
     _print(History(history, known).text(_width()))
     statuses = [item["result"]["exit_status"] for item in history["items"]]
     if statuses != ["completed"] * len(_PLANS):
@@ -76,9 +76,9 @@ def _service(folder: Path) -> Iterator[REManagerAPI]:
     _say(f"Starting a service of its own at {control}, its store in {folder}")
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
     try:
-        with REManagerAPI(control, zmq_info_addr=info, user="demo") as RM:
-            _wait_for_answer(RM, process)
-            yield RM
+        with REManagerAPI(control, zmq_info_addr=info, user="demo") as api:
+            _wait_for_answer(api, process)
+            yield api
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -88,11 +88,11 @@ def _service(folder: Path) -> Iterator[REManagerAPI]:
             process.wait()
 
 
-def _wait_for_answer(RM: REManagerAPI, process: "subprocess.Popen[bytes]") -> None:
+def _wait_for_answer(api: REManagerAPI, process: "subprocess.Popen[bytes]") -> None:
     while True:
         try:
-            RM.status()
-        except RM.RequestTimeoutError:
+            api.status()
+        except api.RequestTimeoutError:
             if (code := process.poll()) is not None:
                 raise QSError(f"the service ended with exit code {code} before it answered") from None
         else:

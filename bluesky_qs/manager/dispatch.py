@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bluesky_qs.api.method import METHODS, Method, shortened
-from bluesky_qs.errors import BadParams, NotImplementedYet, QSError, RequestError
+from bluesky_qs.errors import BadParams, QSError, RequestError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode, encode
 
@@ -110,10 +110,7 @@ class Dispatcher:
         if "lock_key" in method.parameters and key is not None and (not isinstance(key, str) or not key):
             raise BadParams(f"Lock key must be a non-empty string: lock_key={shortened(key)}")
         self._ctx.lock.check(method.lock, key)
-        handler = HANDLERS.get(method.name)
-        if handler is None:
-            raise NotImplementedYet(f"The method {method.name!r} is not implemented yet")
-        reply = handler(self._ctx, **method.arguments(params))
+        reply = HANDLERS[method.name](self._ctx, **method.arguments(params))
         return await reply if isinstance(reply, Awaitable) else reply
 
     def _refusal(self, method: Method[..., Any] | None, params: dict[str, Any], error: QSError) -> bytes:

@@ -1,4 +1,4 @@
-"""The user's tutorials, command by command: starting, environment, running the queue, interacting with the RunEngine."""
+"""The user's tutorials, command by command: start, environment, running the queue, interacting with the RunEngine."""
 
 import ast
 import re
@@ -40,11 +40,9 @@ def test_status_shows_what_the_tutorial_shows(service):
     assert {key: status[key] for key in expected} == expected
     assert status["msg"].startswith("RE Manager")
     assert status["plan_queue_mode"]["loop"] is False
-    for uid in (
-        "devices_allowed_uid devices_existing_uid plan_history_uid plan_queue_uid plans_allowed_uid "
-        "plans_existing_uid run_list_uid task_results_uid"
-    ).split():
-        assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", status[uid]), uid
+    things = ["devices_allowed", "devices_existing", "plans_allowed", "plans_existing"]
+    for thing in [*things, "plan_history", "plan_queue", "run_list", "task_results"]:
+        assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", status[f"{thing}_uid"]), thing
 
 
 def test_ctrl_c_stops_the_service(service):
