@@ -1,5 +1,6 @@
 """What ``%qs`` works with: the client, the names that the service knows, and what the user was last shown."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -154,10 +155,22 @@ class Session:
         self._grown.clear()
 
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:
-        """Against a bare name in a plan that is plain data in this session and nothing that the service knows."""
-        if not isinstance(variables.get(name), int | float | str | list | tuple | dict) or name in self.known():
+        """Against a bare name in a plan that is nothing that the service knows; none while it knows nothing at all.
+
+        Most plans take any string: a misspelt device would only be noticed when the plan runs, at night.
+        """
+        known = self.known()
+        # Of subdevices the lists may not have all levels.
+        if name in known or name.partition(".")[0] in known:
             return None
-        return f"The service knows no device or plan {name!r}; for this session's variable write ${name}"
+        said = f"The service knows no device or plan {name!r}"
+        if isinstance(variables.get(name), int | float | str | list | tuple | dict):
+            return f"{said}; for this session's variable write ${name}"
+        if not (known.plans or known.devices):
+            return None
+        near = difflib.get_close_matches(name, [*known.devices, *known.plans], n=2)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ";"
+        return f"{said}{meant} Anything else goes in quotes: '{name}'"
 
     def _known_now(self) -> KnownNames:
         try:

@@ -73,6 +73,13 @@ def test_a_variable_without_its_dollar_is_noticed(shell, qs, fake):
     assert not fake.asked("queue_item_add")
 
 
+def test_a_misspelt_device_is_noticed_before_it_is_queued(qs):
+    said = usage_error(qs, "add count([dett1])")
+    assert "The service knows no device or plan 'dett1'; did you mean det1" in said
+    assert "Anything else goes in quotes: 'dett1'" in said
+    qs("add count(['dett1'])")
+
+
 def test_a_cell_queues_its_plans(shell, fake):
     cell = "# alignment\ncount([det1])  # once\nscan([det1],\n     motor, -1, 1, num=5)\n"
     shell.run_cell(f"%%qs add\n{cell}").raise_error()
