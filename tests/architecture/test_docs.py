@@ -1,0 +1,82 @@
+"""The documentation speaks of what there is: links lead somewhere, commands and words exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import bluesky_qs
+from bluesky_qs import __main__ as commands
+from bluesky_qs.config import schema
+from bluesky_qs.words import grammar
+from bluesky_qs.words.forms import QSERVER
+from ipython_extension import dispatch
+from ipython_extension.vocabulary import CELLS, WORDS
+
+ROOT = Path(bluesky_qs.__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+_OPTIONS = {option for field in schema.fields() for option in field.setting.options}
+_OTHER_OPTIONS = {"--config", "--verbose", "--quiet", "--silent", "-h"}
+_QSERVER_OPTIONS = {"-k": 1}
+
+page = pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.name)
+
+
+@page
+def test_links_lead_somewhere(path):
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)", path.read_text())
+    assert [t for t in targets if "://" not in t and not (path.parent / t).exists()] == []
+
+
+@page
+def test_commands_exist_with_their_options(path):
+    for line in re.findall(r"^ *\$ (.+)$", path.read_text(), re.MULTILINE):
+        words = shlex.split(line.partition("      #")[0])
+        if words[:3] == ["python", "-m", "bluesky_qs"]:
+            words = words[3:]
+        if words[0] == "start-re-manager":
+            assert {word for word in words if word.startswith("-")} <= _OPTIONS | _OTHER_OPTIONS, line
+        elif words[0] == "qserver":
+            QSERVER.parse(words[1:])
+        else:
+            assert words[0] in commands._COMMANDS or words[0] == "sed", line
+
+
+@page
+def test_lines_of_qserver_are_understood(path):
+    for line in re.findall(r"`qserver ([^`]+)`", path.read_text()):
+        words = shlex.split(line.replace('\\"', '"'))
+        while words and words[0] in _QSERVER_OPTIONS:
+            del words[:2]
+        if words and words[0] not in ("-h", "LINE"):
+            assert understood(words), line
+
+
+@page
+def test_words_of_the_prompt_exist(path):
+    assert dispatch.VOCABULARIES
+    text = path.read_text()
+    lines = re.findall(r"`(%%?qs) ([^`]+)`", text) + re.findall(r"^In \[\d+\]: (%%?qs) (.+)$", text, re.MULTILINE)
+    for magic, line in lines:
+        word = line.split()[0].rstrip("?;")
+        known = CELLS if magic == "%%qs" else WORDS
+        assert word in known or word == "LINE" or QSERVER.beginning_with([word]), line
+
+
+def test_the_index_leads_to_every_page_and_tutorial():
+    index = (ROOT / "docs" / "index.md").read_text()
+    pages = [path.name for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "decisions"]
+    assert [
+        name for name in [*pages, *(path.name for path in NOTEBOOKS)] if name not in index and name != "index.md"
+    ] == []
+
+
+def understood(words):
+    try:
+        QSERVER.parse(words)
+    except grammar.UsageError:
+        return False
+    return True

@@ -1,0 +1,65 @@
+"""What the documentation shows can be done: its scripts run, its startup code is accepted."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import bluesky_qs
+
+_DOCS = Path(bluesky_qs.__file__).parents[1] / "docs"
+_BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+def blocks(page):
+    """The Python on a page, block by block."""
+    return _BLOCK.findall((_DOCS / page).read_text())
+
+
+def test_the_scripts_run_from_the_first_to_the_last(service):
+    script = service.home / "script.py"
+    script.write_text("\n".join(blocks("scripts.md")))
+    ran = subprocess.run(
+        [sys.executable, script],
+        env=service.env,
+        cwd=service.home,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    said = ran.stdout.splitlines()
+    assert said[0].startswith("completed ['"), said
+    assert "not waiting any longer; the plan goes on" in said
+    assert "Plan validation failed: parameter 'num': 'many' is not an integer or None" in ran.stdout
+    assert said[-1] == "completed"
+
+
+def test_the_startup_code_opens_and_means_what_is_said(new_service, tmp_path):
+    folder = tmp_path / "startup"
+    folder.mkdir()
+    text = (_DOCS / "startup-code.md").read_text()
+    for name, content in re.findall(r"```\w+\n# startup/(\S+)\n(.*?)```", text, re.DOTALL):
+        (folder / name).write_text(content)
+    assert len(list(folder.iterdir())) == 3
+    service = new_service("--warm-worker", "OFF", "--startup-dir", str(folder)).start()
+    service.open()
+    report = service.do("environment_report")["report"]
+    assert report["left_out"] == []
+    guests = {"user": "tester", "user_group": "guests"}
+    allowed = service.do("plans_allowed", user_group="guests")["plans_allowed"]
+    assert sorted(allowed) == ["align", "expose"]
+    assert [p.get("description") for p in allowed["align"]["parameters"]][2] == "Center of the scan (mm)."
+    assert sorted(service.do("devices_allowed", user_group="guests")["devices_allowed"]) == ["det1", "det2", "motor"]
+    assert "internal" not in service.do("devices_existing")["devices_existing"]
+    plans = [
+        {"item_type": "plan", "name": "align", "args": ["det1", "motor"], "kwargs": {"how": "fast"}},
+        {"item_type": "plan", "name": "expose", "args": [["det1", "det2"], 0.1]},
+    ]
+    service.do("queue_item_add_batch", items=plans, **guests)
+    wrong = {"item_type": "plan", "name": "expose", "args": [["motor"], 5000]}
+    assert "Plan validation failed" in service.ask("queue_item_add", item=wrong, **guests)["msg"]
+    service.do("queue_start")
+    service.wait_idle()
+    assert [item["result"]["exit_status"] for item in service.history()] == ["completed", "completed"]
