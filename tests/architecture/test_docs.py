@@ -1,5 +1,6 @@
 """The documentation speaks of what there is: links lead somewhere, commands and words exist."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -22,18 +23,26 @@ _OPTIONS = {option for field in schema.fields() for option in field.setting.opti
 _OTHER_OPTIONS = {"--config", "--verbose", "--quiet", "--silent", "-h"}
 _QSERVER_OPTIONS = {"-k": 1}
 
+
+def text_of(path):
+    """What a reader sees of a page."""
+    if path.suffix != ".ipynb":
+        return path.read_text()
+    return "\n".join("".join(cell["source"]) for cell in json.loads(path.read_text())["cells"])
+
+
 page = pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.name)
 
 
 @page
 def test_links_lead_somewhere(path):
-    targets = re.findall(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)", path.read_text())
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)", text_of(path))
     assert [t for t in targets if "://" not in t and not (path.parent / t).exists()] == []
 
 
 @page
 def test_commands_exist_with_their_options(path):
-    for line in re.findall(r"^ *\$ (.+)$", path.read_text(), re.MULTILINE):
+    for line in re.findall(r"^ *\$ (.+)$", text_of(path), re.MULTILINE):
         words = shlex.split(line.partition("      #")[0])
         if words[:3] == ["python", "-m", "bluesky_qs"]:
             words = words[3:]
@@ -47,8 +56,8 @@ def test_commands_exist_with_their_options(path):
 
 @page
 def test_lines_of_qserver_are_understood(path):
-    for line in re.findall(r"`qserver ([^`]+)`", path.read_text()):
-        words = shlex.split(line.replace('\\"', '"'))
+    for line in re.findall(r"`qserver ([^`]+)`", text_of(path)):
+        words = shlex.split(line)
         while words and words[0] in _QSERVER_OPTIONS:
             del words[:2]
         if words and words[0] not in ("-h", "LINE"):
@@ -58,8 +67,8 @@ def test_lines_of_qserver_are_understood(path):
 @page
 def test_words_of_the_prompt_exist(path):
     assert dispatch.VOCABULARIES
-    text = path.read_text()
-    lines = re.findall(r"`(%%?qs) ([^`]+)`", text) + re.findall(r"^In \[\d+\]: (%%?qs) (.+)$", text, re.MULTILINE)
+    text = text_of(path)
+    lines = re.findall(r"`(%%?qs) ([^`]+)`", text) + re.findall(r"^(?:In \[\d+\]: )?(%%?qs) (.+)$", text, re.MULTILINE)
     for magic, line in lines:
         word = line.split()[0].rstrip("?;")
         known = CELLS if magic == "%%qs" else WORDS
