@@ -31,6 +31,8 @@ class Publisher:
 
     def _publish(self, topic: bytes, payload: bytes) -> None:
         """Hand it over; dropped if the supervisor is so far behind that the queue to it is full."""
+        if self._socket.closed:  # the manager is ending, and what it does last changes its state too
+            return
         try:
             self._socket.send_multipart([topic, payload], zmq.NOBLOCK)
         except zmq.Again:
