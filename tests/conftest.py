@@ -21,6 +21,10 @@ import psutil
 import pytest
 import zmq
 
+# Where the tests run in the background of a shell, SIGINT is ignored, and so it would be by all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 #: Seconds for which anything may take before a test gives it up; never waited for in full when all is well.
 PATIENCE = 60.0
 

@@ -39,6 +39,9 @@ def begin_worker(argv: Sequence[str]) -> str:
 
 def _begin(argv: Sequence[str], *, orphaned: Callable[[], None], death_signal: signal.Signals) -> None:
     faulthandler.enable()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts what it puts into the background; interrupts of user code have to work all the same.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     _flush_lines()
     _prctl(_PR_SET_PDEATHSIG, death_signal)
     if "--parent-pipe" in argv:
