@@ -82,7 +82,7 @@ def _status(session: Session, _params: Mapping[str, Any], answer: Answer) -> Sta
 def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
     status = session.status()
     queued = status["items_in_queue"] + (1 if status["running_item_uid"] else 0)
-    return Reply(answer, f"Running {plural(queued, 'item')}." if queued else "The queue is empty: nothing to run.")
+    return Reply(answer, f"Running {plural(queued, 'item')}." if queued else "Nothing is left to run.")
 
 
 def _paused(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:

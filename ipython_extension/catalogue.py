@@ -9,8 +9,10 @@ from functools import reduce
 from typing import Any
 
 from ipython_extension.display import View
-from ipython_extension.tables import Row, Table, plural
+from ipython_extension.tables import Row, Table, plural, shortened
 
+#: Columns of a parameter's type.
+_TYPE_WIDTH = 26
 _DESCRIPTION_WIDTH = 100
 _DEFAULTS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
 _READABLE_TYPES = {
@@ -74,11 +76,16 @@ class PlanView(View, dict[str, Any]):
         return f"<p><code>{html.escape(signature(self))}</code></p>{told}{table.html() if table.rows else ''}"
 
     def _table(self) -> Table:
-        rows = [
-            Row((_starred(p), _type(p), _default(p), " ".join(str(p.get("description", "")).split())))
-            for p in self.get("parameters", [])
-        ]
+        rows = [_parameter_row(p) for p in self.get("parameters", [])]
         return Table(("parameter", "type", "default", "what it is"), rows, flexible=3, wrap=True)
+
+
+def _parameter_row(parameter: Mapping[str, Any]) -> Row:
+    kind, said = _type(parameter), " ".join(str(parameter.get("description", "")).split())
+    short = shortened(kind, _TYPE_WIDTH)
+    if short != kind:  # a list of devices, say: the last column has room for it, on as many lines as it takes
+        said = f"{said} ({kind})" if said else kind
+    return Row((_starred(parameter), short, _default(parameter), said))
 
 
 def signature(plan: Mapping[str, Any]) -> str:

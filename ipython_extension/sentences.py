@@ -82,12 +82,16 @@ class Progress(NamedTuple):
     events: int
     total: int | None
     since: float | None
+    paused: float = 0.0
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> "Progress | None":
         """What the status tells."""
         told = status.get("running_item_progress")
-        return cls(told.get("events") or 0, told.get("num_points"), told.get("time_start")) if told else None
+        if not told:
+            return None
+        paused = told.get("time_paused") or 0.0
+        return cls(told.get("events") or 0, told.get("num_points"), told.get("time_start"), paused)
 
     @property
     def elapsed(self) -> float | None:
@@ -99,7 +103,8 @@ class Progress(NamedTuple):
         """Seconds until the plan's end, if it goes on as it did; None if there is no telling."""
         if self.elapsed is None or not self.total or not 0 < self.events < self.total:
             return None
-        return self.elapsed * (self.total - self.events) / self.events
+        # Pauses say nothing of the pace at which the rest will go.
+        return max(self.elapsed - self.paused, 0.0) * (self.total - self.events) / self.events
 
 
 def reason(result: Mapping[str, Any]) -> str:

@@ -52,6 +52,9 @@ class Runner:
         self._lifecycle = lifecycle
         self._changed = changed
         self._continuing = False  # asked to go on; the RunEngine may still say 'paused'
+        self._paused_at: float | None = None
+        #: Seconds for which the running item has been paused, without a pause that still lasts.
+        self.time_paused = 0.0
         self._interrupted: str | None = None  # why the running plan is being ended, if it is not its own end
         self.autostart = autostart
         self.stop_pending = stop_pending
@@ -109,7 +112,7 @@ class Runner:
             self._continuing = False
             raise
         if self._lifecycle.state is ManagerState.PAUSED:
-            self._lifecycle.fire(Event.PLAN_RESUMED)
+            self._resumed()
 
     # ---------------------------------------------------------------------------------------------- what happens
     async def plan_done(self, report: PlanDone, acknowledge: Callable[[], None]) -> None:
@@ -165,9 +168,16 @@ class Runner:
         if state.engine != "paused":
             self._continuing = False
             if self._lifecycle.state is ManagerState.PAUSED and state.item_uid and state.engine == "running":
-                self._lifecycle.fire(Event.PLAN_RESUMED)
+                self._resumed()
         elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE and not self._continuing:
+            self._paused_at = time.monotonic()
             self._lifecycle.fire(Event.PLAN_PAUSED)
+
+    def _resumed(self) -> None:
+        if self._paused_at is not None:
+            self.time_paused += time.monotonic() - self._paused_at
+        self._paused_at = None
+        self._lifecycle.fire(Event.PLAN_RESUMED)
 
     async def adopt(self, snapshot: WorkerSnapshot | None, ended: str) -> bool:
         """Take up the running item that a manager before this one left.
@@ -286,6 +296,7 @@ class Runner:
         running = self._queue.running
         if running is None:  # the worker was lost while the start was being stored
             return None
+        self.time_paused = 0.0
         self._lifecycle.fire(Event.PLAN_STARTED)
         try:
             # Permissions or lists may have changed since the item was added.

@@ -121,6 +121,7 @@ def derive(ctx: Context) -> dict[str, Any]:
         "events": progress.events if progress else 0,
         "num_points": progress.num_points if progress else None,
         "time_start": queue.running_since,
+        "time_paused": runner.time_paused,
     }
     return {
         **status,

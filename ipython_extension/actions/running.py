@@ -93,7 +93,7 @@ def wait_for(session: Session, line: Line) -> View:
     item = session.any_item(line, tokens[0]) if tokens else None
     status = session.status()
     before = status["items_in_history"]
-    goes_on = "the queue goes on"
+    goes_on = "the plan stays paused" if status["manager_state"] == "paused" else "the queue goes on"
     with waiting(session, goes_on, timeout=options.get("timeout"), live=Live(terminal_width())) as wait:
         if item:
             return _ended(session, item, wait)
