@@ -257,3 +257,17 @@ def test_a_worker_that_ends_at_once_is_a_failed_opening_and_nothing_else(new_ser
     assert service.find("bluesky_qs.manager").pid == manager
     (tmp_path / "sitecustomize.py").unlink()
     service.open()
+
+
+def test_the_time_in_which_a_plan_was_paused_is_told(new_service, startup_dir):
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("steps", 1000, 0.05)
+    service.do("queue_start")
+    running(service)
+    service.do("re_pause", option="immediate")
+    service.wait(lambda s: s["manager_state"] == "paused", "paused")
+    before = time.monotonic()
+    service.do("re_resume")
+    status = service.wait(lambda s: s["re_state"] == "running", "running again")
+    assert 0 < status["running_item_progress"]["time_paused"] < time.monotonic() - before + 30
