@@ -125,7 +125,7 @@ def test_a_question_is_gone_with_the_environment(asking):
     status = service.wait(lambda s: s["worker_environment_state"] == "closed", "destroyed")
     assert status["input_pending"] is None
     answer = service.ask("input_reply", input_uid=asked["input_uid"], text="yes")
-    assert answer["msg"] == "RE Worker environment does not exist.."
+    assert answer["msg"] == "RE Worker environment does not exist."
 
 
 def test_a_lock_keeps_others_from_answering(asking):
