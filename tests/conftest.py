@@ -21,9 +21,11 @@ import psutil
 import pytest
 import zmq
 
-# Where the tests run in the background of a shell, SIGINT is ignored, and so it would be by all that they start.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Where the tests run in the background of a shell, or under nohup, these are ignored, and so they would be by all that
+# the tests start.
+for ignored in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler)
 
 #: Seconds for which anything may take before a test gives it up; never waited for in full when all is well.
 PATIENCE = 60.0
