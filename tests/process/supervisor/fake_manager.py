@@ -62,8 +62,6 @@ async def main():
                 case {"obedient": value}:
                     obedient, answer = value, None
                 case {"exit": code}:
-                    await control.send(b"null")
-                    await asyncio.sleep(0)
                     os._exit(code)
                 case _:
                     answer = {"pid": os.getpid(), "reports": reports, "inventory": _plain(inventory)}
