@@ -169,8 +169,8 @@ class Session:
         if not (known.plans or known.devices):
             return None
         near = difflib.get_close_matches(name, [*known.devices, *known.plans], n=2)
-        meant = f"; did you mean {' or '.join(near)}?" if near else ";"
-        return f"{said}{meant} Anything else goes in quotes: '{name}'"
+        meant = f"; did you mean {' or '.join(near)}?" if near else f" that the group {self.rm.user_group!r} may use."
+        return f"{said}{meant} What is no device and no plan goes in quotes: '{name}'"
 
     def _known_now(self) -> KnownNames:
         try:

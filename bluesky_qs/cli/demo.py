@@ -62,6 +62,10 @@ def _show(api: REManagerAPI) -> int:
     if statuses != ["completed"] * len(_PLANS):
         raise QSError(f"the scans ended with {statuses}, both should be 'completed'")
     _say("Both scans are completed. Stopping the service")
+    if not os.environ.get("PATH", "").startswith(bin_folder := str(Path(sys.executable).parent)):
+        _print(
+            f"To go on by hand: source {os.path.relpath(bin_folder)}/activate, then start-re-manager (see README.md)"
+        )
     return 0
 
 

@@ -1,7 +1,7 @@
 """Make a call out of an item: names become the plans, devices, functions and Enum members that they stand for."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -10,8 +10,9 @@ from msgspec import UNSET
 
 from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
 from bluesky_qs.plans.catalog import Catalog
+from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.signature import Parameter
-from bluesky_qs.plans.values import Wanted
+from bluesky_qs.plans.values import Integer, Name, OneOf, Scalar, Sequence, Type, Wanted
 from bluesky_qs.startup import header
 from bluesky_qs.startup.decorator import words_of
 
@@ -133,12 +134,25 @@ class _Binder:
             device, plan = devices is not False, plans is not False
         else:
             value = parameter.type.convert(value, find)
+            if devices is not False and plans is not False and _names_only(parameter.type):
+                self._refuse_unknown(parameter, value)
             # A type that has places for names says itself where they are; the flags are for types that have none.
             everywhere = not parameter.type.has_names
             device, plan = everywhere and devices is True, everywhere and plans is True
         if not (device or plan):
             return value
         return _replaced(value, functools.partial(self._object, device=device, plan=plan))
+
+    def _refuse_unknown(self, parameter: Parameter, value: Any) -> None:
+        """Say of a name that nothing was found for what it is, before the plan stumbles over a string."""
+        for text in _texts(value):
+            near = nearest(text, [*self._catalog.device_names(self._group), *self._catalog.plans_allowed(self._group)])
+            hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+            msg = (
+                f"Plan validation failed: parameter '{parameter.name}': {text!r} is not the name of a device or plan "
+                f"that the user group {self._group!r} may use{hint}"
+            )
+            raise InvalidPlan(msg)
 
     def decorator_defaults(self, plan: Any, missing: Mapping[str, Parameter]) -> dict[str, Any]:
         """Defaults of the plan's decorator that differ from those of its header, names in them replaced.
@@ -188,6 +202,32 @@ class _Binder:
         if not callable(function):
             raise InvalidPlan(f"Plan validation failed: '{name}' is not a function")
         return function
+
+
+def _names_only(kind: Type) -> bool:
+    """Whether every text in a value of this type has to be the name of a device or plan."""
+    match kind:
+        case Name():
+            return kind.wanted in (Wanted.DEVICE, Wanted.PLAN, Wanted.PLAN_OR_DEVICE)
+        case Sequence():
+            return _names_only(kind.item)
+        case OneOf():
+            others = [each for each in kind.alternatives if not _names_only(each)]
+            return (
+                len(others) < len(kind.alternatives)
+                and all(type(each) in (Scalar, Integer) for each in others)
+                and (not any(str in each.classes for each in others))
+            )
+        case _:
+            return False
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if type(value) is str:
+        yield value
+    elif isinstance(value, list | tuple | set | frozenset):
+        for element in value:
+            yield from _texts(element)
 
 
 def _member(enums: _Enums, label: str, text: str) -> Any:

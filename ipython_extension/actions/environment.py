@@ -40,7 +40,9 @@ def open_environment(session: Session, line: Line) -> Reply:
     known = session.known(status)
     found = f"{plural(len(known.plans), 'plan')} and {plural(len(known.devices), 'device')}"
     lines = [f"The environment is open, after {length_of_time(wait.elapsed)}: {found} to use."]
-    lines += [f"  Left out: {each['name']}: {each['reason']}" for each in _report(session).get("left_out") or ()]
+    report = _report(session)
+    lines += [f"  Left out: {each['name']}: {each['reason']}" for each in report.get("left_out") or ()]
+    lines += [f"  Note: {each['message']}" for each in report.get("problems") or ()]
     return Reply(status, "\n".join(lines))
 
 

@@ -64,7 +64,11 @@ async def function_execute(
         if field in item and not isinstance(item[field], kind):
             raise BadParams(f"Function parameter {field!r} must be a {kind.__name__}: {shortened(item[field])}")
     if not ctx.lists.catalog.function_allowed(name, group):
-        raise NotPermitted(f"Function {name!r} is not allowed for the user group {group!r}")
+        msg = (
+            f"Function {name!r} is not allowed for the user group {group!r}: "
+            "'allowed_functions' in user_group_permissions.yaml do not name it"
+        )
+        raise NotPermitted(msg)
     uid = str(uuid4())
     known = {field: item[field] for field in ("name", "args", "kwargs", "meta") if field in item}
     function = {"item_type": "function", **known, "user": user, "user_group": group, "item_uid": uid}

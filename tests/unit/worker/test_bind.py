@@ -220,3 +220,8 @@ def test_function_gets_its_arguments_as_they_are(catalog):
 def test_function_that_cannot_be_called_is_refused(catalog, item, error, words):
     with pytest.raises(error, match=words):
         bind_function(item, "primary", catalog, NAMESPACE)
+
+
+def test_a_name_that_is_none_is_told_before_the_plan_stumbles_over_it(bind):
+    with pytest.raises(InvalidPlan, match=r"parameter 'b': 'dett1' is not the name of a device .*did you mean 'det1'"):
+        bind("typed", b=["det2", "dett1"])
