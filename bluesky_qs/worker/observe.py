@@ -1,6 +1,7 @@
 """What the documents of a running plan tell: its runs, its progress, and the documents themselves, cut to size."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -48,8 +49,8 @@ class Observer:
         """Take a document of the RunEngine."""
         try:
             self._note(name, document)
-            if name in ("start", "descriptor", "event", "stop"):
-                self._reports.document(Document(self._item_uid, name, document_text(name, document)))
+            for kind, each in _published(name, document):
+                self._reports.document(Document(self._item_uid, kind, document_text(kind, each)))
         except Exception:  # a process boundary: whoever watches a plan must not be able to fail it
             if not self._complained:  # once a plan: there may be a thousand more of the kind
                 log.exception("A document of the plan (%s) could not be reported", name)
@@ -80,6 +81,17 @@ class Observer:
                     self._reports.progress(Progress(self._item_uid, self._events, self._announced))
             case _:
                 pass
+
+
+def _published(name: str, document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The documents that are sent for this one: pages, which flyers make, as the events that are in them."""
+    if name == "event_page":
+        from event_model import unpack_event_page  # noqa: PLC0415 - bluesky has imported it before there are documents
+
+        for event in unpack_event_page(document):
+            yield "event", event
+    elif name in ("start", "descriptor", "event", "stop"):
+        yield name, document
 
 
 def document_text(name: str, document: dict[str, Any]) -> bytes:

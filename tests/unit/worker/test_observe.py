@@ -67,3 +67,26 @@ def test_a_broken_document_fails_nobody_and_is_told_once(caplog):
     for _ in range(3):
         observer("event", {"no": "descriptor"})
     assert [record.message for record in caplog.records] == ["A document of the plan (event) could not be reported"]
+
+
+def test_a_page_of_events_is_sent_as_its_events():
+    sent = []
+
+    class Outbox(Reports):
+        def document(self, report):
+            sent.append((report.name, json.loads(report.document)))
+
+    page = {
+        "descriptor": "d",
+        "uid": ["a", "b"],
+        "seq_num": [1, 2],
+        "time": [0.0, 1.0],
+        "data": {"det": [5, 6]},
+        "timestamps": {"det": [0.0, 1.0]},
+        "filled": {},
+    }
+    Observer("item", Outbox())("event_page", page)
+    assert [(name, event["uid"], event["data"]) for name, event in sent] == [
+        ("event", "a", {"det": 5}),
+        ("event", "b", {"det": 6}),
+    ]
