@@ -1,9 +1,9 @@
 """Simulated devices: everything from `ophyd.sim.hw()`, bundles with subdevices, and a few of other kinds."""
 
-import tempfile
+import tempfile as _tempfile
 import time as ttime
 import typing
-from pathlib import Path
+from pathlib import Path as _Path
 
 import bluesky
 import ophyd
@@ -12,7 +12,7 @@ from ophyd import Device, Signal
 from ophyd.sim import NullStatus, SynAxis, SynGauss, hw
 
 # One folder for the images of all sessions: left to itself, each would make two new ones and leave them behind.
-_images = Path(tempfile.gettempdir(), "bluesky-qs-sim-images")
+_images = _Path(_tempfile.gettempdir(), "bluesky-qs-sim-images")
 _images.mkdir(exist_ok=True)
 globals().update(vars(hw(save_path=str(_images))))
 
