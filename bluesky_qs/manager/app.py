@@ -155,8 +155,12 @@ class _Manager:
             location=location,
             publisher=publisher,
         )
+        # Before the first beat: a start with bad permissions is given up, not tried again and again.
+        await ctx.lists.load_permissions(self._stored_permissions(snapshot, restarted=inventory.restarted))
         tasks.create_task(ctx.ledger.write())
         tasks.create_task(self._beat())
+        # Whatever their file says by then, a manager that replaces this one goes on with the permissions in force.
+        ctx.ledger.submit(*ctx.lists.unlike(snapshot.facts.get("user_group_permissions")))
         board = StatusBoard(ctx)
         ctx.status_json = lambda: board.json
         dispatcher = Dispatcher(ctx, settings.network.zmq_encoding)
@@ -170,7 +174,8 @@ class _Manager:
         board.watch(publisher.status)
         tasks.create_task(_tick(lambda: publisher.status(board.json)))
         tasks.create_task(self._hear(inbox))
-        await ctx.lists.load(self._stored_permissions(snapshot))
+        await ctx.lists.reload_lists()
+        await ctx.ledger.drain()
         await self._take_up(inventory)
         ctx.changed.watch(self._autostart)
         board.watch_parts(lambda event: ctx.ledger.submit(EventEdit(event)))
@@ -242,9 +247,9 @@ class _Manager:
             input_policy=self._settings.worker.input_policy,
         )
 
-    def _stored_permissions(self, snapshot: Snapshot) -> bytes | None:
-        """Stored permissions count only where the file is not read at each start."""
-        if self._settings.operation.user_group_permissions_reload == "ON_STARTUP":
+    def _stored_permissions(self, snapshot: Snapshot, *, restarted: bool) -> bytes | None:
+        """Stored permissions count where the file is not read at each start of the service, which this may not be."""
+        if self._settings.operation.user_group_permissions_reload == "ON_STARTUP" and not restarted:
             return None
         return snapshot.facts.get("user_group_permissions")
 

@@ -41,19 +41,24 @@ class ListBook:
         self.plans_existing_uid, self.devices_existing_uid = str(uuid4()), str(uuid4())
         self.plans_allowed_uid, self.devices_allowed_uid = str(uuid4()), str(uuid4())
 
-    async def load(self, stored_permissions: bytes | None) -> None:
-        """Read the lists and the permissions: those that are stored, if given, else the file.
+    async def load_permissions(self, stored: bytes | None) -> None:
+        """Take the permissions that are stored, if given, else those of the file.
 
         Raises
         ------
         ConfigError
             The permissions are missing or not valid.
         """
-        if stored_permissions is not None:
-            self._permissions = Permissions.from_dict(json.loads(stored_permissions))
+        if stored is not None:
+            self._permissions = Permissions.from_dict(json.loads(stored))
         else:
             self._permissions = await asyncio.to_thread(self.permissions_from_file)
-        await self.reload_lists()
+
+    def unlike(self, stored: bytes | None) -> list[FactEdit]:
+        """What makes the permissions in force durable; nothing if they are what is stored."""
+        if stored is not None and json.loads(stored) == self._permissions.as_dict():
+            return []
+        return [FactEdit("user_group_permissions", self.permissions_json, lambda: None)]
 
     def permissions_from_file(self) -> Permissions:
         """The permissions as the file has them now.

@@ -75,6 +75,33 @@ def test_a_frozen_manager_is_replaced_while_the_plan_goes_on(new_service, startu
     assert service.history()[0]["result"]["exit_status"] == "completed"
 
 
+def test_a_manager_that_replaces_another_goes_on_with_the_permissions_in_force(service, startup_dir):
+    changed = service.do("permissions_get")["user_group_permissions"]
+    changed["user_groups"]["primary"]["forbidden_plans"] = ["run"]
+    service.do("permissions_set", user_group_permissions=changed)
+    service.find("bluesky_qs.manager").kill()
+    assert service.do("permissions_get")["user_group_permissions"] == changed
+    assert "run" not in service.do("plans_allowed", user_group="primary")["plans_allowed"]
+    (startup_dir / "user_group_permissions.yaml").write_text("user_groups: {primary: {}}")  # as if while being edited
+    service.find("bluesky_qs.manager").kill()
+    assert service.do("permissions_get")["user_group_permissions"] == changed
+
+
+def test_permissions_that_were_never_changed_outlive_a_bad_file_too(service, startup_dir):
+    before = service.do("permissions_get")
+    (startup_dir / "user_group_permissions.yaml").write_text("user_groups: {primary: {}}")
+    service.find("bluesky_qs.manager").kill()
+    assert service.do("permissions_get") == before
+
+
+def test_a_service_with_bad_permissions_does_not_start_and_says_why(new_service, startup_dir):
+    (startup_dir / "user_group_permissions.yaml").write_text("user_groups: {primary: {}}")
+    service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF")
+    assert service.spawn().wait(20) == 1
+    assert "Missing required user group: 'root'" in service.output()
+    assert "Restarting" not in service.output()
+
+
 @pytest.mark.in_both_modes
 def test_a_killed_worker_is_noticed_and_its_plan_is_first_in_the_queue_again(new_service, startup_dir):
     service = light(new_service, startup_dir)
