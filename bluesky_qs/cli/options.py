@@ -76,7 +76,7 @@ def parse(arguments: Sequence[str]) -> Options:
         if argument == "--":
             options.words += rest
             break
-        if not argument.startswith("-") or _is_number(argument):
+        if not _is_option(argument):
             options.words.append(argument)
         else:
             _set(options, argument, rest)
@@ -84,22 +84,47 @@ def parse(arguments: Sequence[str]) -> Options:
 
 
 def _set(options: Options, argument: str, rest: list[str]) -> None:
-    name, equals, value = argument.partition("=")
-    if name not in _NAMES:
-        import difflib  # noqa: PLC0415 - only a mistaken line pays for it
-
-        raise UsageError(f"No such option: {name}", near=difflib.get_close_matches(name, _NAMES))
-    attribute = _NAMES[name]
+    name, value = _parted(argument)
+    attribute = _attribute(name)
     if attribute in _SWITCHES:
-        if equals:
+        if value is not None:
             raise UsageError(f"Option {name} takes no value")
         setattr(options, attribute, True)
         return
-    if not equals:
+    if value is None:
         if not rest:
             raise UsageError(f"Option {name} needs a value")
         value = rest.pop(0)
+    if attribute == "lock_key" and not value:
+        # Most likely an unset variable of a script; without a key the request would mean something else.
+        raise UsageError(f"Option {name}: Lock key must be a non-empty string")
     setattr(options, attribute, _seconds(name, value) if attribute == "timeout" else value)
+
+
+def _parted(argument: str) -> tuple[str, str | None]:
+    """``--name=value``, ``-n=value`` and ``-nvalue`` as name and value; the value is None where it stands apart."""
+    name, equals, value = argument.partition("=")
+    if equals:
+        return name, value
+    short = argument[:2]
+    if short in _NAMES and len(argument) > len(short) and _NAMES[short] not in _SWITCHES:
+        return short, argument[2:]
+    return argument, None
+
+
+def _attribute(name: str) -> str:
+    """What an option sets; a long one may be cut short as far as no other begins like it."""
+    if name in _NAMES:
+        return _NAMES[name]
+    meant = [spelling for spelling in _NAMES if name.startswith("--") and len(name) > 2 and spelling.startswith(name)]  # noqa: PLR2004 - something must follow the dashes
+    attributes = {_NAMES[spelling] for spelling in meant}
+    if len(attributes) == 1:
+        return attributes.pop()
+    if meant:
+        raise UsageError(f"Option {name} may be more than one", near=meant)
+    import difflib  # noqa: PLC0415 - only a mistaken line pays for it
+
+    raise UsageError(f"No such option: {name}", near=difflib.get_close_matches(name, _NAMES))
 
 
 def _seconds(name: str, value: str) -> float:
@@ -112,5 +137,7 @@ def _seconds(name: str, value: str) -> float:
     return seconds
 
 
-def _is_number(argument: str) -> bool:
-    return argument[1:].isdecimal()
+def _is_option(argument: str) -> bool:
+    """Whether it is neither a word nor a negative position; what has blanks in it is text, a NOTE say."""
+    name = argument.partition("=")[0]
+    return len(name) > 1 and name.startswith("-") and not name[1:].isdecimal() and " " not in name

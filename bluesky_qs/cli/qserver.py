@@ -64,6 +64,8 @@ def run(arguments: Sequence[str]) -> Exit:
         return _carry_out(command, options)
     except UsageError as error:
         print(error.text("qserver"), file=sys.stderr)
+        if not error.usage:
+            print("'qserver -h' lists all commands and options", file=sys.stderr)
         return Exit.USAGE
     except (ConfigError, RequestError) as error:
         print(error, file=sys.stderr)

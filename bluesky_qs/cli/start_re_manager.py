@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -33,7 +33,9 @@ class _Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         several = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
-        return super().parse_args(ctx, list(_one_value_each(args, several)))
+        names = {name: option.name for option in self.get_params(ctx) for name in option.opts}
+        whole = [_in_full(arg, names) for arg in args]
+        return super().parse_args(ctx, list(_one_value_each(whole, several)))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -129,6 +131,15 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: Any) -> None:
     if value and not ctx.resilient_parsing:
         click.echo(f"start-re-manager {__version__}")
         ctx.exit()
+
+
+def _in_full(arg: str, names: Mapping[str, str | None]) -> str:
+    """An option that is cut short as it is in full, if no other begins like it: existing start scripts have such."""
+    short, equals, value = arg.partition("=")
+    if short in names or not short.startswith("--") or short == "--":
+        return arg
+    meant = {option: name for name, option in names.items() if name.startswith(short)}
+    return f"{meant.popitem()[1]}{equals}{value}" if len(meant) == 1 else arg
 
 
 def _one_value_each(args: Sequence[str], several: set[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import zmq
 
-from bluesky_qs.client.settings import Settings
+from bluesky_qs.client.settings import CONTROL_ADDRESS, Settings
 from bluesky_qs.errors import ConfigError
 
 
@@ -98,6 +98,7 @@ def connected(context: "zmq.Context[Any]", settings: Settings) -> Any:
         socket.close(linger=0)
         raise ConfigError(
             f"Cannot connect to {settings.control_addr!r}"
-            f"{' with the public key given' if settings.public_key else ''}: {error}"
+            f"{' with the public key given' if settings.public_key else ''}: {error}; "
+            f"an address is like {CONTROL_ADDRESS} or ipc:///path"
         ) from None
     return socket

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import zmq
 
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
-from bluesky_qs.client.settings import Settings
+from bluesky_qs.client.settings import INFO_ADDRESS, Settings
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.info import DOCUMENT, INFO, INFO_PERIOD
@@ -173,5 +173,7 @@ def subscribed(context: "zmq.Context[Any]", settings: Settings, topics: tuple[by
     except zmq.ZMQError as error:
         socket.close(linger=0)
         context.term()
-        raise ConfigError(f"Cannot connect to {settings.info_addr!r}: {error}") from None
+        raise ConfigError(
+            f"Cannot connect to {settings.info_addr!r}: {error}; an address is like {INFO_ADDRESS} or ipc:///path"
+        ) from None
     return socket

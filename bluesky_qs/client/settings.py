@@ -52,8 +52,8 @@ def settings(
     if chosen not in ("json", "msgpack"):
         raise ConfigError(f"Unknown encoding {chosen!r}: it is 'json' or 'msgpack'")
     return Settings(
-        control_addr=_address(control_addr or os.environ.get("QSERVER_ZMQ_CONTROL_ADDRESS") or CONTROL_ADDRESS),
-        info_addr=_address(info_addr or os.environ.get("QSERVER_ZMQ_INFO_ADDRESS") or INFO_ADDRESS),
+        control_addr=_address(control_addr or os.environ.get("QSERVER_ZMQ_CONTROL_ADDRESS"), CONTROL_ADDRESS),
+        info_addr=_address(info_addr or os.environ.get("QSERVER_ZMQ_INFO_ADDRESS"), INFO_ADDRESS),
         encoding=cast("Encoding", chosen),
         public_key=public_key or os.environ.get("QSERVER_ZMQ_PUBLIC_KEY") or None,
         timeout_recv=default.timeout_recv if timeout_recv is None else timeout_recv,
@@ -61,5 +61,10 @@ def settings(
     )
 
 
-def _address(text: str) -> str:
-    return text if "://" in text else f"tcp://{text}"
+def _address(text: str | None, usual: str) -> str:
+    """The address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the usual port."""
+    if not text:
+        return usual
+    if "://" in text:
+        return text
+    return f"tcp://{text}" if ":" in text else f"tcp://{text}:{usual.rpartition(':')[2]}"

@@ -39,10 +39,7 @@ def read(path: str, environ: Mapping[str, str]) -> list[Entry]:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in {".yml", ".yaml"} and file.is_file())
-        if not files:
-            raise ConfigError(f"The configuration folder {path} has no *.yml or *.yaml files")
-        return files
+        return sorted(file for file in path.iterdir() if file.suffix in {".yml", ".yaml"} and file.is_file())
     if not path.exists():
         raise ConfigError(f"The configuration file {path} does not exist")
     return [path]

@@ -148,7 +148,7 @@ class Position(Argument):
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
         word = rest.pop(0)
         if word in self._BESIDE:
-            if not rest:
+            if not rest or rest[0].lstrip().startswith("{"):
                 raise UsageError(f"After {word!r} comes the UID of an item")
             params[self._BESIDE[word]] = rest.pop(0)
         elif word in ("front", "back"):

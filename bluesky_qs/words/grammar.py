@@ -166,13 +166,15 @@ class Grammar:
 
     def _too_many(self, form: Form, words: Sequence[str], rest: list[str]) -> UsageError:
         said = " ".join(words[: len(words) - len(rest)])
-        possible = self.next_words(form.words)
-        near = _close(rest[0], possible)
         usage = [other.usage for other in self.beginning_with(form.words)]
+        if len(form.arguments) > 1 and any(argument.optional and argument.fits(rest[0]) for argument in form.arguments):
+            return UsageError(f"{rest[0]!r} is in the wrong place, after {said!r}", usage=usage)
+        near = _close(rest[0], self.next_words(form.words))
         return UsageError(f"{rest[0]!r} means nothing after {said!r}", near=near, usage=usage)
 
 
 def _close(word: str, possible: Sequence[str]) -> list[str]:
+    """The words most like this one, which is none of them."""
     import difflib  # noqa: PLC0415 - only a mistaken line pays for it
 
-    return difflib.get_close_matches(word, possible, n=3)
+    return [near for near in difflib.get_close_matches(word.lower(), possible, n=3) if near != word]

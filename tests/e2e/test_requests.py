@@ -77,6 +77,20 @@ def test_an_item_that_cannot_be_run_is_refused_with_what_is_wrong(idle, item, se
     assert answer["qsize"] is None
 
 
+@pytest.mark.parametrize(
+    ("uid", "sentence"),
+    [
+        ({"item_uid": "x"}, "Failed to replace item: Item with UID 'x' is not in the queue"),
+        ({}, "Failed to replace item: The item has no 'item_uid'"),
+    ],
+)
+def test_an_update_of_what_is_not_queued_is_refused_with_what_is_wrong(idle, uid, sentence):
+    item = {"item_type": "instruction", "name": "queue_stop", **uid}
+    answer = idle.ask("queue_item_update", item=item, user="tester", user_group="primary")
+    assert (answer["success"], answer["qsize"], answer["item"]) == (False, None, item)
+    assert answer["msg"].startswith(sentence)
+
+
 def test_an_unknown_group_is_named(idle):
     answer = idle.ask("queue_item_add", item={"item_type": "plan", "name": "quick"}, user="x", user_group="nobody")
     assert "Unknown user group: 'nobody'" in answer["msg"]

@@ -21,7 +21,7 @@ from bluesky_qs.api.types import (
     Reply,
     Writer,
 )
-from bluesky_qs.errors import BadParams, InvalidPlan, QSError
+from bluesky_qs.errors import BadParams, InvalidPlan, ItemError, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.states import (
@@ -97,8 +97,10 @@ async def queue_item_add_batch(
 
 @handles(api.queue.queue_item_update)
 async def queue_item_update(ctx: Context, item: Item, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
-    with failing("Failed to update an item"):
+    with failing("Failed to replace item"):
         checked = checked_item(ctx, item, who)
+        if checked.get("item_uid") is None:
+            raise ItemError("The item has no 'item_uid', which tells the item of the queue that it replaces")
         edit, size = await _made(ctx, lambda: ctx.queue.update(checked, replace=replace))
     return {"qsize": size, "item": _one(edit)}
 

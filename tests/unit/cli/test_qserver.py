@@ -91,7 +91,15 @@ def test_the_words_are_printed_only_on_demand(qserver):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["-k", "key", "unlock"], ["unlock", "--lock-key", "key"], ["--lock-key=key", "unlock"]]
+    "arguments",
+    [
+        ["-k", "key", "unlock"],
+        ["unlock", "--lock-key", "key"],
+        ["--lock-key=key", "unlock"],
+        ["-kkey", "unlock"],
+        ["-k=key", "unlock"],
+        ["unlock", "--lock", "key"],
+    ],
 )
 def test_options_stand_before_or_after_the_words(fake, qserver, arguments):
     assert qserver(*arguments)[0] == Exit.SUCCESS
@@ -112,6 +120,11 @@ def test_a_negative_position_is_not_an_option(fake, qserver):
 def test_words_that_look_like_options_stand_behind_two_dashes(fake, qserver):
     qserver("-k", "key", "lock", "queue", "--", "--careful--")
     assert fake.params("lock")["note"] == "--careful--"
+
+
+def test_a_text_with_blanks_is_no_option(fake, qserver):
+    qserver("lock", "queue", "- do not touch -", "-k", "key")
+    assert fake.params("lock")["note"] == "- do not touch -"
 
 
 @pytest.mark.parametrize("option", ["-a", "--address", "--zmq-control-addr"])
@@ -135,9 +148,13 @@ def test_messagepack_and_group_are_options(new_fake, qserver):
         (["--jsn", "status"], "No such option: --jsn\nDid you mean '--json'?"),
         (["status", "--lock-key"], "Option --lock-key needs a value"),
         (["status", "--json=5"], "Option --json takes no value"),
+        (["lock", "info", "-k", ""], "Option -k: Lock key must be a non-empty string"),
+        (["status", "--zmq", "json"], "Did you mean '--zmq-control-addr' or '--zmq-info-addr' or '--zmq-encoding'?"),
+        (["nonsense"], "'nonsense' means nothing\n'qserver -h' lists all commands and options"),
         (["status", "-t", "soon"], "Option -t needs a number of seconds, not 'soon'"),
         (["--zmq-encoding", "xml", "status"], "Unknown encoding 'xml'"),
         (["-a", "nowhere://x", "status"], "Cannot connect to 'nowhere://x'"),
+        (["-a", "tcp://host", "status"], "an address is like tcp://localhost:60615"),
         (["script", "upload", "/no/such/file"], "Cannot read '/no/such/file': No such file or directory"),
         (["queue", "add", "plan", "{'name': 'p', 'args': [{1, 2}]}"], "type set"),
         (["call", "queue_gt"], "Unknown method 'queue_gt'. Did you mean 'queue_get'"),

@@ -72,6 +72,18 @@ def test_values_stand_behind_a_blank_or_an_equals_sign(run):
     assert settings.startup.device_max_depth == 3
 
 
+def test_a_long_option_may_be_cut_short_where_no_other_begins_like_it(run):
+    _, settings = run("--zmq-control=tcp://*:1", "--startup-prof", "sim", "--permitted", "/a", "/b")
+    assert settings.network.zmq_control_addr == "tcp://*:1"
+    assert settings.startup.startup_profile == "sim"
+    assert settings.worker.permitted_re_metadata_keys == ("/a", "/b")
+
+
+def test_an_option_that_is_cut_too_short_is_told_with_those_that_begin_like_it(run, capsys):
+    assert run("--startup", "sim") == (1, None)
+    assert "--startup-dir" in capsys.readouterr().err
+
+
 def test_several_values_may_stand_behind_one_option(run):
     _, settings = run("--permitted-re-metadata-keys", "/a", "/b/c", "--keep-re", "--preload=x", "y")
     assert settings.worker.permitted_re_metadata_keys == ("/a", "/b/c")

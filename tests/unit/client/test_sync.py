@@ -262,6 +262,8 @@ def test_addresses_come_from_arguments_then_from_the_environment(monkeypatch, cl
     assert (manager.settings.control_addr, manager.settings.info_addr) == ("tcp://beamline:1", "tcp://beamline:2")
     assert (manager.settings.encoding, manager.user, manager.user_group) == ("msgpack", "ana", "staff")
     assert REManagerAPI("tcp://other:1", user="bob").settings.control_addr == "tcp://other:1"
+    assert REManagerAPI("other").settings.control_addr == "tcp://other:60615"
+    assert REManagerAPI(zmq_info_addr="other").settings.info_addr == "tcp://other:60625"
 
 
 def test_constructor_takes_what_scripts_of_the_community_give(fake, clean_environment):

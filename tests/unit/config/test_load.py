@@ -70,6 +70,10 @@ def test_files_of_a_folder_are_read_together(config, tmp_path):
     assert not settings.worker.warm_worker
 
 
+def test_a_folder_without_files_says_nothing(tmp_path):
+    assert load({}, {}, str(tmp_path)).settings == Settings()
+
+
 def test_key_that_two_files_of_a_folder_set_is_refused(config, tmp_path):
     config("network: {zmq_encoding: msgpack}", "a.yml")
     config("network: {zmq_encoding: json}", "b.yml")

@@ -38,6 +38,20 @@ def test_a_word_too_many_is_told():
     assert (error.message, error.near) == ("'cancl' means nothing after 'queue stop'", ("cancel",))
 
 
+def test_a_word_in_the_wrong_place_is_told():
+    error = refusal("queue", "add", "plan", "{}", "front")
+    assert error.message == "'front' is in the wrong place, after 'queue add plan {}'"
+    assert (error.near, error.usage) == ((), ("queue add plan [POSITION] ITEM",))
+
+
+def test_a_word_is_never_told_to_be_near_itself():
+    assert refusal("queue", "item", "remove", "front", "back").near == ("batch",)
+
+
+def test_capital_letters_are_told_as_the_word_without_them():
+    assert refusal("QUEUE", "get").near == ("queue",)
+
+
 def test_a_missing_argument_is_told_with_the_form():
     error = refusal("queue", "add", "plan", "front")
     assert (error.message, error.usage) == ("ITEM is missing", ("queue add plan [POSITION] ITEM",))
@@ -50,6 +64,7 @@ def test_a_missing_argument_is_told_with_the_form():
         (["queue", "add", "plan", "[1]"], "not an object"),
         (["queue", "add", "plan", '{"item_type": "function", "name": "f"}'], "of type 'function', not 'plan'"),
         (["queue", "add", "plan", "before"], "UID of an item"),
+        (["queue", "add", "plan", "before", '{"name": "count"}'], "UID of an item"),
         (["queue", "add", "batch", "{}"], "not a list"),
         (["queue", "add", "batch", "[5]"], "An item is an object"),
         (["queue", "add", "instruction", "queue-go"], "not an instruction"),
