@@ -64,7 +64,8 @@ class Dispatcher:
         try:
             return await self._answer(frame)
         except Exception as error:  # the process boundary: whatever went wrong, the client hears of it
-            logger.exception("Error while a request was being answered: %s", shortened(frame))
+            # Without the request: it may hold the key of the lock, or a password. The traceback names the handler.
+            logger.exception("Error while a request was being answered")
             return self._refusal(None, {}, QSError(f"Unexpected error in the manager: {error!a}"))
 
     async def _answer(self, frame: bytes) -> bytes:

@@ -101,6 +101,16 @@ async def test_an_error_in_a_handler_is_answered_and_the_next_request_too(dispat
     assert (await ask(dispatcher, {"method": "status"}))["manager_state"] == "idle"
 
 
+async def test_the_log_of_an_error_in_a_handler_does_not_tell_the_lock_key(dispatcher, monkeypatch, caplog):
+    def fail(ctx, **params):
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setitem(HANDLERS, "unlock", fail)
+    assert (await ask(dispatcher, {"method": "unlock", "params": {"lock_key": "se-cret"}}))["success"] is False
+    assert "no such thing" in caplog.text
+    assert "se-cret" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("method", "name"), [("lock", "lock_key"), ("lock", "user"), ("script_upload", "script"), ("queue_item_get", "uid")]
 )
