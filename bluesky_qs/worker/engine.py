@@ -20,6 +20,7 @@ PauseOption = Literal["deferred", "immediate"]
 
 NO_ENGINE = "Run Engine is not found in the RE Worker environment"
 NOT_ASKED = "The plan was ended by code of the environment or by hand, or could not be paused where it was"
+ABORTED_ITSELF = "The plan aborted itself, or what it waited for was cancelled: the console has the traceback"
 PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
 
 #: States in which the RunEngine ends a plan before its time, and how the plan has ended then.
@@ -202,10 +203,16 @@ class Engine:
             return "failed", "The plan failed while code of the environment was in control of it", ""
         if plan.ending == "halting":
             log.warning("The plan was halted and did not clean up: reopening the environment is advised")
+        if plan.ending is None and otherwise == "completed" and self._aborted_itself(plan):
+            return "aborted", ABORTED_ITSELF, ""
         status = _ENDS.get(plan.ending, otherwise)
         if status == "completed" or (how and plan.ending == _ENDINGS.get(how)):
             return status, "", ""
         return status, PANICKED if plan.ending == "panicked" else NOT_ASKED, ""
+
+    def _aborted_itself(self, plan: _Plan) -> bool:
+        # Nothing public of the RunEngine tells it of a plan without runs, and `RE(…)` returns as if all were well.
+        return getattr(self.RE, "_exit_status", plan.observer.last_exit_status) == "abort"
 
     def _finish(self, plan: _Plan, status: ExitStatus, message: str, trace: str) -> None:
         with self._lock:

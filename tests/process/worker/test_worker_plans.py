@@ -21,9 +21,9 @@ from bluesky_qs.ipc.messages import (
 FORBIDDING = {"user_groups": {"root": {"allowed_plans": [None]}, "admin": {"allowed_plans": ["empty"]}}}
 
 PLANS = """
-import sys, time
+import asyncio, sys, time
 import bluesky.plan_stubs as bps
-from bluesky.utils import plan
+from bluesky.utils import RequestAbort, plan
 
 def empty():
     yield from bps.null()
@@ -77,6 +77,18 @@ def exiting():
 def interrupted():
     yield from bps.null()
     raise KeyboardInterrupt
+
+def aborting():
+    yield from bps.null()
+    raise RequestAbort
+
+def cancelled():
+    yield from bps.null()
+    raise asyncio.CancelledError
+
+def run_given_up():
+    yield from bps.open_run()
+    yield from bps.close_run(exit_status="abort")
 
 @plan
 def exiting_at_call():
@@ -164,6 +176,10 @@ async def test_a_plan_that_raises_is_reported_with_the_users_frames(worker):
         ("exiting_at_call", "failed", "SystemExit: 4"),
         # The RunEngine halts a plan that does this.
         ("interrupted", "halted", "The plan was ended by code of the environment"),
+        # It returns from these as from a plan that has completed.
+        ("aborting", "aborted", "The plan aborted itself"),
+        ("cancelled", "aborted", "The plan aborted itself"),
+        ("run_given_up", "completed", ""),
     ],
 )
 async def test_a_plan_that_would_end_the_process_only_ends_itself(worker, plan, status, message):
