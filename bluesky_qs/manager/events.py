@@ -1,10 +1,13 @@
 """What happened: every change of the service as a numbered event, kept with the change that it tells of."""
 
 import json
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import msgspec
 
 from bluesky_qs.plan_queue.changes import (
     AddEvent,
@@ -17,6 +20,8 @@ from bluesky_qs.plan_queue.changes import (
     TrimEvents,
     TrimHistory,
 )
+
+logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 
@@ -39,9 +44,8 @@ class EventBook:
     """
 
     def __init__(self, stored: Iterable[bytes], publish: Callable[[bytes], None]) -> None:
-        self._kept = deque(stored)
+        self._kept, self.last = _in_sequence(stored)
         self._publish = publish
-        self.last: int = json.loads(self._kept[-1])["seq"] if self._kept else 0
 
     def numbered(self, events: Iterable[Event]) -> list[bytes]:
         """The next events as they are to be stored, with numbers and times; `made` follows when they are."""
@@ -80,6 +84,35 @@ class EventBook:
         """Kept events that name an item, oldest first."""
         needle = json.dumps(uid).encode()
         return [json.loads(event) for event in self._kept if needle in event]
+
+
+class _Numbered(msgspec.Struct):
+    seq: int
+
+
+def _in_sequence(stored: Iterable[bytes]) -> tuple[deque[bytes], int]:
+    """The latest events without a gap in their numbers, since they are found by number; and the last number."""
+    kept: deque[bytes] = deque()
+    last = first = 0
+    left_out = 0
+    for event in reversed(list(stored)):
+        number = _number(event)
+        if number is not None and not kept:
+            last = first = number
+        if number is not None and number == first - len(kept):
+            kept.appendleft(event)
+        else:
+            left_out += 1
+    if left_out:
+        logger.warning("%d of the stored events are damaged or out of order, and left out", left_out)
+    return kept, last
+
+
+def _number(event: bytes) -> int | None:
+    try:
+        return msgspec.json.decode(event, type=_Numbered).seq
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def told_by(changes: Sequence[Change]) -> list[Event]:

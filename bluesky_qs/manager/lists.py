@@ -42,7 +42,7 @@ class ListBook:
         self.plans_allowed_uid, self.devices_allowed_uid = str(uuid4()), str(uuid4())
 
     async def load_permissions(self, stored: bytes | None) -> None:
-        """Take the permissions that are stored, if given, else those of the file.
+        """Take the permissions that are stored, if they are given and valid, else those of the file.
 
         Raises
         ------
@@ -50,9 +50,13 @@ class ListBook:
             The permissions are missing or not valid.
         """
         if stored is not None:
-            self._permissions = Permissions.from_dict(json.loads(stored))
-        else:
-            self._permissions = await asyncio.to_thread(self.permissions_from_file)
+            try:
+                self._permissions = Permissions.from_dict(json.loads(stored))
+            except BadParams as error:
+                logger.warning("The stored user group permissions are not valid, the file is read: %s", error.message)
+            else:
+                return
+        self._permissions = await asyncio.to_thread(self.permissions_from_file)
 
     def unlike(self, stored: bytes | None) -> list[FactEdit]:
         """What makes the permissions in force durable; nothing if they are what is stored."""

@@ -2,14 +2,32 @@
 
 import hmac
 import json
+import logging
 import time
 from typing import Any
 from uuid import uuid4
+
+import msgspec
 
 from bluesky_qs.api.method import Lock
 from bluesky_qs.api.types import LockInfo, LockState
 from bluesky_qs.errors import BadParams, Locked
 from bluesky_qs.manager.ledger import FactEdit
+
+logger = logging.getLogger(__name__)
+
+
+class _Stored(msgspec.Struct):
+    """What the fact ``lock_info`` must hold: a lock that says less is one that no key opens."""
+
+    environment: bool
+    queue: bool
+    lock_key: str | None
+    note: str | None
+    user: str | None
+    time: float | None
+    uid: str
+
 
 _FREE: dict[str, Any] = {
     "environment": False,
@@ -27,8 +45,8 @@ class LockBook:
     def __init__(self, stored: bytes | None, *, emergency_key: str | None = None) -> None:
         self._info: dict[str, Any] = {**_FREE, "uid": str(uuid4())}
         self._emergency_key = emergency_key
-        if stored:
-            self._info |= json.loads(stored)
+        if stored and stored != b"{}":
+            self._info |= _restored(stored)
 
     @property
     def uid(self) -> str:
@@ -141,6 +159,19 @@ class LockBook:
         if info["note"]:
             lines.append(f"Note: {info['note']}")
         return "\n".join(lines)
+
+
+def _restored(stored: bytes) -> dict[str, Any]:
+    """The lock that was stored; nothing, after a warning, if that is no lock."""
+    try:
+        lock = msgspec.json.decode(stored, type=_Stored)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        logger.warning("The stored lock is not valid and left aside, nothing is locked: %s", error)
+        return {}
+    if (lock.environment or lock.queue) and not lock.lock_key:
+        logger.warning("The stored lock has no key and is left aside, nothing is locked")
+        return {}
+    return msgspec.structs.asdict(lock)
 
 
 def _same(key: str | None, other: str | None) -> bool:

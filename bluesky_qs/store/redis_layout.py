@@ -94,11 +94,12 @@ class Layout:
         items: list[tuple[str, bytes]] = []
         seen: set[str] = set()
         for data in queue:
-            uid = self._object(_QUEUE, data).get("item_uid")
+            entry = self._object(_QUEUE, data)
+            uid = entry.get("item_uid")
             if isinstance(uid, str) and uid not in seen:
                 seen.add(uid)
                 items.append((uid, data))
-            else:
+            elif entry:
                 log.warning("%s holds an entry that is no item of its own, left out: %r", self.key(_QUEUE), data[:200])
         ranks = spread(None, None, len(items))
         return Snapshot(
@@ -107,7 +108,7 @@ class Layout:
             {
                 name: data
                 for name, data in zip(FACTS, facts, strict=True)
-                if data is not None and isinstance(self._value(name, data), dict)
+                if data is not None and self._is_object(name, data)
             },
             [data for data in events if self._object(_EVENTS, data)],
         )
@@ -118,20 +119,28 @@ class Layout:
             for start in range(0, len(values), _CHUNK)
         ]
 
-    def _object(self, name: str, data: bytes) -> dict[str, Any]:
-        value = self._value(name, data)
-        return value if isinstance(value, dict) else {}
+    def _is_object(self, name: str, data: bytes) -> bool:
+        # Both services write an empty object where there is nothing.
+        return data == b"{}" or bool(self._object(name, data))
 
-    def _value(self, name: str, data: bytes) -> Any:
-        try:
-            return msgspec.json.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass  # NaN and other things that only Python's json reads
-        try:
-            return json.loads(data)
-        except ValueError:
-            log.warning("%s holds something that is not JSON, left out: %r", self.key(name), data[:200])
-            return None
+    def _object(self, name: str, data: bytes) -> dict[str, Any]:
+        """What the text says; empty, after a warning, if that is not an object with something in it."""
+        value = _value(data)
+        if isinstance(value, dict) and value:
+            return value
+        log.warning("%s holds something that is no JSON object, left out: %r", self.key(name), data[:200])
+        return {}
+
+
+def _value(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # NaN and other things that only Python's json reads
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 class _Changing:

@@ -79,9 +79,9 @@ class Link:
         StoreError
         """
         replies = await self._exchange(commands, within)
-        for reply in replies:
+        for command, reply in zip(commands, replies, strict=True):
             if isinstance(reply, ResponseError):
-                raise self._explained("refuses", reply)
+                raise self._explained(f"refuses {' '.join(map(str, command[:2]))}", reply)
         return replies
 
     async def transact(self, commands: Sequence[Command], within: float) -> list[Any]:

@@ -197,6 +197,10 @@ class _File:
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
+            if self.path.is_dir():
+                self._lock.release()
+                msg = f"The queue store {self.path} is a folder; the path of a file is needed (option --store PATH)"
+                raise StoreError(msg) from None
             return False
         except OSError as error:
             self._lock.release()

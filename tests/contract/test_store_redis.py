@@ -118,13 +118,18 @@ async def test_what_the_communitys_service_has_written_is_simply_there(redis_ser
 
 async def test_entries_that_are_no_items_are_left_out_and_told(redis_server, caplog):
     good = b'{"item_uid":"u","name":  "oddly written"}'
-    redis_server.client.rpush("qs_default_plan_queue", good, "not json", '{"name": "no uid"}', good, "[]")
+    deep = "[" * 100_000
+    redis_server.client.rpush("qs_default_plan_queue", good, "not json", '{"name": "no uid"}', good, "[]", deep)
+    redis_server.client.rpush("qs_default_plan_history", deep)
     redis_server.client.set("qs_default_lock_info", "not json")
     store = RedisStore(redis_server.address)
     await store.open()
     snapshot = await store.load()
     assert [item.data for item in snapshot.items] == [good]
     assert snapshot.facts == {}
+    assert snapshot.history == []
+    # One line for each: four entries of the queue, one of the history, the lock.
+    assert [record.getMessage().count("left out") for record in caplog.records if "holds" in record.msg] == [1] * 7
     assert "not json" in caplog.text
     queue = PlanQueue.restore(snapshot)
     await store.commit(queue.add({"name": "p"}, pos="front").changes)
@@ -134,7 +139,7 @@ async def test_entries_that_are_no_items_are_left_out_and_told(redis_server, cap
 
 async def test_a_key_of_another_kind_is_told_when_the_store_is_opened(redis_server):
     redis_server.client.set("qs_default_plan_queue", "a string")
-    with pytest.raises(StoreError, match="WRONGTYPE"):
+    with pytest.raises(StoreError, match="refuses LRANGE qs_default_plan_queue: WRONGTYPE"):
         await RedisStore(redis_server.address).open()
 
 

@@ -157,6 +157,12 @@ async def test_a_database_of_another_program_is_refused_and_left_alone(path):
     assert path.read_bytes() == before
 
 
+async def test_a_folder_in_its_place_is_told_as_that(path):
+    path.mkdir(parents=True)
+    with pytest.raises(StoreError, match="is a folder"):
+        await SQLiteStore(path).open()
+
+
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
     path.parent.mkdir()
     path.write_text("precious words " * 1000)

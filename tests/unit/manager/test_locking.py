@@ -79,6 +79,35 @@ def test_what_was_stored_is_in_force_after_a_restart_with_its_uid():
     again.check_key("k")
 
 
+WHOLE = {
+    "environment": True,
+    "queue": True,
+    "lock_key": "k",
+    "note": None,
+    "user": "x",
+    "time": NOW,
+    "uid": "u",
+}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"lock_key": None}, {"lock_key": 17}, {"time": "noon"}, {"queue": 1}, {"uid": None}],
+    ids=str,
+)
+def test_a_stored_lock_that_no_key_could_open_is_left_aside_and_told(damage, caplog):
+    book = LockBook(json.dumps(WHOLE | damage).encode())
+    book.check(Lock.ENVIRONMENT, None)
+    assert book.state == {"environment": False, "queue": False}
+    (record,) = caplog.records
+    assert "nothing is locked" in record.getMessage()
+
+
+def test_a_stored_lock_without_a_part_is_left_aside():
+    part = {key: value for key, value in WHOLE.items() if key != "user"}
+    LockBook(json.dumps(part).encode()).check(Lock.QUEUE, None)
+
+
 def test_an_edit_that_was_not_stored_is_undone():
     book = LockBook(None)
     edit = book.apply(key="k", environment=True, queue=True, user="x", note=None, now=NOW)
