@@ -105,6 +105,7 @@ class _Manager:
         self._ctx = Context()
         self._stopping = asyncio.Event()
         self._why = ""
+        self._served = False
 
     async def run(self) -> None:
         """Serve until told to stop.
@@ -128,6 +129,8 @@ class _Manager:
         except* _Stop:
             pass
         except* QSError as errors:
+            if self._served:
+                raise  # an error of ours: with its traceback
             raise _first(errors) from None
         finally:
             await store.close()
@@ -180,11 +183,14 @@ class _Manager:
         ctx.changed.watch(self._autostart)
         board.watch_parts(lambda event: ctx.ledger.submit(EventEdit(event)))
         dispatcher.ready.set()
+        self._served = True
         if inventory.stopping:
             self._stop("the service was stopping when this manager started")
-        await self._stopping.wait()
-        await self._end()
-        server.close()
+        try:
+            await self._stopping.wait()
+            await self._end()
+        finally:
+            server.close()
         publisher.close()
         ctx.supervisor.close()
         raise _Stop(self._why)
@@ -364,8 +370,8 @@ class _Manager:
         """End the worker, then record what it was running: it cannot complete any more."""
         ctx = self._ctx
         reason = f"The service was stopped while the plan was running: {self._why}"
-        if ctx.environment.is_open and ctx.queue.running is not None:
-            await self._let_clean_up(reason)
+        if ctx.environment.is_open and ctx.queue.running is not None and not await self._let_clean_up(reason):
+            reason += f". It did not end in {_CLEANING:g} s and was killed without its clean-up"
         if ctx.environment.has_process:
             try:
                 async with asyncio.timeout(_CLOSING):
@@ -375,7 +381,7 @@ class _Manager:
                         await ctx.environment.kill(reason)
                     await ctx.environment.wait_gone()
             except (TimeoutError, QSError) as error:
-                logger.warning("The worker does not end by itself (%s): it is killed", error or "no answer")
+                logger.warning("The worker does not end by itself (%s): it is killed", str(error) or "no answer")
                 await ctx.environment.kill(reason)
         try:
             async with asyncio.timeout(_RECORDING):
@@ -386,19 +392,24 @@ class _Manager:
                 "The end of the plan could not be stored: the next start will find it running, and record it"
             )
 
-    async def _let_clean_up(self, reason: str) -> None:
-        """Abort the running plan: shutters are closed and motors stopped by the plan's own clean-up."""
+    async def _let_clean_up(self, reason: str) -> bool:
+        """Abort the running plan, whose clean-up closes shutters and stops motors; whether it ended in time."""
         changed = asyncio.Event()
         self._ctx.changed.watch(changed.set)
         try:
             async with asyncio.timeout(_CLEANING):
-                await self._ctx.runner.interrupt(reason, changed)
-        except (TimeoutError, QSError) as error:
-            logger.warning(
-                "The plan did not end in %g s (%s): it is killed WITHOUT its clean-up", _CLEANING, error or "no answer"
-            )
+                failure = await self._ctx.runner.interrupt(reason, changed)
+        except TimeoutError:
+            logger.warning("The plan did not end in %g s: it is killed WITHOUT its clean-up", _CLEANING)
+            return False
+        except QSError as error:
+            logger.warning("The plan cannot be aborted and is killed WITHOUT its clean-up: %s", error)
+            return False
+        if failure:
+            logger.error("The plan has ended, but its clean-up may not be complete: %s", failure)
         else:
             logger.info("The plan has cleaned up and ended")
+        return True
 
 
 async def _mention_other_queue() -> None:

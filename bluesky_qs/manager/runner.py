@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between attempts to record the end of a plan while the store refuses.
 _RETRY = 1.0
+#: In any other state no plan is sent to the worker: it is being destroyed, or has gone.
+_RUNNING = (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE, ManagerState.PAUSED)
 
 
 class Runner:
@@ -56,6 +58,7 @@ class Runner:
         #: Seconds for which the running item has been paused, without a pause that still lasts.
         self.time_paused = 0.0
         self._interrupted: str | None = None  # why the running plan is being ended, if it is not its own end
+        self._failure = ""  # what went wrong in a plan that was being ended
         self.autostart = autostart
         self.stop_pending = stop_pending
 
@@ -69,7 +72,7 @@ class Runner:
         try:
             await self._advance()
         except StoreError:
-            self._lifecycle.fire(Event.QUEUE_ENDED)
+            self._leave()
             raise
 
     async def execute(self, item: dict[str, Any]) -> Edit:
@@ -79,7 +82,7 @@ class Runner:
         try:
             await self._ledger.commit(edit)
         except StoreError:
-            self._lifecycle.fire(Event.QUEUE_ENDED)
+            self._leave()
             raise
         result = _result("completed") if item["item_type"] == "instruction" else await self._send()
         if result:
@@ -131,11 +134,18 @@ class Runner:
             "traceback": report.traceback,
         }
         if self._interrupted and report.exit_status != "completed":
-            result |= {"exit_status": "failed", "msg": self._interrupted}
+            self._failure = report.message if report.exit_status == "failed" else ""
+            error = f". It ended with an error: {self._failure}" if self._failure else ""
+            result |= {"exit_status": "failed", "msg": self._interrupted + error}
         await self._advance(result, acknowledge)
 
-    async def interrupt(self, reason: str, changed: asyncio.Event) -> None:
+    async def interrupt(self, reason: str, changed: asyncio.Event) -> str:
         """Abort the running plan, so that it cleans up; recorded as failed with the reason, and nothing follows it.
+
+        Returns
+        -------
+        str
+            The error with which the plan ended; empty if its clean-up went well.
 
         Parameters
         ----------
@@ -155,6 +165,7 @@ class Runner:
                 await self._environment.link.request(ContinuePlan("abort"))
             changed.clear()
             await changed.wait()
+        return self._failure
 
     async def worker_lost(self, reason: str) -> None:
         """Record the running plan as failed: nobody will report its end any more."""
@@ -276,7 +287,7 @@ class Runner:
             why = "as requested"
         elif not why and not len(self._queue):
             why = "it is empty"
-        elif not why and not self._environment.is_open:
+        elif not why and not (self._environment.is_open and self._lifecycle.state in _RUNNING):
             why = "the environment is closed"
         if why:
             edits += self._stop_is_done()
@@ -294,9 +305,10 @@ class Runner:
     async def _send(self) -> dict[str, Any] | None:
         """Give the running item to the worker; the result of an item that cannot be run comes back."""
         running = self._queue.running
-        if running is None:  # the worker was lost while the start was being stored
+        # The worker was lost while the start was being stored, or is being killed: `worker_lost` records it.
+        if running is None or self._lifecycle.state not in _RUNNING:
             return None
-        self.time_paused = 0.0
+        self.time_paused, self._paused_at = 0.0, None
         self._lifecycle.fire(Event.PLAN_STARTED)
         try:
             # Permissions or lists may have changed since the item was added.
@@ -335,11 +347,11 @@ class Runner:
 
     def _end(self, why: str) -> None:
         logger.info("The queue is stopped: %s", why)
-        if self._lifecycle.state in (
-            ManagerState.STARTING_QUEUE,
-            ManagerState.EXECUTING_QUEUE,
-            ManagerState.PAUSED,
-        ):
+        self._leave()
+
+    def _leave(self) -> None:
+        """Be idle again, unless the environment is being destroyed or has gone meanwhile."""
+        if self._lifecycle.state in _RUNNING:
             self._lifecycle.fire(Event.QUEUE_ENDED)
 
     def _stop_is_done(self) -> list[Undoable]:

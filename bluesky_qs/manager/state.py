@@ -66,6 +66,8 @@ TRANSITIONS: dict[tuple[ManagerState, Event], ManagerState] = {
     (_S.EXECUTING_QUEUE, _E.PLAN_STARTED): _S.EXECUTING_QUEUE,
     (_S.EXECUTING_QUEUE, _E.PLAN_PAUSED): _S.PAUSED,
     (_S.PAUSED, _E.PLAN_RESUMED): _S.EXECUTING_QUEUE,
+    # A plan that was resumed by hand may end before it is told that it went on.
+    (_S.PAUSED, _E.PLAN_STARTED): _S.EXECUTING_QUEUE,
     (_S.STARTING_QUEUE, _E.QUEUE_ENDED): _S.IDLE,
     (_S.EXECUTING_QUEUE, _E.QUEUE_ENDED): _S.IDLE,
     (_S.PAUSED, _E.QUEUE_ENDED): _S.IDLE,

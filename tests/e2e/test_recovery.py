@@ -1,11 +1,13 @@
 """Killed at the worst moment: nothing is lost, nothing runs twice, the service goes on."""
 
+import json
 import signal
 import time
 from pathlib import Path
 
 import psutil
 import pytest
+import zmq
 
 
 def light(new_service, startup_dir, *args):
@@ -224,6 +226,46 @@ def test_a_clean_up_that_hangs_is_killed_in_time(new_service, startup_dir, tmp_p
     assert time.monotonic() - began < 5
     assert service.processes() == []
     assert "WITHOUT its clean-up" in service.output()
+    service.restart()
+    (killed,) = service.history()
+    assert killed["result"]["msg"].endswith("It did not end in 2 s and was killed without its clean-up")
+
+
+def test_a_clean_up_that_fails_when_the_service_is_stopped_is_told(new_service, startup_dir):
+    stuck = SHUTTER.replace("yield from null()", "yield from null()\n        raise OSError('shutter is stuck')")
+    (startup_dir / "50-shutter.py").write_text(stuck)
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("expose", "/dev/null")
+    service.do("queue_start")
+    service.wait(lambda s: s["run_list_uid"] and service.ask("re_runs")["run_list"], "a run is open")
+    assert service.stop() == 0
+    assert "its clean-up may not be complete: OSError: shutter is stuck" in service.output()
+    service.restart()
+    (ended,) = service.history()
+    assert ended["result"]["msg"].endswith("It ended with an error: OSError: shutter is stuck")
+    assert "service was stopped" in ended["result"]["msg"]
+
+
+@pytest.mark.parametrize("begin", ["queue_start", "queue_item_execute"])
+def test_an_environment_that_is_destroyed_while_a_start_is_being_stored_costs_nothing_else(service, begin):
+    service.open()
+    manager = service.find("bluesky_qs.manager")
+    for n in range(3):
+        service.add("quick", n)
+    item = {"item_type": "plan", "name": "quick"}
+    params = {"item": item, "user": "tester", "user_group": "primary"} if begin == "queue_item_execute" else {}
+    with service._context.socket(zmq.DEALER) as hasty:
+        hasty.connect(service.control)
+        for method, given in ((begin, params), ("environment_destroy", {})):
+            hasty.send_multipart([b"", json.dumps({"method": method, "params": given}).encode()])
+        answers = [json.loads(hasty.recv_multipart()[1]) for _ in range(2)]
+    assert [answer["success"] for answer in answers] == [True, True]
+    status = service.wait_idle()
+    assert not status["worker_environment_exists"]
+    assert sorted(item["args"] for item in service.queue()) == [[0], [1], [2]]
+    assert service.find("bluesky_qs.manager").pid == manager.pid
+    assert "Traceback" not in service.output()
 
 
 def test_the_runs_of_a_plan_whose_worker_was_killed_are_in_the_history(new_service, startup_dir, tmp_path):
