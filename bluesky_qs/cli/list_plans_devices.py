@@ -15,7 +15,7 @@ from bluesky_qs.plans.lists import FILE_NAME, Lists, write
 from bluesky_qs.plans.permissions import Permissions
 from bluesky_qs.startup import loader
 from bluesky_qs.startup.collect import Collected, collect
-from bluesky_qs.startup.failure import StartupFailed
+from bluesky_qs.startup.failure import StartupFailed, failed
 from bluesky_qs.startup.find import StartupLocation, find
 from bluesky_qs.startup.leaving import leave
 from bluesky_qs.startup.loader import LoadReport, Namespace
@@ -98,22 +98,36 @@ def _run(location: StartupLocation, *, ipython: bool) -> tuple[Namespace, LoadRe
     namespace = loader.main_namespace()
     if ipython:
         _start_shell(location)
-    report = loader.load(location, namespace, stand_in=not ipython)
+    out, err = sys.stdout, sys.stderr
+    try:
+        report = loader.load(location, namespace, stand_in=not ipython)
+    finally:  # code that has sent its own output elsewhere has not meant ours
+        sys.stdout, sys.stderr = out, err
     enable_logging()
     return namespace, report
 
 
 def _start_shell(location: StartupLocation) -> None:
     """Let ``get_ipython()`` give a real shell, whose namespace is that of ``__main__``."""
-    from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415 - half a second that few runs need
+    from IPython.core import interactiveshell  # noqa: PLC0415 - half a second that few runs need
     from traitlets.config import Config  # noqa: PLC0415
 
+    from bluesky_qs.startup import real_shell  # noqa: PLC0415
     from bluesky_qs.startup.folder import profile_folder  # noqa: PLC0415
+
+    class InteractiveShell(interactiveshell.InteractiveShell):
+        """As the kernel's shell, which the code is going to have: windows are asked for and come later, if ever."""
+
+        def enable_gui(self, gui: Any = None) -> None:
+            pass
+
+        def ask_exit(self) -> None:
+            pass
 
     config = Config()
     config.HistoryManager.enabled = False
     main = sys.modules["__main__"]
-    InteractiveShell.instance(config=config, user_module=main, profile_dir=profile_folder(location))
+    real_shell.prepare(InteractiveShell.instance(config=config, user_module=main, profile_dir=profile_folder(location)))
 
 
 def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_plans: bool, depth: int) -> Collected:
@@ -167,8 +181,8 @@ def _succeeds() -> bool:
         click.echo(f"{error.traceback}\nThe startup code failed: {error.message}", err=True)
     except (QSError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted", err=True)
+    except click.Abort as error:  # Ctrl-C, as click tells it: where the code was is what one wants to know
+        click.echo(f"Interrupted: {failed(error.__cause__ or error).message}", err=True)
     else:
         return True
     return False

@@ -474,11 +474,20 @@ BEAT_PERIOD = 0.5
 
 # ------------------------------------------------------------------------------------------- supervisor → manager
 class WorkerEnded(msgspec.Struct, frozen=True, tag=True):
-    """The worker in use is no more. ``how`` is one phrase: ``exit code 1``, ``killed by SIGKILL``, …."""
+    """The worker in use is no more.
+
+    Attributes
+    ----------
+    how
+        One phrase: ``exit code 1``, ``killed by SIGKILL``, ….
+    last_words
+        What it noted while it ran startup code (see `ipc.last_words`); empty if it had done with that.
+    """
 
     pid: int
     exit_code: int
     how: str
+    last_words: str = ""
 
 
 class StopAsked(msgspec.Struct, frozen=True, tag=True):

@@ -6,6 +6,7 @@
 ``p``              publications: two-frame messages pushed here are published as they are
 ``w-N``            link of worker number N, which binds it
 ``w-N.own``        path of a file elsewhere that is to go when the worker is gone
+``w-N.last``       what the worker notes while it runs startup code (`ipc.last_words`)
 =================  ==================================================================================
 
 The manager is started as ``python -m bluesky_qs.manager DIR --parent-pipe FD``, a worker as
@@ -51,6 +52,11 @@ class RuntimeDir:
         """Address of a worker's link."""
         return f"ipc://{self.path}/w-{number}"
 
+    @staticmethod
+    def last_words(link: str) -> Path:
+        """Where the worker of this link notes what it is doing, as long as that may be its last deed."""
+        return Path(link.removeprefix("ipc://") + ".last")
+
     def save_settings(self, settings: Settings) -> None:
         """Write the settings, for the owner's eyes only: there may be keys in them."""
         file = os.open(self.path / SETTINGS_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -69,7 +75,7 @@ class RuntimeDir:
         """Remove what a worker that has ended has left: its socket, and the file that it has made elsewhere."""
         with contextlib.suppress(OSError):
             Path(_owned(link).read_text()).unlink(missing_ok=True)
-        for left in (_owned(link), Path(link.removeprefix("ipc://"))):
+        for left in (_owned(link), self.last_words(link), Path(link.removeprefix("ipc://"))):
             with contextlib.suppress(OSError):
                 left.unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ import msgspec
 import zmq.asyncio
 
 from bluesky_qs.errors import QSError, WorkerError, WorkerLost, WrongState
+from bluesky_qs.ipc.last_words import End, understood
 from bluesky_qs.ipc.link import ClientEnd
 from bluesky_qs.ipc.messages import (
     Attach,
@@ -233,15 +234,20 @@ class Environment:
         self.connection = b"{}"
         self.progress = None
         state = self._lifecycle.state
+        end = None
         match state:
             case ManagerState.DESTROYING_ENVIRONMENT:
                 reason = "The RE Worker environment was destroyed"
+                end = understood(report.last_words, reason)
                 logger.info("The RE Worker environment is destroyed")
             case ManagerState.CLOSING_ENVIRONMENT:
                 reason = "The RE Worker environment was closed"
                 logger.info("The RE Worker environment is closed")
             case ManagerState.CREATING_ENVIRONMENT:
-                reason = self._failure.message if self._failure else f"The worker ended: {report.how}"
+                end = understood(report.last_words, f"The worker ended: {report.how}")
+                reason = self._failure.message if self._failure else end.message
+                if not self._failure and end.traceback:
+                    logger.error("The startup code has crashed its process:\n%s", end.traceback)
                 logger.error("Failed to open the RE Worker environment: %s", reason)
             case _ if self._killed_because:
                 reason = self._killed_because
@@ -249,7 +255,7 @@ class Environment:
                 reason = f"The RE Worker process ended unexpectedly: {report.how}"
                 logger.error("%s (pid %d, while the manager was in the state %r)", reason, report.pid, state.value)
         if self.report == _NOTHING:
-            self.report = _not_opened(reason)
+            self.report = _not_opened(end or End(reason))
         await self.follower.worker_lost(reason)
         self._set_runs([])  # not before: the runs of the plan that was lost are recorded with it
         self._lifecycle.fire(
@@ -278,7 +284,7 @@ class Environment:
             if self._process is not None:
                 await self._kill()
             elif self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
-                self.report = _not_opened(error.message)
+                self.report = _not_opened(End(error.message))
                 self._lifecycle.fire(Event.OPEN_FAILED)
 
     async def _read(self, link: ClientEnd) -> None:
@@ -371,10 +377,9 @@ class Environment:
             self._changed()
 
 
-def _not_opened(reason: str) -> bytes:
+def _not_opened(end: End) -> bytes:
     """The report of an opening of which the worker itself could not tell."""
-    told = {"success": False, "time": time.time(), "message": reason, "traceback": "", "file": None, "line": None}
-    return msgspec.json.encode(told)
+    return msgspec.json.encode({"success": False, "time": time.time(), **end._asdict()})
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:

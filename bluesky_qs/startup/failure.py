@@ -9,8 +9,14 @@ from types import TracebackType
 
 from bluesky_qs.errors import StartupError
 
-_OURS = str(Path(__file__).resolve().parent) + os.sep
-_LIBRARIES = (f"{os.sep}site-packages{os.sep}", os.path.dirname(os.__file__) + os.sep)  # noqa: PTH120 - compared as text
+#: Characters of the sentence that an exception has to say; a traceback has all of them.
+LONGEST = 2000
+
+#: Our own code through which the user's is reached, or which it calls (questions, interrupts).
+_OURS = tuple(f"{Path(__file__).resolve().parents[1]}{os.sep}{part}{os.sep}" for part in ("startup", "worker", "cli"))
+_STANDARD = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - compared as text
+_ASYNCIO = f"{_STANDARD}asyncio{os.sep}"
+_LIBRARIES = (f"{os.sep}site-packages{os.sep}", _STANDARD)
 
 
 class StartupFailed(StartupError):
@@ -36,9 +42,8 @@ def failed(error: BaseException, roots: Sequence[Path] = (), running: str | None
 
     ``roots`` are the folders of the user's own code; ``running`` is the file that ran, for errors without a place.
     """
-    file, line = place(error, roots)
-    file = file or running
-    where = f"{_shown(file, roots)}{f', line {line}' if line else ''}: " if file else ""
+    file, line = place(error, roots, running)
+    where = f"{shown(file, roots)}{f', line {line}' if line else ''}: " if file else ""
     return StartupFailed(where + sentence(error), file=file, line=line, traceback=traceback_text(error))
 
 
@@ -48,24 +53,36 @@ def sentence(error: BaseException) -> str:
         return f"The code ends the process: sys.exit({'' if error.code is None else repr(error.code)})"
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"
-    text = str(error).strip().partition("\n")[0]
+    text = text_of(error).strip().partition("\n")[0]
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text)} characters)"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def place(error: BaseException, roots: Sequence[Path] = ()) -> tuple[str | None, int | None]:
-    """File and line of the innermost frame in the user's own code, else outside of libraries, else of any.
+def text_of(error: BaseException) -> str:
+    """``str(error)``, which is user code and may raise."""
+    try:
+        return str(error)
+    except Exception as told:  # noqa: BLE001 - user code, too: what went wrong first is what has to be told
+        return f"(its text cannot be had: {type(told).__name__})"
 
-    For a syntax error of a file that can be looked at: its own place.
+
+def place(
+    error: BaseException, roots: Sequence[Path] = (), running: str | None = None
+) -> tuple[str | None, int | None]:
+    """File and line of the innermost frame in the user's own code, else outside of libraries.
+
+    Without such a frame it is the file that ran, if that is known, else the innermost frame of all. For a syntax error
+    of a file that can be looked at: its own place.
     """
     if isinstance(error, SyntaxError) and error.filename and (_can_be_read(error.filename)):
         return error.filename, error.lineno
     frames = [(f, n) for f, n in _frames(error.__traceback__) if not _is_machinery(f)]
     own = [(f, n) for f, n in frames if any(Path(f).is_relative_to(r) for r in roots)]
     written = [(f, n) for f, n in frames if not any(part in f for part in _LIBRARIES)]
-    for candidates in (own, written, frames):
+    for candidates in (own, written, [] if running else frames):
         if candidates:
             return candidates[-1]
-    return None, None
+    return running, None
 
 
 def traceback_text(error: BaseException) -> str:
@@ -80,7 +97,10 @@ def _strip(told: traceback.TracebackException) -> None:
     while pending:
         one = pending.pop()
         if one is not None:
-            one.stack = traceback.StackSummary.from_list([f for f in one.stack if not _is_machinery(f.filename)])
+            frames = [f for f in one.stack if not _is_machinery(f.filename)]
+            # Through asyncio we got to a file that awaits at its top level.
+            first = next((n for n, frame in enumerate(frames) if not frame.filename.startswith(_ASYNCIO)), 0)
+            one.stack = traceback.StackSummary.from_list(frames[first:])
             pending += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or [])]
 
 
@@ -90,14 +110,14 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
 
 
 def _is_machinery(filename: str) -> bool:
-    return filename.startswith((_OURS, "<frozen importlib"))
+    return filename.startswith((*_OURS, "<frozen importlib"))
 
 
 def _can_be_read(filename: str) -> bool:
     return bool(linecache.getlines(filename)) or Path(filename).is_file()
 
 
-def _shown(file: str | None, roots: Sequence[Path]) -> str:
-    """A path below one of the roots relative to it, any other in full."""
+def shown(file: str | None, roots: Sequence[Path]) -> str:
+    """How messages name a file: below one of the roots relative to it, any other in full."""
     path = Path(file or "")
     return next((str(path.relative_to(r)) for r in roots if path.is_relative_to(r)), str(path))

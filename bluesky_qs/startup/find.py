@@ -124,6 +124,12 @@ def startup_files(directory: str | Path) -> list[Path]:
     return sorted(files, key=lambda f: f.name)
 
 
+def lost_links(directory: str | Path) -> list[Path]:
+    """Links that are named like startup files and lead nowhere."""
+    links = (f for f in Path(directory).iterdir() if f.suffix in {".py", ".ipy"} and not f.name.startswith("."))
+    return sorted(f for f in links if f.is_symlink() and not f.exists())
+
+
 def profile(name: str, *, ipython_dir: str | None = None) -> Path:
     """The folder ``profile_NAME``: the user's own in the IPython folder, else the shipped one."""
     folders = [ipython_folder(ipython_dir), shipped_profiles()]

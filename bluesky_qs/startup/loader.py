@@ -8,7 +8,7 @@ import linecache
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from bluesky_qs.startup import compat, shell
-from bluesky_qs.startup.failure import failed
-from bluesky_qs.startup.find import StartupCode, startup_files
+from bluesky_qs.startup.failure import failed, shown
+from bluesky_qs.startup.find import StartupCode, lost_links, startup_files
 from bluesky_qs.startup.namespace import global_user_namespace
 
 log = logging.getLogger(__name__)
@@ -61,12 +61,19 @@ class LoadReport(msgspec.Struct, frozen=True):
     problems: list[Problem]
 
 
-def load(location: StartupCode, namespace: Namespace, *, stand_in: bool = True) -> LoadReport:
+def load(
+    location: StartupCode,
+    namespace: Namespace,
+    *,
+    stand_in: bool = True,
+    begins: Callable[[str, str], object] = lambda _file, _shown: None,
+) -> LoadReport:
     """Run the startup code in ``namespace``.
 
     Where the code is a folder, ``get_ipython()`` gives a stand-in from now on (``stand_in=False``: the real shell of
     this process is there already). A script or a module is run as plain Python; in a real shell the startup files of
     the profile beside it run first. The code's folder stays on sys.path, since plans import from it later.
+    ``begins`` is told of each file before it runs: its path, and how messages name it.
 
     Raises
     ------
@@ -74,7 +81,7 @@ def load(location: StartupCode, namespace: Namespace, *, stand_in: bool = True) 
         Naming file, line and error; what ran before stays in the namespace.
     """
     started = time.perf_counter()
-    run = _Run(namespace, _roots(location))
+    run = _Run(namespace, _roots(location), begins)
     _prepend_to_path(location)
     global_user_namespace.set_user_namespace(user_ns=namespace, use_ipython=not stand_in)
     compat.install()
@@ -85,6 +92,7 @@ def load(location: StartupCode, namespace: Namespace, *, stand_in: bool = True) 
             standing_in = shell.install(namespace, profile_dir=_profile_dir(location), run_file=run.file)
         for file in startup_files(location.directory):
             run.timed(file)
+        run.missed(lost_links(location.directory))
     elif not stand_in:
         for file in _profile_files(location):
             run.timed(file)
@@ -112,15 +120,18 @@ def main_namespace() -> Namespace:
 _scripts = count(1)
 
 
-def run_script(source: str, namespace: Namespace, *, update_re: bool = False) -> None:
+def run_script(source: str, namespace: Namespace, *, update_re: bool = False, may_make_re: bool = False) -> None:
     """Run uploaded code in the namespace; ``RE`` and ``db`` are put back afterwards unless ``update_re``.
+
+    ``may_make_re``: what is called ``RE`` so far is no RunEngine, and not worth being put back.
 
     A script that fails keeps what it had done; its exception passes through.
     """
     name = f"<script {next(_scripts)}>"
     # No modification time: linecache keeps such an entry, and tracebacks show the script's lines.
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    kept = {} if update_re else {key: namespace[key] for key in ("RE", "db") if key in namespace}
+    keep = () if update_re else ("db",) if may_make_re else ("RE", "db")
+    kept = {key: namespace[key] for key in keep if key in namespace}
     try:
         execute(compiled(source, name), namespace)
     finally:
@@ -159,9 +170,10 @@ def execute(code: CodeType, namespace: Namespace) -> None:
 class _Run:
     """One pass over the startup code."""
 
-    def __init__(self, namespace: Namespace, roots: list[Path]) -> None:
+    def __init__(self, namespace: Namespace, roots: list[Path], begins: Callable[[str, str], object]) -> None:
         self.namespace = namespace
         self.roots = roots
+        self.begins = begins
         self.files: list[FileRun] = []
         self.overwritten: list[Overwritten] = []
         self.problems: list[Problem] = []
@@ -170,6 +182,7 @@ class _Run:
     def timed(self, file: Path, *, ipython: bool = True) -> None:
         before = dict(self.namespace)
         log.info("Loading %s", file)
+        self.begins(str(file), shown(str(file), self.roots))
         started = time.perf_counter()
         with self._errors_located(str(file)):
             self.file(file, ipython=ipython)
@@ -190,8 +203,16 @@ class _Run:
                 text = "sys.exit() ends the file here, the rest of it is left out"
                 self.problems.append(Problem(text, place.file, place.line))
 
+    def missed(self, links: list[Path]) -> None:
+        """Tell of files that were to run and are not there: a folder that is not mounted, say."""
+        for link in links:
+            text = f"{link.name} is a link to a file that is not there: it was left out"
+            log.warning("%s (%s)", text, link)
+            self.problems.append(Problem(text, str(link)))
+
     def module(self, name: str) -> None:
         """Import a module and take its public and private names over, as they are."""
+        self.begins(name, f"module {name!r}")
         started = time.perf_counter()
         with self._errors_located(None):
             module = importlib.import_module(name)
@@ -202,7 +223,9 @@ class _Run:
     def _errors_located(self, file: str | None) -> Iterator[None]:
         try:
             yield
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:  # not the code's own doing: whoever has interrupted it deals with that
+            raise
+        except BaseException as error:
             raise failed(error, self.roots, file) from error
 
     def _compare(self, before: Namespace, file: str) -> None:

@@ -130,8 +130,15 @@ class Shell:
         self._ignore(f"get_ipython().{name}")
         return Nothing(f"get_ipython().{name}")
 
-    @functools.cached_property
+    @property
     def config(self) -> Any:
+        if sys._getframe(1).f_globals.get("__name__") == "IPython.core.magic":  # noqa: SLF001 - no other way to know
+            # A class of magics becomes the child of a shell that has a configuration, and refuses one like this.
+            raise AttributeError("config")
+        return self._config
+
+    @functools.cached_property
+    def _config(self) -> Any:
         from traitlets.config import Config  # noqa: PLC0415 - few profiles ask for it
 
         return Config()
@@ -196,7 +203,9 @@ class Shell:
 
     def system(self, cmd: str) -> int:
         """Run a command (``!cmd``); its output goes to the console."""
-        return subprocess.run(self.var_expand(cmd, depth=1), shell=True, check=False).returncode  # noqa: S602 - ``!cmd``
+        code = subprocess.run(self.var_expand(cmd, depth=1), shell=True, check=False).returncode  # noqa: S602 - ``!cmd``
+        self.user_ns["_exit_code"] = code
+        return code
 
     system_raw = system_piped = system
 

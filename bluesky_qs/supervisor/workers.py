@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bluesky_qs.errors import WorkerError, WrongState
+from bluesky_qs.ipc import last_words
 from bluesky_qs.ipc.messages import WorkerEnded, WorkerProcess
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.supervisor.child import Child
@@ -113,7 +114,8 @@ class Workers:
             self._spare = None  # not replaced before the next worker starts: it may be ending for a reason that stays
         if self._current is None or (exit_ := self._current.child.poll()) is None:
             return None
-        self.ended = WorkerEnded(self._current.process.pid, exit_.code, exit_.how)
+        process = self._current.process
+        self.ended = WorkerEnded(process.pid, exit_.code, exit_.how, last_words.read(process.address))
         self._current.clear()
         self._current = None
         if self.spare_due is not None:  # whoever closes an environment often opens the next one

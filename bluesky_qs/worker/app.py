@@ -15,6 +15,7 @@ import zmq
 
 from bluesky_qs.config.logs import enable_logging
 from bluesky_qs.errors import QSError, StartupError, WorkerError, WrongState
+from bluesky_qs.ipc.last_words import LastWords
 from bluesky_qs.ipc.link import ServerEnd
 from bluesky_qs.ipc.messages import (
     KERNEL_BUSY,
@@ -271,11 +272,12 @@ class Worker:
             self._in_user_code = False
 
     def _open(self, command: OpenEnvironment) -> None:
+        last_words = LastWords(self._address)
         try:
             self._prompts.install(command.input_policy)
             kernel = self._start_kernel(command.kernel, command.startup) if command.kernel else None
             os.environ["_QSERVER_RUNNING_IPYTHON_KERNEL"] = "1" if kernel else "0"  # see `is_ipython_mode`
-            self._interruptible(partial(self._environment.open, command, kernel))
+            self._interruptible(partial(self._environment.open, command, kernel, last_words.begins))
         except BaseException as error:  # noqa: BLE001 - the process boundary: startup code may raise anything
             enable_logging()
             message, trace, report = failure_report(error)
@@ -285,6 +287,8 @@ class Worker:
                 lambda _: EnvironmentFailed(message, trace, report), environment=EnvironmentState.FAILED
             )
             self._jobs.put(None)
+        finally:
+            last_words.close()
 
     def _start_kernel(self, spec: KernelSpec, startup: StartupSpec) -> "Kernel":
         try:

@@ -4,16 +4,19 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from bluesky_qs.config.logs import enable_logging
+from bluesky_qs.errors import QSError
 from bluesky_qs.ipc.messages import EnvironmentOpened, EnvironmentState, Lists, ListsChanged, OpenEnvironment
 from bluesky_qs.plans.catalog import Catalog
 from bluesky_qs.plans.permissions import Permissions
 from bluesky_qs.startup import loader
 from bluesky_qs.startup.collect import Collected, collect
+from bluesky_qs.startup.failure import failed
 from bluesky_qs.worker.bind import bind_function, bind_plan
 from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.report import Reports
@@ -41,14 +44,17 @@ class Environment:
         self._ignore_invalid_plans = False
         self._looking = threading.Lock()
 
-    def open(self, command: OpenEnvironment, kernel: "Kernel | None" = None) -> None:
-        """Run the startup code, in the kernel if there is one, and report what it made; raises what it raises."""
+    def open(self, command: OpenEnvironment, kernel: "Kernel | None", begins: Callable[[str, str], object]) -> None:
+        """Run the startup code, in the kernel if there is one, and report what it made; raises what it raises.
+
+        ``begins`` is told of each file (see `loader.load`).
+        """
         started = time.monotonic()
         self.set_permissions(command.permissions)
         self._device_max_depth = command.device_max_depth
         self._ignore_invalid_plans = command.ignore_invalid_plans
         self.namespace = loader.main_namespace() if kernel is None else kernel.namespace
-        loaded = loader.load(command.startup, self.namespace, stand_in=kernel is None)
+        loaded = loader.load(command.startup, self.namespace, stand_in=kernel is None, begins=begins)
         if kernel is not None:
             kernel.run_configured_code()
         enable_logging()
@@ -100,12 +106,13 @@ class Environment:
     def script(self, source: str, *, update_lists: bool, update_re: bool) -> None:
         """Run a script in the namespace; what it had done stays if it fails."""
         failed = True
+        first = self._engine.RE is None
         try:
-            loader.run_script(source, self.namespace, update_re=update_re)
+            loader.run_script(source, self.namespace, update_re=update_re, may_make_re=first)
             failed = False
         finally:
             enable_logging()
-            if update_re or self._engine.RE is None:
+            if update_re or first:
                 self._engine.adopt(self.namespace.get("RE"))
             if update_lists:
                 # The error of a script that failed is not to be hidden by that of a plan which it left half made.
@@ -141,6 +148,8 @@ def _lists(found: Collected) -> Lists:
 
 def failure_report(error: BaseException) -> tuple[str, str, bytes]:
     """Message, traceback and report (JSON) of an environment that did not open."""
+    if not isinstance(error, QSError):  # somebody has interrupted the code: where it was is of interest
+        error = failed(error)
     message, trace = sentence(error), sendable(getattr(error, "traceback", "")) or traceback_text(error)
     report = {
         "success": False,

@@ -25,6 +25,7 @@ from traitlets.config import Config
 
 from bluesky_qs.errors import StartupError
 from bluesky_qs.ipc.messages import KernelSpec, StartupSpec
+from bluesky_qs.startup import real_shell
 from bluesky_qs.startup.find import shipped_profiles
 from bluesky_qs.startup.folder import profile_folder
 
@@ -76,9 +77,7 @@ class Kernel:
         self._kernel: Any = self._app.kernel
         self._kernel.cell = self._cell
         self._shell: Any = self._app.shell
-        self._shell.builtin_trap.__enter__()  # for the life of the process: modules of startup code ask bare names
-        if not hasattr(self._shell, "magic"):  # gone since IPython 9, and still in many a profile
-            self._shell.magic = self._magic
+        real_shell.prepare(self._shell)
         self._shell.events.register("post_run_cell", lambda result: _tell_error(result, raised))
         self._kernel.start()
         self._nudge = _Nudge(self._app)
@@ -133,10 +132,6 @@ class Kernel:
         self._reserve(False)
         if self._waiting():
             self._loop.stop()
-
-    def _magic(self, line: str) -> Any:
-        name, _, rest = line.partition(" ")
-        return self._shell.run_line_magic(name.lstrip("%"), rest)
 
     def _draw_on(self, backend: str) -> None:
         try:

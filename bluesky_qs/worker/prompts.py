@@ -29,6 +29,11 @@ R = TypeVar("R")
 #: Characters of a question that are shown to clients: the status is sent often.
 LONGEST = 1000
 _STDIN = "Reading from sys.stdin"
+#: How often the same question is answered with an empty text before its answer is an error: code that checks what was
+#: entered asks until it likes it.
+PATIENCE = 1000
+#: Seconds between two questions of such code, at the most.
+AT_ONCE = 0.1
 
 
 class InputRefused(EOFError):
@@ -67,6 +72,7 @@ class Prompts:
         sys.stdin = _Stdin(self)
         if policy != "ask":  # a debugger without its terminal reads its commands for ever, or quits and says nothing
             sys.breakpointhook = self._breakpoint
+            after_import("pdb", self._without_debugger)
         after_import("bluesky.utils", self._teach)
 
     def of_task(self, task_uid: str, work: Callable[[], R]) -> R:
@@ -138,9 +144,11 @@ class Prompts:
 
     def _unasked(self, call: str, prompt: str) -> str:
         about = f"{call} asks {prompt!r}" if prompt else f"{call} asks for input"
-        if self._policy == "default":
+        if self._policy == "default" and not self._again(about):
             log.warning("%s: answered with an empty text (--worker-input default)", about)
             return ""
+        if self._policy == "default":
+            raise InputRefused(f"{about}, again and again: an empty text is no answer to it (--worker-input default)")
         if self._policy == "ask":
             raise InputRefused(f"{about}, and clients cannot be asked by a process that the worker has forked")
         msg = (
@@ -148,6 +156,14 @@ class Prompts:
             "ask, clients can answer (qserver input reply); with --worker-input default the answer is an empty text"
         )
         raise InputRefused(msg)
+
+    def _again(self, about: str) -> bool:
+        """Whether the thread asks the same all the time, `PATIENCE` times and more: it is not going to go on."""
+        now = time.monotonic()
+        last, when, times = getattr(self._thread, "asked", ("", 0.0, 0))
+        times = times + 1 if about == last and now - when < AT_ONCE else 1
+        self._thread.asked = about, now, times
+        return times > PATIENCE
 
     def _begin(self, prompt: str, *, secret: bool, blocks: bool) -> _Waiting:
         task_uid = getattr(self._thread, "task_uid", None)
@@ -191,6 +207,12 @@ class Prompts:
 
     def _breakpoint(self, *_: Any, **__: Any) -> None:
         self._unasked("breakpoint()", "")
+
+    def _without_debugger(self, pdb: Any) -> None:
+        def set_trace(*_: Any, **__: Any) -> None:
+            self._unasked("pdb.set_trace()", "")
+
+        pdb.set_trace = set_trace
 
     def _teach(self, utils: ModuleType) -> None:
         """The message ``input`` of plans has a question too, which the stream that it reads from does not know."""

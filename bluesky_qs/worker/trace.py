@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bluesky_qs.errors import QSError
+from bluesky_qs.startup.failure import text_of
 
 _OURS = str(Path(__file__).resolve().parents[1])
 #: Modules between us and the user's code; a traceback that has no other frames keeps theirs.
@@ -15,7 +16,7 @@ def sentence(error: BaseException) -> str:
     """``NameError: name 'x' is not defined``; our own errors are sentences already."""
     if isinstance(error, QSError):
         return sendable(error.message)
-    text = str(error)
+    text = text_of(error)
     return sendable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 

@@ -133,14 +133,37 @@ def test_startup_code_that_prints_megabytes_opens_and_all_of_it_is_passed_on(lig
     assert light.output().count("x" * 100) == 50_000
 
 
-def test_startup_code_that_ends_its_process_without_a_word_is_reported_with_its_exit_code(light, startup_dir):
-    write(startup_dir, {"10.py": "import os\nos._exit(7)\n"})
+DYING = {
+    "without a word": ("import os\nos._exit(7)\n", None, "exit code 7"),
+    "in a library": ("import ctypes\nctypes.string_at(0)\n", 2, "killed by SIGSEGV"),
+}
+
+
+@pytest.mark.in_both_modes
+@pytest.mark.parametrize("how", list(DYING))
+def test_startup_code_that_takes_its_process_down_is_told_with_its_file_and_line(light, startup_dir, how):
+    code, line, end = DYING[how]
+    write(startup_dir, {"10.py": code})
     light.start().do("environment_open")
     assert not light.wait_idle()["worker_environment_exists"]
-    said = "Failed to open the RE Worker environment: The worker ended: exit code 7"
-    light.wait(lambda s: said in light.output(), "the log")
+    message = f"10.py{f', line {line}' if line else ''}: The worker ended: {end}"
+    light.wait(lambda s: f"Failed to open the RE Worker environment: {message}" in light.output(), "the log")
     report = light.do("environment_report")["report"]
-    assert (report["success"], report["message"]) == (False, "The worker ended: exit code 7")
+    assert (report["success"], report["message"]) == (False, message)
+    assert (report["file"], report["line"]) == (str(startup_dir / "10.py"), line)
+    if line:
+        assert f'10.py", line {line} in <module>' in report["traceback"]
+        assert report["traceback"] in light.output()
+
+
+@pytest.mark.in_both_modes
+def test_startup_code_that_is_interrupted_is_told_with_its_file_and_line(light, startup_dir):
+    write(startup_dir, {"10.py": "import signal\nsignal.raise_signal(signal.SIGINT)\n"})
+    light.start().do("environment_open")
+    assert not light.wait_idle()["worker_environment_exists"]
+    report = light.do("environment_report")["report"]
+    assert (report["file"], report["line"]) == (str(startup_dir / "10.py"), 2)
+    assert report["message"].endswith("10.py, line 2: KeyboardInterrupt")
 
 
 def test_an_opening_that_is_destroyed_is_reported_as_that(light, startup_dir):
@@ -150,7 +173,8 @@ def test_an_opening_that_is_destroyed_is_reported_as_that(light, startup_dir):
     light.do("environment_destroy")
     light.wait_idle()
     report = light.do("environment_report")["report"]
-    assert (report["success"], report["message"]) == (False, "The RE Worker environment was destroyed")
+    assert (report["success"], report["message"]) == (False, "10.py: The RE Worker environment was destroyed")
+    assert report["file"] == str(startup_dir / "10.py")
 
 
 def test_the_report_of_the_opening_survives_the_managers_death(light):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -197,3 +198,36 @@ def test_threads_that_go_on_do_not_keep_the_command_from_ending(run, startup):
 )
 def test_bad_options_are_refused_with_the_reason(run, args, sentence):
     assert sentence in run(*args, code=1).stderr
+
+
+SHELL_HABITS = {
+    "10-shell.py": """
+        %matplotlib inline
+        get_ipython().magic("xmode Minimal")
+        import tools
+        exit()
+        """,
+    "tools/__init__.py": "slow = get_ipython().user_ns['quick']\n",
+}
+
+
+@pytest.mark.parametrize("kernel", ["ON", "OFF"])
+def test_what_profiles_ask_of_a_shell_is_there_in_either_kind(run, startup, kernel):
+    (startup / "tools").mkdir()
+    for name, text in SHELL_HABITS.items():
+        (startup / name).write_text(textwrap.dedent(text).lstrip())
+    run("--startup-dir", startup, "--use-ipython-kernel", kernel)
+    assert list(read(run.here / FILE_NAME).existing_plans) == ["quick"]
+
+
+def test_code_that_sends_its_output_elsewhere_does_not_take_ours_along(run, startup):
+    (startup / "10.py").write_text("import sys, os\nsys.stdout = open(os.devnull, 'w')\nsys.stderr = None\n")
+    assert "Written to" in run("--startup-dir", startup).stdout
+    (startup / "20.py").write_text("1 / 0\n")
+    assert "20.py, line 1: ZeroDivisionError: division by zero" in run("--startup-dir", startup, code=1).stderr
+
+
+def test_ctrl_c_tells_where_the_code_was(run, startup):
+    (startup / "10.py").write_text("import signal\n\nsignal.raise_signal(signal.SIGINT)\n")
+    said = run("--startup-dir", startup, code=1).stderr
+    assert f"Interrupted: {startup / '10.py'}, line 3: KeyboardInterrupt" in said

@@ -284,3 +284,56 @@ def test_files_of_a_folder_that_is_a_package_import_as_modules_of_it(tmp_path, c
     assert namespace["runs"] == 1
     run_script("from .devices.helpers import help_us as later", namespace)
     assert namespace["later"] is namespace["help_us"]
+
+
+# -------------------------------------------------------------------------------------------------- odd failures, too
+ODD = {
+    "an exception of its own kind": ("class Beam(BaseException): pass\nraise Beam('dump')", 2, "Beam: dump"),
+    "one that cannot be told": (
+        "class Odd(Exception):\n    def __str__(self): raise ValueError('no')\nraise Odd()",
+        3,
+        "Odd: (its text cannot be had: ValueError)",
+    ),
+    "a book": ("raise ValueError('x' * 3000)", 1, f"ValueError: {'x' * 2000} … (3000 characters)"),
+    "a file that is not there, to %run": ("%run no_such_macro.py", 1, "FileNotFoundError: "),
+}
+
+
+@pytest.mark.parametrize("what", list(ODD))
+def test_odd_failures_name_their_place_as_well(startup, what):
+    code, line, error = ODD[what]
+    with pytest.raises(StartupFailed) as failed:
+        startup({"00.py": code})
+    assert failed.value.message.startswith(f"00.py, line {line}: {error}")
+
+
+def test_traceback_of_a_file_that_awaits_begins_in_that_file(startup):
+    with pytest.raises(StartupFailed) as failed:
+        startup({"00.ipy": "import asyncio\nawait asyncio.sleep(0)\n1 / 0"})
+    first, second, *_ = failed.value.traceback.splitlines()[1:]
+    assert "00.ipy" in first
+    assert second.strip() == "1 / 0"
+
+
+def test_links_that_lead_nowhere_are_reported(tmp_path, clean_process, write_files):
+    folder = write_files(tmp_path, {"00.py": "a = 1"})
+    (folder / "10-devices.py").symlink_to("/not/mounted/devices.py")
+    (folder / ".#20-plans.py").symlink_to("somebody@host.123")  # an editor's lock
+    report = load(find(startup_dir=str(folder)), {})
+    [problem] = report.problems
+    assert problem.file == str(folder / "10-devices.py")
+    assert problem.message == "10-devices.py is a link to a file that is not there: it was left out"
+
+
+def test_beginning_of_each_file_is_told(tmp_path, clean_process, write_files):
+    folder = write_files(tmp_path, {"00.py": "a = 1", "10.py": "1 / 0"})
+    told = []
+    with pytest.raises(StartupFailed):
+        load(find(startup_dir=str(folder)), {}, begins=lambda *names: told.append(names))
+    assert told == [(str(folder / name), name) for name in ("00.py", "10.py")]
+
+
+def test_script_may_make_the_first_re_where_something_else_has_its_name():
+    namespace = {"RE": None, "db": "db"}
+    run_script("RE = 'new'\ndb = 'other'", namespace, may_make_re=True)
+    assert (namespace["RE"], namespace["db"]) == ("new", "db")

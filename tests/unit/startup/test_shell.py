@@ -96,6 +96,8 @@ def test_config_takes_settings_and_knows_no_kernel(shell):
 def test_commands_run_with_names_of_the_namespace_put_in(shell, capfd):
     assert shell.system("echo $a {a + 1}") == 0
     assert capfd.readouterr().out == "1 2\n"
+    shell.system("exit 3")
+    assert shell.user_ns["_exit_code"] == 3
 
 
 def test_braces_that_are_no_python_are_left_to_the_command(shell, capfd):
@@ -147,6 +149,19 @@ def test_class_of_magics_is_made_when_first_used(shell):
     assert made == []
     assert shell.run_line_magic("where", "home") == "at home"
     assert made == [shell]
+
+
+@pytest.mark.parametrize("registered", ["class", "instance"])
+def test_magics_that_leave_their_making_to_ipython_work(shell, registered):
+    @magics_class
+    class Beamline(Magics):
+        @line_magic
+        def energy(self, line):
+            return f"{line} {self.shell.user_ns['a']}"
+
+    shell.register_magics(Beamline if registered == "class" else Beamline(shell))
+    assert shell.run_line_magic("energy", "eV") == "eV 1"
+    assert shell.config.PlainTextFormatter.float_precision is not None  # code may look at the configuration
 
 
 def test_decorator_of_ipython_registers_magics(shell):

@@ -2,6 +2,7 @@
 
 import builtins
 import getpass
+import pdb  # noqa: T100 - under test
 import select
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import pytest
 
 from bluesky_qs.errors import NotFound
 from bluesky_qs.startup import imports
-from bluesky_qs.worker.prompts import LONGEST, InputRefused, Prompts
+from bluesky_qs.worker.prompts import LONGEST, PATIENCE, InputRefused, Prompts
 from bluesky_qs.worker.report import Reports
 
 
@@ -22,7 +23,8 @@ def reports():
 @pytest.fixture
 def installed(reports, monkeypatch):
     """``installed(policy)``: what `Prompts` puts in the place of Python's own is taken back after the test."""
-    for owner, name in ((builtins, "input"), (getpass, "getpass"), (sys, "stdin"), (sys, "breakpointhook")):
+    changed = ((builtins, "input"), (getpass, "getpass"), (sys, "stdin"), (sys, "breakpointhook"), (pdb, "set_trace"))
+    for owner, name in changed:
         monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.delitem(sys.modules, "bluesky.utils", raising=False)
 
@@ -33,6 +35,7 @@ def installed(reports, monkeypatch):
 
     yield install
     imports.forget("bluesky.utils")
+    imports.forget("pdb")
 
 
 @pytest.fixture
@@ -100,3 +103,26 @@ def test_pause_leaves_the_questions_of_tasks_alone(installed, reports, thread):
 def test_answer_to_a_question_that_nobody_asked_is_refused(installed):
     with pytest.raises(NotFound, match="'q1'"):
         installed("ask").reply("q1", "yes")
+
+
+def test_debugger_is_refused_by_its_name_where_nobody_can_be_asked(installed):
+    installed("error")
+    for ask, name in ((pdb.set_trace, "pdb.set_trace()"), (breakpoint, "breakpoint()")):
+        with pytest.raises(InputRefused) as refused:
+            ask()
+        assert str(refused.value).startswith(f"{name} asks for input, and nobody is there")
+
+
+def test_debugger_does_not_wait_where_empty_texts_are_answers(installed):
+    installed("default")
+    assert pdb.set_trace() is None  # noqa: T100 - under test
+
+
+def test_code_that_does_not_take_an_empty_text_for_an_answer_is_not_asked_for_ever(installed):
+    installed("default")
+    answers = []
+    with pytest.raises(InputRefused, match=r"^input\(\) asks 'Sample\? ', again and again: an empty text is no answer"):  # noqa: PT012 - a loop as users write it
+        while not (name := input("Sample? ")):
+            answers.append(name)
+    assert answers == [""] * PATIENCE
+    assert input("Sample name? ") == ""  # another question is another matter
