@@ -126,6 +126,8 @@ class WorkerState(msgspec.Struct, frozen=True):
         True while the main thread is not the kernel's; always True in a worker without one.
     input
         The question that waits for an answer, the oldest of several.
+    pauses
+        How often plans have been paused: tells one pause from the next, between which nothing may have been reported.
     """
 
     environment: EnvironmentState
@@ -136,6 +138,7 @@ class WorkerState(msgspec.Struct, frozen=True):
     kernel: KernelState = "disabled"
     captured: bool = True
     input: PendingInput | None = None
+    pauses: int = 0
 
 
 class RunState(msgspec.Struct, frozen=True):

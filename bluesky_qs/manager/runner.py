@@ -53,7 +53,7 @@ class Runner:
         self._environment = environment
         self._lifecycle = lifecycle
         self._changed = changed
-        self._continuing = False  # asked to go on; the RunEngine may still say 'paused'
+        self._left: int | None = None  # the pause that was asked to end; the RunEngine may still say 'paused'
         self._paused_at: float | None = None
         #: Seconds for which the running item has been paused, without a pause that still lasts.
         self.time_paused = 0.0
@@ -108,13 +108,14 @@ class Runner:
             "%s paused plan ...",
             {"resume": "Resuming", "stop": "Stopping", "abort": "Aborting", "halt": "Halting"}[how],
         )
-        self._continuing = True
+        self._left = self._environment.state.pauses
         try:
             await self._environment.link.request(ContinuePlan(how))
         except QSError:
-            self._continuing = False
+            self._left = None
             raise
-        if self._lifecycle.state is ManagerState.PAUSED:
+        # By now it may be paused again: by the plan itself, or because somebody else was quick.
+        if self._lifecycle.state is ManagerState.PAUSED and self._environment.state.pauses == self._left:
             self._resumed()
 
     # ---------------------------------------------------------------------------------------------- what happens
@@ -123,7 +124,7 @@ class Runner:
         if report.item_uid != self._queue.running_uid:
             logger.debug("The end of the plan %s is recorded already", report.item_uid)
             return
-        self._continuing = False
+        self._left = None
         result = {
             "exit_status": report.exit_status,
             "run_uids": report.run_uids,
@@ -169,7 +170,7 @@ class Runner:
 
     async def worker_lost(self, reason: str) -> None:
         """Record the running plan as failed: nobody will report its end any more."""
-        self._continuing = False
+        self._left = None
         if self._queue.running is not None:
             await self._record(self._lost_result(reason), interrupted=True)
             await self._switch_off()
@@ -177,10 +178,9 @@ class Runner:
     def engine_changed(self, state: WorkerState) -> None:
         """Follow the RunEngine into and out of a pause."""
         if state.engine != "paused":
-            self._continuing = False
             if self._lifecycle.state is ManagerState.PAUSED and state.item_uid and state.engine == "running":
                 self._resumed()
-        elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE and not self._continuing:
+        elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE and state.pauses != self._left:
             self._paused_at = time.monotonic()
             self._lifecycle.fire(Event.PLAN_PAUSED)
 

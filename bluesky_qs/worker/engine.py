@@ -261,7 +261,8 @@ class Engine:
         if plan is None:
             self._reports.update(engine=state)
         elif state == "paused":
-            self._reports.update(engine=state, pause_pending=False, environment=EnvironmentState.IDLE)
+            pauses = self._reports.state.pauses + 1
+            self._reports.update(engine=state, pause_pending=False, environment=EnvironmentState.IDLE, pauses=pauses)
         elif state != "idle":  # the end of the plan says that in a moment
             self._reports.update(engine=state, environment=EnvironmentState.EXECUTING_PLAN)
         if self._users_hook is not None and not self._calling_user:

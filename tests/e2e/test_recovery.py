@@ -340,3 +340,36 @@ def test_the_time_in_which_a_plan_was_paused_is_told(new_service, startup_dir):
     service.do("re_resume")
     status = service.wait(lambda s: s["re_state"] == "running", "running again")
     assert 0 < status["running_item_progress"]["time_paused"] < time.monotonic() - before + 30
+
+
+@pytest.mark.in_both_modes
+def test_a_plan_that_pauses_again_at_once_is_seen_to_be_paused(new_service, startup_dir):
+    (startup_dir / "10-pauses.py").write_text(
+        "from bluesky.plan_stubs import pause\n\n\n"
+        "def pauses(n):\n    for _ in range(n):\n        yield from checkpoint()\n        yield from pause()\n"
+    )
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("pauses", 20)
+    service.do("queue_start")
+    for _ in range(20):
+        service.wait(lambda s: s["manager_state"] == "paused", "paused", timeout=10)
+        service.do("re_resume")
+    service.wait_idle()
+    assert service.history()[0]["result"]["exit_status"] == "completed"
+
+
+def test_a_pause_right_behind_a_resume_pauses(new_service, startup_dir):
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("steps", 2000, 0.05)
+    service.do("queue_start")
+    running(service)
+    service.do("re_pause", option="immediate")
+    for _ in range(10):
+        service.wait(lambda s: s["manager_state"] == "paused", "paused", timeout=10)
+        service.do("re_resume")
+        service.do("re_pause", option="immediate")
+    service.wait(lambda s: s["manager_state"] == "paused", "paused", timeout=10)
+    service.do("re_abort")
+    service.wait_idle()
