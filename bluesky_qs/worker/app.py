@@ -274,8 +274,8 @@ class Worker:
     def _open(self, command: OpenEnvironment) -> None:
         last_words = LastWords(self._address)
         try:
-            self._prompts.install(command.input_policy)
             kernel = self._start_kernel(command.kernel, command.startup) if command.kernel else None
+            self._prompts.install(command.input_policy)  # after the kernel, which brings a debugger of its own
             os.environ["_QSERVER_RUNNING_IPYTHON_KERNEL"] = "1" if kernel else "0"  # see `is_ipython_mode`
             self._interruptible(partial(self._environment.open, command, kernel, last_words.begins))
         except BaseException as error:  # noqa: BLE001 - the process boundary: startup code may raise anything
@@ -302,6 +302,7 @@ class Worker:
             reserve=lambda reserved: self._reports.reserve(reserved=reserved),
             waiting=lambda: self._jobs.waiting,
             raised=self._engine.raised,
+            by_hand=self._prompts.by_hand,
             own=partial(RuntimeDir.of_link(self._address).own, self._address),
         )
         self._reports.kernel(kernel.connection)

@@ -56,7 +56,7 @@ class Environment:
         self.namespace = loader.main_namespace() if kernel is None else kernel.namespace
         loaded = loader.load(command.startup, self.namespace, stand_in=kernel is None, begins=begins)
         if kernel is not None:
-            kernel.run_configured_code()
+            loaded.problems.extend(loader.Problem(failure) for failure in kernel.run_configured_code())
         enable_logging()
         self._engine.adopt(self.namespace.get("RE"))
         if self._engine.RE is None:

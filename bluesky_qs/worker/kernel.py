@@ -7,11 +7,14 @@ Importing this module imports ipykernel.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
+import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from traitlets.config import Config
 from bluesky_qs.errors import StartupError
 from bluesky_qs.ipc.messages import KernelSpec, StartupSpec
 from bluesky_qs.startup import real_shell
+from bluesky_qs.startup.failure import failed, sentence
 from bluesky_qs.startup.find import shipped_profiles
 from bluesky_qs.startup.folder import profile_folder
 
@@ -48,6 +52,8 @@ class Kernel:
         Whether a job waits for the main thread: code of a console lets it go first.
     raised
         Called with what code of a console raised.
+    by_hand
+        Around code of a console, whose questions have somebody to answer them.
     own
         Told the path of the connection file, so that somebody removes it if this process cannot.
 
@@ -65,9 +71,11 @@ class Kernel:
         reserve: Callable[[bool], None],
         waiting: Callable[[], bool],
         raised: Callable[[BaseException], None],
+        by_hand: Callable[[], AbstractContextManager[None]],
         own: Callable[[Path], None],
     ) -> None:
         self._waiting = waiting
+        self._by_hand = by_hand
         self._reserve = reserve
         #: Code of a console runs; it may have given way for a moment.
         self.in_cell = False
@@ -78,6 +86,8 @@ class Kernel:
         self._kernel.cell = self._cell
         self._shell: Any = self._app.shell
         real_shell.prepare(self._shell)
+        # The one that came with the import of Jupyter's debugger does nothing unless a graphical front end is attached.
+        sys.breakpointhook = sys.__breakpointhook__
         self._shell.events.register("post_run_cell", lambda result: _tell_error(result, raised))
         self._kernel.start()
         self._nudge = _Nudge(self._app)
@@ -94,9 +104,9 @@ class Kernel:
         """What Jupyter's clients connect with (JSON)."""
         return Path(self._app.abs_connection_file).read_bytes()
 
-    def run_configured_code(self) -> None:
-        """Run what the profile's configuration says is to be run after the startup files."""
-        self._app.run_configured_code()
+    def run_configured_code(self) -> list[str]:
+        """Run what the profile's configuration says is to be run after the startup files; what of it failed."""
+        return self._app.run_configured_code()
 
     # ------------------------------------------------------------------------------------- between jobs (`Jobs`)
     def run(self) -> None:
@@ -120,7 +130,8 @@ class Kernel:
         self.in_cell = True
         self._reserve(True)
         try:
-            return await execute()
+            with self._by_hand():
+                return await execute()
         finally:
             try:
                 self._give_back()
@@ -181,15 +192,65 @@ class Stream(OutStream):
 class _Application(IPKernelApp):
     """Makes the kernel and its sockets; startup files, signals and the loop are the worker's."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        #: What the configuration of the profile asks for and could not be had, in a sentence each.
+        self.failures: list[str] = []
+
     def init_code(self) -> None:
         pass
 
     def init_signal(self) -> None:
         pass
 
-    def run_configured_code(self) -> None:
-        self._run_exec_lines()
-        self._run_exec_files()
+    def init_extensions(self) -> None:
+        with self._failures_noted():
+            super().init_extensions()
+
+    def run_configured_code(self) -> list[str]:
+        """Run the lines and files of the configuration; all that did not work so far, in a sentence each."""
+        with self._failures_noted():
+            self._run_configured_code()
+        return self.failures
+
+    def _run_configured_code(self) -> None:
+        shell: Any = self.shell
+        for line in self.exec_lines:
+            done = shell.run_cell(line, store_history=False)
+            if not done.success:
+                error = sentence(done.error_before_exec or done.error_in_exec)
+                self.log.error("The line %r of the IPython configuration failed: %s", line, error)
+        for file in self.exec_files:
+            try:
+                self._exec_file(file)
+            except Exception as error:  # noqa: BLE001 - user code; IPython goes on with the next one, too
+                told = failed(error)
+                self.log.error("A file of the IPython configuration failed: %s\n%s", told.message, told.traceback)  # noqa: TRY400 - the user's frames only
+
+    @contextlib.contextmanager
+    def _failures_noted(self) -> Iterator[None]:
+        """IPython warns of them, and goes on. At other times its warnings are hidden: they are none for a service."""
+        noting = _Noting(self.failures)
+        self.log.addHandler(noting)
+        self.log.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            self.log.setLevel(self.log_level)
+            self.log.removeHandler(noting)
+
+
+class _Noting(logging.Handler):
+    """Keeps the first line of each message, and what the error was."""
+
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__()
+        self._notes = notes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage().partition("\n")[0]
+        error = record.exc_info and record.exc_info[1]
+        self._notes.append(f"{text}: {sentence(error)}" if error else text)
 
 
 def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], None]) -> _Application:
@@ -213,7 +274,8 @@ def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], N
         parent_handle=1,  # somebody has started this kernel, and prints how to connect to it
         log_level=logging.ERROR,
     )
-    address = _address(spec.ip)
+    # The default leaves the choice to the configuration of the profile, which may have fixed address and ports.
+    address = None if spec.ip == "localhost" else _address(spec.ip)
     arguments = {"ip": address, "connection_file": spec.connection_file}
     arguments |= {f"{channel}_port": str(port) for channel, port in spec.ports.items()}
     if spec.connection_dir:
@@ -222,11 +284,14 @@ def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], N
     try:
         app.initialize([f"--IPKernelApp.{name}={value}" for name, value in arguments.items() if value is not None])
     except zmq.ZMQError as error:
-        raise StartupError(f"The IPython kernel cannot listen at {address}: {error}") from error
+        raise StartupError(f"The IPython kernel cannot listen at {app.ip}: {error}") from error
+    except OSError as error:
+        name = spec.connection_file or spec.connection_dir or app.connection_dir
+        raise StartupError(f"The connection file of the IPython kernel cannot be written ({name}): {error}") from error
     if own_file:
         own(Path(app.abs_connection_file))
-    if not address.startswith("127."):
-        log.warning("The IPython kernel listens at %s: its connections need the key and are not encrypted", address)
+    if not app.ip.startswith("127."):
+        log.warning("The IPython kernel listens at %s: its connections need the key and are not encrypted", app.ip)
     return app
 
 
@@ -241,13 +306,7 @@ def _exists(app: IPKernelApp, name: str | None) -> bool:
 
 
 def _address(ip: str) -> str:
-    match ip:
-        case "localhost":
-            return "127.0.0.1"
-        case "auto":
-            return _address_of_this_host()
-        case _:
-            return ip
+    return _address_of_this_host() if ip == "auto" else ip
 
 
 def _address_of_this_host() -> str:

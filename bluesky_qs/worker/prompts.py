@@ -2,6 +2,7 @@
 
 import asyncio
 import builtins
+import contextlib
 import getpass
 import io
 import logging
@@ -9,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from types import ModuleType
 from typing import Any, TypeVar
@@ -63,6 +64,7 @@ class Prompts:
         self._lock = threading.Lock()
         self._waiting: dict[str, _Waiting] = {}
         self._thread = threading.local()
+        self._debuggers: list[tuple[Any, str, Any]] = []
 
     def install(self, policy: InputPolicy) -> None:
         """From now on `input` and the like come here."""
@@ -71,9 +73,21 @@ class Prompts:
         getpass.getpass = self._getpass
         sys.stdin = _Stdin(self)
         if policy != "ask":  # a debugger without its terminal reads its commands for ever, or quits and says nothing
-            sys.breakpointhook = self._breakpoint
-            after_import("pdb", self._without_debugger)
+            self._refuse_debugger(sys, "breakpointhook", "breakpoint()")
+            after_import("pdb", lambda pdb: self._refuse_debugger(pdb, "set_trace", "pdb.set_trace()"))
         after_import("bluesky.utils", self._teach)
+
+    @contextlib.contextmanager
+    def by_hand(self) -> Iterator[None]:
+        """Somebody has typed what runs, and answers at the console: Jupyter sees to that, and debuggers work."""
+        refusals = [(owner, name, getattr(owner, name)) for owner, name, _ in self._debuggers]
+        for owner, name, debugger in self._debuggers:
+            setattr(owner, name, debugger)
+        try:
+            yield
+        finally:
+            for owner, name, refusal in refusals:
+                setattr(owner, name, refusal)
 
     def of_task(self, task_uid: str, work: Callable[[], R]) -> R:
         """What ``work`` returns; the questions that it asks are those of the task."""
@@ -205,14 +219,12 @@ class Prompts:
     def _getpass(self, prompt: str = "Password: ", stream: Any = None, **_: Any) -> str:  # noqa: ARG002 - getpass's own
         return self.ask("getpass()", prompt, secret=True)
 
-    def _breakpoint(self, *_: Any, **__: Any) -> None:
-        self._unasked("breakpoint()", "")
+    def _refuse_debugger(self, owner: Any, name: str, call: str) -> None:
+        def refuse(*_: Any, **__: Any) -> None:
+            self._unasked(call, "")
 
-    def _without_debugger(self, pdb: Any) -> None:
-        def set_trace(*_: Any, **__: Any) -> None:
-            self._unasked("pdb.set_trace()", "")
-
-        pdb.set_trace = set_trace
+        self._debuggers.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, refuse)
 
     def _teach(self, utils: ModuleType) -> None:
         """The message ``input`` of plans has a question too, which the stream that it reads from does not know."""

@@ -123,3 +123,21 @@ def test_code_of_tasks_may_run_an_event_loop_of_its_own(service, console):
     assert service.do("task_result", task_uid=task)["result"]["return_value"] == 42
     assert console.value("it") == "42"
     assert console.run("import asyncio; await asyncio.sleep(0); it = await answer()")["status"] == "ok"
+
+
+@pytest.mark.parametrize("call", ["breakpoint()", "import pdb; pdb.set_trace()"])
+def test_a_debugger_asks_who_sits_at_the_console_and_nobody_in_a_task(service, console, call):
+    code = f"def look(x):\n    {call}\n    return x\n"
+    asking = console.client.execute(f"{code}y = look(1)", allow_stdin=True)
+    for command in ("x = 5", "c"):
+        assert console.client.get_stdin_msg(timeout=30)["content"]["prompt"] == "ipdb> "
+        console.client.input(command)
+    assert console.wait(asking)["status"] == "ok"
+    assert console.value("y") == "5"
+    result = service.do("task_result", task_uid=ended(service, service.function("look", 1)))["result"]
+    assert f"{call.rpartition('; ')[2]} asks for input, and nobody is there to answer" in result["msg"]
+
+
+def ended(service, task_uid):
+    service.wait_idle()
+    return task_uid

@@ -150,6 +150,48 @@ async def test_the_configuration_of_the_profile_is_in_force_and_its_lines_run_la
     assert [name for name in sorted(p.name for p in profile.iterdir()) if "history" not in name] == before
 
 
+async def test_what_the_configuration_asks_for_in_vain_is_reported(worker, spec, tmp_path):
+    profile = tmp_path / "profile_configured"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "00.py").write_text("x = 1\n")
+    late = profile / "late.py"
+    late.write_text("\n1 / 0\n")
+    (profile / "ipython_config.py").write_text(
+        "c.InteractiveShellApp.extensions = ['no_such_extension']\n"
+        "c.InteractiveShellApp.exec_lines = ['y = x + 1', 'y = nonsense', 'y = )']\n"
+        f"c.InteractiveShellApp.exec_files = [{str(late)!r}, 'lost.py']\n"
+    )
+    opened = await open_at(worker(), StartupSpec(directory=str(profile / "startup"), profile_dir=str(profile)), spec())
+    assert [problem["message"] for problem in json.loads(opened.report)["problems"]] == [
+        "Error in loading extension: no_such_extension: ModuleNotFoundError: No module named 'no_such_extension'",
+        "The line 'y = nonsense' of the IPython configuration failed: NameError: name 'nonsense' is not defined",
+        "The line 'y = )' of the IPython configuration failed: SyntaxError: unmatched ')'",
+        f"A file of the IPython configuration failed: {late}, line 2: ZeroDivisionError: division by zero",
+        "File not found: 'lost.py'",
+        "The startup code makes no RunEngine named RE: plans cannot be run until a script makes one",
+    ]
+
+
+async def test_address_and_ports_of_the_configuration_are_used(worker, spec, tmp_path):
+    profile = tmp_path / "profile_fixed"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "00.py").write_text("x = 1\n")
+    (profile / "ipython_kernel_config.py").write_text("c.ConnectionFileMixin.ip = '127.0.0.2'\n")
+    driver = worker()
+    opened = await open_at(driver, StartupSpec(directory=str(profile / "startup"), profile_dir=str(profile)), spec())
+    assert json.loads(opened.connection)["ip"] == "127.0.0.2"
+
+
+async def test_a_folder_for_the_connection_file_that_cannot_be_is_named(worker, spec):
+    driver = worker()
+    failed = await open_at(
+        driver, StartupSpec(directory=str(driver.directory)), spec(connection_dir="/proc/no/such/folder")
+    )
+    assert failed.message.startswith(
+        "The connection file of the IPython kernel cannot be written (/proc/no/such/folder): "
+    )
+
+
 async def test_a_failure_of_startup_code_names_its_place_and_ends_the_process(worker, spec, tmp_path):
     driver = worker("x = 1\n\ndef late():\n    return EpicsMotr()\n\n%time y = late()\n", engine=False)
     failed = await open_at(driver, StartupSpec(directory=str(driver.directory)), spec())
