@@ -82,7 +82,8 @@ class Parameter:
         if found is None and self._bounded:
             found = self._outside(value)
         if found is not None:
-            into.append(Problem(self.name, found.value, found.reason, found.suggestions, where + found.where))
+            reason = found.reason + found.hint
+            into.append(Problem(self.name, found.value, reason, found.suggestions, where + found.where))
 
     def _outside(self, value: Any) -> Mismatch | None:
         low, high = self.spec.min, self.spec.max

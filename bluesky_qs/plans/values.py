@@ -27,12 +27,16 @@ Find = Callable[[Wanted, str, str], Any]
 
 
 class Mismatch(NamedTuple):
-    """Why a value does not fit. ``where`` is its place inside the parameter's value: ``[2]['x']``."""
+    """Why a value does not fit. ``where`` is its place inside the parameter's value: ``[2]['x']``.
+
+    ``hint`` follows the reason and says what to write instead.
+    """
 
     where: str
     value: Any
     reason: str
     suggestions: list[str]
+    hint: str = ""
 
 
 class Type:
@@ -99,13 +103,19 @@ class Sequence(Type):
 
     def check(self, value: Any) -> Mismatch | None:
         if not isinstance(value, list | tuple | set | frozenset):
-            return self._mismatch(value)
+            return self._mismatch(value)._replace(hint=self._in_brackets(value))
         # A million numbers must not take a million calls.
         if not (type(self.item) is Type or self.item.classes.issuperset(map(type, value))):
             found = _first_mismatch((f"[{place}]", self.item, element) for place, element in enumerate(value))
             if found is not None:
                 return found
         return self._unhashable(value) if self.make in (set, frozenset) else None
+
+    def _in_brackets(self, value: Any) -> str:
+        """What is meant by one element where a list of one is expected."""
+        longest = 50
+        one = isinstance(value, str | int | float) and self.item.check(value) is None
+        return f": write [{value!r}]" if one and len(repr(value)) <= longest else ""
 
     def _unhashable(self, value: Any) -> Mismatch | None:
         try:
@@ -188,7 +198,7 @@ class Name(Type):
         self.has_names = wanted is not Wanted.ENUM
         self.choices = None if choices is None else dict.fromkeys(choices)
         self.classes = frozenset({str} if choices is None else ())
-        self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {label}"
+        self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {self._listed()}"
 
     def check(self, value: Any) -> Mismatch | None:
         if not isinstance(value, str):
@@ -233,8 +243,8 @@ class OneOf(Type):
                 return None
             mismatches.append(mismatch)
         # The alternative that went deepest into the value, or that knows a name like it, is the one that was meant.
-        best = max(mismatches, key=lambda mismatch: (len(mismatch.where), len(mismatch.suggestions)))
-        return best if best.where or best.suggestions else self._mismatch(value)
+        best = max(mismatches, key=lambda each: (len(each.where), len(each.suggestions), len(each.hint)))
+        return best if best.where or best.suggestions else self._mismatch(value)._replace(hint=best.hint)
 
     def convert(self, value: Any, find: Find) -> Any:
         fitting = [alternative for alternative in self.alternatives if alternative.check(value) is None]

@@ -1,7 +1,7 @@
 """Make a call out of an item: names become the plans, devices, functions and Enum members that they stand for."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from msgspec import UNSET
 from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
 from bluesky_qs.plans.catalog import Catalog
 from bluesky_qs.plans.names import nearest
-from bluesky_qs.plans.signature import Parameter
+from bluesky_qs.plans.signature import Parameter, Problem
 from bluesky_qs.plans.values import Integer, Name, OneOf, Scalar, Sequence, Type, Wanted
 from bluesky_qs.startup import header
 from bluesky_qs.startup.decorator import words_of
@@ -123,7 +123,7 @@ class _Binder:
             if wanted is Wanted.ENUM:
                 return _member(enums, label, name)
             if wanted is Wanted.CALLABLE:
-                return self._function(name)
+                return self._function(parameter, name)
             return self._object(
                 name,
                 device=wanted is not Wanted.PLAN and devices is not False,
@@ -134,8 +134,9 @@ class _Binder:
             device, plan = devices is not False, plans is not False
         else:
             value = parameter.type.convert(value, find)
-            if devices is not False and plans is not False and _names_only(parameter.type):
-                self._refuse_unknown(parameter, value)
+            wanted = _only_names_of(parameter.type)
+            if wanted and devices is not False and plans is not False:
+                self._refuse_unknown(parameter, value, wanted)
             # A type that has places for names says itself where they are; the flags are for types that have none.
             everywhere = not parameter.type.has_names
             device, plan = everywhere and devices is True, everywhere and plans is True
@@ -143,16 +144,16 @@ class _Binder:
             return value
         return _replaced(value, functools.partial(self._object, device=device, plan=plan))
 
-    def _refuse_unknown(self, parameter: Parameter, value: Any) -> None:
+    def _refuse_unknown(self, parameter: Parameter, value: Any, wanted: frozenset[Wanted]) -> None:
         """Say of a name that nothing was found for what it is, before the plan stumbles over a string."""
-        for text in _texts(value):
-            near = nearest(text, [*self._catalog.device_names(self._group), *self._catalog.plans_allowed(self._group)])
-            hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
-            msg = (
-                f"Plan validation failed: parameter '{parameter.name}': {text!r} is not the name of a device or plan "
-                f"that the user group {self._group!r} may use{hint}"
-            )
-            raise InvalidPlan(msg)
+        for where, text in _texts(value, ""):
+            kinds = [kind.value for kind in (Wanted.DEVICE, Wanted.PLAN) if wanted & {kind, Wanted.PLAN_OR_DEVICE}]
+            choices = {
+                "device": self._catalog.device_names(self._group),
+                "plan": self._catalog.plans_allowed(self._group),
+            }
+            reason = f"is not the name of a {' or '.join(kinds)} that the user group {self._group!r} may use"
+            raise _no_such_name(parameter, where, text, reason, [name for kind in kinds for name in choices[kind]])
 
     def decorator_defaults(self, plan: Any, missing: Mapping[str, Parameter]) -> dict[str, Any]:
         """Defaults of the plan's decorator that differ from those of its header, names in them replaced.
@@ -193,41 +194,54 @@ class _Binder:
         except AttributeError as err:
             raise InvalidPlan(f"{what} '{name}' is not found in the worker namespace: {err}") from err
 
-    def _function(self, name: str) -> Any:
+    def _function(self, parameter: Parameter, name: str) -> Any:
         parts = name.split(".")
         # Private attributes lead from any object to all of Python.
         if not all(part.isidentifier() and not part.startswith("_") for part in parts):
-            raise InvalidPlan(f"Plan validation failed: {name!r} is not the name of a function")
-        function = self._reached(name, "Function")
+            raise _no_such_name(parameter, "", name, "is not the name of a function", ())
+        try:
+            function = self._reached(name, "Function")
+        except InvalidPlan as err:
+            raise _no_such_name(parameter, "", name, f"is not a function: {err.message}", self._functions()) from err
         if not callable(function):
-            raise InvalidPlan(f"Plan validation failed: '{name}' is not a function")
+            raise _no_such_name(parameter, "", name, "is not a function", self._functions())
         return function
 
+    def _functions(self) -> Iterator[str]:
+        return (name for name, value in list(self._namespace.items()) if callable(value) and not name.startswith("_"))
 
-def _names_only(kind: Type) -> bool:
-    """Whether every text in a value of this type has to be the name of a device or plan."""
+
+def _no_such_name(parameter: Parameter, where: str, text: str, reason: str, choices: Iterable[str]) -> InvalidPlan:
+    return InvalidPlan(
+        f"Plan validation failed: {Problem(parameter.name, text, reason, nearest(text, choices), where)}"
+    )
+
+
+def _only_names_of(kind: Type) -> frozenset[Wanted]:
+    """What every text in a value of this type has to be the name of; nothing if texts may be something else."""
     match kind:
-        case Name():
-            return kind.wanted in (Wanted.DEVICE, Wanted.PLAN, Wanted.PLAN_OR_DEVICE)
-        case Sequence():
-            return _names_only(kind.item)
-        case OneOf():
-            others = [each for each in kind.alternatives if not _names_only(each)]
-            return (
-                len(others) < len(kind.alternatives)
-                and all(type(each) in (Scalar, Integer) for each in others)
-                and (not any(str in each.classes for each in others))
-            )
-        case _:
-            return False
+        case Name(wanted=Wanted.DEVICE | Wanted.PLAN | Wanted.PLAN_OR_DEVICE as wanted):
+            return frozenset({wanted})
+        case Sequence(item=item):
+            return _only_names_of(item)
+        case OneOf(alternatives=alternatives):
+            found = {each: _only_names_of(each) for each in alternatives}
+            others = [each for each, wanted in found.items() if not wanted]
+            if all(type(each) in (Scalar, Integer) and str not in each.classes for each in others):
+                return frozenset().union(*found.values())
+    return frozenset()
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """The texts in a value that have not become objects, and their places."""
     if type(value) is str:
-        yield value
-    elif isinstance(value, list | tuple | set | frozenset):
+        yield where, value
+    elif isinstance(value, list | tuple):
+        for place, element in enumerate(value):
+            yield from _texts(element, f"{where}[{place}]")
+    elif isinstance(value, set | frozenset):
         for element in value:
-            yield from _texts(element)
+            yield from _texts(element, where)
 
 
 def _member(enums: _Enums, label: str, text: str) -> Any:

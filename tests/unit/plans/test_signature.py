@@ -116,3 +116,22 @@ def test_default_without_json_form_stays_text():
 def test_long_values_are_shortened_in_messages():
     (complaint,) = complaints(signature(parameter("x", type_="int")), "y" * 10_000)
     assert len(complaint) < 300
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "words"),
+    [
+        ("list[__READABLE__]", "det1", "parameter 'x': 'det1' is not a list: write ['det1']"),
+        ("typing.Optional[typing.List[float]]", 2.5, "parameter 'x': 2.5 is not a list or None: write [2.5]"),
+        ("list[float]", "det1", "parameter 'x': 'det1' is not a list"),
+    ],
+)
+def test_one_element_instead_of_a_list_is_told_what_to_write(type_, value, words):
+    (problem,) = signature(parameter("x", type_=type_)).check([value], {})
+    assert str(problem) == words
+
+
+def test_choices_of_an_enumeration_are_told_whatever_was_given():
+    colour = {"name": "x", "annotation": {"type": "Colour", "enums": {"Colour": ["red", "blue"]}}}
+    (problem,) = signature(colour).check([5], {})
+    assert str(problem) == "parameter 'x': 5 is not one of 'red', 'blue'"

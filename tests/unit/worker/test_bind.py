@@ -160,6 +160,7 @@ def test_callables_are_found_by_dotted_name(bind):
     ("name", "words"),
     [
         ("missing", "'missing' is not found in the worker namespace"),
+        ("helpr", "parameter '.*': 'helpr' is not a function: .*did you mean 'helper'"),
         ("stage.missing", "'stage.missing' is not found"),
         ("number", "'number' is not a function"),
         ("_private", "not the name of a function"),
@@ -223,5 +224,16 @@ def test_function_that_cannot_be_called_is_refused(catalog, item, error, words):
 
 
 def test_a_name_that_is_none_is_told_before_the_plan_stumbles_over_it(bind):
-    with pytest.raises(InvalidPlan, match=r"parameter 'b': 'dett1' is not the name of a device .*did you mean 'det1'"):
+    with pytest.raises(
+        InvalidPlan, match=r"parameter 'b'\[1\]: 'dett1' is not the name of a device .*did you mean 'det1'"
+    ):
         bind("typed", b=["det2", "dett1"])
+
+
+def test_plan_where_a_device_is_wanted_is_not_offered_again(bind):
+    with pytest.raises(InvalidPlan) as refused:
+        bind("typed", b=["free"])
+    assert str(refused.value) == (
+        "Plan validation failed: parameter 'b'[0]: 'free' is not the name of a device that the user group 'primary' "
+        "may use"
+    )
