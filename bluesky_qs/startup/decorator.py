@@ -3,6 +3,7 @@
 import ast
 import math
 import numbers
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from bluesky_qs.plans.annotation import AnnotationError, read
 from bluesky_qs.plans.model import Annotation
-from bluesky_qs.plans.names import BadPattern, DeviceNames, Names
+from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, nearest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,8 +65,8 @@ def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F
     Raises
     ------
     ValueError
-        ``annotation`` is not made like that, whatever the plan. (What contradicts the plan is found when plans are
-        listed, so that one plan's mistake does not cost the others.)
+        ``annotation`` is not made like that. (What is wrong with types, patterns and numbers, or contradicts the plan,
+        is told when plans are listed, so that one plan's mistake does not cost the others.)
 
     Examples
     --------
@@ -75,7 +76,7 @@ def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F
     ... def measure(detector, seconds: float = 1):
     ...     yield from ()
     """
-    parse(annotation)
+    _made_of(annotation)
 
     def decorate(plan: F) -> F:
         setattr(plan, ATTRIBUTE, annotation)
@@ -93,33 +94,42 @@ def words_of(plan: Any) -> PlanWords:
         It cannot be understood.
     """
     annotation = getattr(plan, ATTRIBUTE, None)
-    return PlanWords() if annotation is None else parse(annotation)
+    if annotation is None:
+        return PlanWords()
+    words = _made_of(annotation)
+    for name, said in words.parameters.items():
+        try:
+            _check(said)
+        except (AnnotationError, BadPattern, ValueError) as err:
+            raise ValueError(f"parameter_annotation_decorator: parameter '{name}': {err}") from None
+    return words
 
 
-def parse(annotation: Mapping[str, Any]) -> PlanWords:
-    """The decorator's argument, checked.
-
-    Raises
-    ------
-    ValueError
-        It cannot be understood; the message names the place.
-    """
+def _made_of(annotation: Mapping[str, Any]) -> PlanWords:
     try:
         words = msgspec.convert(annotation, PlanWords)
     except msgspec.ValidationError as err:
-        raise ValueError(f"parameter_annotation_decorator: {err}") from None
+        raise ValueError(f"parameter_annotation_decorator: {_told(err, PlanWords)}") from None
     return PlanWords(words.description, {name: _parameter(name, said) for name, said in words.parameters.items()})
 
 
 def _parameter(name: str, said: Any) -> ParameterWords:
+    if isinstance(said, Mapping):
+        said = {key: _plain_number(value) for key, value in said.items()}
     try:
-        if isinstance(said, Mapping):
-            said = {key: _plain_number(value) for key, value in said.items()}
-        words = msgspec.convert(said, ParameterWords)
-        _check(words)
-    except (AnnotationError, BadPattern, ValueError) as err:
-        raise ValueError(f"parameter_annotation_decorator: parameter '{name}': {err}") from None
-    return words
+        return msgspec.convert(said, ParameterWords)
+    except msgspec.ValidationError as err:
+        raise ValueError(f"parameter_annotation_decorator: parameter '{name}': {_told(err, ParameterWords)}") from None
+
+
+def _told(error: msgspec.ValidationError, words: type[msgspec.Struct]) -> str:
+    """The error with the nearest key, where a key is unknown."""
+    unknown = re.search(r"unknown field `(.*)`", str(error))
+    if not unknown:
+        return str(error)
+    known = words.__struct_fields__
+    near = nearest(unknown[1], known, 1)
+    return f"{error}; " + (f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}")
 
 
 def _plain_number(value: Any) -> Any:
@@ -156,10 +166,7 @@ def _patterns(make: Callable[[list[Any]], Any], key: str, label: str, names: lis
 
 
 def _annotation(words: ParameterWords, text: str) -> Annotation:
-    def lists(names: Mapping[str, list[Any]]) -> dict[str, list[str]]:
-        return {label: list(choices) for label, choices in names.items()}
-
-    return Annotation(text, lists(words.devices), lists(words.plans), words.enums)
+    return Annotation(text, words.devices, words.plans, words.enums)
 
 
 def annotation_of(words: ParameterWords) -> Annotation | None:

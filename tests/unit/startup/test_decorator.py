@@ -42,21 +42,36 @@ def test_every_key_is_understood():
     [
         (5, "object"),
         ({"parameter": {}}, "unknown field `parameter`"),
-        ({"parameters": {"x": {"typo": 1}}}, "unknown field `typo`"),
+        ({"parameters": {"x": {"typo": 1}}}, "unknown field `typo`; the keys are description, annotation, "),
+        ({"parameters": {"x": {"anotation": "int"}}}, "'x': .*unknown field `anotation`; did you mean 'annotation'"),
         ({"parameters": {"x": {"annotation": int}}}, "'x': Expected `str`"),
         ({"parameters": {"x": {"min": "0"}}}, r"min"),
-        ({"parameters": {"x": {"min": 5, "max": 1}}}, "'x': 'min' .5. is greater than 'max' .1."),
-        ({"parameters": {"x": {"max": float("inf")}}}, "'max' is a finite number"),
-        ({"parameters": {"x": {"annotation": "Dets"}}}, "'x': .*unknown type 'Dets'"),
-        ({"parameters": {"x": {"devices": {"D": [":("]}}}}, "'devices', list 'D': .*regular expression"),
-        ({"parameters": {"x": {"plans": {"P": [":a:b"]}}}}, "'plans', list 'P'"),
-        ({"parameters": {"x": {"default": object()}}}, "'default' is made of"),
         ({"parameters": {"x": {"convert_device_names": 1}}}, "convert_device_names"),
     ],
 )
 def test_other_annotations_are_refused_where_they_stand(annotation, words):
     with pytest.raises(ValueError, match=words):
         parameter_annotation_decorator(annotation)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        ({"parameters": {"x": {"min": 5, "max": 1}}}, "'x': 'min' .5. is greater than 'max' .1."),
+        ({"parameters": {"x": {"max": float("inf")}}}, "'max' is a finite number"),
+        ({"parameters": {"x": {"annotation": "Dets"}}}, "'x': .*unknown type 'Dets'"),
+        ({"parameters": {"x": {"devices": {"D": [":("]}}}}, "'devices', list 'D': .*regular expression"),
+        ({"parameters": {"x": {"plans": {"P": [":a:b"]}}}}, "'plans', list 'P'"),
+        ({"parameters": {"x": {"default": object()}}}, "'default' is made of"),
+    ],
+)
+def test_what_is_wrong_with_types_patterns_and_numbers_is_told_when_the_plan_is_described(annotation, words):
+    def measure(x=1):
+        yield from ()
+
+    decorated = parameter_annotation_decorator(annotation)(measure)
+    with pytest.raises(ValueError, match=words):
+        words_of(decorated)
 
 
 def test_numbers_of_numpy_are_numbers():
