@@ -89,6 +89,8 @@ class ListBook:
                 logger.error("The lists of existing plans and devices are not read: %s", error)  # noqa: TRY400 - said by the error
             else:
                 self._plans, self._devices = lists.existing_plans, lists.existing_devices
+                for each in lists.left_out:
+                    logger.warning("Left out of the lists in %s: %s", self._lists_path, each)
         self.renew()
 
     def replace(self, lists: Lists) -> bool:

@@ -78,7 +78,8 @@ def read(annotation: Annotation) -> Type:
         (Wanted.PLAN, annotation.plans),
         (Wanted.ENUM, annotation.enums),
     ):
-        for label, choices in lists.items():
+        for label, elements in lists.items():
+            choices = [element for element in elements if element is not None]
             if not label.isidentifier():
                 raise AnnotationError(f"the name {label!r} of a list is not an identifier")
             if label in names:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bluesky_qs.errors import InvalidPlan
+from bluesky_qs.plans.choices import Devices, every, written_out
 from bluesky_qs.plans.model import PlanSpec
-from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, nearest
+from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.permissions import GroupRules, Permissions
 from bluesky_qs.plans.signature import Problem, Signature
 
 Descriptions = dict[str, Any]
+#: How clients know a device that is there for the sake of its subdevices.
+_NOT_ITSELF = {"is_readable": False, "is_movable": False, "is_flyable": False, "excluded": True}
 
 
 class Catalog:
@@ -35,13 +38,14 @@ class Catalog:
     def devices_allowed(self, group: str) -> Descriptions:
         """Devices that the group may use: {name: description}, with the subdevices that it may use.
 
-        A device that it may not use is there for the sake of its subdevices, neither readable, movable nor flyable.
+        A device that it may not use is there for the sake of its subdevices: neither readable, movable nor flyable, and
+        marked ``excluded``.
         """
-        return self._view(group).devices()[0]
+        return self._view(group).devices().tree
 
     def device_names(self, group: str) -> Mapping[str, None]:
         """Names of the devices and subdevices (dotted) that the group may use."""
-        return self._view(group).devices()[1]
+        return self._view(group).devices().names
 
     def plan_allowed(self, name: str, group: str) -> bool:
         """Whether the plan exists and the group may queue it."""
@@ -112,7 +116,7 @@ class _View:
         self._rules = rules
         self._plan_names: dict[str, None] | None = None
         self._plans_allowed: Descriptions | None = None
-        self._devices_allowed: tuple[Descriptions, Mapping[str, None]] | None = None
+        self._devices_allowed: Devices | None = None
         self.signatures: dict[str, Signature] = {}
 
     def plan_allowed(self, name: str) -> bool:
@@ -130,13 +134,13 @@ class _View:
             self._plans_allowed = {name: self._expanded(self._plans[name]) for name in self.plan_names()}
         return self._plans_allowed
 
-    def devices(self) -> tuple[Descriptions, Mapping[str, None]]:
+    def devices(self) -> Devices:
         if self._devices_allowed is None:
             if all(rules.devices.allows_all for rules in self._rules):
-                self._devices_allowed = self._devices, dict.fromkeys(_dotted_names(self._devices, ""))
+                self._devices_allowed = every(self._devices)
             else:
                 names: dict[str, None] = {}
-                self._devices_allowed = self._filtered(self._devices, (), names), names
+                self._devices_allowed = Devices(self._filtered(self._devices, (), names), names)
         return self._devices_allowed
 
     def signature(self, name: str) -> Signature:
@@ -167,44 +171,13 @@ class _View:
                 if components:
                     description["components"] = components
             if not listed:
-                description = description | dict.fromkeys(("is_readable", "is_movable", "is_flyable"), False)  # noqa: PLW2901
+                description = description | _NOT_ITSELF  # noqa: PLW2901
             kept[name] = description
         return kept
 
     def _expanded(self, plan: Descriptions) -> Descriptions:
         """The description with each list of names cut down to what the group may use, patterns written out."""
-        parameters = plan.get("parameters", ())
-        if not any("devices" in p["annotation"] or "plans" in p["annotation"] for p in parameters if "annotation" in p):
-            return plan
-        return plan | {"parameters": [self._expanded_parameter(parameter) for parameter in parameters]}
-
-    def _expanded_parameter(self, parameter: Descriptions) -> Descriptions:
-        annotation = dict(parameter.get("annotation", ()))
-        for key, written_out in (("devices", self._named_devices), ("plans", self._named_plans)):
-            if key in annotation:
-                annotation[key] = {label: written_out(names) for label, names in annotation[key].items()}
-        return parameter | {"annotation": annotation} if annotation else parameter
-
-    def _named_devices(self, elements: list[str | None]) -> list[str]:
-        tree, allowed = self.devices()
-        found: dict[str, None] = {}
-        for element in elements:
-            if element is not None and element in allowed:
-                found[element] = None
-            elif element is None or element.startswith((":", "__")):
-                found.update(dict.fromkeys(_matching(tree, _devices_like(element), (), allowed)))
-        return list(found)
-
-    def _named_plans(self, elements: list[str | None]) -> list[str]:
-        allowed = self.plan_names()
-        found: dict[str, None] = {}
-        for element in elements:
-            if element is not None and element in allowed:
-                found[element] = None
-            elif element is None or element.startswith(":"):
-                names = _plans_like(element)
-                found.update((name, None) for name in allowed if name in names)
-        return list(found)
+        return written_out(plan, self.devices, self.plan_names())
 
 
 def _malformed(item: Mapping[str, Any]) -> Iterator[Problem]:
@@ -222,39 +195,3 @@ def _malformed(item: Mapping[str, Any]) -> Iterator[Problem]:
         isinstance(meta, dict) or (isinstance(meta, list | tuple) and all(isinstance(part, dict) for part in meta))
     ):
         yield Problem(None, meta, f"'meta' is an object or a list of objects, not {meta!r}")
-
-
-def _dotted_names(devices: Descriptions, above: str) -> Iterator[str]:
-    for name, description in devices.items():
-        yield above + name
-        below = description.get("components")
-        if below:
-            yield from _dotted_names(below, f"{above}{name}.")
-
-
-def _matching(
-    devices: Descriptions, names: DeviceNames, above: tuple[str, ...], allowed: Mapping[str, None]
-) -> Iterator[str]:
-    for name, description in devices.items():
-        path = (*above, name)
-        dotted = ".".join(path)
-        if dotted in allowed and names.match(path, description):
-            yield dotted
-        below = description.get("components")
-        if below:
-            yield from _matching(below, names, path, allowed)
-
-
-def _devices_like(pattern: str | None) -> DeviceNames:
-    try:
-        return DeviceNames([pattern])
-    except BadPattern:
-        # Only a file written by hand has one: what describes plans refuses it.
-        return DeviceNames([])
-
-
-def _plans_like(pattern: str | None) -> Names:
-    try:
-        return Names([pattern])
-    except BadPattern:
-        return Names([])

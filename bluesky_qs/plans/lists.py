@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,11 @@ _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class Lists(msgspec.Struct, frozen=True):
-    """Existing plans and devices: {name: description} each."""
+    """Existing plans and devices: {name: description} each, and why others of a file are left out."""
 
     existing_plans: dict[str, Any] = {}
     existing_devices: dict[str, Any] = {}
-
-
-class _Checked(msgspec.Struct):
-    """What the content has to look like; keys that we do not know are passed over."""
-
-    existing_plans: dict[str, PlanSpec] = {}
-    existing_devices: dict[str, DeviceSpec] = {}
+    left_out: list[str] = []
 
 
 def file_in(path: str | Path) -> Path:
@@ -36,7 +31,7 @@ def file_in(path: str | Path) -> Path:
 
 
 def read(path: str | Path) -> Lists:
-    """The lists in this file, or in the file of the usual name in this folder.
+    """The lists in this file, or in the file of the usual name in this folder, less what is no description.
 
     Raises
     ------
@@ -53,13 +48,10 @@ def read(path: str | Path) -> Lists:
         content = _from_yaml(data)
     if not isinstance(content, dict):
         raise ValueError(f"{file}: the keys 'existing_plans' and 'existing_devices' are expected")  # noqa: TRY004
-    # An empty list is a bare key in YAML files.
-    present = {key: value for key, value in content.items() if value is not None}
-    try:
-        msgspec.convert(present, _Checked)
-    except msgspec.ValidationError as err:
-        raise ValueError(f"{file}: {err}") from None
-    return Lists(present.get("existing_plans", {}), present.get("existing_devices", {}))
+    left_out: list[str] = []
+    plans = _described(file, content, "existing_plans", PlanSpec.from_dict, left_out)
+    devices = _described(file, content, "existing_devices", DeviceSpec.from_dict, left_out)
+    return Lists(plans, devices, left_out)
 
 
 def write(path: str | Path, lists: Lists) -> bool:
@@ -91,6 +83,30 @@ def read_yaml(path: str | Path) -> Any:
         It is not YAML; the message says where.
     """
     return _from_yaml(Path(path).read_bytes())
+
+
+def _described(
+    file: Path, content: dict[Any, Any], key: str, make: Callable[[Any], Any], left_out: list[str]
+) -> dict[str, Any]:
+    """The descriptions below this key: one that is wrong must not cost the others."""
+    # An empty list is a bare key in YAML files.
+    found = content.get(key)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise ValueError(f"{file}: '{key}' holds descriptions by name, not {found!r}")  # noqa: TRY004
+    kept: dict[str, Any] = {}
+    for name, description in found.items():
+        try:
+            make(description)
+        except ValueError as err:
+            left_out.append(f"{key}, {name!r}: {err}")
+            continue
+        if isinstance(name, str):
+            kept[name] = description
+        else:
+            left_out.append(f"{key}, {name!r}: the name is not a string")
+    return kept
 
 
 def _from_json(data: bytes) -> Any:

@@ -26,8 +26,9 @@ class Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
     """The type of a parameter as text, and the lists of names that the text mentions."""
 
     type: str
-    devices: dict[str, list[str]] = {}
-    plans: dict[str, list[str]] = {}
+    # None, as the first element, means all.
+    devices: dict[str, list[str | None]] = {}
+    plans: dict[str, list[str | None]] = {}
     enums: dict[str, list[str]] = {}
 
 
@@ -48,9 +49,10 @@ class ParamSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     eval_expressions: bool | UnsetType = UNSET
 
     def as_dict(self) -> dict[str, Any]:
-        """The keys that carry something, and the kind, always."""
+        """The keys that carry something, and the kind; numbers as text, which is how other programs read them."""
         given = msgspec.to_builtins(self)
-        return {"name": given.pop("name"), "kind": msgspec.to_builtins(self.kind), **given}
+        limits = {key: repr(given[key]) for key in ("min", "max", "step") if key in given}
+        return {"name": given.pop("name"), "kind": msgspec.to_builtins(self.kind), **given, **limits}
 
 
 class Properties(msgspec.Struct, frozen=True):
@@ -70,14 +72,14 @@ class PlanSpec(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> "PlanSpec":
-        """A description as other programs write it; keys that we do not know are passed over.
+        """A description as other programs write it: numbers as text or not; keys that we do not know are passed over.
 
         Raises
         ------
         ValueError
             It is not the description of a plan.
         """
-        return msgspec.convert(description, cls)
+        return msgspec.convert(description, cls, strict=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The keys that carry something."""
@@ -99,6 +101,17 @@ class DeviceSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     is_movable: bool
     is_flyable: bool
     components: dict[str, "DeviceSpec"] = {}
+
+    @classmethod
+    def from_dict(cls, description: dict[str, Any]) -> "DeviceSpec":
+        """A description as other programs write it; keys that we do not know are passed over.
+
+        Raises
+        ------
+        ValueError
+            It is not the description of a device.
+        """
+        return msgspec.convert(description, cls)
 
     def as_dict(self) -> dict[str, Any]:
         """The keys that carry something."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bluesky_qs.errors import StartupError
+from bluesky_qs.plans.choices import every, written_out
 from bluesky_qs.plans.permissions import ROOT, Permissions
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
@@ -84,7 +85,7 @@ def collect(
         except Exception as err:  # noqa: BLE001 - what yields subdevices is user code, as above
             devices[name] = _facts(type(device))
             problems.append(Problem(name, "", 0, f"subdevices are left out: {type(err).__name__}: {err}"))
-    return Collected(plans, devices, problems)
+    return Collected(_with_names(plans, devices), devices, problems)
 
 
 def is_device(value: Any) -> bool:
@@ -100,7 +101,7 @@ def _named(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return (
         (name, value)
         for name, value in list(namespace.items())
-        if not (name.startswith("__") or _HISTORY_NAME.fullmatch(name))
+        if not ((name.startswith("__") and name.endswith("__")) or _HISTORY_NAME.fullmatch(name))
     )
 
 
@@ -132,6 +133,12 @@ def _described(
         if root is None or root.allows(name):
             problems.append(Problem(name, *place_of(plan), reason))
     return plans, problems
+
+
+def _with_names(plans: dict[str, Any], devices: dict[str, Any]) -> dict[str, Any]:
+    """The plans with patterns written out as names, because other programs that read the lists know names only."""
+    all_devices = functools.cache(lambda: every(devices))
+    return {name: written_out(plan, all_devices, plans, keep_unknown=True) for name, plan in plans.items()}
 
 
 def _abilities(kind: type, instance: Any = None) -> tuple[bool, bool, bool]:

@@ -88,6 +88,8 @@ def test_device_kept_for_its_subdevices_can_do_nothing_itself():
     seen = catalog(primary={"allowed_devices": [":-^stage$:^x$"]})
     stage = seen.devices_allowed("primary")["stage"]
     assert (stage["is_readable"], stage["is_movable"], stage["is_flyable"]) == (False, False, False)
+    assert stage["excluded"] is True
+    assert "excluded" not in stage["components"]["x"]
     assert list(stage["components"]) == ["x"]
     assert list(seen.device_names("primary")) == ["stage.x"]
 

@@ -1,4 +1,5 @@
 import os
+import re
 
 import pytest
 import yaml
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from bluesky_qs.plans import lists
 from bluesky_qs.plans.lists import FILE_NAME, Lists
+from bluesky_qs.plans.model import PlanSpec
 
 PARAMETER = {"name": "num", "kind": {"name": "POSITIONAL_OR_KEYWORD", "value": 1}, "default": "1"}
 PLAN = {"name": "count", "module": "m", "parameters": [PARAMETER], "properties": {"is_generator": True}}
@@ -57,9 +59,39 @@ def test_bare_keys_are_empty_lists(tmp_path):
     assert lists.read(tmp_path) == Lists({}, {})
 
 
+def test_numbers_that_the_community_service_writes_as_text_are_read(tmp_path):
+    plan = {
+        **PLAN,
+        "parameters": [{**PARAMETER, "min": "0", "max": "1.5", "step": "1e-05", "default_defined_in_decorator": True}],
+    }
+    (tmp_path / FILE_NAME).write_text(yaml.dump({"existing_plans": {"count": plan}, "existing_devices": {}}))
+    read = lists.read(tmp_path)
+    assert read == Lists({"count": plan}, {})
+    (parameter,) = PlanSpec.from_dict(read.existing_plans["count"]).parameters
+    assert (parameter.min, parameter.max, parameter.step) == (0, 1.5, 1e-05)
+
+
 @pytest.mark.parametrize(
-    "text", ["[1, 2]", "a: [", "existing_plans: 5", "existing_plans: {count: {}}", "existing_devices: {det: 5}"]
+    ("bad", "words"),
+    [
+        ({"existing_plans": {"bad": {}}}, "existing_plans, 'bad': .*`name`"),
+        ({"existing_plans": {"bad": {**PLAN, "parameters": [{**PARAMETER, "min": "low"}]}}}, "'bad': .*min"),
+        ({"existing_plans": {7: PLAN}}, "existing_plans, 7: the name is not a string"),
+        ({"existing_devices": {"bad": 5}}, "existing_devices, 'bad': "),
+    ],
 )
+def test_one_wrong_description_does_not_cost_the_others(tmp_path, bad, words):
+    content = {"existing_plans": {"count": PLAN}, "existing_devices": {"det": DEVICE}}
+    for key, descriptions in bad.items():
+        content[key] |= descriptions
+    (tmp_path / FILE_NAME).write_text(yaml.dump(content))
+    read = lists.read(tmp_path)
+    assert (read.existing_plans, read.existing_devices) == ({"count": PLAN}, {"det": DEVICE})
+    (reason,) = read.left_out
+    assert re.search(words, reason)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "existing_plans: 5", "existing_devices: [det]"])
 def test_other_content_is_refused(tmp_path, text):
     (tmp_path / FILE_NAME).write_text(text)
     with pytest.raises(ValueError, match=r"yaml|YAML"):

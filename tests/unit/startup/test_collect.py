@@ -117,8 +117,8 @@ def test_devices_are_instances_that_are_readable_movable_or_flyable():
 
 def test_names_of_the_interpreter_are_not_listed():
     device = Signal(name="s")
-    namespace = dict.fromkeys(["_", "__", "_12", "_i3", "__name__", "Out", "_hidden", "s"], device)
-    assert list(collect(namespace).devices) == ["_hidden", "s"]
+    namespace = dict.fromkeys(["_", "__", "_12", "_i3", "__name__", "Out", "_hidden", "__own", "s"], device)
+    assert list(collect(namespace).devices) == ["_hidden", "__own", "s"]
 
 
 def test_components_are_described_without_being_instantiated():
@@ -267,6 +267,46 @@ def test_plan_whose_default_fails_in_our_hands_does_not_cost_the_others():
     found = collect({"trapped": trapped, "good": good}, ignore_invalid_plans=True)
     assert list(found.plans) == ["good"]
     assert "RuntimeError: not connected" in found.problems[0].reason
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"annotation": "NoSuchType"}, {"annotation": "D", "devices": {"D": [":("]}}, {"min": 5, "max": 1}],
+)
+def test_decorator_that_cannot_be_understood_costs_its_plan_only(words):
+    @parameter_annotation_decorator({"parameters": {"x": words}})
+    def bad(x=1):
+        yield from ()
+
+    found = collect({"good": good, "bad": bad}, ignore_invalid_plans=True)
+    assert list(found.plans) == ["good"]
+    (problem,) = found.problems
+    assert (problem.name, problem.file) == ("bad", __file__)
+    assert "parameter 'x'" in problem.reason
+
+
+def test_patterns_of_the_decorator_are_written_out_as_names():
+    @parameter_annotation_decorator(
+        {
+            "parameters": {
+                "device": {"annotation": "D", "devices": {"D": ["no_such", ":-^stage$:?^x$", "__MOTOR__:^m"]}},
+                "then": {"annotation": "P", "plans": {"P": [":^goo", "elsewhere"]}},
+                "any": {"annotation": "A", "devices": {"A": (None,)}},
+            }
+        }
+    )
+    def choose(device, then, any):  # noqa: A002
+        yield from ()
+
+    namespace = {"stage": Inner(name="stage"), "m1": SynAxis(name="m1"), "good": good, "choose": choose}
+    device, then, every = (
+        each["annotation"] for each in collect(namespace, device_max_depth=1).plans["choose"]["parameters"]
+    )
+    assert device["devices"] == {"D": ["no_such", "m1"]}
+    assert then["plans"] == {"P": ["good", "elsewhere"]}
+    assert every["devices"] == {"A": ["stage", "m1"]}
+    described = collect({**namespace, "stage": Stage(name="stage")}).plans["choose"]["parameters"][0]
+    assert described["annotation"]["devices"] == {"D": ["no_such", "stage.x", "m1"]}
 
 
 def test_plans_that_root_forbids_are_no_reason_to_refuse():

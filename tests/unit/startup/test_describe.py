@@ -197,8 +197,8 @@ def test_decorator_overrides_header_and_docstring():
         "default": "['det1']",
         "description": "Another x.",
         "annotation": {"type": "typing.List[Dets]", "devices": {"Dets": ["det1", ":^m"]}},
-        "min": 0,
-        "step": 0.5,
+        "min": "0",
+        "step": "0.5",
     }
 
 
