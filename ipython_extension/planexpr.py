@@ -79,19 +79,9 @@ def plan_text(item: Mapping[str, Any], known: Container[str] = ()) -> str:
     return f"{name}({', '.join(arguments)})"
 
 
-def names_in(item: Mapping[str, Any]) -> set[str]:
-    """All strings in an item's arguments: what may be a device's name."""
-    found: set[str] = set()
-    pending: list[Any] = [item.get("args") or [], *(item.get("kwargs") or {}).values()]
-    while pending:
-        match pending.pop():
-            case str() as name:
-                found.add(name)
-            case list() | tuple() as values:
-                pending.extend(values)
-            case dict() as values:
-                pending.extend(values.values())
-    return found
+def can_be_sent(value: Any) -> bool:
+    """Whether a variable of the session may stand in a plan, as far as a look at its type tells."""
+    return isinstance(value, int | float | str | list | tuple | dict) or _is_array(value) or _is_array_scalar(value)
 
 
 def pointed(message: str, text: str, offset: int) -> UsageError:
@@ -393,6 +383,8 @@ class _Reader:
                 return value
             case ast.Name(id=name) if name.startswith(_MARK) or in_braces:
                 return self._variable(node, name.removeprefix(_MARK))
+            case ast.Set(elts=[element]) if not in_braces and not isinstance(element, ast.Starred):
+                return self._computed(element, depth + 1, in_braces=True)  # as in -{n} or 2 * {n}
             case ast.Name(id=name):
                 raise self._fault(node, f"{name!r} is taken as a device or plan here; the variable is ${name}")
             case ast.UnaryOp(op=ast.UAdd() | ast.USub() as sign, operand=operand):

@@ -8,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
-from ipython_extension.planexpr import names_in, plan_at, plan_text, value_at
+from ipython_extension.planexpr import plan_at, plan_text, value_at
 
 
 def item(text, **session):
@@ -68,6 +68,12 @@ def test_variables_come_in_by_dollar_and_by_braces():
         "args": [5, 5, 11, "it's {n}"],
         "kwargs": {"num": 5},
     }
+
+
+def test_braces_take_part_in_arithmetic():
+    assert item("p(-{n}, {n} * 2, 2 ** {n}, [{n} - {m / 2}])", n=3, m=4)["args"] == [-3, 6, 8, [1.0]]
+    with pytest.raises(UsageError, match="A set cannot be sent"):
+        item("p({{n}})", n=3)
 
 
 def test_a_dollar_or_a_brace_in_a_string_is_text():
@@ -243,7 +249,3 @@ def test_known_names_are_shown_without_quotes():
 
 def test_an_instruction_is_shown_by_its_name():
     assert plan_text({"item_type": "instruction", "name": "queue_stop"}) == "queue_stop"
-
-
-def test_names_that_may_be_devices_are_found_at_any_depth():
-    assert names_in({"args": [["a", 1], {"k": "b"}], "kwargs": {"x": ("c",)}}) == {"a", "b", "c"}
