@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ipython_extension import telling
 from ipython_extension.catalogue import Catalogue
 from ipython_extension.display import Changed, History, ItemView, Queue, Reply, Status, View
-from ipython_extension.planexpr import Item
+from ipython_extension.planexpr import Item, plan_text
 from ipython_extension.session import Session
 from ipython_extension.tables import length_of_time, moment, plural
 
@@ -18,14 +19,12 @@ _SENTENCES = {
     "environment_destroy": "The environment is being destroyed.",
     "environment_update": "The lists of plans and devices are being renewed.",
     "queue_stop": "The queue stops after the running plan.",
-    "queue_stop_cancel": "The queue goes on after the running plan.",
     "queue_clear": "The queue is empty.",
     "re_resume": "The plan goes on.",
     "re_stop": "The plan is being ended; it counts as done.",
     "re_abort": "The plan is being aborted; if it came from the queue, it goes back to the front.",
     "re_halt": "The plan is being halted, without clean-up; if it came from the queue, it goes back to the front.",
     "manager_stop": "The service is stopping.",
-    "history_clear": "The history is cleared.",
     "permissions_reload": "The permissions have been read again.",
     "permissions_set": "The permissions are in force.",
     "unlock": "Nothing is locked any more.",
@@ -60,6 +59,16 @@ def placed(session: Session, items: list[Item], answer: Answer, *, at_back: bool
 def removed(session: Session, items: list[Item], answer: Answer) -> Changed:
     """Items that are in the queue no more."""
     return Changed(items, answer, session.known(), ["Removed"] * len(items))
+
+
+def whole(session: Session, item: Item) -> ItemView:
+    """All about one item, and where it is now."""
+    queue = session.rm.queue_get()
+    uids = [each["item_uid"] for each in queue["items"]]
+    where = f"queued at position {uids.index(item['item_uid'])}" if item["item_uid"] in uids else ""
+    if queue["running_item"].get("item_uid") == item["item_uid"]:
+        where = "paused" if session.status()["manager_state"] == "paused" else "running"
+    return ItemView(item, session.known(), where=where)
 
 
 def _elsewhere(params: Mapping[str, Any]) -> bool:
@@ -108,7 +117,7 @@ def _removed(session: Session, _params: Mapping[str, Any], answer: Answer) -> Ch
 
 
 def _one_item(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:
-    return ItemView(answer["item"], session.known())
+    return whole(session, answer["item"])
 
 
 def _executing(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:
@@ -139,7 +148,8 @@ def _lock(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Repl
     if not names:
         return Reply(answer, "Nothing is locked.")
     note = f": {info['note']}" if info.get("note") else ""
-    return Reply(answer, f"Locked ({' and '.join(names)}) by {info['user']} at {info['time_str']}{note}")
+    since = moment(info["time"]) if info.get("time") else info["time_str"]
+    return Reply(answer, f"Locked ({' and '.join(names)}) by {info['user']} at {since}{note}")
 
 
 def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
@@ -154,6 +164,30 @@ def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Repl
             return Reply(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
         case _:
             return Reply(answer, "There is no such task, or its result has been forgotten.")
+
+
+def _stop_cancelled(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    is_running = session.status()["manager_state"] != "idle"
+    return Reply(answer, "The queue goes on after the running plan." if is_running else "No stop is pending.")
+
+
+def _task_started(session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+    session.tasks.append(answer["task_uid"])
+    what = plan_text(params["item"], session.known()) if "item" in params else "the script"
+    return telling.started(answer, f"{what} in the {'background' if params.get('run_in_background') else 'worker'}")
+
+
+def _events(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    return telling.events(answer, session.settings.rows())
+
+
+def _cleared(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+    return telling.cleared(params, answer)
+
+
+def _by_itself(tell: Callable[[Answer], View]) -> Callable[[Session, Mapping[str, Any], Answer], View]:
+    """Answers that say all that there is to say of them."""
+    return lambda _session, _params, answer: tell(answer)
 
 
 _VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
@@ -181,4 +215,19 @@ _VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
     "task_result": _task,
     "lock": _lock,
     "lock_info": _lock,
+    "queue_stop_cancel": _stop_cancelled,
+    "function_execute": _task_started,
+    "script_upload": _task_started,
+    "events_get": _events,
+    "history_clear": _cleared,
+    "console_get": _by_itself(telling.console),
+    "documents_get": _by_itself(telling.documents),
+    "environment_report": _by_itself(telling.report),
+    "permissions_get": _by_itself(telling.permissions),
+    "re_runs": _by_itself(telling.runs),
+    "re_metadata": _by_itself(telling.metadata),
+    "task_status": _by_itself(telling.task_status),
+    "item_status": _by_itself(telling.item_status),
+    "item_check": _by_itself(telling.item_check),
+    "config_get": _by_itself(telling.kernel),
 }

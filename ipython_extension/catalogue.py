@@ -3,18 +3,23 @@
 import ast
 import fnmatch
 import html
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any
 
 from ipython_extension.display import View
-from ipython_extension.tables import Row, Table, plural, shortened
+from ipython_extension.line import nearest
+from ipython_extension.tables import Row, Table, plural, shortened, wrapped
 
 #: Columns of a parameter's type.
 _TYPE_WIDTH = 26
 _DESCRIPTION_WIDTH = 100
 _DEFAULTS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
+#: ``:func:`name` `` and the like; ``.. code-block:: python``.
+_ROLE = re.compile(r":[a-z][a-z:]*:`~?([^`<]*)(?:<[^`]*>)?`")
+_DIRECTIVE = re.compile(r"\.\. [a-z][a-z-]*::[^\n]*")
 _READABLE_TYPES = {
     "__READABLE__": "detector",
     "__MOVABLE__": "motor",
@@ -31,9 +36,12 @@ _READABLE_TYPES = {
 class Catalogue(View, dict[str, Any]):
     """Plans or devices by name, shown as a table."""
 
-    def __init__(self, described: Mapping[str, Any], noun: str, headings: tuple[str, ...], rows: list[Row]) -> None:
+    def __init__(
+        self, described: Mapping[str, Any], noun: str, headings: tuple[str, ...], rows: list[Row], otherwise: str
+    ) -> None:
         super().__init__(described)
         self.noun = noun
+        self.otherwise = otherwise
         self.table = Table(headings, rows, flexible=len(headings) - 1, wrap=True)
 
     @classmethod
@@ -41,22 +49,28 @@ class Catalogue(View, dict[str, Any]):
         """The plans whose names match, with the first line of what each says of itself."""
         chosen = {name: plans[name] for name in sorted(plans) if fnmatch.fnmatchcase(name, pattern)}
         rows = [Row((name, first_sentence(plan.get("description")))) for name, plan in chosen.items()]
-        return cls(chosen, "plan", ("plan", "what it does"), rows)
+        return cls(chosen, "plan", ("plan", "what it does"), rows, _nothing("plan", plans, pattern))
 
     @classmethod
     def of_devices(cls, devices: Mapping[str, Any], pattern: str = "*") -> "Catalogue":
         """The devices whose names match; subdevices where the pattern has a dot."""
         chosen = {name: device for name, device in _devices(devices, pattern.count(".")) if _fits(name, pattern)}
         rows = [Row((name, _abilities(device), str(device.get("classname", "")))) for name, device in chosen.items()]
-        return cls(chosen, "device", ("device", "is", "class"), rows)
+        return cls(chosen, "device", ("device", "is", "class"), rows, _nothing("device", devices, pattern))
 
     def text(self, width: int) -> str:
-        return f"{plural(len(self), self.noun)}\n{self.table.text(width)}" if self else f"No {self.noun} matches."
+        return f"{plural(len(self), self.noun)}\n{self.table.text(width)}" if self else wrapped(self.otherwise, width)
 
     def html(self) -> str:
-        return (
-            f"<p>{plural(len(self), self.noun)}</p>{self.table.html()}" if self else f"<p>No {self.noun} matches.</p>"
-        )
+        told = plural(len(self), self.noun) if self else self.otherwise
+        return f"<p>{html.escape(told)}</p>{self.table.html() if self else ''}"
+
+
+def _nothing(noun: str, described: Mapping[str, Any], pattern: str) -> str:
+    """What to say where no name matches."""
+    if not described:
+        return f"No {noun}s are known yet: they are found when the environment opens (%qs open)."
+    return f"No {noun} matches {pattern!r}{nearest(pattern.strip('*?').lower(), described) or '.'}"
 
 
 class PlanView(View, dict[str, Any]):
@@ -81,7 +95,7 @@ class PlanView(View, dict[str, Any]):
 
 
 def _parameter_row(parameter: Mapping[str, Any]) -> Row:
-    kind, said = _type(parameter), " ".join(str(parameter.get("description", "")).split())
+    kind, said = _type(parameter), _plain(str(parameter.get("description", "")))
     short = shortened(kind, _TYPE_WIDTH)
     if short != kind:  # a list of devices, say: the last column has room for it, on as many lines as it takes
         said = f"{said} ({kind})" if said else kind
@@ -104,13 +118,19 @@ def signature(plan: Mapping[str, Any]) -> str:
 
 def first_sentence(text: str | None) -> str:
     """The first sentence of a text, which need not end with its first line."""
-    paragraph = " ".join((text or "").strip().split("\n\n")[0].split())
+    paragraph = _plain((text or "").strip().split("\n\n")[0])
     sentence, stop, _ = paragraph.partition(". ")
     return sentence + stop.strip()
 
 
 def _paragraphs(plan: Mapping[str, Any]) -> list[str]:
-    return [" ".join(part.split()) for part in str(plan.get("description", "")).split("\n\n")]
+    return [_plain(part) for part in str(plan.get("description", "")).split("\n\n")]
+
+
+def _plain(text: str) -> str:
+    """A docstring's text without what reStructuredText needs and a reader does not."""
+    text = _ROLE.sub(r"\1", _DIRECTIVE.sub("", text)).replace("``", "")
+    return " ".join(text.split()).replace(" ::", ":")
 
 
 def _starred(parameter: Mapping[str, Any]) -> str:

@@ -15,12 +15,13 @@ from bluesky_qs.words.forms import MONITOR, QSERVER
 from ipython_extension import helptext
 from ipython_extension.actions import console, environment, looking, plotting, profile, queue, running, service, tasks
 from ipython_extension.answers import present
-from ipython_extension.display import Status, View
+from ipython_extension.display import View
 from ipython_extension.line import Line
 from ipython_extension.planexpr import end_of_brackets
+from ipython_extension.sentences import Bar, status_sentence
 from ipython_extension.session import Session
 from ipython_extension.vocabulary import CELLS, WORDS
-from ipython_extension.waiting import waiting
+from ipython_extension.waiting import Progress, waiting
 
 #: Importing these modules fills the table of words.
 VOCABULARIES = (console, environment, looking, plotting, profile, queue, running, service, tasks)
@@ -29,8 +30,8 @@ VOCABULARIES = (console, environment, looking, plotting, profile, queue, running
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}
 #: Those that say how qserver prints; here the answer is an object.
 _PRINT_OPTIONS = frozenset({"--json", "-v", "--verbose"})
-#: A parameter of ``call`` whose value begins with a bracket.
-_BRACKETED = re.compile(r"(?<=\s)[^\W\d]\w*=[\[{(]")
+#: A quoted string or an escaped character, as a shell reads them.
+_STRING = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 
 
 def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View:
@@ -41,7 +42,13 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
     first = line.word("a word")
     if first.text == "help" or rest.rstrip().endswith("?"):
         return _help(rest)
-    words, params = _qserver_words(rest)
+    try:
+        words, params = _qserver_words(rest)
+    except (ValueError, UsageError) as error:  # a quote or a bracket that is never closed
+        if first.text in WORDS and (first.text == "lock" or not QSERVER.beginning_with(rest.split()[:2])):
+            return WORDS[first.text].action(session, line)  # which takes it for a note, or complains better
+        is_begun = QSERVER.beginning_with([first.text])
+        raise UsageError(str(error) if is_begun else helptext.unknown(first.text)) from None
     if QSERVER.find(words):
         return _request(session, words, params)
     if first.text not in WORDS:
@@ -57,6 +64,8 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
 def carry_out_cell(session: Session, rest: str, cell: str, variables: Mapping[str, Any]) -> View:
     """Do what a cell says."""
     line = _line(session, f"%%qs {rest}\n{cell}", variables)
+    if not rest.strip():
+        raise line.fault(f"%%qs is followed by {' or '.join(CELLS)}")
     first = line.word("a word")
     if first.text not in CELLS:
         raise line.fault(f"%%qs is followed by {' or '.join(CELLS)}, not {first.text!r}", first.start)
@@ -70,10 +79,7 @@ def _line(session: Session, text: str, variables: Mapping[str, Any]) -> Line:
 
 def _qserver_words(rest: str) -> tuple[list[str], dict[str, str]]:
     """The words of a qserver line without its options, and the parameters that options give."""
-    try:
-        pending = shlex.split(_with_quoted_brackets(rest))
-    except (ValueError, UsageError):
-        return [], {}  # an open quote: no line of qserver; the word that reads it will complain better
+    pending = shlex.split(_as_in_a_shell(rest))
     words: list[str] = []
     params: dict[str, str] = {}
     while pending:
@@ -86,20 +92,29 @@ def _qserver_words(rest: str) -> tuple[list[str], dict[str, str]]:
     return words, params
 
 
-def _with_quoted_brackets(rest: str) -> str:
-    """``call METHOD name={…}`` as one has to write it in a shell; at the prompt the quotes around brackets can go."""
-    if rest.split(maxsplit=1)[:1] != ["call"]:
-        return rest
-    parts, at = [], 0
-    while found := _BRACKETED.search(rest, at):
-        opening = found.end() - 1
-        end = end_of_brackets(rest, opening)
-        parts += [rest[at:opening], shlex.quote(rest[opening:end])]
-        at = end
-    return "".join([*parts, rest[at:]])
+def _as_in_a_shell(rest: str) -> str:
+    """The line with the quotes that a shell needs and the prompt does not: around brackets; none are apostrophes."""
+    parts: list[str] = []
+    at = 0
+    while at < len(rest):
+        char, before = rest[at], rest[at - 1 : at] or " "
+        after = at + 1
+        if char == "'" and before.isalnum():  # don't
+            parts.append("\\'")
+        elif char in "[{(" and (before.isspace() or before == "="):
+            after = end_of_brackets(rest, at)
+            parts.append(shlex.quote(rest[at:after]))
+        else:
+            if found := _STRING.match(rest, at):
+                after = found.end()
+            parts.append(rest[at:after])
+        at = after
+    return "".join(parts)
 
 
 def _request(session: Session, words: list[str], given: Mapping[str, str]) -> View:
+    if words in (["task", "result"], ["task", "status"]) and session.tasks:
+        words.append(session.tasks[-1])
     try:
         command = QSERVER.parse(words)
         params = files.read(command.params)
@@ -109,6 +124,9 @@ def _request(session: Session, words: list[str], given: Mapping[str, str]) -> Vi
         return _monitor(session)
     method = METHODS.find(command.method)
     method.check_names(params)
+    if isinstance(task := params.get("task_uid"), str):
+        params["task_uid"] = session.task(task)
+    before = session.status() if method.name == "queue_start" else None
     params.update((name, value) for name, value in given.items() if name in method.parameters)
     if method.name == "input_reply" and "text" not in params:
         params["text"] = getpass("Answer: ")  # a password as a word of the line stays in the session's history
@@ -116,18 +134,26 @@ def _request(session: Session, words: list[str], given: Mapping[str, str]) -> Vi
         return service.locked(session, params)
     if method.name == "unlock":
         params.setdefault("lock_key", session.lock_key())
-    return present(session, method.name, params, session.ask(method.name, **params))
+    answer = session.ask(method.name, **params)
+    if before:
+        session.starts(before)
+    return present(session, method.name, params, answer)
 
 
 def _monitor(session: Session) -> View:
-    """Say every change of the state until interrupted."""
+    """Say every change of the state until interrupted; the progress below it is written over."""
     said = ""
     with waiting(session, "the service goes on") as wait:
+        progress = Progress(session, wait)
         for status in wait.statuses():
-            sentence = Status(status).text(1000)
+            shown = progress.of(status)
+            sentence = status_sentence({**status, "running_item_progress": None}, progress.plan, 1000)
             if sentence != said:
                 said = sentence
+                wait.clear()
                 print(sentence, flush=True)
+            if isinstance(shown, Bar):
+                wait.say(shown)
     raise AssertionError("statuses never end")
 
 

@@ -1,6 +1,7 @@
 """What the words of ``%qs`` return: the service's answers, which show themselves as people read them."""
 
 import html
+import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,17 @@ from ipython_extension.sentences import (
     reason,
     status_sentence,
 )
-from ipython_extension.tables import Row, Table, length_of_time, moment, plural, ranges, shortened, terminal_width
+from ipython_extension.tables import (
+    Row,
+    Table,
+    length_of_time,
+    moment,
+    plural,
+    ranges,
+    shortened,
+    terminal_width,
+    wrapped,
+)
 
 _WIDE = 110
 #: Columns of a prompt.
@@ -41,8 +52,12 @@ class View:
 
     def _for_terminal(self, width: int) -> str:
         """The text; a single line comes behind the prompt, ``Out[12]: ``, and has less room."""
-        narrower = self.text(width - _PROMPT)
-        return narrower if "\n" not in narrower else self.text(width)
+        narrower = self._fitted(width - _PROMPT)
+        return narrower if "\n" not in narrower else self._fitted(width)
+
+    def _fitted(self, width: int) -> str:
+        """The text; in a terminal, which would break its long lines within words, they are broken at blanks."""
+        return wrapped(self.text(width), width) if sys.stdout.isatty() else self.text(width)
 
 
 class Reply(View, dict[str, Any]):
@@ -250,10 +265,11 @@ class Waited(Status):
 class ItemView(View, dict[str, Any]):
     """One item, shown with where it is and what became of it."""
 
-    def __init__(self, item: Item, known: Container[str], lead: str = "") -> None:
+    def __init__(self, item: Item, known: Container[str], lead: str = "", *, where: str = "") -> None:
         super().__init__(item)
         self.known = known
         self.lead = lead
+        self.where = where
 
     def text(self, width: int) -> str:
         plan = plan_text(self, self.known)
@@ -268,6 +284,7 @@ class ItemView(View, dict[str, Any]):
         result = self.get("result") or {}
         lines = [
             plan,
+            *([f"  state    {self.where}"] if self.where else []),
             f"  uid      {self.get('item_uid')}",
             f"  user     {self.get('user')} ({self.get('user_group')})",
         ]

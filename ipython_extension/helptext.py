@@ -15,6 +15,28 @@ _WIDEST = 110
 #: Lines of qserver that there is no other word for.
 _ALSO = ("unlock", "call")
 
+#: What others call a thing, and the word for it here.
+_MEANT = {
+    "remove": "rm",
+    "delete": "rm",
+    "del": "rm",
+    "insert": "add",
+    "submit": "add",
+    "show": "queue",
+    "list": "queue",
+    "ls": "queue",
+    "execute": "run",
+    "exec": "run",
+    "repeat": "redo",
+    "change": "edit",
+    "set": "mode",
+    "cancel": "stop",
+    "interrupt": "pause",
+    "continue": "resume",
+    "console": "log",
+    "output": "log",
+    "upload": "push",
+}
 _QUEUE, _CODE, _SERVICE = "Change the queue", "Run code in the worker", "The service"
 #: Sections of the help, and the modules of actions whose words are in them.
 _SECTIONS: Mapping[str, Sequence[str]] = {
@@ -98,7 +120,7 @@ def about(name: str) -> Told | None:
 def unknown(name: str) -> str:
     """What to say of a word that means nothing."""
     first_words = [*WORDS, *(form.words[0] for form in QSERVER.forms)]
-    return f"{name!r} is no word of %qs{nearest(name, dict.fromkeys(first_words)) or '; %qs help shows all'}"
+    return f"{name!r} is no word of %qs{nearest(name, first_words, meant=_MEANT) or '; %qs help shows all'}"
 
 
 def _entry(term: str, meaning: str, width: int) -> str:

@@ -16,6 +16,10 @@ class Token(NamedTuple):
     text: str
     start: int
 
+    def parts(self) -> list["Token"]:
+        """The token at its commas: ``1,2`` or ``1,`` are typed where ``1 2`` is meant."""
+        return [Token(found[0], self.start + found.start()) for found in re.finditer(r"[^,]+", self.text)]
+
 
 #: What an option's value is made of: a function of its token; None for an option without a value.
 Options = Mapping[str, Callable[[Token], Any] | None]
@@ -68,13 +72,14 @@ class Line:
         text, self.at = self.text[self.at :].strip(), len(self.text)
         return text
 
-    def words(self, options: Options | None = None) -> tuple[list[Token], dict[str, Any]]:
-        """All that is left: the words, and the options by name without dashes."""
+    def words(self, options: Options | None = None, *, listed: bool = False) -> tuple[list[Token], dict[str, Any]]:
+        """All that is left: the words, and the options by name without dashes; ``listed`` words may have commas."""
         words: list[Token] = []
         given: dict[str, Any] = {}
         while self._skip_blanks():
             if not self.option(options or {}, given):
-                words.append(self.word("a word"))
+                token = self.word("a word")
+                words += token.parts() if listed else [token]
         return words, given
 
     def nothing_more(self) -> None:
@@ -86,6 +91,12 @@ class Line:
         """The plan that begins here."""
         item, self.at = plan_at(self.text, self.at, session=self.session, objection=self.objection)
         return item
+
+    def begins_call(self, otherwise: str) -> None:
+        """Complain with ``otherwise`` about a name that no bracket follows."""
+        self._skip_blanks()
+        if (name := _BARE.match(self.text, self.at)) is not None:
+            raise self.fault(f"{otherwise}: {name[0].strip()}(…)", name.end())
 
     def pair(self, objection: Objection | None = None) -> tuple[str, Any]:
         """``name=value`` that begins here; the value is written as in a plan and ends at a blank."""
@@ -124,12 +135,19 @@ class Line:
             given[key] = read(self.word(f"A value for {name}"))
         return True
 
-    def number(self, token: Token) -> int:
+    def number(self, token: Token, expected: str = "A number") -> int:
         """The integer that a token is."""
         try:
             return int(token.text)
         except ValueError:
-            raise self.fault(f"A number is expected, not {token.text!r}", token.start) from None
+            raise self.fault(f"{expected} is expected, not {token.text!r}", token.start) from None
+
+    def count(self, token: Token) -> int:
+        """The number of lines or rows that a token is: one at least."""
+        number = self.number(token)
+        if number < 1:
+            raise self.fault(f"A number of 1 or more is expected, not {number}", token.start)
+        return number
 
     def one_of(self, token: Token, choices: Mapping[str, Any]) -> Any:
         """What the token stands for among ``choices``."""
@@ -170,13 +188,21 @@ class Line:
         return at
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """``; did you mean …?`` with the words most like this one, or nothing."""
-    near = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
+def nearest(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = None) -> str:
+    """``; did you mean …?`` with what is ``meant`` by the word, or begins with it, or is most like it; or nothing."""
+    words = list(dict.fromkeys(words))
+    if meant and word in meant:
+        near = [meant[word]]
+    else:
+        begun = [each for each in words if len(word) >= _BEGINNING and each.startswith(word)]
+        near = begun[:3] or difflib.get_close_matches(word, words, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
+#: Letters that tell which word was begun.
+_BEGINNING = 2
 _BLANKS = re.compile(r"\s*")
+_BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
 _WORD = re.compile(r"\S+")
 _PAIR = re.compile(r"([^\W\d]\w*)=(?!=)")
 _OPTION = re.compile(r"(--[a-z][a-z-]*|-[a-z])(?=\s|=|\d|$)")

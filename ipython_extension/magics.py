@@ -1,17 +1,20 @@
 """``%qs`` and ``%%qs``: what IPython knows of the extension."""
 
+import keyword
 import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
-from traitlets import Enum, Float, Int, Unicode, observe
+from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
 
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
-from ipython_extension.oneline import in_one_line
+from ipython_extension.oneline import in_one_line, usage
+from ipython_extension.tables import terminal_width
 
 _CONNECTION = ("control_addr", "info_addr", "encoding", "public_key", "user", "user_group", "lock_key", "timeout")
 
@@ -71,8 +74,11 @@ class QSMagics(Magics):
                 view = dispatch.carry_out(session, line.rstrip().rstrip(";"), variables)
             else:
                 view = dispatch.carry_out_cell(session, line, cell, variables)
+        except UsageError as error:
+            raise (usage(error, width) if (width := self._width()) else error) from None
         except QSError as error:
-            raise in_one_line(error, coloured=self.shell.colors.lower() != "nocolor") from None
+            coloured = self.shell.colors.lower() != "nocolor"
+            raise in_one_line(error, coloured=coloured, width=self._width()) from None
         return None if silent else view
 
     @context_matcher(priority=1000, identifier="QSMagics.matches")
@@ -97,6 +103,10 @@ class QSMagics(Magics):
             self._session = Session(self)
         return self._session
 
+    def _width(self) -> int | None:
+        """Columns of the terminal that what is printed goes to; None if it goes elsewhere."""
+        return None if hasattr(self.shell, "kernel") or not sys.stdout.isatty() else terminal_width()
+
     # -------------------------------------------------------------------------------- what the session needs of us
     def stage(self) -> Any:
         """Where somebody looks who waits: a notebook, a terminal, or nobody."""
@@ -104,7 +114,7 @@ class QSMagics(Magics):
 
         if hasattr(self.shell, "kernel"):
             return Notebook()
-        return Terminal() if sys.stdout.isatty() else Nowhere()
+        return Terminal() if self._width() else Nowhere()
 
     def canvas(self) -> Any:
         """Where figures are seen."""
@@ -140,6 +150,8 @@ class QSMagics(Magics):
         wanted |= {"user": user or self.user, "user_group": group or self.user_group}
         with self._new_client(**wanted) as candidate:
             candidate.status()
+            if group:
+                candidate.plans_allowed()  # refused if there is no such group
         with self.hold_trait_notifications():
             self.set_trait("control_addr", control)
             self.set_trait("info_addr", info)
@@ -170,6 +182,12 @@ class QSMagics(Magics):
     def _connection_changed(self, _change: Any) -> None:
         if getattr(self, "_rm", None) is not None:
             self._replace_client(whoever_made_it=False)
+
+    @validate("name")
+    def _name_is_one(self, proposal: Any) -> str:
+        if not proposal["value"].isidentifier() or keyword.iskeyword(proposal["value"]):
+            raise TraitError(f"The 'name' trait of QSMagics has to be a name of a variable, not {proposal['value']!r}")
+        return proposal["value"]
 
     @observe("name")
     def _name_changed(self, change: Any) -> None:
@@ -216,8 +234,12 @@ _CONTROL_PORT, _INFO_PORT = 60615, 60625
 
 def addresses(address: str) -> tuple[str, str]:
     """Control and info address for ``host``, ``host:port`` or ``tcp://host:port``; 10 ports apart, as by default."""
-    plain = address if "://" in address else f"tcp://{address}"
-    host, colon, port = plain.rpartition(":")
-    if not colon or not port.isdecimal():
-        return f"{plain}:{_CONTROL_PORT}", f"{plain}:{_INFO_PORT}"
-    return plain, f"{host}:{int(port) + _INFO_PORT - _CONTROL_PORT}"
+    scheme, _, place = address.rpartition("://")
+    if scheme not in ("", "tcp"):
+        raise ConfigError(f"Of {scheme}:// both addresses are needed: %config QSMagics.control_addr and .info_addr")
+    host, colon, port = place.rpartition(":")
+    if not colon or place.endswith("]"):  # of an IPv6 address the last colon is not the port's
+        host, port = place, str(_CONTROL_PORT)
+    elif not port.isdecimal():
+        raise ConfigError(f"The port in {address!r} is not a number")
+    return f"tcp://{host}:{port}", f"tcp://{host}:{int(port) + _INFO_PORT - _CONTROL_PORT}"

@@ -1,8 +1,12 @@
 """Errors as IPython shows them here: one line that says what to do, no traceback of ours."""
 
+from IPython.core.error import UsageError
+
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.errors import QSError
+from ipython_extension.tables import wrapped
 
+_USAGE = "UsageError: "
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
@@ -21,8 +25,14 @@ class Detached(KeyboardInterrupt):
         return [str(self)]
 
 
-def in_one_line(error: QSError, *, coloured: bool) -> QSError:
-    """The same error, which IPython shows as one line below what the worker said of it."""
+def usage(error: UsageError, width: int) -> UsageError:
+    """The same complaint, broken at blanks to fit a terminal: behind ``UsageError: ``, which IPython writes."""
+    message, newline, line = str(error).partition("\n")
+    return UsageError(wrapped(_USAGE + message, width).removeprefix(_USAGE) + newline + line)
+
+
+def in_one_line(error: QSError, *, coloured: bool, width: int | None = None) -> QSError:
+    """The same error, which IPython shows as one line below what the worker said of it; broken at blanks to a width."""
     match error:
         case RequestFailedError():
             label = "Refused"
@@ -30,8 +40,10 @@ def in_one_line(error: QSError, *, coloured: bool) -> QSError:
             label = "Failed"
         case _:
             label = "Error"
-    shown = f"{_RED}{label}:{_PLAIN}" if coloured else f"{label}:"
+    said = f"{label}: {' '.join(str(error).split())}"
+    said = wrapped(said, width) if width else said
+    shown = f"{_RED}{label}:{_PLAIN}{said.removeprefix(f'{label}:')}" if coloured else said
     detail = error.detail.rstrip().splitlines() if isinstance(error, NotDone) else []
-    lines = [*detail, f"{shown} {' '.join(str(error).split())}"]
+    lines = [*detail, *shown.splitlines()]
     vars(error)["_render_traceback_"] = lambda: lines  # IPython asks the error itself how it is shown
     return error

@@ -18,7 +18,8 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
     lead = _lead(status)
     if plan and status.get("running_item_uid"):
         fixed = len(lead) + len(progress) + len(tail) + 4
-        lead = f"{lead} {shortened(plan, max(width - fixed, 32))}"
+        # What does not fit beside the rest gets a line with its lead; the rest goes below it.
+        lead = f"{lead} {plan if len(plan) + fixed <= width else shortened(plan, max(width - len(lead) - 2, 32))}"
     return f"{lead}{f', {progress}' if progress else ''}{tail}."
 
 
@@ -123,7 +124,7 @@ def last_sentence(item: Mapping[str, Any], plan: str, width: int) -> str:
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
     why = f": {reason(result)}" if has_failed(item) and reason(result) else ""
     tail = f" {result.get('exit_status')}{ended}{scans}{why}"
-    return shortened(f"Last: {shortened(plan, max(width - len(tail) - 6, 32))}{tail}", width)
+    return shortened(f"Last: {shortened(plan, max(width - len(tail) - 6, 32))}{tail}", 2 * width)
 
 
 def flags_text(status: Mapping[str, Any]) -> str:

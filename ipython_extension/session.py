@@ -12,7 +12,7 @@ from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import NotFound
 from ipython_extension.display import History, Items, Queue
 from ipython_extension.line import Line, Token
-from ipython_extension.planexpr import Item, plan_text
+from ipython_extension.planexpr import Item, can_be_sent, plan_text
 from ipython_extension.plot import Canvas
 from ipython_extension.stage import Stage
 
@@ -75,9 +75,12 @@ class Session:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        #: Uids of tasks that go on in the background, oldest first.
+        self.tasks: list[str] = []
         self._queue: Queue | None = None
         self._grown: dict[int, Item] = {}
         self._history: History | None = None
+        self._started_at: int | None = None
         self._last: Items | None = None
         self._known: tuple[tuple[object, ...], KnownNames] | None = None
 
@@ -141,6 +144,23 @@ class Session:
         self._history = self._last = shown
         return shown
 
+    def starts(self, status: Mapping[str, Any]) -> None:
+        """The queue is being started, and the status is the one before: what runs from here on is to be told of."""
+        self._started_at = status["items_in_history"]
+
+    def ran_before(self, status: Mapping[str, Any]) -> int:
+        """How long the history was when this session started the queue; if it was told of that already, now."""
+        now = status["items_in_history"]
+        return now if self._started_at is None or self._started_at > now else self._started_at
+
+    def ran_since(self, before: int) -> History:
+        """What has run since the history was that long; the table last shown, if it has rows."""
+        self._started_at = None
+        answer = self.rm.history_get()
+        if before < len(answer["items"]):
+            return self.take_history(answer, since=before)
+        return History(answer, self.known(), since=before)
+
     def queue_has_grown(self, first: int, items: list[Item]) -> None:
         """Items were added at the back and shown with their positions, the first of them at ``first``."""
         self._grown.update((first + i, item) for i, item in enumerate(items))
@@ -149,9 +169,14 @@ class Session:
         """The client's lock key, else the one in this user's key file."""
         return self.rm.lock_key or self.rm.get_default_lock_key()
 
+    def task(self, beginning: str) -> str:
+        """The uid of a task of this session that begins so; what is unknown is left as it is."""
+        return next((uid for uid in reversed(self.tasks) if uid.startswith(beginning)), beginning)
+
     def forget(self) -> None:
         """Nothing that was shown counts any more: the client speaks to another service."""
-        self._queue = self._history = self._last = None
+        self.tasks.clear()
+        self._queue = self._history = self._last = self._started_at = None
         self._grown.clear()
 
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:
@@ -164,8 +189,11 @@ class Session:
         if name in known or name.partition(".")[0] in known:
             return None
         said = f"The service knows no device or plan {name!r}"
-        if isinstance(variables.get(name), int | float | str | list | tuple | dict):
+        first, dot, _ = name.partition(".")
+        if can_be_sent(variables.get(name)):
             return f"{said}; for this session's variable write ${name}"
+        if dot and first in variables:
+            return f"{said}; attributes are not looked up here: give the value a name of its own and write $name"
         if not (known.plans or known.devices):
             return None
         near = difflib.get_close_matches(name, [*known.devices, *known.plans], n=2)

@@ -14,6 +14,8 @@ _PERIOD = 0.2
 #: Seconds before there is a bar at all: what is done by then needs none.
 _PATIENCE = 0.3
 _WIDTH = 100
+#: Columns of a terminal's ^C, and one that stays free: a line that fills the last one is broken by some terminals.
+_CTRL_C = 3
 
 
 class Stage(Protocol):
@@ -52,7 +54,7 @@ class Terminal:
         self._shown = 0
 
     def say(self, what: str | Bar) -> None:
-        width = terminal_width() - 1
+        width = terminal_width() - _CTRL_C
         line = cut(what if isinstance(what, str) else what.text(width), width)
         _write(f"\r{line}{' ' * (self._shown - cells(line))}")
         self._shown = cells(line)
@@ -64,8 +66,8 @@ class Terminal:
 
     def clear(self) -> None:
         if self._shown:
-            # Two columns more: the terminal has put ^C behind the line if that is what ends it.
-            _write(f"\r{' ' * min(self._shown + 2, terminal_width() - 1)}\r")
+            # The terminal has put ^C behind the line if that is what ends it.
+            _write(f"\r{' ' * (self._shown + _CTRL_C - 1)}\r")
             self._shown = 0
 
 

@@ -81,6 +81,16 @@ def cut(line: str, width: int) -> str:
     return "".join(taken) + "…"
 
 
+def wrapped(text: str, width: int) -> str:
+    """The text with the lines that are too long broken at blanks: a terminal breaks them within words."""
+    return "\n".join(_filled(line, width) if cells(line) > width else line for line in text.split("\n"))
+
+
+def _filled(line: str, width: int) -> str:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 class Row(NamedTuple):
     """One row of a table; ``note`` is a line of its own below it, ``mark`` a class for HTML."""
 

@@ -118,7 +118,8 @@ class Progress:
         self._session = session
         self._wait = wait
         self._uid: str | None = None
-        self._plan = ""
+        #: The running plan as one would type it; empty while none is running.
+        self.plan = ""
 
     def of(self, status: dict[str, Any]) -> str | Bar:
         """The plan with its bar, or the state where none is running."""
@@ -127,8 +128,9 @@ class Progress:
             queue = self._wait.patiently(self._session.rm.queue_get)
             known = self._wait.patiently(lambda: self._session.known(status))
             if queue and queue["running_item"].get("item_uid") == uid:
-                self._uid, self._plan = uid, plan_text(queue["running_item"], known or ())
+                self._uid, self.plan = uid, plan_text(queue["running_item"], known or ())
         if not uid or uid != self._uid:
+            self._uid, self.plan = None, ""
             return status_sentence(status, "", 1000)
         lead = "Paused in " if status["manager_state"] == "paused" else ""
-        return Bar.of(status, lead + self._plan)
+        return Bar.of(status, lead + self.plan)

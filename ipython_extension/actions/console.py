@@ -26,9 +26,9 @@ def log(session: Session, line: Line) -> ConsoleText | None:
 
     The console has what startup code, plans, scripts and the service itself print.
     """
-    words, options = line.words({"-f": None, "-n": line.number})
+    words, options = line.words({"-f": None, "-n": line.count})
     if words:
-        raise line.fault("Nothing is expected here", words[0].start)
+        raise line.fault("-f or -n N is expected here", words[0].start)
     wanted = options.get("n", _LINES)
     tail = ConsoleTail(session) if "f" in options else None
     shown = _last_lines(session, wanted)
@@ -44,7 +44,7 @@ def log(session: Session, line: Line) -> ConsoleText | None:
 
 
 def _last_lines(session: Session, count: int) -> ConsoleText:
-    screen = Screen(max(count, 1))
+    screen = Screen(count)
     for message in session.ask("console_get", limit=_MESSAGES)["messages"]:
         screen.write(message["msg"])
     return ConsoleText(screen.text(count))

@@ -2,6 +2,7 @@
 
 from bluesky_qs.errors import InvalidPlan, NotFound
 from ipython_extension.actions.queue import plans_of
+from ipython_extension.answers import whole
 from ipython_extension.catalogue import Catalogue, PlanView
 from ipython_extension.display import History, ItemView, Overview, Queue, Reply, View
 from ipython_extension.line import Line, nearest
@@ -30,9 +31,9 @@ def queue(session: Session, line: Line) -> Queue:
 @word("history", "[-n N] [--failed]")
 def history(session: Session, line: Line) -> History:
     """Show what ran: the newest at the bottom, N at most, or only what failed."""
-    words, options = line.words({"-n": line.number, "--failed": None})
+    words, options = line.words({"-n": line.count, "--failed": None})
     if words:
-        raise line.fault("Nothing is expected here", words[0].start)
+        raise line.fault("-n N or --failed is expected here", words[0].start)
     return session.history(rows=options.get("n"), only_failed="failed" in options)
 
 
@@ -41,7 +42,7 @@ def item(session: Session, line: Line) -> ItemView:
     """Show all about one item: a position of the table last shown, or a uid."""
     found = session.any_item(line, line.word("The position or uid of an item"))
     line.nothing_more()
-    return ItemView(found, session.known())
+    return whole(session, found)
 
 
 @word("plans", "[GLOB]")
@@ -74,9 +75,7 @@ def plan(session: Session, line: Line) -> PlanView:
 @word("check", "PLAN")
 def check(session: Session, line: Line) -> View:
     """Validate a plan exactly as adding it would; nothing is queued."""
-    items, _ = plans_of(line, {})
-    if len(items) > 1:
-        raise line.fault("One plan is expected", 0)
+    items, _ = plans_of(line, {}, only_one="One plan at a time is checked")
     answer = session.ask("item_check", item=items[0])
     result = answer["results"][0]
     if not result["success"]:

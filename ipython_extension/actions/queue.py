@@ -39,7 +39,7 @@ def add_cell(session: Session, line: Line) -> Changed:
 @word("rm", "ID…")
 def rm(session: Session, line: Line) -> Changed:
     """Remove items from the queue, by their positions in the table last shown or by uid."""
-    tokens, _ = line.words()
+    tokens, _ = line.words(listed=True)
     if not tokens:
         raise line.fault("The position or uid of an item is expected here")
     uids = [session.queued(line, token) for token in tokens]
@@ -53,6 +53,8 @@ def rm(session: Session, line: Line) -> Changed:
 @word("edit", "ID NAME=VALUE… [--md KEY=VALUE…]")
 def edit(session: Session, line: Line) -> Changed:
     """Change parameters of a queued plan; its place and its other parameters stay.
+
+    A VALUE is written as in the plan.
 
     %qs edit 0 num=20 detectors=[det1, det2]
     """
@@ -102,7 +104,7 @@ def move(session: Session, line: Line) -> Changed:
     elif target.text in ("before", "after"):
         where = {f"{target.text}_uid": session.queued(line, line.word("The position or uid of an item"))}
     else:
-        where = {"pos_dest": line.number(target)}
+        where = {"pos_dest": line.number(target, "front, back, a position, before ID or after ID")}
     line.nothing_more()
     answer = session.ask("queue_item_move", uid=uid, **where)
     return placed(session, [answer["item"]], answer, at_back=False, lead="Moved to position")
@@ -136,21 +138,30 @@ def mode(session: Session, line: Line) -> View:
     return present(session, "queue_mode_set", {}, answer)
 
 
-@word("autostart", "on|off")
+@word("autostart", "[on|off]")
 def autostart(session: Session, line: Line) -> View:
-    """Switch autostart: with it, the queue starts whenever there are items and the environment is ready."""
+    """Show or switch autostart: with it, the queue starts whenever there are items and the environment is ready."""
+    if not line.more():
+        status = session.status()
+        return present(session, "queue_autostart", {"enable": status["queue_autostart_enabled"]}, status)
     enable = line.one_of(line.word("on or off"), _SWITCH)
     line.nothing_more()
     return present(session, "queue_autostart", {"enable": enable}, session.ask("queue_autostart", enable=enable))
 
 
-def plans_of(line: Line, options: Options) -> tuple[list[Item], dict[str, Any]]:
-    """The plans on the rest of the line, with the metadata of ``--md`` in them, and the options."""
+def plans_of(line: Line, options: Options, *, only_one: str = "") -> tuple[list[Item], dict[str, Any]]:
+    """The plans on the rest of the line, with the metadata of ``--md`` in them, and the options.
+
+    With ``only_one``, that is the complaint about a second plan.
+    """
     items: list[Item] = []
     given: dict[str, Any] = {}
     while line.more():
-        if not line.option({**options, "--md": None}, given):
-            items.append(line.plan())
+        if line.option({**options, "--md": None}, given):
+            continue
+        if items and only_one:
+            raise line.fault(only_one)
+        items.append(line.plan())
     if not items:
         raise line.fault("A plan is expected here, such as count([det1], num=5)")
     if metadata := given.pop("md", None):

@@ -42,25 +42,25 @@ def pause(session: Session, line: Line) -> View:
 @word("resume")
 def resume(session: Session, line: Line) -> View:
     """Go on with the paused plan."""
-    return _ask(session, line, "re_resume")
+    return _when_paused(session, line, "re_resume")
 
 
 @word("finish")
 def finish(session: Session, line: Line) -> View:
     """End the paused plan in order; it counts as done. The same as `re stop`."""
-    return _ask(session, line, "re_stop")
+    return _when_paused(session, line, "re_stop")
 
 
 @word("abort")
 def abort(session: Session, line: Line) -> View:
     """End the paused plan with clean-up; it counts as failed and goes back to the front of the queue."""
-    return _ask(session, line, "re_abort")
+    return _when_paused(session, line, "re_abort")
 
 
 @word("halt")
 def halt(session: Session, line: Line) -> View:
     """End the paused plan at once, without clean-up; it goes back to the front of the queue."""
-    return _ask(session, line, "re_halt")
+    return _when_paused(session, line, "re_halt")
 
 
 @word("run", "PLAN [--md KEY=VALUE…]")
@@ -71,9 +71,7 @@ def run(session: Session, line: Line) -> ItemView:
 
     Raises an error if the plan fails, so that a notebook stops. Ctrl-C ends the waiting, not the plan.
     """
-    items, _ = plans_of(line, {})
-    if len(items) > 1:
-        raise line.fault("Only one plan can run now; queue several with %qs add", 0)
+    items, _ = plans_of(line, {}, only_one="Only one plan can run now; queue several with %qs add")
     item = session.ask("queue_item_execute", item=items[0])["item"]
     live = Live(terminal_width(), item_uid=item["item_uid"])
     with waiting(session, "the plan goes on (%qs pause, %qs abort)", live=live) as wait:
@@ -82,7 +80,7 @@ def run(session: Session, line: Line) -> ItemView:
 
 @word("wait", "[ID] [--timeout 10m]")
 def wait_for(session: Session, line: Line) -> View:
-    """Wait until the service is idle, or until that item is done.
+    """Wait until the service is idle, or until that item is done; then show what has run.
 
     Shows progress and the tables of the runs as they come. Ctrl-C ends the waiting and never stops a scan. Raises an
     error if that item fails.
@@ -92,7 +90,7 @@ def wait_for(session: Session, line: Line) -> View:
         raise line.fault("One item at most is expected", tokens[1].start)
     item = session.any_item(line, tokens[0]) if tokens else None
     status = session.status()
-    before = status["items_in_history"]
+    before = session.ran_before(status)
     goes_on = "the plan stays paused" if status["manager_state"] == "paused" else "the queue goes on"
     with waiting(session, goes_on, timeout=options.get("timeout"), live=Live(terminal_width())) as wait:
         if item:
@@ -103,12 +101,23 @@ def wait_for(session: Session, line: Line) -> View:
                 wait.last_documents(status)
                 break
             wait.say(progress.of(status))
-    return Waited(status, session.take_history(session.rm.history_get(), since=before))
+    return Waited(status, session.ran_since(before))
 
 
 def _ask(session: Session, line: Line, method: str, **params: Any) -> View:
     line.nothing_more()
     return present(session, method, params, session.ask(method, **params))
+
+
+def _when_paused(session: Session, line: Line, method: str) -> View:
+    """Ask it of the paused plan; of one that is about to pause, once it has."""
+    line.nothing_more()
+    with waiting(session, "the plan pauses at its next checkpoint") as wait:
+        for status in wait.statuses() if session.status().get("pause_pending") else ():
+            if not status.get("pause_pending"):
+                break
+            wait.say(f"The plan is about to pause  {length_of_time(wait.elapsed)}")
+    return _ask(session, line, method)
 
 
 def _ended(session: Session, item: Item, wait: Wait) -> ItemView:

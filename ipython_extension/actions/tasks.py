@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from ipython_extension import telling
 from ipython_extension.console import ConsoleTail, TaskOutput
 from ipython_extension.display import Reply, View
 from ipython_extension.line import Line
@@ -34,7 +35,7 @@ def func(session: Session, line: Line) -> Any:
     console = ConsoleTail(session)
     answer = session.ask("function_execute", item={**items[0], "item_type": "function"}, run_in_background=background)
     if background:
-        return _in_background(answer, call)
+        return _in_background(session, answer, call)
     return _run(session, answer["task_uid"], call, console)["return_value"]
 
 
@@ -95,6 +96,7 @@ def _calls(line: Line) -> tuple[list[Item], dict[str, Any]]:
     while line.more():
         start = line.at
         if not line.option({"--background": None}, given):
+            line.begins_call("A function is called with brackets")
             items.append(line.plan())
             if len(items) > 1 or items[-1]["item_type"] != "plan":
                 raise line.fault("One call of a function is expected", start)
@@ -114,7 +116,7 @@ def _upload(session: Session, source: str, given: dict[str, Any], *, what: str =
         run_in_background=background,
     )
     if background:
-        return _in_background(answer, what)
+        return _in_background(session, answer, what)
     before = session.known()
     result = _run(session, answer["task_uid"], what, console)
     took = length_of_time(result["time_stop"] - result["time_start"])
@@ -156,5 +158,6 @@ def _result(answer: dict[str, Any], what: str) -> dict[str, Any] | None:
     return None
 
 
-def _in_background(answer: dict[str, Any], what: str) -> Reply:
-    return Reply(answer, f"Running {what} in the background; its result: %qs task result {answer['task_uid']}")
+def _in_background(session: Session, answer: dict[str, Any], what: str) -> Reply:
+    session.tasks.append(answer["task_uid"])
+    return telling.started(answer, f"{what} in the background")

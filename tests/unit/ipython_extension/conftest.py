@@ -143,6 +143,9 @@ class FakeService:
                 items = [queued(item, f"uid-{i}-{len(self.requests):04}") for i, item in enumerate(params["items"])]
                 self.queue += items
                 return {"items": items, "results": [], "qsize": len(self.queue)}
+            case "queue_item_move":
+                item = next(item for item in self.queue if item["item_uid"] == params["uid"])
+                return {"item": item, "qsize": len(self.queue)}
             case "queue_item_remove":
                 item = next(item for item in self.queue if item["item_uid"] == params["uid"])
                 self.queue.remove(item)

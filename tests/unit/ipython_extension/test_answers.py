@@ -1,0 +1,91 @@
+"""What a person reads of answers that are neither queue nor history: sentences and tables, no dictionaries, no uids."""
+
+import time
+
+import pytest
+from IPython.lib.pretty import pretty
+
+_UID = "3e5dac90-59ff-41e2-88b7-72e57e932a1e"
+_RUN = {"uid": _UID, "scan_id": 7, "is_open": True, "exit_status": None}
+_CHECK = {"success": False, "msg": "parameter 'num': 'x' is not an integer"}
+_REPORT = {"success": True, "time": time.time(), "seconds": 0.7, "plans": 2, "devices": 1, "files": [],
+           "left_out": [{"name": "bad", "reason": "its default cannot be shown"}]}  # fmt: skip
+_START = {"name": "start", "doc": {"scan_id": 7}}
+_EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
+
+
+@pytest.mark.parametrize(
+    ("line", "method", "answer", "told"),
+    [
+        ("console get", "console_get", {"messages": [{"msg": "a\n", "seq": 1}, {"msg": "b\n", "seq": 2}]}, "a\nb"),
+        ("console get", "console_get", {"messages": []}, "Nothing has been printed."),
+        ("events get", "events_get", {"events": [_EVENT], "last": 9}, "queue changed  put 1 item"),
+        ("documents get", "documents_get", {"documents": [_START, {"name": "stop", "doc": {}}]},
+         "2 documents of scan 7: 1 start, 1 stop."),
+        ("documents get", "documents_get", {"documents": []}, "No documents"),
+        ("re runs", "re_runs", {"run_list": [_RUN], "run_list_uid": _UID}, "7  open  3e5dac90"),
+        ("re runs", "re_runs", {"run_list": [], "run_list_uid": _UID}, "No runs."),
+        ("re metadata", "re_metadata", {"re_metadata": {"beamline": "X"}}, "beamline  X"),
+        ("re metadata", "re_metadata", {"re_metadata": {}}, "No metadata."),
+        ("permissions get", "permissions_get", {"user_group_permissions": {"user_groups": {"root": {}}}},
+         "user_groups:\n  root: {}"),
+        ("environment report", "environment_report", {"report": _REPORT}, "Left out: bad: its default cannot be shown"),
+        ("environment report", "environment_report", {"report": {"success": False, "message": "no RE", "files": []}},
+         "It could not be opened: no RE"),
+        ("environment report", "environment_report", {"report": {}}, "has not been opened"),
+        ("task status abc", "task_status", {"task_uid": "abc", "status": "running"}, "The task is running."),
+        ("queue item status abc", "item_status", {"status": {"state": "queued", "position": 3}},
+         "The item is queued at position 3."),
+        ("queue item status abc", "item_status", {"status": {"state": "not_found"}}, "The item is not found."),
+        ("queue check plan {'name': 'count'}", "item_check", {"results": [_CHECK]}, "'x' is not an integer"),
+        ("queue check plan {'name': 'count'}", "item_check", {"results": [{"success": True}]}, "can be queued"),
+        ("config", "config_get", {"config": {"ip_connect_info": {}}}, "No IPython kernel"),
+        ("history clear 3", "history_clear", {}, "The newest 3 items of the history stay."),
+        ("history clear 0", "history_clear", {}, "The history is cleared."),
+        (f"history clear {_UID}", "history_clear", {}, "That item and all older ones are out"),
+        ("queue stop cancel", "queue_stop_cancel", {}, "No stop is pending."),
+    ],
+)  # fmt: skip
+def test_an_answer_is_told_in_words(qs, fake, line, method, answer, told):
+    fake.answers[method] = answer
+    view = qs(line)
+    shown = pretty(view)
+    assert told in shown
+    assert "{'" not in shown
+    assert _UID not in shown
+    assert view.items() >= answer.items()
+    assert "{&#x27;" not in view._repr_html_()
+
+
+def test_a_stop_is_taken_back_while_the_queue_runs(qs, fake):
+    fake.status["manager_state"] = "executing_queue"
+    assert pretty(qs("stop cancel")) == "The queue goes on after the running plan."
+
+
+def test_a_task_in_the_background_is_named_by_the_beginning_of_its_uid(qs, fake):
+    fake.answers["function_execute"] = {"task_uid": _UID}
+    told = pretty(qs("func wait(1) --background"))
+    assert told == "Running wait(1) in the background; its result: %qs task result 3e5dac90"
+    qs("task result 3e5dac90")
+    qs("task result")
+    assert [request["task_uid"] for request in fake.asked("task_result")] == [_UID, _UID]
+
+
+def test_an_item_tells_where_it_is(qs, fake):
+    fake.queue = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
+    fake.running = fake.plan("count", "uid-cccc")
+    assert "state    queued at position 1" in pretty(qs("item uid-b"))
+    assert "state    running" in pretty(qs("item uid-c"))
+
+
+def test_a_lock_is_told_with_the_time_of_the_wall_clock(qs, fake):
+    fake.answers["lock_info"] = {
+        "lock_info": {
+            "queue": True,
+            "user": "ada",
+            "time": time.time(),
+            "time_str": "11/26/2026 10:00:00",
+            "note": None,
+        }
+    }
+    assert "11/26/2026" not in pretty(qs("lock info"))

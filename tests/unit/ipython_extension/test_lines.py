@@ -1,0 +1,211 @@
+"""Lines as people type them, where a shell or Python would want them otherwise."""
+
+import sys
+
+import numpy as np
+import pytest
+from IPython.core.error import UsageError
+from IPython.lib.pretty import pretty
+
+from ipython_extension.magics import addresses
+from ipython_extension.stage import Terminal
+from ipython_extension.tables import wrapped
+
+_COUNT = {"item_type": "plan", "name": "count", "args": [["det1"]]}
+
+
+def usage_error(qs, line):
+    with pytest.raises(UsageError) as caught:
+        qs(line)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        """queue add plan '{"name": "count", "args": [["det1"]]}'""",
+        """queue add plan {"name": "count", "args": [["det1"]]}""",
+        """queue add plan {'name': 'count', 'args': [['det1']]}""",
+        """call queue_item_add item={'item_type': 'plan', 'name': 'count', 'args': [['det1']]}""",
+        """call queue_item_add item='{"item_type": "plan", "name": "count", "args": [["det1"]]}'""",
+    ],
+)
+def test_brackets_need_no_quotes_here(qs, fake, line):
+    qs(line)
+    assert fake.asked("queue_item_add")[0]["item"] == _COUNT
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("lock all it's mine, don't touch", "it's mine, don't touch"),
+        ("lock queue don't (back at 3)", "don't (back at 3)"),
+        ('lock environment "it\'s aligning; the mirror"', "it's aligning; the mirror"),
+        ("lock env back (soon", "back (soon"),
+    ],
+)
+def test_an_apostrophe_in_a_note_is_one(qs, fake, line, note):
+    qs(line)
+    assert fake.asked("lock")[0]["note"] == note
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("queue add plan {'name': ['count'}", "'}' does not close '['"),
+        ("call status x='abc", "No closing quotation"),
+        ("remove 0", "did you mean rm?"),
+        ("env open", "did you mean environment?"),
+        ("move 0 somewhere", "front, back, a position, before ID or after ID is expected, not 'somewhere'"),
+        ("history -n 0", "A number of 1 or more is expected, not 0"),
+        ("history 3", "-n N or --failed is expected"),
+        ("log -n -1", "A number of 1 or more"),
+        ("func sleep", "A function is called with brackets: sleep(…)"),
+    ],
+)
+def test_a_bad_line_is_explained(qs, fake, line, hint):
+    fake.queue = [fake.plan("count", "uid-aaaa")]
+    assert hint in usage_error(qs, line)
+
+
+@pytest.mark.parametrize("word", ["run", "check"])
+def test_a_second_plan_is_pointed_at(qs, word):
+    said = usage_error(qs, f"{word} count([det1]) scan([det1])").splitlines()
+    assert said[2].index("^") == said[1].index("scan(")
+
+
+def test_a_cell_needs_a_word_behind_the_magic(shell, fake):
+    with pytest.raises(UsageError, match="is followed by add or script\n    %%qs"):
+        shell.run_cell_magic("qs", "", "add count([det1])")
+    assert not fake.asked("queue_item_add")
+
+
+def test_positions_may_be_parted_by_commas(qs, fake):
+    fake.queue = [fake.plan("count", f"uid-{at}aaa") for at in range(4)]
+    fake.answers["queue_item_remove_batch"] = {"items": []}
+    qs("queue")
+    qs("rm 0,1, 3")
+    assert fake.asked("queue_item_remove_batch")[0]["uids"] == ["uid-0aaa", "uid-1aaa", "uid-3aaa"]
+
+
+def test_an_array_without_its_dollar_is_noticed(shell, qs):
+    shell.user_ns |= {"x": np.arange(3.0), "scan": object()}
+    assert "for this session's variable write $x" in usage_error(qs, "add scan([det1], motor, x)")
+    assert "attributes are not looked up here" in usage_error(qs, "add scan([det1], motor, x.T)")
+
+
+def test_bare_autostart_tells_how_it_is(qs, fake):
+    fake.status["queue_autostart_enabled"] = True
+    assert pretty(qs("autostart")) == "Autostart is on."
+    assert not fake.asked("queue_autostart")
+
+
+def test_no_plan_is_explained(qs, fake):
+    assert pretty(qs("plans COUNT*")) == "No plan matches 'COUNT*'; did you mean count?"
+    fake.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
+    assert "found when the environment opens (%qs open)" in pretty(qs("plans"))
+
+
+def test_markup_of_docstrings_is_not_shown(qs, fake):
+    told = "Hook, see :func:`bluesky.plan_stubs.one_nd_step` (the default), of ``motor``.\n.. code-block:: python\n  a"
+    plan = {"name": "count", "description": told, "parameters": [{"name": "n", "description": told}]}
+    fake.answers["plans_allowed"] = {"plans_allowed": {"count": plan}, "plans_allowed_uid": "p1"}
+    shown = " ".join(pretty(qs("plan count")).split())
+    assert shown.count("see bluesky.plan_stubs.one_nd_step (the default), of motor. a") == 2
+    assert "`" not in shown
+    assert "::" not in shown
+
+
+def test_waiting_tells_what_ran_since_the_start_even_if_it_is_over(qs, fake):
+    ran = {"exit_status": "failed", "msg": "no beam", "time_start": 1.0, "time_stop": 2.0}
+    fake.history = [fake.plan("scan", "uid-aaaa") | {"result": ran}]
+    qs("start")
+    fake.history.append(fake.plan("count", "uid-bbbb") | {"result": ran})
+    told = pretty(qs("wait"))
+    assert "1 plan failed" not in told
+    assert "count()" in told
+    assert "no beam" in told
+    assert "scan()" not in told
+    assert "count()" not in pretty(qs("wait"))
+
+
+def test_a_wait_that_shows_no_table_does_not_change_what_positions_mean(qs, fake):
+    fake.queue = [fake.plan("count", "uid-aaaa")]
+    fake.history = [fake.plan("scan", "uid-bbbb") | {"result": {"exit_status": "completed"}}]
+    qs("queue")
+    qs("wait")
+    assert qs("item 0")["item_uid"] == "uid-aaaa"
+
+
+@pytest.mark.parametrize(("word", "method"), [("abort", "re_abort"), ("finish", "re_stop"), ("resume", "re_resume")])
+def test_a_plan_that_is_about_to_pause_is_waited_for(qs, fake, word, method):
+    statuses = iter([True, True, False])
+
+    def status(_):
+        pending = next(statuses, False)
+        return fake.status | {"pause_pending": pending, "manager_state": "executing_queue" if pending else "paused"}
+
+    fake.answers["status"] = status
+    qs(word)
+    assert fake.asked(method) == [{}]
+    assert next(statuses, None) is None
+
+
+def test_the_name_of_the_client_has_to_be_one(shell, caplog):
+    shell.run_line_magic("config", "QSMagics.name = '3x'")
+    assert "has to be a name of a variable, not '3x'" in caplog.text
+    assert "RM" in shell.user_ns
+
+
+def test_another_group_has_to_exist(qs, fake, shell):
+    fake.answers["plans_allowed"] = {"success": False, "msg": "Unknown user group: 'nogroup'"}
+    with pytest.raises(shell.user_ns["RM"].RequestFailedError, match="Unknown user group"):
+        qs("connect --group nogroup")
+    assert shell.user_ns["RM"].user_group == "admin"
+
+
+@pytest.mark.parametrize(
+    ("address", "both"),
+    [
+        ("host", ("tcp://host:60615", "tcp://host:60625")),
+        ("host:61000", ("tcp://host:61000", "tcp://host:61010")),
+        ("tcp://host:61000", ("tcp://host:61000", "tcp://host:61010")),
+        ("tcp://host", ("tcp://host:60615", "tcp://host:60625")),
+        ("[::1]", ("tcp://[::1]:60615", "tcp://[::1]:60625")),
+        ("[::1]:61000", ("tcp://[::1]:61000", "tcp://[::1]:61010")),
+    ],
+)
+def test_an_address_stands_for_two(address, both):
+    assert addresses(address) == both
+
+
+@pytest.mark.parametrize(("address", "said"), [("host:port", "is not a number"), ("ipc:///tmp/x", "both addresses")])
+def test_an_address_that_is_none_is_told(qs, fake, address, said):
+    with pytest.raises(Exception, match=said):
+        qs(f"connect {address}")
+    assert not fake.requests
+
+
+def test_in_a_terminal_lines_are_broken_at_blanks(shell, qs, fake, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    fake.answers["queue_start"] = {"success": False, "msg": "RE Worker environment does not exist. " * 3}
+    shell.run_cell("%qs start")
+    shell.run_cell("%qs add count([dett1])")
+    fake.status |= {"plan_queue_mode": {"loop": True}, "queue_autostart_enabled": True, "lock": {"queue": True}}
+    shell.run_cell("%qs status")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    words = [word for line in lines for word in line.split()]
+    assert words.count("environment") == 4
+    assert "queue locked." in lines
+
+
+def test_broken_lines_keep_their_indent_and_long_words():
+    text = f"  metadata {'x' * 12} and more\nshort"
+    assert wrapped(text, 20) == f"  metadata\n  {'x' * 12} and\n  more\nshort"
+
+
+def test_the_terminals_interrupt_mark_fits_behind_the_line(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    Terminal().say("x" * 200)
+    assert len(capsys.readouterr().out.strip("\r")) + len("^C") < 80
