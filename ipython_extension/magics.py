@@ -77,8 +77,7 @@ class QSMagics(Magics):
         except UsageError as error:
             raise (usage(error, width) if (width := self._width()) else error) from None
         except QSError as error:
-            coloured = self.shell.colors.lower() != "nocolor"
-            raise in_one_line(error, coloured=coloured, width=self._width()) from None
+            raise in_one_line(error, coloured=self.shell.colors.lower() != "nocolor") from None
         return None if silent else view
 
     @context_matcher(priority=1000, identifier="QSMagics.matches")

@@ -31,8 +31,8 @@ def usage(error: UsageError, width: int) -> UsageError:
     return UsageError(wrapped(_USAGE + message, width).removeprefix(_USAGE) + newline + line)
 
 
-def in_one_line(error: QSError, *, coloured: bool, width: int | None = None) -> QSError:
-    """The same error, which IPython shows as one line below what the worker said of it; broken at blanks to a width."""
+def in_one_line(error: QSError, *, coloured: bool) -> QSError:
+    """The same error, which IPython shows as one line below what the worker said of it."""
     match error:
         case RequestFailedError():
             label = "Refused"
@@ -40,10 +40,8 @@ def in_one_line(error: QSError, *, coloured: bool, width: int | None = None) -> 
             label = "Failed"
         case _:
             label = "Error"
-    said = f"{label}: {' '.join(str(error).split())}"
-    said = wrapped(said, width) if width else said
-    shown = f"{_RED}{label}:{_PLAIN}{said.removeprefix(f'{label}:')}" if coloured else said
+    shown = f"{_RED}{label}:{_PLAIN}" if coloured else f"{label}:"
     detail = error.detail.rstrip().splitlines() if isinstance(error, NotDone) else []
-    lines = [*detail, *shown.splitlines()]
+    lines = [*detail, f"{shown} {' '.join(str(error).split())}"]
     vars(error)["_render_traceback_"] = lambda: lines  # IPython asks the error itself how it is shown
     return error

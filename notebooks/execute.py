@@ -111,6 +111,7 @@ def is_tagged(cell: nbformat.NotebookNode, tag: str) -> bool:
 _VARYING = [
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UID"),
     (re.compile(r"'[0-9a-f]{8}'"), "UID"),
+    (re.compile(r"(?<=task result )[0-9a-f]{8}\b"), "UID"),
     (re.compile(r"\b\d\d/\d\d/\d{4} |\b\d{4}-\d\d-\d\d "), ""),
     (re.compile(r"\b\d\d:\d\d:\d\d([.,]\d+)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "DURATION"),
