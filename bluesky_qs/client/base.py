@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from bluesky_qs.client import failures
@@ -98,7 +99,10 @@ class Client(LockKeys):
             "console_monitor_max_lines": self._monitor_limits[1],
             "system_info_monitor_max_msgs": self._monitor_limits[2],
         }
-        return partial(type(self), **arguments), ()
+        return partial(type(self), **arguments), (), (self.identity.enable_locked_api, self.identity.lock_key_path)
+
+    def __setstate__(self, state: tuple[bool, Path | None]) -> None:
+        self.identity.enable_locked_api, self.identity.lock_key_path = state
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.settings.control_addr}, {self.user} of {self.user_group}>"

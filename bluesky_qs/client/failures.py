@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from bluesky_qs.client.settings import Settings
-from bluesky_qs.errors import BadParams, QSError, by_code
+from bluesky_qs.errors import BadParams, ConfigError, QSError, by_code
 
 
 class RequestFailedError(QSError):
@@ -47,6 +47,10 @@ class WaitTimeoutError(QSError, TimeoutError):
 
 class WaitCancelError(QSError, TimeoutError):
     """The wait was cancelled."""
+
+
+class SettingError(ConfigError, ValueError):
+    """A client cannot be set so."""
 
 
 class NoLockKeyError(BadParams, RuntimeError):

@@ -28,8 +28,10 @@ class BItem(dict[str, Any]):
                 self["args"] = list(args)
             if kwargs:
                 self["kwargs"] = kwargs
-        else:
+        elif isinstance(item_type, Mapping):
             self.update(item_type)
+        else:
+            raise TypeError(f"{type(self).__name__} takes a name and arguments, or a dictionary, not {item_type!r}")
         self._check()
 
     def from_dict(self, item_dict: Mapping[str, Any]) -> None:
@@ -77,6 +79,8 @@ class BItem(dict[str, Any]):
 
     @args.setter
     def args(self, args: list[Any]) -> None:
+        if isinstance(args, (str, Mapping)):
+            raise TypeError(f"The args of an item are a list, not {args!r}")
         self["args"] = list(args)
 
     @property
@@ -86,6 +90,8 @@ class BItem(dict[str, Any]):
 
     @kwargs.setter
     def kwargs(self, kwargs: Mapping[str, Any]) -> None:
+        if not isinstance(kwargs, Mapping):
+            raise TypeError(f"The kwargs of an item are a dictionary, not {kwargs!r}")
         self["kwargs"] = dict(kwargs)
 
     @property
@@ -95,6 +101,8 @@ class BItem(dict[str, Any]):
 
     @meta.setter
     def meta(self, meta: dict[str, Any] | list[dict[str, Any]]) -> None:
+        if not isinstance(meta, Mapping) and not (isinstance(meta, list) and all(isinstance(m, Mapping) for m in meta)):
+            raise TypeError(f"The meta of an item is a dictionary or a list of them, not {meta!r}")
         self["meta"] = meta
 
     @property

@@ -5,6 +5,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bluesky_qs.client.failures import SettingError
 from bluesky_qs.client.identity import Identity, login_name
 from bluesky_qs.errors import ConfigError
 
@@ -26,7 +27,7 @@ class LockKeys:
 
     @user.setter
     def user(self, name: str) -> None:
-        self.identity.user = name
+        self.identity.user = _text(name, "The user")
 
     @property
     def user_group(self) -> str:
@@ -35,7 +36,7 @@ class LockKeys:
 
     @user_group.setter
     def user_group(self, group: str) -> None:
-        self.identity.user_group = group
+        self.identity.user_group = _text(group, "The user group")
 
     def set_user_name_to_login_name(self) -> None:
         """Ask under the name that this session's user logged in with."""
@@ -48,9 +49,7 @@ class LockKeys:
 
     @lock_key.setter
     def lock_key(self, key: str | None) -> None:
-        if key is not None and (not isinstance(key, str) or not key):
-            raise ConfigError(f"A lock key is a string that is not empty, not a {type(key).__name__}")
-        self.identity.lock_key = key
+        self.identity.lock_key = None if key is None else _key(key)
 
     @property
     def enable_locked_api(self) -> bool:
@@ -59,7 +58,9 @@ class LockKeys:
 
     @enable_locked_api.setter
     def enable_locked_api(self, enable: bool) -> None:
-        self.identity.enable_locked_api = bool(enable)
+        if not isinstance(enable, bool):
+            raise TypeError(f"enable_locked_api is True or False, not {enable!r}")
+        self.identity.enable_locked_api = enable
 
     @property
     def default_lock_key_path(self) -> Path:
@@ -93,11 +94,10 @@ class LockKeys:
 
         Raises
         ------
-        ConfigError
-            The key is empty, or the file cannot be written.
+        SettingError, ConfigError
+            The key is empty; the file cannot be written.
         """
-        if not lock_key or not isinstance(lock_key, str):
-            raise ConfigError("A lock key is a string that is not empty")
+        lock_key = _key(lock_key)
         path = self.default_lock_key_path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,3 +121,16 @@ class LockKeys:
     def _lock(self, lock_key: str | None, note: str | None, user: str | None, **what: bool) -> Any:
         who = {name: value for name, value in (("lock_key", lock_key), ("user", user)) if value is not None}
         return cast("REManagerAPI", self).lock(note=note, **who, **what)  # type: ignore[arg-type]
+
+
+def _text(value: str, what: str) -> str:
+    if not isinstance(value, str):
+        raise SettingError(f"{what} is a string, not {value!r}")
+    return value
+
+
+def _key(key: str) -> str:
+    if not isinstance(key, str) or not key:
+        found = "an empty one" if key == "" else f"a {type(key).__name__}"  # the key itself is not shown
+        raise SettingError(f"A lock key is a string that is not empty, not {found}")
+    return key

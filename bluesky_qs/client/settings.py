@@ -6,6 +6,7 @@ from typing import cast
 
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import Encoding
+from bluesky_qs.wire.control import check_key
 
 CONTROL_ADDRESS = "tcp://localhost:60615"
 INFO_ADDRESS = "tcp://localhost:60625"
@@ -45,7 +46,7 @@ def settings(
     Raises
     ------
     ConfigError
-        The encoding is not one of ``json``, ``msgpack``.
+        The encoding is not one of ``json``, ``msgpack``; the public key is none.
     """
     default = Settings()
     chosen = encoding or os.environ.get("QSERVER_ZMQ_ENCODING") or "json"
@@ -55,7 +56,7 @@ def settings(
         control_addr=_address(control_addr or os.environ.get("QSERVER_ZMQ_CONTROL_ADDRESS"), CONTROL_ADDRESS),
         info_addr=_address(info_addr or os.environ.get("QSERVER_ZMQ_INFO_ADDRESS"), INFO_ADDRESS),
         encoding=cast("Encoding", chosen),
-        public_key=public_key or os.environ.get("QSERVER_ZMQ_PUBLIC_KEY") or None,
+        public_key=_public_key(public_key or os.environ.get("QSERVER_ZMQ_PUBLIC_KEY")),
         timeout_recv=default.timeout_recv if timeout_recv is None else timeout_recv,
         timeout_send=default.timeout_send if timeout_send is None else timeout_send,
     )
@@ -68,3 +69,7 @@ def _address(text: str | None, usual: str) -> str:
     if "://" in text:
         return text
     return f"tcp://{text}" if ":" in text else f"tcp://{text}:{usual.rpartition(':')[2]}"
+
+
+def _public_key(key: str | None) -> str | None:
+    return check_key(key, "public key") if key else None

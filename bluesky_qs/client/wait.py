@@ -50,7 +50,9 @@ class WaitMonitor:
         self.timeout = timeout
 
     def cancel(self) -> None:
-        """End the wait with `WaitCancelError`, after the callbacks."""
+        """End the wait with `WaitCancelError`, after the callbacks; one that begins later ends at once."""
+        if self.is_cancelled:
+            return
         self.is_cancelled = True
         for callback in self._callbacks:
             callback()
@@ -60,7 +62,15 @@ class WaitMonitor:
         self._callbacks.append(cancel_callback)
 
     def start(self, timeout: float | None) -> None:
-        """Begin to count the time: a wait calls this."""
+        """Begin to count the time: a wait calls this.
+
+        Raises
+        ------
+        WaitCancelError
+            Somebody was quicker.
+        """
+        if self.is_cancelled:
+            raise WaitCancelError("The wait was cancelled before it began")
         self.time_start = time.time()
         self._started = time.monotonic()
         self.timeout = timeout

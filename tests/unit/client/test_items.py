@@ -64,6 +64,22 @@ def test_an_item_of_no_type_or_name_is_refused(made):
         made()
 
 
+@pytest.mark.parametrize(
+    ("part", "value"), [("args", "det1"), ("kwargs", [1]), ("meta", 5), ("meta", "a"), ("meta", [{"a": 1}, 5])]
+)
+def test_a_part_of_another_type_is_refused(part, value):
+    plan = BPlan("count")
+    with pytest.raises(TypeError, match=part):
+        setattr(plan, part, value)
+    assert plan == BPlan("count")
+
+
+@pytest.mark.parametrize("kind", [BPlan, BFunc, BItem])
+def test_an_item_is_made_of_a_name_or_a_dictionary(kind):
+    with pytest.raises(TypeError, match="or a dictionary, not 5"):
+        kind(5)
+
+
 def test_copies_are_items():
     plan = BPlan("count", ["det1"])
     for copied in (copy.deepcopy(plan), pickle.loads(pickle.dumps(plan))):

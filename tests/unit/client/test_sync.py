@@ -242,7 +242,9 @@ def test_what_has_no_json_form_is_refused_by_its_type(fake, RM):
 
 def test_settings_survive_pickling(fake, clean_environment):
     manager = REManagerAPI(fake.control, user="ana", user_group="test_user", lock_key="k", timeout_recv=7)
+    manager.enable_locked_api, manager.default_lock_key_path = False, "/keys/mine.txt"
     with pickle.loads(pickle.dumps(manager)) as copy:
+        assert (copy.enable_locked_api, copy.default_lock_key_path) == (False, manager.default_lock_key_path)
         assert (copy.settings, copy.user, copy.user_group, copy.lock_key) == (
             manager.settings,
             "ana",
@@ -286,10 +288,11 @@ def test_constructor_takes_what_scripts_of_the_community_give(fake, clean_enviro
         REManagerAPI(zmq_adress="x")
 
 
-@pytest.mark.parametrize("arguments", [{"zmq_control_addr": "nowhere://x"}, {"zmq_public_key": "short"}])
-def test_settings_that_cannot_work_are_named(arguments, clean_environment):
-    with pytest.raises(errors.ConfigError, match="Cannot connect to"):
-        REManagerAPI(**arguments).status()
+def test_settings_that_cannot_work_are_named(clean_environment):
+    with pytest.raises(errors.ConfigError, match="Cannot connect to 'nowhere://x'"):
+        REManagerAPI("nowhere://x").status()
+    with pytest.raises(errors.ConfigError, match="public key is not valid: it has 5 characters instead of 40"):
+        REManagerAPI(zmq_public_key="short")
 
 
 def test_messagepack_is_spoken_where_it_is_configured(new_fake, clean_environment):

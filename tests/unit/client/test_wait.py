@@ -100,6 +100,16 @@ def test_a_monitor_cancels_a_wait(fake, RM, waiting):
     assert monitor.is_cancelled
 
 
+def test_a_wait_that_was_cancelled_before_it_began_does_not_begin(fake, RM):
+    monitor, called = WaitMonitor(), []
+    monitor.add_cancel_callback(lambda: called.append(1))
+    monitor.cancel()
+    monitor.cancel()
+    with pytest.raises(RM.WaitCancelError):
+        RM.wait_for_idle(monitor=monitor)
+    assert (called, fake.requests) == ([1], [])
+
+
 def test_a_monitor_changes_how_long_a_wait_lasts(fake, RM, waiting):
     fake.status["manager_state"] = "paused"
     monitor = WaitMonitor()
