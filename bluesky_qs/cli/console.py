@@ -22,10 +22,24 @@ def _start(arguments: list[str], manager: REManagerAPI) -> None:
 
         def init_shell(self) -> None:
             super().init_shell()
+            shell: Any = self.shell
+            shell.check_complete = _check_complete
             self.kernel_manager: Any = _Interrupter(manager)
 
     # An answer may take as long as a plan.
     Console.launch_instance(["--ZMQTerminalInteractiveShell.kernel_timeout=1e6", *arguments])
+
+
+def _check_complete(code: str) -> tuple[bool, str]:
+    """Whether what is typed goes on in another line, and how far that is indented.
+
+    Jupyter's console asks the kernel. One that runs a plan does not answer, and from then on every line would have to
+    be followed by an empty one.
+    """
+    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - the console has imported it
+
+    status, indent = TransformerManager().check_complete(code)
+    return status == "incomplete", " " * (indent or 0)
 
 
 class _Interrupter:

@@ -8,7 +8,7 @@ from bluesky_qs import api
 from bluesky_qs.api.method import shortened
 from bluesky_qs.api.types import FunctionStarted, Item, Keyed, Reply, TaskResult, TaskStarted, TaskStatus, Writer
 from bluesky_qs.errors import BadParams, NotPermitted, QSError, Refused, WrongState
-from bluesky_qs.ipc.messages import Command, InterruptKernel, RunFunction, RunScript, UpdateEnvironment
+from bluesky_qs.ipc.messages import Command, EnvironmentState, InterruptKernel, RunFunction, RunScript, UpdateEnvironment
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.states import require_environment, require_idle_kernel
@@ -106,10 +106,13 @@ async def kernel_interrupt(
     if not ctx.settings.worker.use_ipython_kernel:
         raise WrongState("RE Manager is not in IPython mode: IPython kernel is not used")
     require_environment(ctx)
+    # Code of a console may be in control of a plan that was resumed by hand, or have its turn between two plans: who has
+    # typed it may interrupt it.
+    by_hand = ctx.environment.state.environment is EnvironmentState.RESERVED
     match ctx.lifecycle.state:
-        case ManagerState.EXECUTING_TASK if not interrupt_task:
+        case ManagerState.EXECUTING_TASK if not (interrupt_task or by_hand):
             raise Refused("Not allowed to interrupt running task: interrupt_task=False")
-        case ManagerState.STARTING_QUEUE | ManagerState.EXECUTING_QUEUE if not interrupt_plan:
+        case ManagerState.STARTING_QUEUE | ManagerState.EXECUTING_QUEUE if not (interrupt_plan or by_hand):
             raise Refused("Not allowed to interrupt running plan: interrupt_plan=False")
         case _:
             await ctx.environment.link.request(InterruptKernel())

@@ -47,6 +47,20 @@ def test_a_plan_is_paused_by_an_interrupt_only_if_asked(service):
     service.wait_idle()
 
 
+def test_a_plan_that_was_resumed_by_hand_is_paused_by_ctrl_c_of_whom_has_resumed_it(service, console):
+    service.add("steps", 1000, 0.05)
+    service.paused()
+    typed = console.type("RE.resume()")
+    service.wait(lambda s: s["re_state"] == "running" and s["worker_environment_state"] == "reserved", "it goes on")
+    service.do("kernel_interrupt")
+    service.wait(lambda s: s["manager_state"] == "paused", "Ctrl-C pauses at the next checkpoint")
+    assert console.wait(typed)["ename"] == "RunEngineInterrupted"
+    service.free()
+    service.do("re_abort")
+    service.wait_idle()
+    assert service.history()[0]["result"]["exit_status"] == "aborted"
+
+
 def test_an_interrupt_of_an_idle_kernel_does_no_harm(service, console):
     for _ in range(5):
         service.do("kernel_interrupt")

@@ -11,9 +11,9 @@ import pytest
 class Terminal:
     """`qserver-console` in a terminal of its own."""
 
-    def __init__(self, service):
-        arguments = ["-m", "bluesky_qs", "qserver-console", "--simple-prompt"]
-        env = {**service.env, "TERM": "dumb", "PYTHON_COLORS": "0"}
+    def __init__(self, service, *options):
+        arguments = ["-m", "bluesky_qs", "qserver-console", *options]
+        env = {**service.env, "TERM": "dumb", "PYTHON_COLORS": "0", "PROMPT_TOOLKIT_NO_CPR": "1"}
         self.child = pexpect.spawn(
             sys.executable, arguments, env=env, cwd=str(service.home), encoding="utf-8", timeout=60, echo=False
         )
@@ -34,6 +34,14 @@ PROMPT = r"In \[\d+\]: "
 
 @pytest.fixture
 def terminal(service):
+    made = Terminal(service, "--simple-prompt")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def editor(service):
+    """A console with an editor for what is typed, as one has it without options."""
     made = Terminal(service)
     yield made
     made.close()
@@ -67,6 +75,21 @@ def test_ctrl_c_in_the_terminal_interrupts_its_code_and_not_a_plan(terminal, ser
     assert service.ask("status")["re_state"] == "running"
     service.do("re_pause", option="immediate")
     terminal.child.expect("my turn")
+
+
+def test_lines_end_where_they_end_also_if_the_kernel_was_busy(editor, service):
+    service.add("steps", 10_000, 0.05)
+    service.do("queue_start")
+    service.running()
+    editor.child.send("print('my' + ' turn')\r")
+    service.do("re_pause", option="immediate")
+    editor.child.expect("my turn\r")
+    editor.child.expect(PROMPT)
+    editor.child.send("print(6 * 7)\r")
+    editor.child.expect("42\r")
+    editor.child.expect(PROMPT)
+    editor.child.send("for n in range(2):\rprint(n + 70)\r\r")
+    editor.child.expect("70\r\n71\r")
 
 
 def test_the_end_of_the_console_is_not_the_end_of_the_kernel(terminal, service):
