@@ -16,6 +16,7 @@ from bluesky_qs.supervisor.terminal import Terminal
 from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import Encoding
 from bluesky_qs.wire.control import server_socket
+from bluesky_qs.wire.info import ConsoleMessage
 
 #: Messages that wait for a slow subscriber before it loses some: at 128 KiB, the longest console message, 128 MiB.
 SEND_LIMIT = 1000
@@ -27,6 +28,9 @@ _PIPE_SIZE = 1024 * 1024
 #: Seconds between two reads of what trickles in: waking up for each line would cost more than the lines.
 _READ_PERIOD = 0.005
 _FORWARD_AT_ONCE = 100
+#: Seconds for which console messages wait after the start: a subscriber that was there before the service tries again
+#: every 0.1 to 0.2 s, and shall miss nothing.
+_WELCOME = 0.35
 #: What the manager pushed last is on its way through the kernel when the manager has ended.
 _LAST_PUSH_MS = 10
 
@@ -50,6 +54,8 @@ class Console:
         self._terminal = None if terminal is None else Terminal(terminal)
         self.record = Record()
         self._batcher = Batcher()
+        self._waiting: list[ConsoleMessage] = []
+        self._welcome_ends = 0.0
         self._thread = threading.Thread(target=self._run, name="console")
         self._pub: Any = None
         self._pull: Any = None
@@ -64,6 +70,7 @@ class Console:
         """
         self._pub = server_socket(context, info_address, kind=zmq.PUB, sndhwm=SEND_LIMIT)
         self._pull = server_socket(context, publications, kind=zmq.PULL, rcvhwm=0)
+        self._welcome_ends = time.monotonic() + _WELCOME
         self._thread.start()
 
     def stop(self) -> None:
@@ -89,6 +96,8 @@ class Console:
         while True:
             now = time.monotonic()
             wakes = [] if self._batcher.due is None else [self._batcher.due]
+            if self._waiting:
+                wakes.append(self._welcome_ends)
             if now >= next_read:
                 poller.register(self._reader, zmq.POLLIN)
             else:
@@ -129,7 +138,11 @@ class Console:
         if text := self._batcher.take(now, everything=everything):
             message = self.record.add(text, time.time())
             if self._publish and self._pub is not None:
+                self._waiting.append(message)
+        if self._waiting and (everything or now >= self._welcome_ends):
+            for message in self._waiting:
                 self._pub.send_multipart([info.CONSOLE, info.console_payload(message, self._encoding)])
+            self._waiting.clear()
 
     def _forward(self, limit: int) -> None:
         """Publish what the manager pushed."""

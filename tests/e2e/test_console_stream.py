@@ -165,7 +165,7 @@ def test_who_joins_late_reads_what_was_printed_before(published):
     assert [message["seq"] for message in page["messages"]] == list(range(first["last"] + 1, page["last"] + 1))
     assert published.do("console_get", since=page["last"])["messages"] == []
     whole = "".join(message["msg"] for message in published.do("console_get", since=0)["messages"])
-    assert published.output().startswith(whole)
+    published.wait(lambda _: published.output().startswith(whole), "the same on the terminal")  # it has its own writer
 
 
 def test_late_comers_are_served_without_publication_too(new_service, startup_dir):

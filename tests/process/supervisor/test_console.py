@@ -2,8 +2,12 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+
+import pytest
+import zmq
 
 LINES = """
 import sys
@@ -11,6 +15,13 @@ for number in range({count}):
     print(f"line {{number:08d}} of some length to make it look like one of a table")
 sys.stdout.flush()
 """
+
+
+@pytest.fixture
+def free_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
 
 
 def texts(subscriber, until):
@@ -115,6 +126,17 @@ def test_late_comer_reads_the_latest_messages(start):
     assert service.command("ReadConsole", last["seq"], 10)["messages"] == []
     first = service.command("ReadConsole", 0, 1)["messages"]
     assert json.loads(first[0])["seq"] == 1
+
+
+def test_a_subscriber_that_was_there_before_the_service_misses_nothing(start, free_address):
+    with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
+        subscriber.subscribe(b"QS_Console")
+        subscriber.connect(free_address)
+        service = start(info=free_address)
+        messages = texts(subscriber, "Starting RE Manager process")
+        assert "Starting ZMQ server at" in messages[0]["msg"]
+        assert messages[0]["seq"] == 1
+        service.stop()
 
 
 def test_publications_of_the_manager_pass_as_they_are(start):
