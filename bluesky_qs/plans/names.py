@@ -85,9 +85,10 @@ def _first_is_none(elements: Iterable[str | None]) -> tuple[bool, list[str]]:
     for place, element in enumerate(elements):
         if element is None and place == 0:
             return True, []
-        if not isinstance(element, str) or not element:
+        if not isinstance(element, str) or not element.strip():
             raise BadPattern(f"element {place} is {element!r}: a name or a pattern is expected")
-        texts.append(element)
+        # Spaces around a name in quotes are a slip of the pen that other programs forgive, too.
+        texts.append(element if element.startswith(":") else element.strip())
     return False, texts
 
 
@@ -101,7 +102,8 @@ def _flat_pattern(text: str) -> Callable[[str], Any]:
     parts = _parts(text)
     if len(parts) != 1:
         raise BadPattern(f"pattern {text!r} of a plan or function has {len(parts)} parts, only one is possible")
-    return _regex(parts[0].lstrip("+?"), text)
+    # What belongs to levels of devices means nothing here.
+    return _regex(parts[0].lstrip("+-?"), text)
 
 
 @lru_cache(4096)

@@ -122,7 +122,8 @@ class Signature:
         for name, value in kwargs.items():
             parameter = self._by_name.get(name)
             if parameter is None:
-                self._check_named_rest(name, value, problems)
+                if self._check_named_rest(name, value, problems):
+                    given.add(name)
             elif name in given:
                 problems.append(Problem(None, value, f"parameter '{name}' is given twice, by place and by name"))
             else:
@@ -176,12 +177,19 @@ class Signature:
         for place, value in enumerate(args[count:]):
             self._rest.check(value, problems, f"[{place}]")
 
-    def _check_named_rest(self, name: str, value: Any, problems: list[Problem]) -> None:
-        if self._named_rest is None:
+    def _check_named_rest(self, name: str, value: Any, problems: list[Problem]) -> bool:
+        """Check a name that no parameter takes; True if a parameter of that name takes its value by place."""
+        if self._named_rest is not None:
+            self._named_rest.check(value, problems, f"[{name!r}]")
+            return False
+        by_place = any(parameter.name == name for parameter in self._positional)
+        if by_place:
+            reason = f"parameter '{name}' takes its value by place (in 'args'), not by name"
+            problems.append(Problem(None, value, reason))
+        else:
             reason = f"plan '{self.name}' has no parameter '{name}'"
             problems.append(Problem(None, value, reason, nearest(name, self._by_name)))
-        else:
-            self._named_rest.check(value, problems, f"[{name!r}]")
+        return by_place
 
 
 def _type(spec: ParamSpec) -> Type | None:

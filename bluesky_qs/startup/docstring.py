@@ -21,7 +21,7 @@ def read(docstring: str | None) -> Docstring:
     """Read a docstring as far as it follows NumPy's style; what does not is passed over."""
     if not docstring:
         return Docstring("", {})
-    lines = inspect.cleandoc(docstring).splitlines()
+    lines = inspect.cleandoc(docstring.replace("\r\n", "\n")).split("\n")
     sections = [place for place in range(len(lines) - 1) if lines[place].strip() and _underlines(lines, place)]
     description = "\n".join(lines[: sections[0]] if sections else lines).strip()
     parameters: dict[str, str] = {}
@@ -40,7 +40,7 @@ def _parameters(lines: list[str]) -> dict[str, str]:
     names: list[str] = []
     text: list[str] = []
     # A section may be indented as a whole.
-    for line in [*dedent("\n".join(lines)).splitlines(), "end"]:
+    for line in [*dedent("\n".join(lines)).split("\n"), "end"]:
         if not line.strip() or line[0].isspace():
             text.append(line)
             continue

@@ -4,6 +4,7 @@ import enum
 import functools
 import inspect
 import logging
+import numbers
 import types
 import typing
 from collections.abc import Callable as AbstractCallable
@@ -96,7 +97,7 @@ def default_text(value: Any, names: ObjectNames) -> str:
     """The repr of a default: objects of the namespace by their names, other objects as ``...``."""
     try:
         return repr(_described(value, names))
-    except Unknown:
+    except Exception:  # noqa: BLE001 - objects of user code may raise anything, and never make a plan unusable
         return UNKNOWN_DEFAULT
 
 
@@ -109,6 +110,10 @@ def _described(value: Any, names: ObjectNames) -> Any:
         if isinstance(value, plain):
             # The repr of a NumPy float, for one, is not that of a float.
             return cast("type[Any]", plain)(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
     if type(value) in (list, tuple, set, frozenset):
         return type(value)(_described(element, names) for element in value)
     if type(value) is dict:

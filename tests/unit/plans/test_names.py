@@ -100,6 +100,16 @@ def test_bad_device_pattern_is_refused_with_its_reason(pattern, words):
         DeviceNames([pattern])
 
 
+def test_signs_of_device_levels_mean_nothing_for_plans():
+    for pattern in (":-^count", ":+^count", ":?^count"):
+        assert [name for name in ("count", "recount") if name in Names([pattern])] == ["count"]
+
+
+def test_spaces_around_a_name_do_not_matter():
+    assert "count" in Names([" count "])
+    assert DeviceNames(["dev.x "]).match(("dev", "x"), READABLE)
+
+
 def test_none_after_the_first_element_is_refused():
     with pytest.raises(BadPattern, match="element 1"):
         Names(["count", None])

@@ -52,6 +52,11 @@ def test_arguments_that_do_not_bind_are_named(args, kwargs, words):
     assert words in complaint
 
 
+def test_parameter_that_takes_its_value_by_place_only_is_told_once():
+    by_place = {"name": "a", "kind": {"name": "POSITIONAL_ONLY", "value": 0}}
+    assert complaints(signature(by_place), a=1) == ["parameter 'a' takes its value by place (in 'args'), not by name"]
+
+
 def test_every_problem_is_found_at_once():
     plan = signature(parameter("a", type_="int"), parameter("b", type_="str"), parameter("c"))
     assert len(plan.check(["x", 5], {"d": 1})) == 4

@@ -1,9 +1,11 @@
 import functools
+import re
 import sys
 import threading
 from contextvars import ContextVar
 from unittest.mock import MagicMock
 
+import numpy as np
 import pytest
 from bluesky.plan_stubs import mv
 from bluesky.utils import plan as plan_decorator
@@ -253,20 +255,50 @@ def test_invalid_plans_may_be_left_out_and_are_reported():
     )
 
 
-def test_plan_whose_default_fails_in_our_hands_does_not_cost_the_others():
-    class Trap:
+class Trap:
+    @property
+    def root(self):
+        raise RuntimeError("not connected")
+
+    dotted_name = ""
+
+
+def test_plan_whose_type_fails_in_our_hands_does_not_cost_the_others():
+    class TrapType(type):
         @property
-        def root(self):
+        def __supertype__(cls):
             raise RuntimeError("not connected")
 
-        dotted_name = ""
-
-    def trapped(x=Trap()):  # noqa: B008
+    def trapped(x: TrapType("T", (), {})):
         yield from ()
 
     found = collect({"trapped": trapped, "good": good}, ignore_invalid_plans=True)
     assert list(found.plans) == ["good"]
     assert "RuntimeError: not connected" in found.problems[0].reason
+
+
+ENDLESS = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize("default", [Trap(), ENDLESS, re.IGNORECASE | re.DOTALL, np.zeros(3), Trap, {Trap(): 1}])
+def test_no_default_makes_a_plan_unusable(default):
+    def plan(x=default):
+        yield from ()
+
+    (parameter,) = collect({"plan": plan}).plans["plan"]["parameters"]
+    assert parameter["default"] == "..."
+
+
+@pytest.mark.parametrize(
+    ("default", "text"), [(np.int64(3), "3"), (np.float32(0.5), "0.5"), ([np.uint8(1), np.float64(2)], "[1, 2.0]")]
+)
+def test_numbers_of_numpy_are_described_as_numbers(default, text):
+    def plan(x=default):
+        yield from ()
+
+    (parameter,) = collect({"plan": plan}).plans["plan"]["parameters"]
+    assert parameter["default"] == text
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,8 @@ def test_indented_section_is_read_as_well():
 @given(st.text("Parameters\n-= :x*,`", max_size=80))
 def test_any_docstring_can_be_read(text):
     assert read(text).description is not None
+
+
+def test_other_ends_of_lines_are_read():
+    text = "Scan.\r\n\r\n    Parameters\r\n    ----------\r\n    a : int\r\n        Size in\u2028 µm.\r\n"
+    assert read(text) == ("Scan.", {"a": "Size in\u2028 µm."})
