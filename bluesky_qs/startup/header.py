@@ -7,9 +7,8 @@ import logging
 import numbers
 import types
 import typing
-from collections.abc import Callable as AbstractCallable
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from bluesky_qs.plans import annotation
 from bluesky_qs.plans.annotation import PROTOCOLS, AnnotationError
@@ -19,6 +18,12 @@ log = logging.getLogger(__name__)
 
 #: The repr of a default that cannot be written down.
 UNKNOWN_DEFAULT = "..."
+#: How values are made plain whose own repr is another: that of a NumPy float, for one, is not a float's.
+_PLAIN: dict[type, Callable[[Any], Any]] = {
+    **{kind: kind for kind in (bool, int, float, complex, str, bytes)},
+    numbers.Integral: int,
+    numbers.Real: float,
+}
 _warned: set[str] = set()
 
 #: id of an object → its name in the namespace.
@@ -106,14 +111,9 @@ def _described(value: Any, names: ObjectNames) -> Any:
         return choices(type(value))[list(type(value)).index(value)]
     if value is None:
         return None
-    for plain in (bool, int, float, complex, str, bytes):
-        if isinstance(value, plain):
-            # The repr of a NumPy float, for one, is not that of a float.
-            return cast("type[Any]", plain)(value)
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value)
+    for kind, plain in _PLAIN.items():
+        if isinstance(value, kind):
+            return plain(value)
     if type(value) in (list, tuple, set, frozenset):
         return type(value)(_described(element, names) for element in value)
     if type(value) is dict:
@@ -180,7 +180,7 @@ def _text(  # noqa: PLR0911 - a table of cases, in order
         return _union([_text(argument, enums, scope) for argument in arguments])
     if origin is typing.Literal:
         return f"typing.Literal[{', '.join(_literal(argument) for argument in arguments)}]"
-    if hint is AbstractCallable or hint is typing.Callable or origin is AbstractCallable:
+    if hint is Callable or hint is typing.Callable or origin is Callable:
         return "__CALLABLE__"
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         enums[hint.__name__] = choices(hint)
