@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from bluesky_qs.errors import StartupError
 from bluesky_qs.plans.choices import every, written_out
+from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.permissions import ROOT, Permissions
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
@@ -85,7 +86,26 @@ def collect(
         except Exception as err:  # noqa: BLE001 - what yields subdevices is user code, as above
             devices[name] = _facts(type(device))
             problems.append(Problem(name, "", 0, f"subdevices are left out: {type(err).__name__}: {err}"))
+    problems += _registered_in_vain(found_plans, found_devices, namespace)
     return Collected(_with_names(plans, devices), devices, problems)
+
+
+def _registered_in_vain(
+    plans: Mapping[str, Any], devices: Mapping[str, Any], namespace: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Names that startup code registered, perhaps misspelt, and that mean nothing."""
+    for name, excluded in registry.plans.items():
+        # A plan that is left out is no plan of the lists, and need not be one.
+        if name not in plans and not (excluded and name in namespace):
+            yield Problem(name, "", 0, f"register_plan: no function has this name{_near(name, plans)}")
+    for name in registry.devices:
+        if name not in devices:
+            yield Problem(name, "", 0, f"register_device: no device has this name{_near(name, devices)}")
+
+
+def _near(name: str, choices: Mapping[str, Any]) -> str:
+    near = nearest(name, choices)
+    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
 
 
 def is_device(value: Any) -> bool:
@@ -170,11 +190,13 @@ def _device(device: Any, depth: int, *, expand_all: bool) -> dict[str, Any]:
     described = _facts(kind, device)
     components = {}
     if depth > 1:
-        components = {
-            name: _device(child, depth - 1, expand_all=expand_all)
+        below = {
+            name: (child, _device(child, depth - 1, expand_all=expand_all))
             for name, child in _children(device)
             if name.isidentifier() and not name.startswith("_")
         }
+        # What only groups devices is there for their sake.
+        components = {name: child for name, (part, child) in below.items() if is_device(part) or "components" in child}
     return described | {"components": components} if components else described
 
 
@@ -227,5 +249,5 @@ def _children(device: Any) -> Iterator[tuple[str, Any]]:
         return
     for name, child in list(device.children()):
         # A vector's children are reached by index, not by a dotted name.
-        if isinstance(name, str) and getattr(device, name, None) is child and is_device(child):
+        if isinstance(name, str) and getattr(device, name, None) is child:
             yield name, child

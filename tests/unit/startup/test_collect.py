@@ -181,6 +181,22 @@ def test_registered_plans_may_be_left_out_and_functions_that_return_plans_may_be
     assert list(collect(namespace).plans) == ["good", "returning"]
 
 
+def test_names_that_are_registered_in_vain_are_reported_and_cost_nothing():
+    registry.register_device("stagee", depth=2)
+    registry.register_device("good")
+    registry.register_plan("number")
+    registry.register_plan("gone", exclude=True)
+    registry.register_plan("helper", exclude=True)
+    found = collect({"stage": Signal(name="s"), "good": good, "number": 5, "helper": print})
+    assert (list(found.devices), list(found.plans)) == (["stage"], ["good"])
+    assert [str(problem) for problem in found.problems] == [
+        "'number': register_plan: no function has this name",
+        "'gone': register_plan: no function has this name",
+        "'stagee': register_device: no device has this name (did you mean 'stage'?)",
+        "'good': register_device: no device has this name",
+    ]
+
+
 def test_alias_is_described_like_the_plan_and_named_after_the_alias():
     plans = collect({"good": good, "alias": functools.partial(good, 5)}).plans
     assert (plans["alias"]["name"], plans["alias"]["module"], plans["alias"]["parameters"]) == ("alias", __name__, [])
@@ -220,6 +236,25 @@ def test_children_of_async_devices_are_their_subdevices():
     device = AsyncSignal(x=AsyncSignal(velocity=AsyncSignal()), _hidden=AsyncSignal())
     assert names(collect({"device": device}).devices) == {"device": {"x": {"velocity": {}}}}
     assert names(collect({"device": device}, device_max_depth=2).devices) == {"device": {"x": {}}}
+
+
+class AsyncGroup:
+    """What only groups devices: it can neither be read nor set."""
+
+    __module__ = "ophyd_async.core"
+
+    def __init__(self, **children):
+        self._children = children
+        vars(self).update(children)
+
+    def children(self):
+        return iter(self._children.items())
+
+
+def test_what_only_groups_async_devices_is_there_for_their_sake():
+    detector = AsyncSignal(driver=AsyncGroup(time=AsyncSignal()), empty=AsyncGroup())
+    assert names(collect({"detector": detector}).devices) == {"detector": {"driver": {"time": {}}}}
+    assert names(collect({"detector": detector}, device_max_depth=2).devices) == {"detector": {}}
 
 
 def test_device_whose_children_fail_is_listed_without_them_and_reported():
