@@ -88,21 +88,24 @@ class ListBook:
             except (OSError, ValueError) as error:
                 logger.error("The lists of existing plans and devices are not read: %s", error)  # noqa: TRY400 - said by the error
             else:
-                self._plans, self._devices = lists.existing_plans, lists.existing_devices
+                self._take(lists.existing_plans, lists.existing_devices)
                 for each in lists.left_out:
                     logger.warning("Left out of the lists in %s: %s", self._lists_path, each)
         self.renew()
 
     def replace(self, lists: Lists) -> bool:
         """Take the lists that the worker reports; True if they differ from those in force."""
-        plans, devices = json.loads(lists.plans), json.loads(lists.devices)
+        differ = self._take(json.loads(lists.plans), json.loads(lists.devices))
+        if differ:
+            self.renew()
+        return differ
+
+    def _take(self, plans: dict[str, Any], devices: dict[str, Any]) -> bool:
         plans_differ, devices_differ = plans != self._plans, devices != self._devices
         if plans_differ:
             self._plans, self.plans_existing_uid = plans, str(uuid4())
         if devices_differ:
             self._devices, self.devices_existing_uid = devices, str(uuid4())
-        if plans_differ or devices_differ:
-            self.renew()
         return plans_differ or devices_differ
 
     async def write(self) -> None:

@@ -73,16 +73,18 @@ def write(path: str | Path, lists: Lists) -> bool:
 
 
 def read_yaml(path: str | Path) -> Any:
-    """The content of a YAML (or JSON) file.
+    """The content of a YAML (or JSON) file that people write.
 
     Raises
     ------
     OSError
         The file cannot be read.
     ValueError
-        It is not YAML; the message says where.
+        It is not YAML, or has a key twice, of which YAML would forget the first one; the message says where.
     """
-    return _from_yaml(Path(path).read_bytes())
+    data = Path(path).read_bytes()
+    _refuse_repeated_keys(data)
+    return _from_yaml(data)
 
 
 def _described(
@@ -124,6 +126,31 @@ def _from_yaml(data: bytes) -> Any:
         return yaml.load(data, Loader=loader)  # noqa: S506 - both loaders are safe ones
     except (yaml.YAMLError, UnicodeDecodeError) as err:
         raise ValueError(f"not valid YAML: {err}") from None
+
+
+def _refuse_repeated_keys(data: bytes) -> None:
+    import yaml  # noqa: PLC0415 - as above
+
+    try:
+        nodes = [yaml.compose(data, Loader=yaml.SafeLoader)]
+    except (yaml.YAMLError, UnicodeDecodeError) as err:
+        raise ValueError(f"not valid YAML: {err}") from None
+    # An alias is the node itself once more, and may be a part of itself.
+    looked_at: set[int] = set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in looked_at:
+            continue
+        looked_at.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            keys: set[str] = set()
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key.value in keys:
+                    raise ValueError(f"the key {key.value!r} is there twice (line {key.start_mark.line + 1})")
+                keys.add(key.value)
+            nodes.extend(value for _, value in node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            nodes.extend(node.value)
 
 
 def _to_json(lists: Lists) -> bytes:

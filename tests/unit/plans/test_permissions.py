@@ -72,3 +72,21 @@ def test_bad_file_is_refused_with_its_name(tmp_path, text):
     file.write_text(text)
     with pytest.raises(ConfigError, match=r"p\.yaml"):
         Permissions.load(file)
+
+
+def test_group_that_is_there_twice_is_refused_with_its_line(tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text("user_groups:\n  root: {}\n  primary: {}\n  primary: {}\n")
+    with pytest.raises(ConfigError, match=r"p\.yaml.*the key 'primary' is there twice \(line 4\)"):
+        Permissions.load(file)
+
+
+def test_lists_that_groups_share_by_aliases_are_no_repetition(tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        "user_groups:\n  root: &all\n    allowed_plans: &list [null]\n  primary: *all\n  g: {allowed_plans: *list}\n"
+    )
+    assert Permissions.load(file).groups == ("root", "primary", "g")
+    file.write_text("user_groups: &again\n  root: *again\n")
+    with pytest.raises(ConfigError, match="unknown key 'root'"):
+        Permissions.load(file)
