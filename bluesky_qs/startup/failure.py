@@ -15,6 +15,7 @@ LONGEST = 2000
 #: Our own code through which the user's is reached, or which it calls (questions, interrupts).
 _OURS = tuple(f"{Path(__file__).resolve().parents[1]}{os.sep}{part}{os.sep}" for part in ("startup", "worker", "cli"))
 _STANDARD = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - compared as text
+_IMPORTLIB = f"{_STANDARD}importlib{os.sep}"
 _ASYNCIO = f"{_STANDARD}asyncio{os.sep}"
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", _STANDARD)
 
@@ -37,13 +38,16 @@ class StartupFailed(StartupError):
         self.traceback = traceback
 
 
-def failed(error: BaseException, roots: Sequence[Path] = (), running: str | None = None) -> StartupFailed:
+def failed(
+    error: BaseException, roots: Sequence[Path] = (), running: str | None = None, what: str = ""
+) -> StartupFailed:
     """What to raise in place of an exception of user code.
 
-    ``roots`` are the folders of the user's own code; ``running`` is the file that ran, for errors without a place.
+    ``roots`` are the folders of the user's own code; ``running`` is the file that ran, for errors without a place;
+    without one, ``what`` says what was to run.
     """
     file, line = place(error, roots, running)
-    where = f"{shown(file, roots)}{f', line {line}' if line else ''}: " if file else ""
+    where = f"{shown(file, roots)}{f', line {line}' if line else ''}: " if file else what and f"{what}: "
     return StartupFailed(where + sentence(error), file=file, line=line, traceback=traceback_text(error))
 
 
@@ -110,7 +114,7 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
 
 
 def _is_machinery(filename: str) -> bool:
-    return filename.startswith((*_OURS, "<frozen importlib"))
+    return filename.startswith((*_OURS, _IMPORTLIB, "<frozen importlib"))
 
 
 def _can_be_read(filename: str) -> bool:
@@ -120,4 +124,7 @@ def _can_be_read(filename: str) -> bool:
 def shown(file: str | None, roots: Sequence[Path]) -> str:
     """How messages name a file: below one of the roots relative to it, any other in full."""
     path = Path(file or "")
-    return next((str(path.relative_to(r)) for r in roots if path.is_relative_to(r)), str(path))
+    # The root of a module that is a single file is that file.
+    return next(
+        (str(path.relative_to(r if path != r else r.parent)) for r in roots if path.is_relative_to(r)), str(path)
+    )

@@ -115,6 +115,8 @@ def find(
 def startup_files(directory: str | Path) -> list[Path]:
     """The ``*.py`` and ``*.ipy`` files of a folder in the order in which they run."""
     folder = Path(directory)
+    if folder.is_file():
+        raise StartupError(f"The startup folder {str(folder)!r} is a file: --startup-script runs a single one")
     if not folder.is_dir():
         raise StartupError(f"The startup folder {str(folder)!r} does not exist")
     # Hidden files are left out as IPython does: editors keep locks and copies there.

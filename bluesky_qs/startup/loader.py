@@ -144,6 +144,8 @@ def compiled(source: str | bytes, filename: str, *, ipython: bool = True) -> Cod
         return compile(source, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         if not ipython:
+            if (error.text or "").lstrip().startswith(("%", "!")):
+                error.add_note("IPython's syntax is understood in folders (--startup-dir) and profiles, not in scripts")
             raise
         not_python = error
     from bluesky_qs.startup import syntax  # noqa: PLC0415 - it imports IPython: only for code that needs it
@@ -214,19 +216,19 @@ class _Run:
         """Import a module and take its public and private names over, as they are."""
         self.begins(name, f"module {name!r}")
         started = time.perf_counter()
-        with self._errors_located(None):
+        with self._errors_located(None, f"The startup module {name!r}"):
             module = importlib.import_module(name)
         self.namespace.update({k: v for k, v in vars(module).items() if not (k.startswith("__") and k.endswith("__"))})
         self.files.append(FileRun(getattr(module, "__file__", None) or name, time.perf_counter() - started))
 
     @contextlib.contextmanager
-    def _errors_located(self, file: str | None) -> Iterator[None]:
+    def _errors_located(self, file: str | None, what: str = "") -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:  # not the code's own doing: whoever has interrupted it deals with that
             raise
         except BaseException as error:
-            raise failed(error, self.roots, file) from error
+            raise failed(error, self.roots, file, what) from error
 
     def _compare(self, before: Namespace, file: str) -> None:
         for name, value in self.namespace.items():

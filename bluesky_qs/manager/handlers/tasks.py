@@ -113,8 +113,8 @@ async def kernel_interrupt(
     if not ctx.settings.worker.use_ipython_kernel:
         raise WrongState("RE Manager is not in IPython mode: IPython kernel is not used")
     require_environment(ctx)
-    # Code of a console may be in control of a plan that was resumed by hand, or have its turn between two plans: who has
-    # typed it may interrupt it.
+    # Code of a console may be in control of a plan that was resumed by hand, or have its turn between two plans: who
+    # has typed it may interrupt it.
     by_hand = ctx.environment.state.environment is EnvironmentState.RESERVED
     match ctx.lifecycle.state:
         case ManagerState.EXECUTING_TASK if not (interrupt_task or by_hand):

@@ -195,8 +195,26 @@ def test_failure_in_a_module_of_the_package_names_its_line(tmp_path, clean_proce
 
 
 def test_missing_module_is_a_startup_error(clean_process):
-    with pytest.raises(StartupFailed, match="No module named 'no_such_beamline'"):
+    with pytest.raises(StartupFailed) as failed:
         load(find(startup_module="no_such_beamline.startup"), {})
+    assert failed.value.message == (
+        "The startup module 'no_such_beamline.startup': ModuleNotFoundError: No module named 'no_such_beamline'"
+    )
+    assert (failed.value.file, failed.value.line) == (None, None)
+
+
+def test_failure_in_a_module_that_is_one_file_names_that(tmp_path, clean_process, write_files, monkeypatch):
+    write_files(tmp_path, {"beamline_z.py": "a = 1\nb"})
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(StartupFailed, match=r"^beamline_z\.py, line 2: NameError"):
+        load(find(startup_module="beamline_z"), {})
+
+
+def test_script_with_ipython_syntax_is_told_where_that_belongs(tmp_path, clean_process, write_files):
+    write_files(tmp_path, {"code.py": "a = 1\n%matplotlib inline\n"})
+    with pytest.raises(StartupFailed, match=r"^code\.py, line 2: SyntaxError") as failed:
+        load(find(startup_script=str(tmp_path / "code.py")), {})
+    assert "IPython's syntax is understood in folders (--startup-dir)" in failed.value.traceback
 
 
 # ---------------------------------------------------------------------------------------------------- uploaded scripts
