@@ -11,7 +11,7 @@ from typing import Any
 
 from ipython_extension.display import View
 from ipython_extension.line import nearest
-from ipython_extension.tables import Row, Table, plural, shortened, wrapped
+from ipython_extension.tables import Row, Table, plural, shortened
 
 #: Columns of a parameter's type.
 _TYPE_WIDTH = 26
@@ -59,7 +59,7 @@ class Catalogue(View, dict[str, Any]):
         return cls(chosen, "device", ("device", "is", "class"), rows, _nothing("device", devices, pattern))
 
     def text(self, width: int) -> str:
-        return f"{plural(len(self), self.noun)}\n{self.table.text(width)}" if self else wrapped(self.otherwise, width)
+        return f"{plural(len(self), self.noun)}\n{self.table.text(width)}" if self else self.otherwise
 
     def html(self) -> str:
         told = plural(len(self), self.noun) if self else self.otherwise

@@ -115,6 +115,10 @@ def _ids(at: _At) -> Iterator[Offer]:
 
 def _plans_and_devices(at: _At) -> Iterator[Offer]:
     known = at.session.at_hand()
+    parent, dot, _ = at.fragment.rpartition(".")
+    if dot:
+        yield from (Offer(f"{parent}.{name}", "device") for name in _subdevices(known.devices, parent))
+        return
     yield from (Offer(name, "plan") for name in known.plans)
     yield from (Offer(name, "device") for name in known.devices)
 

@@ -52,8 +52,8 @@ class View:
 
     def _for_terminal(self, width: int) -> str:
         """The text; a single line comes behind the prompt, ``Out[12]: ``, and has less room."""
-        narrower = self._fitted(width - _PROMPT)
-        return narrower if "\n" not in narrower else self._fitted(width)
+        narrower, wide = self._fitted(width - _PROMPT), self._fitted(width)
+        return wide if "\n" in wide else narrower
 
     def _fitted(self, width: int) -> str:
         """The text; in a terminal, which would break its long lines within words, they are broken at blanks."""
@@ -289,7 +289,7 @@ class ItemView(View, dict[str, Any]):
             f"  user     {self.get('user')} ({self.get('user_group')})",
         ]
         if self.get("meta"):
-            lines.append(f"  metadata {self['meta']!r}")
+            lines.append(f"  metadata {_metadata(self['meta'])}")
         if result:
             lines += _result_lines(result)
         return "\n".join(lines)
@@ -320,6 +320,12 @@ class Changed(Items):
 
     def _views(self) -> list[ItemView]:
         return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]
+
+
+def _metadata(told: Any) -> str:
+    """Metadata as one types it behind ``--md``; of several dictionaries one after the other."""
+    parts = told if isinstance(told, list) else [told]
+    return "; ".join(" ".join(f"{name}={value!r}" for name, value in part.items()) for part in parts)
 
 
 def _result_lines(result: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,9 @@
 import keyword
 import re
 import sys
+from collections import ChainMap
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
@@ -68,7 +70,7 @@ class QSMagics(Magics):
         session = self._conversation()
         text = line if cell is None else cell
         silent = text.rstrip().endswith(";")
-        variables = {**self.shell.user_ns, **(local_ns or {})}
+        variables = ChainMap(local_ns or {}, _globals_of_caller(), self.shell.user_ns)
         try:
             if cell is None:
                 view = dispatch.carry_out(session, line.rstrip().rstrip(";"), variables)
@@ -219,6 +221,16 @@ class QSMagics(Magics):
         )
 
 
+def _globals_of_caller() -> dict[str, Any]:
+    """Variables of the module that the line is in: of a script under ``%run`` they are not yet the session's."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is the same
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        frame = frame.f_back
+    return frame.f_globals if frame else {}
+
+
+#: Packages whose functions stand between the line and the magic.
+_OURS = frozenset({"IPython", "ipykernel", __name__.partition(".")[0]})
 _HELP = re.compile(r"\s*%?(%qs)((?:\s[^'\"]*?)?)\s*\?{1,2}\s*")
 
 

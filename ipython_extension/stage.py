@@ -107,7 +107,9 @@ class _Widget:
         self._text = widgets.Label()
         self._box = widgets.HBox([self._bar, self._text])
         self.show(bar)
-        display(self._box)
+        # A console without widgets shows the text, and only this once.
+        shown = {**self._box._repr_mimebundle_(), "text/plain": f"Under way: {bar.what}"}
+        display(shown, raw=True)
 
     def show(self, bar: Bar) -> None:
         self._bar.layout.display = None if bar.done is not None else "none"

@@ -78,6 +78,11 @@ def test_an_item_tells_where_it_is(qs, fake):
     assert "state    running" in pretty(qs("item uid-c"))
 
 
+def test_metadata_is_shown_as_it_is_typed(qs, fake):
+    fake.queue = [fake.plan("count", "uid-aaaa") | {"meta": {"sample": "Si 111", "run": 6}}]
+    assert "metadata sample='Si 111' run=6" in pretty(qs("item 0"))
+
+
 def test_a_lock_is_told_with_the_time_of_the_wall_clock(qs, fake):
     fake.answers["lock_info"] = {
         "lock_info": {

@@ -94,6 +94,19 @@ def test_an_array_without_its_dollar_is_noticed(shell, qs):
     assert "attributes are not looked up here" in usage_error(qs, "add scan([det1], motor, x.T)")
 
 
+def test_variables_of_a_script_are_seen_in_its_functions(shell, fake, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "delay = 0.5\n"
+        "def queue():\n"
+        "    n = 7\n"
+        "    get_ipython().run_line_magic('qs', 'add count([det1], num={n + 1}, delay=$delay)')\n"
+        "queue()\n"
+    )
+    shell.run_cell(f"%run {script}").raise_error()
+    assert fake.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 8, "delay": 0.5}
+
+
 def test_bare_autostart_tells_how_it_is(qs, fake):
     fake.status["queue_autostart_enabled"] = True
     assert pretty(qs("autostart")) == "Autostart is on."
@@ -196,6 +209,14 @@ def test_in_a_terminal_lines_are_broken_at_blanks(shell, fake, capsys, monkeypat
     assert len(lines) == 7
     assert max(map(len, lines)) <= 80
     assert "queue locked." in lines
+
+
+def test_a_line_as_wide_as_the_terminal_is_broken_behind_the_prompt(shell, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shell.run_cell("%qs abort")
+    out = capsys.readouterr().out
+    assert "The plan is being aborted" in out
+    assert "\nthe front." in out or "back\nto the front." in out
 
 
 def test_broken_lines_keep_their_indent_and_long_words():

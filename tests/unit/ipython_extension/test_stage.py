@@ -1,9 +1,10 @@
 """What somebody who waits sees."""
 
 import pytest
+from IPython.utils.capture import capture_output
 
 from ipython_extension.sentences import Bar
-from ipython_extension.stage import Terminal
+from ipython_extension.stage import Notebook, Terminal
 
 BAR = Bar("count([det1], num=10)", 0.4, "4/10  3.0 s")
 
@@ -50,3 +51,14 @@ def test_the_line_is_never_wrapped(monkeypatch, capsys, columns):
 def test_a_plan_that_does_not_tell_how_long_it_is_has_no_bar():
     assert Bar.of({"running_item_progress": {"events": 3}}, "fly()").text(80) == "fly()  3"
     assert Bar.of({}, "fly()").text(80) == "fly()"
+
+
+def test_a_console_without_widgets_shows_what_is_under_way(bare_shell, monkeypatch):
+    monkeypatch.setattr("ipython_extension.stage._PATIENCE", 0.0)
+    stage = Notebook()
+    with capture_output() as captured:
+        stage.say(Bar("count([det1])", 0.5, "1/2"))
+    (shown,) = captured.outputs
+    assert shown.data["text/plain"] == "Under way: count([det1])"
+    assert "application/vnd.jupyter.widget-view+json" in shown.data
+    stage.clear()
