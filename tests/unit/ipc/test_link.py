@@ -41,7 +41,7 @@ class Server(threading.Thread):
 
     def __init__(self, context):
         super().__init__()
-        self.end = ServerEnd(context, ADDRESS, Double | Take | Push | Wait, self._handle)
+        self.end = ServerEnd(context, ADDRESS, Double | Take | Push | Wait, self.obey)
         self.stop_reader = context.socket(zmq.PULL)
         self.stop_reader.bind("inproc://stop")
         self.stop_writer = context.socket(zmq.PUSH)
@@ -56,7 +56,7 @@ class Server(threading.Thread):
             self.end.receive()
         self.end.close()
 
-    def _handle(self, command):
+    def obey(self, command):
         match command:
             case Double(number):
                 if number < 0:
