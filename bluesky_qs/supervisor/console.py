@@ -137,9 +137,9 @@ class Console:
     def _say(self, now: float, *, everything: bool = False) -> None:
         if text := self._batcher.take(now, everything=everything):
             message = self.record.add(text, time.time())
-            if self._publish and self._pub is not None:
+            if self._publish:
                 self._waiting.append(message)
-        if self._waiting and (everything or now >= self._welcome_ends):
+        if self._waiting and self._pub is not None and (everything or now >= self._welcome_ends):
             for message in self._waiting:
                 self._pub.send_multipart([info.CONSOLE, info.console_payload(message, self._encoding)])
             self._waiting.clear()

@@ -110,6 +110,10 @@ class Service:
             self.ask(publish=[topic.decode(), "in force?"])
             if subscriber.poll(20):
                 break
+        if topic == b"QS_Console":  # what was printed before comes out behind it, as the supervisor has just begun
+            self.ask(exec=r"os.write(1, b'in force!\n')")
+            while b"in force!" not in subscriber.recv_multipart()[1]:
+                assert subscriber.poll(1000 * TIMEOUT), "the subscription does not come into force"
         while subscriber.poll(100):
             subscriber.recv_multipart()
         return subscriber

@@ -84,7 +84,7 @@ def test_end_of_the_worker_is_reported(start, eventually):
     service.send(exit=1)
     eventually(lambda: service.ask()["pid"] != first)
     ended = service.ask()["inventory"]["ended"]
-    assert ended == {"pid": worker["pid"], "exit_code": -11, "how": "killed by SIGSEGV"}
+    assert ended == {"pid": worker["pid"], "exit_code": -11, "how": "killed by SIGSEGV", "last_words": ""}
 
 
 def test_second_worker_is_refused_while_one_is_in_use(start):
