@@ -16,6 +16,9 @@ import msgspec
 
 from bluesky_qs.errors import BadParams, UnknownMethod
 
+#: Names longer than this are not compared with those that there are.
+_LONGEST_NAME = 200
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -180,7 +183,8 @@ class MethodTable(dict[str, Method[..., Any]]):
         except KeyError:
             import difflib  # noqa: PLC0415 - only a mistaken request pays for it
 
-            near = difflib.get_close_matches(name, self, n=3)
+            # Quadratic: a name of megabytes, which nobody has meant, would stop the manager for minutes.
+            near = difflib.get_close_matches(name, self, n=3) if len(name) <= _LONGEST_NAME else []
             hint = f". Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
             msg = f"Unknown method {shortened(name)}{hint}"
             raise UnknownMethod(msg) from None

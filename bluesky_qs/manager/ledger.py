@@ -120,3 +120,4 @@ def _settle(future: asyncio.Future[None], error: StoreError | None) -> None:
         future.set_result(None)
     else:
         future.set_exception(StoreError(error.message))
+        future.exception()  # nobody awaits an event; asyncio would complain that its failure was not noticed

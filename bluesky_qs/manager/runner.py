@@ -305,8 +305,8 @@ class Runner:
     async def _send(self) -> dict[str, Any] | None:
         """Give the running item to the worker; the result of an item that cannot be run comes back."""
         running = self._queue.running
-        # The worker was lost while the start was being stored, or is being killed: `worker_lost` records it.
-        if running is None or self._lifecycle.state not in _RUNNING:
+        # The worker was lost while the start was being stored, or is about to be: `worker_lost` records that.
+        if running is None or not self._environment.is_open or self._lifecycle.state not in _RUNNING:
             return None
         self.time_paused, self._paused_at = 0.0, None
         self._lifecycle.fire(Event.PLAN_STARTED)

@@ -1,5 +1,6 @@
 """Where a file of the service may lie: the default path, network file systems, the lock that keeps others away."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -70,8 +71,6 @@ class LockFile:
             raise StoreError(msg) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
         except BlockingIOError:
             holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
             os.close(descriptor)
@@ -82,6 +81,9 @@ class LockFile:
             msg = f"{self._path} cannot be locked: {error.strerror}. A path on a local disk may help (--store PATH)"
             raise StoreError(msg) from error
         self._descriptor = descriptor
+        with contextlib.suppress(OSError):  # a full disk: it is locked all the same, only not said by whom
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
 
     def release(self) -> None:
         """Unlock it. The file stays, because to delete it would let two processes lock two files of one name."""

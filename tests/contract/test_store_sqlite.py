@@ -16,6 +16,7 @@ from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import AddHistory, PutItem, SetFact, Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store import place
+from bluesky_qs.store.place import LockFile
 from bluesky_qs.store.sqlite import SQLiteStore
 
 COMMITTING = Path(__file__).with_name("committing.py")
@@ -191,6 +192,15 @@ async def test_an_opening_without_space_on_the_disk_leaves_no_file_behind(path, 
         await SQLiteStore(path).open()
     assert not path.exists()
     assert await loaded(path) == Snapshot()
+
+
+async def test_a_full_disk_keeps_no_manager_from_its_store_and_still_keeps_others_away(tmp_path, no_space_left):
+    lock = LockFile(tmp_path / "queue.lock")
+    with no_space_left():
+        lock.take()
+    with pytest.raises(StoreError, match="Another service is using it"):
+        LockFile(tmp_path / "queue.lock").take()
+    lock.release()
 
 
 async def test_a_link_to_a_store_that_is_in_use_is_refused(path, tmp_path):

@@ -1,9 +1,10 @@
 import asyncio
+import gc
 
 import pytest
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.events import EventBook, EventEdit
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
@@ -64,3 +65,13 @@ async def test_after_a_failure_the_store_is_tried_again_with_the_next_edit(ledge
     store.refuse = None
     await ledger.commit(queue.add(PLAN))
     assert len((await store.load()).items) == 1
+
+
+async def test_a_failure_that_nobody_waits_for_is_no_concern_of_asyncio(ledger, store):
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    store.refuse = "disk full"
+    ledger.submit(EventEdit({"type": "environment_changed"}))
+    await ledger.drain()
+    gc.collect()
+    assert complaints == []
