@@ -1,6 +1,7 @@
 """Commits in the order in which they were asked for; those that wait together are made durable together."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -8,8 +9,30 @@ import msgspec
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import Change
 
+log = logging.getLogger(__name__)
+
 #: Makes several commits durable, in their order: how many of them are, and why the next one is not.
 WriteTogether = Callable[[list[Sequence[Change]]], Awaitable[tuple[int, StoreError | None]]]
+
+
+class Refusing:
+    """Tells the log once that a store refuses changes, and once that it takes them again; clients hear it each time."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._told = False
+
+    def refused(self, error: StoreError) -> None:
+        """A change was refused for a reason that is not in the change."""
+        if not self._told:
+            log.error("%s Changes are refused until it takes them again.", error.message)
+        self._told = True
+
+    def made(self) -> None:
+        """A change was made."""
+        if self._told:
+            log.info("%s takes changes again", self._name)
+        self._told = False
 
 
 class _Commit(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import Change, SetFact, Snapshot
-from bluesky_qs.store.commits import Commits
+from bluesky_qs.store.commits import Commits, Refusing
 from bluesky_qs.store.memory import Contents
 from bluesky_qs.store.redis_layout import LOCK, Layout, Step
 from bluesky_qs.store.redis_link import Link
@@ -54,6 +54,7 @@ class RedisStore:
         self._lock_exact = True
         self._busy = asyncio.Lock()
         self._commits = Commits(self._write)
+        self._refusing = Refusing(self._link.name)
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -109,7 +110,10 @@ class RedisStore:
                 await self._make(changes)
             except StoreError as error:
                 await self._lost(error)
+                if self._link.connected:
+                    self._refusing.refused(error)
                 return 0, StoreError(f"{error.message} The change was not made.")
+        self._refusing.made()
         return len(commits), None
 
     async def _make(self, changes: list[Change]) -> None:

@@ -24,7 +24,7 @@ from bluesky_qs.plan_queue.changes import (
     TrimEvents,
     TrimHistory,
 )
-from bluesky_qs.store.commits import Commits
+from bluesky_qs.store.commits import Commits, Refusing
 from bluesky_qs.store.place import LockFile, network_file_system
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class SQLiteStore:
         self._file = _File(path.resolve(), beside_service=beside_service)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._commits = Commits(self._write)
+        self._refusing = Refusing(f"The queue store {self._file.path}")
 
     @property
     def description(self) -> str:
@@ -93,7 +94,12 @@ class SQLiteStore:
         await self._run(self._file.close)
 
     async def _write(self, commits: list[Sequence[Change]]) -> tuple[int, StoreError | None]:
-        return await self._run(self._file.write, commits)
+        written, error = await self._run(self._file.write, commits)
+        if error is None:
+            self._refusing.made()
+        elif self._file.trouble:
+            self._refusing.refused(error)
+        return written, error
 
     async def _run(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -105,6 +111,8 @@ class _File:
     def __init__(self, path: Path, *, beside_service: bool) -> None:
         self.path = path
         self.made = False
+        #: The last change that failed did so for a reason that is not in the change: a full disk, say.
+        self.trouble = False
         self._beside_service = beside_service
         self._lock = LockFile(path.with_name(path.name + ".lock"))
         self._open_connection: sqlite3.Connection | None = None
@@ -150,6 +158,7 @@ class _File:
             self._transaction(commits)
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
             if len(commits) == 1:
+                self.trouble = isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
                 return 0, self._explained(error)
         else:
             return len(commits), None

@@ -235,18 +235,25 @@ async def test_a_lock_whose_writing_was_cut_off_is_written_as_memory_has_it(redi
     assert redis_server.client.get("qs_default_lock_info") == b'{"queue": true}'
 
 
-async def test_a_server_that_refuses_a_change_makes_none_of_it_and_stays_connected(redis_server, store, queue):
+async def test_a_server_that_refuses_a_change_makes_none_of_it_and_stays_connected(redis_server, store, queue, caplog):
+    caplog.set_level(logging.INFO, "bluesky_qs.store")
     before = redis_server.texts("qs_default_plan_queue")
     redis_server.client.config_set("maxmemory", "1")
     edit = queue.add_batch([{"name": "a"}, {"name": "b"}], pos=1)
-    with pytest.raises(StoreError, match=r"refuses: .*maxmemory"):
-        await store.commit(edit.changes)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"refuses: .*maxmemory"):
+            await store.commit(edit.changes)
+        await asyncio.sleep(0)  # all who were refused had their turn
     edit.undo()
     redis_server.client.config_set("maxmemory", "0")
     assert redis_server.texts("qs_default_plan_queue") == before
     await asyncio.sleep(0)  # all who were refused had their turn
     await store.commit(queue.remove(pos=0).changes)
     assert names(redis_server) == ["p1", "p2", "p3", "p4"]
+    refused, again = [record.getMessage() for record in caplog.records if "takes" in record.msg]
+    assert "maxmemory" in refused
+    assert "Changes are refused until it takes them again" in refused
+    assert again == f"{store._link.name} takes changes again"
 
 
 async def test_a_redis_that_hangs_is_told_in_time(redis_server, store, queue):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import sqlite3
 import subprocess
@@ -192,6 +193,24 @@ async def test_an_opening_without_space_on_the_disk_leaves_no_file_behind(path, 
         await SQLiteStore(path).open()
     assert not path.exists()
     assert await loaded(path) == Snapshot()
+
+
+async def test_a_full_disk_is_told_once_and_so_is_its_end(path, no_space_left, caplog):
+    caplog.set_level(logging.INFO, "bluesky_qs.store")
+    store = SQLiteStore(path)
+    await store.open()
+    with no_space_left():
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                await store.commit([SetFact("lock_info", b"{}")])
+            await asyncio.sleep(0)  # all who were refused had their turn
+    await store.commit([SetFact("lock_info", b"{}")])
+    with pytest.raises(StoreError):  # this is the fault of the change, and no news of the store
+        await store.commit([SetFact("\ud800", b"{}")])
+    await store.close()
+    refused, again = [record.getMessage() for record in caplog.records]
+    assert refused.endswith("Changes are refused until it takes them again.")
+    assert again == f"The queue store {path} takes changes again"
 
 
 async def test_a_full_disk_keeps_no_manager_from_its_store_and_still_keeps_others_away(tmp_path, no_space_left):
