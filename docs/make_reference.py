@@ -67,6 +67,8 @@ def _type(annotation: object) -> str:
         annotation = typing.get_args(annotation)[0]
     if annotation is type(None):
         return "null"
+    if annotation is typing.Any:  # what is no object is refused item by item, not with the whole request
+        return "object"
     if typing.get_origin(annotation) is typing.Literal:
         return " or ".join(f'`"{value}"`' for value in typing.get_args(annotation))
     members = typing.get_args(annotation)

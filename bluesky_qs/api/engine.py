@@ -17,7 +17,10 @@ _RunOption = Annotated[
 
 @method(lock=Lock.ENVIRONMENT)
 def re_pause(option: _PauseOption = "deferred", **key: Unpack[Keyed]) -> Reply:
-    """Ask the RunEngine to pause: at the next checkpoint (``deferred``) or at once (``immediate``). Only initiates."""
+    """Ask the RunEngine to pause: at the next checkpoint (``deferred``) or at once (``immediate``). Only initiates.
+
+    A plan that has no checkpoint left completes; the queue stops then, and autostart is switched off.
+    """
     raise NotImplementedError
 
 

@@ -341,6 +341,8 @@ class PlanDone(msgspec.Struct, frozen=True, tag=True):
         Empty unless the plan failed.
     state
         The worker's state after the plan.
+    pause_missed
+        The plan was asked to pause and ended before it came to that.
     """
 
     item_uid: str
@@ -352,6 +354,7 @@ class PlanDone(msgspec.Struct, frozen=True, tag=True):
     message: str
     traceback: str
     state: WorkerState
+    pause_missed: bool = False
 
 
 class RunsChanged(msgspec.Struct, frozen=True, tag=True):

@@ -370,7 +370,7 @@ class _Manager:
         """End the worker, then record what it was running: it cannot complete any more."""
         ctx = self._ctx
         reason = f"The service was stopped while the plan was running: {self._why}"
-        if ctx.environment.is_open and ctx.queue.running is not None and not await self._let_clean_up(reason):
+        if ctx.environment.is_open and ctx.queue.running_uid is not None and not await self._let_clean_up(reason):
             reason += f". It did not end in {_CLEANING:g} s and was killed without its clean-up"
         if ctx.environment.has_process:
             try:

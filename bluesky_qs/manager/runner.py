@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from bluesky_qs.api.types import PauseOption
 from bluesky_qs.errors import QSError, StoreError, WorkerLost, WrongState
 from bluesky_qs.ipc.messages import (
     ContinuePlan,
@@ -57,6 +58,8 @@ class Runner:
         self._paused_at: float | None = None
         #: Seconds for which the running item has been paused, without a pause that still lasts.
         self.time_paused = 0.0
+        #: A pause that was asked for between two plans, when the worker had none to pause.
+        self._pause_between: PauseOption | None = None
         self._interrupted: str | None = None  # why the running plan is being ended, if it is not its own end
         self._failure = ""  # what went wrong in a plan that was being ended
         self.autostart = autostart
@@ -97,10 +100,15 @@ class Runner:
         """Switch autostart."""
         return self._set_fact("autostart", "autostart_mode_info", value=enabled)
 
-    async def pause(self, option: Any) -> None:
-        """Ask the RunEngine to pause."""
+    async def pause(self, option: PauseOption) -> None:
+        """Ask the RunEngine to pause; between two plans, pause the next one or stop before it."""
         logger.info("Pausing the queue (currently running plan) ...")
-        await self._environment.link.request(PausePlan(option))
+        try:
+            await self._environment.link.request(PausePlan(option))
+        except WrongState:
+            if self._lifecycle.state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
+                raise
+            self._pause_between = option
 
     async def go_on(self, how: Any) -> None:
         """Resume or end the paused plan."""
@@ -138,7 +146,7 @@ class Runner:
             self._failure = report.message if report.exit_status == "failed" else ""
             error = f". It ended with an error: {self._failure}" if self._failure else ""
             result |= {"exit_status": "failed", "msg": self._interrupted + error}
-        await self._advance(result, acknowledge)
+        await self._advance(result, acknowledge, pause_missed=report.pause_missed or self._pause_between is not None)
 
     async def interrupt(self, reason: str, changed: asyncio.Event) -> str:
         """Abort the running plan, so that it cleans up; recorded as failed with the reason, and nothing follows it.
@@ -160,7 +168,7 @@ class Runner:
         if self._lifecycle.state is not ManagerState.PAUSED:
             await self._environment.link.request(PausePlan("immediate"))
         asked = False
-        while self._queue.running is not None:
+        while self._queue.running_uid is not None:
             if self._lifecycle.state is ManagerState.PAUSED and not asked:
                 asked = True
                 await self._environment.link.request(ContinuePlan("abort"))
@@ -171,7 +179,7 @@ class Runner:
     async def worker_lost(self, reason: str) -> None:
         """Record the running plan as failed: nobody will report its end any more."""
         self._left = None
-        if self._queue.running is not None:
+        if self._queue.running_uid is not None:
             await self._record(self._lost_result(reason), interrupted=True)
             await self._switch_off()
 
@@ -205,7 +213,7 @@ class Runner:
         bool
             True if a plan runs or its end is about to be reported.
         """
-        if self._queue.running is None:
+        if self._queue.running_uid is None:
             return False
         if snapshot is None:
             reason = f"The RE Worker process ended unexpectedly: {ended}" if ended else "The service ended unexpectedly"
@@ -239,6 +247,8 @@ class Runner:
         self,
         ended: dict[str, Any] | None = None,
         recorded: Callable[[], None] = lambda: None,
+        *,
+        pause_missed: bool = False,
     ) -> None:
         """Record the end of the running item, if it has one, and start the next in the same transaction.
 
@@ -250,11 +260,13 @@ class Runner:
             Result of the running item.
         recorded
             Called as soon as that is durable, before anything else is sent to the worker.
+        pause_missed
+            The item was to be paused and ended before it was: the queue stops in its place.
         """
         refused = False
         while True:
             try:
-                why = await self._step(ended, recorded)
+                why = await self._step(ended, recorded, pause_missed=pause_missed)
             except StoreError as error:
                 if ended is None:
                     raise
@@ -269,7 +281,7 @@ class Runner:
             if ended is None:
                 return
 
-    async def _step(self, ended: dict[str, Any] | None, recorded: Callable[[], None]) -> str:
+    async def _step(self, ended: dict[str, Any] | None, recorded: Callable[[], None], *, pause_missed: bool) -> str:
         """One transaction: the end of the running item, and the start of the next unless there is a reason to stop."""
         uid = self._queue.running_uid
         edits: list[Undoable] = []
@@ -281,6 +293,9 @@ class Runner:
                 edits += self._autostart_off()
             if not finished.continue_queue:
                 why = f"the last plan's exit status is {ended['exit_status']!r}"
+        if pause_missed:
+            edits += self._autostart_off()
+            why = why or "the plan ended before the pause that was asked for"
         if self._interrupted:
             why = "the service stops"
         elif not why and self.stop_pending:
@@ -291,7 +306,7 @@ class Runner:
             why = "the environment is closed"
         if why:
             edits += self._stop_is_done()
-        elif self._queue.item(pos=0)["item_type"] == "instruction":
+        elif self._queue.instruction_is_next:
             edits += [self._queue.pass_instruction(), *self._autostart_off()]
             why = "by the instruction 'queue_stop'"
         else:
@@ -320,12 +335,23 @@ class Runner:
         except QSError as error:
             logger.error("The plan %r cannot be run: %s", running["name"], error.message)  # noqa: TRY400 - said by the error
             return _result("failed", error.message)
+        await self._pause_now()
         return None
+
+    async def _pause_now(self) -> None:
+        """Pass on a pause that was asked for before the plan was there."""
+        option, self._pause_between = self._pause_between, None
+        if option is None:
+            return
+        try:
+            await self.pause(option)
+        except (WorkerLost, WrongState) as error:
+            logger.info("The plan was not paused: %s", error.message)
 
     async def _record(self, result: dict[str, Any], *, interrupted: bool = False) -> None:
         """Put the running item into the history, whatever it takes: until the store does."""
         refused = False
-        while self._queue.running is not None:
+        while self._queue.running_uid is not None:
             try:
                 await self._ledger.commit(self._queue.finish(result, interrupted=interrupted))
             except StoreError as error:
@@ -346,6 +372,7 @@ class Runner:
             logger.error("Autostart could not be switched off in the store: %s", error.message)  # noqa: TRY400
 
     def _end(self, why: str) -> None:
+        self._pause_between = None
         logger.info("The queue is stopped: %s", why)
         self._leave()
 

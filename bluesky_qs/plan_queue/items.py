@@ -46,6 +46,16 @@ def encoded(value: dict[str, Any]) -> bytes:
         raise ItemError(msg) from None
 
 
+def extended(item: bytes, key: str, value: Any) -> bytes:
+    """The JSON text of an item with this key, as ``json.dumps`` gives it.
+
+    Not decoded unless it may have the key already: arguments of a plan may be megabytes.
+    """
+    if f'"{key}"'.encode() in item:
+        return encoded({**json.loads(item), key: value})
+    return item[:-1] + b", " + encoded({key: value})[1:]
+
+
 class Prepared(msgspec.Struct, frozen=True):
     """An item ready to be queued: as it will stand there, its uid, its JSON text."""
 
@@ -89,13 +99,15 @@ class Running(msgspec.Struct, frozen=True):
     immediate: bool = False
 
     @classmethod
-    def started(cls, item: dict[str, Any], time_start: float, *, immediate: bool) -> Self:
-        """The item, which is as `queued` made it, from now on running."""
-        properties = {**item.get(_PROPERTIES, {}), "time_start": time_start}
+    def started(cls, uid: str, item: bytes, time_start: float, *, immediate: bool) -> Self:
+        """The item, which stands in the queue like this, from now on running."""
+        properties: dict[str, Any] = {"time_start": time_start}
         if immediate:
             properties["immediate_execution"] = True
-        stored = {**item, _PROPERTIES: properties}
-        return cls(item["item_uid"], encoded(item), encoded(stored), time_start, immediate)
+        if f'"{_PROPERTIES}"'.encode() in item:
+            own = json.loads(item).get(_PROPERTIES)  # another service may have queued it, with whatever it was sent
+            properties = {**own, **properties} if isinstance(own, dict) else properties
+        return cls(uid, item, extended(item, _PROPERTIES, properties), time_start, immediate)
 
     @classmethod
     def restored(cls, stored: bytes | None) -> Self | None:

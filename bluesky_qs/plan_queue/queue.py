@@ -25,7 +25,7 @@ from bluesky_qs.plan_queue.changes import (
     TrimHistory,
 )
 from bluesky_qs.plan_queue.edit import Delta, Edit, Facts, Finished
-from bluesky_qs.plan_queue.items import Prepared, Running, encoded, queued, uuid4_text
+from bluesky_qs.plan_queue.items import Prepared, Running, encoded, extended, uuid4_text
 from bluesky_qs.plan_queue.line import Entry, Line, only_one, refuse_repeated
 from bluesky_qs.plan_queue.past import Past
 from bluesky_qs.plan_queue.rules import QueueMode, end_of, known_status
@@ -99,7 +99,7 @@ class PlanQueue:
     @property
     def running(self) -> dict[str, Any] | None:
         """The running item as it was queued, without the properties of this execution."""
-        return _decoded(self._facts.running.item) if self._facts.running else None
+        return json.loads(self._facts.running.item) if self._facts.running else None
 
     @property
     def running_uid(self) -> str | None:
@@ -117,9 +117,10 @@ class PlanQueue:
         return self._facts.running is not None and self._facts.running.immediate
 
     @property
-    def front(self) -> dict[str, Any] | None:
-        """The item that is next, or None."""
-        return _decoded(self._line[0].data) if len(self._line) else None
+    def instruction_is_next(self) -> bool:
+        """Whether the item at the front is an instruction."""
+        data = self._line[0].data
+        return b'"instruction"' in data and json.loads(data)["item_type"] == "instruction"
 
     def items_json(self) -> list[bytes]:
         """The items front to back, each as JSON text."""
@@ -150,12 +151,16 @@ class PlanQueue:
     def history_item(self, uid: str) -> dict[str, Any] | None:
         """The item with this uid in the history, with its ``result``; None if it is not there."""
         try:
-            return _decoded(self._past[self._past.place(uid)])
+            return json.loads(self._past[self._past.place(uid)])
         except NotFound:
             return None
 
     def item(self, *, pos: Position | None = None, uid: str | None = None) -> dict[str, Any]:
-        """One item, by place or uid; the last one by default.
+        """One item, by place or uid; the last one by default. Raises what `item_json` raises."""
+        return json.loads(self.item_json(pos=pos, uid=uid))
+
+    def item_json(self, *, pos: Position | None = None, uid: str | None = None) -> bytes:
+        """The same as JSON text.
 
         Raises
         ------
@@ -163,9 +168,8 @@ class PlanQueue:
             There is none; the item is running.
         """
         if uid is not None and uid == self.running_uid:
-            msg = f"Item with UID {uid!r} is currently running"
-            raise ItemError(msg)
-        return _decoded(self._line.one(pos, uid).data)
+            raise ItemError(f"Item with UID {uid!r} is currently running")
+        return self._line.one(pos, uid).data
 
     def position_of(self, uid: str) -> int | None:
         """Place of an item, from 0; None if it does not wait in the queue."""
@@ -213,12 +217,10 @@ class PlanQueue:
         """Put an item in the place of the queued one that has its ``item_uid``; ``replace`` gives it a new uid."""
         uid = item.get("item_uid")
         if uid is not None and uid == self.running_uid:
-            msg = f"Item with UID {uid!r} is currently running"
-            raise ItemError(msg)
+            raise ItemError(f"Item with UID {uid!r} is currently running")
         old = self._line.find(uid) if isinstance(uid, str) else None
         if old is None:
-            msg = f"Item with UID {uid!r} is not in the queue"
-            raise NotFound(msg)
+            raise NotFound(f"Item with UID {uid!r} is not in the queue")
         prepared = self.prepare(item) if replace else Prepared.of(item, old.uid)
         new = Entry(prepared.uid, old.rank, prepared.data)
         if new.data == old.data:
@@ -264,7 +266,7 @@ class PlanQueue:
         place = self._line.place(pos) if uid is None else None
         source = self._line.find(uid) if uid is not None else place is not None and self._line[place]
         if not source:
-            raise NotFound(_not_found("Source", pos, uid))
+            raise NotFound(_not_found("Source", pos, uid, running=self.running_uid))
         if pos_dest is not None:
             destination = self._line.place(pos_dest)
             if destination is None:
@@ -335,11 +337,12 @@ class PlanQueue:
             The queue is empty; an item is running already.
         """
         entry = self._line.one("front", None)
-        return self._start(_decoded(entry.data), time_start, [entry])
+        return self._start(entry.uid, entry.data, time_start, [entry])
 
     def start_now(self, item: dict[str, Any], time_start: float) -> Edit:
         """An item that is not in the queue becomes the running one. It gets a new uid; it never enters the queue."""
-        return self._start(queued(item, self._new_uid()), time_start, [])
+        prepared = self.prepare(item)
+        return self._start(prepared.uid, prepared.data, time_start, [])
 
     def finish(self, result: dict[str, Any], *, interrupted: bool = False) -> Finished:
         """The running item has ended: it goes to the history with its ``result``, and back to the queue if it must.
@@ -356,11 +359,10 @@ class PlanQueue:
             raise WrongState("No item is running")
         status = known_status(result.get("exit_status"))
         end = end_of(status, self.mode, interrupted=interrupted)
-        item = _decoded(running.item)
         requeued = None
         if not running.immediate and (end.to_front or self.mode.loop):
-            requeued = self.prepare(item)
-        past = encoded({**item, "result": {**result, "exit_status": status}})
+            requeued = self.prepare(json.loads(running.item))
+        past = extended(running.item, "result", {**result, "exit_status": status})
         put, puts = self._puts(0 if end.to_front else len(self._line), [requeued] if requeued else [])
         edit = Finished(
             [SetFact("running_plan", None), AddHistory(running.uid, past), *puts],
@@ -380,7 +382,7 @@ class PlanQueue:
     def pass_instruction(self) -> Edit:
         """The instruction at the front is carried out: it leaves the queue; in loop mode for its back."""
         entry = self._line.one("front", None)
-        again = [self.prepare(_decoded(entry.data))] if self.mode.loop else []
+        again = [self.prepare(json.loads(entry.data))] if self.mode.loop else []
         put, puts = self._puts(len(self._line), again)
         edit = Edit([DropItem(entry.uid, entry.data), *puts], [entry.data])
         return self._make(edit, taken=[entry], put=put)
@@ -428,13 +430,13 @@ class PlanQueue:
         entries = [Entry(item.uid, rank, item.data) for item, rank in zip(items, ranks, strict=True)]
         return entries, [PutItem(entry.uid, entry.rank, entry.data, following) for entry in entries]
 
-    def _start(self, item: dict[str, Any], time_start: float, taken: list[Entry]) -> Edit:
+    def _start(self, uid: str, data: bytes, time_start: float, taken: list[Entry]) -> Edit:
         if self._facts.running is not None:
             raise WrongState("An item is running already")
-        running = Running.started(item, time_start, immediate=not taken)
+        running = Running.started(uid, data, time_start, immediate=not taken)
         changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in taken]
         changes.append(SetFact("running_plan", running.stored))
-        edit = Edit(changes, [running.item], [item])
+        edit = Edit(changes, [data])
         return self._make(edit, facts=replace(self._facts, running=running), taken=taken)
 
     def _remove(self, entries: list[Entry]) -> Edit:
@@ -490,10 +492,7 @@ class PlanQueue:
         return 0 if neighbour is None else self._line.index(neighbour) + after
 
 
-def _not_found(what: str, pos: Position | None, uid: str | None) -> str:
-    which = f"UID {uid!r}" if uid is not None else f"position {pos!r}"
-    return f"{what} plan ({which}) was not found"
-
-
-def _decoded(data: bytes) -> dict[str, Any]:
-    return json.loads(data)
+def _not_found(what: str, pos: Position | None, uid: str | None, *, running: str | None = None) -> str:
+    if uid is None:
+        return f"{what} plan (position {pos!r}) was not found"
+    return f"{what} plan (UID {uid!r}) was not found{': it is currently running' if uid == running else ''}"

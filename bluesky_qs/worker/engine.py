@@ -216,6 +216,7 @@ class Engine:
 
     def _finish(self, plan: _Plan, status: ExitStatus, message: str, trace: str) -> None:
         with self._lock:
+            pause_missed = self._pause is not None
             self._item_uid, self._plan, self._paused, self._pause = None, None, False, None
             following, self._next = self._next, []
         for candidate in following:
@@ -232,6 +233,7 @@ class Engine:
                 message=message,
                 traceback=trace,
                 state=state,
+                pause_missed=pause_missed,
             ),
             environment=EnvironmentState.IDLE,
             item_uid=None,

@@ -25,7 +25,6 @@ from bluesky_qs.errors import BadParams, InvalidPlan, ItemError, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.states import (
-    failing,
     require_engine,
     require_environment,
     require_idle_kernel,
@@ -33,7 +32,7 @@ from bluesky_qs.manager.handlers.states import (
 )
 from bluesky_qs.plan_queue.edit import Edit
 from bluesky_qs.plan_queue.items import Prepared
-from bluesky_qs.wire.codec import Encoded, json_text
+from bluesky_qs.wire.codec import Encoded
 
 #: Items checked in one turn of the event loop.
 _A_TURN = 100
@@ -60,11 +59,8 @@ async def queue_item_add(
     after_uid: str | None = None,
     **who: Unpack[Writer],
 ) -> ItemAdded:
-    with failing("Failed to add an item"):
-        checked = checked_item(ctx, item, who)
-        edit, size = await _made(
-            ctx, lambda: ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
-        )
+    checked = checked_item(ctx, item, who)
+    edit, size = await _made(ctx, lambda: ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid))
     return {"qsize": size, "item": _one(edit)}
 
 
@@ -78,16 +74,15 @@ async def queue_item_add_batch(
     after_uid: str | None = None,
     **who: Unpack[Writer],
 ) -> BatchAdded:
+    ctx.lists.check_group(who.get("user_group", ""))
     async with ctx.order:
         prepared, results = await _prepared(ctx, items, who)
         if failed := sum(not result.get("success") for result in results):
-            msg = (
-                f"Failed to add all items: validation of {failed} out of {len(items)} submitted items failed: "
-                + next(f"item {n}: {result.get('msg')}" for n, result in enumerate(results) if result.get("msg"))
+            msg = f"validation of {failed} out of {len(items)} submitted items failed: " + next(
+                f"item {n}: {result.get('msg')}" for n, result in enumerate(results) if result.get("msg")
             )
-            raise InvalidPlan(msg, results=results)
-        with failing("Failed to add all items"):
-            edit = ctx.queue.add_batch(prepared, pos=pos, before_uid=before_uid, after_uid=after_uid)
+            raise InvalidPlan(msg, items=items, results=results)
+        edit = ctx.queue.add_batch(prepared, pos=pos, before_uid=before_uid, after_uid=after_uid)
         stored = ctx.ledger.submit(edit)
         size = len(ctx.queue)
     await stored
@@ -97,18 +92,16 @@ async def queue_item_add_batch(
 
 @handles(api.queue.queue_item_update)
 async def queue_item_update(ctx: Context, item: Item, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
-    with failing("Failed to replace item"):
-        checked = checked_item(ctx, item, who)
-        if checked.get("item_uid") is None:
-            raise ItemError("The item has no 'item_uid', which tells the item of the queue that it replaces")
-        edit, size = await _made(ctx, lambda: ctx.queue.update(checked, replace=replace))
+    checked = checked_item(ctx, item, who)
+    if checked.get("item_uid") is None:
+        raise ItemError("The item has no 'item_uid', which tells the item of the queue that it replaces")
+    edit, size = await _made(ctx, lambda: ctx.queue.update(checked, replace=replace))
     return {"qsize": size, "item": _one(edit)}
 
 
 @handles(api.queue.queue_item_get)
 def queue_item_get(ctx: Context, *, pos: Position | None = None, uid: str | None = None) -> OneItem:
-    with failing("Failed to get an item"):
-        item: Any = Encoded(json_text(ctx.queue.item(pos=pos, uid=uid)))
+    item: Any = Encoded(ctx.queue.item_json(pos=pos, uid=uid))
     return {"item": item}
 
 
@@ -120,8 +113,7 @@ async def queue_item_remove(
     uid: str | None = None,
     **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemAndSize:
-    with failing("Failed to remove an item"):
-        edit, size = await _made(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid))
+    edit, size = await _made(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid))
     return {"item": _one(edit), "qsize": size}
 
 
@@ -133,8 +125,7 @@ async def queue_item_remove_batch(
     ignore_missing: bool = True,
     **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemsAndSize:
-    with failing("Failed to remove items"):
-        edit, size = await _made(ctx, lambda: ctx.queue.remove_batch(uids, ignore_missing=ignore_missing))
+    edit, size = await _made(ctx, lambda: ctx.queue.remove_batch(uids, ignore_missing=ignore_missing))
     removed: Any = Encoded.array(edit.items_json)
     return {"items": removed, "qsize": size}
 
@@ -150,10 +141,9 @@ async def queue_item_move(
     after_uid: str | None = None,
     **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemAndSize:
-    with failing("Failed to move the item"):
-        edit, size = await _made(
-            ctx, lambda: ctx.queue.move(pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
-        )
+    edit, size = await _made(
+        ctx, lambda: ctx.queue.move(pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
+    )
     return {"item": _one(edit), "qsize": size}
 
 
@@ -168,28 +158,26 @@ async def queue_item_move_batch(
     reorder: bool = False,
     **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemsAndSize:
-    with failing("Failed to move the batch of items"):
-        edit, size = await _made(
-            ctx,
-            lambda: ctx.queue.move_batch(
-                uids,
-                pos_dest=pos_dest,
-                before_uid=before_uid,
-                after_uid=after_uid,
-                reorder=reorder,
-            ),
-        )
+    edit, size = await _made(
+        ctx,
+        lambda: ctx.queue.move_batch(
+            uids,
+            pos_dest=pos_dest,
+            before_uid=before_uid,
+            after_uid=after_uid,
+            reorder=reorder,
+        ),
+    )
     moved: Any = Encoded.array(edit.items_json)
     return {"items": moved, "qsize": size}
 
 
 @handles(api.queue.queue_item_execute)
 async def queue_item_execute(ctx: Context, item: Item, **who: Unpack[Writer]) -> ItemAdded:
-    with failing("Failed to start execution of the item"):
-        require_environment(ctx)
-        await require_idle_kernel(ctx)
-        require_engine(ctx)
-        started = await ctx.runner.execute(checked_item(ctx, item, who))
+    require_environment(ctx)
+    await require_idle_kernel(ctx)
+    require_engine(ctx)
+    started = await ctx.runner.execute(checked_item(ctx, item, who))
     return {"qsize": len(ctx.queue), "item": _one(started)}
 
 
@@ -245,6 +233,8 @@ def checked_item(ctx: Context, item: Item, who: Writer) -> Item:
     """
     group = who.get("user_group", "")
     ctx.lists.check_group(group)
+    if not isinstance(item, dict):
+        raise BadParams(f"Incorrect request format: an item is an object, not {shortened(item)}")
     if "item_type" not in item:
         raise BadParams(f"Incorrect request format: 'item_type' key is not found: item={shortened(item)}")
     match item["item_type"]:

@@ -299,7 +299,7 @@ async def test_a_deferred_pause_past_the_last_checkpoint_lets_the_plan_complete(
     await driver.wait(StateChanged, lambda r: r.state.pause_pending)
     (tmp_path / "go").touch()
     done = await driver.wait(PlanDone)
-    assert (done.exit_status, done.state.pause_pending) == ("completed", False)
+    assert (done.exit_status, done.state.pause_pending, done.pause_missed) == ("completed", False, True)
 
 
 async def test_an_immediate_pause_without_a_checkpoint_aborts(worker):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bluesky_qs.errors import BadParams, NotFound, WrongState
-from bluesky_qs.plan_queue.changes import AddHistory, DropItem, PutItem, SetFact, Snapshot, TrimHistory
+from bluesky_qs.plan_queue.changes import AddHistory, DropItem, PutItem, SetFact, Snapshot, StoredItem, TrimHistory
 from bluesky_qs.plan_queue.queue import PlanQueue
 
 
@@ -36,7 +36,7 @@ def uid_of(queue, place):
 
 
 def test_the_front_item_becomes_the_running_one(queue):
-    uid = queue.front["item_uid"]
+    uid = queue.item(pos=0)["item_uid"]
     edit = queue.start_next(12.5)
     assert names(queue) == "b"
     assert queue.running_uid == uid
@@ -49,6 +49,23 @@ def test_the_front_item_becomes_the_running_one(queue):
         DropItem(uid, json.dumps(item).encode()),
         SetFact("running_plan", json.dumps({**item, "properties": {"time_start": 12.5}}).encode()),
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        ({"args": ['"properties"', {"result": 1}]}, {"time_start": 1.5}),
+        ({"properties": {"mine": 2}}, {"mine": 2, "time_start": 1.5}),
+        ({"properties": None, "result": {"exit_status": "unknown"}}, {"time_start": 1.5}),
+    ],
+)
+def test_what_runs_and_has_run_is_told_as_json_dumps_does_whatever_the_item_holds(arguments, left):
+    item = plan("a", item_uid="x", **arguments)  # by another service, which stores what it is sent
+    queue = PlanQueue.restore(Snapshot([StoredItem("x", b"a", json.dumps(item).encode())]))
+    queue.start_next(1.5)
+    assert queue.running_json(with_run=True) == json.dumps({**item, "properties": left}).encode()
+    queue.finish({"exit_status": "completed"})
+    assert queue.history_json() == [json.dumps({**item, "result": {"exit_status": "completed"}}).encode()]
 
 
 def test_nothing_starts_while_an_item_runs_or_none_waits(queue):
@@ -163,7 +180,7 @@ def test_modes_are_restored_and_what_is_not_said_is_off():
 def test_an_instruction_is_consumed():
     queue = PlanQueue()
     queue.add_batch([{"item_type": "instruction", "name": "queue_stop"}, plan("b")])
-    uid = queue.front["item_uid"]
+    uid = queue.item(pos=0)["item_uid"]
     assert queue.pass_instruction().items[0]["item_uid"] == uid
     assert names(queue) == "b"
 
@@ -171,7 +188,7 @@ def test_an_instruction_is_consumed():
 def test_an_instruction_goes_to_the_back_in_loop_mode_under_a_new_uid():
     queue = PlanQueue()
     queue.add_batch([{"item_type": "instruction", "name": "queue_stop"}, plan("b")])
-    uid = queue.front["item_uid"]
+    uid = queue.item(pos=0)["item_uid"]
     queue.set_mode({"loop": True})
     queue.pass_instruction()
     assert names(queue) == "bqueue_stop"

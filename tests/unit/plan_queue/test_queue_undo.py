@@ -89,7 +89,7 @@ def test_an_edit_made_after_an_undone_one_is_not_undone_with_it():
     first.undo()
     queue.add(plan("b"))
     first.undo()
-    assert queue.front["name"] == "b"
+    assert queue.item(pos=0)["name"] == "b"
 
 
 def test_undoing_takes_later_edits_along_and_leaves_earlier_ones():
