@@ -95,18 +95,19 @@ class ListBook:
 
     def replace(self, lists: Lists) -> bool:
         """Take the lists that the worker reports; True if they differ from those in force."""
-        differ = self._take(json.loads(lists.plans), json.loads(lists.devices))
-        if differ:
-            self.renew()
-        return differ
+        plans_differ, devices_differ = self._take(json.loads(lists.plans), json.loads(lists.devices))
+        if plans_differ or devices_differ:
+            self.renew(devices=devices_differ)
+        return plans_differ or devices_differ
 
-    def _take(self, plans: dict[str, Any], devices: dict[str, Any]) -> bool:
+    def _take(self, plans: dict[str, Any], devices: dict[str, Any]) -> tuple[bool, bool]:
+        """Put other existing plans and devices in force; whether the plans, and whether the devices, differ."""
         plans_differ, devices_differ = plans != self._plans, devices != self._devices
         if plans_differ:
             self._plans, self.plans_existing_uid = plans, str(uuid4())
         if devices_differ:
             self._devices, self.devices_existing_uid = devices, str(uuid4())
-        return plans_differ or devices_differ
+        return plans_differ, devices_differ
 
     async def write(self) -> None:
         """Write the lists to their file, if their content differs from what it has."""
@@ -135,7 +136,7 @@ class ListBook:
             self.renew()
 
         self._permissions = permissions
-        self.renew()
+        self.renew(devices=_on_devices(permissions) != _on_devices(before))
         return FactEdit("user_group_permissions", self.permissions_json, undo)
 
     @property
@@ -169,11 +170,14 @@ class ListBook:
             msg = f"Unknown user group: {group!r}"
             raise BadParams(msg)
 
-    def renew(self) -> None:
-        """Make new lists of what is allowed."""
+    def renew(self, *, devices: bool = True) -> None:
+        """Make new lists of what is allowed; without ``devices``, those of the devices are what they were."""
         self.catalog = Catalog(self._plans, self._devices, self._permissions)
         self._encoded.clear()
-        self.plans_allowed_uid, self.devices_allowed_uid = str(uuid4()), str(uuid4())
+        # A description of a plan holds names of devices and plans, so that it changes with any of them.
+        self.plans_allowed_uid = str(uuid4())
+        if devices:
+            self.devices_allowed_uid = str(uuid4())
         self._changed()
 
     def _encode(self, kind: str, group: str, make: Callable[[], dict[str, Any]]) -> Encoded:
@@ -181,3 +185,11 @@ class ListBook:
         if key not in self._encoded:
             self._encoded[key] = Encoded(json_text(make()))
         return self._encoded[key]
+
+
+def _on_devices(permissions: Permissions) -> dict[str, Any]:
+    """What the permissions say on devices, by group."""
+    return {
+        group: {what: names for what, names in (lists or {}).items() if what.endswith("_devices")}
+        for group, lists in permissions.as_dict()["user_groups"].items()
+    }

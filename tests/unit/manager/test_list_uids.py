@@ -1,0 +1,80 @@
+"""Which lists clients have to download again."""
+
+import json
+
+import pytest
+
+from bluesky_qs.ipc.messages import Lists
+from bluesky_qs.manager.lists import ListBook
+from bluesky_qs.plans import lists as lists_file
+from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.startup.find import find
+
+PLAN = {"name": "scan", "module": "lab", "parameters": [], "properties": {"is_generator": True}}
+DEVICE = {"classname": "Motor", "module": "lab", "is_readable": True, "is_movable": True, "is_flyable": False}
+
+
+def groups(**lists):
+    return {"user_groups": {"root": {"allowed_plans": [None], "allowed_devices": [None]}, "primary": lists}}
+
+
+def worker_lists(plans, devices):
+    return Lists(json.dumps(dict.fromkeys(plans, PLAN)).encode(), json.dumps(dict.fromkeys(devices, DEVICE)).encode())
+
+
+@pytest.fixture
+async def book(tmp_path):
+    (tmp_path / "00.py").write_text("")
+    (tmp_path / "user_group_permissions.yaml").write_text(json.dumps(groups(allowed_plans=[None])))
+    book = ListBook(find(startup_dir=str(tmp_path)), lambda: None)
+    await book.load_permissions(None)
+    book.replace(worker_lists(["scan"], ["motor"]))
+    return book
+
+
+UIDS = ("plans_existing_uid", "devices_existing_uid", "plans_allowed_uid", "devices_allowed_uid")
+
+
+def changed(book, before):
+    return [name for name in UIDS if getattr(book, name) != before[name]]
+
+
+@pytest.fixture
+def before(book):
+    return {name: getattr(book, name) for name in UIDS}
+
+
+def test_the_same_lists_again_change_nothing(book, before):
+    assert not book.replace(worker_lists(["scan"], ["motor"]))
+    assert changed(book, before) == []
+
+
+def test_a_new_plan_leaves_the_devices_as_they_are(book, before):
+    assert book.replace(worker_lists(["scan", "mine"], ["motor"]))
+    assert changed(book, before) == ["plans_existing_uid", "plans_allowed_uid"]
+
+
+def test_a_new_device_may_be_named_in_the_description_of_a_plan(book, before):
+    assert book.replace(worker_lists(["scan"], ["motor", "det"]))
+    assert changed(book, before) == ["devices_existing_uid", "plans_allowed_uid", "devices_allowed_uid"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        ({"allowed_plans": ["scan"]}, ["plans_allowed_uid"]),
+        ({"allowed_plans": [None], "allowed_devices": ["motor"]}, ["plans_allowed_uid", "devices_allowed_uid"]),
+        ({"allowed_plans": [None]}, []),
+    ],
+)
+def test_permissions_change_the_lists_that_they_speak_of(book, before, lists, expected):
+    book.set_permissions(Permissions.from_dict(groups(**lists)))
+    assert changed(book, before) == expected
+
+
+async def test_lists_read_from_the_disk_are_told_if_they_differ(book, before, tmp_path):
+    file = tmp_path / "existing_plans_and_devices.yaml"
+    lists_file.write(file, lists_file.Lists({"scan": PLAN, "mine": PLAN}, {"motor": DEVICE}))
+    await book.reload_lists()
+    assert changed(book, before) == ["plans_existing_uid", "plans_allowed_uid", "devices_allowed_uid"]
+    assert set(book.catalog.existing_plans) == {"scan", "mine"}
