@@ -63,6 +63,8 @@ class Method(Generic[P, R]):
         Names of parameters that the server demands although a client of ours fills them in.
     on_failure
         The keys of a failed answer beside ``success`` and ``msg``, with their values.
+    failing
+        How the sentence of a refusal begins (“Failed to add an item”), before what is wrong.
     lenient
         True for methods that ignore their parameters (``status``, ``ping``).
     """
@@ -74,6 +76,7 @@ class Method(Generic[P, R]):
         lock: Lock,
         requires: tuple[str, ...],
         on_failure: Mapping[str, Any],
+        failing: str,
         lenient: bool,
     ) -> None:
         self.name = stub.__name__
@@ -81,6 +84,7 @@ class Method(Generic[P, R]):
         self.lock = lock
         self.requires = requires
         self.on_failure = on_failure
+        self.failing = failing
         self.lenient = lenient
 
     @cached_property
@@ -198,6 +202,7 @@ def method(
     lock: Lock = Lock.NONE,
     requires: tuple[str, ...] = (),
     on_failure: Mapping[str, Any] | None = None,
+    failing: str = "",
     lenient: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Enter a stub into the table of methods; the stub itself comes back unchanged."""
@@ -208,6 +213,7 @@ def method(
             lock=lock,
             requires=requires,
             on_failure=on_failure or {},
+            failing=failing,
             lenient=lenient,
         )
         return stub

@@ -7,7 +7,7 @@ from bluesky_qs.api.types import (
     WRITER,
     BatchAdded,
     Checks,
-    End,
+    EndParameter,
     Item,
     ItemAdded,
     ItemAndSize,
@@ -16,7 +16,7 @@ from bluesky_qs.api.types import (
     ItemStates,
     Keyed,
     OneItem,
-    Position,
+    PositionParameter,
     Queue,
     Reply,
     Uids,
@@ -24,13 +24,15 @@ from bluesky_qs.api.types import (
     Writer,
 )
 
-_ItemsParameter = Annotated[list[Item], Says(missing="Incorrect request format: request contains no item info")]
+# Elements of any type, so that one that is no item is reported like any other that is wrong.
+_ItemsParameter = Annotated[list[Any], Says(missing="Incorrect request format: request contains no item info")]
 _Enable = Annotated[bool, Says(missing="Required 'enable' parameter is missing in the API call")]
 _Mode = Annotated[
     dict[str, Any] | Literal["default"],
     Says(
         missing="Required 'mode' parameter is missing in the API call",
-        wrong="Queue mode is passed using object of unsupported type '{type}': mode={value!r}",
+        wrong="Queue mode is passed using object of unsupported type '{type}': mode={value!r}. "
+        "Supported: an object with 'loop' and 'ignore_failures', or 'default'",
     ),
 ]
 _ITEM_FAILED = {"qsize": None, "item": Echo("item")}
@@ -42,11 +44,11 @@ def queue_get() -> Queue:
     raise NotImplementedError
 
 
-@method(lock=Lock.QUEUE, requires=WRITER, on_failure=_ITEM_FAILED)
+@method(lock=Lock.QUEUE, requires=WRITER, on_failure=_ITEM_FAILED, failing="Failed to add an item")
 def queue_item_add(
     item: ItemParameter,
     *,
-    pos: Position | None = None,
+    pos: PositionParameter = None,
     before_uid: str | None = None,
     after_uid: str | None = None,
     **who: Unpack[Writer],
@@ -58,12 +60,13 @@ def queue_item_add(
 @method(
     lock=Lock.QUEUE,
     requires=WRITER,
-    on_failure={"qsize": None, "items": Echo("items", []), "results": []},
+    on_failure={"qsize": None, "items": [], "results": []},
+    failing="Failed to add all items",
 )
 def queue_item_add_batch(
     items: _ItemsParameter,
     *,
-    pos: Position | None = None,
+    pos: PositionParameter = None,
     before_uid: str | None = None,
     after_uid: str | None = None,
     **who: Unpack[Writer],
@@ -72,22 +75,22 @@ def queue_item_add_batch(
     raise NotImplementedError
 
 
-@method(lock=Lock.QUEUE, requires=WRITER, on_failure=_ITEM_FAILED)
+@method(lock=Lock.QUEUE, requires=WRITER, on_failure=_ITEM_FAILED, failing="Failed to replace item")
 def queue_item_update(item: ItemParameter, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
     """Replace the queued item that has the same ``item_uid``, in its place; ``replace`` gives it a new uid."""
     raise NotImplementedError
 
 
-@method(on_failure={"item": {}})
-def queue_item_get(*, pos: Position | None = None, uid: str | None = None) -> OneItem:
+@method(on_failure={"item": {}}, failing="Failed to get an item")
+def queue_item_get(*, pos: PositionParameter = None, uid: str | None = None) -> OneItem:
     """One item of the queue, by position or uid; the last one by default."""
     raise NotImplementedError
 
 
-@method(lock=Lock.QUEUE, on_failure={"item": {}, "qsize": None})
+@method(lock=Lock.QUEUE, on_failure={"item": {}, "qsize": None}, failing="Failed to remove an item")
 def queue_item_remove(
     *,
-    pos: Position | None = None,
+    pos: PositionParameter = None,
     uid: str | None = None,
     **key: Unpack[Keyed],
 ) -> ItemAndSize:
@@ -95,18 +98,18 @@ def queue_item_remove(
     raise NotImplementedError
 
 
-@method(lock=Lock.QUEUE, on_failure={"items": [], "qsize": None})
+@method(lock=Lock.QUEUE, on_failure={"items": [], "qsize": None}, failing="Failed to remove a batch of items")
 def queue_item_remove_batch(uids: Uids, *, ignore_missing: bool = True, **key: Unpack[Keyed]) -> ItemsAndSize:
     """Remove the items with these uids; all or nothing unless ``ignore_missing``."""
     raise NotImplementedError
 
 
-@method(lock=Lock.QUEUE, on_failure={"item": {}, "qsize": None})
+@method(lock=Lock.QUEUE, on_failure={"item": {}, "qsize": None}, failing="Failed to move the item")
 def queue_item_move(
     *,
-    pos: Position | None = None,
+    pos: PositionParameter = None,
     uid: str | None = None,
-    pos_dest: Position | None = None,
+    pos_dest: PositionParameter = None,
     before_uid: str | None = None,
     after_uid: str | None = None,
     **key: Unpack[Keyed],
@@ -115,11 +118,11 @@ def queue_item_move(
     raise NotImplementedError
 
 
-@method(lock=Lock.QUEUE, on_failure={"items": [], "qsize": None})
+@method(lock=Lock.QUEUE, on_failure={"items": [], "qsize": None}, failing="Failed to move the batch of items")
 def queue_item_move_batch(
     uids: Uids,
     *,
-    pos_dest: End | None = None,
+    pos_dest: EndParameter = None,
     before_uid: str | None = None,
     after_uid: str | None = None,
     reorder: bool = False,
@@ -132,7 +135,9 @@ def queue_item_move_batch(
     raise NotImplementedError
 
 
-@method(lock=Lock.ENVIRONMENT, requires=WRITER, on_failure=_ITEM_FAILED)
+@method(
+    lock=Lock.ENVIRONMENT, requires=WRITER, on_failure=_ITEM_FAILED, failing="Failed to start execution of the item"
+)
 def queue_item_execute(item: ItemParameter, **who: Unpack[Writer]) -> ItemAdded:
     """Run an item now, without queueing it. Refused unless the manager is idle and the environment open."""
     raise NotImplementedError
@@ -144,7 +149,7 @@ def queue_clear(**key: Unpack[Keyed]) -> Reply:
     raise NotImplementedError
 
 
-@method(lock=Lock.QUEUE)
+@method(lock=Lock.QUEUE, failing="Failed to set queue mode")
 def queue_mode_set(mode: _Mode, **key: Unpack[Keyed]) -> Reply:
     """Set ``loop`` and ``ignore_failures``; those not named stay; ``"default"`` switches both off."""
     raise NotImplementedError

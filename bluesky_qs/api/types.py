@@ -9,8 +9,16 @@ Item = dict[str, Any]
 
 #: 0-based place in the queue (negative: from the back), or one of its ends.
 Position = int | Literal["front", "back"]
+PositionParameter = Annotated[
+    Position | None,
+    Says(wrong="Position {value!r} is not supported. A position is a whole number, 'front' or 'back'"),
+]
 #: One of the queue's ends.
 End = Literal["front", "back"]
+EndParameter = Annotated[
+    End | None,
+    Says(wrong="Destination {value!r} is not supported. Supported destinations of a batch: 'front', 'back'"),
+]
 
 PauseOption = Literal["deferred", "immediate"]
 RunOption = Literal["active", "open", "closed"]

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bluesky_qs.api.method import METHODS, Method, shortened
-from bluesky_qs.errors import BadParams, QSError, RequestError
+from bluesky_qs.errors import BadParams, Locked, QSError, RequestError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode, encode
 
@@ -18,19 +18,28 @@ Handler = Callable[..., Any]
 
 #: Handlers by method name; filled by importing `bluesky_qs.manager.handlers`.
 HANDLERS: dict[str, Handler] = {}
+#: What else a failed answer holds that only the manager knows, by method name.
+FAILED: dict[str, Callable[[Context], Mapping[str, Any]]] = {}
 
 
 def handles(
     stub: Callable[P, R],
+    *,
+    failed: Callable[[Context], Mapping[str, Any]] | None = None,
 ) -> Callable[
     [Callable[Concatenate[Context, P], R | Awaitable[R]]], Callable[Concatenate[Context, P], R | Awaitable[R]]
 ]:
-    """Make a function the handler of a method; its signature must be the stub's, after the context."""
+    """Make a function the handler of a method; its signature must be the stub's, after the context.
+
+    ``failed`` gives the keys of a failed answer that tell of the manager's state.
+    """
 
     def enter(
         handler: Callable[Concatenate[Context, P], R | Awaitable[R]],
     ) -> Callable[Concatenate[Context, P], R | Awaitable[R]]:
         HANDLERS[stub.__name__] = handler
+        if failed:
+            FAILED[stub.__name__] = failed
         return handler
 
     return enter
@@ -115,9 +124,14 @@ class Dispatcher:
         return await reply if isinstance(reply, Awaitable) else reply
 
     def _refusal(self, method: Method[..., Any] | None, params: dict[str, Any], error: QSError) -> bytes:
-        reply: dict[str, Any] = {"success": False, "msg": _sentence(error.message), "error": error.code}
+        message = error.message
+        if method is not None and method.failing and not isinstance(error, Locked):  # the lock speaks for itself
+            message = f"{method.failing}: {message}"
+        reply: dict[str, Any] = {"success": False, "msg": _sentence(message), "error": error.code}
         if method is not None:
             reply |= method.failure(params)
+            if method.name in FAILED:
+                reply |= FAILED[method.name](self._ctx)
         return encode(reply | error.reply, self._encoding)
 
 

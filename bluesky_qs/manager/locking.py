@@ -115,8 +115,8 @@ class LockBook:
             raise Locked("RE Manager was locked with a different key: \n" + self._description())
         return self._set(environment=environment, queue=queue, lock_key=key, note=note, user=user, time=now)
 
-    def release(self, key: str) -> FactEdit:
-        """Unlock everything, with the key in force or the emergency key.
+    def release(self, key: str) -> FactEdit | None:
+        """Unlock everything, with the key in force or the emergency key; None if nothing is locked.
 
         Raises
         ------
@@ -125,7 +125,9 @@ class LockBook:
         """
         if not key:
             raise BadParams(f"Lock key must be a non-empty string: lock_key={key!r}")
-        if self._is_locked and not self._fits(key) and not _same(key, self._emergency_key):
+        if not self._is_locked:
+            return None
+        if not self._fits(key) and not _same(key, self._emergency_key):
             raise Locked(self._refusal())
         return self._set(**_FREE)
 

@@ -28,13 +28,10 @@ async def lock(
     return _answer(ctx)
 
 
-@handles(api.locking.lock_info)
+@handles(api.locking.lock_info, failed=_answer)
 def lock_info(ctx: Context, lock_key: str | None = None) -> Locking:
     if lock_key is not None:
-        try:
-            ctx.lock.check_key(lock_key)
-        except Locked as error:
-            raise Locked(error.message, **_answer(ctx)) from None
+        ctx.lock.check_key(lock_key)
     return _answer(ctx)
 
 
@@ -44,5 +41,6 @@ async def unlock(ctx: Context, lock_key: str = "") -> Locking:
         edit = ctx.lock.release(lock_key)
     except Locked as error:
         raise Locked(error.message, **_answer(ctx)) from None
-    await ctx.ledger.commit(edit)
+    if edit:
+        await ctx.ledger.commit(edit)
     return _answer(ctx)

@@ -1,15 +1,12 @@
 """In which states of the manager a request is refused, and with which words."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from bluesky_qs.errors import QSError, WrongState
+from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.messages import EnvironmentState, NeedMainThread
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
 
 _BUSY = {
-    ManagerState.INITIALIZING: "RE Manager is busy. It is starting.",
+    ManagerState.INITIALIZING: "It is starting.",
     ManagerState.CREATING_ENVIRONMENT: "Manager is already in the process of creating the RE Worker environment.",
     ManagerState.CLOSING_ENVIRONMENT: "Manager is already in the process of closing the RE Worker environment.",
     ManagerState.DESTROYING_ENVIRONMENT: "Manager is already in the process of destroying the RE Worker environment.",
@@ -23,7 +20,7 @@ _BUSY = {
 def require_idle(ctx: Context) -> None:
     """Refuse while the manager does something else."""
     if (state := ctx.lifecycle.state) is not ManagerState.IDLE:
-        msg = f"{_BUSY[state]} RE Manager must be in idle state, current state: {state.value!r}"
+        msg = f"{_BUSY[state]} RE Manager is busy. RE Manager must be in idle state, current state: {state.value!r}"
         raise WrongState(msg)
 
 
@@ -74,12 +71,3 @@ async def require_paused(ctx: Context) -> None:
         msg = f"No plan is paused: the manager must be in the state 'paused', current state: {state.value!r}.{first}"
         raise WrongState(msg)
     await require_main_thread(ctx)
-
-
-@contextmanager
-def failing(what: str) -> Iterator[None]:
-    """Begin the sentence of a refusal with what could not be done."""
-    try:
-        yield
-    except QSError as error:
-        raise type(error)(f"{what}: {error.message}", **error.reply) from error

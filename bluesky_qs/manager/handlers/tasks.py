@@ -67,9 +67,10 @@ async def function_execute(
     name = item.get("name")
     if not isinstance(name, str) or not name:
         raise BadParams(f"Function name is not specified: item={shortened(item)}")
-    for field, kind in (("args", list), ("kwargs", dict)):
-        if field in item and not isinstance(item[field], kind):
-            raise BadParams(f"Function parameter {field!r} must be a {kind.__name__}: {shortened(item[field])}")
+    arguments = {"args": item.get("args") or [], "kwargs": item.get("kwargs") or {}}
+    for field, (kind, called) in {"args": (list, "a list"), "kwargs": (dict, "an object")}.items():
+        if not isinstance(arguments[field], kind):
+            raise BadParams(f"Function parameter {field!r} must be {called}: {shortened(item[field])}")
     if not ctx.lists.catalog.function_allowed(name, group):
         msg = (
             f"Function {name!r} is not allowed for the user group {group!r}: "
@@ -77,8 +78,16 @@ async def function_execute(
         )
         raise NotPermitted(msg)
     uid = str(uuid4())
-    known = {field: item[field] for field in ("name", "args", "kwargs", "meta") if field in item}
-    function = {"item_type": "function", **known, "user": user, "user_group": group, "item_uid": uid}
+    meta = {"meta": item["meta"]} if "meta" in item else {}
+    function = {
+        "item_type": "function",
+        "name": name,
+        **arguments,
+        **meta,
+        "user": user,
+        "user_group": group,
+        "item_uid": uid,
+    }
     await _start(ctx, uid, RunFunction(uid, json_text(function), run_in_background), background=run_in_background)
     return {"item": function, "task_uid": uid}
 

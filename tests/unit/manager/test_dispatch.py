@@ -117,7 +117,36 @@ async def test_the_log_of_an_error_in_a_handler_does_not_tell_the_lock_key(dispa
 async def test_text_that_utf8_cannot_hold_is_refused_by_name(dispatcher, method, name):
     answer = await ask(dispatcher, {"method": method, "params": {name: "x\ud800"}})
     assert answer["success"] is False
-    assert answer["msg"].startswith(f"{name}='x\\ud800' is no text")
+    assert f"{name}='x\\ud800' is no text" in answer["msg"]
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "beginning"),
+    [
+        ("queue_item_add", {}, "Failed to add an item: Incorrect request format: request contains no item info"),
+        ("queue_item_get", {"x": 1}, "Failed to get an item: API request contains unsupported parameters: 'x'"),
+        ("queue_item_remove", {"pos": "x"}, "Failed to remove an item: Position 'x' is not supported."),
+        ("queue_item_move", {"pos_dest": 1.5}, "Failed to move the item: Position 1.5 is not supported."),
+        (
+            "queue_item_move_batch",
+            {"uids": [], "pos_dest": 0},
+            "Failed to move the batch of items: Destination 0 is not",
+        ),
+        ("queue_item_remove_batch", {}, "Failed to remove a batch of items: Request does not contain the list of UIDs"),
+    ],
+)
+async def test_every_refusal_of_a_method_begins_alike(dispatcher, method, params, beginning):
+    answer = await ask(dispatcher, {"method": method, "params": params})
+    assert answer["success"] is False
+    assert answer["msg"].startswith(beginning)
+
+
+async def test_the_lock_is_told_whatever_is_wrong_with_the_key_that_is_to_be_checked(dispatcher):
+    dispatcher._ctx.lock.apply(key="mine", environment=True, queue=False, user="me", note=None, now=1.0)
+    for key in ("other", "", 7):
+        answer = await ask(dispatcher, {"method": "lock_info", "params": {"lock_key": key}})
+        assert (answer["success"], answer["lock_info"]["user"]) == (False, "me")
+        assert answer["lock_info_uid"] == dispatcher._ctx.lock.uid
 
 
 async def test_a_message_is_no_longer_than_anybody_reads(dispatcher, monkeypatch):

@@ -118,3 +118,10 @@ def test_an_edit_that_was_not_stored_is_undone():
 def test_the_key_is_never_shown():
     book = locked()
     assert "userkey" not in repr(book.info)
+
+
+def test_to_unlock_what_is_not_locked_changes_nothing():
+    book = LockBook(None)
+    uid = book.uid
+    assert book.release("any") is None
+    assert book.uid == uid
