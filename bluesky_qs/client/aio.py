@@ -36,8 +36,11 @@ class Control:
         ------
         TimeoutError
             No answer within the settings' ``timeout_recv``.
+        ClientClosedError
+            Another task closed the client meanwhile.
         """
         socket = self._take()
+        context = self._context
         answered = False
         try:
             await socket.send(frame)
@@ -45,9 +48,14 @@ class Control:
             answered = True
         except zmq.Again:
             raise TimeoutError from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if context is self._context or (task and task.cancelling()):
+                raise
+            raise failures.ClientClosedError from None  # closing a socket cancels who waits for it
         finally:
             # A socket whose answer did not come, also because the task was cancelled, would wait for it for ever.
-            if answered:
+            if answered and context is self._context:  # otherwise the client was closed meanwhile
                 self._idle.append(socket)
             else:
                 socket.close(linger=0)
@@ -55,7 +63,9 @@ class Control:
 
     def close(self) -> None:
         """Close the sockets and end 0MQ's threads; the next request opens them again."""
-        self._idle = []
+        idle, self._idle = self._idle, []
+        for socket in idle:
+            socket.close(linger=0)
         context, self._context = self._context, None
         if context is not None:
             context.destroy(linger=0)

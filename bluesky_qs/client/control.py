@@ -6,6 +6,7 @@ from typing import Any
 
 import zmq
 
+from bluesky_qs.client.failures import ClientClosedError
 from bluesky_qs.client.settings import CONTROL_ADDRESS, Settings
 from bluesky_qs.errors import ConfigError
 
@@ -32,6 +33,8 @@ class Control:
         ------
         TimeoutError
             No answer within the settings' ``timeout_recv``.
+        ClientClosedError
+            Another thread closed the client meanwhile.
         """
         socket = self._take()
         answered = False
@@ -41,6 +44,8 @@ class Control:
             answered = True
         except zmq.Again:
             raise TimeoutError from None
+        except zmq.ContextTerminated:
+            raise ClientClosedError from None
         finally:
             if answered:
                 self._keep(socket)

@@ -41,6 +41,10 @@ class RequestTimeoutError(QSError, TimeoutError):
         return type(self), (self.message, self.request)
 
 
+class ClientClosedError(QSError):
+    """The client was closed while it waited for an answer."""
+
+
 class WaitTimeoutError(QSError, TimeoutError):
     """What was waited for did not happen in time."""
 

@@ -8,6 +8,7 @@ import pytest
 from bluesky_qs import BPlan, errors
 from bluesky_qs.aio import REManagerAPI
 from bluesky_qs.api import METHODS
+from bluesky_qs.client.failures import ClientClosedError
 from bluesky_qs.client.sync import REManagerAPI as Blocking
 from bluesky_qs.client.wait import WaitMonitor
 
@@ -48,6 +49,25 @@ async def test_a_group_that_nobody_chose_becomes_primary_where_admin_is_unknown(
     }
     assert (await RM.queue_item_add(COUNT))["success"]
     assert RM.user_group == "primary"
+
+
+async def test_who_waits_for_an_answer_is_told_that_the_client_was_closed(fake, RM):
+    fake.answers["queue_start"] = None
+    request = asyncio.create_task(RM.queue_start())
+    await asyncio.to_thread(fake.wait_asked, "queue_start")
+    await RM.close()
+    with pytest.raises(ClientClosedError):
+        await request
+    assert (await RM.status())["manager_state"] == "idle"
+
+
+async def test_a_request_that_is_cancelled_is_cancelled(fake, RM):
+    fake.answers["queue_start"] = None
+    request = asyncio.create_task(RM.queue_start())
+    await asyncio.to_thread(fake.wait_asked, "queue_start")
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
 
 
 async def test_silence_is_an_error_and_does_not_hold_up_the_next_request(fake, clean_environment):

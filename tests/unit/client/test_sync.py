@@ -3,6 +3,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import zmq
 
 from bluesky_qs import errors
 from bluesky_qs.api import METHODS
+from bluesky_qs.client.failures import ClientClosedError
 from bluesky_qs.client.items import BInst, BPlan
 from bluesky_qs.client.requests import decode_response
 from bluesky_qs.client.sync import REManagerAPI
@@ -313,6 +315,16 @@ def test_curve_needs_the_public_key_only(new_fake, clean_environment):
         assert manager.status()["manager_state"] == "idle"
     with REManagerAPI(service.control, timeout_recv=0.1) as stranger, pytest.raises(TimeoutError):
         stranger.status()
+
+
+def test_who_waits_for_an_answer_is_told_that_the_client_was_closed(fake, RM):
+    fake.answers["queue_start"] = None
+    with ThreadPoolExecutor(1) as threads:
+        request = threads.submit(RM.queue_start)
+        fake.wait_asked("queue_start")
+        RM.close()
+        assert isinstance(request.exception(10), ClientClosedError)
+    assert RM.status()["manager_state"] == "idle"
 
 
 def test_a_closed_client_opens_again(fake, RM):
