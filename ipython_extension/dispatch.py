@@ -74,7 +74,13 @@ def carry_out_cell(session: Session, rest: str, cell: str, variables: Mapping[st
 
 def _line(session: Session, text: str, variables: Mapping[str, Any]) -> Line:
     objection = partial(session.objection, variables=variables)
-    return Line(text, text.index("qs") + 2, session=variables, objection=objection)
+    return Line(
+        text,
+        text.index("qs") + 2,
+        session=variables,
+        objection=objection,
+        misnamed=lambda plan: session.known().misnamed(plan) if "." in plan else None,
+    )
 
 
 def _qserver_words(rest: str) -> tuple[list[str], dict[str, str]]:

@@ -35,11 +35,13 @@ class Line:
         *,
         session: Mapping[str, Any] | None = None,
         objection: Objection | None = None,
+        misnamed: Objection | None = None,
     ) -> None:
         self.text = text
         self.at = at
         self.session = session or {}
         self.objection = objection
+        self.misnamed = misnamed
 
     def more(self) -> bool:
         """Whether anything is left; comments and commas between plans are nothing."""
@@ -89,7 +91,10 @@ class Line:
 
     def plan(self) -> Item:
         """The plan that begins here."""
-        item, self.at = plan_at(self.text, self.at, session=self.session, objection=self.objection)
+        start = self.at
+        item, self.at = plan_at(self.text, start, session=self.session, objection=self.objection)
+        if self.misnamed and (said := self.misnamed(item["name"])):
+            raise self.fault(said, start)
         return item
 
     def begins_call(self, otherwise: str) -> None:

@@ -3,10 +3,11 @@
 from IPython.core.error import UsageError
 
 from bluesky_qs.client.failures import RequestFailedError
-from bluesky_qs.errors import QSError
+from bluesky_qs.errors import Locked, QSError
 from ipython_extension.tables import wrapped
 
 _USAGE = "UsageError: "
+_DETAILS_OF_A_LOCK = ("Environment is locked", "Queue is locked", "Emergency lock key")
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
@@ -42,6 +43,13 @@ def in_one_line(error: QSError, *, coloured: bool) -> QSError:
             label = "Error"
     shown = f"{_RED}{label}:{_PLAIN}" if coloured else f"{label}:"
     detail = error.detail.rstrip().splitlines() if isinstance(error, NotDone) else []
-    lines = [*detail, f"{shown} {' '.join(str(error).split())}"]
+    lines = [*detail, f"{shown} {_of_a_lock(error) if isinstance(error, Locked) else ' '.join(str(error).split())}"]
     vars(error)["_render_traceback_"] = lambda: lines  # IPython asks the error itself how it is shown
     return error
+
+
+def _of_a_lock(error: Locked) -> str:
+    """The service's lines on a lock: who has locked it, and why; `%qs lock info` has the rest."""
+    lines = [line.strip() for line in str(error).removeprefix("Error: ").splitlines()]
+    told = [line for line in lines if not line.startswith(_DETAILS_OF_A_LOCK)]
+    return f"{' '.join(told)}{' (%qs lock info)' if len(told) < len(lines) else ''}"

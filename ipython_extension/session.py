@@ -11,7 +11,7 @@ from bluesky_qs.client.failures import RequestFailedError, failure
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import NotFound
 from ipython_extension.display import History, Items, Queue
-from ipython_extension.line import Line, Token
+from ipython_extension.line import Line, Token, nearest
 from ipython_extension.planexpr import Item, can_be_sent, plan_text
 from ipython_extension.plot import Canvas
 from ipython_extension.stage import Stage
@@ -36,6 +36,26 @@ class KnownNames:
         for part in rest:
             device = (device or {}).get("components", {}).get(part)
         return device is not None
+
+    def missing_part(self, name: str) -> str | None:
+        """What to say of a subdevice that its device does not have; the lists may not go as deep as the name does."""
+        path, *parts = name.split(".")
+        device = self.devices.get(path)
+        for part in parts:
+            inner = (device or {}).get("components")
+            if not inner:
+                return None
+            if part not in inner:
+                return f"{path} has no {part!r} that you may use{nearest(part, inner)}"
+            path, device = f"{path}.{part}", inner[part]
+        return None
+
+    def misnamed(self, plan: str) -> str | None:
+        """What to say of ``bp.count``, where the plan is known as ``count``."""
+        module, dot, name = plan.rpartition(".")
+        if not dot or plan in self.plans or name not in self.plans:
+            return None
+        return f"The service knows this plan as {name}: write it without {module}."
 
 
 class Settings(Protocol):
@@ -185,9 +205,10 @@ class Session:
         Most plans take any string: a misspelt device would only be noticed when the plan runs, at night.
         """
         known = self.known()
-        # Of subdevices the lists may not have all levels.
-        if name in known or name.partition(".")[0] in known:
+        if name in known:
             return None
+        if name.partition(".")[0] in known:
+            return known.missing_part(name)
         said = f"The service knows no device or plan {name!r}"
         first, dot, _ = name.partition(".")
         if can_be_sent(variables.get(name)):

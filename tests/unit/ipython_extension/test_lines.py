@@ -107,6 +107,38 @@ def test_variables_of_a_script_are_seen_in_its_functions(shell, fake, tmp_path):
     assert fake.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 8, "delay": 0.5}
 
 
+def test_a_misspelt_subdevice_is_noticed_as_deep_as_the_lists_go(qs, fake):
+    said = usage_error(qs, "add count([motor.setpont])")
+    assert "motor has no 'setpont' that you may use; did you mean setpoint?" in said
+    qs("add count([motor.setpoint, motor.setpoint.deeper, det1.val])")
+    assert fake.asked("queue_item_add")[0]["item"]["args"] == [["motor.setpoint", "motor.setpoint.deeper", "det1.val"]]
+
+
+@pytest.mark.parametrize("line", ["add bp.count([det1])", "run RE(bp.count([det1]))"])
+def test_a_plan_with_its_module_is_explained(qs, fake, line):
+    said = usage_error(qs, line).splitlines()
+    assert said[0] == "The service knows this plan as count: write it without bp."
+    assert said[2].index("^") == line.index(" ") + len("    %qs  ")
+    assert not fake.asked("queue_item_add")
+
+
+def test_a_lock_is_told_with_who_and_why(shell, fake, capsys):
+    told = [
+        "Error: Invalid lock key: ",
+        "RE Manager is locked by bob at 11/26/2026 01:29:47",
+        "Environment is locked: True",
+        "Queue is locked:       True",
+        "Emergency lock key:    not set",
+        "Note: beamtime 42",
+    ]
+    fake.answers["queue_clear"] = {"success": False, "error": "Locked", "msg": "\n".join(told)}
+    shell.run_cell("%qs clear")
+    shown = capsys.readouterr().out
+    assert shown.startswith("Refused: Invalid lock key: RE Manager is locked by bob at 11/26/2026 01:29:47")
+    assert shown.endswith(" Note: beamtime 42 (%qs lock info)\n")
+    assert "True" not in shown
+
+
 def test_bare_autostart_tells_how_it_is(qs, fake):
     fake.status["queue_autostart_enabled"] = True
     assert pretty(qs("autostart")) == "Autostart is on."
