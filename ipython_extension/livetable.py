@@ -1,5 +1,6 @@
 """The table of a running scan, line by line as its events come."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,7 +77,7 @@ class LiveTables:
     def _row(self, run: Run, event: Mapping[str, Any]) -> str:
         data = event.get("data") or {}
         cells = "".join(
-            f"  {cut(value_text(data.get(field), run.keys.get(field) or {}), width):>{width}}"
+            f"  {cut(value_text(data.get(field), run.keys.get(field) or {}, width), width):>{width}}"
             for field, width in self._columns[id(run)]
         )
         clock = moment(event["time"], event["time"])
@@ -123,19 +124,28 @@ class Live:
         return "\n".join(lines)
 
 
-def value_text(value: Any, key: Mapping[str, Any]) -> str:
-    """One reading as it is shown: with the device's own precision, if that is known."""
+def value_text(value: Any, key: Mapping[str, Any], width: int = _WIDEST) -> str:
+    """One reading as it is shown: with the device's own precision, if that is known; numbers fit into the width."""
     match value:
         case None:
             return "–"  # noqa: RUF001 - an array that was left out, or no number
-        case bool() | int() | str():
+        case bool() | str():
             return str(value)
+        case int():
+            is_short = len(str(value)) <= width or abs(value) > sys.float_info.max
+            return str(value) if is_short else _fitting(value, width)
         case float():
             precision = key.get("precision")
             fixed = f"{value:.{precision}f}" if isinstance(precision, int) and 0 <= precision <= _DIGITS else ""
             lost = value != 0 and fixed and float(fixed) == 0
-            return fixed if fixed and not lost and len(fixed) <= _NARROWEST else f"{value:.6g}"
+            return fixed if fixed and not lost and len(fixed) <= _NARROWEST else _fitting(value, width)
         case list():
             return f"[{len(value)}]"
         case _:
             return "…"
+
+
+def _fitting(value: float, width: int) -> str:
+    """As many of six digits as fit: cut at its end, a number would lose its exponent."""
+    texts = [f"{value:.{digits}g}" for digits in range(6, 0, -1)]
+    return next((text for text in texts if len(text) <= width), texts[-1])

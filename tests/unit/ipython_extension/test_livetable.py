@@ -125,6 +125,36 @@ def test_values_are_short(value, key, text):
     assert value_text(value, key) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7.18054e-05, "7.1805e-05"),
+        (-7.18054e-05, "-7.181e-05"),
+        (-1.23456789e-100, "-1.23e-100"),
+        (0.00041341, "0.00041341"),
+        (-0.000413412, "-0.0004134"),
+        (-12345678.9, "-1.235e+07"),
+        (123456789012, "1.2346e+11"),
+    ],
+)
+def test_a_number_never_loses_its_exponent(value, text):
+    assert value_text(value, {"precision": 3}, 10) == text
+    assert len(text) <= 10
+
+
+def test_a_number_beyond_all_measure_is_cut():
+    assert value_text(10**400, {}, 10) == str(10**400)
+
+
+def test_a_row_holds_numbers_of_any_size_in_full():
+    tables = LiveTables(80)
+    for document in [start(), descriptor(["a"])]:
+        tables.take(*document)
+    row = tables.take(*event(1, a=-7.18054e-05))[-1]
+    assert "…" not in row
+    assert columns(row)[-1].endswith("e-05")
+
+
 def message(document, item="i1"):
     return {"item_uid": item, "name": document[0], "doc": document[1]}
 
