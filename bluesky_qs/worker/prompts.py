@@ -165,6 +165,8 @@ class Prompts:
             raise InputRefused(f"{about}, again and again: an empty text is no answer to it (--worker-input default)")
         if self._policy == "ask":
             raise InputRefused(f"{about}, and clients cannot be asked by a process that the worker has forked")
+        # Who called it may make something else of the refusal, or nothing.
+        log.warning("%s: refused (--worker-input error)", about)
         msg = (
             f"{about}, and nobody is there to answer: the service runs with --worker-input error. With --worker-input "
             "ask, clients can answer (qserver input reply); with --worker-input default the answer is an empty text"

@@ -7,6 +7,8 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+import redis
+import zmq
 from bluesky.plan_stubs import mv
 from bluesky.utils import plan as plan_decorator
 from ophyd import Component, Device, EpicsSignal, Signal
@@ -104,6 +106,9 @@ def test_devices_are_instances_that_are_readable_movable_or_flyable():
         "event": threading.Event(),
         "var": ContextVar("var"),
         "mock": MagicMock(),
+        "broker": zmq.Context.instance(),
+        "store": redis.Redis(),
+        3: Signal(name="no_name"),
         "a_set": {1},
         "module": sys,
     }

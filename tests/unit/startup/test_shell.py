@@ -1,5 +1,7 @@
 import builtins
 import logging
+import sys
+from pathlib import Path
 
 import IPython
 import pytest
@@ -247,3 +249,12 @@ def test_neither_the_shell_nor_its_parts_pass_for_devices(shell):
 def test_display_prints(shell, capsys):
     builtins.display(1, "b")
     assert capsys.readouterr().out == "1 b\n"
+
+
+def test_run_hands_arguments_over(tmp_path, clean_process):
+    seen = []
+    with standing_in({}, profile_dir=tmp_path, run_file=lambda path: seen.append((path, sys.argv))) as shell:
+        before = sys.argv
+        shell.run_line_magic("run", "-i macro.py 12 'two words'")
+    assert seen == [(Path("macro.py"), ["macro.py", "12", "two words"])]
+    assert sys.argv is before

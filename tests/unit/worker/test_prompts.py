@@ -1,6 +1,7 @@
 """Questions of user code, without a process around them."""
 
 import builtins
+import contextlib
 import getpass
 import pdb  # noqa: T100 - under test
 import select
@@ -49,6 +50,13 @@ def asked(reports):
     while reports.state.input is None:
         assert select.select([reports.wakeup], [], [], 5)[0]
     return reports.state.input
+
+
+def test_refusal_is_logged_where_nobody_tells_of_it(installed, caplog):
+    installed("error")
+    with contextlib.suppress(EOFError):
+        input("Name? ")
+    assert "input() asks 'Name? ': refused (--worker-input error)" in caplog.text
 
 
 def test_refusal_is_the_end_of_a_file_to_code_that_expects_one(installed):
