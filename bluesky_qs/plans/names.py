@@ -80,6 +80,11 @@ def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
     return [by_folded[folded] for folded in found]
 
 
+def is_name(text: str) -> bool:
+    """Whether a plan, function, device or subdevice (dotted) can have this name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _first_is_none(elements: Iterable[str | None]) -> tuple[bool, list[str]]:
     texts: list[str] = []
     for place, element in enumerate(elements):
@@ -93,7 +98,7 @@ def _first_is_none(elements: Iterable[str | None]) -> tuple[bool, list[str]]:
 
 
 def _plain(text: str) -> str:
-    if not _NAME.fullmatch(text):
+    if not is_name(text):
         raise BadPattern(f"{text!r} is not a name; patterns begin with ':'")
     return text
 

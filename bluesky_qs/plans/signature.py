@@ -57,7 +57,7 @@ class Problem(msgspec.Struct, frozen=True):
 class Parameter:
     """One parameter: its type, range and conversions."""
 
-    __slots__ = ("_bounded", "_eval", "kind", "name", "required", "spec", "type")
+    __slots__ = ("_bounded", "_eval", "_names_functions", "kind", "name", "required", "spec", "type")
 
     def __init__(self, spec: ParamSpec) -> None:
         self.spec = spec
@@ -68,10 +68,14 @@ class Parameter:
         self.type: Type | None = _type(spec)
         self._bounded = spec.min is not UNSET or spec.max is not UNSET
         self._eval = spec.eval_expressions is True
+        self._names_functions = spec.annotation is not None and "callable" in spec.annotation.type.lower()
 
     def value(self, given: Any) -> Any:
         """The value that is meant by what was given: expressions in strings evaluated, if the parameter says so."""
-        return evaluated(given) if self._eval else given
+        # A type that asks for functions has this flag, too, and means their names: what fits as it is stays.
+        if not self._eval or (self._names_functions and self.type and self.type.check(given) is None):
+            return given
+        return evaluated(given)
 
     def check(self, given: Any, into: list[Problem], where: str = "") -> None:
         """Add to ``into`` what is wrong with a value for this parameter."""

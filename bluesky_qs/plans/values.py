@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, NamedTuple
 
-from bluesky_qs.plans.names import nearest
+from bluesky_qs.plans.names import is_name, nearest
 
 
 class Wanted(Enum):
@@ -197,13 +197,15 @@ class Name(Type):
         self.label = label
         self.has_names = wanted is not Wanted.ENUM
         self.choices = None if choices is None else dict.fromkeys(choices)
-        self.classes = frozenset({str} if choices is None else ())
         self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {self._listed()}"
 
     def check(self, value: Any) -> Mismatch | None:
         if not isinstance(value, str):
             return self._mismatch(value)
-        if self.choices is None or self._choice(value) in self.choices:
+        if self.choices is None:
+            # Which names there are is known when the plan runs; what can be none is known now.
+            return None if is_name(value) else self._mismatch(value)
+        if self._choice(value) in self.choices:
             return None
         return Mismatch("", value, f"is not one of {self._listed()}", nearest(value, self.choices))
 

@@ -34,7 +34,8 @@ def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | Non
         raise CannotDescribe(str(err)) from None
     _check(words, parameters)
     function = header.function_of(plan)
-    text = docstring.read(getattr(function, "__doc__", None))
+    words_below = getattr(function, "__doc__", None)
+    text = docstring.read(words_below if isinstance(words_below, str) else None)
     description = words.description if words.description is not UNSET else text.description
     return PlanSpec(
         name=name,

@@ -140,3 +140,26 @@ def test_choices_of_an_enumeration_are_told_whatever_was_given():
     colour = {"name": "x", "annotation": {"type": "Colour", "enums": {"Colour": ["red", "blue"]}}}
     (problem,) = signature(colour).check([5], {})
     assert str(problem) == "parameter 'x': 5 is not one of 'red', 'blue'"
+
+
+@pytest.mark.parametrize(
+    ("type_", "what"), [("__READABLE__", "device"), ("__PLAN__", "plan"), ("__CALLABLE__", "function")]
+)
+@pytest.mark.parametrize("text", ["", "det 1", "det1, det2", "det1()", "'det1'", "1 + 2", ".det", "det."])
+def test_what_can_be_no_name_is_refused_before_anything_runs(type_, what, text):
+    (problem,) = signature(parameter("x", type_=type_)).check([text], {})
+    assert str(problem) == f"parameter 'x': {text!r} is not the name of a {what}"
+
+
+@pytest.mark.parametrize(
+    ("type_", "given", "value"),
+    [
+        ("typing.Union[str, __CALLABLE__]", "2024", "2024"),
+        ("typing.Union[float, __CALLABLE__]", "2 * 3", 6),
+        ("__CALLABLE__", "device.method", "device.method"),
+        ("float", "2 * 3", 6),
+    ],
+)
+def test_a_type_that_asks_for_functions_evaluates_only_what_would_not_fit(type_, given, value):
+    (x,) = signature(parameter("x", type_=type_, eval_expressions=True)).parameters
+    assert x.value(given) == value

@@ -269,3 +269,10 @@ def test_plans_of_bluesky_take_the_arguments_that_users_give(name, args, kwargs)
     plans = {name: describe(name, getattr(bp, name)).as_dict()}
     catalog = Catalog(plans, {}, Permissions.from_dict({"user_groups": {"root": {"allowed_plans": [None]}}}))
     catalog.check({"name": name, "args": args, "kwargs": kwargs}, "root")
+
+
+def test_docstring_that_is_no_text_is_none():
+    def plan(x): ...
+
+    plan.__doc__ = 5
+    assert "description" not in describe("plan", plan).as_dict()
