@@ -151,7 +151,10 @@ class Tuple(Type):
 
 
 class Mapping(Type):
-    """A dictionary. Its keys are never names of objects."""
+    """A dictionary. Its keys are never names of objects, but may be those of an enumeration's members.
+
+    In JSON all keys are texts: where numbers are wanted, what reads as one is meant.
+    """
 
     phrase = "a dictionary"
 
@@ -159,17 +162,30 @@ class Mapping(Type):
         self.key = key
         self.value = value
         self.has_names = value.has_names
-        self.converts = value.converts
+        self._number = int if isinstance(key, Integer) else float if float in key.classes else None
+        self._enum = isinstance(key, Name) and key.wanted is Wanted.ENUM
+        self.converts = value.converts or self._enum or self._number is not None
 
     def check(self, value: Any) -> Mismatch | None:
         if not isinstance(value, dict):
             return self._mismatch(value)
-        return _first_mismatch((f"[{key!r}] (key)", self.key, key) for key in value) or _first_mismatch(
+        return _first_mismatch((f"[{key!r}] (key)", self.key, self._key(key)) for key in value) or _first_mismatch(
             (f"[{key!r}]", self.value, element) for key, element in value.items()
         )
 
     def convert(self, value: Any, find: Find) -> Any:
-        return {key: self.value.convert(element, find) for key, element in value.items()}
+        keys = map(self._key, value)
+        if self._enum or self._number:
+            keys = [self.key.convert(key, find) for key in keys]
+        return {key: self.value.convert(element, find) for key, element in zip(keys, value.values(), strict=True)}
+
+    def _key(self, key: Any) -> Any:
+        if self._number is None or type(key) is not str or str in self.key.classes:
+            return key
+        try:
+            return self._number(key)
+        except ValueError:
+            return key
 
 
 class Literal(Type):

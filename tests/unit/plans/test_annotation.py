@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from bluesky_qs.plans.annotation import NAME_TYPES, AnnotationError, read
 from bluesky_qs.plans.model import Annotation
-from bluesky_qs.plans.values import Mismatch
+from bluesky_qs.plans.values import Mismatch, Wanted
 
 DETECTORS = {"Detectors": ["det1", "det2"]}
 
@@ -81,6 +81,26 @@ def test_enum_member_may_be_written_with_its_class():
 
 def test_place_of_the_mismatch_is_told():
     assert mismatch("dict[str, list[int]]", {"a": [1, "b"]}).where == "['a'][1]"
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "meant"),
+    [
+        ("dict[int, str]", {"1": "a", 2: "b"}, {1: "a", 2: "b"}),
+        ("typing.Dict[float, float]", {"0.5": 1, "1e3": 2}, {0.5: 1, 1000.0: 2}),
+        ("dict[str, int]", {"1": 1}, {"1": 1}),
+        ("dict[typing.Any, int]", {"1": 1}, {"1": 1}),
+        ("dict[Mode, __READABLE__]", {"FAST": "det"}, {"fast mode": "<det>"}),
+    ],
+)
+def test_keys_are_texts_in_json_and_become_what_is_meant(text, given, meant):
+    kind = read(Annotation(text, enums={"Mode": ["FAST"]}))
+    assert kind.check(given) is None
+    assert kind.convert(given, lambda wanted, _, name: "fast mode" if wanted is Wanted.ENUM else f"<{name}>") == meant
+
+
+def test_key_that_is_no_number_is_told():
+    assert mismatch("dict[int, str]", {"one": "a"}) == Mismatch("['one'] (key)", "one", "is not an integer", [])
 
 
 def test_union_blames_the_alternative_that_was_meant():
