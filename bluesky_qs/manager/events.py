@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -30,6 +30,8 @@ KEPT = 10_000
 _SLACK = 1_000
 #: More uids than these are only counted: an event tells what happened, it is no copy of the queue.
 _UIDS = 100
+#: Uids that are looked for in the text of events.
+_FEW = 20
 
 
 class EventBook:
@@ -80,10 +82,17 @@ class EventBook:
         start = max(0, number + 1 - self.first)
         return [self._kept[index] for index in range(start, min(start + max(0, limit), len(self._kept)))]
 
-    def about(self, uid: str) -> list[Event]:
-        """Kept events that name an item, oldest first."""
-        needle = json.dumps(uid).encode()
-        return [json.loads(event) for event in self._kept if needle in event]
+    def about(self, uids: Collection[str]) -> dict[str, list[Event]]:
+        """For each of these items, the kept events that name it, oldest first."""
+        told: dict[str, list[Event]] = {uid: [] for uid in uids}
+        needles = [json.dumps(uid).encode() for uid in told]
+        for text in self._kept:
+            # To decode an event costs as much as to look for some tens of uids in it.
+            if len(needles) > _FEW or any(needle in text for needle in needles):
+                event = json.loads(text)
+                for uid in {event.get("item_uid"), *event.get("put", ()), *event.get("dropped", ())} & told.keys():
+                    told[uid].append(event)
+        return told
 
 
 class _Numbered(msgspec.Struct):

@@ -1,10 +1,13 @@
 """The items that ran, from old to new, each as JSON text with its ``result``."""
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from bluesky_qs.errors import BadParams, NotFound
+
+_ITEM_UID = re.compile(rb'"item_uid": ("(?:[^"\\]|\\.)*")')
 
 
 class Past:
@@ -44,8 +47,18 @@ class Past:
         msg = f"Item with UID {uid!r} is not in the history"
         raise NotFound(msg)
 
-    def __getitem__(self, place: int) -> bytes:
-        return self._items[place]
+    def find(self, uids: Collection[str]) -> dict[str, bytes]:
+        """Those of these items that are here, by uid: all of them in one pass."""
+        wanted = {json.dumps(uid).encode(): uid for uid in uids}
+        found: dict[str, bytes] = {}
+        for data in reversed(self._items):
+            if len(found) == len(wanted):
+                break
+            # Arguments may hold such words too, hence the second look.
+            for uid in {wanted[text] for text in _ITEM_UID.findall(data) if text in wanted} - found.keys():
+                if json.loads(data)["item_uid"] == uid:
+                    found[uid] = data
+        return found
 
     def page(
         self,

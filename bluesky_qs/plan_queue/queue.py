@@ -6,7 +6,7 @@ beginning (“Failed to add an item: …”) that belongs to the method and is a
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -148,12 +148,9 @@ class PlanQueue:
         """
         return self._past.page(limit, before, exit_status, name)
 
-    def history_item(self, uid: str) -> dict[str, Any] | None:
-        """The item with this uid in the history, with its ``result``; None if it is not there."""
-        try:
-            return json.loads(self._past[self._past.place(uid)])
-        except NotFound:
-            return None
+    def history_items(self, uids: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Those of these items that are in the history, by uid, each with its ``result``."""
+        return {uid: json.loads(data) for uid, data in self._past.find(uids).items()}
 
     def item(self, *, pos: Position | None = None, uid: str | None = None) -> dict[str, Any]:
         """One item, by place or uid; the last one by default. Raises what `item_json` raises."""

@@ -74,6 +74,23 @@ def test_the_state_of_an_item_is_told_from_the_queue_to_its_end(light):
     light.do("queue_item_remove", uid=other)
     several = light.do("item_status", item_uid=[again, other, "nobody"])["status"]
     assert [several[uid]["state"] for uid in (again, other, "nobody")] == ["queued", "removed", "not_found"]
+    light.do("queue_clear")
+    light.do("history_clear")
+    several = light.do("item_status", item_uid=[again, uid, other])["status"]
+    assert [several[uid]["state"] for uid in (again, uid, other)] == ["removed", "aborted", "removed"]
+    assert several[uid]["requeued_as"] == again
+
+
+def test_many_items_are_told_as_one_is(light):
+    for n in range(30):
+        light.add("quick", n)
+    uids = [item["item_uid"] for item in light.queue()]
+    light.do("queue_start")
+    light.wait(lambda s: s["items_in_history"] == 30 and s["manager_state"] == "idle", "all have run")
+    several = light.do("item_status", item_uid=[*uids, "nobody"])["status"]
+    assert [several[uid]["state"] for uid in uids] == ["completed"] * 30
+    assert several["nobody"] == {"state": "not_found", "times": {}}
+    assert several[uids[7]] == light.do("item_status", item_uid=uids[7])["status"]
 
 
 def test_items_are_checked_without_being_queued(light):

@@ -96,6 +96,25 @@ def test_an_unknown_group_is_named(idle):
     assert "Unknown user group: 'nobody'" in answer["msg"]
 
 
+def test_a_batch_reports_on_each_item_also_on_what_is_none(idle):
+    stop = {"item_type": "instruction", "name": "queue_stop"}
+    items = [stop, "dance", None]
+    answer = idle.ask("queue_item_add_batch", items=items, user="tester", user_group="primary")
+    assert answer["msg"].startswith(
+        "Failed to add all items: validation of 2 out of 3 submitted items failed: item 1: "
+    )
+    assert [result["success"] for result in answer["results"]] == [True, False, False]
+    assert "an item is an object, not 'dance'" in answer["results"][1]["msg"]
+    assert (answer["items"], answer["qsize"], idle.queue()) == (items, None, [])
+
+
+@pytest.mark.parametrize("items", [[], [{"item_type": "instruction", "name": "queue_stop"}] * 3])
+def test_a_batch_of_an_unknown_group_is_refused_once(idle, items):
+    answer = idle.ask("queue_item_add_batch", items=items, user="tester", user_group="nobody")
+    assert answer["msg"] == "Failed to add all items: Unknown user group: 'nobody'"
+    assert (answer["success"], answer["items"], answer["results"]) == (False, [], [])
+
+
 def test_numbers_that_only_python_knows_come_back_as_they_were_sent(idle):
     idle.open()
     frame = (

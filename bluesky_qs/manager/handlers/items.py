@@ -7,6 +7,7 @@ from bluesky_qs.api.types import Checks, Item, ItemStates, Writer
 from bluesky_qs.errors import BadParams, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
+from bluesky_qs.manager.events import Event
 from bluesky_qs.manager.handlers.queue import checked_item
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.wire.codec import Encoded, json_text
@@ -14,8 +15,10 @@ from bluesky_qs.wire.codec import Encoded, json_text
 
 @handles(api.queue.item_status)
 def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
-    found: Any = _status(ctx, item_uid) if isinstance(item_uid, str) else {uid: _status(ctx, uid) for uid in item_uid}
-    status: Any = Encoded(json_text(found))
+    uids = {item_uid} if isinstance(item_uid, str) else set(item_uid)
+    events, past = ctx.events.about(uids), ctx.queue.history_items(uids)
+    found = {uid: _status(ctx, uid, events[uid], past.get(uid)) for uid in uids}
+    status: Any = Encoded(json_text(found[item_uid] if isinstance(item_uid, str) else found))
     return {"status": status}
 
 
@@ -56,22 +59,19 @@ def _check(ctx: Context, item: Item, user: str, group: str) -> dict[str, Any]:
     return {"success": True, "msg": "", "errors": [], "arguments": arguments}
 
 
-def _status(ctx: Context, uid: str) -> dict[str, Any]:
+def _status(ctx: Context, uid: str, events: list[Event], past: Item | None) -> dict[str, Any]:
     """Where the item is: looked up in one turn of the loop, so that it is in exactly one place."""
     times: dict[str, float] = {}
-    requeued: str | None = None
-    removed = False
-    for event in ctx.events.about(uid):
+    ended: Event | None = None
+    for event in events:
         match event["type"]:
             case "queue_changed" if uid in event.get("put", ()):
                 times.setdefault("queued", event["time"])
-            case "queue_changed" if uid in event.get("dropped", ()):
-                removed = True
-            case "item_started" if event["item_uid"] == uid:
+            case "item_started":
                 times["running"] = event["time"]
-            case "item_ended" if event["item_uid"] == uid:
+            case "item_ended":
                 times[event["exit_status"]] = event["time"]
-                requeued = event.get("requeued_as")
+                ended = event
             case _:
                 pass
     status: dict[str, Any] = {"times": times}
@@ -81,8 +81,11 @@ def _status(ctx: Context, uid: str) -> dict[str, Any]:
         return {"state": "paused" if paused else "running", **status}
     if position is not None:
         return {"state": "queued", "position": position, **status}
-    if (item := ctx.queue.history_item(uid)) is not None:
-        result = item["result"]
-        again = {"requeued_as": requeued} if requeued else {}
-        return {"state": result["exit_status"], "result": result, **again, **status}
-    return {"state": "removed" if removed else "not_found", **status}
+    if ended and ended.get("requeued_as"):
+        status["requeued_as"] = ended["requeued_as"]
+    if past is not None:
+        return {"state": past["result"]["exit_status"], "result": past["result"], **status}
+    if ended:  # the history has been cleared since
+        return {"state": ended["exit_status"], **status}
+    # Whatever was put into the queue, or taken out of it, and did not run: a queue that is cleared names no items.
+    return {"state": "removed" if events else "not_found", **status}

@@ -268,8 +268,9 @@ def test_words_in_the_arguments_of_a_plan_are_not_taken_for_its_name():
     queue.start_next(1.0)
     queue.finish({"exit_status": "completed"})
     assert queue.history_json(name="b") == queue.history_json(exit_status="failed") == []
-    assert queue.history_item("u1") is None
-    assert queue.history_item(uid_of(queue, 0))["name"] == "a"
+    first = uid_of(queue, 0)
+    assert queue.history_items(["u1"]) == {}
+    assert {uid: item["name"] for uid, item in queue.history_items([first, "u1"]).items()} == {first: "a"}
 
 
 @pytest.mark.parametrize("immediate", [False, True])
