@@ -29,7 +29,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
 
 
 def _follow(manager: REManagerAPI, *, as_json: bool) -> None:
-    write = output.as_json if as_json else output.message
+    write = output.as_json_line if as_json else output.message
     with StatusFeed(manager) as feed:
         last: Mapping[str, Any] = manager.status()
         print(write(last), flush=True)

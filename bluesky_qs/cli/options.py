@@ -15,7 +15,8 @@ HELP = """\
       --user-group GROUP            whose permissions decide
                                     (or QSERVER_USER_GROUP)
   -t, --timeout SECONDS             how long to wait for the answer, default 2
-      --json                        print the answer as JSON, complete
+      --json                        print the answer as JSON, complete;
+                                    'monitor': each change as a line
   -v, --verbose                     print the words as they were understood
   -h, --help                        this text
   -V, --version                     the version"""

@@ -27,3 +27,8 @@ def shown(response: Mapping[str, Any]) -> dict[str, Any]:
 def as_json(response: Mapping[str, Any]) -> str:
     """The answer for programs, complete."""
     return json.dumps(response, indent=2, sort_keys=True)
+
+
+def as_json_line(response: Mapping[str, Any]) -> str:
+    """The same in one line, for one of many."""
+    return json.dumps(response, sort_keys=True)

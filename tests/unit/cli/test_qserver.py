@@ -213,12 +213,10 @@ def process(*arguments, **environment):
 def test_the_monitor_follows_the_service_until_interrupted(fake):
     monitor = process("--json", "monitor", "-a", fake.control, "--zmq-info-addr", fake.info)
     arrived = threading.Event()
-    lines: list[str] = []
 
     def read():
         for line in monitor.stdout:
-            lines.append(line.strip())
-            if '"items_in_queue": 5' in line:
+            if json.loads(line)["items_in_queue"] == 5:
                 arrived.set()
 
     reader = threading.Thread(target=read)
