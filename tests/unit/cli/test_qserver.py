@@ -216,7 +216,7 @@ def test_the_monitor_follows_the_service_until_interrupted(fake):
 
     def read():
         for line in monitor.stdout:
-            if json.loads(line)["items_in_queue"] == 5:
+            if json.loads(line).get("items_in_queue") == 5:
                 arrived.set()
 
     reader = threading.Thread(target=read)
