@@ -4,6 +4,9 @@ import contextlib
 import faulthandler
 import os
 import re
+import sys
+import threading
+import traceback
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -19,6 +22,7 @@ class LastWords:
 
     def __init__(self, link: str) -> None:
         self._path = RuntimeDir.last_words(link)
+        self._over = False
         self._file: IO[bytes] = self._path.open("w+b", buffering=0)
         # Not on the standard error stream meanwhile: the manager passes it on, to the log too.
         faulthandler.enable(self._file)
@@ -30,8 +34,18 @@ class LastWords:
             self._file.truncate()
             self._file.write(f"{path}\0{shown}\0".encode(errors="surrogateescape"))
 
+    def note_place(self) -> None:
+        """Note where the main thread is, as the fault handler would; any thread may call this."""
+        if self._over:
+            return
+        stack = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident or 0])  # noqa: SLF001 - the way to it
+        frames = "".join(f'  File "{f.filename}", line {f.lineno} in {f.name}\n' for f in reversed(stack))
+        with contextlib.suppress(OSError):
+            self._file.write(f"Current thread (most recent call first):\n{frames}".encode(errors="replace"))
+
     def close(self) -> None:
         """The startup code has run: from now on a crash is told on the standard error stream, as ever."""
+        self._over = True
         self._path.unlink(missing_ok=True)
         # The fault handler keeps the number of the descriptor, and has been given another one if user code wanted that.
         with contextlib.suppress(OSError):

@@ -274,6 +274,10 @@ class NeedMainThread(Command[None], frozen=True, tag=True):
     """Refused while code of a console runs in the main thread."""
 
 
+class NotePlace(Command[None], frozen=True, tag=True):
+    """Note in the last words (`ipc.last_words`) where the startup code is: it is going to be killed."""
+
+
 class InterruptKernel(Command[None], frozen=True, tag=True):
     """Ctrl-C for what runs in the main thread, and for the processes that it has started."""
 
@@ -296,6 +300,7 @@ WorkerCommand = (
     | ReplyInput
     | NeedMainThread
     | InterruptKernel
+    | NotePlace
     | CloseEnvironment
 )
 

@@ -24,6 +24,7 @@ from bluesky_qs.ipc.messages import (
     KillWorker,
     Lists,
     ListsChanged,
+    NotePlace,
     OpenEnvironment,
     PlanDone,
     Progress,
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 _CLOSED = WorkerState(EnvironmentState.CLOSED)
 _NOTHING = b"{}"
+#: Seconds in which a worker that is going to be killed may say where its startup code is.
+_TELLING = 0.5
 
 
 class Follower(Protocol):
@@ -156,10 +159,16 @@ class Environment:
 
     async def destroy(self) -> None:
         """Kill the worker process."""
+        opening = self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT
         self._lifecycle.fire(Event.DESTROY_ASKED)
         logger.warning("Destroying the RE Worker environment: killing the worker process ...")
         if self._process is None:  # it is being started: `_open` kills it as soon as it is there
             return
+        if opening and self._link is not None:
+            # Whoever destroys what does not come to an end wants to know where it was; it may not be able to tell.
+            with contextlib.suppress(TimeoutError, QSError):
+                async with asyncio.timeout(_TELLING):
+                    await self._link.request(NotePlace())
         await self._kill()
 
     async def kill(self, reason: str) -> None:

@@ -28,6 +28,7 @@ from bluesky_qs.ipc.messages import (
     InterruptKernel,
     KernelSpec,
     NeedMainThread,
+    NotePlace,
     OpenEnvironment,
     PausePlan,
     ReplyInput,
@@ -92,6 +93,7 @@ class Worker:
         self._exit_code = 0
         self._in_user_code = False
         self._asked_to_open = False
+        self._last_words: LastWords | None = None
         self._stop = threading.Event()
         self._reports = Reports()
         self._engine = Engine(self._reports, self._jobs.put)
@@ -169,6 +171,9 @@ class Worker:
                 self._refuse_reserved()
             case InterruptKernel():
                 interrupt()
+            case NotePlace():
+                if self._last_words is not None:
+                    self._last_words.note_place()
             case CloseEnvironment():
                 self._refuse_reserved()
                 self._need_main_thread()
@@ -272,7 +277,7 @@ class Worker:
             self._in_user_code = False
 
     def _open(self, command: OpenEnvironment) -> None:
-        last_words = LastWords(self._address)
+        last_words = self._last_words = LastWords(self._address)
         try:
             kernel = self._start_kernel(command.kernel, command.startup) if command.kernel else None
             self._prompts.install(command.input_policy)  # after the kernel, which brings a debugger of its own

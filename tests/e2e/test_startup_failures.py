@@ -173,8 +173,20 @@ def test_an_opening_that_is_destroyed_is_reported_as_that(light, startup_dir):
     light.do("environment_destroy")
     light.wait_idle()
     report = light.do("environment_report")["report"]
-    assert (report["success"], report["message"]) == (False, "10.py: The RE Worker environment was destroyed")
-    assert report["file"] == str(startup_dir / "10.py")
+    assert (report["success"], report["message"]) == (False, "10.py, line 3: The RE Worker environment was destroyed")
+    assert (report["file"], report["line"]) == (str(startup_dir / "10.py"), 3)
+    assert '10.py", line 3 in <module>' in report["traceback"]
+
+
+def test_an_opening_that_cannot_tell_where_it_is_is_destroyed_all_the_same(light, startup_dir):
+    # A C library that keeps the interpreter to itself.
+    write(startup_dir, {"10.py": "import ctypes\nprint('wai' + 'ting')\nctypes.PyDLL(None).pause()\n"})
+    light.start().do("environment_open")
+    light.wait(lambda s: "waiting\n" in light.output(), "the startup code runs")
+    light.do("environment_destroy")
+    light.wait_idle()
+    report = light.do("environment_report")["report"]
+    assert (report["message"], report["line"]) == ("10.py: The RE Worker environment was destroyed", None)
 
 
 def test_the_report_of_the_opening_survives_the_managers_death(light):

@@ -1,5 +1,6 @@
 """What is left of a worker that startup code has taken down."""
 
+import faulthandler
 import subprocess
 import sys
 
@@ -61,3 +62,18 @@ def test_after_the_startup_code_crashes_are_told_where_they_were_before(die):
 def test_choice_of_the_startup_code_where_crashes_are_told_stays(die, tmp_path):
     die(f"import faulthandler\nfaulthandler.enable(open({str(tmp_path / 'crash.txt')!r}, 'w'))\n")
     assert "Segmentation fault" in (tmp_path / "crash.txt").read_text()
+
+
+def test_place_of_code_that_goes_on_is_noted_as_long_as_it_is_startup_code(link, tmp_path, capfd):
+    enabled = faulthandler.is_enabled()
+    words = last_words.LastWords(link)
+    try:
+        words.begins(str(tmp_path / "10.py"), "10.py")
+        exec(compile("\n\nnote()", str(tmp_path / "10.py"), "exec"), {"note": words.note_place})
+        end = last_words.understood(last_words.read(link), "it was destroyed")
+        assert (end.message, end.line) == ("10.py, line 3: it was destroyed", 3)
+    finally:
+        words.close()
+        faulthandler.enable() if enabled else faulthandler.disable()
+    words.note_place()
+    assert (last_words.read(link), capfd.readouterr().err) == ("", "")
