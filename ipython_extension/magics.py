@@ -16,7 +16,6 @@ from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
 from ipython_extension.oneline import in_one_line, usage
-from ipython_extension.tables import terminal_width
 
 _CONNECTION = ("control_addr", "info_addr", "encoding", "public_key", "user", "user_group", "lock_key", "timeout")
 
@@ -106,6 +105,8 @@ class QSMagics(Magics):
 
     def _width(self) -> int | None:
         """Columns of the terminal that what is printed goes to; None if it goes elsewhere."""
+        from ipython_extension.tables import terminal_width  # noqa: PLC0415 - see `qs`
+
         return None if hasattr(self.shell, "kernel") or not sys.stdout.isatty() else terminal_width()
 
     # -------------------------------------------------------------------------------- what the session needs of us

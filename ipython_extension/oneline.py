@@ -4,7 +4,6 @@ from IPython.core.error import UsageError
 
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.errors import Locked, QSError
-from ipython_extension.tables import wrapped
 
 _USAGE = "UsageError: "
 _DETAILS_OF_A_LOCK = ("Environment is locked", "Queue is locked", "Emergency lock key")
@@ -28,6 +27,8 @@ class Detached(KeyboardInterrupt):
 
 def usage(error: UsageError, width: int) -> UsageError:
     """The same complaint, broken at blanks to fit a terminal: behind ``UsageError: ``, which IPython writes."""
+    from ipython_extension.tables import wrapped  # noqa: PLC0415 - loading the extension does not pay for it
+
     message, newline, line = str(error).partition("\n")
     return UsageError(wrapped(_USAGE + message, width).removeprefix(_USAGE) + newline + line)
 

@@ -107,8 +107,8 @@ class _Widget:
         self._text = widgets.Label()
         self._box = widgets.HBox([self._bar, self._text])
         self.show(bar)
-        # A console without widgets shows the text, and only this once.
-        shown = {**self._box._repr_mimebundle_(), "text/plain": f"Under way: {bar.what}"}
+        # A console without widgets shows the text, and only this once: without what changes behind the first words.
+        shown = {**self._box._repr_mimebundle_(), "text/plain": f"Under way: {bar.what.partition('  ')[0]}"}
         display(shown, raw=True)
 
     def show(self, bar: Bar) -> None:

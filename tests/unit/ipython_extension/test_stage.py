@@ -53,12 +53,19 @@ def test_a_plan_that_does_not_tell_how_long_it_is_has_no_bar():
     assert Bar.of({}, "fly()").text(80) == "fly()"
 
 
-def test_a_console_without_widgets_shows_what_is_under_way(bare_shell, monkeypatch):
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (Bar("count([det1])", 0.5, "1/2"), "Under way: count([det1])"),
+        ("Opening the environment  0.4 s  Loading a.py", "Under way: Opening the environment"),
+    ],
+)
+def test_a_console_without_widgets_shows_what_is_under_way(bare_shell, monkeypatch, said, text):
     monkeypatch.setattr("ipython_extension.stage._PATIENCE", 0.0)
     stage = Notebook()
     with capture_output() as captured:
-        stage.say(Bar("count([det1])", 0.5, "1/2"))
+        stage.say(said)
     (shown,) = captured.outputs
-    assert shown.data["text/plain"] == "Under way: count([det1])"
+    assert shown.data["text/plain"] == text
     assert "application/vnd.jupyter.widget-view+json" in shown.data
     stage.clear()
