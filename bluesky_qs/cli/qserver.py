@@ -1,5 +1,6 @@
 """``qserver``: one line, one request, its answer."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ class Exit(IntEnum):
 
 def main() -> None:
     """Run the command line of this process and end it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal cannot show must not make an error of a request that was carried out.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
@@ -50,6 +54,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> Exit:
     """Carry out a command line."""
+    command = None
     try:
         options = parse(arguments)
         if options.help or options.version:
@@ -64,7 +69,7 @@ def run(arguments: Sequence[str]) -> Exit:
         return _carry_out(command, options)
     except UsageError as error:
         print(error.text("qserver"), file=sys.stderr)
-        if not error.usage:
+        if command is None and not error.usage:
             print("'qserver -h' lists all commands and options", file=sys.stderr)
         return Exit.USAGE
     except (ConfigError, RequestError) as error:

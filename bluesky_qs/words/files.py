@@ -19,12 +19,16 @@ def read(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _contents(file: FileContents) -> Any:
+    import tokenize  # noqa: PLC0415 - only lines that name a file pay for it
+
     try:
-        text = Path(file.path).expanduser().read_text(encoding="utf-8")
+        # As Python reads its files: with a byte order mark of Windows, or in the encoding that the first lines name.
+        with tokenize.open(Path(file.path).expanduser()) as source:
+            text = source.read()
     except OSError as error:
         raise UsageError(f"Cannot read {file.path!r}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file.path!r} is not a text file") from None
+    except (UnicodeDecodeError, SyntaxError):
+        raise UsageError(f"{file.path!r} is not a text file, or not in UTF-8") from None
     return _yaml(file.path, text) if file.kind == "yaml" else text
 
 

@@ -239,6 +239,18 @@ def test_the_command_is_also_one_of_the_package(fake):
     assert "'manager_state': 'idle'" in out
 
 
+@pytest.mark.parametrize("words", [["-h"], ["status"]])
+def test_what_a_terminal_cannot_show_is_no_error(fake, words):
+    fake.status["msg"] = "5 µm …"
+    done = process(*words, "-a", fake.control, PYTHONIOENCODING="ascii")
+    _, err = done.communicate(timeout=20)
+    assert (done.returncode, err) == (0, "")
+
+
+def test_a_file_that_is_not_there_is_told_in_one_line(fake, qserver):
+    assert qserver("script", "upload", "/no/such/file")[2].count("\n") == 1
+
+
 def test_a_command_that_does_not_exist_is_told():
     done = subprocess.run(
         [sys.executable, "-m", "bluesky_qs", "qservr"], capture_output=True, text=True, check=False, timeout=20

@@ -113,6 +113,16 @@ def test_a_file_stands_for_its_contents(tmp_path):
     assert read == {"script": "print('µ')", "permissions": {"user_groups": {"root": {}}}, "update_re": True}
 
 
+@pytest.mark.parametrize(
+    "data", [b"\xef\xbb\xbfx = '\xc2\xb5'\n", b"# -*- coding: latin-1 -*-\nx = '\xb5'\n", b"x = '\xc2\xb5'\r\n"]
+)
+def test_a_script_is_read_as_python_reads_it(tmp_path, data):
+    (tmp_path / "script.py").write_bytes(data)
+    text = files.read({"script": FileContents(str(tmp_path / "script.py"), "text")})["script"]
+    assert text.endswith("x = 'µ'\n")
+    assert "\ufeff" not in text
+
+
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
     (tmp_path / "bad.yaml").write_text("a: [")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
