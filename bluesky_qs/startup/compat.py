@@ -1,6 +1,7 @@
 """Code that was written for a fuller installation runs in the worker.
 
-``bluesky_queueserver``: where it is absent, its names resolve to ours; where it is there, it is told the namespace.
+``bluesky_queueserver``: where it is absent, its names resolve to ours; where it is there, it is told the namespace,
+and what is registered with it is registered with us.
 ``matplotlib``: where it is absent, BestEffortCallback can be imported all the same and prints its tables.
 """
 
@@ -13,6 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from bluesky_qs.startup import registry
 from bluesky_qs.startup.imports import after_import, forget
 from bluesky_qs.startup.namespace import global_user_namespace
 
@@ -42,6 +44,7 @@ def install() -> None:
     """Let the names resolve; a package that is really there comes first."""
     if _finder not in sys.meta_path:
         sys.meta_path.append(_finder)
+    after_import(_ROOT, _share_registry)
     after_import(_PROFILE_TOOLS, _tell_namespace)
     # First in line, since the module is there; only importing it fails.
     if importlib.util.find_spec("matplotlib") is None and _without_plots not in sys.meta_path:
@@ -53,6 +56,7 @@ def uninstall() -> None:
         sys.meta_path.remove(_finder)
     if _without_plots in sys.meta_path:
         sys.meta_path.remove(_without_plots)
+    forget(_ROOT)
     forget(_PROFILE_TOOLS)
     for name in (*_MODULES, _PLOTTING):
         spec = getattr(sys.modules.get(name), "__spec__", None)
@@ -98,6 +102,15 @@ class _WithoutPlots(Loader):
 
         log.warning("matplotlib is not installed: BestEffortCallback prints tables and draws no plots")
         vars(module).update(BestEffortCallback=tables.LiveTables, PeakResults=tables.Peaks)
+
+
+def _share_registry(package: ModuleType) -> None:
+    """What code registers with the other package is meant for whoever makes the lists, and that is us."""
+    for name, ours in (("register_plan", registry.register_plan), ("register_device", registry.register_device)):
+        theirs = getattr(package, name, ours)
+        if theirs is not ours:
+            setattr(package, name, ours)
+            setattr(sys.modules[theirs.__module__], name, ours)
 
 
 def _tell_namespace(tools: ModuleType) -> None:

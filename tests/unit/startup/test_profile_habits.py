@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bluesky_qs.startup import registry
 from bluesky_qs.startup.failure import StartupFailed
 
 
@@ -339,3 +340,27 @@ def test_real_shell_is_used_where_there_is_one(tmp_path, write_files):
     command = [sys.executable, "-m", "IPython", "--no-banner", "--quick", "--HistoryManager.enabled=False", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.split() == ["TerminalInteractiveShell", str(tmp_path), str(folder / "10.ipy"), "[]"]
+
+
+def test_what_is_registered_with_the_other_package_is_registered_with_ours(startup, monkeypatch):
+    monkeypatch.setattr(registry, "plans", {})
+    monkeypatch.setattr(registry, "devices", {})
+    startup(
+        {
+            "00.py": """
+                from bluesky_queueserver import register_plan
+                from bluesky_queueserver.manager.profile_ops import register_device
+
+                register_plan("helper", exclude=True)
+                register_device("det", depth=2)
+                """,
+            "bluesky_queueserver/__init__.py": "from .manager.profile_ops import register_plan, register_device",
+            "bluesky_queueserver/manager/__init__.py": "",
+            "bluesky_queueserver/manager/profile_ops.py": """
+                def register_plan(*_, **__): raise RuntimeError("nobody reads this registry")
+
+                register_device = register_plan
+                """,
+        }
+    )
+    assert (registry.plans, registry.devices) == ({"helper": True}, {"det": (2, False)})
