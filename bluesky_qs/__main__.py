@@ -22,7 +22,7 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in _COMMANDS:
         asked_for_help = name in ("-h", "--help")
-        text = "Usage: python -m bluesky_qs COMMAND …\n\nCommands: " + "\n          ".join(_COMMANDS)
+        text = "Usage: python -m bluesky_qs COMMAND ...\n\nCommands: " + "\n          ".join(_COMMANDS)
         print(text, file=sys.stdout if asked_for_help else sys.stderr)
         sys.exit(0 if asked_for_help else 1)
     sys.argv = [name, *sys.argv[2:]]

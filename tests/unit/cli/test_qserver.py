@@ -150,6 +150,7 @@ def test_messagepack_and_group_are_options(new_fake, qserver):
         (["status", "--json=5"], "Option --json takes no value"),
         (["lock", "info", "-k", ""], "Option -k: Lock key must be a non-empty string"),
         (["status", "--zmq", "json"], "Did you mean '--zmq-control-addr' or '--zmq-info-addr' or '--zmq-encoding'?"),
+        (["lock", "queue", "caf\udce9", "-k", "k"], "'caf\\udce9' is not text in the encoding of this terminal"),
         (["nonsense"], "'nonsense' means nothing\n'qserver -h' lists all commands and options"),
         (["status", "-t", "soon"], "Option -t needs a number of seconds, not 'soon'"),
         (["--zmq-encoding", "xml", "status"], "Unknown encoding 'xml'"),
