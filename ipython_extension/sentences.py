@@ -102,7 +102,8 @@ class Progress(NamedTuple):
     @property
     def left(self) -> float | None:
         """Seconds until the plan's end, if it goes on as it did; None if there is no telling."""
-        if self.elapsed is None or not self.total or not 0 < self.events < self.total:
+        # One point tells no pace: how long it took may be what went before it, and the delay after it is to come.
+        if self.elapsed is None or not self.total or not 1 < self.events < self.total:
             return None
         # Pauses say nothing of the pace at which the rest will go.
         return max(self.elapsed - self.paused, 0.0) * (self.total - self.events) / self.events

@@ -36,3 +36,10 @@ def test_a_long_type_leaves_the_table_readable():
     text = PlanView({"name": "plan", "parameters": [parameter]}).text(80)
     assert max(map(len, text.splitlines())) <= 80
     assert "detector19" in text
+
+
+def test_one_point_tells_no_pace():
+    progress = {"events": 1, "num_points": 60, "time_start": time.time() - 0.4}
+    told = progress_text({"manager_state": "executing_queue", "running_item_progress": progress})
+    assert told.startswith("point 1 of 60, for 0.")
+    assert "to go" not in told
