@@ -55,6 +55,10 @@ async def _copy(source: Store, target: Store, *, replace: bool) -> tuple[int, in
     """Copy everything; how many items the queue and the history have."""
     await source.open()
     try:
+        found = await source.load()
+        if not (found.items or found.history or found.events or any(found.facts.values())):
+            # With --replace a mistyped prefix would lose what the target holds.
+            raise StoreError(f"{source.description} holds nothing: is that where the queue is?")
         await target.open()
         try:
             held = await target.load()

@@ -168,6 +168,14 @@ async def test_the_prefixes_name_the_keys(redis_server, tmp_path):
     assert "items: 2" in run("copy-store", *back)
 
 
+async def test_a_source_that_holds_nothing_is_an_error_and_loses_nothing(redis_server, tmp_path):
+    here = File(tmp_path / "queue.sqlite3")
+    await fill(here)
+    mistyped = ("--from", redis_server.address, "--from-prefix", "mistyped", "--to", here.name, "--replace")
+    assert "keys mistyped_* holds nothing" in run("copy-store", *mistyped, code=1)
+    assert len((await content(here)).items) == 2
+
+
 async def test_a_file_in_use_is_no_target_and_a_missing_one_no_source(tmp_path):
     here, missing = File(tmp_path / "queue.sqlite3"), tmp_path / "none.sqlite3"
     await fill(here)
