@@ -1,6 +1,7 @@
 """Make a call out of an item: names become the plans, devices, functions and Enum members that they stand for."""
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from operator import attrgetter
@@ -202,13 +203,15 @@ class _Binder:
         try:
             function = self._reached(name, "Function")
         except InvalidPlan as err:
-            raise _no_such_name(parameter, "", name, f"is not a function: {err.message}", self._functions()) from err
+            reason = err.message.removeprefix(f"Function '{name}' ")
+            raise _no_such_name(parameter, "", name, reason, self._functions()) from err
         if not callable(function):
             raise _no_such_name(parameter, "", name, "is not a function", self._functions())
         return function
 
     def _functions(self) -> Iterator[str]:
-        return (name for name, value in list(self._namespace.items()) if callable(value) and not name.startswith("_"))
+        named = list(self._namespace.items())
+        return (name for name, value in named if inspect.isroutine(value) and not name.startswith("_"))
 
 
 def _no_such_name(parameter: Parameter, where: str, text: str, reason: str, choices: Iterable[str]) -> InvalidPlan:

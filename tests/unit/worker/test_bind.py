@@ -160,7 +160,7 @@ def test_callables_are_found_by_dotted_name(bind):
     ("name", "words"),
     [
         ("missing", "'missing' is not found in the worker namespace"),
-        ("helpr", "parameter '.*': 'helpr' is not a function: .*did you mean 'helper'"),
+        ("helpr", "parameter 'f': 'helpr' is not found in the worker namespace .*did you mean 'helper'"),
         ("stage.missing", "'stage.missing' is not found"),
         ("number", "'number' is not a function"),
         ("_private", "not the name of a function"),
