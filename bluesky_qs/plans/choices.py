@@ -1,18 +1,27 @@
 """The lists of names that the annotations of plans mention, with their patterns written out as names."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from bluesky_qs.plans.names import BadPattern, DeviceNames, Names
 
 Descriptions = dict[str, Any]
 
 
-class Devices(NamedTuple):
+class Devices:
     """Devices with their subdevices, and the dotted names among them that may be chosen."""
 
-    tree: Descriptions
-    names: Mapping[str, None]
+    def __init__(self, tree: Descriptions, names: Mapping[str, None]) -> None:
+        self.tree = tree
+        self.names = names
+        # Plans of a beamline share their patterns, and its devices have thousands of names.
+        self._matching: dict[str | None, list[str]] = {}
+
+    def matching(self, pattern: str | None) -> list[str]:
+        """The names that a pattern means; none if it is no pattern (only a file written by hand has such)."""
+        if pattern not in self._matching:
+            self._matching[pattern] = list(_matching_devices(self, pattern))
+        return self._matching[pattern]
 
 
 def every(devices: Descriptions) -> Devices:
@@ -33,7 +42,7 @@ def written_out(
         return plan
 
     def named_devices(elements: list[str | None]) -> list[str]:
-        return _names(elements, devices().names, lambda pattern: _matching_devices(devices(), pattern), keep_unknown)
+        return _names(elements, devices().names, devices().matching, keep_unknown)
 
     def named_plans(elements: list[str | None]) -> list[str]:
         return _names(elements, plans, lambda pattern: _matching_plans(plans, pattern), keep_unknown)
@@ -51,7 +60,7 @@ def written_out(
 def _names(
     elements: list[str | None],
     known: Mapping[str, Any],
-    matching: Callable[[str | None], Iterator[str]],
+    matching: Callable[[str | None], Iterable[str]],
     keep_unknown: bool,
 ) -> list[str]:
     found: dict[str, None] = {}
@@ -71,7 +80,6 @@ def _matching_devices(devices: Devices, pattern: str | None) -> Iterator[str]:
     try:
         names = DeviceNames([pattern])
     except BadPattern:
-        # Only a file written by hand has one: what describes plans refuses it.
         return
     yield from _below(devices.tree, names, (), devices.names)
 
