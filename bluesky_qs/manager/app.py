@@ -240,6 +240,7 @@ class _Manager:
             autostart=_enabled(facts.get("autostart_mode_info")),
             stop_pending=_enabled(facts.get("stop_pending_info")),
             changed=ctx.changed,
+            spawn=tasks.create_task,
         )
 
     def _opening(self, location: StartupLocation) -> OpenEnvironment:

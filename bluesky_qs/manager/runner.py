@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bluesky_qs.api.types import PauseOption
@@ -45,6 +45,7 @@ class Runner:
         environment: Environment,
         lifecycle: Lifecycle,
         changed: Callable[[], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
         autostart: bool,
         stop_pending: bool,
     ) -> None:
@@ -54,6 +55,7 @@ class Runner:
         self._environment = environment
         self._lifecycle = lifecycle
         self._changed = changed
+        self._spawn = spawn
         self._left: int | None = None  # the pause that was asked to end; the RunEngine may still say 'paused'
         self._paused_at: float | None = None
         #: Seconds for which the running item has been paused, without a pause that still lasts.
@@ -73,10 +75,14 @@ class Runner:
         logger.info("Starting queue processing ...")
         self._lifecycle.fire(Event.START_ASKED)
         try:
-            await self._advance()
+            why = await self._step(None, lambda: None, pause_missed=False)
         except StoreError:
             self._leave()
             raise
+        if why:
+            self._end(why)
+        else:
+            self._spawn(self._begin())
 
     async def execute(self, item: dict[str, Any]) -> Edit:
         """Run an item now, without queueing it; the edit has the item with its uid."""
@@ -87,9 +93,10 @@ class Runner:
         except StoreError:
             self._leave()
             raise
-        result = _result("completed") if item["item_type"] == "instruction" else await self._send()
-        if result:
-            await self._advance(result)
+        if item["item_type"] == "instruction":
+            await self._advance(_result("completed"))
+        else:
+            self._spawn(self._begin())
         return edit
 
     def ask_stop(self, *, pending: bool) -> FactEdit:
@@ -190,6 +197,7 @@ class Runner:
                 self._resumed()
         elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE and state.pauses != self._left:
             self._paused_at = time.monotonic()
+            self._pause_between = None
             self._lifecycle.fire(Event.PLAN_PAUSED)
 
     def _resumed(self) -> None:
@@ -243,14 +251,19 @@ class Runner:
         )
 
     # --------------------------------------------------------------------------------------------------- steps
+    async def _begin(self) -> None:
+        """Give the first item to the worker: whoever asked for it has the answer by then, however large the item is."""
+        if ended := await self._send():
+            await self._advance(ended)
+
     async def _advance(
         self,
-        ended: dict[str, Any] | None = None,
+        ended: dict[str, Any] | None,
         recorded: Callable[[], None] = lambda: None,
         *,
         pause_missed: bool = False,
     ) -> None:
-        """Record the end of the running item, if it has one, and start the next in the same transaction.
+        """Record the end of the running item and start the next in the same transaction.
 
         A loop, because items that cannot be run end at once, and there may be thousands of them.
 
@@ -268,8 +281,6 @@ class Runner:
             try:
                 why = await self._step(ended, recorded, pause_missed=pause_missed)
             except StoreError as error:
-                if ended is None:
-                    raise
                 # The plan has ended, whatever the store says, and the queue goes on as soon as that can be stored.
                 refused = await self._store_again(error, said=refused)
                 continue
@@ -327,13 +338,13 @@ class Runner:
         self._lifecycle.fire(Event.PLAN_STARTED)
         try:
             # Permissions or lists may have changed since the item was added.
-            self._lists.catalog.check(running, running["user_group"])
-            logger.info("Starting the plan %r (item %s)", running["name"], running["item_uid"])
+            self._lists.catalog.check(running, running.get("user_group", ""))
+            logger.info("Starting the plan %r (item %s)", running.get("name"), running["item_uid"])
             await self._environment.link.request(RunPlan(self._running_json()))
         except WorkerLost:
             return None  # `worker_lost` records it
         except QSError as error:
-            logger.error("The plan %r cannot be run: %s", running["name"], error.message)  # noqa: TRY400 - said by the error
+            logger.error("The plan %r cannot be run: %s", running.get("name"), error.message)  # noqa: TRY400 - said by the error
             return _result("failed", error.message)
         await self._pause_now()
         return None

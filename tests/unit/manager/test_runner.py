@@ -1,11 +1,11 @@
-"""What happens to a plan whose worker is lost at the moment when it is to start."""
+"""What happens to a plan at the moment when it is to start."""
 
 import asyncio
 import json
 
 import pytest
 
-from bluesky_qs.ipc.messages import EnvironmentState, WorkerState
+from bluesky_qs.ipc.messages import EnvironmentState, RunPlan, WorkerState
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.runner import Runner
@@ -69,6 +69,7 @@ async def runner(store):
         environment=Environment(),
         lifecycle=lifecycle,
         changed=lambda: None,
+        spawn=asyncio.ensure_future,
         autostart=False,
         stop_pending=False,
     )
@@ -88,3 +89,28 @@ async def test_a_plan_whose_worker_dies_before_it_is_sent_is_first_again_even_if
     (past,) = map(json.loads, queue.history_json())
     assert past["result"]["msg"] == "the worker was killed"
     assert [json.loads(item)["name"] for item in queue.items_json()] == ["count"]
+
+
+class BusyLink:
+    """A worker that takes what is sent, and answers when it comes to it."""
+
+    def __init__(self):
+        self.sent = asyncio.Queue()
+        self.answer = asyncio.Event()
+
+    async def request(self, command):
+        self.sent.put_nowait(command)
+        await self.answer.wait()
+
+
+async def test_whoever_starts_a_plan_does_not_wait_until_the_worker_has_taken_it(runner, monkeypatch):
+    runner, queue, ledger, lifecycle = runner
+    link = BusyLink()
+    monkeypatch.setattr(Environment, "link", link)
+    await ledger.commit(queue.add(PLAN))
+    async with asyncio.timeout(30):
+        await runner.start()
+        assert queue.running_uid is not None
+        assert isinstance(await link.sent.get(), RunPlan)
+    assert lifecycle.state is ManagerState.EXECUTING_QUEUE
+    link.answer.set()
