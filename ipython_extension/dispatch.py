@@ -56,6 +56,8 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
     try:
         return WORDS[first.text].action(session, line)
     except UsageError:
+        if len(words) > 1 and QSERVER.beginning_with(words[:2]):
+            raise UsageError(_complaint(words)) from None  # `queue item foo` is qserver's beyond doubt
         if QSERVER.beginning_with([first.text]) and not _is_option(words) and (meant := _near_line(words)):
             raise UsageError(meant) from None  # `queue gte` was meant for qserver's `queue get`
         raise

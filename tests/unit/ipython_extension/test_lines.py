@@ -55,6 +55,8 @@ def test_an_apostrophe_in_a_note_is_one(qs, fake, line, note):
         ("queue add plan {'name': ['count'}", "'}' does not close '['"),
         ("call status x='abc", "No closing quotation"),
         ("remove 0", "did you mean rm?"),
+        ("queue item foo", "'foo' means nothing after 'queue item'"),
+        ("queue item", "'queue item' is not complete"),
         ("env open", "did you mean environment?"),
         ("move 0 somewhere", "front, back, a position, before ID or after ID is expected, not 'somewhere'"),
         ("history -n 0", "A number of 1 or more is expected, not 0"),
