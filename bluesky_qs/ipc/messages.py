@@ -171,6 +171,8 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
         How clients connect to the kernel: what Jupyter writes into its connection file (JSON); empty without a kernel.
     report
         As in `EnvironmentOpened`; empty until the environment has opened.
+    finished_tasks
+        The latest that have ended, oldest first, acknowledged or not: clients may still ask for their results.
     """
 
     state: WorkerState
@@ -179,6 +181,7 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
     running_tasks: dict[str, tuple[float, bool]]
     connection: bytes = b"{}"
     report: bytes = b"{}"
+    finished_tasks: "list[TaskDone]" = []
 
 
 class Attach(Command[WorkerSnapshot], frozen=True, tag=True):

@@ -322,6 +322,8 @@ class _Manager:
     async def _tell_worker(self, snapshot: WorkerSnapshot) -> None:
         """Take over what the worker knows, and tell it what the last manager may not have come to tell."""
         ctx = self._ctx
+        for report in snapshot.finished_tasks:
+            ctx.tasks.found(report, age=time.time() - report.time_stop)
         for uid, (started, background) in snapshot.running_tasks.items():
             ctx.tasks.started(uid, started, background=background)
             if not background:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -17,6 +17,7 @@ from bluesky_qs.ipc.link import ClientEnd
 from bluesky_qs.ipc.messages import (
     Attach,
     CloseEnvironment,
+    Command,
     Document,
     EnvironmentFailed,
     EnvironmentOpened,
@@ -44,6 +45,11 @@ from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R")
+
+#: Seconds for which a worker is waited for that does not answer: code of its that holds the interpreter, as some C
+#: libraries do, keeps it from that. Clients wait two seconds for their answer.
+_PATIENCE = 1.0
 _CLOSED = WorkerState(EnvironmentState.CLOSED)
 _NOTHING = b"{}"
 #: Seconds in which a worker that is going to be killed may say where its startup code is.
@@ -123,6 +129,48 @@ class Environment:
             raise WrongState("RE Worker environment is not open.")
         return self._link
 
+    async def ask(self, command: Command[R]) -> R:
+        """The worker's answer.
+
+        Raises
+        ------
+        WorkerError
+            It does not answer in time.
+        QSError
+            What it refuses with.
+        """
+        link = self.link
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await link.request(command)
+        except TimeoutError:
+            msg = "The RE Worker does not answer: code that runs in it keeps it busy. Try again later."
+            raise WorkerError(msg) from None
+
+    async def tell(self, command: Command[None], refused: Callable[[], None] = lambda: None) -> None:
+        """Pass a command on and wait until the worker has taken it, or for a while: it takes it as soon as it can.
+
+        Parameters
+        ----------
+        command
+            What it is to do.
+        refused
+            Called if the worker refuses the command after that while.
+
+        Raises
+        ------
+        QSError
+            What it refuses with.
+        """
+        asking = asyncio.get_running_loop().create_task(self.link.request(command))
+        if (await asyncio.wait([asking], timeout=_PATIENCE))[0]:
+            return asking.result()
+        logger.warning(
+            "The worker does not answer, because code that runs in it keeps it busy: %s waits", _name(command)
+        )
+        self._spawn(_taken_late(asking, _name(command), refused))
+        return None
+
     @property
     def _connected(self) -> ClientEnd:
         if self._link is None:
@@ -139,15 +187,19 @@ class Environment:
 
     async def close(self) -> None:
         """Ask the worker to end orderly; `ended` tells the rest."""
-        link = self.link
+        _ = self.link  # refused without one
         self._lifecycle.fire(Event.CLOSE_ASKED)
         try:
-            await link.request(CloseEnvironment())
+            await self.tell(CloseEnvironment(), self._close_refused)
         except WorkerLost:
             logger.warning("The worker ended before it was asked to close")
         except QSError:
-            self._lifecycle.fire(Event.CLOSE_REFUSED)
+            self._close_refused()
             raise
+
+    def _close_refused(self) -> None:
+        if self._lifecycle.state is ManagerState.CLOSING_ENVIRONMENT:
+            self._lifecycle.fire(Event.CLOSE_REFUSED)
 
     async def reply(self, input_uid: str, text: str) -> None:
         """Answer a question of user code, of startup code too."""
@@ -389,6 +441,22 @@ class Environment:
 def _not_opened(end: End) -> bytes:
     """The report of an opening of which the worker itself could not tell."""
     return msgspec.json.encode({"success": False, "time": time.time(), **end._asdict()})
+
+
+def _name(command: Command[Any]) -> str:
+    return type(command).__name__
+
+
+async def _taken_late(asking: asyncio.Task[None], name: str, refused: Callable[[], None]) -> None:
+    try:
+        await asking
+    except WorkerLost:
+        return  # `Environment.ended` says it
+    except QSError as error:
+        logger.error("%s was refused by the worker in the end: %s", name, error.message)  # noqa: TRY400 - said by the error
+        refused()
+    else:
+        logger.info("%s was taken by the worker in the end", name)
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:

@@ -111,7 +111,7 @@ class Runner:
         """Ask the RunEngine to pause; between two plans, pause the next one or stop before it."""
         logger.info("Pausing the queue (currently running plan) ...")
         try:
-            await self._environment.link.request(PausePlan(option))
+            await self._environment.tell(PausePlan(option))
         except WrongState:
             if self._lifecycle.state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
                 raise
@@ -125,13 +125,17 @@ class Runner:
         )
         self._left = self._environment.state.pauses
         try:
-            await self._environment.link.request(ContinuePlan(how))
+            await self._environment.tell(ContinuePlan(how), self._not_continued)
         except QSError:
             self._left = None
             raise
         # By now it may be paused again: by the plan itself, or because somebody else was quick.
         if self._lifecycle.state is ManagerState.PAUSED and self._environment.state.pauses == self._left:
             self._resumed()
+
+    def _not_continued(self) -> None:
+        self._continuing = False
+        self.engine_changed(self._environment.state)
 
     # ---------------------------------------------------------------------------------------------- what happens
     async def plan_done(self, report: PlanDone, acknowledge: Callable[[], None]) -> None:

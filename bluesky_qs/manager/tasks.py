@@ -58,6 +58,11 @@ class Tasks:
         self.uid = str(uuid4())
         self._changed()
 
+    def found(self, report: TaskDone, *, age: float) -> None:
+        """Note the result of a task that ended ``age`` seconds ago, when another manager was there."""
+        if age < self._retention:
+            self.done(report)
+
     def lost(self, reason: str, now: float) -> list[TaskDone]:
         """End all running tasks: the worker is gone.
 

@@ -19,6 +19,7 @@ from bluesky_qs.ipc.messages import (
     RunsChanged,
     RunState,
     StateChanged,
+    TaskDone,
     WorkerSnapshot,
     WorkerState,
 )
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 PERIOD = 0.05
 #: Documents that may wait for the link thread. Beyond it events are left out: a plan is never slowed by who watches it.
 DOCUMENTS_WAITING = 5000
+#: Results of tasks that are kept for a manager that replaces another: so many, and so many bytes of returned values.
+FINISHED_KEPT = 1000
+FINISHED_SIZE_KEPT = 16 * 1024 * 1024
 #: What gives way to code of somebody else.
 _RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 
@@ -49,6 +53,8 @@ class Reports:
         self._lists: Lists | None = None
         self._runs: list[RunState] = []
         self._tasks: dict[str, tuple[float, bool]] = {}
+        self._finished: deque[TaskDone] = deque()
+        self._finished_size = 0
         self._waiting: deque[msgspec.Struct] = deque()
         self._progress: Progress | None = None
         self._due = 0.0
@@ -143,7 +149,7 @@ class Reports:
             self._change(changes)
             return start
 
-    def task_finished(self, task_uid: str, report: Callable[[WorkerState], msgspec.Struct]) -> None:
+    def task_finished(self, task_uid: str, report: Callable[[WorkerState], TaskDone]) -> None:
         """Note that a task ended, and report it."""
         with self._lock:
             _, background = self._tasks.pop(task_uid)
@@ -151,13 +157,23 @@ class Reports:
             if not background:
                 changes["environment"] = EnvironmentState.IDLE
             self._state = self._changed(changes)
-            self._put(report(self._state))
+            done = report(self._state)
+            self._remember(done)
+            self._put(done)
 
     def snapshot(self) -> WorkerSnapshot:
         """All that a manager needs that attaches now."""
         with self._lock:
             tasks = dict(self._tasks)
-            return WorkerSnapshot(self._state, self._lists, list(self._runs), tasks, self._connection, self.opening)
+            return WorkerSnapshot(
+                self._state,
+                self._lists,
+                list(self._runs),
+                tasks,
+                self._connection,
+                self.opening,
+                finished_tasks=list(self._finished),
+            )
 
     def wake(self) -> None:
         """Let the link thread look around, without a report."""
@@ -227,6 +243,14 @@ class Reports:
         if not self._awake:
             self._awake = True
             os.write(self._waker, b"\0")
+
+    def _remember(self, done: TaskDone) -> None:
+        self._finished.append(done)
+        self._finished_size += len(done.return_value)
+        while len(self._finished) > 1 and (
+            len(self._finished) > FINISHED_KEPT or self._finished_size > FINISHED_SIZE_KEPT
+        ):
+            self._finished_size -= len(self._finished.popleft().return_value)
 
     def _background_tasks(self) -> int:
         return sum(background for _, background in self._tasks.values())

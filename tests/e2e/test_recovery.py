@@ -299,6 +299,45 @@ def test_a_killed_supervisor_leaves_no_process_and_no_directory(new_service, sta
     assert not rundir.is_dir()
 
 
+def test_a_manager_that_replaces_another_knows_the_results_of_tasks_that_ended_before(service):
+    service.open()
+    task = service.do("script_upload", script="1", run_in_background=True)["task_uid"]
+    service.wait(lambda _: service.ask("task_status", task_uid=task)["status"] == "completed", "it ran")
+    before = service.do("task_result", task_uid=task)
+    service.find("bluesky_qs.manager").kill()
+    service.wait_idle()
+    assert service.do("task_result", task_uid=task) == before
+
+
+HOLDS = """
+import ctypes
+
+def holds(seconds: int):
+    yield from null()
+    ctypes.PyDLL(None).sleep(seconds)  # as a C library does that does not let go of the interpreter
+"""
+
+
+def test_a_worker_that_cannot_answer_keeps_no_client_waiting(new_service, startup_dir):
+    (startup_dir / "50-holds.py").write_text(HOLDS)
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("holds", 8)
+    service.do("queue_start")
+    service.wait(lambda _: service.ask("re_metadata", timeout=5)["success"] is False, "the interpreter is held")
+    patience = 1.9  # clients wait for two seconds
+    refusal = service.ask("re_metadata", timeout=patience)
+    assert "does not answer" in refusal["msg"]
+    assert service.ask("re_pause", timeout=patience, option="deferred")["success"]
+    task = service.ask("script_upload", timeout=patience, script="1", run_in_background=True)
+    assert task["success"]
+    status = service.wait_idle()
+    assert status["items_in_history"] == 1
+    service.wait(lambda _: service.ask("task_status", task_uid=task["task_uid"])["status"] == "completed", "it ran")
+    assert service.do("task_result", task_uid=task["task_uid"])["result"]["success"]
+    assert "RunScript was taken by the worker in the end" in service.output()
+
+
 def test_manager_stop_is_refused_while_busy_unless_told_that_it_is_not_safe(new_service, startup_dir):
     service = light(new_service, startup_dir)
     service.open()

@@ -66,7 +66,7 @@ def documents_get(ctx: Context, *, limit: int = 1000) -> Documents:
 @handles(api.engine.re_metadata)
 async def re_metadata(ctx: Context) -> Metadata:
     require_environment(ctx)
-    metadata = json.loads(await ctx.environment.link.request(EngineMetadata()))
+    metadata = json.loads(await ctx.environment.ask(EngineMetadata()))
     shown: Any = Encoded(json_text(permitted(metadata, ctx.settings.worker.permitted_re_metadata_keys or ())))
     return {"re_metadata": shown}
 

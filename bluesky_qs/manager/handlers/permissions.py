@@ -90,4 +90,4 @@ async def _put_in_force(ctx: Context, permissions: UserGroupPermissions) -> None
         return
     await ctx.ledger.commit(edit)
     if ctx.environment.is_open:
-        await ctx.environment.link.request(SetPermissions(ctx.lists.permissions_json))
+        await ctx.environment.tell(SetPermissions(ctx.lists.permissions_json))

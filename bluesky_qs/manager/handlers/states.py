@@ -45,7 +45,7 @@ async def require_main_thread(ctx: Context) -> None:
     """Refuse while code of a console runs in the IPython kernel."""
     if ctx.environment.state.environment is EnvironmentState.RESERVED:
         # It may have ended this moment: whoever has seen its result is not to be told otherwise.
-        await ctx.environment.link.request(NeedMainThread())
+        await ctx.environment.ask(NeedMainThread())
 
 
 def require_engine(ctx: Context) -> None:

@@ -131,7 +131,7 @@ async def kernel_interrupt(
         case ManagerState.STARTING_QUEUE | ManagerState.EXECUTING_QUEUE if not (interrupt_plan or by_hand):
             raise Refused("Not allowed to interrupt running plan: interrupt_plan=False")
         case _:
-            await ctx.environment.link.request(InterruptKernel())
+            await ctx.environment.tell(InterruptKernel())
     return {}
 
 
@@ -144,11 +144,16 @@ async def _start(ctx: Context, uid: str, command: Command[None], *, background: 
         ctx.lifecycle.fire(Event.TASK_STARTED)
         ctx.foreground_task = uid
     ctx.tasks.started(uid, time.time(), background=background)
-    try:
-        await ctx.environment.link.request(command)
-    except QSError:
+
+    def refused() -> None:
         ctx.tasks.refused(uid)
         if ctx.foreground_task == uid:
             ctx.foreground_task = None
-            ctx.lifecycle.fire(Event.TASK_ENDED)
+            if ctx.lifecycle.state is ManagerState.EXECUTING_TASK:
+                ctx.lifecycle.fire(Event.TASK_ENDED)
+
+    try:
+        await ctx.environment.tell(command, refused)
+    except QSError:
+        refused()
         raise

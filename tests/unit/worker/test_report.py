@@ -22,7 +22,7 @@ from bluesky_qs.ipc.messages import (
     WorkerCommand,
     WorkerReport,
 )
-from bluesky_qs.worker.report import DOCUMENTS_WAITING, PERIOD, Reports
+from bluesky_qs.worker.report import DOCUMENTS_WAITING, FINISHED_KEPT, FINISHED_SIZE_KEPT, PERIOD, Reports
 
 
 class Link:
@@ -193,3 +193,29 @@ def test_runs_are_forgotten_with_their_plan():
     reports.runs([RunState("a", 1, is_open=True, exit_status=None)])
     reports.forget_runs()
     assert reports.snapshot().runs == []
+
+
+def finish_task(reports, uid, value=b"null"):
+    reports.task_started(uid, background=True)
+    reports.task_finished(uid, lambda state: TaskDone(uid, True, "", "", value, 0.0, 1.0, state))
+
+
+def finished(reports):
+    return [done.task_uid for done in reports.snapshot().finished_tasks]
+
+
+def test_the_latest_results_of_tasks_are_there_for_the_next_manager():
+    reports = Reports()
+    for n in range(FINISHED_KEPT + 2):
+        finish_task(reports, str(n))
+    assert finished(reports) == [str(n) for n in range(2, FINISHED_KEPT + 2)]
+
+
+def test_large_results_are_kept_until_they_are_too_much_together():
+    reports = Reports()
+    half = b"1" * (FINISHED_SIZE_KEPT // 2)
+    for uid in "abc":
+        finish_task(reports, uid, half)
+    assert finished(reports) == ["b", "c"]
+    finish_task(reports, "d", half * 3)
+    assert finished(reports) == ["d"]
