@@ -19,7 +19,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from bluesky_qs.errors import QSError, WorkerError, by_code
 from bluesky_qs.ipc.encoding import encode
-from bluesky_qs.ipc.messages import Answer, Command, FromServer, Refusal, Report, Request
+from bluesky_qs.ipc.frames import Answer, Command, FromServer, Refusal, Report, Request
 from bluesky_qs.ipc.server import ServerEnd
 
 __all__ = ["ClientEnd", "ServerEnd"]

@@ -10,7 +10,7 @@ import zmq
 
 from bluesky_qs.errors import QSError
 from bluesky_qs.ipc.encoding import encode
-from bluesky_qs.ipc.messages import Answer, Refusal, Report
+from bluesky_qs.ipc.frames import Answer, Refusal, Report
 
 
 class ServerEnd:

@@ -14,28 +14,12 @@ import zmq.asyncio
 from bluesky_qs.config.logs import LEVELS, configure_logging
 from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, Settings
 from bluesky_qs.errors import QSError, StoreError, WorkerLost
+from bluesky_qs.ipc.commands import KernelSpec, OpenEnvironment, SetPermissions, StartupSpec, WorkerSnapshot
 from bluesky_qs.ipc.link import ClientEnd
-from bluesky_qs.ipc.messages import (
-    BEAT_PERIOD,
-    Beat,
-    Document,
-    EnvironmentState,
-    Hello,
-    Inventory,
-    KernelSpec,
-    Lists,
-    OpenEnvironment,
-    PlanDone,
-    SetPermissions,
-    StartupSpec,
-    StopAsked,
-    SupervisorReport,
-    TaskDone,
-    WorkerEnded,
-    WorkerSnapshot,
-    WorkerState,
-)
+from bluesky_qs.ipc.reports import Document, PlanDone, TaskDone
 from bluesky_qs.ipc.runtime import RuntimeDir
+from bluesky_qs.ipc.states import EnvironmentState, Lists, WorkerState
+from bluesky_qs.ipc.supervision import BEAT_PERIOD, Beat, Hello, Inventory, StopAsked, SupervisorReport, WorkerEnded
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.context import Changes, Context
 from bluesky_qs.manager.dispatch import Dispatcher

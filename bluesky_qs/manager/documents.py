@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from bluesky_qs.ipc.messages import Document
+from bluesky_qs.ipc.reports import Document
 from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.info import document_payload
 

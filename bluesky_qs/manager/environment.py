@@ -12,35 +12,24 @@ import msgspec
 import zmq.asyncio
 
 from bluesky_qs.errors import QSError, WorkerError, WorkerLost, WrongState
+from bluesky_qs.ipc.commands import Attach, CloseEnvironment, NotePlace, OpenEnvironment, ReplyInput, WorkerSnapshot
+from bluesky_qs.ipc.frames import Command
 from bluesky_qs.ipc.last_words import End, understood
 from bluesky_qs.ipc.link import ClientEnd
-from bluesky_qs.ipc.messages import (
-    Attach,
-    CloseEnvironment,
-    Command,
+from bluesky_qs.ipc.reports import (
     Document,
     EnvironmentFailed,
     EnvironmentOpened,
-    EnvironmentState,
-    KillWorker,
-    Lists,
     ListsChanged,
-    NotePlace,
-    OpenEnvironment,
     PlanDone,
     Progress,
-    ReplyInput,
     RunsChanged,
-    RunState,
-    StartWorker,
     StateChanged,
     TaskDone,
-    WorkerEnded,
-    WorkerProcess,
     WorkerReport,
-    WorkerSnapshot,
-    WorkerState,
 )
+from bluesky_qs.ipc.states import EnvironmentState, Lists, RunState, WorkerState
+from bluesky_qs.ipc.supervision import KillWorker, StartWorker, WorkerEnded, WorkerProcess
 from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from bluesky_qs.errors import BadParams
-from bluesky_qs.ipc.messages import Lists
+from bluesky_qs.ipc.states import Lists
 from bluesky_qs.manager.ledger import FactEdit
 from bluesky_qs.plans import lists as lists_file
 from bluesky_qs.plans.catalog import Catalog

@@ -9,15 +9,9 @@ from typing import Any
 
 from bluesky_qs.api.types import PauseOption
 from bluesky_qs.errors import QSError, StoreError, WorkerLost, WrongState
-from bluesky_qs.ipc.messages import (
-    ContinuePlan,
-    EnvironmentState,
-    PausePlan,
-    PlanDone,
-    RunPlan,
-    WorkerSnapshot,
-    WorkerState,
-)
+from bluesky_qs.ipc.commands import ContinuePlan, PausePlan, RunPlan, WorkerSnapshot
+from bluesky_qs.ipc.reports import PlanDone
+from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.ledger import FactEdit, Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook

@@ -9,7 +9,7 @@ import msgspec
 
 from bluesky_qs._version import __version__
 from bluesky_qs.api.types import Status
-from bluesky_qs.ipc.messages import EnvironmentState
+from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.wire.codec import Encoded, json_text

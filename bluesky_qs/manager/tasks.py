@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from bluesky_qs.ipc.messages import EnvironmentState, TaskDone, WorkerState
+from bluesky_qs.ipc.reports import TaskDone
+from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.wire.codec import Encoded, json_text
 
 

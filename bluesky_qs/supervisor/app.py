@@ -18,7 +18,7 @@ import zmq
 
 from bluesky_qs.config.logs import FORMAT, LEVELS, OURS, configure_logging
 from bluesky_qs.config.schema import LogLevel, Settings
-from bluesky_qs.ipc import messages
+from bluesky_qs.ipc import supervision
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.server import ServerEnd
 from bluesky_qs.supervisor.child import Child, Lifeline
@@ -117,7 +117,7 @@ class Supervisor:
         self._manager_command = manager
         self._lifeline = Lifeline()
         self._signals = _Signals()
-        self._link = ServerEnd(context, rundir.supervisor_link, messages.SupervisorCommand, self._handle)
+        self._link = ServerEnd(context, rundir.supervisor_link, supervision.SupervisorCommand, self._handle)
         self._workers = Workers(rundir, self._spawn, worker, keep_spare=settings.worker.warm_worker)
         self._manager: Child | None = None
         self._greeted = False
@@ -215,7 +215,7 @@ class Supervisor:
         self._workers.spare_due = None
         # A manager that has never served has nothing to put in order, and would not hear it before its start is done.
         self._stop_due = now + STOP_TIMEOUT if self._life.served else now
-        self._link.push(messages.StopAsked(reason), keep=False)  # one that starts now learns it from its Hello
+        self._link.push(supervision.StopAsked(reason), keep=False)  # one that starts now learns it from its Hello
         if not self._life.served:
             self._exit_code = 0
 
@@ -229,25 +229,25 @@ class Supervisor:
     def _handle(self, command: Any) -> Any:
         now = time.monotonic()
         match command:
-            case messages.Beat():
+            case supervision.Beat():
                 if self._greeted:  # otherwise it is the last one of the manager before
                     self._beat(now)
                 return None
-            case messages.Hello():
+            case supervision.Hello():
                 self._greeted = True
                 self._link.adopt()
-                return messages.Inventory(
+                return supervision.Inventory(
                     restarted=self._life.number > 1,
                     worker=self._workers.current,
                     stopping=self._stop_due is not None,
                     ended=self._workers.ended,
                 )
-            case messages.StartWorker():
+            case supervision.StartWorker():
                 return self._workers.start(now)
-            case messages.KillWorker():
+            case supervision.KillWorker():
                 self._workers.kill()
                 return None
-            case messages.ReadConsole(since, limit):
+            case supervision.ReadConsole(since, limit):
                 return self._console.record.page(since, limit)
             case _:
                 raise TypeError(command)

@@ -7,7 +7,7 @@ from collections import deque
 
 import msgspec
 
-from bluesky_qs.ipc.messages import ConsolePage
+from bluesky_qs.ipc.supervision import ConsolePage
 from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
 #: Seconds between two messages, at least: a subscriber's queue holds 1000 messages, a plan prints that in a moment.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from bluesky_qs.errors import WorkerError, WrongState
 from bluesky_qs.ipc import last_words
-from bluesky_qs.ipc.messages import WorkerEnded, WorkerProcess
 from bluesky_qs.ipc.runtime import RuntimeDir
+from bluesky_qs.ipc.supervision import WorkerEnded, WorkerProcess
 from bluesky_qs.supervisor.child import Child
 
 _log = logging.getLogger(__name__)

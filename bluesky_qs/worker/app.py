@@ -15,16 +15,11 @@ import zmq
 
 from bluesky_qs.config.logs import enable_logging
 from bluesky_qs.errors import QSError, StartupError, WorkerError, WrongState
-from bluesky_qs.ipc.last_words import LastWords
-from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.messages import (
-    KERNEL_BUSY,
+from bluesky_qs.ipc.commands import (
     Attach,
     CloseEnvironment,
     ContinuePlan,
     EngineMetadata,
-    EnvironmentFailed,
-    EnvironmentState,
     InterruptKernel,
     KernelSpec,
     NeedMainThread,
@@ -40,7 +35,11 @@ from bluesky_qs.ipc.messages import (
     UpdateEnvironment,
     WorkerCommand,
 )
+from bluesky_qs.ipc.last_words import LastWords
+from bluesky_qs.ipc.link import ServerEnd
+from bluesky_qs.ipc.reports import EnvironmentFailed
 from bluesky_qs.ipc.runtime import RuntimeDir
+from bluesky_qs.ipc.states import KERNEL_BUSY, EnvironmentState
 from bluesky_qs.worker.engine import NO_ENGINE, Engine, PauseOption
 from bluesky_qs.worker.environment import Environment, failure_report
 from bluesky_qs.worker.interrupt import interrupt

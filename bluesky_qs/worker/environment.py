@@ -11,7 +11,9 @@ import msgspec
 
 from bluesky_qs.config.logs import enable_logging
 from bluesky_qs.errors import QSError
-from bluesky_qs.ipc.messages import EnvironmentOpened, EnvironmentState, Lists, ListsChanged, OpenEnvironment
+from bluesky_qs.ipc.commands import OpenEnvironment
+from bluesky_qs.ipc.reports import EnvironmentOpened, ListsChanged
+from bluesky_qs.ipc.states import EnvironmentState, Lists
 from bluesky_qs.plans.catalog import Catalog
 from bluesky_qs.plans.permissions import Permissions
 from bluesky_qs.startup import loader

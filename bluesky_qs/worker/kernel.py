@@ -27,7 +27,7 @@ from jupyter_client.session import Session
 from traitlets.config import Config
 
 from bluesky_qs.errors import StartupError
-from bluesky_qs.ipc.messages import KernelSpec, StartupSpec
+from bluesky_qs.ipc.commands import KernelSpec, StartupSpec
 from bluesky_qs.startup import real_shell
 from bluesky_qs.startup.failure import failed, sentence
 from bluesky_qs.startup.find import shipped_profiles

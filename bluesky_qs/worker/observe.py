@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from bluesky_qs.ipc.messages import Document, Progress, RunState
+from bluesky_qs.ipc.reports import Document, Progress
+from bluesky_qs.ipc.states import RunState
 from bluesky_qs.worker.report import Reports
 
 log = logging.getLogger(__name__)

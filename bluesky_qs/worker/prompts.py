@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from bluesky_qs.config.schema import InputPolicy
 from bluesky_qs.errors import NotFound
-from bluesky_qs.ipc.messages import PendingInput
+from bluesky_qs.ipc.states import PendingInput
 from bluesky_qs.startup.imports import after_import
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.trace import sendable

@@ -10,19 +10,10 @@ from typing import Any
 
 import msgspec
 
+from bluesky_qs.ipc.commands import WorkerSnapshot
 from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.messages import (
-    Document,
-    EnvironmentState,
-    Lists,
-    Progress,
-    RunsChanged,
-    RunState,
-    StateChanged,
-    TaskDone,
-    WorkerSnapshot,
-    WorkerState,
-)
+from bluesky_qs.ipc.reports import Document, Progress, RunsChanged, StateChanged, TaskDone
+from bluesky_qs.ipc.states import EnvironmentState, Lists, RunState, WorkerState
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bluesky_qs.errors import WorkerError, WrongState
-from bluesky_qs.ipc.messages import TaskDone
+from bluesky_qs.ipc.reports import TaskDone
 from bluesky_qs.wire.codec import json_text
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.trace import sentence, traceback_text

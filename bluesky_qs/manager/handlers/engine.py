@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from bluesky_qs import api
 from bluesky_qs.api.types import Documents, Keyed, Metadata, PauseOption, Reply, Run, RunOption, Runs
-from bluesky_qs.ipc.messages import EngineMetadata
+from bluesky_qs.ipc.commands import EngineMetadata
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.states import require_environment, require_paused, require_running

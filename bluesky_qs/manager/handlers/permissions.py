@@ -14,7 +14,7 @@ from bluesky_qs.api.types import (
     Reply,
 )
 from bluesky_qs.errors import Refused
-from bluesky_qs.ipc.messages import SetPermissions
+from bluesky_qs.ipc.commands import SetPermissions
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.plans.permissions import Permissions as UserGroupPermissions

@@ -7,7 +7,7 @@ from typing import Any
 from bluesky_qs import api
 from bluesky_qs.api.types import Config, ConsoleMessages, Events, Reply, StopOption
 from bluesky_qs.errors import WrongState
-from bluesky_qs.ipc.messages import ReadConsole
+from bluesky_qs.ipc.supervision import ReadConsole
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.state import ManagerState

@@ -1,7 +1,8 @@
 """In which states of the manager a request is refused, and with which words."""
 
 from bluesky_qs.errors import WrongState
-from bluesky_qs.ipc.messages import EnvironmentState, NeedMainThread
+from bluesky_qs.ipc.commands import NeedMainThread
+from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
 

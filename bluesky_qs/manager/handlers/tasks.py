@@ -8,14 +8,9 @@ from bluesky_qs import api
 from bluesky_qs.api.method import shortened
 from bluesky_qs.api.types import FunctionStarted, Item, Keyed, Reply, TaskResult, TaskStarted, TaskStatus, Writer
 from bluesky_qs.errors import BadParams, NotPermitted, QSError, Refused, WrongState
-from bluesky_qs.ipc.messages import (
-    Command,
-    EnvironmentState,
-    InterruptKernel,
-    RunFunction,
-    RunScript,
-    UpdateEnvironment,
-)
+from bluesky_qs.ipc.commands import InterruptKernel, RunFunction, RunScript, UpdateEnvironment
+from bluesky_qs.ipc.frames import Command
+from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.states import require_environment, require_idle_kernel

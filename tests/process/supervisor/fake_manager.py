@@ -10,7 +10,7 @@ import zmq
 import zmq.asyncio
 
 from bluesky_qs.errors import QSError
-from bluesky_qs.ipc import messages
+from bluesky_qs.ipc import supervision
 from bluesky_qs.ipc.child import begin_manager
 from bluesky_qs.ipc.link import ClientEnd
 
@@ -19,7 +19,7 @@ async def main():
     rundir = begin_manager(sys.argv)
     settings = rundir.load_settings()
     context = zmq.asyncio.Context()
-    link = ClientEnd(context, rundir.supervisor_link, messages.SupervisorReport)
+    link = ClientEnd(context, rundir.supervisor_link, supervision.SupervisorReport)
     reports = []
     stop = asyncio.Event()
     obedient = True
@@ -27,14 +27,14 @@ async def main():
     async def follow():
         async for _, report in link.reports():
             reports.append(type(report).__name__)
-            if isinstance(report, messages.StopAsked) and obedient:
+            if isinstance(report, supervision.StopAsked) and obedient:
                 print("fake manager stops:", report.reason)
                 stop.set()
 
     async def beat():
         while True:
-            await link.request(messages.Beat())
-            await asyncio.sleep(messages.BEAT_PERIOD)
+            await link.request(supervision.Beat())
+            await asyncio.sleep(supervision.BEAT_PERIOD)
 
     async def serve():
         nonlocal obedient
@@ -51,7 +51,7 @@ async def main():
                     answer = names["result"]
                 case {"command": name, "args": args}:
                     try:
-                        value = await link.request(getattr(messages, name)(*args))
+                        value = await link.request(getattr(supervision, name)(*args))
                     except QSError as error:
                         answer = {"refused": error.code, "message": error.message}
                     else:
@@ -68,7 +68,7 @@ async def main():
             await control.send(json.dumps(answer).encode())
 
     following = asyncio.create_task(follow())
-    inventory = await link.request(messages.Hello(os.getpid()))
+    inventory = await link.request(supervision.Hello(os.getpid()))
     if inventory.stopping:
         return
     tasks = [following, asyncio.create_task(beat()), asyncio.create_task(serve())]

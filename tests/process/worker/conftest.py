@@ -14,22 +14,17 @@ from pathlib import Path
 import pytest
 import zmq.asyncio
 
-from bluesky_qs.ipc.link import ClientEnd
-from bluesky_qs.ipc.messages import (
+from bluesky_qs.ipc.commands import (
     Attach,
     CloseEnvironment,
-    EnvironmentFailed,
-    EnvironmentOpened,
     OpenEnvironment,
-    PlanDone,
     RunFunction,
     RunPlan,
     RunScript,
     StartupSpec,
-    StateChanged,
-    TaskDone,
-    WorkerReport,
 )
+from bluesky_qs.ipc.link import ClientEnd
+from bluesky_qs.ipc.reports import EnvironmentFailed, EnvironmentOpened, PlanDone, StateChanged, TaskDone, WorkerReport
 
 PERMISSIONS = {
     "user_groups": {

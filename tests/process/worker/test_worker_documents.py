@@ -2,7 +2,7 @@
 
 import json
 
-from bluesky_qs.ipc.messages import Document, Progress
+from bluesky_qs.ipc.reports import Document, Progress
 
 MEASURING = """
 import time

@@ -7,16 +7,8 @@ import textwrap
 import pytest
 from jupyter_client import AsyncKernelClient
 
-from bluesky_qs.ipc.messages import (
-    EnvironmentFailed,
-    EnvironmentOpened,
-    KernelSpec,
-    OpenEnvironment,
-    PausePlan,
-    PlanDone,
-    StartupSpec,
-    StateChanged,
-)
+from bluesky_qs.ipc.commands import KernelSpec, OpenEnvironment, PausePlan, StartupSpec
+from bluesky_qs.ipc.reports import EnvironmentFailed, EnvironmentOpened, PlanDone, StateChanged
 from bluesky_qs.startup.find import find
 
 ALL = {"allowed_plans": [None], "allowed_devices": [None], "allowed_functions": [None]}

@@ -10,16 +10,8 @@ import sys
 import pytest
 
 from bluesky_qs.errors import WrongState
-from bluesky_qs.ipc.messages import (
-    EnvironmentFailed,
-    EnvironmentOpened,
-    OpenEnvironment,
-    PlanDone,
-    RunPlan,
-    StartupSpec,
-    TaskDone,
-    UpdateEnvironment,
-)
+from bluesky_qs.ipc.commands import OpenEnvironment, RunPlan, StartupSpec, UpdateEnvironment
+from bluesky_qs.ipc.reports import EnvironmentFailed, EnvironmentOpened, PlanDone, TaskDone
 
 PLAN = """
 import pathlib

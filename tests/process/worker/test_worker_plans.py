@@ -6,17 +6,8 @@ from itertools import pairwise
 import pytest
 
 from bluesky_qs.errors import WrongState
-from bluesky_qs.ipc.messages import (
-    CloseEnvironment,
-    ContinuePlan,
-    Document,
-    EngineMetadata,
-    PausePlan,
-    PlanDone,
-    RunsChanged,
-    SetPermissions,
-    StateChanged,
-)
+from bluesky_qs.ipc.commands import CloseEnvironment, ContinuePlan, EngineMetadata, PausePlan, SetPermissions
+from bluesky_qs.ipc.reports import Document, PlanDone, RunsChanged, StateChanged
 
 FORBIDDING = {"user_groups": {"root": {"allowed_plans": [None]}, "admin": {"allowed_plans": ["empty"]}}}
 

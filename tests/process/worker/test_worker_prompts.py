@@ -5,17 +5,8 @@ import json
 import pytest
 
 from bluesky_qs.errors import NotFound
-from bluesky_qs.ipc.messages import (
-    ContinuePlan,
-    EnvironmentOpened,
-    OpenEnvironment,
-    PausePlan,
-    PlanDone,
-    ReplyInput,
-    StartupSpec,
-    StateChanged,
-    TaskDone,
-)
+from bluesky_qs.ipc.commands import ContinuePlan, OpenEnvironment, PausePlan, ReplyInput, StartupSpec
+from bluesky_qs.ipc.reports import EnvironmentOpened, PlanDone, StateChanged, TaskDone
 
 CODE = """
 import getpass, sys

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from bluesky_qs.errors import WrongState
-from bluesky_qs.ipc.messages import ListsChanged, PlanDone, RunsChanged, StateChanged, TaskDone, UpdateEnvironment
+from bluesky_qs.ipc.commands import UpdateEnvironment
+from bluesky_qs.ipc.reports import ListsChanged, PlanDone, RunsChanged, StateChanged, TaskDone
 
 CODE = """
 import sys, threading, time

@@ -3,7 +3,8 @@
 import msgspec
 
 from bluesky_qs.ipc.encoding import encode
-from bluesky_qs.ipc.messages import EnvironmentState, PlanDone, WorkerState
+from bluesky_qs.ipc.reports import PlanDone
+from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 
 
 def done(message):

@@ -9,8 +9,8 @@ import zmq
 import zmq.asyncio
 
 from bluesky_qs.errors import WorkerLost, WrongState
+from bluesky_qs.ipc.frames import Command
 from bluesky_qs.ipc.link import ClientEnd, ServerEnd
-from bluesky_qs.ipc.messages import Command
 
 ADDRESS = "inproc://link"
 

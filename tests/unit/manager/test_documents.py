@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bluesky_qs.ipc.messages import Document
+from bluesky_qs.ipc.reports import Document
 from bluesky_qs.manager.documents import EVENTS_KEPT, DocumentBook
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bluesky_qs.ipc.messages import Lists
+from bluesky_qs.ipc.states import Lists
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.plans import lists as lists_file
 from bluesky_qs.plans.permissions import Permissions

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from bluesky_qs.ipc.messages import EnvironmentState, RunPlan, WorkerState
+from bluesky_qs.ipc.commands import RunPlan
+from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.runner import Runner

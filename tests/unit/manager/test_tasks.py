@@ -1,6 +1,7 @@
 import pytest
 
-from bluesky_qs.ipc.messages import EnvironmentState, TaskDone, WorkerState
+from bluesky_qs.ipc.reports import TaskDone
+from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.tasks import Tasks
 
 

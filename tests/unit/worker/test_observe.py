@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bluesky_qs.ipc.messages import RunState
+from bluesky_qs.ipc.states import RunState
 from bluesky_qs.worker.observe import LARGEST, Observer, document_text, plain_text
 from bluesky_qs.worker.report import Reports
 

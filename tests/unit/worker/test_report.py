@@ -6,22 +6,11 @@ import msgspec
 import pytest
 import zmq
 
+from bluesky_qs.ipc.commands import Attach, WorkerCommand
+from bluesky_qs.ipc.frames import FromServer, Request
 from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.messages import (
-    Attach,
-    Document,
-    FromServer,
-    Lists,
-    PlanDone,
-    Progress,
-    Request,
-    RunsChanged,
-    RunState,
-    StateChanged,
-    TaskDone,
-    WorkerCommand,
-    WorkerReport,
-)
+from bluesky_qs.ipc.reports import Document, PlanDone, Progress, RunsChanged, StateChanged, TaskDone, WorkerReport
+from bluesky_qs.ipc.states import Lists, RunState
 from bluesky_qs.worker.report import DOCUMENTS_WAITING, FINISHED_KEPT, FINISHED_SIZE_KEPT, PERIOD, Reports
 
 

@@ -1,0 +1,119 @@
+"""What the worker reports to the manager, unasked.
+
+Values that come from users or user code travel as JSON text (``bytes``): MessagePack has no integers beyond 64 bits,
+JSON has.
+"""
+
+import msgspec
+
+from bluesky_qs.ipc.states import ExitStatus, Lists, RunState, WorkerState
+
+
+class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
+    """The startup code has run; ``seconds`` is how long it took, ``report`` (JSON) what was found on the way.
+
+    ``connection`` is as in `WorkerSnapshot`.
+    """
+
+    lists: Lists
+    state: WorkerState
+    seconds: float
+    report: bytes = b"{}"
+    connection: bytes = b"{}"
+
+
+class EnvironmentFailed(msgspec.Struct, frozen=True, tag=True):
+    """The startup code failed; the worker ends by itself after this report. ``report`` (JSON) has file and line too."""
+
+    message: str
+    traceback: str
+    report: bytes = b"{}"
+
+
+class StateChanged(msgspec.Struct, frozen=True, tag=True):
+    """The worker's state, complete."""
+
+    state: WorkerState
+
+
+class PlanDone(msgspec.Struct, frozen=True, tag=True):
+    """A plan ended, one way or another.
+
+    Attributes
+    ----------
+    run_uids, scan_ids
+        Of the runs that the plan opened, in their order.
+    time_start, time_stop
+        Epoch seconds.
+    message, traceback
+        Empty unless the plan failed.
+    state
+        The worker's state after the plan.
+    pause_missed
+        The plan was asked to pause and ended before it came to that.
+    """
+
+    item_uid: str
+    exit_status: ExitStatus
+    run_uids: list[str]
+    scan_ids: list[int]
+    time_start: float
+    time_stop: float
+    message: str
+    traceback: str
+    state: WorkerState
+    pause_missed: bool = False
+
+
+class RunsChanged(msgspec.Struct, frozen=True, tag=True):
+    """Runs of the current plan: all that it has opened."""
+
+    runs: list[RunState]
+
+
+class ListsChanged(msgspec.Struct, frozen=True, tag=True):
+    """Plans or devices of the namespace changed."""
+
+    lists: Lists
+
+
+class TaskDone(msgspec.Struct, frozen=True, tag=True):
+    """A task ended. ``return_value`` is JSON text; the times are epoch seconds."""
+
+    task_uid: str
+    success: bool
+    message: str
+    traceback: str
+    return_value: bytes
+    time_start: float
+    time_stop: float
+    state: WorkerState
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """How far the running plan is: events so far, and how many it announced (None if it did not). Not acknowledged."""
+
+    item_uid: str
+    events: int
+    num_points: int | None
+
+
+class Document(msgspec.Struct, frozen=True, tag=True):
+    """A document of the running plan (JSON), large arrays left out. Not acknowledged."""
+
+    item_uid: str
+    name: str
+    document: bytes
+
+
+WorkerReport = (
+    EnvironmentOpened
+    | EnvironmentFailed
+    | StateChanged
+    | PlanDone
+    | RunsChanged
+    | ListsChanged
+    | TaskDone
+    | Progress
+    | Document
+)

@@ -1,0 +1,97 @@
+"""What the manager asks of the supervisor, and what the supervisor reports to it."""
+
+import msgspec
+
+from bluesky_qs.ipc.frames import Command
+
+#: Seconds between two beats of a healthy manager.
+BEAT_PERIOD = 0.5
+
+
+class WorkerProcess(msgspec.Struct, frozen=True):
+    """A worker process and the address of its link."""
+
+    pid: int
+    address: str
+
+
+class WorkerEnded(msgspec.Struct, frozen=True, tag=True):
+    """The worker in use is no more.
+
+    Attributes
+    ----------
+    how
+        One phrase: ``exit code 1``, ``killed by SIGKILL``, ….
+    last_words
+        What it noted while it ran startup code (see `ipc.last_words`); empty if it had done with that.
+    """
+
+    pid: int
+    exit_code: int
+    how: str
+    last_words: str = ""
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """What the supervisor has when a manager starts.
+
+    Attributes
+    ----------
+    restarted
+        True if this manager replaces one that died; False at the start of the service.
+    worker
+        The worker in use (not the warm spare), if one is alive.
+    stopping
+        True if the service is about to stop.
+    ended
+        How the last worker in use ended, for a manager whose predecessor may not have heard it.
+    """
+
+    restarted: bool
+    worker: WorkerProcess | None
+    stopping: bool
+    ended: WorkerEnded | None = None
+
+
+class ConsolePage(msgspec.Struct, frozen=True):
+    """Console messages as JSON objects ``{"time", "msg", "seq"}``, and the number of the latest one there is."""
+
+    messages: list[bytes]
+    last: int
+
+
+class Hello(Command[Inventory], frozen=True, tag=True):
+    """A manager has started."""
+
+    pid: int
+
+
+class StartWorker(Command[WorkerProcess], frozen=True, tag=True):
+    """Give me a worker process: the warm spare, or a new one. `WorkerEnded` follows when it ends."""
+
+
+class KillWorker(Command[None], frozen=True, tag=True):
+    """Kill the worker in use (SIGKILL). `WorkerEnded` follows."""
+
+
+class ReadConsole(Command[ConsolePage], frozen=True, tag=True):
+    """Console messages after number ``since`` (None: the latest), at most ``limit``."""
+
+    since: int | None
+    limit: int
+
+
+class Beat(Command[None], frozen=True, tag=True):
+    """The manager's event loop is alive. Sent every `BEAT_PERIOD` seconds; its answer is ignored."""
+
+
+SupervisorCommand = Hello | StartWorker | KillWorker | ReadConsole | Beat
+
+
+class StopAsked(msgspec.Struct, frozen=True, tag=True):
+    """Stop orderly: what the service was told from outside (``SIGTERM``, ``Ctrl-C``). Exit with 0 when done."""
+
+    reason: str
+
+
+SupervisorReport = WorkerEnded | StopAsked
