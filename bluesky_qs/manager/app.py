@@ -151,12 +151,7 @@ class _Manager:
         board = StatusBoard(ctx)
         ctx.status_json = lambda: board.json
         dispatcher = Dispatcher(ctx, settings.network.zmq_encoding)
-        socket = server_socket(
-            zmq.Context(context),
-            settings.network.zmq_control_addr,
-            private_key=settings.network.zmq_private_key,
-        )
-        server = ControlServer(socket, dispatcher, tasks.create_task)
+        server = ControlServer(self._control_socket(context), dispatcher, tasks.create_task)
         self._announce(location)
         board.watch(publisher.status)
         tasks.create_task(_tick(lambda: publisher.status(board.json)))
@@ -226,6 +221,10 @@ class _Manager:
             changed=ctx.changed,
             spawn=tasks.create_task,
         )
+
+    def _control_socket(self, context: zmq.asyncio.Context) -> Any:
+        network = self._settings.network
+        return server_socket(zmq.Context(context), network.zmq_control_addr, private_key=network.zmq_private_key)
 
     def _opening(self, location: StartupLocation) -> OpenEnvironment:
         startup = self._settings.startup

@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-#: Seconds for which a worker is waited for that does not answer: code of its that holds the interpreter, as some C
-#: libraries do, keeps it from that. Clients wait two seconds for their answer.
+#: Seconds for which a worker is waited for that does not answer, because its code (a C library, say) holds the
+#: interpreter. Clients wait two seconds for their answer.
 _PATIENCE = 1.0
 _CLOSED = WorkerState(EnvironmentState.CLOSED)
 _NOTHING = b"{}"
@@ -136,7 +136,7 @@ class Environment:
             msg = "The RE Worker does not answer: code that runs in it keeps it busy. Try again later."
             raise WorkerError(msg) from None
 
-    async def tell(self, command: Command[None], refused: Callable[[], None] = lambda: None) -> None:
+    async def tell(self, command: Command[None], refused: Callable[[], object] = lambda: None) -> None:
         """Pass a command on and wait until the worker has taken it, or for a while: it takes it as soon as it can.
 
         Parameters
@@ -176,7 +176,7 @@ class Environment:
 
     async def close(self) -> None:
         """Ask the worker to end orderly; `ended` tells the rest."""
-        _ = self.link  # refused without one
+        self.link  # noqa: B018 - refused without one, before the state changes
         self._lifecycle.fire(Event.CLOSE_ASKED)
         try:
             await self.tell(CloseEnvironment(), self._close_refused)
@@ -283,9 +283,23 @@ class Environment:
         self.state = _CLOSED
         self.connection = b"{}"
         self.progress = None
-        state = self._lifecycle.state
+        reason = self._why_ended(report)
+        await self.follower.worker_lost(reason)
+        self._set_runs([])  # not before: the runs of the plan that was lost are recorded with it
+        self._lifecycle.fire(
+            {
+                ManagerState.CREATING_ENVIRONMENT: Event.OPEN_FAILED,
+                ManagerState.CLOSING_ENVIRONMENT: Event.CLOSED,
+            }.get(self._lifecycle.state, Event.WORKER_GONE),
+        )
+        self._gone.set()
+        if was_open or self._failure:
+            self._changed()
+
+    def _why_ended(self, report: WorkerEnded) -> str:
+        """Say in the log why there is no worker any more, and in the report on the opening if that was under way."""
         end = None
-        match state:
+        match self._lifecycle.state:
             case ManagerState.DESTROYING_ENVIRONMENT:
                 reason = "The RE Worker environment was destroyed"
                 end = understood(report.last_words, reason)
@@ -301,22 +315,12 @@ class Environment:
                 logger.error("Failed to open the RE Worker environment: %s", reason)
             case _ if self._killed_because:
                 reason = self._killed_because
-            case _:
+            case state:
                 reason = f"The RE Worker process ended unexpectedly: {report.how}"
                 logger.error("%s (pid %d, while the manager was in the state %r)", reason, report.pid, state.value)
         if self.report == _NOTHING:
             self.report = _not_opened(end or End(reason))
-        await self.follower.worker_lost(reason)
-        self._set_runs([])  # not before: the runs of the plan that was lost are recorded with it
-        self._lifecycle.fire(
-            {
-                ManagerState.CREATING_ENVIRONMENT: Event.OPEN_FAILED,
-                ManagerState.CLOSING_ENVIRONMENT: Event.CLOSED,
-            }.get(self._lifecycle.state, Event.WORKER_GONE),
-        )
-        self._gone.set()
-        if was_open or self._failure:
-            self._changed()
+        return reason
 
     async def _open(self) -> None:
         logger.info("Starting the RE Worker environment ...")
@@ -436,7 +440,7 @@ def _name(command: Command[Any]) -> str:
     return type(command).__name__
 
 
-async def _taken_late(asking: asyncio.Task[None], name: str, refused: Callable[[], None]) -> None:
+async def _taken_late(asking: asyncio.Task[None], name: str, refused: Callable[[], object]) -> None:
     try:
         await asking
     except WorkerLost:

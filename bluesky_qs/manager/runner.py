@@ -69,7 +69,7 @@ class Runner:
         logger.info("Starting queue processing ...")
         self._lifecycle.fire(Event.START_ASKED)
         try:
-            why = await self._step(None, lambda: None, pause_missed=False)
+            why = await self._step(None)
         except StoreError:
             self._leave()
             raise
@@ -105,11 +105,21 @@ class Runner:
         """Ask the RunEngine to pause; between two plans, pause the next one or stop before it."""
         logger.info("Pausing the queue (currently running plan) ...")
         try:
-            await self._environment.tell(PausePlan(option))
+            await self._environment.tell(PausePlan(option), lambda: self._keep_pause(option))
         except WrongState:
-            if self._lifecycle.state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
+            if not self._keep_pause(option):
                 raise
-            self._pause_between = option
+            worker = self._environment.state
+            if worker.item_uid == self._queue.running_uid and worker.engine != "paused":
+                # The next plan was sent behind this request, and answered before we came to know of the refusal.
+                await self._pause_now()
+
+    def _keep_pause(self, option: PauseOption) -> bool:
+        """Keep a pause that the worker has refused for want of a plan, for the next one; False if none comes."""
+        if self._lifecycle.state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
+            return False
+        self._pause_between = option
+        return True
 
     async def go_on(self, how: Any) -> None:
         """Resume or end the paused plan."""
@@ -128,7 +138,7 @@ class Runner:
             self._resumed()
 
     def _not_continued(self) -> None:
-        self._continuing = False
+        self._left = None
         self.engine_changed(self._environment.state)
 
     # ---------------------------------------------------------------------------------------------- what happens
@@ -156,22 +166,22 @@ class Runner:
     async def interrupt(self, reason: str, changed: asyncio.Event) -> str:
         """Abort the running plan, so that it cleans up; recorded as failed with the reason, and nothing follows it.
 
-        Returns
-        -------
-        str
-            The error with which the plan ended; empty if its clean-up went well.
-
         Parameters
         ----------
         reason
             Recorded as the result's message.
         changed
             Set after each change of the manager's state.
+
+        Returns
+        -------
+        str
+            The error with which the plan ended; empty if its clean-up went well.
         """
         self._interrupted = reason
         logger.warning("Aborting the running plan, so that it cleans up: %s", reason)
         if self._lifecycle.state is not ManagerState.PAUSED:
-            await self._environment.link.request(PausePlan("immediate"))
+            await self.pause("immediate")
         asked = False
         while self._queue.running_uid is not None:
             if self._lifecycle.state is ManagerState.PAUSED and not asked:
@@ -256,7 +266,7 @@ class Runner:
 
     async def _advance(
         self,
-        ended: dict[str, Any] | None,
+        ended: dict[str, Any],
         recorded: Callable[[], None] = lambda: None,
         *,
         pause_missed: bool = False,
@@ -286,12 +296,23 @@ class Runner:
             if why:
                 self._end(why)
                 return
-            ended = await self._send()
-            if ended is None:
+            following = await self._send()
+            if following is None:
                 return
+            ended = following
 
-    async def _step(self, ended: dict[str, Any] | None, recorded: Callable[[], None], *, pause_missed: bool) -> str:
-        """One transaction: the end of the running item, and the start of the next unless there is a reason to stop."""
+    async def _step(
+        self,
+        ended: dict[str, Any] | None,
+        recorded: Callable[[], None] = lambda: None,
+        *,
+        pause_missed: bool = False,
+    ) -> str:
+        """One transaction: the end of the running item, and the start of the next unless there is a reason to stop.
+
+        Returns that reason; empty if the next item was started. For the parameters see `_advance`; ``ended`` is None
+        where nothing was running.
+        """
         uid = self._queue.running_uid
         edits: list[Undoable] = []
         why = ""

@@ -41,7 +41,11 @@ class Tasks:
         self._running.pop(task_uid, None)
 
     def done(self, report: TaskDone) -> None:
-        """Note the result of a task; a report that comes twice changes nothing."""
+        """Note the result of a task that has just ended; a report that comes twice changes nothing."""
+        self.found(report, age=0.0)
+
+    def found(self, report: TaskDone, *, age: float) -> None:
+        """Note the result of a task that ended ``age`` seconds ago, perhaps when another manager was there."""
         if report.task_uid in self._completed:
             return
         self._running.pop(report.task_uid, None)
@@ -54,15 +58,10 @@ class Tasks:
             "time_stop": report.time_stop,
         }
         text = json_text(result)[:-1] + b', "return_value": ' + report.return_value + b"}"
-        self._completed[report.task_uid] = (self._clock() + self._retention, text)
+        self._completed[report.task_uid] = (self._clock() + self._retention - age, text)
         self._forget_expired()
         self.uid = str(uuid4())
         self._changed()
-
-    def found(self, report: TaskDone, *, age: float) -> None:
-        """Note the result of a task that ended ``age`` seconds ago, when another manager was there."""
-        if age < self._retention:
-            self.done(report)
 
     def lost(self, reason: str, now: float) -> list[TaskDone]:
         """End all running tasks: the worker is gone.

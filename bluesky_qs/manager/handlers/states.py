@@ -7,7 +7,7 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
 
 _BUSY = {
-    ManagerState.INITIALIZING: "It is starting.",
+    ManagerState.INITIALIZING: "RE Manager is starting.",
     ManagerState.CREATING_ENVIRONMENT: "Manager is already in the process of creating the RE Worker environment.",
     ManagerState.CLOSING_ENVIRONMENT: "Manager is already in the process of closing the RE Worker environment.",
     ManagerState.DESTROYING_ENVIRONMENT: "Manager is already in the process of destroying the RE Worker environment.",

@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from bluesky_qs.ipc.commands import RunPlan
+from bluesky_qs.errors import WrongState
+from bluesky_qs.ipc.commands import PausePlan, RunPlan
+from bluesky_qs.ipc.reports import PlanDone
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
@@ -115,3 +117,81 @@ async def test_whoever_starts_a_plan_does_not_wait_until_the_worker_has_taken_it
         assert isinstance(await link.sent.get(), RunPlan)
     assert lifecycle.state is ManagerState.EXECUTING_QUEUE
     link.answer.set()
+
+
+class Worker:
+    """An environment whose worker answers as the test says."""
+
+    is_open = True
+    runs = ()
+
+    def __init__(self):
+        self.state = WorkerState(EnvironmentState.IDLE, engine="idle")
+        self.asked = []
+        self.refuse_late = lambda: None
+        self.answers = []
+
+    @property
+    def link(self):
+        return self
+
+    async def request(self, command):
+        self.state = WorkerState(EnvironmentState.EXECUTING_PLAN, engine="running", item_uid=uid_in(command))
+
+    async def tell(self, command, refused=lambda: None):
+        self.asked.append(command)
+        self.refuse_late = refused
+        if self.answers:
+            await self.answers.pop(0)()
+
+
+def uid_in(command):
+    return json.loads(command.item)["item_uid"]
+
+
+@pytest.fixture
+async def running(runner):
+    """A runner with a plan that runs in such a worker."""
+    runner, queue, ledger, lifecycle = runner
+    worker = runner._environment = Worker()
+    begun = asyncio.Event()
+    runner._spawn = lambda begin: asyncio.ensure_future(begin).add_done_callback(lambda _: begun.set())
+    await ledger.commit(queue.add(PLAN))
+    await runner.start()
+    await begun.wait()
+    assert worker.state.item_uid == queue.running_uid
+    return runner, worker, lifecycle
+
+
+async def test_a_plan_whose_resume_the_worker_refuses_after_a_while_is_seen_to_be_paused_still(running):
+    runner, worker, lifecycle = running
+    worker.state = WorkerState(EnvironmentState.IDLE, engine="paused", item_uid=worker.state.item_uid, pauses=1)
+    runner.engine_changed(worker.state)
+    assert lifecycle.state is ManagerState.PAUSED
+    await runner.go_on("resume")
+    assert lifecycle.state is ManagerState.EXECUTING_QUEUE
+    worker.refuse_late()
+    assert lifecycle.state is ManagerState.PAUSED
+
+
+async def test_a_pause_whose_refusal_is_heard_when_the_next_plan_runs_already_is_passed_on_to_that(running):
+    runner, worker, _ = running
+
+    async def refuse():
+        raise WrongState("No plan is running")
+
+    worker.answers = [refuse]
+    await runner.pause("immediate")
+    assert worker.asked == [PausePlan("immediate")] * 2
+
+
+async def test_a_pause_that_is_refused_after_a_while_holds_the_queue_at_the_end_of_the_plan(running):
+    runner, worker, lifecycle = running
+    await runner._ledger.commit(runner._queue.add(PLAN))
+    await runner.pause("deferred")
+    worker.refuse_late()
+    uid = worker.state.item_uid
+    idle = WorkerState(EnvironmentState.IDLE, engine="idle")
+    await runner.plan_done(PlanDone(uid, "completed", [], [], 1.0, 2.0, "", "", idle), lambda: None)
+    assert lifecycle.state is ManagerState.IDLE
+    assert len(runner._queue) == 1

@@ -63,7 +63,9 @@ def test_tasks_of_a_lost_worker_have_failed_with_the_reason(tasks):
     assert result["return_value"] is None
 
 
-def test_a_result_that_another_manager_knew_is_found_again_unless_it_is_too_old(tasks):
-    tasks.found(done("young"), age=119.0)
+def test_a_result_that_another_manager_knew_is_found_again_and_forgotten_when_it_is_too_old(tasks, clock):
     tasks.found(done("old"), age=121.0)
+    tasks.found(done("young"), age=119.0)
     assert (tasks.status("young"), tasks.status("old")) == ("completed", "not_found")
+    clock.now = 1.1
+    assert tasks.status("young") == "not_found"
