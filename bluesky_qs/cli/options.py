@@ -73,7 +73,7 @@ def parse(arguments: Sequence[str]) -> Options:
     options = Options()
     rest = list(arguments)
     for argument in rest:
-        if not argument.isascii() and argument.encode(errors="replace").decode() != argument:
+        if argument.encode(errors="replace").decode() != argument:
             raise UsageError(f"{argument!r} is not text in the encoding of this terminal")
     while rest:
         argument = rest.pop(0)

@@ -75,10 +75,10 @@ class Control:
 
     def _keep(self, socket: "zmq.Socket[bytes]") -> None:
         with self._guard:
-            if self._context is not None:
+            if socket.context is self._context:
                 self._idle.append(socket)
                 return
-        socket.close(linger=0)  # closed by another thread while this one waited
+        socket.close(linger=0)  # the client was closed by another thread while this one waited
 
 
 def connected(context: "zmq.Context[Any]", settings: Settings) -> Any:

@@ -186,14 +186,21 @@ class _Binder:
         return name
 
     def _reached(self, name: str, what: str) -> Any:
+        try:
+            return self._at(name)
+        except NotFound as err:
+            raise InvalidPlan(f"{what} '{name}' {err.message}") from err
+
+    def _at(self, name: str) -> Any:
+        """The object of this dotted name; the message of `NotFound` is a phrase that follows the name."""
         root, _, rest = name.partition(".")
         if root not in self._namespace:
-            raise InvalidPlan(f"{what} '{name}' is not found in the worker namespace")
+            raise NotFound("is not found in the worker namespace")
         found = self._namespace[root]
         try:
             return attrgetter(rest)(found) if rest else found
         except AttributeError as err:
-            raise InvalidPlan(f"{what} '{name}' is not found in the worker namespace: {err}") from err
+            raise NotFound(f"is not found in the worker namespace: {err}") from err
 
     def _function(self, parameter: Parameter, name: str) -> Any:
         parts = name.split(".")
@@ -201,10 +208,9 @@ class _Binder:
         if not all(part.isidentifier() and not part.startswith("_") for part in parts):
             raise _no_such_name(parameter, "", name, "is not the name of a function", ())
         try:
-            function = self._reached(name, "Function")
-        except InvalidPlan as err:
-            reason = err.message.removeprefix(f"Function '{name}' ")
-            raise _no_such_name(parameter, "", name, reason, self._functions()) from err
+            function = self._at(name)
+        except NotFound as err:
+            raise _no_such_name(parameter, "", name, err.message, self._functions()) from err
         if not callable(function):
             raise _no_such_name(parameter, "", name, "is not a function", self._functions())
         return function

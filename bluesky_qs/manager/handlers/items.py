@@ -15,8 +15,11 @@ from bluesky_qs.wire.codec import Encoded, json_text
 
 @handles(api.queue.item_status)
 def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
-    uids = {item_uid} if isinstance(item_uid, str) else set(item_uid)
-    events, past = ctx.events.about(uids), ctx.queue.history_items(uids)
+    uids = [item_uid] if isinstance(item_uid, str) else list(dict.fromkeys(item_uid))
+    events = ctx.events.about(uids)
+    # A long history is not looked through for what is known to be elsewhere: clients that wait ask again and again.
+    queue = ctx.queue
+    past = queue.history_items([u for u in uids if u != queue.running_uid and queue.position_of(u) is None])
     found = {uid: _status(ctx, uid, events[uid], past.get(uid)) for uid in uids}
     status: Any = Encoded(json_text(found[item_uid] if isinstance(item_uid, str) else found))
     return {"status": status}

@@ -61,15 +61,6 @@ async def test_who_waits_for_an_answer_is_told_that_the_client_was_closed(fake, 
     assert (await RM.status())["manager_state"] == "idle"
 
 
-async def test_a_request_that_is_cancelled_is_cancelled(fake, RM):
-    fake.answers["queue_start"] = None
-    request = asyncio.create_task(RM.queue_start())
-    await asyncio.to_thread(fake.wait_asked, "queue_start")
-    request.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await request
-
-
 async def test_silence_is_an_error_and_does_not_hold_up_the_next_request(fake, clean_environment):
     fake.answers["queue_start"] = None
     async with REManagerAPI(fake.control, timeout_recv=0.1) as manager:
