@@ -99,13 +99,11 @@ def permissions(answer: Answer) -> Printed:
     return Printed(answer, yaml.safe_dump(answer["user_group_permissions"], sort_keys=False).rstrip())
 
 
-def report(answer: Answer) -> Tabled:
+def report(answer: Answer) -> Reply:
     """How the environment was opened."""
     told = answer["report"]
     if not told:
-        return Tabled(
-            answer, "The environment has not been opened since the service was started.", Table(("file",), [], 0)
-        )
+        return Reply(answer, "The environment has not been opened since the service was started.")
     rows = [Row((str(run["file"]), length_of_time(run["seconds"]))) for run in told.get("files") or ()]
     lines = [
         f"Opened {moment(told['time'])}: {plural(told.get('plans') or 0, 'plan')} and "

@@ -54,7 +54,7 @@ class WaitCancelError(QSError, TimeoutError):
 
 
 class SettingError(ConfigError, ValueError):
-    """A client cannot be set so."""
+    """A setting of the client cannot have this value: it is of a wrong type, or empty."""
 
 
 class NoLockKeyError(BadParams, RuntimeError):

@@ -147,7 +147,7 @@ class _Manager:
         tasks.create_task(ctx.ledger.write())
         tasks.create_task(self._beat())
         # Whatever their file says by then, a manager that replaces this one goes on with the permissions in force.
-        ctx.ledger.submit(*ctx.lists.unlike(snapshot.facts.get("user_group_permissions")))
+        ctx.ledger.submit(*ctx.lists.to_store(snapshot.facts.get("user_group_permissions")))
         board = StatusBoard(ctx)
         ctx.status_json = lambda: board.json
         dispatcher = Dispatcher(ctx, settings.network.zmq_encoding)

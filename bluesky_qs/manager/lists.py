@@ -58,8 +58,8 @@ class ListBook:
                 return
         self._permissions = await asyncio.to_thread(self.permissions_from_file)
 
-    def unlike(self, stored: bytes | None) -> list[FactEdit]:
-        """What makes the permissions in force durable; nothing if they are what is stored."""
+    def to_store(self, stored: bytes | None) -> list[FactEdit]:
+        """The edit that makes the permissions in force durable; none if they are what is stored."""
         if stored is not None and json.loads(stored) == self._permissions.as_dict():
             return []
         return [FactEdit("user_group_permissions", self.permissions_json, lambda: None)]

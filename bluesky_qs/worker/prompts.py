@@ -158,11 +158,11 @@ class Prompts:
 
     def _unasked(self, call: str, prompt: str) -> str:
         about = f"{call} asks {prompt!r}" if prompt else f"{call} asks for input"
-        if self._policy == "default" and not self._again(about):
+        if self._policy == "default":
+            if self._again(about):
+                raise InputRefused(f"{about}, again and again: an empty text is no answer (--worker-input default)")
             log.warning("%s: answered with an empty text (--worker-input default)", about)
             return ""
-        if self._policy == "default":
-            raise InputRefused(f"{about}, again and again: an empty text is no answer to it (--worker-input default)")
         if self._policy == "ask":
             raise InputRefused(f"{about}, and clients cannot be asked by a process that the worker has forked")
         # Who called it may make something else of the refusal, or nothing.

@@ -78,3 +78,6 @@ async def test_lists_read_from_the_disk_are_told_if_they_differ(book, before, tm
     await book.reload_lists()
     assert changed(book, before) == ["plans_existing_uid", "plans_allowed_uid", "devices_allowed_uid"]
     assert set(book.catalog.existing_plans) == {"scan", "mine"}
+    again = {name: getattr(book, name) for name in UIDS}
+    await book.reload_lists()
+    assert not {"plans_existing_uid", "devices_existing_uid"} & set(changed(book, again))
