@@ -13,6 +13,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
 
+from bluesky_qs.client.settings import CONTROL_PORT, INFO_PORT
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
 from ipython_extension.oneline import in_one_line, usage
@@ -241,9 +242,6 @@ def help_lines(lines: list[str]) -> list[str]:
     return [f"{asked[1]} help {asked[2].strip()}\n"] if asked else lines
 
 
-_CONTROL_PORT, _INFO_PORT = 60615, 60625
-
-
 def addresses(address: str) -> tuple[str, str]:
     """Control and info address for ``host``, ``host:port`` or ``tcp://host:port``; 10 ports apart, as by default."""
     scheme, _, place = address.rpartition("://")
@@ -251,7 +249,7 @@ def addresses(address: str) -> tuple[str, str]:
         raise ConfigError(f"Of {scheme}:// both addresses are needed: %config QSMagics.control_addr and .info_addr")
     host, colon, port = place.rpartition(":")
     if not colon or place.endswith("]"):  # of an IPv6 address the last colon is not the port's
-        host, port = place, str(_CONTROL_PORT)
+        host, port = place, str(CONTROL_PORT)
     elif not port.isdecimal():
         raise ConfigError(f"The port in {address!r} is not a number")
-    return f"tcp://{host}:{port}", f"tcp://{host}:{int(port) + _INFO_PORT - _CONTROL_PORT}"
+    return f"tcp://{host}:{port}", f"tcp://{host}:{int(port) + INFO_PORT - CONTROL_PORT}"

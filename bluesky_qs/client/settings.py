@@ -8,8 +8,9 @@ from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import Encoding
 from bluesky_qs.wire.control import check_key
 
-CONTROL_ADDRESS = "tcp://localhost:60615"
-INFO_ADDRESS = "tcp://localhost:60625"
+CONTROL_PORT, INFO_PORT = 60615, 60625
+CONTROL_ADDRESS = f"tcp://localhost:{CONTROL_PORT}"
+INFO_ADDRESS = f"tcp://localhost:{INFO_PORT}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +54,8 @@ def settings(
     if chosen not in ("json", "msgpack"):
         raise ConfigError(f"Unknown encoding {chosen!r}: it is 'json' or 'msgpack'")
     return Settings(
-        control_addr=_address(control_addr or os.environ.get("QSERVER_ZMQ_CONTROL_ADDRESS"), CONTROL_ADDRESS),
-        info_addr=_address(info_addr or os.environ.get("QSERVER_ZMQ_INFO_ADDRESS"), INFO_ADDRESS),
+        control_addr=_address(control_addr, "QSERVER_ZMQ_CONTROL_ADDRESS", CONTROL_PORT),
+        info_addr=_address(info_addr, "QSERVER_ZMQ_INFO_ADDRESS", INFO_PORT),
         encoding=cast("Encoding", chosen),
         public_key=_public_key(public_key or os.environ.get("QSERVER_ZMQ_PUBLIC_KEY")),
         timeout_recv=default.timeout_recv if timeout_recv is None else timeout_recv,
@@ -62,13 +63,12 @@ def settings(
     )
 
 
-def _address(text: str | None, usual: str) -> str:
+def _address(given: str | None, variable: str, usual_port: int) -> str:
     """The address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the usual port."""
-    if not text:
-        return usual
+    text = given or os.environ.get(variable) or "localhost"
     if "://" in text:
         return text
-    return f"tcp://{text}" if ":" in text else f"tcp://{text}:{usual.rpartition(':')[2]}"
+    return f"tcp://{text}" if ":" in text else f"tcp://{text}:{usual_port}"
 
 
 def _public_key(key: str | None) -> str | None:

@@ -7,9 +7,6 @@ import zmq
 
 from bluesky_qs.errors import ConfigError
 
-DEFAULT_CONTROL_ADDRESS = "tcp://localhost:60615"
-DEFAULT_INFO_ADDRESS = "tcp://localhost:60625"
-
 #: Length of a key in its text form (Z85).
 KEY_LENGTH = 40
 
