@@ -80,6 +80,17 @@ def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
     return [by_folded[folded] for folded in found]
 
 
+def did_you_mean(near: Sequence[str]) -> str:
+    """`` (did you mean 'det1' or 'det2'?)`` for the end of a complaint; empty if nothing comes near."""
+    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+
+
+def key_meant(key: Any, known: Sequence[str]) -> str:
+    """``; did you mean 'annotation'?`` for the end of a complaint about a key; all keys if none is like it."""
+    near = nearest(key, known, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; the keys are {', '.join(known)}"
+
+
 def is_name(text: str) -> bool:
     """Whether a plan, function, device or subdevice (dotted) can have this name."""
     return _NAME.fullmatch(text) is not None

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from bluesky_qs.errors import BadParams, ConfigError, NotPermitted
-from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, nearest
+from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, key_meant
 
 M = TypeVar("M")
 FILE_NAME = "user_group_permissions.yaml"
@@ -158,6 +158,5 @@ def _mapping(value: Any, place: str) -> Mapping[str, Any]:
 def _no_others(value: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
     for key in value:
         if key not in known:
-            near = nearest(key, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; the keys are {', '.join(known)}"
+            hint = key_meant(key, known)
             raise BadParams(f"{place}: unknown key {key!r}{hint}")

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from bluesky_qs.plans import annotation
 from bluesky_qs.plans.expressions import evaluated
 from bluesky_qs.plans.model import KINDS, ParamSpec, PlanSpec
-from bluesky_qs.plans.names import nearest
+from bluesky_qs.plans.names import did_you_mean, nearest
 from bluesky_qs.plans.values import Mismatch, OneOf, Sequence, Tuple, Type
 
 _POSITIONAL = (KINDS["POSITIONAL_ONLY"], KINDS["POSITIONAL_OR_KEYWORD"])
@@ -46,9 +46,7 @@ class Problem(msgspec.Struct, frozen=True):
     where: str = ""
 
     def __str__(self) -> str:
-        hint = (
-            f" (did you mean {' or '.join(repr(choice) for choice in self.suggestions)}?)" if self.suggestions else ""
-        )
+        hint = did_you_mean(self.suggestions)
         if self.parameter is None:
             return self.reason + hint
         return f"parameter '{self.parameter}'{self.where}: {_repr.repr(self.value)} {self.reason}{hint}"

@@ -26,6 +26,10 @@ class Wanted(Enum):
 Find = Callable[[Wanted, str, str], Any]
 
 
+#: Characters of a value that is written out in a hint.
+_LONGEST_HINT = 50
+
+
 class Mismatch(NamedTuple):
     """Why a value does not fit. ``where`` is its place inside the parameter's value: ``[2]['x']``.
 
@@ -113,9 +117,8 @@ class Sequence(Type):
 
     def _in_brackets(self, value: Any) -> str:
         """What is meant by one element where a list of one is expected."""
-        longest = 50
         one = isinstance(value, str | int | float) and self.item.check(value) is None
-        return f": write [{value!r}]" if one and len(repr(value)) <= longest else ""
+        return f": write [{value!r}]" if one and len(repr(value)) <= _LONGEST_HINT else ""
 
     def _unhashable(self, value: Any) -> Mismatch | None:
         try:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from bluesky_qs.errors import StartupError
 from bluesky_qs.plans.choices import every, written_out
-from bluesky_qs.plans.names import nearest
+from bluesky_qs.plans.names import did_you_mean, nearest
 from bluesky_qs.plans.permissions import ROOT, Permissions
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
@@ -100,15 +100,12 @@ def _registered_in_vain(
     for name, excluded in registry.plans.items():
         # A plan that is left out is no plan of the lists, and need not be one.
         if name not in plans and not (excluded and name in namespace):
-            yield Problem(name, "", 0, f"register_plan: no function has this name{_near(name, plans)}")
+            yield Problem(name, "", 0, f"register_plan: no function has this name{did_you_mean(nearest(name, plans))}")
     for name in registry.devices:
         if name not in devices:
-            yield Problem(name, "", 0, f"register_device: no device has this name{_near(name, devices)}")
-
-
-def _near(name: str, choices: Mapping[str, Any]) -> str:
-    near = nearest(name, choices)
-    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+            yield Problem(
+                name, "", 0, f"register_device: no device has this name{did_you_mean(nearest(name, devices))}"
+            )
 
 
 def is_device(value: Any) -> bool:

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from bluesky_qs.plans.annotation import AnnotationError, read
 from bluesky_qs.plans.model import Annotation
-from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, nearest
+from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, key_meant
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -127,9 +127,7 @@ def _told(error: msgspec.ValidationError, words: type[msgspec.Struct]) -> str:
     unknown = re.search(r"unknown field `(.*)`", str(error))
     if not unknown:
         return str(error)
-    known = words.__struct_fields__
-    near = nearest(unknown[1], known, 1)
-    return f"{error}; " + (f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}")
+    return f"{error}{key_meant(unknown[1], words.__struct_fields__)}"
 
 
 def _plain_number(value: Any) -> Any:
