@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
@@ -154,10 +155,9 @@ class Environment:
         asking = asyncio.get_running_loop().create_task(self.link.request(command))
         if (await asyncio.wait([asking], timeout=_PATIENCE))[0]:
             return asking.result()
-        logger.warning(
-            "The worker does not answer, because code that runs in it keeps it busy: %s waits", _name(command)
-        )
-        self._spawn(_taken_late(asking, _name(command), refused))
+        request = _in_words(command)
+        logger.warning("The worker does not answer, because code that runs in it keeps it busy: %r waits", request)
+        self._spawn(_taken_late(asking, request, refused))
         return None
 
     @property
@@ -436,20 +436,21 @@ def _not_opened(end: End) -> bytes:
     return msgspec.json.encode({"success": False, "time": time.time(), **end._asdict()})
 
 
-def _name(command: Command[Any]) -> str:
-    return type(command).__name__
+def _in_words(command: Command[Any]) -> str:
+    """``run script`` for `RunScript`: the log is read by people who do not know our classes."""
+    return re.sub(r"\B(?=[A-Z])", " ", type(command).__name__).lower()
 
 
-async def _taken_late(asking: asyncio.Task[None], name: str, refused: Callable[[], object]) -> None:
+async def _taken_late(asking: asyncio.Task[None], request: str, refused: Callable[[], object]) -> None:
     try:
         await asking
     except WorkerLost:
         return  # `Environment.ended` says it
     except QSError as error:
-        logger.error("%s was refused by the worker in the end: %s", name, error.message)  # noqa: TRY400 - said by the error
+        logger.error("The worker has refused the request %r in the end: %s", request, error.message)  # noqa: TRY400 - said by the error
         refused()
     else:
-        logger.info("%s was taken by the worker in the end", name)
+        logger.info("The worker has taken the request %r in the end", request)
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:

@@ -335,7 +335,7 @@ def test_a_worker_that_cannot_answer_keeps_no_client_waiting(new_service, startu
     assert status["items_in_history"] == 1
     service.wait(lambda _: service.ask("task_status", task_uid=task["task_uid"])["status"] == "completed", "it ran")
     assert service.do("task_result", task_uid=task["task_uid"])["result"]["success"]
-    assert "RunScript was taken by the worker in the end" in service.output()
+    assert "The worker has taken the request 'run script' in the end" in service.output()
 
 
 def test_manager_stop_is_refused_while_busy_unless_told_that_it_is_not_safe(new_service, startup_dir):
