@@ -102,13 +102,12 @@ class _Numbered(msgspec.Struct):
 def _in_sequence(stored: Iterable[bytes]) -> tuple[deque[bytes], int]:
     """The latest events without a gap in their numbers, since they are found by number; and the last number."""
     kept: deque[bytes] = deque()
-    last = first = 0
-    left_out = 0
+    last = left_out = 0
     for event in reversed(list(stored)):
         number = _number(event)
         if number is not None and not kept:
-            last = first = number
-        if number is not None and number == first - len(kept):
+            last = number
+        if number is not None and number == last - len(kept):
             kept.appendleft(event)
         else:
             left_out += 1
