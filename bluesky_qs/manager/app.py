@@ -120,11 +120,7 @@ class _Manager:
             await store.close()
 
     async def _serve(
-        self,
-        tasks: asyncio.TaskGroup,
-        store: Store,
-        snapshot: Snapshot,
-        location: StartupLocation,
+        self, tasks: asyncio.TaskGroup, store: Store, snapshot: Snapshot, location: StartupLocation
     ) -> None:
         settings, ctx = self._settings, self._ctx
         context = zmq.asyncio.Context()
@@ -165,11 +161,7 @@ class _Manager:
         self._served = True
         if inventory.stopping:
             self._stop("the service was stopping when this manager started")
-        try:
-            await self._stopping.wait()
-            await self._end()
-        finally:
-            server.close()
+        await self._until_stopped(server)
         publisher.close()
         ctx.supervisor.close()
         raise _Stop(self._why)
@@ -221,6 +213,14 @@ class _Manager:
             changed=ctx.changed,
             spawn=tasks.create_task,
         )
+
+    async def _until_stopped(self, server: ControlServer) -> None:
+        """Answer until told to stop, and while the worker ends."""
+        try:
+            await self._stopping.wait()
+            await self._end()
+        finally:
+            server.close()
 
     def _control_socket(self, context: zmq.asyncio.Context) -> Any:
         network = self._settings.network
