@@ -65,7 +65,7 @@ class QSMagics(Magics):
         %qs start                              run it
         %qs history                            show what ran
         """
-        from ipython_extension import dispatch  # noqa: PLC0415 - loading the extension does not pay for it
+        from ipython_extension import dispatch, refusals  # noqa: PLC0415 - loading the extension does not pay for it
 
         session = self._conversation()
         text = line if cell is None else cell
@@ -79,7 +79,8 @@ class QSMagics(Magics):
         except UsageError as error:
             raise (usage(error, width) if (width := self._width()) else error) from None
         except QSError as error:
-            raise in_one_line(error, coloured=self.shell.colors.lower() != "nocolor") from None
+            said = refusals.told(error, session)
+            raise in_one_line(error, said, coloured=self.shell.colors.lower() != "nocolor") from None
         return None if silent else view
 
     @context_matcher(priority=1000, identifier="QSMagics.matches")

@@ -3,10 +3,9 @@
 from IPython.core.error import UsageError
 
 from bluesky_qs.client.failures import RequestFailedError
-from bluesky_qs.errors import Locked, QSError
+from bluesky_qs.errors import QSError
 
 _USAGE = "UsageError: "
-_DETAILS_OF_A_LOCK = ("Environment is locked", "Queue is locked", "Emergency lock key")
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
@@ -33,24 +32,17 @@ def usage(error: UsageError, width: int) -> UsageError:
     return UsageError(wrapped(_USAGE + message, width).removeprefix(_USAGE) + newline + line)
 
 
-def in_one_line(error: QSError, *, coloured: bool) -> QSError:
-    """The same error, which IPython shows as one line below what the worker said of it."""
+def in_one_line(error: QSError, said: str, *, coloured: bool) -> QSError:
+    """The same error, which IPython shows as the line ``said`` below what the worker said of it."""
     match error:
         case RequestFailedError():
-            label = "Refused"
+            label = "Refused:"
         case NotDone():
-            label = "Failed"
+            label = "Failed:"
         case _:
-            label = "Error"
-    shown = f"{_RED}{label}:{_PLAIN}" if coloured else f"{label}:"
+            label = "Error:"
+    shown = f"{_RED}{label}{_PLAIN}" if coloured else label
     detail = error.detail.rstrip().splitlines() if isinstance(error, NotDone) else []
-    lines = [*detail, f"{shown} {_of_a_lock(error) if isinstance(error, Locked) else ' '.join(str(error).split())}"]
+    lines = [*detail, f"{shown} {said}"]
     vars(error)["_render_traceback_"] = lambda: lines  # IPython asks the error itself how it is shown
     return error
-
-
-def _of_a_lock(error: Locked) -> str:
-    """The service's lines on a lock: who has locked it, and why; `%qs lock info` has the rest."""
-    lines = [line.strip() for line in str(error).removeprefix("Error: ").splitlines()]
-    told = [line for line in lines if not line.startswith(_DETAILS_OF_A_LOCK)]
-    return f"{' '.join(told)}{' (%qs lock info)' if len(told) < len(lines) else ''}"

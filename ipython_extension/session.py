@@ -97,6 +97,8 @@ class Session:
         self.settings = settings
         #: Uids of tasks that go on in the background, oldest first.
         self.tasks: list[str] = []
+        #: Functions that the worker has for certain: those that were pushed or called from here.
+        self.functions: list[str] = []
         self._queue: Queue | None = None
         self._grown: dict[int, Item] = {}
         self._history: History | None = None
@@ -196,6 +198,7 @@ class Session:
     def forget(self) -> None:
         """Nothing that was shown counts any more: the client speaks to another service."""
         self.tasks.clear()
+        self.functions.clear()
         self._queue = self._history = self._last = self._started_at = None
         self._grown.clear()
 

@@ -10,7 +10,7 @@ from bluesky_qs._version import __version__
 from bluesky_qs.api.method import METHODS
 from bluesky_qs.cli import output
 from bluesky_qs.cli.options import HELP, Options, parse
-from bluesky_qs.client.failures import RequestTimeoutError
+from bluesky_qs.client.failures import NoLockKeyError, RequestTimeoutError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, RequestError
 from bluesky_qs.words import files
@@ -95,6 +95,8 @@ def _carry_out(command: Command, options: Options) -> Exit:
             params["text"] = getpass("Answer: ")  # a password as a word of the line stays in the shell's history
         if options.lock_key and "lock_key" in method.parameters:
             params.setdefault("lock_key", options.lock_key)
+        if "lock_key" in method.requires and "lock_key" not in params:
+            raise NoLockKeyError("Request contains no lock key: give one with -k KEY (--lock-key KEY)")
         response = manager.ask(method, params)
     print(output.as_json(response) if options.json else output.message(response))
     return Exit.REFUSED if response.get("success") is False else Exit.SUCCESS

@@ -58,7 +58,7 @@ class SettingError(ConfigError, ValueError):
 
 
 class NoLockKeyError(BadParams, RuntimeError):
-    """Request contains no lock key: give one, or set the client's own (RM.lock_key, qserver --lock-key)."""
+    """Request contains no lock key: give one, or set the client's own (RM.lock_key)."""
 
 
 def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestFailedError:

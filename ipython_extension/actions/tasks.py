@@ -1,9 +1,10 @@
 """Words that run code in the worker: functions, scripts, and what this session has defined."""
 
+import inspect
 import math
 from typing import Any
 
-from ipython_extension import telling
+from ipython_extension import functions, telling
 from ipython_extension.console import ConsoleTail, TaskOutput
 from ipython_extension.display import Reply, View
 from ipython_extension.line import Line
@@ -36,7 +37,10 @@ def func(session: Session, line: Line) -> Any:
     answer = session.ask("function_execute", item={**items[0], "item_type": "function"}, run_in_background=background)
     if background:
         return _in_background(session, answer, call)
-    return _run(session, answer["task_uid"], call, console)["return_value"]
+    value = _run(session, answer["task_uid"], call, console)["return_value"]
+    if (name := items[0]["name"]) not in session.functions:
+        session.functions.append(name)
+    return value
 
 
 @cell("script", "[--background] [--update-re] [--keep-lists]")
@@ -87,7 +91,19 @@ def push(session: Session, line: Line) -> View:
     others = [name for name in names if name not in known.plans]
     told = [f"{', '.join(plans)} can be queued now."] if plans else []
     told += [f"{', '.join(others)} {'is' if len(others) == 1 else 'are'} in the worker now."] if others else []
-    return Reply(answer, " ".join(told))
+    called = [name for name in others if inspect.isroutine(session.settings.variables()[name])]
+    session.functions += [name for name in called if name not in session.functions]
+    return Reply(answer, " ".join([*told, *_callable(session, called)]))
+
+
+def _callable(session: Session, names: list[str]) -> list[str]:
+    """Whether functions that were pushed may be called."""
+    refused = [name for name in names if functions.may_call(session, name) is False]
+    if not refused:
+        return []
+    they, it = ", ".join(refused), "it" if len(refused) == 1 else "them"
+    said = f"But 'allowed_functions' in user_group_permissions.yaml do not let the group {session.rm.user_group!r} call"
+    return [f"{said} {they} with %qs func; a cell of %%qs script can call {it}: print({refused[0]}(…))"]
 
 
 def _calls(line: Line) -> tuple[list[Item], dict[str, Any]]:

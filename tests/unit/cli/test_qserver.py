@@ -258,3 +258,8 @@ def test_a_command_that_does_not_exist_is_told():
     )
     assert done.returncode == 1
     assert "start-re-manager" in done.stderr
+
+
+def test_a_lock_without_a_key_names_the_option(fake, qserver):
+    code, _, err = qserver("lock", "all", "aligning")
+    assert (code, err) == (1, "Request contains no lock key: give one with -k KEY (--lock-key KEY)\n")

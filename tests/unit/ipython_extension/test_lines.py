@@ -136,8 +136,8 @@ def test_a_lock_is_told_with_who_and_why(shell, fake, capsys):
     fake.answers["queue_clear"] = {"success": False, "error": "Locked", "msg": "\n".join(told)}
     shell.run_cell("%qs clear")
     shown = capsys.readouterr().out
-    assert shown.startswith("Refused: Invalid lock key: RE Manager is locked by bob at 11/26/2026 01:29:47")
-    assert shown.endswith(" Note: beamtime 42 (%qs lock info)\n")
+    assert shown.startswith("Refused: The environment and the queue are locked by bob since ")
+    assert shown.endswith(": beamtime 42. Ask bob; whoever has the key sets RM.lock_key.\n")
     assert "True" not in shown
 
 

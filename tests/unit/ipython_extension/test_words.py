@@ -288,7 +288,7 @@ def test_a_refusal_is_one_line(shell, fake, capsys):
     fake.answers["queue_start"] = {"success": False, "msg": "RE Worker environment is not open."}
     result = shell.run_cell("%qs start")
     assert isinstance(result.error_in_exec, RequestFailedError)
-    assert capsys.readouterr().out == "Refused: RE Worker environment is not open.\n"
+    assert capsys.readouterr().out == "Refused: The environment is not open (%qs open).\n"
 
 
 def test_a_refusal_is_raised_for_a_client_that_returns_them(shell, qs, fake):

@@ -1,0 +1,85 @@
+"""What is said of refusals: the reason in the prompt's words, and what to do."""
+
+import pytest
+
+from bluesky_qs.client.failures import RequestFailedError
+
+_IDLE = "RE Manager is busy. RE Manager must be in idle state, current state: "
+_UNKNOWN = "Failed to add an item: Plan validation failed: Plan 'wiggle' is not in the list of allowed plans"
+_NOT_ALLOWED = "Function 'where' is not allowed for the user group 'admin': 'allowed_functions' do not name it"
+_PERMISSIONS = {
+    "user_groups": {
+        "root": {"allowed_functions": [None]},
+        "admin": {"allowed_functions": ["function_sleep", ":^mine"]},
+    }
+}
+
+
+@pytest.fixture
+def refused(shell, fake, capsys):
+    """What is printed for a line whose request is refused with a text."""
+
+    def refused(line, method, msg):
+        fake.answers[method] = {"success": False, "msg": msg}
+        result = shell.run_cell(f"%qs {line}")
+        assert isinstance(result.error_in_exec, RequestFailedError)
+        assert str(result.error_in_exec) == msg  # programs match it
+        return capsys.readouterr().out.removeprefix("Refused: ").rstrip("\n")
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("line", "method", "msg", "said"),
+    [
+        ("open", "environment_open", "RE Worker environment already exists.",
+         "The environment is open already; to run the startup code again: %qs close, then %qs open."),
+        ("start", "queue_start", "RE Worker environment does not exist. Open it first.",
+         "The environment is not open (%qs open)."),
+        ("start", "queue_start", f"Queue execution is in progress. {_IDLE}'executing_queue'",
+         "The queue is running already."),
+        ("start", "queue_start", f"Queue execution is in progress. The current plan is paused. {_IDLE}'paused'",
+         "A plan is paused: %qs resume goes on with it."),
+        ("close", "environment_close", f"Queue execution is in progress. {_IDLE}'executing_queue'",
+         "A plan is running: wait for its end (%qs wait), or stop the queue after it (%qs stop)."),
+        ("resume", "re_resume", "No plan is paused: the manager must be in the state 'paused', current state: 'idle'.",
+         "No plan is paused: nothing is running."),
+        ("pause", "re_pause", "Queue is not running: the manager is in the state 'idle'.",
+         "Nothing is running (%qs start)."),
+        ("start", "queue_start", "RE Manager must be in idle state, current state: 'of_another_version'",
+         "RE Manager must be in idle state, current state: 'of_another_version'"),
+        ("add count(det1)", "queue_item_add",
+         "Failed to add an item: Plan validation failed: parameter 'motor': 'det1' is not a list: write ['det1']",
+         "Failed to add an item: Plan validation failed: parameter 'motor': det1 is not a list: write [det1]"),
+        ("add count(det1)", "queue_item_add", "Plan validation failed: parameter 'mode': 'quick' is not one of 'fast'",
+         "Plan validation failed: parameter 'mode': 'quick' is not one of 'fast'"),
+    ],
+)  # fmt: skip
+def test_the_reason_is_in_the_words_of_the_prompt(refused, line, method, msg, said):
+    assert refused(line, method, msg) == said
+
+
+def test_a_plan_that_only_this_session_has_is_to_be_pushed(shell, refused):
+    assert "push" not in refused("add wiggle()", "queue_item_add", _UNKNOWN)
+    shell.run_cell("def wiggle(): yield").raise_error()
+    said = f"{_UNKNOWN}. This session has it: send it to the worker first, with %qs push wiggle"
+    assert refused("add wiggle()", "queue_item_add", _UNKNOWN) == said
+
+
+def test_a_function_that_may_not_be_called_is_told_from_one_that_is_not_there(shell, qs, fake, refused):
+    fake.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
+    said = f"{_NOT_ALLOWED}. What may be called: function_sleep, :^mine"
+    assert refused("func where()", "function_execute", _NOT_ALLOWED) == said
+    shell.run_cell("def where(): return 1").raise_error()
+    assert refused("func where()", "function_execute", _NOT_ALLOWED).endswith("has not been pushed to the worker")
+    qs("push where")
+    assert "The worker has it: a cell of %%qs script" in refused("func where()", "function_execute", _NOT_ALLOWED)
+
+
+@pytest.mark.parametrize(("name", "refused"), [("where", True), ("mine", False)])
+def test_a_push_tells_whether_the_function_may_be_called(shell, qs, fake, name, refused):
+    fake.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
+    shell.run_cell(f"def {name}(): return 1").raise_error()
+    said = qs(f"push {name}").sentence
+    assert said.startswith(f"{name} is in the worker now.")
+    assert ("do not let the group 'admin' call where with %qs func" in said) is refused
