@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import cast
 
+from bluesky_qs.config.addresses import port_fault
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import Encoding
 from bluesky_qs.wire.control import check_key
@@ -47,7 +48,7 @@ def settings(
     Raises
     ------
     ConfigError
-        The encoding is not one of ``json``, ``msgpack``; the public key is none.
+        The encoding is not one of ``json``, ``msgpack``; an address or the public key is none.
     """
     default = Settings()
     chosen = encoding or os.environ.get("QSERVER_ZMQ_ENCODING") or "json"
@@ -66,9 +67,11 @@ def settings(
 def _address(given: str | None, variable: str, usual_port: int) -> str:
     """The address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the usual port."""
     text = given or os.environ.get(variable) or "localhost"
-    if "://" in text:
-        return text
-    return f"tcp://{text}" if ":" in text else f"tcp://{text}:{usual_port}"
+    address = text if "://" in text else f"tcp://{text}" if ":" in text else f"tcp://{text}:{usual_port}"
+    if fault := port_fault(address):
+        where = "" if given else f" (environment variable {variable})"
+        raise ConfigError(f"{text!r} {fault}{where}")
+    return address
 
 
 def _public_key(key: str | None) -> str | None:

@@ -2,20 +2,19 @@
 
 import difflib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
 
 from bluesky_qs.config import files
+from bluesky_qs.config.addresses import collide, hide_password
 from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, SECTIONS, Field, Setting, Settings, choices, fields
 from bluesky_qs.errors import ConfigError
 
 CONFIG_OPTION = "--config"
 CONFIG_VARIABLE = "QSERVER_CONFIG"
 
-_PASSWORD = re.compile(r"//[^/]*@")
 _WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 #: Sources of startup code; a profile may stand beside a module or a script.
 _CODE = ("startup.startup_dir", "startup.startup_profile", "startup.startup_module", "startup.startup_script")
@@ -41,7 +40,7 @@ class Loaded(NamedTuple):
         for field in fields():
             if origin := self.origins.get(field.key):
                 value = getattr(getattr(self.settings, field.section), field.name)
-                shown = "***" if field.setting.secret else _PASSWORD.sub("//***@", repr(value))
+                shown = "***" if field.setting.secret else hide_password(repr(value))
                 lines.append(f"{field.key} = {shown} ({origin.where})")
         return lines
 
@@ -103,6 +102,7 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
         values.set(known[key], raw, Origin(3, _option(known[key])))
     _choose_startup_code(values)
     _choose_store(values)
+    _part_sockets(values)
     return Loaded(_settings(values.values), values.origins)
 
 
@@ -145,6 +145,19 @@ def _choose_store(values: _Values) -> None:
     _exclude(values, ("operation.store",), redis)
     if any(key in values.values for key in redis):
         values.values.setdefault("network.redis_addr", DEFAULT_REDIS_ADDR)
+
+
+def _part_sockets(values: _Values) -> None:
+    """Refuse one port for both sockets, which binding would tell as somebody else's use of it."""
+    keys = ("network.zmq_control_addr", "network.zmq_info_addr")
+    defaults = {field.key: field.default for field in fields() if field.key in keys}
+    one, other = (values.values.get(key, defaults[key]) for key in keys)
+    if collide(one, other):
+        said = "; ".join(
+            f"{values.origins[key].where if key in values.origins else f'{key} by default'}: {address}"
+            for key, address in zip(keys, (one, other), strict=True)
+        )
+        raise ConfigError(f"The control socket and the information socket need a port each, both have the same: {said}")
 
 
 def _exclude(values: _Values, some: tuple[str, ...], others: tuple[str, ...]) -> None:
@@ -216,6 +229,8 @@ def _text(raw: Any, setting: Setting) -> str:
     if setting.pattern and not setting.pattern.fullmatch(raw):
         shown = "the value" if setting.secret else repr(raw)
         raise ValueError(f"{shown} is not {setting.expected}")
+    if setting.fault and (fault := setting.fault(raw)):
+        raise ValueError(f"{hide_password(repr(raw))} {fault}")
     return raw
 
 

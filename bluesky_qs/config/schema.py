@@ -5,10 +5,12 @@ choices between sources are made (see `load`).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
+
+from bluesky_qs.config.addresses import redis_fault, redis_meant, socket_fault
 
 DEFAULT_REDIS_ADDR = "localhost:6379"
 
@@ -17,9 +19,6 @@ Encoding = Literal["json", "msgpack"]
 UpdateLists = Literal["NEVER", "ENVIRONMENT_OPEN", "ALWAYS"]
 ReloadPermissions = Literal["NEVER", "ON_REQUEST", "ON_STARTUP"]
 InputPolicy = Literal["error", "default", "ask"]
-
-
-_ADDRESS = re.compile(r"tcp://.+:(\d+|\*)|ipc://.+")
 
 
 class Setting(NamedTuple):
@@ -43,6 +42,8 @@ class Setting(NamedTuple):
         The value never appears in a message.
     pattern, expected
         What the value must look like, and that in words.
+    fault
+        What is wrong with a value, in words that follow it; nothing if it is right.
     """
 
     text: str
@@ -55,6 +56,12 @@ class Setting(NamedTuple):
     secret: bool = False
     pattern: re.Pattern[str] | None = None
     expected: str = ""
+    fault: Callable[[str], str] | None = None
+
+
+def _no_file(path: str) -> str:
+    redis = redis_meant(path)
+    return f"is the address of a Redis rather than a path: did you mean --redis-addr {redis}?" if redis else ""
 
 
 def _port(channel: str) -> Setting:
@@ -78,8 +85,7 @@ class Network(msgspec.Struct, frozen=True):
             ("--zmq-control-addr", "--zmq-addr"),
             ("QSERVER_ZMQ_CONTROL_ADDRESS_FOR_SERVER",),
             "ADDRESS",
-            pattern=_ADDRESS,
-            expected="an address like tcp://*:60615 or ipc:///path",
+            fault=socket_fault,
         ),
     ] = "tcp://*:60615"
     zmq_info_addr: Annotated[
@@ -89,8 +95,7 @@ class Network(msgspec.Struct, frozen=True):
             ("--zmq-info-addr", "--zmq-publish-console-addr"),
             ("QSERVER_ZMQ_INFO_ADDRESS_FOR_SERVER",),
             "ADDRESS",
-            pattern=_ADDRESS,
-            expected="an address like tcp://*:60615 or ipc:///path",
+            fault=socket_fault,
         ),
     ] = "tcp://*:60625"
     zmq_encoding: Annotated[
@@ -126,6 +131,7 @@ class Network(msgspec.Struct, frozen=True):
             ("--redis-addr",),
             ("QSERVER_REDIS_ADDR",),
             "ADDRESS",
+            fault=redis_fault,
         ),
     ] = None
     redis_name_prefix: Annotated[
@@ -236,6 +242,7 @@ class Operation(msgspec.Struct, frozen=True):
             ("QSERVER_STORE",),
             "PATH",
             path=True,
+            fault=_no_file,
         ),
     ] = None
 

@@ -224,7 +224,12 @@ class _Manager:
 
     def _control_socket(self, context: zmq.asyncio.Context) -> Any:
         network = self._settings.network
-        return server_socket(zmq.Context(context), network.zmq_control_addr, private_key=network.zmq_private_key)
+        return server_socket(
+            zmq.Context(context),
+            network.zmq_control_addr,
+            private_key=network.zmq_private_key,
+            setting="--zmq-control-addr",
+        )
 
     def _opening(self, location: StartupLocation) -> OpenEnvironment:
         startup = self._settings.startup

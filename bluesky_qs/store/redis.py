@@ -74,7 +74,8 @@ class RedisStore:
             await self._link.connect(_PATIENT)
             replies = await self._link.ask(self._layout.reading(), _PATIENT)
             self._contents = Contents(self._layout.read(replies))
-            await self._warn_of_power_cuts()
+            if not self._beside_service:
+                await self._warn_of_power_cuts()
         except StoreError:
             await self._link.close()
             raise
@@ -89,6 +90,21 @@ class RedisStore:
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes in one MULTI/EXEC; await it directly, so that a failure is undone in time."""
         await self._commits.commit(changes)
+
+    async def other_prefixes(self) -> list[str]:
+        """The prefixes of the keys with which other services keep a queue or a history there.
+
+        Raises
+        ------
+        StoreError
+        """
+        names: set[bytes] = set()
+        cursor: bytes | None = None
+        while cursor != b"0":
+            scan = ("SCAN", cursor or b"0", "MATCH", "*plan_[qh]*", "COUNT", 1000)
+            ((cursor, found),) = await self._link.ask([scan], _PATIENT)
+            names.update(found)
+        return self._layout.others(name.decode(errors="replace") for name in names)
 
     async def close(self) -> None:
         """Finish what is being written, then disconnect."""

@@ -58,6 +58,12 @@ class Layout:
         """The full name of a key."""
         return self._prefix + name
 
+    def others(self, names: Iterable[str]) -> list[str]:
+        """The prefixes of other services among the names of keys that may hold queues and histories."""
+        parted = (name.removesuffix(kind) for name in names for kind in (_QUEUE, _HISTORY) if name.endswith(kind))
+        found = {prefix for prefix in parted if prefix != self._prefix and (not prefix or prefix.endswith("_"))}
+        return sorted(prefix.removesuffix("_") for prefix in found)
+
     def steps(self, contents: Contents, changes: Sequence[Change]) -> list[Step]:
         """The commands that make these changes to what Redis holds."""
         searched = sum(

@@ -62,7 +62,8 @@ class Link:
                 await connection.connect()
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             await connection.disconnect(nowait=True)
-            raise self._explained("cannot be reached", error) from error
+            hint = "" if isinstance(error, ResponseError) else " Is it running, and is this its address?"
+            raise StoreError(f"{self._explained('cannot be reached', error).message}{hint}") from error
         self._connection = connection
 
     async def close(self) -> None:

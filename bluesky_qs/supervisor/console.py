@@ -68,7 +68,7 @@ class Console:
         ConfigError
             The address of the information socket is in use or cannot be bound.
         """
-        self._pub = server_socket(context, info_address, kind=zmq.PUB, sndhwm=SEND_LIMIT)
+        self._pub = server_socket(context, info_address, kind=zmq.PUB, setting="--zmq-info-addr", sndhwm=SEND_LIMIT)
         self._pull = server_socket(context, publications, kind=zmq.PULL, rcvhwm=0)
         self._welcome_ends = time.monotonic() + _WELCOME
         self._thread.start()

@@ -110,9 +110,17 @@ def client_socket(
 
 
 def server_socket(
-    context: Any, address: str, *, private_key: str | None = None, kind: int = zmq.ROUTER, **options: int
+    context: Any,
+    address: str,
+    *,
+    private_key: str | None = None,
+    kind: int = zmq.ROUTER,
+    setting: str = "",
+    **options: int,
 ) -> Any:
     """A socket bound to ``address``, encrypted if there is a private key; ``options`` are set before it is bound.
+
+    ``setting`` is the option that chooses the address, for the message that it is taken.
 
     Raises
     ------
@@ -128,16 +136,17 @@ def server_socket(
             socket.curve_server = True
             socket.curve_publickey = public_key(private_key).encode()
             socket.curve_secretkey = private_key.encode()
-        _bind(socket, address)
+        _bind(socket, address, setting)
     except BaseException:
         socket.close(linger=0)
         raise
     return socket
 
 
-def _bind(socket: Any, address: str) -> None:
+def _bind(socket: Any, address: str, setting: str) -> None:
     try:
         socket.bind(bind_address(address))
     except zmq.ZMQError as error:
         hint = ": is another RE Manager running?" if error.errno == zmq.EADDRINUSE else ""
+        hint += f" ({setting} chooses another address)" if setting else ""
         raise ConfigError(f"Cannot bind to {address}: {zmq.strerror(error.errno or 0)}{hint}") from None

@@ -130,7 +130,9 @@ def test_a_store_that_is_not_reached_is_an_error(tmp_path):
     assert f"There is no queue store {missing}" in run("qserver-clear-lock", "--store", missing, code=1)
     assert not missing.exists()
     nobody = f"unix://{tmp_path}/none.sock"
-    assert "cannot be reached" in run("qserver-clear-lock", "--redis-addr", nobody, code=1)
+    shown = run("qserver-clear-lock", "--redis-addr", nobody, code=1)
+    assert "cannot be reached" in shown
+    assert "Is it running, and is this its address?" in shown
     assert "Give only one of" in run("qserver-clear-lock", "--redis-addr", nobody, "--store", missing, code=1)
 
 
@@ -174,6 +176,43 @@ async def test_a_source_that_holds_nothing_is_an_error_and_loses_nothing(redis_s
     mistyped = ("--from", redis_server.address, "--from-prefix", "mistyped", "--to", here.name, "--replace")
     assert "keys mistyped_* holds nothing" in run("copy-store", *mistyped, code=1)
     assert len((await content(here)).items) == 2
+
+
+@pytest.mark.parametrize("name", ["localhost:61879", "redis:/localhost", "10.0.0.1", "localhost", "beamline:6379/1"])
+async def test_the_address_of_a_redis_without_its_scheme_is_refused_and_no_file_made(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    await fill(File(tmp_path / "queue.sqlite3"))
+    shown = run("copy-store", "--from", "queue.sqlite3", "--to", name, code=1)
+    assert (
+        f"--to {name}: did you mean redis://{name.removeprefix('redis:/')}? (A file of that name is ./{name})" in shown
+    )
+    assert "did you mean redis://" in run("copy-store", "--from", name, "--to", "queue.sqlite3", "--replace", code=1)
+    assert [path.name for path in tmp_path.iterdir() if "sqlite3" not in path.name] == []
+
+
+async def test_a_file_that_is_there_may_be_named_like_a_redis(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    await fill(File(tmp_path / "localhost:6379"))
+    assert "items: 2" in run("copy-store", "--from", "localhost:6379", "--to", "./localhost:1")
+
+
+async def test_a_source_that_holds_nothing_names_the_prefixes_that_hold_something(redis_server, tmp_path):
+    here = File(tmp_path / "queue.sqlite3")
+    await fill(here)
+    run("copy-store", "--from", here.name, "--to", redis_server.address, "--to-prefix", "qs_x99")
+    shown = run("copy-store", "--from", redis_server.address, "--to", tmp_path / "back.sqlite3", code=1)
+    assert "is that where the queue is? There is one with --from-prefix 'qs_x99'." in shown
+    assert "appendfsync" not in shown
+
+
+async def test_the_store_that_is_not_named_is_that_of_the_configuration(redis_server, tmp_path):
+    here, config = File(tmp_path / "queue.sqlite3"), tmp_path / "config.yml"
+    await fill(here)
+    config.write_text(f"network: {{redis_addr: '{redis_server.address}', redis_name_prefix: site}}")
+    assert "keys site_*: items: 2" in run("copy-store", "--from", here.name, "--config", config)
+    back = tmp_path / "back.sqlite3"
+    assert "items: 2" in run("copy-store", "--to", back, "--config", config)
+    assert len((await content(File(back))).items) == 2
 
 
 async def test_a_file_in_use_is_no_target_and_a_missing_one_no_source(tmp_path):

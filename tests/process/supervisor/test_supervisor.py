@@ -216,5 +216,5 @@ def test_information_port_in_use_is_an_error_that_says_so(start):
         other.listen()
         service = start(info=f"tcp://127.0.0.1:{other.getsockname()[1]}")
         assert service.wait() == 1
-        assert "Address already in use: is another RE Manager running?" in service.printed()
+        assert "Address already in use: is another RE Manager running? (--zmq-info-addr" in service.printed()
         assert service.rundirs() == []

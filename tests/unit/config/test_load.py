@@ -138,10 +138,67 @@ def test_file_that_is_not_sections_of_keys_is_refused(config, text):
         ("startup.device_max_depth", "1.5", "option --device-max-depth: '1.5' is not an integer number"),
         ("worker.ipython_hb_port", "70000", "option --ipython-hb-port: 70000 is more than 65535"),
         ("network.zmq_info_addr", "60625", "option --zmq-info-addr: '60625' is not an address like"),
+        (
+            "network.zmq_control_addr",
+            "tcp://*:618155",
+            "option --zmq-control-addr: 'tcp://*:618155' has no usable port: it is a number from 1 to 65535",
+        ),
+        (
+            "network.zmq_control_addr",
+            "tcp://localhost:0",
+            "option --zmq-control-addr: 'tcp://localhost:0' has no usable",
+        ),
+        ("network.zmq_info_addr", "tcp://localhost:6x", "option --zmq-info-addr: 'tcp://localhost:6x' has no usable"),
+        ("network.redis_addr", "localhost:abc", "option --redis-addr: 'localhost:abc' has no usable port"),
+        (
+            "network.redis_addr",
+            "http://localhost",
+            "option --redis-addr: 'http://localhost' is not an address of a Redis",
+        ),
+        ("network.redis_addr", "redis://me:word@host:0/1", "option --redis-addr: 'redis://***@host:0/1' has no usable"),
+        (
+            "operation.store",
+            "localhost:6379",
+            "option --store: 'localhost:6379' is the address of a Redis rather than a",
+        ),
+        (
+            "operation.store",
+            "redis://host",
+            "option --store: 'redis://host' is the address of a Redis rather than a path",
+        ),
     ],
 )
 def test_bad_value_is_refused_with_its_option_and_itself(key, value, reason):
     assert refusal({key: value}, {}).startswith(reason)
+
+
+@pytest.mark.parametrize("address", ["host", "host:1", "host/2", "h:1/2", "redis://:a:b@h:1", "unix:///x:y", "[::1]:6"])
+def test_addresses_of_redis_are_taken(address):
+    assert load({"network.redis_addr": address}, {}).settings.network.redis_addr == address
+
+
+@pytest.mark.parametrize(
+    ("control", "info"),
+    [
+        ("tcp://*:61815", "tcp://*:61815"),
+        ("tcp://localhost:61815", "tcp://127.0.0.1:61815"),
+        ("tcp://*:61815", "tcp://10.1.2.3:61815"),
+        ("ipc:///tmp/socket", "ipc:///tmp/socket"),
+        ("tcp://*:60625", None),
+    ],
+)
+def test_one_address_for_both_sockets_is_refused_with_both_origins(control, info):
+    message = refusal({"network.zmq_control_addr": control, "network.zmq_info_addr": info}, {})
+    assert f"both have the same: option --zmq-control-addr: {control}; " in message
+    assert message.endswith(
+        f"option --zmq-info-addr: {info}" if info else "network.zmq_info_addr by default: tcp://*:60625"
+    )
+
+
+def test_one_port_of_two_interfaces_and_ports_that_the_system_chooses_are_two_addresses():
+    for control, info in (("tcp://10.1.2.3:61815", "tcp://10.1.2.4:61815"), ("tcp://*:*", "tcp://*:*")):
+        network = load({"network.zmq_control_addr": control, "network.zmq_info_addr": info}, {}).settings.network
+        assert (network.zmq_control_addr, network.zmq_info_addr) == (control, info)
 
 
 def test_bad_value_is_refused_with_its_variable():
