@@ -135,7 +135,8 @@ Nothing is sent before you ask for something. To load it in every session, write
   and devices; this session need not know them. `$name` and `{expression}` put in the value of a variable, or of
   arithmetic on variables, of *this* session. What you type is parsed, never run.
 - **Items** are named by their position in the table that you were shown *last* (`-1` is the last one), or by the
-  beginning of their uid. A position means the item that you saw there, wherever it is now.
+  beginning of their uid. A position means the item that you saw there, wherever it is now; a line that tells a
+  position of the queue counts as having shown the queue.
 - **Results** are objects: `q = %qs queue` is a list of items, and shows itself as a table. A `;` at the end of the
   line shows nothing.
 - **Errors** are raised, in one line, so that a notebook stops. Ctrl-C ends a wait, never a scan.

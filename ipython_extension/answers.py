@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ipython_extension import telling
+from ipython_extension.again import queued_again
 from ipython_extension.catalogue import Catalogue
 from ipython_extension.display import Changed, History, ItemView, Queue, Reply, Status, View
 from ipython_extension.planexpr import Item, plan_text
+from ipython_extension.sentences import has_failed
 from ipython_extension.session import Session
 from ipython_extension.tables import length_of_time, moment, plural
 
@@ -68,6 +70,8 @@ def whole(session: Session, item: Item) -> ItemView:
     where = f"queued at position {uids.index(item['item_uid'])}" if item["item_uid"] in uids else ""
     if queue["running_item"].get("item_uid") == item["item_uid"]:
         where = "paused" if session.status()["manager_state"] == "paused" else "running"
+    if has_failed(item) and (back := queued_again(session.rm, [item["item_uid"]]).get(item["item_uid"])):
+        where = back.place
     return ItemView(item, session.known(), where=where)
 
 

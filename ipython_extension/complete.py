@@ -89,12 +89,12 @@ def _word(word: str, at: _At) -> Offers:
         return _fitting(at.fragment, _KINDS[values[previous[-1]]](at))
     if at.fragment.startswith("-"):
         return _options(usage, at)
+    if word in _SPECIAL:
+        return _SPECIAL[word](at, previous)
     if "PLAN" in usage:
         return _plan(at)
     plain = _OPTION.sub("", usage)
     offers = [Offer(literal, "word") for literal in re.findall(r"(?<![A-Za-z])[a-z][a-z_]*\b", plain)]
-    if word in _SPECIAL:
-        return _SPECIAL[word](at, previous)
     for kind in dict.fromkeys(re.findall(r"[A-Z]+", plain)):
         offers += _KINDS[kind](at) if kind in _KINDS else []
     return _fitting(at.fragment, offers)
@@ -162,9 +162,11 @@ def _is_own(value: Any) -> bool:
 
 
 def _edit(at: _At, previous: list[str]) -> Offers:
-    """For ``edit``: an item, then the parameters of its plan, then values."""
+    """For ``edit``: an item, then the parameters of its plan, then values; or what stands in a whole call."""
     if not previous:
         return _fitting(at.fragment, _ids(at))
+    if (inside := _inside(at.typed)) and inside.name:
+        return _plan(at)
     name = at.typed[: len(at.typed) - len(at.fragment)].rpartition(" ")[2]
     if name.endswith("=") or _BRACKET.search(at.typed):
         return _value(at.session, _end(_NAME, at.typed), None)

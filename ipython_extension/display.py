@@ -85,11 +85,6 @@ class Items(View, list[Item]):
     def __getitem__(self, key: Any) -> Any:
         return self.answer[key] if isinstance(key, str) else super().__getitem__(key)
 
-    @property
-    def everything(self) -> list[Item]:
-        """What positions count: all the items, whether shown or not."""
-        return self.answer["items"]
-
     def plan(self, item: Item) -> str:
         """The item as one would type it."""
         return plan_text(item, self.known)
@@ -148,7 +143,15 @@ class Queue(Items):
 
 
 class History(Items):
-    """Plans that ran, the newest at the bottom; numbered from the oldest, and from the back by negative numbers."""
+    """Plans that ran, the newest at the bottom; numbered from the oldest, and from the back by negative numbers.
+
+    With ``only_last`` it holds no more than the rows that it shows.
+
+    Attributes
+    ----------
+    again
+        Where in the queue plans that failed are again, in words, by uid.
+    """
 
     def __init__(
         self,
@@ -157,6 +160,7 @@ class History(Items):
         *,
         rows: int = 20,
         only_failed: bool = False,
+        only_last: bool = False,
         since: int = 0,
     ) -> None:
         numbered = [
@@ -164,17 +168,30 @@ class History(Items):
             for at, item in enumerate(answer["items"])
             if at >= since and (not only_failed or has_failed(item))
         ]
+        self.total = len(numbered)
+        if only_last:
+            numbered = numbered[-rows:]
         super().__init__([item for _, item in numbered], answer, known)
         self.numbers = [at for at, _ in numbered]
         self.rows = rows
         self.only_failed = only_failed
+        self.again: Mapping[str, str] = {}
+
+    def rows_by_number(self) -> dict[int, Item]:
+        """The rows that it shows."""
+        first = max(len(self) - self.rows, 0)
+        return dict(zip(self.numbers[first:], self[first:], strict=True))
+
+    def failed_rows(self) -> list[str]:
+        """The uids of the plans in those rows that did not end in order."""
+        return [item["item_uid"] for item in self.rows_by_number().values() if has_failed(item)]
 
     @property
     def title(self) -> str:
         if not self:
             return "No plan has failed." if self.only_failed else "Nothing has run yet."
-        count = f"{plural(len(self), 'plan')} {'failed' if self.only_failed else 'ran'}"
-        return f"{count}, these are the last {self.rows}" if len(self) > self.rows else count
+        count = f"{plural(self.total, 'plan')} {'failed' if self.only_failed else 'ran'}"
+        return f"{count}, these are the last {self.rows}" if self.total > self.rows else count
 
     def text(self, width: int) -> str:
         return f"{self.title}\n{self._table(wide=width >= _WIDE).text(width)}" if self else self.title
@@ -183,8 +200,7 @@ class History(Items):
         return f"<p>{html.escape(self.title)}</p>" + (self._table(wide=True).html() if self else "")
 
     def _table(self, *, wide: bool) -> Table:
-        first = max(len(self) - self.rows, 0)
-        rows = [self._row(at, item, wide=wide) for at, item in zip(self.numbers[first:], self[first:], strict=True)]
+        rows = [self._row(at, item, wide=wide) for at, item in self.rows_by_number().items()]
         headings = (">#", "plan", "ended", "started", ">took", ">scan id", *(("user",) if wide else ()))
         return Table(headings, rows, flexible=1)
 
@@ -201,8 +217,8 @@ class History(Items):
             ranges(result.get("scan_ids") or ()),
             *((str(item.get("user", "")),) if wide else ()),
         )
-        note = reason(result) if has_failed(item) else ""
-        return Row(cells, note=note, mark=status)
+        notes = (self.again.get(item["item_uid"], ""), reason(result)) if has_failed(item) else ()
+        return Row(cells, note="; ".join(note for note in notes if note), mark=status)
 
 
 class Status(View, dict[str, Any]):

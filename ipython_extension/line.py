@@ -103,6 +103,23 @@ class Line:
         if (name := _BARE.match(self.text, self.at)) is not None:
             raise self.fault(f"{otherwise}: {name[0].strip()}(…)", name.end())
 
+    def begins_plan(self) -> bool:
+        """Whether a call begins here, rather than ``name=value``."""
+        return _CALL.match(self.text, self.at) is not None
+
+    def positions(self, token: Token) -> list[Token]:
+        """The positions that ``1-3`` stands for; anything else stands for itself.
+
+        A uid may begin with digits and a dash, but not with so few digits.
+        """
+        found = _RANGE.fullmatch(token.text)
+        if found is None:
+            return [token]
+        first, last = int(found[1]), int(found[2])
+        if first > last:
+            raise self.fault(f"The first position comes first: {last}-{first}", token.start)
+        return [Token(str(position), token.start) for position in range(first, last + 1)]
+
     def pair(self, objection: Objection | None = None) -> tuple[str, Any]:
         """``name=value`` that begins here; the value is written as in a plan and ends at a blank."""
         self._skip_blanks()
@@ -208,6 +225,8 @@ def nearest(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None 
 _BEGINNING = 2
 _BLANKS = re.compile(r"\s*")
 _BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
+_CALL = re.compile(r"[^\W\d][\w.]*\s*\(")
+_RANGE = re.compile(r"(\d{1,6})-(\d{1,6})")
 _WORD = re.compile(r"\S+")
 _PAIR = re.compile(r"([^\W\d]\w*)=(?!=)")
 _OPTION = re.compile(r"(--[a-z][a-z-]*|-[a-z])(?=\s|=|\d|$)")

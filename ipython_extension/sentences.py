@@ -138,6 +138,15 @@ def has_failed(item: Mapping[str, Any]) -> bool:
     return (item.get("result") or {}).get("exit_status") not in ("completed", "stopped")
 
 
+def pause_sentence(status: Mapping[str, Any]) -> str:
+    """That a plan is paused, since when, and what goes on from there."""
+    since = (status.get("running_item_progress") or {}).get("paused_since")
+    return (
+        f"The plan is paused{f' since {moment(since)}' if since else ''}: "
+        "%qs resume goes on with it; %qs finish, %qs abort or %qs halt ends it."
+    )
+
+
 _STATES = {
     "initializing": "The service is starting",
     "creating_environment": "Opening the environment",

@@ -10,11 +10,13 @@ from bluesky_qs.api import METHODS
 from bluesky_qs.client.failures import RequestFailedError, failure
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import NotFound
-from ipython_extension.display import History, Items, Queue
+from ipython_extension.again import queued_again
+from ipython_extension.display import History, Queue
 from ipython_extension.line import Line, Token, nearest
 from ipython_extension.planexpr import Item, can_be_sent, plan_text
 from ipython_extension.plot import Canvas
 from ipython_extension.stage import Stage
+from ipython_extension.tables import ranges
 
 _SHORTEST_UID = 4
 
@@ -99,11 +101,13 @@ class Session:
         self.tasks: list[str] = []
         #: Functions that the worker has for certain: those that were pushed or called from here.
         self.functions: list[str] = []
-        self._queue: Queue | None = None
-        self._grown: dict[int, Item] = {}
-        self._history: History | None = None
+        # What was last shown, by position: of the queue, of the history, and whichever of both came last.
+        self._queue: dict[int, Item] | None = None
+        self._history: dict[int, Item] | None = None
+        self._last: dict[int, Item] | None = None
+        #: The item that was run without the queue since; it has no position, but nothing was shown later.
+        self._ran: Item | None = None
         self._started_at: int | None = None
-        self._last: Items | None = None
         self._known: tuple[tuple[object, ...], KnownNames] | None = None
 
     @property
@@ -138,16 +142,24 @@ class Session:
 
     def shown(self) -> Mapping[int, Item]:
         """What was last shown, by position: for completion, too."""
-        if self._last is None or self._last is self._queue:
-            return self._positions()
-        return dict(enumerate(self._last.everything))
+        return self._last or {}
 
     def queue(self, status: Mapping[str, Any] | None = None) -> Queue:
         """The queue now; from here on positions refer to it."""
         now = status or self.status()
-        self._grown.clear()
-        self._queue = self._last = Queue(self.rm.queue_get(), self.known(now), status=now, rows=self.settings.rows())
-        return self._queue
+        shown = Queue(self.rm.queue_get(), self.known(now), status=now, rows=self.settings.rows())
+        self._queue_is_seen(shown)
+        return shown
+
+    def places(self) -> dict[str, int]:
+        """The positions in the queue now, by uid, of which one is about to be told: from here on they are meant."""
+        items = self.rm.queue_get()["items"]
+        self._queue_is_seen(items)
+        return {item["item_uid"]: at for at, item in enumerate(items)}
+
+    def _queue_is_seen(self, items: Sequence[Item]) -> None:
+        self._queue = self._last = dict(enumerate(items))
+        self._ran = None
 
     def history(self, *, rows: int | None = None, only_failed: bool = False) -> History:
         """The history now; from here on ``redo`` refers to it."""
@@ -162,8 +174,17 @@ class Session:
         since: int = 0,
     ) -> History:
         """The history in an answer, as what the user is shown now."""
-        shown = History(answer, self.known(), rows=rows or self.settings.rows(), only_failed=only_failed, since=since)
-        self._history = self._last = shown
+        shown = History(
+            answer,
+            self.known(),
+            rows=rows or self.settings.rows(),
+            only_failed=only_failed,
+            only_last=rows is not None,
+            since=since,
+        )
+        shown.again = {uid: back.place for uid, back in queued_again(self.rm, shown.failed_rows()).items()}
+        self._history = self._last = shown.rows_by_number()
+        self._ran = None
         return shown
 
     def starts(self, status: Mapping[str, Any]) -> None:
@@ -185,7 +206,17 @@ class Session:
 
     def queue_has_grown(self, first: int, items: list[Item]) -> None:
         """Items were added at the back and shown with their positions, the first of them at ``first``."""
-        self._grown.update((first + i, item) for i, item in enumerate(items))
+        if first == len(self._queue or ()):  # as long as it was: what was seen of it holds, and need not be asked for
+            self._last = self._queue = self._queue or {}
+            self._ran = None
+        else:
+            self.places()
+        assert self._queue is not None
+        self._queue.update((first + i, item) for i, item in enumerate(items))
+
+    def has_run(self, item: Item) -> None:
+        """An item is run without the queue: from here on it is the last one that was shown."""
+        self._ran = item
 
     def lock_key(self) -> str:
         """The client's lock key, else the one in this user's key file."""
@@ -199,8 +230,7 @@ class Session:
         """Nothing that was shown counts any more: the client speaks to another service."""
         self.tasks.clear()
         self.functions.clear()
-        self._queue = self._history = self._last = self._started_at = None
-        self._grown.clear()
+        self._queue = self._history = self._last = self._ran = self._started_at = None
 
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:
         """Against a bare name in a plan that is nothing that the service knows; none while it knows nothing at all.
@@ -240,21 +270,29 @@ class Session:
 
     def queued_item(self, line: Line, token: Token) -> Item:
         """The same item as it is now."""
-        now = self.rm.queue_get()["items"]
+        queue = self.rm.queue_get()
+        now, running = queue["items"], queue["running_item"]
         if (position := _integer(token.text)) is None:
-            return self._by_beginning(line, token, now)
+            item = self._by_beginning(line, token, [*now, running] if running else now)
+            if item is running:
+                raise NotFound(f"{plan_text(item, self.known())} is running now")
+            return item
         seen = self._shown_in_queue(line, token, position)
         for item in now:
             if item["item_uid"] == seen["item_uid"]:
                 return item
-        raise NotFound(f"{plan_text(seen, self.known())}, which was shown at {position}, is no longer in the queue")
+        where = "is running now" if running.get("item_uid") == seen["item_uid"] else "is no longer in the queue"
+        raise NotFound(f"{plan_text(seen, self.known())}, which was shown at {position}, {where}")
 
     def finished(self, line: Line, token: Token) -> Item:
         """The item of the history that a token means."""
         if (position := _integer(token.text)) is None:
             return self._by_beginning(line, token, self.rm.history_get()["items"])
-        seen = self._history if self._history is not None else self.history()
-        return _shown_at(line, token, position, seen.everything)
+        if position == -1 and self._ran:
+            return self._ran
+        if self._history is None:
+            self.history()
+        return _shown_at(line, token, position, self._history or {})
 
     def any_item(self, line: Line, token: Token) -> Item:
         """The item that a token means: a position of the table last shown, or a uid of queue or history."""
@@ -263,25 +301,19 @@ class Session:
         now = [*queue["items"], *running, *self.rm.history_get()["items"]]
         if (position := _integer(token.text)) is None:
             return self._by_beginning(line, token, now)
-        if self._last is None or self._last is self._queue:
+        if position == -1 and self._ran:
+            seen = self._ran
+        elif self._last is None:
             seen = self._shown_in_queue(line, token, position)
         else:
-            seen = _shown_at(line, token, position, self._last.everything)
+            seen = _shown_at(line, token, position, self._last)
         return next((item for item in now if item["item_uid"] == seen["item_uid"]), seen)
 
     def _shown_in_queue(self, line: Line, token: Token, position: int) -> Item:
         """The item that was last shown at this position of the queue."""
-        if self._queue is None and position not in self._grown:
-            self.queue()
-        seen = self._positions()
-        if position < 0 and seen:
-            position += max(seen) + 1
-        if position in seen:
-            return seen[position]
-        return _shown_at(line, token, position, list(seen.values()))
-
-    def _positions(self) -> dict[int, Item]:
-        return dict(enumerate(self._queue.everything if self._queue else [])) | self._grown
+        if self._queue is None:
+            self.places()
+        return _shown_at(line, token, position, self._queue or {})
 
     def _by_beginning(self, line: Line, token: Token, items: list[Item]) -> Item:
         """The one item whose uid begins with the token."""
@@ -305,8 +337,14 @@ def _integer(text: str) -> int | None:
         return None
 
 
-def _shown_at(line: Line, token: Token, position: int, items: list[Item]) -> Item:
-    if -len(items) <= position < len(items):
-        return items[position]
-    there = f"its last is {len(items) - 1}" if items else "it is empty"
+def _shown_at(line: Line, token: Token, position: int, seen: Mapping[int, Item]) -> Item:
+    """The item that was shown at a position, which may count from the back: -1 is the last that was shown."""
+    numbers = sorted(seen)
+    if position in seen:
+        return seen[position]
+    if -len(numbers) <= position < 0:
+        return seen[numbers[position]]
+    there = f"it has {ranges(numbers)}" if numbers else "it is empty"
+    if numbers and numbers[-1] == len(numbers) - 1:
+        there = f"its last is {numbers[-1]}"
     raise line.fault(f"The table last shown has no item {position}: {there}", token.start)

@@ -54,6 +54,8 @@ class Runner:
         self._paused_at: float | None = None
         #: Seconds for which the running item has been paused, without a pause that still lasts.
         self.time_paused = 0.0
+        #: Since when the running item is paused, if it is.
+        self.paused_since: float | None = None
         #: A pause that was asked for between two plans, when the worker had none to pause.
         self._pause_between: PauseOption | None = None
         self._interrupted: str | None = None  # why the running plan is being ended, if it is not its own end
@@ -204,14 +206,14 @@ class Runner:
             if self._lifecycle.state is ManagerState.PAUSED and state.item_uid and state.engine == "running":
                 self._resumed()
         elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE and state.pauses != self._left:
-            self._paused_at = time.monotonic()
+            self._paused_at, self.paused_since = time.monotonic(), time.time()
             self._pause_between = None
             self._lifecycle.fire(Event.PLAN_PAUSED)
 
     def _resumed(self) -> None:
         if self._paused_at is not None:
             self.time_paused += time.monotonic() - self._paused_at
-        self._paused_at = None
+        self._paused_at = self.paused_since = None
         self._lifecycle.fire(Event.PLAN_RESUMED)
 
     async def adopt(self, snapshot: WorkerSnapshot | None, ended: str) -> bool:
@@ -353,7 +355,7 @@ class Runner:
         # The worker was lost while the start was being stored, or is about to be: `worker_lost` records that.
         if running is None or not self._environment.is_open or self._lifecycle.state not in _RUNNING:
             return None
-        self.time_paused, self._paused_at = 0.0, None
+        self.time_paused, self._paused_at, self.paused_since = 0.0, None, None
         self._lifecycle.fire(Event.PLAN_STARTED)
         try:
             # Permissions or lists may have changed since the item was added.

@@ -122,6 +122,7 @@ def derive(ctx: Context) -> dict[str, Any]:
         "num_points": progress.num_points if progress else None,
         "time_start": queue.running_since,
         "time_paused": runner.time_paused,
+        "paused_since": runner.paused_since,
     }
     return {
         **status,

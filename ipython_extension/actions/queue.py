@@ -3,16 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bluesky_qs.client.failures import RequestFailedError, failure
+from ipython_extension.again import queued_again
 from ipython_extension.answers import added, placed, present, removed
+from ipython_extension.calls import Call
 from ipython_extension.display import Changed, Reply, View
 from ipython_extension.line import Line, Options
 from ipython_extension.planexpr import Item
 from ipython_extension.session import Session
-from ipython_extension.tables import plural
+from ipython_extension.tables import plural, shortened
 from ipython_extension.vocabulary import cell, word
 
 #: What the service calls an item; the rest of a history item is about its run.
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
+#: A plan that was typed, and where in the text it begins and ends.
+_Typed = tuple[Item, tuple[int, int]]
+#: Characters of a plan that are quoted, and plans of a cell whose faults are told at once.
+_QUOTED, _MOST_TOLD = 60, 3
 _SWITCH = {"on": True, "off": False}
 
 
@@ -26,8 +33,30 @@ def add(session: Session, line: Line) -> Changed:
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
     """
-    items, options = _plans(session, line)
-    return _add(session, items, options)
+    typed, options = _read_plans(line, _places(session, line))
+    _one_place(line, options)
+    try:
+        return _add(session, [item for item, _ in typed], options)
+    except RequestFailedError as error:
+        results = error.response.get("results") or ()
+        faults = [(where, str(each["msg"])) for (_, where), each in zip(typed, results, strict=False) if each["msg"]]
+        if not faults:
+            raise
+        lead = error.message.partition(": item ")[0]  # behind it, items are counted from 0 and not named
+        told = f"{lead}: {_told(line, faults)}"
+        raise failure(error.request, {**error.response, "msg": told}) from None
+
+
+def _told(line: Line, faults: list[tuple[tuple[int, int], str]]) -> str:
+    """What is wrong with plans, each by its line if there are several, counted as those of the cell."""
+    in_cell = "\n" in line.text
+    told = [
+        f"{f'line {line.text.count(chr(10), 0, start) + 1}, ' if in_cell else ''}"
+        f"{shortened(line.text[start:end], _QUOTED)}: {why.removeprefix('Plan validation failed: ')}"
+        for (start, end), why in faults[:_MOST_TOLD]
+    ]
+    more = len(faults) - len(told)
+    return "; ".join([*told, f"and {more} more"] if more else told)
 
 
 @cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
@@ -36,13 +65,18 @@ def add_cell(session: Session, line: Line) -> Changed:
     return add(session, line)
 
 
-@word("rm", "ID…")
+@word("rm", "ID… | A-B")
 def rm(session: Session, line: Line) -> Changed:
-    """Remove items from the queue, by their positions in the table last shown or by uid."""
+    """Remove items from the queue, by their positions in the table last shown, several as 1-3, or by uid.
+
+    `%qs clear` removes all.
+    """
     tokens, _ = line.words(listed=True)
     if not tokens:
         raise line.fault("The position or uid of an item is expected here")
-    uids = [session.queued(line, token) for token in tokens]
+    if every := next((token for token in tokens if token.text in ("all", "*")), None):
+        raise line.fault("All items are removed by %qs clear", every.start)
+    uids = [session.queued(line, token) for each in tokens for token in line.positions(each)]
     if len(uids) == 1:
         answer = session.ask("queue_item_remove", uid=uids[0])
         return removed(session, [answer["item"]], answer)
@@ -50,47 +84,54 @@ def rm(session: Session, line: Line) -> Changed:
     return removed(session, answer["items"], answer)
 
 
-@word("edit", "ID NAME=VALUE… [--md KEY=VALUE…]")
+@word("edit", "ID PLAN | ID NAME=VALUE… [--md KEY=VALUE…]")
 def edit(session: Session, line: Line) -> Changed:
-    """Change parameters of a queued plan; its place and its other parameters stay.
+    """Change a queued plan: some of its parameters, or the whole call; its place stays.
 
-    A VALUE is written as in the plan.
+    A VALUE is written as in the plan. What a plan takes as *args, such as the motor and the range of a scan, is
+    changed by writing the whole call.
 
-    %qs edit 0 num=20 detectors=[det1, det2]
+        %qs edit 0 num=20 detectors=[det1, det2]
+        %qs edit 0 scan([det1], motor, -2, 2, 9)
     """
-    item = session.queued_item(line, line.word("The position or uid of an item"))
-    values: dict[str, Any] = {}
-    given: dict[str, Any] = {}
-    while line.more():
-        if not line.option({"--md": None}, given):
-            values.update([line.pair(line.objection)])
-    if not values and not given:
-        raise line.fault("NAME=VALUE is expected here")
+    token = line.word("The position or uid of an item")
+    item = session.queued_item(line, token)
     known = session.known()
-    changed = {**item, **with_parameters(item, values, known.plans.get(item["name"]) or {})}
+    call = Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
+    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    whole: Item | None = None
+    while line.more():
+        if line.option({"--md": None}, given):
+            continue
+        start = line.at
+        if line.begins_plan() and not (whole or values):
+            whole = line.plan()
+            continue
+        if whole or line.text.startswith("*", start):
+            raise line.fault("Nothing but --md is expected here" if whole else call.advice("*args are"), start)
+        name, value = line.pair(line.objection)
+        if said := call.objection(name, value):
+            raise line.fault(said, start)
+        values[name] = value
+    if not (whole or values or given):
+        raise line.fault("NAME=VALUE is expected here, or PLAN(…)")
+    changed = {**item, **call.with_parameters(values)} if whole is None else _in_place_of(item, whole)
     if "md" in given:
-        changed["meta"] = _with_metadata(item.get("meta") or {}, given["md"])
+        changed["meta"] = _with_metadata(changed.get("meta") or {}, given["md"])
     answer = session.ask("queue_item_update", item=changed)
-    places = [each["item_uid"] for each in session.rm.queue_get()["items"]]
+    places = session.places()
     uid = answer["item"]["item_uid"]
-    lead = f"Changed at position {places.index(uid)}" if uid in places else "Changed"
+    lead = f"Changed at position {places[uid]}" if uid in places else "Changed"
     return Changed([answer["item"]], answer, known, [lead])
 
 
-def with_parameters(item: Item, values: Mapping[str, Any], description: Mapping[str, Any]) -> Item:
-    """``args`` and ``kwargs`` of an item with other values for some parameters.
-
-    A parameter that is given by its position stays there: given by its name too it would be given twice.
-    """
-    args, kwargs = list(item.get("args") or ()), dict(item.get("kwargs") or {})
-    kinds = {p["name"]: (p.get("kind") or {}).get("name", "") for p in description.get("parameters") or ()}
-    places = [name for name, kind in kinds.items() if kind.startswith("POSITIONAL")]
-    for name, value in values.items():
-        if name in places[: len(args)]:
-            args[places.index(name)] = value
-        else:
-            kwargs[name] = value
-    return {"args": args, "kwargs": kwargs}
+def _in_place_of(item: Item, plan: Item) -> Item:
+    """A queued item that is another plan now; what else is known of it, its metadata too, stays."""
+    kept = {key: value for key, value in item.items() if key not in ("name", "args", "kwargs")}
+    if "meta" in plan:
+        kept["meta"] = _with_metadata(item.get("meta") or {}, plan["meta"])
+    return {**plan, **kept, "item_type": plan["item_type"]}
 
 
 @word("move", "ID front | back | N | before ID | after ID")
@@ -110,12 +151,23 @@ def move(session: Session, line: Line) -> Changed:
     return placed(session, [answer["item"]], answer, at_back=False, lead="Moved to position")
 
 
-@word("redo", "ID")
+@word("redo", "ID [--front | --back | --at N | --before ID | --after ID]")
 def redo(session: Session, line: Line) -> Changed:
-    """Queue a plan of the history again, by its number in the history last shown (-1 is the latest) or by uid."""
+    """Queue a plan of the history again, by its number in the history last shown (-1 is its last) or by uid.
+
+    A plan that is in the queue again already, as one that failed is, stays there and is not queued twice.
+    """
     past = session.finished(line, line.word("The number or uid of an item of the history"))
-    line.nothing_more()
-    return _add(session, [{key: past[key] for key in _OF_ITEM if key in past}], {})
+    options: dict[str, Any] = {}
+    places = _places(session, line)
+    while line.more():
+        if not line.option(places, options):
+            raise line.fault("Nothing but where to queue it is expected here, such as --front")
+    _one_place(line, options)
+    if back := queued_again(session.rm, [past["item_uid"]]).get(past["item_uid"]):
+        session.places()
+        return Changed([back.item], {}, session.known(), [f"Not queued a second time; {back.place_with_number}"])
+    return _add(session, [{key: past[key] for key in _OF_ITEM if key in past}], options)
 
 
 @word("clear")
@@ -154,21 +206,28 @@ def plans_of(line: Line, options: Options, *, only_one: str = "") -> tuple[list[
 
     With ``only_one``, that is the complaint about a second plan.
     """
-    items: list[Item] = []
+    typed, given = _read_plans(line, options, only_one=only_one)
+    return [item for item, _ in typed], given
+
+
+def _read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[list[_Typed], dict[str, Any]]:
+    typed: list[_Typed] = []
     given: dict[str, Any] = {}
     while line.more():
         if line.option({**options, "--md": None}, given):
             continue
-        if items and only_one:
+        if typed and only_one:
             raise line.fault(only_one)
-        items.append(line.plan())
-    if not items:
+        start = line.at
+        item = line.plan()
+        typed.append((item, (start, line.at)))
+    if not typed:
         raise line.fault("A plan is expected here, such as count([det1], num=5)")
     if metadata := given.pop("md", None):
-        for item in items:
+        for item, _ in typed:
             if item["item_type"] == "plan":
                 item["meta"] = _with_metadata(item.get("meta") or {}, metadata)
-    return items, given
+    return typed, given
 
 
 def _with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
@@ -176,18 +235,20 @@ def _with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
     return [dict(more), *metadata] if isinstance(metadata, list) else {**metadata, **more}
 
 
-def _plans(session: Session, line: Line) -> tuple[list[Item], dict[str, Any]]:
-    options: Options = {
+def _places(session: Session, line: Line) -> Options:
+    """The options that say where in the queue."""
+    return {
         "--front": None,
         "--back": None,
         "--at": line.number,
         "--before": lambda token: session.queued(line, token),
         "--after": lambda token: session.queued(line, token),
     }
-    items, given = plans_of(line, options)
+
+
+def _one_place(line: Line, given: Mapping[str, Any]) -> None:
     if len(given) > 1:
         raise line.fault(f"--{' and --'.join(given)} exclude each other", 0)
-    return items, given
 
 
 def _add(session: Session, items: list[Item], options: Mapping[str, Any]) -> Changed:

@@ -1,22 +1,26 @@
 """Words that run plans, pause and end them, and wait."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bluesky_qs.client.wait import ENDED, MOVES, whereabouts
 from bluesky_qs.errors import NotFound
 from ipython_extension.actions.queue import plans_of
+from ipython_extension.again import places_again
 from ipython_extension.answers import present
 from ipython_extension.display import ItemView, View, Waited
 from ipython_extension.line import Line
 from ipython_extension.livetable import Live
 from ipython_extension.oneline import NotDone
 from ipython_extension.planexpr import Item, plan_text
-from ipython_extension.sentences import reason
+from ipython_extension.sentences import pause_sentence, reason
 from ipython_extension.session import Session
-from ipython_extension.tables import length_of_time, ranges, terminal_width
+from ipython_extension.tables import length_of_time, moment, ranges, terminal_width
 from ipython_extension.vocabulary import word
 from ipython_extension.waiting import Progress, Wait, waiting
+
+#: States of a RunEngine whose pause is over, while the service does not know yet what follows.
+_LEAVING = ("running", "aborting", "stopping", "halting")
 
 
 @word("start")
@@ -47,20 +51,29 @@ def resume(session: Session, line: Line) -> View:
 
 @word("finish")
 def finish(session: Session, line: Line) -> View:
-    """End the paused plan in order; it counts as done. The same as `re stop`."""
-    return _when_paused(session, line, "re_stop")
+    """End the plan in order; it counts as done. One that runs is paused first.
+
+    `re stop` is the same for a plan that is paused.
+    """
+    return _end(session, line, "re_stop")
 
 
 @word("abort")
 def abort(session: Session, line: Line) -> View:
-    """End the paused plan with clean-up; it counts as failed and goes back to the front of the queue."""
-    return _when_paused(session, line, "re_abort")
+    """End the plan with clean-up; it counts as failed and goes back to the front of the queue.
+
+    A plan that runs is paused first, at once. Ctrl-C ends the waiting for that pause, not the pause.
+    """
+    return _end(session, line, "re_abort")
 
 
 @word("halt")
 def halt(session: Session, line: Line) -> View:
-    """End the paused plan at once, without clean-up; it goes back to the front of the queue."""
-    return _when_paused(session, line, "re_halt")
+    """End the plan at once, without clean-up; it goes back to the front of the queue.
+
+    A plan that runs is paused first.
+    """
+    return _end(session, line, "re_halt")
 
 
 @word("run", "PLAN [--md KEY=VALUE…]")
@@ -73,9 +86,10 @@ def run(session: Session, line: Line) -> ItemView:
     """
     items, _ = plans_of(line, {}, only_one="Only one plan can run now; queue several with %qs add")
     item = session.ask("queue_item_execute", item=items[0])["item"]
+    session.has_run(item)
     live = Live(terminal_width(), item_uid=item["item_uid"])
     with waiting(session, "the plan goes on (%qs pause, %qs abort)", live=live) as wait:
-        return _ended(session, item, wait)
+        return _ended(session, item, wait, is_new=True)
 
 
 @word("wait", "[ID] [--timeout 10m]")
@@ -83,7 +97,7 @@ def wait_for(session: Session, line: Line) -> View:
     """Wait until the service is idle, or until that item is done; then show what has run.
 
     Shows progress and the tables of the runs as they come. Ctrl-C ends the waiting and never stops a scan. Raises an
-    error if that item fails.
+    error if that item fails. Of an item that has ended before, says so and when.
     """
     tokens, options = line.words({"--timeout": line.seconds})
     if len(tokens) > 1:
@@ -96,7 +110,7 @@ def wait_for(session: Session, line: Line) -> View:
         if item:
             return _ended(session, item, wait)
         progress = Progress(session, wait)
-        for status in wait.statuses():
+        for status in _statuses(wait):
             if status["manager_state"] == "idle":
                 wait.last_documents(status)
                 break
@@ -120,29 +134,61 @@ def _when_paused(session: Session, line: Line, method: str) -> View:
     return _ask(session, line, method)
 
 
-def _ended(session: Session, item: Item, wait: Wait) -> ItemView:
-    """The item when it has run; an error if it did not run well."""
+def _end(session: Session, line: Line, method: str) -> View:
+    """Ask it of the paused plan; a plan that runs is paused first, and no other is ended in its place."""
+    line.nothing_more()
+    status = session.status()
+    uid = status["running_item_uid"]
+    if status["manager_state"] == "executing_queue" and (uid or status.get("pause_pending")):
+        session.ask("re_pause", option="immediate")
+        with waiting(session, "the plan pauses (then %qs resume, %qs abort)") as wait:
+            for status in wait.statuses():
+                if status["running_item_uid"] != uid or status["manager_state"] != "executing_queue":
+                    break
+                wait.say(f"The plan is being paused  {length_of_time(wait.elapsed)}")
+        if status["running_item_uid"] != uid:
+            raise NotDone("The plan had ended before it could be paused: %qs history tells how")
+    return _ask(session, line, method)
+
+
+def _statuses(wait: Wait) -> Iterator[dict[str, Any]]:
+    """The statuses of a wait, in which a pause is told of once: without a word it would seem to last for ever."""
+    was_paused = False
+    for status in wait.statuses():
+        is_paused = status["manager_state"] == "paused" and status.get("re_state") not in _LEAVING
+        if is_paused and not was_paused:
+            wait.put(pause_sentence(status))
+        was_paused = is_paused
+        yield status
+
+
+def _ended(session: Session, item: Item, wait: Wait, *, is_new: bool = False) -> ItemView:
+    """The item when it has run; an error if it did not run well. An item that ``is_new`` cannot have ended before."""
     seen: object = None
     progress = Progress(session, wait)
-    for status in wait.statuses():
+    for status in _statuses(wait):
         moves = [status[part] for part in MOVES]
         if moves != seen and (where := wait.patiently(lambda: whereabouts(session.rm, item["item_uid"]))):
-            seen = moves
+            is_first, seen = seen is None, moves
             if where["state"] in ENDED:
                 wait.last_documents(status)
-                return _result(session, item, where)
+                return _result(session, item, where, ended_before=is_first and not is_new)
         wait.say(progress.of(status))
     raise AssertionError("statuses never end")
 
 
-def _result(session: Session, item: Item, where: Mapping[str, Any]) -> ItemView:
+def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_before: bool) -> ItemView:
     state, result = where["state"], where.get("result") or {}
     known = session.known()
     if state == "removed":
         raise NotFound(f"{plan_text(item, known)} has been removed from the queue")
+    before = f" before this wait ({moment(result['time_stop'])})" if ended_before and result else ""
     if state not in ("completed", "stopped"):
         said = f": {reason(result)}" if reason(result) else ""
-        raise NotDone(f"{plan_text(item, known)} {state}{said}", result.get("traceback") or "")
+        back = places_again(session.rm, {item["item_uid"]: where}).get(item["item_uid"])
+        again = f"; it is {back.place}" if back else ""
+        raise NotDone(f"{plan_text(item, known)} {state}{before}{said}{again}", result.get("traceback") or "")
     took = length_of_time(result["time_stop"] - result["time_start"])
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
-    return ItemView({**item, "result": result}, known, f"{state.capitalize()} in {took}{scans}")
+    lead = f"{state.capitalize()}{before} in {took}{scans}"
+    return ItemView({**item, "result": result}, known, lead)

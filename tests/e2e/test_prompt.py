@@ -96,6 +96,48 @@ def test_ctrl_c_ends_the_waiting_and_not_the_plan(prompt, service):
     assert "aborted" in prompt.type("%qs wait") or "aborted" in prompt.type("%qs history")
 
 
+def test_the_hint_after_ctrl_c_ends_the_plan_in_one_word(prompt, service):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    prompt.child.sendline("%qs run count([det1], num=2, delay=1000)")
+    prompt.child.expect(r"1/2")
+    prompt.child.sendintr()
+    prompt.child.expect(_PROMPT)
+    assert "the plan goes on (%qs pause, %qs abort)" in prompt.child.before
+    assert "The plan is being aborted" in prompt.type("%qs abort")
+    assert re.search(r"count\(\[det1\], num=2, delay=1000\) aborted", prompt.type("%qs wait -1"))
+    assert service.ask("status")["manager_state"] == "idle"
+
+
+def test_who_waits_for_a_paused_plan_is_told_what_goes_on(prompt, service):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    prompt.type("%qs add count([det1], num=2, delay=1000)")
+    prompt.type("%qs start")
+    service.wait(lambda s: (s["running_item_progress"] or {"events": 0})["events"] == 1, "an event")
+    prompt.type("%qs pause now")
+    service.wait(lambda status: status["manager_state"] == "paused", "paused")
+    prompt.child.sendline("%qs wait")
+    prompt.child.expect(r"The plan is paused since \d\d:\d\d:\d\d: %qs resume goes on")
+    prompt.child.sendintr()
+    prompt.child.expect(_PROMPT)
+    prompt.type("%qs abort")
+    assert "first in the queue again" in prompt.type("%qs wait")
+    assert "Not queued a second time; it is first in the queue again (position 0)" in prompt.type("%qs redo -1")
+
+
+def test_a_scan_is_changed_by_its_whole_call(prompt):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    prompt.type("%qs add scan([det1], motor, -1, 1, 5)")
+    assert "%qs edit 0 scan([det1], motor, -1, 1, 9)" in " ".join(prompt.type("%qs edit 0 num=9").split())
+    assert "Changed at position 0: scan([det1], motor, -1, 1, 9)" in prompt.type(
+        "%qs edit 0 scan([det1], motor, -1, 1, 9)"
+    )
+    prompt.type("%qs start")
+    assert re.search(r"[Cc]ompleted.* scan 1: scan\(\[det1\], motor, -1, 1, 9\)", prompt.type("%qs wait 0"))
+
+
 def test_without_a_service_the_line_says_what_to_start(new_service):
     prompt = Prompt(new_service())  # not started
     prompt.type("%load_ext bluesky_qs")

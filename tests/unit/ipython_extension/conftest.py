@@ -57,6 +57,8 @@ class FakeService:
         self.queue = []
         self.running = {}
         self.history = []
+        #: Uids under which items that ended are in the queue again.
+        self.requeued = {}
         self.answers = {}
         self.task = {}
         self.console = []
@@ -75,6 +77,18 @@ class FakeService:
     @staticmethod
     def plan(name, uid, *args, **kwargs):
         return queued({"item_type": "plan", "name": name, "args": list(args), "kwargs": kwargs}, uid)
+
+    def where(self, uid):
+        """What ``item_status`` tells of an item."""
+        if self.running.get("item_uid") == uid:
+            return {"state": "running"}
+        if uid in (uids := [item["item_uid"] for item in self.queue]):
+            return {"state": "queued", "position": uids.index(uid)}
+        for item in self.history:
+            if item["item_uid"] == uid:
+                again = {"requeued_as": self.requeued[uid]} if uid in self.requeued else {}
+                return {"state": item["result"]["exit_status"], "result": item["result"], **again}
+        return {"state": "not_found"}
 
     def close(self):
         with self._context.socket(zmq.REQ) as socket:
@@ -113,6 +127,11 @@ class FakeService:
                 return {"messages": messages, "last": len(self.console)}
             case "environment_report":
                 return {"report": {}}
+            case "item_status":
+                uids = params["item_uid"]
+                if isinstance(uids, str):
+                    return {"status": self.where(uids)}
+                return {"status": {uid: self.where(uid) for uid in uids}}
             case "documents_get":
                 return {"documents": []}
             case "queue_item_update":

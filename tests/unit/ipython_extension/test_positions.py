@@ -1,0 +1,169 @@
+"""What a position means: the item that was last shown there, in whichever table or line."""
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.lib.pretty import pretty
+
+from bluesky_qs.errors import NotFound
+from ipython_extension.oneline import NotDone
+
+GOOD = {"exit_status": "completed", "time_start": 100.0, "time_stop": 109.1, "scan_ids": [1]}
+BAD = {"exit_status": "failed", "msg": "no beam", "time_start": 200.0, "time_stop": 201.0}
+
+
+@pytest.fixture
+def past(fake):
+    """Three plans that ran, the second of which failed."""
+    fake.history = [
+        fake.plan("count", "old-0", ["det1"]) | {"result": GOOD},
+        fake.plan("scan", "old-1") | {"result": BAD},
+        fake.plan("count", "old-2") | {"result": GOOD},
+    ]
+    return fake.history
+
+
+def refused(qs, line):
+    with pytest.raises(UsageError) as caught:
+        qs(line)
+    return str(caught.value)
+
+
+@pytest.mark.usefixtures("past")
+@pytest.mark.parametrize("position", ["1", "-1"])
+def test_what_adding_tells_counts_as_the_queue_last_shown(qs, fake, position):
+    fake.queue = [fake.plan("scan", "uid-aaaa")]
+    qs("history -n 3;")
+    added = qs("add count([det1], num=7)")
+    assert pretty(added).startswith("Queued at position 1")
+    assert qs(f"item {position}")["item_uid"] == added[0]["item_uid"]
+    assert qs("item 0")["item_uid"] == "uid-aaaa"
+
+
+def test_adding_to_a_queue_that_others_have_changed_shows_it_as_it_is(qs, fake):
+    fake.queue = [fake.plan("scan", "uid-aaaa")]
+    qs("queue")
+    fake.queue[:] = [fake.plan("count", "uid-bbbb"), fake.plan("count", "uid-cccc")]
+    qs("add count([det1])")
+    assert qs("item 0")["item_uid"] == "uid-bbbb"
+    assert qs("item -2")["item_uid"] == "uid-cccc"
+
+
+def test_many_plans_are_added_without_asking_for_the_queue_each_time(qs, fake):
+    for _ in range(3):
+        qs("add count([det1]);")
+    assert not fake.asked("queue_get")
+
+
+@pytest.mark.usefixtures("past")
+@pytest.mark.parametrize("line", ["edit 0 num=4", "move 0 front"])
+def test_what_a_change_tells_counts_as_the_queue_last_shown(qs, fake, line):
+    fake.queue = [fake.plan("count", "uid-aaaa", ["det1"])]
+    qs("queue;")
+    qs("history;")
+    qs(line)
+    assert qs("item -1")["item_uid"] == "uid-aaaa"
+
+
+@pytest.mark.usefixtures("past")
+def test_a_plan_that_was_run_is_the_last_item_even_if_it_failed(qs, fake):
+    fake.queue = [fake.plan("scan", "uid-aaaa")]
+    qs("queue")
+    ran = fake.plan("count", "uid-bbbb", ["det1"])
+    fake.history.append(ran | {"result": BAD})
+    fake.answers["queue_item_execute"] = {"item": ran}
+    with pytest.raises(NotDone, match=r"count\(\[det1\]\) failed: no beam"):
+        qs("run count([det1])")
+    assert qs("item -1")["result"] == BAD
+    assert qs("item 0")["item_uid"] == "uid-aaaa"
+    qs("queue")
+    assert qs("item -1")["item_uid"] == "uid-aaaa"
+
+
+@pytest.mark.usefixtures("past")
+def test_a_plan_that_was_run_is_run_again_by_redo(qs, fake):
+    qs("history")
+    ran = fake.plan("count", "uid-bbbb", ["det1"], num=5)
+    fake.history.append(ran | {"result": GOOD})
+    fake.answers["queue_item_execute"] = {"item": ran}
+    qs("run count([det1], num=5)")
+    qs("redo -1")
+    assert fake.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 5}
+
+
+@pytest.mark.usefixtures("past")
+def test_waiting_for_what_ended_before_says_so(qs):
+    qs("history")
+    told = pretty(qs("wait 0"))
+    assert told.startswith("Completed before this wait (")
+    assert told.endswith("in 9.1 s, scan 1: count([det1])")
+    with pytest.raises(NotDone, match=r"scan\(\) failed before this wait \(.*\): no beam"):
+        qs("wait 1")
+
+
+@pytest.mark.usefixtures("past")
+def test_the_history_holds_and_numbers_the_rows_that_it_shows(qs):
+    assert [item["item_uid"] for item in qs("history -n 2")] == ["old-1", "old-2"]
+    assert qs("item 1")["item_uid"] == "old-1"
+    assert qs("item -1")["item_uid"] == "old-2"
+    assert "no item 0: it has 1, 2" in refused(qs, "item 0")
+    assert "no item -3" in refused(qs, "redo -3")
+
+
+@pytest.mark.usefixtures("past")
+def test_of_what_failed_the_last_is_the_last_that_failed(qs, fake):
+    qs("history --failed")
+    assert qs("item -1")["item_uid"] == "old-1"
+    assert "no item 2: it has 1" in refused(qs, "redo 2")
+    qs("redo -1")
+    assert fake.asked("queue_item_add")[0]["item"]["name"] == "scan"
+
+
+@pytest.mark.usefixtures("past")
+def test_rows_that_a_long_table_leaves_out_have_not_been_shown(shell, qs):
+    shell.run_line_magic("config", "QSMagics.table_rows = 2")
+    history = qs("history")
+    assert len(history) == 3
+    assert pretty(history).splitlines()[0] == "3 plans ran, these are the last 2"
+    assert "no item 0" in refused(qs, "item 0")
+
+
+@pytest.mark.parametrize("named", ["0", "uid-a"])
+def test_an_item_that_has_begun_to_run_is_told_to_be_running(qs, fake, named):
+    fake.queue = [fake.plan("count", "uid-aaaa")]
+    qs("queue")
+    fake.running = fake.queue.pop()
+    with pytest.raises(NotFound, match=r"count\(\).* is running now"):
+        qs(f"rm {named}")
+    assert not fake.asked("queue_item_remove")
+
+
+@pytest.fixture
+def four(qs, fake):
+    fake.queue = [fake.plan("count", f"uid-{at}{at}{at}{at}") for at in range(4)]
+    fake.answers["queue_item_remove_batch"] = lambda params: {"items": fake.queue[: len(params["uids"])]}
+    qs("queue")
+    return fake
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("1-3", [1, 2, 3]), ("0,2", [0, 2]), ("0, 2-3", [0, 2, 3]), ("0-1 1-2", [0, 1, 2])]
+)
+def test_several_positions_are_removed_in_one_request(qs, four, typed, meant):
+    qs(f"rm {typed}")
+    assert [params["uids"] for params in four.asked("queue_item_remove_batch")] == [
+        [f"uid-{at}{at}{at}{at}" for at in meant]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("all", "%qs clear"), ("*", "%qs clear"), ("2-9", "no item 4: its last is 3"), ("3-1", "comes first: 1-3")],
+)
+def test_positions_that_are_none_are_refused_before_anything_is_removed(qs, four, typed, said):
+    assert said in refused(qs, f"rm {typed}")
+    assert not four.asked("queue_item_remove_batch")
+
+
+def test_digits_and_a_dash_may_begin_a_uid(qs, fake):
+    fake.queue = [fake.plan("count", "12345678-1234-a"), fake.plan("scan", "12345678-9")]
+    assert pretty(qs("rm 12345678-1234")) == "Removed: count()"
