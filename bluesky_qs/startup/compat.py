@@ -79,8 +79,23 @@ class _Module(ModuleType):
 class _Finder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
         if name not in _MODULES:
+            if _is_ours(name.rpartition(".")[0]):
+                # Without its `name`, because `from … import name` would tell of that in its own words.
+                raise ModuleNotFoundError(_no_counterpart(name))
             return None
         return ModuleSpec(name, _Loader(), is_package=name in (_ROOT, f"{_ROOT}.manager"))
+
+
+def _is_ours(name: str) -> bool:
+    """Whether this module is there, and its names are ours."""
+    return isinstance(getattr(getattr(sys.modules.get(name), "__spec__", None), "loader", None), _Loader)
+
+
+def _no_counterpart(name: str) -> str:
+    modules = ", ".join(f"{module} ({', '.join(names)})" for module, names in _MODULES.items() if names)
+    return (
+        f"{name!r} is a part of the other package that has no counterpart here. What startup code finds here: {modules}"
+    )
 
 
 class _Loader(Loader):

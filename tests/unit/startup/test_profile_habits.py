@@ -318,9 +318,35 @@ def test_other_package_where_it_is_installed_is_told_the_namespace(startup):
     assert use_ipython is False
 
 
-def test_name_that_the_other_package_has_and_ours_has_not_is_named(startup):
-    with pytest.raises(StartupFailed, match=r"00\.py, line 1: ImportError: .*'ReManager'"):
-        startup({"00.py": "from bluesky_queueserver import ReManager"})
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("from bluesky_queueserver import ReManager", "bluesky_queueserver.ReManager"),
+        ("import bluesky_queueserver.manager.profile_ops", "bluesky_queueserver.manager.profile_ops"),
+        ("from bluesky_queueserver.manager.profile_ops import x", "bluesky_queueserver.manager.profile_ops"),
+        ("from bluesky_queueserver.manager import profile_ops", "bluesky_queueserver.manager.profile_ops"),
+    ],
+)
+def test_what_the_other_package_has_and_ours_has_not_is_named_with_what_there_is(startup, line, what):
+    with pytest.raises(StartupFailed) as caught:
+        startup({"00.py": line})
+    message = caught.value.message
+    assert message.startswith(
+        f"00.py, line 1: ModuleNotFoundError: '{what}' is a part of the other package that has no"
+    )
+    assert "bluesky_queueserver.manager.annotation_decorator (parameter_annotation_decorator)" in message
+
+
+def test_name_that_a_module_of_ours_has_not_is_named(startup):
+    with pytest.raises(StartupFailed, match=r"00\.py, line 1: ImportError: .*'load_worker_startup'"):
+        startup({"00.py": "from bluesky_queueserver.manager.profile_tools import load_worker_startup"})
+
+
+def test_code_that_does_without_what_is_not_there_runs(startup):
+    namespace, _ = startup(
+        {"00.py": "try:\n    import bluesky_queueserver.manager.comms\nexcept ImportError:\n    without = True"}
+    )
+    assert namespace["without"]
 
 
 def test_real_shell_is_used_where_there_is_one(tmp_path, write_files):
