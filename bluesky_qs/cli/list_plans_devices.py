@@ -68,9 +68,15 @@ def _command(
 ) -> None:
     """Run startup code and write the lists of its plans and devices to a file.
 
-    The code is found as a service finds it: without options it is that of the simulated beamline. A service does the
-    same whenever its environment opens; this command is for lists that are wanted before, or elsewhere.
+    The code is found as a service finds it, but has to be named. A service writes the lists beside the code whenever its
+    environment opens; this command is for lists that are wanted before, or elsewhere.
     """
+    if not any(value for name, value in startup.items() if name != "ipython_dir"):
+        # The lists here may be those of a beamline: they are not to be replaced with simulated ones by mistake.
+        raise click.UsageError(
+            "Source of the startup code was not specified: give --startup-dir, --startup-profile, --startup-module or "
+            "--startup-script. The simulated beamline is --startup-profile sim."
+        )
     folder = Path(file_dir).expanduser()
     if not folder.is_dir():
         raise click.UsageError(f"The folder {str(folder)!r} does not exist.")

@@ -73,14 +73,21 @@ def test_the_file_is_written_here_unless_told_otherwise(run, startup, tmp_path):
 
 
 def test_the_built_in_lists_are_those_of_the_built_in_code(run):
-    run()
+    run("--startup-profile", "sim")
     shipped = shipped_profiles() / "profile_sim" / "startup" / FILE_NAME
     assert (run.here / FILE_NAME).read_bytes() == shipped.read_bytes()
 
 
+@pytest.mark.parametrize("options", [[], ["--ipython-dir", "."], ["--ignore-invalid-plans", "ON"]])
+def test_without_startup_code_the_lists_that_are_there_stay(run, options):
+    (run.here / FILE_NAME).write_text("mine")
+    assert "Source of the startup code was not specified: give --startup-dir, " in run(*options, code=1).stderr
+    assert (run.here / FILE_NAME).read_text() == "mine"
+
+
 def test_an_ipython_shell_finds_the_same_plans_and_devices(run):
-    run("--use-ipython-kernel", "ON", "--file-name", "ipython.yaml")
-    run()
+    run("--startup-profile", "sim", "--use-ipython-kernel", "ON", "--file-name", "ipython.yaml")
+    run("--startup-profile", "sim")
     assert read(run.here / "ipython.yaml") == read(run.here / FILE_NAME)
 
 
@@ -170,9 +177,9 @@ def test_only_changed_lists_are_written(run, startup):
 
 
 def test_subdevices_are_listed_to_the_depth_that_is_asked_for(run, tmp_path):
-    run("--device-max-depth", 1)
+    run("--startup-profile", "sim", "--device-max-depth", 1)
     assert "components" not in read(run.here / FILE_NAME).existing_devices["sim_bundle_A"]
-    run("--device-max-depth", 2)
+    run("--startup-profile", "sim", "--device-max-depth", 2)
     assert set(read(run.here / FILE_NAME).existing_devices["sim_bundle_A"]["components"]) == {"mtrs", "dets"}
 
 
@@ -190,7 +197,7 @@ def test_threads_that_go_on_do_not_keep_the_command_from_ending(run, startup):
     [
         (["--startup-dir", "/no/such"], "'/no/such' does not exist"),
         (["--startup-dir", ".", "--startup-profile", "x"], "Only one source of startup code may be given"),
-        (["--file-dir", "/no/such"], "'/no/such' does not exist"),
+        (["--startup-profile", "sim", "--file-dir", "/no/such"], "'/no/such' does not exist"),
         (["--device-max-depth", "-1"], "-1"),
         (["--no-such-option"], "--no-such-option"),
         (["--startup-profile", "sin"], "'sim'"),
