@@ -4,11 +4,14 @@ The class is the code: the service answers with the sentence, and a client of ou
 answer. The docstring's first line is the sentence where none is given.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class QSError(Exception):
     """Something went wrong in the Queue Server."""
+
+    #: Of a service that cannot start because of it.
+    exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str | None = None, **reply: Any) -> None:
         self.message = message if message is not None else _first_line(type(self))
@@ -80,6 +83,15 @@ class StartupError(QSError):
 
 class ConfigError(StartupError):
     """The configuration is not valid."""
+
+    # EX_CONFIG of sysexits.h: to start it again unchanged is in vain, which a service manager is told by this code.
+    exit_code = 78
+
+
+class AddressInUse(ConfigError):
+    """Another process listens at the address."""
+
+    exit_code = 1
 
 
 def _first_line(cls: type[QSError]) -> str:

@@ -68,8 +68,8 @@ def _command(
 ) -> None:
     """Run startup code and write the lists of its plans and devices to a file.
 
-    The code is found as a service finds it, but has to be named. A service writes the lists beside the code whenever its
-    environment opens; this command is for lists that are wanted before, or elsewhere.
+    The code is found as a service finds it, but has to be named. A service writes the lists beside the code whenever
+    its environment opens; this command is for lists that are wanted before, or elsewhere.
     """
     if not any(value for name, value in startup.items() if name != "ipython_dir"):
         # The lists here may be those of a beamline: they are not to be replaced with simulated ones by mistake.

@@ -11,7 +11,7 @@ import click
 from bluesky_qs._version import __version__
 from bluesky_qs.config import load as config
 from bluesky_qs.config.schema import Field, choices, fields
-from bluesky_qs.errors import StartupError
+from bluesky_qs.errors import ConfigError, StartupError
 
 _LEVELS = {"verbose": "Log much.", "quiet": "Log warnings and errors only.", "silent": "Log nothing."}
 _TITLES = {
@@ -49,7 +49,7 @@ class _Command(click.Command):
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the service until it ends; its exit code. A bad option is 1."""
+    """Run the service until it ends; its exit code."""
     command = _Command(
         "start-re-manager",
         params=list(_params()),
@@ -61,8 +61,10 @@ def main(args: Sequence[str] | None = None) -> int:
         return command.main(args, prog_name=command.name, standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
+        return ConfigError.exit_code
     except StartupError as error:
         click.echo(f"Error: {error.message}", err=True)
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted before the start", err=True)
     return 1

@@ -6,6 +6,8 @@ from bluesky_qs.ipc.frames import Command
 
 #: Seconds between two beats of a healthy manager.
 BEAT_PERIOD = 0.5
+#: Exit code of a manager that has told why it cannot start, which may pass; that of a `ConfigError` will not.
+TOLD = 75
 
 
 class WorkerProcess(msgspec.Struct, frozen=True):

@@ -13,13 +13,22 @@ import zmq.asyncio
 
 from bluesky_qs.config.logs import LEVELS, configure_logging
 from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, Settings
-from bluesky_qs.errors import QSError, StoreError, WorkerLost
+from bluesky_qs.errors import ConfigError, QSError, StoreError, WorkerLost
 from bluesky_qs.ipc.commands import KernelSpec, OpenEnvironment, SetPermissions, StartupSpec, WorkerSnapshot
 from bluesky_qs.ipc.link import ClientEnd
 from bluesky_qs.ipc.reports import Document, PlanDone, TaskDone
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.states import EnvironmentState, Lists, WorkerState
-from bluesky_qs.ipc.supervision import BEAT_PERIOD, Beat, Hello, Inventory, StopAsked, SupervisorReport, WorkerEnded
+from bluesky_qs.ipc.supervision import (
+    BEAT_PERIOD,
+    TOLD,
+    Beat,
+    Hello,
+    Inventory,
+    StopAsked,
+    SupervisorReport,
+    WorkerEnded,
+)
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.context import Changes, Context
 from bluesky_qs.manager.dispatch import Dispatcher
@@ -76,7 +85,7 @@ def run(directory: RuntimeDir) -> int:
         asyncio.run(_Manager(directory, settings).run())
     except QSError as error:
         logger.critical("RE Manager cannot start: %s", error.message)
-        return 1
+        return ConfigError.exit_code if error.exit_code == ConfigError.exit_code else TOLD
     return 0
 
 

@@ -40,6 +40,7 @@ _TABLES = (
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_LAYOUT}",
 )
+_MAKE = "Make it for the user who runs the service, or name another file with --store PATH"
 
 
 class SQLiteStore:
@@ -198,7 +199,7 @@ class _File:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            msg = f"The folder of the queue store {self.path} cannot be made: {error.strerror}"
+            msg = f"The folder of the queue store {self.path} cannot be made: {error.strerror}. {_MAKE}"
             raise StoreError(msg) from error
 
     def _make_file(self) -> bool:
@@ -213,7 +214,7 @@ class _File:
             return False
         except OSError as error:
             self._lock.release()
-            msg = f"The queue store {self.path} cannot be made: {error.strerror}"
+            msg = f"The queue store {self.path} cannot be made: {error.strerror}. {_MAKE}"
             raise StoreError(msg) from error
         return True
 

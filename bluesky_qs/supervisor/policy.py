@@ -2,6 +2,9 @@
 
 import msgspec
 
+from bluesky_qs.errors import ConfigError, QSError
+from bluesky_qs.ipc.supervision import TOLD
+
 #: A manager that has shown a sign of life, and then none for so many seconds, is frozen.
 FROZEN_AFTER = 5.0
 #: Seconds that a manager has for its start: large lists and a slow store take time, a hanging one does not end.
@@ -10,6 +13,8 @@ START_TIMEOUT = 60.0
 SHORT_LIFE = 2.0
 #: Longest time between two attempts. They never cease: a worker with a running plan may be waiting for a manager.
 LONGEST_DELAY = 30.0
+#: Exit codes of a manager that has told itself why it cannot start, and those of the service then.
+_TOLD = {TOLD: QSError.exit_code, ConfigError.exit_code: ConfigError.exit_code}
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -84,7 +89,7 @@ def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | Give
         if ending.code == 0:
             return GiveUp(0, "")
         if not life.served:
-            return GiveUp(ending.code if ending.code > 0 else 1, f"RE Manager could not start ({ending.how})")
+            return _no_start(ending)
         return Restart(_delay(life.short_lives), f"RE Manager process ended unexpectedly ({ending.how})")
     last = life.started if life.last_beat is None else life.last_beat
     patience = START_TIMEOUT if life.last_beat is None else FROZEN_AFTER
@@ -93,6 +98,12 @@ def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | Give
     if not life.served:
         return GiveUp(1, f"RE Manager did not start within {START_TIMEOUT:g} seconds")
     return Restart(0, f"RE Manager process has given no sign of life for {patience:g} seconds")
+
+
+def _no_start(ending: Exit) -> GiveUp:
+    if ending.code in _TOLD:
+        return GiveUp(_TOLD[ending.code], "")
+    return GiveUp(ending.code if ending.code > 0 else 1, f"RE Manager could not start ({ending.how})")
 
 
 def _delay(short_lives: int) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 import zmq
 
-from bluesky_qs.errors import ConfigError
+from bluesky_qs.errors import AddressInUse, ConfigError
 
 #: Length of a key in its text form (Z85).
 KEY_LENGTH = 40
@@ -147,6 +147,8 @@ def _bind(socket: Any, address: str, setting: str) -> None:
     try:
         socket.bind(bind_address(address))
     except zmq.ZMQError as error:
-        hint = ": is another RE Manager running?" if error.errno == zmq.EADDRINUSE else ""
+        in_use = error.errno == zmq.EADDRINUSE
+        hint = ": is another RE Manager running?" if in_use else ""
         hint += f" ({setting} chooses another address)" if setting else ""
-        raise ConfigError(f"Cannot bind to {address}: {zmq.strerror(error.errno or 0)}{hint}") from None
+        sentence = f"Cannot bind to {address}: {zmq.strerror(error.errno or 0)}{hint}"
+        raise (AddressInUse if in_use else ConfigError)(sentence) from None

@@ -233,7 +233,7 @@ async def test_a_link_to_a_store_that_is_in_use_is_refused(path, tmp_path):
 
 async def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match=r"/file/queue\.sqlite3 cannot be made"):
+    with pytest.raises(StoreError, match=r"/file/queue\.sqlite3 cannot be made: .*--store PATH"):
         await SQLiteStore(tmp_path / "file" / "queue.sqlite3").open()
 
 

@@ -59,9 +59,9 @@ def test_short_help_is_the_same(capsys):
         ["--store", "a", "--redis-addr", "b"],
     ],
 )
-def test_bad_command_line_is_1_with_a_message_and_without_a_start(run, capsys, args):
+def test_bad_command_line_is_78_with_a_message_and_without_a_start(run, capsys, args):
     code, settings = run(*args)
-    assert (code, settings) == (1, None)
+    assert (code, settings) == (78, None)
     assert "Error: " in capsys.readouterr().err
 
 
@@ -80,7 +80,7 @@ def test_a_long_option_may_be_cut_short_where_no_other_begins_like_it(run):
 
 
 def test_an_option_that_is_cut_too_short_is_told_with_those_that_begin_like_it(run, capsys):
-    assert run("--startup", "sim") == (1, None)
+    assert run("--startup", "sim") == (78, None)
     assert "--startup-dir" in capsys.readouterr().err
 
 

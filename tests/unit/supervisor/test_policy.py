@@ -2,6 +2,7 @@
 
 import pytest
 
+from bluesky_qs.ipc.supervision import TOLD
 from bluesky_qs.supervisor.policy import (
     FROZEN_AFTER,
     LONGEST_DELAY,
@@ -50,6 +51,12 @@ def test_exit_code_0_is_the_end_of_the_service():
 @pytest.mark.parametrize(("code", "expected"), [(3, 3), (-9, 1)])
 def test_first_manager_that_ends_before_its_first_beat_ends_the_service(code, expected):
     assert decide(1, Life(0), Exit(code, "somehow")) == GiveUp(expected, "RE Manager could not start (somehow)")
+
+
+@pytest.mark.parametrize(("code", "expected"), [(TOLD, 1), (78, 78)])
+def test_what_the_first_manager_has_told_is_not_told_again(code, expected):
+    assert decide(1, Life(0), Exit(code, "somehow")) == GiveUp(expected, "")
+    assert isinstance(decide(9, Life(0).beats(1), Exit(code, "somehow")), Restart)
 
 
 def test_crashed_manager_is_replaced_at_once():
