@@ -125,6 +125,7 @@ def _one_item(session: Session, _params: Mapping[str, Any], answer: Answer) -> I
 
 
 def _executing(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:
+    session.has_run(answer["item"])
     return ItemView(answer["item"], session.known(), "Running")
 
 

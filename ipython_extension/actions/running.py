@@ -147,7 +147,7 @@ def _end(session: Session, line: Line, method: str) -> View:
                     break
                 wait.say(f"The plan is being paused  {length_of_time(wait.elapsed)}")
         if status["running_item_uid"] != uid:
-            raise NotDone("The plan had ended before it could be paused: %qs history tells how")
+            raise NotDone("The plan had ended before it could be paused, and the pause holds what follows it (%qs)")
     return _ask(session, line, method)
 
 

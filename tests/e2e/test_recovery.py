@@ -374,12 +374,15 @@ def test_the_time_in_which_a_plan_was_paused_is_told(new_service, startup_dir):
     service.add("steps", 1000, 0.05)
     service.do("queue_start")
     running(service)
+    asked = time.time()
     service.do("re_pause", option="immediate")
-    service.wait(lambda s: s["manager_state"] == "paused", "paused")
+    status = service.wait(lambda s: s["manager_state"] == "paused", "paused")
+    assert asked <= status["running_item_progress"]["paused_since"] <= time.time()
     before = time.monotonic()
     service.do("re_resume")
     status = service.wait(lambda s: s["re_state"] == "running", "running again")
     assert 0 < status["running_item_progress"]["time_paused"] < time.monotonic() - before + 30
+    assert status["running_item_progress"]["paused_since"] is None
 
 
 @pytest.mark.in_both_modes

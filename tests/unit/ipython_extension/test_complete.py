@@ -91,6 +91,13 @@ def test_variables_are_offered_after_a_dollar_and_in_braces(shell, offered, info
     assert offered("%qs add count([det1], num={np") == ["npoints"]
 
 
+def test_a_whole_call_is_offered_to_edit_as_to_add(offered, qs, fake, informed):
+    assert offered("%qs edit 0 nu") == ["num="]
+    assert offered("%qs edit 0 count([de") == ["det1"]
+    assert offered("%qs edit 0 count([det1], nu") == ["num="]
+    assert offered("%qs redo -1 --fr") == ["--front"]
+
+
 def test_what_was_made_here_is_offered_to_be_pushed(shell, offered):
     shell.run_cell("def wiggle(): ...\nwidth = 3\nfrom os.path import join as with_join").raise_error()
     assert set(offered("%qs push wi")) == {"wiggle", "width"}

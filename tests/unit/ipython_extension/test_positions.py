@@ -79,6 +79,12 @@ def test_a_plan_that_was_run_is_the_last_item_even_if_it_failed(qs, fake):
     assert qs("item -1")["item_uid"] == "uid-aaaa"
 
 
+def test_a_plan_that_a_line_of_qserver_runs_is_the_last_item(qs, fake):
+    fake.answers["queue_item_execute"] = {"item": fake.plan("count", "uid-bbbb", ["det1"])}
+    qs("queue execute plan {'name': 'count', 'args': [['det1']]}")
+    assert qs("item -1")["item_uid"] == "uid-bbbb"
+
+
 @pytest.mark.usefixtures("past")
 def test_a_plan_that_was_run_is_run_again_by_redo(qs, fake):
     qs("history")
