@@ -15,6 +15,16 @@ from bluesky_qs.errors import ConfigError
 CONFIG_OPTION = "--config"
 CONFIG_VARIABLE = "QSERVER_CONFIG"
 
+#: Variables of clients, which a service may see as well, and the beginnings of what others understand.
+_OF_CLIENTS = (
+    "QSERVER_ZMQ_CONTROL_ADDRESS",
+    "QSERVER_ZMQ_INFO_ADDRESS",
+    "QSERVER_ZMQ_ENCODING",
+    "QSERVER_ZMQ_PUBLIC_KEY",
+    "QSERVER_USER",
+    "QSERVER_USER_GROUP",
+)
+_OF_OTHERS = ("QSERVER_HTTP_",)
 _WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 #: Sources of startup code; a profile may stand beside a module or a script.
 _CODE = ("startup.startup_dir", "startup.startup_profile", "startup.startup_module", "startup.startup_script")
@@ -104,6 +114,18 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
     _choose_store(values)
     _part_sockets(values)
     return Loaded(_settings(values.values), values.origins)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """A sentence on each variable that is named like ours and sets nothing: a mistyped key leaves a service open."""
+    known = [CONFIG_VARIABLE, *_OF_CLIENTS, *(name for field in fields() for name in field.setting.variables)]
+    unknown = (name for name in environ if name.startswith("QSERVER_") and not name.startswith(_OF_OTHERS))
+    sentences: list[str] = []
+    for name in sorted(set(unknown) - set(known)):
+        near = difflib.get_close_matches(name, known, 1, 0.8)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        sentences.append(f"The environment variable {name} is unknown and ignored{hint}")
+    return sentences
 
 
 def _option(field: Field) -> str:

@@ -30,6 +30,7 @@ from bluesky_qs.ipc.supervision import (
     WorkerEnded,
 )
 from bluesky_qs.manager import handlers
+from bluesky_qs.manager.announcement import in_words
 from bluesky_qs.manager.context import Changes, Context
 from bluesky_qs.manager.dispatch import Dispatcher
 from bluesky_qs.manager.documents import DocumentBook
@@ -261,6 +262,7 @@ class _Manager:
         network = self._settings.network
         for note in location.notes:
             logger.warning("%s", note)
+        logger.info("%s", in_words(self._ctx.queue, self._ctx.lock))
         logger.info("Startup code: %s", location)
         logger.info("ZeroMQ server is waiting on %s", network.zmq_control_addr)
 

@@ -310,9 +310,8 @@ class Environment:
             case ManagerState.CREATING_ENVIRONMENT:
                 end = understood(report.last_words, f"The worker ended: {report.how}")
                 reason = self._failure.message if self._failure else end.message
-                if not self._failure and end.traceback:
-                    logger.error("The startup code has crashed its process:\n%s", end.traceback)
-                logger.error("Failed to open the RE Worker environment: %s", reason)
+                trace = self._failure.traceback if self._failure else end.traceback
+                logger.error("Failed to open the RE Worker environment: %s", f"{reason}\n{trace}" if trace else reason)
             case _ if self._killed_because:
                 reason = self._killed_because
             case state:
@@ -396,8 +395,7 @@ class Environment:
             case EnvironmentOpened():
                 await self._opened(report)
             case EnvironmentFailed():
-                self._failure = report
-                logger.error("Error while the startup code was running:\n%s", report.traceback or report.message)
+                self._failure = report  # told when the worker has ended, in one line with that
             case StateChanged(state):
                 self.follower.engine_changed(state)
             case _:

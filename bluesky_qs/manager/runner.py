@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 _RETRY = 1.0
 #: In any other state no plan is sent to the worker: it is being destroyed, or has gone.
 _RUNNING = (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE, ManagerState.PAUSED)
+#: Why nothing follows an item that was run without the queue.
+_BY_ITSELF = "it was not running"
 
 
 class Runner:
@@ -315,7 +317,7 @@ class Runner:
         Returns that reason; empty if the next item was started. For the parameters see `_advance`; ``ended`` is None
         where nothing was running.
         """
-        uid = self._queue.running_uid
+        uid, immediate = self._queue.running_uid, self._queue.running_immediately
         edits: list[Undoable] = []
         why = ""
         if ended is not None:
@@ -324,7 +326,7 @@ class Runner:
             if not finished.autostart_stays:
                 edits += self._autostart_off()
             if not finished.continue_queue:
-                why = f"the last plan's exit status is {ended['exit_status']!r}"
+                why = _BY_ITSELF if immediate else f"the last plan's exit status is {ended['exit_status']!r}"
         if pause_missed:
             edits += self._autostart_off()
             why = why or "the plan ended before the pause that was asked for"
@@ -382,12 +384,16 @@ class Runner:
 
     async def _record(self, result: dict[str, Any], *, interrupted: bool = False) -> None:
         """Put the running item into the history, whatever it takes: until the store does."""
-        refused = False
+        refused, running, waiting = False, self._queue.running or {}, len(self._queue)
         while self._queue.running_uid is not None:
             try:
                 await self._ledger.commit(self._queue.finish(result, interrupted=interrupted))
             except StoreError as error:
                 refused = await self._store_again(error, said=refused)
+                continue
+            again = " and first in the queue again" if len(self._queue) > waiting else ""
+            name, uid, status = running.get("name"), running.get("item_uid"), result["exit_status"]
+            logger.warning("The plan %r (item %s) is recorded as %r%s: %s", name, uid, status, again, result["msg"])
 
     async def _store_again(self, error: StoreError, *, said: bool) -> bool:
         """Wait before the end of a plan is stored once more; true, for it has been said by then."""
@@ -405,7 +411,8 @@ class Runner:
 
     def _end(self, why: str) -> None:
         self._pause_between = None
-        logger.info("The queue is stopped: %s", why)
+        if why != _BY_ITSELF:
+            logger.info("The queue is stopped: %s", why)
         self._leave()
 
     def _leave(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any, assert_never
 import msgspec
 import zmq
 
+from bluesky_qs.config.load import unknown_variables
 from bluesky_qs.config.logs import FORMAT, LEVELS, OURS, configure_logging
 from bluesky_qs.config.schema import LogLevel, Settings
 from bluesky_qs.ipc import supervision
@@ -89,6 +90,8 @@ def run(
         rundir.save_settings(settings)
         for note in notes:
             _log.debug("%s", note)
+        for sentence in unknown_variables(os.environ):
+            _log.warning("%s", sentence)
         console.start(context, info_address=network.zmq_info_addr, publications=rundir.publications)
         code = Supervisor(
             settings, rundir, console, context, manager=manager, worker=worker or partial(worker_command, settings)

@@ -285,7 +285,7 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - the process boundary: startup code may raise anything
             enable_logging()
             message, trace, report = failure_report(error)
-            log.error("The environment could not be opened: %s", message)  # noqa: TRY400 - the report has the traceback
+            log.debug("The environment could not be opened: %s", message)  # the manager tells it, with the traceback
             self._exit_code = 1
             self._reports.finish(
                 lambda _: EnvironmentFailed(message, trace, report), environment=EnvironmentState.FAILED

@@ -153,6 +153,37 @@ def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(service, 
     assert [(h["item_uid"], h["result"]["exit_status"]) for h in history] == [(queue[0]["item_uid"], "failed")]
     status = service.ask("status")
     assert (status["manager_state"], status["running_item_uid"]) == ("idle", None)
+    told = f"The plan 'steps' (item {queue[0]['item_uid']}) is recorded as 'failed' and first in the queue again: "
+    assert service.output().count(told) == 1
+
+
+def test_the_log_tells_the_state_in_which_the_service_starts(new_service, startup_dir):
+    service = light(new_service, startup_dir)
+    assert "0 items in the queue, 0 in the history\n" in service.output()
+    service.do(
+        "queue_item_add", item={"item_type": "instruction", "name": "queue_stop"}, user="tester", user_group="primary"
+    )
+    service.do("queue_mode_set", mode={"loop": True})
+    service.do("lock", lock_key="key", queue=True, user="root", note="realigning")
+    service.stop()
+    service.restart()
+    locked = service.do("lock_info")["lock_info"]["time_str"]
+    told = f"1 items in the queue, 0 in the history; modes on: loop; queue locked by root at {locked}: realigning\n"
+    assert told in service.output()
+
+
+def test_a_plan_that_was_run_without_the_queue_stops_none(new_service, startup_dir):
+    service = light(new_service, startup_dir)
+    service.open()
+    item = {"item_type": "plan", "name": "quick"}
+    uid = service.do("queue_item_execute", item=item, user="tester", user_group="primary")["item"]["item_uid"]
+    assert service.wait_idle()["items_in_history"] == 1
+    service.wait(lambda _: f"Item {uid}: exit status 'completed'" in service.output(), "the log")
+    service.add("quick")
+    service.do("queue_start")
+    service.wait_idle()
+    service.wait(lambda _: "The queue is stopped: it is empty" in service.output(), "the log")
+    assert service.output().count("The queue is stopped") == 1
 
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])

@@ -101,6 +101,8 @@ def test_the_client_is_told_where_and_why(light, startup_dir, what):
     assert "bluesky_qs/" not in report["traceback"]
     said = f"Failed to open the RE Worker environment: {report['message'].splitlines()[0]}"
     light.wait(lambda s: said in light.output(), "the log")
+    assert report["traceback"] in light.output()
+    assert light.output().count(error) <= report["traceback"].count(error) + 1  # once, with its traceback
     assert light.qserver("environment", "report").returncode == 0
 
 

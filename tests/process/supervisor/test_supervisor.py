@@ -210,6 +210,14 @@ def test_runtime_directory_is_private(start):
     assert (rundir / "settings.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_mistyped_variable_is_told_in_the_log(start, monkeypatch):
+    monkeypatch.setenv("QSERVER_STOER", "/a")
+    service = start()
+    service.ask()
+    service.stop()
+    assert "QSERVER_STOER is unknown and ignored; did you mean 'QSERVER_STORE'?" in service.printed()
+
+
 def test_information_port_in_use_is_an_error_that_says_so(start):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bluesky_qs.config.load import load
+from bluesky_qs.config.load import load, unknown_variables
 from bluesky_qs.config.schema import Settings, fields
 from bluesky_qs.errors import ConfigError
 
@@ -93,6 +93,19 @@ def test_variables_in_files_are_expanded(config):
 def test_variable_that_is_not_set_is_named(config):
     path = config("network: {redis_addr: '${REDIS}'}")
     assert refusal({}, {}, path) == f"network.redis_addr in {path}: the environment variable REDIS is not set"
+
+
+def test_variables_that_nobody_knows_are_told_with_the_nearest():
+    known = [name for field in fields() for name in field.setting.variables if name.startswith("QSERVER_")]
+    known += ["QSERVER_CONFIG", "QSERVER_USER", "QSERVER_ZMQ_PUBLIC_KEY", "QSERVER_HTTP_SERVER_CONFIG", "PATH"]
+    assert unknown_variables(dict.fromkeys(known, "x")) == []
+    key = "QSERVER_ZMQ_PRIVATE_KEI"
+    mistyped = {"QSERVER_STOER": "x", key: KEY, "PATH": "x"}
+    assert unknown_variables(mistyped) == [
+        "The environment variable QSERVER_STOER is unknown and ignored; did you mean 'QSERVER_STORE'?",
+        f"The environment variable {key} is unknown and ignored; did you mean 'QSERVER_ZMQ_PRIVATE_KEY'?",
+    ]
+    assert unknown_variables({"QSERVER_X": "1"}) == ["The environment variable QSERVER_X is unknown and ignored"]
 
 
 def test_unknown_key_is_refused_with_the_nearest_one(config):
