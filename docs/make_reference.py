@@ -57,7 +57,9 @@ def _method(method: Method[..., object]) -> str:
     result = typing.get_type_hints(method.stub)["return"]
     keys = [key for key in typing.get_type_hints(result) if key not in ("success", "msg")]
     if keys and not method.lenient:
-        lines.append(f"- returns {', '.join(f'`{key}`' for key in keys)}")
+        always = [f"`{key}`" for key in keys if key not in result.__optional_keys__]
+        sometimes = [f"`{key}` (if there are any)" for key in keys if key in result.__optional_keys__]
+        lines.append(f"- returns {', '.join(always + sometimes)}")
     lines.append(f"- lock: {_LOCKS[method.lock]}\n")
     return "\n".join(lines)
 

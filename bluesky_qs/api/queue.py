@@ -53,7 +53,11 @@ def queue_item_add(
     after_uid: str | None = None,
     **who: Unpack[Writer],
 ) -> ItemAdded:
-    """Add an item to the queue, at the back unless a position is given."""
+    """Add an item to the queue, at the back unless a position is given.
+
+    ``warnings`` are sentences about names that mean nothing where a device or a plan is wanted, and about devices of
+    another kind than what is wanted. The item is added all the same.
+    """
     raise NotImplementedError
 
 
@@ -71,7 +75,10 @@ def queue_item_add_batch(
     after_uid: str | None = None,
     **who: Unpack[Writer],
 ) -> BatchAdded:
-    """Add items to the queue, side by side in their order: all of them, or none if any is refused."""
+    """Add items to the queue, side by side in their order: all of them, or none if any is refused.
+
+    ``results`` has ``success``, ``msg`` and, if there are any, ``warnings`` (see ``queue_item_add``) for each item.
+    """
     raise NotImplementedError
 
 
@@ -193,5 +200,9 @@ def item_check(
     user: str | None = None,
     user_group: UserGroup = "",
 ) -> Checks:
-    """Validate items exactly as adding them would, and queue nothing."""
+    """Validate items exactly as adding them would, and queue nothing.
+
+    ``results`` has ``success``, ``msg``, ``errors``, ``arguments`` and, if there are any, ``warnings`` for each item.
+    Each of ``errors`` and ``warnings`` has ``parameter``, ``value``, ``reason`` and ``suggestions``.
+    """
     raise NotImplementedError

@@ -147,12 +147,18 @@ class Queue(Reply):
     plan_queue_uid: str
 
 
-class ItemAdded(Reply):
+class Accepted(Reply):
+    """``warnings``: sentences about names that are likely to make the plan fail; the key is there if there are any."""
+
+    warnings: NotRequired[list[str]]
+
+
+class ItemAdded(Accepted):
     qsize: int | None
     item: Item | None
 
 
-class ItemResult(Reply):
+class ItemResult(Accepted):
     """How one item of a batch fared."""
 
 

@@ -5,18 +5,23 @@ permissions change. The dictionaries that it hands out are shared; nobody change
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from bluesky_qs.errors import InvalidPlan
 from bluesky_qs.plans.choices import Devices, every, written_out
+from bluesky_qs.plans.known import DoubtfulNames, KnownNames
 from bluesky_qs.plans.model import PlanSpec
 from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.permissions import GroupRules, Permissions
-from bluesky_qs.plans.signature import Problem, Signature
+from bluesky_qs.plans.signature import Doubt, Problem, Signature
 
 Descriptions = dict[str, Any]
 #: How clients know a device that is there for the sake of its subdevices.
 _NOT_ITSELF = {"is_readable": False, "is_movable": False, "is_flyable": False, "excluded": True}
+#: A list of names may be long, and every one of them wrong.
+_MOST_DOUBTS = 5
 
 
 class Catalog:
@@ -95,6 +100,20 @@ class Catalog:
                 return [Problem(None, name, err.message)]
         return signature.check(item.get("args") or (), item.get("kwargs") or {})
 
+    def doubts(self, item: Mapping[str, Any], group: str) -> list[Doubt]:
+        """What may make a plan fail that passed `check`: the first names in it that the lists speak against."""
+        if not self.existing_devices:
+            return []
+        view = self._view(group)
+        signature = view.signature(item["name"])
+        found = signature.doubts(item.get("args") or (), item.get("kwargs") or {}, view.doubtful_names)
+        return list(islice(found, _MOST_DOUBTS)) if found else []
+
+    def known_names(self, group: str) -> KnownNames:
+        """The names of devices and plans that the group may use."""
+        view = self._view(group)
+        return KnownNames(group, view.devices(), view.plan_names())
+
     def arguments(self, item: Mapping[str, Any], group: str) -> dict[str, Any]:
         """Values by parameter name, as given or by default, of an item that passed `check`."""
         return self.signature(item["name"], group).bind(item.get("args") or (), item.get("kwargs") or {})
@@ -102,7 +121,7 @@ class Catalog:
     def _view(self, group: str) -> "_View":
         view = self._views.get(group)
         if view is None:
-            view = _View(self.existing_plans, self.existing_devices, self.permissions.rules(group))
+            view = _View(group, self.existing_plans, self.existing_devices, self.permissions.rules(group))
             self._views[group] = view
         return view
 
@@ -110,7 +129,8 @@ class Catalog:
 class _View:
     """What one group sees."""
 
-    def __init__(self, plans: Descriptions, devices: Descriptions, rules: tuple[GroupRules, ...]) -> None:
+    def __init__(self, group: str, plans: Descriptions, devices: Descriptions, rules: tuple[GroupRules, ...]) -> None:
+        self._group = group
         self._plans = plans
         self._devices = devices
         self._rules = rules
@@ -142,6 +162,10 @@ class _View:
                 names: dict[str, None] = {}
                 self._devices_allowed = Devices(self._filtered(self._devices, (), names), names)
         return self._devices_allowed
+
+    @cached_property
+    def doubtful_names(self) -> DoubtfulNames:
+        return DoubtfulNames(self._group, self.devices(), self.plan_names(), self._devices)
 
     def signature(self, name: str) -> Signature:
         signature = self.signatures.get(name)

@@ -93,7 +93,8 @@ def key_meant(key: Any, known: Sequence[str]) -> str:
 
 def is_name(text: str) -> bool:
     """Whether a plan, function, device or subdevice (dotted) can have this name."""
-    return _NAME.fullmatch(text) is not None
+    # Python knows most of them, and five times faster.
+    return text.isidentifier() or _NAME.fullmatch(text) is not None
 
 
 def _first_is_none(elements: Iterable[str | None]) -> tuple[bool, list[str]]:

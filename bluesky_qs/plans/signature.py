@@ -2,7 +2,8 @@
 
 import ast
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from reprlib import Repr
 from typing import Any
 
@@ -13,7 +14,7 @@ from bluesky_qs.plans import annotation
 from bluesky_qs.plans.expressions import evaluated
 from bluesky_qs.plans.model import KINDS, ParamSpec, PlanSpec
 from bluesky_qs.plans.names import did_you_mean, nearest
-from bluesky_qs.plans.values import Mismatch, OneOf, Sequence, Tuple, Type
+from bluesky_qs.plans.values import Judge, Mismatch, OneOf, Sequence, Tuple, Type
 
 _POSITIONAL = (KINDS["POSITIONAL_ONLY"], KINDS["POSITIONAL_OR_KEYWORD"])
 _BY_NAME = (KINDS["POSITIONAL_OR_KEYWORD"], KINDS["KEYWORD_ONLY"])
@@ -52,10 +53,28 @@ class Problem(msgspec.Struct, frozen=True):
         return f"parameter '{self.parameter}'{self.where}: {_repr.repr(self.value)} {self.reason}{hint}"
 
 
+class Doubt(Problem, frozen=True):
+    """A value that is no reason to refuse an item, although a plan that gets it is likely to fail.
+
+    Attributes
+    ----------
+    outlook
+        What is to be expected: ``the plan will fail``.
+    """
+
+    outlook: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The value, what there is to say of it, and what is to be expected."""
+        text = str(self)
+        return f"{text[0].upper()}{text[1:]}: {self.outlook}"
+
+
 class Parameter:
     """One parameter: its type, range and conversions."""
 
-    __slots__ = ("_bounded", "_eval", "_names_functions", "kind", "name", "required", "spec", "type")
+    __slots__ = ("_bounded", "_eval", "_names_functions", "has_open_names", "kind", "name", "required", "spec", "type")
 
     def __init__(self, spec: ParamSpec) -> None:
         self.spec = spec
@@ -64,6 +83,13 @@ class Parameter:
         self.required = spec.default is UNSET and self.kind not in (KINDS["VAR_POSITIONAL"], KINDS["VAR_KEYWORD"])
         #: None without an annotation: every value fits.
         self.type: Type | None = _type(spec)
+        #: True if a text inside has to be the name of an object that no list was asked for, and becomes that object.
+        self.has_open_names = (
+            self.type is not None
+            and self.type.has_open_names
+            and spec.convert_device_names is not False
+            and spec.convert_plan_names is not False
+        )
         self._bounded = spec.min is not UNSET or spec.max is not UNSET
         self._eval = spec.eval_expressions is True
         self._names_functions = spec.annotation is not None and "callable" in spec.annotation.type.lower()
@@ -86,6 +112,18 @@ class Parameter:
         if found is not None:
             reason = found.reason + found.hint
             into.append(Problem(self.name, found.value, reason, found.suggestions, where + found.where))
+
+    def doubts(self, given: Any, judge: Judge, where: str = "") -> Iterable[Doubt]:
+        """What ``judge`` says against the names in a value that passed `check`."""
+        if self.type is None or not self.has_open_names:
+            return ()
+        found = self.type.doubts(self.value(given), judge)
+        return (self._doubt(each, where) for each in found) if found else ()
+
+    def _doubt(self, found: Mismatch, where: str) -> Doubt:
+        return Doubt(
+            self.name, found.value, found.reason, found.suggestions, where + found.where, outlook=found.outlook
+        )
 
     def _outside(self, value: Any) -> Mismatch | None:
         low, high = self.spec.min, self.spec.max
@@ -111,6 +149,12 @@ class Signature:
         self._rest = self._only("VAR_POSITIONAL")
         self._named_rest = self._only("VAR_KEYWORD")
         self._required = tuple(p for p in self.parameters if p.required)
+        # Those that `doubts` looks at, for it must cost next to nothing.
+        self._open_positional = tuple((n, p) for n, p in enumerate(self._positional) if p.has_open_names)
+        self._open_by_name = {name: p for name, p in self._by_name.items() if p.has_open_names}
+        self._open_rest, self._open_named_rest = (
+            p if p is not None and p.has_open_names else None for p in (self._rest, self._named_rest)
+        )
 
     def check(self, args: Arguments, kwargs: Mapping[str, Any]) -> list[Problem]:
         """All that is wrong with these arguments."""
@@ -137,6 +181,27 @@ class Signature:
             if parameter.name not in given
         ]
         return problems
+
+    def doubts(self, args: Arguments, kwargs: Mapping[str, Any], judge: Judge) -> Iterable[Doubt]:
+        """What ``judge`` says against names in arguments that passed `check`."""
+        found: list[Iterable[Doubt]] = []
+        for place, parameter in self._open_positional:
+            if place < len(args) and (doubts := parameter.doubts(args[place], judge)):
+                found.append(doubts)
+        for name, parameter in self._open_by_name.items():
+            if name in kwargs and (doubts := parameter.doubts(kwargs[name], judge)):
+                found.append(doubts)
+        if self._open_rest or self._open_named_rest:
+            found += self._doubts_of_rest(args, kwargs, judge)
+        return chain.from_iterable(found) if found else ()
+
+    def _doubts_of_rest(self, args: Arguments, kwargs: Mapping[str, Any], judge: Judge) -> Iterator[Iterable[Doubt]]:
+        if self._open_rest is not None:
+            for place, value in enumerate(args[len(self._positional) :]):
+                yield self._open_rest.doubts(value, judge, f"[{place}]")
+        if self._open_named_rest is not None:
+            for name in (name for name in kwargs if name not in self._by_name):
+                yield self._open_named_rest.doubts(kwargs[name], judge, f"[{name!r}]")
 
     def bind(self, args: Arguments, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Values by parameter, as given or by default, of arguments that passed `check`."""

@@ -5,9 +5,9 @@ lists for ``tuple``; never a string for a number, nor True for an integer. `Type
 lists into tuples and sets, and names into the objects that ``find`` knows.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from bluesky_qs.plans.names import is_name, nearest
 
@@ -33,7 +33,8 @@ _LONGEST_HINT = 50
 class Mismatch(NamedTuple):
     """Why a value does not fit. ``where`` is its place inside the parameter's value: ``[2]['x']``.
 
-    ``hint`` follows the reason and says what to write instead.
+    ``hint`` follows the reason and says what to write instead; ``outlook`` is what a plan that gets the value has to
+    expect.
     """
 
     where: str
@@ -41,6 +42,19 @@ class Mismatch(NamedTuple):
     reason: str
     suggestions: list[str]
     hint: str = ""
+    outlook: str = ""
+
+
+class Judge(Protocol):
+    """Knows names of objects."""
+
+    def known(self, wanted: "Name") -> Container[str]:
+        """The names of this type."""
+        ...
+
+    def against(self, text: str, wanted: "list[Name]") -> Mismatch | None:
+        """What is to be said against a text that has to be a name of one of these types."""
+        ...
 
 
 class Type:
@@ -52,6 +66,8 @@ class Type:
     converts = False
     #: True if a name inside stands for an object.
     has_names = False
+    #: True if a text inside has to be the name of an object that no list was asked for.
+    has_open_names = False
     #: Classes all of whose values fit.
     classes: frozenset[type] = frozenset()
 
@@ -62,6 +78,10 @@ class Type:
     def convert(self, value: Any, find: Find) -> Any:  # noqa: ARG002 - nothing to find here
         """``value``, which fits, as the plan gets it; the same object if nothing changes."""
         return value
+
+    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:  # noqa: ARG002 - no names here
+        """What ``judge`` says against the names in ``value``, which fits, that no list was asked for."""
+        return ()
 
     def _mismatch(self, value: Any) -> Mismatch:
         return Mismatch("", value, f"is not {self.phrase}", [])
@@ -103,6 +123,7 @@ class Sequence(Type):
         self.item = item
         self.make = make
         self.has_names = item.has_names
+        self.has_open_names = item.has_open_names
         self.converts = item.converts or make is not None
 
     def check(self, value: Any) -> Mismatch | None:
@@ -132,6 +153,12 @@ class Sequence(Type):
             value = _changed(value, [self.item.convert(element, find) for element in value])
         return self.make(value) if self.make is not None else value
 
+    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
+        item = self.item
+        if not self.has_open_names or (isinstance(item, Name) and all(map(judge.known(item).__contains__, value))):
+            return ()
+        return _doubts(judge, ((f"[{place}]", item, element) for place, element in enumerate(value)))
+
 
 class Tuple(Type):
     """A tuple of so many elements, each of its own type."""
@@ -140,6 +167,7 @@ class Tuple(Type):
         self.phrase = f"a list of {len(items)} elements"
         self.items = items
         self.has_names = any(item.has_names for item in items)
+        self.has_open_names = any(item.has_open_names for item in items)
         self.converts = True
 
     def check(self, value: Any) -> Mismatch | None:
@@ -151,6 +179,10 @@ class Tuple(Type):
 
     def convert(self, value: Any, find: Find) -> Any:
         return tuple(item.convert(element, find) for item, element in zip(self.items, value, strict=True))
+
+    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
+        parts = enumerate(zip(self.items, value, strict=True))
+        return _doubts(judge, ((f"[{place}]", item, element) for place, (item, element) in parts))
 
 
 class Mapping(Type):
@@ -165,6 +197,7 @@ class Mapping(Type):
         self.key = key
         self.value = value
         self.has_names = value.has_names
+        self.has_open_names = value.has_open_names
         self._number = int if isinstance(key, Integer) else float if float in key.classes else None
         self._enum = isinstance(key, Name) and key.wanted is Wanted.ENUM
         self.converts = value.converts or self._enum or self._number is not None
@@ -181,6 +214,9 @@ class Mapping(Type):
         if self._enum or self._number:
             keys = [self.key.convert(key, find) for key in keys]
         return {key: self.value.convert(element, find) for key, element in zip(keys, value.values(), strict=True)}
+
+    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
+        return _doubts(judge, ((f"[{key!r}]", self.value, element) for key, element in value.items()))
 
     def _key(self, key: Any) -> Any:
         if self._number is None or type(key) is not str or str in self.key.classes:
@@ -216,6 +252,8 @@ class Name(Type):
         self.label = label
         self.has_names = wanted is not Wanted.ENUM
         self.choices = None if choices is None else dict.fromkeys(choices)
+        # Functions are looked for where the plan runs: there is no list of them.
+        self.has_open_names = choices is None and wanted in (Wanted.DEVICE, Wanted.PLAN, Wanted.PLAN_OR_DEVICE)
         self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {self._listed()}"
 
     def check(self, value: Any) -> Mismatch | None:
@@ -230,6 +268,12 @@ class Name(Type):
 
     def convert(self, value: Any, find: Find) -> Any:
         return find(self.wanted, self.label, self._choice(value))
+
+    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
+        if not self.has_open_names or value in judge.known(self):
+            return ()
+        found = judge.against(value, [self])
+        return () if found is None else (found,)
 
     def _choice(self, value: str) -> str:
         # ``Mode.FAST``, as it is typed in Python, means ``FAST``.
@@ -254,6 +298,8 @@ class OneOf(Type):
         self.phrase = " or ".join(dict.fromkeys(alternative.phrase for alternative in alternatives))
         self.classes = frozenset().union(*(alternative.classes for alternative in alternatives))
         self.has_names = any(alternative.has_names for alternative in alternatives)
+        # Where anything fits, no text has to be a name.
+        self.has_open_names = any(each.has_open_names for each in alternatives) and Type not in map(type, alternatives)
         self.converts = any(alternative.converts for alternative in alternatives)
 
     def check(self, value: Any) -> Mismatch | None:
@@ -274,6 +320,22 @@ class OneOf(Type):
             if converted is not value:
                 return converted
         return value
+
+    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
+        fitting = [alternative for alternative in self.alternatives if alternative.check(value) is None]
+        if not all(alternative.has_open_names for alternative in fitting):
+            return ()
+        names = [alternative for alternative in fitting if isinstance(alternative, Name)]
+        if not names or len(names) != len(fitting):
+            return min((list(each.doubts(value, judge)) for each in fitting), key=len, default=())
+        found = None if any(value in judge.known(name) for name in names) else judge.against(value, names)
+        return () if found is None else (found,)
+
+
+def _doubts(judge: Judge, parts: Iterable[tuple[str, Type, Any]]) -> Iterator[Mismatch]:
+    for where, kind, value in parts:
+        for found in kind.doubts(value, judge):
+            yield found._replace(where=where + found.where)
 
 
 def _first_mismatch(parts: Iterable[tuple[str, Type, Any]]) -> Mismatch | None:

@@ -13,7 +13,7 @@ from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
 from bluesky_qs.plans.catalog import Catalog
 from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.signature import Parameter, Problem
-from bluesky_qs.plans.values import Integer, Name, OneOf, Scalar, Sequence, Type, Wanted
+from bluesky_qs.plans.values import Wanted
 from bluesky_qs.startup import header
 from bluesky_qs.startup.decorator import words_of
 
@@ -134,27 +134,16 @@ class _Binder:
         if parameter.type is None:
             device, plan = devices is not False, plans is not False
         else:
+            # Said before the plan stumbles over a text where it expects an object.
+            for unknown in parameter.doubts(given, self._catalog.known_names(self._group)):
+                raise InvalidPlan(f"Plan validation failed: {unknown}")
             value = parameter.type.convert(value, find)
-            wanted = _only_names_of(parameter.type)
-            if wanted and devices is not False and plans is not False:
-                self._refuse_unknown(parameter, value, wanted)
             # A type that has places for names says itself where they are; the flags are for types that have none.
             everywhere = not parameter.type.has_names
             device, plan = everywhere and devices is True, everywhere and plans is True
         if not (device or plan):
             return value
         return _replaced(value, functools.partial(self._object, device=device, plan=plan))
-
-    def _refuse_unknown(self, parameter: Parameter, value: Any, wanted: frozenset[Wanted]) -> None:
-        """Say of a name that nothing was found for what it is, before the plan stumbles over a string."""
-        for where, text in _texts(value, ""):
-            kinds = [kind.value for kind in (Wanted.DEVICE, Wanted.PLAN) if wanted & {kind, Wanted.PLAN_OR_DEVICE}]
-            choices = {
-                "device": self._catalog.device_names(self._group),
-                "plan": self._catalog.plans_allowed(self._group),
-            }
-            reason = f"is not the name of a {' or '.join(kinds)} that the user group {self._group!r} may use"
-            raise _no_such_name(parameter, where, text, reason, [name for kind in kinds for name in choices[kind]])
 
     def decorator_defaults(self, plan: Any, missing: Mapping[str, Parameter]) -> dict[str, Any]:
         """Defaults of the plan's decorator that differ from those of its header, names in them replaced.
@@ -224,33 +213,6 @@ def _no_such_name(parameter: Parameter, where: str, text: str, reason: str, choi
     return InvalidPlan(
         f"Plan validation failed: {Problem(parameter.name, text, reason, nearest(text, choices), where)}"
     )
-
-
-def _only_names_of(kind: Type) -> frozenset[Wanted]:
-    """What every text in a value of this type has to be the name of; nothing if texts may be something else."""
-    match kind:
-        case Name(wanted=Wanted.DEVICE | Wanted.PLAN | Wanted.PLAN_OR_DEVICE as wanted):
-            return frozenset({wanted})
-        case Sequence(item=item):
-            return _only_names_of(item)
-        case OneOf(alternatives=alternatives):
-            found = {each: _only_names_of(each) for each in alternatives}
-            others = [each for each, wanted in found.items() if not wanted]
-            if all(type(each) in (Scalar, Integer) and str not in each.classes for each in others):
-                return frozenset().union(*found.values())
-    return frozenset()
-
-
-def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    """The texts in a value that have not become objects, and their places."""
-    if type(value) is str:
-        yield where, value
-    elif isinstance(value, list | tuple):
-        for place, element in enumerate(value):
-            yield from _texts(element, f"{where}[{place}]")
-    elif isinstance(value, set | frozenset):
-        for element in value:
-            yield from _texts(element, where)
 
 
 def _member(enums: _Enums, label: str, text: str) -> Any:

@@ -1,5 +1,6 @@
 """Handlers that answer about items: where one is, and whether one would be accepted."""
 
+import asyncio
 from typing import Any
 
 from bluesky_qs import api
@@ -8,8 +9,9 @@ from bluesky_qs.errors import BadParams, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.events import Event
-from bluesky_qs.manager.handlers.queue import checked_item
+from bluesky_qs.manager.handlers.queue import checked_item, doubts_of, is_turn
 from bluesky_qs.manager.state import ManagerState
+from bluesky_qs.plans.signature import Problem
 from bluesky_qs.wire.codec import Encoded, json_text
 
 
@@ -26,7 +28,7 @@ def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
 
 
 @handles(api.queue.item_check)
-def item_check(
+async def item_check(
     ctx: Context,
     item: Item | None = None,
     *,
@@ -37,29 +39,41 @@ def item_check(
     ctx.lists.check_group(user_group)
     if (item is None) == (items is None):
         raise BadParams("Exactly one of the parameters 'item' and 'items' is required")
-    checks = [_check(ctx, each, user or "", user_group) for each in (items if items is not None else [item or {}])]
+    checks: list[dict[str, Any]] = []
+    for number, each in enumerate(items if items is not None else [item or {}], start=1):
+        checks.append(_check(ctx, each, user or "", user_group))
+        if is_turn(number, checks[-1]):
+            await asyncio.sleep(0)
     results: Any = Encoded(json_text(checks))
     return {"results": results}
 
 
 def _check(ctx: Context, item: Item, user: str, group: str) -> dict[str, Any]:
-    """What adding the item would say, and in detail what is wrong with a plan's parameters."""
+    """What adding the item would say, and in detail what is wrong, or doubtful, with a plan's parameters."""
     try:
-        ctx.queue.prepare(checked_item(ctx, item, Writer(user=user, user_group=group)))
+        checked = checked_item(ctx, item, Writer(user=user, user_group=group))
+        ctx.queue.prepare(checked)
     except QSError as error:
         problems = ctx.lists.catalog.problems(item, group) if item.get("item_type") == "plan" else []
-        errors = [
-            {
-                "parameter": problem.parameter,
-                "value": problem.value,
-                "reason": problem.reason,
-                "suggestions": problem.suggestions,
-            }
-            for problem in problems
-        ]
-        return {"success": False, "msg": error.message, "errors": errors, "arguments": {}}
+        return {"success": False, "msg": error.message, "errors": list(map(_told, problems)), "arguments": {}}
     arguments = ctx.lists.catalog.arguments(item, group) if item["item_type"] == "plan" else {}
-    return {"success": True, "msg": "", "errors": [], "arguments": arguments}
+    doubts = doubts_of(ctx, checked)
+    return {
+        "success": True,
+        "msg": "",
+        "errors": [],
+        "arguments": arguments,
+        **({"warnings": list(map(_told, doubts))} if doubts else {}),
+    }
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    return {
+        "parameter": problem.parameter,
+        "value": problem.value,
+        "reason": problem.reason,
+        "suggestions": problem.suggestions,
+    }
 
 
 def _status(ctx: Context, uid: str, events: list[Event], past: Item | None) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """Handlers of the methods on the queue."""
 
 import asyncio
-from collections.abc import Callable
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 from bluesky_qs import api
 from bluesky_qs.api.method import shortened
 from bluesky_qs.api.types import (
+    Accepted,
     BatchAdded,
     End,
     Item,
@@ -32,7 +35,10 @@ from bluesky_qs.manager.handlers.states import (
 )
 from bluesky_qs.plan_queue.edit import Edit
 from bluesky_qs.plan_queue.items import Prepared
+from bluesky_qs.plans.signature import Doubt
 from bluesky_qs.wire.codec import Encoded
+
+logger = logging.getLogger(__name__)
 
 #: Items checked in one turn of the event loop.
 _A_TURN = 100
@@ -60,8 +66,10 @@ async def queue_item_add(
     **who: Unpack[Writer],
 ) -> ItemAdded:
     checked = checked_item(ctx, item, who)
+    doubtful = _warned(ctx, checked)
     edit, size = await _made(ctx, lambda: ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid))
-    return {"qsize": size, "item": _one(edit)}
+    _log(edit.items_json, [doubtful])
+    return {"qsize": size, "item": _one(edit), **doubtful}
 
 
 @handles(api.queue.queue_item_add_batch)
@@ -86,6 +94,7 @@ async def queue_item_add_batch(
         stored = ctx.ledger.submit(edit)
         size = len(ctx.queue)
     await stored
+    _log(edit.items_json, results)
     added: Any = Encoded.array(edit.items_json)
     return {"qsize": size, "items": added, "results": results}
 
@@ -95,8 +104,10 @@ async def queue_item_update(ctx: Context, item: Item, *, replace: bool = False, 
     checked = checked_item(ctx, item, who)
     if checked.get("item_uid") is None:
         raise ItemError("The item has no 'item_uid', which tells the item of the queue that it replaces")
+    doubtful = _warned(ctx, checked)
     edit, size = await _made(ctx, lambda: ctx.queue.update(checked, replace=replace))
-    return {"qsize": size, "item": _one(edit)}
+    _log(edit.items_json, [doubtful])
+    return {"qsize": size, "item": _one(edit), **doubtful}
 
 
 @handles(api.queue.queue_item_get)
@@ -177,8 +188,11 @@ async def queue_item_execute(ctx: Context, item: Item, **who: Unpack[Writer]) ->
     require_environment(ctx)
     await require_idle_kernel(ctx)
     require_engine(ctx)
-    started = await ctx.runner.execute(checked_item(ctx, item, who))
-    return {"qsize": len(ctx.queue), "item": _one(started)}
+    checked = checked_item(ctx, item, who)
+    doubtful = _warned(ctx, checked)
+    started = await ctx.runner.execute(checked)
+    _log(started.items_json, [doubtful])
+    return {"qsize": len(ctx.queue), "item": _one(started), **doubtful}
 
 
 @handles(api.queue.queue_clear)
@@ -253,17 +267,42 @@ def checked_item(ctx: Context, item: Item, who: Writer) -> Item:
     return {**item, "user": who.get("user", ""), "user_group": group}
 
 
+def doubts_of(ctx: Context, checked: Item) -> list[Doubt]:
+    """What may make the plan of an item fail that `checked_item` has accepted."""
+    return ctx.lists.catalog.doubts(checked, checked["user_group"]) if checked["item_type"] == "plan" else []
+
+
+def is_turn(number: int, result: Mapping[str, Any]) -> bool:
+    """Whether it is time to let other requests in, after so many items, the last one with this result."""
+    # To look for names like one that means nothing takes as long as to check a thousand items.
+    return number % _A_TURN == 0 or "warnings" in result
+
+
+def _warned(ctx: Context, checked: Item) -> Accepted:
+    """What an answer adds for the sake of such an item."""
+    doubts = doubts_of(ctx, checked)
+    return {"warnings": [doubt.sentence for doubt in doubts]} if doubts else {}
+
+
+def _log(items: Sequence[bytes], results: Sequence[Accepted]) -> None:
+    for data, result in zip(items, results, strict=True):
+        if "warnings" in result:
+            item = json.loads(data)
+            logger.warning("Item %s, plan %r: %s", item["item_uid"], item["name"], "; ".join(result["warnings"]))
+
+
 async def _prepared(ctx: Context, items: list[Item], who: Writer) -> tuple[list[Prepared], list[ItemResult]]:
     """Check many items and make them ready, letting other requests in from time to time; a result for each."""
     prepared: list[Prepared] = []
     results: list[ItemResult] = []
     for number, item in enumerate(items, start=1):
         try:
-            prepared.append(ctx.queue.prepare(checked_item(ctx, item, who)))
-            results.append({"success": True, "msg": ""})
+            checked = checked_item(ctx, item, who)
+            prepared.append(ctx.queue.prepare(checked))
+            results.append({"success": True, "msg": "", **_warned(ctx, checked)})
         except QSError as error:
             results.append({"success": False, "msg": error.message})
-        if number % _A_TURN == 0:
+        if is_turn(number, results[-1]):
             await asyncio.sleep(0)
     return prepared, results
 

@@ -230,6 +230,37 @@ def test_a_name_that_is_none_is_told_before_the_plan_stumbles_over_it(bind):
         bind("typed", b=["det2", "dett1"])
 
 
+@parameter_annotation_decorator(
+    {
+        "parameters": {
+            "by_role": {"annotation": "dict[str, __READABLE__]"},
+            "motor": {"annotation": "typing.Literal['none'] | __MOVABLE__"},
+        }
+    }
+)
+def nested(by_role=None, motor="none"):
+    yield from ()
+
+
+def test_a_name_that_is_none_is_told_however_deep_it_is():
+    namespace = {**NAMESPACE, "nested": nested}
+    found = collect(namespace)
+    everything = {"allowed_plans": [None], "allowed_devices": [None]}
+    permissions = Permissions.from_dict({"user_groups": {"root": everything, "primary": everything}})
+    catalog = Catalog(found.plans, found.devices, permissions)
+
+    def bound(**kwargs):
+        return bind_plan({"name": "nested", "kwargs": kwargs}, "primary", catalog, namespace)
+
+    assert bound(by_role={"dett1": "det1"}, motor="none").kwargs == {"by_role": {"dett1": det1}, "motor": "none"}
+    # A device of another kind is up to the plan.
+    assert bound(motor="det1").kwargs == {"motor": det1}
+    with pytest.raises(InvalidPlan, match=r"parameter 'by_role'\['x'\]: 'dett1' is not the name of a device"):
+        bound(by_role={"x": "dett1"})
+    with pytest.raises(InvalidPlan, match=r"parameter 'motor': 'nome' is not the name of a device"):
+        bound(motor="nome")
+
+
 def test_plan_where_a_device_is_wanted_is_not_offered_again(bind):
     with pytest.raises(InvalidPlan) as refused:
         bind("typed", b=["free"])
