@@ -185,8 +185,10 @@ def _succeeds() -> bool:
         error.show()
     except StartupFailed as error:
         click.echo(f"{error.traceback}\nThe startup code failed: {error.message}", err=True)
-    except (QSError, OSError) as error:
+    except QSError as error:
         click.echo(f"Error: {error}", err=True)
+    except OSError as error:
+        click.echo(f"Error: {error.strerror or error}", err=True)
     except click.Abort as error:  # Ctrl-C, as click tells it: where the code was is what one wants to know
         click.echo(f"Interrupted: {failed(error.__cause__ or error).message}", err=True)
     else:

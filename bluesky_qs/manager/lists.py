@@ -57,6 +57,14 @@ class ListBook:
             else:
                 return
         self._permissions = await asyncio.to_thread(self.permissions_from_file)
+        groups = self._permissions.groups
+        if not {"admin", "primary"} & set(groups):
+            # Clients that are told no group ask for these: nearly everything would be refused, one request at a time.
+            logger.warning(
+                "The user group permissions name neither 'primary' nor 'admin', the groups of clients that are told "
+                "no other one; there are: %s",
+                ", ".join(map(repr, groups)),
+            )
 
     def to_store(self, stored: bytes | None) -> list[FactEdit]:
         """The edit that makes the permissions in force durable; none if they are what is stored."""
@@ -76,11 +84,16 @@ class ListBook:
 
     async def reload_lists(self) -> None:
         """Read the lists of existing plans and devices from the disk; none there: they stay as they are."""
-        if self._lists_path is None or not self._lists_path.exists():
+        if self._lists_path is None:
+            logger.warning(
+                "The lists of plans and devices are empty until the RE Worker environment is opened: a startup module "
+                "has no folder for them, and --existing-plans-devices names none"
+            )
+        elif not self._lists_path.exists():
             logger.warning(
                 "The file with the lists of existing plans and devices (%s) does not exist: the lists are empty until "
                 "the RE Worker environment is opened for the first time.",
-                self._lists_path or "not specified",
+                self._lists_path,
             )
         else:
             try:
@@ -120,7 +133,11 @@ class ListBook:
                 lists_file.Lists(self._plans, self._devices),
             )
         except OSError as error:
-            logger.error("The lists of existing plans and devices are not saved: %s", error)  # noqa: TRY400 - said by the error
+            logger.error(  # noqa: TRY400 - said by the error
+                "The lists of existing plans and devices are not saved: %s. --existing-plans-devices PATH puts them "
+                "elsewhere, --update-existing-plans-devices NEVER leaves them alone",
+                error.strerror or error,
+            )
             return
         if written:
             logger.info("The lists of existing plans and devices are saved to %s", self._lists_path)

@@ -1,5 +1,6 @@
 """The file ``existing_plans_and_devices.yaml``: written as JSON (which is YAML), read whoever wrote it."""
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -45,7 +46,10 @@ def read(path: str | Path) -> Lists:
     try:
         content = _from_json(data)
     except msgspec.DecodeError:
-        content = _from_yaml(data)
+        try:
+            content = _from_yaml(data)
+        except ValueError as err:
+            raise ValueError(f"{file}: {err}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{file}: the keys 'existing_plans' and 'existing_devices' are expected")  # noqa: TRY004
     left_out: list[str] = []
@@ -67,8 +71,11 @@ def write(path: str | Path, lists: Lists) -> bool:
     try:
         spare.write_bytes(data)
         spare.replace(file)
+    except OSError as error:  # that names a file which nobody knows
+        raise OSError(error.errno, f"{file} cannot be written: {error.strerror}") from None
     finally:
-        spare.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder cannot be written, or is none
+            spare.unlink(missing_ok=True)
     return True
 
 
@@ -125,7 +132,13 @@ def _from_yaml(data: bytes) -> Any:
     try:
         return yaml.load(data, Loader=loader)  # noqa: S506 - both loaders are safe ones
     except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise ValueError(f"not valid YAML: {err}") from None
+        raise ValueError(_not_yaml(err)) from None
+
+
+def _not_yaml(error: Exception) -> str:
+    """What is wrong in one line, without the name that YAML gives to a text that is no file."""
+    text = str(error).replace('in "<byte string>", ', "").replace('in "<unicode string>", ', "")
+    return f"not valid YAML: {', '.join(line.strip() for line in text.splitlines())}"
 
 
 def _refuse_repeated_keys(data: bytes) -> None:
@@ -134,7 +147,7 @@ def _refuse_repeated_keys(data: bytes) -> None:
     try:
         nodes = [yaml.compose(data, Loader=yaml.SafeLoader)]
     except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise ValueError(f"not valid YAML: {err}") from None
+        raise ValueError(_not_yaml(err)) from None
     # An alias is the node itself once more, and may be a part of itself.
     looked_at: set[int] = set()
     while nodes:

@@ -146,7 +146,10 @@ def _device_matcher(text: str) -> _Matcher:
             raise BadPattern(f"pattern {text!r}: the depth is at least 1")
     rest = _regex(parts.pop()[1:], text) if parts[-1].startswith("?") else None
     if any(part.startswith("?") for part in parts):
-        raise BadPattern(f"pattern {text!r}: only the last part may begin with '?'")
+        raise BadPattern(
+            f"pattern {text!r}: only the last part may begin with '?'; behind it there may be ':depth=N', "
+            f"not ':{levels.rpartition(':')[2]}'"
+        )
     searches = [_regex(part.removeprefix("-").removeprefix("+"), text) for part in parts]
     listed = [not part.startswith("-") for part in parts]
 

@@ -92,7 +92,10 @@ class Permissions:
         if file.is_dir():
             file = file / FILE_NAME
         try:
-            return cls.from_dict(read_yaml(file))
+            content = read_yaml(file)
+            if content is None:
+                raise ConfigError(f"User group permissions: the file {str(file)!r} is empty")
+            return cls.from_dict(content)
         except FileNotFoundError:
             raise ConfigError(f"User group permissions: there is no file {str(file)!r}") from None
         except (OSError, ValueError, BadParams) as err:

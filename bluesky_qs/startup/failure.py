@@ -89,6 +89,13 @@ def place(
     return running, None
 
 
+def caller() -> tuple[str | None, int | None]:
+    """File and line of the user's code that has called ours; None where only libraries have."""
+    frames = ((frame.f_code.co_filename, line) for frame, line in traceback.walk_stack(None))
+    user = (each for each in frames if not (_is_machinery(each[0]) or any(part in each[0] for part in _LIBRARIES)))
+    return next(user, (None, None))
+
+
 def traceback_text(error: BaseException) -> str:
     """The traceback with the true files and lines, without frames of the loader and of the import system."""
     told = traceback.TracebackException.from_exception(error)

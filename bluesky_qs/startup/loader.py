@@ -100,8 +100,10 @@ def load(
         run.timed(Path(location.script), ipython=False)
     elif location.module:
         run.module(location.module)
-    ignored = list(standing_in.ignored) if standing_in else []
-    problems = run.problems + [Problem(f"{what} was ignored: there is no IPython shell") for what in ignored]
+    ignored = standing_in.ignored if standing_in else {}
+    problems = run.problems + [
+        Problem(f"{what} was ignored: {why}", file, line) for what, (why, file, line) in ignored.items()
+    ]
     return LoadReport(run.files, time.perf_counter() - started, run.overwritten, problems)
 
 

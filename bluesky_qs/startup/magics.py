@@ -1,5 +1,6 @@
 """The magics of the stand-in shell: those that the code registers, and those of IPython's that work in plain Python."""
 
+import difflib
 import os
 import shlex
 import subprocess
@@ -13,10 +14,27 @@ if TYPE_CHECKING:
     from bluesky_qs.startup.shell import Shell
 
 
-class Magics:
-    """Line and cell magics by name; an unknown one does nothing but say so once, through ``ignore``."""
+#: What IPython's shells and its kernel bring, to tell what means nothing here from what is mistyped.
+_LINE_NAMES = """
+    alias alias_magic autoawait autocall autoindent automagic autoreload autosave bookmark cat cd clear clk_info
+    code_wrap colors conda config connect_info cp cpaste debug dhist dirs doctest_mode ed edit env gui hist history
+    killbgscripts ldir less lf lk ll load load_ext loadpy logoff logon logstart logstate logstop ls lsmagic lx macro
+    magic mamba man matplotlib micromamba mkdir more mprun mv notebook page paste pastebin pdb pdef pdoc pfile pinfo
+    pinfo2 pip popd pprint precision prun psearch psource pushd pwd pycat pylab qtconsole quickref recall rehashx
+    reload_ext rep rerun reset reset_selective rm rmdir run save sc set_env store subshell sx system tb time timeit
+    unalias unload_ext uv who who_ls whos widget xdel xmode
+"""
+_CELL_NAMES = """
+    ! HTML SVG bash capture code_wrap debug file html javascript js latex markdown perl prun pypy python python2
+    python3 ruby script sh svg sx system time timeit writefile
+"""
+_LINES, _CELLS = frozenset(_LINE_NAMES.split()), frozenset(_CELL_NAMES.split())
 
-    def __init__(self, shell: "Shell", run_file: Callable[[Path], None], ignore: Callable[[str], None]) -> None:
+
+class Magics:
+    """Line and cell magics by name; another one does nothing but say so once, through ``ignore``."""
+
+    def __init__(self, shell: "Shell", run_file: Callable[[Path], None], ignore: Callable[[str, str], None]) -> None:
         self._shell = shell
         self._run_file = run_file
         self._ignore = ignore
@@ -40,11 +58,19 @@ class Magics:
 
     def line(self, name: str, line: str) -> Any:
         function = self._lines.get(name)
-        return function(line) if function else self._ignore(f"%{name}")
+        return function(line) if function else self._missing("%", name, _LINES, self._lines)
 
     def cell(self, name: str, line: str, cell: str) -> Any:
         function = self._cells.get(name)
-        return function(line, cell) if function else self._ignore(f"%%{name}")
+        return function(line, cell) if function else self._missing("%%", name, _CELLS, self._cells)
+
+    def _missing(self, mark: str, name: str, of_ipython: Iterable[str], here: Iterable[str]) -> None:
+        mistake = ""
+        if name not in of_ipython:
+            near = difflib.get_close_matches(name, {*of_ipython, *here}, 1)
+            hint = f"; did you mean {mark}{near[0]}?" if near else ""
+            mistake = f"no magic of IPython, and nothing has registered it here{hint}"
+        self._ignore(f"{mark}{name}", mistake)
 
     def find(self, name: str, kind: str) -> Callable[..., Any] | None:
         return (self._cells if kind == "cell" else self._lines).get(name)

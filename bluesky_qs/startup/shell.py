@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any, Self
 
+from bluesky_qs.startup.failure import caller
 from bluesky_qs.startup.imports import after_import, forget
 from bluesky_qs.startup.magics import Magics
 
@@ -121,8 +122,8 @@ class Shell:
         self.input_transformers_post: list[Any] = []
         self.input_transformers_cleanup: list[Any] = []
         self._magics = Magics(self, run_file, self._ignore)
-        #: What was asked for and ignored, in the order of asking.
-        self.ignored: dict[str, None] = {}
+        #: What was asked for and ignored, in the order of asking: why, and the file and line that asked first.
+        self.ignored: dict[str, tuple[str, str | None, int | None]] = {}
 
     def __getattr__(self, name: str) -> Nothing:
         if name not in _MEANINGLESS:
@@ -232,9 +233,14 @@ class Shell:
             return formatter.vformat(cmd, args=[], kwargs=names)
         return cmd
 
-    def _ignore(self, what: str) -> None:
-        if what not in self.ignored:
-            self.ignored[what] = None
+    def _ignore(self, what: str, mistake: str = "") -> None:
+        if what in self.ignored:
+            return
+        file, line = caller()
+        self.ignored[what] = mistake or "there is no IPython shell", file, line
+        if mistake:
+            log.warning("%s%s is ignored: %s", what, f" ({file}, line {line})" if file else "", mistake)
+        else:
             log.info("%s means nothing without an IPython shell and is ignored", what)
 
 

@@ -35,3 +35,40 @@ def test_description_that_is_wrong_is_told_and_costs_itself_only(book, tmp_path,
     asyncio.run(book.reload_lists())
     assert list(book.catalog.existing_plans) == ["count"]
     assert "existing_plans, 'bad'" in caplog.text
+
+
+def test_a_damaged_file_is_told_with_its_path_and_line(book, tmp_path, caplog):
+    file = tmp_path / lists_file.FILE_NAME
+    file.write_text("existing_plans: {}\nexisting_devices: ]\n")
+    asyncio.run(book.reload_lists())
+    assert f"are not read: {file}: not valid YAML: " in caplog.text
+    assert "line 2" in caplog.text
+    assert "string>" not in caplog.text
+
+
+def test_lists_that_cannot_be_written_are_told_with_their_file_and_what_to_do(book, tmp_path, caplog):
+    file = tmp_path / lists_file.FILE_NAME
+    file.unlink()
+    (tmp_path / "startup.py").unlink()
+    tmp_path.rmdir()
+    asyncio.run(book.write())
+    assert (
+        f"are not saved: {file} cannot be written: No such file or directory. --existing-plans-devices" in caplog.text
+    )
+
+
+def test_permissions_without_the_usual_groups_are_told(tmp_path, caplog):
+    (tmp_path / "startup.py").touch()
+    file = tmp_path / "user_group_permissions.yaml"
+    for groups, told in (("root, primary", False), ("root, admin", False), ("root, Primary", True)):
+        caplog.clear()
+        file.write_text(f"user_groups: {{{', '.join(f'{group}: {{}}' for group in groups.split(', '))}}}")
+        book = ListBook(find(startup_dir=str(tmp_path)), lambda: None)
+        asyncio.run(book.load_permissions(None))
+        assert ("name neither 'primary' nor 'admin'" in caplog.text) is told
+    assert "there are: 'root', 'Primary'" in caplog.text
+
+
+def test_a_startup_module_is_told_where_its_lists_may_be(caplog):
+    asyncio.run(ListBook(find(startup_module="json"), lambda: None).reload_lists())
+    assert "a startup module has no folder for them, and --existing-plans-devices names none" in caplog.text

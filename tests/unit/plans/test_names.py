@@ -88,6 +88,7 @@ def test_plan_patterns_search_in_the_name():
         (":a::b", "empty part"),
         (":(", "not a regular expression"),
         (":?a:b", "only the last part"),
+        (":?.*:dept=5", "behind it there may be ':depth=N', not ':dept=5'"),
         (":a:depth=2", "may only follow"),
         (":?a:depth=0", "at least 1"),
         ("__WRITABLE__:a", "__READABLE__"),

@@ -90,3 +90,10 @@ def test_lists_that_groups_share_by_aliases_are_no_repetition(tmp_path):
     file.write_text("user_groups: &again\n  root: *again\n")
     with pytest.raises(ConfigError, match="unknown key 'root'"):
         Permissions.load(file)
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path):
+    file = tmp_path / "user_group_permissions.yaml"
+    file.write_text("# nothing yet\n")
+    with pytest.raises(ConfigError, match=r"user_group_permissions.yaml' is empty$"):
+        Permissions.load(file)

@@ -1,5 +1,6 @@
 """Small profiles after the habits of beamlines: each loads, or fails with the exact place named."""
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -347,6 +348,21 @@ def test_code_that_does_without_what_is_not_there_runs(startup):
         {"00.py": "try:\n    import bluesky_queueserver.manager.comms\nexcept ImportError:\n    without = True"}
     )
     assert namespace["without"]
+
+
+def test_a_mistyped_magic_is_told_with_its_place_and_the_nearest(startup, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    _, report = startup({"00.ipy": "%matplotlib inline\n\n%timeti 1\n", "01.ipy": "%%nosuch\nx\n"})
+    matplotlib, timeti, nosuch = report.problems
+    assert matplotlib.message == "%matplotlib was ignored: there is no IPython shell"
+    assert (matplotlib.file.rpartition("/")[2], matplotlib.line) == ("00.ipy", 1)
+    mistake = "no magic of IPython, and nothing has registered it here; did you mean %timeit?"
+    assert timeti.message == f"%timeti was ignored: {mistake}"
+    assert (timeti.file, timeti.line) == (matplotlib.file, 3)
+    assert (nosuch.file.rpartition("/")[2], nosuch.line) == ("01.ipy", 1)
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert told[0] == f"%timeti ({timeti.file}, line 3) is ignored: {mistake}"
+    assert len(told) == 2
 
 
 def test_real_shell_is_used_where_there_is_one(tmp_path, write_files):
