@@ -100,8 +100,10 @@ class Queue(Items):
         *,
         status: Mapping[str, Any] | None = None,
         rows: int = 20,
+        faults: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(answer["items"], answer, known)
+        self.faults = faults or {}
         self.running: Item = answer.get("running_item") or {}
         self.status = status or {}
         self.rows = rows
@@ -110,7 +112,8 @@ class Queue(Items):
     def title(self) -> str:
         if not self:
             return "The queue is empty; add a plan with %qs add" if not self.running else "Nothing more in the queue."
-        return f"{plural(len(self), 'item')} in the queue{flags_text(self.status)}"
+        faults = f"; {len(self.faults)} cannot run now" if self.faults else ""
+        return f"{plural(len(self), 'item')} in the queue{faults}{flags_text(self.status)}"
 
     def text(self, width: int) -> str:
         table = self._table()
@@ -131,11 +134,18 @@ class Queue(Items):
             state = "paused" if self.status.get("manager_state") == "paused" else "running"
             done = progress_text(self.status, short=True)
             cells = ("▶", self.plan(self.running), self.running.get("user", ""), f"{state} {done}".rstrip())
-            rows.append(Row(cells, mark="running"))
+            rows.append(Row(cells, note=self._note(self.running), mark="running"))
         rows += [
-            Row((str(at), self.plan(item), item.get("user", ""), "queued")) for at, item in enumerate(self[: self.rows])
+            Row((str(at), self.plan(item), item.get("user", ""), "queued"), note=self._note(item))
+            for at, item in enumerate(self[: self.rows])
         ]
         return Table((">#", "plan", "user", "state"), rows, flexible=1)
+
+    def _note(self, item: Item) -> str:
+        """Below a row: why it could not run now, and its metadata."""
+        fault = self.faults.get(item["item_uid"])
+        parts = [f"cannot run now: {fault}"] if fault else []
+        return "; ".join([*parts, *([f"--md {metadata_text(item['meta'])}"] if item.get("meta") else [])])
 
     def _more(self) -> list[str]:
         hidden = len(self) - self.rows
@@ -168,7 +178,7 @@ class History(Items):
             for at, item in enumerate(answer["items"])
             if at >= since and (not only_failed or has_failed(item))
         ]
-        self.total = len(numbered)
+        self.total, self.failed = len(numbered), sum(has_failed(item) for _, item in numbered)
         if only_last:
             numbered = numbered[-rows:]
         super().__init__([item for _, item in numbered], answer, known)
@@ -191,6 +201,8 @@ class History(Items):
         if not self:
             return "No plan has failed." if self.only_failed else "Nothing has run yet."
         count = f"{plural(self.total, 'plan')} {'failed' if self.only_failed else 'ran'}"
+        if self.failed and not self.only_failed:
+            count += f", {self.failed} failed"
         return f"{count}, these are the last {self.rows}" if self.total > self.rows else count
 
     def text(self, width: int) -> str:
@@ -237,28 +249,29 @@ class Status(View, dict[str, Any]):
 
 
 class Overview(Status):
-    """The state in a sentence, what ran last, the running item with its progress and what comes next."""
+    """The state in a sentence, what ran last, notes, the running item with its progress and what comes next."""
 
-    def __init__(self, status: Mapping[str, Any], queue: Queue, last: Item | None = None) -> None:
+    def __init__(
+        self, status: Mapping[str, Any], queue: Queue, last: Item | None = None, notes: Sequence[str] = ()
+    ) -> None:
         super().__init__(status, queue.running, queue.known)
         self.queue = queue
         self.last = last
+        self.notes = notes
 
     def text(self, width: int) -> str:
-        parts = [super().text(width)]
-        if self.last:
-            parts.append(last_sentence(self.last, plan_text(self.last, self.known), width))
+        parts = [super().text(width), *self._past(width)]
         if self._has_rows():
             parts.append(self.queue.text(width).partition("\n")[2])
         return "\n".join(parts)
 
     def html(self) -> str:
-        last = (
-            f"<p>{html.escape(last_sentence(self.last, plan_text(self.last, self.known), _UNCUT))}</p>"
-            if self.last
-            else ""
-        )
-        return super().html() + last + (self.queue.rows_html() if self._has_rows() else "")
+        past = "".join(f"<p>{html.escape(line)}</p>" for line in self._past(_UNCUT))
+        return super().html() + past + (self.queue.rows_html() if self._has_rows() else "")
+
+    def _past(self, width: int) -> list[str]:
+        last = [last_sentence(self.last, plan_text(self.last, self.known), width)] if self.last else []
+        return [*last, *self.notes]
 
     def _has_rows(self) -> bool:
         return bool(self.queue or self.queue.running)
@@ -305,7 +318,7 @@ class ItemView(View, dict[str, Any]):
             f"  user     {self.get('user')} ({self.get('user_group')})",
         ]
         if self.get("meta"):
-            lines.append(f"  metadata {_metadata(self['meta'])}")
+            lines.append(f"  metadata {metadata_text(self['meta'])}")
         if result:
             lines += _result_lines(result)
         return "\n".join(lines)
@@ -338,7 +351,7 @@ class Changed(Items):
         return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]
 
 
-def _metadata(told: Any) -> str:
+def metadata_text(told: Any) -> str:
     """Metadata as one types it behind ``--md``; of several dictionaries one after the other."""
     parts = told if isinstance(told, list) else [told]
     return "; ".join(" ".join(f"{name}={value!r}" for name, value in part.items()) for part in parts)

@@ -101,6 +101,8 @@ class Session:
         self.tasks: list[str] = []
         #: Functions that the worker has for certain: those that were pushed or called from here.
         self.functions: list[str] = []
+        #: Why queued plans could not run now, by uid, and for which versions of queue and lists that holds.
+        self.checked: tuple[tuple[object, ...], dict[str, str]] | None = None
         # What was last shown, by position: of the queue, of the history, and whichever of both came last.
         self._queue: dict[int, Item] | None = None
         self._history: dict[int, Item] | None = None

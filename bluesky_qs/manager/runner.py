@@ -318,6 +318,7 @@ class Runner:
         where nothing was running.
         """
         uid, immediate = self._queue.running_uid, self._queue.running_immediately
+        starts_itself = self.autostart
         edits: list[Undoable] = []
         why = ""
         if ended is not None:
@@ -349,6 +350,7 @@ class Runner:
         recorded()
         if ended is not None:
             logger.info("Item %s: exit status %r", uid, ended["exit_status"])
+        self._tell_autostart(why, before=starts_itself)
         return why
 
     async def _send(self) -> dict[str, Any] | None:
@@ -404,8 +406,10 @@ class Runner:
 
     async def _switch_off(self) -> None:
         """Nothing starts by itself after an end that nobody asked for."""
+        starts_itself = self.autostart
         try:
             await self._ledger.commit(*self._autostart_off(), *self._stop_is_done())
+            self._tell_autostart("the plan was not ended by the worker", before=starts_itself)
         except StoreError as error:
             logger.error("Autostart could not be switched off in the store: %s", error.message)  # noqa: TRY400
 
@@ -423,6 +427,10 @@ class Runner:
     def _stop_is_done(self) -> list[Undoable]:
         """The queue stops: a pending stop is done, and whoever asked for it does not want autostart to go on."""
         return [self.ask_stop(pending=False), *self._autostart_off()] if self.stop_pending else []
+
+    def _tell_autostart(self, why: str, *, before: bool) -> None:
+        if before and not self.autostart:
+            logger.info("Autostart is switched off: %s", why)
 
     def _autostart_off(self) -> list[Undoable]:
         return [self.set_autostart(enabled=False)] if self.autostart else []

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
+from ipython_extension import runnable
 from ipython_extension.answers import present
 from ipython_extension.console import ConsoleTail
 from ipython_extension.display import Reply, View
@@ -43,6 +44,7 @@ def open_environment(session: Session, line: Line) -> Reply:
     report = _report(session)
     lines += [f"  Left out: {each['name']}: {each['reason']}" for each in report.get("left_out") or ()]
     lines += [f"  Note: {each['message']}" for each in report.get("problems") or ()]
+    lines += [f"  {line}" for line in runnable.told(session, status)]
     return Reply(status, "\n".join(lines))
 
 

@@ -1,15 +1,23 @@
 """Words that look: at the state, the queue, the history, plans and devices."""
 
+import time
+
 from bluesky_qs.errors import InvalidPlan, NotFound
+from ipython_extension import autostart, runnable
 from ipython_extension.actions.queue import plans_of
 from ipython_extension.answers import whole
 from ipython_extension.catalogue import Catalogue, PlanView
 from ipython_extension.display import History, ItemView, Overview, Queue, Reply, View
 from ipython_extension.line import Line, nearest
+from ipython_extension.planexpr import Item
+from ipython_extension.sentences import has_failed
 from ipython_extension.session import Session
+from ipython_extension.tables import plural
 from ipython_extension.vocabulary import word
 
 _NEXT = 5
+#: Seconds of the past whose failures are counted.
+_LATELY = 86400
 
 
 def overview(session: Session) -> Overview:
@@ -17,15 +25,36 @@ def overview(session: Session) -> Overview:
     status = session.status()
     queue = session.queue(status)
     queue.rows = min(queue.rows, _NEXT)
-    is_idle = status["manager_state"] == "idle" and status["items_in_history"]
-    return Overview(status, queue, session.rm.history_get()["items"][-1] if is_idle else None)
+    if status["manager_state"] != "idle" or not status["items_in_history"]:
+        return Overview(status, queue)
+    *before, last = session.rm.history_get()["items"]
+    notes = _failed_lately(before, last)
+    if queue and has_failed(last) and not status["queue_autostart_enabled"]:
+        notes += autostart.switched_off(session)
+    return Overview(status, queue, last, notes)
+
+
+def _failed_lately(before: list[Item], last: Item) -> list[str]:
+    """How many plans have failed lately, unless it is the last one only, which is told anyway."""
+    since = time.time() - _LATELY
+    recent = [item for item in [*before, last] if ((item.get("result") or {}).get("time_stop") or 0) > since]
+    failed = [item for item in recent if has_failed(item)]
+    if not failed or failed == [last]:
+        return []
+    return [f"Of {plural(len(recent), 'plan')} in the last 24 h {len(failed)} failed (%qs history --failed)."]
 
 
 @word("queue")
 def queue(session: Session, line: Line) -> Queue:
-    """Show the queue. The positions are what other words take for an item."""
+    """Show the queue. The positions are what other words take for an item.
+
+    Below a plan stands its metadata, and why it could not run now, if so: it is checked as if it were added now.
+    """
     line.nothing_more()
-    return session.queue()
+    status = session.status()
+    shown = session.queue(status)
+    shown.faults = runnable.faults(session, shown, status)
+    return shown
 
 
 @word("history", "[-n N] [--failed]")

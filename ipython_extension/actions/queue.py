@@ -6,6 +6,7 @@ from typing import Any
 from bluesky_qs.client.failures import RequestFailedError, failure
 from ipython_extension.again import queued_again
 from ipython_extension.answers import added, placed, present, removed
+from ipython_extension.autostart import autostart_is_off, what_starts
 from ipython_extension.calls import Call
 from ipython_extension.display import Changed, Reply, View
 from ipython_extension.line import Line, Options
@@ -193,12 +194,17 @@ def mode(session: Session, line: Line) -> View:
 @word("autostart", "[on|off]")
 def autostart(session: Session, line: Line) -> View:
     """Show or switch autostart: with it, the queue starts whenever there are items and the environment is ready."""
+    status = session.status()
     if not line.more():
-        status = session.status()
-        return present(session, "queue_autostart", {"enable": status["queue_autostart_enabled"]}, status)
+        told = present(session, "queue_autostart", {"enable": status["queue_autostart_enabled"]}, status)
+        return told if status["queue_autostart_enabled"] else Reply(status, autostart_is_off(session))
     enable = line.one_of(line.word("on or off"), _SWITCH)
     line.nothing_more()
-    return present(session, "queue_autostart", {"enable": enable}, session.ask("queue_autostart", enable=enable))
+    answer = session.ask("queue_autostart", enable=enable)
+    if not enable:
+        return present(session, "queue_autostart", {"enable": enable}, answer)
+    session.starts(status)
+    return Reply(answer, f"Autostart is on: {what_starts(status)}.")
 
 
 def plans_of(line: Line, options: Options, *, only_one: str = "") -> tuple[list[Item], dict[str, Any]]:

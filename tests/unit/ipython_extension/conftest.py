@@ -132,6 +132,10 @@ class FakeService:
                 if isinstance(uids, str):
                     return {"status": self.where(uids)}
                 return {"status": {uid: self.where(uid) for uid in uids}}
+            case "item_check":
+                return {"results": [{"success": True, "msg": ""} for _ in params.get("items", [None])]}
+            case "events_get":
+                return {"events": [], "last": 0}
             case "documents_get":
                 return {"documents": []}
             case "queue_item_update":

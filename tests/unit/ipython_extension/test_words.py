@@ -184,12 +184,12 @@ def test_the_history_tells_how_plans_ended(qs, fake):
         {**fake.plan("scan", "bbbb"), "result": bad},
     ]
     lines = shown(qs("history")).splitlines()
-    assert lines[0] == "2 plans ran"
+    assert lines[0] == "2 plans ran, 1 failed"
     assert lines[2].split()[:3] == ["0", "count([det1])", "completed"]
     assert lines[2].endswith("3 min 10 s      3-5")
     assert lines[4] == "     ValueError: no beam"
     assert [item["name"] for item in qs("history --failed")] == ["scan"]
-    assert shown(qs("history -n 1")).splitlines()[0] == "2 plans ran, these are the last 1"
+    assert shown(qs("history -n 1")).splitlines()[0] == "2 plans ran, 1 failed, these are the last 1"
 
 
 @pytest.mark.parametrize(
