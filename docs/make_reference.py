@@ -9,9 +9,10 @@ from pathlib import Path
 from bluesky_qs.api.method import METHODS, Lock, Method
 from bluesky_qs.config import schema
 from bluesky_qs.manager.state import TRANSITIONS
-from bluesky_qs.words.forms import SECTIONS
+from bluesky_qs.words.forms import QSERVER, SECTIONS
 from bluesky_qs.words.helptext import LEGEND, summary
 from ipython_extension import dispatch  # noqa: F401 - it fills the table of words
+from ipython_extension.helptext import ALSO
 from ipython_extension.magics import QSMagics
 from ipython_extension.vocabulary import CELLS, WORDS, Word
 
@@ -153,6 +154,11 @@ def _prompt() -> str:
     parts = [_PROMPT, "## %qs\n", "What is going on: the state, the running plan with its progress, what comes next.\n"]
     parts += [_word(word, "%qs") for word in WORDS.values()]
     parts += [_word(word, "%%qs") for word in CELLS.values()]
+    parts += [
+        f"## %qs {form.words[0]}\n\n    %qs {form.usage}\n\n{summary(form)}.\n"
+        for name in ALSO
+        for form in QSERVER.beginning_with([name])
+    ]
     parts += [
         "## Settings\n",
         "`%config QSMagics.table_rows = 50` in a session, or `c.QSMagics.table_rows = 50` in `ipython_config.py`,",

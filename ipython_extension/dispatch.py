@@ -81,6 +81,7 @@ def _line(session: Session, text: str, variables: Mapping[str, Any]) -> Line:
         text.index("qs") + 2,
         session=variables,
         objection=objection,
+        misfit=lambda *place: session.known().misfit(*place),
         misnamed=lambda plan: session.known().misnamed(plan) if "." in plan else None,
     )
 

@@ -13,7 +13,7 @@ _COLUMN = 30
 _WIDEST = 110
 
 #: Lines of qserver that there is no other word for.
-_ALSO = ("unlock", "call")
+ALSO = ("unlock", "call")
 
 #: What others call a thing, and the word for it here.
 _MEANT = {
@@ -97,7 +97,7 @@ def overview() -> Help:
     sections[_QUEUE] += [(f"%%qs {word.name}", word.summary) for word in CELLS.values() if word.module == "queue"]
     sections[_CODE] += [(f"%%qs {word.name}", word.summary) for word in CELLS.values() if word.module == "tasks"]
     sections[_SERVICE] += [
-        (f"%qs {form.usage}", summary(form)) for name in _ALSO for form in QSERVER.beginning_with([name])
+        (f"%qs {form.usage}", summary(form)) for name in ALSO for form in QSERVER.beginning_with([name])
     ]
     first = [("%qs", "What is going on: the state, the running plan, what comes next.")]
     return Help({"": first, **sections, "In these lines": _LEGEND})

@@ -7,7 +7,16 @@ from typing import Any, NamedTuple
 
 from IPython.core.error import UsageError
 
-from ipython_extension.planexpr import Item, Objection, end_of_brackets, end_of_string, plan_at, pointed, value_at
+from ipython_extension.planexpr import (
+    Item,
+    Misfit,
+    Objection,
+    end_of_brackets,
+    end_of_string,
+    plan_at,
+    pointed,
+    value_at,
+)
 
 
 class Token(NamedTuple):
@@ -36,12 +45,14 @@ class Line:
         session: Mapping[str, Any] | None = None,
         objection: Objection | None = None,
         misnamed: Objection | None = None,
+        misfit: Misfit | None = None,
     ) -> None:
         self.text = text
         self.at = at
         self.session = session or {}
         self.objection = objection
         self.misnamed = misnamed
+        self.misfit = misfit
 
     def more(self) -> bool:
         """Whether anything is left; comments and commas between plans are nothing."""
@@ -92,7 +103,7 @@ class Line:
     def plan(self) -> Item:
         """The plan that begins here."""
         start = self.at
-        item, self.at = plan_at(self.text, start, session=self.session, objection=self.objection)
+        item, self.at = plan_at(self.text, start, session=self.session, objection=self.objection, misfit=self.misfit)
         if self.misnamed and (said := self.misnamed(item["name"])):
             raise self.fault(said, start)
         return item

@@ -8,6 +8,8 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Container, Mapping
+from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -15,6 +17,8 @@ from IPython.core.error import UsageError
 Item = dict[str, Any]
 #: What speaks against taking a bare name for a device or plan; None if nothing does.
 Objection = Callable[[str], str | None]
+#: The same for a name in a place of a plan: the plan's name, the parameter's position or name, and the name there.
+Misfit = Callable[[str, int | str, str], str | None]
 
 #: The one instruction; written in place of a plan, with or without brackets.
 INSTRUCTION = "queue_stop"
@@ -26,6 +30,7 @@ def plan_at(
     *,
     session: Mapping[str, Any] | None = None,
     objection: Objection | None = None,
+    misfit: Misfit | None = None,
 ) -> tuple[Item, int]:
     """The queue item for the plan that begins at ``text[start]``, and the offset where the plan ends.
 
@@ -43,7 +48,7 @@ def plan_at(
     end = _end_of_call(text, start)
     if text[start:end].replace("-", "_").removesuffix("()") == INSTRUCTION:
         return {"item_type": "instruction", "name": INSTRUCTION}, end
-    return _Reader(text, start, end, session or {}, objection).item(), end
+    return _Reader(text, start, end, session or {}, objection).item(misfit), end
 
 
 def value_at(
@@ -202,7 +207,7 @@ class _Reader:
         self.lines = self._marked(end).split("\n")
         self.tree = self._parsed()
 
-    def item(self) -> Item:
+    def item(self, misfit: Misfit | None = None) -> Item:
         call = self.tree
         if not isinstance(call, ast.Call):
             raise self._fault(call, "A plan is written as a call, such as count([det1], num=5)")
@@ -214,6 +219,8 @@ class _Reader:
             raise self._fault(call.func, "The name of a plan is expected here")
         item: Item = {"item_type": "plan", "name": name}
         args, kwargs = self._arguments(call)
+        if misfit:
+            self._refuse_misfits(call, partial(misfit, name))
         if args:
             item["args"] = args
         if kwargs:
@@ -317,6 +324,16 @@ class _Reader:
                     raise self._fault(node, "A parameter has to be named as it is: $ is for values")
             kwargs.update(more)
         return kwargs
+
+    def _refuse_misfits(self, call: ast.Call, misfit: Callable[[int | str, str], str | None]) -> None:
+        pending: list[tuple[int | str, ast.expr]] = [(each.arg, each.value) for each in call.keywords if each.arg]
+        pending += enumerate(takewhile(lambda node: not isinstance(node, ast.Starred), call.args))
+        while pending:
+            where, node = pending.pop()
+            if isinstance(node, ast.List | ast.Tuple):
+                pending += [(where, each) for each in reversed(node.elts)]
+            elif (name := self._dotted(node)) is not None and (said := misfit(where, name)):
+                raise self._fault(node, said)
 
     def _dotted(self, node: ast.expr) -> str | None:
         """``a.b.c`` of a name; None for anything else."""

@@ -10,6 +10,7 @@ from bluesky_qs.api import METHODS
 from bluesky_qs.client.failures import RequestFailedError, failure
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import NotFound
+from ipython_extension import kinds
 from ipython_extension.again import queued_again
 from ipython_extension.display import History, Queue
 from ipython_extension.line import Line, Token, nearest
@@ -51,6 +52,14 @@ class KnownNames:
                 return f"{path} has no {part!r} that you may use{nearest(part, inner)}"
             path, device = f"{path}.{part}", inner[part]
         return None
+
+    def misfit(self, plan: str, where: int | str, name: str) -> str | None:
+        """What to say of a device in a place of a plan that is for others."""
+        first, *parts = name.split(".")
+        device = self.devices.get(first)
+        for part in parts:
+            device = ((device or {}).get("components") or {}).get(part)
+        return kinds.misfit(self.plans.get(plan) or {}, where, name, device)
 
     def misnamed(self, plan: str) -> str | None:
         """What to say of ``bp.count``, where the plan is known as ``count``."""

@@ -84,7 +84,10 @@ def plans(session: Session, line: Line) -> Catalogue:
 
 @word("devices", "[GLOB]")
 def devices(session: Session, line: Line) -> Catalogue:
-    """List the devices that may be used; with dots in the pattern, subdevices: sim_bundle_A.*.*"""
+    """List the devices that may be used; with dots in the pattern, subdevices: sim_bundle_A.*.*
+
+    What a device reads now is the worker's to tell: print(motor.position) in a cell of %%qs script.
+    """
     pattern = line.word("A pattern").text if line.more() else "*"
     line.nothing_more()
     return Catalogue.of_devices(session.ask("devices_allowed")["devices_allowed"], pattern)

@@ -80,7 +80,7 @@ def halt(session: Session, line: Line) -> View:
 def run(session: Session, line: Line) -> ItemView:
     """Run a plan now, without queueing it, and wait for its end.
 
-    Shows its progress and the table of its runs as they come.
+    Shows its progress and the table of its runs as they come; what the plan itself prints is in %qs log.
 
     Raises an error if the plan fails, so that a notebook stops. Ctrl-C ends the waiting, not the plan.
     """

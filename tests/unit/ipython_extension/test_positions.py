@@ -129,7 +129,7 @@ def test_rows_that_a_long_table_leaves_out_have_not_been_shown(shell, qs):
     shell.run_line_magic("config", "QSMagics.table_rows = 2")
     history = qs("history")
     assert len(history) == 3
-    assert pretty(history).splitlines()[0] == "3 plans ran, these are the last 2"
+    assert pretty(history).splitlines()[0] == "3 plans ran, 1 failed, these are the last 2"
     assert "no item 0" in refused(qs, "item 0")
 
 
