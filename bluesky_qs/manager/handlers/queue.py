@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 #: Items checked in one turn of the event loop.
 _A_TURN = 100
+#: Items of one request whose warnings the log has.
+_LOGGED = 20
 
 
 @handles(api.queue.queue_get)
@@ -285,10 +287,12 @@ def _warned(ctx: Context, checked: Item) -> Accepted:
 
 
 def _log(items: Sequence[bytes], results: Sequence[Accepted]) -> None:
-    for data, result in zip(items, results, strict=True):
-        if "warnings" in result:
-            item = json.loads(data)
-            logger.warning("Item %s, plan %r: %s", item["item_uid"], item["name"], "; ".join(result["warnings"]))
+    doubtful = [(data, result["warnings"]) for data, result in zip(items, results, strict=True) if "warnings" in result]
+    for data, warnings in doubtful[:_LOGGED]:
+        item = json.loads(data)
+        logger.warning("Item %s, plan %r: %s", item["item_uid"], item["name"], "; ".join(warnings))
+    if len(doubtful) > _LOGGED:
+        logger.warning("... and %d more items with such warnings, which the answer has", len(doubtful) - _LOGGED)
 
 
 async def _prepared(ctx: Context, items: list[Item], who: Writer) -> tuple[list[Prepared], list[ItemResult]]:
