@@ -38,6 +38,8 @@ class Wait:
     ----------
     elapsed
         Seconds since it began.
+    is_paused
+        Whether a plan was paused at the last look.
     """
 
     def __init__(self, session: Session, *, timeout: float | None = None, live: Listener | None = None) -> None:
@@ -48,6 +50,7 @@ class Wait:
         self._began = time.monotonic()
         self._feed: StatusFeed | None = None
         self._asked: str | None = None
+        self.is_paused = False
         self.put, self.say, self.clear = self._stage.put, self._stage.say, self._stage.clear
 
     @property
@@ -68,6 +71,7 @@ class Wait:
             # The subscription stands before the first look, so that no change falls between the two.
             status = self._session.status()
             while True:
+                self.is_paused = status["manager_state"] == "paused"
                 if self._live:
                     self.put(self._live.show(status))
                 self._ask(status)
@@ -98,15 +102,21 @@ class Wait:
 
 @contextmanager
 def waiting(
-    session: Session, what_goes_on: str, *, timeout: float | None = None, live: Listener | None = None
+    session: Session,
+    what_goes_on: str,
+    *,
+    when_paused: str = "",
+    timeout: float | None = None,
+    live: Listener | None = None,
 ) -> Iterator[Wait]:
-    """A wait that Ctrl-C ends without ending ``what_goes_on``."""
+    """A wait that Ctrl-C ends without ending ``what_goes_on``; with a plan that is paused, that is another."""
     wait = Wait(session, timeout=timeout, live=live)
     try:
         yield wait
     except KeyboardInterrupt:
         wait.clear()
-        raise Detached(f"No longer waiting; {what_goes_on}") from None
+        goes_on = when_paused if when_paused and wait.is_paused else what_goes_on
+        raise Detached(f"No longer waiting; {goes_on}") from None
     finally:
         wait.clear()
 

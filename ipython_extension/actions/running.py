@@ -22,6 +22,8 @@ from ipython_extension.waiting import Progress, Wait, waiting
 #: States of a RunEngine whose pause is over, while the service does not know yet what follows.
 _LEAVING = ("running", "aborting", "stopping", "halting")
 
+_STAYS = "the plan stays paused"
+
 
 @word("start")
 def start(session: Session, line: Line) -> View:
@@ -88,7 +90,8 @@ def run(session: Session, line: Line) -> ItemView:
     item = session.ask("queue_item_execute", item=items[0])["item"]
     session.has_run(item)
     live = Live(terminal_width(), item_uid=item["item_uid"])
-    with waiting(session, "the plan goes on (%qs pause, %qs abort)", live=live) as wait:
+    going, paused = "the plan goes on (%qs pause, %qs abort)", f"{_STAYS} (%qs resume, %qs abort)"
+    with waiting(session, going, when_paused=paused, live=live) as wait:
         return _ended(session, item, wait, is_new=True)
 
 
@@ -105,8 +108,9 @@ def wait_for(session: Session, line: Line) -> View:
     item = session.any_item(line, tokens[0]) if tokens else None
     status = session.status()
     before = session.ran_before(status)
-    goes_on = "the plan stays paused" if status["manager_state"] == "paused" else "the queue goes on"
-    with waiting(session, goes_on, timeout=options.get("timeout"), live=Live(terminal_width())) as wait:
+    live = Live(terminal_width())
+    timeout = options.get("timeout")
+    with waiting(session, "the queue goes on", when_paused=_STAYS, timeout=timeout, live=live) as wait:
         if item:
             return _ended(session, item, wait)
         progress = Progress(session, wait)
@@ -147,7 +151,7 @@ def _end(session: Session, line: Line, method: str) -> View:
                     break
                 wait.say(f"The plan is being paused  {length_of_time(wait.elapsed)}")
         if status["running_item_uid"] != uid:
-            raise NotDone("The plan had ended before it could be paused, and the pause holds what follows it (%qs)")
+            raise NotDone("The plan had ended before it could be paused (%qs history); what follows it is held")
     return _ask(session, line, method)
 
 

@@ -88,5 +88,22 @@ def test_who_waits_is_told_of_a_pause_once(qs, running, monkeypatch, line):
     assert "%qs resume goes on" in sentence
 
 
+@pytest.mark.parametrize(
+    ("state", "said"), [("paused", "the plan stays paused"), ("executing_queue", "the queue goes on")]
+)
+def test_who_stops_waiting_is_told_what_holds_then(qs, running, monkeypatch, state, said):
+    """The plan runs when the wait begins."""
+    looks = iter([state])
+
+    def next_status(_self, _seconds):
+        for each in looks:
+            return {**running.status, "manager_state": each, "running_item_uid": "uid-aaaa"}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bluesky_qs.client.info.StatusFeed.next_status", next_status)
+    with pytest.raises(Detached, match=f"No longer waiting; {said}"):
+        qs("wait")
+
+
 def test_since_when_a_plan_is_paused_is_left_out_where_it_is_not_told():
     assert pause_sentence({"running_item_progress": None}).startswith("The plan is paused: %qs resume")
