@@ -129,7 +129,12 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("queue item status", "item_status", Uids("item_uid"), summary="Where items are, and their results"),
     ),
     "History": (
-        Form("history get", "history_get"),
+        Form(
+            "history get",
+            "history_get",
+            Integer("limit", "N", optional=True),
+            summary="The history, or its newest N items, oldest item first",
+        ),
         Form(
             "history clear",
             "history_clear",

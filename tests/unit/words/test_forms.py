@@ -91,6 +91,7 @@ LINES = [
     (["queue", "item", "remove", "front"], "queue_item_remove", {"pos": "front"}),
     (["queue", "item", "move", "0", "-1"], "queue_item_move", {"pos": 0, "pos_dest": -1}),
     (["queue", "item", "move", "u1", "after", "u2"], "queue_item_move", {"uid": "u1", "after_uid": "u2"}),
+    (["history", "get", "5"], "history_get", {"limit": 5}),
     (["history", "clear", "10"], "history_clear", {"size": 10}),
     (["history", "clear", "u1"], "history_clear", {"item_uid": "u1"}),
     (["existing", "plans"], "plans_existing", {}),
