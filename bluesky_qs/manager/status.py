@@ -82,6 +82,13 @@ class StatusBoard:
             self._json = Encoded(json_text({**facts, "time": now, "status_uid": str(uuid4())}))
 
 
+def _kernel_state(ctx: Context) -> str | None:
+    """The state of the kernel from its start on, which is before the startup code runs in it."""
+    kernel, environment = ctx.environment.state.kernel, ctx.environment
+    opening = ctx.lifecycle.state is ManagerState.CREATING_ENVIRONMENT and kernel != "disabled"
+    return kernel if environment.is_open or opening or kernel == "starting" else None
+
+
 def derive(ctx: Context) -> dict[str, Any]:
     """The status from the parts, without its time and uid."""
     environment, queue, lists, runner = ctx.environment, ctx.queue, ctx.lists, ctx.runner
@@ -99,7 +106,7 @@ def derive(ctx: Context) -> dict[str, Any]:
         "worker_environment_state": _environment_state(ctx),
         "worker_background_tasks": worker.background_tasks,
         "re_state": worker.engine if environment.is_open else None,
-        "ip_kernel_state": worker.kernel if environment.is_open or worker.kernel == "starting" else None,
+        "ip_kernel_state": _kernel_state(ctx),
         "ip_kernel_captured": worker.captured if environment.is_open else None,
         "pause_pending": worker.pause_pending,
         "run_list_uid": environment.runs_uid,

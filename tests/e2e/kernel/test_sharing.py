@@ -21,6 +21,19 @@ def test_the_status_tells_who_has_the_kernel(closed):
     assert service.kernel_state(service.wait_idle()) == ("closed", None, None)
 
 
+def test_the_kernel_has_a_state_from_its_start_on(closed):
+    service, seen = closed, []
+
+    def look(status):
+        seen.append(status["ip_kernel_state"])
+        return status["worker_environment_exists"]
+
+    service.do("environment_open")
+    service.wait(look, "open")
+    first = next(n for n, state in enumerate(seen) if state)
+    assert None not in seen[first:]
+
+
 def test_while_code_of_a_console_runs_the_environment_is_reserved_and_requests_are_refused(service, console, gate):
     plan = {"item_type": "plan", "name": "quick"}
     call = {"item_type": "function", "name": "what_ran"}
