@@ -1,8 +1,9 @@
 """What TAB offers after ``%qs``: from what is at hand in this session; nothing is ever asked of the service."""
 
+import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bluesky_qs.api import METHODS
@@ -169,15 +170,35 @@ def _edit(at: _At, previous: list[str]) -> Offers:
         return _plan(at)
     name = at.typed[: len(at.typed) - len(at.fragment)].rpartition(" ")[2]
     if name.endswith("=") or _BRACKET.search(at.typed):
-        return _value(at.session, _end(_NAME, at.typed), None)
-    shown = at.session.shown()
-    named = [item for at, item in shown.items() if str(at) == previous[0] or item["item_uid"].startswith(previous[0])]
-    plan = at.session.at_hand().plans.get(named[0]["name"]) or {} if named else {}
-    parameters = plan.get("parameters") or ()
+        typed = re.findall(r"([^\W\d]\w*)=(?!=)", at.typed)
+        parameters = _parameters_of(at.session, previous[0])
+        return _value(at.session, _end(_NAME, at.typed), next((p for p in parameters if p["name"] == typed[-1]), None))
+    parameters = _parameters_of(at.session, previous[0])
     return _fitting(at.fragment, (Offer(f"{each['name']}=", "parameter") for each in parameters if _is_named(each)))
 
 
-_SPECIAL: Mapping[str, Callable[[_At, list[str]], Offers]] = {"push": _definitions, "edit": _edit}
+def _functions(at: _At, previous: list[str]) -> Offers:
+    """For ``func``: functions that the worker has for certain; else what is typed, lest IPython offer its own."""
+    known = [Offer(f"{name}(", "function") for name in at.session.functions if not previous]
+    offers = _fitting(at.fragment, known)
+    return offers if offers.offers or not at.fragment else Offers(at.fragment, [Offer(at.fragment, "function")])
+
+
+_SPECIAL: Mapping[str, Callable[[_At, list[str]], Offers]] = {
+    "push": _definitions,
+    "edit": _edit,
+    "func": _functions,
+}
+
+
+def _parameters_of(session: Session, item: str) -> Sequence[Mapping[str, Any]]:
+    """The parameters of a queued plan, by its position or uid."""
+    shown = session.shown().items()
+    named = [each for at, each in shown if str(at) == item or each["item_uid"].startswith(item)]
+    plan = session.at_hand().plans.get(named[0]["name"]) or {} if named else {}
+    return plan.get("parameters") or ()
+
+
 _BRACKET = re.compile(r"=[\[({][^\])}]*$")
 
 
@@ -284,13 +305,12 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
         return Offers(fragment, [Offer(f"{parent}.{name}", "device") for name in inner if name.startswith(beginning)])
     annotation = (parameter or {}).get("annotation") or {}
     listed = [
-        name
-        for group in ("enums", "devices", "plans")
-        for names in (annotation.get(group) or {}).values()
-        for name in names
+        name for group in ("devices", "plans") for names in (annotation.get(group) or {}).values() for name in names
     ]
-    if listed:
-        return _fitting(fragment, (Offer(name, "value") for name in listed))
+    choices = _choices(annotation)
+    if listed or choices:
+        fitting = [Offer(text, "value") for text in choices if text.strip("'").startswith(fragment)]
+        return Offers(fragment, [*_fitting(fragment, (Offer(name, "value") for name in listed)).offers, *fitting])
     told = str(annotation.get("type", ""))
     if told and set(_WORD.findall(told)) <= _OF_NUMBERS:
         return Offers(fragment, [])
@@ -299,6 +319,23 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
     offers = [Offer(name, "device") for name in fitting or known.devices]
     plans = [] if wanted else [Offer(name, "plan") for name in known.plans]
     return _fitting(fragment, [*offers, *plans])
+
+
+def _choices(annotation: Mapping[str, Any]) -> list[str]:
+    """Values as one types them, where the type has few: of ``Literal``, of enumerations, of ``bool``."""
+    enums = [repr(name) for names in (annotation.get("enums") or {}).values() for name in names]
+    try:
+        tree = ast.parse(str(annotation.get("type", "")), mode="eval")
+    except (SyntaxError, ValueError, RecursionError):
+        return enums
+    values: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] == "Literal":
+            members = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            values += [ast.unparse(member) for member in members]
+        elif isinstance(node, ast.Name) and node.id == "bool":
+            values += ["True", "False"]
+    return list(dict.fromkeys([*enums, *values]))
 
 
 #: Annotations of nothing but these are for numbers, not for devices.

@@ -130,3 +130,43 @@ def test_plan_text_is_told_beside_the_positions(shell, informed):
 def test_unloading_ends_the_offers(shell, offered):
     shell.run_line_magic("unload_ext", "ipython_extension")
     assert "edit" not in offered("%qs ed")
+
+
+@pytest.fixture
+def with_choices(qs, fake):
+    """A plan whose parameters have few values."""
+    types = {"how": "typing.Literal['fast', 'fine', 3]", "snake": "typing.Optional[bool]", "mode": "Mode"}
+    parameters = [
+        {"name": name, "kind": {"name": "POSITIONAL_OR_KEYWORD"}, "annotation": {"type": kind}}
+        for name, kind in types.items()
+    ]
+    parameters[2]["annotation"]["enums"] = {"Mode": ["on", "off"]}
+    fake.answers["plans_allowed"] = {"plans_allowed": {"align": {"name": "align", "parameters": parameters}}}
+    fake.queue = [fake.plan("align", "aaaa-1")]
+    qs("queue")
+
+
+@pytest.mark.usefixtures("with_choices")
+@pytest.mark.parametrize(
+    ("text", "offers"),
+    [
+        ("%qs add align(how=", ["'fast'", "'fine'", "3"]),
+        ("%qs add align(how=fi", ["'fine'"]),
+        ("%qs add align(snake=", ["True", "False"]),
+        ("%qs add align('fast', T", ["True"]),
+        ("%qs run align(mode=", ["'on'", "'off'"]),
+        ("%qs edit 0 how=", ["'fast'", "'fine'", "3"]),
+        ("%qs edit 0 how='fast' snake=F", ["False"]),
+    ],
+)
+def test_the_values_of_a_type_that_has_few_are_offered(shell, text, offers):
+    with provisionalcompleter():
+        assert {each.text for each in shell.Completer.completions(text, len(text))} == set(offers)
+
+
+def test_functions_are_offered_where_they_are_known_and_nothing_else(shell, qs, offered):
+    assert offered("%qs func la") == ["la"]  # nothing of IPython's
+    shell.run_cell("def last_position(name): return 1").raise_error()
+    qs("push last_position")
+    with provisionalcompleter():
+        assert [each.text for each in shell.Completer.completions("%qs func la", 11)] == ["last_position("]
