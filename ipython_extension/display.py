@@ -25,6 +25,7 @@ from ipython_extension.tables import (
     terminal_width,
     wrapped,
 )
+from ipython_extension.traces import folded
 
 _WIDE = 110
 #: Columns of a prompt.
@@ -366,7 +367,7 @@ def _result_lines(result: Mapping[str, Any]) -> list[str]:
         lines.append(f"  scan id  {ranges(result['scan_ids'])}")
     lines += [f"  run      {uid}" for uid in result.get("run_uids") or ()]
     if result.get("traceback"):
-        lines.append(str(result["traceback"]).rstrip())
+        lines.append(folded(str(result["traceback"])))
     return lines
 
 

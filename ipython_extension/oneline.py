@@ -34,6 +34,8 @@ def usage(error: UsageError, width: int) -> UsageError:
 
 def in_one_line(error: QSError, said: str, *, coloured: bool) -> QSError:
     """The same error, which IPython shows as the line ``said`` below what the worker said of it."""
+    from ipython_extension.traces import folded  # noqa: PLC0415 - see `usage`
+
     match error:
         case RequestFailedError():
             label = "Refused:"
@@ -42,7 +44,7 @@ def in_one_line(error: QSError, said: str, *, coloured: bool) -> QSError:
         case _:
             label = "Error:"
     shown = f"{_RED}{label}{_PLAIN}" if coloured else label
-    detail = error.detail.rstrip().splitlines() if isinstance(error, NotDone) else []
+    detail = folded(error.detail).splitlines() if isinstance(error, NotDone) else []
     lines = [*detail, f"{shown} {said}"]
     vars(error)["_render_traceback_"] = lambda: lines  # IPython asks the error itself how it is shown
     return error
