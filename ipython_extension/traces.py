@@ -4,8 +4,8 @@ import re
 from itertools import groupby
 
 _FRAME = re.compile(r'  File "(?P<path>[^"]*)", line \d+')
-#: Code that is nobody's at the beamline: the RunEngine, and the worker that calls it.
-_INNER = re.compile(r"[/\\](site|dist)-packages[/\\]bluesky(_qs)?[/\\]|[/\\]bluesky_qs[/\\]worker[/\\]")
+#: Code that is nobody's at the beamline: the RunEngine, what it wraps its functions in, and the worker that calls it.
+_INNER = re.compile(r"[/\\](site|dist)-packages[/\\](bluesky(_qs)?|opentelemetry)[/\\]|[/\\]bluesky_qs[/\\]worker[/\\]")
 #: Rows that mark a part of the line above: in a line that the terminal breaks they mark something else.
 _MARKS = re.compile(r"\s*[~^]+\s*")
 _FOLDED = "  … {count} in the code of bluesky"
