@@ -342,14 +342,24 @@ class Changed(Items):
         self.queue = queue
 
     def text(self, width: int) -> str:
-        lines = [view.text(width) for view in self._views()]
+        lines = []
+        for number, view in enumerate(self._views()):
+            lines += [view.text(width), *(wrapped(f"  {warning}", width) for warning in self._warnings(number))]
         return "\n".join([*lines, self.queue.text(width)] if self.queue else lines)
 
     def html(self) -> str:
-        return "".join(view.html() for view in self._views()) + (self.queue.html() if self.queue else "")
+        parts = []
+        for number, view in enumerate(self._views()):
+            parts += [view.html(), *(f"<p>{html.escape(warning)}</p>" for warning in self._warnings(number))]
+        return "".join(parts) + (self.queue.html() if self.queue else "")
 
     def _views(self) -> list[ItemView]:
         return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]
+
+    def _warnings(self, number: int) -> Sequence[str]:
+        """Why the item of that number may fail, as the service sees it; the report of a batch has it for each."""
+        results = self.answer.get("results") or [self.answer]
+        return results[number].get("warnings", ()) if number < len(results) else ()
 
 
 def metadata_text(told: Any) -> str:

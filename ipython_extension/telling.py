@@ -137,10 +137,12 @@ def item_status(answer: Answer) -> Reply:
 def item_check(answer: Answer) -> Reply:
     """Whether plans can be queued."""
     results = answer["results"]
-    faults = [str(each["msg"]) for each in results if not each["success"]]
-    if not faults:
-        return Reply(answer, "The plan can be queued." if len(results) == 1 else "The plans can be queued.")
-    return Reply(answer, "\n".join(faults))
+    told = [str(each["msg"]) for each in results if not each["success"]]
+    if not told:
+        told.append("The plan can be queued." if len(results) == 1 else "The plans can be queued.")
+    doubts = [doubt for each in results for doubt in each.get("warnings", ())]
+    told += [f"It may fail: parameter {doubt['parameter']!r}: {doubt['reason']}" for doubt in doubts]
+    return Reply(answer, "\n".join(told))
 
 
 def kernel(answer: Answer) -> Reply:

@@ -8,6 +8,7 @@ from IPython.lib.pretty import pretty
 _UID = "3e5dac90-59ff-41e2-88b7-72e57e932a1e"
 _RUN = {"uid": _UID, "scan_id": 7, "is_open": True, "exit_status": None}
 _CHECK = {"success": False, "msg": "parameter 'num': 'x' is not an integer"}
+_DOUBT = {"parameter": "detectors", "value": "det9", "reason": "'det9' is no device", "suggestions": []}
 _REPORT = {"success": True, "time": time.time(), "seconds": 0.7, "plans": 2, "devices": 1, "files": [],
            "left_out": [{"name": "bad", "reason": "its default cannot be shown"}]}  # fmt: skip
 _START = {"name": "start", "doc": {"scan_id": 7}}
@@ -39,6 +40,8 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("queue item status abc", "item_status", {"status": {"state": "not_found"}}, "The item is not found."),
         ("queue check plan {'name': 'count'}", "item_check", {"results": [_CHECK]}, "'x' is not an integer"),
         ("queue check plan {'name': 'count'}", "item_check", {"results": [{"success": True}]}, "can be queued"),
+        ("queue check plan {'name': 'count'}", "item_check", {"results": [{"success": True, "warnings": [_DOUBT]}]},
+         "can be queued.\nIt may fail: parameter 'detectors': 'det9' is no device"),
         ("config", "config_get", {"config": {"ip_connect_info": {}}}, "No IPython kernel"),
         ("history clear 3", "history_clear", {}, "The newest 3 items of the history stay."),
         ("history clear 0", "history_clear", {}, "The history is cleared."),
@@ -55,6 +58,25 @@ def test_an_answer_is_told_in_words(qs, fake, line, method, answer, told):
     assert _UID not in shown
     assert view.items() >= answer.items()
     assert "{&#x27;" not in view._repr_html_()
+
+
+def test_why_a_plan_may_fail_stands_below_it(qs, fake):
+    warning = "Parameter 'detectors': 'det9' is <no> device: the plan will fail unless that is mended"
+    item = fake.plan("count", "uid-aaaa")
+    fake.answers["queue_item_add"] = {"item": item, "qsize": 1, "warnings": [warning]}
+    view = qs("queue add plan {'name': 'count', 'args': [['det9']]}")
+    first, *below = pretty(view).splitlines()
+    assert first.startswith("Queued at position 0: count(")
+    assert " ".join(" ".join(below).split()) == warning
+    assert "is &lt;no&gt; device" in view._repr_html_()
+
+
+def test_each_plan_of_a_batch_has_its_own_warnings_below_it(qs, fake):
+    items = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
+    results = [{"success": True, "msg": ""}, {"success": True, "msg": "", "warnings": ["It will fail"]}]
+    fake.answers["queue_item_add_batch"] = {"items": items, "qsize": 2, "results": results}
+    count, scan, below = pretty(qs("add count([det1]) scan([det1], motor, 0, 1, 2)")).splitlines()
+    assert (count[:20], scan[:20], below) == ("Queued at position 0", "Queued at position 1", "  It will fail")
 
 
 def test_a_stop_is_taken_back_while_the_queue_runs(qs, fake):
