@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bluesky_qs.api import METHODS
+from bluesky_qs.plans.model import ABILITIES
 from bluesky_qs.startup.find import ipython_folder, shipped_profiles
 from bluesky_qs.words.forms import QSERVER
 from ipython_extension import dispatch  # noqa: F401 - importing it fills the table of words
@@ -314,7 +315,7 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
     told = str(annotation.get("type", ""))
     if told and set(_WORD.findall(told)) <= _OF_NUMBERS:
         return Offers(fragment, [])
-    wanted = [ability for mark, ability in _ABILITIES.items() if mark in told]
+    wanted = [ability for mark, ability in ABILITIES.items() if mark in told]
     fitting = {n: d for n, d in known.devices.items() if all((d or {}).get(ability) for ability in wanted)}
     offers = [Offer(name, "device") for name in fitting or known.devices]
     plans = [] if wanted else [Offer(name, "plan") for name in known.plans]
@@ -344,7 +345,6 @@ _OF_NUMBERS = frozenset({
     "tuple", "typing", "collections", "abc",
 })  # fmt: skip
 _WORD = re.compile(r"\w+")
-_ABILITIES = {"__READABLE__": "is_readable", "__MOVABLE__": "is_movable", "__FLYABLE__": "is_flyable"}
 
 
 def _subdevices(devices: Mapping[str, Any], path: str) -> Mapping[str, Any]:

@@ -4,12 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-#: Types that stand for devices of a kind, the key of a device's description, and what to say of one that is none.
-_KINDS = {
-    "__READABLE__": ("is_readable", "read"),
-    "__MOVABLE__": ("is_movable", "moved"),
-    "__FLYABLE__": ("is_flyable", "used as a flyer"),
-}
+from bluesky_qs.plans.model import ABILITIES
+
+#: What to say of a device that is not of the kind.
+_SAID = {"__READABLE__": "read", "__MOVABLE__": "moved", "__FLYABLE__": "used as a flyer"}
 #: What else may stand in a type of which all the devices are of these kinds.
 _AROUND = frozenset({
     "typing", "collections", "abc", "None", "Optional", "Union", "Iterable", "Sequence", "List", "list", "Tuple",
@@ -23,12 +21,12 @@ def misfit(plan: Mapping[str, Any], where: int | str, name: str, device: Mapping
     parameter = _parameter(plan, where)
     annotation = parameter.get("annotation") or {}
     words = set(_WORD.findall(str(annotation.get("type", ""))))
-    kinds = [_KINDS[word] for word in words & _KINDS.keys()]
-    if device is None or not kinds or words - _KINDS.keys() - _AROUND:
+    kinds = words & ABILITIES.keys()
+    if device is None or not kinds or words - kinds - _AROUND:
         return None
-    if not all(device.get(key) is False for key, _ in kinds):  # what is not told is no reason to refuse
+    if not all(device.get(ABILITIES[kind]) is False for kind in kinds):  # what is not told is no reason to refuse
         return None
-    verbs = " or ".join(sorted(verb for _, verb in kinds))
+    verbs = " or ".join(sorted(_SAID[kind] for kind in kinds))
     return f"{name} cannot be {verbs}, as {parameter['name']!r} of {plan.get('name')} has to be"
 
 

@@ -6,7 +6,7 @@ The service's texts are those that clients match; whoever catches the error has 
 import inspect
 import re
 import time
-from collections.abc import Callable, Container
+from collections.abc import Container
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
@@ -120,8 +120,7 @@ def as_typed(text: str, known: Container[str]) -> str:
 
 
 def _is_own_plan(value: Any) -> bool:
-    is_plan: Callable[[Any], bool] = inspect.isgeneratorfunction
-    return is_plan(value) and getattr(value, "__module__", None) == "__main__"
+    return getattr(value, "__module__", None) == "__main__" and inspect.isgeneratorfunction(value)
 
 
 def _about_function(session: Session, name: str, lack: str) -> str:

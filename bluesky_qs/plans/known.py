@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from bluesky_qs.plans.choices import Descriptions, Devices
+from bluesky_qs.plans.model import ABILITIES
 from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.values import Mismatch, Name, Wanted
 
-#: What a device has to be able to do, by the type of the name: the key of its description, and how it is said.
-_ABILITIES = {
-    "__READABLE__": ("is_readable", "be read"),
-    "__MOVABLE__": ("is_movable", "be moved"),
-    "__FLYABLE__": ("is_flyable", "fly"),
-}
+#: How it is said what a device has to be able to do.
+_SAID = {"__READABLE__": "be read", "__MOVABLE__": "be moved", "__FLYABLE__": "fly"}
 _FAILS = "the plan will fail unless that is mended"
 _LIKELY_FAILS = "the plan is likely to fail"
 #: Answers that are kept, because looking for names alike takes long where there are many.
@@ -86,7 +83,7 @@ class DoubtfulNames(KnownNames):
     def _against(self, text: str, wanted: list[Name]) -> Mismatch | None:
         of_devices = [each for each in wanted if each.wanted is not Wanted.PLAN]
         if of_devices and text in self._devices.names:
-            able = " or ".join(dict.fromkeys(_ABILITIES[each.label][1] for each in of_devices))
+            able = " or ".join(dict.fromkeys(_SAID[each.label] for each in of_devices))
             near = self._near(text, wanted)
             return Mismatch("", text, f"is a device that cannot {able}", near, outlook=_LIKELY_FAILS)
         if of_devices and self._is_below_the_lists(text):
@@ -95,9 +92,9 @@ class DoubtfulNames(KnownNames):
 
     def _of_type(self, wanted: Name) -> dict[str, None]:
         known = super()._of_type(wanted)
-        if wanted.label not in _ABILITIES:
+        ability = ABILITIES.get(wanted.label)
+        if ability is None:
             return known
-        ability, _ = _ABILITIES[wanted.label]
         return {name: None for name in known if self._description(name).get(ability) is not False}
 
     def _description(self, name: str) -> Mapping[str, Any]:

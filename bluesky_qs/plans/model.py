@@ -14,6 +14,9 @@ KINDS = {
     "VAR_KEYWORD": 4,
 }
 
+#: What a device has to be able to do where a type of this name stands: the key of its description.
+ABILITIES = {"__READABLE__": "is_readable", "__MOVABLE__": "is_movable", "__FLYABLE__": "is_flyable"}
+
 
 class Kind(msgspec.Struct, frozen=True):
     """How a parameter takes its arguments."""
