@@ -36,6 +36,24 @@ def test_the_scripts_run_from_the_first_to_the_last(service):
     assert said[-1] == "completed"
 
 
+def test_the_cookbook_runs_from_the_first_to_the_last(service):
+    script = service.home / "cookbook.py"
+    script.write_text("\n".join(blocks("cookbook.md")))
+    ran = subprocess.run(
+        [sys.executable, script],
+        env=service.env,
+        cwd=service.home,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    lines = ran.stdout.splitlines()
+    assert lines[:3] == ["scan completed "] * 2 + ["completed"], ran.stdout
+    assert "motr" in ran.stdout
+
+
 def test_the_startup_code_opens_and_means_what_is_said(new_service, tmp_path):
     folder = tmp_path / "startup"
     folder.mkdir()
