@@ -11,7 +11,7 @@ help:
 	@echo "make demo    run two scans through a queue of its own, with live tables"
 	@echo "make test    run all the tests"
 	@echo "make check   format, lint, types, import contracts"
-	@echo "make reference   write docs/reference from the code"
+	@echo "make reference   write docs/reference and the clients' methods from the code"
 	@echo "make notebooks   run the tutorials and store what they show"
 	@echo "make format  put the source into the house's format"
 
@@ -41,6 +41,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix
 
 reference: $(INSTALLED)
+	$(BIN)/python docs/make_client_methods.py
 	$(BIN)/python docs/make_reference.py
 
 notebooks: $(INSTALLED)

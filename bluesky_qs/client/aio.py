@@ -9,13 +9,12 @@ from typing import Any, Self
 import zmq
 import zmq.asyncio
 
-from bluesky_qs.api import engine, environment, history, locking, permissions, queue, service, tasks
 from bluesky_qs.api.method import Method
 from bluesky_qs.client import failures
 from bluesky_qs.client.aio_info import ConsoleMonitor, DocumentMonitor, Monitor, Waiting
 from bluesky_qs.client.base import Client
-from bluesky_qs.client.bind import acached, acall, agathering
 from bluesky_qs.client.control import connected
+from bluesky_qs.client.methods_aio import Methods
 from bluesky_qs.client.requests import decode_response, encode_request
 from bluesky_qs.client.settings import Settings
 
@@ -82,7 +81,7 @@ class Control:
         return connected(self._context, self._settings)
 
 
-class REManagerAPI(Client, Waiting):
+class REManagerAPI(Methods, Client, Waiting):
     """The Queue Server, one coroutine per 0MQ method; answers are the dictionaries that the service sends.
 
     Parameters, settings and errors are those of `bluesky_qs.REManagerAPI`.
@@ -97,89 +96,6 @@ class REManagerAPI(Client, Waiting):
 
     transport = Control
     _control: Control
-
-    # Service
-    ping = acached(service.ping)
-    status = acached(service.status)
-    config_get = acall(service.config_get)
-    manager_stop = acall(service.manager_stop)
-    manager_kill = acall(service.manager_kill)
-    events_get = acall(service.events_get)
-    console_get = acall(service.console_get)
-
-    # Environment
-    environment_open = acall(environment.environment_open)
-    environment_close = acall(environment.environment_close)
-    environment_destroy = acall(environment.environment_destroy)
-    environment_update = acall(environment.environment_update)
-    environment_report = acall(environment.environment_report)
-
-    # Queue
-    queue_get = acached(queue.queue_get, uid="plan_queue_uid")
-    queue_item_add = acall(queue.queue_item_add)
-    queue_item_add_batch = acall(queue.queue_item_add_batch)
-    queue_item_update = acall(queue.queue_item_update)
-    queue_item_get = acall(queue.queue_item_get)
-    queue_item_remove = acall(queue.queue_item_remove)
-    queue_item_remove_batch = acall(queue.queue_item_remove_batch)
-    queue_item_move = acall(queue.queue_item_move)
-    queue_item_move_batch = acall(queue.queue_item_move_batch)
-    queue_item_execute = acall(queue.queue_item_execute)
-    queue_clear = acall(queue.queue_clear)
-    queue_mode_set = agathering(queue.queue_mode_set, "mode")
-    queue_start = acall(queue.queue_start)
-    queue_stop = acall(queue.queue_stop)
-    queue_stop_cancel = acall(queue.queue_stop_cancel)
-    queue_autostart = acall(queue.queue_autostart)
-    item_status = acall(queue.item_status)
-    item_check = acall(queue.item_check)
-
-    # History
-    history_get = acached(history.history_get, uid="plan_history_uid")
-    history_clear = acall(history.history_clear)
-
-    # Plans, devices, permissions
-    plans_allowed = acached(permissions.plans_allowed, uid="plans_allowed_uid")
-    devices_allowed = acached(permissions.devices_allowed, uid="devices_allowed_uid")
-    plans_existing = acached(permissions.plans_existing, uid="plans_existing_uid")
-    devices_existing = acached(permissions.devices_existing, uid="devices_existing_uid")
-    permissions_reload = acall(permissions.permissions_reload)
-    permissions_get = acall(permissions.permissions_get)
-    permissions_set = acall(permissions.permissions_set)
-
-    # Run Engine
-    re_pause = acall(engine.re_pause)
-    re_resume = acall(engine.re_resume)
-    re_stop = acall(engine.re_stop)
-    re_abort = acall(engine.re_abort)
-    re_halt = acall(engine.re_halt)
-    re_runs = acached(engine.re_runs, uid="run_list_uid")
-    re_metadata = acall(engine.re_metadata)
-    documents_get = acall(engine.documents_get)
-
-    # Tasks
-    script_upload = acall(tasks.script_upload)
-    function_execute = acall(tasks.function_execute)
-    task_status = acall(tasks.task_status)
-    task_result = acall(tasks.task_result)
-    kernel_interrupt = acall(tasks.kernel_interrupt)
-    input_reply = acall(tasks.input_reply)
-
-    # Lock
-    lock = acall(locking.lock)
-    lock_info = acached(locking.lock_info)
-    unlock = acall(locking.unlock)
-
-    # The names of bluesky-queueserver-api, for the scripts that use them
-    item_add = queue_item_add
-    item_add_batch = queue_item_add_batch
-    item_get = queue_item_get
-    item_update = queue_item_update
-    item_remove = queue_item_remove
-    item_remove_batch = queue_item_remove_batch
-    item_move = queue_item_move
-    item_move_batch = queue_item_move_batch
-    item_execute = queue_item_execute
 
     async def send_request(self, *, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send any request as it is, nothing filled in."""
