@@ -4,13 +4,14 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import click
-
+from bluesky_qs.cli.parser import Parser, ParserExit, add_encoding, described
 from bluesky_qs.client.failures import RequestTimeoutError
+from bluesky_qs.client.settings import CONTROL_ADDRESS
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import QSError
 
@@ -26,49 +27,48 @@ class CannotStart(Exception):
 
 def command(name: str, help_text: str, start: Start) -> Callable[[], int]:
     """The command of this name, ready to be run: 0, 1 for bad options, 5 if the front end could not be started."""
-    made = click.Command(
-        name,
-        params=list(_params()),
-        callback=lambda front_end, **options: _attach(start, front_end, **options),
-        help=help_text,
-        context_settings={"help_option_names": ["-h", "--help"], "ignore_unknown_options": True},
-    )
 
     def main() -> int:
+        parser = _parser(name, help_text)
         try:
-            made.main(prog_name=name, standalone_mode=False)
-        except click.ClickException as error:
-            error.show()
-            return 1
+            # The front end has options of its own: what is not ours is passed on.
+            options, front_end = parser.parse_known_args()
+            _attach(start, front_end, options)
+        except ParserExit as ended:
+            return ended.code
         except (CannotStart, QSError, RequestTimeoutError) as error:
             print(f"Failed to start the console: {error}", file=sys.stderr)
             return _FAILED
-        except (KeyboardInterrupt, click.Abort):
+        except KeyboardInterrupt:
             return _FAILED
         return 0
 
     return main
 
 
-def _params() -> Iterator[click.Parameter]:
-    yield click.Option(
-        ["-a", "--zmq-control-addr", "--address", "control_addr"],
+def _parser(name: str, help_text: str) -> Parser:
+    parser = Parser(name, help_text, arguments=" [OPTIONS OF JUPYTER]...", allow_abbrev=False)
+    parser.add_argument(
+        "-a",
+        "--zmq-control-addr",
+        "--address",
+        dest="control_addr",
         metavar="ADDRESS",
-        help="The service.  [default: tcp://localhost:60615; QSERVER_ZMQ_CONTROL_ADDRESS]",
+        help=described("Address of the service.", f"default: {CONTROL_ADDRESS}", "QSERVER_ZMQ_CONTROL_ADDRESS"),
     )
-    yield click.Option(
-        ["--zmq-encoding", "encoding"],
-        type=click.Choice(["json", "msgpack"], case_sensitive=False),
-        help="Encoding that the service uses.  [default: json; QSERVER_ZMQ_ENCODING]",
-    )
-    yield click.Option(["-k", "--lock-key", "lock_key"], metavar="KEY", help="Sent where a lock may refuse Ctrl-C.")
-    yield click.Argument(["front_end"], nargs=-1, metavar="[OPTIONS OF JUPYTER]...", type=click.UNPROCESSED)
+    add_encoding(parser)
+    parser.add_argument("-k", "--lock-key", metavar="KEY", help="Key for Ctrl-C while the service is locked.")
+    parser.add_help_option()
+    return parser
 
 
-def _attach(
-    start: Start, front_end: Sequence[str], *, control_addr: str | None, encoding: Any, lock_key: str | None
-) -> None:
-    with REManagerAPI(control_addr, zmq_encoding=encoding, lock_key=lock_key, request_fail_exceptions=False) as manager:
+def _attach(start: Start, front_end: list[str], options: Namespace) -> None:
+    with REManagerAPI(
+        options.control_addr,
+        zmq_encoding=options.encoding,
+        lock_key=options.lock_key,
+        request_fail_exceptions=False,
+    ) as manager:
         info = _connection(manager)
         with _file(info) as path:
             start([*front_end, f"--existing={path}"], manager)

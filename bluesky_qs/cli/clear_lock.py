@@ -6,8 +6,7 @@ import os
 import sys
 import time
 
-import click
-
+from bluesky_qs.cli.parser import Parser, ParserExit
 from bluesky_qs.config import load as config
 from bluesky_qs.errors import QSError
 from bluesky_qs.plan_queue.changes import SetFact
@@ -18,23 +17,39 @@ _LOCK = "lock_info"
 _OPTIONS = {"store": "operation.store", "redis_addr": "network.redis_addr", "prefix": "network.redis_name_prefix"}
 
 
-@click.command(
-    "qserver-clear-lock",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
-@click.option("--store", metavar="PATH", help="File in which the service keeps its queue.  [QSERVER_STORE]")
-@click.option("--redis-addr", metavar="ADDRESS", help="Redis in which it keeps its queue.  [QSERVER_REDIS_ADDR]")
-@click.option("--redis-name-prefix", "prefix", metavar="TEXT", help="Beginning of the names of its Redis keys.")
-@click.option("--config", "path", metavar="PATH", help="Configuration file of the service.  [QSERVER_CONFIG]")
-def _command(path: str | None, **options: str | None) -> None:
-    """Clear the lock of RE Manager in its store. The service takes note of it when it is started again.
+_HELP = """Clear the lock of RE Manager in its store. Restart the service afterwards: it reads the lock when it starts.
 
-    The store is found as the service finds it: give the options, variables and configuration that it is given.
-    """
-    given = {_OPTIONS[name]: value for name, value in options.items()}
-    settings = config.load(given, os.environ, path).settings
-    # The service may be running: the lock is a fact that it writes only when somebody locks or unlocks.
-    click.echo(asyncio.run(_clear(chosen_store(settings, beside_service=True))))
+The store is found as the service finds it: give the same options, environment variables and configuration file."""
+
+
+def main() -> int:
+    """Run the command: 0, or 1 if the store could not be reached."""
+    try:
+        given = vars(_parser().parse_args())
+        settings = config.load({_OPTIONS[name]: given[name] for name in _OPTIONS}, os.environ, given["config"]).settings
+        # The service may be running: it writes the lock only when somebody locks or unlocks.
+        print(asyncio.run(_clear(chosen_store(settings, beside_service=True))))
+    except ParserExit as ended:
+        return ended.code
+    except KeyboardInterrupt:
+        print("Interrupted", file=sys.stderr)
+    except QSError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+def _parser() -> Parser:
+    parser = Parser("qserver-clear-lock", _HELP)
+    parser.add_argument("--store", metavar="PATH", help="File in which the service keeps its queue.  [QSERVER_STORE]")
+    parser.add_argument(
+        "--redis-addr", metavar="ADDRESS", help="Redis in which the service keeps its queue.  [QSERVER_REDIS_ADDR]"
+    )
+    parser.add_argument("--redis-name-prefix", dest="prefix", metavar="TEXT", help="Key prefix in that Redis.")
+    parser.add_argument("--config", metavar="PATH", help="Configuration file of the service.  [QSERVER_CONFIG]")
+    parser.add_help_option()
+    return parser
 
 
 async def _clear(store: Store) -> str:
@@ -59,19 +74,6 @@ def _locked(data: bytes) -> str:
     what = " and ".join(name for name in ("environment", "queue") if info.get(name))
     at = time.strftime("%m/%d/%Y %H:%M:%S", time.localtime(info.get("time") or 0))
     return what and f"{what}, locked by {info.get('user')} at {at}"
-
-
-def main() -> int:
-    """Run the command: 0, or 1 if the store could not be reached."""
-    try:
-        return _command.main(prog_name=_command.name, standalone_mode=False) or 0
-    except click.Abort:
-        click.echo("Interrupted", err=True)
-    except click.ClickException as error:
-        error.show()
-    except QSError as error:
-        click.echo(f"Error: {error.message}", err=True)
-    return 1
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 import sys
 from typing import Any
 
-import click
 import zmq
 
-from bluesky_qs.client.settings import settings
+from bluesky_qs.cli.parser import Parser, ParserExit, add_encoding, described
+from bluesky_qs.client.settings import INFO_ADDRESS, settings
 from bluesky_qs.errors import QSError
 from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
@@ -20,25 +20,42 @@ _NOTHING_YET = (
 )
 
 
-@click.command("qserver-console-monitor", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--zmq-info-addr",
-    "--zmq-subscribe-addr",
-    "info_addr",
-    metavar="ADDRESS",
-    help="Information socket of the service.  [default: tcp://localhost:60625; QSERVER_ZMQ_INFO_ADDRESS]",
-)
-@click.option(
-    "--zmq-encoding",
-    "encoding",
-    type=click.Choice(["json", "msgpack"], case_sensitive=False),
-    help="Encoding that the service uses.  [default: json; QSERVER_ZMQ_ENCODING]",
-)
-def _command(info_addr: str | None, encoding: str | None) -> int:
-    """Show the console output of RE Manager until interrupted with Ctrl-C.
+_HELP = """Show the console output of RE Manager until you press Ctrl-C.
 
-    The service publishes it if it was started with --zmq-publish-console ON.
-    """
+The service publishes it if it was started with --zmq-publish-console ON."""
+
+
+def main() -> int:
+    """Run the command; 0 when interrupted, 1 for bad options."""
+    parser = Parser("qserver-console-monitor", _HELP)
+    parser.add_argument(
+        "--zmq-info-addr",
+        "--zmq-subscribe-addr",
+        dest="info_addr",
+        metavar="ADDRESS",
+        help=described("Info socket of the service.", f"default: {INFO_ADDRESS}", "QSERVER_ZMQ_INFO_ADDRESS"),
+    )
+    add_encoding(parser)
+    parser.add_help_option()
+    try:
+        options = parser.parse_args()
+        _follow(options.info_addr, options.encoding)
+    except ParserExit as ended:
+        return ended.code
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing when Python flushes it at exit.
+        sys.stdout = None
+        return 0
+    except DecodeError as error:
+        print(f"Error: {error}. Does the service use another encoding?", file=sys.stderr)
+    except QSError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+    return 1
+
+
+def _follow(info_addr: str | None, encoding: Encoding | None) -> None:
     chosen = settings(info_addr=info_addr, encoding=encoding)
     with zmq.Context() as context:
         socket = client_socket(context, chosen.info_addr, kind=zmq.SUB, rcvhwm=0)
@@ -48,7 +65,6 @@ def _command(info_addr: str | None, encoding: str | None) -> int:
             _show(socket, chosen.encoding)
         finally:
             socket.close(linger=0)
-    return 0
 
 
 def _show(socket: Any, encoding: Encoding) -> None:
@@ -69,25 +85,6 @@ def _show(socket: Any, encoding: Encoding) -> None:
         last = seq
         sys.stdout.write(message["msg"])
         sys.stdout.flush()
-
-
-def main() -> int:
-    """Run the command; 0 when interrupted, 1 for bad options."""
-    try:
-        return _command.main(prog_name=_command.name, standalone_mode=False) or 0
-    except (KeyboardInterrupt, click.Abort):  # the latter is what click makes of the former
-        return 0
-    except BrokenPipeError:
-        # Whoever read our output has gone; say nothing when Python flushes it at exit.
-        sys.stdout = None
-        return 0
-    except click.ClickException as error:
-        error.show()
-    except DecodeError as error:
-        click.echo(f"Error: {error}. Does the service use another encoding?", err=True)
-    except QSError as error:
-        click.echo(f"Error: {error.message}", err=True)
-    return 1
 
 
 if __name__ == "__main__":

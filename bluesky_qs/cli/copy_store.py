@@ -5,8 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-import click
-
+from bluesky_qs.cli.parser import Parser, ParserExit
 from bluesky_qs.config.addresses import redis_meant
 from bluesky_qs.config.load import load
 from bluesky_qs.errors import QSError, StoreError
@@ -18,37 +17,54 @@ from bluesky_qs.store.place import default_store_path
 _PREFIX = "qs_default"
 
 
-@click.command(
-    "copy-store",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
-@click.option("--from", "source", metavar="STORE", help="Where the queue is now.")
-@click.option("--to", "target", metavar="STORE", help="Where it is to be.")
-@click.option("--from-prefix", metavar="TEXT", default=_PREFIX, show_default=True, help="Of the Redis keys there.")
-@click.option("--to-prefix", metavar="TEXT", default=_PREFIX, show_default=True, help="Of the Redis keys to be.")
-@click.option("--config", "path", metavar="PATH", help="Configuration file of the service whose store is not named.")
-@click.option("--replace", is_flag=True, help="Lose what the other store holds.")
-def _command(
-    source: str | None, target: str | None, from_prefix: str, to_prefix: str, path: str | None, *, replace: bool
-) -> None:
-    """Copy queue, history, lock, modes and permissions from one store to another.
+_HELP = """Copy queue, history, lock, modes and permissions from one store to another.
 
-    A STORE is the path of a file or the address of a Redis (redis://HOST:PORT). The one that is not given is that of a
-    service with this configuration, or without one the file that a service uses without options. Stop the service
-    whose store is written; the other one may go on, what it changes afterwards is not copied.
+A STORE is the path of a file or the address of a Redis (redis://HOST:PORT).
+If you leave one store out, it is the one of the service with this configuration
+(--config), or else the file that a service without options uses. Stop the
+service that uses the target store. The other service may keep running; its
+later changes are not copied.
 
-    \b
-    Move from a Redis to the embedded store:   copy-store --from redis://localhost:6379
-    and back:                                  copy-store --to redis://localhost:6379
-    """  # noqa: D301 - the backslash is click's: it keeps the lines as they are
-    if not (source or target):
-        raise click.UsageError("Give --from or --to or both.")
-    if path and source and target:
-        raise click.UsageError("Give --config, or both --from and --to, but not all of them.")
-    there = _store("--from", source, from_prefix, path, beside_service=True)
-    here = _store("--to", target, to_prefix, path, beside_service=False)
-    items, history = asyncio.run(_copy(there, here, replace=replace))
-    click.echo(f"Copied from {there.description} to {here.description}: items: {items}, history: {history}")
+Move from a Redis to the embedded store:   copy-store --from redis://localhost:6379
+and back:                                  copy-store --to redis://localhost:6379"""
+
+
+def main() -> int:
+    """Run the command: 0, or 1 if nothing was copied."""
+    parser = _parser()
+    try:
+        options = parser.parse_args()
+        if not (options.source or options.target):
+            parser.error("Give --from or --to or both.")
+        if options.config and options.source and options.target:
+            parser.error("Give --config, or both --from and --to, but not all of them.")
+        source = _store("--from", options.source, options.from_prefix, options.config, beside_service=True)
+        target = _store("--to", options.target, options.to_prefix, options.config, beside_service=False)
+        items, history = asyncio.run(_copy(source, target, replace=options.replace))
+        print(f"Copied from {source.description} to {target.description}: items: {items}, history: {history}")
+    except ParserExit as ended:
+        return ended.code
+    except KeyboardInterrupt:
+        print("Interrupted", file=sys.stderr)
+    except QSError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+def _parser() -> Parser:
+    parser = Parser("python -m bluesky_qs copy-store", _HELP)
+    parser.add_argument("--from", dest="source", metavar="STORE", help="Source store.")
+    parser.add_argument("--to", dest="target", metavar="STORE", help="Target store.")
+    for option, which in (("--from-prefix", "source"), ("--to-prefix", "target")):
+        parser.add_argument(
+            option, metavar="TEXT", default=_PREFIX, help=f"Key prefix in the {which} Redis.  [default: {_PREFIX}]"
+        )
+    parser.add_argument("--config", metavar="PATH", help="Configuration file of the service whose store you leave out.")
+    parser.add_argument("--replace", action="store_true", help="Overwrite the target store.")
+    parser.add_help_option()
+    return parser
 
 
 def _store(option: str, named: str | None, prefix: str, config: str | None, *, beside_service: bool) -> Store:
@@ -60,7 +76,7 @@ def _store(option: str, named: str | None, prefix: str, config: str | None, *, b
         return RedisStore(named, prefix=prefix, beside_service=beside_service)
     if named and (redis := redis_meant(named)):
         # Neither a file of that name nor a Redis that was not asked for: the next service would start on the old queue.
-        raise click.UsageError(f"{option} {named}: did you mean {redis}? (A file of that name is ./{named})")
+        raise StoreError(f"{option} {named}: did you mean {redis}? (A file of that name is ./{named})")
     from bluesky_qs.store.sqlite import SQLiteStore  # noqa: PLC0415 - not needed between two of Redis
 
     path = Path(named).expanduser() if named else default_store_path()
@@ -99,19 +115,6 @@ async def _elsewhere(source: Store) -> str:
 
     prefixes = await source.other_prefixes() if isinstance(source, RedisStore) else []
     return f" There is one with --from-prefix {' or '.join(map(repr, prefixes))}." if prefixes else ""
-
-
-def main() -> int:
-    """Run the command: 0, or 1 if nothing was copied."""
-    try:
-        return _command.main(prog_name="python -m bluesky_qs copy-store", standalone_mode=False) or 0
-    except click.Abort:
-        click.echo("Interrupted", err=True)
-    except click.ClickException as error:
-        error.show()
-    except QSError as error:
-        click.echo(f"Error: {error.message}", err=True)
-    return 1
 
 
 if __name__ == "__main__":

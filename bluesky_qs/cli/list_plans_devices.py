@@ -1,5 +1,6 @@
 """``qserver-list-plans-devices``: writes the lists of existing plans and devices without a service."""
 
+import argparse
 import logging
 import os
 import sys
@@ -7,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
-
+from bluesky_qs.cli.parser import Parser, ParserExit, natural, switch
 from bluesky_qs.config.logs import configure_logging, enable_logging
 from bluesky_qs.errors import QSError, StartupError
 from bluesky_qs.plans.lists import FILE_NAME, Lists, write
@@ -20,77 +20,98 @@ from bluesky_qs.startup.find import StartupLocation, find
 from bluesky_qs.startup.leaving import leave
 from bluesky_qs.startup.loader import LoadReport, Namespace
 
-_SWITCH = click.Choice(["ON", "OFF"], case_sensitive=False)
+_STARTUP = ("startup_dir", "startup_profile", "startup_module", "startup_script")
+_HELP = """Run startup code and write the lists of its plans and devices to a file.
+
+The code is found as a service finds it, but you have to name it. A service writes
+the lists beside the code whenever its environment opens; use this command if you
+need the lists earlier, or in another place."""
 
 
-@click.command(
-    "qserver-list-plans-devices",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
-@click.option("--startup-dir", metavar="DIR", help="Folder with startup files (*.py, *.ipy).")
-@click.option("--startup-profile", metavar="NAME", help="IPython profile whose startup files are run.")
-@click.option("--startup-module", metavar="MODULE", help="Importable module with startup code.")
-@click.option("--startup-script", metavar="FILE", help="Python file with startup code.")
-@click.option("--ipython-dir", metavar="DIR", help="Folder with the IPython profiles.  [IPYTHONDIR; ~/.ipython]")
-@click.option("--file-dir", metavar="DIR", default=".", help="Where the file is written; here unless given.")
-@click.option("--file-name", metavar="NAME", default=FILE_NAME, show_default=True, help="Name of the file.")
-@click.option(
-    "--ignore-invalid-plans",
-    type=_SWITCH,
-    default="OFF",
-    show_default=True,
-    help="Leave out plans that cannot be described; otherwise they are an error.",
-)
-@click.option(
-    "--device-max-depth",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=0,
-    help="How many levels of subdevices are listed; 0, the default, lists all.",
-)
-@click.option(
-    "--use-ipython-kernel",
-    type=_SWITCH,
-    default="OFF",
-    show_default=True,
-    help="Run the startup code in an IPython shell, as a service does that is started with this option.",
-)
-@click.option("--report", is_flag=True, help="Print what was found: files with times, what was left out and why.")
-def _command(
-    *,
-    file_dir: str,
-    file_name: str,
-    ignore_invalid_plans: str,
-    device_max_depth: int,
-    use_ipython_kernel: str,
-    report: bool,
-    **startup: Any,
-) -> None:
-    """Run startup code and write the lists of its plans and devices to a file.
+def main() -> int:
+    """Run the command and leave the process: 0, or 1 if the lists were not written."""
+    leave(_run_command())
 
-    The code is found as a service finds it, but has to be named. A service writes the lists beside the code whenever
-    its environment opens; this command is for lists that are wanted before, or elsewhere.
-    """
-    if not any(value for name, value in startup.items() if name != "ipython_dir"):
-        # The lists here may be those of a beamline: they are not to be replaced with simulated ones by mistake.
-        raise click.UsageError(
+
+def _run_command() -> int:
+    parser = _parser()
+    try:
+        _write_lists(parser, parser.parse_args())
+    except ParserExit as ended:
+        return ended.code
+    except StartupFailed as error:
+        print(f"{error.traceback}\nThe startup code failed: {error.message}", file=sys.stderr)
+    except QSError as error:
+        print(f"Error: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"Error: {error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt as error:  # the line of code that Ctrl-C met helps to find code that hangs
+        print(f"Interrupted: {failed(error).message}", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+def _parser() -> Parser:
+    parser = Parser("qserver-list-plans-devices", _HELP)
+    add = parser.add_argument
+    add("--startup-dir", metavar="DIR", help="Folder with startup files (*.py, *.ipy).")
+    add("--startup-profile", metavar="NAME", help="IPython profile whose startup files are run.")
+    add("--startup-module", metavar="MODULE", help="Importable module with startup code.")
+    add("--startup-script", metavar="FILE", help="Python file with startup code.")
+    add("--ipython-dir", metavar="DIR", help="Folder with the IPython profiles.  [IPYTHONDIR; ~/.ipython]")
+    add("--file-dir", metavar="DIR", default=".", help="Folder for the file.  [default: the current folder]")
+    add("--file-name", metavar="NAME", default=FILE_NAME, help=f"Name of the file.  [default: {FILE_NAME}]")
+    add(
+        "--ignore-invalid-plans",
+        metavar="ON|OFF",
+        type=switch,
+        default=False,
+        help="Leave out plans that cannot be described; otherwise they are an error.  [default: OFF]",
+    )
+    add(
+        "--device-max-depth",
+        metavar="N",
+        type=natural,
+        default=0,
+        help="How many levels of subdevices to list; 0 lists all.  [default: 0]",
+    )
+    add(
+        "--use-ipython-kernel",
+        metavar="ON|OFF",
+        type=switch,
+        default=False,
+        help="Run the startup code in an IPython shell, like a service started with this option.  [default: OFF]",
+    )
+    add("--report", action="store_true", help="Print the files with their times, and what was left out and why.")
+    parser.add_help_option()
+    return parser
+
+
+def _write_lists(parser: Parser, options: argparse.Namespace) -> None:
+    startup: dict[str, Any] = {name: getattr(options, name) for name in _STARTUP}
+    if not any(startup.values()):
+        # The lists here may be those of a beamline: simulated ones must not replace them by mistake.
+        parser.error(
             "Source of the startup code was not specified: give --startup-dir, --startup-profile, --startup-module or "
             "--startup-script. The simulated beamline is --startup-profile sim."
         )
-    folder = Path(file_dir).expanduser()
+    folder = Path(options.file_dir).expanduser()
     if not folder.is_dir():
-        raise click.UsageError(f"The folder {str(folder)!r} does not exist.")
-    location = find(**startup)
-    namespace, loaded = _run(location, ipython=use_ipython_kernel == "ON")
-    found = _collect(namespace, location, ignore_invalid_plans=ignore_invalid_plans == "ON", depth=device_max_depth)
-    if report:
-        click.echo("\n".join(_told(loaded, found)))
+        parser.error(f"The folder {str(folder)!r} does not exist.")
+    location = find(**startup, ipython_dir=options.ipython_dir)
+    namespace, loaded = _run(location, ipython=options.use_ipython_kernel)
+    found = _collect(
+        namespace, location, ignore_invalid_plans=options.ignore_invalid_plans, depth=options.device_max_depth
+    )
+    if options.report:
+        print("\n".join(_report(loaded, found)))
     else:
         for problem in found.problems:
-            click.echo(f"Left out: {problem}", err=True)
-    file = folder.absolute() / file_name
+            print(f"Left out: {problem}", file=sys.stderr)
+    file = folder.absolute() / options.file_name
     done = "Written to" if write(file, Lists(found.plans, found.devices)) else "Unchanged in"
-    click.echo(f"{done} {file}: plans: {len(found.plans)}, devices: {len(found.devices)}")
+    print(f"{done} {file}: plans: {len(found.plans)}, devices: {len(found.devices)}")
 
 
 def _run(location: StartupLocation, *, ipython: bool) -> tuple[Namespace, LoadReport]:
@@ -152,7 +173,7 @@ def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_
     )
 
 
-def _told(loaded: LoadReport, found: Collected) -> Iterator[str]:
+def _report(loaded: LoadReport, found: Collected) -> Iterator[str]:
     """The report, line by line."""
     yield f"Files ({loaded.seconds:.2f} s):"
     yield from (f"  {run.seconds:8.3f} s  {run.file}" for run in loaded.files)
@@ -176,29 +197,6 @@ def _overwritten(each: loader.Overwritten) -> str:
 def _problem(each: loader.Problem) -> str:
     place = f' (File "{each.file}", line {each.line})' if each.file else ""
     return f"{each.message}{place}"
-
-
-def _succeeds() -> bool:
-    try:
-        _command.main(prog_name=_command.name, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-    except StartupFailed as error:
-        click.echo(f"{error.traceback}\nThe startup code failed: {error.message}", err=True)
-    except QSError as error:
-        click.echo(f"Error: {error}", err=True)
-    except OSError as error:
-        click.echo(f"Error: {error.strerror or error}", err=True)
-    except click.Abort as error:  # Ctrl-C, as click tells it: where the code was is what one wants to know
-        click.echo(f"Interrupted: {failed(error.__cause__ or error).message}", err=True)
-    else:
-        return True
-    return False
-
-
-def main() -> int:
-    """Run the command and leave the process: 0, or 1 if the lists were not written."""
-    leave(0 if _succeeds() else 1)
 
 
 if __name__ == "__main__":

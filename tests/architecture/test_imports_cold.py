@@ -10,14 +10,11 @@ HEAVY = {
     "IPython",
     "asyncio",
     "bluesky",
-    "click",
     "numpy",
     "ophyd",
     "platformdirs",
-    "psutil",
     "pydantic",
     "redis",
-    "rich",
     "yaml",
 }
 

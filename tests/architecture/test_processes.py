@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"bluesky", "ophyd", "numpy", "IPython", "matplotlib", "pydantic", "redis", "rich", "click"}
+HEAVY = {"bluesky", "ophyd", "numpy", "IPython", "matplotlib", "pydantic", "redis"}
 
 
 def loaded_by(statement):

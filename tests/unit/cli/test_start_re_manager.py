@@ -106,7 +106,7 @@ def test_help_is_fast_because_it_imports_little():
     code += "import json; print('\\n' + json.dumps(sorted(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     loaded = set(json.loads(result.stdout.splitlines()[-1]))
-    assert not loaded & {"zmq", "yaml", "asyncio", "logging", "pydantic", "redis", "IPython", "bluesky", "rich"}
+    assert not loaded & {"zmq", "yaml", "asyncio", "logging", "pydantic", "redis", "IPython", "bluesky"}
 
 
 def test_a_kernel_without_ipykernel_is_refused_with_what_to_install(run, monkeypatch, capsys):

@@ -1,0 +1,105 @@
+"""The parser that every command except `qserver` uses: one shape of help, and one exit code for a bad command line."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+_WIDEST = 110
+
+
+class ParserExit(Exception):
+    """The command line asked for help or the version, or is wrong: the command ends with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse.ArgumentParser` that raises `ParserExit` where its base class ends the process.
+
+    Parameters
+    ----------
+    usage_code
+        Exit code for a bad command line.
+    """
+
+    def __init__(self, prog: str, description: str, *, arguments: str = "", usage_code: int = 1, **kwargs: Any) -> None:
+        super().__init__(
+            prog,
+            usage=f"{prog} [OPTIONS]{arguments}",
+            description=description,
+            formatter_class=_Formatter,
+            add_help=False,
+            **kwargs,
+        )
+        self._usage_code = usage_code
+        self._optionals.title = "Options"
+
+    def add_help_option(self) -> None:
+        """Add ``-h`` and ``--help``; called last, because help lists them last."""
+        self.add_argument("-h", "--help", action="help", help="Show this message and exit.")
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and leave with the exit code for a bad command line."""
+        self.exit(
+            self._usage_code,
+            f"{self.format_usage().rstrip()}\nTry '{self.prog} --help' for help.\n\nError: {message}\n",
+        )
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Leave the parser; the command returns this code."""
+        if message:
+            print(message, end="", file=sys.stderr)
+        raise ParserExit(status)
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34)
+        self._width = min(self._width, _WIDEST)
+
+    def _format_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None) -> str:
+        return super()._format_usage(usage, actions, groups, "Usage: " if prefix is None else prefix)
+
+
+def add_encoding(parser: Parser) -> None:
+    """Add the option that names the encoding of the service's messages."""
+    parser.add_argument(
+        "--zmq-encoding",
+        dest="encoding",
+        type=str.lower,
+        choices=["json", "msgpack"],
+        help=described("Encoding that the service uses.", "default: json", "QSERVER_ZMQ_ENCODING"),
+    )
+
+
+def switch(text: str) -> bool:
+    """ON or OFF as a value, for the ``type`` of an option."""
+    try:
+        return {"ON": True, "OFF": False}[text.upper()]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ON or OFF") from None
+
+
+def natural(text: str) -> int:
+    """A whole number that is not negative, for the ``type`` of an option."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
+
+
+def described(text: str, *notes: str) -> str:
+    """The help of an option: its text, then its default and its environment variable in brackets."""
+    return (f"{text}  [{'; '.join(notes)}]" if notes else text).replace("%", "%%")
+
+
+def values_apart(args: Sequence[str]) -> list[str]:
+    """``--x=a b`` as ``--x a b``: behind an equals sign argparse takes one value only."""
+    apart: list[str] = []
+    for arg in args:
+        name, equals, value = arg.partition("=")
+        # A value that begins with a dash would look like an option.
+        apart += [name, value] if name.startswith("--") and equals and not value.startswith("-") else [arg]
+    return apart
