@@ -1,4 +1,4 @@
-"""The link between the manager and the process at its other end, over 0MQ (``ipc://``; ``inproc://`` in tests).
+"""The link between the manager and the process at its other end: 0MQ, or (`bluesky_qs.testing`) the same process.
 
 `ServerEnd` belongs to the worker or the supervisor, lives in one thread and is told when its socket is readable.
 `ClientEnd` belongs to the manager and lives in its event loop. Reports are numbered and kept by the server until the
@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import logging
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from bluesky_qs.ipc.encoding import encode
 from bluesky_qs.ipc.frames import Answer, Command, FromServer, Refusal, Report, Request
 from bluesky_qs.ipc.server import ServerEnd
 
-__all__ = ["ClientEnd", "ServerEnd"]
+__all__ = ["ClientEnd", "Link", "ServerEnd"]
 
 R = TypeVar("R")
 
@@ -35,18 +36,16 @@ _DISCONNECTING = 2.0
 _TURNS = 3
 
 
-class ClientEnd:
-    """The asking end of a link, in the manager's event loop.
+class Link(ABC):
+    """The asking end of a link, in the manager's event loop; how messages travel is the subclass's.
 
     Parameters
     ----------
-    address
-        Where the server end is bound (or will be).
     reports
         Union of the report types that the other end may push.
     """
 
-    def __init__(self, context: zmq.asyncio.Context, address: str, reports: Any) -> None:
+    def __init__(self, reports: Any) -> None:
         self._reports = msgspec.msgpack.Decoder(reports)
         self._messages = msgspec.msgpack.Decoder(FromServer)
         self._waiting: dict[int, tuple[asyncio.Future[Any], Any]] = {}
@@ -54,12 +53,18 @@ class ClientEnd:
         self._last_seq = 0
         self._ack = 0
         self._failure: QSError | None = None
-        self._socket = context.socket(zmq.DEALER)
-        self._socket.linger = 0
-        self._socket.sndhwm = self._socket.rcvhwm = 0
-        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self._heard = False
-        self._socket.connect(address)
+
+    @abstractmethod
+    async def _send(self, frame: bytes) -> None:
+        """Send a message to the other end."""
+
+    @abstractmethod
+    async def _receive(self) -> bytes:
+        """The next message of the other end."""
+
+    @abstractmethod
+    async def hear_out(self) -> None:
+        """Return when all that the other end sent before it ended has come out of `reports`. Only once it has ended."""
 
     async def request(self, command: Command[R]) -> R:
         """Send a command and await its answer.
@@ -76,7 +81,7 @@ class ClientEnd:
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting[number] = (future, answer_type(type(command)))
         try:
-            await self._socket.send(encode(Request(number, self._ack, command)))
+            await self._send(encode(Request(number, self._ack, command)))
             return await future
         finally:
             self._waiting.pop(number, None)
@@ -87,7 +92,7 @@ class ClientEnd:
 
     async def flush(self) -> None:
         """Send the acknowledgement now, without a request."""
-        await self._socket.send(encode(Request(0, self._ack, None)))
+        await self._send(encode(Request(0, self._ack, None)))
 
     async def reports(self) -> AsyncIterator[tuple[int, Any]]:
         """Reports as they come, with their sequence numbers, each once; answers are dealt with on the way.
@@ -95,8 +100,7 @@ class ClientEnd:
         Must be iterated for as long as requests are made.
         """
         while True:
-            message = self._messages.decode(await self._socket.recv())
-            self._heard = True
+            message = self._messages.decode(await self._receive())
             match message:
                 case Answer(number, value):
                     self._settle(number, value)
@@ -109,8 +113,52 @@ class ClientEnd:
                     self._last_seq = max(seq, self._last_seq)
                     yield seq, self._reports.decode(body)
 
+    def fail(self, error: QSError) -> None:
+        """Let every request, waiting or to come, fail with this error: the other end is gone."""
+        self._failure = error
+        for future, _ in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
+
+    def close(self) -> None:
+        """Requests that still wait fail; nothing more is sent."""
+        self.fail(WorkerError("The link is closed"))
+
+    def _settle(self, number: int, value: msgspec.Raw) -> None:
+        if (waiting := self._waiting.get(number)) and not waiting[0].done():
+            future, kind = waiting
+            future.set_result(msgspec.msgpack.decode(value, type=kind))
+
+
+class ClientEnd(Link):
+    """The asking end of a link over 0MQ.
+
+    Parameters
+    ----------
+    address
+        Where the server end is bound (or will be).
+    reports
+        As in `Link`.
+    """
+
+    def __init__(self, context: zmq.asyncio.Context, address: str, reports: Any) -> None:
+        super().__init__(reports)
+        self._socket = context.socket(zmq.DEALER)
+        self._socket.linger = 0
+        self._socket.sndhwm = self._socket.rcvhwm = 0
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._heard = False
+        self._socket.connect(address)
+
+    async def _send(self, frame: bytes) -> None:
+        await self._socket.send(frame)
+
+    async def _receive(self) -> bytes:
+        frame = await self._socket.recv()
+        self._heard = True
+        return frame
+
     async def hear_out(self) -> None:
-        """Return when all that the other end sent before it ended has come out of `reports`. Only once it has ended."""
         if not self._heard:
             return
         try:
@@ -124,24 +172,12 @@ class ClientEnd:
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
-    def fail(self, error: QSError) -> None:
-        """Let every request, waiting or to come, fail with this error: the other end is gone."""
-        self._failure = error
-        for future, _ in self._waiting.values():
-            if not future.done():
-                future.set_exception(error)
-
     def close(self) -> None:
         """Close the socket; requests that still wait fail."""
-        self.fail(WorkerError("The link is closed"))
+        super().close()
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close(linger=0)
-
-    def _settle(self, number: int, value: msgspec.Raw) -> None:
-        if (waiting := self._waiting.get(number)) and not waiting[0].done():
-            future, kind = waiting
-            future.set_result(msgspec.msgpack.decode(value, type=kind))
 
 
 def answer_type(command: type[Command[R]]) -> Any:

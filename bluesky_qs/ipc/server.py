@@ -1,6 +1,7 @@
 """The answering end of a link, in a module of its own because the supervisor does without asyncio."""
 
 import itertools
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -13,26 +14,18 @@ from bluesky_qs.ipc.encoding import encode
 from bluesky_qs.ipc.frames import Answer, Refusal, Report
 
 
-class ServerEnd:
-    """The answering end of a link. Not thread-safe: everything happens in the thread that owns it.
+class AnsweringEnd(ABC):
+    """The answering end of a link; how messages travel is the subclass's. All happens in the thread that owns it.
 
     Parameters
     ----------
-    address
-        Where to bind.
     commands
         Union of the command types that the other end may send.
     handle
         Called with each command; returns its answer, or raises `QSError` to refuse it.
     """
 
-    def __init__(
-        self,
-        context: "zmq.Context[zmq.Socket[bytes]]",
-        address: str,
-        commands: Any,
-        handle: Callable[[Any], Any],
-    ) -> None:
+    def __init__(self, commands: Any, handle: Callable[[Any], Any]) -> None:
         self._handle = handle
         fields = [("id", int), ("ack", int), ("command", commands | None)]
         self._decoder = msgspec.msgpack.Decoder(msgspec.defstruct("Incoming", fields))
@@ -41,19 +34,10 @@ class ServerEnd:
         self._resend = False
         self._numbers = itertools.count(1)
         self._kept: deque[tuple[int, bytes]] = deque()
-        self.socket = context.socket(zmq.ROUTER)
-        self.socket.linger = 0
-        self.socket.sndhwm = self.socket.rcvhwm = 0  # reports are never dropped; the peer's pace is not ours to set
-        self.socket.bind(address)
 
-    def receive(self) -> None:
-        """Handle every message that has arrived. Call when the socket is readable."""
-        while True:
-            try:
-                peer, frame = self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            self._serve(peer, frame)
+    @abstractmethod
+    def _transmit(self, peer: bytes, frame: bytes) -> None:
+        """Send a message to an asking end."""
 
     def push(self, report: msgspec.Struct, *, keep: bool = True) -> None:
         """Send a report; with ``keep`` it is numbered and sent again to each new peer until acknowledged."""
@@ -73,10 +57,6 @@ class ServerEnd:
         """How many reports wait for their acknowledgement."""
         return len(self._kept)
 
-    def close(self) -> None:
-        """Close the socket; ``linger`` lets the last reports out."""
-        self.socket.close(linger=500)
-
     def _serve(self, peer: bytes, frame: bytes) -> None:
         request: Any = self._decoder.decode(frame)
         self._sender, self._resend = peer, False
@@ -88,11 +68,52 @@ class ServerEnd:
             answer: Any = Answer(request.id, msgspec.Raw(encode(self._handle(request.command))))
         except QSError as error:
             answer = Refusal(request.id, error.code, error.message)
-        self.socket.send_multipart([peer, encode(answer)])
+        self._transmit(peer, encode(answer))
         if self._resend:
             for _, kept in self._kept:
                 self._send(kept)
 
     def _send(self, frame: bytes) -> None:
         if self._peer is not None:
-            self.socket.send_multipart([self._peer, frame])
+            self._transmit(self._peer, frame)
+
+
+class ServerEnd(AnsweringEnd):
+    """The answering end of a link over 0MQ.
+
+    Parameters
+    ----------
+    address
+        Where to bind.
+    commands, handle
+        As in `AnsweringEnd`.
+    """
+
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        address: str,
+        commands: Any,
+        handle: Callable[[Any], Any],
+    ) -> None:
+        super().__init__(commands, handle)
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.linger = 0
+        self.socket.sndhwm = self.socket.rcvhwm = 0  # reports are never dropped; the peer's pace is not ours to set
+        self.socket.bind(address)
+
+    def receive(self) -> None:
+        """Handle every message that has arrived. Call when the socket is readable."""
+        while True:
+            try:
+                peer, frame = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._serve(peer, frame)
+
+    def close(self) -> None:
+        """Close the socket; ``linger`` lets the last reports out."""
+        self.socket.close(linger=500)
+
+    def _transmit(self, peer: bytes, frame: bytes) -> None:
+        self.socket.send_multipart([peer, frame])
