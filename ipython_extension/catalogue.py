@@ -10,7 +10,7 @@ from functools import reduce
 from typing import Any
 
 from ipython_extension.display import View
-from ipython_extension.line import nearest
+from ipython_extension.line import hint
 from ipython_extension.tables import Row, Table, plural, shortened
 
 #: Columns of a parameter's type.
@@ -70,7 +70,7 @@ def _nothing(noun: str, described: Mapping[str, Any], pattern: str) -> str:
     """What to say where no name matches."""
     if not described:
         return f"No {noun}s are known yet: they are found when the environment opens (%qs open)."
-    return f"No {noun} matches {pattern!r}{nearest(pattern.strip('*?').lower(), described) or '.'}"
+    return f"No {noun} matches {pattern!r}{hint(pattern.strip('*?').lower(), described) or '.'}"
 
 
 class PlanView(View, dict[str, Any]):

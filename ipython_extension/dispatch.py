@@ -10,6 +10,7 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from bluesky_qs.api import METHODS
+from bluesky_qs.nearest import did_you_mean
 from bluesky_qs.words import files, grammar
 from bluesky_qs.words.forms import MONITOR, QSERVER
 from ipython_extension import helptext
@@ -195,7 +196,7 @@ def _near_line(words: list[str]) -> str | None:
 
 def _told(error: grammar.UsageError) -> str:
     if error.near:  # then the usage of everything else is only in the way
-        return f"{error.message}; did you mean {' or '.join(error.near)}?"
+        return f"{error.message}{did_you_mean(error.near)}"
     return error.text("%qs")
 
 

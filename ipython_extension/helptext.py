@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.helptext import summary
 from ipython_extension.display import View
-from ipython_extension.line import nearest
+from ipython_extension.line import hint
 from ipython_extension.vocabulary import CELLS, WORDS, Word
 
 _COLUMN = 30
@@ -120,7 +120,7 @@ def about(name: str) -> Told | None:
 def unknown(name: str) -> str:
     """What to say of a word that means nothing."""
     first_words = [*WORDS, *(form.words[0] for form in QSERVER.forms)]
-    return f"{name!r} is no word of %qs{nearest(name, first_words, meant=_MEANT) or '; %qs help shows all'}"
+    return f"{name!r} is no word of %qs{hint(name, first_words, meant=_MEANT) or '; %qs help shows all'}"
 
 
 def _entry(term: str, meaning: str, width: int) -> str:

@@ -1,12 +1,12 @@
 """How a line after ``%qs`` is read: words, options, plans, values; each complaint points at its column."""
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from IPython.core.error import UsageError
 
+from bluesky_qs.nearest import did_you_mean, nearest
 from ipython_extension.planexpr import (
     Item,
     Misfit,
@@ -151,7 +151,7 @@ class Line:
             return False
         name = found[1]
         if name not in options:
-            raise self.fault(f"There is no option {name}{nearest(name, options)}")
+            raise self.fault(f"There is no option {name}{hint(name, options)}")
         self.at = found.end()
         key = name.lstrip("-")
         read = options[name]
@@ -221,19 +221,11 @@ class Line:
         return at
 
 
-def nearest(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = None) -> str:
-    """``; did you mean …?`` with what is ``meant`` by the word, or begins with it, or is most like it; or nothing."""
-    words = list(dict.fromkeys(words))
-    if meant and word in meant:
-        near = [meant[word]]
-    else:
-        begun = [each for each in words if len(word) >= _BEGINNING and each.startswith(word)]
-        near = begun[:3] or difflib.get_close_matches(word, words, n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+def hint(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = None) -> str:
+    """`` (did you mean …?)`` with what is ``meant`` by the word, or is close to it; or nothing."""
+    return did_you_mean([meant[word]] if meant and word in meant else nearest(word, words))
 
 
-#: Letters that tell which word was begun.
-_BEGINNING = 2
 _BLANKS = re.compile(r"\s*")
 _BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
 _CALL = re.compile(r"[^\W\d][\w.]*\s*\(")

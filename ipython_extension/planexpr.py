@@ -1,7 +1,6 @@
 """A plan as one types it into ``RE(…)``: from text to queue item and back. Parsed, never evaluated."""
 
 import ast
-import difflib
 import keyword
 import operator
 import re
@@ -13,6 +12,8 @@ from itertools import takewhile
 from typing import Any
 
 from IPython.core.error import UsageError
+
+from bluesky_qs.nearest import did_you_mean, nearest
 
 Item = dict[str, Any]
 #: What speaks against taking a bare name for a device or plan; None if nothing does.
@@ -418,8 +419,7 @@ class _Reader:
         if not name.isidentifier():
             raise self._fault(node, "The name of a variable is expected after $")
         if name not in self.session:
-            near = difflib.get_close_matches(name, [key for key in self.session if not key.startswith("_")], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(nearest(name, [key for key in self.session if not key.startswith("_")], 1))
             raise self._fault(node, f"This session has no variable {name!r}{hint}")
         return self.session[name]
 

@@ -1,6 +1,5 @@
 """What ``%qs`` works with: the client, the names that the service knows, and what the user was last shown."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -10,10 +9,11 @@ from bluesky_qs.api import METHODS
 from bluesky_qs.client.failures import RequestFailedError, failure
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import NotFound
+from bluesky_qs.nearest import did_you_mean, nearest
 from ipython_extension import kinds
 from ipython_extension.again import queued_again
 from ipython_extension.display import History, Queue
-from ipython_extension.line import Line, Token, nearest
+from ipython_extension.line import Line, Token, hint
 from ipython_extension.planexpr import Item, can_be_sent, plan_text
 from ipython_extension.plot import Canvas
 from ipython_extension.stage import Stage
@@ -49,7 +49,7 @@ class KnownNames:
             if not inner:
                 return None
             if part not in inner:
-                return f"{path} has no {part!r} that you may use{nearest(part, inner)}"
+                return f"{path} has no {part!r} that you may use{hint(part, inner)}"
             path, device = f"{path}.{part}", inner[part]
         return None
 
@@ -261,8 +261,8 @@ class Session:
             return f"{said}; attributes are not looked up here: give the value a name of its own and write $name"
         if not (known.plans or known.devices):
             return None
-        near = difflib.get_close_matches(name, [*known.devices, *known.plans], n=2)
-        meant = f"; did you mean {' or '.join(near)}?" if near else f" that the group {self.rm.user_group!r} may use."
+        near = nearest(name, [*known.devices, *known.plans], 2)
+        meant = f"{did_you_mean(near)}." if near else f" that the group {self.rm.user_group!r} may use."
         return f"{said}{meant} What is no device and no plan goes in quotes: '{name}'"
 
     def _known_now(self) -> KnownNames:

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from bluesky_qs.errors import QSError
-from ipython_extension.line import nearest
+from ipython_extension.line import hint
 
 Variables = Mapping[str, Any]
 
@@ -61,7 +61,7 @@ def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise NoSource(f"{name!r} is no name of a function, plan or value")
     if name not in variables:
-        raise NoSource(f"This session has no {name!r}{nearest(name, [n for n in variables if not n.startswith('_')])}")
+        raise NoSource(f"This session has no {name!r}{hint(name, [n for n in variables if not n.startswith('_')])}")
     value = variables[name]
     if (literal := _literal(value)) is not None:
         return f"{name} = {literal}"

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Generic, NamedTuple, ParamSpec, TypeVar
 import msgspec
 
 from bluesky_qs.errors import BadParams, UnknownMethod
+from bluesky_qs.nearest import did_you_mean, nearest
 
 #: Names longer than this are not compared with those that there are.
 _LONGEST_NAME = 200
@@ -185,12 +186,7 @@ class MethodTable(dict[str, Method[..., Any]]):
         try:
             return self[name]
         except KeyError:
-            import difflib  # noqa: PLC0415 - only a mistaken request pays for it
-
-            # Quadratic: a name of megabytes, which nobody has meant, would stop the manager for minutes.
-            near = difflib.get_close_matches(name, self, n=3) if len(name) <= _LONGEST_NAME else []
-            hint = f". Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-            msg = f"Unknown method {shortened(name)}{hint}"
+            msg = f"Unknown method {shortened(name)}{did_you_mean(nearest(name, self))}"
             raise UnknownMethod(msg) from None
 
 

@@ -9,6 +9,7 @@ from bluesky_qs.cli.parser import Parser, ParserExit
 from bluesky_qs.config.addresses import redis_meant
 from bluesky_qs.config.load import load
 from bluesky_qs.errors import QSError, StoreError
+from bluesky_qs.nearest import did_you_mean
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
 from bluesky_qs.store.copy import copy_store
@@ -76,7 +77,9 @@ def _store(option: str, named: str | None, prefix: str, config: str | None, *, b
         return RedisStore(named, prefix=prefix, beside_service=beside_service)
     if named and (redis := redis_meant(named)):
         # Neither a file of that name nor a Redis that was not asked for: the next service would start on the old queue.
-        raise StoreError(f"{option} {named}: did you mean {redis}? (A file of that name is ./{named})")
+        raise StoreError(
+            f"{option} {named} is the address of a Redis{did_you_mean([redis])}. A file of that name is ./{named}"
+        )
     from bluesky_qs.store.sqlite import SQLiteStore  # noqa: PLC0415 - not needed between two of Redis
 
     path = Path(named).expanduser() if named else default_store_path()

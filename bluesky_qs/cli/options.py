@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
+from bluesky_qs.nearest import nearest
 from bluesky_qs.words.grammar import UsageError
 
 HELP = """\
@@ -126,9 +127,7 @@ def _attribute(name: str) -> str:
         return attributes.pop()
     if meant:
         raise UsageError(f"Option {name} may be more than one", near=meant)
-    import difflib  # noqa: PLC0415 - only a mistaken line pays for it
-
-    raise UsageError(f"No such option: {name}", near=difflib.get_close_matches(name, _NAMES))
+    raise UsageError(f"No such option: {name}", near=nearest(name, _NAMES))
 
 
 def _seconds(name: str, value: str) -> float:

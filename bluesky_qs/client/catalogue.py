@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from bluesky_qs.client.items import BPlan
+from bluesky_qs.nearest import did_you_mean, nearest
 
 T = TypeVar("T")
 
@@ -39,11 +40,7 @@ class Catalogue(Mapping[str, T]):
         try:
             return self[name]
         except KeyError:
-            import difflib  # noqa: PLC0415 - only a mistaken name pays for it
-
-            near = difflib.get_close_matches(name, list(self), n=3)
-            hint = f". Did you mean {' or '.join(near)}?" if near else ""
-            raise AttributeError(f"No {self._what} {name!r} is allowed{hint}") from None
+            raise AttributeError(f"No {self._what} {name!r} is allowed{did_you_mean(nearest(name, self))}") from None
 
     def __dir__(self) -> list[str]:
         return sorted(self._at_hand())

@@ -1,6 +1,5 @@
 """Where each setting comes from: default < environment < configuration file < command line."""
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from itertools import combinations
@@ -11,11 +10,13 @@ from bluesky_qs.config import files
 from bluesky_qs.config.addresses import collide, hide_password
 from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, SECTIONS, Field, Setting, Settings, choices, fields
 from bluesky_qs.errors import ConfigError
+from bluesky_qs.nearest import did_you_mean, nearest
 
 CONFIG_OPTION = "--config"
 CONFIG_VARIABLE = "QSERVER_CONFIG"
 
 #: Variables of clients, which a service may see as well, and the beginnings of what others understand.
+_OURS = "QSERVER_"
 _OF_CLIENTS = (
     "QSERVER_ZMQ_CONTROL_ADDRESS",
     "QSERVER_ZMQ_INFO_ADDRESS",
@@ -119,11 +120,12 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """A sentence on each variable that is named like ours and sets nothing: a mistyped key leaves a service open."""
     known = [CONFIG_VARIABLE, *_OF_CLIENTS, *(name for field in fields() for name in field.setting.variables)]
-    unknown = (name for name in environ if name.startswith("QSERVER_") and not name.startswith(_OF_OTHERS))
+    unknown = (name for name in environ if name.startswith(_OURS) and not name.startswith(_OF_OTHERS))
     sentences: list[str] = []
     for name in sorted(set(unknown) - set(known)):
-        near = difflib.get_close_matches(name, known, 1, 0.8)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        # They all begin alike, which must not make them near.
+        near = nearest(name.removeprefix(_OURS), [each.removeprefix(_OURS) for each in known], 1)
+        hint = did_you_mean([f"{_OURS}{each}" for each in near])
         sentences.append(f"The environment variable {name} is unknown and ignored{hint}")
     return sentences
 
@@ -145,16 +147,15 @@ def _field(entry: files.Entry, known: Mapping[str, Field]) -> Field:
     if field := known.get(key):
         return field
     if entry.section not in SECTIONS:
-        raise ConfigError(f"Unknown section {entry.section!r} in {entry.file}{_nearest(entry.section, SECTIONS)}")
+        raise ConfigError(f"Unknown section {entry.section!r} in {entry.file}{_meant(entry.section, SECTIONS)}")
     names = [field.name for field in known.values() if field.section == entry.section]
     elsewhere = [field.key for field in known.values() if field.name == entry.name]
-    hint = f"; it belongs in {elsewhere[0]}" if elsewhere else _nearest(entry.name, names)
+    hint = f"; it belongs in {elsewhere[0]}" if elsewhere else _meant(entry.name, names)
     raise ConfigError(f"Unknown key {key} in {entry.file}{hint}")
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), 1, 0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are: {', '.join(known)}"
+def _meant(word: str, known: Iterable[str]) -> str:
+    return did_you_mean(nearest(word, known, 1)) or f"; known are: {', '.join(known)}"
 
 
 def _choose_startup_code(values: _Values) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, ge
 import msgspec
 
 from bluesky_qs.config.addresses import redis_fault, redis_meant, socket_fault
+from bluesky_qs.nearest import did_you_mean
 
 DEFAULT_REDIS_ADDR = "localhost:6379"
 
@@ -61,7 +62,7 @@ class Setting(NamedTuple):
 
 def _no_file(path: str) -> str:
     redis = redis_meant(path)
-    return f"is the address of a Redis rather than a path: did you mean --redis-addr {redis}?" if redis else ""
+    return f"is the address of a Redis rather than a path{did_you_mean([f'--redis-addr {redis}'])}" if redis else ""
 
 
 def _port(channel: str) -> Setting:

@@ -10,10 +10,10 @@ from itertools import islice
 from typing import Any
 
 from bluesky_qs.errors import InvalidPlan
+from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.choices import Devices, every, written_out
 from bluesky_qs.plans.known import DoubtfulNames, KnownNames
 from bluesky_qs.plans.model import PlanSpec
-from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.permissions import GroupRules, Permissions
 from bluesky_qs.plans.signature import Doubt, Problem, Signature
 

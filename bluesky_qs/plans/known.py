@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.choices import Descriptions, Devices
 from bluesky_qs.plans.model import ABILITIES
-from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.values import Mismatch, Name, Wanted
 
 #: How it is said what a device has to be able to do.

@@ -6,9 +6,10 @@ per level of the device tree, each searched for in the name at its level.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Protocol
+
+from bluesky_qs.nearest import did_you_mean, nearest
 
 
 class BadPattern(ValueError):
@@ -69,26 +70,9 @@ class DeviceNames:
         return self.all or any(matches(path, description) for matches in self._matchers)
 
 
-def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
-    """The choices most like ``name``, best first; none if nothing comes near."""
-    if not isinstance(name, str) or len(name) > 200:  # noqa: PLR2004 - no name is as long; difflib is quadratic
-        return []
-    by_folded: dict[str, str] = {}
-    for choice in choices:
-        by_folded.setdefault(choice.casefold(), choice)
-    found = get_close_matches(name.casefold(), by_folded, n=count, cutoff=0.6)
-    return [by_folded[folded] for folded in found]
-
-
-def did_you_mean(near: Sequence[str]) -> str:
-    """`` (did you mean 'det1' or 'det2'?)`` for the end of a complaint; empty if nothing comes near."""
-    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
-
-
 def key_meant(key: Any, known: Sequence[str]) -> str:
-    """``; did you mean 'annotation'?`` for the end of a complaint about a key; all keys if none is like it."""
-    near = nearest(key, known, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; the keys are {', '.join(known)}"
+    """`` (did you mean 'annotation'?)`` for the end of a complaint about a key; all keys if none is like it."""
+    return did_you_mean(nearest(key, known, 1)) or f"; the keys are {', '.join(known)}"
 
 
 def is_name(text: str) -> bool:

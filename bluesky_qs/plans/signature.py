@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.plans import annotation
 from bluesky_qs.plans.expressions import evaluated
 from bluesky_qs.plans.model import KINDS, ParamSpec, PlanSpec
-from bluesky_qs.plans.names import did_you_mean, nearest
 from bluesky_qs.plans.values import Judge, Mismatch, OneOf, Sequence, Tuple, Type
 
 _POSITIONAL = (KINDS["POSITIONAL_ONLY"], KINDS["POSITIONAL_OR_KEYWORD"])

@@ -9,7 +9,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from bluesky_qs.plans.names import is_name, nearest
+from bluesky_qs.nearest import nearest
+from bluesky_qs.plans.names import is_name
 
 
 class Wanted(Enum):

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bluesky_qs.errors import StartupError
+from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.plans.choices import every, written_out
-from bluesky_qs.plans.names import did_you_mean, nearest
 from bluesky_qs.plans.permissions import ROOT, Permissions
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from bluesky_qs.errors import StartupError
+from bluesky_qs.nearest import did_you_mean, nearest
 
 LISTS_FILE = "existing_plans_and_devices.yaml"
 PERMISSIONS_FILE = "user_group_permissions.yaml"
@@ -201,10 +202,7 @@ def _absolute(path: str) -> Path:
 
 
 def _no_such_profile(name: str, folders: list[Path]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - needed only for this sentence
-
     there = sorted({p.name.removeprefix("profile_") for f in folders if f.is_dir() for p in f.glob("profile_*")})
-    near = get_close_matches(name, there, cutoff=0.5) or there
     searched = " and ".join(repr(str(f)) for f in folders)
-    hint = f"; there is {', '.join(map(repr, near))}" if near else ""
+    hint = did_you_mean(nearest(name, there)) or (f"; there is {', '.join(map(repr, there))}" if there else "")
     return f"The startup profile {name!r} was not found in {searched}{hint}"

@@ -1,6 +1,5 @@
 """The magics of the stand-in shell: those that the code registers, and those of IPython's that work in plain Python."""
 
-import difflib
 import os
 import shlex
 import subprocess
@@ -9,6 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bluesky_qs.nearest import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from bluesky_qs.startup.shell import Shell
@@ -67,8 +68,7 @@ class Magics:
     def _missing(self, mark: str, name: str, of_ipython: Iterable[str], here: Iterable[str]) -> None:
         mistake = ""
         if name not in of_ipython:
-            near = difflib.get_close_matches(name, {*of_ipython, *here}, 1)
-            hint = f"; did you mean {mark}{near[0]}?" if near else ""
+            hint = did_you_mean([f"{mark}{near}" for near in nearest(name, sorted({*of_ipython, *here}), 1)])
             mistake = f"no magic of IPython, and nothing has registered it here{hint}"
         self._ignore(f"{mark}{name}", mistake)
 

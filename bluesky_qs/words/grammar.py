@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from bluesky_qs.errors import QSError
+from bluesky_qs.nearest import did_you_mean, nearest
 
 
 class UsageError(QSError):
@@ -24,9 +25,7 @@ class UsageError(QSError):
 
     def text(self, program: str) -> str:
         """The message, what may have been meant, and the usage of ``program``."""
-        lines = [self.message]
-        if self.near:
-            lines.append(f"Did you mean {' or '.join(repr(word) for word in self.near)}?")
+        lines = [f"{self.message}{did_you_mean(self.near)}"]
         lines += [f"{'Usage:' if n == 0 else '      '} {program} {line}" for n, line in enumerate(self.usage)]
         return "\n".join(lines)
 
@@ -175,6 +174,4 @@ class Grammar:
 
 def _close(word: str, possible: Sequence[str]) -> list[str]:
     """The words most like this one, which is none of them."""
-    import difflib  # noqa: PLC0415 - only a mistaken line pays for it
-
-    return [near for near in difflib.get_close_matches(word.lower(), possible, n=3) if near != word]
+    return [near for near in nearest(word, possible) if near != word]

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 
 from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
+from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.catalog import Catalog
-from bluesky_qs.plans.names import nearest
 from bluesky_qs.plans.signature import Parameter, Problem
 from bluesky_qs.plans.values import Wanted
 from bluesky_qs.startup import header

@@ -8,7 +8,7 @@ from ipython_extension.actions.queue import plans_of
 from ipython_extension.answers import whole
 from ipython_extension.catalogue import Catalogue, PlanView
 from ipython_extension.display import History, ItemView, Overview, Queue, Reply, View
-from ipython_extension.line import Line, nearest
+from ipython_extension.line import Line, hint
 from ipython_extension.planexpr import Item
 from ipython_extension.sentences import has_failed
 from ipython_extension.session import Session
@@ -100,7 +100,7 @@ def plan(session: Session, line: Line) -> PlanView:
     line.nothing_more()
     allowed = session.ask("plans_allowed")["plans_allowed"]
     if token.text not in allowed:
-        raise NotFound(f"There is no plan {token.text!r} that you may use{nearest(token.text, allowed)}")
+        raise NotFound(f"There is no plan {token.text!r} that you may use{hint(token.text, allowed)}")
     return PlanView(allowed[token.text])
 
 

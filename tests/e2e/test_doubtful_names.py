@@ -5,7 +5,7 @@ import pytest
 WHO = {"user": "tester", "user_group": "primary"}
 UNKNOWN = (
     "Parameter 'detectors'[1]: 'dett2' is not the name of a device that the user group 'primary' may use "
-    "(did you mean 'det2' or 'det' or 'det5'?): the plan will fail unless that is mended"
+    "(did you mean 'det2' or 'det'?): the plan will fail unless that is mended"
 )
 NOT_MOVABLE = "Parameter 'motor': 'det1' is a device that cannot be moved"
 

@@ -64,7 +64,7 @@ def test_a_first_session_from_loading_to_history(prompt):
 def test_a_refusal_and_a_bad_line_take_one_line_each(prompt):
     prompt.type("%load_ext bluesky_qs")
     assert prompt.type("%qs start") == "Refused: The environment is not open (%qs open)."
-    assert prompt.type("%qs opne") == "UsageError: 'opne' is no word of %qs; did you mean open?"
+    assert prompt.type("%qs opne") == "UsageError: 'opne' is no word of %qs (did you mean 'open'?)"
 
 
 def test_a_failed_opening_shows_the_traceback_of_the_startup_code(new_service, startup_dir):

@@ -215,7 +215,7 @@ def test_mistyped_variable_is_told_in_the_log(start, monkeypatch):
     service = start()
     service.ask()
     service.stop()
-    assert "QSERVER_STOER is unknown and ignored; did you mean 'QSERVER_STORE'?" in service.printed()
+    assert "QSERVER_STOER is unknown and ignored (did you mean 'QSERVER_STORE'?)" in service.printed()
 
 
 def test_information_port_in_use_is_an_error_that_says_so(start):

@@ -59,7 +59,7 @@ def test_a_device_is_its_name_with_subdevices(RM):
 
 
 def test_a_name_that_is_not_allowed_says_which_are_near(RM):
-    with pytest.raises(AttributeError, match="Did you mean count"):
+    with pytest.raises(AttributeError, match="did you mean 'count'"):
         RM.plans.cuont  # noqa: B018
 
 

@@ -102,8 +102,8 @@ def test_variables_that_nobody_knows_are_told_with_the_nearest():
     key = "QSERVER_ZMQ_PRIVATE_KEI"
     mistyped = {"QSERVER_STOER": "x", key: KEY, "PATH": "x"}
     assert unknown_variables(mistyped) == [
-        "The environment variable QSERVER_STOER is unknown and ignored; did you mean 'QSERVER_STORE'?",
-        f"The environment variable {key} is unknown and ignored; did you mean 'QSERVER_ZMQ_PRIVATE_KEY'?",
+        "The environment variable QSERVER_STOER is unknown and ignored (did you mean 'QSERVER_STORE'?)",
+        f"The environment variable {key} is unknown and ignored (did you mean 'QSERVER_ZMQ_PRIVATE_KEY'?)",
     ]
     assert unknown_variables({"QSERVER_X": "1"}) == ["The environment variable QSERVER_X is unknown and ignored"]
 
@@ -111,7 +111,7 @@ def test_variables_that_nobody_knows_are_told_with_the_nearest():
 def test_unknown_key_is_refused_with_the_nearest_one(config):
     path = config("network: {zmq_control_address: x}")
     assert refusal({}, {}, path) == (
-        f"Unknown key network.zmq_control_address in {path}; did you mean 'zmq_control_addr'?"
+        f"Unknown key network.zmq_control_address in {path} (did you mean 'zmq_control_addr'?)"
     )
 
 

@@ -54,10 +54,10 @@ def test_an_apostrophe_in_a_note_is_one(qs, fake, line, note):
     [
         ("queue add plan {'name': ['count'}", "'}' does not close '['"),
         ("call status x='abc", "No closing quotation"),
-        ("remove 0", "did you mean rm?"),
+        ("remove 0", "did you mean 'rm'?"),
         ("queue item foo", "'foo' means nothing after 'queue item'"),
         ("queue item", "'queue item' is not complete"),
-        ("env open", "did you mean environment?"),
+        ("env open", "did you mean 'environment'?"),
         ("move 0 somewhere", "front, back, a position, before ID or after ID is expected, not 'somewhere'"),
         ("history -n 0", "A number of 1 or more is expected, not 0"),
         ("history 3", "-n N or --failed is expected"),
@@ -111,7 +111,7 @@ def test_variables_of_a_script_are_seen_in_its_functions(shell, fake, tmp_path):
 
 def test_a_misspelt_subdevice_is_noticed_as_deep_as_the_lists_go(qs, fake):
     said = usage_error(qs, "add count([motor.setpont])")
-    assert "motor has no 'setpont' that you may use; did you mean setpoint?" in said
+    assert "motor has no 'setpont' that you may use (did you mean 'setpoint'?)" in said
     qs("add count([motor.setpoint, motor.setpoint.deeper, det1.val])")
     assert fake.asked("queue_item_add")[0]["item"]["args"] == [["motor.setpoint", "motor.setpoint.deeper", "det1.val"]]
 
@@ -148,7 +148,7 @@ def test_bare_autostart_tells_how_it_is(qs, fake):
 
 
 def test_no_plan_is_explained(qs, fake):
-    assert pretty(qs("plans COUNT*")) == "No plan matches 'COUNT*'; did you mean count?"
+    assert pretty(qs("plans COUNT*")) == "No plan matches 'COUNT*' (did you mean 'count'?)"
     fake.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
     assert "found when the environment opens (%qs open)" in pretty(qs("plans"))
 

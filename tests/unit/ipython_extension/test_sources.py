@@ -73,7 +73,7 @@ def test_names_that_are_pushed_together_need_no_check(define):
     ("name", "cell", "said"),
     [
         ("nothing", "", "This session has no 'nothing'"),
-        ("wigle", "def wiggle(): ...", "did you mean wiggle"),
+        ("wigle", "def wiggle(): ...", "did you mean 'wiggle'"),
         ("f", "exec('def f(): pass')", "source of f cannot be found"),
         ("math", "import math", "math is a module"),
         (

@@ -75,7 +75,7 @@ def test_a_variable_without_its_dollar_is_noticed(shell, qs, fake):
 
 def test_a_misspelt_device_is_noticed_before_it_is_queued(qs):
     said = usage_error(qs, "add count([dett1])")
-    assert "The service knows no device or plan 'dett1'; did you mean det1" in said
+    assert "The service knows no device or plan 'dett1' (did you mean 'det1'" in said
     assert "What is no device and no plan goes in quotes: 'dett1'" in said
     qs("add count(['dett1'])")
 
@@ -256,11 +256,11 @@ def test_a_line_of_qserver_queues_an_item(qs, fake):
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("opne", "did you mean open"),
-        ("queue gte", "did you mean get"),
-        ("histroy", "did you mean history"),
-        ("re paus", "did you mean pause"),
-        ("add count([det1]) --frnt", "did you mean --front"),
+        ("opne", "did you mean 'open'"),
+        ("queue gte", "did you mean 'get'"),
+        ("histroy", "did you mean 'history'"),
+        ("re paus", "did you mean 'pause'"),
+        ("add count([det1]) --frnt", "did you mean '--front'"),
         ("add", "A plan is expected here"),
         ("add count", "A plan is written as a call: count(…)"),
         ("mode loop maybe", "on or off is expected"),
@@ -328,7 +328,7 @@ def test_a_plan_is_described(qs):
     described = shown(qs("plan count"))
     assert described.splitlines()[0] == "count(detectors, num=1, *, md=None)"
     assert "detector" in described
-    with pytest.raises(NotFound, match="did you mean count"):
+    with pytest.raises(NotFound, match="did you mean 'count'"):
         qs("plan cuont")
 
 

@@ -76,7 +76,7 @@ def test_a_cell_is_run_as_a_script(shell, fake, options, sent):
 
 def test_a_script_with_an_unknown_option_is_not_run(shell, fake):
     result = shell.run_cell("%%qs script --backgrund\n1")
-    assert "did you mean --background" in str(result.error_in_exec)
+    assert "did you mean '--background'" in str(result.error_in_exec)
     assert fake.asked("script_upload") == []
 
 

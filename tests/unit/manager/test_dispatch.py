@@ -45,7 +45,7 @@ def test_every_method_of_the_contract_has_a_handler():
         ({"method": 5}, "Invalid request format: method is not a string: 5"),
         ({"method": "status", "x": 1}, "Invalid request format: unsupported keys: 'x'"),
         ({"method": "no_such"}, "Unknown method 'no_such'"),
-        ({"method": "queue_gett"}, "Did you mean 'queue_get'"),
+        ({"method": "queue_gett"}, "did you mean 'queue_get'"),
         ({"method": "queue_get", "params": [1]}, "Invalid request format: params is not an object: [1]"),
         (
             {"method": "queue_get", "params": {"a": 1, "b": 2}},

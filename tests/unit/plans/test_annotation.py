@@ -63,7 +63,7 @@ def test_values_that_fit_a_type_and_values_that_do_not(text, good, bad):
 def test_lists_of_names_take_their_names_only():
     assert fits("typing.List[Detectors]", ["det1", "det2"], devices=DETECTORS)
     found = mismatch("typing.List[Detectors]", ["det1", "det22"], devices=DETECTORS)
-    assert found == Mismatch("[1]", "det22", "is not one of 'det1', 'det2'", ["det2", "det1"])
+    assert found == Mismatch("[1]", "det22", "is not one of 'det1', 'det2'", ["det2"])
 
 
 def test_list_may_bear_the_name_of_a_builtin_type():

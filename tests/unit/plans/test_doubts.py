@@ -45,10 +45,10 @@ def doubts():
 
 def test_a_name_that_is_none_is_told_with_its_place_and_those_alike(doubts):
     (found,) = doubts("list[__READABLE__]", ["det1", "det9", "motor"])
-    assert (found.parameter, found.where, found.value, found.suggestions) == ("p", "[1]", "det9", ["det2", "det1"])
+    assert (found.parameter, found.where, found.value, found.suggestions) == ("p", "[1]", "det9", ["det1", "det2"])
     assert found.sentence == (
         "Parameter 'p'[1]: 'det9' is not the name of a device that the user group 'primary' may use "
-        f"(did you mean 'det2' or 'det1'?): {FAILS}"
+        f"(did you mean 'det1' or 'det2'?): {FAILS}"
     )
 
 
@@ -63,7 +63,7 @@ def test_a_device_that_the_group_may_not_use_is_told(doubts):
         ("__MOVABLE__", "det1", "be moved", []),
         ("__READABLE__", "flyer", "be read", []),
         ("__FLYABLE__", "motor", "fly", []),
-        ("__MOVABLE__", "stage", "be moved", ["stage.y", "stage.x"]),
+        ("__MOVABLE__", "stage", "be moved", ["stage.x", "stage.y"]),
         ("__READABLE__ | __MOVABLE__", "flyer", "be read or be moved", []),
     ],
 )

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, nearest
+from bluesky_qs.plans.names import BadPattern, DeviceNames, Names
 
 READABLE = {"is_readable": True, "is_movable": False, "is_flyable": False}
 MOTOR = {"is_readable": True, "is_movable": True, "is_flyable": False}
@@ -128,10 +128,3 @@ def test_any_pattern_is_either_compiled_or_refused(elements):
             make(elements)
         except BadPattern as err:
             assert str(err)  # noqa: PT017 - the other outcome is a success
-
-
-def test_nearest_names_come_best_first_and_only_if_near():
-    assert nearest("cuont", ["count", "mount", "scan"])[0] == "count"
-    assert nearest("COUNT", ["count"]) == ["count"]
-    assert nearest("zzz", ["count"]) == []
-    assert nearest(5, ["count"]) == []

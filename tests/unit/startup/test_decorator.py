@@ -43,7 +43,7 @@ def test_every_key_is_understood():
         (5, "object"),
         ({"parameter": {}}, "unknown field `parameter`"),
         ({"parameters": {"x": {"typo": 1}}}, "unknown field `typo`; the keys are description, annotation, "),
-        ({"parameters": {"x": {"anotation": "int"}}}, "'x': .*unknown field `anotation`; did you mean 'annotation'"),
+        ({"parameters": {"x": {"anotation": "int"}}}, "'x': .*unknown field `anotation` .did you mean 'annotation'"),
         ({"parameters": {"x": {"annotation": int}}}, "'x': Expected `str`"),
         ({"parameters": {"x": {"min": "0"}}}, r"min"),
         ({"parameters": {"x": {"convert_device_names": 1}}}, "convert_device_names"),

@@ -61,7 +61,7 @@ def test_unknown_profile_is_refused_with_near_names_and_the_folders_searched(ipy
     with pytest.raises(StartupError) as error:
         find(startup_profile="colection", ipython_dir=str(ipython_dir))
     assert "'colection' was not found" in str(error.value)
-    assert "there is 'collection'" in str(error.value)
+    assert "did you mean 'collection'" in str(error.value)
     assert str(ipython_dir) in str(error.value)
     assert str(shipped_profiles()) in str(error.value)
 

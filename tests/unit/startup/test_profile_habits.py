@@ -356,7 +356,7 @@ def test_a_mistyped_magic_is_told_with_its_place_and_the_nearest(startup, tmp_pa
     matplotlib, timeti, nosuch = report.problems
     assert matplotlib.message == "%matplotlib was ignored: there is no IPython shell"
     assert (matplotlib.file.rpartition("/")[2], matplotlib.line) == ("00.ipy", 1)
-    mistake = "no magic of IPython, and nothing has registered it here; did you mean %timeit?"
+    mistake = "no magic of IPython, and nothing has registered it here (did you mean '%timeit'?)"
     assert timeti.message == f"%timeti was ignored: {mistake}"
     assert (timeti.file, timeti.line) == (matplotlib.file, 3)
     assert (nosuch.file.rpartition("/")[2], nosuch.line) == ("01.ipy", 1)
