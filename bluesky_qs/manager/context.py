@@ -1,11 +1,14 @@
-"""The parts of a running manager, and how they tell each other that something changed."""
+"""The parts of a running manager, as its handlers use them."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from bluesky_qs.config.schema import Settings
-from bluesky_qs.ipc.link import ClientEnd
+from bluesky_qs.ipc.link import Link
+from bluesky_qs.manager.changes import Changes
+from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
@@ -18,36 +21,9 @@ from bluesky_qs.manager.tasks import Tasks
 from bluesky_qs.plan_queue.queue import PlanQueue
 
 
-class Changes:
-    """Calls the observers once for all the changes of one turn of the event loop."""
-
-    def __init__(self) -> None:
-        self._observers: list[Callable[[], None]] = []
-        self._stale: list[Callable[[], None]] = []
-        self._scheduled = False
-
-    def watch(self, observer: Callable[[], None], *, stale: Callable[[], None] | None = None) -> None:
-        """Call ``observer`` after the turn in which something changed, ``stale`` at the very moment."""
-        self._observers.append(observer)
-        if stale:
-            self._stale.append(stale)
-
-    def __call__(self) -> None:
-        """Something changed."""
-        for stale in self._stale:
-            stale()
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._tell)
-
-    def _tell(self) -> None:
-        self._scheduled = False
-        for observer in self._observers:
-            observer()
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What handlers work with. Filled by `bluesky_qs.manager.app`.
+    """All parts of the manager. `bluesky_qs.manager.assembly` makes them, and nothing is added later.
 
     Attributes
     ----------
@@ -56,10 +32,13 @@ class Context:
     spawn
         Runs a coroutine in the manager's task group: an error in it ends the manager, and the supervisor replaces it.
     stop
-        Asks the manager to end the service; the argument says why, for the log.
+        Asks the manager to end the service; the argument gives the reason, for the log.
+    freeze
+        Blocks the event loop for good.
     """
 
     settings: Settings
+    clock: Clock
     changed: Changes
     lifecycle: Lifecycle
     queue: PlanQueue
@@ -71,9 +50,8 @@ class Context:
     tasks: Tasks
     environment: Environment
     runner: Runner
-    supervisor: ClientEnd
+    supervisor: Link
     order: asyncio.Lock
-    foreground_task: str | None = None
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     stop: Callable[[str], None]
-    status_json: Callable[[], Any]
+    freeze: Callable[[], object]

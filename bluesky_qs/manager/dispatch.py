@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from bluesky_qs.api.method import METHODS, Method, shortened
 from bluesky_qs.errors import BadParams, Locked, QSError, RequestError
 from bluesky_qs.manager.context import Context
-from bluesky_qs.wire.codec import DecodeError, Encoding, decode, encode
+from bluesky_qs.wire.codec import DecodeError, Encoded, Encoding, decode, encode
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +46,22 @@ def handles(
 
 
 class Dispatcher:
-    """Answers requests. Every request gets an answer; nothing that a request holds can stop the service."""
+    """Answers requests. Every request gets an answer; nothing that a request holds can stop the service.
 
-    def __init__(self, ctx: Context, encoding: Encoding) -> None:
+    Parameters
+    ----------
+    status
+        The current status.
+
+    Attributes
+    ----------
+    ready
+        Set when the manager is ready; requests other than those for the status wait for it.
+    """
+
+    def __init__(self, ctx: Context, status: Callable[[], Encoded], encoding: Encoding) -> None:
         self._ctx = ctx
+        self._status = status
         self._encoding: Encoding = encoding
         self.ready = asyncio.Event()
 
@@ -66,7 +78,7 @@ class Dispatcher:
             return None
         if request.keys() - {"method", "params"}:
             return None
-        return encode(self._ctx.status_json(), self._encoding)
+        return encode(self._status(), self._encoding)
 
     async def answer(self, frame: bytes) -> bytes:
         """The answer to any request."""
@@ -83,7 +95,7 @@ class Dispatcher:
         try:
             method, params = self._parse(frame)
             if method.lenient:
-                return encode(self._ctx.status_json(), self._encoding)
+                return encode(self._status(), self._encoding)
             reply = await self._run(method, params)
             return encode({"success": True, "msg": "", **reply}, self._encoding)
         except QSError as error:

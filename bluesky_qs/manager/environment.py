@@ -4,34 +4,31 @@ import asyncio
 import contextlib
 import logging
 import re
-import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgspec
-import zmq.asyncio
 
 from bluesky_qs.errors import QSError, WorkerError, WorkerLost, WrongState
 from bluesky_qs.ipc.commands import Attach, CloseEnvironment, NotePlace, OpenEnvironment, ReplyInput, WorkerSnapshot
 from bluesky_qs.ipc.frames import Command
 from bluesky_qs.ipc.last_words import End, understood
-from bluesky_qs.ipc.link import ClientEnd
+from bluesky_qs.ipc.link import Link
 from bluesky_qs.ipc.reports import (
-    Document,
     EnvironmentFailed,
     EnvironmentOpened,
-    ListsChanged,
     PlanDone,
     Progress,
     RunsChanged,
     StateChanged,
     TaskDone,
-    WorkerReport,
 )
-from bluesky_qs.ipc.states import EnvironmentState, Lists, RunState, WorkerState
+from bluesky_qs.ipc.states import EnvironmentState, RunState, WorkerState
 from bluesky_qs.ipc.supervision import KillWorker, StartWorker, WorkerEnded, WorkerProcess
+from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+from bluesky_qs.manager.subscriptions import Acknowledge, Subscriptions, WorkerGone
 
 logger = logging.getLogger(__name__)
 
@@ -46,46 +43,49 @@ _NOTHING = b"{}"
 _TELLING = 0.5
 
 
-class Follower(Protocol):
-    """Who deals with the reports that must not be lost."""
-
-    async def plan_done(self, report: PlanDone, acknowledge: Callable[[], None]) -> None: ...
-    async def task_done(self, report: TaskDone) -> None: ...
-    async def lists_changed(self, lists: Lists, *, opening: bool) -> None: ...
-    async def worker_lost(self, reason: str) -> None: ...
-    def engine_changed(self, state: WorkerState) -> None: ...
-    def document(self, report: Document) -> None: ...
-
-
 class Environment:
-    """Opens, follows and closes the worker. ``follower`` is set once, before anything happens."""
+    """Opens, follows and closes the worker.
 
-    follower: Follower
+    Parameters
+    ----------
+    connect
+        Makes the link to the worker with that address.
+    opening
+        Makes the command that opens the environment.
+
+    Attributes
+    ----------
+    reports
+        The worker's reports, for the parts that deal with them.
+    """
 
     def __init__(
         self,
         *,
-        context: zmq.asyncio.Context,
-        supervisor: ClientEnd,
+        connect: Callable[[str], Link],
+        supervisor: Link,
         lifecycle: Lifecycle,
         opening: Callable[[], OpenEnvironment],
+        clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         changed: Callable[[], None],
     ) -> None:
-        self._context = context
+        self._connect = connect
         self._supervisor = supervisor
         self._lifecycle = lifecycle
         self._opening = opening
+        self._clock = clock
         self._spawn = spawn
         self._changed = changed
         self._process: WorkerProcess | None = None
-        self._link: ClientEnd | None = None
+        self._link: Link | None = None
         self._followers: list[asyncio.Task[None]] = []
         self._inbox: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
         self._failure: EnvironmentFailed | None = None
         self._killed_because: str | None = None
         self._gone = asyncio.Event()
         self._taken_up = asyncio.Event()
+        self.reports = Subscriptions()
         self.state = _CLOSED
         self.is_open = False
         self.runs: list[RunState] = []
@@ -107,7 +107,7 @@ class Environment:
         return self._process is not None
 
     @property
-    def link(self) -> ClientEnd:
+    def link(self) -> Link:
         """The link to the open environment.
 
         Raises
@@ -161,7 +161,7 @@ class Environment:
         return None
 
     @property
-    def _connected(self) -> ClientEnd:
+    def _connected(self) -> Link:
         if self._link is None:
             raise WorkerLost("There is no RE Worker process")
         return self._link
@@ -238,7 +238,7 @@ class Environment:
         self._gone.clear()
         self._taken_up.clear()
         self._inbox = asyncio.Queue()
-        link = ClientEnd(self._context, process.address, WorkerReport)
+        link = self._connect(process.address)
         self._link = link
         loop = asyncio.get_running_loop()
         self._followers = [loop.create_task(self._read(link)), loop.create_task(self._follow(link))]
@@ -284,7 +284,7 @@ class Environment:
         self.connection = b"{}"
         self.progress = None
         reason = self._why_ended(report)
-        await self.follower.worker_lost(reason)
+        await self.reports.deal_with(WorkerGone(reason))
         self._set_runs([])  # not before: the runs of the plan that was lost are recorded with it
         self._lifecycle.fire(
             {
@@ -318,7 +318,7 @@ class Environment:
                 reason = f"The RE Worker process ended unexpectedly: {report.how}"
                 logger.error("%s (pid %d, while the manager was in the state %r)", reason, report.pid, state.value)
         if self.report == _NOTHING:
-            self.report = _not_opened(end or End(reason))
+            self.report = self._not_opened(end or End(reason))
         return reason
 
     async def _open(self) -> None:
@@ -337,10 +337,10 @@ class Environment:
             if self._process is not None:
                 await self._kill()
             elif self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
-                self.report = _not_opened(End(error.message))
+                self.report = self._not_opened(End(error.message))
                 self._lifecycle.fire(Event.OPEN_FAILED)
 
-    async def _read(self, link: ClientEnd) -> None:
+    async def _read(self, link: Link) -> None:
         """Take reports from the link: the mirrored state follows at once, the rest in its turn."""
         async for seq, report in link.reports():
             self._observe(report)
@@ -366,12 +366,11 @@ class Environment:
             case Progress():
                 self.progress = report
                 self._changed()
-            case Document():
-                self.follower.document(report)
             case _:
                 pass
+        self.reports.arrived(report)
 
-    async def _follow(self, link: ClientEnd) -> None:
+    async def _follow(self, link: Link) -> None:
         """Deal with reports one after the other; each is acknowledged when what it says is durable."""
         await self._taken_up.wait()
         while True:
@@ -384,25 +383,17 @@ class Environment:
             finally:
                 self._inbox.task_done()
 
-    async def _deal_with(self, report: Any, acknowledge: Callable[[], None]) -> None:
+    async def _deal_with(self, report: Any, acknowledge: Acknowledge) -> None:
+        await self.reports.deal_with(report, acknowledge)
         match report:
-            case PlanDone():
-                await self.follower.plan_done(report, acknowledge)
-            case TaskDone():
-                await self.follower.task_done(report)
-            case ListsChanged(lists):
-                await self.follower.lists_changed(lists, opening=False)
             case EnvironmentOpened():
-                await self._opened(report)
+                self._opened(report)
             case EnvironmentFailed():
-                self._failure = report  # told when the worker has ended, in one line with that
-            case StateChanged(state):
-                self.follower.engine_changed(state)
+                self._failure = report  # logged when the worker has ended, in one line with that
             case _:
                 pass
 
-    async def _opened(self, report: EnvironmentOpened) -> None:
-        await self.follower.lists_changed(report.lists, opening=True)
+    def _opened(self, report: EnvironmentOpened) -> None:
         self.is_open = True
         if self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
             self._lifecycle.fire(Event.OPENED)
@@ -417,6 +408,10 @@ class Environment:
         self._link.fail(WorkerLost("The RE Worker process ended"))
         await self._inbox.join()
 
+    def _not_opened(self, end: End) -> bytes:
+        """The report on an opening if the worker could not send one itself."""
+        return msgspec.json.encode({"success": False, "time": self._clock.time(), **end._asdict()})
+
     def _set_state(self, state: WorkerState) -> None:
         if state != self.state:
             self.state = state
@@ -427,11 +422,6 @@ class Environment:
             self.runs = runs
             self.runs_uid = str(uuid4())
             self._changed()
-
-
-def _not_opened(end: End) -> bytes:
-    """The report of an opening of which the worker itself could not tell."""
-    return msgspec.json.encode({"success": False, "time": time.time(), **end._asdict()})
 
 
 def _in_words(command: Command[Any]) -> str:

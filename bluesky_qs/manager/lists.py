@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from bluesky_qs.config.schema import UpdateLists
 from bluesky_qs.errors import BadParams
 from bluesky_qs.ipc.states import Lists
 from bluesky_qs.manager.ledger import FactEdit
@@ -27,9 +28,14 @@ class ListBook:
     ----------
     location
         Where the startup code and the files beside it are.
+    update
+        When the lists of the worker are written to their file.
     """
 
-    def __init__(self, location: StartupLocation, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, location: StartupLocation, changed: Callable[[], None], *, update: UpdateLists = "ENVIRONMENT_OPEN"
+    ) -> None:
+        self._update = update
         self._location = location
         self._lists_path = Path(location.lists_path) if location.lists_path else None
         self._changed = changed
@@ -105,6 +111,12 @@ class ListBook:
                 for each in lists.left_out:
                     logger.warning("Left out of the lists in %s: %s", self._lists_path, each)
         self.renew()
+
+    async def found_by_worker(self, lists: Lists, *, opening: bool) -> None:
+        """Put the lists that the worker reports in force, and write them to their file if the settings say so."""
+        self.replace(lists)
+        if self._update == "ALWAYS" or (opening and self._update == "ENVIRONMENT_OPEN"):
+            await self.write()
 
     def replace(self, lists: Lists) -> bool:
         """Take the lists that the worker reports; True if they differ from those in force."""

@@ -1,6 +1,4 @@
-"""What the manager tells everybody on the info socket, which the supervisor owns."""
-
-from typing import Any
+"""What the manager publishes: status, events and documents, each under its topic."""
 
 import zmq
 
@@ -9,13 +7,17 @@ from bluesky_qs.wire.info import DOCUMENT, EVENT, INFO, event_payload, status_pa
 
 
 class Publisher:
-    """Hands publications to the supervisor; never waits for anybody."""
+    """Hands publications to a socket and never waits.
 
-    def __init__(self, context: "zmq.Context[Any]", address: str, encoding: Encoding) -> None:
+    Parameters
+    ----------
+    socket
+        PUSH to the supervisor, which owns the info socket; or PUB.
+    """
+
+    def __init__(self, socket: "zmq.Socket[bytes]", encoding: Encoding) -> None:
         self._encoding: Encoding = encoding
-        self._socket: zmq.Socket[bytes] = zmq.Context(context).socket(zmq.PUSH)
-        self._socket.linger = 500
-        self._socket.connect(address)
+        self._socket = socket
 
     def status(self, status: Encoded) -> None:
         """Publish the status."""
@@ -30,14 +32,10 @@ class Publisher:
         self._publish(EVENT, event_payload(Encoded(event), self._encoding))
 
     def _publish(self, topic: bytes, payload: bytes) -> None:
-        """Hand it over; dropped if the supervisor is so far behind that the queue to it is full."""
+        """Send it; it is dropped if the other end is so far behind that the queue to it is full."""
         if self._socket.closed:  # the manager is ending, and what it does last changes its state too
             return
         try:
             self._socket.send_multipart([topic, payload], zmq.NOBLOCK)
         except zmq.Again:
             return
-
-    def close(self) -> None:
-        """Close the socket when what was published is out."""
-        self._socket.close()

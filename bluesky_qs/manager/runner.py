@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,6 +11,7 @@ from bluesky_qs.errors import QSError, StoreError, WorkerLost, WrongState
 from bluesky_qs.ipc.commands import ContinuePlan, PausePlan, RunPlan, WorkerSnapshot
 from bluesky_qs.ipc.reports import PlanDone
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
+from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.ledger import FactEdit, Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
@@ -40,6 +40,7 @@ class Runner:
         lists: ListBook,
         environment: Environment,
         lifecycle: Lifecycle,
+        clock: Clock,
         changed: Callable[[], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         autostart: bool,
@@ -50,6 +51,7 @@ class Runner:
         self._lists = lists
         self._environment = environment
         self._lifecycle = lifecycle
+        self._clock = clock
         self._changed = changed
         self._spawn = spawn
         self._left: int | None = None  # the pause that was asked to end; the RunEngine may still say 'paused'
@@ -84,7 +86,7 @@ class Runner:
 
     async def execute(self, item: dict[str, Any]) -> Edit:
         """Run an item now, without queueing it; the edit has the item with its uid."""
-        edit = self._queue.start_now(item, time.time())
+        edit = self._queue.start_now(item, self._clock.time())
         self._lifecycle.fire(Event.START_ASKED)
         try:
             await self._ledger.commit(edit)
@@ -92,7 +94,7 @@ class Runner:
             self._leave()
             raise
         if item["item_type"] == "instruction":
-            await self._advance(_result("completed"))
+            await self._advance(_result(self._clock.time(), "completed"))
         else:
             self._spawn(self._begin())
         return edit
@@ -208,13 +210,13 @@ class Runner:
             if self._lifecycle.state is ManagerState.PAUSED and state.item_uid and state.engine == "running":
                 self._resumed()
         elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE and state.pauses != self._left:
-            self._paused_at, self.paused_since = time.monotonic(), time.time()
+            self._paused_at, self.paused_since = self._clock.monotonic(), self._clock.time()
             self._pause_between = None
             self._lifecycle.fire(Event.PLAN_PAUSED)
 
     def _resumed(self) -> None:
         if self._paused_at is not None:
-            self.time_paused += time.monotonic() - self._paused_at
+            self.time_paused += self._clock.monotonic() - self._paused_at
         self._paused_at = self.paused_since = None
         self._lifecycle.fire(Event.PLAN_RESUMED)
 
@@ -345,7 +347,7 @@ class Runner:
             edits += [self._queue.pass_instruction(), *self._autostart_off()]
             why = "by the instruction 'queue_stop'"
         else:
-            edits.append(self._queue.start_next(time.time()))
+            edits.append(self._queue.start_next(self._clock.time()))
         await self._ledger.commit(*edits)
         recorded()
         if ended is not None:
@@ -370,7 +372,7 @@ class Runner:
             return None  # `worker_lost` records it
         except QSError as error:
             logger.error("The plan %r cannot be run: %s", running.get("name"), error.message)  # noqa: TRY400 - said by the error
-            return _result("failed", error.message)
+            return _result(self._clock.time(), "failed", error.message)
         await self._pause_now()
         return None
 
@@ -440,8 +442,8 @@ class Runner:
 
     def _lost_result(self, reason: str) -> dict[str, Any]:
         runs = self._environment.runs
-        return _result("failed", reason) | {
-            "time_start": self._queue.running_since or time.time(),
+        return _result(self._clock.time(), "failed", reason) | {
+            "time_start": self._queue.running_since or self._clock.time(),
             "run_uids": [run.uid for run in runs],
             "scan_ids": [run.scan_id for run in runs],
         }
@@ -457,8 +459,7 @@ class Runner:
         return FactEdit(fact, json.dumps({"enabled": value}).encode(), undo)
 
 
-def _result(exit_status: str, msg: str = "") -> dict[str, Any]:
-    now = time.time()
+def _result(now: float, exit_status: str, msg: str = "") -> dict[str, Any]:
     return {
         "exit_status": exit_status,
         "run_uids": [],

@@ -36,7 +36,7 @@ class StatusBoard:
         self._stale = True
         self._facts: dict[str, Any] = {}
         self._json = Encoded(b"{}")
-        ctx.changed.watch(lambda: None, stale=self._mark_stale)
+        ctx.changed.watch_at_once(self._mark_stale)
 
     @property
     def json(self) -> Encoded:
@@ -78,7 +78,7 @@ class StatusBoard:
         facts = derive(self._ctx)
         if facts != self._facts:
             self._facts = facts
-            now = dt.datetime.now().astimezone().isoformat()
+            now = dt.datetime.fromtimestamp(self._ctx.clock.time()).astimezone().isoformat()
             self._json = Encoded(json_text({**facts, "time": now, "status_uid": str(uuid4())}))
 
 

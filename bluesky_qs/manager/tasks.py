@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from bluesky_qs.ipc.reports import TaskDone
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
+from bluesky_qs.manager.clock import Clock
 from bluesky_qs.wire.codec import Encoded, json_text
 
 
@@ -16,14 +17,28 @@ class Tasks:
     ----------
     retention
         Seconds for which the result of a completed task is kept.
-    clock
-        Monotonic seconds.
+    foreground_ended
+        Called when the foreground task has ended or was refused, but not when its worker was lost.
+
+    Attributes
+    ----------
+    foreground
+        Uid of the task that runs in the worker's main thread.
     """
 
-    def __init__(self, retention: float, clock: Callable[[], float], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        retention: float,
+        clock: Clock,
+        changed: Callable[[], None],
+        *,
+        foreground_ended: Callable[[], None],
+    ) -> None:
         self._retention = retention
         self._clock = clock
         self._changed = changed
+        self._foreground_ended = foreground_ended
+        self.foreground: str | None = None
         self._running: dict[str, dict[str, Any]] = {}
         self._completed: dict[str, tuple[float, bytes]] = {}  # in order of their ends
         self.uid = str(uuid4())
@@ -35,14 +50,18 @@ class Tasks:
             "time_start": time_start,
             "run_in_background": background,
         }
+        if not background:
+            self.foreground = task_uid
 
     def refused(self, task_uid: str) -> None:
         """Forget a task that the worker did not take."""
         self._running.pop(task_uid, None)
+        self._release(task_uid)
 
     def done(self, report: TaskDone) -> None:
         """Note the result of a task that has just ended; a report that comes twice changes nothing."""
         self.found(report, age=0.0)
+        self._release(report.task_uid)
 
     def found(self, report: TaskDone, *, age: float) -> None:
         """Note the result of a task that ended ``age`` seconds ago, perhaps when another manager was there."""
@@ -58,26 +77,18 @@ class Tasks:
             "time_stop": report.time_stop,
         }
         text = json_text(result)[:-1] + b', "return_value": ' + report.return_value + b"}"
-        self._completed[report.task_uid] = (self._clock() + self._retention - age, text)
+        self._completed[report.task_uid] = (self._clock.monotonic() + self._retention - age, text)
         self._forget_expired()
         self.uid = str(uuid4())
         self._changed()
 
-    def lost(self, reason: str, now: float) -> list[TaskDone]:
-        """End all running tasks: the worker is gone.
-
-        Returns
-        -------
-        list of TaskDone
-            As the worker would have reported them.
-        """
-        reports = [
-            TaskDone(uid, False, reason, "", b"null", task["time_start"], now, WorkerState(EnvironmentState.CLOSED))
-            for uid, task in self._running.items()
-        ]
-        for report in reports:
-            self.done(report)
-        return reports
+    def lost(self, reason: str) -> None:
+        """End all running tasks as failed: the worker is gone."""
+        self.foreground = None
+        now = self._clock.time()
+        for uid, task in list(self._running.items()):
+            state = WorkerState(EnvironmentState.CLOSED)
+            self.done(TaskDone(uid, False, reason, "", b"null", task["time_start"], now, state))
 
     def status(self, task_uid: str) -> str:
         """``running``, ``completed`` or ``not_found``."""
@@ -95,8 +106,13 @@ class Tasks:
             return Encoded(self._completed[task_uid][1])
         return {}
 
+    def _release(self, task_uid: str) -> None:
+        if self.foreground == task_uid:
+            self.foreground = None
+            self._foreground_ended()
+
     def _forget_expired(self) -> None:
-        now = self._clock()
+        now = self._clock.monotonic()
         while self._completed:
             oldest = next(iter(self._completed))
             if self._completed[oldest][0] > now:

@@ -1,7 +1,5 @@
 """Handlers of the methods on the lock."""
 
-import time
-
 from bluesky_qs import api
 from bluesky_qs.api.types import Locking
 from bluesky_qs.errors import Locked
@@ -23,7 +21,9 @@ async def lock(
     user: str = "",
     note: str | None = None,
 ) -> Locking:
-    edit = ctx.lock.apply(key=lock_key, environment=environment, queue=queue, user=user, note=note, now=time.time())
+    edit = ctx.lock.apply(
+        key=lock_key, environment=environment, queue=queue, user=user, note=note, now=ctx.clock.time()
+    )
     await ctx.ledger.commit(edit)
     return _answer(ctx)
 

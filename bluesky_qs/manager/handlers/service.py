@@ -1,7 +1,6 @@
 """Handlers of the methods on the service itself."""
 
 import json
-import time
 from typing import Any
 
 from bluesky_qs import api
@@ -35,9 +34,9 @@ def manager_stop(ctx: Context, option: StopOption = "safe_on") -> Reply:
 
 
 @handles(api.service.manager_kill)
-def manager_kill(ctx: Context) -> Reply:  # noqa: ARG001 - nothing of it is used any more
-    while True:  # the event loop is frozen, as it is meant to be: the supervisor notices
-        time.sleep(3600)
+def manager_kill(ctx: Context) -> Reply:
+    ctx.freeze()  # the supervisor notices, and replaces this manager
+    return {}
 
 
 @handles(api.service.events_get)

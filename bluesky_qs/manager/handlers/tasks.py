@@ -1,6 +1,5 @@
 """Handlers of the methods that run scripts and functions in the worker."""
 
-import time
 from typing import Any, Unpack
 from uuid import uuid4
 
@@ -137,18 +136,9 @@ async def _start(ctx: Context, uid: str, command: Command[None], *, background: 
     if not background:
         await require_idle_kernel(ctx)
         ctx.lifecycle.fire(Event.TASK_STARTED)
-        ctx.foreground_task = uid
-    ctx.tasks.started(uid, time.time(), background=background)
-
-    def refused() -> None:
-        ctx.tasks.refused(uid)
-        if ctx.foreground_task == uid:
-            ctx.foreground_task = None
-            if ctx.lifecycle.state is ManagerState.EXECUTING_TASK:
-                ctx.lifecycle.fire(Event.TASK_ENDED)
-
+    ctx.tasks.started(uid, ctx.clock.time(), background=background)
     try:
-        await ctx.environment.tell(command, refused)
+        await ctx.environment.tell(command, lambda: ctx.tasks.refused(uid))
     except QSError:
-        refused()
+        ctx.tasks.refused(uid)
         raise

@@ -18,8 +18,8 @@ ALWAYS_AT_HAND = {"ping", "status"}
 
 @pytest.fixture
 def dispatcher():
-    ctx = SimpleNamespace(lock=LockBook(None), status_json=lambda: Encoded(b'{"manager_state": "idle"}'))
-    dispatcher = Dispatcher(ctx, "json")
+    ctx = SimpleNamespace(lock=LockBook(None))
+    dispatcher = Dispatcher(ctx, lambda: Encoded(b'{"manager_state": "idle"}'), "json")
     dispatcher.ready.set()
     return dispatcher
 

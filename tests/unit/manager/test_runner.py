@@ -9,6 +9,7 @@ from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import PausePlan, RunPlan
 from bluesky_qs.ipc.reports import PlanDone
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
+from bluesky_qs.manager.clock import SystemClock
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.runner import Runner
@@ -71,6 +72,7 @@ async def runner(store):
         lists=Lists(),
         environment=Environment(),
         lifecycle=lifecycle,
+        clock=SystemClock(),
         changed=lambda: None,
         spawn=asyncio.ensure_future,
         autostart=False,

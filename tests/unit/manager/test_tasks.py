@@ -8,8 +8,11 @@ from bluesky_qs.manager.tasks import Tasks
 class Clock:
     now = 0.0
 
-    def __call__(self):
+    def monotonic(self):
         return self.now
+
+    def time(self):
+        return 1000.0 + self.now
 
 
 @pytest.fixture
@@ -19,7 +22,7 @@ def clock():
 
 @pytest.fixture
 def tasks(clock):
-    return Tasks(120, clock, lambda: None)
+    return Tasks(120, clock, lambda: None, foreground_ended=lambda: None)
 
 
 def done(uid, value=b"42", *, success=True):
@@ -56,7 +59,7 @@ def test_a_report_that_comes_twice_changes_nothing(tasks):
 
 def test_tasks_of_a_lost_worker_have_failed_with_the_reason(tasks):
     tasks.started("a", 1.0, background=False)
-    tasks.lost("The worker is gone", now=5.0)
+    tasks.lost("The worker is gone")
     result = tasks.result("a").value()
     assert result["success"] is False
     assert result["msg"] == "The worker is gone"

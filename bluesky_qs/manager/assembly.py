@@ -1,0 +1,126 @@
+"""How the parts of a manager are made and joined."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from bluesky_qs.config.schema import Settings
+from bluesky_qs.ipc.reports import Document, EnvironmentOpened, ListsChanged, PlanDone, StateChanged, TaskDone
+from bluesky_qs.ipc.supervision import Inventory
+from bluesky_qs.manager import handlers
+from bluesky_qs.manager.changes import Changes
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.documents import DocumentBook
+from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.ledger import Ledger
+from bluesky_qs.manager.lists import ListBook
+from bluesky_qs.manager.locking import LockBook
+from bluesky_qs.manager.opening import opening
+from bluesky_qs.manager.outside import Outside
+from bluesky_qs.manager.publisher import Publisher
+from bluesky_qs.manager.runner import Runner
+from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+from bluesky_qs.manager.subscriptions import WorkerGone
+from bluesky_qs.manager.tasks import Tasks
+from bluesky_qs.plan_queue.changes import Snapshot
+from bluesky_qs.plan_queue.queue import PlanQueue
+from bluesky_qs.startup.find import StartupLocation
+
+__all__ = ["assemble", "handlers"]  # importing the handlers is what enters them into the dispatcher's table
+
+
+def assemble(
+    settings: Settings,
+    outside: Outside,
+    *,
+    snapshot: Snapshot,
+    inventory: Inventory,
+    location: StartupLocation,
+    publisher: Publisher,
+    spawn: Callable[[Coroutine[Any, Any, None]], object],
+    stop: Callable[[str], None],
+) -> Context:
+    """Make all parts, each from those before it. Nothing happens yet: see `bluesky_qs.manager.app`.
+
+    ``snapshot`` is the content of the store and ``inventory`` that of the supervisor; ``spawn`` and ``stop`` are as in
+    `Context`.
+    """
+    clock = outside.clock
+    changed = Changes()
+    lifecycle = Lifecycle(changed)
+    queue = PlanQueue.restore(snapshot)
+    events = EventBook(snapshot.events, publisher.event)
+    ledger = Ledger(outside.store, events, changed)
+    lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
+    environment = Environment(
+        connect=outside.connect_worker,
+        supervisor=outside.supervisor,
+        lifecycle=lifecycle,
+        opening=lambda: opening(settings, location, lists.permissions_json),
+        clock=clock,
+        spawn=spawn,
+        changed=changed,
+    )
+    # At a start of the service nothing begins unasked; a manager that replaces another changes nothing.
+    facts = snapshot.facts if inventory.restarted else {}
+    runner = Runner(
+        queue=queue,
+        ledger=ledger,
+        lists=lists,
+        environment=environment,
+        lifecycle=lifecycle,
+        clock=clock,
+        autostart=_enabled(facts.get("autostart_mode_info")),
+        stop_pending=_enabled(facts.get("stop_pending_info")),
+        changed=changed,
+        spawn=spawn,
+    )
+    ctx = Context(
+        settings=settings,
+        clock=clock,
+        changed=changed,
+        lifecycle=lifecycle,
+        queue=queue,
+        events=events,
+        documents=DocumentBook(publisher.document, enabled=settings.network.zmq_publish_documents),
+        ledger=ledger,
+        lock=LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key),
+        lists=lists,
+        tasks=_tasks(settings, outside, lifecycle, changed),
+        environment=environment,
+        runner=runner,
+        supervisor=outside.supervisor,
+        order=asyncio.Lock(),
+        spawn=spawn,
+        stop=stop,
+        freeze=outside.freeze,
+    )
+    _subscribe(ctx)
+    return ctx
+
+
+def _tasks(settings: Settings, outside: Outside, lifecycle: Lifecycle, changed: Changes) -> Tasks:
+    def foreground_ended() -> None:
+        if lifecycle.state is ManagerState.EXECUTING_TASK:
+            lifecycle.fire(Event.TASK_ENDED)
+
+    return Tasks(settings.operation.task_result_retention, outside.clock, changed, foreground_ended=foreground_ended)
+
+
+def _subscribe(ctx: Context) -> None:
+    """Join the parts to the worker's reports. Parts with the same report get it in this order."""
+    reports = ctx.environment.reports
+    reports.at_once(Document, ctx.documents.take)
+    reports.in_turn_acknowledging(PlanDone, ctx.runner.plan_done)
+    reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))
+    reports.in_turn(TaskDone, ctx.tasks.done)
+    reports.in_turn(ListsChanged, lambda report: ctx.lists.found_by_worker(report.lists, opening=False))
+    reports.in_turn(EnvironmentOpened, lambda report: ctx.lists.found_by_worker(report.lists, opening=True))
+    reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
+    reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))
+
+
+def _enabled(fact: bytes | None) -> bool:
+    return bool(fact and json.loads(fact).get("enabled"))

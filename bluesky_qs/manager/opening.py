@@ -1,0 +1,59 @@
+"""What a worker needs to know to open the environment, from the settings of the service."""
+
+from bluesky_qs.config.schema import Settings
+from bluesky_qs.ipc.commands import KernelSpec, OpenEnvironment, StartupSpec
+from bluesky_qs.startup.find import StartupLocation, find
+
+
+def location_of(settings: Settings) -> StartupLocation:
+    """Where the startup code is.
+
+    Raises
+    ------
+    ConfigError
+        It is not there, or the settings contradict each other.
+    """
+    startup = settings.startup
+    return find(
+        startup_dir=startup.startup_dir,
+        startup_profile=startup.startup_profile,
+        startup_module=startup.startup_module,
+        startup_script=startup.startup_script,
+        ipython_dir=startup.ipython_dir,
+        existing_plans_devices=startup.existing_plans_and_devices_path,
+        user_group_permissions=startup.user_group_permissions_path,
+    )
+
+
+def opening(settings: Settings, location: StartupLocation, permissions: bytes) -> OpenEnvironment:
+    """The command that opens the environment with these user group permissions (JSON)."""
+    startup = settings.startup
+    return OpenEnvironment(
+        StartupSpec(location.directory, location.script, location.module, location.profile_dir),
+        permissions,
+        startup.device_max_depth,
+        startup.ignore_invalid_plans,
+        _kernel(settings),
+        input_policy=settings.worker.input_policy,
+    )
+
+
+def _kernel(settings: Settings) -> KernelSpec | None:
+    worker = settings.worker
+    if not worker.use_ipython_kernel:
+        return None
+    ports = {
+        "shell": worker.ipython_shell_port,
+        "iopub": worker.ipython_iopub_port,
+        "stdin": worker.ipython_stdin_port,
+        "hb": worker.ipython_hb_port,
+        "control": worker.ipython_control_port,
+    }
+    return KernelSpec(
+        ip=worker.ipython_kernel_ip,
+        matplotlib=worker.ipython_matplotlib,
+        connection_file=worker.ipython_connection_file,
+        connection_dir=worker.ipython_connection_dir,
+        ipython_dir=settings.startup.ipython_dir,
+        ports={channel: port for channel, port in ports.items() if port is not None},
+    )

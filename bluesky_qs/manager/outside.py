@@ -1,0 +1,104 @@
+"""What the manager works with but does not make itself: store, links, sockets, clock. Tests pass their own."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+import zmq.asyncio
+
+from bluesky_qs.config.schema import Settings
+from bluesky_qs.ipc.link import ClientEnd, Link
+from bluesky_qs.ipc.reports import WorkerReport
+from bluesky_qs.ipc.runtime import RuntimeDir
+from bluesky_qs.ipc.supervision import SupervisorReport
+from bluesky_qs.manager.clock import Clock, SystemClock
+from bluesky_qs.manager.other_queue import mention_other_queue
+from bluesky_qs.store.base import Store
+from bluesky_qs.store.choice import chosen_store
+from bluesky_qs.wire.control import server_socket
+
+
+async def _nothing() -> None:
+    pass
+
+
+def _freeze() -> None:
+    while True:
+        time.sleep(3600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What surrounds a manager.
+
+    Attributes
+    ----------
+    store
+        Not opened yet; the manager opens it first of all and closes it last of all.
+    supervisor
+        The link to the supervisor; the manager closes it.
+    connect_worker
+        Makes the link to the worker with this address. The environment closes it when the worker has ended.
+    control_socket
+        Makes the ROUTER socket on which requests arrive. Called when everything that can fail before has been done;
+        the manager closes the socket.
+    publish_socket
+        Takes publications as two frames, topic and payload; the manager closes it. A PUSH socket to the supervisor,
+        or a PUB socket.
+    clock
+        The time of everything that the manager stores or measures.
+    pid
+        How the supervisor knows this manager.
+    found_empty
+        Called if the store holds neither queue nor history.
+    freeze
+        Blocks the event loop for good; called by ``manager_kill``.
+    """
+
+    store: Store
+    supervisor: Link
+    connect_worker: Callable[[str], Link]
+    control_socket: Callable[[], "zmq.Socket[bytes]"]
+    publish_socket: "zmq.Socket[bytes]"
+    clock: Clock
+    pid: int
+    found_empty: Callable[[], Awaitable[None]] = _nothing
+    freeze: Callable[[], object] = _freeze
+
+
+def outside_of_service(directory: RuntimeDir, settings: Settings) -> Outside:
+    """What surrounds the manager of a service. Call it in the event loop.
+
+    Raises
+    ------
+    ConfigError
+        The settings of the store are not valid.
+    """
+    network = settings.network
+    store = chosen_store(settings)
+    context = zmq.asyncio.Context()
+    publish_socket: zmq.Socket[bytes] = zmq.Context(context).socket(zmq.PUSH)
+    publish_socket.linger = 500
+    publish_socket.connect(directory.publications)
+
+    def control_socket() -> Any:
+        return server_socket(
+            zmq.Context(context),
+            network.zmq_control_addr,
+            private_key=network.zmq_private_key,
+            setting="--zmq-control-addr",
+        )
+
+    return Outside(
+        store=store,
+        supervisor=ClientEnd(context, directory.supervisor_link, SupervisorReport),
+        connect_worker=lambda address: ClientEnd(context, address, WorkerReport),
+        control_socket=control_socket,
+        publish_socket=publish_socket,
+        clock=SystemClock(),
+        pid=os.getpid(),
+        found_empty=mention_other_queue if network.redis_addr is None else _nothing,
+    )

@@ -1,0 +1,58 @@
+"""How a manager continues the work of the manager that it replaces."""
+
+import logging
+
+from bluesky_qs.errors import WorkerLost
+from bluesky_qs.ipc.commands import SetPermissions, WorkerSnapshot
+from bluesky_qs.ipc.states import EnvironmentState, WorkerState
+from bluesky_qs.ipc.supervision import Inventory
+from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.state import Event
+
+logger = logging.getLogger(__name__)
+
+
+async def take_up(ctx: Context, inventory: Inventory) -> None:
+    """Continue with the worker that is there, and with the plan that was running; be idle if there are none."""
+    snapshot: WorkerSnapshot | None = None
+    ended = inventory.ended.how if inventory.ended else ""
+    if inventory.worker:
+        logger.info("Following the worker that is there already (pid %d)", inventory.worker.pid)
+        try:
+            snapshot = await ctx.environment.attach(inventory.worker)
+            await _agree_with(ctx, snapshot)
+        except WorkerLost as error:
+            ended = error.message
+    event = found(snapshot.state if snapshot else None)
+    if await ctx.runner.adopt(snapshot, ended) and event is Event.FOUND_NOTHING_RUNNING:
+        event = Event.FOUND_PLAN_RUNNING
+    ctx.lifecycle.fire(event)
+    ctx.environment.take_up()
+
+
+async def _agree_with(ctx: Context, snapshot: WorkerSnapshot) -> None:
+    """Take over what the worker knows, and send it what the last manager may have failed to send."""
+    for report in snapshot.finished_tasks:
+        ctx.tasks.found(report, age=ctx.clock.time() - report.time_stop)
+    for uid, (started, background) in snapshot.running_tasks.items():
+        ctx.tasks.started(uid, started, background=background)
+    if snapshot.lists is None:
+        await ctx.environment.ask_to_open()
+    else:
+        ctx.lists.replace(snapshot.lists)
+        await ctx.environment.link.request(SetPermissions(ctx.lists.permissions_json))
+
+
+_FOUND = {
+    EnvironmentState.INITIALIZING: Event.FOUND_OPENING,
+    EnvironmentState.EXECUTING_PLAN: Event.FOUND_PLAN_RUNNING,
+    EnvironmentState.EXECUTING_TASK: Event.FOUND_TASK_RUNNING,
+    EnvironmentState.CLOSING: Event.FOUND_CLOSING,
+}
+
+
+def found(worker: WorkerState | None) -> Event:
+    """What a worker that is there at the start of a manager is doing."""
+    if worker is not None and worker.item_uid and worker.engine == "paused":
+        return Event.FOUND_PLAN_PAUSED
+    return _FOUND.get(worker.environment, Event.FOUND_NOTHING_RUNNING) if worker else Event.FOUND_NOTHING_RUNNING
