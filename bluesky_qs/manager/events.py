@@ -1,4 +1,4 @@
-"""What happened: every change of the service as a numbered event, kept with the change that it tells of."""
+"""The service's record of events: typed as they are made, numbered and kept with the change that they report."""
 
 import json
 import logging
@@ -9,29 +9,84 @@ from typing import Any
 
 import msgspec
 
-from bluesky_qs.plan_queue.changes import (
-    AddEvent,
-    AddHistory,
-    Change,
-    ClearQueue,
-    DropItem,
-    PutItem,
-    SetFact,
-    TrimEvents,
-    TrimHistory,
-)
+from bluesky_qs.plan_queue.changes import AddEvent, Change, TrimEvents
+from bluesky_qs.plan_queue.events import Event
 
 logger = logging.getLogger(__name__)
 
-Event = dict[str, Any]
+#: An event as it is stored and published: with its number, its time and its type.
+EventRecord = dict[str, Any]
 
 #: Events that are kept; beyond that the oldest are dropped, some at a time.
 KEPT = 10_000
 _SLACK = 1_000
-#: More uids than these are only counted: an event tells what happened, it is no copy of the queue.
-_UIDS = 100
 #: Uids that are looked for in the text of events.
 _FEW = 20
+
+
+class LockChanged(Event, frozen=True, tag="lock_changed"):
+    """Something was locked or unlocked."""
+
+    environment: bool
+    queue: bool
+    user: str | None
+    note: str | None
+
+
+class AutostartChanged(Event, frozen=True, tag="autostart_changed"):
+    """Autostart was switched on or off."""
+
+    enabled: bool
+
+
+class StopPendingChanged(Event, frozen=True, tag="queue_stop_pending_changed"):
+    """A stop of the queue is pending, or no longer."""
+
+    enabled: bool
+
+
+class PermissionsChanged(Event, frozen=True, tag="permissions_changed"):
+    """Other user group permissions are in force."""
+
+
+class EnvironmentChanged(Event, frozen=True, tag="environment_changed"):
+    """The environment, or the manager's state, is another one."""
+
+    manager_state: str
+    worker_environment_exists: bool
+
+
+class ListsChanged(Event, frozen=True, tag="lists_changed"):
+    """The lists of plans and devices changed; each uid is that of a list as it is now."""
+
+    plans_existing_uid: str
+    devices_existing_uid: str
+    plans_allowed_uid: str
+    devices_allowed_uid: str
+
+
+class TasksChanged(Event, frozen=True, tag="tasks_changed"):
+    """A task started or ended."""
+
+    task_results_uid: str
+
+
+class InputChanged(Event, frozen=True, tag="input_changed"):
+    """User code is waiting for input, or no longer."""
+
+    input_pending: dict[str, Any] | None
+
+
+class EventEdit:
+    """An event that reports something which is not stored: environment, lists, tasks, input."""
+
+    changes: Sequence[Change] = ()
+
+    def __init__(self, event: Event) -> None:
+        self.events: Sequence[Event] = [event]
+
+    def undo(self) -> None:
+        """There is nothing to take back."""
 
 
 class EventBook:
@@ -53,7 +108,7 @@ class EventBook:
         """The next events as they are to be stored, with numbers and times; `made` follows when they are."""
         now = time.time()
         return [
-            json.dumps({"seq": number, "time": now, **event}).encode()
+            json.dumps({"seq": number, "time": now, **msgspec.to_builtins(event)}).encode()
             for number, event in enumerate(events, self.last + 1)
         ]
 
@@ -82,17 +137,17 @@ class EventBook:
         start = max(0, number + 1 - self.first)
         return [self._kept[index] for index in range(start, min(start + max(0, limit), len(self._kept)))]
 
-    def about(self, uids: Collection[str]) -> dict[str, list[Event]]:
+    def about(self, uids: Collection[str]) -> dict[str, list[EventRecord]]:
         """For each of these items, the kept events that name it, oldest first."""
-        told: dict[str, list[Event]] = {uid: [] for uid in uids}
-        needles = [json.dumps(uid).encode() for uid in told]
+        found: dict[str, list[EventRecord]] = {uid: [] for uid in uids}
+        needles = [json.dumps(uid).encode() for uid in found]
         for text in self._kept:
             # To decode an event costs as much as to look for some tens of uids in it.
             if len(needles) > _FEW or any(needle in text for needle in needles):
                 event = json.loads(text)
-                for uid in {event.get("item_uid"), *event.get("put", ()), *event.get("dropped", ())} & told.keys():
-                    told[uid].append(event)
-        return told
+                for uid in {event.get("item_uid"), *event.get("put", ()), *event.get("dropped", ())} & found.keys():
+                    found[uid].append(event)
+        return found
 
 
 class _Numbered(msgspec.Struct):
@@ -102,7 +157,7 @@ class _Numbered(msgspec.Struct):
 def _in_sequence(stored: Iterable[bytes]) -> tuple[deque[bytes], int]:
     """The latest events without a gap in their numbers, since they are found by number; and the last number."""
     kept: deque[bytes] = deque()
-    last = left_out = 0
+    last = ignored = 0
     for event in reversed(list(stored)):
         number = _number(event)
         if number is not None and not kept:
@@ -110,9 +165,9 @@ def _in_sequence(stored: Iterable[bytes]) -> tuple[deque[bytes], int]:
         if number is not None and number == last - len(kept):
             kept.appendleft(event)
         else:
-            left_out += 1
-    if left_out:
-        logger.warning("%d of the stored events are damaged or out of order, and left out", left_out)
+            ignored += 1
+    if ignored:
+        logger.warning("Ignored %d stored events that are damaged or out of order", ignored)
     return kept, last
 
 
@@ -121,73 +176,3 @@ def _number(event: bytes) -> int | None:
         return msgspec.json.decode(event, type=_Numbered).seq
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def told_by(changes: Sequence[Change]) -> list[Event]:
-    """The events that changes of the store amount to: one for the queue however many items are concerned."""
-    events: list[Event] = []
-    put: list[str] = []
-    dropped: list[str] = []
-    queue: Event = {"type": "queue_changed"}
-    for change in changes:
-        match change:
-            case PutItem():
-                put.append(change.uid)
-            case DropItem():
-                dropped.append(change.uid)
-            case ClearQueue():
-                queue["cleared"] = True
-            case AddHistory():
-                events.append(_ended(change))
-            case TrimHistory():
-                events.append({"type": "history_cleared", "items_left": change.keep})
-            case SetFact():
-                events += _fact(change)
-            case _:
-                pass
-    for event in events:
-        if event["type"] == "item_ended" and put:  # what an ended item puts into the queue is itself, under a new uid
-            event["requeued_as"] = put[0]
-    if put or dropped or "cleared" in queue:
-        events.insert(0, queue | _listed("put", put) | _listed("dropped", dropped))
-    return events
-
-
-def _ended(change: AddHistory) -> Event:
-    item = json.loads(change.data)
-    return {"type": "item_ended", "item_uid": change.uid, "exit_status": item["result"]["exit_status"]}
-
-
-def _fact(change: SetFact) -> list[Event]:
-    if change.name not in _FACTS or change.data is None:
-        return []
-    kind, told = _FACTS[change.name]
-    return [{"type": kind, **told(json.loads(change.data))}]
-
-
-_FACTS: dict[str, tuple[str, Callable[[dict[str, Any]], Event]]] = {
-    "running_plan": ("item_started", lambda item: {"item_uid": item["item_uid"]}),
-    "plan_queue_mode": ("mode_changed", lambda mode: {"mode": mode}),
-    "lock_info": ("lock_changed", lambda lock: {key: lock[key] for key in ("environment", "queue", "user", "note")}),
-    "autostart_mode_info": ("autostart_changed", lambda autostart: autostart),
-    "stop_pending_info": ("queue_stop_pending_changed", lambda stop: stop),
-    "user_group_permissions": ("permissions_changed", lambda _: {}),
-}
-
-
-def _listed(what: str, uids: list[str]) -> Event:
-    if len(uids) > _UIDS:
-        return {f"{what}_count": len(uids)}
-    return {what: uids} if uids else {}
-
-
-class EventEdit:
-    """An event that tells of something which is not stored: environment, lists, tasks."""
-
-    changes: Sequence[Change] = ()
-
-    def __init__(self, event: Event) -> None:
-        self.events = [event]
-
-    def undo(self) -> None:
-        """There is nothing to take back."""

@@ -1,4 +1,7 @@
-"""What is durable: every edit of the queue goes through here before anybody is told that it was made."""
+"""What is durable: every edit goes through here before anybody hears that it was made.
+
+This is the one place where edits share commits, and the one place where they are taken back.
+"""
 
 import asyncio
 from collections import deque
@@ -6,33 +9,44 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.manager.events import Event, EventBook, EventEdit, told_by
+from bluesky_qs.manager.events import EventBook
 from bluesky_qs.plan_queue.changes import Change, SetFact
+from bluesky_qs.plan_queue.events import Event
 from bluesky_qs.store.base import Store
 
 
 class Undoable(Protocol):
-    """An edit that memory shows already: the changes that make it durable, and how to take it back."""
+    """An edit that memory shows already."""
 
     @property
-    def changes(self) -> Sequence[Change]: ...
+    def changes(self) -> Sequence[Change]:
+        """What makes it durable."""
+        ...
 
-    def undo(self) -> None: ...
+    @property
+    def events(self) -> Sequence[Event]:
+        """What clients are told of it when it is durable."""
+        ...
+
+    def undo(self) -> None:
+        """Take it back; nothing that was made later is in memory any more."""
+        ...
 
 
 class FactEdit:
     """An edit of one fact; ``undo`` puts back what memory showed before."""
 
-    def __init__(self, name: str, data: bytes | None, undo: Callable[[], None]) -> None:
-        self.changes = [SetFact(name, data)]
+    def __init__(self, name: str, data: bytes | None, undo: Callable[[], None], event: Event | None = None) -> None:
+        self.changes: Sequence[Change] = [SetFact(name, data)]
+        self.events: Sequence[Event] = [event] if event else []
         self.undo = undo
 
 
 class Ledger:
     """Writes edits to the store in the order in which memory took them.
 
-    Edits that wait at the same time are written in one transaction. If the store fails, all edits that are not durable
-    yet are taken back, the latest first, since each was made on top of the one before it.
+    Edits that wait at the same time share one commit. If the store fails, all edits that are not durable yet are taken
+    back, the newest first, because each was made on top of the one before it.
     """
 
     def __init__(self, store: Store, events: EventBook, changed: Callable[[], None]) -> None:
@@ -43,13 +57,13 @@ class Ledger:
         self._arrived = asyncio.Event()
 
     def submit(self, *edits: Undoable) -> asyncio.Future[None]:
-        """Line edits up to be made durable, all or none, in the order of these calls.
+        """Queue edits to be made durable, all or none, in the order of these calls.
 
         Call it in the same turn of the loop in which memory took the edits. The future fails with `StoreError` when
         they are not durable and memory no longer shows them.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not any(edit.changes or isinstance(edit, EventEdit) for edit in edits):
+        if not any(edit.changes or edit.events for edit in edits):
             future.set_result(None)
             return future
         self._waiting.append((edits, future))
@@ -70,11 +84,14 @@ class Ledger:
 
     async def write(self) -> None:
         """Write what arrives, until cancelled."""
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._waiting:
-                await self._write_waiting()
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                while self._waiting:
+                    await self._write_waiting()
+        finally:  # cancelled, or a fault of the store: nobody may wait forever
+            self._take_back(StoreError("The store has stopped working"))
 
     async def drain(self) -> None:
         """Return when everything that arrived so far is durable or has failed."""
@@ -85,14 +102,14 @@ class Ledger:
         batch = list(self._waiting)
         edits = [edit for each, _ in batch for edit in each]
         # Numbered here and not when they are submitted, so that a commit that fails leaves no gap.
-        told = self._events.numbered(event for edit in edits for event in _events(edit))
+        events = self._events.numbered(event for edit in edits for event in edit.events)
         changes = [change for edit in edits for change in edit.changes]
         try:
-            await self._store.commit(changes + self._events.changes(told))
+            await self._store.commit(changes + self._events.changes(events))
         except StoreError as error:
             self._take_back(error)
             return
-        self._events.made(told)
+        self._events.made(events)
         for _, future in batch:
             self._waiting.popleft()
             _settle(future, None)
@@ -100,6 +117,8 @@ class Ledger:
     def _take_back(self, error: StoreError) -> None:
         """Undo everything that is not durable: the batch that failed and what was built on it since."""
         failed = list(self._waiting)
+        if not failed:
+            return
         self._waiting.clear()
         for edits, _ in reversed(failed):
             for edit in reversed(edits):
@@ -107,10 +126,6 @@ class Ledger:
         for _, future in failed:
             _settle(future, error)
         self._changed()
-
-
-def _events(edit: Undoable) -> list[Event]:
-    return edit.events if isinstance(edit, EventEdit) else told_by(edit.changes)
 
 
 def _settle(future: asyncio.Future[None], error: StoreError | None) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from bluesky_qs.config.schema import UpdateLists
 from bluesky_qs.errors import BadParams
 from bluesky_qs.ipc.states import Lists
+from bluesky_qs.manager.events import PermissionsChanged
 from bluesky_qs.manager.ledger import FactEdit
 from bluesky_qs.plans import lists as lists_file
 from bluesky_qs.plans.catalog import Catalog
@@ -76,7 +77,7 @@ class ListBook:
         """The edit that makes the permissions in force durable; none if they are what is stored."""
         if stored is not None and json.loads(stored) == self._permissions.as_dict():
             return []
-        return [FactEdit("user_group_permissions", self.permissions_json, lambda: None)]
+        return [FactEdit("user_group_permissions", self.permissions_json, lambda: None, PermissionsChanged())]
 
     def permissions_from_file(self) -> Permissions:
         """The permissions as the file has them now.
@@ -159,6 +160,7 @@ class ListBook:
         if permissions.as_dict() == self._permissions.as_dict():
             return None
         before = self._permissions
+        data = json_text(permissions.as_dict())  # before memory takes what may have no JSON form
 
         def undo() -> None:
             self._permissions = before
@@ -166,7 +168,7 @@ class ListBook:
 
         self._permissions = permissions
         self.renew(devices=_on_devices(permissions) != _on_devices(before))
-        return FactEdit("user_group_permissions", self.permissions_json, undo)
+        return FactEdit("user_group_permissions", data, undo, PermissionsChanged())
 
     @property
     def permissions(self) -> dict[str, Any]:

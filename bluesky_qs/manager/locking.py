@@ -12,6 +12,7 @@ import msgspec
 from bluesky_qs.api.method import Lock
 from bluesky_qs.api.types import LockInfo, LockState
 from bluesky_qs.errors import BadParams, Locked
+from bluesky_qs.manager.events import LockChanged
 from bluesky_qs.manager.ledger import FactEdit
 
 logger = logging.getLogger(__name__)
@@ -140,12 +141,15 @@ class LockBook:
 
     def _set(self, **info: Any) -> FactEdit:
         before = self._info
-        self._info = {**info, "uid": str(uuid4())}
+        after = {**info, "uid": str(uuid4())}
+        data = json.dumps(after).encode()  # before memory takes what may have no JSON form
+        self._info = after
 
         def undo() -> None:
             self._info = before
 
-        return FactEdit("lock_info", json.dumps(self._info).encode(), undo)
+        event = LockChanged(after["environment"], after["queue"], after["user"], after["note"])
+        return FactEdit("lock_info", data, undo, event)
 
     def _refusal(self) -> str:
         return "Error: Invalid lock key: \n" + self._description()

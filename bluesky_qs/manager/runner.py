@@ -13,6 +13,7 @@ from bluesky_qs.ipc.reports import PlanDone
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.events import AutostartChanged, StopPendingChanged
 from bluesky_qs.manager.ledger import FactEdit, Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
@@ -101,11 +102,11 @@ class Runner:
 
     def ask_stop(self, *, pending: bool) -> FactEdit:
         """Note that the queue is to stop after the running plan, or take that back."""
-        return self._set_fact("stop_pending", "stop_pending_info", value=pending)
+        return self._set_fact("stop_pending", "stop_pending_info", StopPendingChanged(pending))
 
     def set_autostart(self, *, enabled: bool) -> FactEdit:
         """Switch autostart."""
-        return self._set_fact("autostart", "autostart_mode_info", value=enabled)
+        return self._set_fact("autostart", "autostart_mode_info", AutostartChanged(enabled))
 
     async def pause(self, option: PauseOption) -> None:
         """Ask the RunEngine to pause; between two plans, pause the next one or stop before it."""
@@ -448,15 +449,15 @@ class Runner:
             "scan_ids": [run.scan_id for run in runs],
         }
 
-    def _set_fact(self, attribute: str, fact: str, *, value: bool) -> FactEdit:
+    def _set_fact(self, attribute: str, fact: str, event: AutostartChanged | StopPendingChanged) -> FactEdit:
         before = getattr(self, attribute)
 
         def undo() -> None:
             setattr(self, attribute, before)
 
-        setattr(self, attribute, value)
+        setattr(self, attribute, event.enabled)
         self._changed()
-        return FactEdit(fact, json.dumps({"enabled": value}).encode(), undo)
+        return FactEdit(fact, json.dumps({"enabled": event.enabled}).encode(), undo, event)
 
 
 def _result(now: float, exit_status: str, msg: str = "") -> dict[str, Any]:

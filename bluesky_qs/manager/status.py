@@ -11,21 +11,13 @@ from bluesky_qs._version import __version__
 from bluesky_qs.api.types import Status
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.events import EnvironmentChanged, InputChanged, ListsChanged, TasksChanged
 from bluesky_qs.manager.state import ManagerState
+from bluesky_qs.plan_queue.events import Event
 from bluesky_qs.wire.codec import Encoded, json_text
 
-#: Keys of the status that make an event of their own when they change: those which nothing that is stored tells of.
-_PARTS = {
-    "environment_changed": ("manager_state", "worker_environment_exists"),
-    "lists_changed": (
-        "plans_existing_uid",
-        "devices_existing_uid",
-        "plans_allowed_uid",
-        "devices_allowed_uid",
-    ),
-    "tasks_changed": ("task_results_uid",),
-    "input_changed": ("input_pending",),
-}
+#: Events of what is not stored: each has keys of the status as its fields, and happens when one of these changes.
+_PARTS = (EnvironmentChanged, ListsChanged, TasksChanged, InputChanged)
 
 
 class StatusBoard:
@@ -41,8 +33,7 @@ class StatusBoard:
     @property
     def json(self) -> Encoded:
         """The status as answers and publications hold it."""
-        if self._stale:
-            self._renew()
+        self._renew()
         return self._json
 
     def watch(self, published: Callable[[Encoded], None]) -> None:
@@ -57,23 +48,30 @@ class StatusBoard:
 
         self._ctx.changed.watch(look)
 
-    def watch_parts(self, tell: Callable[[dict[str, Any]], object]) -> None:
-        """Call ``tell`` with an event for what changed that is not stored: environment, lists, tasks, runs."""
-        last = {event: {key: self._facts.get(key) for key in keys} for event, keys in _PARTS.items()}
+    def watch_parts(self, happened: Callable[[Event], object]) -> None:
+        """Call ``happened`` with an event for each change that is not stored: environment, lists, tasks, input."""
+        last = self._parts()
 
         def look() -> None:
-            for event, keys in _PARTS.items():
-                now = {key: self._facts.get(key) for key in keys}
-                if now != last[event]:
-                    last[event] = now
-                    tell({"type": event, **now})
+            nonlocal last
+            before, last = last, self._parts()
+            for event, was in zip(last, before, strict=True):
+                if event != was:
+                    happened(event)
 
         self._ctx.changed.watch(look)
+
+    def _parts(self) -> list[Event]:
+        self._renew()
+        facts = self._facts
+        return [event(**{key: facts[key] for key in event.__struct_fields__}) for event in _PARTS]
 
     def _mark_stale(self) -> None:
         self._stale = True
 
     def _renew(self) -> None:
+        if not self._stale:
+            return
         self._stale = False
         facts = derive(self._ctx)
         if facts != self._facts:

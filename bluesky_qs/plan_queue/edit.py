@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from bluesky_qs.plan_queue.changes import Change
+from bluesky_qs.plan_queue.events import Ended, Event
 from bluesky_qs.plan_queue.items import Running
 from bluesky_qs.plan_queue.line import Entry
 from bluesky_qs.plan_queue.rules import QueueMode
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What there is of the queue beside its items and its history."""
+    """What the queue consists of besides its items and its history."""
 
     mode: QueueMode
     running: Running | None
@@ -37,7 +38,7 @@ class Delta(msgspec.Struct, frozen=True):
     facts: Facts
     taken: Sequence[Entry] = ()
     put: Sequence[Entry] = ()
-    dropped: list[bytes] = []
+    dropped: Sequence[bytes] = ()
     added: int = 0
 
 
@@ -50,24 +51,23 @@ class Edit:
         The items concerned, as JSON text, in the order in which the method reports them.
     changes
         What to commit to the store; empty if the request changed nothing.
-    delta, revert, later
-        For `undo`: what was done, how to do the reverse, the edit that was made next.
+    events
+        What clients are told when the changes are durable.
     """
 
-    __slots__ = ("_items", "changes", "delta", "items_json", "later", "revert")
+    __slots__ = ("_items", "_revert", "changes", "events", "items_json")
 
     def __init__(
         self,
-        changes: list[Change],
+        changes: Sequence[Change],
         items_json: Sequence[bytes] = (),
         items: list[dict[str, Any]] | None = None,
     ) -> None:
         self.changes = changes
+        self.events: Sequence[Event] = ()
         self.items_json = items_json
         self._items = items
-        self.delta: Delta | None = None
-        self.revert: Callable[[Delta], None] | None = None
-        self.later: Edit | None = None
+        self._revert: Callable[[], None] | None = None
 
     @property
     def items(self) -> list[dict[str, Any]]:
@@ -76,61 +76,46 @@ class Edit:
             self._items = [json.loads(data) for data in self.items_json]
         return self._items
 
+    def made(self, events: Sequence[Event], revert: Callable[[], None]) -> None:
+        """Note that memory has the edit: the events of it, and how to reverse it."""
+        self.events = events
+        self._revert = revert
+
     def undo(self) -> None:
-        """Make memory what it was before this edit.
+        """Make memory what it was before this edit; a second time does nothing.
 
-        Edits that came later stand on this one and are undone before it, because a store that refuses a commit
-        refuses those that wait behind it too. To undo an edit again does nothing.
+        Edits that were made later stand on this one: whoever undoes several begins with the newest.
         """
-        if self.delta is None:
-            return
-        edits: list[Edit] = []
-        edit: Edit | None = self
-        while edit is not None:
-            edits.append(edit)
-            edit = edit.later
-        for each in reversed(edits):
-            if each.delta is not None and each.revert is not None:
-                each.revert(each.delta)
-                each.delta = None
-
-    def made(self, delta: Delta, revert: Callable[[Delta], None], earlier: "Edit | None") -> None:
-        """Note what was done to memory, how to reverse it, and the edit that it stands on."""
-        self.delta = delta
-        self.revert = revert
-        if earlier is not None:
-            earlier.later = self
+        revert, self._revert = self._revert, None
+        if revert is not None:
+            revert()
 
 
-class Finished(Edit):
+class EndEdit(Edit):
     """The end of the running item.
 
     Attributes
     ----------
-    exit_status
-        As it is recorded in the history.
-    requeued
-        The item that went back to the queue, with its new uid; None if none did.
+    ended
+        The end as clients are told of it: exit status, new uid if the item was requeued.
     continue_queue
         The next item may start. Never after an immediate execution.
     autostart_stays
-        False: autostart is to be switched off.
+        False: autostart must be switched off.
     """
 
-    __slots__ = ("autostart_stays", "continue_queue", "exit_status", "requeued")
+    __slots__ = ("autostart_stays", "continue_queue", "ended")
 
     def __init__(
         self,
-        changes: list[Change],
+        changes: Sequence[Change],
         item_json: bytes,
+        ended: Ended,
         *,
-        exit_status: str,
-        requeued: dict[str, Any] | None,
         continue_queue: bool,
         autostart_stays: bool,
     ) -> None:
         super().__init__(changes, [item_json])
-        self.exit_status = exit_status
-        self.requeued = requeued
+        self.ended = ended
         self.continue_queue = continue_queue
         self.autostart_stays = autostart_stays

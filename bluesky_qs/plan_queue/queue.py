@@ -7,6 +7,7 @@ beginning (“Failed to add an item: …”) that belongs to the method and is a
 
 import json
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -24,10 +25,11 @@ from bluesky_qs.plan_queue.changes import (
     Snapshot,
     TrimHistory,
 )
-from bluesky_qs.plan_queue.edit import Delta, Edit, Facts, Finished
+from bluesky_qs.plan_queue.edit import Delta, Edit, EndEdit, Facts
+from bluesky_qs.plan_queue.events import Ended, Event, HistoryCleared, ModeChanged, QueueChanged, Started
+from bluesky_qs.plan_queue.history import History
 from bluesky_qs.plan_queue.items import Prepared, Running, encoded, extended, uuid4_text
 from bluesky_qs.plan_queue.line import Entry, Line, only_one, refuse_repeated
-from bluesky_qs.plan_queue.past import Past
 from bluesky_qs.plan_queue.rules import QueueMode, end_of, known_status
 
 NewUid = Callable[[], str]
@@ -47,9 +49,8 @@ class PlanQueue:
         self._new_uid = new_uid
         self._history_limit = history_limit
         self._line = Line()
-        self._past = Past()
+        self._history = History()
         self._facts = Facts(QueueMode(), None, new_uid(), new_uid())
-        self._last: Edit | None = None
 
     @classmethod
     def restore(
@@ -62,7 +63,7 @@ class PlanQueue:
         """The queue that a store has kept."""
         queue = cls(new_uid=new_uid, history_limit=history_limit)
         queue._line = Line(Entry(item.uid, item.rank, item.data) for item in snapshot.items)
-        queue._past = Past(snapshot.history)
+        queue._history = History(snapshot.history)
         queue._facts = replace(
             queue._facts,
             mode=QueueMode.restored(snapshot.facts.get("plan_queue_mode")),
@@ -79,7 +80,7 @@ class PlanQueue:
     @property
     def history_size(self) -> int:
         """Number of items in the history."""
-        return len(self._past)
+        return len(self._history)
 
     @property
     def queue_uid(self) -> str:
@@ -146,11 +147,11 @@ class PlanQueue:
         NotFound
             There is no item ``before``.
         """
-        return self._past.page(limit, before, exit_status, name)
+        return self._history.page(limit, before, exit_status, name)
 
     def history_items(self, uids: Collection[str]) -> dict[str, dict[str, Any]]:
         """Those of these items that are in the history, by uid, each with its ``result``."""
-        return {uid: json.loads(data) for uid, data in self._past.find(uids).items()}
+        return {uid: json.loads(data) for uid, data in self._history.find(uids).items()}
 
     def item(self, *, pos: Position | None = None, uid: str | None = None) -> dict[str, Any]:
         """One item, by place or uid; the last one by default. Raises what `item_json` raises."""
@@ -305,7 +306,8 @@ class PlanQueue:
     def clear(self) -> Edit:
         """Remove all items; the running one is not touched."""
         entries = self._line.entries()
-        return self._make(Edit([ClearQueue()] if entries else [], [entry.data for entry in entries]), taken=entries)
+        edit = Edit([ClearQueue()] if entries else [], [entry.data for entry in entries])
+        return self._make(edit, taken=entries, queue_event=QueueChanged(cleared=True))
 
     def set_mode(self, mode: dict[str, Any] | Literal["default"]) -> Edit:
         """Set ``loop`` and ``ignore_failures``; those not named stay; ``"default"`` switches both off."""
@@ -313,14 +315,14 @@ class PlanQueue:
         if new == self.mode:
             return Edit([])
         edit = Edit([SetFact("plan_queue_mode", encoded(msgspec.structs.asdict(new)))])
-        return self._make(edit, facts=replace(self._facts, mode=new))
+        return self._make(edit, facts=replace(self._facts, mode=new), event=ModeChanged(new))
 
     def clear_history(self, *, size: int | None = None, item_uid: str | None = None) -> Edit:
         """Clear the history, or keep the newest ``size`` items, or drop the item ``item_uid`` and all older ones."""
         if size is not None and item_uid is not None:
             raise BadParams("Error: Parameters 'size' and 'item_uid' are mutually exclusive.")
         if item_uid is not None:
-            return self._trim(len(self._past) - self._past.place(item_uid) - 1)
+            return self._trim(len(self._history) - self._history.place(item_uid) - 1)
         return self._trim(max(0, size or 0))
 
     # Execution
@@ -341,7 +343,7 @@ class PlanQueue:
         prepared = self.prepare(item)
         return self._start(prepared.uid, prepared.data, time_start, [])
 
-    def finish(self, result: dict[str, Any], *, interrupted: bool = False) -> Finished:
+    def finish(self, result: dict[str, Any], *, interrupted: bool = False) -> EndEdit:
         """The running item has ended: it goes to the history with its ``result``, and back to the queue if it must.
 
         Parameters
@@ -359,22 +361,25 @@ class PlanQueue:
         requeued = None
         if not running.immediate and (end.to_front or self.mode.loop):
             requeued = self.prepare(json.loads(running.item))
-        past = extended(running.item, "result", {**result, "exit_status": status})
+        ended = Ended(running.uid, status, requeued.uid if requeued else None)
+        entry = extended(running.item, "result", {**result, "exit_status": status})
         put, puts = self._puts(0 if end.to_front else len(self._line), [requeued] if requeued else [])
-        edit = Finished(
-            [SetFact("running_plan", None), AddHistory(running.uid, past), *puts],
-            past,
-            exit_status=status,
-            requeued=requeued.item if requeued else None,
+        limit = self._history_limit
+        keep = limit if limit is not None and len(self._history) >= limit else None
+        edit = EndEdit(
+            [
+                SetFact("running_plan", None),
+                AddHistory(running.uid, entry),
+                *puts,
+                *([] if keep is None else [TrimHistory(keep)]),
+            ],
+            entry,
+            ended,
             continue_queue=end.continues and not running.immediate,
             autostart_stays=end.continues,
         )
-        limit = self._history_limit
-        keep = None
-        if limit is not None and len(self._past) >= limit:
-            keep = limit
-            edit.changes.append(TrimHistory(limit))
-        return self._make(edit, facts=replace(self._facts, running=None), put=put, added=[past], keep=keep)
+        facts = replace(self._facts, running=None)
+        return self._make(edit, facts=facts, put=put, added=[entry], keep=keep, event=ended)
 
     def pass_instruction(self) -> Edit:
         """The instruction at the front is carried out: it leaves the queue; in loop mode for its back."""
@@ -395,29 +400,37 @@ class PlanQueue:
         facts: Facts | None = None,
         added: Sequence[bytes] = (),
         keep: int | None = None,
+        event: Event | None = None,
+        queue_event: QueueChanged | None = None,
     ) -> E:
-        """Make an edit in memory: entries out and in, other facts, history added and then cut to ``keep``."""
+        """Make an edit in memory: entries out and in, other facts, history added and then cut to ``keep``.
+
+        ``event`` says what happened besides the change of the queue, ``queue_event`` how to report that one.
+        """
         if not edit.changes:
             return edit
         before = self._facts
         facts = before if facts is None else facts
         self._line.take(taken)
         self._line.put(put)
-        self._past.extend(added)
-        dropped = [] if keep is None else self._past.drop(len(self._past) - keep)
+        self._history.extend(added)
+        dropped = [] if keep is None else self._history.drop(len(self._history) - keep)
         if taken or put or facts.running is not before.running:
             facts = replace(facts, queue_uid=self._new_uid())
         if added or dropped:
             facts = replace(facts, history_uid=self._new_uid())
         self._facts = facts
-        edit.made(Delta(before, taken, put, dropped, len(added)), self._revert, self._last)
-        self._last = edit
+        events: list[Event] = [queue_event or _queue_changed(taken, put)] if taken or put else []
+        edit.made(
+            [*events, event] if event else events,
+            partial(self._revert, Delta(before, taken, put, dropped, len(added))),
+        )
         return edit
 
     def _revert(self, delta: Delta) -> None:
         self._line.take(delta.put)
         self._line.put(delta.taken)
-        self._past.restore(delta.dropped, delta.added)
+        self._history.restore(delta.dropped, delta.added)
         self._facts = delta.facts
 
     def _puts(self, at: int, items: Sequence[Prepared]) -> tuple[list[Entry], list[Change]]:
@@ -434,7 +447,7 @@ class PlanQueue:
         changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in taken]
         changes.append(SetFact("running_plan", running.stored))
         edit = Edit(changes, [data])
-        return self._make(edit, facts=replace(self._facts, running=running), taken=taken)
+        return self._make(edit, facts=replace(self._facts, running=running), taken=taken, event=Started(uid))
 
     def _remove(self, entries: list[Entry]) -> Edit:
         changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in entries]
@@ -456,9 +469,9 @@ class PlanQueue:
         return self._make(Edit(changes, data), taken=entries, put=moved)
 
     def _trim(self, keep: int) -> Edit:
-        if keep >= len(self._past):
+        if keep >= len(self._history):
             return Edit([])
-        return self._make(Edit([TrimHistory(keep)]), keep=keep)
+        return self._make(Edit([TrimHistory(keep)]), keep=keep, event=HistoryCleared(keep))
 
     # Where things are
 
@@ -487,6 +500,12 @@ class PlanQueue:
 
     def _beside(self, neighbour: Entry | None, *, after: bool) -> int:
         return 0 if neighbour is None else self._line.index(neighbour) + after
+
+
+def _queue_changed(taken: Sequence[Entry], put: Sequence[Entry]) -> QueueChanged:
+    entered = [entry.uid for entry in put]
+    stay = set(entered)  # those that moved or changed
+    return QueueChanged.of(entered, [entry.uid for entry in taken if entry.uid not in stay])
 
 
 def _not_found(what: str, pos: Position | None, uid: str | None, *, running: str | None = None) -> str:

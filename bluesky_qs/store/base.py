@@ -31,7 +31,8 @@ class Store(Protocol):
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes durable, all of them or none, in their order.
 
-        Commits that wait together may be made durable together. After the return a power cut loses nothing of it.
+        Commits are made in the order of the calls, one after the other; the caller puts into one commit what it can.
+        After the return a power cut loses nothing. A caller that is cancelled does not stop its commit.
 
         Raises
         ------

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import Change, SetFact, Snapshot
-from bluesky_qs.store.commits import Commits, Refusing
 from bluesky_qs.store.memory import Contents
 from bluesky_qs.store.redis_layout import LOCK, Layout, Step
 from bluesky_qs.store.redis_link import Link
+from bluesky_qs.store.refusals import RefusalLog
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,7 @@ class RedisStore:
         self._exact = False  # Redis is known to hold exactly `_contents`
         self._lock_exact = True
         self._busy = asyncio.Lock()
-        self._commits = Commits(self._write)
-        self._refusing = Refusing(self._link.name)
+        self._refusals = RefusalLog(self._link.name)
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -88,8 +87,9 @@ class RedisStore:
         return self._contents.snapshot()
 
     async def commit(self, changes: Sequence[Change]) -> None:
-        """Make the changes in one MULTI/EXEC; await it directly, so that a failure is undone in time."""
-        await self._commits.commit(changes)
+        """Make the changes in one MULTI/EXEC."""
+        # Shielded: what is half sent must be read to its end, or nobody knows what Redis holds.
+        await asyncio.shield(self._write(changes))
 
     async def other_prefixes(self) -> list[str]:
         """The prefixes of the keys with which other services keep a queue or a history there.
@@ -108,31 +108,29 @@ class RedisStore:
 
     async def close(self) -> None:
         """Finish what is being written, then disconnect."""
-        await self._commits.drain()
-        self._opened = self._exact = False
+        async with self._busy:
+            self._opened = self._exact = False
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
             self._watching = None
         await self._link.close()
 
-    async def _write(self, commits: list[Sequence[Change]]) -> tuple[int, StoreError | None]:
-        if not self._opened:  # what Redis holds was not read, hence must not be written anew
-            return 0, StoreError(f"{self._link.name} is not open.")
-        changes = [change for commit in commits for change in commit]
-        async with self._busy:
+    async def _write(self, changes: Sequence[Change]) -> None:
+        async with self._busy:  # in the order of the calls, because the lock is fair
+            if not self._opened:  # what Redis holds was not read, hence must not be written anew
+                raise StoreError(f"{self._link.name} is not open.")
             try:
                 await self._make_ready()
                 await self._make(changes)
             except StoreError as error:
                 await self._lost(error)
                 if self._link.connected:
-                    self._refusing.refused(error)
-                return 0, StoreError(f"{error.message} The change was not made.")
-        self._refusing.made()
-        return len(commits), None
+                    self._refusals.refused(error)
+                raise StoreError(f"{error.message} The change was not made.") from error
+        self._refusals.accepted()
 
-    async def _make(self, changes: list[Change]) -> None:
+    async def _make(self, changes: Sequence[Change]) -> None:
         """Make changes; raises `StoreError` when they were not made, or may not have been."""
         touches_lock = any(isinstance(change, SetFact) and change.name == LOCK for change in changes)
         steps = self._layout.steps(self._contents, changes)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -24,8 +24,8 @@ from bluesky_qs.plan_queue.changes import (
     TrimEvents,
     TrimHistory,
 )
-from bluesky_qs.store.commits import Commits, Refusing
 from bluesky_qs.store.place import LockFile, network_file_system
+from bluesky_qs.store.refusals import RefusalLog
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,7 @@ class SQLiteStore:
     def __init__(self, path: Path, *, beside_service: bool = False) -> None:
         self._file = _File(path.resolve(), beside_service=beside_service)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-        self._commits = Commits(self._write)
-        self._refusing = Refusing(f"The queue store {self._file.path}")
+        self._refusals = RefusalLog(f"The queue store {self._file.path}")
 
     @property
     def description(self) -> str:
@@ -86,21 +85,22 @@ class SQLiteStore:
         return await self._run(self._file.load)
 
     async def commit(self, changes: Sequence[Change]) -> None:
-        """Make the changes durable, all or none of them; await it directly, so that a failure is undone in time."""
-        await self._commits.commit(changes)
+        """Make the changes durable, all or none of them."""
+        # Shielded: the thread would leave out what is cancelled while it waits for its turn.
+        await asyncio.shield(self._write(changes))
 
     async def close(self) -> None:
         """Finish what is being written, then close the file and let others use it."""
-        await self._commits.drain()
-        await self._run(self._file.close)
+        await self._run(self._file.close)  # by the one thread, hence after all that is being written
 
-    async def _write(self, commits: list[Sequence[Change]]) -> tuple[int, StoreError | None]:
-        written, error = await self._run(self._file.write, commits)
-        if error is None:
-            self._refusing.made()
-        elif self._file.trouble:
-            self._refusing.refused(error)
-        return written, error
+    async def _write(self, changes: Sequence[Change]) -> None:
+        try:
+            await self._run(self._file.write, changes)
+        except StoreError as error:
+            if self._file.trouble:
+                self._refusals.refused(error)
+            raise
+        self._refusals.accepted()
 
     async def _run(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -151,23 +151,23 @@ class _File:
         except sqlite3.Error as error:
             raise self._explained(error) from error
 
-    def write(self, commits: list[Sequence[Change]]) -> tuple[int, StoreError | None]:
-        """Make commits durable together; if that fails, one by one until the first that fails again."""
-        if self._open_connection is None:
-            return 0, StoreError(f"The queue store {self.path} is not open")
+    def write(self, changes: Sequence[Change]) -> None:
+        """Make the changes durable in one transaction."""
+        self.trouble = False
+        db = self._connection
         try:
-            self._transaction(commits)
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                for _, alike in groupby(map(_statement, changes), key=lambda statement: statement[0]):
+                    statements = list(alike)
+                    db.executemany(statements[0][0], [values for _, values in statements])
+                db.execute("COMMIT")
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
-            if len(commits) == 1:
-                self.trouble = isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
-                return 0, self._explained(error)
-        else:
-            return len(commits), None
-        for number, changes in enumerate(commits):
-            written, why = self.write([changes])
-            if not written:
-                return number, why
-        return len(commits), None
+            self.trouble = isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
+            raise self._explained(error) from error
 
     def close(self) -> None:
         if self._open_connection is not None:
@@ -181,19 +181,6 @@ class _File:
             msg = f"The queue store {self.path} is not open"
             raise StoreError(msg)
         return self._open_connection
-
-    def _transaction(self, commits: Iterable[Iterable[Change]]) -> None:
-        db = self._connection
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            for changes in commits:
-                for _, alike in groupby(map(_statement, changes), key=lambda statement: statement[0]):
-                    statements = list(alike)
-                    db.executemany(statements[0][0], [values for _, values in statements])
-            db.execute("COMMIT")
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
 
     def _make_folder(self) -> None:
         try:

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bluesky_qs.errors import StoreError
+from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.plan_queue.changes import (
     FACTS,
     AddEvent,
@@ -184,7 +186,7 @@ async def test_every_fact_is_kept_replaced_and_forgotten(home):
     assert (await reopened(home, [SetFact(name, None) for name in FACTS])).facts == {}
 
 
-async def test_commits_that_wait_together_are_made_in_their_order(home):
+async def test_commits_that_are_asked_for_together_are_made_in_their_order(home):
     store = home.store()
     await store.open()
     queue = PlanQueue.restore(await store.load())
@@ -222,39 +224,34 @@ async def test_a_store_that_failed_takes_commits_again(home):
     await store.open()
     with home.broken(), pytest.raises(StoreError):
         await store.commit([item("a")])
-    await all_told()
     await store.commit([item("b")])
     await store.close()
     assert [entry.uid for entry in (await loaded(home)).items] == ["b"]
 
 
-async def test_memory_and_store_agree_after_commits_that_failed_together(home):
+async def test_memory_and_store_agree_after_edits_that_failed_together(home):
     store = home.store()
     await store.open()
     queue = PlanQueue.restore(await store.load())
-    await store.commit(queue.add({"name": "kept"}).changes)
+    ledger = Ledger(store, EventBook([], lambda event: None), lambda: None)
+    writer = asyncio.create_task(ledger.write())
+    await ledger.commit(queue.add({"name": "kept"}))
 
     async def add(name):
-        edit = queue.add({"name": name}, pos="front")
-        try:
-            await store.commit(edit.changes)
-        except StoreError:
-            edit.undo()
+        with pytest.raises(StoreError):
+            await ledger.commit(queue.add({"name": name}, pos="front"))
 
     with home.broken():
-        await asyncio.gather(*[add(n) for n in range(20)])
+        first = asyncio.gather(*[add(n) for n in range(10)])
+        await asyncio.sleep(0)
+        await asyncio.gather(first, *[add(n) for n in range(10)])
+    writer.cancel()
     snapshot = await loaded_after_recovery(store, home)
     assert [entry.data for entry in snapshot.items] == queue.items_json()
     assert [json.loads(data)["name"] for data in queue.items_json()] == ["kept"]
 
 
-async def all_told() -> None:
-    """Let everybody run who waits for a commit that failed; what is committed before is refused with them."""
-    await asyncio.sleep(0)
-
-
 async def loaded_after_recovery(store, home) -> Snapshot:
-    await all_told()
     await store.commit([SetFact("stop_pending_info", b"{}")])
     await store.close()
     return await loaded(home)

@@ -8,7 +8,7 @@ from bluesky_qs.api.types import Checks, Item, ItemStates, Writer
 from bluesky_qs.errors import BadParams, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
-from bluesky_qs.manager.events import Event
+from bluesky_qs.manager.events import EventRecord
 from bluesky_qs.manager.handlers.queue import checked_item, doubts_of, is_turn
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.plans.signature import Problem
@@ -76,10 +76,10 @@ def _told(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _status(ctx: Context, uid: str, events: list[Event], past: Item | None) -> dict[str, Any]:
+def _status(ctx: Context, uid: str, events: list[EventRecord], past: Item | None) -> dict[str, Any]:
     """Where the item is: looked up in one turn of the loop, so that it is in exactly one place."""
     times: dict[str, float] = {}
-    ended: Event | None = None
+    ended: EventRecord | None = None
     for event in events:
         match event["type"]:
             case "queue_changed" if uid in event.get("put", ()):

@@ -21,7 +21,7 @@ def test_a_damaged_event_is_left_out_with_all_before_it_and_told(damaged, caplog
     assert (events.first, events.last) == (3, 4)
     assert events.since(3, 10) == [event(4)]
     (record,) = caplog.records
-    assert record.getMessage().startswith("2 of the stored events")
+    assert record.getMessage().startswith("Ignored 2 stored events")
 
 
 def test_a_damaged_event_at_the_end_does_not_begin_the_numbers_anew():

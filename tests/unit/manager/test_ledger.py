@@ -4,9 +4,9 @@ import gc
 import pytest
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.manager.events import EventBook, EventEdit
+from bluesky_qs.manager.events import EventBook, EventEdit, TasksChanged
 from bluesky_qs.manager.ledger import Ledger
-from bluesky_qs.plan_queue.changes import Snapshot
+from bluesky_qs.plan_queue.changes import SetFact, Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.memory import MemoryStore
 
@@ -71,7 +71,120 @@ async def test_a_failure_that_nobody_waits_for_is_no_concern_of_asyncio(ledger, 
     complaints = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     store.refuse = "disk full"
-    ledger.submit(EventEdit({"type": "environment_changed"}))
+    ledger.submit(EventEdit(TasksChanged("uid")))
     await ledger.drain()
     gc.collect()
     assert complaints == []
+
+
+class SlowStore(MemoryStore):
+    """A store whose commits take until `go` allows them."""
+
+    def __init__(self):
+        super().__init__()
+        self.commits = []
+        self.go = asyncio.Semaphore(0)
+        self.begun = asyncio.Semaphore(0)
+
+    async def commit(self, changes):
+        self.commits.append(list(changes))
+        self.begun.release()
+        await self.go.acquire()
+        await super().commit(changes)
+
+
+@pytest.fixture
+async def slow():
+    return SlowStore()
+
+
+@pytest.fixture
+async def slow_ledger(slow):
+    ledger = Ledger(slow, EventBook([], lambda event: None), lambda: None)
+    writer = asyncio.create_task(ledger.write())
+    yield ledger
+    writer.cancel()
+
+
+class Note:
+    """An edit that notes when it is taken back."""
+
+    events = ()
+
+    def __init__(self, name, undone):
+        self.changes = [SetFact("lock_info", name.encode())]
+        self.undo = lambda: undone.append(name)
+
+
+def facts(commit):
+    return [change.data for change in commit if isinstance(change, SetFact)]
+
+
+async def test_edits_that_arrive_while_one_is_written_share_the_next_commit(slow, slow_ledger):
+    first = slow_ledger.submit(Note("a", []))
+    await slow.begun.acquire()
+    others = [slow_ledger.submit(Note(name, [])) for name in ("b", "c", "d")]
+    slow.go.release()
+    slow.go.release()
+    await asyncio.gather(first, *others)
+    assert [facts(commit) for commit in slow.commits] == [[b"a"], [b"b", b"c", b"d"]]
+
+
+async def test_what_stands_on_an_edit_that_failed_is_taken_back_with_it_the_newest_first(slow, slow_ledger):
+    undone = []
+    kept = slow_ledger.submit(Note("kept", undone))
+    await slow.begun.acquire()
+    failed = [slow_ledger.submit(Note("a", undone), Note("b", undone)), slow_ledger.submit(Note("c", undone))]
+    slow.go.release()
+    await kept
+    slow.refuse = "disk full"
+    await slow.begun.acquire()
+    failed.append(slow_ledger.submit(Note("d", undone)))
+    slow.go.release()
+    outcomes = await asyncio.gather(*failed, return_exceptions=True)
+    assert [str(outcome) for outcome in outcomes] == ["disk full"] * 3
+    assert undone == ["d", "c", "b", "a"]
+    assert len(slow.commits) == 2
+
+
+async def test_fifty_writers_share_commits(slow, slow_ledger):
+    queue = PlanQueue.restore(Snapshot())
+
+    async def client():
+        for _ in range(4):
+            await slow_ledger.commit(queue.add(PLAN))
+
+    clients = asyncio.gather(*(client() for _ in range(50)))
+    while not clients.done():
+        slow.go.release()
+        await asyncio.sleep(0)
+    assert len((await slow.load()).items) == 200
+    assert len(slow.commits) < 20
+
+
+async def test_nobody_waits_forever_if_the_store_has_a_fault(slow):
+    class Broken(Exception):
+        pass
+
+    async def broken(changes):
+        raise Broken
+
+    slow.commit = broken
+    undone = []
+    ledger = Ledger(slow, EventBook([], lambda event: None), lambda: None)
+    writer = asyncio.create_task(ledger.write())
+    with pytest.raises(StoreError, match="stopped working"):
+        await ledger.commit(Note("a", undone))
+    assert undone == ["a"]
+    with pytest.raises(Broken):
+        await writer
+
+
+async def test_drain_returns_when_everything_is_written(slow, slow_ledger):
+    slow_ledger.submit(Note("a", []))
+    await slow.begun.acquire()
+    slow_ledger.submit(Note("b", []))
+    slow.go.release()
+    slow.go.release()
+    await slow_ledger.drain()
+    assert [facts(commit) for commit in slow.commits] == [[b"a"], [b"b"]]

@@ -105,14 +105,14 @@ def test_the_end_decides_where_the_item_goes_and_whether_the_queue_goes_on(queue
     result = {"exit_status": status, "run_uids": ["r"], "time_start": 1.0, "time_stop": 2.0, "msg": "", "traceback": ""}
     finished = queue.finish(result)
     assert names(queue) == left
-    assert finished.exit_status == status
+    assert finished.ended.exit_status == status
     assert finished.continue_queue is finished.autostart_stays is goes_on
     assert queue.running is queue.running_uid is queue.running_json() is None
     assert json.loads(queue.history_json()[0]) == plan("a", item_uid=uid, result=result)
     if len(left) == 2:
-        assert finished.requeued["item_uid"] == queue.item(pos=left.index("a"))["item_uid"] != uid
+        assert finished.ended.requeued_as == queue.item(pos=left.index("a"))["item_uid"] != uid
     else:
-        assert finished.requeued is None
+        assert finished.ended.requeued_as is None
 
 
 def test_an_interrupted_plan_returns_to_the_front_even_if_failures_are_ignored(queue):
@@ -125,7 +125,7 @@ def test_an_interrupted_plan_returns_to_the_front_even_if_failures_are_ignored(q
 
 def test_an_exit_status_that_is_not_known_counts_as_unknown(queue):
     queue.start_next(1.0)
-    assert queue.finish({"exit_status": "vanished"}).exit_status == "unknown"
+    assert queue.finish({"exit_status": "vanished"}).ended.exit_status == "unknown"
     assert json.loads(queue.history_json()[0])["result"]["exit_status"] == "unknown"
     assert names(queue) == "ab"
 
@@ -141,7 +141,7 @@ def test_an_immediate_item_never_enters_the_queue(queue, status):
     assert stored["properties"] == {"time_start": 5.0, "immediate_execution": True}
     finished = queue.finish({"exit_status": status})
     assert names(queue) == "ab"
-    assert finished.requeued is None
+    assert finished.ended.requeued_as is None
     assert not finished.continue_queue
     assert json.loads(queue.history_json()[0]) == plan("X", item_uid=uid, result={"exit_status": status})
 

@@ -1,0 +1,71 @@
+"""What clients are told of the queue, its items, its history and its modes: one typed value for each change."""
+
+from typing import Self
+
+import msgspec
+
+from bluesky_qs.plan_queue.rules import QueueMode
+
+#: More uids than these are only counted: an event says what happened, it is no copy of the queue.
+_MOST_UIDS = 100
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
+    """A change, with its fields as clients see them; its tag is the event's type."""
+
+
+class QueueChanged(Event, frozen=True, tag="queue_changed"):
+    """Items entered the queue, moved or left it.
+
+    Attributes
+    ----------
+    cleared
+        All items left the queue; their uids are not listed.
+    put, dropped
+        Uids of the items that entered, moved or changed, and of those that left.
+    put_count, dropped_count
+        How many there are, where they are too many to list.
+    """
+
+    cleared: bool = False
+    put: list[str] = []
+    put_count: int = 0
+    dropped: list[str] = []
+    dropped_count: int = 0
+
+    @classmethod
+    def of(cls, put: list[str], dropped: list[str], *, cleared: bool = False) -> Self:
+        """The event for these uids."""
+        return cls(
+            cleared,
+            put if len(put) <= _MOST_UIDS else [],
+            len(put) if len(put) > _MOST_UIDS else 0,
+            dropped if len(dropped) <= _MOST_UIDS else [],
+            len(dropped) if len(dropped) > _MOST_UIDS else 0,
+        )
+
+
+class Started(Event, frozen=True, tag="item_started"):
+    """An item is running now."""
+
+    item_uid: str
+
+
+class Ended(Event, frozen=True, tag="item_ended"):
+    """The running item has ended; ``requeued_as`` is the uid under which it is in the queue again."""
+
+    item_uid: str
+    exit_status: str
+    requeued_as: str | None = None
+
+
+class HistoryCleared(Event, frozen=True, tag="history_cleared"):
+    """The oldest items of the history were removed on request."""
+
+    items_left: int
+
+
+class ModeChanged(Event, frozen=True, tag="mode_changed"):
+    """The queue treats finished and failed plans differently from now on."""
+
+    mode: QueueMode

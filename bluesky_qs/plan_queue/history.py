@@ -1,0 +1,138 @@
+"""The items that ran, from old to new, each as JSON text with its ``result``; found by uid without a walk."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.errors import BadParams, NotFound
+
+
+class History:
+    """Items are added at the new end, dropped at the old end, and read by page or by uid."""
+
+    def __init__(self, items: Iterable[bytes] = ()) -> None:
+        self._items: list[bytes] = []
+        self._uids: list[str | None] = []
+        #: Number of the oldest item; numbers grow by one from item to item, and stay when older items are dropped.
+        self._first = 0
+        #: For each uid the number of its newest item: other services and damaged stores may hold a uid twice.
+        self._numbers: dict[str, int] = {}
+        self._repeated: set[str] = set()
+        self.extend(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def extend(self, added: Iterable[bytes]) -> None:
+        """Add items at the new end."""
+        for data in added:
+            uid = _uid(data)
+            if uid is not None:
+                if uid in self._numbers:
+                    self._repeated.add(uid)
+                self._numbers[uid] = self._first + len(self._items)
+            self._items.append(data)
+            self._uids.append(uid)
+
+    def drop(self, count: int) -> list[bytes]:
+        """Drop the oldest ``count`` items; returns them, for `restore`."""
+        dropped = self._items[:count]
+        for number, uid in enumerate(self._uids[:count], self._first):
+            if uid is not None and self._numbers[uid] == number:
+                del self._numbers[uid]
+        del self._items[:count], self._uids[:count]
+        self._first += len(dropped)
+        return dropped
+
+    def restore(self, dropped: Sequence[bytes], added: int) -> None:
+        """Undo: put back the items dropped at the old end, take back the newest ``added``."""
+        uids = [_uid(data) for data in dropped]
+        self._items[:0] = dropped
+        self._uids[:0] = uids
+        self._first -= len(dropped)
+        for number, uid in enumerate(uids, self._first):
+            # A newer item of the same uid keeps its place in the index; among those put back the newest has it.
+            if uid is not None and self._numbers.get(uid, -1) < self._first + len(dropped):
+                self._numbers[uid] = number
+        for _ in range(added):
+            self._take_back_newest()
+
+    def place(self, uid: str) -> int:
+        """The number of items older than the one with this uid.
+
+        Raises
+        ------
+        NotFound
+        """
+        if uid not in self._numbers:
+            msg = f"Item with UID {uid!r} is not in the history"
+            raise NotFound(msg)
+        return self._numbers[uid] - self._first
+
+    def find(self, uids: Collection[str]) -> dict[str, bytes]:
+        """Those of these items that are here, by uid."""
+        return {uid: self._items[self.place(uid)] for uid in uids if uid in self._numbers}
+
+    def page(
+        self,
+        limit: int | None = None,
+        before: str | None = None,
+        exit_status: str | None = None,
+        name: str | None = None,
+    ) -> list[bytes]:
+        """The newest ``limit`` items older than the item ``before``, of that exit status and name; oldest first."""
+        if limit is not None and limit < 0:
+            msg = f"Parameter 'limit' must not be negative: limit={limit}"
+            raise BadParams(msg)
+        end = len(self._items) if before is None else self.place(before)
+        wanted = {key: value for key, value in (("exit_status", exit_status), ("name", name)) if value is not None}
+        if not wanted:
+            return self._items[:end] if limit is None else self._items[max(0, end - limit) : end]
+        return list(islice(self._newest_first(wanted, end), limit))[::-1]
+
+    def _take_back_newest(self) -> None:
+        self._items.pop()
+        uid = self._uids.pop()
+        if uid is None:
+            return
+        del self._numbers[uid]
+        if uid in self._repeated and uid in self._uids:
+            self._numbers[uid] = self._first + max(place for place, each in enumerate(self._uids) if each == uid)
+
+    def _newest_first(self, wanted: dict[str, str], end: int) -> Iterator[bytes]:
+        """Items with these values.
+
+        The text alone rules out almost all items, because it is exactly what ``json.dumps`` gives; the few that remain
+        are decoded, because an argument of theirs may hold the same words.
+        """
+        words = [json.dumps({key: value})[1:-1].encode() for key, value in wanted.items()]
+        for place in range(end - 1, -1, -1):
+            data = self._items[place]
+            if all(word in data for word in words) and _has(json.loads(data), wanted):
+                yield data
+
+
+class _Item(msgspec.Struct):
+    item_uid: str
+
+
+def _uid(data: bytes) -> str | None:
+    """The uid of an item; None if it has none."""
+    try:
+        return msgspec.json.decode(data, type=_Item).item_uid
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # NaN and other things that only Python's json reads
+    try:
+        item = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    uid = item.get("item_uid") if isinstance(item, dict) else None
+    return uid if isinstance(uid, str) else None
+
+
+def _has(item: dict[str, Any], wanted: dict[str, str]) -> bool:
+    result = item.get("result") or {}
+    return all((result if key == "exit_status" else item).get(key) == value for key, value in wanted.items())
