@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 # Test processes started at once; a fixed number, because the processes that the tests start want cores too.
 WORKERS ?= 2
 
-.PHONY: help setup demo test check format reference notebooks clean
+.PHONY: help setup demo test check format reference notebooks docs coverage bench clean
 
 help:
 	@echo "make demo    run two scans through a queue of its own, with live tables"
@@ -13,6 +13,9 @@ help:
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make reference   write docs/reference and the clients' methods from the code"
 	@echo "make notebooks   run the tutorials and store what they show"
+	@echo "make docs    build the documentation site in build/site"
+	@echo "make coverage   run all the tests and show which lines they miss, in every process"
+	@echo "make bench   measure the service; QUICK=1 for a short run, PEER=1 beside the community's service"
 	@echo "make format  put the source into the house's format"
 
 setup: $(INSTALLED)
@@ -46,6 +49,12 @@ reference: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(BIN)/python notebooks/execute.py $(ARGS)
+
+docs: $(INSTALLED)
+	rm -rf build/site
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html -c docs . build/site
+	$(BIN)/python docs/check_site.py build/site
+	@echo "Built: build/site/docs/index.html"
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build

@@ -146,7 +146,7 @@ Nothing is sent before you ask for something. To load it in every session, write
 - **Every line of [qserver](reference/qserver.md)** works after `%qs`, unchanged.
 - **TAB** completes words, plans, devices and their parts, parameters. `%qs?` lists the words, `%qs add?` explains one.
 
-The [tutorials](../notebooks/) show them at work.
+The [tutorials](index.md#tutorials) show them at work.
 """
 
 

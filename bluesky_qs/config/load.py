@@ -15,8 +15,9 @@ from bluesky_qs.nearest import did_you_mean, nearest
 CONFIG_OPTION = "--config"
 CONFIG_VARIABLE = "QSERVER_CONFIG"
 
-#: Variables of clients, which a service may see as well, and the beginnings of what others understand.
+#: All our environment variables begin so.
 _OURS = "QSERVER_"
+#: Variables of clients, which a service may see as well, and the beginnings of what others understand.
 _OF_CLIENTS = (
     "QSERVER_ZMQ_CONTROL_ADDRESS",
     "QSERVER_ZMQ_INFO_ADDRESS",
