@@ -1,4 +1,4 @@
-"""What the blocking and the asyncio client have in common: settings, identity, kept answers, errors."""
+"""The parts that the blocking and the asyncio client share: settings, identity, kept replies, errors."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 from bluesky_qs.client import failures
 from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.locks import LockKeys
-from bluesky_qs.client.requests import Answers
+from bluesky_qs.client.requests import Answer, Answers
 from bluesky_qs.client.settings import Settings, settings
 from bluesky_qs.client.wait import WaitMonitor
 from bluesky_qs.errors import BadParams
 
-#: Settings of bluesky-queueserver-api's polling and loop: scripts may still give them, and there is nothing to set.
+#: Settings of bluesky-queueserver-api for polling and its loop. They are accepted for old scripts, and do nothing.
 _UNUSED = frozenset(
     {
         "console_monitor_poll_timeout",
@@ -27,16 +27,16 @@ _UNUSED = frozenset(
 
 
 class Protocols(Enum):
-    """How a client may reach the service; scripts that serve both kinds of bluesky-queueserver-api's clients look."""
+    """How a client reaches the service; some scripts for bluesky-queueserver-api look at this."""
 
     ZMQ = "0MQ"
     HTTP = "HTTP"
 
 
 class Client(LockKeys):
-    """A client that has not been told yet how to send."""
+    """A client without its methods and waits."""
 
-    #: Makes what exchanges frames with the service.
+    #: Makes the `transport.Transport` from the settings.
     transport: ClassVar[Callable[[Settings], Any]]
 
     RequestFailedError = failures.RequestFailedError
@@ -78,10 +78,10 @@ class Client(LockKeys):
         )
         self.identity = Identity(user, user_group, lock_key)
         self.request_fail_exceptions = request_fail_exceptions
-        self._control = type(self).transport(self.settings)
+        self._transport = type(self).transport(self.settings)
         #: How many console messages, lines of console text and status messages are kept.
         self._monitor_limits = (console_monitor_max_msgs, console_monitor_max_lines, system_info_monitor_max_msgs)
-        self._answers = Answers(self.settings.encoding)
+        self._answers = Answers()
 
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = {
@@ -93,7 +93,7 @@ class Client(LockKeys):
             "timeout_send": self.settings.timeout_send,
             "request_fail_exceptions": self.request_fail_exceptions,
             "user": self.identity.user,
-            "user_group": self.identity.told_group,
+            "user_group": self.identity.chosen_group,
             "lock_key": self.identity.lock_key,
             "console_monitor_max_msgs": self._monitor_limits[0],
             "console_monitor_max_lines": self._monitor_limits[1],
@@ -109,15 +109,15 @@ class Client(LockKeys):
 
     @property
     def request_fail_exceptions_enabled(self) -> bool:
-        """Whether a refused request raises: the name of bluesky-queueserver-api for ``request_fail_exceptions``."""
+        """Whether a refused request raises an error: bluesky-queueserver-api's name of ``request_fail_exceptions``."""
         return self.request_fail_exceptions
 
     @request_fail_exceptions_enabled.setter
     def request_fail_exceptions_enabled(self, enabled: bool) -> None:
         self.request_fail_exceptions = enabled
 
-    def checked(self, name: str, params: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
-        """The answer, unless it is a refusal that shall be raised."""
-        if self.request_fail_exceptions and response.get("success") is False:
-            raise failures.failure({"method": name, "params": params}, response)
-        return response
+    def _checked(self, answer: Answer) -> dict[str, Any]:
+        """Return the reply; raise an error if it is a refusal and errors are enabled."""
+        if self.request_fail_exceptions and answer.values.get("success") is False:
+            raise failures.failure(answer.request._asdict(), answer.values)
+        return answer.values

@@ -1,4 +1,4 @@
-"""A stub of the contract as a method of a client: same name, same signature, same documentation."""
+"""Turns a stub of the contract into a client's method with the same name, signature and documentation."""
 
 import inspect
 import typing
@@ -13,19 +13,19 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Asks(Protocol):
-    """What a client gives to the methods that are bound to it."""
+    """The part of a client that its methods need."""
 
     def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
-        """Send the request and return (or let be awaited) the answer."""
+        """Send the request and return the reply, or an awaitable of it."""
         ...
 
     def ask_cached(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, *, reload: bool) -> Any:
-        """The same, but the answer that is at hand if the status still shows its ``uid``."""
+        """`ask`, but return the kept reply if the status still shows its ``uid``."""
         ...
 
 
 class Reloadable(Protocol[P, R_co]):
-    """A bound method that also takes ``reload``: ask the service even if nothing has changed."""
+    """A bound method that also has ``reload``: ask the service even if nothing has changed."""
 
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
@@ -34,7 +34,7 @@ class Reloadable(Protocol[P, R_co]):
 
 
 class Gathering(Protocol[P, R_co]):
-    """A bound method that also takes the keys of one of its parameters as keywords of their own."""
+    """A bound method that also takes the keys of one of its parameters as keywords."""
 
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
@@ -46,9 +46,9 @@ Bound = TypeVar("Bound")
 
 
 class ClientMethod(Generic[Bound]):
-    """Becomes a plain function of its class when it is first looked at.
+    """Becomes a plain function of its class at its first use.
 
-    Sixty signatures cost more than ``qserver status`` may take, hence not at import.
+    Making sixty signatures at import would take more time than ``qserver status`` may take.
     """
 
     def __init__(
@@ -101,17 +101,17 @@ class ClientMethod(Generic[Bound]):
 
 
 def call(stub: Callable[P, R]) -> "ClientMethod[Callable[P, R]]":
-    """The stub as a method of a blocking client."""
+    """Make the stub a method of a blocking client."""
     return ClientMethod(METHODS[stub.__name__])
 
 
 def acall(stub: Callable[P, R]) -> "ClientMethod[Callable[P, Awaitable[R]]]":
-    """The stub as a method of an asyncio client."""
+    """Make the stub a method of an asyncio client."""
     return ClientMethod(METHODS[stub.__name__])
 
 
 def cached(stub: Callable[P, R], uid: str | None = None) -> "ClientMethod[Reloadable[P, R]]":
-    """The stub as a method that downloads again only when the status shows another ``uid``; it takes ``reload`` too."""
+    """Make the stub a method that downloads again only if ``uid`` has changed in the status; it also has ``reload``."""
     return ClientMethod(METHODS[stub.__name__], uid=uid, reloadable=True)
 
 
@@ -121,7 +121,7 @@ def acached(stub: Callable[P, R], uid: str | None = None) -> "ClientMethod[Reloa
 
 
 def gathering(stub: Callable[P, R], parameter: str) -> "ClientMethod[Gathering[P, R]]":
-    """The stub as a method that also takes the keys of ``parameter`` as keywords: ``queue_mode_set(loop=True)``."""
+    """Make the stub a method that also takes the keys of ``parameter`` as keywords: ``queue_mode_set(loop=True)``."""
     return ClientMethod(METHODS[stub.__name__], gathers=parameter)
 
 
@@ -131,7 +131,7 @@ def agathering(stub: Callable[P, R], parameter: str) -> "ClientMethod[Gathering[
 
 
 def readable(signature: inspect.Signature) -> inspect.Signature:
-    """The signature without what only the server reads: its sentences about wrong values, the names of its dicts."""
+    """Return the signature without the parts for the server: its messages for wrong values, the names of its dicts."""
     parameters = [p.replace(annotation=_bare(p.annotation)) for p in signature.parameters.values()]
     return signature.replace(parameters=parameters, return_annotation=dict)
 
@@ -146,7 +146,7 @@ def _bare(annotation: Any) -> Any:
 
 
 def _given(parameters: typing.Mapping[str, inspect.Parameter], bound: inspect.BoundArguments) -> dict[str, Any]:
-    """What to send: None for an optional parameter means that it was left out; a set of uids goes out as a list."""
+    """Return the parameters to send: without optional ones that are None, and with lists instead of sets."""
     return {
         name: list(value) if isinstance(value, set | frozenset) else value
         for name, value in bound.arguments.items()

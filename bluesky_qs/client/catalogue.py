@@ -1,4 +1,4 @@
-"""`RM.plans` and `RM.devices`: what the service allows, as objects with help and completion."""
+"""`RM.plans` and `RM.devices`: the allowed plans and devices, as objects with help and completion."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -11,19 +11,19 @@ T = TypeVar("T")
 
 
 class Catalogue(Mapping[str, T]):
-    """Names that the service allows. Completion uses the list at hand; everything else asks for changes."""
+    """The allowed plans or devices by name. Completion uses the list at hand; everything else checks for changes."""
 
     def __init__(
         self,
         load: Callable[[], Mapping[str, Any]],
         at_hand: Callable[[], Mapping[str, Any]],
         make: Callable[[str, Mapping[str, Any]], T],
-        what: str,
+        noun: str,
     ) -> None:
         self._load = load
         self._at_hand = at_hand
         self._make = make
-        self._what = what
+        self._noun = noun
 
     def __getitem__(self, name: str) -> T:
         return self._make(name, self._load()[name])
@@ -35,32 +35,33 @@ class Catalogue(Mapping[str, T]):
         return len(self._load())
 
     def __getattr__(self, name: str) -> T:
-        if name.startswith("_"):  # Python and IPython ask for many that no plan or device has
+        if name.startswith("_"):  # Python and IPython look for many names that no plan or device has
             raise AttributeError(name)
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"No {self._what} {name!r} is allowed{did_you_mean(nearest(name, self))}") from None
+            hint = did_you_mean(nearest(name, self))
+            raise AttributeError(f"There is no allowed {self._noun} {name!r}{hint}") from None
 
     def __dir__(self) -> list[str]:
         return sorted(self._at_hand())
 
     def at_hand(self) -> Mapping[str, Any]:
-        """The descriptions that were downloaded last, without a look at the service: for completion."""
+        """Return the descriptions that were downloaded last, without a request: for completion."""
         return self._at_hand()
 
     def __repr__(self) -> str:
-        return f"<{len(self)} {self._what}s: {', '.join(sorted(self))}>"
+        return f"<{len(self)} {self._noun}s: {', '.join(sorted(self))}>"
 
 
 class Device(str):
-    """A device's name, as it goes into a plan's arguments, with its subdevices as attributes."""
+    """The name of a device, to be used as a plan's argument, with its subdevices as attributes."""
 
     __slots__ = ("__dict__",)
 
     @classmethod
     def described(cls, name: str, description: Mapping[str, Any]) -> "Device":
-        """The device of that full name."""
+        """Return the device with this full name."""
         device = cls(name)
         kinds = [kind for kind in ("readable", "movable", "flyable") if description.get(f"is_{kind}")]
         class_name = ".".join(str(description[key]) for key in ("module", "classname") if description.get(key))
@@ -75,7 +76,7 @@ class Device(str):
 
 
 def plan(name: str, description: Mapping[str, Any]) -> Callable[..., BPlan]:
-    """A function with the plan's signature and documentation that makes the item to queue."""
+    """Return a function with the plan's signature and documentation; it makes the item to queue."""
 
     def make(*args: Any, **kwargs: Any) -> BPlan:
         return BPlan({"item_type": "plan", "name": name, **_arguments(args, kwargs)})
@@ -87,7 +88,7 @@ def plan(name: str, description: Mapping[str, Any]) -> Callable[..., BPlan]:
 
 
 def signature(description: Mapping[str, Any]) -> inspect.Signature:
-    """The signature of a plan, from its description."""
+    """Return the signature of a plan, from its description."""
     parameters = [
         inspect.Parameter(
             parameter["name"],
@@ -101,14 +102,14 @@ def signature(description: Mapping[str, Any]) -> inspect.Signature:
     ]
     try:
         return inspect.Signature(parameters)
-    except ValueError:  # described by hand, with an order that Python does not have
+    except ValueError:  # a description written by hand, with an order of parameters that Python does not allow
         return inspect.Signature(
             [inspect.Parameter("args", _KINDS["VAR_POSITIONAL"]), inspect.Parameter("kwargs", _KINDS["VAR_KEYWORD"])]
         )
 
 
 def documentation(description: Mapping[str, Any]) -> str:
-    """What a plan does, and its parameters, for reading."""
+    """Return the documentation of a plan: its purpose and its parameters."""
     lines = [str(description.get("description") or "").strip()]
     described = [p for p in description.get("parameters") or () if p.get("description") or _limits(p)]
     if described:
@@ -132,7 +133,7 @@ _KINDS: dict[str, Any] = {
 
 
 class _AsWritten(str):
-    """Shown as it is: the service describes defaults and types by their text."""
+    """Text that is shown without quotes: the service describes defaults and types as text."""
 
     __slots__ = ()
 
@@ -141,8 +142,8 @@ class _AsWritten(str):
 
 
 def _limits(parameter: Mapping[str, Any]) -> str:
-    said = [f"{key} {parameter[key]}" for key in ("min", "max", "step") if parameter.get(key) is not None]
-    return f"({', '.join(said)})" if said else ""
+    limits = [f"{key} {parameter[key]}" for key in ("min", "max", "step") if parameter.get(key) is not None]
+    return f"({', '.join(limits)})" if limits else ""
 
 
 def _arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Documents of running plans for callbacks of bluesky: as ``RE.subscribe`` would give them, from another process."""
+"""Documents of running plans for Bluesky callbacks, as ``RE.subscribe`` would give them."""
 
 import itertools
 import logging
@@ -15,7 +15,7 @@ Callback = Callable[[str, dict[str, Any]], object]
 
 
 class Subscribers(ABC):
-    """Functions that are called with the documents of runs that begin from now on."""
+    """Callbacks, and the documents that each of them gets."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -23,10 +23,10 @@ class Subscribers(ABC):
         self._subscribers: dict[int, _Subscriber] = {}
 
     def subscribe(self, callback: Callback, name: str = "all") -> int:
-        """Have ``callback(name, doc)`` called for the documents of runs that begin from now on; returns a token.
+        """Call ``callback(name, doc)`` for each document of the runs that start from now on; return a token.
 
-        ``name`` limits it to one kind: ``start``, ``descriptor``, ``event`` or ``stop``. An error in it is logged, and
-        the others are called all the same.
+        ``name`` selects one kind of document: ``start``, ``descriptor``, ``event`` or ``stop``. An error in a callback
+        is logged and does not affect the other callbacks.
         """
         token = next(self._tokens)
         self._subscribers[token] = _Subscriber(callback, name)
@@ -34,29 +34,29 @@ class Subscribers(ABC):
         return token
 
     def unsubscribe(self, token: int) -> None:
-        """Call it no more; without subscribers nothing is collected."""
+        """Remove the callback with this token. After the last one, documents are no longer collected."""
         self._subscribers.pop(token, None)
         if not self._subscribers:
             self.disable()
 
-    def tell(self, message: Mapping[str, Any]) -> None:
-        """Hand a document to all of them."""
+    def hand_over(self, message: Mapping[str, Any]) -> None:
+        """Call the callbacks with a document."""
         for subscriber in list(self._subscribers.values()):
             subscriber(message["name"], message["doc"])
 
     @abstractmethod
     def enable(self) -> None:
-        """Collect documents."""
+        """Start collecting documents."""
 
     @abstractmethod
     def disable(self) -> None:
-        """Collect no more."""
+        """Stop collecting documents."""
 
 
 class DocumentMonitor(Subscribers, Monitor):
     """Documents of running plans as they are published: ``{"time": …, "item_uid": …, "name": …, "doc": {…}}``.
 
-    Large arrays are left out of them (null). Callbacks are called in a thread of their own.
+    Large arrays are left out (null). Callbacks are called in a separate thread.
 
     Examples
     --------
@@ -71,16 +71,16 @@ class DocumentMonitor(Subscribers, Monitor):
         Monitor.enable(self)
 
     def disable(self) -> None:
-        """Collect no more, soon. What was collected stays."""
+        """Stop collecting soon. Collected documents are kept."""
         Monitor.disable(self)
 
-    def heard(self, message: dict[str, Any]) -> None:
-        """Hand the document over."""
-        self.tell(message)
+    def after_message(self, message: dict[str, Any]) -> None:
+        """Hand the document to the callbacks."""
+        self.hand_over(message)
 
 
 class _Subscriber:
-    """A callback, and the runs that it has seen the beginning of: without that it could not understand the rest."""
+    """A callback, and the runs whose start it has seen: it gets no documents of other runs."""
 
     def __init__(self, callback: Callback, name: str) -> None:
         self._callback = callback
@@ -92,7 +92,7 @@ class _Subscriber:
         if self._knows(name, doc) and self._name in ("all", name):
             try:
                 self._callback(name, doc)
-            except Exception:  # a process boundary: the code of a user must not end the thread
+            except Exception:  # a process boundary: a user's code must not end the thread
                 log.exception("A subscriber to documents failed")
 
     def _knows(self, name: str, doc: dict[str, Any]) -> bool:

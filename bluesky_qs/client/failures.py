@@ -1,4 +1,4 @@
-"""What a client raises: a refused request, an answer that did not come, a wait that ended otherwise."""
+"""The errors that a client raises: a refused request, a missing reply, a wait that ended early."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,14 +11,14 @@ from bluesky_qs.errors import BadParams, ConfigError, QSError, by_code
 class RequestFailedError(QSError):
     """The service refused the request.
 
-    Where the service tells why, the error raised is also of that class of `bluesky_qs.errors`.
+    If the reply names a class of `bluesky_qs.errors`, the error is also of that class.
 
     Attributes
     ----------
     request
         ``{"method": …, "params": …}`` as sent.
     response
-        The answer as the service sent it.
+        The reply as the service sent it.
     """
 
     def __init__(self, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
@@ -31,7 +31,7 @@ class RequestFailedError(QSError):
 
 
 class RequestTimeoutError(QSError, TimeoutError):
-    """The service did not answer in time."""
+    """The service did not reply in time."""
 
     def __init__(self, message: str | None = None, request: Mapping[str, Any] | None = None) -> None:
         self.request = request
@@ -42,11 +42,11 @@ class RequestTimeoutError(QSError, TimeoutError):
 
 
 class ClientClosedError(QSError):
-    """The client was closed while it waited for an answer."""
+    """The client was closed while it was waiting for a reply."""
 
 
 class WaitTimeoutError(QSError, TimeoutError):
-    """What was waited for did not happen in time."""
+    """The wait reached its time limit."""
 
 
 class WaitCancelError(QSError, TimeoutError):
@@ -54,7 +54,7 @@ class WaitCancelError(QSError, TimeoutError):
 
 
 class SettingError(ConfigError, ValueError):
-    """A setting of the client cannot have this value: it is of a wrong type, or empty."""
+    """A setting of the client has an invalid value."""
 
 
 class NoLockKeyError(BadParams, RuntimeError):
@@ -62,13 +62,13 @@ class NoLockKeyError(BadParams, RuntimeError):
 
 
 def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestFailedError:
-    """The error to raise for a failed answer: of the class that the answer names under ``error``, if it names one."""
+    """Return the error for a refusal; its class is the one that the reply names under ``error``, if any."""
     return _class_for(str(response.get("error") or ""))(request, response)
 
 
 def no_answer(settings: Settings, request: Mapping[str, Any]) -> RequestTimeoutError:
-    """The error for an answer that did not come, with what to do about it."""
-    # An encrypted service is silent to whoever has no key, or a wrong one; so is a plain one to whoever encrypts.
+    """Return the error for a missing reply; its message says what to check."""
+    # An encrypted service does not reply without the right key, nor does an unencrypted one reply to encryption.
     key = (
         "Is the public key given (QSERVER_ZMQ_PUBLIC_KEY) that of this service, and does the service encrypt?"
         if settings.public_key

@@ -1,4 +1,4 @@
-"""Who asks: the user, group and lock key that a client fills into its requests."""
+"""The user, group and lock key that a client fills into its requests."""
 
 import os
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ class Identity:
     Attributes
     ----------
     user
-        Recorded on the items that are added; may be anything.
+        Recorded on the items that are added; any text.
     user_group
-        Decides what is allowed. Where none was given it is ``admin``, until the service answers that it has no such
-        group and does have ``primary``.
+        Its permissions apply. If no group was chosen it is ``admin``, or ``primary`` once the service has replied that
+        it has ``primary`` and no ``admin``.
     lock_key
-        Goes out with every request that a lock may refuse.
+        Sent with every request that the lock may refuse.
     enable_locked_api
-        Off: the lock key goes out only where it is the subject (`lock`, `unlock`).
+        False: the lock key is sent only with `lock` and `unlock`.
     """
 
     def __init__(
@@ -36,36 +36,36 @@ class Identity:
         lock_key: str | None = None,
     ) -> None:
         self.user = user or os.environ.get("QSERVER_USER") or login_name()
-        told = user_group or os.environ.get("QSERVER_USER_GROUP")
-        self._group = told or _GROUPS[0]
-        self._group_is_certain = bool(told)
+        chosen = user_group or os.environ.get("QSERVER_USER_GROUP")
+        self._group = chosen or _GROUPS[0]
+        self._group_is_chosen = bool(chosen)
         self.lock_key = lock_key
         self.enable_locked_api = True
-        #: The key file, if another than the default one was chosen.
+        #: The key file, if it is not the default one.
         self.lock_key_path: Path | None = None
 
     @property
     def user_group(self) -> str:
-        """The group that requests are made for."""
+        """The group that is sent with requests."""
         return self._group
 
     @user_group.setter
     def user_group(self, group: str) -> None:
         self._group = group
-        self._group_is_certain = True
+        self._group_is_chosen = True
 
     @property
-    def told_group(self) -> str | None:
-        """The group if somebody chose it; None if it is only the default."""
-        return self._group if self._group_is_certain else None
+    def chosen_group(self) -> str | None:
+        """The group if somebody chose it; None if it is the default."""
+        return self._group if self._group_is_chosen else None
 
     def fill(self, method: Method[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters with what the caller left to the client.
+        """Return the parameters with user, group and lock key where the caller gave none.
 
         Raises
         ------
         NoLockKeyError
-            The method is about a lock key, and there is none.
+            The method needs a lock key, and there is none.
         """
         takes = method.parameters
         filled = dict(params)
@@ -85,18 +85,18 @@ class Identity:
         sent: Mapping[str, Any],
         response: Mapping[str, Any],
     ) -> dict[str, Any] | None:
-        """The parameters to send again, if nothing but our own guess at the group was refused.
+        """Return the parameters for a second try if the request was refused only because of the default group.
 
-        ``given`` is what the caller chose, ``sent`` what went out.
+        ``given`` are the caller's parameters, ``sent`` those of the request.
         """
-        guessed = not self._group_is_certain and "user_group" in sent and "user_group" not in given
+        guessed = not self._group_is_chosen and "user_group" in sent and "user_group" not in given
         if not guessed or not _group_is_unknown(response):
             return None
         other = next(group for group in _GROUPS if group != sent["user_group"])
         return {**sent, "user_group": other}
 
     def settle(self, again: Mapping[str, Any], response: Mapping[str, Any]) -> bool:
-        """Remember the group that `retry` tried, and answer True, if the service knows it."""
+        """Return whether the service knows the group that `retry` tried; if so, use it from now on."""
         if _group_is_unknown(response):
             return False
         self._group = again["user_group"]
@@ -104,18 +104,18 @@ class Identity:
 
     def _sends_key(self, method: Method[..., Any]) -> bool:
         if not self.lock_key or method.name == "lock_info":
-            # A key given to lock_info is checked, and looking at somebody else's lock must not fail.
+            # lock_info checks a key that it gets, and reading somebody else's lock must not fail.
             return False
         return self.enable_locked_api or "lock_key" in method.requires
 
 
 def login_name() -> str:
-    """The name that this session's user logged in with."""
-    import getpass  # noqa: PLC0415 - a client that was told its user does not pay for it
+    """Return the login name of this session's user."""
+    import getpass  # noqa: PLC0415 - slow, and not needed if the user is given
 
     try:
         return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user need not have a name
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
         return "unknown user"
 
 

@@ -1,58 +1,78 @@
-"""The info channel as a blocking client uses it: messages as they come, and the status in spite of silence."""
+"""The status as a blocking client follows it: published, or asked for while the info channel is silent."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
-import zmq
-
-from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
-from bluesky_qs.client.settings import INFO_ADDRESS, Settings
-from bluesky_qs.errors import ConfigError
-from bluesky_qs.wire.codec import DecodeError, Encoding, decode
-from bluesky_qs.wire.info import DOCUMENT, INFO, INFO_PERIOD
-
-if TYPE_CHECKING:
-    from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.api.method import METHODS
+from bluesky_qs.client.bind import Asks
+from bluesky_qs.client.failures import RequestTimeoutError
+from bluesky_qs.client.following import Ask, Following, Listen, OnDocument, Status, Steps
+from bluesky_qs.client.steps import drive
+from bluesky_qs.client.transport import Feed
+from bluesky_qs.client.wait import item_state as item_state_steps
+from bluesky_qs.wire.info import DOCUMENT, INFO
 
 T = TypeVar("T")
-#: Takes a document's message, and whether it was asked for rather than published just now.
-OnDocument = Callable[[dict[str, Any], bool], None]
-
-#: Seconds without a message after which the info channel is taken for silent.
-SILENCE = 1.5 * INFO_PERIOD
-#: Seconds between requests for the status while it is.
-POLL = 0.5
-#: Events of the running plan that are asked for, and documents that are handed over without a look at anything else.
-DOCUMENTS = 1000
-#: Seconds without any answer after which the service is taken for gone rather than restarting.
-GONE = 15.0
 
 
-class InfoSocket:
-    """A subscription to topics of the info channel."""
+class Source(Asks, Protocol):
+    """The part of a blocking client that waits need."""
 
-    def __init__(self, settings: Settings, *topics: bytes) -> None:
-        self._encoding: Encoding = settings.encoding
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = subscribed(self._context, settings, topics)
+    def subscribe(self, *topics: bytes) -> Feed:
+        """Subscribe to topics of the info channel."""
+        ...
 
-    def next(self, timeout: float) -> tuple[bytes, Any] | None:
-        """The next message, as topic and payload; None if none came in ``timeout`` seconds."""
-        deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) >= 0 and self._socket.poll(int(left * 1000) + 1):
-            frames = self._socket.recv_multipart()
-            try:
-                return frames[0], decode(frames[-1], self._encoding)
-            except DecodeError:
-                continue  # of another encoding: as good as silent, and then the status is asked for
-        return None
+
+class StatusFeed:
+    """The status, as soon as it is published, and asked for where nothing is published.
+
+    A service that does not answer is given time to restart. See `Following` for ``on_document``.
+    """
+
+    def __init__(self, client: Source, on_document: OnDocument | None = None) -> None:
+        self._client = client
+        self._feed = client.subscribe(INFO, *((DOCUMENT,) if on_document else ()))
+        self.following = Following(on_document)
+
+    def next_status(self, timeout: float) -> Status | None:
+        """Return a status, which may be the same as before; None if there is none within ``timeout`` seconds.
+
+        Raises
+        ------
+        RequestTimeoutError
+            The service has been unreachable for too long.
+        """
+        return self.run(self.following.next_status(timeout))
+
+    def recall(self) -> None:
+        """Ask for the documents of the plan that is running or ran last, and hand them over."""
+        self.run(self.following.recall())
+
+    def patiently(self, ask: Callable[[], T]) -> T | None:
+        """Call a function that asks the service; None if there is no answer, because it may be restarting.
+
+        Raises
+        ------
+        RequestTimeoutError
+            The service has been unreachable for too long.
+        """
+        try:
+            answer = ask()
+        except RequestTimeoutError:
+            if self.following.has_waited_enough():
+                raise
+            return None
+        self.following.note_answer()
+        return answer
+
+    def run(self, steps: Steps[T]) -> T:
+        """Run a procedure of `following` or `wait`."""
+        return drive(steps, self._perform)
 
     def close(self) -> None:
         """End the subscription."""
-        self._socket.close(linger=0)
-        self._context.term()
+        self._feed.close()
 
     def __enter__(self) -> Self:
         return self
@@ -65,115 +85,20 @@ class InfoSocket:
     ) -> None:
         self.close()
 
-
-class StatusFeed(InfoSocket):
-    """The status whenever it is published, and asked for where nothing is.
-
-    A service that does not answer is given time to restart.
-
-    Parameters
-    ----------
-    on_document
-        Called with each document of running plans as published, and True if it was asked for: those that came before
-        the subscription stood, and all of them where nothing is published. Some are handed over twice.
-    """
-
-    def __init__(self, manager: "REManagerAPI", on_document: OnDocument | None = None) -> None:
-        super().__init__(manager.settings, INFO, *((DOCUMENT,) if on_document else ()))
-        self._manager = manager
-        self._on_document = on_document
-        self._is_heard = False
-        self._answered = time.monotonic()
-        #: When to ask, if nothing is published before.
-        self._due = self._answered + SILENCE
-
-    def next_status(self, timeout: float) -> Mapping[str, Any] | None:
-        """A status, which may be the same again; None if there is none within ``timeout`` seconds.
-
-        Raises
-        ------
-        RequestTimeoutError
-            The service has not been heard for long.
-        """
-        patience = max(0.0, self._due - time.monotonic())
-        message = self.next(min(timeout, patience))
-        if message is not None:
-            self._answered = time.monotonic()
-            self._due = self._answered + SILENCE
-            if not self._is_heard:
-                self._is_heard = True
-                self.recall()
-            return self._heard(message)
-        if timeout < patience:
-            return None
-        status = self.patiently(self._manager.status)
-        self.recall()
-        self._due = time.monotonic() + POLL
-        return status
-
-    def recall(self) -> None:
-        """Ask for the documents of the plan that runs or ran last and hand them over."""
-        if self._on_document is None:
-            return
-        try:
-            answer = self.patiently(lambda: self._manager.documents_get(limit=DOCUMENTS))
-        except RequestFailedError:  # a service that keeps none
-            return
-        for message in (answer or {}).get("documents") or ():
-            self._on_document(message, True)
-
-    def _heard(self, message: tuple[bytes, Any]) -> Mapping[str, Any] | None:
-        """The status in a message, or in the first one with a status behind it; documents on the way are handed over.
-
-        A plan that makes them faster than they are looked at must not keep the status back, hence the bound.
-        """
-        for _ in range(DOCUMENTS):
-            topic, payload = message
-            if topic != DOCUMENT or self._on_document is None:
-                return payload["msg"]["status"]
-            self._on_document(payload, False)
-            if (following := self.next(0)) is None:
-                return None
-            message = following
-        return None
-
-    def patiently(self, ask: Callable[[], T]) -> T | None:
-        """The answer to a question; None if there is none now, because the service may be restarting.
-
-        Raises
-        ------
-        RequestTimeoutError
-            The service has not been heard for long.
-        """
-        try:
-            answer = ask()
-        except RequestTimeoutError:
-            if time.monotonic() - self._answered > GONE:
-                raise
-            return None
-        self._answered = time.monotonic()
-        return answer
+    def _perform(self, step: Ask | Listen) -> Any:
+        return self._feed.next(step.timeout) if isinstance(step, Listen) else ask(self._client, step)
 
 
-def subscribed(context: "zmq.Context[Any]", settings: Settings, topics: tuple[bytes, ...]) -> Any:
-    """A SUB socket of these topics; of the context's kind.
+def ask(client: Asks, step: Ask) -> Any:
+    """Send the request of a step; return the reply, or let it be awaited."""
+    return client.ask_cached(METHODS[step.method], step.params, step.uid, reload=False)
 
-    Raises
-    ------
-    ConfigError
-        The address is not one.
-    """
-    socket = context.socket(zmq.SUB)
-    socket.linger = 0
-    socket.rcvhwm = 0  # the service bounds what it keeps for us
-    for topic in topics:
-        socket.subscribe(topic)
-    try:
-        socket.connect(settings.info_addr)
-    except zmq.ZMQError as error:
-        socket.close(linger=0)
-        context.term()
-        raise ConfigError(
-            f"Cannot connect to {settings.info_addr!r}: {error}; an address is like {INFO_ADDRESS} or ipc:///path"
-        ) from None
-    return socket
+
+def item_state(client: Asks, item_uid: str) -> dict[str, Any]:
+    """Return the state of an item as `item_status` describes it; see `wait.item_state`."""
+
+    def perform(step: Ask | Listen) -> Any:
+        assert isinstance(step, Ask), "looking an item up does not listen"
+        return ask(client, step)
+
+    return drive(item_state_steps(item_uid), perform)

@@ -31,11 +31,11 @@ class BItem(dict[str, Any]):
         elif isinstance(item_type, Mapping):
             self.update(item_type)
         else:
-            raise TypeError(f"{type(self).__name__} takes a name and arguments, or a dictionary, not {item_type!r}")
+            raise TypeError(f"{type(self).__name__} needs a name and arguments, or a dictionary, not {item_type!r}")
         self._check()
 
     def from_dict(self, item_dict: Mapping[str, Any]) -> None:
-        """Become the item in a dictionary, such as those of `queue_get`; nothing is left of what was here."""
+        """Replace this item by the one in a dictionary, for example from `queue_get`."""
         new = type(self)(item_dict)
         self.clear()
         self.update(new)
@@ -51,7 +51,7 @@ class BItem(dict[str, Any]):
 
     @property
     def recognized_item_types(self) -> list[str]:
-        """What ``item_type`` may be."""
+        """The values that ``item_type`` may have."""
         return list(_TYPES)
 
     @property
@@ -65,7 +65,7 @@ class BItem(dict[str, Any]):
 
     @property
     def name(self) -> str:
-        """The plan's, function's or instruction's name."""
+        """The name of the plan, function or instruction."""
         return self["name"]
 
     @name.setter
@@ -80,7 +80,7 @@ class BItem(dict[str, Any]):
     @args.setter
     def args(self, args: list[Any]) -> None:
         if isinstance(args, (str, Mapping)):
-            raise TypeError(f"The args of an item are a list, not {args!r}")
+            raise TypeError(f"The args of an item must be a list, not {args!r}")
         self["args"] = list(args)
 
     @property
@@ -91,23 +91,23 @@ class BItem(dict[str, Any]):
     @kwargs.setter
     def kwargs(self, kwargs: Mapping[str, Any]) -> None:
         if not isinstance(kwargs, Mapping):
-            raise TypeError(f"The kwargs of an item are a dictionary, not {kwargs!r}")
+            raise TypeError(f"The kwargs of an item must be a dictionary, not {kwargs!r}")
         self["kwargs"] = dict(kwargs)
 
     @property
     def meta(self) -> dict[str, Any] | list[dict[str, Any]]:
-        """Metadata for the plan's runs: a dictionary, or several to be merged, earlier ones winning."""
+        """Metadata for the plan's runs: a dictionary, or a list of them, which are merged; earlier ones win."""
         return self.get("meta", {})
 
     @meta.setter
     def meta(self, meta: dict[str, Any] | list[dict[str, Any]]) -> None:
         if not isinstance(meta, Mapping) and not (isinstance(meta, list) and all(isinstance(m, Mapping) for m in meta)):
-            raise TypeError(f"The meta of an item is a dictionary or a list of them, not {meta!r}")
+            raise TypeError(f"The meta of an item must be a dictionary or a list of dictionaries, not {meta!r}")
         self["meta"] = meta
 
     @property
     def item_uid(self) -> str | None:
-        """The uid that the service gave, if it did."""
+        """The uid, or None until the service has given one."""
         return self.get("item_uid")
 
     @item_uid.setter
@@ -120,19 +120,21 @@ class BItem(dict[str, Any]):
     def __repr__(self) -> str:
         return call_text(self)
 
-    __hash__ = None  # type: ignore[assignment] - as mutable as any dictionary
+    __hash__ = None  # type: ignore[assignment] - mutable, like any dictionary
 
     def _check(self) -> None:
         wanted = (self.kind,) if self.kind else _TYPES
         if self.get("item_type") not in wanted:
-            named = " or ".join(repr(kind) for kind in wanted)
-            raise ValueError(f"The item_type of a {type(self).__name__} is {named}, not {self.get('item_type')!r}")
+            choices = " or ".join(repr(kind) for kind in wanted)
+            raise ValueError(
+                f"The item_type of a {type(self).__name__} must be {choices}, not {self.get('item_type')!r}"
+            )
         if not isinstance(name := self.get("name"), str) or not name:
-            raise ValueError(f"The name of an item is a string that is not empty, not {name!r}")
+            raise ValueError(f"The name of an item must be a non-empty string, not {name!r}")
 
 
 class _Named(BItem):
-    """An item whose class says its type."""
+    """An item whose class fixes its type."""
 
     def __init__(self, name: str | Mapping[str, Any], /, *args: Any, **kwargs: Any) -> None:
         if isinstance(name, str):
@@ -142,7 +144,7 @@ class _Named(BItem):
 
 
 class BPlan(_Named):
-    """A plan with its arguments: ``BPlan("count", ["det1"], num=5)``; devices and plans by name."""
+    """A plan with its arguments: ``BPlan("count", ["det1"], num=5)``. Devices and plans are given by name."""
 
     kind = "plan"
 
@@ -154,13 +156,13 @@ class BFunc(_Named):
 
 
 class BInst(_Named):
-    """An instruction to the queue: ``BInst("queue_stop")``."""
+    """An instruction for the queue: ``BInst("queue_stop")``."""
 
     kind = "instruction"
 
 
 def call_text(item: Mapping[str, Any]) -> str:
-    """An item as one would type it: ``count(['det1'], num=5)``; ``queue_stop`` for an instruction."""
+    """Return an item as Python text: ``count(['det1'], num=5)``; for an instruction its name."""
     name = str(item.get("name", ""))
     if item.get("item_type") == "instruction":
         return name

@@ -1,28 +1,27 @@
-"""The lock key of a client: where it is kept, and the short calls that lock with it."""
+"""The lock key of a client: the file that keeps it, and short calls that lock with it."""
 
 import os
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
+from bluesky_qs.api.method import METHODS
+from bluesky_qs.client.bind import Asks
 from bluesky_qs.client.failures import SettingError
 from bluesky_qs.client.identity import Identity, login_name
 from bluesky_qs.errors import ConfigError
 
-if TYPE_CHECKING:
-    from bluesky_qs.client.sync import REManagerAPI
-
 _KEY_FILE = Path(".config") / "qserver" / "default_lock_key.txt"
 
 
-class LockKeys:
-    """User, group and lock key as a client shows them; the calls return what `lock` returns."""
+class LockKeys(Asks):
+    """The user, group and lock key of a client, and short calls for `lock`, which return its reply."""
 
     identity: Identity
 
     @property
     def user(self) -> str:
-        """Who asks; recorded on the items that are added."""
+        """The user name that is recorded on the items you add."""
         return self.identity.user
 
     @user.setter
@@ -31,7 +30,7 @@ class LockKeys:
 
     @property
     def user_group(self) -> str:
-        """The group whose permissions decide."""
+        """The user group; its permissions apply."""
         return self.identity.user_group
 
     @user_group.setter
@@ -39,12 +38,12 @@ class LockKeys:
         self.identity.user_group = _text(group, "The user group")
 
     def set_user_name_to_login_name(self) -> None:
-        """Ask under the name that this session's user logged in with."""
+        """Use the login name of this session as the user name."""
         self.identity.user = login_name()
 
     @property
     def lock_key(self) -> str | None:
-        """The key that goes out with every request that a lock may refuse."""
+        """The key that is sent with every request that the lock may refuse."""
         return self.identity.lock_key
 
     @lock_key.setter
@@ -53,18 +52,18 @@ class LockKeys:
 
     @property
     def enable_locked_api(self) -> bool:
-        """Whether the lock key opens what it locks; if not, it serves `lock` and `unlock` only."""
+        """Whether the lock key is sent with every request that needs it, or only with `lock` and `unlock`."""
         return self.identity.enable_locked_api
 
     @enable_locked_api.setter
     def enable_locked_api(self, enable: bool) -> None:
         if not isinstance(enable, bool):
-            raise TypeError(f"enable_locked_api is True or False, not {enable!r}")
+            raise TypeError(f"enable_locked_api must be True or False, not {enable!r}")
         self.identity.enable_locked_api = enable
 
     @property
     def default_lock_key_path(self) -> Path:
-        """The file that holds this user's own lock key."""
+        """The file with this user's lock key."""
         return self.identity.lock_key_path or Path.home() / _KEY_FILE
 
     @default_lock_key_path.setter
@@ -72,7 +71,7 @@ class LockKeys:
         self.identity.lock_key_path = Path(path).expanduser()
 
     def get_default_lock_key(self, new_key: bool = False) -> str:
-        """The key in the key file; a new one is made if there is none, or on demand.
+        """Return the key from the key file. Create a new key if there is none, or if ``new_key`` is true.
 
         Raises
         ------
@@ -90,12 +89,12 @@ class LockKeys:
         return key
 
     def set_default_lock_key(self, lock_key: str) -> None:
-        """Write a key into the key file, for this user's eyes only.
+        """Write a key to the key file; only this user can read the file.
 
         Raises
         ------
         SettingError, ConfigError
-            The key is empty; the file cannot be written.
+            The key is empty, or the file cannot be written.
         """
         lock_key = _key(lock_key)
         path = self.default_lock_key_path
@@ -107,30 +106,30 @@ class LockKeys:
             raise ConfigError(f"Cannot write the lock key to {path}: {error}") from None
 
     def lock_environment(self, lock_key: str | None = None, *, note: str | None = None, user: str | None = None) -> Any:
-        """Lock the environment with `lock_key`, or with the key given."""
+        """Lock the environment with the given key, by default `lock_key`."""
         return self._lock(lock_key, note, user, environment=True)
 
     def lock_queue(self, lock_key: str | None = None, *, note: str | None = None, user: str | None = None) -> Any:
-        """Lock the queue with `lock_key`, or with the key given."""
+        """Lock the queue with the given key, by default `lock_key`."""
         return self._lock(lock_key, note, user, queue=True)
 
     def lock_all(self, lock_key: str | None = None, *, note: str | None = None, user: str | None = None) -> Any:
-        """Lock environment and queue with `lock_key`, or with the key given."""
+        """Lock the environment and the queue with the given key, by default `lock_key`."""
         return self._lock(lock_key, note, user, environment=True, queue=True)
 
-    def _lock(self, lock_key: str | None, note: str | None, user: str | None, **what: bool) -> Any:
-        who = {name: value for name, value in (("lock_key", lock_key), ("user", user)) if value is not None}
-        return cast("REManagerAPI", self).lock(note=note, **who, **what)  # type: ignore[arg-type]
+    def _lock(self, lock_key: str | None, note: str | None, user: str | None, **parts: bool) -> Any:
+        given = {"lock_key": lock_key, "note": note, "user": user, **parts}
+        return self.ask(METHODS["lock"], {name: value for name, value in given.items() if value is not None})
 
 
 def _text(value: str, what: str) -> str:
     if not isinstance(value, str):
-        raise SettingError(f"{what} is a string, not {value!r}")
+        raise SettingError(f"{what} must be a string, not {value!r}")
     return value
 
 
 def _key(key: str) -> str:
     if not isinstance(key, str) or not key:
-        found = "an empty one" if key == "" else f"a {type(key).__name__}"  # the key itself is not shown
-        raise SettingError(f"A lock key is a string that is not empty, not {found}")
+        found = "empty" if key == "" else f"a {type(key).__name__}"  # the key itself is not shown
+        raise SettingError(f"The lock key must be a non-empty string; it is {found}")
     return key

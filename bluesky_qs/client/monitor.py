@@ -1,30 +1,32 @@
-"""What the service publishes, collected in the background: its console and its status."""
+"""Published messages, collected in the background: console output and the status."""
 
 import threading
 import uuid
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from bluesky_qs.client.failures import RequestTimeoutError
-from bluesky_qs.client.info import InfoSocket
-from bluesky_qs.client.settings import Settings
+from bluesky_qs.client.transport import Feed
 from bluesky_qs.wire.info import CONSOLE, INFO
 
-#: Seconds between looks at whether the monitor was disabled.
+#: Seconds between checks whether the monitor was disabled.
 _TICK = 0.1
 _CURSOR_UP = "\x1b[A"
 
+Subscribe = Callable[[bytes], Feed]
+
 
 class Monitor:
-    """Messages of one topic, kept from `enable` on, oldest dropped.
+    """Collects messages of one topic after `enable`; the oldest are dropped.
 
-    Nothing is subscribed to and no thread runs before `enable`.
+    There is no subscription and no thread before `enable`.
     """
 
     topic = b""
 
-    def __init__(self, settings: Settings, *, max_messages: int = 10_000) -> None:
-        self._settings = settings
+    def __init__(self, subscribe: Subscribe, *, max_messages: int = 10_000) -> None:
+        self._subscribe = subscribe
         self._arrived = threading.Condition()
         self._messages: deque[dict[str, Any]] = deque(maxlen=max_messages)
         self._thread: threading.Thread | None = None
@@ -41,77 +43,77 @@ class Monitor:
             return
         self.disable_wait()
         self._end = threading.Event()
-        socket = InfoSocket(self._settings, self.topic)  # here, so that a wrong address is told to the caller
-        arguments = (socket, self._end)
+        feed = self._subscribe(self.topic)  # here, so that a wrong address is an error of this call
+        arguments = (feed, self._end)
         self._thread = threading.Thread(target=self._collect, args=arguments, daemon=True, name=type(self).__name__)
         self._thread.start()
 
     def disable(self) -> None:
-        """Collect no more, soon. What was collected stays."""
+        """Stop collecting soon. Collected messages are kept."""
         self._end.set()
 
     def disable_wait(self, timeout: float | None = None) -> None:
-        """Collect no more, and return when that is so."""
+        """Stop collecting, and return when that is done."""
         self._end.set()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(timeout)
 
     def clear(self) -> None:
-        """Forget what was collected."""
+        """Discard the collected messages."""
         with self._arrived:
             self._messages.clear()
 
     def next_msg(self, timeout: float | None = None) -> dict[str, Any]:
-        """Take the oldest message; where there is none, wait for one for ``timeout`` seconds, None: not at all.
+        """Take the oldest message; if there is none, wait up to ``timeout`` seconds for one (None: do not wait).
 
         Raises
         ------
         RequestTimeoutError
-            None came in time.
+            No message arrived in time.
         """
         with self._arrived:
             if not self._arrived.wait_for(lambda: self._messages, timeout or 0):
                 raise RequestTimeoutError(f"No message within {timeout or 0} s")
             return self._messages.popleft()
 
-    def heard(self, message: dict[str, Any]) -> None:
-        """Called for each message after it was taken, in the monitor's thread."""
+    def on_message(self, message: dict[str, Any]) -> None:
+        """Called for each message as it arrives, in the monitor's thread, while the messages are locked."""
 
-    def took(self, message: dict[str, Any]) -> None:
-        """Called for each message as it comes, with the lock held."""
+    def after_message(self, message: dict[str, Any]) -> None:
+        """Called for each message after it was stored, in the monitor's thread."""
 
-    def _collect(self, socket: InfoSocket, end: threading.Event) -> None:
-        with socket:
+    def _collect(self, feed: Feed, end: threading.Event) -> None:
+        with feed:
             while not end.is_set():
-                if (message := socket.next(_TICK)) is None:
+                if (message := feed.next(_TICK)) is None:
                     continue
                 with self._arrived:
-                    self._messages.append(message[1])
-                    self.took(message[1])
+                    self._messages.append(message.payload)
+                    self.on_message(message.payload)
                     self._arrived.notify_all()
-                self.heard(message[1])
+                self.after_message(message.payload)
 
 
 class StatusMonitor(Monitor):
-    """The status whenever it is published: ``{"time": …, "msg": {"status": {…}}}``."""
+    """The status, each time it is published: ``{"time": …, "msg": {"status": {…}}}``."""
 
     topic = INFO
 
 
 class ConsoleMonitor(Monitor):
-    """Console output of the service: ``{"time": …, "msg": text, "seq": n}``, and as text."""
+    """Console output of the service: messages ``{"time": …, "msg": text, "seq": n}``, and the text."""
 
     topic = CONSOLE
 
-    def __init__(self, settings: Settings, *, max_messages: int = 10_000, max_lines: int = 1000) -> None:
-        super().__init__(settings, max_messages=max_messages)
+    def __init__(self, subscribe: Subscribe, *, max_messages: int = 10_000, max_lines: int = 1000) -> None:
+        super().__init__(subscribe, max_messages=max_messages)
         self._screen = Screen(max_lines)
         self._text_uid = str(uuid.uuid4())
 
     @property
     def text_uid(self) -> str:
-        """Changes with every change of the text."""
+        """Changes whenever the text changes."""
         return self._text_uid
 
     @property
@@ -125,34 +127,34 @@ class ConsoleMonitor(Monitor):
             self._screen = self._screen.resized(max_lines)
 
     def text(self, nlines: int | None = None) -> str:
-        """The latest ``nlines`` lines (all that are kept) as a terminal would show them."""
+        """Return the last ``nlines`` lines (None: all that are kept) as a terminal would show them."""
         with self._arrived:
             return self._screen.text(nlines)
 
     def clear(self) -> None:
-        """Forget messages and text."""
+        """Discard the messages and the text."""
         super().clear()
         with self._arrived:
             self._screen = Screen(self._screen.max_lines)
             self._text_uid = str(uuid.uuid4())
 
-    def took(self, message: dict[str, Any]) -> None:
-        """Show the message's text."""
+    def on_message(self, message: dict[str, Any]) -> None:
+        """Add the message to the text."""
         self._screen.write(message["msg"])
         self._text_uid = str(uuid.uuid4())
 
 
 class Screen:
-    """Text as a terminal shows it: progress bars go back to the start of their line, or up, and overwrite."""
+    """Text as a terminal shows it: a progress bar moves back or up and overwrites what is there."""
 
     def __init__(self, max_lines: int) -> None:
         self.max_lines = max_lines
-        self._lines: deque[str] = deque([""], maxlen=max_lines + 1)  # one more: the line that has not begun yet
+        self._lines: deque[str] = deque([""], maxlen=max_lines + 1)  # one more: the line that has no text yet
         self._up = 0
         self._column = 0
 
     def write(self, text: str) -> None:
-        """Write at the cursor."""
+        """Write text at the cursor."""
         for number, piece in enumerate(text.split("\n")):
             if number:
                 self._down()
@@ -165,7 +167,7 @@ class Screen:
                     self._put(step)
 
     def text(self, nlines: int | None = None) -> str:
-        """The last lines; an end of line after the last one only if it has one."""
+        """Return the last lines. The text ends with a line end only if the last line does."""
         if nlines is not None and nlines <= 0:
             return ""
         lines = list(self._lines)
@@ -173,7 +175,7 @@ class Screen:
         return "\n".join(lines[-(shown + 1) :] if lines[-1] == "" else lines[-shown:])
 
     def resized(self, max_lines: int) -> "Screen":
-        """The same text on a screen of another height."""
+        """Return the same text on a screen of another height."""
         screen = Screen(max_lines)
         screen.write("\n".join(self._lines))
         return screen

@@ -1,82 +1,88 @@
-"""What a client sends and gets, as bytes and as values; and the answers that it keeps."""
+"""How a client asks: who asks is filled in, a wrong guess at the group is corrected, unchanged replies are reused."""
 
-import json
 import threading
-from typing import Any
+from collections.abc import Generator
+from typing import Any, NamedTuple, TypeVar
 
-import msgspec
+from bluesky_qs.api.method import Method
+from bluesky_qs.client.identity import Identity
+from bluesky_qs.client.transport import Reply, Request
 
-from bluesky_qs.api.method import Method, shortened
-from bluesky_qs.errors import BadParams, ConfigError
-from bluesky_qs.wire.codec import DecodeError, Encoding, decode
-
-
-def encode_request(method: str, params: dict[str, Any], encoding: Encoding) -> bytes:
-    """The request, with the meaning of ``json.dumps``: NaN stays, sets and bytes are refused; arrays become lists.
-
-    Raises
-    ------
-    BadParams
-        A value has no such form; the message says of which type it is.
-    """
-    request = {"method": method, "params": params} if params else {"method": method}
-    try:
-        if encoding == "msgpack":
-            return msgspec.msgpack.encode(request, enc_hook=_plain)
-        return json.dumps(request, default=_plain).encode()
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise BadParams(f"The request cannot be sent as {encoding}: {error}") from None
+T = TypeVar("T")
+#: A procedure whose steps are requests.
+Asking = Generator[Request, Reply, T]
 
 
-def decode_response(frame: bytes, encoding: Encoding) -> dict[str, Any]:
-    """The answer in a frame.
+class Answer(NamedTuple):
+    """The request that was sent in the end, and its reply."""
 
-    Raises
-    ------
-    ConfigError
-        It is not in the encoding that this client was told.
-    """
-    try:
-        return decode(frame, encoding)
-    except DecodeError as error:
-        other = "json" if encoding == "msgpack" else "msgpack"
-        raise ConfigError(f"The answer is not {encoding}; does the service speak {other}? ({error})") from None
+    request: Request
+    reply: Reply
+    values: dict[str, Any]
 
 
 class Answers:
-    """The latest answer of each method that names the ``uid`` of its content.
+    """The latest reply of each method whose content has a uid.
 
-    Kept as bytes and decoded anew, so that nobody's changes to an answer are in the next one.
+    Kept as bytes and decoded each time, so that a caller who changes a reply does not change the next one.
     """
 
-    def __init__(self, encoding: Encoding) -> None:
-        self._encoding: Encoding = encoding
+    def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._kept: dict[str, tuple[dict[str, Any], str, bytes]] = {}
+        self._kept: dict[str, tuple[dict[str, Any], str, Reply]] = {}
 
     def recall(self, method: Method[..., Any], params: dict[str, Any], uid: str | None) -> dict[str, Any] | None:
-        """The answer to this very request, if its content still has this ``uid``."""
+        """Return the reply to the same request if its content still has this ``uid``."""
         with self._guard:
             kept = self._kept.get(method.name)
         if kept is None or kept[:2] != (params, uid):
             return None
-        return decode_response(kept[2], self._encoding)
+        return kept[2].values()
 
     def latest(self, method: str) -> dict[str, Any] | None:
-        """The answer that was kept last, however old: for completion, which must not ask."""
+        """Return the latest reply, however old: for completion, which must not send requests."""
         with self._guard:
             kept = self._kept.get(method)
-        return None if kept is None else decode_response(kept[2], self._encoding)
+        return None if kept is None else kept[2].values()
 
-    def keep(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, frame: bytes) -> None:
-        """Keep an answer, unless it has no ``uid``, as refusals have none."""
+    def keep(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, reply: Reply) -> None:
+        """Keep a reply. Refusals have no ``uid`` and are not kept."""
         if uid:
             with self._guard:
-                self._kept[method.name] = (params, uid, frame)
+                self._kept[method.name] = (params, uid, reply)
 
 
-def _plain(value: Any) -> Any:
-    """NumPy arrays and scalars as lists and numbers, without importing NumPy."""
-    if callable(as_list := getattr(value, "tolist", None)):
-        return as_list()
-    raise TypeError(f"a value of type {type(value).__name__}: {shortened(value)}")
+def asking(identity: Identity, method: Method[..., Any], params: dict[str, Any]) -> Asking[Answer]:
+    """Ask with user, group and lock key filled in; ask again if only the guessed group was wrong."""
+    sent = identity.fill(method, params)
+    first = yield from exchanging(Request(method.name, sent))
+    if again := identity.retry(params, sent, first.values):
+        second = yield from exchanging(Request(method.name, again))
+        if identity.settle(again, second.values):
+            return second
+    return first
+
+
+def asking_cached(
+    identity: Identity,
+    answers: Answers,
+    method: Method[..., Any],
+    params: dict[str, Any],
+    uid: str,
+    *,
+    reload: bool,
+) -> Asking[Answer | dict[str, Any]]:
+    """Return the kept reply if the status still shows its ``uid``; otherwise ask and keep the reply."""
+    if not reload:
+        status = yield from exchanging(Request("status", {}))
+        if (kept := answers.recall(method, params, status.values.get(uid))) is not None:
+            return kept
+    answer = yield from asking(identity, method, params)
+    answers.keep(method, params, answer.values.get(uid), answer.reply)
+    return answer
+
+
+def exchanging(request: Request) -> Asking[Answer]:
+    """Send one request as it is."""
+    reply = yield request
+    return Answer(request, reply, reply.values())

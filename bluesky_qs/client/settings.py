@@ -1,4 +1,4 @@
-"""Where the service is and how to speak to it: from arguments, then the environment, then defaults."""
+"""The address of the service and how to talk to it: from arguments, then the environment, then defaults."""
 
 import os
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Settings:
     public_key
         The server's CURVE public key (40 characters), or None for plain sockets.
     timeout_recv, timeout_send
-        Seconds to wait for an answer, and for a socket that takes the request.
+        Seconds to wait for a reply, and for the request to be sent.
     """
 
     control_addr: str = CONTROL_ADDRESS
@@ -43,17 +43,17 @@ def settings(
     timeout_recv: float | None = None,
     timeout_send: float | None = None,
 ) -> Settings:
-    """Settings from what was given, the environment (``QSERVER_ZMQ_…``) for the rest, defaults for the rest of that.
+    """Return the settings: the given values first, then the environment (``QSERVER_ZMQ_…``), then the defaults.
 
     Raises
     ------
     ConfigError
-        The encoding is not one of ``json``, ``msgpack``; an address or the public key is none.
+        The encoding is not ``json`` or ``msgpack``, or an address or the public key is not valid.
     """
     default = Settings()
     chosen = encoding or os.environ.get("QSERVER_ZMQ_ENCODING") or "json"
     if chosen not in ("json", "msgpack"):
-        raise ConfigError(f"Unknown encoding {chosen!r}: it is 'json' or 'msgpack'")
+        raise ConfigError(f"Unknown encoding {chosen!r}. Use 'json' or 'msgpack'")
     return Settings(
         control_addr=_address(control_addr, "QSERVER_ZMQ_CONTROL_ADDRESS", CONTROL_PORT),
         info_addr=_address(info_addr, "QSERVER_ZMQ_INFO_ADDRESS", INFO_PORT),
@@ -65,7 +65,7 @@ def settings(
 
 
 def _address(given: str | None, variable: str, usual_port: int) -> str:
-    """The address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the usual port."""
+    """Return the address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the default port."""
     text = given or os.environ.get(variable) or "localhost"
     address = text if "://" in text else f"tcp://{text}" if ":" in text else f"tcp://{text}:{usual_port}"
     if fault := port_fault(address):

@@ -1,30 +1,30 @@
-"""Waiting for the service: told by the info channel, asking only where that is silent."""
+"""What clients wait for, and when a wait is over: conditions, item states, tasks, limits. No I/O."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, TypeVar, cast
 
 from bluesky_qs.client.failures import RequestFailedError, WaitCancelError, WaitTimeoutError
-from bluesky_qs.client.info import StatusFeed
+from bluesky_qs.client.following import Ask, Following, Status, Steps
 from bluesky_qs.errors import BadParams, NotFound
 
-if TYPE_CHECKING:
-    from bluesky_qs.client.sync import REManagerAPI
-
+T = TypeVar("T")
 Condition = Callable[[Mapping[str, Any]], bool]
+#: Looks at a status, asks more if needed, and gives the result of the wait once it is over; until then None or False.
+Check = Callable[[Status], Steps[T | None]]
 
 #: Seconds between looks at a monitor that another thread may have cancelled.
 _TICK = 0.1
-#: Seconds that the community's client waits for by default; None waits for ever.
+#: The default limit of the community's client, in seconds. None waits forever.
 TIMEOUT = 600.0
-#: States of an item that it does not leave.
+#: Final states of an item.
 ENDED = frozenset({"completed", "failed", "stopped", "aborted", "halted", "unknown", "removed"})
-#: Parts of the status of which one changes whenever an item goes somewhere.
+#: Keys of the status: at least one of them changes whenever an item changes its state.
 MOVES = ("plan_queue_uid", "plan_history_uid", "running_item_uid", "manager_state")
 
 
 class WaitMonitor:
-    """Looks at a wait, and ends it, from another thread.
+    """Watches a wait, and cancels it, from another thread.
 
     Examples
     --------
@@ -33,24 +33,25 @@ class WaitMonitor:
     >>> RM.wait_for_idle(monitor=monitor)  # raises WaitCancelError unless idle within 10 s
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
         self.time_start = time.time()
         self.timeout: float | None = None
         self.is_cancelled = False
         self._callbacks: list[Callable[[], object]] = []
-        self._started = time.monotonic()
+        self._now = now
+        self._started = now()
 
     @property
     def time_elapsed(self) -> float:
         """Seconds since the wait began."""
-        return time.monotonic() - self._started
+        return self._now() - self._started
 
     def set_timeout(self, timeout: float | None) -> None:
-        """Let the wait last so many seconds from its start."""
+        """Change the limit: seconds from the start of the wait."""
         self.timeout = timeout
 
     def cancel(self) -> None:
-        """End the wait with `WaitCancelError`, after the callbacks; one that begins later ends at once."""
+        """Call the callbacks, then end the wait with `WaitCancelError`; a wait that starts later ends at once."""
         if self.is_cancelled:
             return
         self.is_cancelled = True
@@ -58,25 +59,25 @@ class WaitMonitor:
             callback()
 
     def add_cancel_callback(self, cancel_callback: Callable[[], object]) -> None:
-        """Have a function called when the wait is cancelled."""
+        """Add a function that is called when the wait is cancelled."""
         self._callbacks.append(cancel_callback)
 
     def start(self, timeout: float | None) -> None:
-        """Begin to count the time: a wait calls this.
+        """Start to measure the time. Every wait calls this.
 
         Raises
         ------
         WaitCancelError
-            Somebody was quicker.
+            The monitor was cancelled before the wait started.
         """
         if self.is_cancelled:
-            raise WaitCancelError("The wait was cancelled before it began")
+            raise WaitCancelError("The wait was cancelled before it started")
         self.time_start = time.time()
-        self._started = time.monotonic()
+        self._started = self._now()
         self.timeout = timeout
 
     def remaining(self, what: str) -> float:
-        """Seconds until the next look at this monitor.
+        """Return the seconds until the next look at this monitor; ``what`` is waited for.
 
         Raises
         ------
@@ -92,147 +93,105 @@ class WaitMonitor:
         return min(left, _TICK)
 
 
-def idle(status: Mapping[str, Any]) -> bool:
-    """Whether nothing goes on."""
+def idle(status: Status) -> bool:
+    """Whether the manager is idle."""
     return status["manager_state"] == "idle"
 
 
-def idle_or_paused(status: Mapping[str, Any]) -> bool:
-    """Whether nothing goes on, or a plan is paused."""
+def idle_or_paused(status: Status) -> bool:
+    """Whether the manager is idle or a plan is paused."""
     return status["manager_state"] in ("idle", "paused")
 
 
-def idle_or_running(status: Mapping[str, Any]) -> bool:
-    """Whether nothing goes on, or the queue runs."""
+def idle_or_running(status: Status) -> bool:
+    """Whether the manager is idle or runs the queue."""
     return status["manager_state"] in ("idle", "executing_queue")
 
 
-class Waiting:
-    """The waits of a blocking client."""
+def until(check: Check[T], what: str, monitor: WaitMonitor, following: Following) -> Steps[T]:
+    """Wait until the check has a result, and return it. The shell subscribes before it starts these steps.
 
-    def wait_for_idle(
-        self,
-        *,
-        timeout: float | None = TIMEOUT,
-        monitor: WaitMonitor | None = None,
-    ) -> None:
-        """Wait until the manager is idle.
-
-        ``timeout`` in seconds, None to wait for ever. Ctrl-C ends the wait, never the plan.
-
-        Raises
-        ------
-        WaitTimeoutError, WaitCancelError
-            It was not idle in time; ``monitor`` was cancelled.
-        """
-        until(_client(self), idle, "the manager to be idle", timeout, monitor)
-
-    def wait_for_idle_or_paused(
-        self,
-        *,
-        timeout: float | None = TIMEOUT,
-        monitor: WaitMonitor | None = None,
-    ) -> None:
-        """Wait until the manager is idle or a plan is paused; for the rest see `wait_for_idle`."""
-        until(_client(self), idle_or_paused, "the manager to be idle or paused", timeout, monitor)
-
-    def wait_for_idle_or_running(
-        self,
-        *,
-        timeout: float | None = TIMEOUT,
-        monitor: WaitMonitor | None = None,
-    ) -> None:
-        """Wait until the manager is idle or runs the queue; for the rest see `wait_for_idle`."""
-        until(_client(self), idle_or_running, "the manager to be idle or running", timeout, monitor)
-
-    def wait_for_condition(
-        self,
-        condition: Condition,
-        *,
-        timeout: float | None = TIMEOUT,
-        monitor: WaitMonitor | None = None,
-    ) -> None:
-        """Wait until ``condition(status)`` is true; for the rest see `wait_for_idle`."""
-        until(_client(self), condition, "the condition", timeout, monitor)
-
-    def wait_for_completed_task(
-        self,
-        task_uid: str | Iterable[str],
-        *,
-        timeout: float | None = TIMEOUT,
-        monitor: WaitMonitor | None = None,
-        treat_not_found_as_completed: bool = True,
-    ) -> dict[str, str]:
-        """Wait until a task, or one of several, is completed; return the status of those that are, by uid.
-
-        Results are forgotten after a while, hence the last parameter.
-        """
-        uids = task_uids(task_uid)
-        ended: dict[str, str] = {}
-
-        def one_ended(_status: Mapping[str, Any]) -> bool:
-            nonlocal ended
-            ended = ended_tasks(_client(self).task_status(uids), forgotten=treat_not_found_as_completed)
-            return bool(ended)
-
-        until(_client(self), one_ended, f"task {', '.join(uids)}", timeout, monitor)
-        return ended
-
-    def wait_for_item(
-        self,
-        item_uid: str,
-        *,
-        timeout: float | None = TIMEOUT,
-        monitor: WaitMonitor | None = None,
-    ) -> dict[str, Any]:
-        """Wait until an item has run or has left the queue, and return what `item_status` tells of it.
-
-        ``state`` is one of ``completed``, ``failed``, ``stopped``, ``aborted``, ``halted``, ``unknown``,
-        ``removed``; ``result`` is there if it ran.
-
-        Raises
-        ------
-        NotFound
-            The service does not know the item.
-        WaitTimeoutError, WaitCancelError
-            See `wait_for_idle`.
-        """
-        seen: Any = None
-        where: dict[str, Any] = {}
-
-        def ended(status: Mapping[str, Any]) -> bool:
-            nonlocal seen, where
-            if (parts := [status.get(part) for part in MOVES]) == seen:
-                return False
-            where = whereabouts(_client(self), item_uid)
-            seen = parts
-            if where["state"] == "not_found":
-                raise unknown_item(item_uid)
-            return where["state"] in ENDED
-
-        until(_client(self), ended, f"item {item_uid}", timeout, monitor)
-        return where
+    Raises
+    ------
+    WaitTimeoutError, WaitCancelError
+        The monitor ended the wait.
+    RequestTimeoutError
+        The service does not answer.
+    """
+    # The subscription exists before the first status is asked for, so that no change is missed in between.
+    status: Status | None = yield Ask("status", {})
+    while True:
+        # Checks may ask the service too, while it is restarting.
+        if status and (result := (yield from following.patiently(check(status)))):
+            return result
+        status = yield from following.next_status(monitor.remaining(what))
 
 
-def until(
-    manager: "REManagerAPI",
-    condition: Condition,
-    what: str,
-    timeout: float | None,
-    monitor: WaitMonitor | None,
-) -> None:
-    """Wait until the condition holds for a status."""
-    monitor = monitor or WaitMonitor()
-    monitor.start(timeout)
-    with StatusFeed(manager) as feed:
-        # The subscription stands before the first look, so that no change falls between the two.
-        status = manager.status()
-        while not (status and _holds(feed, condition, status)):
-            status = feed.next_status(monitor.remaining(what))
+def fulfilled(condition: Condition) -> Check[bool]:
+    """The check for a condition of the status."""
+
+    def check(status: Status) -> Steps[bool]:
+        yield from ()  # nothing else is asked
+        return bool(condition(status))
+
+    return check
 
 
-def task_uids(task_uid: str | Iterable[str]) -> list[str]:
-    """The tasks to wait for.
+def task_ended(task_uids: list[str], *, expired: bool) -> Check[dict[str, str]]:
+    """The check for the tasks that are completed, by uid; with ``expired`` also those that the service forgot."""
+    ends = ("completed", "not_found") if expired else ("completed",)
+
+    def check(_status: Status) -> Steps[dict[str, str]]:
+        answer = yield Ask("task_status", {"task_uid": task_uids})
+        return {uid: status for uid, status in answer["status"].items() if status in ends}
+
+    return check
+
+
+def item_ended(item_uid: str) -> Check[dict[str, Any]]:
+    """The check for an item that has run or has left the queue; the service is asked only when something moved.
+
+    It raises `NotFound` if the service does not know the item.
+    """
+    seen: list[Any] | None = None
+
+    def check(status: Status) -> Steps[dict[str, Any] | None]:
+        nonlocal seen
+        if (moves := [status.get(key) for key in MOVES]) == seen:
+            return None
+        item = yield from item_state(item_uid)
+        seen = moves  # after the answer: if the service was restarting, it is asked again
+        if item["state"] == "not_found":
+            raise NotFound(f"Item with UID {item_uid!r} is not in the queue, running or in the history")
+        return item if item["state"] in ENDED else None
+
+    return check
+
+
+def item_state(item_uid: str) -> Steps[dict[str, Any]]:
+    """Return the state of an item as `item_status` describes it.
+
+    It is put together from queue and history if the service has no ``item_status``. An item counts as running until
+    the service knows what comes next, because requests that change the state would be refused until then.
+    """
+    item = yield from _item_state(item_uid)
+    if item["state"] in ENDED and is_settling((yield Ask("status", {}))):
+        return {"state": "running"}
+    return item
+
+
+def is_settling(status: Status) -> bool:
+    """Whether a plan has ended and the service has not decided what comes next; this takes a moment."""
+    return status["manager_state"] == "executing_queue" and not status.get("running_item_uid")
+
+
+def has_no_item_status(answer: Mapping[str, Any]) -> bool:
+    """Whether this is the reply of a service that does not know ``item_status``."""
+    return answer.get("success") is False and "Unknown method" in str(answer.get("msg"))
+
+
+def task_uid_list(task_uid: str | Iterable[str]) -> list[str]:
+    """The uids of the tasks to wait for.
 
     Raises
     ------
@@ -245,45 +204,21 @@ def task_uids(task_uid: str | Iterable[str]) -> list[str]:
     return uids
 
 
-def ended_tasks(answer: Mapping[str, Any], *, forgotten: bool) -> dict[str, str]:
-    """Those of an answer about several tasks that are completed, or if wished ``forgotten``, with their status."""
-    ends = ("completed", "not_found") if forgotten else ("completed",)
-    return {uid: status for uid, status in answer["status"].items() if status in ends}
-
-
-def whereabouts(manager: "REManagerAPI", item_uid: str) -> dict[str, Any]:
-    """Where an item is; put together from queue and history if the service has no ``item_status``.
-
-    An item whose end is being recorded is still running: what one asks for next would be refused.
-    """
-    where = _whereabouts(manager, item_uid)
-    return {"state": "running"} if where["state"] in ENDED and is_settling(manager.status()) else where
-
-
-def is_settling(status: Mapping[str, Any]) -> bool:
-    """Whether a plan has ended and the service does not know yet what comes next; that takes a moment."""
-    return status["manager_state"] == "executing_queue" and not status.get("running_item_uid")
-
-
-def _whereabouts(manager: "REManagerAPI", item_uid: str) -> dict[str, Any]:
+def _item_state(item_uid: str) -> Steps[dict[str, Any]]:
     try:
-        answer = manager.item_status(item_uid)
+        answer = yield Ask("item_status", {"item_uid": item_uid})
     except RequestFailedError as error:
         answer = cast("Any", error.response)
         if not has_no_item_status(answer):
             raise
-    if has_no_item_status(answer):
-        return place(item_uid, manager.queue_get(), manager.history_get())
-    return answer["status"]
+    if not has_no_item_status(answer):
+        return answer["status"]
+    queue = yield Ask("queue_get", {}, "plan_queue_uid")
+    history = yield Ask("history_get", {}, "plan_history_uid")
+    return _state_in(item_uid, queue, history)
 
 
-def has_no_item_status(answer: Mapping[str, Any]) -> bool:
-    """Whether this is the answer of a service that does not know ``item_status``."""
-    return answer.get("success") is False and "Unknown method" in str(answer.get("msg"))
-
-
-def place(item_uid: str, queue: Mapping[str, Any], history: Mapping[str, Any]) -> dict[str, Any]:
-    """Where an item is, as ``item_status`` would tell it, from queue and history."""
+def _state_in(item_uid: str, queue: Mapping[str, Any], history: Mapping[str, Any]) -> dict[str, Any]:
     if queue["running_item"].get("item_uid") == item_uid:
         return {"state": "running"}
     if any(item["item_uid"] == item_uid for item in queue["items"]):
@@ -292,17 +227,3 @@ def place(item_uid: str, queue: Mapping[str, Any], history: Mapping[str, Any]) -
         if item["item_uid"] == item_uid:
             return {"state": item["result"]["exit_status"], "result": item["result"]}
     return {"state": "not_found"}
-
-
-def unknown_item(item_uid: str) -> NotFound:
-    """The error for an item that is nowhere."""
-    return NotFound(f"Item with UID {item_uid!r} is not in the queue, running or in the history")
-
-
-def _holds(feed: StatusFeed, condition: Condition, status: Mapping[str, Any]) -> bool:
-    # Conditions may ask the service too, while it is being restarted.
-    return bool(feed.patiently(lambda: condition(status)))
-
-
-def _client(waiting: Waiting) -> "REManagerAPI":
-    return cast("REManagerAPI", waiting)

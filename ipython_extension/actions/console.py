@@ -3,7 +3,6 @@
 import time
 
 from bluesky_qs.client.failures import RequestTimeoutError
-from bluesky_qs.client.info import InfoSocket
 from bluesky_qs.client.monitor import Screen
 from bluesky_qs.wire.info import CONSOLE
 from ipython_extension.console import ConsoleTail, ConsoleText
@@ -53,7 +52,7 @@ def _last_lines(session: Session, count: int) -> ConsoleText:
 def _follow(session: Session, tail: ConsoleTail) -> None:
     """Print what is new whenever a message tells that there is something, and now and then without one."""
     answered = time.monotonic()
-    with InfoSocket(session.rm.settings, CONSOLE) as news:
+    with session.rm.subscribe(CONSOLE) as news:
         while True:
             try:
                 print(tail.new(), end="", flush=True)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bluesky_qs.client.wait import ENDED, MOVES, whereabouts
+from bluesky_qs.client.info import item_state
+from bluesky_qs.client.wait import ENDED, MOVES
 from bluesky_qs.errors import NotFound
 from ipython_extension.actions.queue import plans_of
 from ipython_extension.again import places_again
@@ -172,7 +173,7 @@ def _ended(session: Session, item: Item, wait: Wait, *, is_new: bool = False) ->
     progress = Progress(session, wait)
     for status in _statuses(wait):
         moves = [status[part] for part in MOVES]
-        if moves != seen and (where := wait.patiently(lambda: whereabouts(session.rm, item["item_uid"]))):
+        if moves != seen and (where := wait.patiently(lambda: item_state(session.rm, item["item_uid"]))):
             is_first, seen = seen is None, moves
             if where["state"] in ENDED:
                 wait.last_documents(status)

@@ -54,7 +54,7 @@ def test_numbers_that_only_one_encoding_knows(packed, client):
     item = client.item_add(BPlan("quick", [math.nan, math.inf, 2**64 - 1, -(2**63)]))["item"]
     assert math.isnan(item["args"][0][0])
     assert item["args"][0][1:] == [math.inf, 2**64 - 1, -(2**63)]
-    with pytest.raises(errors.BadParams, match="cannot be sent as msgpack"):
+    with pytest.raises(errors.BadParams, match="cannot be encoded as msgpack"):
         client.item_add(BPlan("quick", 2**64))
     assert len(packed.queue()) == 1
 
@@ -80,7 +80,7 @@ def test_the_command_line_speaks_it_too(packed):
 def test_a_client_of_the_other_encoding_is_told_which_one_it_is(packed):
     ran = packed.qserver("status")
     assert ran.returncode == 1
-    assert "does the service speak msgpack?" in ran.stderr
+    assert "Does the service use msgpack" in ran.stderr
 
 
 def test_garbage_gets_an_answer_in_the_encoding_of_the_service(packed):

@@ -32,7 +32,7 @@ def test_the_key_file_is_for_its_owner_only(RM, key_file):
 def test_a_key_is_a_string_that_is_not_empty(RM, key_file, key):
     with pytest.raises(errors.ConfigError):
         RM.lock_key = key
-    with pytest.raises(ValueError, match="A lock key is a string that is not empty, not a"):  # as scripts expect
+    with pytest.raises(ValueError, match="The lock key must be a non-empty string; it is "):  # as scripts expect
         RM.lock_key = key
     with pytest.raises(errors.ConfigError):
         RM.set_default_lock_key(key)
@@ -41,7 +41,7 @@ def test_a_key_is_a_string_that_is_not_empty(RM, key_file, key):
 @pytest.mark.parametrize("setting", ["user", "user_group"])
 def test_who_asks_is_a_string(RM, setting):
     before = getattr(RM, setting)
-    with pytest.raises(ValueError, match="is a string, not 5"):
+    with pytest.raises(ValueError, match="must be a string, not 5"):
         setattr(RM, setting, 5)
     assert getattr(RM, setting) == before
 

@@ -11,9 +11,9 @@ import zmq
 
 from bluesky_qs import errors
 from bluesky_qs.api import METHODS
+from bluesky_qs.client.codec import decode_response
 from bluesky_qs.client.failures import ClientClosedError
 from bluesky_qs.client.items import BInst, BPlan
-from bluesky_qs.client.requests import decode_response
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.wire.codec import encode
 
@@ -304,7 +304,7 @@ def test_messagepack_is_spoken_where_it_is_configured(new_fake, clean_environmen
 
 
 def test_an_answer_of_another_encoding_is_recognised():
-    with pytest.raises(errors.ConfigError, match="does the service speak msgpack"):
+    with pytest.raises(errors.ConfigError, match="Does the service use msgpack"):
         decode_response(encode({"success": False}, "msgpack"), "json")
 
 

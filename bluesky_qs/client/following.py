@@ -1,0 +1,146 @@
+"""The policy for following the status: listen while the info channel publishes, ask while it is silent. No I/O."""
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
+from bluesky_qs.client.transport import Message
+from bluesky_qs.wire.info import DOCUMENT, INFO_PERIOD
+
+T = TypeVar("T")
+Status = Mapping[str, Any]
+#: Takes a document's message, and True if it was asked for, False if it was just published.
+OnDocument = Callable[[dict[str, Any], bool], None]
+
+#: Seconds without a message after which the info channel counts as silent.
+SILENCE = 1.5 * INFO_PERIOD
+#: Seconds between requests for the status while the channel is silent.
+POLL = 0.5
+#: Documents that are asked for at once, and that are handed over before the next look at anything else.
+DOCUMENTS = 1000
+#: Seconds without any answer after which the service counts as unreachable and no longer as restarting.
+GONE = 15.0
+
+
+class Ask(NamedTuple):
+    """A step: send a request; the outcome is the reply.
+
+    With a ``uid``, the outcome may be the kept reply as long as the status shows the same ``uid``.
+    """
+
+    method: str
+    params: dict[str, Any]
+    uid: str | None = None
+
+
+class Listen(NamedTuple):
+    """A step: wait for the next message, at most ``timeout`` seconds; the outcome is the `Message` or None."""
+
+    timeout: float
+
+
+#: A procedure that asks and listens.
+Steps = Generator[Ask | Listen, Any, T]
+
+
+class Following:
+    """Follows the status of a service that may be silent or restarting.
+
+    Parameters
+    ----------
+    on_document
+        Called with each document of running plans. Documents from before the subscription are asked for, and all of
+        them where nothing is published, so some are handed over twice.
+    now
+        A monotonic clock, in seconds.
+    """
+
+    def __init__(self, on_document: OnDocument | None = None, now: Callable[[], float] = time.monotonic) -> None:
+        self._on_document = on_document
+        self._now = now
+        self._has_heard = False
+        self._answered = now()
+        #: When to ask if nothing is published earlier.
+        self._due = self._answered + SILENCE
+
+    def next_status(self, timeout: float) -> Steps[Status | None]:
+        """Return a status, which may be the same as before; None if there is none within ``timeout`` seconds.
+
+        Raises
+        ------
+        RequestTimeoutError
+            The service has been unreachable for too long.
+        """
+        patience = max(0.0, self._due - self._now())
+        message: Message | None = yield Listen(min(timeout, patience))
+        if message is not None:
+            self.note_answer()
+            self._due = self._answered + SILENCE
+            if not self._has_heard:
+                self._has_heard = True
+                yield from self.recall()
+            return (yield from self._status_in(message))
+        if timeout < patience:
+            return None
+        status = yield from self.patiently(asked(Ask("status", {})))
+        yield from self.recall()
+        self._due = self._now() + POLL
+        return status
+
+    def recall(self) -> Steps[None]:
+        """Ask for the documents of the plan that is running or ran last, and hand them over."""
+        if self._on_document is None:
+            return
+        try:
+            answer = yield from self.patiently(asked(Ask("documents_get", {"limit": DOCUMENTS})))
+        except RequestFailedError:  # a service that keeps no documents
+            return
+        for message in (answer or {}).get("documents") or ():
+            self._on_document(message, True)
+
+    def patiently(self, steps: Steps[T]) -> Steps[T | None]:
+        """Return the result of the steps; None if the service did not answer, because it may be restarting.
+
+        Raises
+        ------
+        RequestTimeoutError
+            The service has been unreachable for too long.
+        """
+        try:
+            result = yield from steps
+        except RequestTimeoutError:
+            if self.has_waited_enough():
+                raise
+            return None
+        self.note_answer()
+        return result
+
+    def note_answer(self) -> None:
+        """The service has just answered or published something."""
+        self._answered = self._now()
+
+    def has_waited_enough(self) -> bool:
+        """Whether the service has been unreachable for too long."""
+        return self._now() - self._answered > GONE
+
+    def _status_in(self, message: Message) -> Steps[Status | None]:
+        """The status in this message or in one that has already arrived behind it; hand over documents on the way.
+
+        A plan may publish documents faster than they are read. The limit keeps them from holding back the status.
+        """
+        latest: Message | None = message
+        for number in range(DOCUMENTS):
+            if number:
+                latest = yield Listen(0)
+            if latest is None:
+                return None
+            if latest.topic != DOCUMENT or self._on_document is None:
+                return latest.payload["msg"]["status"]
+            self._on_document(latest.payload, False)
+        return None
+
+
+def asked(step: Ask) -> Steps[Any]:
+    """The reply to one request."""
+    return (yield step)

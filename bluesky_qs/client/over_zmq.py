@@ -1,0 +1,183 @@
+"""The blocking client's way to the service over 0MQ: requests from any thread, and the info channel."""
+
+import os
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+
+from bluesky_qs.client import failures
+from bluesky_qs.client.codec import encode_request
+from bluesky_qs.client.settings import CONTROL_ADDRESS, INFO_ADDRESS, Settings
+from bluesky_qs.client.transport import Message, Reply, Request
+from bluesky_qs.errors import ConfigError
+from bluesky_qs.wire.codec import DecodeError, Encoding, decode
+
+
+class ZmqTransport:
+    """Exchanges requests and replies with the service; implements `transport.Transport`.
+
+    Each thread that asks at the same time uses its own socket; idle sockets are kept for the next request. A socket
+    whose reply did not arrive is closed, because REQ would wait for that reply forever. Its request is dropped with
+    it, so that a service that starts later does not carry it out.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._guard = threading.Lock()
+        self._idle: list[zmq.Socket[bytes]] = []
+        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._pid = os.getpid()
+
+    def exchange(self, request: Request) -> Reply:
+        """Send a request and return the reply; see `transport.Transport`."""
+        encoding = self._settings.encoding
+        frame = encode_request(request.method, request.params, encoding)
+        try:
+            return Reply(self._exchange(frame), encoding)
+        except TimeoutError:
+            raise failures.no_answer(self._settings, request._asdict()) from None
+
+    def subscribe(self, *topics: bytes) -> "ZmqFeed":
+        """Subscribe to topics of the info channel; see `transport.Transport`."""
+        return ZmqFeed(self._settings, topics)
+
+    def close(self) -> None:
+        """Close the sockets and end 0MQ's threads. The next request opens them again."""
+        with self._guard:
+            idle, self._idle = self._idle, []
+            context, self._context = self._context, None
+        for socket in idle:
+            socket.close(linger=0)
+        if context is not None and self._pid == os.getpid():
+            context.term()
+
+    def _exchange(self, frame: bytes) -> bytes:
+        socket = self._take_socket()
+        answered = False
+        try:
+            socket.send(frame)
+            answer = socket.recv()
+            answered = True
+        except zmq.Again:
+            raise TimeoutError from None
+        except zmq.ContextTerminated:
+            raise failures.ClientClosedError from None
+        finally:
+            if answered:
+                self._keep_socket(socket)
+            else:
+                socket.close(linger=0)
+        return answer
+
+    def _take_socket(self) -> "zmq.Socket[bytes]":
+        with self._guard:
+            if self._pid != os.getpid():  # 0MQ does not survive a fork
+                self._pid, self._idle, self._context = os.getpid(), [], None
+            if self._idle:
+                return self._idle.pop()
+            if self._context is None:
+                self._context = zmq.Context()
+            return connected(self._context, self._settings)
+
+    def _keep_socket(self, socket: "zmq.Socket[bytes]") -> None:
+        with self._guard:
+            if socket.context is self._context:
+                self._idle.append(socket)
+                return
+        socket.close(linger=0)  # another thread closed the client while this one was waiting
+
+
+class ZmqFeed:
+    """A subscription to the info channel; implements `transport.Feed`."""
+
+    def __init__(self, settings: Settings, topics: tuple[bytes, ...]) -> None:
+        self._encoding: Encoding = settings.encoding
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = subscribed(self._context, settings, topics)
+
+    def next(self, timeout: float) -> Message | None:
+        """Return the next message, or None if none arrives within ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) >= 0 and self._socket.poll(int(left * 1000) + 1):
+            if message := decoded(self._socket.recv_multipart(), self._encoding):
+                return message
+        return None
+
+    def close(self) -> None:
+        """End the subscription."""
+        self._socket.close(linger=0)
+        self._context.term()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def connected(context: "zmq.Context[Any]", settings: Settings) -> Any:
+    """Return a REQ socket connected to the service; its class is that of the context.
+
+    Raises
+    ------
+    ConfigError
+        The address or the public key is not valid.
+    """
+    socket = context.socket(zmq.REQ)
+    socket.linger = 0
+    socket.rcvtimeo = int(settings.timeout_recv * 1000)
+    socket.sndtimeo = int(settings.timeout_send * 1000)
+    try:
+        if settings.public_key:
+            socket.curve_serverkey = settings.public_key.encode()
+            # The service identifies itself by its key and does not check its clients' keys: any pair will do.
+            socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+        socket.connect(settings.control_addr)
+    except (zmq.ZMQError, ValueError, UnicodeEncodeError) as error:
+        socket.close(linger=0)
+        raise ConfigError(
+            f"Cannot connect to {settings.control_addr!r}"
+            f"{' with the given public key' if settings.public_key else ''}: {error}. "
+            f"An address looks like {CONTROL_ADDRESS} or ipc:///path"
+        ) from None
+    return socket
+
+
+def subscribed(context: "zmq.Context[Any]", settings: Settings, topics: tuple[bytes, ...]) -> Any:
+    """Return a SUB socket for these topics; its class is that of the context.
+
+    Raises
+    ------
+    ConfigError
+        The address is not valid.
+    """
+    socket = context.socket(zmq.SUB)
+    socket.linger = 0
+    socket.rcvhwm = 0  # the service limits how much it keeps for us
+    for topic in topics:
+        socket.subscribe(topic)
+    try:
+        socket.connect(settings.info_addr)
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        context.term()
+        raise ConfigError(
+            f"Cannot connect to {settings.info_addr!r}: {error}. An address looks like {INFO_ADDRESS} or ipc:///path"
+        ) from None
+    return socket
+
+
+def decoded(frames: list[bytes], encoding: Encoding) -> Message | None:
+    """Return the message, or None if it has another encoding: then the channel counts as silent."""
+    try:
+        return Message(frames[0], decode(frames[-1], encoding))
+    except DecodeError:
+        return None

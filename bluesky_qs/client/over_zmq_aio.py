@@ -1,0 +1,114 @@
+"""The asyncio client's way to the service over 0MQ."""
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+import zmq.asyncio
+
+from bluesky_qs.client import failures
+from bluesky_qs.client.codec import encode_request
+from bluesky_qs.client.over_zmq import connected, decoded, subscribed
+from bluesky_qs.client.settings import Settings
+from bluesky_qs.client.transport import Message, Reply, Request
+from bluesky_qs.wire.codec import Encoding
+
+
+class AsyncZmqTransport:
+    """Exchanges requests and replies with the service; implements `transport.AsyncTransport`.
+
+    Each task that asks at the same time uses its own socket.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: zmq.asyncio.Context | None = None
+        self._idle: list[Any] = []
+
+    async def exchange(self, request: Request) -> Reply:
+        """Send a request and return the reply; see `transport.AsyncTransport`."""
+        encoding = self._settings.encoding
+        frame = encode_request(request.method, request.params, encoding)
+        try:
+            return Reply(await self._exchange(frame), encoding)
+        except TimeoutError:
+            raise failures.no_answer(self._settings, request._asdict()) from None
+
+    def subscribe(self, *topics: bytes) -> "AsyncZmqFeed":
+        """Subscribe to topics of the info channel, in the running loop."""
+        return AsyncZmqFeed(self._settings, topics)
+
+    def close(self) -> None:
+        """Close the sockets and end 0MQ's threads. The next request opens them again."""
+        idle, self._idle = self._idle, []
+        for socket in idle:
+            socket.close(linger=0)
+        context, self._context = self._context, None
+        if context is not None:
+            context.destroy(linger=0)
+
+    async def _exchange(self, frame: bytes) -> bytes:
+        socket = self._take_socket()
+        context = self._context
+        answered = False
+        try:
+            await socket.send(frame)
+            answer = await socket.recv()
+            answered = True
+        except zmq.Again:
+            raise TimeoutError from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if context is self._context or (task and task.cancelling()):
+                raise
+            raise failures.ClientClosedError from None  # closing a socket cancels whoever waits for it
+        finally:
+            # A socket whose reply did not arrive, also because the task was cancelled, would wait for it forever.
+            if answered and context is self._context:  # otherwise the client was closed in the meantime
+                self._idle.append(socket)
+            else:
+                socket.close(linger=0)
+        return answer
+
+    def _take_socket(self) -> Any:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # a socket belongs to the loop in which it was created
+            self.close()
+            self._loop = loop
+        if self._idle:
+            return self._idle.pop()
+        if self._context is None:
+            self._context = zmq.asyncio.Context()
+        return connected(self._context, self._settings)
+
+
+class AsyncZmqFeed:
+    """A subscription to the info channel; implements `transport.AsyncFeed`."""
+
+    def __init__(self, settings: Settings, topics: tuple[bytes, ...]) -> None:
+        self._encoding: Encoding = settings.encoding
+        self._context = zmq.asyncio.Context()
+        self._socket = subscribed(self._context, settings, topics)
+
+    async def next(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - None instead of an error
+        """Return the next message, or None if none arrives within ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) >= 0 and await self._socket.poll(int(left * 1000) + 1):
+            if message := decoded(await self._socket.recv_multipart(), self._encoding):
+                return message
+        return None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._socket.close(linger=0)
+        self._context.term()

@@ -1,0 +1,127 @@
+"""The protocol between a client and the way it reaches the service: requests with replies, and a feed of messages.
+
+`over_zmq` and `over_zmq_aio` implement it. Methods, waits and monitors know only this protocol.
+"""
+
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol, Self
+
+from bluesky_qs.client.codec import decode_response
+from bluesky_qs.wire.codec import Encoding
+
+
+class Request(NamedTuple):
+    """A request to the service."""
+
+    method: str
+    params: dict[str, Any]
+
+
+class Reply(NamedTuple):
+    """The reply to a request, as bytes."""
+
+    frame: bytes
+    encoding: Encoding
+
+    def values(self) -> dict[str, Any]:
+        """The reply as a new dictionary, so that a caller may change it.
+
+        Raises
+        ------
+        ConfigError
+            The reply is not in the client's encoding.
+        """
+        return decode_response(self.frame, self.encoding)
+
+
+class Message(NamedTuple):
+    """A published message; `bluesky_qs.wire.info` lists topics and payloads."""
+
+    topic: bytes
+    payload: Any
+
+
+class Feed(Protocol):
+    """Messages of the topics that were subscribed to."""
+
+    def next(self, timeout: float) -> Message | None:
+        """Return the next message, or None if none arrives within ``timeout`` seconds."""
+        ...
+
+    def close(self) -> None:
+        """End the subscription."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Transport(Protocol):
+    """How a blocking client reaches the service. Any number of threads may use one."""
+
+    def exchange(self, request: Request) -> Reply:
+        """Send a request and return the reply.
+
+        Raises
+        ------
+        BadParams
+            A parameter cannot be encoded.
+        RequestTimeoutError
+            The service did not reply in time.
+        ClientClosedError
+            Another thread closed the client.
+        """
+        ...
+
+    def subscribe(self, *topics: bytes) -> Feed:
+        """Subscribe to topics of the info channel.
+
+        Raises
+        ------
+        ConfigError
+            The address is not valid.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close all connections. The next request opens them again."""
+        ...
+
+
+class AsyncFeed(Protocol):
+    """`Feed` for an asyncio client."""
+
+    async def next(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - None instead of an error
+        """Return the next message, or None if none arrives within ``timeout`` seconds."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class AsyncTransport(Protocol):
+    """`Transport` for an asyncio client."""
+
+    async def exchange(self, request: Request) -> Reply:
+        """Send a request and return the reply; raises the same errors."""
+        ...
+
+    def subscribe(self, *topics: bytes) -> AsyncFeed:
+        """Subscribe to topics of the info channel, in the running loop."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections. The next request opens them again."""
+        ...
