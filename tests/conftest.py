@@ -21,6 +21,8 @@ import psutil
 import pytest
 import zmq
 
+pytest_plugins = ["bluesky_qs.testing.pytest_plugin"]
+
 # Where the tests run in the background of a shell, or under nohup, these are ignored, and so they would be by all that
 # the tests start.
 for ignored in (signal.SIGINT, signal.SIGHUP):

@@ -443,6 +443,10 @@ async def _taken_late(asking: asyncio.Task[None], request: str, refused: Callabl
 
 async def _outcome(task: asyncio.Task[None]) -> None:
     """Hand an error of the task on to who awaits this; being cancelled is the normal end."""
-    await asyncio.wait([task])
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:  # the manager ends: nobody deals with reports any more
+        task.cancel()
+        raise
     if not task.cancelled() and (error := task.exception()):
         raise error

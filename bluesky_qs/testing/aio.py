@@ -1,0 +1,371 @@
+"""A whole manager in the event loop of a test."""
+
+import asyncio
+import contextlib
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import zmq
+import zmq.asyncio
+
+from bluesky_qs.config.schema import Settings
+from bluesky_qs.manager.app import Manager as App
+from bluesky_qs.manager.outside import Outside
+from bluesky_qs.store.base import Store
+from bluesky_qs.store.memory import MemoryStore
+from bluesky_qs.supervisor.record import Record
+from bluesky_qs.testing.clock import Clock
+from bluesky_qs.testing.sockets import OWN, ControlSocket, InfoSocket
+from bluesky_qs.testing.supervisor import RealProcesses, ScriptedProcesses, Supervisor
+from bluesky_qs.testing.worker import InLoop, ScriptedWorker, in_loop
+from bluesky_qs.wire.codec import decode, encode
+from bluesky_qs.wire.control import server_socket
+from bluesky_qs.wire.info import CONSOLE, console_payload
+
+_ANY_PORT = "tcp://127.0.0.1:*"
+
+Condition = Callable[[dict[str, Any]], Any]
+
+
+class _Frozen(BaseException):
+    """The manager was told to freeze; in a service, the supervisor replaces it then."""
+
+
+class AsyncManager(InLoop):
+    """A whole manager in the event loop of a test: the real one, on a store in memory, with a scripted worker.
+
+    Its sockets are real ones, on free ports of this computer.
+
+    Parameters
+    ----------
+    worker
+        A new `ScriptedWorker` unless given; ``"real"`` for worker processes that run the startup code of the settings.
+    store
+        A new `MemoryStore` unless given.
+    settings
+        Of the service. The addresses in it are not used.
+    clock
+        A new `Clock` unless given. From then on the event loop follows it.
+
+    Attributes
+    ----------
+    control, info
+        Addresses of the sockets.
+    requests
+        Method and parameters of each request of a client, oldest first.
+    answers
+        Answers to give in place of the manager's, by method: an answer, a function of the parameters that makes one,
+        or None for silence.
+
+    Examples
+    --------
+    >>> async def test_a_plan_that_fails_is_queued_again():
+    ...     async with AsyncManager() as manager:
+    ...         manager.worker.on_plan("count", Fail("no beam"))
+    ...         await manager.open()
+    ...         await manager.add("count", ["det1"])
+    ...         await manager.do("queue_start")
+    ...         status = await manager.until_idle()
+    ...         assert status["items_in_queue"] == 1
+    """
+
+    def __init__(
+        self,
+        worker: "ScriptedWorker | str | None" = None,
+        *,
+        store: Store | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.store: Store = store or MemoryStore()
+        self.settings = settings or Settings()
+        self.control = self.info = _ANY_PORT
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.answers: dict[str, Any] = {}
+        self._real = worker == "real"
+        self._worker = worker if isinstance(worker, ScriptedWorker) else ScriptedWorker(clock=self.clock)
+        self._conditions: list[tuple[Condition, asyncio.Future[dict[str, Any]]]] = []
+        self._looks = False
+        self._console = Record()
+        self._numbers = itertools.count(1)
+        self._task: asyncio.Task[None] | None = None
+        self._folder: Path | None = None
+        self._closed = True
+
+    # ------------------------------------------------------------------------------------------------------ life
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Start it, or start it again after `stop` at the same addresses; return when it answers."""
+        self.loop = self.worker.loop = asyncio.get_running_loop()
+        self.clock.drive(self.loop)
+        self._context = zmq.asyncio.Context()
+        self._sockets = zmq.Context(self._context)
+        self._worker.clock, self._worker.changed, self._worker.say = self.clock, self._changed, self.say
+        if self._real:
+            self._folder = Path(tempfile.mkdtemp(prefix="qs-"))
+            self._workers: RealProcesses | ScriptedProcesses = RealProcesses(self._context, self._folder, self.settings)
+        else:
+            self._workers = ScriptedProcesses(self._worker)
+        self._closed = False
+        self._supervisor = Supervisor(self._workers, self._console)
+        self._info = self._info_socket()
+        await self._begin()
+
+    async def restart(self) -> None:
+        """Let the manager die where it is and another one take its place, as in a service; the worker goes on."""
+        await self._cancel()
+        self._supervisor.restarted = True
+        await self._begin()
+
+    async def stop(self, reason: str = "the test stops the service") -> None:
+        """Stop the service in an orderly way: the plan is aborted, the worker ends, the store is closed."""
+        if self._task is not None:
+            self._supervisor.ask_stop(reason)
+            await self._ended()
+        self._close_outside()
+
+    async def close(self) -> None:
+        """End everything, whatever it is doing.
+
+        Raises
+        ------
+        BaseException
+            The manager has failed meanwhile.
+        """
+        try:
+            await self._cancel()
+        finally:
+            self._close_outside()
+
+    # ------------------------------------------------------------------------------------------------- questions
+    @property
+    def worker(self) -> ScriptedWorker:
+        """The scripted worker."""
+        return self._worker
+
+    async def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        """The answer to a request, whatever it is. The request is not among `requests`."""
+        encoding = self.settings.network.zmq_encoding
+        return decode(await self.ask_raw(encode({"method": method, "params": params}, encoding)), encoding)
+
+    async def ask_raw(self, frame: bytes) -> bytes:
+        """The answer to a request, both as bytes."""
+        assert self._task is not None, "the manager does not run"
+        with self._context.socket(zmq.DEALER) as socket:
+            socket.linger = 0
+            socket.setsockopt(zmq.IDENTITY, OWN + str(next(self._numbers)).encode())
+            if self.settings.network.zmq_private_key is not None:
+                socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+                socket.curve_serverkey = zmq.curve_public(self.settings.network.zmq_private_key.encode())
+            socket.connect(self.control)
+            await socket.send_multipart([b"", frame])
+            answer = asyncio.ensure_future(socket.recv_multipart())
+            await asyncio.wait([answer, self._task], return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                answer.cancel()
+                self._task.result()
+                raise RuntimeError("The manager has ended without an answer")
+            return (await answer)[-1]
+
+    async def do(self, method: str, **params: Any) -> dict[str, Any]:
+        """The answer to a request that is accepted.
+
+        Raises
+        ------
+        AssertionError
+            It is refused; the message is the refusal's.
+        """
+        answer = await self.ask(method, **params)
+        if not answer.get("success", True):  # a status has no such key
+            raise AssertionError(f"{method}: {answer['msg']}")
+        return answer
+
+    async def add(self, name: str, *args: Any, pos: Any = None, **kwargs: Any) -> dict[str, Any]:
+        """Add a plan to the queue; returns the item."""
+        item = {"item_type": "plan", "name": name, "args": list(args), "kwargs": kwargs}
+        place = {} if pos is None else {"pos": pos}
+        return (await self.do("queue_item_add", item=item, user="tester", user_group="primary", **place))["item"]
+
+    async def open(self) -> None:
+        """Open the environment and return when it is open.
+
+        Raises
+        ------
+        AssertionError
+            It does not open.
+        """
+        await self.do("environment_open")
+        status = await self.until_idle()
+        if not status["worker_environment_exists"]:
+            report = (await self.do("environment_report"))["report"]
+            raise AssertionError(f"The environment does not open: {report.get('message')}")
+
+    async def until(self, condition: Condition) -> dict[str, Any]:
+        """The first status for which ``condition(status)`` is true.
+
+        It is looked at whenever the manager publishes its status, a request comes or the scripted worker does
+        something, so that it may be about these too: ``lambda _: manager.worker.is_waiting``.
+        """
+        assert self._task is not None, "the manager does not run"
+        self._info.status = await self.ask("status")
+        waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._conditions.append((condition, waiting))
+        self._look()
+        await asyncio.wait([waiting, self._task], return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            self._task.result()
+            raise RuntimeError(f"The manager has ended meanwhile; its last status: {self._info.status}")
+        return waiting.result()
+
+    async def until_idle(self) -> dict[str, Any]:
+        """The first status in which the manager is idle."""
+        return await self.until(lambda status: status["manager_state"] == "idle")
+
+    def published(self, topic: bytes) -> list[Any]:
+        """What was published under a topic of `bluesky_qs.wire.info`, oldest first; the status is not kept."""
+        encoding = self.settings.network.zmq_encoding
+        return [decode(payload, encoding) for name, payload in list(self._info.published) if name == topic]
+
+    @property
+    def subscribed(self) -> set[bytes]:
+        """Topics of the info socket that clients listen to."""
+        return set(self._info.subscribed)
+
+    @property
+    def output(self) -> str:
+        """What was printed to the console."""
+        if isinstance(self._workers, RealProcesses):
+            return self._workers.log.read_text(errors="replace")
+        return self._console.text()
+
+    @in_loop
+    def say(self, text: str) -> None:
+        """Print to the console, and publish it as the service does with ``--zmq-publish-console ON``."""
+        message = self._console.add(text, self.clock.time())
+        self._info.send_multipart([CONSOLE, console_payload(message, self.settings.network.zmq_encoding)])
+
+    # ------------------------------------------------------------------------------------------------ the inside
+    async def _begin(self) -> None:
+        app = self._new_app()
+        self._task = asyncio.ensure_future(self._live(app))
+        ready = asyncio.ensure_future(app.ready.wait())
+        await asyncio.wait([ready, self._task], return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if self._task.done():
+            task, self._task = self._task, None
+            self._close_outside()
+            task.result()
+
+    async def _live(self, app: App) -> None:
+        """Run a manager until it stops. One that freezes is replaced."""
+        while True:
+            try:
+                return await app.run()
+            except BaseExceptionGroup as errors:
+                if errors.subgroup(_Frozen) is None:
+                    raise
+            self._supervisor.restarted = True
+            app = self._new_app()
+
+    def _new_app(self) -> App:
+        outside = Outside(
+            store=self.store,
+            supervisor=self._supervisor.connect(),
+            connect_worker=self._workers.connect,
+            control_socket=self._control_socket,
+            publish_socket=_Lasting(self._info),  # pyright: ignore[reportArgumentType] - all that is used of a socket
+            clock=self.clock,
+            pid=0,
+            freeze=_freeze,
+        )
+        return App(self.settings, outside)
+
+    def _control_socket(self) -> Any:
+        network = self.settings.network
+        socket: Any = server_socket(
+            self._sockets, self.control, private_key=network.zmq_private_key, setting="--zmq-control-addr"
+        )
+        self.control = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+        return ControlSocket(socket, network.zmq_encoding, self.answers, self._asked)
+
+    def _info_socket(self) -> InfoSocket:
+        socket: Any = self._sockets.socket(zmq.XPUB)
+        socket.xpub_verboser = True
+        socket.bind(self.info)
+        self.info = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+        return InfoSocket(socket, self.settings.network.zmq_encoding, self._changed)
+
+    async def _cancel(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _ended(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            await task
+
+    def _close_outside(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._workers.close()
+        self._info.close()
+        self._context.destroy(linger=500)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _asked(self, method: str, params: dict[str, Any]) -> None:
+        self.requests.append((method, params))
+        self._changed()
+
+    def _changed(self) -> None:
+        """Look at what is waited for, after this turn of the loop."""
+        if not self._looks and self.loop is not None:
+            self._looks = True
+            self.loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looks = False
+        for condition, waiting in list(self._conditions):
+            if waiting.done():
+                self._conditions.remove((condition, waiting))
+                continue
+            if self._worker.error is not None:
+                waiting.set_exception(self._worker.error)
+                continue
+            try:
+                if condition(self._info.status):
+                    waiting.set_result(self._info.status)
+            except Exception as error:  # noqa: BLE001 - it is the test's, and told to the test
+                waiting.set_exception(error)
+
+
+class _Lasting:
+    """The info socket as a manager sees it: it may close it, and the next one has it open."""
+
+    def __init__(self, socket: InfoSocket) -> None:
+        self._socket = socket
+        self.closed = False
+        self.send_multipart = socket.send_multipart
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _freeze() -> None:
+    raise _Frozen

@@ -1,0 +1,54 @@
+"""What time it is for a manager in a test."""
+
+import asyncio
+import time
+
+
+class Clock:
+    """A clock that the test moves. The event loops that follow it move with it: their sleeps and time limits end.
+
+    Parameters
+    ----------
+    still
+        The clock stands still and only `advance` moves it; otherwise it also runs as any clock does.
+
+    Examples
+    --------
+    >>> clock = Clock(still=True)
+    >>> before = clock.monotonic()
+    >>> clock.advance(3600)
+    >>> clock.monotonic() - before
+    3600.0
+    """
+
+    def __init__(self, *, still: bool = False) -> None:
+        self._still = (time.time(), time.monotonic()) if still else None
+        self._moved = 0.0
+        self._loops: list[asyncio.AbstractEventLoop] = []
+
+    def time(self) -> float:
+        """Epoch seconds."""
+        return (self._still[0] if self._still else time.time()) + self._moved
+
+    def monotonic(self) -> float:
+        """Seconds from some instant on, for intervals."""
+        return (self._still[1] if self._still else time.monotonic()) + self._moved
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock ahead. Any thread may call this."""
+        if seconds < 0:
+            raise ValueError("The clock moves forward only")
+        self._moved += seconds
+        for loop in self._loops:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_look_at_the_clock)
+
+    def drive(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let ``asyncio.sleep`` and ``asyncio.timeout`` in this loop follow the clock."""
+        if loop not in self._loops:
+            loop.time = self.monotonic  # type: ignore[method-assign] # the loop asks for the time nowhere else
+            self._loops.append(loop)
+
+
+def _look_at_the_clock() -> None:
+    """Nothing: the loop wakes up to call it, and sees what time it is."""

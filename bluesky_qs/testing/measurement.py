@@ -1,0 +1,121 @@
+"""The runs of a scripted plan, and the documents that tell of them."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+from uuid import uuid4
+
+import msgspec
+
+from bluesky_qs.ipc.reports import Document, Progress
+from bluesky_qs.ipc.states import RunState
+from bluesky_qs.testing import steps
+from bluesky_qs.wire.codec import json_text
+
+_EXIT_STATUS = {"completed": "success", "stopped": "success", "aborted": "abort", "halted": "abort"}
+_KINDS: dict[type, str] = {int: "integer", float: "number", bool: "boolean", str: "string", list: "array"}
+
+
+class Counter(Protocol):
+    """Who counts the scans, and knows what time it is."""
+
+    scan_id: int
+
+    def now(self) -> float: ...
+
+
+class Measurement:
+    """What one plan measures.
+
+    Parameters
+    ----------
+    item
+        The plan's item.
+    push
+        Sends a report that nobody acknowledges.
+    runs_changed
+        Called with all runs of the plan when one was opened or closed.
+    """
+
+    def __init__(
+        self,
+        item: dict[str, Any],
+        push: Callable[..., None],
+        counter: Counter,
+        runs_changed: Callable[[list[RunState]], None],
+    ) -> None:
+        self._item = item
+        self._push = push
+        self._counter = counter
+        self._runs_changed = runs_changed
+        self._runs: dict[str, RunState] = {}
+        self._events = 0
+        self._announced: int | None = None
+
+    @property
+    def run_uids(self) -> list[str]:
+        """Of the runs that were opened, in their order."""
+        return list(self._runs)
+
+    @property
+    def scan_ids(self) -> list[int]:
+        """The same for scan ids."""
+        return [run.scan_id for run in self._runs.values() if run.scan_id is not None]
+
+    def take(self, step: steps.Measure | steps.Open) -> None:
+        """Open a run; measure in it and close it, if that is the step."""
+        if isinstance(step, steps.Open):
+            self._open(step.start)
+            return
+        uid = self._open({"num_points": step.num, **step.start})
+        self._announced = (self._announced or 0) + step.num
+        descriptor = str(uuid4())
+        keys = {
+            key: {"source": "scripted", "dtype": _KINDS.get(type(value), "number"), "shape": []}
+            for key, value in step.data.items()
+        }
+        hints = {"object_keys": {key: [key] for key in keys}, "hints": {key: {"fields": [key]} for key in keys}}
+        self._tell("descriptor", uid=descriptor, run_start=uid, name="primary", data_keys=keys, **hints)
+        for number in range(1, step.num + 1):
+            now = self._counter.now()
+            stamps = dict.fromkeys(step.data, now)
+            self._tell(
+                "event", uid=str(uuid4()), descriptor=descriptor, seq_num=number, data=step.data, timestamps=stamps
+            )
+            self._events += 1
+            self._push(Progress(self._item["item_uid"], self._events, self._announced), keep=False)
+        self._close(uid, "success", step.num)
+
+    def close(self, exit_status: str) -> None:
+        """Close the runs that are open, as the end of the plan does."""
+        for run in [run for run in self._runs.values() if run.is_open]:
+            self._close(run.uid, _EXIT_STATUS.get(exit_status, "fail"), 0)
+
+    def _open(self, start: dict[str, Any]) -> str:
+        uid = str(uuid4())
+        self._counter.scan_id += 1
+        whose = {
+            "queue_item_uid": self._item["item_uid"],
+            "queue_user": self._item.get("user"),
+            "queue_user_group": self._item.get("user_group"),
+        }
+        named = {"uid": uid, "scan_id": self._counter.scan_id, "plan_name": self._item.get("name")}
+        self._runs[uid] = RunState(uid, self._counter.scan_id, is_open=True, exit_status=None)
+        self._runs_changed(list(self._runs.values()))
+        self._tell("start", **{**named, **self._item.get("meta", {}), **whose, **start})
+        return uid
+
+    def _close(self, uid: str, exit_status: str, events: int) -> None:
+        self._tell(
+            "stop",
+            uid=str(uuid4()),
+            run_start=uid,
+            exit_status=exit_status,
+            reason="",
+            num_events={"primary": events} if events else {},
+        )
+        self._runs[uid] = msgspec.structs.replace(self._runs[uid], is_open=False, exit_status=exit_status)
+        self._runs_changed(list(self._runs.values()))
+
+    def _tell(self, kind: str, /, **document: Any) -> None:
+        text = json_text({"time": self._counter.now(), **document})
+        self._push(Document(self._item["item_uid"], kind, text), keep=False)

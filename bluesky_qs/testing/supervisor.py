@@ -1,0 +1,213 @@
+"""What the supervisor is to a manager, without its process: it starts workers and tells how they ended."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import zmq.asyncio
+
+from bluesky_qs.config.schema import Settings
+from bluesky_qs.errors import WorkerError, WrongState
+from bluesky_qs.ipc import supervision
+from bluesky_qs.ipc.link import ClientEnd, Link
+from bluesky_qs.ipc.reports import WorkerReport
+from bluesky_qs.ipc.runtime import RuntimeDir
+from bluesky_qs.ipc.supervision import WorkerEnded, WorkerProcess
+from bluesky_qs.supervisor.app import worker_command
+from bluesky_qs.supervisor.child import Child, Lifeline
+from bluesky_qs.supervisor.record import Record
+from bluesky_qs.supervisor.workers import Workers
+from bluesky_qs.testing.life import Life
+from bluesky_qs.testing.link import InProcessLink, InProcessServer
+from bluesky_qs.testing.worker import ScriptedWorker
+
+#: Pids of scripted processes: the system gives out none that are so large.
+_FIRST_PID = 10_000_000
+#: Seconds for which a process that was killed is waited for.
+_GRACE = 10.0
+
+
+class WorkerSource(Protocol):
+    """Where workers come from. ``ended`` is set by who is to hear of their ends."""
+
+    ended: Callable[[WorkerEnded], None]
+
+    @property
+    def current(self) -> WorkerProcess | None: ...
+    def start(self) -> WorkerProcess: ...
+    def kill(self) -> None: ...
+    def connect(self, address: str) -> Link: ...
+    def close(self) -> None: ...
+
+
+class ScriptedProcesses:
+    """Lives of a scripted worker, one after the other."""
+
+    def __init__(self, worker: ScriptedWorker) -> None:
+        self.ended: Callable[[WorkerEnded], None] = _unheard
+        self._worker = worker
+        self._pids = itertools.count(_FIRST_PID)
+        self._lives: dict[str, Life] = {}
+
+    @property
+    def current(self) -> WorkerProcess | None:
+        """The process that lives."""
+        life = self._worker.life
+        return None if life is None or life.over else WorkerProcess(life.pid, _address(life.pid))
+
+    def start(self) -> WorkerProcess:
+        """Begin a life."""
+        if self.current is not None:
+            raise WrongState(f"A worker process is running already (pid {self.current.pid})")
+        if self._worker.cannot_start is not None:
+            raise WorkerError(self._worker.cannot_start)
+        pid = next(self._pids)
+        self._worker.life = self._lives[_address(pid)] = Life(
+            self._worker, pid, lambda exit_code, how: self.ended(WorkerEnded(pid, exit_code, how))
+        )
+        return WorkerProcess(pid, _address(pid))
+
+    def kill(self) -> None:
+        """End the life."""
+        if self._worker.life is None or self._worker.life.over:
+            raise WorkerError("There is no worker process")
+        self._worker.life.end(-9, "killed by SIGKILL")
+
+    def connect(self, address: str) -> InProcessLink:
+        """A link to the life with this address."""
+        return self._lives[address].server.connect(WorkerReport)
+
+    def close(self) -> None:
+        """End the life, if there is one."""
+        if self.current is not None:
+            self.kill()
+
+
+class RealProcesses:
+    """Worker processes that run startup code and plans. What they print goes into a file.
+
+    Parameters
+    ----------
+    context
+        For the links.
+    folder
+        For the sockets and the file; its path has to be short.
+    """
+
+    def __init__(self, context: zmq.asyncio.Context, folder: Path, settings: Settings) -> None:
+        self.ended: Callable[[WorkerEnded], None] = _unheard
+        self.log = folder / "console.log"
+        self._context = context
+        self._output = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._lifeline = Lifeline()
+        self._loop = asyncio.get_running_loop()
+        self._child: Child | None = None
+        self._workers = Workers(
+            RuntimeDir(folder), self._spawn, lambda address: worker_command(settings, address), keep_spare=False
+        )
+
+    @property
+    def current(self) -> WorkerProcess | None:
+        """The process that lives."""
+        return self._workers.current
+
+    def start(self) -> WorkerProcess:
+        """Start a process."""
+        return self._workers.start(time.monotonic())
+
+    def kill(self) -> None:
+        """Kill it."""
+        self._workers.kill()
+
+    def connect(self, address: str) -> ClientEnd:
+        """A link to the worker with this address."""
+        return ClientEnd(self._context, address, WorkerReport)
+
+    def close(self) -> None:
+        """Kill the process, if there is one, and return when it has ended."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait(_GRACE)
+        self._reap()
+        os.close(self._output)
+        self._lifeline.close()
+
+    def _spawn(self, command: Any) -> Child:
+        child = self._child = Child(command, output=self._output, lifeline=self._lifeline)
+        threading.Thread(target=self._await_end, args=(child,), name="worker-watch", daemon=True).start()
+        return child
+
+    def _await_end(self, child: Child) -> None:
+        while child.wait(3600) is None:
+            pass
+        with contextlib.suppress(RuntimeError):  # the loop has ended before it
+            self._loop.call_soon_threadsafe(self._reap)
+
+    def _reap(self) -> None:
+        if (ended := self._workers.reap(time.monotonic())) is not None:
+            self.ended(ended)
+
+
+class Supervisor:
+    """The other end of the manager's link to the supervisor.
+
+    Attributes
+    ----------
+    restarted
+        Whether the next manager is told that it replaces one that died.
+    console
+        What was printed, as ``console_get`` answers it.
+    """
+
+    def __init__(self, workers: WorkerSource, console: Record) -> None:
+        self.restarted = False
+        self.console = console
+        self._workers = workers
+        self._workers.ended = self._worker_ended
+        self._stopping = False
+        self._ended: WorkerEnded | None = None
+        self._server = InProcessServer(supervision.SupervisorCommand, self._answer)
+
+    def connect(self) -> InProcessLink:
+        """The link of a manager."""
+        return self._server.connect(supervision.SupervisorReport)
+
+    def ask_stop(self, reason: str) -> None:
+        """Ask the manager to stop the service, as a signal from outside does."""
+        self._stopping = True
+        self._server.push(supervision.StopAsked(reason))
+
+    def _worker_ended(self, ended: WorkerEnded) -> None:
+        self._ended = ended
+        self._server.push(ended, keep=False)
+
+    def _answer(self, command: Any) -> Any:
+        match command:
+            case supervision.Hello():
+                self._server.adopt()
+                return supervision.Inventory(self.restarted, self._workers.current, self._stopping, self._ended)
+            case supervision.StartWorker():
+                process = self._workers.start()
+                self._ended = None
+                return process
+            case supervision.KillWorker():
+                self._workers.kill()
+            case supervision.ReadConsole(since, limit):
+                return self.console.page(since, limit)
+            case supervision.Beat():
+                pass
+        return None
+
+
+def _unheard(_: WorkerEnded) -> None:
+    pass
+
+
+def _address(pid: int) -> str:
+    return f"inprocess://{pid}"

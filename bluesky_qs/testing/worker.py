@@ -1,0 +1,235 @@
+"""A worker that does what a test tells it to: it runs no code, and speaks to the manager as the real one does."""
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from bluesky_qs.errors import QSError
+from bluesky_qs.ipc import commands
+from bluesky_qs.plans import lists
+from bluesky_qs.startup.collect import collect
+from bluesky_qs.startup.find import LISTS_FILE, shipped_profiles
+from bluesky_qs.testing import steps
+from bluesky_qs.testing.clock import Clock
+from bluesky_qs.testing.life import Life
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S", bound="InLoop")
+
+#: Seconds for which a call from another thread waits for its turn in the manager's loop.
+PATIENCE = 30.0
+
+
+class InLoop:
+    """Has methods that any thread may call, and that run in the loop of the manager."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+def in_loop(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Let other threads call the method too: it runs in the loop of the manager, and they wait for it."""
+
+    @functools.wraps(method)
+    def call(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
+        loop = self.loop
+        if loop is None or loop is asyncio._get_running_loop():  # noqa: SLF001 - documented, and None without one
+            return method(self, *args, **kwargs)
+        done: Future[R] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(method(self, *args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - handed on to the thread that called
+                done.set_exception(error)
+
+        loop.call_soon_threadsafe(run)
+        return done.result(PATIENCE)
+
+    return call
+
+
+class ScriptedWorker(InLoop):
+    """The worker of a `Manager` in a test. Scripts say what becomes of plans, functions, scripts and openings.
+
+    Without a script, opening the environment succeeds, a plan measures once and completes, and a task returns None.
+
+    Attributes
+    ----------
+    plans, devices
+        Descriptions by name of what the startup code makes; those of the built-in ``sim`` profile unless given.
+    metadata
+        ``RE.md``.
+    items
+        The plans that were run, as items, oldest first.
+    commands
+        All commands that the manager has sent (`bluesky_qs.ipc.commands`), oldest first.
+    replies
+        Answers to questions (`Ask`), oldest first.
+
+    Examples
+    --------
+    >>> from bluesky_qs.testing import Fail, Measure, Pause, ScriptedWorker
+    >>> worker = ScriptedWorker()
+    >>> worker.on_plan("count", Measure(num=5), Pause(), Fail("no beam"))
+    >>> worker.on_open(Fail("ModuleNotFoundError: No module named 'beamline'"))
+    """
+
+    def __init__(
+        self,
+        namespace: Mapping[str, Any] | None = None,
+        *,
+        plans: dict[str, Any] | None = None,
+        devices: dict[str, Any] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if namespace is not None:
+            found = collect(namespace)
+            plans, devices = found.plans, found.devices
+        elif plans is None or devices is None:
+            shipped = lists.read(shipped_profiles() / "profile_sim" / "startup" / LISTS_FILE)
+            plans = shipped.existing_plans if plans is None else plans
+            devices = shipped.existing_devices if devices is None else devices
+        self.plans: dict[str, Any] = plans or {}
+        self.devices: dict[str, Any] = devices or {}
+        self.metadata: dict[str, Any] = {}
+        self.commands: list[Any] = []
+        self.replies: list[str] = []
+        self.refusals: dict[type[Any], QSError] = {}
+        self.scan_id = 0
+        self.clock = clock or Clock()
+        #: Called when something has changed, and with each line that is printed.
+        self.changed: Callable[[], None] = lambda: None
+        self.say: Callable[[str], None] = lambda _: None
+        #: Why no worker process can be started; None: it can.
+        self.cannot_start: str | None = None
+        #: What went wrong in a script; whoever waits for the manager is told.
+        self.error: BaseException | None = None
+        self.life: Life | None = None
+        self._scripts: dict[tuple[str, str], list[steps.Step]] = {}
+
+    # ------------------------------------------------------------------------------------------------- scripts
+    def on_plan(self, name: str, *script: steps.Step) -> None:
+        """Say what becomes of each plan of this name that begins from now on; ``*`` means: of any other plan."""
+        self._scripts["plan", name] = list(script)
+
+    def on_open(self, *script: steps.Step) -> None:
+        """Say what becomes of openings of the environment: `Fail`, `Wait`, `Die`, …. None: they succeed."""
+        self._scripts["open", ""] = list(script)
+
+    def on_function(self, name: str, *script: steps.Step) -> None:
+        """Say what becomes of calls of this function: `Return`, `Fail`, `Wait`, …."""
+        self._scripts["function", name] = list(script)
+
+    def on_script(self, *script: steps.Step) -> None:
+        """Say what becomes of scripts that are uploaded."""
+        self._scripts["script", ""] = list(script)
+
+    def on_update(self, *script: steps.Step) -> None:
+        """Say what becomes of ``environment_update``."""
+        self._scripts["update", ""] = list(script)
+
+    # -------------------------------------------------------------------------------------- while something runs
+    @in_loop
+    def proceed(self) -> None:
+        """Let the script go on that waits at a `Wait` or `Hang`.
+
+        Raises
+        ------
+        RuntimeError
+            Nothing waits; `Manager.wait_until` can wait for `is_waiting`.
+        """
+        self._tell(None)
+
+    @in_loop
+    def do(self, step: steps.Step) -> None:
+        """Take this step at once, in what waits at a `Wait` or `Hang`. If it does not end it, it waits again.
+
+        Raises
+        ------
+        RuntimeError
+            Nothing waits.
+        """
+        self._tell(step)
+
+    @in_loop
+    def die(self, how: str = "killed by SIGSEGV", exit_code: int = -11) -> None:
+        """End the worker process, whatever it is doing."""
+        self._living.end(exit_code, how)
+
+    @in_loop
+    def hang(self) -> None:
+        """Answer nothing any more, as code that holds the interpreter; `recover` answers what came in meanwhile."""
+        self._living.server.hang()
+
+    @in_loop
+    def recover(self) -> None:
+        """Answer again after `hang`."""
+        self._living.server.recover()
+
+    def refuse(self, command: type[Any], error: QSError) -> None:
+        """Refuse the next command of this type (`bluesky_qs.ipc.commands`)."""
+        self.refusals[command] = error
+
+    @property
+    def unheard(self) -> list[Any]:
+        """Commands that came in since it hangs."""
+        return [] if self.life is None else self.life.server.unheard
+
+    @in_loop
+    def reserve(self, *, reserved: bool) -> None:
+        """Let code of a console run in the main thread, or end: the manager needs an IPython kernel for that."""
+        self._living.reserve(reserved=reserved)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a script waits for `proceed` or `do`."""
+        return self.life is not None and self.life.waiting is not None
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The plans that were run, as items, oldest first."""
+        return [json.loads(command.item) for command in self.commands if isinstance(command, commands.RunPlan)]
+
+    # ------------------------------------------------------------------------------------- what a life asks for
+    def steps_of(self, command: Any) -> list[steps.Step]:
+        """The script for what the manager has just asked for."""
+        match command:
+            case commands.RunPlan(item):
+                name = json.loads(item)["name"]
+                return self._script("plan", name, [steps.Measure()])
+            case commands.RunFunction(_, item):
+                return self._script("function", json.loads(item)["name"], [])
+            case commands.OpenEnvironment():
+                return self._script("open", "", [])
+            case commands.RunScript():
+                return self._script("script", "", [])
+            case _:
+                return self._script("update", "", [])
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self.clock.time()
+
+    @property
+    def _living(self) -> Life:
+        if self.life is None or self.life.over:
+            raise RuntimeError("There is no worker process: the environment is closed")
+        return self.life
+
+    def _script(self, kind: str, name: str, default: list[steps.Step]) -> list[steps.Step]:
+        for key in ((kind, name), (kind, "*")):
+            if key in self._scripts:
+                return self._scripts[key]
+        return default
+
+    def _tell(self, step: steps.Step | None) -> None:
+        job = self.life.waiting if self.life else None
+        if job is None:
+            raise RuntimeError(
+                "Nothing waits in the scripted worker: give a script with Wait(), and wait until it is there"
+            )
+        job.told.put_nowait(step)

@@ -1,0 +1,164 @@
+"""Pausing, resuming and ending a plan, and what is told of its runs, in a whole manager."""
+
+import pytest
+
+from bluesky_qs.config.schema import Settings, Worker
+from bluesky_qs.ipc.commands import PausePlan
+from bluesky_qs.testing import AsyncManager, Clock, Hang, Measure, Open, Pause, Wait
+
+
+async def paused(manager):
+    return await manager.until(lambda status: status["manager_state"] == "paused")
+
+
+async def test_an_immediate_pause_pauses_the_running_plan(opened, running):
+    await running()
+    await opened.do("re_pause", option="immediate")
+    status = await paused(opened)
+    assert (status["re_state"], status["pause_pending"]) == ("paused", False)
+
+
+async def test_a_deferred_pause_is_pending_until_the_next_checkpoint(opened, running):
+    await running(Wait(), Measure())
+    await opened.do("re_pause", option="deferred")
+    assert (await opened.until(lambda status: status["pause_pending"]))["manager_state"] == "executing_queue"
+    opened.worker.proceed()
+    assert not (await paused(opened))["pause_pending"]
+
+
+async def test_a_plan_that_ends_before_its_pause_stops_the_queue(opened, running):
+    await running(plans=2)
+    await opened.do("re_pause", option="deferred")
+    opened.worker.proceed()
+    assert (await opened.until_idle())["items_in_queue"] == 1
+
+
+async def test_a_paused_plan_is_resumed_and_completes(opened, running, results):
+    await running()
+    await opened.do("re_pause", option="immediate")
+    await paused(opened)
+    await opened.do("re_resume")
+    await opened.until(lambda _: opened.worker.is_waiting)
+    opened.worker.proceed()
+    await opened.until_idle()
+    assert [result["exit_status"] for result in await results()] == ["completed"]
+
+
+@pytest.mark.parametrize(
+    ("method", "exit_status"), [("re_stop", "stopped"), ("re_abort", "aborted"), ("re_halt", "halted")]
+)
+async def test_a_paused_plan_is_ended_and_the_queue_stops(opened, running, results, method, exit_status):
+    await running(plans=2)
+    await opened.do("re_pause", option="immediate")
+    await paused(opened)
+    await opened.do(method)
+    await opened.until_idle()
+    assert [result["exit_status"] for result in await results()] == [exit_status]
+
+
+async def test_a_plan_that_pauses_by_itself_is_seen_to_be_paused(opened, running):
+    await running(Wait(), Pause())
+    opened.worker.proceed()
+    (await paused(opened))["running_item_uid"]
+
+
+async def test_a_plan_that_is_not_paused_is_not_resumed(refused, running):
+    await running()
+    assert "Pause the plan first" in await refused("re_resume")
+
+
+async def test_without_a_plan_nothing_is_paused(opened, refused):
+    assert "Queue is not running" in await refused("re_pause")
+
+
+async def test_a_paused_plan_is_not_paused_again(opened, running, refused):
+    await running()
+    await opened.do("re_pause", option="immediate")
+    await paused(opened)
+    assert "The current plan is paused" in await refused("re_pause")
+
+
+async def test_the_time_of_a_pause_is_measured():
+    async with AsyncManager(clock=Clock(still=True)) as manager:
+        manager.worker.on_plan("count", Wait())
+        await manager.open()
+        await manager.add("count", ["det1"])
+        await manager.do("queue_start")
+        await manager.until(lambda _: manager.worker.is_waiting)
+        await manager.do("re_pause", option="immediate")
+        status = await paused(manager)
+        assert status["running_item_progress"]["paused_since"] == manager.clock.time()
+        manager.clock.advance(30)
+        await manager.do("re_resume")
+        status = await manager.until(lambda status: status["manager_state"] == "executing_queue")
+        assert status["running_item_progress"]["time_paused"] == 30.0
+        assert status["running_item_progress"]["paused_since"] is None
+
+
+async def test_a_pause_reaches_a_worker_that_hangs_when_it_recovers(opened, running):
+    await running(Wait(), Hang(), Measure())
+    opened.worker.proceed()
+    await opened.until(lambda _: opened.worker.life.server.hangs)
+    request = opened.loop.create_task(opened.ask("re_pause", option="immediate"))
+    await opened.until(lambda _: any(isinstance(c, PausePlan) for c in opened.worker.unheard))
+    opened.clock.advance(2)
+    assert (await request)["success"]
+    opened.worker.proceed()
+    await paused(opened)
+
+
+async def test_the_runs_of_the_plan_are_told(opened, running):
+    await running(Measure(), Open(), Wait())
+    answer = await opened.do("re_runs")
+    assert [run["is_open"] for run in answer["run_list"]] == [False, True]
+    assert [run["exit_status"] for run in answer["run_list"]] == ["success", None]
+    open_runs = (await opened.do("re_runs", option="open"))["run_list"]
+    assert [run["scan_id"] for run in open_runs] == [2]
+    closed = (await opened.do("re_runs", option="closed"))["run_list"]
+    assert [run["scan_id"] for run in closed] == [1]
+    assert answer["run_list_uid"] == (await opened.do("status"))["run_list_uid"]
+
+
+async def test_the_result_has_the_runs_of_the_plan(opened, running, results):
+    await running(Measure(), Wait())
+    opened.worker.proceed()
+    await opened.until_idle()
+    (result,) = await results()
+    assert result["scan_ids"] == [1]
+    assert len(result["run_uids"]) == 1
+
+
+async def test_the_progress_of_the_plan_is_told(opened, running):
+    await running(Measure(num=4), Wait())
+    status = await opened.until(lambda status: status["running_item_progress"]["events"] == 4)
+    assert status["running_item_progress"]["num_points"] == 4
+
+
+async def test_the_documents_of_the_plan_are_kept(opened, running):
+    await running(Measure(num=3), Wait())
+    documents = (await opened.do("documents_get"))["documents"]
+    assert [document["name"] for document in documents] == ["start", "descriptor", *["event"] * 3, "stop"]
+    latest = (await opened.do("documents_get", limit=1))["documents"]
+    assert [document["name"] for document in latest] == ["start", "descriptor", "event", "stop"]
+
+
+async def test_metadata_is_shown_as_far_as_that_is_permitted():
+    settings = Settings(worker=Worker(permitted_re_metadata_keys=("/proposal/id", "/cycle", "/nothing")))
+    async with AsyncManager(settings=settings) as manager:
+        manager.worker.metadata = {"proposal": {"id": 7, "pi": "ada"}, "cycle": "2026-3", "secret": 1}
+        await manager.open()
+        shown = (await manager.do("re_metadata"))["re_metadata"]
+        assert shown == {"proposal": {"id": 7}, "cycle": "2026-3"}
+
+
+async def test_metadata_needs_an_environment(refused):
+    assert "environment does not exist" in await refused("re_metadata")
+
+
+async def test_a_worker_that_hangs_is_an_error_of_the_request(opened, running, refused):
+    await running(Hang())
+    await opened.until(lambda _: opened.worker.life.server.hangs)
+    request = opened.loop.create_task(refused("re_metadata"))
+    await opened.until(lambda _: opened.worker.unheard)
+    opened.clock.advance(2)
+    assert "does not answer" in await request
