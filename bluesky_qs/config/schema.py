@@ -246,6 +246,17 @@ class Operation(msgspec.Struct, frozen=True):
             fault=_no_file,
         ),
     ] = None
+    history_limit: Annotated[
+        int | None,
+        Setting(
+            "Number of items that the history keeps. When an item ends and the history is longer, the oldest items are "
+            "removed. Without this setting the history keeps all items until you clear it.",
+            ("--history-limit",),
+            ("QSERVER_HISTORY_LIMIT",),
+            "N",
+            minimum=1,
+        ),
+    ] = None
 
 
 class Worker(msgspec.Struct, frozen=True):

@@ -50,7 +50,7 @@ def assemble(
     clock = outside.clock
     changed = Changes()
     lifecycle = Lifecycle(changed)
-    queue = PlanQueue.restore(snapshot)
+    queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
     events = EventBook(snapshot.events, publisher.event)
     ledger = Ledger(outside.store, events, changed)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)

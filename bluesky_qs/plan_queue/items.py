@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections import deque
 from typing import Any, Self
 
 import msgspec
@@ -14,6 +15,9 @@ KNOWN_KEYS = frozenset(
 )
 #: Levels of lists and objects in an item. Far more could be stored, and not be read again where the stack is deeper.
 DEEPEST = 100
+_TOO_DEEP = f"The item is nested more than {DEEPEST} levels deep"
+#: Bytes of an item's JSON text. Every store can keep so many, and a result beside them.
+LARGEST = 256_000_000
 #: Properties that belong to one execution: never queued, shown while it lasts.
 _RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
 _PROPERTIES = "properties"
@@ -37,13 +41,18 @@ def encoded(value: dict[str, Any]) -> bytes:
     Raises
     ------
     ItemError
-        Something in the item has no JSON form.
+        Something in the item has no JSON form; the message says where and what.
     """
     try:
         return json.dumps(value).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        msg = f"The item cannot be written as JSON: {error}"
+    except TypeError as error:
+        msg = f"The item cannot be stored: {_without_json_form(value) or error}"
         raise ItemError(msg) from None
+    except ValueError as error:
+        msg = f"The item cannot be stored: {error}"
+        raise ItemError(msg) from None
+    except RecursionError:
+        raise ItemError(_TOO_DEEP) from None
 
 
 def extended(item: bytes, key: str, value: Any) -> bytes:
@@ -70,12 +79,17 @@ class Prepared(msgspec.Struct, frozen=True):
         Raises
         ------
         ItemError
-            Something in the item has no JSON form, or is nested too deeply.
+            Something in the item has no JSON form or is nested too deeply, or the item is too large.
         """
         item = queued(item, uid)
         data = encoded(item)
         if data.count(b"[") + data.count(b"{") > DEEPEST:
             _refuse_depth(item)
+        if len(data) > LARGEST:
+            msg = (
+                f"The item is too large: {len(data) / 1e6:.0f} MB as JSON, at most {LARGEST / 1e6:.0f} MB can be stored"
+            )
+            raise ItemError(msg)
         return cls(item, uid, data)
 
 
@@ -133,8 +147,24 @@ def _refuse_depth(item: dict[str, Any]) -> None:
         level = [element for each in elements for element in each if isinstance(element, dict | list | tuple)]
         if not level:
             return
-    msg = f"The item is nested more than {DEEPEST} levels deep"
-    raise ItemError(msg)
+    raise ItemError(_TOO_DEEP)
+
+
+def _without_json_form(item: dict[str, Any]) -> str:
+    """The first value or key that JSON cannot hold, by its place: ``kwargs['mask'][0] is of the type bytes``."""
+    waiting: deque[tuple[str, Any]] = deque([("", item)])
+    while waiting:
+        place, value = waiting.popleft()
+        if isinstance(value, dict):
+            for key, element in value.items():
+                if key is not None and not isinstance(key, str | int | float):
+                    return f"{place or 'the item'} has a key of the type {type(key).__name__}, which JSON cannot hold"
+                waiting.append((f"{place}[{key!r}]" if place else str(key), element))
+        elif isinstance(value, list | tuple):
+            waiting += [(f"{place}[{index}]", element) for index, element in enumerate(value)]
+        elif value is not None and not isinstance(value, str | int | float):
+            return f"{place} is of the type {type(value).__name__}, which JSON cannot hold"
+    return ""
 
 
 def _without_run(item: dict[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,14 @@ def test_each_source_wins_over_the_one_below(config):
     assert load(option, variable, path).settings.network.zmq_control_addr == "tcp://*:3"
 
 
+def test_the_history_has_no_limit_unless_one_of_the_sources_sets_it(config):
+    variable, path = {"QSERVER_HISTORY_LIMIT": "10"}, config("operation: {history_limit: 20}")
+    assert load({}, {}).settings.operation.history_limit is None
+    assert load({}, variable).settings.operation.history_limit == 10
+    assert load({}, variable, path).settings.operation.history_limit == 20
+    assert load({"operation.history_limit": "30"}, variable, path).settings.operation.history_limit == 30
+
+
 def test_newer_variable_wins_over_the_older_one():
     other = "9876543210" * 4
     environ = {"QSERVER_ZMQ_PRIVATE_KEY": other, "QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER": KEY}
@@ -149,6 +157,7 @@ def test_file_that_is_not_sections_of_keys_is_refused(config, text):
         ("network.zmq_publish_console", "maybe", "option --zmq-publish-console: 'maybe' is not ON or OFF"),
         ("startup.device_max_depth", "-1", "option --device-max-depth: -1 is less than 0"),
         ("startup.device_max_depth", "1.5", "option --device-max-depth: '1.5' is not an integer number"),
+        ("operation.history_limit", "0", "option --history-limit: 0 is less than 1"),
         ("worker.ipython_hb_port", "70000", "option --ipython-hb-port: 70000 is more than 65535"),
         ("network.zmq_info_addr", "60625", "option --zmq-info-addr: '60625' is not an address like"),
         (

@@ -1,12 +1,13 @@
 import asyncio
 import gc
+import json
 
 import pytest
 
-from bluesky_qs.errors import StoreError
+from bluesky_qs.errors import ItemError, StoreError
 from bluesky_qs.manager.events import EventBook, EventEdit, TasksChanged
 from bluesky_qs.manager.ledger import Ledger
-from bluesky_qs.plan_queue.changes import SetFact, Snapshot
+from bluesky_qs.plan_queue.changes import AddHistory, SetFact, Snapshot, TrimHistory
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.memory import MemoryStore
 
@@ -188,3 +189,36 @@ async def test_drain_returns_when_everything_is_written(slow, slow_ledger):
     slow.go.release()
     await slow_ledger.drain()
     assert [facts(commit) for commit in slow.commits] == [[b"a"], [b"b"]]
+
+
+async def test_an_item_that_cannot_be_stored_is_refused_alone(slow, slow_ledger):
+    queue = PlanQueue.restore(Snapshot())
+    before = slow_ledger.submit(queue.add(PLAN))
+    with pytest.raises(ItemError, match="is of the type bytes"):
+        await slow_ledger.commit(queue.add({**PLAN, "kwargs": {"mask": b"x"}}))
+    after = slow_ledger.submit(queue.add(PLAN))
+    slow.go.release()
+    await asyncio.gather(before, after)
+    assert [item.data for item in (await slow.load()).items] == queue.items_json()
+    assert len(queue) == 2
+
+
+async def test_a_history_with_a_limit_is_trimmed_in_the_commit_of_the_end(store, ledger):
+    queue = PlanQueue.restore(Snapshot(), history_limit=2)
+    commits = []
+    real = store.commit
+
+    async def commit(changes):
+        commits.append(changes)
+        await real(changes)
+
+    store.commit = commit
+    for _ in range(3):
+        await ledger.commit(queue.start_now(PLAN, 1.0))
+        await ledger.commit(queue.finish({"exit_status": "completed"}))
+    assert (await store.load()).history == queue.history_json()
+    assert queue.history_size == 2
+    (trimming,) = [commit for commit in commits if any(isinstance(change, TrimHistory) for change in commit)]
+    assert any(isinstance(change, AddHistory) for change in trimming)
+    events = [json.loads(data)["type"] for data in (await store.load()).events]
+    assert events == ["item_started", "item_ended"] * 3

@@ -1,6 +1,7 @@
 """What users may do to the queue: where items go, what is refused and with which words."""
 
 import json
+import re
 
 import pytest
 
@@ -141,7 +142,7 @@ def test_an_item_is_kept_byte_for_byte_as_json_dumps_writes_it(queue):
 
 
 def test_what_has_no_json_form_is_refused_and_a_batch_as_a_whole(queue):
-    with pytest.raises(ItemError, match=r"JSON.*bytes"):
+    with pytest.raises(ItemError, match=r"args\[0\] is of the type bytes"):
         queue.add_batch([plan("X"), plan("Y", args=[b"raw"])])
     assert names(queue) == "abcde"
 
@@ -430,3 +431,30 @@ def test_an_item_that_is_nested_too_deeply_is_refused(wrap):
     with pytest.raises(ItemError, match=f"nested more than {DEEPEST} levels deep"):
         queue.add(nested(DEEPEST - 1))
     assert len(queue) == 2
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ({"kwargs": {"mask": [1, b"x"]}}, "kwargs['mask'][1] is of the type bytes"),
+        ({"args": ["det", {"a": {1, 2}}]}, "args[1]['a'] is of the type set"),
+        ({"meta": {"sample": {b"key": 1}}}, "meta['sample'] has a key of the type bytes"),
+        ({"name": object()}, "name is of the type object"),
+    ],
+)
+def test_a_value_that_cannot_be_stored_is_named_and_the_queue_stays_as_it_is(item, message):
+    queue = PlanQueue()
+    queue.add({"name": "p"})
+    before = queue.items_json(), queue.queue_uid
+    with pytest.raises(ItemError, match=re.escape(f"The item cannot be stored: {message}, which JSON cannot hold")):
+        queue.add_batch([{"name": "p"}, item])
+    assert (queue.items_json(), queue.queue_uid) == before
+
+
+def test_an_item_that_no_store_can_keep_is_refused_with_its_size(monkeypatch):
+    monkeypatch.setattr("bluesky_qs.plan_queue.items.LARGEST", 2_000_000)
+    queue = PlanQueue()
+    queue.add({"name": "p", "args": ["x" * 1_900_000]})
+    with pytest.raises(ItemError, match="too large: 3 MB as JSON, at most 2 MB can be stored"):
+        queue.add({"name": "p", "args": ["x" * 3_000_000]})
+    assert len(queue) == 1
