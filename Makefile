@@ -4,6 +4,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 # Test processes started at once; a fixed number, because the processes that the tests start want cores too.
 WORKERS ?= 2
+# The community's service, which `make bench PEER=1` measures beside ours.
+PEER_BIN := build/peer/bin
+PEER_INSTALLED := build/peer/.installed
+comma := ,
 
 .PHONY: help setup demo test check format reference notebooks docs coverage bench clean
 
@@ -49,6 +53,15 @@ reference: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(BIN)/python notebooks/execute.py $(ARGS)
+
+bench: $(INSTALLED) $(if $(PEER),$(PEER_INSTALLED))
+	$(BIN)/python bench/perf.py --bin $(BIN) --embedded A $(if $(PEER),--bin2 $(PEER_BIN)) \
+		$(if $(QUICK),--quick --only start$(comma)status$(comma)queue_add$(comma)plans$(comma)cli) $(ARGS)
+
+$(PEER_INSTALLED):
+	$(PYTHON) -m venv build/peer
+	$(PEER_BIN)/pip install --quiet --disable-pip-version-check bluesky-queueserver==0.0.25 matplotlib
+	@touch $@
 
 docs: $(INSTALLED)
 	rm -rf build/site
