@@ -53,6 +53,10 @@ class NotPermitted(Refused):
     """The user group may not do this."""
 
 
+class UnknownUserGroup(NotPermitted):
+    """Unknown user group."""
+
+
 class ItemError(QSError):
     """The item cannot be used."""
 

@@ -1,7 +1,7 @@
 """Whether an item that ended is in the queue again: a plan that failed goes back to the front, under a new uid."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.client.sync import REManagerAPI
@@ -52,7 +52,7 @@ def places_again(rm: REManagerAPI, status: Mapping[str, Mapping[str, Any]]) -> d
     back = {uid: where["requeued_as"] for uid, where in status.items() if "requeued_as" in where}
     if not back:
         return {}
-    queue = rm.queue_get()
+    queue = cast("dict[str, Any]", rm.queue_get())
     places = {item["item_uid"]: Again(item, at) for at, item in enumerate(queue["items"])}
     if running := queue["running_item"]:
         places[running["item_uid"]] = Again(running, None)

@@ -1,7 +1,7 @@
 """How the answer to each 0MQ method is shown, whichever words asked for it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ipython_extension import telling
 from ipython_extension.again import queued_again
@@ -88,7 +88,7 @@ def _history(session: Session, _params: Mapping[str, Any], answer: Answer) -> Hi
 
 
 def _status(session: Session, _params: Mapping[str, Any], answer: Answer) -> Status:
-    running = session.rm.queue_get()["running_item"] if answer.get("running_item_uid") else {}
+    running = cast("Item", session.rm.queue_get()["running_item"]) if answer.get("running_item_uid") else {}
     return Status(answer, running, session.known(answer))
 
 

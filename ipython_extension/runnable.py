@@ -1,7 +1,7 @@
 """Which queued plans could not run now, and why: lists and permissions may have changed since they were queued."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError
 from ipython_extension.planexpr import Item, plan_text
@@ -35,7 +35,7 @@ def told(session: Session, status: Mapping[str, Any]) -> list[str]:
     """Sentences on queued plans that could not run now."""
     if not status["items_in_queue"]:
         return []
-    items = session.rm.queue_get()["items"]
+    items = cast("list[Item]", session.rm.queue_get()["items"])
     found = faults(session, items, status)
     known = session.known(status)
     lines = [f"{plan_text(item, known)}: {found[item['item_uid']]}" for item in items if item["item_uid"] in found]

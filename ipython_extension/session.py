@@ -1,7 +1,7 @@
 """What ``%qs`` works with: the client, the names that the service knows, and what the user was last shown."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from IPython.core.error import UsageError
 
@@ -164,7 +164,7 @@ class Session:
 
     def places(self) -> dict[str, int]:
         """The positions in the queue now, by uid, of which one is about to be told: from here on they are meant."""
-        items = self.rm.queue_get()["items"]
+        items = cast("list[Item]", self.rm.queue_get()["items"])
         self._queue_is_seen(items)
         return {item["item_uid"]: at for at, item in enumerate(items)}
 
@@ -281,7 +281,7 @@ class Session:
 
     def queued_item(self, line: Line, token: Token) -> Item:
         """The same item as it is now."""
-        queue = self.rm.queue_get()
+        queue = cast("dict[str, Any]", self.rm.queue_get())
         now, running = queue["items"], queue["running_item"]
         if (position := _integer(token.text)) is None:
             item = self._by_beginning(line, token, [*now, running] if running else now)
@@ -298,7 +298,7 @@ class Session:
     def finished(self, line: Line, token: Token) -> Item:
         """The item of the history that a token means."""
         if (position := _integer(token.text)) is None:
-            return self._by_beginning(line, token, self.rm.history_get()["items"])
+            return self._by_beginning(line, token, cast("list[Item]", self.rm.history_get()["items"]))
         if position == -1 and self._ran:
             return self._ran
         if self._history is None:

@@ -1,69 +1,76 @@
-"""Methods on the RunEngine: pause and end the running plan, look at its runs and metadata."""
+"""Methods on the RunEngine: pause, resume and end the running plan; look at its runs and metadata."""
 
 from typing import Annotated, Unpack
 
-from bluesky_qs.api.method import Lock, Says, method
+from bluesky_qs.api.method import Lock, Messages, method
 from bluesky_qs.api.types import Documents, Keyed, Metadata, PauseOption, Reply, RunOption, Runs
 
 _PauseOption = Annotated[
     PauseOption,
-    Says(wrong="Option {value!r} is not supported. Supported options: 'deferred', 'immediate'"),
+    Messages(wrong="Option {value!r} is not supported. Supported options: 'deferred', 'immediate'"),
 ]
 _RunOption = Annotated[
     RunOption,
-    Says(wrong="Option {value!r} is not supported. Supported options: 'active', 'open', 'closed'"),
+    Messages(wrong="Option {value!r} is not supported. Supported options: 'active', 'open', 'closed'"),
 ]
 
 
-@method(lock=Lock.ENVIRONMENT)
+@method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
 def re_pause(option: _PauseOption = "deferred", **key: Unpack[Keyed]) -> Reply:
-    """Ask the RunEngine to pause: at the next checkpoint (``deferred``) or at once (``immediate``). Only initiates.
+    """Pause the running plan: at the next checkpoint (``deferred``), or now (``immediate``).
 
-    A plan that has no checkpoint left completes; the queue stops then, and autostart is switched off.
+    The answer comes at once; ``status`` shows when the plan is paused. A plan with no checkpoint left runs to its end.
+    Then the queue stops, and autostart is switched off.
     """
     raise NotImplementedError
 
 
-@method(lock=Lock.ENVIRONMENT)
+@method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
 def re_resume(**key: Unpack[Keyed]) -> Reply:
     """Resume the paused plan."""
     raise NotImplementedError
 
 
-@method(lock=Lock.ENVIRONMENT)
+@method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
 def re_stop(**key: Unpack[Keyed]) -> Reply:
-    """End the paused plan, orderly; it counts as done (``stopped``) and the queue stops."""
+    """Finish the paused plan in an orderly way. Its exit status is ``stopped``, and the queue stops."""
     raise NotImplementedError
 
 
-@method(lock=Lock.ENVIRONMENT)
+@method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
 def re_abort(**key: Unpack[Keyed]) -> Reply:
-    """End the paused plan with clean-up; it counts as failed (``aborted``) and goes back to the front of the queue."""
-    raise NotImplementedError
+    """Abort the paused plan, with its clean-up. The queue stops.
 
-
-@method(lock=Lock.ENVIRONMENT)
-def re_halt(**key: Unpack[Keyed]) -> Reply:
-    """End the paused plan without clean-up (``halted``); it goes back to the front of the queue."""
-    raise NotImplementedError
-
-
-@method(on_failure={"run_list": [], "run_list_uid": ""})
-def re_runs(option: _RunOption = "active") -> Runs:
-    """Runs of the current plan: all (``active``), only the ``open`` ones or only the ``closed`` ones."""
-    raise NotImplementedError
-
-
-@method(on_failure={"documents": []})
-def documents_get(*, limit: int = 1000) -> Documents:
-    """Documents of the plan that runs, or ran last, oldest first, with at most ``limit`` events, the latest.
-
-    As published under ``QS_Document``; for a client that begins to listen when a plan is under way.
+    The exit status is ``aborted``, and the plan goes back to the front of the queue.
     """
     raise NotImplementedError
 
 
-@method(on_failure={"re_metadata": {}})
+@method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
+def re_halt(**key: Unpack[Keyed]) -> Reply:
+    """Halt the paused plan at once, without its clean-up. The queue stops.
+
+    The exit status is ``halted``, and the plan goes back to the front of the queue.
+    """
+    raise NotImplementedError
+
+
+@method(scope="read:monitor", on_failure={"run_list": [], "run_list_uid": ""})
+def re_runs(option: _RunOption = "active") -> Runs:
+    """Runs of the current plan: all of them (``active``), or only the ``open`` or the ``closed`` ones."""
+    raise NotImplementedError
+
+
+@method(scope="read:monitor", on_failure={"documents": []})
+def documents_get(*, limit: int = 1000) -> Documents:
+    """Documents of the plan that is running, or that ran last: oldest first, with the latest ``limit`` events.
+
+    They are the documents published as ``QS_Document``, for a client that connects in the middle of a plan.
+    """
+    raise NotImplementedError
+
+
+@method(scope="read:monitor", on_failure={"re_metadata": {}})
 def re_metadata() -> Metadata:
-    """The RunEngine's persistent metadata (``RE.md``), as far as its keys are permitted to be shown."""
+    """The RunEngine's persistent metadata (``RE.md``), limited to the keys that may be shown."""
     raise NotImplementedError

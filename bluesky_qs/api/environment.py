@@ -1,4 +1,4 @@
-"""Methods on the RE Worker environment: the process in which the startup code and the plans run."""
+"""Methods on the RE Worker environment: the process that runs the startup code and the plans."""
 
 from typing import Unpack
 
@@ -6,34 +6,39 @@ from bluesky_qs.api.method import Lock, method
 from bluesky_qs.api.types import EnvironmentReport, Keyed, Reply, TaskStarted
 
 
-@method(lock=Lock.ENVIRONMENT)
+@method(scope="write:manager:control", lock=Lock.ENVIRONMENT)
 def environment_open(**key: Unpack[Keyed]) -> Reply:
-    """Start opening the environment: a worker process runs the startup code.
+    """Open the environment: start a worker process that runs the startup code.
 
-    Only initiates; ``status`` tells when it is open. Refused unless the manager is idle and no environment exists.
+    The answer comes at once; ``status`` shows when the environment is open. Refused unless the manager is idle and no
+    environment exists.
     """
     raise NotImplementedError
 
 
-@method(lock=Lock.ENVIRONMENT)
+@method(scope="write:manager:control", lock=Lock.ENVIRONMENT)
 def environment_close(**key: Unpack[Keyed]) -> Reply:
-    """Start an orderly close of the environment. Refused unless the manager is idle."""
+    """Close the environment in an orderly way. Refused unless the manager is idle."""
     raise NotImplementedError
 
 
-@method(lock=Lock.ENVIRONMENT)
+@method(scope="write:manager:control", lock=Lock.ENVIRONMENT)
 def environment_destroy(**key: Unpack[Keyed]) -> Reply:
-    """Kill the worker process, whatever it is doing: for an environment that no longer responds."""
+    """Kill the worker process, whatever it is doing. For an environment that does not respond."""
     raise NotImplementedError
 
 
-@method(lock=Lock.ENVIRONMENT, on_failure={"task_uid": None})
+@method(scope="write:queue:control", lock=Lock.ENVIRONMENT, on_failure={"task_uid": None})
 def environment_update(*, run_in_background: bool = False, **key: Unpack[Keyed]) -> TaskStarted:
-    """Look through the worker's namespace again: plans, devices and RE may have changed. Runs as a task."""
+    """Look again for plans, devices and ``RE`` in the worker's namespace. This runs as a task."""
     raise NotImplementedError
 
 
-@method(on_failure={"report": {}})
+@method(scope="read:monitor", on_failure={"report": {}})
 def environment_report() -> EnvironmentReport:
-    """What the last opening of the environment found: files with times, problems, plans and devices left out."""
+    """What happened when the environment was last opened.
+
+    The report lists the startup files and how long each took, the problems, and the plans and devices that were left
+    out.
+    """
     raise NotImplementedError

@@ -1,17 +1,17 @@
-"""Methods on the history: every plan that ran, with its result."""
+"""Methods on the history: the items that have run, with their results."""
 
 from typing import Annotated, Unpack
 
-from bluesky_qs.api.method import Lock, Says, method
+from bluesky_qs.api.method import Lock, Messages, method
 from bluesky_qs.api.types import History, Keyed, Reply
 
 _SIZE = Annotated[
     int | None,
-    Says(wrong="Error: The 'size' parameter must be an integer: size={value!r}"),
+    Messages(wrong="Error: The 'size' parameter must be an integer: size={value!r}"),
 ]
 
 
-@method(on_failure={"items": [], "plan_history_uid": ""})
+@method(scope="read:history", on_failure={"items": [], "plan_history_uid": ""})
 def history_get(
     *,
     limit: int | None = None,
@@ -21,13 +21,16 @@ def history_get(
 ) -> History:
     """The history, oldest item first.
 
-    With any parameter, one page: the newest ``limit`` items older than the item ``before``, of that exit status and
-    plan name; the items in it oldest first.
+    With any parameter, one page: the newest ``limit`` items that are older than the item ``before`` and have this exit
+    status and plan name. The items of a page are also oldest first.
     """
     raise NotImplementedError
 
 
-@method(lock=Lock.QUEUE)
+@method(scope="write:history:edit", lock=Lock.QUEUE)
 def history_clear(*, size: _SIZE = None, item_uid: str | None = None, **key: Unpack[Keyed]) -> Reply:
-    """Clear the history, or all but the newest ``size`` items, or the item ``item_uid`` and all older ones."""
+    """Clear the history.
+
+    With ``size``, the newest ``size`` items are kept. With ``item_uid``, only that item and all older ones are removed.
+    """
     raise NotImplementedError

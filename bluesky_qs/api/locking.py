@@ -1,17 +1,17 @@
-"""Methods on the lock: keep others from changing the environment or the queue."""
+"""Methods on the lock, which keeps others from changing the environment or the queue."""
 
 from typing import Annotated
 
-from bluesky_qs.api.method import Says, method
+from bluesky_qs.api.method import Messages, method
 from bluesky_qs.api.types import Locking, LockKey
 
 _KEY_WRONG = "Lock key must be a non-empty string: lock_key={value!r}"
-_Key = Annotated[str, Says(missing="Request contains no lock key", wrong=_KEY_WRONG)]
-_User = Annotated[str, Says(missing="User name is not specified")]
+_Key = Annotated[str, Messages(missing="Request contains no lock key", wrong=_KEY_WRONG)]
+_User = Annotated[str, Messages(missing="User name is not specified")]
 _FAILED = {"lock_info": {}, "lock_info_uid": None}
 
 
-@method(requires=("lock_key", "user"), on_failure=_FAILED)
+@method(scope="write:lock", requires=("lock_key", "user"), on_failure=_FAILED)
 def lock(
     lock_key: _Key = "",
     *,
@@ -20,17 +20,20 @@ def lock(
     user: _User = "",
     note: str | None = None,
 ) -> Locking:
-    """Lock the environment, the queue or both with a key of one's own; again with the same key to change what is."""
+    """Lock the environment, the queue or both, with a key of your choice.
+
+    Call it again with the same key to change what is locked.
+    """
     raise NotImplementedError
 
 
-@method(on_failure=_FAILED)
+@method(scope="read:lock", on_failure=_FAILED)
 def lock_info(lock_key: LockKey = None) -> Locking:
-    """Who locked what, and why; a key that is given is checked."""
+    """Who locked what, and why. If a key is given, it is checked."""
     raise NotImplementedError
 
 
-@method(requires=("lock_key",), on_failure=_FAILED)
+@method(scope="write:lock", requires=("lock_key",), on_failure=_FAILED)
 def unlock(lock_key: _Key = "") -> Locking:
-    """Unlock everything, with the key in force or the emergency key."""
+    """Unlock everything, with the current key or the emergency key."""
     raise NotImplementedError

@@ -1,8 +1,9 @@
-"""What a 0MQ method is: a typed stub, and the table of all of them.
+"""What a 0MQ method is: a typed stub. Also the table of all methods.
 
-A stub is the only definition of its method. Its signature gives the parameters, its docstring the documentation, its
-decorator the lock that refuses it and the values that a failure answers with. Everything else (parameter validation,
-the type of the handler, the client, the words of ``qserver`` and ``%qs``, the reference) is derived from it.
+A stub is the only definition of its method. The signature gives the parameters and the docstring the documentation.
+The decorator gives the scope, the lock and the values that a refused request is answered with. Everything else is
+derived from the stub: the validation of parameters, the type of the handler, the clients, the commands of ``qserver``
+and ``%qs``, the reference and the JSON Schemas.
 """
 
 import inspect
@@ -10,30 +11,57 @@ import typing
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
 from bluesky_qs.errors import BadParams, UnknownMethod
 from bluesky_qs.nearest import did_you_mean, nearest
 
-#: Names longer than this are not compared with those that there are.
-_LONGEST_NAME = 200
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+#: What a client must be permitted to do, in the words of the community's HTTP server. Each method needs one scope.
+Scope = Literal[
+    "read:status",
+    "read:queue",
+    "read:history",
+    "read:resources",
+    "read:config",
+    "read:monitor",
+    "read:console",
+    "read:lock",
+    "read:testing",
+    "write:queue:edit",
+    "write:queue:control",
+    "write:manager:control",
+    "write:plan:control",
+    "write:execute",
+    "write:history:edit",
+    "write:permissions",
+    "write:scripts",
+    "write:config",
+    "write:lock",
+    "write:manager:stop",
+    "write:testing",
+    "user:apikeys",
+    "admin:apikeys",
+    "admin:read:principals",
+    "admin:metrics",
+]
+
+
 class Lock(StrEnum):
-    """Which of the two locks refuses a method to those without the key."""
+    """The lock that refuses a method to everyone without the key."""
 
     NONE = "none"
     ENVIRONMENT = "environment"
     QUEUE = "queue"
 
 
-class Says(NamedTuple):
-    """The sentences that existing clients match, for a parameter that is missing or of another type.
+class Messages(NamedTuple):
+    """The sentences for a parameter that is missing, or wrong. Existing clients match them.
 
     ``wrong`` may use ``{value!r}`` and ``{type}``.
     """
@@ -42,8 +70,8 @@ class Says(NamedTuple):
     wrong: str | None = None
 
 
-class Echo(NamedTuple):
-    """On failure, answer with the parameter as it was sent (``otherwise`` where it was not sent)."""
+class EchoParam(NamedTuple):
+    """In a refusal, answer with the parameter as it was sent, or with ``otherwise`` if it was not sent."""
 
     parameter: str
     otherwise: Any = None
@@ -58,14 +86,16 @@ class Method(Generic[P, R]):
         The name on the wire.
     stub
         The function whose signature and docstring define it.
+    scope
+        The permission that a caller over HTTP needs.
     lock
         The lock that refuses it.
     requires
-        Names of parameters that the server demands although a client of ours fills them in.
+        Names of parameters that the service requires although our clients fill them in.
     on_failure
-        The keys of a failed answer beside ``success`` and ``msg``, with their values.
+        The keys of a refusal besides ``success`` and ``msg``, with their values.
     failing
-        How the sentence of a refusal begins (“Failed to add an item”), before what is wrong.
+        The beginning of the message of a refusal (“Failed to add an item”). The reason follows it.
     lenient
         True for methods that ignore their parameters (``status``, ``ping``).
     """
@@ -74,6 +104,7 @@ class Method(Generic[P, R]):
         self,
         stub: Callable[P, R],
         *,
+        scope: Scope,
         lock: Lock,
         requires: tuple[str, ...],
         on_failure: Mapping[str, Any],
@@ -82,6 +113,7 @@ class Method(Generic[P, R]):
     ) -> None:
         self.name = stub.__name__
         self.stub = stub
+        self.scope: Scope = scope
         self.lock = lock
         self.requires = requires
         self.on_failure = on_failure
@@ -90,34 +122,44 @@ class Method(Generic[P, R]):
 
     @cached_property
     def signature(self) -> inspect.Signature:
-        """The signature with ``**who: Unpack[...]`` spelled out as keyword parameters."""
+        """The signature, with the keys of ``**who: Unpack[...]`` as keyword parameters."""
         return expanded_signature(self.stub)
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """Names of all the parameters that the method accepts."""
+        """The names of all parameters that the method accepts."""
         return tuple(self.signature.parameters)
 
     @cached_property
-    def _says(self) -> dict[str, Says]:
-        return {name: says for name, p in self.signature.parameters.items() if (says := _says_of(p.annotation))}
+    def _messages(self) -> dict[str, Messages]:
+        found = {name: _messages_of(p.annotation) for name, p in self.signature.parameters.items()}
+        return {name: messages for name, messages in found.items() if messages}
+
+    @cached_property
+    def reply(self) -> Any:
+        """The type of the answer."""
+        return typing.get_type_hints(self.stub)["return"]
 
     @cached_property
     def _struct(self) -> type[msgspec.Struct]:
-        """The parameters as a struct: what a request is checked against."""
+        """The parameters as a struct, to check requests against."""
         fields: list[Any] = []
         for name, parameter in self.signature.parameters.items():
-            required = parameter.default is parameter.empty or name in self.requires
-            fields.append((name, parameter.annotation) if required else (name, parameter.annotation, msgspec.UNSET))
+            kind = parameter.annotation
+            fields.append((name, kind) if self.is_required(name) else (name, kind, msgspec.UNSET))
         return msgspec.defstruct(f"{self.name}_parameters", fields, kw_only=True)
 
+    def is_required(self, name: str) -> bool:
+        """Whether the service refuses a request without this parameter."""
+        return name in self.requires or self.signature.parameters[name].default is inspect.Parameter.empty
+
     def check_names(self, params: Mapping[str, Any]) -> None:
-        """Refuse parameters that the method does not have, all of them at once.
+        """Refuse parameters that the method does not have, all of them in one message.
 
         Raises
         ------
         BadParams
-            Names the unknown parameters and those that there are.
+            Lists the unknown parameters and the supported ones.
         """
         if unknown := [name for name in params if name not in self.signature.parameters]:
             listed = ", ".join(repr(name) for name in unknown)
@@ -127,16 +169,17 @@ class Method(Generic[P, R]):
             raise BadParams(msg)
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The keyword arguments for a handler: ``params``, checked; what was not sent is left to the stub's defaults.
+        """Check the parameters of a request; return the keyword arguments for the handler.
+
+        A parameter that was not sent is not in the result: the handler's default applies.
 
         Raises
         ------
         BadParams
             Names the parameter that is missing or has the wrong type, and its value.
         """
-        for name, parameter in self.signature.parameters.items():
-            required = parameter.default is parameter.empty or name in self.requires
-            if required and name not in params:
+        for name in self.parameters:
+            if name not in params and self.is_required(name):
                 raise BadParams(self._missing(name))
         try:
             checked = msgspec.convert(params, self._struct)
@@ -145,28 +188,28 @@ class Method(Generic[P, R]):
         return {name: value for name in params if (value := getattr(checked, name)) is not msgspec.UNSET}
 
     def failure(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The keys of a failed answer for this request, beside ``success`` and ``msg``."""
+        """The keys of a refusal of this request, besides ``success`` and ``msg``."""
         return {
-            key: params.get(value.parameter, value.otherwise) if isinstance(value, Echo) else value
+            key: params.get(value.parameter, value.otherwise) if isinstance(value, EchoParam) else value
             for key, value in self.on_failure.items()
         }
 
     def _missing(self, name: str) -> str:
-        says = self._says.get(name)
-        if says and says.missing:
-            return says.missing
+        messages = self._messages.get(name)
+        if messages and messages.missing:
+            return messages.missing
         return f"Required '{name}' parameter is missing in the API call '{self.name}'"
 
     def _wrong(self, params: Mapping[str, Any], reason: str) -> str:
-        """Add the parameter's name and value to msgspec's reason, which ends in ``at `$.name[…]` ``."""
+        """The message for msgspec's reason, which ends in ``at `$.name[…]` ``, with the parameter's name and value."""
         path = reason.rpartition("`$.")[2].rstrip("`")
         name = path.partition("[")[0].partition(".")[0]
-        if name not in params:  # the reason speaks of the whole object
+        if name not in params:  # the reason is about the whole object
             return f"Parameters of '{self.name}': {reason}"
         value = params[name]
-        says = self._says.get(name)
-        if says and says.wrong:
-            return says.wrong.format(value=value, type=type(value))
+        messages = self._messages.get(name)
+        if messages and messages.wrong:
+            return messages.wrong.format(value=value, type=type(value))
         explained = reason.partition(" - at ")[0]
         place = f" (at {path})" if path != name else ""
         return f"Parameter '{name}' of '{self.name}' has an unsupported value {shortened(value)}: {explained}{place}"
@@ -176,12 +219,12 @@ class MethodTable(dict[str, Method[..., Any]]):
     """All methods by name."""
 
     def find(self, name: str) -> Method[..., Any]:
-        """The method of that name.
+        """Return the method with this name.
 
         Raises
         ------
         UnknownMethod
-            With the nearest names that exist.
+            Suggests similar names.
         """
         try:
             return self[name]
@@ -195,17 +238,19 @@ METHODS = MethodTable()
 
 def method(
     *,
+    scope: Scope,
     lock: Lock = Lock.NONE,
     requires: tuple[str, ...] = (),
     on_failure: Mapping[str, Any] | None = None,
     failing: str = "",
     lenient: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Enter a stub into the table of methods; the stub itself comes back unchanged."""
+    """Enter a stub in the table of methods. The stub itself is returned unchanged."""
 
     def enter(stub: Callable[P, R]) -> Callable[P, R]:
         METHODS[stub.__name__] = Method(
             stub,
+            scope=scope,
             lock=lock,
             requires=requires,
             on_failure=on_failure or {},
@@ -218,7 +263,7 @@ def method(
 
 
 def expanded_signature(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature of a function with ``**who: Unpack[SomeTypedDict]`` replaced by its keys, all keyword-only."""
+    """The signature of a function, with ``**who: Unpack[SomeTypedDict]`` replaced by keyword-only parameters."""
     signature = inspect.signature(function)
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
@@ -234,12 +279,12 @@ def expanded_signature(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def shortened(value: Any, limit: int = 200) -> str:
-    """``repr`` of a value for a message, cut in the middle when it is long."""
+    """``repr`` of a value for a message. Long text is cut in the middle."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 4 :]} ({len(text)} characters)"
 
 
-def _says_of(annotation: Any) -> Says | None:
+def _messages_of(annotation: Any) -> Messages | None:
     if typing.get_origin(annotation) is Annotated:
-        return next((extra for extra in annotation.__metadata__ if isinstance(extra, Says)), None)
+        return next((extra for extra in annotation.__metadata__ if isinstance(extra, Messages)), None)
     return None

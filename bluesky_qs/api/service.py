@@ -1,56 +1,59 @@
-"""Methods on the service itself: its status, configuration, event and console record, and its end."""
+"""Methods on the service itself: status, configuration, events, console output, and stopping it."""
 
 from bluesky_qs.api.method import method
 from bluesky_qs.api.types import Config, ConsoleMessages, Events, Reply, Status, StopOption
 
 
-@method(lenient=True)
+@method(scope="read:status", lenient=True)
 def ping() -> Status:
-    """Answer with the status: tells that the service is there."""
+    """Answer with the status, to show that the service is running."""
     raise NotImplementedError
 
 
-@method(lenient=True)
+@method(scope="read:status", lenient=True)
 def status() -> Status:
-    """State of the service: manager, environment, RunEngine, queue, and the uids that tell which lists changed.
+    """State of the service: manager, environment, RunEngine, queue. Each ``…_uid`` shows whether a list has changed.
 
-    Always answered, from memory, whatever else is going on.
+    Always answered at once, whatever the service is doing.
     """
     raise NotImplementedError
 
 
-@method(on_failure={"config": {}})
+@method(scope="read:config", on_failure={"config": {}})
 def config_get() -> Config:
-    """Configuration that clients may need: ``ip_connect_info``, the Jupyter connection of an environment's kernel."""
+    """Configuration for clients.
+
+    ``ip_connect_info`` is the Jupyter connection of the environment's IPython kernel.
+    """
     raise NotImplementedError
 
 
-@method()
+@method(scope="write:manager:stop")
 def manager_stop(option: StopOption = "safe_on") -> Reply:
     """Stop the whole service.
 
-    ``safe_on`` is refused unless the manager is idle; ``safe_off`` interrupts a running plan, which goes back to the
+    ``safe_on`` is refused unless the manager is idle. ``safe_off`` interrupts a running plan, which goes back to the
     front of the queue.
     """
     raise NotImplementedError
 
 
-@method()
+@method(scope="write:testing")
 def manager_kill() -> Reply:
-    """Freeze the manager (for tests): it never answers; the watchdog replaces it within about 5 s."""
+    """For tests: freeze the manager. There is no answer; the supervisor replaces the manager after about 5 s."""
     raise NotImplementedError
 
 
-@method(on_failure={"events": [], "last": 0, "first": 1})
+@method(scope="read:monitor", on_failure={"events": [], "last": 0, "first": 1})
 def events_get(since: int, *, limit: int = 1000) -> Events:
-    """Changes of the service after the event number ``since``, oldest first, at most ``limit`` of them.
+    """Events after the event number ``since``, oldest first, at most ``limit`` of them.
 
-    ``first`` in the answer is the oldest event that is kept: if it is greater than ``since`` + 1, events are missing.
+    ``first`` is the number of the oldest event that is kept. If it is greater than ``since`` + 1, events are missing.
     """
     raise NotImplementedError
 
 
-@method(on_failure={"messages": [], "last": 0})
+@method(scope="read:console", on_failure={"messages": [], "last": 0})
 def console_get(since: int | None = None, *, limit: int = 1000) -> ConsoleMessages:
-    """Console output after the message number ``since`` (null: the latest), at most ``limit`` messages."""
+    """Console output after the message number ``since``, at most ``limit`` messages. Null: the latest ones."""
     raise NotImplementedError

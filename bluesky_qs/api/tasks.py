@@ -1,8 +1,8 @@
-"""Methods that run scripts and functions in the worker, and answer prompts of running code."""
+"""Methods that run scripts and functions in the worker and answer prompts of running code."""
 
 from typing import Annotated, Unpack
 
-from bluesky_qs.api.method import Echo, Lock, Says, method
+from bluesky_qs.api.method import EchoParam, Lock, Messages, method
 from bluesky_qs.api.types import (
     WRITER,
     FunctionStarted,
@@ -15,10 +15,10 @@ from bluesky_qs.api.types import (
     Writer,
 )
 
-_MISSING = Says(missing="Required 'task_uid' parameter is missing in the API call")
+_MISSING = Messages(missing="Required 'task_uid' parameter is missing in the API call")
 
 
-@method(lock=Lock.ENVIRONMENT, on_failure={"task_uid": None})
+@method(scope="write:scripts", lock=Lock.ENVIRONMENT, on_failure={"task_uid": None})
 def script_upload(
     script: str,
     *,
@@ -29,15 +29,17 @@ def script_upload(
 ) -> TaskStarted:
     """Run Python code in the worker's namespace, as a task.
 
-    ``update_lists``: look for new plans and devices afterwards. ``update_re``: let the script replace RE and db.
+    ``update_lists``: look for new plans and devices afterwards. ``update_re``: let the script replace ``RE`` and
+    ``db``.
     """
     raise NotImplementedError
 
 
 @method(
+    scope="write:execute",
     lock=Lock.ENVIRONMENT,
     requires=WRITER,
-    on_failure={"item": Echo("item"), "task_uid": None},
+    on_failure={"item": EchoParam("item"), "task_uid": None},
 )
 def function_execute(
     item: ItemParameter,
@@ -45,33 +47,36 @@ def function_execute(
     run_in_background: bool = False,
     **who: Unpack[Writer],
 ) -> FunctionStarted:
-    """Call a function of the worker's namespace, as a task: on the main thread, or in a background thread."""
-    raise NotImplementedError
+    """Call a function of the worker's namespace, as a task.
 
-
-@method(on_failure={"task_uid": Echo("task_uid"), "status": None})
-def task_status(task_uid: Annotated[str | list[str], _MISSING]) -> TaskStatus:
-    """``running``, ``completed`` or ``not_found``; for a list of uids an object of them."""
-    raise NotImplementedError
-
-
-@method(on_failure={"task_uid": Echo("task_uid"), "status": None, "result": None})
-def task_result(task_uid: Annotated[str, _MISSING]) -> TaskResult:
-    """The status of a task and what is known of its result; kept for a while after its end."""
-    raise NotImplementedError
-
-
-@method(lock=Lock.ENVIRONMENT)
-def kernel_interrupt(*, interrupt_task: bool = False, interrupt_plan: bool = False, **key: Unpack[Keyed]) -> Reply:
-    """Ctrl-C for the environment's IPython kernel (IPython mode only).
-
-    ``interrupt_task`` and ``interrupt_plan`` permit it while the manager runs a foreground task or a plan; without them
-    it reaches code of a console only.
+    It runs on the main thread, or with ``run_in_background`` in a background thread.
     """
     raise NotImplementedError
 
 
-@method(lock=Lock.ENVIRONMENT)
+@method(scope="read:monitor", on_failure={"task_uid": EchoParam("task_uid"), "status": None})
+def task_status(task_uid: Annotated[str | list[str], _MISSING]) -> TaskStatus:
+    """The status of a task: ``running``, ``completed`` or ``not_found``. For a list of uids, an object by uid."""
+    raise NotImplementedError
+
+
+@method(scope="read:monitor", on_failure={"task_uid": EchoParam("task_uid"), "status": None, "result": None})
+def task_result(task_uid: Annotated[str, _MISSING]) -> TaskResult:
+    """The status of a task and its result. Results expire some time after the task has completed."""
+    raise NotImplementedError
+
+
+@method(scope="write:queue:control", lock=Lock.ENVIRONMENT)
+def kernel_interrupt(*, interrupt_task: bool = False, interrupt_plan: bool = False, **key: Unpack[Keyed]) -> Reply:
+    """Interrupt the environment's IPython kernel, like Ctrl-C (IPython mode only).
+
+    Code that was typed in a console is always interrupted. A foreground task is interrupted only with
+    ``interrupt_task``, and a plan only with ``interrupt_plan``.
+    """
+    raise NotImplementedError
+
+
+@method(scope="write:execute", lock=Lock.ENVIRONMENT)
 def input_reply(input_uid: str, text: str, **key: Unpack[Keyed]) -> Reply:
     """Answer a prompt (``input()``) of running code."""
     raise NotImplementedError

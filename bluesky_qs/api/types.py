@@ -1,23 +1,51 @@
-"""The values that requests and answers are made of."""
+"""Parameters of requests, and answers."""
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from bluesky_qs.api.method import Says
+from bluesky_qs.api.events import Event
+from bluesky_qs.api.method import Messages
+from bluesky_qs.api.values import (
+    Check,
+    ConsoleOutput,
+    DeviceDescription,
+    Document,
+    EnvironmentStateName,
+    HistoryItem,
+    InputPending,
+    Item,
+    ItemState,
+    KernelState,
+    LockInfo,
+    LockState,
+    ManagerStateName,
+    OpeningReport,
+    PlanDescription,
+    QueueMode,
+    Run,
+    RunningItem,
+    RunningItemProgress,
+    ServiceConfig,
+    TaskOutcome,
+    TaskState,
+    UserGroupPermissions,
+)
 
-#: A queue item: ``item_type``, ``name``, ``args``?, ``kwargs``?, ``meta``?, ``item_uid``, ``user``, ``user_group``.
-Item = dict[str, Any]
+# ------------------------------------------------------------------------------------------------- parameters
 
-#: 0-based place in the queue (negative: from the back), or one of its ends.
+#: An item as a client sends it. The handler checks it, so that the answer can say what is wrong with it.
+SentItem = dict[str, Any]
+
+#: 0-based place in the queue (negative: counted from the back), or one of its ends.
 Position = int | Literal["front", "back"]
 PositionParameter = Annotated[
     Position | None,
-    Says(wrong="Position {value!r} is not supported. A position is a whole number, 'front' or 'back'"),
+    Messages(wrong="Position {value!r} is not supported. A position is a whole number, 'front' or 'back'"),
 ]
 #: One of the queue's ends.
 End = Literal["front", "back"]
 EndParameter = Annotated[
     End | None,
-    Says(wrong="Destination {value!r} is not supported. Supported destinations of a batch: 'front', 'back'"),
+    Messages(wrong="Destination {value!r} is not supported. Supported destinations of a batch: 'front', 'back'"),
 ]
 
 PauseOption = Literal["deferred", "immediate"]
@@ -26,58 +54,51 @@ StopOption = Literal["safe_on", "safe_off"]
 
 _NO_ITEM = "Incorrect request format: request contains no item info"
 #: An item as a parameter of a request.
-ItemParameter = Annotated[Item, Says(missing=_NO_ITEM)]
+ItemParameter = Annotated[SentItem, Messages(missing=_NO_ITEM)]
 _NO_UIDS = "Request does not contain the list of UIDs"
-Uids = Annotated[list[str], Says(missing=_NO_UIDS)]
+Uids = Annotated[list[str], Messages(missing=_NO_UIDS)]
 _NO_TASK = "Required 'task_uid' parameter is missing in the API call"
 LockKey = Annotated[
     str | None,
-    Says(missing="Request contains no lock key", wrong="Lock key must be a non-empty string: lock_key={value!r}"),
+    Messages(missing="Request contains no lock key", wrong="Lock key must be a non-empty string: lock_key={value!r}"),
 ]
 _GROUP_MISSING = "Incorrect request format: user group is not specified"
-UserGroup = Annotated[str, Says(missing=_GROUP_MISSING)]
+UserGroup = Annotated[str, Messages(missing=_GROUP_MISSING)]
 
 
 class Keyed(TypedDict, total=False):
-    """What every request that a lock may refuse accepts."""
+    """The parameter of every method that a lock can refuse."""
 
     lock_key: LockKey
 
 
 class Writer(Keyed, total=False):
-    """Who asks: recorded on the item. A client of ours fills these in."""
+    """The user who sends the request; both are recorded on the item. Our clients fill them in."""
 
-    user: Annotated[str, Says(missing="Incorrect request format: user name is not specified")]
+    user: Annotated[str, Messages(missing="Incorrect request format: user name is not specified")]
     user_group: UserGroup
 
 
-#: The server demands these although they are optional for callers of the client.
+#: The service requires these, although callers of our clients may omit them.
 WRITER = ("user", "user_group")
 
 
+# ---------------------------------------------------------------------------------------------------- answers
+
+
 class Reply(TypedDict):
-    """Every answer. A handler leaves these two to the dispatcher."""
+    """Every answer. The dispatcher adds these keys; handlers do not.
+
+    ``error`` is the class of the error (see `bluesky_qs.errors`), in refusals only.
+    """
 
     success: NotRequired[bool]
     msg: NotRequired[str]
-
-
-class QueueMode(TypedDict):
-    """How the queue treats finished and failed plans."""
-
-    loop: bool
-    ignore_failures: bool
-
-
-class LockState(TypedDict):
-    """What is locked."""
-
-    environment: bool
-    queue: bool
+    error: NotRequired[str]
 
 
 class Status(TypedDict):
-    """The state of the service, complete, as `status` answers it."""
+    """The state of the service. Each ``…_uid`` changes whenever the thing that it names changes, and only then."""
 
     msg: str
     time: str
@@ -85,16 +106,18 @@ class Status(TypedDict):
     items_in_queue: int
     items_in_history: int
     running_item_uid: str | None
-    manager_state: str
+    running_item_progress: RunningItemProgress | None
+    manager_state: ManagerStateName
     queue_stop_pending: bool
     queue_autostart_enabled: bool
     worker_environment_exists: bool
-    worker_environment_state: str
+    worker_environment_state: EnvironmentStateName
     worker_background_tasks: int
     re_state: str | None
-    ip_kernel_state: str | None
+    ip_kernel_state: KernelState | None
     ip_kernel_captured: bool | None
     pause_pending: bool
+    input_pending: InputPending | None
     run_list_uid: str
     plan_queue_uid: str
     plan_history_uid: str
@@ -109,46 +132,46 @@ class Status(TypedDict):
 
 
 class Config(Reply):
-    config: dict[str, Any]
+    config: ServiceConfig
 
 
 class PlansAllowed(Reply):
-    plans_allowed: dict[str, Any]
+    plans_allowed: dict[str, PlanDescription]
     plans_allowed_uid: str | None
 
 
 class DevicesAllowed(Reply):
-    devices_allowed: dict[str, Any]
+    devices_allowed: dict[str, DeviceDescription]
     devices_allowed_uid: str | None
 
 
 class PlansExisting(Reply):
-    plans_existing: dict[str, Any]
+    plans_existing: dict[str, PlanDescription]
     plans_existing_uid: str | None
 
 
 class DevicesExisting(Reply):
-    devices_existing: dict[str, Any]
+    devices_existing: dict[str, DeviceDescription]
     devices_existing_uid: str | None
 
 
 class Permissions(Reply):
-    user_group_permissions: dict[str, Any]
+    user_group_permissions: UserGroupPermissions
 
 
 class History(Reply):
-    items: list[Item]
+    items: list[HistoryItem]
     plan_history_uid: str
 
 
 class Queue(Reply):
     items: list[Item]
-    running_item: Item
+    running_item: RunningItem
     plan_queue_uid: str
 
 
 class Accepted(Reply):
-    """``warnings``: sentences about names that are likely to make the plan fail; the key is there if there are any."""
+    """``warnings`` are sentences about names that will probably make the plan fail. The key is omitted if empty."""
 
     warnings: NotRequired[list[str]]
 
@@ -159,7 +182,7 @@ class ItemAdded(Accepted):
 
 
 class ItemResult(Accepted):
-    """How one item of a batch fared."""
+    """The result for one item of a batch."""
 
 
 class BatchAdded(Reply):
@@ -182,15 +205,6 @@ class ItemsAndSize(Reply):
     qsize: int | None
 
 
-class Run(TypedDict):
-    """A run that the current plan has opened."""
-
-    uid: str
-    scan_id: int | None
-    is_open: bool
-    exit_status: str | None
-
-
 class Runs(Reply):
     run_list: list[Run]
     run_list_uid: str
@@ -211,58 +225,44 @@ class FunctionStarted(Reply):
 
 class TaskStatus(Reply):
     task_uid: str | list[str] | None
-    status: str | dict[str, str] | None
+    status: TaskState | dict[str, TaskState] | None
 
 
 class TaskResult(Reply):
     task_uid: str | None
-    status: str | None
-    result: dict[str, Any] | None
-
-
-class LockInfo(TypedDict):
-    """Who locked what, when and why; never the key."""
-
-    environment: bool
-    queue: bool
-    user: str | None
-    note: str | None
-    time: float | None
-    time_str: str
-    emergency_lock_key_is_set: bool
+    status: TaskState | None
+    result: TaskOutcome | None
 
 
 class Locking(Reply):
-    lock_info: LockInfo | dict[str, Any]
+    lock_info: LockInfo
     lock_info_uid: str | None
 
 
 class ItemStates(Reply):
-    status: dict[str, Any]
+    status: ItemState | dict[str, ItemState]
 
 
 class Checks(Reply):
-    results: list[dict[str, Any]]
+    results: list[Check]
 
 
 class Documents(Reply):
-    """Documents, each with the time of its publication and the uid of the item that it belongs to."""
-
-    documents: list[dict[str, Any]]
+    documents: list[Document]
 
 
 class Events(Reply):
-    """Events, the number of the latest there is, and the number of the oldest that is kept."""
+    """``last`` is the number of the latest event, ``first`` that of the oldest one that is kept."""
 
-    events: list[dict[str, Any]]
+    events: list[Event]
     last: int
     first: int
 
 
 class ConsoleMessages(Reply):
-    messages: list[dict[str, Any]]
+    messages: list[ConsoleOutput]
     last: int
 
 
 class EnvironmentReport(Reply):
-    report: dict[str, Any]
+    report: OpeningReport

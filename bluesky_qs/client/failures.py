@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from bluesky_qs.client.settings import Settings
-from bluesky_qs.errors import BadParams, ConfigError, QSError, by_code
+from bluesky_qs.errors import BadParams, ConfigError, QSError, UnknownMethod, UnknownUserGroup, by_code
 
 
 class RequestFailedError(QSError):
@@ -64,6 +64,23 @@ class NoLockKeyError(BadParams, RuntimeError):
 def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestFailedError:
     """Return the error for a refusal; its class is the one that the reply names under ``error``, if any."""
     return _class_for(str(response.get("error") or ""))(request, response)
+
+
+def refused_because(reason: type[QSError], response: Mapping[str, Any]) -> bool:
+    """Whether the service refused the request for this reason: by the class that the answer names under ``error``.
+
+    The community's service names none; its sentence decides.
+    """
+    if response.get("success") is not False:
+        return False
+    code = response.get("error")
+    if code is None:
+        return _SENTENCES[reason] in str(response.get("msg"))
+    return issubclass(by_code(str(code)), reason)
+
+
+#: How the community's service words the refusals that a client has to tell apart.
+_SENTENCES: dict[type[QSError], str] = {UnknownMethod: "Unknown method", UnknownUserGroup: "Unknown user group"}
 
 
 def no_answer(settings: Settings, request: Mapping[str, Any]) -> RequestTimeoutError:

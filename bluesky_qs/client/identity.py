@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from bluesky_qs.api.method import Method
-from bluesky_qs.client.failures import NoLockKeyError
+from bluesky_qs.client.failures import NoLockKeyError, refused_because
+from bluesky_qs.errors import UnknownUserGroup
 
 #: The seed's group, then the one that the community's permissions files define.
 _GROUPS = ("admin", "primary")
-_UNKNOWN_GROUP = "Unknown user group"
 
 
 class Identity:
@@ -120,4 +120,4 @@ def login_name() -> str:
 
 
 def _group_is_unknown(response: Mapping[str, Any]) -> bool:
-    return response.get("success") is False and _UNKNOWN_GROUP in str(response.get("msg"))
+    return refused_because(UnknownUserGroup, response)

@@ -10,7 +10,7 @@ from bluesky_qs.client.bind import acached, acall, agathering
 class Methods:
     """Each method of the contract, with the signature and the documentation of its stub."""
 
-    # Methods on the RunEngine: pause and end the running plan, look at its runs and metadata.
+    # Methods on the RunEngine: pause, resume and end the running plan; look at its runs and metadata.
     re_pause = acall(engine.re_pause)
     re_resume = acall(engine.re_resume)
     re_stop = acall(engine.re_stop)
@@ -20,23 +20,23 @@ class Methods:
     documents_get = acall(engine.documents_get)
     re_metadata = acall(engine.re_metadata)
 
-    # Methods on the RE Worker environment: the process in which the startup code and the plans run.
+    # Methods on the RE Worker environment: the process that runs the startup code and the plans.
     environment_open = acall(environment.environment_open)
     environment_close = acall(environment.environment_close)
     environment_destroy = acall(environment.environment_destroy)
     environment_update = acall(environment.environment_update)
     environment_report = acall(environment.environment_report)
 
-    # Methods on the history: every plan that ran, with its result.
+    # Methods on the history: the items that have run, with their results.
     history_get = acached(history.history_get, uid="plan_history_uid")
     history_clear = acall(history.history_clear)
 
-    # Methods on the lock: keep others from changing the environment or the queue.
+    # Methods on the lock, which keeps others from changing the environment or the queue.
     lock = acall(locking.lock)
     lock_info = acached(locking.lock_info)
     unlock = acall(locking.unlock)
 
-    # Methods on plans, devices and who may use them.
+    # Methods on plans, devices and user group permissions.
     plans_allowed = acached(permissions.plans_allowed, uid="plans_allowed_uid")
     devices_allowed = acached(permissions.devices_allowed, uid="devices_allowed_uid")
     plans_existing = acached(permissions.plans_existing, uid="plans_existing_uid")
@@ -45,7 +45,7 @@ class Methods:
     permissions_get = acall(permissions.permissions_get)
     permissions_set = acall(permissions.permissions_set)
 
-    # Methods on the queue: look, change, start and stop.
+    # Methods on the queue: look at it, change it, start and stop it.
     queue_get = acached(queue.queue_get, uid="plan_queue_uid")
     queue_item_add = acall(queue.queue_item_add)
     queue_item_add_batch = acall(queue.queue_item_add_batch)
@@ -65,7 +65,7 @@ class Methods:
     item_status = acall(queue.item_status)
     item_check = acall(queue.item_check)
 
-    # Methods on the service itself: its status, configuration, event and console record, and its end.
+    # Methods on the service itself: status, configuration, events, console output, and stopping it.
     ping = acached(service.ping)
     status = acached(service.status)
     config_get = acall(service.config_get)
@@ -74,7 +74,7 @@ class Methods:
     events_get = acall(service.events_get)
     console_get = acall(service.console_get)
 
-    # Methods that run scripts and functions in the worker, and answer prompts of running code.
+    # Methods that run scripts and functions in the worker and answer prompts of running code.
     script_upload = acall(tasks.script_upload)
     function_execute = acall(tasks.function_execute)
     task_status = acall(tasks.task_status)

@@ -10,7 +10,7 @@ from bluesky_qs.client.bind import cached, call, gathering
 class Methods:
     """Each method of the contract, with the signature and the documentation of its stub."""
 
-    # Methods on the RunEngine: pause and end the running plan, look at its runs and metadata.
+    # Methods on the RunEngine: pause, resume and end the running plan; look at its runs and metadata.
     re_pause = call(engine.re_pause)
     re_resume = call(engine.re_resume)
     re_stop = call(engine.re_stop)
@@ -20,23 +20,23 @@ class Methods:
     documents_get = call(engine.documents_get)
     re_metadata = call(engine.re_metadata)
 
-    # Methods on the RE Worker environment: the process in which the startup code and the plans run.
+    # Methods on the RE Worker environment: the process that runs the startup code and the plans.
     environment_open = call(environment.environment_open)
     environment_close = call(environment.environment_close)
     environment_destroy = call(environment.environment_destroy)
     environment_update = call(environment.environment_update)
     environment_report = call(environment.environment_report)
 
-    # Methods on the history: every plan that ran, with its result.
+    # Methods on the history: the items that have run, with their results.
     history_get = cached(history.history_get, uid="plan_history_uid")
     history_clear = call(history.history_clear)
 
-    # Methods on the lock: keep others from changing the environment or the queue.
+    # Methods on the lock, which keeps others from changing the environment or the queue.
     lock = call(locking.lock)
     lock_info = cached(locking.lock_info)
     unlock = call(locking.unlock)
 
-    # Methods on plans, devices and who may use them.
+    # Methods on plans, devices and user group permissions.
     plans_allowed = cached(permissions.plans_allowed, uid="plans_allowed_uid")
     devices_allowed = cached(permissions.devices_allowed, uid="devices_allowed_uid")
     plans_existing = cached(permissions.plans_existing, uid="plans_existing_uid")
@@ -45,7 +45,7 @@ class Methods:
     permissions_get = call(permissions.permissions_get)
     permissions_set = call(permissions.permissions_set)
 
-    # Methods on the queue: look, change, start and stop.
+    # Methods on the queue: look at it, change it, start and stop it.
     queue_get = cached(queue.queue_get, uid="plan_queue_uid")
     queue_item_add = call(queue.queue_item_add)
     queue_item_add_batch = call(queue.queue_item_add_batch)
@@ -65,7 +65,7 @@ class Methods:
     item_status = call(queue.item_status)
     item_check = call(queue.item_check)
 
-    # Methods on the service itself: its status, configuration, event and console record, and its end.
+    # Methods on the service itself: status, configuration, events, console output, and stopping it.
     ping = cached(service.ping)
     status = cached(service.status)
     config_get = call(service.config_get)
@@ -74,7 +74,7 @@ class Methods:
     events_get = call(service.events_get)
     console_get = call(service.console_get)
 
-    # Methods that run scripts and functions in the worker, and answer prompts of running code.
+    # Methods that run scripts and functions in the worker and answer prompts of running code.
     script_upload = call(tasks.script_upload)
     function_execute = call(tasks.function_execute)
     task_status = call(tasks.task_status)

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from bluesky_qs.client.failures import RequestFailedError, WaitCancelError, WaitTimeoutError
+from bluesky_qs.client.failures import RequestFailedError, WaitCancelError, WaitTimeoutError, refused_because
 from bluesky_qs.client.following import Ask, Following, Status, Steps
-from bluesky_qs.errors import BadParams, NotFound
+from bluesky_qs.errors import BadParams, NotFound, UnknownMethod
 
 T = TypeVar("T")
 Condition = Callable[[Mapping[str, Any]], bool]
@@ -187,7 +187,7 @@ def is_settling(status: Status) -> bool:
 
 def has_no_item_status(answer: Mapping[str, Any]) -> bool:
     """Whether this is the reply of a service that does not know ``item_status``."""
-    return answer.get("success") is False and "Unknown method" in str(answer.get("msg"))
+    return refused_because(UnknownMethod, answer)
 
 
 def task_uid_list(task_uid: str | Iterable[str]) -> list[str]:

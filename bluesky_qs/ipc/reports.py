@@ -6,7 +6,8 @@ JSON has.
 
 import msgspec
 
-from bluesky_qs.ipc.states import ExitStatus, Lists, RunState, WorkerState
+from bluesky_qs.api.values import ExitStatus
+from bluesky_qs.ipc.states import Lists, RunState, WorkerState
 
 
 class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):

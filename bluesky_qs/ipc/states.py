@@ -1,9 +1,10 @@
 """What the worker is, has and is doing: the words in which it is described to the manager."""
 
 from enum import StrEnum
-from typing import Literal
 
 import msgspec
+
+from bluesky_qs.api.values import KernelState
 
 
 class EnvironmentState(StrEnum):
@@ -18,9 +19,6 @@ class EnvironmentState(StrEnum):
     CLOSING = "closing"
     CLOSED = "closed"
 
-
-ExitStatus = Literal["completed", "failed", "stopped", "aborted", "halted", "unknown"]
-KernelState = Literal["disabled", "starting", "idle", "busy"]
 
 #: Why the main thread cannot be had: code of a console runs in it.
 KERNEL_BUSY = "IPython kernel (RE Worker) is busy"

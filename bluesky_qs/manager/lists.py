@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from bluesky_qs.config.schema import UpdateLists
-from bluesky_qs.errors import BadParams
+from bluesky_qs.errors import BadParams, UnknownUserGroup
 from bluesky_qs.ipc.states import Lists
 from bluesky_qs.manager.events import PermissionsChanged
 from bluesky_qs.manager.ledger import FactEdit
@@ -189,7 +189,7 @@ class ListBook:
 
         Raises
         ------
-        NotPermitted
+        UnknownUserGroup
             There is no such group.
         """
         make = self.catalog.plans_allowed if kind == "plans" else self.catalog.devices_allowed
@@ -198,8 +198,7 @@ class ListBook:
     def check_group(self, group: str) -> None:
         """Refuse a group that the permissions do not name."""
         if group not in self._permissions.groups:
-            msg = f"Unknown user group: {group!r}"
-            raise BadParams(msg)
+            raise UnknownUserGroup(f"Unknown user group: {group!r}")
 
     def renew(self, *, devices: bool = True) -> None:
         """Make new lists of what is allowed; without ``devices``, those of the devices are what they were."""

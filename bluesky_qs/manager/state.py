@@ -9,15 +9,15 @@ from bluesky_qs.errors import QSError
 class ManagerState(StrEnum):
     """What the manager is doing, as ``status`` says it."""
 
-    INITIALIZING = auto()
-    IDLE = auto()
-    PAUSED = auto()
-    CREATING_ENVIRONMENT = auto()
-    STARTING_QUEUE = auto()
-    EXECUTING_QUEUE = auto()
-    EXECUTING_TASK = auto()
-    CLOSING_ENVIRONMENT = auto()
-    DESTROYING_ENVIRONMENT = auto()
+    INITIALIZING = "initializing"
+    IDLE = "idle"
+    PAUSED = "paused"
+    CREATING_ENVIRONMENT = "creating_environment"
+    STARTING_QUEUE = "starting_queue"
+    EXECUTING_QUEUE = "executing_queue"
+    EXECUTING_TASK = "executing_task"
+    CLOSING_ENVIRONMENT = "closing_environment"
+    DESTROYING_ENVIRONMENT = "destroying_environment"
 
 
 class Event(StrEnum):

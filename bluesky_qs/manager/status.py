@@ -1,14 +1,13 @@
 """``status``: derived from the parts of the manager whenever one of them changed."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
-import msgspec
-
 from bluesky_qs._version import __version__
 from bluesky_qs.api.types import Status
+from bluesky_qs.api.values import EnvironmentStateName, InputPending, KernelState, RunningItemProgress
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.events import EnvironmentChanged, InputChanged, ListsChanged, TasksChanged
@@ -26,7 +25,7 @@ class StatusBoard:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._stale = True
-        self._facts: dict[str, Any] = {}
+        self._facts: Mapping[str, Any] = {}
         self._json = Encoded(b"{}")
         ctx.changed.watch_at_once(self._mark_stale)
 
@@ -80,19 +79,19 @@ class StatusBoard:
             self._json = Encoded(json_text({**facts, "time": now, "status_uid": str(uuid4())}))
 
 
-def _kernel_state(ctx: Context) -> str | None:
+def _kernel_state(ctx: Context) -> KernelState | None:
     """The state of the kernel from its start on, which is before the startup code runs in it."""
     kernel, environment = ctx.environment.state.kernel, ctx.environment
     opening = ctx.lifecycle.state is ManagerState.CREATING_ENVIRONMENT and kernel != "disabled"
     return kernel if environment.is_open or opening or kernel == "starting" else None
 
 
-def derive(ctx: Context) -> dict[str, Any]:
+def derive(ctx: Context) -> Status:
     """The status from the parts, without its time and uid."""
     environment, queue, lists, runner = ctx.environment, ctx.queue, ctx.lists, ctx.runner
     worker = environment.state
     state = ctx.lifecycle.state
-    status: Status = {
+    return {
         "msg": f"RE Manager v{__version__}",
         "items_in_queue": len(queue),
         "items_in_history": queue.history_size,
@@ -118,25 +117,42 @@ def derive(ctx: Context) -> dict[str, Any]:
         "lock_info_uid": ctx.lock.uid,
         "plan_queue_mode": {"loop": queue.mode.loop, "ignore_failures": queue.mode.ignore_failures},
         "lock": ctx.lock.state,
+        "running_item_progress": _progress(ctx),
+        "input_pending": _input_pending(ctx),
         "time": "",
         "status_uid": "",
     }
-    progress = environment.progress
-    so_far = {
+
+
+def _progress(ctx: Context) -> RunningItemProgress | None:
+    """How far the running plan is; None if nothing is running."""
+    if not ctx.queue.running_uid:
+        return None
+    progress = ctx.environment.progress
+    return {
         "events": progress.events if progress else 0,
         "num_points": progress.num_points if progress else None,
-        "time_start": queue.running_since,
-        "time_paused": runner.time_paused,
-        "paused_since": runner.paused_since,
+        "time_start": ctx.queue.running_since,
+        "time_paused": ctx.runner.time_paused,
+        "paused_since": ctx.runner.paused_since,
     }
+
+
+def _input_pending(ctx: Context) -> InputPending | None:
+    """The prompt of user code that waits for an answer."""
+    if (pending := ctx.environment.state.input) is None:
+        return None
     return {
-        **status,
-        "running_item_progress": so_far if queue.running_uid else None,
-        "input_pending": msgspec.structs.asdict(worker.input) if worker.input else None,
+        "input_uid": pending.input_uid,
+        "prompt": pending.prompt,
+        "time": pending.time,
+        "item_uid": pending.item_uid,
+        "task_uid": pending.task_uid,
+        "secret": pending.secret,
     }
 
 
-def _environment_state(ctx: Context) -> str:
+def _environment_state(ctx: Context) -> EnvironmentStateName:
     """The worker's state; what the manager has just asked of the worker counts as begun."""
     worker = ctx.environment.state.environment
     match ctx.lifecycle.state:

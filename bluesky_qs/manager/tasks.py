@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+from bluesky_qs.api.values import TaskState
 from bluesky_qs.ipc.reports import TaskDone
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.clock import Clock
@@ -90,7 +91,7 @@ class Tasks:
             state = WorkerState(EnvironmentState.CLOSED)
             self.done(TaskDone(uid, False, reason, "", b"null", task["time_start"], now, state))
 
-    def status(self, task_uid: str) -> str:
+    def status(self, task_uid: str) -> TaskState:
         """``running``, ``completed`` or ``not_found``."""
         self._forget_expired()
         if task_uid in self._running:

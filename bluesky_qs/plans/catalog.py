@@ -27,7 +27,7 @@ _MOST_DOUBTS = 5
 class Catalog:
     """Existing plans and devices seen with the eyes of each user group.
 
-    Methods that take a group raise `NotPermitted` (“Unknown user group: 'x'”) for one that does not exist.
+    Methods that take a group raise `UnknownUserGroup` (“Unknown user group: 'x'”) for one that does not exist.
     """
 
     def __init__(self, existing_plans: Descriptions, existing_devices: Descriptions, permissions: Permissions) -> None:

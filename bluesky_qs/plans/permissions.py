@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bluesky_qs.errors import BadParams, ConfigError, NotPermitted
+from bluesky_qs.errors import BadParams, ConfigError, UnknownUserGroup
 from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, key_meant
 
 M = TypeVar("M")
@@ -115,12 +115,12 @@ class Permissions:
 
         Raises
         ------
-        NotPermitted
+        UnknownUserGroup
             There is no such group.
         """
         own = self._rules.get(group) if isinstance(group, str) else None
         if own is None:
-            raise NotPermitted(f"Unknown user group: {group!r}")
+            raise UnknownUserGroup(f"Unknown user group: {group!r}")
         root = self._rules[ROOT]
         return (root,) if own is root else (root, own)
 

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from bluesky_qs.api.values import ExitStatus
 from bluesky_qs.errors import WorkerError, WrongState
 from bluesky_qs.ipc.reports import PlanDone
-from bluesky_qs.ipc.states import EnvironmentState, ExitStatus
+from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.worker.observe import Observer
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.trace import came_through, sentence, traceback_text

@@ -1,6 +1,7 @@
 """Words that look: at the state, the queue, the history, plans and devices."""
 
 import time
+from typing import cast
 
 from bluesky_qs.errors import InvalidPlan, NotFound
 from ipython_extension import autostart, runnable
@@ -27,7 +28,7 @@ def overview(session: Session) -> Overview:
     queue.rows = min(queue.rows, _NEXT)
     if status["manager_state"] != "idle" or not status["items_in_history"]:
         return Overview(status, queue)
-    *before, last = session.rm.history_get()["items"]
+    *before, last = cast("list[Item]", session.rm.history_get()["items"])
     notes = _failed_lately(before, last)
     if queue and has_failed(last) and not status["queue_autostart_enabled"]:
         notes += autostart.switched_off(session)

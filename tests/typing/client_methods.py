@@ -8,6 +8,7 @@ from typing import Any, assert_type
 from bluesky_qs import BPlan, REManagerAPI
 from bluesky_qs.api import queue
 from bluesky_qs.api.types import BatchAdded, ItemAdded, PlansAllowed, Queue, Reply, Status
+from bluesky_qs.api.values import Item, ManagerStateName
 from bluesky_qs.client.bind import acall
 
 RM = REManagerAPI()
@@ -27,7 +28,7 @@ assert_type(RM.queue_get(reload=True), Queue)
 assert_type(RM.plans_allowed(), PlansAllowed)
 assert_type(RM.plans.count(["det1"]), BPlan)
 assert_type(RM.wait_for_item("uid"), dict[str, Any])
-assert_type(RM.status()["manager_state"], str)
+assert_type(RM.status()["manager_state"], ManagerStateName)
 
 # What the stub does not have is an error; so is a comment here that suppresses none.
 RM.queue_item_add()  # pyright: ignore[reportCallIssue]
@@ -42,7 +43,7 @@ class Asynchronous:
 
 
 async def ask() -> None:
-    assert_type((await Asynchronous().queue_item_get(pos=0))["item"], dict[str, Any])
+    assert_type((await Asynchronous().queue_item_get(pos=0))["item"], Item)
 
 
 _: Callable[[], Awaitable[Any]] = ask

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from bluesky_qs import api
-from bluesky_qs.api.types import Checks, Item, ItemStates, Writer
+from bluesky_qs.api.types import Checks, ItemStates, SentItem, Writer
 from bluesky_qs.errors import BadParams, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
@@ -30,9 +30,9 @@ def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
 @handles(api.queue.item_check)
 async def item_check(
     ctx: Context,
-    item: Item | None = None,
+    item: SentItem | None = None,
     *,
-    items: list[Item] | None = None,
+    items: list[SentItem] | None = None,
     user: str | None = None,
     user_group: str = "",
 ) -> Checks:
@@ -48,7 +48,7 @@ async def item_check(
     return {"results": results}
 
 
-def _check(ctx: Context, item: Item, user: str, group: str) -> dict[str, Any]:
+def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any]:
     """What adding the item would say, and in detail what is wrong, or doubtful, with a plan's parameters."""
     try:
         checked = checked_item(ctx, item, Writer(user=user, user_group=group))
@@ -76,7 +76,7 @@ def _told(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _status(ctx: Context, uid: str, events: list[EventRecord], past: Item | None) -> dict[str, Any]:
+def _status(ctx: Context, uid: str, events: list[EventRecord], past: SentItem | None) -> dict[str, Any]:
     """Where the item is: looked up in one turn of the loop, so that it is in exactly one place."""
     times: dict[str, float] = {}
     ended: EventRecord | None = None

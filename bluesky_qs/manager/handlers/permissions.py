@@ -48,7 +48,8 @@ def devices_existing(ctx: Context) -> DevicesExisting:
 
 @handles(api.permissions.permissions_get)
 def permissions_get(ctx: Context) -> Permissions:
-    return {"user_group_permissions": ctx.lists.permissions}
+    permissions: Any = ctx.lists.permissions
+    return {"user_group_permissions": permissions}
 
 
 @handles(api.permissions.permissions_set)

@@ -12,7 +12,6 @@ from bluesky_qs.api.types import (
     Accepted,
     BatchAdded,
     End,
-    Item,
     ItemAdded,
     ItemAndSize,
     ItemResult,
@@ -22,6 +21,7 @@ from bluesky_qs.api.types import (
     Position,
     Queue,
     Reply,
+    SentItem,
     Writer,
 )
 from bluesky_qs.errors import BadParams, InvalidPlan, ItemError, QSError
@@ -60,7 +60,7 @@ def queue_get(ctx: Context) -> Queue:
 @handles(api.queue.queue_item_add)
 async def queue_item_add(
     ctx: Context,
-    item: Item,
+    item: SentItem,
     *,
     pos: Position | None = None,
     before_uid: str | None = None,
@@ -77,7 +77,7 @@ async def queue_item_add(
 @handles(api.queue.queue_item_add_batch)
 async def queue_item_add_batch(
     ctx: Context,
-    items: list[Item],
+    items: list[SentItem],
     *,
     pos: Position | None = None,
     before_uid: str | None = None,
@@ -102,7 +102,7 @@ async def queue_item_add_batch(
 
 
 @handles(api.queue.queue_item_update)
-async def queue_item_update(ctx: Context, item: Item, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
+async def queue_item_update(ctx: Context, item: SentItem, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
     checked = checked_item(ctx, item, who)
     if checked.get("item_uid") is None:
         raise ItemError("The item has no 'item_uid', which tells the item of the queue that it replaces")
@@ -186,7 +186,7 @@ async def queue_item_move_batch(
 
 
 @handles(api.queue.queue_item_execute)
-async def queue_item_execute(ctx: Context, item: Item, **who: Unpack[Writer]) -> ItemAdded:
+async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]) -> ItemAdded:
     require_environment(ctx)
     await require_idle_kernel(ctx)
     require_engine(ctx)
@@ -239,7 +239,7 @@ async def queue_autostart(ctx: Context, enable: bool, **key: Unpack[Keyed]) -> R
     return {}
 
 
-def checked_item(ctx: Context, item: Item, who: Writer) -> Item:
+def checked_item(ctx: Context, item: SentItem, who: Writer) -> SentItem:
     """The item with its owner, after everything that can be wrong with it was looked at.
 
     Raises
@@ -269,7 +269,7 @@ def checked_item(ctx: Context, item: Item, who: Writer) -> Item:
     return {**item, "user": who.get("user", ""), "user_group": group}
 
 
-def doubts_of(ctx: Context, checked: Item) -> list[Doubt]:
+def doubts_of(ctx: Context, checked: SentItem) -> list[Doubt]:
     """What may make the plan of an item fail that `checked_item` has accepted."""
     return ctx.lists.catalog.doubts(checked, checked["user_group"]) if checked["item_type"] == "plan" else []
 
@@ -280,7 +280,7 @@ def is_turn(number: int, result: Mapping[str, Any]) -> bool:
     return number % _A_TURN == 0 or "warnings" in result
 
 
-def _warned(ctx: Context, checked: Item) -> Accepted:
+def _warned(ctx: Context, checked: SentItem) -> Accepted:
     """What an answer adds for the sake of such an item."""
     doubts = doubts_of(ctx, checked)
     return {"warnings": [doubt.sentence for doubt in doubts]} if doubts else {}
@@ -295,7 +295,7 @@ def _log(items: Sequence[bytes], results: Sequence[Accepted]) -> None:
         logger.warning("... and %d more items with such warnings, which the answer has", len(doubtful) - _LOGGED)
 
 
-async def _prepared(ctx: Context, items: list[Item], who: Writer) -> tuple[list[Prepared], list[ItemResult]]:
+async def _prepared(ctx: Context, items: list[SentItem], who: Writer) -> tuple[list[Prepared], list[ItemResult]]:
     """Check many items and make them ready, letting other requests in from time to time; a result for each."""
     prepared: list[Prepared] = []
     results: list[ItemResult] = []

@@ -5,7 +5,17 @@ from uuid import uuid4
 
 from bluesky_qs import api
 from bluesky_qs.api.method import shortened
-from bluesky_qs.api.types import FunctionStarted, Item, Keyed, Reply, TaskResult, TaskStarted, TaskStatus, Writer
+from bluesky_qs.api.types import (
+    FunctionStarted,
+    Item,
+    Keyed,
+    Reply,
+    SentItem,
+    TaskResult,
+    TaskStarted,
+    TaskStatus,
+    Writer,
+)
 from bluesky_qs.errors import BadParams, NotPermitted, QSError, Refused, WrongState
 from bluesky_qs.ipc.commands import InterruptKernel, RunFunction, RunScript, UpdateEnvironment
 from bluesky_qs.ipc.frames import Command
@@ -48,7 +58,7 @@ async def environment_update(
 @handles(api.tasks.function_execute)
 async def function_execute(
     ctx: Context,
-    item: Item,
+    item: SentItem,
     *,
     run_in_background: bool = False,
     **who: Unpack[Writer],
@@ -61,7 +71,7 @@ async def function_execute(
     name = item.get("name")
     if not isinstance(name, str) or not name:
         raise BadParams(f"Function name is not specified: item={shortened(item)}")
-    arguments = {"args": item.get("args") or [], "kwargs": item.get("kwargs") or {}}
+    arguments: dict[str, Any] = {"args": item.get("args") or [], "kwargs": item.get("kwargs") or {}}
     for field, (kind, called) in {"args": (list, "a list"), "kwargs": (dict, "an object")}.items():
         if not isinstance(arguments[field], kind):
             raise BadParams(f"Function parameter {field!r} must be {called}: {shortened(item[field])}")
@@ -72,16 +82,17 @@ async def function_execute(
         )
         raise NotPermitted(msg)
     uid = str(uuid4())
-    meta = {"meta": item["meta"]} if "meta" in item else {}
-    function = {
+    function: Item = {
         "item_type": "function",
         "name": name,
-        **arguments,
-        **meta,
+        "args": arguments["args"],
+        "kwargs": arguments["kwargs"],
         "user": user,
         "user_group": group,
         "item_uid": uid,
     }
+    if "meta" in item:
+        function["meta"] = item["meta"]
     await _start(ctx, uid, RunFunction(uid, json_text(function), run_in_background), background=run_in_background)
     return {"item": function, "task_uid": uid}
 

@@ -12,7 +12,7 @@ import zmq
 from bluesky_qs import errors
 from bluesky_qs.api import METHODS
 from bluesky_qs.client.codec import decode_response
-from bluesky_qs.client.failures import ClientClosedError
+from bluesky_qs.client.failures import ClientClosedError, refused_because
 from bluesky_qs.client.items import BInst, BPlan
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.wire.codec import encode
@@ -362,3 +362,16 @@ RM.status()
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
     assert fake.methods() == ["status"] * 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown"),
+    [
+        ({"success": False, "msg": "whatever", "error": "UnknownUserGroup"}, True),
+        ({"success": False, "msg": "Item 'Unknown user group' is refused", "error": "InvalidPlan"}, False),
+        ({"success": False, "msg": "Unknown user group: 'x'"}, True),  # the community's service has no codes
+        ({"success": True, "msg": "Unknown user group: 'x'"}, False),
+    ],
+)
+def test_the_code_tells_why_a_request_was_refused_and_the_text_only_where_there_is_none(answer, unknown):
+    assert refused_because(errors.UnknownUserGroup, answer) is unknown

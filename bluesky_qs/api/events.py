@@ -1,0 +1,135 @@
+"""Events: one for every change of the service, by the value of ``type``."""
+
+from typing import Literal, NotRequired, TypedDict
+
+from bluesky_qs.api.values import ExitStatus, InputPending, ManagerStateName, QueueMode
+
+
+class NumberedEvent(TypedDict):
+    """What every event has: a number that grows by one each time, and a time in seconds since 1970."""
+
+    seq: int
+    time: float
+
+
+class QueueChanged(NumberedEvent):
+    """Items were put into the queue, changed or moved (``put``), or have left it (``dropped``).
+
+    A change of many items gives only their number. ``cleared``: the whole queue was cleared.
+    """
+
+    type: Literal["queue_changed"]
+    put: NotRequired[list[str]]
+    put_count: NotRequired[int]
+    dropped: NotRequired[list[str]]
+    dropped_count: NotRequired[int]
+    cleared: NotRequired[bool]
+
+
+class ItemStarted(NumberedEvent):
+    """An item has started to run."""
+
+    type: Literal["item_started"]
+    item_uid: str
+
+
+class ItemEnded(NumberedEvent):
+    """An item has ended. ``requeued_as`` is the uid under which it was put back into the queue."""
+
+    type: Literal["item_ended"]
+    item_uid: str
+    exit_status: ExitStatus
+    requeued_as: NotRequired[str]
+
+
+class HistoryCleared(NumberedEvent):
+    """Old items were removed from the history."""
+
+    type: Literal["history_cleared"]
+    items_left: int
+
+
+class ModeChanged(NumberedEvent):
+    """The queue mode was set."""
+
+    type: Literal["mode_changed"]
+    mode: QueueMode
+
+
+class AutostartChanged(NumberedEvent):
+    """Autostart was switched on or off."""
+
+    type: Literal["autostart_changed"]
+    enabled: bool
+
+
+class QueueStopPendingChanged(NumberedEvent):
+    """A stop of the queue was requested, cancelled or carried out."""
+
+    type: Literal["queue_stop_pending_changed"]
+    enabled: bool
+
+
+class LockChanged(NumberedEvent):
+    """Something was locked or unlocked."""
+
+    type: Literal["lock_changed"]
+    environment: bool
+    queue: bool
+    user: str | None
+    note: str | None
+
+
+class PermissionsChanged(NumberedEvent):
+    """The user group permissions were replaced."""
+
+    type: Literal["permissions_changed"]
+
+
+class EnvironmentChanged(NumberedEvent):
+    """The manager is in another state, or the environment was opened or closed."""
+
+    type: Literal["environment_changed"]
+    manager_state: ManagerStateName
+    worker_environment_exists: bool
+
+
+class ListsChanged(NumberedEvent):
+    """The lists of existing or allowed plans and devices have changed."""
+
+    type: Literal["lists_changed"]
+    plans_existing_uid: str
+    devices_existing_uid: str
+    plans_allowed_uid: str
+    devices_allowed_uid: str
+
+
+class TasksChanged(NumberedEvent):
+    """A task has completed."""
+
+    type: Literal["tasks_changed"]
+    task_results_uid: str
+
+
+class InputChanged(NumberedEvent):
+    """User code asks for input, or no longer does."""
+
+    type: Literal["input_changed"]
+    input_pending: InputPending | None
+
+
+Event = (
+    QueueChanged
+    | ItemStarted
+    | ItemEnded
+    | HistoryCleared
+    | ModeChanged
+    | AutostartChanged
+    | QueueStopPendingChanged
+    | LockChanged
+    | PermissionsChanged
+    | EnvironmentChanged
+    | ListsChanged
+    | TasksChanged
+    | InputChanged
+)

@@ -1,0 +1,383 @@
+"""The values that answers and events carry, key by key.
+
+Clients get dictionaries; these types say which keys are in them. ``Any`` stands only where a value comes from the user
+or from user code: arguments, metadata, return values, documents.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+ItemType = Literal["plan", "instruction", "function"]
+ExitStatus = Literal["completed", "failed", "stopped", "aborted", "halted", "unknown"]
+#: Where an item is, or how it ended.
+ItemStateName = Literal[
+    "queued",
+    "running",
+    "paused",
+    "completed",
+    "failed",
+    "stopped",
+    "aborted",
+    "halted",
+    "unknown",
+    "removed",
+    "not_found",
+]
+TaskState = Literal["running", "completed", "not_found"]
+
+ManagerStateName = Literal[
+    "initializing",
+    "idle",
+    "paused",
+    "creating_environment",
+    "starting_queue",
+    "executing_queue",
+    "executing_task",
+    "closing_environment",
+    "destroying_environment",
+]
+EnvironmentStateName = Literal[
+    "initializing",
+    "failed",
+    "idle",
+    "executing_plan",
+    "executing_task",
+    "reserved",
+    "closing",
+    "closed",
+]
+KernelState = Literal["disabled", "starting", "idle", "busy"]
+
+
+class Result(TypedDict):
+    """How an item ended. Times are in seconds since 1970."""
+
+    exit_status: ExitStatus
+    run_uids: list[str]
+    scan_ids: list[int | None]
+    time_start: float
+    time_stop: float
+    msg: str
+    traceback: str
+
+
+class _ItemKeys(TypedDict):
+    item_type: ItemType
+    name: str
+    args: NotRequired[list[Any]]
+    kwargs: NotRequired[dict[str, Any]]
+    meta: NotRequired[dict[str, Any] | list[dict[str, Any]]]
+    item_uid: str
+    user: str
+    user_group: str
+    properties: NotRequired[dict[str, Any]]
+
+
+class Item(_ItemKeys):
+    """An item of the queue. The service keeps the known keys, in the order in which they were sent.
+
+    ``result`` is there if the item was put back into the queue after it had run.
+    """
+
+    result: NotRequired[Result]
+
+
+class HistoryItem(_ItemKeys):
+    """An item of the history."""
+
+    result: Result
+
+
+class RunningProperties(TypedDict, total=False):
+    """Properties of the running item. ``immediate_execution`` is there if it was not taken from the queue."""
+
+    time_start: float
+    immediate_execution: bool
+
+
+class RunningItem(TypedDict, total=False):
+    """The running item, or an empty object if nothing is running."""
+
+    item_type: ItemType
+    name: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    meta: dict[str, Any] | list[dict[str, Any]]
+    item_uid: str
+    user: str
+    user_group: str
+    properties: RunningProperties
+    result: Result
+
+
+class ItemState(TypedDict):
+    """Where an item is now. ``times`` has the time of each state that is known, in seconds since 1970.
+
+    ``requeued_as`` is the uid of the item that was put back into the queue in its place.
+    """
+
+    state: ItemStateName
+    position: NotRequired[int]
+    result: NotRequired[Result]
+    requeued_as: NotRequired[str]
+    times: dict[str, float]
+
+
+class Finding(TypedDict):
+    """Something about one value of a plan: an error or a warning. ``suggestions`` are valid values, best first."""
+
+    parameter: str | None
+    value: Any
+    reason: str
+    suggestions: list[str]
+
+
+class Check(TypedDict):
+    """The result of checking one item. ``arguments`` are the values by parameter name, defaults included."""
+
+    success: bool
+    msg: str
+    errors: list[Finding]
+    arguments: dict[str, Any]
+    warnings: NotRequired[list[Finding]]
+
+
+class Run(TypedDict):
+    """A run that the current plan has opened. ``exit_status`` is null while the run is open."""
+
+    uid: str
+    scan_id: int | None
+    is_open: bool
+    exit_status: str | None
+
+
+class Document(TypedDict):
+    """A document of a run, with the time of its publication and the uid of the item that it belongs to."""
+
+    time: float
+    item_uid: str
+    name: str
+    doc: dict[str, Any]
+
+
+class TaskOutcome(TypedDict, total=False):
+    """What is known about a task.
+
+    A running task has ``task_uid``, ``time_start`` and ``run_in_background``. A completed one has all keys but the
+    last. The object is empty if the task is not known.
+    """
+
+    task_uid: str
+    success: bool
+    msg: str
+    traceback: str
+    time_start: float
+    time_stop: float
+    return_value: Any
+    run_in_background: bool
+
+
+class LockInfo(TypedDict):
+    """Who locked what, when and why. The key is never shown."""
+
+    environment: bool
+    queue: bool
+    user: str | None
+    note: str | None
+    time: float | None
+    time_str: str
+    emergency_lock_key_is_set: bool
+
+
+class LockState(TypedDict):
+    """Which of the two locks is on."""
+
+    environment: bool
+    queue: bool
+
+
+class QueueMode(TypedDict):
+    """How the queue treats plans that have ended.
+
+    ``loop``: a completed item goes to the back of the queue. ``ignore_failures``: the queue continues after a plan
+    fails.
+    """
+
+    loop: bool
+    ignore_failures: bool
+
+
+class RunningItemProgress(TypedDict):
+    """How far the running plan is.
+
+    ``num_points`` is the number of events that the plan announced, null if it announced none. ``time_paused`` is the
+    time that it has spent paused, in seconds; ``paused_since`` is the start of the present pause.
+    """
+
+    events: int
+    num_points: int | None
+    time_start: float | None
+    time_paused: float
+    paused_since: float | None
+
+
+class InputPending(TypedDict):
+    """A prompt of user code that waits for `input_reply`.
+
+    ``item_uid`` or ``task_uid`` is the plan or task that asks; both are null for startup code. ``secret``: do not show
+    what the user types.
+    """
+
+    input_uid: str
+    prompt: str
+    time: float
+    item_uid: str | None
+    task_uid: str | None
+    secret: bool
+
+
+class ConsoleOutput(TypedDict):
+    """A piece of console output. Pieces are numbered from 1."""
+
+    time: float
+    msg: str
+    seq: int
+
+
+class ParameterKind(TypedDict):
+    """How a parameter takes its arguments, as in `inspect.Parameter`."""
+
+    name: str
+    value: int
+
+
+class AnnotationDescription(TypedDict):
+    """The type of a parameter as text, and the lists of names that the text mentions."""
+
+    type: str
+    devices: NotRequired[dict[str, list[str | None]]]
+    plans: NotRequired[dict[str, list[str | None]]]
+    enums: NotRequired[dict[str, list[str]]]
+
+
+class ParameterDescription(TypedDict):
+    """A parameter of a plan. ``default`` is the repr of the value; the limits are numbers, written as text."""
+
+    name: str
+    kind: NotRequired[ParameterKind]
+    default: NotRequired[Any]
+    description: NotRequired[str]
+    annotation: NotRequired[AnnotationDescription]
+    min: NotRequired[str | float]
+    max: NotRequired[str | float]
+    step: NotRequired[str | float]
+    convert_device_names: NotRequired[bool]
+    convert_plan_names: NotRequired[bool]
+    eval_expressions: NotRequired[bool]
+
+
+class PlanProperties(TypedDict):
+    """``is_generator``: the plan is a generator function. Otherwise it is a function that returns a plan."""
+
+    is_generator: bool
+
+
+class PlanDescription(TypedDict):
+    """A plan."""
+
+    name: str
+    module: NotRequired[str]
+    description: NotRequired[str]
+    parameters: NotRequired[list[ParameterDescription]]
+    properties: NotRequired[PlanProperties]
+
+
+class DeviceDescription(TypedDict):
+    """A device with its subdevices.
+
+    ``excluded``: the group may not use the device itself; it is listed because the group may use its subdevices.
+    """
+
+    classname: str
+    module: str
+    is_readable: bool
+    is_movable: bool
+    is_flyable: bool
+    components: NotRequired[dict[str, "DeviceDescription"]]
+    excluded: NotRequired[bool]
+
+
+class GroupPermissions(TypedDict, total=False):
+    """What a user group may use: names and patterns. Null as the first element means all."""
+
+    allowed_plans: list[str | None]
+    forbidden_plans: list[str | None]
+    allowed_devices: list[str | None]
+    forbidden_devices: list[str | None]
+    allowed_functions: list[str | None]
+    forbidden_functions: list[str | None]
+
+
+class UserGroupPermissions(TypedDict):
+    """The user group permissions. The rules of the group ``root`` apply to everyone."""
+
+    user_groups: dict[str, GroupPermissions | None]
+
+
+class ServiceConfig(TypedDict, total=False):
+    """Configuration for clients. ``ip_connect_info`` is empty unless the environment has an IPython kernel."""
+
+    ip_connect_info: dict[str, str | int]
+
+
+class FileRun(TypedDict):
+    """A startup file that ran, and for how many seconds."""
+
+    file: str
+    seconds: float
+
+
+class OverwrittenName(TypedDict):
+    """A name that one startup file defined and a later one defined again as something else."""
+
+    name: str
+    file: str
+    by: str
+
+
+class StartupProblem(TypedDict):
+    """Something that did not stop the startup code and may still surprise the user."""
+
+    message: str
+    file: str | None
+    line: int | None
+
+
+class LeftOut(TypedDict):
+    """A plan or device that was left out of the lists, and why."""
+
+    name: str
+    file: str
+    line: int
+    reason: str
+
+
+class OpeningReport(TypedDict, total=False):
+    """What happened when the environment was opened.
+
+    Empty before the first opening. If the opening failed, ``message``, ``traceback``, ``file`` and ``line`` say why
+    and where. ``plans`` and ``devices`` are numbers.
+    """
+
+    success: bool
+    time: float
+    files: list[FileRun]
+    seconds: float
+    overwritten: list[OverwrittenName]
+    problems: list[StartupProblem]
+    left_out: list[LeftOut]
+    plans: int
+    devices: int
+    message: str
+    traceback: str
+    file: str | None
+    line: int | None
