@@ -13,13 +13,14 @@ import zmq
 import zmq.asyncio
 
 from bluesky_qs.config.schema import Settings
+from bluesky_qs.errors import QSError
 from bluesky_qs.manager.app import Manager as App
 from bluesky_qs.manager.outside import Outside
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.memory import MemoryStore
 from bluesky_qs.supervisor.record import Record
 from bluesky_qs.testing.clock import Clock
-from bluesky_qs.testing.sockets import OWN, ControlSocket, InfoSocket
+from bluesky_qs.testing.sockets import OWN, ControlLease, ControlSocket, InfoLease, InfoSocket
 from bluesky_qs.testing.supervisor import RealProcesses, ScriptedProcesses, Supervisor
 from bluesky_qs.testing.worker import InLoop, ScriptedWorker, in_loop
 from bluesky_qs.wire.codec import decode, encode
@@ -27,6 +28,7 @@ from bluesky_qs.wire.control import server_socket
 from bluesky_qs.wire.info import CONSOLE, console_payload
 
 _ANY_PORT = "tcp://127.0.0.1:*"
+_LAST_ANSWER_MS = 500
 
 Condition = Callable[[dict[str, Any]], Any]
 
@@ -85,6 +87,8 @@ class AsyncManager(InLoop):
         self.store: Store = store or MemoryStore()
         self.settings = settings or Settings()
         self.control = self.info = _ANY_PORT
+        #: How often another manager has taken the place of one that died or froze.
+        self.replaced = 0
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Any] = {}
         self._real = worker == "real"
@@ -119,21 +123,41 @@ class AsyncManager(InLoop):
             self._workers = ScriptedProcesses(self._worker)
         self._closed = False
         self._supervisor = Supervisor(self._workers, self._console)
-        self._info = self._info_socket()
+        try:
+            self._control = self._bind_control()
+        except QSError:
+            self._workers.close()
+            raise
+        self._info = self._bind_info()
         await self._begin()
 
     async def restart(self) -> None:
         """Let the manager die where it is and another one take its place, as in a service; the worker goes on."""
+        await self.die()
+        await self.replace()
+
+    async def die(self) -> None:
+        """Let the manager die where it is; the worker goes on."""
         await self._cancel()
+
+    async def replace(self) -> None:
+        """Let another manager take the place of one that has died; return when it answers."""
         self._supervisor.restarted = True
+        self.replaced += 1
         await self._begin()
 
     async def stop(self, reason: str = "the test stops the service") -> None:
         """Stop the service in an orderly way: the plan is aborted, the worker ends, the store is closed."""
         if self._task is not None:
             self._supervisor.ask_stop(reason)
-            await self._ended()
+            await self.ended()
         self._close_outside()
+
+    async def ended(self) -> None:
+        """Return when the service has stopped, because a client or `stop` has asked for that."""
+        task, self._task = self._task, None
+        if task is not None:
+            await task
 
     async def close(self) -> None:
         """End everything, whatever it is doing.
@@ -161,7 +185,8 @@ class AsyncManager(InLoop):
 
     async def ask_raw(self, frame: bytes) -> bytes:
         """The answer to a request, both as bytes."""
-        assert self._task is not None, "the manager does not run"
+        if self._task is None:
+            raise RuntimeError("The manager does not run")
         with self._context.socket(zmq.DEALER) as socket:
             socket.linger = 0
             socket.setsockopt(zmq.IDENTITY, OWN + str(next(self._numbers)).encode())
@@ -172,7 +197,8 @@ class AsyncManager(InLoop):
             await socket.send_multipart([b"", frame])
             answer = asyncio.ensure_future(socket.recv_multipart())
             await asyncio.wait([answer, self._task], return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
+            # An answer to the request that ended the manager may be on its way still.
+            if not answer.done() and not zmq.Socket.shadow(socket.underlying).poll(_LAST_ANSWER_MS):
                 answer.cancel()
                 self._task.result()
                 raise RuntimeError("The manager has ended without an answer")
@@ -216,14 +242,20 @@ class AsyncManager(InLoop):
 
         It is looked at whenever the manager publishes its status, a request comes or the scripted worker does
         something, so that it may be about these too: ``lambda _: manager.worker.is_waiting``.
+
+        Raises
+        ------
+        RuntimeError
+            The manager ends before.
         """
-        assert self._task is not None, "the manager does not run"
-        self._info.status = await self.ask("status")
+        if self._task is not None:
+            self._info.status = await self.ask("status")
         waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._conditions.append((condition, waiting))
         self._look()
-        await asyncio.wait([waiting, self._task], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([waiting, *([self._task] if self._task else [])], return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
+            assert self._task is not None
             self._task.result()
             raise RuntimeError(f"The manager has ended meanwhile; its last status: {self._info.status}")
         return waiting.result()
@@ -276,6 +308,7 @@ class AsyncManager(InLoop):
                 if errors.subgroup(_Frozen) is None:
                     raise
             self._supervisor.restarted = True
+            self.replaced += 1
             app = self._new_app()
 
     def _new_app(self) -> App:
@@ -283,15 +316,15 @@ class AsyncManager(InLoop):
             store=self.store,
             supervisor=self._supervisor.connect(),
             connect_worker=self._workers.connect,
-            control_socket=self._control_socket,
-            publish_socket=_Lasting(self._info),  # pyright: ignore[reportArgumentType] - all that is used of a socket
+            control_socket=lambda: ControlLease(self._control),  # pyright: ignore[reportArgumentType] - as below
+            publish_socket=InfoLease(self._info),  # pyright: ignore[reportArgumentType] - all that is used of a socket
             clock=self.clock,
             pid=0,
             freeze=_freeze,
         )
         return App(self.settings, outside)
 
-    def _control_socket(self) -> Any:
+    def _bind_control(self) -> ControlSocket:
         network = self.settings.network
         socket: Any = server_socket(
             self._sockets, self.control, private_key=network.zmq_private_key, setting="--zmq-control-addr"
@@ -299,7 +332,7 @@ class AsyncManager(InLoop):
         self.control = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
         return ControlSocket(socket, network.zmq_encoding, self.answers, self._asked)
 
-    def _info_socket(self) -> InfoSocket:
+    def _bind_info(self) -> InfoSocket:
         socket: Any = self._sockets.socket(zmq.XPUB)
         socket.xpub_verboser = True
         socket.bind(self.info)
@@ -313,16 +346,12 @@ class AsyncManager(InLoop):
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def _ended(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            await task
-
     def _close_outside(self) -> None:
         if self._closed:
             return
         self._closed = True
         self._workers.close()
+        self._control.close()
         self._info.close()
         self._context.destroy(linger=500)
         if self._folder is not None:
@@ -353,18 +382,6 @@ class AsyncManager(InLoop):
                     waiting.set_result(self._info.status)
             except Exception as error:  # noqa: BLE001 - it is the test's, and told to the test
                 waiting.set_exception(error)
-
-
-class _Lasting:
-    """The info socket as a manager sees it: it may close it, and the next one has it open."""
-
-    def __init__(self, socket: InfoSocket) -> None:
-        self._socket = socket
-        self.closed = False
-        self.send_multipart = socket.send_multipart
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def _freeze() -> None:

@@ -37,15 +37,12 @@ class ControlSocket:
         self._answers = answers
         self._asked = asked
 
-    @property
-    def closed(self) -> bool:
-        return self._socket.closed
-
     def getsockopt(self, option: int) -> Any:
         return self._socket.getsockopt(option)
 
-    def close(self, linger: int | None = None) -> None:
-        self._socket.close(linger=linger)
+    def close(self) -> None:
+        """Close the socket; answers that were given still go out."""
+        self._socket.close(linger=500)
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
         self._socket.send_multipart(frames, flags)
@@ -74,6 +71,22 @@ class ControlSocket:
         return True
 
 
+class ControlLease:
+    """A control socket as one manager sees it. When the manager closes it, it stays open for the next one."""
+
+    def __init__(self, socket: ControlSocket) -> None:
+        self._socket = socket
+        self.closed = False
+        self.getsockopt = socket.getsockopt
+        self.recv_multipart = socket.recv_multipart
+
+    def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
+        self._socket.send_multipart(frames, flags)
+
+    def close(self, linger: int | None = None) -> None:  # noqa: ARG002 - as of a socket
+        self.closed = True
+
+
 class InfoSocket:
     """An XPUB that remembers what was published, and knows whether somebody listens.
 
@@ -96,10 +109,6 @@ class InfoSocket:
         self.published: list[tuple[bytes, bytes]] = []
         #: Topics that somebody listens to.
         self.subscribed: set[bytes] = set()
-
-    @property
-    def closed(self) -> bool:
-        return self._socket.closed
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
         """Publish."""
@@ -128,3 +137,14 @@ class InfoSocket:
             change = self.subscribed.add if message[0] else self.subscribed.discard
             change(message[1:])
             self._changed()
+
+
+class InfoLease:
+    """An info socket as one manager sees it. When the manager closes it, it stays open for the next one."""
+
+    def __init__(self, socket: InfoSocket) -> None:
+        self.closed = False
+        self.send_multipart = socket.send_multipart
+
+    def close(self) -> None:
+        self.closed = True

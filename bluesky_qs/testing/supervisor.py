@@ -71,6 +71,8 @@ class ScriptedProcesses:
         self._worker.life = self._lives[_address(pid)] = Life(
             self._worker, pid, lambda exit_code, how: self.ended(WorkerEnded(pid, exit_code, how))
         )
+        if self._worker.begins_hung:
+            self._worker.life.server.hang()
         return WorkerProcess(pid, _address(pid))
 
     def kill(self) -> None:

@@ -106,6 +106,8 @@ class ScriptedWorker(InLoop):
         self.say: Callable[[str], None] = lambda _: None
         #: Why no worker process can be started; None: it can.
         self.cannot_start: str | None = None
+        #: Whether the next process hangs from its start on.
+        self.begins_hung = False
         #: What went wrong in a script; whoever waits for the manager is told.
         self.error: BaseException | None = None
         self.life: Life | None = None

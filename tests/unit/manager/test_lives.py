@@ -1,0 +1,223 @@
+"""How a manager takes up the work of another one, and how it stops."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from bluesky_qs.errors import StoreError
+from bluesky_qs.ipc.commands import OpenEnvironment, RunPlan
+from bluesky_qs.testing import AsyncManager, End, Fail, Hang, Measure, MemoryStore, Wait
+
+
+async def test_a_new_manager_finds_the_queue_as_it_was(manager):
+    item = await manager.add("count", ["det1"])
+    await manager.restart()
+    assert (await manager.do("queue_get"))["items"] == [item]
+
+
+async def test_a_new_manager_follows_the_running_plan(opened, running, results):
+    (item,) = await running(Measure(), Wait())
+    await opened.restart()
+    status = await opened.do("status")
+    assert (status["manager_state"], status["running_item_uid"]) == ("executing_queue", item["item_uid"])
+    assert len((await opened.do("re_runs"))["run_list"]) == 1
+    opened.worker.proceed()
+    await opened.until_idle()
+    assert [result["exit_status"] for result in await results()] == ["completed"]
+    assert sum(isinstance(command, RunPlan) for command in opened.worker.commands) == 1
+
+
+async def test_a_new_manager_finds_a_plan_paused(opened, running):
+    await running()
+    await opened.do("re_pause", option="immediate")
+    await opened.until(lambda status: status["manager_state"] == "paused")
+    await opened.restart()
+    assert (await opened.do("status"))["manager_state"] == "paused"
+    await opened.do("re_abort")
+    await opened.until_idle()
+
+
+async def test_a_plan_that_ends_while_there_is_no_manager_is_recorded_by_the_next_one(opened, running, results):
+    await running(plans=2)
+    await opened.die()
+    opened.worker.do(End("completed"))
+    await opened.until(lambda _: opened.worker.life.main is None)
+    await opened.replace()
+    await opened.until(lambda status: status["items_in_history"] == 1 and opened.worker.is_waiting)
+    assert [result["exit_status"] for result in await results()] == ["completed"]
+
+
+async def test_a_worker_that_dies_while_there_is_no_manager_is_known_to_the_next_one(opened, running, results):
+    await running()
+    await opened.die()
+    opened.worker.die("killed by SIGKILL", -9)
+    await opened.replace()
+    status = await opened.until_idle()
+    (result,) = await results()
+    assert "killed by SIGKILL" in result["msg"]
+    assert (status["items_in_queue"], status["worker_environment_exists"]) == (1, False)
+
+
+class SlowStore(MemoryStore):
+    """A store that has made the changes and does not say so, when it is told to."""
+
+    says_nothing = False
+
+    def __init__(self):
+        super().__init__()
+        self.committed = asyncio.Event()
+
+    async def commit(self, changes):
+        await super().commit(changes)
+        if self.says_nothing:
+            self.committed.set()
+            await asyncio.Event().wait()
+
+
+async def test_a_plan_that_the_worker_never_got_is_sent_by_the_next_manager():
+    store = SlowStore()
+    async with AsyncManager(store=store) as manager:
+        await manager.open()
+        await manager.add("count", ["det1"])
+        store.says_nothing = True
+        starting = asyncio.ensure_future(manager.ask("queue_start"))
+        await store.committed.wait()
+        await manager.die()
+        starting.cancel()
+        store.says_nothing = False
+        assert manager.worker.items == []
+        await manager.replace()
+        await manager.until(lambda status: status["items_in_history"] == 1)
+        assert len(manager.worker.items) == 1
+
+
+async def test_a_new_manager_goes_on_opening(manager):
+    manager.worker.on_open(Wait())
+    await manager.do("environment_open")
+    await manager.until(lambda _: manager.worker.is_waiting)
+    await manager.restart()
+    assert (await manager.do("status"))["manager_state"] == "creating_environment"
+    manager.worker.proceed()
+    await manager.until(lambda status: status["worker_environment_exists"])
+
+
+async def test_a_worker_that_was_not_asked_to_open_is_asked_by_the_next_manager(manager):
+    manager.worker.begins_hung = True
+    await manager.do("environment_open")
+    await manager.until(lambda _: manager.worker.unheard)
+    await manager.die()
+    manager.worker.recover()
+    await manager.replace()
+    await manager.until(lambda status: status["worker_environment_exists"])
+    assert sum(isinstance(command, OpenEnvironment) for command in manager.worker.commands) == 1
+
+
+async def test_tasks_and_their_results_outlive_a_manager(opened):
+    opened.worker.on_script(Fail("no"))
+    done = (await opened.do("script_upload", script="x"))["task_uid"]
+    await opened.until_idle()
+    opened.worker.on_script(Wait())
+    running = (await opened.do("script_upload", script="y"))["task_uid"]
+    await opened.restart()
+    assert (await opened.do("status"))["manager_state"] == "executing_task"
+    assert (await opened.do("task_status", task_uid=[done, running]))["status"] == {
+        done: "completed",
+        running: "running",
+    }
+    opened.worker.proceed()
+    await opened.until_idle()
+
+
+async def test_autostart_and_a_pending_stop_outlive_a_manager(opened, running):
+    await running(plans=2)
+    await opened.do("queue_autostart", enable=True)
+    await opened.do("queue_stop")
+    await opened.restart()
+    status = await opened.do("status")
+    assert (status["queue_autostart_enabled"], status["queue_stop_pending"]) == (True, True)
+
+
+async def test_nothing_starts_by_itself_when_the_service_starts():
+    store = MemoryStore()
+    async with AsyncManager(store=store) as manager:
+        await manager.add("count", ["det1"])
+        await manager.do("queue_autostart", enable=True)
+    async with AsyncManager(store=store) as manager:
+        assert not (await manager.do("status"))["queue_autostart_enabled"]
+
+
+async def test_a_plan_that_was_running_when_everything_ended_has_failed(opened, running):
+    await running()
+    store = opened.store
+    await opened.close()
+    async with AsyncManager(store=store) as manager:
+        status = await manager.do("status")
+        assert (status["items_in_queue"], status["items_in_history"]) == (1, 1)
+        (item,) = (await manager.do("history_get"))["items"]
+        assert item["result"]["msg"].startswith("The service ended unexpectedly")
+
+
+async def test_a_service_that_stops_lets_the_plan_clean_up(opened, running):
+    await running(plans=2)
+    await opened.stop("the test is over")
+    await opened.start()
+    (item,) = (await opened.do("history_get"))["items"]
+    assert item["result"]["exit_status"] == "failed"
+    assert "The service was stopped while the plan was running: the test is over" in item["result"]["msg"]
+    assert (await opened.do("status"))["items_in_queue"] == 2
+
+
+async def test_a_paused_plan_is_aborted_when_the_service_stops(opened, running):
+    await running()
+    await opened.do("re_pause", option="immediate")
+    await opened.until(lambda status: status["manager_state"] == "paused")
+    await opened.stop()
+    assert opened.worker.life.over
+
+
+async def test_a_plan_that_does_not_end_is_killed_when_the_service_stops(opened, running, caplog):
+    await running(Hang())
+    stopping = opened.loop.create_task(opened.stop())
+    await opened.until(lambda _: opened.worker.unheard)
+    opened.clock.advance(3)
+    await stopping
+    assert "killed WITHOUT its clean-up" in caplog.text
+    assert opened.worker.life.over
+
+
+async def test_an_idle_environment_is_closed_when_the_service_stops(opened, caplog):
+    with caplog.at_level(logging.INFO):
+        await opened.stop()
+    assert "environment is closed" in caplog.text
+
+
+async def test_a_worker_that_does_not_close_is_killed_when_the_service_stops(opened):
+    opened.worker.hang()
+    stopping = opened.loop.create_task(opened.stop())
+    await opened.until(lambda _: opened.worker.unheard)
+    opened.clock.advance(3)
+    await stopping
+    assert opened.worker.life.over
+
+
+async def test_a_store_that_cannot_be_opened_is_an_error_of_the_start():
+    class Broken(MemoryStore):
+        async def open(self):
+            raise StoreError("The store is in use by another service")
+
+    with pytest.raises(StoreError, match="in use"):
+        await AsyncManager(store=Broken()).start()
+
+
+async def test_a_store_that_refuses_at_the_end_leaves_the_plan_to_the_next_start(opened, running, caplog):
+    await running()
+    opened.store.refuse = "disk full"
+    stopping = opened.loop.create_task(opened.stop())
+    while not stopping.done():
+        opened.clock.advance(0.1)
+        await asyncio.sleep(0)
+    await stopping
+    assert "could not be stored: the next start will find it running" in caplog.text
+    assert json.loads((await opened.store.load()).facts["running_plan"])["name"] == "count"
