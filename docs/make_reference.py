@@ -11,10 +11,10 @@ from bluesky_qs.config import schema
 from bluesky_qs.manager.state import TRANSITIONS
 from bluesky_qs.words.forms import QSERVER, SECTIONS
 from bluesky_qs.words.helptext import LEGEND, summary
-from ipython_extension import dispatch  # noqa: F401 - it fills the table of words
-from ipython_extension.helptext import ALSO
-from ipython_extension.magics import QSMagics
-from ipython_extension.vocabulary import CELLS, WORDS, Word
+from ipython_extension.words import dispatch  # noqa: F401 - it fills the table of words
+from ipython_extension.words.helptext import ALSO
+from ipython_extension.words.magics import QSMagics
+from ipython_extension.words.vocabulary import CELLS, WORDS, Word
 
 DOCS = Path(__file__).parent
 HERE = DOCS / "reference"

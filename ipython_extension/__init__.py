@@ -15,7 +15,7 @@ def load_ipython_extension(ipython: Any) -> None:
     """
     if os.environ.get("_QSERVER_RE_WORKER_ACTIVE") == "1":
         return
-    from ipython_extension.magics import QSMagics, help_lines  # noqa: PLC0415 - a worker does not pay for it
+    from ipython_extension.words.magics import QSMagics, help_lines  # noqa: PLC0415 - a worker does not pay for it
 
     magics = ipython.magics_manager.registry.get(_REGISTERED)
     if not isinstance(magics, QSMagics):
@@ -31,7 +31,7 @@ def unload_ipython_extension(ipython: Any) -> None:
     magics = ipython.magics_manager.registry.pop(_REGISTERED, None)
     if magics is None:
         return
-    from ipython_extension.magics import help_lines  # noqa: PLC0415 - loaded already
+    from ipython_extension.words.magics import help_lines  # noqa: PLC0415 - loaded already
 
     if help_lines in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(help_lines)

@@ -39,7 +39,7 @@ def main() -> int:
 
 def _show(api: REManagerAPI) -> int:
     # The tables of the prompt: the demonstration shows what a user of the prompt sees.
-    from ipython_extension.display import History, Queue  # noqa: PLC0415 - needs the service first
+    from ipython_extension.shown.display import History, Queue  # noqa: PLC0415 - needs the service first
 
     _say("Opening the environment: the worker runs the startup code of the simulated beamline")
     api.environment_open()

@@ -12,8 +12,8 @@ from bluesky_qs import __main__ as commands
 from bluesky_qs.config import schema
 from bluesky_qs.words import grammar
 from bluesky_qs.words.forms import QSERVER
-from ipython_extension import dispatch
-from ipython_extension.vocabulary import CELLS, WORDS
+from ipython_extension.words import dispatch
+from ipython_extension.words.vocabulary import CELLS, WORDS
 
 ROOT = Path(bluesky_qs.__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

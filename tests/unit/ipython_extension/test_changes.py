@@ -5,7 +5,7 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestFailedError
-from ipython_extension.oneline import NotDone
+from ipython_extension.shown.error_rendering import NotDone
 
 BAD = {"exit_status": "failed", "msg": "no beam", "time_start": 200.0, "time_stop": 201.0}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipython_extension.console import TaskOutput
+from ipython_extension.session.console import TaskOutput
 
 _BEGIN = "[I 2026-11-22 11:07:34,328 bluesky_qs.worker.tasks] Starting the task u-1: script\n"
 _END = "[I 2026-11-22 11:07:34,639 bluesky_qs.worker.tasks] The task u-1 is completed\n"

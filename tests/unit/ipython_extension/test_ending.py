@@ -3,8 +3,8 @@
 import pytest
 
 from bluesky_qs.client.failures import RequestFailedError
-from ipython_extension.oneline import Detached, NotDone
-from ipython_extension.sentences import pause_sentence
+from ipython_extension.shown.error_rendering import Detached, NotDone
+from ipython_extension.shown.status_text import pause_sentence
 
 
 @pytest.fixture
@@ -68,7 +68,9 @@ def test_who_waits_is_told_of_a_pause_once(qs, running, monkeypatch, line):
     """The plan is paused during two looks, then it ends."""
     told = []
     for stage in ("Nowhere", "Terminal"):  # it depends on how the tests are run which one a shell has
-        monkeypatch.setattr(f"ipython_extension.stage.{stage}.put", lambda _self, text: told.append(text))
+        monkeypatch.setattr(
+            f"ipython_extension.live.progress_output.{stage}.put", lambda _self, text: told.append(text)
+        )
     looks = iter(["paused", "paused", "idle"])
 
     def next_status(_self, _seconds):

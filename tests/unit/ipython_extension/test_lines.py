@@ -7,9 +7,9 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
-from ipython_extension.magics import addresses
-from ipython_extension.stage import Terminal
-from ipython_extension.tables import wrapped
+from ipython_extension.live.progress_output import Terminal
+from ipython_extension.shown.tables import wrapped
+from ipython_extension.words.magics import addresses
 
 _COUNT = {"item_type": "plan", "name": "count", "args": [["det1"]]}
 

@@ -12,7 +12,7 @@ from IPython.lib.pretty import pretty
 from bluesky_qs.errors import StartupError
 from bluesky_qs.startup import compat
 from bluesky_qs.startup.namespace import global_user_namespace
-from ipython_extension.oneline import NotDone
+from ipython_extension.shown.error_rendering import NotDone
 
 _TELL = "\nimport json; print(json.dumps({n: type(v).__name__ for n, v in ns.items() if not n.startswith('_')}))"
 _HERE = """

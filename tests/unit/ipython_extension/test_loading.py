@@ -96,4 +96,4 @@ def test_loading_imports_nothing_heavy():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in run.stdout.split()}
     assert not loaded & {"pydantic", "redis", "yaml", "numpy", "bluesky", "ophyd"}
-    assert "ipython_extension.dispatch" not in run.stdout.split()
+    assert "ipython_extension.words.dispatch" not in run.stdout.split()

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
-from ipython_extension.plot import LivePlot, NoPlot, canvas
+from ipython_extension.live.plot import LivePlot, NoPlot, canvas
 
 _NUMBER = {"dtype": "number", "shape": []}
 

@@ -5,7 +5,7 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import NotFound
-from ipython_extension.oneline import NotDone
+from ipython_extension.shown.error_rendering import NotDone
 
 GOOD = {"exit_status": "completed", "time_start": 100.0, "time_stop": 109.1, "scan_ids": [1]}
 BAD = {"exit_status": "failed", "msg": "no beam", "time_start": 200.0, "time_stop": 201.0}

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ipython_extension.tables import Row, Table, cells, length_of_time, moment, plural, ranges, shortened
+from ipython_extension.shown.tables import Row, Table, cells, length_of_time, moment, plural, ranges, shortened
 
 
 @pytest.mark.parametrize(

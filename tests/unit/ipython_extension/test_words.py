@@ -6,8 +6,8 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.errors import NotFound, UnknownMethod
-from ipython_extension.oneline import NotDone
-from ipython_extension.vocabulary import CELLS, WORDS
+from ipython_extension.shown.error_rendering import NotDone
+from ipython_extension.words.vocabulary import CELLS, WORDS
 
 
 def shown(view):

@@ -5,7 +5,7 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import NotFound
-from ipython_extension.oneline import NotDone
+from ipython_extension.shown.error_rendering import NotDone
 
 
 @pytest.fixture
@@ -165,6 +165,6 @@ def test_a_question_of_running_code_is_told_and_answered(qs, fake, monkeypatch):
     assert "running code asks 'Shutter open?' (%qs answer)" in pretty(qs("status"))
     qs("answer yes, it is")
     fake.status["input_pending"]["secret"] = True
-    monkeypatch.setattr("ipython_extension.actions.service.getpass", lambda prompt: f"typed at {prompt}")
+    monkeypatch.setattr("ipython_extension.words.service.getpass", lambda prompt: f"typed at {prompt}")
     qs("answer")
     assert [request["text"] for request in fake.asked("input_reply")] == ["yes, it is", "typed at Shutter open? "]

@@ -1,0 +1,523 @@
+"""A plan as one types it into ``RE(…)``: from text to queue item and back. Parsed, never evaluated."""
+
+import ast
+import keyword
+import operator
+import re
+import sys
+import warnings
+from collections.abc import Callable, Container, Mapping
+from functools import partial
+from itertools import takewhile
+from typing import Any
+
+from bluesky_qs.nearest import did_you_mean, nearest
+
+Item = dict[str, Any]
+#: What speaks against taking a bare name for a device or plan; None if nothing does.
+Objection = Callable[[str], str | None]
+#: The same for a name in a place of a plan: the plan's name, the parameter's position or name, and the name there.
+Misfit = Callable[[str, int | str, str], str | None]
+
+#: The one instruction; written in place of a plan, with or without brackets.
+INSTRUCTION = "queue_stop"
+
+
+class ExpressionError(ValueError):
+    """Text that is not a plan, or not a value that can be sent.
+
+    Attributes
+    ----------
+    message
+        What is wrong.
+    text
+        All of the text that was read.
+    offset, length
+        The characters that are wrong, in ``text``.
+    """
+
+    def __init__(self, message: str, text: str, offset: int, length: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.text = text
+        self.offset = offset
+        self.length = length
+
+    @property
+    def line(self) -> int:
+        """The line that holds the first wrong character, counted from 0."""
+        return self.text.count("\n", 0, self.offset)
+
+    @property
+    def column(self) -> int:
+        """The place of the first wrong character in its line, counted from 0."""
+        return self.offset - (self.text.rfind("\n", 0, self.offset) + 1)
+
+
+def plan_at(
+    text: str,
+    start: int = 0,
+    *,
+    session: Mapping[str, Any] | None = None,
+    objection: Objection | None = None,
+    misfit: Misfit | None = None,
+) -> tuple[Item, int]:
+    """The queue item for the plan that begins at ``text[start]``, and the offset where the plan ends.
+
+    Names become names of devices and plans unless ``objection`` has one to it; ``$name`` and ``{expression}`` become
+    the values of ``session``'s variables.
+
+    >>> plan_at("count([det1, det2], num=10) --front")
+    ({'item_type': 'plan', 'name': 'count', 'args': [['det1', 'det2']], 'kwargs': {'num': 10}}, 27)
+
+    Raises
+    ------
+    ExpressionError
+        Says what is wrong, and where in the text.
+    """
+    end = _end_of_call(text, start)
+    if text[start:end].replace("-", "_").removesuffix("()") == INSTRUCTION:
+        return {"item_type": "instruction", "name": INSTRUCTION}, end
+    return _Reader(text, start, end, session or {}, objection).item(misfit), end
+
+
+def value_at(
+    text: str,
+    start: int,
+    end: int,
+    *,
+    session: Mapping[str, Any] | None = None,
+    objection: Objection | None = None,
+) -> Any:
+    """The value written in ``text[start:end]``, by the rules for a plan's arguments."""
+    return _Reader(text, start, end, session or {}, objection).whole_value()
+
+
+def plan_text(item: Mapping[str, Any], known: Container[str] = ()) -> str:
+    """The call that one would type for this item; strings in ``known`` (names of devices, plans) without quotes.
+
+    >>> plan_text({"name": "count", "args": [["det1"]], "kwargs": {"num": 10}}, {"det1"})
+    'count([det1], num=10)'
+    """
+    name = str(item.get("name", "?"))
+    if item.get("item_type") == "instruction":
+        return name
+    arguments = [_value_text(value, known) for value in item.get("args") or ()]
+    spread = {}
+    for key, value in (item.get("kwargs") or {}).items():
+        if key.isidentifier() and key.isascii() and not keyword.iskeyword(key):
+            arguments.append(f"{key}={_value_text(value, known)}")
+        else:
+            spread[key] = value
+    if spread:
+        arguments.append(f"**{_value_text(spread, known)}")
+    return f"{name}({', '.join(arguments)})"
+
+
+def can_be_sent(value: Any) -> bool:
+    """Whether a variable of the session may stand in a plan, as far as a look at its type tells."""
+    return isinstance(value, int | float | str | list | tuple | dict) or _is_array(value) or _is_array_scalar(value)
+
+
+def end_of_brackets(text: str, start: int) -> int:
+    """The offset behind the bracket that closes the one at ``text[start]``; strings and comments are seen as such."""
+    open_at: list[int] = []
+    at = start
+    while at < len(text):
+        char = text[at]
+        if char in "'\"":
+            at = end_of_string(text, at)
+            continue
+        if char == "#":
+            at = _end_of_line(text, at)
+            continue
+        if char in "([{":
+            open_at.append(at)
+        elif char in ")]}":
+            if text[open_at[-1]] != _OPENING[char]:
+                raise ExpressionError(f"{char!r} does not close {text[open_at[-1]]!r}", text, at)
+            open_at.pop()
+            if not open_at:
+                return at + 1
+        at += 1
+    raise ExpressionError(f"{text[open_at[-1]]!r} is never closed", text, open_at[-1])
+
+
+def end_of_string(text: str, start: int) -> int:
+    """The offset behind the string literal whose opening quote is ``text[start]``."""
+    quote = text[start]
+    quote = quote * 3 if text.startswith(quote * 3, start) else quote
+    at = start + len(quote)
+    while at < len(text):
+        if text[at] == "\\":
+            at += 2
+        elif text.startswith(quote, at):
+            return at + len(quote)
+        elif text[at] == "\n" and len(quote) == 1:
+            break
+        else:
+            at += 1
+    raise ExpressionError("The string is never closed", text, start)
+
+
+_OPENING = {")": "(", "]": "[", "}": "{"}
+_NAME = re.compile(r"[^\W\d]\w*(?:\s*\.\s*[^\W\d]\w*)*")
+_INSTRUCTION = re.compile(r"queue[_-]stop\b(?!\s*\(\s*[^)\s])(\(\))?")
+#: Stands for ``$`` in what Python parses: a letter of the same width that no name begins with.
+_MARK = "ǂ"
+_DEEPEST = 50
+_MOST_BITS = 4096
+
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+_REFUSED: dict[type[ast.AST], str] = {
+    ast.Call: "A call cannot be an argument: nothing is evaluated here",
+    ast.Attribute: "An attribute of a value cannot be used: nothing is evaluated here",
+    ast.Subscript: "A subscript cannot be used: nothing is evaluated here",
+    ast.Set: "A set cannot be sent; {name} with one element stands for a variable of this session",
+    ast.JoinedStr: "An f-string cannot be used: nothing is evaluated here",
+    ast.Lambda: "A function cannot be sent",
+    ast.Compare: "A comparison cannot be used: nothing is evaluated here",
+}
+
+
+def _end_of_call(text: str, start: int) -> int:
+    """The offset behind the plan's closing bracket."""
+    if instruction := _INSTRUCTION.match(text, start):
+        return instruction.end()
+    name = _NAME.match(text, start)
+    if name is None:
+        raise ExpressionError("A plan is expected here, such as count([det1], num=5)", text, start)
+    bracket = re.compile(r"\s*").match(text, name.end())
+    assert bracket is not None
+    if not text.startswith("(", bracket.end()):
+        raise ExpressionError(f"A plan is written as a call: {name[0]}(…)", text, name.end())
+    return end_of_brackets(text, bracket.end())
+
+
+def _end_of_line(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
+
+
+class _Reader:
+    """Reads one expression; knows where each node stands in the text as it was typed."""
+
+    def __init__(
+        self,
+        text: str,
+        start: int,
+        end: int,
+        session: Mapping[str, Any],
+        objection: Objection | None = None,
+    ) -> None:
+        self.text = text
+        self.start = start
+        self.session = session
+        self.objection = objection
+        self.lines = self._marked(end).split("\n")
+        self.tree = self._parsed()
+
+    def item(self, misfit: Misfit | None = None) -> Item:
+        call = self.tree
+        if not isinstance(call, ast.Call):
+            raise self._fault(call, "A plan is written as a call, such as count([det1], num=5)")
+        meta: Item = {}
+        if isinstance(call.func, ast.Name) and call.func.id == "RE":
+            call, meta = self._inside_re(call)
+        name = self._dotted(call.func)
+        if name is None:
+            raise self._fault(call.func, "The name of a plan is expected here")
+        item: Item = {"item_type": "plan", "name": name}
+        args, kwargs = self._arguments(call)
+        if misfit:
+            self._refuse_misfits(call, partial(misfit, name))
+        if args:
+            item["args"] = args
+        if kwargs:
+            item["kwargs"] = kwargs
+        if meta:
+            item["meta"] = meta
+        return item
+
+    def whole_value(self) -> Any:
+        return self._sent(self.tree, 0)
+
+    # ---------------------------------------------------------------------------------------------------- parsing
+    def _marked(self, end: int) -> str:
+        """The text with each ``$`` of a variable replaced by a letter, so that Python can parse it in place."""
+        text = self.text[self.start : end]
+        if _MARK in text:
+            raise ExpressionError(f"The character {_MARK} cannot be used", self.text, self.start + text.index(_MARK))
+        parts = []
+        at = 0
+        while at < len(text):
+            after = at + 1
+            if text[at] in "'\"":
+                after = end_of_string(self.text, self.start + at) - self.start
+            elif text[at] == "#":
+                after = _end_of_line(text, at)
+            parts.append(_MARK if text[at] == "$" else text[at:after])
+            at = after
+        return "".join(parts)
+
+    def _parsed(self) -> ast.expr:
+        text = "\n".join(self.lines)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about what Python would say of running it
+                # The bracket lets a value go over several lines; nothing else in the text can see it.
+                return ast.parse(f"({text}\n)", mode="eval").body
+        except SyntaxError as error:
+            raise ExpressionError(self._complaint(error), self.text, self._syntax_offset(error)) from None
+        except (ValueError, MemoryError, RecursionError, OverflowError):
+            raise ExpressionError("This cannot be read", self.text, self.start) from None
+
+    def _complaint(self, error: SyntaxError) -> str:
+        said = (error.msg or "invalid syntax").replace(_MARK, "$")
+        return said[:1].upper() + said[1:]
+
+    def _syntax_offset(self, error: SyntaxError) -> int:
+        line = min(max(error.lineno or 1, 1), len(self.lines))
+        column = (error.offset or 1) - 1 - (line == 1)
+        return self._offset(line, min(max(column, 0), len(self.lines[line - 1])))
+
+    def _offset(self, line: int, column: int) -> int:
+        return self.start + sum(len(each) + 1 for each in self.lines[: line - 1]) + column
+
+    def _extent(self, node: ast.AST) -> tuple[int, int]:
+        """Where a node begins and ends in ``text``."""
+        first: int = getattr(node, "lineno", 1)
+        last: int = getattr(node, "end_lineno", None) or first
+        start = self._place(first, getattr(node, "col_offset", 1))
+        return start, self._place(last, getattr(node, "end_col_offset", None) or 0)
+
+    def _place(self, line: int, column: int) -> int:
+        """A place that ast tells, as one in ``text``: ast counts bytes, and a bracket that is not in the first line."""
+        in_bytes = column - (line == 1)
+        if line > len(self.lines):
+            return self.start
+        return self._offset(line, len(self.lines[line - 1].encode()[: max(in_bytes, 0)].decode(errors="ignore")))
+
+    def _fault(self, node: ast.AST, message: str) -> ExpressionError:
+        start, end = self._extent(node)
+        return ExpressionError(message, self.text, start, max(end - start, 1))
+
+    # ------------------------------------------------------------------------------------------------- plan calls
+    def _inside_re(self, call: ast.Call) -> tuple[ast.Call, Item]:
+        """The plan in ``RE(plan, key=value…)``, and the keywords, which are metadata of its runs."""
+        if not call.args:
+            raise self._fault(call, "RE() needs a plan")
+        if len(call.args) > 1:
+            raise self._fault(call.args[1], "Callbacks cannot be sent with a plan")
+        plan = call.args[0]
+        if not isinstance(plan, ast.Call):
+            raise self._fault(plan, "A plan is written as a call, such as count([det1], num=5)")
+        meta = self._keywords(call)
+        return plan, meta
+
+    def _arguments(self, call: ast.Call) -> tuple[list[Any], Item]:
+        args: list[Any] = []
+        for node in call.args:
+            if not isinstance(node, ast.Starred):
+                args.append(self._sent(node, 0))
+                continue
+            spread = self._sent(node.value, 0)
+            if not isinstance(spread, list):
+                raise self._fault(node, "Only a list can follow *")
+            args.extend(spread)
+        return args, self._keywords(call)
+
+    def _keywords(self, call: ast.Call) -> Item:
+        kwargs: Item = {}
+        for node in call.keywords:
+            sent = self._sent(node.value, 0)
+            more = {node.arg: sent} if node.arg else sent
+            if not isinstance(more, dict):
+                raise self._fault(node.value, "Only a dictionary can follow **")
+            for name in more:
+                if name in kwargs:
+                    raise self._fault(node, f"The parameter {name!r} is given twice")
+                if name.startswith(_MARK):
+                    raise self._fault(node, "A parameter has to be named as it is: $ is for values")
+            kwargs.update(more)
+        return kwargs
+
+    def _refuse_misfits(self, call: ast.Call, misfit: Callable[[int | str, str], str | None]) -> None:
+        pending: list[tuple[int | str, ast.expr]] = [(each.arg, each.value) for each in call.keywords if each.arg]
+        pending += enumerate(takewhile(lambda node: not isinstance(node, ast.Starred), call.args))
+        while pending:
+            where, node = pending.pop()
+            if isinstance(node, ast.List | ast.Tuple):
+                pending += [(where, each) for each in reversed(node.elts)]
+            elif (name := self._dotted(node)) is not None and (said := misfit(where, name)):
+                raise self._fault(node, said)
+
+    def _dotted(self, node: ast.expr) -> str | None:
+        """``a.b.c`` of a name; None for anything else."""
+        parts = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id.startswith(_MARK):
+            return None
+        return ".".join([node.id, *reversed(parts)])
+
+    # ----------------------------------------------------------------------------------------------------- values
+    def _sent(self, node: ast.expr, depth: int) -> Any:
+        """The value of an argument, in the types that a message can carry."""
+        if depth > _DEEPEST:
+            raise self._fault(node, "This is nested too deeply")
+        match node:
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                return self._elements(elements, depth)
+            case ast.Dict():
+                return self._dictionary(node, depth)
+            case ast.Name() | ast.Attribute() if (name := self._dotted(node)) is not None:
+                if self.objection and (said := self.objection(name)):
+                    raise self._fault(node, said)
+                return name
+            case ast.Set(elts=[element]) if not isinstance(element, ast.Starred):
+                return self._plain(element, self._computed(element, depth, in_braces=True))
+            case _:
+                return self._plain(node, self._computed(node, depth, in_braces=False))
+
+    def _elements(self, nodes: list[ast.expr], depth: int) -> list[Any]:
+        values: list[Any] = []
+        for node in nodes:
+            if not isinstance(node, ast.Starred):
+                values.append(self._sent(node, depth + 1))
+                continue
+            spread = self._sent(node.value, depth + 1)
+            if not isinstance(spread, list):
+                raise self._fault(node, "Only a list can follow *")
+            values.extend(spread)
+        return values
+
+    def _dictionary(self, node: ast.Dict, depth: int) -> Item:
+        values: Item = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            sent = self._sent(value, depth + 1)
+            if key is None:
+                if not isinstance(sent, dict):
+                    raise self._fault(value, "Only a dictionary can follow **")
+                values.update(sent)
+                continue
+            name = self._sent(key, depth + 1)
+            if not isinstance(name, str):
+                raise self._fault(key, "A key of a dictionary has to be a string")
+            values[name] = sent
+        return values
+
+    def _computed(self, node: ast.expr, depth: int, *, in_braces: bool) -> Any:
+        """A literal, a variable of the session, or arithmetic on them."""
+        if depth > _DEEPEST:
+            raise self._fault(node, "This is nested too deeply")
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name) if name.startswith(_MARK) or in_braces:
+                return self._variable(node, name.removeprefix(_MARK))
+            case ast.Set(elts=[element]) if not in_braces and not isinstance(element, ast.Starred):
+                return self._computed(element, depth + 1, in_braces=True)  # as in -{n} or 2 * {n}
+            case ast.Name(id=name):
+                raise self._fault(node, f"{name!r} is taken as a device or plan here; the variable is ${name}")
+            case ast.UnaryOp(op=ast.UAdd() | ast.USub() as sign, operand=operand):
+                value = self._operand(operand, depth, in_braces=in_braces)
+                return -value if isinstance(sign, ast.USub) else value
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                a = self._operand(left, depth, in_braces=in_braces)
+                b = self._operand(right, depth, in_braces=in_braces)
+                return self._arithmetic(node, a, b)
+            case _:
+                raise self._fault(node, _REFUSED.get(type(node), "This cannot be used: nothing is evaluated here"))
+
+    def _variable(self, node: ast.expr, name: str) -> Any:
+        if not name.isidentifier():
+            raise self._fault(node, "The name of a variable is expected after $")
+        if name not in self.session:
+            hint = did_you_mean(nearest(name, [key for key in self.session if not key.startswith("_")], 1))
+            raise self._fault(node, f"This session has no variable {name!r}{hint}")
+        return self.session[name]
+
+    def _operand(self, node: ast.expr, depth: int, *, in_braces: bool) -> Any:
+        value = self._computed(node, depth + 1, in_braces=in_braces)
+        if _is_array(value) and value.dtype.kind in "iuf":
+            return value
+        if _is_array_scalar(value):
+            value = value.item()
+        if type(value) not in (int, float):
+            raise self._fault(node, f"Arithmetic needs numbers, not {_kind(value)}")
+        return value
+
+    def _arithmetic(self, node: ast.BinOp, a: Any, b: Any) -> Any:
+        if type(a) is int and type(b) is int and isinstance(node.op, ast.Pow) and a.bit_length() * b > _MOST_BITS:
+            raise self._fault(node, "This number is too large")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                value = _OPERATORS[type(node.op)](a, b)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise self._fault(node, str(error).capitalize()) from None
+        if isinstance(value, complex):
+            raise self._fault(node, "The result is not a real number")
+        return value
+
+    def _plain(self, node: ast.AST, value: Any, depth: int = 0) -> Any:
+        """A value of the session in the types that a message can carry: arrays and tuples become lists."""
+        if depth > _DEEPEST:
+            raise self._fault(node, "This is nested too deeply")
+        if _is_array(value) or _is_array_scalar(value):
+            value = value.tolist()
+        match value:
+            case None | bool():
+                return value
+            case int():  # a subclass, such as an enumeration's member, is sent as what it is underneath
+                return int.__int__(value)
+            case float():
+                return float.__float__(value)
+            case str():
+                return str.__str__(value)
+            case list() | tuple():
+                return [self._plain(node, each, depth + 1) for each in value]
+            case dict():
+                for key in value:
+                    if not isinstance(key, str):
+                        raise self._fault(node, f"A key of a dictionary has to be a string, not {_kind(key)}")
+                return {str(key): self._plain(node, each, depth + 1) for key, each in value.items()}
+            case _:
+                raise self._fault(node, f"A value of type {_kind(value)} cannot be sent")
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__
+
+
+def _is_array(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")  # no array can be there before NumPy is
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def _is_array_scalar(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.generic)
+
+
+def _value_text(value: Any, known: Container[str]) -> str:
+    match value:
+        case str() if value in known:
+            return value
+        case list():
+            return f"[{', '.join(_value_text(each, known) for each in value)}]"
+        case dict():
+            pairs = (f"{key!r}: {_value_text(each, known)}" for key, each in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        case _:
+            return repr(value)

@@ -1,1 +1,0 @@
-"""What each word of the prompt does."""

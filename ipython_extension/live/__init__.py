@@ -1,0 +1,1 @@
+"""What changes while somebody watches: runs, their tables and plots, progress."""

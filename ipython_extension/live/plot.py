@@ -1,0 +1,207 @@
+"""A plot of the running scan that grows as its events come; only with matplotlib."""
+
+import time
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Any, Protocol
+
+from bluesky_qs.errors import QSError
+from ipython_extension.live.runs import Ended, Row, Run, Runs, is_number
+
+#: Seconds between two drawings: of a notebook each is a picture that is sent to the browser.
+_TERMINAL, _NOTEBOOK = 0.1, 0.5
+#: Panels beneath each other; a plan that reads more is asked for by name.
+_MOST = 4
+
+
+class NoPlot(QSError):
+    """There is nothing to draw with, or nothing to draw on."""
+
+
+class Canvas(Protocol):
+    """Where figures are seen."""
+
+    period: float
+
+    def new(self, panels: int, size: tuple[float, float]) -> Any:
+        """A new figure, with panels beneath each other that share their x axis."""
+        ...
+
+    def draw(self, figure: Any) -> None:
+        """Show the figure as it is now."""
+        ...
+
+
+class LivePlot:
+    """One figure for each run: what is read along what is moved, or along the event number.
+
+    Parameters
+    ----------
+    fields
+        What to draw; all numbers that the devices' hints name where it is empty.
+    """
+
+    def __init__(self, canvas: Canvas, fields: Sequence[str] = (), *, item_uid: str | None = None) -> None:
+        self._canvas = canvas
+        self._fields = fields
+        self._item_uid = item_uid
+        self._runs = Runs()
+        self._seen: set[str] = set()
+        #: All figures that were made, and the runs that they show.
+        self.figures: list[Any] = []
+        self.names: list[str] = []
+        self._open: dict[int, _Figure] = {}
+        self._due = 0.0
+
+    def hear(self, message: Mapping[str, Any], asked: bool) -> None:
+        """Take a document's message; of those asked for only the documents of the item that is drawn."""
+        doc = message["doc"]
+        if (asked and message["item_uid"] != self._item_uid) or doc["uid"] in self._seen:
+            return
+        self._seen.add(doc["uid"])
+        match self._runs.take(message["name"], doc):
+            case Row(run, event):
+                self._figure(run).add(event)
+            case Ended(run, _) if id(run) in self._open:
+                self._open.pop(id(run)).draw(self._canvas)
+            case _:
+                pass
+
+    def show(self, status: Mapping[str, Any]) -> str:  # noqa: ARG002 - documents tell all
+        """Draw what is new, if it is time; there is nothing to print."""
+        if time.monotonic() >= self._due:
+            self.end()
+            self._due = time.monotonic() + self._canvas.period
+        return ""
+
+    def end(self) -> None:
+        """Draw what is new."""
+        for figure in self._open.values():
+            figure.draw(self._canvas)
+
+    def _figure(self, run: Run) -> "_Figure":
+        if id(run) not in self._open:
+            figure = self._open[id(run)] = _Figure(run, self._fields, self._canvas)
+            self.figures.append(figure.figure)
+            self.names.append(run.name)
+        return self._open[id(run)]
+
+
+class _Figure:
+    """The panels of one run."""
+
+    def __init__(self, run: Run, wanted: Sequence[str], canvas: Canvas) -> None:
+        numbers = [field for field, key in run.keys.items() if is_number(key)]
+        if missing := [field for field in wanted if field not in numbers]:
+            raise NoPlot(f"{run.name} has no {', '.join(missing)} that can be drawn; it has {', '.join(numbers)}")
+        self.fields = list(wanted) or [field for field in run.read if field in numbers][:_MOST] or run.along[:1]
+        self._along = next((field for field in run.along if field in numbers and field not in self.fields), "")
+        self._x: list[float] = []
+        self._y: dict[str, list[float]] = {field: [] for field in self.fields}
+        self._is_stale = True
+        panels = max(len(self.fields), 1)
+        self.figure = canvas.new(panels, (7.0, 1.5 + 2.0 * panels))
+        self.figure.suptitle(f"{run.name}: {run.start.get('plan_name') or 'a plan'}")
+        self._lines = []
+        for field, panel in zip(self.fields, self.figure.axes, strict=False):
+            self._lines += panel.plot([], [], "o-", markersize=3)
+            panel.set_ylabel(field)
+        self.figure.axes[-1].set_xlabel(self._along or "event")
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """One more point."""
+        data = event.get("data") or {}
+        along = data.get(self._along) if self._along else event.get("seq_num")
+        self._x.append(_number(along))
+        for field, values in self._y.items():
+            values.append(_number(data.get(field)))
+        self._is_stale = True
+
+    def draw(self, canvas: Canvas) -> None:
+        """Put the points that have come into the panels and show them."""
+        if not self._is_stale:
+            return
+        self._is_stale = False
+        for line, field in zip(self._lines, self.fields, strict=True):
+            line.set_data(self._x, self._y[field])
+            line.axes.relim()
+            line.axes.autoscale_view()
+        canvas.draw(self.figure)
+
+
+class Window:
+    """Figures in windows of their own; they stay when drawing has ended."""
+
+    period = _TERMINAL
+
+    def __init__(self) -> None:
+        import matplotlib.pyplot as plt  # noqa: PLC0415 - optional, and slow
+
+        self._plt = plt
+        plt.ion()
+
+    def new(self, panels: int, size: tuple[float, float]) -> Any:
+        figure, _ = self._plt.subplots(panels, 1, sharex=True, figsize=size)
+        figure.show()
+        return figure
+
+    def draw(self, figure: Any) -> None:
+        figure.canvas.draw_idle()
+        figure.canvas.flush_events()
+
+
+class Cell:
+    """Pictures in the output of a notebook's cell, each in the place of the one before."""
+
+    period = _NOTEBOOK
+
+    def __init__(self) -> None:
+        self._handles: dict[int, Any] = {}
+
+    def new(self, panels: int, size: tuple[float, float]) -> Any:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - optional, and slow
+
+        # Not pyplot's: the inline backend would show those once more when the cell has ended.
+        figure = Figure(figsize=size, layout="tight")
+        figure.subplots(panels, 1, sharex=True)
+        return figure
+
+    def draw(self, figure: Any) -> None:
+        from IPython.display import Image, display  # noqa: PLC0415 - a terminal does without
+
+        picture = BytesIO()
+        figure.savefig(picture, format="png")
+        image = Image(picture.getvalue())
+        if handle := self._handles.get(id(figure)):
+            handle.update(image)
+        else:
+            self._handles[id(figure)] = display(image, display_id=True)
+
+
+def canvas(shell: Any) -> Canvas:
+    """Where figures of this session are seen.
+
+    Raises
+    ------
+    NoPlot
+        There is no matplotlib, or it has no display here.
+    """
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - optional, and slow
+    except ImportError:
+        raise NoPlot("Plots need matplotlib, which is not installed here: pip install matplotlib") from None
+    backend = str(mpl.get_backend())
+    is_without_windows = backend.lower() in _WITHOUT_WINDOWS or "inline" in backend
+    if hasattr(shell, "kernel"):
+        return Cell() if is_without_windows else Window()
+    if is_without_windows:
+        raise NoPlot(f"matplotlib has no display here (its backend is {backend}); %matplotlib chooses another")
+    return Window()
+
+
+#: Backends that draw into memory or files.
+_WITHOUT_WINDOWS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")

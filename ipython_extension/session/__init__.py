@@ -1,0 +1,1 @@
+"""One user's session: the client, known names, positions last shown, waits, refusals."""

@@ -1,0 +1,240 @@
+"""How the answer to each 0MQ method is shown, whichever words asked for it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from bluesky_qs.words.planexpr import Item, plan_text
+from ipython_extension.session.requeued import queued_again
+from ipython_extension.session.session import Session
+from ipython_extension.shown import answer_views
+from ipython_extension.shown.catalogue import Catalogue
+from ipython_extension.shown.display import Changed, History, ItemView, Queue, Reply, Status, View
+from ipython_extension.shown.status_text import has_failed
+from ipython_extension.shown.tables import length_of_time, moment, plural
+
+Answer = Mapping[str, Any]
+
+#: What to say of a request that was accepted, where the answer holds nothing more.
+_SENTENCES = {
+    "environment_open": "The environment is being opened.",
+    "environment_close": "The environment is being closed.",
+    "environment_destroy": "The environment is being destroyed.",
+    "environment_update": "The lists of plans and devices are being renewed.",
+    "queue_stop": "The queue stops after the running plan.",
+    "queue_clear": "The queue is empty.",
+    "re_resume": "The plan goes on.",
+    "re_stop": "The plan is being ended; it counts as done.",
+    "re_abort": "The plan is being aborted; if it came from the queue, it goes back to the front.",
+    "re_halt": "The plan is being halted, without clean-up; if it came from the queue, it goes back to the front.",
+    "manager_stop": "The service is stopping.",
+    "permissions_reload": "The permissions have been read again.",
+    "permissions_set": "The permissions are in force.",
+    "unlock": "Nothing is locked any more.",
+}
+
+
+def present(session: Session, method: str, params: Mapping[str, Any], answer: Answer) -> View:
+    """The answer as an object that shows itself."""
+    if show := _VIEWS.get(method):
+        return show(session, params, answer)
+    return Reply(answer, _SENTENCES.get(method, ""))
+
+
+def added(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
+    """One item that was added or changed, with its position; the table too where others have moved."""
+    return placed(session, [answer["item"]], answer, at_back=not _elsewhere(params), lead="Queued at position")
+
+
+def placed(session: Session, items: list[Item], answer: Answer, *, at_back: bool, lead: str) -> Changed:
+    """Items and where in the queue they are now."""
+    known = session.known()
+    if at_back:
+        first = (answer.get("qsize") or len(items)) - len(items)
+        session.queue_has_grown(first, items)
+        return Changed(items, answer, known, [f"{lead} {first + i}" for i in range(len(items))])
+    queue = session.queue()
+    places = {item["item_uid"]: at for at, item in enumerate(queue)}
+    leads = [f"{lead} {places[item['item_uid']]}" if item["item_uid"] in places else "Gone" for item in items]
+    return Changed(items, answer, known, leads, queue=queue)
+
+
+def removed(session: Session, items: list[Item], answer: Answer) -> Changed:
+    """Items that are in the queue no more."""
+    return Changed(items, answer, session.known(), ["Removed"] * len(items))
+
+
+def whole(session: Session, item: Item) -> ItemView:
+    """All about one item, and where it is now."""
+    queue = session.rm.queue_get()
+    uids = [each["item_uid"] for each in queue["items"]]
+    where = f"queued at position {uids.index(item['item_uid'])}" if item["item_uid"] in uids else ""
+    if queue["running_item"].get("item_uid") == item["item_uid"]:
+        where = "paused" if session.status()["manager_state"] == "paused" else "running"
+    if has_failed(item) and (back := queued_again(session.rm, [item["item_uid"]]).get(item["item_uid"])):
+        where = back.place
+    return ItemView(item, session.known(), where=where)
+
+
+def _elsewhere(params: Mapping[str, Any]) -> bool:
+    return params.get("pos") not in (None, "back") or bool(params.get("before_uid") or params.get("after_uid"))
+
+
+def _queue(session: Session, _params: Mapping[str, Any], _answer: Answer) -> Queue:
+    return session.queue()
+
+
+def _history(session: Session, _params: Mapping[str, Any], answer: Answer) -> History:
+    return session.take_history(answer)
+
+
+def _status(session: Session, _params: Mapping[str, Any], answer: Answer) -> Status:
+    running = cast("Item", session.rm.queue_get()["running_item"]) if answer.get("running_item_uid") else {}
+    return Status(answer, running, session.known(answer))
+
+
+def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    status = session.status()
+    queued = status["items_in_queue"] + (1 if status["running_item_uid"] else 0)
+    return Reply(answer, f"Running {plural(queued, 'item')}." if queued else "Nothing is left to run.")
+
+
+def _paused(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+    now = params.get("option") == "immediate"
+    return Reply(answer, f"The plan pauses {'now' if now else 'at its next checkpoint'}.")
+
+
+def _batch(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
+    return placed(session, answer["items"], answer, at_back=not _elsewhere(params), lead="Queued at position")
+
+
+def _moved(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
+    items = answer["items"] if "items" in answer else [answer["item"]]
+    return placed(session, items, answer, at_back=False, lead="Moved to position")
+
+
+def _updated(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
+    return placed(session, [answer["item"]], answer, at_back=False, lead="Changed at position")
+
+
+def _removed(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
+    return removed(session, answer["items"] if "items" in answer else [answer["item"]], answer)
+
+
+def _one_item(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:
+    return whole(session, answer["item"])
+
+
+def _executing(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:
+    session.has_run(answer["item"])
+    return ItemView(answer["item"], session.known(), "Running")
+
+
+def _plans(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Catalogue:
+    return Catalogue.of_plans(answer.get("plans_allowed") or answer.get("plans_existing") or {})
+
+
+def _devices(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Catalogue:
+    return Catalogue.of_devices(answer.get("devices_allowed") or answer.get("devices_existing") or {})
+
+
+def _mode(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    mode = session.status()["plan_queue_mode"]
+    told = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in mode.items())
+    return Reply(answer, f"Mode: {told}.")
+
+
+def _autostart(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+    return Reply(answer, f"Autostart is {'on' if params['enable'] else 'off'}.")
+
+
+def _lock(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    info = answer["lock_info"]
+    names = [name for name in ("environment", "queue") if info.get(name)]
+    if not names:
+        return Reply(answer, "Nothing is locked.")
+    note = f": {info['note']}" if info.get("note") else ""
+    since = moment(info["time"]) if info.get("time") else info["time_str"]
+    return Reply(answer, f"Locked ({' and '.join(names)}) by {info['user']} at {since}{note}")
+
+
+def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    result = answer.get("result") or {}
+    match answer["status"]:
+        case "running":
+            return Reply(answer, f"The task is running, since {moment(result['time_start'])}.")
+        case "completed" if result["success"]:
+            took = length_of_time(result["time_stop"] - result["time_start"])
+            return Reply(answer, f"The task is done, after {took}; its value: {result['return_value']!r}")
+        case "completed":
+            return Reply(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
+        case _:
+            return Reply(answer, "There is no such task, or its result has been forgotten.")
+
+
+def _stop_cancelled(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    is_running = session.status()["manager_state"] != "idle"
+    return Reply(answer, "The queue goes on after the running plan." if is_running else "No stop is pending.")
+
+
+def _task_started(session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+    session.tasks.append(answer["task_uid"])
+    what = plan_text(params["item"], session.known()) if "item" in params else "the script"
+    return answer_views.started(
+        answer, f"{what} in the {'background' if params.get('run_in_background') else 'worker'}"
+    )
+
+
+def _events(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+    return answer_views.events(answer, session.settings.rows())
+
+
+def _cleared(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+    return answer_views.cleared(params, answer)
+
+
+def _by_itself(tell: Callable[[Answer], View]) -> Callable[[Session, Mapping[str, Any], Answer], View]:
+    """Answers that say all that there is to say of them."""
+    return lambda _session, _params, answer: tell(answer)
+
+
+_VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
+    "status": _status,
+    "ping": _status,
+    "queue_get": _queue,
+    "history_get": _history,
+    "queue_start": _started,
+    "re_pause": _paused,
+    "queue_item_add": added,
+    "queue_item_add_batch": _batch,
+    "queue_item_update": _updated,
+    "queue_item_move": _moved,
+    "queue_item_move_batch": _moved,
+    "queue_item_remove": _removed,
+    "queue_item_remove_batch": _removed,
+    "queue_item_get": _one_item,
+    "queue_item_execute": _executing,
+    "plans_allowed": _plans,
+    "plans_existing": _plans,
+    "devices_allowed": _devices,
+    "devices_existing": _devices,
+    "queue_mode_set": _mode,
+    "queue_autostart": _autostart,
+    "task_result": _task,
+    "lock": _lock,
+    "lock_info": _lock,
+    "queue_stop_cancel": _stop_cancelled,
+    "function_execute": _task_started,
+    "script_upload": _task_started,
+    "events_get": _events,
+    "history_clear": _cleared,
+    "console_get": _by_itself(answer_views.console),
+    "documents_get": _by_itself(answer_views.documents),
+    "environment_report": _by_itself(answer_views.report),
+    "permissions_get": _by_itself(answer_views.permissions),
+    "re_runs": _by_itself(answer_views.runs),
+    "re_metadata": _by_itself(answer_views.metadata),
+    "task_status": _by_itself(answer_views.task_status),
+    "item_status": _by_itself(answer_views.item_status),
+    "item_check": _by_itself(answer_views.item_check),
+    "config_get": _by_itself(answer_views.kernel),
+}

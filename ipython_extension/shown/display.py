@@ -1,0 +1,391 @@
+"""What the words of ``%qs`` return: the service's answers, which show themselves as people read them."""
+
+import html
+import sys
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
+
+from bluesky_qs.words.planexpr import Item, plan_text
+from ipython_extension.shown.status_text import (
+    flags_text,
+    has_failed,
+    last_sentence,
+    progress_text,
+    reason,
+    status_sentence,
+)
+from ipython_extension.shown.tables import (
+    Row,
+    Table,
+    length_of_time,
+    moment,
+    plural,
+    ranges,
+    shortened,
+    terminal_width,
+    wrapped,
+)
+from ipython_extension.shown.traceback_text import folded
+
+_WIDE = 110
+#: Columns of a prompt.
+_PROMPT = 10
+#: A width at which nothing is cut.
+_UNCUT = 100_000
+
+
+class View:
+    """Shows itself as text in a terminal and as HTML in a notebook."""
+
+    def text(self, width: int) -> str:
+        """What a terminal of that many columns shows."""
+        raise NotImplementedError
+
+    def html(self) -> str:
+        """What a notebook shows."""
+        return f"<pre>{html.escape(self.text(_WIDE))}</pre>"
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        p.text("…" if cycle else self._for_terminal(terminal_width()))
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _for_terminal(self, width: int) -> str:
+        """The text; a single line comes behind the prompt, ``Out[12]: ``, and has less room."""
+        narrower, wide = self._fitted(width - _PROMPT), self._fitted(width)
+        return wide if "\n" in wide else narrower
+
+    def _fitted(self, width: int) -> str:
+        """The text; in a terminal, which would break its long lines within words, they are broken at blanks."""
+        return wrapped(self.text(width), width) if sys.stdout.isatty() else self.text(width)
+
+
+class Reply(View, dict[str, Any]):
+    """An answer of the service, shown as one sentence; all its keys beneath."""
+
+    def __init__(self, answer: Mapping[str, Any], sentence: str = "") -> None:
+        super().__init__(answer)
+        self.sentence = sentence
+
+    def text(self, width: int) -> str:
+        return self.sentence or _rest(self, width)
+
+    def html(self) -> str:
+        return f"<pre>{html.escape(self.text(_WIDE))}</pre>"
+
+
+class Items(View, list[Item]):
+    """Queue items that show themselves as a table; the answer that they came in beneath: ``items["running_item"]``."""
+
+    def __init__(self, items: Iterable[Item], answer: Mapping[str, Any], known: Container[str]) -> None:
+        super().__init__(items)
+        self.answer = answer
+        self.known = known
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.answer[key] if isinstance(key, str) else super().__getitem__(key)
+
+    def plan(self, item: Item) -> str:
+        """The item as one would type it."""
+        return plan_text(item, self.known)
+
+
+class Queue(Items):
+    """The queue as it was: the running item, then the queued ones with their positions."""
+
+    def __init__(
+        self,
+        answer: Mapping[str, Any],
+        known: Container[str] = (),
+        *,
+        status: Mapping[str, Any] | None = None,
+        rows: int = 20,
+        faults: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(answer["items"], answer, known)
+        self.faults = faults or {}
+        self.running: Item = answer.get("running_item") or {}
+        self.status = status or {}
+        self.rows = rows
+
+    @property
+    def title(self) -> str:
+        if not self:
+            return "The queue is empty; add a plan with %qs add" if not self.running else "Nothing more in the queue."
+        faults = f"; {len(self.faults)} cannot run now" if self.faults else ""
+        return f"{plural(len(self), 'item')} in the queue{faults}{flags_text(self.status)}"
+
+    def text(self, width: int) -> str:
+        table = self._table()
+        parts = [self.title] if not table.rows else [self.title, table.text(width)]
+        return "\n".join([*parts, *self._more()])
+
+    def html(self) -> str:
+        return f"<p>{html.escape(self.title)}</p>{self.rows_html()}"
+
+    def rows_html(self) -> str:
+        """The table without its title."""
+        table = self._table()
+        return (table.html() if table.rows else "") + "".join(f"<p>{html.escape(part)}</p>" for part in self._more())
+
+    def _table(self) -> Table:
+        rows = []
+        if self.running:
+            state = "paused" if self.status.get("manager_state") == "paused" else "running"
+            done = progress_text(self.status, short=True)
+            cells = ("▶", self.plan(self.running), self.running.get("user", ""), f"{state} {done}".rstrip())
+            rows.append(Row(cells, note=self._note(self.running), mark="running"))
+        rows += [
+            Row((str(at), self.plan(item), item.get("user", ""), "queued"), note=self._note(item))
+            for at, item in enumerate(self[: self.rows])
+        ]
+        return Table((">#", "plan", "user", "state"), rows, flexible=1)
+
+    def _note(self, item: Item) -> str:
+        """Below a row: why it could not run now, and its metadata."""
+        fault = self.faults.get(item["item_uid"])
+        parts = [f"cannot run now: {fault}"] if fault else []
+        return "; ".join([*parts, *([f"--md {metadata_text(item['meta'])}"] if item.get("meta") else [])])
+
+    def _more(self) -> list[str]:
+        hidden = len(self) - self.rows
+        return [f"  … and {hidden} more"] if hidden > 0 else []
+
+
+class History(Items):
+    """Plans that ran, the newest at the bottom; numbered from the oldest, and from the back by negative numbers.
+
+    With ``only_last`` it holds no more than the rows that it shows.
+
+    Attributes
+    ----------
+    again
+        Where in the queue plans that failed are again, in words, by uid.
+    """
+
+    def __init__(
+        self,
+        answer: Mapping[str, Any],
+        known: Container[str] = (),
+        *,
+        rows: int = 20,
+        only_failed: bool = False,
+        only_last: bool = False,
+        since: int = 0,
+    ) -> None:
+        numbered = [
+            (at, item)
+            for at, item in enumerate(answer["items"])
+            if at >= since and (not only_failed or has_failed(item))
+        ]
+        self.total, self.failed = len(numbered), sum(has_failed(item) for _, item in numbered)
+        if only_last:
+            numbered = numbered[-rows:]
+        super().__init__([item for _, item in numbered], answer, known)
+        self.numbers = [at for at, _ in numbered]
+        self.rows = rows
+        self.only_failed = only_failed
+        self.again: Mapping[str, str] = {}
+
+    def rows_by_number(self) -> dict[int, Item]:
+        """The rows that it shows."""
+        first = max(len(self) - self.rows, 0)
+        return dict(zip(self.numbers[first:], self[first:], strict=True))
+
+    def failed_rows(self) -> list[str]:
+        """The uids of the plans in those rows that did not end in order."""
+        return [item["item_uid"] for item in self.rows_by_number().values() if has_failed(item)]
+
+    @property
+    def title(self) -> str:
+        if not self:
+            return "No plan has failed." if self.only_failed else "Nothing has run yet."
+        count = f"{plural(self.total, 'plan')} {'failed' if self.only_failed else 'ran'}"
+        if self.failed and not self.only_failed:
+            count += f", {self.failed} failed"
+        return f"{count}, these are the last {self.rows}" if self.total > self.rows else count
+
+    def text(self, width: int) -> str:
+        return f"{self.title}\n{self._table(wide=width >= _WIDE).text(width)}" if self else self.title
+
+    def html(self) -> str:
+        return f"<p>{html.escape(self.title)}</p>" + (self._table(wide=True).html() if self else "")
+
+    def _table(self, *, wide: bool) -> Table:
+        rows = [self._row(at, item, wide=wide) for at, item in self.rows_by_number().items()]
+        headings = (">#", "plan", "ended", "started", ">took", ">scan id", *(("user",) if wide else ()))
+        return Table(headings, rows, flexible=1)
+
+    def _row(self, number: int, item: Item, *, wide: bool) -> Row:
+        result = item.get("result") or {}
+        status = str(result.get("exit_status", ""))
+        began, ended = result.get("time_start"), result.get("time_stop")
+        cells = (
+            str(number),
+            self.plan(item),
+            status,
+            moment(began) if began else "",
+            length_of_time(ended - began) if began and ended else "",
+            ranges(result.get("scan_ids") or ()),
+            *((str(item.get("user", "")),) if wide else ()),
+        )
+        notes = (self.again.get(item["item_uid"], ""), reason(result)) if has_failed(item) else ()
+        return Row(cells, note="; ".join(note for note in notes if note), mark=status)
+
+
+class Status(View, dict[str, Any]):
+    """The status, shown as one sentence; all its keys beneath."""
+
+    def __init__(self, status: Mapping[str, Any], running: Item | None = None, known: Container[str] = ()) -> None:
+        super().__init__(status)
+        self.running = running or {}
+        self.known = known
+
+    def text(self, width: int) -> str:
+        return status_sentence(self, plan_text(self.running, self.known) if self.running else "", width)
+
+    def html(self) -> str:
+        return f"<p>{html.escape(Status.text(self, _UNCUT))}</p>"
+
+
+class Overview(Status):
+    """The state in a sentence, what ran last, notes, the running item with its progress and what comes next."""
+
+    def __init__(
+        self, status: Mapping[str, Any], queue: Queue, last: Item | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(status, queue.running, queue.known)
+        self.queue = queue
+        self.last = last
+        self.notes = notes
+
+    def text(self, width: int) -> str:
+        parts = [super().text(width), *self._past(width)]
+        if self._has_rows():
+            parts.append(self.queue.text(width).partition("\n")[2])
+        return "\n".join(parts)
+
+    def html(self) -> str:
+        past = "".join(f"<p>{html.escape(line)}</p>" for line in self._past(_UNCUT))
+        return super().html() + past + (self.queue.rows_html() if self._has_rows() else "")
+
+    def _past(self, width: int) -> list[str]:
+        last = [last_sentence(self.last, plan_text(self.last, self.known), width)] if self.last else []
+        return [*last, *self.notes]
+
+    def _has_rows(self) -> bool:
+        return bool(self.queue or self.queue.running)
+
+
+class Waited(Status):
+    """The state after a wait, and how what ran meanwhile has ended."""
+
+    def __init__(self, status: Mapping[str, Any], ran: History) -> None:
+        super().__init__(status)
+        self.ran = ran
+
+    def text(self, width: int) -> str:
+        return "\n".join([self.ran.text(width), super().text(width)] if self.ran else [super().text(width)])
+
+    def html(self) -> str:
+        return (self.ran.html() if self.ran else "") + super().html()
+
+
+class ItemView(View, dict[str, Any]):
+    """One item, shown with where it is and what became of it."""
+
+    def __init__(self, item: Item, known: Container[str], lead: str = "", *, where: str = "") -> None:
+        super().__init__(item)
+        self.known = known
+        self.lead = lead
+        self.where = where
+
+    def text(self, width: int) -> str:
+        plan = plan_text(self, self.known)
+        return f"{self.lead}: {shortened(plan, max(width - len(self.lead) - 2, 30))}" if self.lead else self._all(plan)
+
+    def html(self) -> str:
+        if not self.lead:
+            return super().html()
+        return f"<p>{html.escape(self.lead)}: <code>{html.escape(plan_text(self, self.known))}</code></p>"
+
+    def _all(self, plan: str) -> str:
+        result = self.get("result") or {}
+        lines = [
+            plan,
+            *([f"  state    {self.where}"] if self.where else []),
+            f"  uid      {self.get('item_uid')}",
+            f"  user     {self.get('user')} ({self.get('user_group')})",
+        ]
+        if self.get("meta"):
+            lines.append(f"  metadata {metadata_text(self['meta'])}")
+        if result:
+            lines += _result_lines(result)
+        return "\n".join(lines)
+
+
+class Changed(Items):
+    """Items that a request added, moved or removed, one line each; the queue below where positions have changed."""
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        answer: Mapping[str, Any],
+        known: Container[str],
+        leads: Sequence[str],
+        *,
+        queue: Queue | None = None,
+    ) -> None:
+        super().__init__(items, answer, known)
+        self.leads = leads
+        self.queue = queue
+
+    def text(self, width: int) -> str:
+        lines = []
+        for number, view in enumerate(self._views()):
+            lines += [view.text(width), *(wrapped(f"  {warning}", width) for warning in self._warnings(number))]
+        return "\n".join([*lines, self.queue.text(width)] if self.queue else lines)
+
+    def html(self) -> str:
+        parts = []
+        for number, view in enumerate(self._views()):
+            parts += [view.html(), *(f"<p>{html.escape(warning)}</p>" for warning in self._warnings(number))]
+        return "".join(parts) + (self.queue.html() if self.queue else "")
+
+    def _views(self) -> list[ItemView]:
+        return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]
+
+    def _warnings(self, number: int) -> Sequence[str]:
+        """Why the item of that number may fail, as the service sees it; the report of a batch has it for each."""
+        results = self.answer.get("results") or [self.answer]
+        return results[number].get("warnings", ()) if number < len(results) else ()
+
+
+def metadata_text(told: Any) -> str:
+    """Metadata as one types it behind ``--md``; of several dictionaries one after the other."""
+    parts = told if isinstance(told, list) else [told]
+    return "; ".join(" ".join(f"{name}={value!r}" for name, value in part.items()) for part in parts)
+
+
+def _result_lines(result: Mapping[str, Any]) -> list[str]:
+    began, ended = result.get("time_start"), result.get("time_stop")
+    lines = [f"  ended    {result.get('exit_status')}{f': {reason(result)}' if reason(result) else ''}"]
+    if began and ended:
+        lines.append(f"  started  {moment(began)}, took {length_of_time(ended - began)}")
+    if result.get("scan_ids"):
+        lines.append(f"  scan id  {ranges(result['scan_ids'])}")
+    lines += [f"  run      {uid}" for uid in result.get("run_uids") or ()]
+    if result.get("traceback"):
+        lines.append(folded(str(result["traceback"])))
+    return lines
+
+
+def _rest(answer: Mapping[str, Any], width: int) -> str:
+    from IPython.lib.pretty import pretty  # noqa: PLC0415 - needed for answers without a view only
+
+    rest = {key: value for key, value in answer.items() if key not in ("success", "msg")}
+    if not rest:
+        return "Done."
+    values = list(rest.values())
+    return pretty(values[0] if len(values) == 1 and isinstance(values[0], dict | list) else rest, max_width=width)

@@ -1,0 +1,50 @@
+"""Errors as IPython shows them here: one line that says what to do, no traceback of ours."""
+
+from IPython.core.error import UsageError
+
+from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.errors import QSError
+
+_USAGE = "UsageError: "
+_RED, _PLAIN = "\x1b[31m", "\x1b[0m"
+
+
+class NotDone(QSError):
+    """What was asked for was accepted and then failed; ``detail`` is the worker's traceback."""
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
+class Detached(KeyboardInterrupt):
+    """Ctrl-C while waiting: ends the wait, and a notebook's next cells, but nothing in the service."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def usage(error: UsageError, width: int) -> UsageError:
+    """The same complaint, broken at blanks to fit a terminal: behind ``UsageError: ``, which IPython writes."""
+    from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - loading the extension does not pay for it
+
+    message, newline, line = str(error).partition("\n")
+    return UsageError(wrapped(_USAGE + message, width).removeprefix(_USAGE) + newline + line)
+
+
+def in_one_line(error: QSError, said: str, *, coloured: bool) -> QSError:
+    """The same error, which IPython shows as the line ``said`` below what the worker said of it."""
+    from ipython_extension.shown.traceback_text import folded  # noqa: PLC0415 - see `usage`
+
+    match error:
+        case RequestFailedError():
+            label = "Refused:"
+        case NotDone():
+            label = "Failed:"
+        case _:
+            label = "Error:"
+    shown = f"{_RED}{label}{_PLAIN}" if coloured else label
+    detail = folded(error.detail).splitlines() if isinstance(error, NotDone) else []
+    lines = [*detail, f"{shown} {said}"]
+    vars(error)["_render_traceback_"] = lambda: lines  # IPython asks the error itself how it is shown
+    return error

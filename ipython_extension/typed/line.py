@@ -1,0 +1,266 @@
+"""How a line after ``%qs`` is read: words, options, plans, values; each complaint points at its column."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from IPython.core.error import UsageError
+
+from bluesky_qs.nearest import did_you_mean, nearest
+from bluesky_qs.words.planexpr import (
+    ExpressionError,
+    Item,
+    Misfit,
+    Objection,
+    end_of_brackets,
+    end_of_string,
+    plan_at,
+    value_at,
+)
+
+
+class Token(NamedTuple):
+    """A word of the line and where it begins."""
+
+    text: str
+    start: int
+
+    def parts(self) -> list["Token"]:
+        """The token at its commas: ``1,2`` or ``1,`` are typed where ``1 2`` is meant."""
+        return [Token(found[0], self.start + found.start()) for found in re.finditer(r"[^,]+", self.text)]
+
+
+#: What an option's value is made of: a function of its token; None for an option without a value.
+Options = Mapping[str, Callable[[Token], Any] | None]
+
+
+class Line:
+    """Text that is read from left to right."""
+
+    def __init__(
+        self,
+        text: str,
+        at: int = 0,
+        *,
+        session: Mapping[str, Any] | None = None,
+        objection: Objection | None = None,
+        misnamed: Objection | None = None,
+        misfit: Misfit | None = None,
+    ) -> None:
+        self.text = text
+        self.at = at
+        self.session = session or {}
+        self.objection = objection
+        self.misnamed = misnamed
+        self.misfit = misfit
+
+    def more(self) -> bool:
+        """Whether anything is left; comments and commas between plans are nothing."""
+        while True:
+            self._skip_blanks()
+            if self.text.startswith("#", self.at):
+                end = self.text.find("\n", self.at)
+                self.at = len(self.text) if end < 0 else end
+            elif self.text.startswith((",", ";"), self.at):
+                self.at += 1
+            else:
+                return self.at < len(self.text)
+
+    def word(self, expected: str) -> Token:
+        """The next word, without its quotes if it is quoted; complains with ``expected`` if there is none."""
+        self._skip_blanks()
+        start = self.at
+        if start >= len(self.text):
+            raise self.fault(f"{expected} is expected here")
+        if self.text[start] in "'\"":
+            with pointing():
+                self.at = end_of_string(self.text, start)
+            return Token(self.text[start + 1 : self.at - 1], start)
+        found = _WORD.match(self.text, start)
+        assert found is not None
+        self.at = found.end()
+        return Token(found[0], start)
+
+    def rest(self) -> str:
+        """All that is left, as it stands."""
+        text, self.at = self.text[self.at :].strip(), len(self.text)
+        return text
+
+    def words(self, options: Options | None = None, *, listed: bool = False) -> tuple[list[Token], dict[str, Any]]:
+        """All that is left: the words, and the options by name without dashes; ``listed`` words may have commas."""
+        words: list[Token] = []
+        given: dict[str, Any] = {}
+        while self._skip_blanks():
+            if not self.option(options or {}, given):
+                token = self.word("a word")
+                words += token.parts() if listed else [token]
+        return words, given
+
+    def nothing_more(self) -> None:
+        """Complain about anything that is left."""
+        if self._skip_blanks():
+            raise self.fault("Nothing is expected here")
+
+    def plan(self) -> Item:
+        """The plan that begins here."""
+        start = self.at
+        with pointing():
+            item, self.at = plan_at(
+                self.text, start, session=self.session, objection=self.objection, misfit=self.misfit
+            )
+        if self.misnamed and (said := self.misnamed(item["name"])):
+            raise self.fault(said, start)
+        return item
+
+    def begins_call(self, otherwise: str) -> None:
+        """Complain with ``otherwise`` about a name that no bracket follows."""
+        self._skip_blanks()
+        if (name := _BARE.match(self.text, self.at)) is not None:
+            raise self.fault(f"{otherwise}: {name[0].strip()}(…)", name.end())
+
+    def begins_plan(self) -> bool:
+        """Whether a call begins here, rather than ``name=value``."""
+        return _CALL.match(self.text, self.at) is not None
+
+    def positions(self, token: Token) -> list[Token]:
+        """The positions that ``1-3`` stands for; anything else stands for itself.
+
+        A uid may begin with digits and a dash, but not with so few digits.
+        """
+        found = _RANGE.fullmatch(token.text)
+        if found is None:
+            return [token]
+        first, last = int(found[1]), int(found[2])
+        if first > last:
+            raise self.fault(f"The first position comes first: {last}-{first}", token.start)
+        return [Token(str(position), token.start) for position in range(first, last + 1)]
+
+    def pair(self, objection: Objection | None = None) -> tuple[str, Any]:
+        """``name=value`` that begins here; the value is written as in a plan and ends at a blank."""
+        self._skip_blanks()
+        name = _PAIR.match(self.text, self.at)
+        if name is None:
+            raise self.fault("NAME=VALUE is expected here")
+        with pointing():
+            end = self._end_of_value(name.end())
+        if end == name.end():
+            raise self.fault("A value is expected here", end)
+        with pointing():
+            value = value_at(self.text, name.end(), end, session=self.session, objection=objection)
+        self.at = end
+        return name[1], value
+
+    def option(self, options: Options, given: dict[str, Any]) -> bool:
+        """Read the option that begins here into ``given``; False if none does."""
+        found = _OPTION.match(self.text, self.at)
+        if found is None:
+            return False
+        name = found[1]
+        if name not in options:
+            raise self.fault(f"There is no option {name}{hint(name, options)}")
+        self.at = found.end()
+        key = name.lstrip("-")
+        read = options[name]
+        if name == "--md":
+            while _PAIR.match(self.text, self.at + self._blanks()):
+                metadata = given.setdefault(key, {})
+                metadata.update([self.pair()])
+            if key not in given:
+                raise self.fault("KEY=VALUE is expected after --md")
+        elif read is None:
+            given[key] = True
+        else:
+            self.at += self.text.startswith("=", self.at)
+            given[key] = read(self.word(f"A value for {name}"))
+        return True
+
+    def number(self, token: Token, expected: str = "A number") -> int:
+        """The integer that a token is."""
+        try:
+            return int(token.text)
+        except ValueError:
+            raise self.fault(f"{expected} is expected, not {token.text!r}", token.start) from None
+
+    def count(self, token: Token) -> int:
+        """The number of lines or rows that a token is: one at least."""
+        number = self.number(token)
+        if number < 1:
+            raise self.fault(f"A number of 1 or more is expected, not {number}", token.start)
+        return number
+
+    def one_of(self, token: Token, choices: Mapping[str, Any]) -> Any:
+        """What the token stands for among ``choices``."""
+        if token.text not in choices:
+            listed = " or ".join(choices)
+            raise self.fault(f"{listed} is expected, not {token.text!r}", token.start)
+        return choices[token.text]
+
+    def seconds(self, token: Token) -> float:
+        """The length of time that a token is: ``90``, ``1.5s``, ``10m``, ``1h30m``."""
+        found = _DURATION.fullmatch(token.text)
+        if not token.text or found is None:
+            raise self.fault(f"A length of time is expected, such as 90 or 10m, not {token.text!r}", token.start)
+        days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+    def fault(self, message: str, at: int | None = None, length: int = 1) -> UsageError:
+        """A complaint about the column ``at``, or about where reading has come to."""
+        return pointed(message, self.text, self.at if at is None else at, length)
+
+    def _blanks(self) -> int:
+        found = _BLANKS.match(self.text, self.at)
+        return found.end() - self.at if found else 0
+
+    def _skip_blanks(self) -> bool:
+        self.at += self._blanks()
+        return self.at < len(self.text)
+
+    def _end_of_value(self, start: int) -> int:
+        at = start
+        while at < len(self.text) and not self.text[at].isspace():
+            if self.text[at] in "'\"":
+                at = end_of_string(self.text, at)
+            elif self.text[at] in "([{":
+                at = end_of_brackets(self.text, at)
+            else:
+                at += 1
+        return at
+
+
+def pointed(message: str, text: str, offset: int, length: int = 1) -> UsageError:
+    """A UsageError that shows the line of ``text`` that holds ``offset``, with carets under what is wrong."""
+    start = text.rfind("\n", 0, offset) + 1
+    line = text[start:].partition("\n")[0]
+    column = offset - start
+    if len(line) > _SHOWN:  # a caret under a line that the terminal has wrapped points nowhere
+        first = max(0, column - _SHOWN // 2)
+        line, column = line[first : first + _SHOWN], column - first
+    carets = "^" * max(min(length, len(line) - column), 1)
+    return UsageError(f"{message}\n    {line}\n    {' ' * column}{carets}")
+
+
+@contextmanager
+def pointing() -> Iterator[None]:
+    """What is wrong with a plan or a value is raised as a UsageError that points at it."""
+    try:
+        yield
+    except ExpressionError as error:
+        raise pointed(error.message, error.text, error.offset, error.length) from None
+
+
+def hint(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = None) -> str:
+    """`` (did you mean …?)`` with what is ``meant`` by the word, or is close to it; or nothing."""
+    return did_you_mean([meant[word]] if meant and word in meant else nearest(word, words))
+
+
+#: Characters of a line that are shown.
+_SHOWN = 100
+_BLANKS = re.compile(r"\s*")
+_BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
+_CALL = re.compile(r"[^\W\d][\w.]*\s*\(")
+_RANGE = re.compile(r"(\d{1,6})-(\d{1,6})")
+_WORD = re.compile(r"\S+")
+_PAIR = re.compile(r"([^\W\d]\w*)=(?!=)")
+_OPTION = re.compile(r"(--[a-z][a-z-]*|-[a-z])(?=\s|=|\d|$)")
+_DURATION = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:(\d+(?:\.\d*)?)s?)?")

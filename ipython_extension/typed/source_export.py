@@ -1,0 +1,191 @@
+"""What is defined in this session as a script that defines it in the worker."""
+
+import ast
+import builtins
+import contextlib
+import inspect
+import keyword
+import symtable
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from bluesky_qs.errors import QSError
+from ipython_extension.typed.line import hint
+
+Variables = Mapping[str, Any]
+
+#: Runs first in the worker, so that nothing is defined there if something is missing.
+_CHECK = """
+def _qs_check(needed):
+    import builtins
+    missing = [name for name in needed if name not in globals() and not hasattr(builtins, name)]
+    if missing:
+        raise NameError("{MISSING}" + ", ".join(missing))
+
+try:
+    _qs_check({NEEDED})
+finally:
+    del _qs_check
+"""
+
+#: How the worker's complaint about missing names begins; the names follow.
+MISSING = "needed by what is pushed: "
+
+
+class NoSource(QSError):
+    """Something cannot be sent to the worker as it was typed."""
+
+
+def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]) -> str:
+    """The script that defines these names of the session in the worker.
+
+    ``inputs`` is what was typed into the session, oldest first: for what Python itself does not find.
+
+    Raises
+    ------
+    NoSource
+        Says of which name, and what to do about it.
+    """
+    source = "\n\n".join(_in_order({name: _definition(name, variables, inputs) for name in names}))
+    needed = _needed(source)
+    imports = {name: line for name in needed if name in variables and (line := _import(name, variables[name]))}
+    elsewhere = [name for name in needed if name not in imports]
+    check = _CHECK.replace("{MISSING}", MISSING).replace("{NEEDED}", repr(elsewhere)) if elsewhere else ""
+    return "\n".join([check, *imports.values(), "", source, ""])
+
+
+def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> str:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise NoSource(f"{name!r} is no name of a function, plan or value")
+    if name not in variables:
+        raise NoSource(f"This session has no {name!r}{hint(name, [n for n in variables if not n.startswith('_')])}")
+    value = variables[name]
+    if (literal := _literal(value)) is not None:
+        return f"{name} = {literal}"
+    if isinstance(value, ModuleType):
+        raise NoSource(f"{name} is a module: install it where the worker runs and import it in the startup code")
+    if not callable(value):
+        raise NoSource(
+            f"{name} is an object of type {type(value).__name__}: what can be sent is functions, plans, classes and "
+            "plain values; make it in a script (%%qs script)"
+        )
+    if free := _free_variables(value):
+        raise NoSource(
+            f"{name} was made inside of another function and uses that one's {', '.join(free)}: "
+            "define it at the top level, with parameters for them"
+        )
+    for source in _sources(name, value, inputs):
+        if defines(source, name):
+            return source
+        own = getattr(value, "__name__", "")
+        if own.isidentifier() and defines(source, own):
+            return f"{source}\n{name} = {own}"
+    raise NoSource(
+        f"The source of {name} cannot be found: it was not typed in this session and is in no file that can be read. "
+        "Define it again in a cell, or put it into a script (%%qs script)"
+    )
+
+
+def _sources(name: str, value: Any, inputs: Sequence[str]) -> Iterator[str]:
+    """Texts that may define it, the most certain first."""
+    # Not for classes that were typed in, nor functions whose lines Python has forgotten: they were typed somewhere.
+    with contextlib.suppress(OSError, TypeError, ValueError):
+        yield textwrap.dedent(inspect.getsource(inspect.unwrap(value))).rstrip()
+    for cell in reversed(inputs):
+        if (found := _last_definition(cell, name)) is not None:
+            yield found
+
+
+def defines(source: str, name: str) -> bool:
+    """Whether a text is Python that defines this name, and nothing else."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return False
+    return len(body) == 1 and _defined_by(body[0]) == name
+
+
+def _last_definition(cell: str, name: str) -> str | None:
+    try:
+        body = ast.parse(cell).body
+    except (SyntaxError, ValueError):
+        return None
+    for node in reversed(body):
+        if _defined_by(node) == name:
+            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+            return "\n".join(cell.splitlines()[first - 1 : node.end_lineno])
+    return None
+
+
+def _defined_by(node: ast.stmt) -> str | None:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+        case _:
+            return None
+
+
+def _literal(value: Any) -> str | None:
+    """The text of a plain value: one that is the same again when it is read."""
+    if not isinstance(value, bool | int | float | complex | str | bytes | list | tuple | dict | set | None):
+        return None
+    try:
+        text = repr(value)
+        return text if ast.literal_eval(text) == value else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _free_variables(value: Any) -> tuple[str, ...]:
+    code = getattr(inspect.unwrap(value), "__code__", None)
+    return () if code is None else tuple(name for name in code.co_freevars if name != "__class__")
+
+
+def _in_order(parts: dict[str, str]) -> list[str]:
+    """Definitions before those that use them when they are made: as decorators, defaults, base classes."""
+    used = {name: parts.keys() & _used_at_once(part) - {name} for name, part in parts.items()}
+    ordered: list[str] = []
+    while used:
+        # In a circle there is no order; the worker will say what it lacks.
+        name = next((name for name, before in used.items() if not before & used.keys()), next(iter(used)))
+        ordered.append(parts[name])
+        del used[name]
+    return ordered
+
+
+def _used_at_once(source: str) -> set[str]:
+    symbols = symtable.symtable(source, "<push>", "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_referenced()}
+
+
+def _needed(source: str) -> list[str]:
+    """Names that a script uses and does not define."""
+    top = symtable.symtable(source, "<push>", "exec")
+    own = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    used = {symbol.get_name(): None for symbol in top.get_symbols() if symbol.is_referenced()}
+    pending = list(top.get_children())
+    while pending:
+        table = pending.pop()
+        pending += table.get_children()
+        for symbol in table.get_symbols():
+            if symbol.is_global() and symbol.is_assigned():
+                own.add(symbol.get_name())
+            elif symbol.is_global() and symbol.is_referenced():
+                used[symbol.get_name()] = None
+    return [name for name in used if name not in own and not hasattr(builtins, name)]
+
+
+def _import(name: str, value: Any) -> str | None:
+    """Import lines for what has come from a module; what the worker has under that name stays."""
+    if isinstance(value, ModuleType):
+        line = f"import {value.__name__}" if value.__name__ == name else f"import {value.__name__} as {name}"
+        return None if value.__name__ == "__main__" else f"if {name!r} not in globals():\n    {line}"
+    module, own = getattr(value, "__module__", None), getattr(value, "__name__", "")
+    if module in (None, "__main__") or getattr(sys.modules.get(module), own, None) is not value:
+        return None
+    return f"if {name!r} not in globals():\n    from {module} import {own}{'' if own == name else f' as {name}'}"

@@ -1,0 +1,380 @@
+"""What TAB offers after ``%qs``: from what is at hand in this session; nothing is ever asked of the service."""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bluesky_qs.api import METHODS
+from bluesky_qs.plans.model import ABILITIES
+from bluesky_qs.startup.find import ipython_folder, shipped_profiles
+from bluesky_qs.words.forms import QSERVER
+from bluesky_qs.words.planexpr import plan_text
+from ipython_extension.session.session import Session
+from ipython_extension.words import dispatch  # noqa: F401 - importing it fills the table of words
+from ipython_extension.words.vocabulary import CELLS, WORDS
+
+
+class Offer(NamedTuple):
+    """One completion: what it puts in place of the fragment, and a word on what that is."""
+
+    text: str
+    kind: str
+
+
+class Offers(NamedTuple):
+    """Completions, and the end of the text that they take the place of."""
+
+    fragment: str
+    offers: list[Offer]
+
+
+def offers_for(text: str, session: Session) -> Offers | None:
+    """Completions at the end of a text; None if it is no line or cell of ``%qs``."""
+    if cell := _CELL.match(text):
+        return _in_cell(cell["rest"], session)
+    line = _LINE.match(text.rpartition("\n")[2])
+    return _in_line(line["rest"], session) if line else None
+
+
+class _At(NamedTuple):
+    """Where the cursor is: behind a word of the prompt and what was typed after it."""
+
+    session: Session
+    typed: str
+    fragment: str
+
+
+_LINE = re.compile(r"\s*(?:[\w\s,.\[\]'\"]*=\s*)?%qs\s+(?P<rest>.*)", re.DOTALL)
+_CELL = re.compile(r"\s*%%qs\s+(?P<rest>.*)", re.DOTALL)
+_FRAGMENT = re.compile(r"[^\s=]*$")
+_NAME = re.compile(r"[\w.$]*$")
+#: An option of a usage line, and what its value is.
+_OPTION = re.compile(r"(--?[a-z][a-z-]*)(?: ([A-Z]+)(?:=[A-Z]+…)?)?")
+
+
+def _in_cell(rest: str, session: Session) -> Offers | None:
+    first, newline, body = rest.partition("\n")
+    if newline:
+        return _plan(_At(session, body, "")) if first.split()[:1] == ["add"] else None
+    word, blank, typed = rest.partition(" ")
+    if not blank:
+        return _fitting(word, (Offer(name, "word") for name in CELLS))
+    return _options(CELLS[word].usage, _At(session, typed, _end(_FRAGMENT, typed))) if word in CELLS else None
+
+
+def _in_line(rest: str, session: Session) -> Offers:
+    fragment = _end(_FRAGMENT, rest)
+    words = rest[: len(rest) - len(fragment)].split()
+    if not words:
+        names = dict.fromkeys([*WORDS, *(form.words[0] for form in QSERVER.forms), "help"])
+        return _fitting(fragment, (Offer(name, "word") for name in names))
+    following = [Offer(word, "word") for word in QSERVER.next_words(words)]
+    word = words[0]
+    if word == "help":
+        return _fitting(fragment, (Offer(name, "word") for name in WORDS)) if len(words) == 1 else Offers(fragment, [])
+    if word == "call":
+        return _call(words, fragment)
+    if word not in WORDS:
+        return _fitting(fragment, following)
+    at = _At(session, rest.partition(word)[2], fragment)
+    offers = _word(word, at)
+    return Offers(offers.fragment, [*(each for each in following if each.text.startswith(fragment)), *offers.offers])
+
+
+def _word(word: str, at: _At) -> Offers:
+    usage = WORDS[word].usage
+    previous = at.typed[: len(at.typed) - len(at.fragment)].split()
+    values = {option: kind for option, kind in _OPTION.findall(usage) if kind}
+    if previous and previous[-1] in values and values[previous[-1]] in _KINDS:
+        return _fitting(at.fragment, _KINDS[values[previous[-1]]](at))
+    if at.fragment.startswith("-"):
+        return _options(usage, at)
+    if word in _SPECIAL:
+        return _SPECIAL[word](at, previous)
+    if "PLAN" in usage:
+        return _plan(at)
+    plain = _OPTION.sub("", usage)
+    offers = [Offer(literal, "word") for literal in re.findall(r"(?<![A-Za-z])[a-z][a-z_]*\b", plain)]
+    for kind in dict.fromkeys(re.findall(r"[A-Z]+", plain)):
+        offers += _KINDS[kind](at) if kind in _KINDS else []
+    return _fitting(at.fragment, offers)
+
+
+def _options(usage: str, at: _At) -> Offers:
+    return _fitting(at.fragment, (Offer(option, value.lower() or "option") for option, value in _OPTION.findall(usage)))
+
+
+# --------------------------------------------------------------------------------------------------- kinds of words
+def _ids(at: _At) -> Iterator[Offer]:
+    """Positions of the table last shown while nothing is typed, then uids; beside each the plan."""
+    known = at.session.at_hand()
+    for position, item in at.session.shown().items():
+        plan = plan_text(item, known)
+        yield Offer(item["item_uid"] if at.fragment else str(position), plan)
+
+
+def _plans_and_devices(at: _At) -> Iterator[Offer]:
+    known = at.session.at_hand()
+    parent, dot, _ = at.fragment.rpartition(".")
+    if dot:
+        yield from (Offer(f"{parent}.{name}", "device") for name in _subdevices(known.devices, parent))
+        return
+    yield from (Offer(name, "plan") for name in known.plans)
+    yield from (Offer(name, "device") for name in known.devices)
+
+
+def _profiles(_at: _At) -> Iterator[Offer]:
+    for folder in (ipython_folder(), shipped_profiles()):
+        for startup in folder.glob("profile_*/startup"):
+            yield Offer(startup.parent.name.removeprefix("profile_"), "profile")
+
+
+def _of_plans(at: _At) -> Iterator[Offer]:
+    yield from (Offer(name, "plan") for name in at.session.at_hand().plans)
+
+
+_KINDS: Mapping[str, Callable[[_At], Iterable[Offer]]] = {
+    "ID": _ids,
+    "GLOB": _plans_and_devices,
+    "PROFILE": _profiles,
+    "NAME": _of_plans,
+}
+
+
+def _definitions(at: _At, _previous: list[str]) -> Offers:
+    """For ``push``: functions, classes and values that were made in this session."""
+    variables = at.session.settings.variables()
+    mine = (
+        Offer(name, type(value).__name__)
+        for name, value in variables.items()
+        if not name.startswith("_") and name not in _OF_IPYTHON and _is_own(value)
+    )
+    return _fitting(at.fragment, mine)
+
+
+_OF_IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}
+
+
+def _is_own(value: Any) -> bool:
+    if isinstance(value, int | float | str | list | tuple | dict):
+        return True
+    return callable(value) and getattr(value, "__module__", None) == "__main__"
+
+
+def _edit(at: _At, previous: list[str]) -> Offers:
+    """For ``edit``: an item, then the parameters of its plan, then values; or what stands in a whole call."""
+    if not previous:
+        return _fitting(at.fragment, _ids(at))
+    if (inside := _inside(at.typed)) and inside.name:
+        return _plan(at)
+    name = at.typed[: len(at.typed) - len(at.fragment)].rpartition(" ")[2]
+    if name.endswith("=") or _BRACKET.search(at.typed):
+        typed = re.findall(r"([^\W\d]\w*)=(?!=)", at.typed)
+        parameters = _parameters_of(at.session, previous[0])
+        return _value(at.session, _end(_NAME, at.typed), next((p for p in parameters if p["name"] == typed[-1]), None))
+    parameters = _parameters_of(at.session, previous[0])
+    return _fitting(at.fragment, (Offer(f"{each['name']}=", "parameter") for each in parameters if _is_named(each)))
+
+
+def _functions(at: _At, previous: list[str]) -> Offers:
+    """For ``func``: functions that the worker has for certain; else what is typed, lest IPython offer its own."""
+    known = [Offer(f"{name}(", "function") for name in at.session.functions if not previous]
+    offers = _fitting(at.fragment, known)
+    return offers if offers.offers or not at.fragment else Offers(at.fragment, [Offer(at.fragment, "function")])
+
+
+_SPECIAL: Mapping[str, Callable[[_At, list[str]], Offers]] = {
+    "push": _definitions,
+    "edit": _edit,
+    "func": _functions,
+}
+
+
+def _parameters_of(session: Session, item: str) -> Sequence[Mapping[str, Any]]:
+    """The parameters of a queued plan, by its position or uid."""
+    shown = session.shown().items()
+    named = [each for at, each in shown if str(at) == item or each["item_uid"].startswith(item)]
+    plan = session.at_hand().plans.get(named[0]["name"]) or {} if named else {}
+    return plan.get("parameters") or ()
+
+
+_BRACKET = re.compile(r"=[\[({][^\])}]*$")
+
+
+def _call(words: list[str], fragment: str) -> Offers:
+    if len(words) == 1:
+        return _fitting(fragment, (Offer(name, "method") for name in METHODS))
+    method = METHODS.get(words[1])
+    given = {word.partition("=")[0] for word in words[2:]}
+    names = [name for name in method.parameters if name not in given] if method else []
+    return _fitting(fragment, (Offer(f"{name}=", "parameter") for name in names))
+
+
+# ------------------------------------------------------------------------------------------------------------ plans
+class _Inside(NamedTuple):
+    """The call that the cursor is in."""
+
+    name: str
+    #: The brackets that are open, outermost first, each with what has been typed in it.
+    open: list[tuple[str, str]]
+
+
+def _plan(at: _At) -> Offers:
+    """Plan names; inside the brackets of a call its parameters, devices and plans; variables after ``$``."""
+    inside = _inside(at.typed)
+    fragment = _end(_NAME, at.typed)
+    if inside is None:
+        fragment = _end(_FRAGMENT, at.typed)
+        return _fitting(fragment, [*_of_plans(at), Offer("queue_stop", "instruction")])
+    variables = at.session.settings.variables()
+    bracket, typed = inside.open[-1]
+    if fragment.startswith("$") or (bracket == "{" and ":" not in typed):
+        lead = fragment[:1] if fragment.startswith("$") else ""
+        named = (Offer(lead + name, type(value).__name__) for name, value in variables.items() if _is_data(name, value))
+        return _fitting(fragment, named)
+    plan = at.session.at_hand().plans.get(inside.name) or {}
+    arguments = _split(inside.open[0][1])
+    last = arguments[-1].lstrip() if arguments else ""
+    parameter = _parameter(plan, arguments, last)
+    offers = _value(at.session, fragment, parameter)
+    if len(inside.open) == 1 and last == fragment and "." not in fragment:
+        given = {name for argument in arguments for name in re.findall(r"^\s*(\w+)\s*=", argument)}
+        taken = {each["name"] for each in _positional(plan)[: len(arguments) - 1 - len(given)]}
+        names = [each["name"] for each in plan.get("parameters") or () if _is_named(each)]
+        named = [Offer(f"{name}=", "parameter") for name in names if name not in given | taken]
+        return Offers(fragment, [*_fitting(fragment, named).offers, *offers.offers])
+    return offers
+
+
+def _inside(typed: str) -> _Inside | None:
+    """The call that is open at the end of a text; None outside of calls, and in strings."""
+    opened: list[tuple[str, int]] = []
+    name = ""
+    at = 0
+    while at < len(typed):
+        char = typed[at]
+        if char in "'\"":
+            end = typed.find(char, at + 1)
+            if end < 0:
+                return None
+            at = end
+        elif char in "([{":
+            if not opened:
+                name = _end(_NAME, typed[:at].rstrip())
+            elif name == "RE" and len(opened) == 1 and char == "(":
+                opened.clear()
+                name = _end(_NAME, typed[:at].rstrip())
+            opened.append((char, at + 1))
+        elif char in ")]}" and opened:
+            opened.pop()
+        at += 1
+    return _Inside(name, [(char, typed[start:]) for char, start in opened]) if opened else None
+
+
+def _split(typed: str) -> list[str]:
+    """What is typed in the brackets of a call, at its commas; what brackets in it hold is left out."""
+    parts = [""]
+    depth = 0
+    for char in typed:
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and depth == 0:
+            parts.append("")
+        elif depth == 0:
+            parts[-1] += char
+    return parts
+
+
+def _parameter(plan: Mapping[str, Any], arguments: list[str], last: str) -> Mapping[str, Any] | None:
+    """The parameter whose value is being typed."""
+    parameters = {each["name"]: each for each in plan.get("parameters") or ()}
+    if named := re.match(r"(\w+)\s*=", last):
+        return parameters.get(named[1])
+    places = _positional(plan)
+    if len(arguments) <= len(places):
+        return places[len(arguments) - 1]
+    return next((each for each in parameters.values() if _kind(each) == "VAR_POSITIONAL"), None)
+
+
+def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None) -> Offers:
+    """Devices, those first choice that the parameter is for; after a dot their subdevices."""
+    known = session.at_hand()
+    parent, dot, beginning = fragment.rpartition(".")
+    if dot:
+        inner = _subdevices(known.devices, parent)
+        return Offers(fragment, [Offer(f"{parent}.{name}", "device") for name in inner if name.startswith(beginning)])
+    annotation = (parameter or {}).get("annotation") or {}
+    listed = [
+        name for group in ("devices", "plans") for names in (annotation.get(group) or {}).values() for name in names
+    ]
+    choices = _choices(annotation)
+    if listed or choices:
+        fitting = [Offer(text, "value") for text in choices if text.strip("'").startswith(fragment)]
+        return Offers(fragment, [*_fitting(fragment, (Offer(name, "value") for name in listed)).offers, *fitting])
+    told = str(annotation.get("type", ""))
+    if told and set(_WORD.findall(told)) <= _OF_NUMBERS:
+        return Offers(fragment, [])
+    wanted = [ability for mark, ability in ABILITIES.items() if mark in told]
+    fitting = {n: d for n, d in known.devices.items() if all((d or {}).get(ability) for ability in wanted)}
+    offers = [Offer(name, "device") for name in fitting or known.devices]
+    plans = [] if wanted else [Offer(name, "plan") for name in known.plans]
+    return _fitting(fragment, [*offers, *plans])
+
+
+def _choices(annotation: Mapping[str, Any]) -> list[str]:
+    """Values as one types them, where the type has few: of ``Literal``, of enumerations, of ``bool``."""
+    enums = [repr(name) for names in (annotation.get("enums") or {}).values() for name in names]
+    try:
+        tree = ast.parse(str(annotation.get("type", "")), mode="eval")
+    except (SyntaxError, ValueError, RecursionError):
+        return enums
+    values: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] == "Literal":
+            members = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            values += [ast.unparse(member) for member in members]
+        elif isinstance(node, ast.Name) and node.id == "bool":
+            values += ["True", "False"]
+    return list(dict.fromkeys([*enums, *values]))
+
+
+#: Annotations of nothing but these are for numbers, not for devices.
+_OF_NUMBERS = frozenset({
+    "int", "float", "complex", "bool", "None", "Optional", "Union", "Iterable", "Sequence", "List", "list", "Tuple",
+    "tuple", "typing", "collections", "abc",
+})  # fmt: skip
+_WORD = re.compile(r"\w+")
+
+
+def _subdevices(devices: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    for name in path.split("."):
+        devices = ((devices.get(name) or {}).get("components")) or {}
+    return devices
+
+
+def _positional(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in plan.get("parameters") or () if _kind(each).startswith("POSITIONAL")]
+
+
+def _is_named(parameter: Mapping[str, Any]) -> bool:
+    return not _kind(parameter).startswith("VAR_") and _kind(parameter) != "POSITIONAL_ONLY"
+
+
+def _kind(parameter: Mapping[str, Any]) -> str:
+    return str((parameter.get("kind") or {}).get("name", ""))
+
+
+def _is_data(name: str, value: Any) -> bool:
+    if name.startswith("_") or name in _OF_IPYTHON or callable(value) or inspect.ismodule(value):
+        return False
+    return isinstance(value, int | float | str | list | tuple | dict) or hasattr(value, "tolist")
+
+
+def _fitting(fragment: str, offers: Iterable[Offer]) -> Offers:
+    return Offers(fragment, list({each.text: each for each in offers if each.text.startswith(fragment)}.values()))
+
+
+def _end(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found[0] if found else ""

@@ -1,0 +1,108 @@
+"""Words on the environment: open, close, destroy, update."""
+
+from typing import Any
+
+from bluesky_qs.client.failures import RequestFailedError
+from ipython_extension.session import queue_check
+from ipython_extension.session.answers import present
+from ipython_extension.session.console import ConsoleTail
+from ipython_extension.session.session import Session
+from ipython_extension.session.waiting import waiting
+from ipython_extension.shown.display import Reply, View
+from ipython_extension.shown.error_rendering import NotDone
+from ipython_extension.shown.tables import length_of_time, plural
+from ipython_extension.typed.line import Line
+from ipython_extension.words.vocabulary import word
+
+#: Lines of the console that are shown where the service gives no better account of a failure.
+_LINES = 40
+
+
+@word("open")
+def open_environment(session: Session, line: Line) -> Reply:
+    """Open the environment: run the startup code in a worker process.
+
+    Waits until it is open and shows what happens; on failure shows the worker's traceback. Ctrl-C ends the waiting,
+    not the opening.
+    """
+    line.nothing_more()
+    console = ConsoleTail(session)
+    session.ask("environment_open")
+    status: dict[str, Any] = {}
+    with waiting(session, "the environment is still being opened (%qs status)") as wait:
+        for status in wait.statuses():
+            if status["manager_state"] != "creating_environment":
+                break
+            wait.say(
+                f"Opening the environment  {length_of_time(wait.elapsed)}  {wait.patiently(console.last_line) or ''}"
+            )
+    if not status["worker_environment_exists"]:
+        raise _failure(session, console)
+    known = session.known(status)
+    found = f"{plural(len(known.plans), 'plan')} and {plural(len(known.devices), 'device')}"
+    lines = [f"The environment is open, after {length_of_time(wait.elapsed)}: {found} to use."]
+    report = _report(session)
+    lines += [f"  Left out: {each['name']}: {each['reason']}" for each in report.get("left_out") or ()]
+    lines += [f"  Note: {each['message']}" for each in report.get("problems") or ()]
+    lines += [f"  {line}" for line in queue_check.told(session, status)]
+    return Reply(status, "\n".join(lines))
+
+
+@word("close")
+def close_environment(session: Session, line: Line) -> Reply:
+    """Close the environment; only when nothing is running."""
+    line.nothing_more()
+    return _gone(session, "environment_close", "closed")
+
+
+@word("destroy")
+def destroy_environment(session: Session, line: Line) -> Reply:
+    """Kill the worker process, whatever it is doing: for an environment that no longer responds."""
+    line.nothing_more()
+    return _gone(session, "environment_destroy", "destroyed")
+
+
+@word("update")
+def update_environment(session: Session, line: Line) -> View:
+    """Look through the worker's namespace again: plans and devices may have changed."""
+    line.nothing_more()
+    return present(session, "environment_update", {}, session.ask("environment_update"))
+
+
+def _gone(session: Session, method: str, what: str) -> Reply:
+    session.ask(method)
+    status: dict[str, Any] = {}
+    with waiting(session, f"the environment is still being {what}") as wait:
+        for status in wait.statuses():
+            if not status["worker_environment_exists"] and status["manager_state"] == "idle":
+                break
+            wait.say(f"The environment is being {what}  {length_of_time(wait.elapsed)}")
+    return Reply(status, f"The environment is {what}.")
+
+
+def _failure(session: Session, console: ConsoleTail) -> NotDone:
+    """Why the environment did not open: by the service's report, else by what was printed."""
+    report = _report(session)
+    trace = str(report.get("traceback") or "") or _last_traceback(console.read())
+    said = report.get("message") or (trace.splitlines()[-1] if trace else "")
+    detail = trace or "\n".join(console.text.strip().splitlines()[-_LINES:])
+    return NotDone(f"The environment could not be opened{f': {said}' if said else ''}", detail)
+
+
+def _report(session: Session) -> dict[str, Any]:
+    """What the service tells of the last opening; nothing if it does not."""
+    try:
+        return session.ask("environment_report")["report"]
+    except RequestFailedError:
+        return {}
+
+
+def _last_traceback(text: str) -> str:
+    """The last traceback in a text, from its heading to the line that names the error; empty if there is none."""
+    _, heading, rest = text.rpartition("Traceback (most recent call last):\n")
+    lines = [heading.rstrip()] if heading else []
+    for line in rest.splitlines() if heading else ():
+        lines.append(line)
+        if not line.startswith(" "):
+            break
+    return "\n".join(lines)

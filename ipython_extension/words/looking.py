@@ -1,0 +1,116 @@
+"""Words that look: at the state, the queue, the history, plans and devices."""
+
+import time
+from typing import cast
+
+from bluesky_qs.errors import InvalidPlan, NotFound
+from bluesky_qs.words.planexpr import Item
+from ipython_extension.session import autostart, queue_check
+from ipython_extension.session.answers import whole
+from ipython_extension.session.session import Session
+from ipython_extension.shown.catalogue import Catalogue, PlanView
+from ipython_extension.shown.display import History, ItemView, Overview, Queue, Reply, View
+from ipython_extension.shown.status_text import has_failed
+from ipython_extension.shown.tables import plural
+from ipython_extension.typed.line import Line, hint
+from ipython_extension.words.queue import plans_of
+from ipython_extension.words.vocabulary import word
+
+_NEXT = 5
+#: Seconds of the past whose failures are counted.
+_LATELY = 86400
+
+
+def overview(session: Session) -> Overview:
+    """What bare ``%qs`` shows."""
+    status = session.status()
+    queue = session.queue(status)
+    queue.rows = min(queue.rows, _NEXT)
+    if status["manager_state"] != "idle" or not status["items_in_history"]:
+        return Overview(status, queue)
+    *before, last = cast("list[Item]", session.rm.history_get()["items"])
+    notes = _failed_lately(before, last)
+    if queue and has_failed(last) and not status["queue_autostart_enabled"]:
+        notes += autostart.switched_off(session)
+    return Overview(status, queue, last, notes)
+
+
+def _failed_lately(before: list[Item], last: Item) -> list[str]:
+    """How many plans have failed lately, unless it is the last one only, which is told anyway."""
+    since = time.time() - _LATELY
+    recent = [item for item in [*before, last] if ((item.get("result") or {}).get("time_stop") or 0) > since]
+    failed = [item for item in recent if has_failed(item)]
+    if not failed or failed == [last]:
+        return []
+    return [f"Of {plural(len(recent), 'plan')} in the last 24 h {len(failed)} failed (%qs history --failed)."]
+
+
+@word("queue")
+def queue(session: Session, line: Line) -> Queue:
+    """Show the queue. The positions are what other words take for an item.
+
+    Below a plan stands its metadata, and why it could not run now, if so: it is checked as if it were added now.
+    """
+    line.nothing_more()
+    status = session.status()
+    shown = session.queue(status)
+    shown.faults = queue_check.faults(session, shown, status)
+    return shown
+
+
+@word("history", "[-n N] [--failed]")
+def history(session: Session, line: Line) -> History:
+    """Show what ran: the newest at the bottom, N at most, or only what failed."""
+    words, options = line.words({"-n": line.count, "--failed": None})
+    if words:
+        raise line.fault("-n N or --failed is expected here", words[0].start)
+    return session.history(rows=options.get("n"), only_failed="failed" in options)
+
+
+@word("item", "ID")
+def item(session: Session, line: Line) -> ItemView:
+    """Show all about one item: a position of the table last shown, or a uid."""
+    found = session.any_item(line, line.word("The position or uid of an item"))
+    line.nothing_more()
+    return whole(session, found)
+
+
+@word("plans", "[GLOB]")
+def plans(session: Session, line: Line) -> Catalogue:
+    """List the plans that may be queued."""
+    pattern = line.word("A pattern").text if line.more() else "*"
+    line.nothing_more()
+    return Catalogue.of_plans(session.ask("plans_allowed")["plans_allowed"], pattern)
+
+
+@word("devices", "[GLOB]")
+def devices(session: Session, line: Line) -> Catalogue:
+    """List the devices that may be used; with dots in the pattern, subdevices: sim_bundle_A.*.*
+
+    What a device reads now is the worker's to tell: print(motor.position) in a cell of %%qs script.
+    """
+    pattern = line.word("A pattern").text if line.more() else "*"
+    line.nothing_more()
+    return Catalogue.of_devices(session.ask("devices_allowed")["devices_allowed"], pattern)
+
+
+@word("plan", "NAME")
+def plan(session: Session, line: Line) -> PlanView:
+    """Show how one plan is called: its parameters with types, ranges, defaults and meaning."""
+    token = line.word("The name of a plan")
+    line.nothing_more()
+    allowed = session.ask("plans_allowed")["plans_allowed"]
+    if token.text not in allowed:
+        raise NotFound(f"There is no plan {token.text!r} that you may use{hint(token.text, allowed)}")
+    return PlanView(allowed[token.text])
+
+
+@word("check", "PLAN")
+def check(session: Session, line: Line) -> View:
+    """Validate a plan exactly as adding it would; nothing is queued."""
+    items, _ = plans_of(line, {}, only_one="One plan at a time is checked")
+    answer = session.ask("item_check", item=items[0])
+    result = answer["results"][0]
+    if not result["success"]:
+        raise InvalidPlan(result["msg"])
+    return Reply(answer, "The plan can be queued.")

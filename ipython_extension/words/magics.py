@@ -1,0 +1,257 @@
+"""``%qs`` and ``%%qs``: what IPython knows of the extension."""
+
+import keyword
+import re
+import sys
+from collections import ChainMap
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
+from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
+
+from bluesky_qs.client.settings import CONTROL_PORT, INFO_PORT
+from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.errors import ConfigError, QSError
+from ipython_extension.shown.error_rendering import in_one_line, usage
+
+_CONNECTION = ("control_addr", "info_addr", "encoding", "public_key", "user", "user_group", "lock_key", "timeout")
+
+
+@magics_class
+class QSMagics(Magics):
+    """The Queue Server from the prompt.
+
+    Empty settings are taken from the environment, as by every client of the Queue Server.
+    """
+
+    control_addr = Unicode(help="Address of the service; empty: QSERVER_ZMQ_CONTROL_ADDRESS.").tag(config=True)
+    info_addr = Unicode(help="Address of its publications; empty: QSERVER_ZMQ_INFO_ADDRESS.").tag(config=True)
+    encoding = Enum(("", "json", "msgpack"), "", help="How messages are written; empty: QSERVER_ZMQ_ENCODING.").tag(
+        config=True
+    )
+    public_key = Unicode(help="CURVE public key of the service; empty: QSERVER_ZMQ_PUBLIC_KEY.").tag(config=True)
+    user = Unicode(help="Recorded on items; empty: QSERVER_USER, else the login name.").tag(config=True)
+    user_group = Unicode(help="Whose permissions decide; empty: QSERVER_USER_GROUP.").tag(config=True)
+    lock_key = Unicode(help="Sent with every request that a lock may refuse.").tag(config=True)
+    timeout = Float(2.0, min=0.001, help="Seconds to wait for an answer.").tag(config=True)
+    name = Unicode("RM", help="The variable that holds the client.").tag(config=True)
+    table_rows = Int(20, min=1, help="Rows of a table that are shown.").tag(config=True)
+
+    #: The shell may be any of IPython's.
+    shell: Any
+
+    def __init__(self, shell: Any, **kwargs: Any) -> None:
+        super().__init__(shell, **kwargs)
+        self._rm: REManagerAPI | None = None
+        self._session: Any = None
+
+    # -------------------------------------------------------------------------------------------------- the magics
+    # `output_can_be_silenced` is done here: IPython's own tokenizes the line as Python *after* it was carried out, and
+    # raises where it is none, as a note or a JSON text need not be.
+    @no_var_expand  # IPython would evaluate {…} and $… before we see them
+    @needs_local_scope
+    @line_cell_magic
+    def qs(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
+        """Drive the Queue Server: ``%qs help`` shows all words.
+
+        %qs                                    what is going on
+        %qs open                               open the environment
+        %qs add count([det1, det2], num=10)    queue a plan
+        %qs queue                              show the queue
+        %qs start                              run it
+        %qs history                            show what ran
+        """
+        from ipython_extension.session import refusals  # noqa: PLC0415 - loading the extension does not pay for it
+        from ipython_extension.words import dispatch  # noqa: PLC0415 - loading the extension does not pay for it
+
+        session = self._conversation()
+        text = line if cell is None else cell
+        silent = text.rstrip().endswith(";")
+        variables = ChainMap(local_ns or {}, _globals_of_caller(), self.shell.user_ns)
+        try:
+            if cell is None:
+                view = dispatch.carry_out(session, line.rstrip().rstrip(";"), variables)
+            else:
+                view = dispatch.carry_out_cell(session, line, cell, variables)
+        except UsageError as error:
+            raise (usage(error, width) if (width := self._width()) else error) from None
+        except QSError as error:
+            said = refusals.told(error, session)
+            raise in_one_line(error, said, coloured=self.shell.colors.lower() != "nocolor") from None
+        return None if silent else view
+
+    @context_matcher(priority=1000, identifier="QSMagics.matches")
+    def matches(self, context: CompletionContext) -> SimpleMatcherResult:
+        """What TAB offers after ``%qs``."""
+        above = context.full_text.split("\n")[: context.cursor_line]
+        text = "\n".join([*above, context.text_until_cursor])
+        if "%qs" not in text:
+            return {"completions": []}
+        from ipython_extension.words.completion import offers_for  # noqa: PLC0415 - see `qs`
+
+        found = offers_for(text, self._conversation())
+        if found is None:
+            return {"completions": []}
+        completions = [SimpleCompletion(offer.text, type=offer.kind) for offer in found.offers]
+        return {"completions": completions, "matched_fragment": found.fragment, "suppress": True}
+
+    def _conversation(self) -> Any:
+        if self._session is None:
+            from ipython_extension.session.session import Session  # noqa: PLC0415 - see `qs`
+
+            self._session = Session(self)
+        return self._session
+
+    def _width(self) -> int | None:
+        """Columns of the terminal that what is printed goes to; None if it goes elsewhere."""
+        from ipython_extension.shown.tables import terminal_width  # noqa: PLC0415 - see `qs`
+
+        return None if hasattr(self.shell, "kernel") or not sys.stdout.isatty() else terminal_width()
+
+    # -------------------------------------------------------------------------------- what the session needs of us
+    def stage(self) -> Any:
+        """Where somebody looks who waits: a notebook, a terminal, or nobody."""
+        from ipython_extension.live.progress_output import Notebook, Nowhere, Terminal  # noqa: PLC0415 - see `qs`
+
+        if hasattr(self.shell, "kernel"):
+            return Notebook()
+        return Terminal() if self._width() else Nowhere()
+
+    def canvas(self) -> Any:
+        """Where figures are seen."""
+        from ipython_extension.live.plot import canvas  # noqa: PLC0415 - see `qs`
+
+        return canvas(self.shell)
+
+    def rows(self) -> int:
+        """How many rows of a table to show."""
+        return self.table_rows
+
+    def variables(self) -> dict[str, Any]:
+        """The user's namespace."""
+        return self.shell.user_ns
+
+    def inputs(self) -> Sequence[str]:
+        """What was typed into this session, as Python, oldest first."""
+        return self.shell.history_manager.input_hist_parsed
+
+    def client(self) -> REManagerAPI:
+        """The client: the one in the namespace, if the user has put one of their own there."""
+        held = self.shell.user_ns.get(self.name)
+        if isinstance(held, REManagerAPI):
+            return held
+        if self._rm is None:
+            self._rm = self._new_client()
+        return self._rm
+
+    def connect(self, *, address: str | None = None, user: str | None = None, group: str | None = None) -> REManagerAPI:
+        """Use a service at another address from now on, if it answers."""
+        control, info = addresses(address) if address else (self.control_addr, self.info_addr)
+        wanted = {"control_addr": control, "info_addr": info}
+        wanted |= {"user": user or self.user, "user_group": group or self.user_group}
+        with self._new_client(**wanted) as candidate:
+            candidate.status()
+            if group:
+                candidate.plans_allowed()  # refused if there is no such group
+        with self.hold_trait_notifications():
+            self.set_trait("control_addr", control)
+            self.set_trait("info_addr", info)
+            self.set_trait("user", wanted["user"])
+            self.set_trait("user_group", wanted["user_group"])
+        self._replace_client(whoever_made_it=True)
+        return self.client()
+
+    # ------------------------------------------------------------------------------------------ loading, unloading
+    def put_client(self) -> None:
+        """Give the client its name in the namespace, unless that name is taken."""
+        if self.name not in self.shell.user_ns:
+            try:
+                self._rm = self._rm or self._new_client()
+            except ConfigError as error:
+                print(f"No {self.name}: {error}")
+                return
+            self.shell.push({self.name: self._rm})
+
+    def take_back_client(self) -> None:
+        """Take our client out of the namespace and close it."""
+        if self._rm is not None:
+            self.shell.drop_by_id({self.name: self._rm})
+            self._rm.close()
+            self._rm = None
+
+    @observe(*_CONNECTION)
+    def _connection_changed(self, _change: Any) -> None:
+        if getattr(self, "_rm", None) is not None:
+            self._replace_client(whoever_made_it=False)
+
+    @validate("name")
+    def _name_is_one(self, proposal: Any) -> str:
+        if not proposal["value"].isidentifier() or keyword.iskeyword(proposal["value"]):
+            raise TraitError(f"The 'name' trait of QSMagics has to be a name of a variable, not {proposal['value']!r}")
+        return proposal["value"]
+
+    @observe("name")
+    def _name_changed(self, change: Any) -> None:
+        if getattr(self, "_rm", None) is not None:
+            self.shell.drop_by_id({change["old"]: self._rm})
+            self.put_client()
+
+    def _replace_client(self, *, whoever_made_it: bool) -> None:
+        held = self.shell.user_ns.get(self.name)
+        ours = held is self._rm or (whoever_made_it and isinstance(held, REManagerAPI))
+        if self._rm is not None:
+            self._rm.close()
+        self._rm = self._new_client()
+        if ours or held is None:
+            self.shell.push({self.name: self._rm})
+
+    def _new_client(self, **instead: str) -> REManagerAPI:
+        settings = {name: getattr(self, name) or None for name in _CONNECTION} | {
+            name: value or None for name, value in instead.items()
+        }
+        return REManagerAPI(
+            settings["control_addr"],
+            zmq_info_addr=settings["info_addr"],
+            zmq_encoding=settings["encoding"],
+            zmq_public_key=settings["public_key"],
+            timeout_recv=self.timeout,
+            user=settings["user"],
+            user_group=settings["user_group"],
+            lock_key=settings["lock_key"],
+        )
+
+
+def _globals_of_caller() -> dict[str, Any]:
+    """Variables of the module that the line is in: of a script under ``%run`` they are not yet the session's."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is the same
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        frame = frame.f_back
+    return frame.f_globals if frame else {}
+
+
+#: Packages whose functions stand between the line and the magic.
+_OURS = frozenset({"IPython", "ipykernel", __name__.partition(".")[0]})
+_HELP = re.compile(r"\s*%?(%qs)((?:\s[^'\"]*?)?)\s*\?{1,2}\s*")
+
+
+def help_lines(lines: list[str]) -> list[str]:
+    """``%qs add?`` as ``%qs help add``: IPython would look for an object named ``add``."""
+    asked = _HELP.fullmatch(lines[0]) if len(lines) == 1 else None
+    return [f"{asked[1]} help {asked[2].strip()}\n"] if asked else lines
+
+
+def addresses(address: str) -> tuple[str, str]:
+    """Control and info address for ``host``, ``host:port`` or ``tcp://host:port``; 10 ports apart, as by default."""
+    scheme, _, place = address.rpartition("://")
+    if scheme not in ("", "tcp"):
+        raise ConfigError(f"Of {scheme}:// both addresses are needed: %config QSMagics.control_addr and .info_addr")
+    host, colon, port = place.rpartition(":")
+    if not colon or place.endswith("]"):  # of an IPv6 address the last colon is not the port's
+        host, port = place, str(CONTROL_PORT)
+    elif not port.isdecimal():
+        raise ConfigError(f"The port in {address!r} is not a number")
+    return f"tcp://{host}:{port}", f"tcp://{host}:{int(port) + INFO_PORT - CONTROL_PORT}"

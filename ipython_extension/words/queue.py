@@ -1,0 +1,269 @@
+"""Words that change the queue."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bluesky_qs.client.failures import RequestFailedError, failure
+from bluesky_qs.words.planexpr import Item
+from ipython_extension.session.answers import added, placed, present, removed
+from ipython_extension.session.autostart import autostart_is_off, what_starts
+from ipython_extension.session.requeued import queued_again
+from ipython_extension.session.session import Session
+from ipython_extension.shown.display import Changed, Reply, View
+from ipython_extension.shown.tables import plural, shortened
+from ipython_extension.typed.calls import Call
+from ipython_extension.typed.line import Line, Options
+from ipython_extension.words.vocabulary import cell, word
+
+#: What the service calls an item; the rest of a history item is about its run.
+_OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
+#: A plan that was typed, and where in the text it begins and ends.
+_Typed = tuple[Item, tuple[int, int]]
+#: Characters of a plan that are quoted, and plans of a cell whose faults are told at once.
+_QUOTED, _MOST_TOLD = 60, 3
+_SWITCH = {"on": True, "off": False}
+
+
+@word("add", "PLAN [PLAN…] [--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
+def add(session: Session, line: Line) -> Changed:
+    """Queue plans, at the back unless an option says where.
+
+    A plan is written as in RE(…): names are devices and plans, $name and {expression} variables of this session.
+    Several plans are queued all or none. queue_stop in place of a plan stops the queue there. --md adds metadata.
+
+        %qs add count([det1, det2], num=10, delay=1)
+        %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
+    """
+    typed, options = _read_plans(line, _places(session, line))
+    _one_place(line, options)
+    try:
+        return _add(session, [item for item, _ in typed], options)
+    except RequestFailedError as error:
+        results = error.response.get("results") or ()
+        faults = [(where, str(each["msg"])) for (_, where), each in zip(typed, results, strict=False) if each["msg"]]
+        if not faults:
+            raise
+        lead = error.message.partition(": item ")[0]  # behind it, items are counted from 0 and not named
+        told = f"{lead}: {_told(line, faults)}"
+        raise failure(error.request, {**error.response, "msg": told}) from None
+
+
+def _told(line: Line, faults: list[tuple[tuple[int, int], str]]) -> str:
+    """What is wrong with plans, each by its line if there are several, counted as those of the cell."""
+    in_cell = "\n" in line.text
+    told = [
+        f"{f'line {line.text.count(chr(10), 0, start) + 1}, ' if in_cell else ''}"
+        f"{shortened(line.text[start:end], _QUOTED)}: {why.removeprefix('Plan validation failed: ')}"
+        for (start, end), why in faults[:_MOST_TOLD]
+    ]
+    more = len(faults) - len(told)
+    return "; ".join([*told, f"and {more} more"] if more else told)
+
+
+@cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
+def add_cell(session: Session, line: Line) -> Changed:
+    """Queue the plans of a cell, one or more a line, all or none; comments are passed over."""
+    return add(session, line)
+
+
+@word("rm", "ID… | A-B")
+def rm(session: Session, line: Line) -> Changed:
+    """Remove items from the queue, by their positions in the table last shown, several as 1-3, or by uid.
+
+    `%qs clear` removes all.
+    """
+    tokens, _ = line.words(listed=True)
+    if not tokens:
+        raise line.fault("The position or uid of an item is expected here")
+    if every := next((token for token in tokens if token.text in ("all", "*")), None):
+        raise line.fault("All items are removed by %qs clear", every.start)
+    uids = [session.queued(line, token) for each in tokens for token in line.positions(each)]
+    if len(uids) == 1:
+        answer = session.ask("queue_item_remove", uid=uids[0])
+        return removed(session, [answer["item"]], answer)
+    answer = session.ask("queue_item_remove_batch", uids=list(dict.fromkeys(uids)), ignore_missing=False)
+    return removed(session, answer["items"], answer)
+
+
+@word("edit", "ID PLAN | ID NAME=VALUE… [--md KEY=VALUE…]")
+def edit(session: Session, line: Line) -> Changed:
+    """Change a queued plan: some of its parameters, or the whole call; its place stays.
+
+    A VALUE is written as in the plan. What a plan takes as *args, such as the motor and the range of a scan, is
+    changed by writing the whole call.
+
+        %qs edit 0 num=20 detectors=[det1, det2]
+        %qs edit 0 scan([det1], motor, -2, 2, 9)
+    """
+    token = line.word("The position or uid of an item")
+    item = session.queued_item(line, token)
+    known = session.known()
+    call = Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
+    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    whole: Item | None = None
+    while line.more():
+        if line.option({"--md": None}, given):
+            continue
+        start = line.at
+        if line.begins_plan() and not (whole or values):
+            whole = line.plan()
+            continue
+        if whole or line.text.startswith("*", start):
+            raise line.fault("Nothing but --md is expected here" if whole else call.advice("*args are"), start)
+        name, value = line.pair(line.objection)
+        if said := call.objection(name, value):
+            raise line.fault(said, start)
+        values[name] = value
+    if not (whole or values or given):
+        raise line.fault("NAME=VALUE is expected here, or PLAN(…)")
+    changed = {**item, **call.with_parameters(values)} if whole is None else _in_place_of(item, whole)
+    if "md" in given:
+        changed["meta"] = _with_metadata(changed.get("meta") or {}, given["md"])
+    answer = session.ask("queue_item_update", item=changed)
+    places = session.places()
+    uid = answer["item"]["item_uid"]
+    lead = f"Changed at position {places[uid]}" if uid in places else "Changed"
+    return Changed([answer["item"]], answer, known, [lead])
+
+
+def _in_place_of(item: Item, plan: Item) -> Item:
+    """A queued item that is another plan now; what else is known of it, its metadata too, stays."""
+    kept = {key: value for key, value in item.items() if key not in ("name", "args", "kwargs")}
+    if "meta" in plan:
+        kept["meta"] = _with_metadata(item.get("meta") or {}, plan["meta"])
+    return {**plan, **kept, "item_type": plan["item_type"]}
+
+
+@word("move", "ID front | back | N | before ID | after ID")
+def move(session: Session, line: Line) -> Changed:
+    """Move an item of the queue to an end, to the position N, or to beside another item."""
+    uid = session.queued(line, line.word("The position or uid of an item"))
+    target = line.word("front, back, a position, before ID or after ID")
+    where: dict[str, Any]
+    if target.text in ("front", "back"):
+        where = {"pos_dest": target.text}
+    elif target.text in ("before", "after"):
+        where = {f"{target.text}_uid": session.queued(line, line.word("The position or uid of an item"))}
+    else:
+        where = {"pos_dest": line.number(target, "front, back, a position, before ID or after ID")}
+    line.nothing_more()
+    answer = session.ask("queue_item_move", uid=uid, **where)
+    return placed(session, [answer["item"]], answer, at_back=False, lead="Moved to position")
+
+
+@word("redo", "ID [--front | --back | --at N | --before ID | --after ID]")
+def redo(session: Session, line: Line) -> Changed:
+    """Queue a plan of the history again, by its number in the history last shown (-1 is its last) or by uid.
+
+    A plan that is in the queue again already, as one that failed is, stays there and is not queued twice.
+    """
+    past = session.finished(line, line.word("The number or uid of an item of the history"))
+    options: dict[str, Any] = {}
+    places = _places(session, line)
+    while line.more():
+        if not line.option(places, options):
+            raise line.fault("Nothing but where to queue it is expected here, such as --front")
+    _one_place(line, options)
+    if back := queued_again(session.rm, [past["item_uid"]]).get(past["item_uid"]):
+        session.places()
+        return Changed([back.item], {}, session.known(), [f"Not queued a second time; {back.place_with_number}"])
+    return _add(session, [{key: past[key] for key in _OF_ITEM if key in past}], options)
+
+
+@word("clear")
+def clear(session: Session, line: Line) -> Reply:
+    """Remove all items from the queue; the running one is not touched."""
+    line.nothing_more()
+    count = session.status()["items_in_queue"]
+    answer = session.ask("queue_clear")
+    return Reply(answer, f"Removed {plural(count, 'item')}." if count else "The queue was empty.")
+
+
+@word("mode", "[loop on|off] [ignore_failures on|off]")
+def mode(session: Session, line: Line) -> View:
+    """Show or set the modes: loop (finished plans go to the back of the queue) and ignore_failures."""
+    wanted: dict[str, bool] = {}
+    while line.more():
+        name = line.one_of(line.word("loop or ignore_failures"), {n: n for n in ("loop", "ignore_failures")})
+        wanted[name] = line.one_of(line.word("on or off"), _SWITCH)
+    answer = session.ask("queue_mode_set", mode=wanted) if wanted else session.status()["plan_queue_mode"]
+    return present(session, "queue_mode_set", {}, answer)
+
+
+@word("autostart", "[on|off]")
+def autostart(session: Session, line: Line) -> View:
+    """Show or switch autostart: with it, the queue starts whenever there are items and the environment is ready."""
+    status = session.status()
+    if not line.more():
+        told = present(session, "queue_autostart", {"enable": status["queue_autostart_enabled"]}, status)
+        return told if status["queue_autostart_enabled"] else Reply(status, autostart_is_off(session))
+    enable = line.one_of(line.word("on or off"), _SWITCH)
+    line.nothing_more()
+    answer = session.ask("queue_autostart", enable=enable)
+    if not enable:
+        return present(session, "queue_autostart", {"enable": enable}, answer)
+    session.starts(status)
+    return Reply(answer, f"Autostart is on: {what_starts(status)}.")
+
+
+def plans_of(line: Line, options: Options, *, only_one: str = "") -> tuple[list[Item], dict[str, Any]]:
+    """The plans on the rest of the line, with the metadata of ``--md`` in them, and the options.
+
+    With ``only_one``, that is the complaint about a second plan.
+    """
+    typed, given = _read_plans(line, options, only_one=only_one)
+    return [item for item, _ in typed], given
+
+
+def _read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[list[_Typed], dict[str, Any]]:
+    typed: list[_Typed] = []
+    given: dict[str, Any] = {}
+    while line.more():
+        if line.option({**options, "--md": None}, given):
+            continue
+        if typed and only_one:
+            raise line.fault(only_one)
+        start = line.at
+        item = line.plan()
+        typed.append((item, (start, line.at)))
+    if not typed:
+        raise line.fault("A plan is expected here, such as count([det1], num=5)")
+    if metadata := given.pop("md", None):
+        for item, _ in typed:
+            if item["item_type"] == "plan":
+                item["meta"] = _with_metadata(item.get("meta") or {}, metadata)
+    return typed, given
+
+
+def _with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
+    """Metadata of an item with some more, which wins; of several dictionaries the first one wins."""
+    return [dict(more), *metadata] if isinstance(metadata, list) else {**metadata, **more}
+
+
+def _places(session: Session, line: Line) -> Options:
+    """The options that say where in the queue."""
+    return {
+        "--front": None,
+        "--back": None,
+        "--at": line.number,
+        "--before": lambda token: session.queued(line, token),
+        "--after": lambda token: session.queued(line, token),
+    }
+
+
+def _one_place(line: Line, given: Mapping[str, Any]) -> None:
+    if len(given) > 1:
+        raise line.fault(f"--{' and --'.join(given)} exclude each other", 0)
+
+
+def _add(session: Session, items: list[Item], options: Mapping[str, Any]) -> Changed:
+    where: dict[str, Any] = {}
+    for name, value in options.items():
+        key = {"before": "before_uid", "after": "after_uid"}.get(name, "pos")
+        where[key] = name if name in ("front", "back") else value
+    if len(items) == 1:
+        return added(session, where, session.ask("queue_item_add", item=items[0], **where))
+    answer = session.ask("queue_item_add_batch", items=items, **where)
+    at_back = where in ({}, {"pos": "back"})
+    return placed(session, answer["items"], answer, at_back=at_back, lead="Queued at position")

@@ -1,0 +1,199 @@
+"""Words that run plans, pause and end them, and wait."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bluesky_qs.client.info import item_state
+from bluesky_qs.client.wait import ENDED, MOVES
+from bluesky_qs.errors import NotFound
+from bluesky_qs.words.planexpr import Item, plan_text
+from ipython_extension.live.live_table import Live
+from ipython_extension.session.answers import present
+from ipython_extension.session.requeued import places_again
+from ipython_extension.session.session import Session
+from ipython_extension.session.waiting import Progress, Wait, waiting
+from ipython_extension.shown.display import ItemView, View, Waited
+from ipython_extension.shown.error_rendering import NotDone
+from ipython_extension.shown.status_text import pause_sentence, reason
+from ipython_extension.shown.tables import length_of_time, moment, ranges, terminal_width
+from ipython_extension.typed.line import Line
+from ipython_extension.words.queue import plans_of
+from ipython_extension.words.vocabulary import word
+
+#: States of a RunEngine whose pause is over, while the service does not know yet what follows.
+_LEAVING = ("running", "aborting", "stopping", "halting")
+
+_STAYS = "the plan stays paused"
+
+
+@word("start")
+def start(session: Session, line: Line) -> View:
+    """Start the queue."""
+    return _ask(session, line, "queue_start")
+
+
+@word("stop", "[cancel]")
+def stop(session: Session, line: Line) -> View:
+    """Stop the queue after the running plan; `cancel` takes that back."""
+    cancel = line.more() and line.one_of(line.word("cancel"), {"cancel": True})
+    return _ask(session, line, "queue_stop_cancel" if cancel else "queue_stop")
+
+
+@word("pause", "[now]")
+def pause(session: Session, line: Line) -> View:
+    """Pause the running plan at its next checkpoint, or `now`."""
+    now = line.more() and line.one_of(line.word("now"), {"now": True})
+    return _ask(session, line, "re_pause", option="immediate" if now else "deferred")
+
+
+@word("resume")
+def resume(session: Session, line: Line) -> View:
+    """Go on with the paused plan."""
+    return _when_paused(session, line, "re_resume")
+
+
+@word("finish")
+def finish(session: Session, line: Line) -> View:
+    """End the plan in order; it counts as done. One that runs is paused first.
+
+    `re stop` is the same for a plan that is paused.
+    """
+    return _end(session, line, "re_stop")
+
+
+@word("abort")
+def abort(session: Session, line: Line) -> View:
+    """End the plan with clean-up; it counts as failed and goes back to the front of the queue.
+
+    A plan that runs is paused first, at once. Ctrl-C ends the waiting for that pause, not the pause.
+    """
+    return _end(session, line, "re_abort")
+
+
+@word("halt")
+def halt(session: Session, line: Line) -> View:
+    """End the plan at once, without clean-up; it goes back to the front of the queue.
+
+    A plan that runs is paused first.
+    """
+    return _end(session, line, "re_halt")
+
+
+@word("run", "PLAN [--md KEY=VALUE…]")
+def run(session: Session, line: Line) -> ItemView:
+    """Run a plan now, without queueing it, and wait for its end.
+
+    Shows its progress and the table of its runs as they come; what the plan itself prints is in %qs log.
+
+    Raises an error if the plan fails, so that a notebook stops. Ctrl-C ends the waiting, not the plan.
+    """
+    items, _ = plans_of(line, {}, only_one="Only one plan can run now; queue several with %qs add")
+    item = session.ask("queue_item_execute", item=items[0])["item"]
+    session.has_run(item)
+    live = Live(terminal_width(), item_uid=item["item_uid"])
+    going, paused = "the plan goes on (%qs pause, %qs abort)", f"{_STAYS} (%qs resume, %qs abort)"
+    with waiting(session, going, when_paused=paused, live=live) as wait:
+        return _ended(session, item, wait, is_new=True)
+
+
+@word("wait", "[ID] [--timeout 10m]")
+def wait_for(session: Session, line: Line) -> View:
+    """Wait until the service is idle, or until that item is done; then show what has run.
+
+    Shows progress and the tables of the runs as they come. Ctrl-C ends the waiting and never stops a scan. Raises an
+    error if that item fails. Of an item that has ended before, says so and when.
+    """
+    tokens, options = line.words({"--timeout": line.seconds})
+    if len(tokens) > 1:
+        raise line.fault("One item at most is expected", tokens[1].start)
+    item = session.any_item(line, tokens[0]) if tokens else None
+    status = session.status()
+    before = session.ran_before(status)
+    live = Live(terminal_width())
+    timeout = options.get("timeout")
+    with waiting(session, "the queue goes on", when_paused=_STAYS, timeout=timeout, live=live) as wait:
+        if item:
+            return _ended(session, item, wait)
+        progress = Progress(session, wait)
+        for status in _statuses(wait):
+            if status["manager_state"] == "idle":
+                wait.last_documents(status)
+                break
+            wait.say(progress.of(status))
+    return Waited(status, session.ran_since(before))
+
+
+def _ask(session: Session, line: Line, method: str, **params: Any) -> View:
+    line.nothing_more()
+    return present(session, method, params, session.ask(method, **params))
+
+
+def _when_paused(session: Session, line: Line, method: str) -> View:
+    """Ask it of the paused plan; of one that is about to pause, once it has."""
+    line.nothing_more()
+    with waiting(session, "the plan pauses at its next checkpoint") as wait:
+        for status in wait.statuses() if session.status().get("pause_pending") else ():
+            if not status.get("pause_pending"):
+                break
+            wait.say(f"The plan is about to pause  {length_of_time(wait.elapsed)}")
+    return _ask(session, line, method)
+
+
+def _end(session: Session, line: Line, method: str) -> View:
+    """Ask it of the paused plan; a plan that runs is paused first, and no other is ended in its place."""
+    line.nothing_more()
+    status = session.status()
+    uid = status["running_item_uid"]
+    if status["manager_state"] == "executing_queue" and (uid or status.get("pause_pending")):
+        session.ask("re_pause", option="immediate")
+        with waiting(session, "the plan pauses (then %qs resume, %qs abort)") as wait:
+            for status in wait.statuses():
+                if status["running_item_uid"] != uid or status["manager_state"] != "executing_queue":
+                    break
+                wait.say(f"The plan is being paused  {length_of_time(wait.elapsed)}")
+        if status["running_item_uid"] != uid:
+            raise NotDone("The plan had ended before it could be paused (%qs history); what follows it is held")
+    return _ask(session, line, method)
+
+
+def _statuses(wait: Wait) -> Iterator[dict[str, Any]]:
+    """The statuses of a wait, in which a pause is told of once: without a word it would seem to last for ever."""
+    was_paused = False
+    for status in wait.statuses():
+        is_paused = status["manager_state"] == "paused" and status.get("re_state") not in _LEAVING
+        if is_paused and not was_paused:
+            wait.put(pause_sentence(status))
+        was_paused = is_paused
+        yield status
+
+
+def _ended(session: Session, item: Item, wait: Wait, *, is_new: bool = False) -> ItemView:
+    """The item when it has run; an error if it did not run well. An item that ``is_new`` cannot have ended before."""
+    seen: object = None
+    progress = Progress(session, wait)
+    for status in _statuses(wait):
+        moves = [status[part] for part in MOVES]
+        if moves != seen and (where := wait.patiently(lambda: item_state(session.rm, item["item_uid"]))):
+            is_first, seen = seen is None, moves
+            if where["state"] in ENDED:
+                wait.last_documents(status)
+                return _result(session, item, where, ended_before=is_first and not is_new)
+        wait.say(progress.of(status))
+    raise AssertionError("statuses never end")
+
+
+def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_before: bool) -> ItemView:
+    state, result = where["state"], where.get("result") or {}
+    known = session.known()
+    if state == "removed":
+        raise NotFound(f"{plan_text(item, known)} has been removed from the queue")
+    before = f" before this wait ({moment(result['time_stop'])})" if ended_before and result else ""
+    if state not in ("completed", "stopped"):
+        said = f": {reason(result)}" if reason(result) else ""
+        back = places_again(session.rm, {item["item_uid"]: where}).get(item["item_uid"])
+        again = f"; it is {back.place}" if back else ""
+        raise NotDone(f"{plan_text(item, known)} {state}{before}{said}{again}", result.get("traceback") or "")
+    took = length_of_time(result["time_stop"] - result["time_start"])
+    scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
+    lead = f"{state.capitalize()}{before} in {took}{scans}"
+    return ItemView({**item, "result": result}, known, lead)

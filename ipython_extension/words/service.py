@@ -1,0 +1,83 @@
+"""Words on the service as such: where it is, and who may use it."""
+
+from getpass import getpass
+from typing import Any
+
+from bluesky_qs.errors import NotFound
+from ipython_extension.session.answers import present
+from ipython_extension.session.session import Session
+from ipython_extension.shown.display import Reply, View
+from ipython_extension.typed.line import Line
+from ipython_extension.words.vocabulary import word
+
+_ENVIRONMENT, _QUEUE = {"environment": True}, {"queue": True}
+_PARTS = {
+    "env": _ENVIRONMENT,
+    "environment": _ENVIRONMENT,
+    "queue": _QUEUE,
+    "all": _ENVIRONMENT | _QUEUE,
+}
+
+
+@word("connect", "[ADDR] [--user U] [--group G]")
+def connect(session: Session, line: Line) -> View:
+    """Talk to the service at another address (host, host:port or tcp://host:port) from now on.
+
+    Nothing changes unless it answers.
+    """
+    words, options = line.words({"--user": lambda token: token.text, "--group": lambda token: token.text})
+    if len(words) > 1:
+        raise line.fault("One address is expected", words[1].start)
+    address = words[0].text if words else None
+    client = session.settings.connect(address=address, user=options.get("user"), group=options.get("group"))
+    session.forget()
+    status = session.status()
+    return Reply(status, f"{status['msg']} at {client.settings.control_addr}, as {client.user} of {client.user_group}.")
+
+
+@word("lock", "[env | queue | all] [NOTE]")
+def lock(session: Session, line: Line) -> View:
+    """Keep others from using the environment, from changing the queue, or both (all).
+
+    The key is RM.lock_key, else the one in your key file, which is made if there is none. This session goes on
+    working, and so does any other session with the key. `%qs unlock` opens everything again; `%qs lock info` tells
+    who locked what.
+
+        %qs lock all "aligning the mirror, back at 15:00"
+    """
+    parts = line.one_of(line.word("env, queue or all"), _PARTS) if line.more() else _PARTS["all"]
+    note = _unquoted(line.rest()) or None
+    return locked(session, {**parts, "note": note})
+
+
+@word("answer", "[TEXT]")
+def answer(session: Session, line: Line) -> View:
+    """Answer the question (input() or getpass()) for which running code waits.
+
+    Without TEXT you are asked, and a password is not shown while you type it.
+    """
+    question = session.status().get("input_pending")
+    if not question:
+        raise NotFound("No running code asks anything")
+    text = line.rest() or _asked(question)
+    told = session.ask("input_reply", input_uid=question["input_uid"], text=_unquoted(text))
+    return Reply(told, "Answered.")
+
+
+def locked(session: Session, params: dict[str, object]) -> View:
+    """Lock, and keep the key: without it this session would be locked out too."""
+    key = params.setdefault("lock_key", session.lock_key())
+    answer = session.ask("lock", **params)
+    session.rm.lock_key = str(key)
+    return present(session, "lock", params, answer)
+
+
+def _asked(question: dict[str, Any]) -> str:
+    if question.get("secret"):
+        return getpass(question["prompt"])
+    return input(question["prompt"])
+
+
+def _unquoted(note: str) -> str:
+    quote = note[:1]
+    return note[1:-1] if quote in ("'", '"') and len(note) > 1 and note.endswith(quote) else note

@@ -1,0 +1,187 @@
+"""The table of a running scan from its documents."""
+
+import pytest
+
+from ipython_extension.live.live_table import Live, LiveTables, value_text
+
+_IDLE = {"running_item_uid": None}
+_NUMBER = {"dtype": "number", "shape": []}
+
+
+def start(uid="r1", scan_id=7, **more):
+    return "start", {"uid": uid, "scan_id": scan_id, "plan_name": "scan", "time": 1.0e9, **more}
+
+
+def descriptor(fields, run="r1", stream="primary", hints=None, uid=None):
+    hints = {field: {"fields": [field]} for field in fields} if hints is None else hints
+    keys = dict.fromkeys(fields, _NUMBER)
+    objects = {field: [field] for field in fields}
+    uid = uid or f"{run}-{stream}"
+    return "descriptor", {
+        "uid": uid, "run_start": run, "name": stream, "data_keys": keys, "object_keys": objects, "hints": hints,
+    }  # fmt: skip
+
+
+def event(number, run="r1", stream="primary", **data):
+    where = f"{run}-{stream}"
+    return "event", {
+        "uid": f"{where}-{number}", "descriptor": where, "seq_num": number, "time": 1.0e9 + number, "data": data,
+    }  # fmt: skip
+
+
+def stop(run="r1", status="success", reason=""):
+    return "stop", {"uid": f"{run}-stop", "run_start": run, "exit_status": status, "reason": reason}
+
+
+def printed(*documents, width=80):
+    tables = LiveTables(width)
+    return [line for name, doc in documents for line in tables.take(name, doc)]
+
+
+def columns(line):
+    return line.split()
+
+
+_ALONG_MOTOR = {"hints": {"dimensions": [[["motor"], "primary"]]}, "num_points": 2}
+
+
+def test_the_motor_comes_before_what_is_read():
+    lines = printed(
+        start(**_ALONG_MOTOR),
+        descriptor(["det1", "motor"]),
+        event(1, det1=0.5, motor=-1.0),
+        event(2, det1=0.25, motor=1.0),
+        stop(),
+    )
+    assert lines[0].startswith("Scan 7: scan, 2 points, since ")
+    assert columns(lines[1]) == ["#", "time", "motor", "det1"]
+    assert [columns(line)[0:1] + columns(line)[2:] for line in lines[2:]] == [["1", "-1", "0.5"], ["2", "1", "0.25"]]
+
+
+def test_only_hinted_fields_are_shown():
+    hints = {"det1": {"fields": ["det1"]}, "other": {}}
+    assert columns(printed(start(), descriptor(["det1", "other"], hints=hints), event(1, det1=1))[1])[2:] == ["det1"]
+
+
+def test_without_hints_all_numbers_are_shown():
+    assert columns(printed(start(), descriptor(["a", "b"], hints={}), event(1, a=1, b=2))[1])[2:] == ["a", "b"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_line_is_longer_than_the_terminal_is_wide(width):
+    fields = [f"a_rather_long_name_of_a_field_{i}" for i in range(30)]
+    lines = printed(start(), descriptor(fields), event(1, **dict.fromkeys(fields, 1.23456789e-20)), width=width)
+    assert max(map(len, lines)) <= width
+    assert "no room for" in lines[1]
+
+
+def test_runs_that_are_nested_have_a_table_each():
+    documents = [
+        start("r1", 1), descriptor(["a"], "r1"), event(1, "r1", a=1),
+        start("r2", 2), descriptor(["b"], "r2"), event(1, "r2", b=2), event(2, "r2", b=3), stop("r2"),
+        event(2, "r1", a=4), stop("r1"),
+    ]  # fmt: skip
+    lines = printed(*documents)
+    headings = [line.partition(",")[0].partition(":")[0] for line in lines if line.startswith("Scan")]
+    assert headings == ["Scan 1", "Scan 2", "Scan 1"]
+    assert columns(lines[-1])[0] == "2"
+
+
+def test_baselines_and_monitors_are_left_out():
+    documents = [start(), descriptor(["m"], stream="baseline"), event(1, stream="baseline", m=1)]
+    documents += [descriptor(["m"], stream="m_monitor"), event(1, stream="m_monitor", m=1)]
+    assert printed(*documents) == []
+
+
+def test_a_run_with_another_stream_only_shows_that():
+    lines = printed(start(), descriptor(["x"], stream="fly"), event(1, stream="fly", x=1))
+    assert columns(lines[1])[2:] == ["x"]
+
+
+def test_a_run_that_fails_says_so():
+    assert printed(start(), stop(status="fail", reason="no beam")) == ["Scan 7 failed: no beam"]
+
+
+def test_a_table_that_begins_late_says_how_much_is_missing():
+    lines = printed(start(), descriptor(["a"]), event(13, a=1))
+    assert columns(lines[2]) == ["…", "12", "points", "before"]
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "text"),
+    [
+        (None, {}, "\N{EN DASH}"),
+        (3, {}, "3"),
+        (0.1 + 0.2, {}, "0.3"),
+        (1.0, {"precision": 3}, "1.000"),
+        (0.00004, {"precision": 3}, "4e-05"),
+        (123456789012.5, {"precision": 3}, "1.23457e+11"),
+        ("open", {}, "open"),
+        ([1, 2], {}, "[2]"),
+        ({"a": 1}, {}, "…"),
+    ],
+)
+def test_values_are_short(value, key, text):
+    assert value_text(value, key) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7.18054e-05, "7.1805e-05"),
+        (-7.18054e-05, "-7.181e-05"),
+        (-1.23456789e-100, "-1.23e-100"),
+        (0.00041341, "0.00041341"),
+        (-0.000413412, "-0.0004134"),
+        (-12345678.9, "-1.235e+07"),
+        (123456789012, "1.2346e+11"),
+    ],
+)
+def test_a_number_never_loses_its_exponent(value, text):
+    assert value_text(value, {"precision": 3}, 10) == text
+    assert len(text) <= 10
+
+
+def test_a_number_beyond_all_measure_is_cut():
+    assert value_text(10**400, {}, 10) == str(10**400)
+
+
+def test_a_row_holds_numbers_of_any_size_in_full():
+    tables = LiveTables(80)
+    for document in [start(), descriptor(["a"])]:
+        tables.take(*document)
+    row = tables.take(*event(1, a=-7.18054e-05))[-1]
+    assert "…" not in row
+    assert columns(row)[-1].endswith("e-05")
+
+
+def message(document, item="i1"):
+    return {"item_uid": item, "name": document[0], "doc": document[1]}
+
+
+def test_what_was_asked_for_and_comes_again_is_shown_once():
+    live = Live(80, item_uid="i1")
+    documents = [start(), descriptor(["a"]), event(1, a=1)]
+    for document in documents:
+        live.hear(message(document), True)
+    for document in [*documents, event(2, a=2)]:
+        live.hear(message(document), False)
+    assert len(live.show(_IDLE).splitlines()) == 4
+    assert live.show(_IDLE) == ""
+
+
+def test_documents_of_a_plan_that_has_ended_are_not_shown():
+    live = Live(80)
+    live.show({"running_item_uid": "i2"})
+    for document in [start(), descriptor(["a"]), event(1, a=1)]:
+        live.hear(message(document, "i1"), True)
+    assert live.show(_IDLE) == ""
+
+
+def test_of_very_many_lines_at_once_the_first_and_the_latest_are_shown():
+    live = Live(80, item_uid="i1")
+    for document in [start(), descriptor(["a"]), *(event(n, a=n) for n in range(1, 1001))]:
+        live.hear(message(document), False)
+    lines = live.show(_IDLE).splitlines()
+    assert len(lines) < 50
+    assert columns(lines[-1])[0] == "1000"

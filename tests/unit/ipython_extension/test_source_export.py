@@ -1,0 +1,100 @@
+"""What is defined in a session as a script for the worker: found, complete, or refused with what to do."""
+
+import math
+
+import pytest
+
+from ipython_extension.typed.source_export import NoSource, script_for
+
+
+@pytest.fixture
+def define(bare_shell):
+    """Runs cells in a shell; gives the script for names of it."""
+
+    def run(names, *cells):
+        for cell in cells:
+            bare_shell.run_cell(cell, store_history=True).raise_error()
+        return script_for(names.split(), bare_shell.user_ns, bare_shell.history_manager.input_hist_parsed)
+
+    return run
+
+
+def worker(script, **namespace):
+    """The namespace of a worker in which the script ran."""
+    exec(script, namespace)
+    return namespace
+
+
+def test_a_function_of_a_cell_is_found_with_its_decorators_and_comments(define):
+    script = define("f", "import functools", "x = 1\n\n@functools.cache\ndef f():\n    # why\n    return 5\n")
+    assert "# why" in script
+    assert worker(script)["f"]() == 5
+
+
+def test_a_redefined_function_is_sent_as_it_is_now(define):
+    assert worker(define("f", "def f(): return 1", "def f(): return 2"))["f"]() == 2
+
+
+def test_a_class_is_found_where_it_was_typed(define):
+    assert worker(define("A", "class A:\n    x = 1", "class A:\n    x = 2"))["A"].x == 2
+
+
+def test_a_lambda_and_a_second_name_are_sent(define):
+    assert worker(define("f", "f = lambda x: x + 1"))["f"](1) == 2
+    assert worker(define("g", "def f(x): return x", "g = f"))["g"](3) == 3
+
+
+def test_plain_values_are_sent_as_they_are(define):
+    made = worker(define("n names", "n = -2.5; names = ['a', {'b': (1, None)}]"))
+    assert (made["n"], made["names"]) == (-2.5, ["a", {"b": (1, None)}])
+
+
+def test_imports_go_along_and_what_the_worker_has_wins(define):
+    cells = ("import math as m\nfrom os.path import join as glue", "def f(): return m.pi, glue('a', 'b')")
+    script = define("f", *cells)
+    assert worker(script)["f"]() == (math.pi, "a/b")
+    assert worker(script, glue=lambda *parts: parts)["f"]() == (math.pi, ("a", "b"))
+
+
+def test_nothing_is_defined_if_the_worker_lacks_something(define):
+    script = define("f", "n = 3\ndef f(): return n * step")
+    namespace = {"step": 2}
+    with pytest.raises(NameError, match=r"needed by what is pushed: n$"):
+        exec(script, namespace)
+    assert set(namespace) == {"step", "__builtins__"}
+    assert worker(define("f n"), step=2)["f"]() == 6
+
+
+def test_names_that_are_pushed_together_need_no_check(define):
+    assert "_qs_check" not in define("f g", "def g(): return 1\ndef f(x=g()): return [y for y in range(g())]")
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        ("nothing", "", "This session has no 'nothing'"),
+        ("wigle", "def wiggle(): ...", "did you mean 'wiggle'"),
+        ("f", "exec('def f(): pass')", "source of f cannot be found"),
+        ("math", "import math", "math is a module"),
+        (
+            "f",
+            "def make(k):\n    def f(): return k\n    return f\nf = make(1)",
+            "inside of another function.* uses .* k",
+        ),
+        ("o", "o = object()", "an object of type object"),
+        ("a.b", "", "no name of a function"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_with_the_reason(define, name, cell, said):
+    with pytest.raises(NoSource, match=said):
+        define(name, cell)
+
+
+def test_what_was_made_by_a_call_is_made_again(define):
+    made = worker(define("p", "import functools", "p = functools.partial(max, 1)"))
+    assert made["p"](0, -1) == 1
+
+
+def test_definitions_come_before_what_uses_them_at_once(define):
+    cells = "from functools import wraps\ndef twice(f):\n    @wraps(f)\n    def g(*a): return f(*a) * 2\n    return g"
+    assert worker(define("f twice n", "n = 3", cells, "@twice\ndef f(x=n):\n    return x"))["f"]() == 6

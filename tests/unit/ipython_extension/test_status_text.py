@@ -1,0 +1,45 @@
+"""What the state of the service is called."""
+
+import time
+
+import pytest
+
+from ipython_extension.shown.catalogue import PlanView
+from ipython_extension.shown.status_text import Progress, progress_text
+
+
+def running(events, total, *, elapsed, paused=0.0, state="executing_queue"):
+    told = {"events": events, "num_points": total, "time_start": time.time() - elapsed, "time_paused": paused}
+    return {"manager_state": state, "running_item_uid": "a", "running_item_progress": told}
+
+
+def test_the_time_to_go_follows_the_pace_so_far():
+    assert Progress.of(running(4, 8, elapsed=10)).left == pytest.approx(10, abs=0.5)
+
+
+def test_a_pause_says_nothing_of_the_pace():
+    assert Progress.of(running(4, 8, elapsed=110, paused=100)).left == pytest.approx(10, abs=0.5)
+
+
+def test_while_a_plan_is_paused_no_end_is_promised():
+    assert progress_text(running(4, 8, elapsed=10, state="paused")) == "point 4 of 8"
+
+
+def test_a_long_type_leaves_the_table_readable():
+    kind = "typing.List[" + " | ".join(f"detector{n}" for n in range(20)) + "]"
+    parameter = {
+        "name": "detectors",
+        "kind": {"name": "POSITIONAL_ONLY", "value": 0},
+        "description": "What to read.",
+        "annotation": {"type": kind},
+    }
+    text = PlanView({"name": "plan", "parameters": [parameter]}).text(80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "detector19" in text
+
+
+def test_one_point_tells_no_pace():
+    progress = {"events": 1, "num_points": 60, "time_start": time.time() - 0.4}
+    told = progress_text({"manager_state": "executing_queue", "running_item_progress": progress})
+    assert told.startswith("point 1 of 60, for 0.")
+    assert "to go" not in told

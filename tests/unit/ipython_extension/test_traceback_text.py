@@ -1,0 +1,68 @@
+"""A failed plan's traceback shows the user's code."""
+
+import pytest
+from IPython.lib.pretty import pretty
+
+from ipython_extension.shown.error_rendering import NotDone
+from ipython_extension.shown.traceback_text import folded
+
+TRACE = """\
+Traceback (most recent call last):
+  File "/env/site-packages/bluesky/run_engine.py", line 1566, in _run
+    msg = self._plan_stack[-1].send(resp)
+          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "/env/site-packages/bluesky/utils/__init__.py", line 3, in inner
+    yield
+  File "/home/ada/startup/10-plans.py", line 49, in fail
+    yield from bps.mv(motor, 1)
+  File "/env/site-packages/bluesky/plan_stubs.py", line 7, in mv
+    raise ValueError("bad")
+ValueError: bad
+  of two lines
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/home/ada/startup/10-plans.py", line 51, in fail
+    raise RuntimeError from error
+RuntimeError
+"""
+SHOWN = """\
+Traceback (most recent call last):
+  … 2 frames in the code of bluesky
+  File "/home/ada/startup/10-plans.py", line 49, in fail
+    yield from bps.mv(motor, 1)
+  File "/env/site-packages/bluesky/plan_stubs.py", line 7, in mv
+    raise ValueError("bad")
+ValueError: bad
+  of two lines
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/home/ada/startup/10-plans.py", line 51, in fail
+    raise RuntimeError from error
+RuntimeError"""
+
+
+def test_frames_of_bluesky_are_folded_but_for_the_one_that_raises():
+    assert folded(TRACE) == SHOWN
+
+
+@pytest.mark.parametrize("text", ["", "no traceback at all\n    of any kind", "ValueError: x"])
+def test_what_is_no_traceback_stays(text):
+    assert folded(text) == text
+
+
+def test_a_failed_plan_is_shown_with_it_and_keeps_the_whole(shell, qs, fake, capsys):
+    ran = {"exit_status": "failed", "msg": "RuntimeError", "traceback": TRACE, "time_start": 1.0, "time_stop": 2.0}
+    fake.answers["queue_item_execute"] = {"item": fake.plan("count", "uid-aaaa", ["det1"])}
+    fake.answers["item_status"] = {"status": {"state": "failed", "result": ran}}
+    result = shell.run_cell("%qs run count([det1])")
+    assert capsys.readouterr().out.startswith(SHOWN)
+    assert isinstance(result.error_in_exec, NotDone)
+    assert result.error_in_exec.detail == TRACE
+    fake.history = [{**fake.plan("count", "uid-aaaa", ["det1"]), "result": ran}]
+    item = qs("item uid-aaaa")
+    assert SHOWN in pretty(item)
+    assert item["result"]["traceback"] == TRACE
