@@ -88,7 +88,7 @@ def test_a_cell_queues_its_plans(shell, fake):
 
 def test_a_fault_in_a_cell_is_shown_in_its_line(shell):
     result = shell.run_cell("%%qs add\ncount([det1])\nscan(f(x))\n")
-    assert str(result.error_in_exec).splitlines()[1:] == ["    scan(f(x))", "         ^"]
+    assert str(result.error_in_exec).splitlines()[1:] == ["    scan(f(x))", "         ^^^^"]
 
 
 def test_the_queue_shows_what_one_would_type(qs, fake):
