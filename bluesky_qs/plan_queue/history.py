@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bluesky_qs.errors import BadParams, NotFound
+from bluesky_qs.plan_queue.items import as_object
 
 
 class History:
@@ -126,13 +127,13 @@ def _uid(data: bytes) -> str | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # NaN and other things that only Python's json reads
     try:
-        item = json.loads(data)
+        item: Any = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    uid = item.get("item_uid") if isinstance(item, dict) else None
+    uid = as_object(item).get("item_uid")
     return uid if isinstance(uid, str) else None
 
 
 def _has(item: dict[str, Any], wanted: dict[str, str]) -> bool:
-    result = item.get("result") or {}
+    result = as_object(item.get("result"))
     return all((result if key == "exit_status" else item).get(key) == value for key, value in wanted.items())

@@ -3,7 +3,8 @@
 import json
 import uuid
 from collections import deque
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any, Self, cast
 
 import msgspec
 
@@ -21,11 +22,18 @@ LARGEST = 256_000_000
 #: Properties that belong to one execution: never queued, shown while it lasts.
 _RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
 _PROPERTIES = "properties"
+_CONTAINERS = (dict, list, tuple)
+_SCALARS = (str, int, float)
 
 
 def uuid4_text() -> str:
     """A new uid."""
     return str(uuid.uuid4())
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """The value if it is a JSON object; otherwise an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def queued(item: dict[str, Any], uid: str) -> dict[str, Any]:
@@ -119,18 +127,17 @@ class Running(msgspec.Struct, frozen=True):
         if immediate:
             properties["immediate_execution"] = True
         if f'"{_PROPERTIES}"'.encode() in item:
-            own = json.loads(item).get(_PROPERTIES)  # another service may have queued it, with whatever it was sent
-            properties = {**own, **properties} if isinstance(own, dict) else properties
+            # Another service may have queued the item, with any value here.
+            properties = {**as_object(json.loads(item).get(_PROPERTIES)), **properties}
         return cls(uid, item, extended(item, _PROPERTIES, properties), time_start, immediate)
 
     @classmethod
     def restored(cls, stored: bytes | None) -> Self | None:
         """What is running according to the stored fact; None if nothing is."""
-        item = json.loads(stored) if stored else None
-        if not item or not item.get("item_uid"):
+        item = as_object(json.loads(stored)) if stored else {}
+        if not item.get("item_uid"):
             return None
-        properties = item.get(_PROPERTIES)
-        properties = properties if isinstance(properties, dict) else {}
+        properties = as_object(item.get(_PROPERTIES))
         return cls(
             item["item_uid"],
             encoded(_without_run(item)),
@@ -143,8 +150,7 @@ class Running(msgspec.Struct, frozen=True):
 def _refuse_depth(item: dict[str, Any]) -> None:
     level: list[Any] = [item]
     for _ in range(DEEPEST):
-        elements = (value.values() if isinstance(value, dict) else value for value in level)
-        level = [element for each in elements for element in each if isinstance(element, dict | list | tuple)]
+        level = [element for value in level for _, element in _elements(value) if isinstance(element, _CONTAINERS)]
         if not level:
             return
     raise ItemError(_TOO_DEEP)
@@ -155,22 +161,26 @@ def _without_json_form(item: dict[str, Any]) -> str:
     waiting: deque[tuple[str, Any]] = deque([("", item)])
     while waiting:
         place, value = waiting.popleft()
-        if isinstance(value, dict):
-            for key, element in value.items():
-                if key is not None and not isinstance(key, str | int | float):
+        if isinstance(value, _CONTAINERS):
+            for key, element in _elements(value):
+                if key is not None and not isinstance(key, _SCALARS):
                     return f"{place or 'the item'} has a key of the type {type(key).__name__}, which JSON cannot hold"
                 waiting.append((f"{place}[{key!r}]" if place else str(key), element))
-        elif isinstance(value, list | tuple):
-            waiting += [(f"{place}[{index}]", element) for index, element in enumerate(value)]
-        elif value is not None and not isinstance(value, str | int | float):
+        elif value is not None and not isinstance(value, _SCALARS):
             return f"{place} is of the type {type(value).__name__}, which JSON cannot hold"
     return ""
+
+
+def _elements(container: Any) -> Iterable[tuple[Any, Any]]:
+    """The elements of a JSON object or array, each with its key or its place."""
+    if isinstance(container, dict):
+        return cast("dict[Any, Any]", container).items()
+    return enumerate(cast("list[Any] | tuple[Any, ...]", container))
 
 
 def _without_run(item: dict[str, Any]) -> dict[str, Any]:
     if _PROPERTIES not in item:
         return item
-    properties = item[_PROPERTIES]
-    kept = {k: v for k, v in properties.items() if k not in _RUN_PROPERTIES} if isinstance(properties, dict) else {}
+    kept = {key: value for key, value in as_object(item[_PROPERTIES]).items() if key not in _RUN_PROPERTIES}
     without = {key: value for key, value in item.items() if key != _PROPERTIES}
     return {**without, _PROPERTIES: kept} if kept else without

@@ -1,11 +1,11 @@
 """The items that wait, in their order: found by place and by uid in O(log n)."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 import msgspec
-from sortedcontainers import SortedList
+from sortedcontainers import SortedList  # pyright: ignore[reportMissingTypeStubs]
 
 from bluesky_qs.api.types import Position
 from bluesky_qs.errors import BadParams, NotFound
@@ -20,11 +20,27 @@ class Entry(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class _Ranks(Protocol):
+    """The part of `SortedList` that is used here, since that has no types."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __getitem__(self, index: int) -> bytes: ...
+    def index(self, value: bytes) -> int: ...
+    def update(self, iterable: Iterable[bytes]) -> None: ...
+    def remove(self, value: bytes) -> None: ...
+
+
+def _in_order(ranks: Iterable[bytes] = ()) -> _Ranks:
+    ordered: Any = SortedList(ranks)
+    return ordered
+
+
 class Line:
     """Entries by place and by uid; knows nothing of what is in an item."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self._ranks: SortedList = SortedList()
+        self._ranks = _in_order()
         self._by_rank: dict[bytes, Entry] = {}
         self._by_uid: dict[str, Entry] = {}
         self.put(entries)
@@ -34,7 +50,7 @@ class Line:
 
     def __getitem__(self, index: int) -> Entry:
         """The entry at a place, negative ones counted from the back; IndexError beyond either end."""
-        return self._by_rank[cast("bytes", self._ranks[index])]
+        return self._by_rank[self._ranks[index]]
 
     def find(self, uid: str) -> Entry | None:
         """The entry with that uid."""
@@ -114,7 +130,7 @@ class Line:
         for entry in entries:
             del self._by_uid[entry.uid], self._by_rank[entry.rank]
         if len(entries) * 4 > len(self._ranks):
-            self._ranks = SortedList(self._by_rank)
+            self._ranks = _in_order(self._by_rank)
         else:
             for entry in entries:
                 self._ranks.remove(entry.rank)

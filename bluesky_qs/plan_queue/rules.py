@@ -6,6 +6,7 @@ from typing import Any, Self
 import msgspec
 
 from bluesky_qs.errors import BadParams
+from bluesky_qs.plan_queue.items import as_object
 
 
 class QueueMode(msgspec.Struct, frozen=True):
@@ -16,9 +17,9 @@ class QueueMode(msgspec.Struct, frozen=True):
 
     @classmethod
     def restored(cls, stored: bytes | None) -> Self:
-        """The mode according to the stored fact; what is not said there is off."""
-        said = json.loads(stored) if stored else {}
-        return cls(**{name: said[name] for name in cls.__struct_fields__ if isinstance(said.get(name), bool)})
+        """The mode according to the stored fact; a switch that the fact does not name is off."""
+        mode = as_object(json.loads(stored)) if stored else {}
+        return cls(**{name: mode[name] for name in cls.__struct_fields__ if isinstance(mode.get(name), bool)})
 
     def with_(self, named: Any) -> Self:
         """The mode with the values of a request in place; those that it does not name stay.
@@ -30,7 +31,8 @@ class QueueMode(msgspec.Struct, frozen=True):
         if not isinstance(named, dict):
             msg = f"Queue mode is passed using object of unsupported type '{type(named)}': mode={named!r}"
             raise BadParams(msg)
-        for name, value in named.items():
+        changes = as_object(named)
+        for name, value in changes.items():
             if name not in self.__struct_fields__:
                 known = list(self.__struct_fields__)
                 msg = f"Unsupported plan queue mode parameter {name!r}. Supported parameters: {known}"
@@ -38,7 +40,7 @@ class QueueMode(msgspec.Struct, frozen=True):
             if not isinstance(value, bool):
                 msg = f"Unsupported type '{type(value)}' of the parameter {name!r}. Supported type: '{bool}'"
                 raise BadParams(msg)
-        return msgspec.structs.replace(self, **named)
+        return msgspec.structs.replace(self, **changes)
 
 
 class End(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from bluesky_qs.plan_queue.changes import (
     TrimEvents,
     TrimHistory,
 )
+from bluesky_qs.plan_queue.items import as_object
 from bluesky_qs.plan_queue.position import spread
 from bluesky_qs.store.memory import Contents
 
@@ -131,8 +132,8 @@ class Layout:
 
     def _object(self, name: str, data: bytes) -> dict[str, Any]:
         """What the text says; empty, after a warning, if that is not an object with something in it."""
-        value = _value(data)
-        if isinstance(value, dict) and value:
+        value = as_object(_value(data))
+        if value:
             return value
         log.warning("%s holds something that is no JSON object, left out: %r", self.key(name), data[:200])
         return {}

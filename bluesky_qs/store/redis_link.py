@@ -32,7 +32,7 @@ class Link:
         #: For messages: without user and password.
         self.name = f"Redis at {parts.netloc.rpartition('@')[2]}{parts.path}"
         try:
-            self._pool = ConnectionPool.from_url(
+            self._pool = ConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType] - keyword arguments without types
                 url,
                 protocol=2,
                 retry=Retry(NoBackoff(), 0),
