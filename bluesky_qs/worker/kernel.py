@@ -8,6 +8,7 @@ Importing this module imports ipykernel.
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import os
 import socket
@@ -84,6 +85,7 @@ class Kernel:
         self._app = _application(spec, startup, own)
         self._kernel: Any = self._app.kernel
         self._kernel.cell = self._cell
+        self._kernel.job_waits = waiting
         self._shell: Any = self._app.shell
         real_shell.prepare(self._shell)
         # The one that came with the import of Jupyter's debugger does nothing unless a graphical front end is attached.
@@ -112,6 +114,7 @@ class Kernel:
     def run(self) -> None:
         """Let the kernel have the main thread until `wake`."""
         asyncio.set_event_loop(self._loop)  # a job that used `asyncio.run` has left none
+        self._kernel.invite_gui()
         self._loop.run_forever()
 
     def wake(self) -> None:
@@ -152,10 +155,69 @@ class Kernel:
 
 
 class _Cells(IPythonKernel):
-    """Asks before code of a console takes the main thread; leaves it to the manager when the process ends."""
+    """Asks before code of a console takes the main thread; leaves it to the manager when the process ends.
+
+    The event loop of a GUI keeps the main thread until the next message to the shell arrives. It must not begin while a
+    job or an earlier message needs the main thread: they would wait for the next message, and there may be none.
+    ipykernel 7 begins it one millisecond after it has returned, even if a message has just been received. Here it
+    begins when nothing else is in hand.
+    """
 
     #: Runs the execution of a cell.
     cell: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+    #: Whether a job waits for the main thread.
+    job_waits: Callable[[], bool]
+
+    def start(self) -> None:
+        #: Messages to the shell that have been received and not yet been dealt with.
+        self._in_hand = 0
+        self._invitation: object | None = None
+        self._context = contextvars.copy_context()  # one for all messages, as in ipykernel
+        super().start()
+        if self._has_shell_thread:
+            manager: Any = self.shell_channel_thread.manager
+            manager.get_shell_channel_to_subshell_pair(None).on_recv(self.io_loop, self._receive)
+
+    def enter_eventloop(self) -> None:
+        if self._has_shell_thread:
+            self.invite_gui()
+        else:  # ipykernel 6 keeps the messages and the loop of the GUI in one queue
+            super().enter_eventloop()
+
+    def invite_gui(self) -> None:
+        """Let the event loop of the GUI have the main thread soon, if there is one and nothing else is in hand."""
+        if self._has_shell_thread and self.eventloop is not None and self._invitation is None:
+            # Later, so that what else is scheduled has its turn between two messages.
+            self._invitation = self.io_loop.call_later(0.001, self._run_gui)
+
+    def _run_gui(self) -> None:
+        self._invitation = None
+        gui = self.eventloop
+        if gui is None or self._in_hand or self.job_waits():
+            return  # invited again after the message, or after the job
+        try:
+            gui(self)
+        except KeyboardInterrupt:  # as in ipykernel
+            self.log.error("KeyboardInterrupt caught in kernel")  # noqa: TRY400 - where it came has no meaning
+        self.invite_gui()
+
+    def _receive(self, message: Any) -> Awaitable[None]:
+        # Counted here and not when the task begins: the loop of the GUI may be due in between.
+        self._in_hand += 1
+        loop: Any = self.io_loop
+        task = loop.asyncio_loop.create_task(self.shell_main(None, message), context=self._context)
+        task.add_done_callback(self._dealt_with)
+        return task
+
+    def _dealt_with(self, _: Any) -> None:
+        self._in_hand -= 1
+        if not self._in_hand:
+            self.invite_gui()
+
+    @property
+    def _has_shell_thread(self) -> bool:
+        """Whether a thread of its own hands the messages to the shell over, as in ipykernel 7."""
+        return getattr(self, "shell_channel_thread", None) is not None
 
     async def do_execute(self, *args: Any, **options: Any) -> Any:
         execute = super().do_execute

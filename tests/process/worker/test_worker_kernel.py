@@ -1,8 +1,9 @@
 """A worker whose environment is an IPython kernel: its startup code, its options, its event loops."""
 
+import asyncio
 import json
+import os
 import socket
-import textwrap
 
 import pytest
 from jupyter_client import AsyncKernelClient
@@ -287,36 +288,91 @@ async def test_the_backend_is_chosen_before_the_startup_code_runs(worker, spec, 
 
 
 # ------------------------------------------------------------------------------------------------- event loops
-async def test_a_plan_is_taken_up_while_a_gui_has_the_main_thread(worker, spec, attach):
-    driver = worker(
-        PLANS
-        + textwrap.dedent("""
-        import time
-        import ipykernel.eventloops
-        from ipykernel.eventloops import register_integration
+TOOLKIT = (
+    PLANS
+    + """
+import os, select, time
+import ipykernel.eventloops
+from ipykernel.eventloops import register_integration
 
-        seen = []
+seen = []
+#: A named pipe: the loop of the GUI opens it the next time, and holds the main thread until a message comes.
+gate = []
 
-        @register_integration("toolkit")
-        def loop_toolkit(kernel):
-            # As the loops of GUIs do: nothing but a message to the shell lets go of the main thread.
-            seen.append("in")
-            shell = getattr(ipykernel.eventloops, "get_shell_stream", lambda kernel: kernel.shell_stream)  # since 7
-            stream = shell(kernel)
-            while not stream.flush(limit=1):
-                time.sleep(0.001)
-            seen.append("out")
-        """)
-    )
-    opened = await driver.open(kernel=spec())
-    console = await attach(opened)
+def shell_stream(kernel):
+    get = getattr(ipykernel.eventloops, "get_shell_stream", lambda kernel: kernel.shell_stream)  # since 7
+    return get(kernel)
+
+@register_integration("toolkit")
+def loop_toolkit(kernel):
+    # As the loops of GUIs do: nothing but a message to the shell lets go of the main thread.
+    seen.append("in")
+    stream = shell_stream(kernel)
+    if gate:
+        kernel.io_loop.add_callback(hold, stream, gate.pop())
+        return
+    while not stream.flush(limit=1):
+        time.sleep(0.001)
+    seen.append("out")
+
+def hold(stream, path):
+    # Then the message, and the turn of the GUI, which is due after a millisecond, are both in the loop's next round.
+    with open(path, "w") as opened:
+        opened.write("held")
+    select.select([stream.socket.FD], [], [], 20)
+    time.sleep(0.01)
+"""
+)
+
+
+@pytest.fixture
+async def toolkit(worker, spec, attach):
+    """A worker with a GUI that has the main thread between messages, and a console of it."""
+    driver = worker(TOOLKIT)
+    console = await attach(await driver.open(kernel=spec()))
     await run(console, "get_ipython().kernel.eventloop = loop_toolkit")
+    return driver, console
+
+
+@pytest.fixture
+def hold(toolkit, tmp_path):
+    """Holds the main thread until the next message has arrived, just when the GUI is due again."""
+    _, console = toolkit
+    path = tmp_path / "gate"
+    os.mkfifo(path)
+
+    async def until_held():
+        await run(console, f"gate.append({str(path)!r})")
+        assert await asyncio.wait_for(asyncio.to_thread(path.read_text), 20) == "held"
+
+    return until_held
+
+
+async def test_a_plan_is_taken_up_while_a_gui_has_the_main_thread(toolkit):
+    driver, console = toolkit
     await run(console, "while_open = seen[:]")
     for n in range(3):
         assert (await driver.run("empty", uid=f"item-{n}")).exit_status == "completed"
     assert (await run(console, "assert 'in' in seen"))["status"] == "ok"
     await driver.close()
     assert await driver.exit_code() == 0
+
+
+async def test_a_gui_does_not_begin_when_a_plan_has_just_been_announced(toolkit, hold):
+    driver, _ = toolkit
+    await hold()
+    assert (await driver.run("empty")).exit_status == "completed"
+
+
+async def test_a_gui_does_not_begin_when_a_message_has_just_been_received(toolkit, hold):
+    _, console = toolkit
+    await hold()
+    assert (await run(console, "done = True"))["status"] == "ok"
+
+
+async def test_a_gui_waits_while_a_cell_has_given_way(toolkit):
+    _, console = toolkit
+    assert (await run(console, "import asyncio; await asyncio.sleep(0.1)"))["status"] == "ok"
 
 
 async def test_a_job_does_not_begin_while_a_cell_has_given_way(worker, spec, attach):
