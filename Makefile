@@ -9,11 +9,12 @@ PEER_BIN := build/peer/bin
 PEER_INSTALLED := build/peer/.installed
 comma := ,
 
-.PHONY: help setup demo test check format reference notebooks docs coverage bench clean
+.PHONY: help setup demo test stress check format reference notebooks docs coverage bench clean
 
 help:
 	@echo "make demo    run two scans through a queue of its own, with live tables"
 	@echo "make test    run all the tests"
+	@echo "make stress  run two tests of kernel mode N times on a busy machine (N=200)"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make reference   write docs/reference and the clients' methods from the code"
 	@echo "make notebooks   run the tutorials and store what they show"
@@ -36,6 +37,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+stress: $(INSTALLED)
+	.ci/stress $(N)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check

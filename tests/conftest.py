@@ -29,6 +29,11 @@ for ignored in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(ignored) is signal.SIG_IGN:
         signal.signal(ignored, signal.default_int_handler)
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--repeat", type=int, default=1, metavar="N", help="run each test N times (make stress)")
+
+
 #: Seconds for which anything may take before a test gives it up; never waited for in full when all is well.
 PATIENCE = 60.0
 
@@ -227,6 +232,9 @@ class Service:
 def pytest_generate_tests(metafunc):
     if metafunc.definition.get_closest_marker("in_both_modes"):
         metafunc.parametrize("worker_mode", list(WORKER_MODES), indirect=True)
+    if (times := metafunc.config.getoption("repeat")) > 1:
+        metafunc.fixturenames.append("repetition")
+        metafunc.parametrize("repetition", range(times))
 
 
 WORKER_MODES = {"plain": (), "kernel": ("--use-ipython-kernel", "ON")}
