@@ -269,10 +269,15 @@ class AsyncManager(InLoop):
         encoding = self.settings.network.zmq_encoding
         return [decode(payload, encoding) for name, payload in list(self._info.published) if name == topic]
 
+    @in_loop
+    def publish(self, topic: bytes, payload: dict[str, Any]) -> None:
+        """Publish something, as if the manager did."""
+        self._info.send_multipart([topic, encode(payload, self.settings.network.zmq_encoding)])
+
     @property
     def subscribed(self) -> set[bytes]:
         """Topics of the info socket that clients listen to."""
-        return set(self._info.subscribed)
+        return {topic for topic, listeners in self._info.subscribed.items() if listeners > 0}
 
     @property
     def output(self) -> str:

@@ -1,6 +1,7 @@
 """The sockets of a manager in a test: real ones, which note what comes and goes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -107,8 +108,8 @@ class InfoSocket:
         self.status: dict[str, Any] = {}
         #: Topics and payloads but for those of the status, oldest first.
         self.published: list[tuple[bytes, bytes]] = []
-        #: Topics that somebody listens to.
-        self.subscribed: set[bytes] = set()
+        #: How many listen to which topic.
+        self.subscribed: Counter[bytes] = Counter()
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
         """Publish."""
@@ -134,8 +135,7 @@ class InfoSocket:
                 message = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            change = self.subscribed.add if message[0] else self.subscribed.discard
-            change(message[1:])
+            self.subscribed[message[1:]] += 1 if message[0] else -1
             self._changed()
 
 

@@ -135,6 +135,11 @@ class Manager:
         return self._inside.requests
 
     @property
+    def methods(self) -> list[str]:
+        """The methods of these requests."""
+        return [method for method, _ in list(self.requests)]
+
+    @property
     def answers(self) -> dict[str, Any]:
         """Answers to give in place of the manager's, as in `AsyncManager`."""
         return self._inside.answers
@@ -206,7 +211,11 @@ class Manager:
 
     def wait_asked(self, method: str, times: int = 1) -> None:
         """Return when clients have sent this request, so many times."""
-        self.wait_until(lambda _: [name for name, _ in self.requests].count(method) >= times)
+        self.wait_until(lambda _: self.methods.count(method) >= times)
+
+    def wait_subscribed(self, topic: bytes | None = None) -> None:
+        """Return when somebody listens to this topic of the info socket, or to any."""
+        self.wait_until(lambda _: self.subscribed if topic is None else topic in self.subscribed)
 
     def asked(self, method: str) -> list[dict[str, Any]]:
         """The parameters of all requests of this method, oldest first."""
@@ -215,6 +224,10 @@ class Manager:
     def published(self, topic: bytes) -> list[Any]:
         """What was published under a topic of `bluesky_qs.wire.info`, oldest first; the status is not kept."""
         return self._inside.published(topic)
+
+    def publish(self, topic: bytes, payload: dict[str, Any]) -> None:
+        """Publish something, as if the manager did."""
+        self._inside.publish(topic, payload)
 
     def say(self, text: str) -> None:
         """Print to the console, and publish it as the service does with ``--zmq-publish-console ON``."""

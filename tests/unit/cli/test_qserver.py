@@ -10,15 +10,16 @@ import pytest
 
 from bluesky_qs.cli.monitor import changes
 from bluesky_qs.cli.qserver import Exit, run
+from bluesky_qs.config.schema import Network, Settings
 
 ITEM = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 10, "delay": 1}}'
 
 
 @pytest.fixture
-def qserver(fake, clean_environment, monkeypatch, capsys):
+def qserver(accepting, clean_environment, monkeypatch, capsys):
     """Runs a command line in this process; exit code, output, messages."""
-    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", fake.control)
-    monkeypatch.setenv("QSERVER_ZMQ_INFO_ADDRESS", fake.info)
+    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", accepting.control)
+    monkeypatch.setenv("QSERVER_ZMQ_INFO_ADDRESS", accepting.info)
 
     def command(*arguments):
         code = run(arguments)
@@ -28,8 +29,8 @@ def qserver(fake, clean_environment, monkeypatch, capsys):
     return command
 
 
-def test_an_answer_is_printed_as_in_the_tutorials(fake, qserver):
-    fake.answers["queue_item_add"] = lambda params: {
+def test_an_answer_is_printed_as_in_the_tutorials(accepting, qserver):
+    accepting.answers["queue_item_add"] = lambda params: {
         "success": True,
         "msg": "",
         "qsize": 1,
@@ -58,8 +59,8 @@ def test_an_answer_is_printed_as_in_the_tutorials(fake, qserver):
     )
 
 
-def test_a_refusal_is_printed_and_has_its_exit_code(fake, qserver):
-    fake.answers["environment_open"] = {
+def test_a_refusal_is_printed_and_has_its_exit_code(accepting, qserver):
+    accepting.answers["environment_open"] = {
         "success": False,
         "msg": "Error: Invalid lock key: \nRE Manager is locked by qserver-cli at 07/25/2022 12:03:40",
         "error": "Locked",
@@ -73,14 +74,14 @@ def test_a_refusal_is_printed_and_has_its_exit_code(fake, qserver):
     )
 
 
-def test_json_is_the_answer_complete(fake, qserver):
-    fake.answers["environment_open"] = {"success": False, "msg": "no", "error": "Locked"}
+def test_json_is_the_answer_complete(accepting, qserver):
+    accepting.answers["environment_open"] = {"success": False, "msg": "no", "error": "Locked"}
     code, out, _ = qserver("--json", "environment", "open")
-    assert (code, json.loads(out)) == (Exit.REFUSED, fake.answers["environment_open"])
+    assert (code, json.loads(out)) == (Exit.REFUSED, accepting.answers["environment_open"])
 
 
-def test_plans_and_devices_are_shown_by_name(fake, qserver):
-    fake.answers["plans_allowed"] = {"success": True, "msg": "", "plans_allowed": {"count": {"module": "x"}}}
+def test_plans_and_devices_are_shown_by_name(accepting, qserver):
+    accepting.answers["plans_allowed"] = {"success": True, "msg": "", "plans_allowed": {"count": {"module": "x"}}}
     _, out, _ = qserver("allowed", "plans")
     assert "'plans_allowed': {'count': '{...}'}" in out
 
@@ -101,43 +102,44 @@ def test_the_words_are_printed_only_on_demand(qserver):
         ["unlock", "--lock", "key"],
     ],
 )
-def test_options_stand_before_or_after_the_words(fake, qserver, arguments):
+def test_options_stand_before_or_after_the_words(accepting, qserver, arguments):
     assert qserver(*arguments)[0] == Exit.SUCCESS
-    assert fake.params("unlock") == {"lock_key": "key"}
+    assert accepting.asked("unlock")[-1] == {"lock_key": "key"}
 
 
-def test_the_lock_key_goes_only_where_it_means_something(fake, qserver):
+def test_the_lock_key_goes_only_where_it_means_something(accepting, qserver):
     qserver("-k", "key", "status")
     qserver("-k", "key", "lock", "info")
-    assert (fake.params("status"), fake.params("lock_info")) == ({}, {"lock_key": "key"})
+    assert (accepting.asked("status")[-1], accepting.asked("lock_info")[-1]) == ({}, {"lock_key": "key"})
 
 
-def test_a_negative_position_is_not_an_option(fake, qserver):
+def test_a_negative_position_is_not_an_option(accepting, qserver):
     qserver("queue", "add", "instruction", "-2", "queue-stop")
-    assert fake.params("queue_item_add")["pos"] == -2
+    assert accepting.asked("queue_item_add")[-1]["pos"] == -2
 
 
-def test_words_that_look_like_options_stand_behind_two_dashes(fake, qserver):
+def test_words_that_look_like_options_stand_behind_two_dashes(accepting, qserver):
     qserver("-k", "key", "lock", "queue", "--", "--careful--")
-    assert fake.params("lock")["note"] == "--careful--"
+    assert accepting.asked("lock")[-1]["note"] == "--careful--"
 
 
-def test_a_text_with_blanks_is_no_option(fake, qserver):
+def test_a_text_with_blanks_is_no_option(accepting, qserver):
     qserver("lock", "queue", "- do not touch -", "-k", "key")
-    assert fake.params("lock")["note"] == "- do not touch -"
+    assert accepting.asked("lock")[-1]["note"] == "- do not touch -"
 
 
 @pytest.mark.parametrize("option", ["-a", "--address", "--zmq-control-addr"])
-def test_the_service_may_be_elsewhere(new_fake, qserver, option):
-    elsewhere = new_fake()
+def test_the_service_may_be_elsewhere(new_manager, qserver, option):
+    elsewhere = new_manager()
     assert qserver(option, elsewhere.control, "ping")[0] == Exit.SUCCESS
-    assert elsewhere.methods() == ["ping"]
+    assert elsewhere.methods == ["ping"]
 
 
-def test_messagepack_and_group_are_options(new_fake, qserver):
-    service = new_fake("msgpack")
-    assert qserver("-a", service.control, "--zmq-encoding", "msgpack", "--user-group", "x", "allowed", "plans")[0] == 0
-    assert service.params("plans_allowed") == {"user_group": "x"}
+def test_messagepack_and_group_are_options(new_manager, qserver):
+    service = new_manager(settings=Settings(network=Network(zmq_encoding="msgpack")))
+    options = ("-a", service.control, "--zmq-encoding", "msgpack", "--user-group", "test_user")
+    assert qserver(*options, "allowed", "plans")[0] == 0
+    assert service.asked("plans_allowed") == [{"user_group": "test_user"}]
 
 
 @pytest.mark.parametrize(
@@ -164,11 +166,11 @@ def test_messagepack_and_group_are_options(new_fake, qserver):
         ([], "Usage: qserver [OPTIONS] COMMAND"),
     ],
 )
-def test_wrong_words_are_told_and_nothing_is_sent(fake, qserver, arguments, said):
+def test_wrong_words_are_told_and_nothing_is_sent(accepting, qserver, arguments, said):
     code, out, err = qserver(*arguments)
     assert (code, out) == (Exit.USAGE, "")
     assert said in err
-    assert fake.requests == []
+    assert accepting.requests == []
 
 
 def test_no_answer_says_where_and_what_to_start(qserver):
@@ -187,13 +189,13 @@ def test_help_shows_everything_or_what_one_asks_for(qserver):
     assert qserver("environment", "-h")[1].count("environment ") >= 5
 
 
-def test_a_script_and_permissions_are_read_from_files(fake, qserver, tmp_path):
+def test_a_script_and_permissions_are_read_from_files(accepting, qserver, tmp_path):
     (tmp_path / "s.py").write_text("x = 1")
     (tmp_path / "p.yaml").write_text("user_groups: {root: {}}")
     qserver("script", "upload", str(tmp_path / "s.py"), "background")
     qserver("permissions", "set", str(tmp_path / "p.yaml"))
-    assert fake.params("script_upload") == {"script": "x = 1", "run_in_background": True}
-    assert fake.params("permissions_set") == {"user_group_permissions": {"user_groups": {"root": {}}}}
+    assert accepting.asked("script_upload")[-1] == {"script": "x = 1", "run_in_background": True}
+    assert accepting.asked("permissions_set")[-1] == {"user_group_permissions": {"user_groups": {"root": {}}}}
 
 
 def test_the_monitor_shows_what_changed():
@@ -213,20 +215,21 @@ def process(*arguments, **environment):
     )
 
 
-def test_the_monitor_follows_the_service_until_interrupted(fake):
-    monitor = process("--json", "monitor", "-a", fake.control, "--zmq-info-addr", fake.info)
+def test_the_monitor_follows_the_service_until_interrupted(accepting):
+    monitor = process("--json", "monitor", "-a", accepting.control, "--zmq-info-addr", accepting.info)
     arrived = threading.Event()
 
     def read():
         for line in monitor.stdout:
-            if json.loads(line).get("items_in_queue") == 5:
+            if json.loads(line).get("items_in_queue") == 1:
                 arrived.set()
 
     reader = threading.Thread(target=read)
     reader.start()
-    fake.wait_subscribed()
-    fake.wait_asked("status")
-    fake.publish_status(items_in_queue=5)
+    accepting.wait_subscribed()
+    accepting.wait_asked("status")
+    accepting.answers.clear()
+    accepting.add("count", ["det1"])
     assert arrived.wait(20)
     monitor.send_signal(signal.SIGINT)
     assert monitor.wait(20) == 0
@@ -235,22 +238,22 @@ def test_the_monitor_follows_the_service_until_interrupted(fake):
     monitor.stdout.close()
 
 
-def test_the_command_is_also_one_of_the_package(fake):
-    done = process("status", QSERVER_ZMQ_CONTROL_ADDRESS=fake.control)
+def test_the_command_is_also_one_of_the_package(accepting):
+    done = process("status", QSERVER_ZMQ_CONTROL_ADDRESS=accepting.control)
     out, err = done.communicate(timeout=20)
     assert (done.returncode, err) == (0, "")
     assert "'manager_state': 'idle'" in out
 
 
 @pytest.mark.parametrize("words", [["-h"], ["status"]])
-def test_what_a_terminal_cannot_show_is_no_error(fake, words):
-    fake.status["msg"] = "5 µm …"
-    done = process(*words, "-a", fake.control, PYTHONIOENCODING="ascii")
+def test_what_a_terminal_cannot_show_is_no_error(accepting, words):
+    accepting.answers["status"] = {"msg": "5 µm …", "manager_state": "idle"}
+    done = process(*words, "-a", accepting.control, PYTHONIOENCODING="ascii")
     _, err = done.communicate(timeout=20)
     assert (done.returncode, err) == (0, "")
 
 
-def test_a_file_that_is_not_there_is_told_in_one_line(fake, qserver):
+def test_a_file_that_is_not_there_is_told_in_one_line(accepting, qserver):
     assert qserver("script", "upload", "/no/such/file")[2].count("\n") == 1
 
 
@@ -262,6 +265,6 @@ def test_a_command_that_does_not_exist_is_told():
     assert "start-re-manager" in done.stderr
 
 
-def test_a_lock_without_a_key_names_the_option(fake, qserver):
+def test_a_lock_without_a_key_names_the_option(accepting, qserver):
     code, _, err = qserver("lock", "all", "aligning")
     assert (code, err) == (1, "Request contains no lock key: give one with -k KEY (--lock-key KEY)\n")

@@ -1,4 +1,4 @@
-"""A client of the stand-in."""
+"""A client of a manager in this process."""
 
 import pytest
 
@@ -6,6 +6,6 @@ from bluesky_qs.client.sync import REManagerAPI
 
 
 @pytest.fixture
-def RM(fake, clean_environment):
-    with REManagerAPI(fake.control, zmq_info_addr=fake.info, timeout_recv=5) as manager:
+def RM(qs_manager, clean_environment):
+    with REManagerAPI(qs_manager.control, zmq_info_addr=qs_manager.info, timeout_recv=5) as manager:
         yield manager

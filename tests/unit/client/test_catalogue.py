@@ -27,14 +27,9 @@ BUNDLE = {
 
 
 @pytest.fixture(autouse=True)
-def lists(fake):
-    fake.status.update(plans_allowed_uid="1", devices_allowed_uid="1")
-    fake.answers["plans_allowed"] = {"success": True, "plans_allowed": {"count": COUNT}, "plans_allowed_uid": "1"}
-    fake.answers["devices_allowed"] = {
-        "success": True,
-        "devices_allowed": {"bundle": BUNDLE},
-        "devices_allowed_uid": "1",
-    }
+def lists(qs_manager):
+    qs_manager.worker.plans, qs_manager.worker.devices = {"count": COUNT}, {"bundle": BUNDLE}
+    qs_manager.open()
 
 
 def test_a_plan_of_the_catalogue_makes_its_item(RM):
@@ -63,10 +58,10 @@ def test_a_name_that_is_not_allowed_says_which_are_near(RM):
         RM.plans.cuont  # noqa: B018
 
 
-def test_completion_never_asks_the_service(fake, RM):
+def test_completion_never_asks_the_service(qs_manager, RM):
     assert dir(RM.plans) == []
-    assert fake.requests == []
+    assert qs_manager.requests == []
     assert list(RM.plans) == ["count"]
-    fake.requests.clear()
+    qs_manager.requests.clear()
     assert dir(RM.plans) == ["count"]
-    assert fake.requests == []
+    assert qs_manager.requests == []

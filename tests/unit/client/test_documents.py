@@ -27,47 +27,47 @@ def heard():
 
 
 @pytest.fixture
-def subscribe(RM, fake, heard):
+def subscribe(RM, qs_manager, heard):
     def to(name="all", callback=None):
         token = RM.documents.subscribe(callback or (lambda *told: heard.put(told)), name)
-        fake.wait_subscribed()
+        qs_manager.wait_subscribed()
         return token
 
     yield to
     RM.close()
 
 
-def publish(fake, *documents):
+def publish(qs_manager, *documents):
     for name, doc in documents:
-        fake.publish(b"QS_Document", message(name, doc))
+        qs_manager.publish(b"QS_Document", message(name, doc))
 
 
-def test_a_callback_gets_the_documents_of_a_run(fake, subscribe, heard):
+def test_a_callback_gets_the_documents_of_a_run(qs_manager, subscribe, heard):
     subscribe()
-    publish(fake, *RUN)
+    publish(qs_manager, *RUN)
     assert [heard.get(timeout=10) for _ in RUN] == RUN
 
 
-def test_a_run_that_was_under_way_is_left_out(fake, subscribe, heard):
+def test_a_run_that_was_under_way_is_left_out(qs_manager, subscribe, heard):
     subscribe()
-    publish(fake, *RUN[1:], RUN[0])
+    publish(qs_manager, *RUN[1:], RUN[0])
     assert heard.get(timeout=10) == RUN[0]
 
 
-def test_a_callback_may_be_for_one_kind_of_document(fake, subscribe, heard):
+def test_a_callback_may_be_for_one_kind_of_document(qs_manager, subscribe, heard):
     subscribe("stop")
-    publish(fake, *RUN)
+    publish(qs_manager, *RUN)
     assert heard.get(timeout=10) == RUN[3]
 
 
-def test_a_callback_that_fails_is_logged_and_called_again(fake, subscribe, heard, caplog):
+def test_a_callback_that_fails_is_logged_and_called_again(qs_manager, subscribe, heard, caplog):
     def fail(name, doc):
         heard.put((name, doc))
         raise ValueError("no")
 
     with caplog.at_level(logging.ERROR):
         subscribe(callback=fail)
-        publish(fake, *RUN)
+        publish(qs_manager, *RUN)
         assert [heard.get(timeout=10) for _ in RUN] == RUN
     assert "A subscriber to documents failed" in caplog.text
 
@@ -77,39 +77,38 @@ def test_nothing_is_collected_without_a_subscriber(RM, subscribe):
     assert not RM.documents.enabled
 
 
-def test_who_waits_gets_documents_and_those_from_before_the_subscription(RM, fake):
+def test_who_waits_gets_documents_and_those_from_before_the_subscription(RM, qs_manager):
     told = []
-    fake.answers["documents_get"] = {"success": True, "msg": "", "documents": [message(*RUN[0])]}
+    qs_manager.answers["documents_get"] = {"success": True, "msg": "", "documents": [message(*RUN[0])]}
     with StatusFeed(RM, lambda message, asked: told.append((message["name"], asked))) as feed:
-        fake.wait_subscribed()
-        fake.wait_subscribed()
-        publish(fake, *RUN[1:3])
-        fake.publish_status(manager_state="paused")
-        while not (status := feed.next_status(10)):
+        qs_manager.wait_subscribed(b"QS_Document")
+        qs_manager.wait_subscribed(b"QS_Info")
+        publish(qs_manager, *RUN[1:3])
+        qs_manager.add("count", ["det1"])
+        while not (status := feed.next_status(10)) or not status["items_in_queue"]:
             pass
-    assert status["manager_state"] == "paused"
     assert told == [("start", True), ("descriptor", False), ("event", False)]
 
 
-def test_where_nothing_is_published_documents_are_asked_for(new_fake, RM, fake, monkeypatch):
-    fake.answers["documents_get"] = {"success": True, "msg": "", "documents": [message(*each) for each in RUN]}
+def test_where_nothing_is_published_documents_are_asked_for(RM, qs_manager):
+    qs_manager.answers["documents_get"] = {"success": True, "msg": "", "documents": [message(*each) for each in RUN]}
     told = []
     with StatusFeed(RM, lambda message, asked: told.append((message["name"], asked))) as feed:
         assert feed.next_status(10)["manager_state"] == "idle"
     assert told == [(name, True) for name, _ in RUN]
 
 
-def test_a_service_without_documents_can_be_waited_for(RM, fake):
-    fake.answers["documents_get"] = {"success": False, "msg": "Unknown method 'documents_get'"}
+def test_a_service_without_documents_can_be_waited_for(RM, qs_manager):
+    qs_manager.answers["documents_get"] = {"success": False, "msg": "Unknown method 'documents_get'"}
     with StatusFeed(RM, lambda *_: None) as feed:
         assert feed.next_status(10)["manager_state"] == "idle"
 
 
-async def test_the_asyncio_client_calls_back_in_the_loop(fake, clean_environment):
+async def test_the_asyncio_client_calls_back_in_the_loop(qs_manager, clean_environment):
     heard = asyncio.Queue()
-    async with AsyncClient(fake.control, zmq_info_addr=fake.info) as manager:
+    async with AsyncClient(qs_manager.control, zmq_info_addr=qs_manager.info) as manager:
         manager.documents.subscribe(lambda *told: heard.put_nowait(told))
-        await asyncio.to_thread(fake.wait_subscribed)
-        publish(fake, *RUN)
+        await asyncio.to_thread(qs_manager.wait_subscribed)
+        publish(qs_manager, *RUN)
         async with asyncio.timeout(10):
             assert [await heard.get() for _ in RUN] == RUN

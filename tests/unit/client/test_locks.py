@@ -56,9 +56,9 @@ def test_the_key_opens_locks_or_does_not(RM):
     ("call", "locked"),
     [("lock_environment", {"environment"}), ("lock_queue", {"queue"}), ("lock_all", {"environment", "queue"})],
 )
-def test_the_short_calls_lock_what_their_names_say(fake, RM, call, locked):
+def test_the_short_calls_lock_what_their_names_say(accepting, RM, call, locked):
     getattr(RM, call)("k", note="mine")
-    params = fake.params("lock")
+    params = accepting.asked("lock")[-1]
     assert {name for name in ("environment", "queue") if params.get(name)} == locked
     assert (params["lock_key"], params["note"]) == ("k", "mine")
 
@@ -68,9 +68,9 @@ def test_the_key_is_in_no_representation(RM):
     assert "very secret" not in repr(RM) + repr(RM.settings)
 
 
-def test_without_a_key_nothing_about_locks_is_sent(fake, RM):
+def test_without_a_key_nothing_about_locks_is_sent(accepting, RM):
     for call in (RM.lock_all, RM.unlock, lambda: RM.lock(queue=True)):
         with pytest.raises(RuntimeError, match="Request contains no lock key"):
             call()
     assert RM.lock_info()["success"]
-    assert not {"lock", "unlock"} & {method for method, _ in fake.requests}
+    assert not {"lock", "unlock"} & {method for method, _ in accepting.requests}

@@ -4,22 +4,20 @@ from bluesky_qs.client.monitor import Screen
 from bluesky_qs.client.sync import REManagerAPI
 
 
-def test_status_messages_are_collected_from_enable_on(fake, RM):
+def test_status_messages_are_collected_from_enable_on(qs_manager, RM):
     RM.system_info_monitor.enable()
-    fake.wait_subscribed()
-    fake.publish_status(manager_state="paused")
-    assert RM.system_info_monitor.next_msg(timeout=10)["msg"]["status"]["manager_state"] == "paused"
-    with pytest.raises(RM.RequestTimeoutError):
-        RM.system_info_monitor.next_msg(timeout=0)
+    qs_manager.wait_subscribed()
+    qs_manager.add("count", ["det1"])
+    assert RM.system_info_monitor.next_msg(timeout=10)["msg"]["status"]["items_in_queue"] == 1
 
 
-def test_console_output_is_there_as_text(fake, RM):
+def test_console_output_is_there_as_text(qs_manager, RM):
     console = RM.console_monitor
     before = console.text_uid
     console.enable()
-    fake.wait_subscribed()
-    fake.say("one\n")
-    fake.say("two\nthree")
+    qs_manager.wait_subscribed()
+    qs_manager.say("one\n")
+    qs_manager.say("two\nthree")
     console.next_msg(timeout=10)
     console.next_msg(timeout=10)
     assert console.text() == "one\ntwo\nthree"
@@ -29,27 +27,30 @@ def test_console_output_is_there_as_text(fake, RM):
     assert console.text() == ""
 
 
-def test_a_disabled_monitor_keeps_what_it_has_and_takes_no_more(fake, RM):
+def test_a_disabled_monitor_keeps_what_it_has_and_takes_no_more(qs_manager, RM):
     RM.console_monitor.enable()
-    fake.wait_subscribed()
-    fake.say("one\n")
+    qs_manager.wait_subscribed()
+    qs_manager.say("one\n")
     RM.console_monitor.next_msg(timeout=10)
     RM.console_monitor.disable_wait()
     assert not RM.console_monitor.enabled
     assert RM.console_monitor.text() == "one\n"
+    with pytest.raises(RM.RequestTimeoutError):
+        RM.console_monitor.next_msg(timeout=0)
+    qs_manager.wait_until(lambda _: not qs_manager.subscribed)
     RM.console_monitor.enable()
-    fake.wait_subscribed()
-    fake.say("two\n")
+    qs_manager.wait_subscribed()
+    qs_manager.say("two\n")
     RM.console_monitor.next_msg(timeout=10)
     assert RM.console_monitor.text() == "one\ntwo\n"
 
 
-def test_the_oldest_messages_are_dropped(fake, RM, clean_environment):
-    with REManagerAPI(fake.control, zmq_info_addr=fake.info, console_monitor_max_msgs=1) as manager:
+def test_the_oldest_messages_are_dropped(qs_manager, RM, clean_environment):
+    with REManagerAPI(qs_manager.control, zmq_info_addr=qs_manager.info, console_monitor_max_msgs=1) as manager:
         manager.console_monitor.enable()
-        fake.wait_subscribed()
-        fake.say("one")
-        fake.say("two")
+        qs_manager.wait_subscribed()
+        qs_manager.say("one")
+        qs_manager.say("two")
         with manager.console_monitor._arrived:
             assert manager.console_monitor._arrived.wait_for(lambda: manager.console_monitor._screen.text() == "onetwo")
         assert manager.console_monitor.next_msg(timeout=10)["msg"] == "two"
