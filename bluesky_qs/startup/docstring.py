@@ -1,4 +1,4 @@
-"""What NumPy-style docstrings say about a function and its parameters."""
+"""Reads the description of a function and its parameters from a NumPy-style docstring."""
 
 import inspect
 import re
@@ -11,14 +11,14 @@ _SECTIONS = {"parameters", "other parameters", "keyword arguments"}
 
 
 class Docstring(NamedTuple):
-    """The text before the first section, and a text per parameter."""
+    """The text before the first section, and the texts of the parameters."""
 
     description: str
     parameters: dict[str, str]
 
 
 def read(docstring: str | None) -> Docstring:
-    """Read a docstring as far as it follows NumPy's style; what does not is passed over."""
+    """Read the parts of a docstring that follow NumPy's style; ignore the others."""
     if not docstring:
         return Docstring("", {})
     lines = inspect.cleandoc(docstring.replace("\r\n", "\n")).split("\n")

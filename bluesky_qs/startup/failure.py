@@ -1,4 +1,4 @@
-"""How a failure of user code is told: a sentence that names file, line and error; a traceback without our frames."""
+"""Reports a failure of user code: a sentence with file, line and error, and a traceback without our frames."""
 
 import linecache
 import os
@@ -9,10 +9,10 @@ from types import TracebackType
 
 from bluesky_qs.errors import StartupError
 
-#: Characters of the sentence that an exception has to say; a traceback has all of them.
+#: The most characters of an exception's text in the sentence; the traceback has all of them.
 LONGEST = 2000
 
-#: Our own code through which the user's is reached, or which it calls (questions, interrupts).
+#: Our code that calls user code, or that user code calls (input prompts, interrupts).
 _OURS = tuple(f"{Path(__file__).resolve().parents[1]}{os.sep}{part}{os.sep}" for part in ("startup", "worker", "cli"))
 _STANDARD = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - compared as text
 _IMPORTLIB = f"{_STANDARD}importlib{os.sep}"
@@ -26,9 +26,9 @@ class StartupFailed(StartupError):
     Attributes
     ----------
     file, line
-        The place to look at: the innermost line of the user's own code. None where there is none.
+        The place of the failure: the innermost line of the user's own code, or None.
     traceback
-        The traceback as Python would print it, our own frames left out.
+        The traceback as Python would print it, without our frames.
     """
 
     def __init__(self, message: str, *, file: str | None = None, line: int | None = None, traceback: str = "") -> None:
@@ -41,10 +41,10 @@ class StartupFailed(StartupError):
 def failed(
     error: BaseException, roots: Sequence[Path] = (), running: str | None = None, what: str = ""
 ) -> StartupFailed:
-    """What to raise in place of an exception of user code.
+    """Return the error to raise instead of an exception of user code.
 
-    ``roots`` are the folders of the user's own code; ``running`` is the file that ran, for errors without a place;
-    without one, ``what`` says what was to run.
+    ``roots`` are the folders of the user's own code. For errors without a place, ``running`` is the file that ran, or
+    ``what`` names the code.
     """
     file, line = place(error, roots, running)
     where = f"{shown(file, roots)}{f', line {line}' if line else ''}: " if file else what and f"{what}: "
@@ -52,9 +52,9 @@ def failed(
 
 
 def sentence(error: BaseException) -> str:
-    """``NameError: name 'x' is not defined``; for ``sys.exit`` what it means here."""
+    """Return the error as a sentence: ``NameError: name 'x' is not defined``."""
     if isinstance(error, SystemExit):
-        return f"The code ends the process: sys.exit({'' if error.code is None else repr(error.code)})"
+        return f"The code called sys.exit({'' if error.code is None else repr(error.code)})"
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"
     text = text_of(error).strip().partition("\n")[0]
@@ -63,20 +63,20 @@ def sentence(error: BaseException) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """``str(error)``, which is user code and may raise."""
+    """Return ``str(error)``. It is user code and may raise an error itself."""
     try:
         return str(error)
-    except Exception as told:  # noqa: BLE001 - user code, too: what went wrong first is what has to be told
-        return f"(its text cannot be had: {type(told).__name__})"
+    except Exception as second:  # noqa: BLE001 - user code, too; the first error must still be reported
+        return f"(str() of the exception raised {type(second).__name__})"
 
 
 def place(
     error: BaseException, roots: Sequence[Path] = (), running: str | None = None
 ) -> tuple[str | None, int | None]:
-    """File and line of the innermost frame in the user's own code, else outside of libraries.
+    """Return file and line of the innermost frame in the user's own code, or else outside of libraries.
 
-    Without such a frame it is the file that ran, if that is known, else the innermost frame of all. For a syntax error
-    of a file that can be looked at: its own place.
+    Without such a frame, return the file that ran if it is known, or else the innermost frame. A syntax error in a
+    readable file has its own place.
     """
     if isinstance(error, SyntaxError) and error.filename and (_can_be_read(error.filename)):
         return error.filename, error.lineno
@@ -90,26 +90,26 @@ def place(
 
 
 def caller() -> tuple[str | None, int | None]:
-    """File and line of the user's code that has called ours; None where only libraries have."""
+    """Return file and line of the user's code that called ours; None if only libraries did."""
     frames = ((frame.f_code.co_filename, line) for frame, line in traceback.walk_stack(None))
     user = (each for each in frames if not (_is_machinery(each[0]) or any(part in each[0] for part in _LIBRARIES)))
     return next(user, (None, None))
 
 
 def traceback_text(error: BaseException) -> str:
-    """The traceback with the true files and lines, without frames of the loader and of the import system."""
-    told = traceback.TracebackException.from_exception(error)
-    _strip(told)
-    return "".join(told.format())
+    """Return the traceback with the correct files and lines, without frames of the loader and the import system."""
+    report = traceback.TracebackException.from_exception(error)
+    _strip(report)
+    return "".join(report.format())
 
 
-def _strip(told: traceback.TracebackException) -> None:
-    pending: list[traceback.TracebackException | None] = [told]
+def _strip(report: traceback.TracebackException) -> None:
+    pending: list[traceback.TracebackException | None] = [report]
     while pending:
         one = pending.pop()
         if one is not None:
             frames = [f for f in one.stack if not _is_machinery(f.filename)]
-            # Through asyncio we got to a file that awaits at its top level.
+            # A file that awaits at its top level was called through asyncio.
             first = next((n for n, frame in enumerate(frames) if not frame.filename.startswith(_ASYNCIO)), 0)
             one.stack = traceback.StackSummary.from_list(frames[first:])
             pending += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or [])]
@@ -129,9 +129,9 @@ def _can_be_read(filename: str) -> bool:
 
 
 def shown(file: str | None, roots: Sequence[Path]) -> str:
-    """How messages name a file: below one of the roots relative to it, any other in full."""
+    """Return the name of a file in messages: relative to one of the roots if it is below it, otherwise in full."""
     path = Path(file or "")
-    # The root of a module that is a single file is that file.
+    # If a module is a single file, its root is this file.
     return next(
         (str(path.relative_to(r if path != r else r.parent)) for r in roots if path.is_relative_to(r)), str(path)
     )

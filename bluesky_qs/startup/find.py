@@ -1,6 +1,6 @@
-"""Where the startup code is, and where its lists of plans, devices and permissions lie.
+"""Finds the startup code and its files of plans, devices and permissions.
 
-Plain paths only: the manager asks this module too, and it imports neither bluesky nor IPython.
+Only paths: the manager uses this module too, and must not import bluesky or IPython.
 """
 
 import os
@@ -19,7 +19,7 @@ DEFAULT_PROFILE = "sim"
 
 
 class StartupCode(Protocol):
-    """Which code to run: what `StartupLocation` and the message to the worker have in common."""
+    """The startup code to run; `StartupLocation` and the message to the worker have these attributes."""
 
     @property
     def directory(self) -> str | None: ...
@@ -32,23 +32,23 @@ class StartupCode(Protocol):
 
 
 class StartupLocation(msgspec.Struct, frozen=True):
-    """Absolute paths of the startup code and of what lies beside it.
+    """Absolute paths of the startup code and of its files.
 
     Attributes
     ----------
     directory, script, module
-        Folder of startup files, path of one Python file, name of an importable module: exactly one is set.
+        Folder of startup files, path of one Python file, or name of an importable module. Exactly one is set.
     profile_dir
-        The IPython profile, if one was named or is built in. Beside a script or module it supplies lists and
-        permissions, and in IPython mode its startup files run first.
+        The IPython profile, if one was given or is built in. For a script or module it supplies lists and permissions,
+        and in IPython mode its startup files run first.
     lists_path
-        File of existing plans and devices; it may not exist yet. None: there is no place for it.
+        File of existing plans and devices. It may not exist yet. None if there is no place for it.
     permissions_path
-        File of user group permissions; it exists.
+        File of user group permissions. It exists.
     writable
-        True if the lists may be written to `lists_path`.
+        Whether the lists may be written to `lists_path`.
     notes
-        Sentences for the log: what was chosen in place of what was not there.
+        Sentences for the log about files that do not exist and their replacements.
     """
 
     directory: str | None
@@ -74,15 +74,15 @@ def find(
     existing_plans_devices: str | None = None,
     user_group_permissions: str | None = None,
 ) -> StartupLocation:
-    """Look up the startup code that the settings name; without any, the built-in ``sim`` profile.
+    """Find the startup code of the settings; without any setting, the built-in profile ``sim``.
 
-    ``existing_plans_devices`` and ``user_group_permissions`` (a file, or a folder of files with the usual names) take
-    precedence over what lies beside the code.
+    ``existing_plans_devices`` and ``user_group_permissions`` (a file, or a folder with a file of the default name)
+    override the files next to the code.
 
     Raises
     ------
     StartupError
-        If the settings contradict each other or name what is not there.
+        The settings contradict each other or name something that does not exist.
     """
     _refuse_contradictions(startup_dir, startup_profile, startup_module, startup_script)
     directory = script = None
@@ -114,13 +114,13 @@ def find(
 
 
 def startup_files(directory: str | Path) -> list[Path]:
-    """The ``*.py`` and ``*.ipy`` files of a folder in the order in which they run."""
+    """Return the ``*.py`` and ``*.ipy`` files of a folder in the order in which they run."""
     folder = Path(directory)
     if folder.is_file():
-        raise StartupError(f"The startup folder {str(folder)!r} is a file: --startup-script runs a single one")
+        raise StartupError(f"The startup folder {str(folder)!r} is a file: --startup-script runs a single file")
     if not folder.is_dir():
         raise StartupError(f"The startup folder {str(folder)!r} does not exist")
-    # Hidden files are left out as IPython does: editors keep locks and copies there.
+    # Hidden files are skipped, as in IPython: editors keep locks and copies in them.
     files = [f for f in folder.iterdir() if f.suffix in {".py", ".ipy"} and not f.name.startswith(".") and f.is_file()]
     if not files:
         raise StartupError(f"The startup folder {str(folder)!r} contains no startup files (*.py, *.ipy)")
@@ -128,13 +128,13 @@ def startup_files(directory: str | Path) -> list[Path]:
 
 
 def lost_links(directory: str | Path) -> list[Path]:
-    """Links that are named like startup files and lead nowhere."""
+    """Return links with names of startup files that point to missing files."""
     links = (f for f in Path(directory).iterdir() if f.suffix in {".py", ".ipy"} and not f.name.startswith("."))
     return sorted(f for f in links if f.is_symlink() and not f.exists())
 
 
 def profile(name: str, *, ipython_dir: str | None = None) -> Path:
-    """The folder ``profile_NAME``: the user's own in the IPython folder, else the shipped one."""
+    """Return the folder ``profile_NAME``: the user's own in the IPython folder, or else the built-in one."""
     folders = [ipython_folder(ipython_dir), shipped_profiles()]
     for folder in folders:
         found = folder / f"profile_{name}"
@@ -144,12 +144,12 @@ def profile(name: str, *, ipython_dir: str | None = None) -> Path:
 
 
 def ipython_folder(ipython_dir: str | None = None) -> Path:
-    """The folder of IPython's profiles: as given, else ``IPYTHONDIR``, else ``~/.ipython``."""
+    """Return the folder of IPython's profiles: the given one, or else ``IPYTHONDIR``, or else ``~/.ipython``."""
     return _absolute(ipython_dir or os.environ.get("IPYTHONDIR") or "~/.ipython")
 
 
 def shipped_profiles() -> Path:
-    """The folder of the profiles that come with the package."""
+    """Return the folder of the profiles that come with the package."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "profiles"
     return installed if installed.is_dir() else package.parent / "profiles"  # the latter in an editable install
@@ -161,14 +161,14 @@ def _refuse_contradictions(directory: str | None, profile: str | None, module: s
     if profile and directory:
         named.append("startup profile")
     if len(named) > 1:
-        raise StartupError(f"Only one source of startup code may be given, not {' and '.join(named)}")
+        raise StartupError(f"Only one source of startup code may be given; there are {' and '.join(named)}")
 
 
 def _lists_path(given: str | None, beside: Path | None, notes: list[str]) -> Path | None:
     if given:
         return _file_or_folder(given, LISTS_FILE)
     if beside is None:
-        notes.append("A startup module has no folder of its own: the lists of plans and devices are not written")
+        notes.append("The lists of plans and devices are not written, because a startup module has no folder")
         return None
     return beside / LISTS_FILE
 
@@ -178,13 +178,13 @@ def _permissions_path(given: str | None, beside: Path | None, notes: list[str]) 
         return _existing_file(str(_file_or_folder(given, PERMISSIONS_FILE)), "file of user group permissions")
     if beside is not None and (beside / PERMISSIONS_FILE).is_file():
         return beside / PERMISSIONS_FILE
-    where = f"There is no {PERMISSIONS_FILE} in {str(beside)!r}" if beside else "A startup module has no permissions"
-    notes.append(f"{where}: the built-in user group permissions are used")
+    reason = f"there is no {PERMISSIONS_FILE} in {str(beside)!r}" if beside else "a startup module has no folder"
+    notes.append(f"The built-in user group permissions are used, because {reason}")
     return shipped_profiles() / f"profile_{DEFAULT_PROFILE}" / "startup" / PERMISSIONS_FILE
 
 
 def _file_or_folder(given: str, name: str) -> Path:
-    """A path that does not exist yet is a file if it has a suffix of YAML."""
+    """Return the path of the file. A path that does not exist yet is a file if it ends in .yaml or .yml."""
     path = _absolute(given)
     return path if path.is_file() or path.suffix in {".yaml", ".yml"} else path / name
 
@@ -197,7 +197,7 @@ def _existing_file(given: str, what: str) -> Path:
 
 
 def _absolute(path: str) -> Path:
-    # Links are kept: what the code sees in __file__ is the path that its user knows.
+    # Links are not resolved, so that __file__ is the path that the user knows.
     return Path(path).expanduser().absolute()
 
 

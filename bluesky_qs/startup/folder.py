@@ -11,14 +11,14 @@ from bluesky_qs.startup.find import StartupCode
 
 
 class ProfileFolder(ProfileDir):
-    """The folder of an IPython profile, or one that stands for it: nothing is created in it."""
+    """The folder of an IPython profile, or a folder that is used as one; nothing is created in it."""
 
-    def _mkdir(self, path: str, mode: int | None = None) -> bool:  # noqa: ARG002 - as it is called
+    def _mkdir(self, path: str, mode: int | None = None) -> bool:  # noqa: ARG002 - IPython's signature
         return False
 
 
 def profile_folder(code: StartupCode) -> ProfileFolder:
-    """The profile of the startup code; without one the folder that stands for it in plain Python too."""
+    """Return the profile of the startup code, or the folder that is used as one in plain Python too."""
     if code.profile_dir:
         return ProfileFolder(location=code.profile_dir)
     folder = Path(code.directory or (Path(code.script).parent if code.script else Path.cwd()))

@@ -6,24 +6,24 @@ from typing import Any
 
 
 def load_devices_from_happi(device_names: Iterable[str | tuple[str, str]], *, namespace: dict[str, Any]) -> list[str]:
-    """Make devices from the happi database and put them into ``namespace``; the names under which they are there.
+    """Load devices from the happi database into ``namespace`` and return their names.
 
-    A name that is not an identifier needs another: ``("mono-x", "mono_x")``. happi is configured as ever (its
-    configuration file, ``HAPPI_CFG``).
+    A name that is not an identifier needs a new name: ``("mono-x", "mono_x")``. happi uses its usual configuration (its
+    configuration file, or ``HAPPI_CFG``).
 
     Raises
     ------
     ImportError
-        If happi is not installed.
+        happi is not installed.
     KeyError
-        If a name is in the database not at all or several times.
+        A name is not in the database, or is there more than once.
     ValueError
-        If an entry is broken, or a name is no identifier.
+        An entry is broken, or a name is not an identifier.
     """
     try:
         happi = importlib.import_module("happi")
     except ModuleNotFoundError as error:
-        raise ImportError("Devices are loaded from happi, which is not installed: pip install happi") from error
+        raise ImportError("happi is not installed. Install it with: pip install happi") from error
     client = happi.Client.from_config()
     loaded: dict[str, Any] = {}
     for given in device_names:
@@ -37,7 +37,7 @@ def load_devices_from_happi(device_names: Iterable[str | tuple[str, str]], *, na
             raise ValueError(f"The entry {name!r} of the happi database cannot be used: {broken}") from broken
         loaded[as_name] = device = found[0].get()
         if as_name != name:
-            # Plans find devices by the names that they have in the namespace, documents by the device's own.
+            # Plans use the names in the namespace, documents use the names of the devices.
             device.name = as_name
     namespace.update(loaded)
     return list(loaded)

@@ -1,4 +1,4 @@
-"""What a plan's header says, in the words of descriptions: types as text, defaults as text."""
+"""Describes a plan's header: types and defaults as text."""
 
 import enum
 import functools
@@ -16,9 +16,9 @@ from bluesky_qs.plans.model import Annotation
 
 log = logging.getLogger(__name__)
 
-#: The repr of a default that cannot be written down.
+#: The text for a default that has no text of its own.
 UNKNOWN_DEFAULT = "..."
-#: How values are made plain whose own repr is another: that of a NumPy float, for one, is not a float's.
+#: Conversions of values whose repr differs from that of the Python type, such as NumPy floats.
 _PLAIN: dict[type, Callable[[Any], Any]] = {
     **{kind: kind for kind in (bool, int, float, complex, str, bytes)},
     numbers.Integral: int,
@@ -31,11 +31,11 @@ ObjectNames = Mapping[int, str]
 
 
 class Unknown(Exception):
-    """A type that descriptions have no word for."""
+    """A type that a description cannot express."""
 
 
 def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
-    """The type of a parameter as its header has it; None if it has none, or one that descriptions cannot express."""
+    """Return the type of a parameter from the header; None if there is none or a description cannot express it."""
     hint = parameter.annotation
     if hint is inspect.Parameter.empty:
         return None
@@ -46,12 +46,12 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
     except (Unknown, AnnotationError) as err:
         if str(err) not in _warned:
             _warned.add(str(err))
-            # Of bluesky's own plans nobody here can change the types.
+            # The user cannot change the types of bluesky's own plans.
             level = logging.DEBUG if getattr(plan, "__module__", "").startswith("bluesky.") else logging.WARNING
             name = getattr(plan, "__name__", plan)
             log.log(
                 level,
-                "Parameter %r of the plan %s is not checked: its type is not known: %s",
+                "Parameter %r of plan %s is not checked, because its type is unknown: %s",
                 parameter.name,
                 name,
                 err,
@@ -61,12 +61,12 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
 
 
 def parameters_of(plan: Any) -> Mapping[str, inspect.Parameter]:
-    """The parameters in a plan's header."""
+    """Return the parameters in a plan's header."""
     return inspect.signature(plan).parameters
 
 
 def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
-    """Enum classes in the header of a plan: {parameter: {name of the class: class}}."""
+    """Return the Enum classes in a plan's header: {parameter: {name of the class: class}}."""
     found: dict[str, dict[str, type[enum.Enum]]] = {}
     for parameter in parameters_of(plan).values():
         classes: dict[str, type[enum.Enum]] = {}
@@ -78,19 +78,19 @@ def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
 
 
 def choices(cls: type[enum.Enum]) -> list[str]:
-    """What may be written for the members of an Enum: their values if these are strings, and their names."""
+    """Return the texts for the members of an Enum: their values if all are strings, and their names."""
     values = [member.value for member in cls]
     texts = [str(value) for value in values] if all(isinstance(value, str) for value in values) else []
     return list(dict.fromkeys([*texts, *cls.__members__]))
 
 
 def member(cls: type[enum.Enum], text: str) -> enum.Enum:
-    """The member that is written so.
+    """Return the member for a text.
 
     Raises
     ------
     KeyError
-        There is none.
+        There is no such member.
     """
     for candidate in cls:
         if isinstance(candidate.value, str) and candidate.value == text:
@@ -99,10 +99,10 @@ def member(cls: type[enum.Enum], text: str) -> enum.Enum:
 
 
 def default_text(value: Any, names: ObjectNames) -> str:
-    """The repr of a default: objects of the namespace by their names, other objects as ``...``."""
+    """Return the text of a default: the name for an object of the namespace, ``...`` for any other object."""
     try:
         return repr(_described(value, names))
-    except Exception:  # noqa: BLE001 - objects of user code may raise anything, and never make a plan unusable
+    except Exception:  # noqa: BLE001 - user objects may raise anything, which must not make a plan unusable
         return UNKNOWN_DEFAULT
 
 
@@ -127,7 +127,7 @@ def _described(value: Any, names: ObjectNames) -> Any:
 def _object_name(value: Any, names: ObjectNames) -> str | None:
     if id(value) in names:
         return names[id(value)]
-    # A subdevice: ophyd objects know their root and the way from there.
+    # A subdevice: ophyd objects know their root device and their dotted name.
     kind = type(value)
     if not (hasattr(kind, "root") and hasattr(kind, "dotted_name")):
         return None
@@ -136,7 +136,7 @@ def _object_name(value: Any, names: ObjectNames) -> str | None:
 
 
 def function_of(plan: Any) -> Any:
-    """The function below ``functools.partial``."""
+    """Return the function inside ``functools.partial``."""
     while isinstance(plan, functools.partial):
         plan = plan.func
     return plan
@@ -147,15 +147,15 @@ def _scope(plan: Any) -> dict[str, Any]:
 
 
 def _resolved(hint: Any, scope: dict[str, Any]) -> Any:
-    """A hint that was left as text, as an object; the text itself where only descriptions understand it."""
+    """Return the object for a hint that is text; the text itself if only descriptions know its type."""
     if isinstance(hint, typing.ForwardRef):
         hint = hint.__forward_arg__
     if not isinstance(hint, str):
         return hint
     try:
-        # What typing.get_type_hints does, for one parameter, so that one unknown name does not spoil the others.
-        return eval(hint, dict(scope))  # noqa: S307 - the plan's own header, in the module that it stands in
-    except Exception:  # noqa: BLE001 - a header is user code: it may raise anything
+        # Like typing.get_type_hints, but for one parameter, so that an unknown name does not affect the others.
+        return eval(hint, dict(scope))  # noqa: S307 - the header of the plan, in its own module
+    except Exception:  # noqa: BLE001 - a header is user code and may raise anything
         return hint
 
 
@@ -185,7 +185,7 @@ def _text(  # noqa: PLR0911 - a table of cases, in order
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         enums[hint.__name__] = choices(hint)
         return hint.__name__
-    # NewType has the type it is made of; so have the aliases of Python 3.12.
+    # NewType, and the type aliases of Python 3.12, know the type that they stand for.
     meant = getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)
     if meant is not None:
         return _text(meant, enums, scope)
@@ -202,7 +202,7 @@ def _protocol(cls: Any) -> str | None:
 
 
 def _union(texts: list[str]) -> str:
-    # Written as Optional and Union, since Python 3.14 does not tell them from ``X | Y`` any more.
+    # Written as Optional and Union, because Python 3.14 no longer distinguishes them from ``X | Y``.
     parts = sorted(dict.fromkeys(texts), key="NoneType".__eq__)
     match parts:
         case [only]:

@@ -1,4 +1,4 @@
-"""Something to do as soon as user code imports a certain module; nothing is imported for it."""
+"""Runs an action as soon as user code imports a certain module, without importing the module."""
 
 import importlib.util
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def after_import(name: str, action: Callable[[ModuleType], None]) -> None:
-    """Call ``action`` with the module when it has been imported, at once if it is there already."""
+    """Call ``action`` with the module after its import, or now if it is already imported."""
     _finder.actions[name] = action
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
@@ -18,14 +18,14 @@ def after_import(name: str, action: Callable[[ModuleType], None]) -> None:
 
 
 def forget(name: str) -> None:
-    """Take `after_import` back."""
+    """Undo `after_import`."""
     _finder.actions.pop(name, None)
     if not _finder.actions and _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
 
 
 class _Finder:
-    """Lets the other finders find, and adds the action to what their loader does."""
+    """Lets the other finders find the module, and adds the action to its loader."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Callable[[ModuleType], None]] = {}

@@ -1,9 +1,8 @@
-"""How startup code and uploaded scripts run: in one namespace, with true files and lines, IPython's syntax included."""
+"""How startup code and uploaded scripts run: in one namespace, with correct files and lines, and IPython syntax."""
 
 import contextlib
 import importlib
 import importlib.util
-import inspect
 import linecache
 import logging
 import sys
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -20,24 +19,25 @@ from bluesky_qs.startup import compat, shell
 from bluesky_qs.startup.failure import failed, shown
 from bluesky_qs.startup.find import StartupCode, lost_links, startup_files
 from bluesky_qs.startup.namespace import global_user_namespace
+from bluesky_qs.startup.user_code import compiled, execute
 
 log = logging.getLogger(__name__)
 
 Namespace = dict[str, Any]
 
-#: Values that files reuse without meaning the same thing (loop variables, flags): overwriting them is not reported.
+#: Types of loop variables and flags. Files often reuse these names, so overwriting them is not reported.
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), list, tuple, dict, set, ModuleType)
 
 
 class FileRun(msgspec.Struct, frozen=True):
-    """A file that ran, and for how long (seconds)."""
+    """A file that ran, and its time in seconds."""
 
     file: str
     seconds: float
 
 
 class Overwritten(msgspec.Struct, frozen=True):
-    """A name that one file defined and a later one defined again as something else."""
+    """A name that one file defined and a later file redefined."""
 
     name: str
     file: str
@@ -45,7 +45,7 @@ class Overwritten(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What did not stop the loading and may still surprise."""
+    """A problem that did not stop the loading."""
 
     message: str
     file: str | None = None
@@ -53,7 +53,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class LoadReport(msgspec.Struct, frozen=True):
-    """What happened while the startup code ran."""
+    """The result of running the startup code: files, times, overwritten names, problems."""
 
     files: list[FileRun]
     seconds: float
@@ -70,15 +70,15 @@ def load(
 ) -> LoadReport:
     """Run the startup code in ``namespace``.
 
-    Where the code is a folder, ``get_ipython()`` gives a stand-in from now on (``stand_in=False``: the real shell of
-    this process is there already). A script or a module is run as plain Python; in a real shell the startup files of
-    the profile beside it run first. The code's folder stays on sys.path, since plans import from it later.
-    ``begins`` is told of each file before it runs: its path, and how messages name it.
+    For a folder, ``get_ipython()`` returns a stand-in from now on; with ``stand_in=False`` this process has a real
+    shell. A script or a module runs as plain Python; in a real shell the startup files of its profile run first. The
+    folder of the code stays on sys.path, because plans may import from it later. ``begins`` is called before each file
+    runs, with its path and its name in messages.
 
     Raises
     ------
     StartupFailed
-        Naming file, line and error; what ran before stays in the namespace.
+        The message names file, line and error. Results of earlier files stay in the namespace.
     """
     started = time.perf_counter()
     run = _Run(namespace, _roots(location), begins)
@@ -92,7 +92,7 @@ def load(
             standing_in = shell.install(namespace, profile_dir=_profile_dir(location), run_file=run.file)
         for file in startup_files(location.directory):
             run.timed(file)
-        run.missed(lost_links(location.directory))
+        run.report_lost_links(lost_links(location.directory))
     elif not stand_in:
         for file in _profile_files(location):
             run.timed(file)
@@ -102,16 +102,16 @@ def load(
         run.module(location.module)
     ignored = standing_in.ignored if standing_in else {}
     problems = run.problems + [
-        Problem(f"{what} was ignored: {why}", file, line) for what, (why, file, line) in ignored.items()
+        Problem(f"{name} was ignored: {reason}", file, line) for name, (reason, file, line) in ignored.items()
     ]
     return LoadReport(run.files, time.perf_counter() - started, run.overwritten, problems)
 
 
 def main_namespace() -> Namespace:
-    """The namespace of a new ``__main__`` module, which user code is going to fill.
+    """Return the namespace of a new ``__main__`` module for user code.
 
-    Dataclasses, pickle and ``typing`` look names up in ``sys.modules["__main__"]``: for code whose ``__name__`` is
-    ``__main__`` that has to be the module in whose namespace it runs.
+    Dataclasses, pickle and ``typing`` look names up in ``sys.modules["__main__"]``. For code whose ``__name__`` is
+    ``__main__``, this must be the module in whose namespace the code runs.
     """
     module = ModuleType("__main__", "The namespace of the startup code.")
     module.__dict__["__builtins__"] = sys.modules["builtins"]
@@ -123,14 +123,13 @@ _scripts = count(1)
 
 
 def run_script(source: str, namespace: Namespace, *, update_re: bool = False, may_make_re: bool = False) -> None:
-    """Run uploaded code in the namespace; ``RE`` and ``db`` are put back afterwards unless ``update_re``.
+    """Run uploaded code in the namespace. Restore ``RE`` and ``db`` afterwards, unless ``update_re`` is true.
 
-    ``may_make_re``: what is called ``RE`` so far is no RunEngine, and not worth being put back.
-
-    A script that fails keeps what it had done; its exception passes through.
+    With ``may_make_re``, ``RE`` is not restored, because the present ``RE`` is not a RunEngine. If a script fails, its
+    changes stay, and its exception is raised.
     """
     name = f"<script {next(_scripts)}>"
-    # No modification time: linecache keeps such an entry, and tracebacks show the script's lines.
+    # linecache keeps entries without a modification time, so tracebacks can show the script's lines.
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     keep = () if update_re else ("db",) if may_make_re else ("RE", "db")
     kept = {key: namespace[key] for key in keep if key in namespace}
@@ -138,37 +137,6 @@ def run_script(source: str, namespace: Namespace, *, update_re: bool = False, ma
         execute(compiled(source, name), namespace)
     finally:
         namespace.update(kept)
-
-
-def compiled(source: str | bytes, filename: str, *, ipython: bool = True) -> CodeType:
-    """Code of Python, or of Python with IPython's syntax in it; lines keep their numbers."""
-    try:
-        return compile(source, filename, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        if not ipython:
-            if (error.text or "").lstrip().startswith(("%", "!")):
-                error.add_note("IPython's syntax is understood in folders (--startup-dir) and profiles, not in scripts")
-            raise
-        not_python = error
-    from bluesky_qs.startup import syntax  # noqa: PLC0415 - it imports IPython: only for code that needs it
-
-    try:
-        text = source if isinstance(source, str) else importlib.util.decode_source(source)
-    except (UnicodeDecodeError, SyntaxError):
-        raise not_python from None
-    plain = syntax.to_python(text, autocall=filename.endswith(".ipy"))
-    if plain is None:
-        raise not_python
-    return compile(plain, filename, "exec", dont_inherit=True, flags=syntax.TOP_LEVEL_AWAIT)
-
-
-def execute(code: CodeType, namespace: Namespace) -> None:
-    """Run code that `compiled` gave."""
-    result = eval(code, namespace)  # noqa: S307 - the user's own code
-    if code.co_flags & inspect.CO_COROUTINE:
-        import asyncio  # noqa: PLC0415 - only for a file that awaits at its top level
-
-        asyncio.run(result)
 
 
 class _Run:
@@ -202,20 +170,20 @@ class _Run:
             except SystemExit as error:
                 if error.code not in (None, 0):
                     raise
-                # IPython takes this for the end of the file, and files rely on it to stop early.
+                # IPython treats this as the end of the file, and files use it to stop early.
                 place = failed(error, self.roots)
-                text = "sys.exit() ends the file here, the rest of it is left out"
+                text = "sys.exit() ended the file here; the rest of the file did not run"
                 self.problems.append(Problem(text, place.file, place.line))
 
-    def missed(self, links: list[Path]) -> None:
-        """Tell of files that were to run and are not there: a folder that is not mounted, say."""
+    def report_lost_links(self, links: list[Path]) -> None:
+        """Report links to missing files, for example in a folder that is not mounted."""
         for link in links:
-            text = f"{link.name} is a link to a file that is not there: it was left out"
+            text = f"{link.name} was skipped: it is a link to a file that does not exist"
             log.warning("%s (%s)", text, link)
             self.problems.append(Problem(text, str(link)))
 
     def module(self, name: str) -> None:
-        """Import a module and take its public and private names over, as they are."""
+        """Import a module and copy its public and private names."""
         self.begins(name, f"module {name!r}")
         started = time.perf_counter()
         with self._errors_located(None, f"The startup module {name!r}"):
@@ -227,7 +195,7 @@ class _Run:
     def _errors_located(self, file: str | None, what: str = "") -> Iterator[None]:
         try:
             yield
-        except KeyboardInterrupt:  # not the code's own doing: whoever has interrupted it deals with that
+        except KeyboardInterrupt:  # not caused by the code: the caller that interrupted it handles this
             raise
         except BaseException as error:
             raise failed(error, self.roots, file, what) from error
@@ -243,7 +211,7 @@ class _Run:
 
 @contextlib.contextmanager
 def _as_main(namespace: Namespace, file: Path) -> Iterator[None]:
-    """As in IPython: ``__file__`` is there while a file runs, and not afterwards."""
+    """Set ``__file__`` while a file runs, and only then, as IPython does."""
     namespace["__name__"] = "__main__"
     outer = {"__file__": namespace["__file__"]} if "__file__" in namespace else {}
     namespace["__file__"] = str(file)
@@ -255,13 +223,13 @@ def _as_main(namespace: Namespace, file: Path) -> Iterator[None]:
 
 
 def _profile_files(location: StartupCode) -> list[Path]:
-    """The startup files of a profile; one that supplies lists and permissions may have none."""
+    """Return the startup files of a profile. A profile that only supplies lists and permissions may have none."""
     startup = Path(location.profile_dir or "") / "startup"
     return startup_files(startup) if location.profile_dir and any(startup.glob("*.*py")) else []
 
 
 def _roots(location: StartupCode) -> list[Path]:
-    """Folders of the user's own code, where a failure is to be looked for."""
+    """Return the folders of the user's own code, in which the place of a failure is searched."""
     if location.directory:
         return [Path(location.directory)]
     profile = [Path(location.profile_dir) / "startup"] if location.profile_dir else []
@@ -274,16 +242,16 @@ def _module_roots(location: StartupCode) -> list[Path]:
     try:
         spec = importlib.util.find_spec((location.module or "").partition(".")[0])
     except (ImportError, ValueError):
-        return []  # the import itself is going to say why
+        return []  # the import will raise the error
     if spec is None:
         return []
     return [Path(f) for f in spec.submodule_search_locations or filter(None, [spec.origin])]
 
 
 def _let_import_from_each_other(folder: Path, namespace: Namespace) -> None:
-    """Files of a folder that is a package may say ``from .devices import det``.
+    """Allow ``from .devices import det`` in a folder that is a package.
 
-    The package is made here and not imported, because that would run its ``__init__.py`` a second time.
+    The package is created here instead of imported, because an import would run ``__init__.py`` a second time.
     """
     if (folder / "__init__.py").is_file() and folder.name not in sys.modules:
         package = sys.modules[folder.name] = ModuleType(folder.name)
@@ -292,7 +260,7 @@ def _let_import_from_each_other(folder: Path, namespace: Namespace) -> None:
 
 
 def _prepend_to_path(location: StartupCode) -> None:
-    """Local imports are relative to the startup folder, the script's folder or the profile's folder."""
+    """Add the startup folder, the script's folder or the profile's folder to sys.path, for local imports."""
     folders = [location.profile_dir] if location.profile_dir else []
     folders += [location.directory or str(Path(location.script or "").parent)] if not location.module else []
     for folder in folders:
@@ -301,6 +269,6 @@ def _prepend_to_path(location: StartupCode) -> None:
 
 
 def _profile_dir(location: StartupCode) -> str:
-    """The folder whose ``startup`` is the startup folder, as code builds its paths; else the startup folder itself."""
+    """Return the parent of a folder named ``startup``, because code builds paths from it; else the folder itself."""
     directory = Path(location.directory or "")
     return location.profile_dir or str(directory.parent if directory.name == "startup" else directory)

@@ -1,4 +1,4 @@
-"""The magics of the stand-in shell: those that the code registers, and those of IPython's that work in plain Python."""
+"""The magics of the stand-in shell: those that user code registers, and IPython magics that work without IPython."""
 
 import os
 import shlex
@@ -7,15 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from bluesky_qs.nearest import did_you_mean, nearest
+from bluesky_qs.startup.user_code import compiled, execute
 
-if TYPE_CHECKING:
-    from bluesky_qs.startup.shell import Shell
-
-
-#: What IPython's shells and its kernel bring, to tell what means nothing here from what is mistyped.
+#: The magics of IPython's shells and kernel, to distinguish a magic that does nothing here from a mistyped name.
 _LINE_NAMES = """
     alias alias_magic autoawait autocall autoindent automagic autoreload autosave bookmark cat cd clear clk_info
     code_wrap colors conda config connect_info cp cpaste debug dhist dirs doctest_mode ed edit env gui hist history
@@ -32,10 +29,24 @@ _CELL_NAMES = """
 _LINES, _CELLS = frozenset(_LINE_NAMES.split()), frozenset(_CELL_NAMES.split())
 
 
-class Magics:
-    """Line and cell magics by name; another one does nothing but say so once, through ``ignore``."""
+class Shell(Protocol):
+    """The part of a shell that magics need."""
 
-    def __init__(self, shell: "Shell", run_file: Callable[[Path], None], ignore: Callable[[str, str], None]) -> None:
+    user_ns: dict[str, Any]
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+        """Run a command and return its output."""
+        ...
+
+    def var_expand(self, cmd: str, depth: int = 0, formatter: Any = None) -> str:
+        """Replace ``$name`` and ``{expression}`` by their values."""
+        ...
+
+
+class Magics:
+    """Line and cell magics by name. Any other magic does nothing; ``ignore`` reports it once."""
+
+    def __init__(self, shell: Shell, run_file: Callable[[Path], None], ignore: Callable[[str, str], None]) -> None:
         self._shell = shell
         self._run_file = run_file
         self._ignore = ignore
@@ -69,14 +80,14 @@ class Magics:
         mistake = ""
         if name not in of_ipython:
             hint = did_you_mean([f"{mark}{near}" for near in nearest(name, sorted({*of_ipython, *here}), 1)])
-            mistake = f"no magic of IPython, and nothing has registered it here{hint}"
+            mistake = f"it is not an IPython magic, and no code has registered it{hint}"
         self._ignore(f"{mark}{name}", mistake)
 
     def find(self, name: str, kind: str) -> Callable[..., Any] | None:
         return (self._cells if kind == "cell" else self._lines).get(name)
 
     def register(self, kind: str, name: str, function: Callable[..., Any]) -> None:
-        """Register a function; kind ``line_cell`` serves both."""
+        """Register a function as a ``line`` or ``cell`` magic, or as both (``line_cell``)."""
         if kind in ("line", "line_cell"):
             self._lines[name] = function
         if kind in ("cell", "line_cell"):
@@ -91,9 +102,7 @@ class Magics:
                     table[name] = made.method(found) if isinstance(found, str) else found
 
     def run_code(self, source: str) -> None:
-        """Run code of a cell, IPython's syntax included."""
-        from bluesky_qs.startup.loader import compiled, execute  # noqa: PLC0415 - the loader imports the shell
-
+        """Run the code of a cell, which may have IPython syntax."""
         execute(compiled(source, "<cell>"), self._shell.user_ns)
 
     def _run(self, line: str) -> None:
@@ -101,7 +110,7 @@ class Magics:
         while words and words[0].startswith("-"):
             words.pop(0)
         if not words:
-            raise ValueError("%run: no file is named")
+            raise ValueError("%run needs the name of a file")
         path = Path(words[0]).expanduser()
         before, sys.argv = sys.argv, words
         try:
@@ -131,9 +140,9 @@ class Magics:
 
 
 class _Made:
-    """An instance of a class of magics, made when a magic of it is first used: few that are registered are."""
+    """An instance of a class of magics, created at the first use: most registered classes are never used."""
 
-    def __init__(self, given: Any, shell: "Shell") -> None:
+    def __init__(self, given: Any, shell: Shell) -> None:
         self._given = given
         self._shell = shell
         self._instance: Any = None

@@ -1,4 +1,4 @@
-"""The namespace of the startup code, for functions of modules that are imported by it."""
+"""The namespace of the startup code, for functions in modules that the startup code imports."""
 
 import functools
 import inspect
@@ -10,14 +10,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class UserNamespace:
-    """Where the startup code runs: the worker's namespace, or the one of an IPython session."""
+    """The namespace of the startup code: that of the worker or of an IPython session."""
 
     def __init__(self) -> None:
         self._user_ns: dict[str, Any] | None = None
         self._use_ipython: bool | None = None
 
     def set_user_namespace(self, *, user_ns: dict[str, Any], use_ipython: bool = False) -> None:
-        """Name the namespace; the loader does this, code outside of a worker may."""
+        """Set the namespace. The loader calls this; code outside of a worker may call it."""
         self._user_ns = user_ns
         self._use_ipython = use_ipython
 
@@ -34,7 +34,7 @@ class UserNamespace:
 
     @property
     def ipython(self) -> Any:
-        """The IPython shell, None without one."""
+        """The IPython shell, or None."""
         return self._ipython() if self.use_ipython else None
 
     @staticmethod
@@ -47,12 +47,12 @@ global_user_namespace = UserNamespace()
 
 
 def get_user_ns() -> dict[str, Any]:
-    """The namespace of the startup code."""
+    """Return the namespace of the startup code."""
     return global_user_namespace.user_ns
 
 
 def set_user_ns(function: F) -> F:
-    """Give a function or a plan its keyword parameters ``user_ns`` and, if it has it, ``ipython``.
+    """Fill in the keyword parameters ``user_ns`` and ``ipython`` of a function or plan, if it has them.
 
     >>> @set_user_ns
     ... def number_of_names(user_ns):

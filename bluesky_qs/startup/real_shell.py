@@ -1,15 +1,15 @@
-"""What a real IPython shell needs to run startup code as the terminal's shell does, where it is none."""
+"""Prepares a real IPython shell without a terminal to run startup code as a terminal's shell does."""
 
 from typing import Any
 
 
 def prepare(shell: Any) -> None:
-    """Let modules of the startup code ask for the shell by its bare name, and bring back ``shell.magic``.
+    """Make ``get_ipython`` a builtin for modules of the startup code, and restore ``shell.magic``.
 
-    For the life of the process: plans and uploaded scripts ask for it long after the startup files have run.
+    This lasts until the process ends, because plans and uploaded scripts use it later.
     """
     shell.builtin_trap.__enter__()
-    if not hasattr(shell, "magic"):  # gone since IPython 9, and still in many a profile
+    if not hasattr(shell, "magic"):  # removed in IPython 9, and still used in many profiles
         shell.magic = lambda line: _magic(shell, line)
 
 

@@ -1,7 +1,7 @@
-"""The stand-in for IPython's shell: what ``get_ipython()`` gives to startup code that runs in plain Python.
+"""The stand-in for IPython's shell, which ``get_ipython()`` returns to startup code that runs in plain Python.
 
-What code asks of a shell and what can be done without one, is done (namespace, running files, commands, magics that the
-code registers itself). The rest does nothing and is mentioned in the log once.
+It does what is possible without a shell: the namespace, running files and commands, magics that the code registers.
+Everything else does nothing and is mentioned once in the log.
 """
 
 import builtins
@@ -22,8 +22,8 @@ from bluesky_qs.startup.magics import Magics
 
 log = logging.getLogger(__name__)
 
-#: Attributes of the shell that mean nothing without one. Others do not exist, as in IPython: code asks with hasattr,
-#: and an object with every attribute would pass for a device.
+#: Attributes that do nothing without a shell. Others do not exist, as in IPython: code checks with hasattr, and an
+#: object that has every attribute would look like a device.
 _MEANINGLESS = frozenset(
     """
     Completer active_eventloop alias_manager ask_exit ask_yes_no ast_node_interactivity atexit_operations auto_match
@@ -43,14 +43,14 @@ _MEANINGLESS = frozenset(
     """.split()  # noqa: SIM905 - words are easier to read
 )
 
-#: What a device answers to: `Nothing` does not, lest a variable that holds one is taken for a device.
+#: Attributes of devices. `Nothing` does not have them, so that a variable that holds one does not look like a device.
 _DEVICE_LIKE = frozenset(
     "check_value collect complete describe kickoff locate read set stage trigger unstage".split()  # noqa: SIM905 - so
 )
 
 
 class Nothing:
-    """Part of a shell that is not there: takes every use and does nothing."""
+    """A part of the missing shell: it accepts every use and does nothing."""
 
     def __init__(self, what: str) -> None:
         self.__dict__["_what"] = what
@@ -85,23 +85,23 @@ class Nothing:
         pass
 
     def __repr__(self) -> str:
-        return f"<{self._what}: nothing, there is no IPython shell>"
+        return f"<{self._what}: does nothing without an IPython shell>"
 
 
 class Shell:
-    """What ``get_ipython()`` returns in plain Python.
+    """The object that ``get_ipython()`` returns in plain Python.
 
     Parameters
     ----------
     namespace
-        Where the startup code runs; `user_ns` of the shell.
+        The namespace of the startup code; `user_ns` of the shell.
     profile_dir
-        Folder that stands for the IPython profile.
+        The folder that is used as the IPython profile.
     run_file
-        Runs a file in the namespace, as ``%run`` does.
+        Runs a file in the namespace, like ``%run``.
     """
 
-    # Texts that code adds to or compares.
+    # Texts that code extends or compares.
     banner = banner1 = banner2 = ""
     colors = "NoColor"
     xmode = "Context"
@@ -122,7 +122,7 @@ class Shell:
         self.input_transformers_post: list[Any] = []
         self.input_transformers_cleanup: list[Any] = []
         self._magics = Magics(self, run_file, self._ignore)
-        #: What was asked for and ignored, in the order of asking: why, and the file and line that asked first.
+        #: Ignored uses of the shell, in their order: the reason, and the file and line of the first use.
         self.ignored: dict[str, tuple[str, str | None, int | None]] = {}
 
     def __getattr__(self, name: str) -> Nothing:
@@ -134,13 +134,13 @@ class Shell:
     @property
     def config(self) -> Any:
         if sys._getframe(1).f_globals.get("__name__") == "IPython.core.magic":  # noqa: SLF001 - no other way to know
-            # A class of magics becomes the child of a shell that has a configuration, and refuses one like this.
+            # A class of magics becomes a child of a shell with a configuration, and rejects a shell like this one.
             raise AttributeError("config")
         return self._config
 
     @functools.cached_property
     def _config(self) -> Any:
-        from traitlets.config import Config  # noqa: PLC0415 - few profiles ask for it
+        from traitlets.config import Config  # noqa: PLC0415 - few profiles need it
 
         return Config()
 
@@ -150,7 +150,7 @@ class Shell:
 
     # -- the namespace
     def push(self, variables: dict[str, Any] | str | Sequence[str], interactive: bool = True) -> None:  # noqa: ARG002
-        """Add variables: a dict, or names that the caller has."""
+        """Add variables: a dictionary, or names of variables of the caller."""
         if not isinstance(variables, dict):
             names = variables.split() if isinstance(variables, str) else variables
             caller = sys._getframe(1)  # noqa: SLF001 - names are looked up in the calling frame, as IPython does
@@ -194,7 +194,7 @@ class Shell:
         return self._magics.find(magic_name, "cell")
 
     def register_magics(self, *magic_objects: Any) -> None:
-        """Register instances or subclasses of `IPython.core.magic.Magics`; classes are made when first used."""
+        """Register instances or subclasses of `IPython.core.magic.Magics`. A class is instantiated at its first use."""
         self._magics.register_objects(magic_objects)
 
     def register_magic_function(
@@ -211,7 +211,7 @@ class Shell:
     system_raw = system_piped = system
 
     def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
-        """Output of a command (``x = !cmd``): a list of lines that has ``.s`` and ``.n`` too."""
+        """Return the output of a command (``x = !cmd``): a list of lines, with ``.s`` and ``.n``."""
         from IPython.utils.text import SList  # noqa: PLC0415 - IPython's own type; costs its import
 
         command = self.var_expand(cmd, depth=depth + 1)
@@ -219,7 +219,7 @@ class Shell:
         return SList(out.splitlines()) if split else out
 
     def var_expand(self, cmd: str, depth: int = 0, formatter: Any = None) -> str:
-        """``$name`` and ``{expression}`` replaced by values of the namespace; what cannot be is left as it is."""
+        """Replace ``$name`` and ``{expression}`` by their values; leave the text unchanged if one has no value."""
         if "{" not in cmd and "$" not in cmd:
             return cmd
         if formatter is None:
@@ -228,7 +228,7 @@ class Shell:
             formatter = DollarFormatter()
         caller = sys._getframe(depth + 1)  # noqa: SLF001 - local names count, as in IPython
         names = {**self.user_ns, **caller.f_globals, **caller.f_locals}
-        # IPython's own rule: braces of awk or a shell function are no expressions, the command stays as typed.
+        # IPython's rule: braces of awk or of a shell function are not expressions; the command stays as typed.
         with contextlib.suppress(Exception):
             return formatter.vformat(cmd, args=[], kwargs=names)
         return cmd
@@ -241,7 +241,7 @@ class Shell:
         if mistake:
             log.warning("%s%s is ignored: %s", what, f" ({file}, line {line})" if file else "", mistake)
         else:
-            log.info("%s means nothing without an IPython shell and is ignored", what)
+            log.info("%s is ignored: there is no IPython shell", what)
 
 
 #: Where every get_ipython of IPython comes from.
@@ -250,7 +250,7 @@ _installed: Shell | None = None
 
 
 def get_ipython() -> Shell | None:
-    """The stand-in for the shell; None where there is none."""
+    """Return the stand-in for the shell, or None if it is not installed."""
     return _installed
 
 
@@ -259,14 +259,14 @@ def display(*objects: Any, **_: Any) -> None:
     print(*objects)
 
 
-#: What IPython adds to the builtins.
+#: The names that IPython adds to the builtins.
 _BUILTINS = {"display": display, "get_ipython": get_ipython}
 
 
 def install(namespace: dict[str, Any], *, profile_dir: str | Path, run_file: Callable[[Path], None]) -> Shell:
-    """From now on ``get_ipython()`` gives a stand-in, bare and imported, in every module of this process.
+    """Let ``get_ipython()`` return a stand-in in every module of this process, imported or as a builtin.
 
-    It stays: plans and uploaded scripts ask for it long after the startup files have run. `uninstall` takes it back.
+    It stays after the startup files have run, because plans and uploaded scripts use it later. `uninstall` removes it.
     """
     global _installed  # noqa: PLW0603 - there is one shell per process
     _installed = Shell(namespace, Path(profile_dir), run_file)
@@ -279,7 +279,7 @@ def install(namespace: dict[str, Any], *, profile_dir: str | Path, run_file: Cal
 
 
 def uninstall() -> None:
-    """Take the stand-in back; in the namespace its name remains."""
+    """Remove the stand-in; its name stays in the namespace."""
     global _installed  # noqa: PLW0603 - see install
     _installed = None
     for name, value in _BUILTINS.items():
@@ -293,7 +293,7 @@ def uninstall() -> None:
 def standing_in(
     namespace: dict[str, Any], *, profile_dir: str | Path, run_file: Callable[[Path], None]
 ) -> Iterator[Shell]:
-    """`install` for the time of a ``with`` block."""
+    """`install` for the duration of a ``with`` block."""
     try:
         yield install(namespace, profile_dir=profile_dir, run_file=run_file)
     finally:
@@ -310,7 +310,7 @@ _original: tuple[FunctionType, CodeType] | None = None
 
 
 def _patch(module: ModuleType) -> None:
-    """Replace the code of IPython's function, not the function: every alias imported before follows."""
+    """Replace the code of IPython's function, not the function, so that aliases imported earlier change too."""
     global _original  # noqa: PLW0603 - see install
     if _original is None:
         function = module.get_ipython

@@ -1,4 +1,4 @@
-"""IPython's syntax (``%magic``, ``!command``, ``name?``) turned into Python, every line staying where it is.
+"""Turns IPython syntax (``%magic``, ``!command``, ``name?``) into Python; lines keep their numbers.
 
 Importing this module imports IPython.
 """
@@ -15,13 +15,13 @@ TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def to_python(source: str, *, autocall: bool = False) -> str | None:
-    """The source with IPython's syntax replaced by calls of ``get_ipython()``; None if there was none in it.
+    """Replace IPython syntax by calls of ``get_ipython()``; return None if the source has none.
 
-    ``autocall``: also ``/f x`` and its like, which in a file of Python are rather the rest of a broken line.
+    With ``autocall``, replace ``/f x`` and similar too. In a Python file these are more likely parts of a broken line.
     """
     lines = list(io.StringIO(source if source.endswith("\n") else source + "\n"))
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
-    # A cell magic takes the whole file as its body.
+    # The body of a cell magic is the whole file.
     transformed = lines[:first] + cell_magic(lines[first:])
     if transformed == lines:
         transformed = _lines_replaced(lines, autocall=autocall)
@@ -29,8 +29,8 @@ def to_python(source: str, *, autocall: bool = False) -> str | None:
 
 
 def _lines_replaced(lines: list[str], *, autocall: bool) -> list[str]:
-    # Not TransformerManager.transform_cell: it drops empty lines at the top and joins continued lines, after which
-    # tracebacks would name other lines; and it reads the whole file anew for each line, which takes seconds for many.
+    # TransformerManager.transform_cell would drop empty lines at the top and join continued lines, so that tracebacks
+    # name other lines. It also reads the whole file again for each line, which takes seconds for many lines.
     changed = True
     while changed:
         changed = False
@@ -44,19 +44,19 @@ def _lines_replaced(lines: list[str], *, autocall: bool) -> list[str]:
 
 
 def _replaced(lines: list[str], statement: list[TokenInfo], *, autocall: bool) -> list[str] | None:
-    """The lines with this statement turned into Python; None if it is Python already."""
+    """Return the lines with this statement turned into Python; None if it is already Python."""
     found = [one for one in (f.find([statement]) for f in _FINDERS) if one is not None]
     for one in sorted(found, key=lambda one: one.sortby()):
         at = one.start_line
         if not autocall and lines[at][one.start_col :].startswith((",", ";", "/")):
             continue
-        with contextlib.suppress(SyntaxError):  # says that this is not its syntax after all
+        with contextlib.suppress(SyntaxError):  # this is not IPython syntax after all
             after = one.transform(lines)
             return after[: at + 1] + ["\n"] * (len(lines) - len(after)) + after[at + 1 :]
     return None
 
 
 def _confuses_tokenizer(statement: list[TokenInfo]) -> bool:
-    """True if an open bracket or quote in ``!it's`` makes what follows look like another statement than it is."""
+    """Whether an open bracket or quote, as in ``!it's``, makes the next lines look like another statement."""
     broken = any(t.type == ERRORTOKEN and t.string.lstrip()[:1] in ("'", '"') for t in statement)
     return broken or statement[0].start[0] != statement[-1].end[0] or statement[-1].type != NEWLINE

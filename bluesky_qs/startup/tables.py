@@ -1,4 +1,4 @@
-"""What BestEffortCallback prints and computes, without its plots: without matplotlib it cannot be imported."""
+"""The tables and statistics of BestEffortCallback, without plots and without matplotlib."""
 
 import importlib.util
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def best_effort_callback() -> Any:
-    """A BestEffortCallback; `LiveTables` in a worker, where nobody sees plots, and where there is no matplotlib."""
+    """Return a BestEffortCallback, or `LiveTables` in a worker or without matplotlib."""
     if is_re_worker_active() or importlib.util.find_spec("matplotlib") is None:
         return LiveTables()
     from bluesky.callbacks.best_effort import BestEffortCallback  # noqa: PLC0415 - takes half a second
@@ -23,17 +23,17 @@ def best_effort_callback() -> Any:
     return BestEffortCallback()
 
 
-# A callback that fails must not end the plan that it watches.
+# An error in the callback must not end the plan.
 @make_class_safe(logger=log)
 class LiveTables(CallbackBase):
-    """Print a heading and a table of the hinted fields for every run, several open ones included.
+    """Print a heading and a table of the hinted fields for every run, also if several runs are open.
 
-    It takes what BestEffortCallback takes and can be asked what that can be asked; settings of plots have no effect.
+    It has the parameters, methods and attributes of BestEffortCallback; settings of plots have no effect.
 
     Attributes
     ----------
     peaks
-        Of the last scan along one motor: ``peaks["com"]["det"]`` or ``peaks.com["det"]``; also ``cen``, ``max``,
+        The last scan along one motor: ``peaks["com"]["det"]`` or ``peaks.com["det"]``; also ``cen``, ``max``,
         ``min``, ``fwhm``.
     """
 
@@ -48,11 +48,11 @@ class LiveTables(CallbackBase):
         self._table = table_enabled
 
     def enable_heading(self) -> None:
-        """Print time and identifiers of a run when it starts, and that it was closed."""
+        """Print the time and identifiers of a run at its start, and a line at its end."""
         self._heading = True
 
     def disable_heading(self) -> None:
-        """Take `enable_heading` back."""
+        """Undo `enable_heading`."""
         self._heading = False
 
     def enable_table(self) -> None:
@@ -60,23 +60,23 @@ class LiveTables(CallbackBase):
         self._table = True
 
     def disable_table(self) -> None:
-        """Take `enable_table` back."""
+        """Undo `enable_table`."""
         self._table = False
 
     def enable_baseline(self) -> None:
-        """Print the readings of the baseline, at the start and at the end of a run."""
+        """Print the baseline readings at the start and at the end of a run."""
         self._baseline = True
 
     def disable_baseline(self) -> None:
-        """Take `enable_baseline` back."""
+        """Undo `enable_baseline`."""
         self._baseline = False
 
     def enable_plots(self) -> None:
-        """Say why there are none."""
-        print("Plots need matplotlib and a session with a display; tables are printed only")
+        """Print why there are no plots."""
+        print("Plots need matplotlib and a session with a display; only tables are printed")
 
     def disable_plots(self) -> None:
-        """Nothing to do: there are none."""
+        """Do nothing: there are no plots."""
 
     def start(self, doc: Any) -> None:
         self._runs[doc["uid"]] = _Run(doc, table=self._table, baseline=self._baseline)
@@ -118,7 +118,7 @@ class Peaks:
 
     def __getitem__(self, statistic: str) -> dict[str, Any]:
         if statistic not in self.STATISTICS:
-            raise KeyError(f"{statistic!r} is none of {', '.join(self.STATISTICS)}")
+            raise KeyError(f"{statistic!r} is not one of {', '.join(self.STATISTICS)}")
         return getattr(self, statistic)
 
     def __repr__(self) -> str:
@@ -133,14 +133,14 @@ class Peaks:
 
 class _Table(LiveTable):
     def stop(self, doc: Any) -> None:
-        """Close the table as LiveTable does, but at once: its 0.1 s of sleep would delay the next plan of a queue."""
+        """Close the table without LiveTable's sleep of 0.1 s, which would delay the next plan of a queue."""
         print(self._sep_format)
         print(self.water_mark.format(st=self._start))
         self._stop = doc
 
 
 class _Run:
-    """What is shown of one run."""
+    """The tables and statistics of one run."""
 
     def __init__(self, start: Any, *, table: bool, baseline: bool) -> None:
         self.peaks: list[PeakStats] = []
@@ -151,7 +151,7 @@ class _Run:
         self._baselines: dict[str, list[str]] = {}
         self._at_end: list[str] | None = None
         dimensions = start.get("hints", {}).get("dimensions") or []
-        # Columns of one stream only: dimensions in different streams give no rows that belong together.
+        # Dimensions in different streams cannot share the rows of one table.
         self._hinted = len({stream for _, stream in dimensions}) == 1
         self._dimensions: list[Any] = (
             dimensions if self._hinted else [([m], "primary") for m in start.get("motors") or ["time"]]
@@ -187,11 +187,11 @@ class _Run:
     def _show(self, doc: Any, hinted: list[str]) -> None:
         along: list[str] = []
         for fields, _ in self._dimensions:
-            # Without hints a dimension is a motor's name, whose fields the descriptor tells.
+            # Without hints a dimension is the name of a motor; the descriptor has its fields.
             along += fields if self._hinted or fields == ["time"] else _fields(doc, fields[0])
         read = [field for field in hinted if field not in along]
         if self._table:
-            # LiveTable has columns of its own for time and number.
+            # LiveTable already has columns for time and number.
             table = _Table([f for f in dict.fromkeys(along + read) if f != "time"], separator_lines=False)
             table("start", self._start)
             table("descriptor", doc)
@@ -204,7 +204,7 @@ class _Run:
                 one("descriptor", doc)
 
     def _read_baseline(self, doc: Any, fields: list[str]) -> None:
-        """The first reading is printed now, the last one at the end."""
+        """Print the first reading now and the last one at the end."""
         border = f"+{'-' * 32}+{'-' * 32}+"
         rows = [f"| {field:>30} | {doc['data'][field]:<30} |" for field in fields]
         if self._at_end is None:

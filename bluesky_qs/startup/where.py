@@ -1,16 +1,16 @@
-"""What startup code asks about where it runs."""
+"""Tells startup code whether it runs in a worker or in IPython."""
 
 import os
 import sys
 
 
 def is_re_worker_active() -> bool:
-    """True if the code runs in the worker of a Queue Server (ours or the other package's)."""
+    """Return True if the code runs in the worker of a Queue Server (bluesky_qs or bluesky_queueserver)."""
     return os.environ.get("_QSERVER_RE_WORKER_ACTIVE", "0") not in ("", "0")
 
 
 def is_ipython_mode() -> bool:
-    """True if the code runs in an IPython shell or kernel, the worker's included."""
+    """Return True if the code runs in an IPython shell or kernel, including that of the worker."""
     if is_re_worker_active():
         return os.environ.get("_QSERVER_RUNNING_IPYTHON_KERNEL", "0") not in ("", "0")
     shell = sys.modules.get("IPython.core.interactiveshell")

@@ -14,7 +14,8 @@ def imports(package: str) -> dict[str, set[str]]:
     """The modules of a package that each of its modules imports, anywhere in it: also for type checkers only."""
     folder = ROOT.joinpath(*package.split("."))
     modules = {f"{package}.{path.stem}": path for path in folder.glob("*.py") if path.stem != "__init__"}
-    return {name: imported(path) & set(modules) for name, path in modules.items()}
+    # A module may import itself: code that runs with another module's globals has no other way.
+    return {name: imported(path) & set(modules) - {name} for name, path in modules.items()}
 
 
 def imported(path: Path) -> set[str]:
@@ -50,7 +51,7 @@ def test_imports_for_type_checkers_count():
     assert "bluesky_qs.client.sync" in imported(ROOT / "bluesky_qs" / "__init__.py")
 
 
-@pytest.mark.parametrize("package", ["bluesky_qs.client"])
+@pytest.mark.parametrize("package", ["bluesky_qs.client", "bluesky_qs.startup"])
 def test_no_module_imports_itself_in_a_circle(package):
     graph = imports(package)
     assert graph

@@ -53,7 +53,7 @@ FAILING = {
     ),
     "a file ends the process with an error": (
         {"10-check.py": "import sys\nif 'beam' not in globals():\n    sys.exit('no beam, no queue')\n"},
-        ("10-check.py", 3, "The code ends the process: sys.exit('no beam, no queue')"),
+        ("10-check.py", 3, "The code called sys.exit('no beam, no queue')"),
     ),
     "a plan contradicts its decorator": (
         {

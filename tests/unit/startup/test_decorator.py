@@ -58,11 +58,11 @@ def test_other_annotations_are_refused_where_they_stand(annotation, words):
     ("annotation", "words"),
     [
         ({"parameters": {"x": {"min": 5, "max": 1}}}, "'x': 'min' .5. is greater than 'max' .1."),
-        ({"parameters": {"x": {"max": float("inf")}}}, "'max' is a finite number"),
+        ({"parameters": {"x": {"max": float("inf")}}}, "'max' must be a finite number"),
         ({"parameters": {"x": {"annotation": "Dets"}}}, "'x': .*unknown type 'Dets'"),
         ({"parameters": {"x": {"devices": {"D": [":("]}}}}, "'devices', list 'D': .*regular expression"),
         ({"parameters": {"x": {"plans": {"P": [":a:b"]}}}}, "'plans', list 'P'"),
-        ({"parameters": {"x": {"default": object()}}}, "'default' is made of"),
+        ({"parameters": {"x": {"default": object()}}}, "'default' must consist of"),
     ],
 )
 def test_what_is_wrong_with_types_patterns_and_numbers_is_told_when_the_plan_is_described(annotation, words):

@@ -206,7 +206,7 @@ def test_decorator_overrides_header_and_docstring():
     ("annotation", "words"),
     [
         ({"parameters": {"z": {}}}, "no parameter 'z'"),
-        ({"parameters": {"x": {"default": 5}}}, "'x' has a default here, but none in the plan's header"),
+        ({"parameters": {"x": {"default": 5}}}, "'x' has a default here but not in the plan's header"),
     ],
 )
 def test_decorator_that_contradicts_the_header_is_refused(annotation, words):

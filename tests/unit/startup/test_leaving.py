@@ -36,7 +36,7 @@ def test_exit_handler_that_never_ends_is_given_up_and_shown():
         patience=0.2,
     )
     assert out == "flushing\n"
-    assert "Exit handlers of the startup code (atexit) have not ended in 0.2 s" in err
+    assert "Exit handlers of the startup code (atexit) did not finish in 0.2 s" in err
     assert "in flush_to_a_broker_that_is_gone" in err
 
 

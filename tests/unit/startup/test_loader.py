@@ -340,7 +340,7 @@ def test_links_that_lead_nowhere_are_reported(tmp_path, clean_process, write_fil
     report = load(find(startup_dir=str(folder)), {})
     [problem] = report.problems
     assert problem.file == str(folder / "10-devices.py")
-    assert problem.message == "10-devices.py is a link to a file that is not there: it was left out"
+    assert problem.message == "10-devices.py was skipped: it is a link to a file that does not exist"
 
 
 def test_beginning_of_each_file_is_told(tmp_path, clean_process, write_files):

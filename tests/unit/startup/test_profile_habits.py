@@ -333,7 +333,7 @@ def test_what_the_other_package_has_and_ours_has_not_is_named_with_what_there_is
         startup({"00.py": line})
     message = caught.value.message
     assert message.startswith(
-        f"00.py, line 1: ModuleNotFoundError: '{what}' is a part of the other package that has no"
+        f"00.py, line 1: ModuleNotFoundError: '{what}' is part of bluesky_queueserver and not provided"
     )
     assert "bluesky_queueserver.manager.annotation_decorator (parameter_annotation_decorator)" in message
 
@@ -356,7 +356,7 @@ def test_a_mistyped_magic_is_told_with_its_place_and_the_nearest(startup, tmp_pa
     matplotlib, timeti, nosuch = report.problems
     assert matplotlib.message == "%matplotlib was ignored: there is no IPython shell"
     assert (matplotlib.file.rpartition("/")[2], matplotlib.line) == ("00.ipy", 1)
-    mistake = "no magic of IPython, and nothing has registered it here (did you mean '%timeit'?)"
+    mistake = "it is not an IPython magic, and no code has registered it (did you mean '%timeit'?)"
     assert timeti.message == f"%timeti was ignored: {mistake}"
     assert (timeti.file, timeti.line) == (matplotlib.file, 3)
     assert (nosuch.file.rpartition("/")[2], nosuch.line) == ("01.ipy", 1)

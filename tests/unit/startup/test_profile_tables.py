@@ -76,7 +76,7 @@ def test_peaks_are_those_of_the_last_scan(engine, devices):
     assert list(bec.peaks.com) == ["det1"]
     engine(bp.count([devices.det]), bec)
     assert list(bec.peaks.com) == []
-    with pytest.raises(KeyError, match="none of com, cen"):
+    with pytest.raises(KeyError, match="not one of com, cen"):
         bec.peaks["nonsense"]
 
 

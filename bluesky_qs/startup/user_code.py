@@ -1,0 +1,37 @@
+"""How user code is compiled and run: Python, or Python with IPython's syntax."""
+
+import importlib.util
+import inspect
+from types import CodeType
+from typing import Any
+
+
+def compiled(source: str | bytes, filename: str, *, ipython: bool = True) -> CodeType:
+    """Compile Python, or Python with IPython's syntax; lines keep their numbers."""
+    try:
+        return compile(source, filename, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        if not ipython:
+            if (error.text or "").lstrip().startswith(("%", "!")):
+                error.add_note("IPython syntax works in startup folders (--startup-dir) and profiles, not in scripts")
+            raise
+        not_python = error
+    from bluesky_qs.startup import syntax  # noqa: PLC0415 - it imports IPython, which few files need
+
+    try:
+        text = source if isinstance(source, str) else importlib.util.decode_source(source)
+    except (UnicodeDecodeError, SyntaxError):
+        raise not_python from None
+    plain = syntax.to_python(text, autocall=filename.endswith(".ipy"))
+    if plain is None:
+        raise not_python
+    return compile(plain, filename, "exec", dont_inherit=True, flags=syntax.TOP_LEVEL_AWAIT)
+
+
+def execute(code: CodeType, namespace: dict[str, Any]) -> None:
+    """Run code from `compiled`."""
+    result = eval(code, namespace)  # noqa: S307 - the user's own code
+    if code.co_flags & inspect.CO_COROUTINE:
+        import asyncio  # noqa: PLC0415 - only for a file that awaits at its top level
+
+        asyncio.run(result)
