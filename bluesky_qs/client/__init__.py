@@ -1,1 +1,1 @@
-"""The clients: each 0MQ method as a method of an object, blocking (`sync`) or for asyncio (`aio`)."""
+"""The blocking client (`sync`) and the asyncio client (`aio`): methods, waits, monitors, and the transport."""

@@ -87,13 +87,13 @@ def no_answer(settings: Settings, request: Mapping[str, Any]) -> RequestTimeoutE
     """Return the error for a missing reply; its message says what to check."""
     # An encrypted service does not reply without the right key, nor does an unencrypted one reply to encryption.
     key = (
-        "Is the public key given (QSERVER_ZMQ_PUBLIC_KEY) that of this service, and does the service encrypt?"
+        "Is the public key (QSERVER_ZMQ_PUBLIC_KEY) that of this service, and does the service use encryption?"
         if settings.public_key
-        else "A service that encrypts needs its public key (QSERVER_ZMQ_PUBLIC_KEY)."
+        else "If the service uses encryption, set its public key (QSERVER_ZMQ_PUBLIC_KEY)."
     )
     return RequestTimeoutError(
-        f"No answer from the RE Manager at {settings.control_addr} within {settings.timeout_recv:g} s. "
-        f"Is it running (start-re-manager), and is this its address (QSERVER_ZMQ_CONTROL_ADDRESS)? {key}",
+        f"No answer from the RE Manager at {settings.control_addr} after {settings.timeout_recv:g} s. "
+        f"Is start-re-manager running there? (QSERVER_ZMQ_CONTROL_ADDRESS sets the address.) {key}",
         request,
     )
 

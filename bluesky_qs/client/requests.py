@@ -1,4 +1,4 @@
-"""How a client asks: who asks is filled in, a wrong guess at the group is corrected, unchanged replies are reused."""
+"""How a client asks: user, group and lock key are added, a wrong default group is corrected, replies are reused."""
 
 import threading
 from collections.abc import Generator
@@ -14,7 +14,7 @@ Asking = Generator[Request, Reply, T]
 
 
 class Answer(NamedTuple):
-    """The request that was sent in the end, and its reply."""
+    """A request and its reply."""
 
     request: Request
     reply: Reply

@@ -31,7 +31,7 @@ def test_the_scripts_run_from_the_first_to_the_last(service):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     said = ran.stdout.splitlines()
     assert said[0].startswith("completed ['"), said
-    assert "not waiting any longer; the plan goes on" in said
+    assert "stopped waiting; the plan is still running" in said
     assert "Plan validation failed: parameter 'num': 'many' is not an integer or None" in ran.stdout
     assert said[-1] == "completed"
 
