@@ -195,10 +195,10 @@ def test_names_that_are_registered_in_vain_are_reported_and_cost_nothing():
     found = collect({"stage": Signal(name="s"), "good": good, "number": 5, "helper": print})
     assert (list(found.devices), list(found.plans)) == (["stage"], ["good"])
     assert [str(problem) for problem in found.problems] == [
-        "'number': register_plan: no function has this name",
-        "'gone': register_plan: no function has this name",
-        "'stagee': register_device: no device has this name (did you mean 'stage'?)",
-        "'good': register_device: no device has this name",
+        "'number': register_plan: there is no function with this name",
+        "'gone': register_plan: there is no function with this name",
+        "'stagee': register_device: there is no device with this name (did you mean 'stage'?)",
+        "'good': register_device: there is no device with this name",
     ]
 
 

@@ -214,7 +214,7 @@ def test_script_with_ipython_syntax_is_told_where_that_belongs(tmp_path, clean_p
     write_files(tmp_path, {"code.py": "a = 1\n%matplotlib inline\n"})
     with pytest.raises(StartupFailed, match=r"^code\.py, line 2: SyntaxError") as failed:
         load(find(startup_script=str(tmp_path / "code.py")), {})
-    assert "IPython's syntax is understood in folders (--startup-dir)" in failed.value.traceback
+    assert "IPython syntax works in startup folders (--startup-dir)" in failed.value.traceback
 
 
 # ---------------------------------------------------------------------------------------------------- uploaded scripts
@@ -310,7 +310,7 @@ ODD = {
     "one that cannot be told": (
         "class Odd(Exception):\n    def __str__(self): raise ValueError('no')\nraise Odd()",
         3,
-        "Odd: (its text cannot be had: ValueError)",
+        "Odd: (str() of the exception raised ValueError)",
     ),
     "a book": ("raise ValueError('x' * 3000)", 1, f"ValueError: {'x' * 2000} … (3000 characters)"),
     "a file that is not there, to %run": ("%run no_such_macro.py", 1, "FileNotFoundError: "),
