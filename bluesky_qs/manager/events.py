@@ -50,7 +50,7 @@ class PermissionsChanged(Event, frozen=True, tag="permissions_changed"):
 
 
 class EnvironmentChanged(Event, frozen=True, tag="environment_changed"):
-    """The environment, or the manager's state, is another one."""
+    """The environment or the manager's state changed."""
 
     manager_state: str
     worker_environment_exists: bool
@@ -78,7 +78,7 @@ class InputChanged(Event, frozen=True, tag="input_changed"):
 
 
 class EventEdit:
-    """An event that reports something which is not stored: environment, lists, tasks, input."""
+    """An event without a stored change: environment, lists, tasks, input."""
 
     changes: Sequence[Change] = ()
 
@@ -86,7 +86,7 @@ class EventEdit:
         self.events: Sequence[Event] = [event]
 
     def undo(self) -> None:
-        """There is nothing to take back."""
+        """Do nothing: memory has nothing to reverse."""
 
 
 class EventBook:
@@ -142,7 +142,7 @@ class EventBook:
         found: dict[str, list[EventRecord]] = {uid: [] for uid in uids}
         needles = [json.dumps(uid).encode() for uid in found]
         for text in self._kept:
-            # To decode an event costs as much as to look for some tens of uids in it.
+            # Decoding an event takes as long as searching it for some tens of uids.
             if len(needles) > _FEW or any(needle in text for needle in needles):
                 event = json.loads(text)
                 for uid in {event.get("item_uid"), *event.get("put", ()), *event.get("dropped", ())} & found.keys():

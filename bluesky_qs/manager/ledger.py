@@ -1,4 +1,4 @@
-"""What is durable: every edit goes through here before anybody hears that it was made.
+"""How edits become durable: each one goes through here before a client hears that it was made.
 
 This is the one place where edits share commits, and the one place where they are taken back.
 """
@@ -16,7 +16,7 @@ from bluesky_qs.store.base import Store
 
 
 class Undoable(Protocol):
-    """An edit that memory shows already."""
+    """An edit that memory already has."""
 
     @property
     def changes(self) -> Sequence[Change]:
@@ -25,11 +25,11 @@ class Undoable(Protocol):
 
     @property
     def events(self) -> Sequence[Event]:
-        """What clients are told of it when it is durable."""
+        """Published when it is durable."""
         ...
 
     def undo(self) -> None:
-        """Take it back; nothing that was made later is in memory any more."""
+        """Reverse it in memory, where everything made later has been reversed already."""
         ...
 
 
@@ -60,7 +60,7 @@ class Ledger:
         """Queue edits to be made durable, all or none, in the order of these calls.
 
         Call it in the same turn of the loop in which memory took the edits. The future fails with `StoreError` when
-        they are not durable and memory no longer shows them.
+        they could not be stored; memory then no longer has them.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not any(edit.changes or edit.events for edit in edits):
@@ -77,9 +77,9 @@ class Ledger:
         Raises
         ------
         StoreError
-            They are not, and memory no longer shows them.
+            They could not be stored, and memory no longer has them.
         """
-        # Shielded: a caller that is cancelled must not make the writer believe that nobody waits for the outcome.
+        # Shielded: a caller that is cancelled must not cancel the future that the writer settles.
         await asyncio.shield(self.submit(*edits))
 
     async def write(self) -> None:
@@ -135,4 +135,4 @@ def _settle(future: asyncio.Future[None], error: StoreError | None) -> None:
         future.set_result(None)
     else:
         future.set_exception(StoreError(error.message))
-        future.exception()  # nobody awaits an event; asyncio would complain that its failure was not noticed
+        future.exception()  # nobody awaits an event, and asyncio would report an exception that was never retrieved

@@ -1,10 +1,10 @@
-"""What the queue, its history and its facts are made of when they are kept, and the changes that are made to them."""
+"""The changes that a store makes, and the snapshot that it loads."""
 
 import msgspec
 
 
 class PutItem(msgspec.Struct, frozen=True, tag=True):
-    """Put an item into the queue, or put it anew (its rank, its content).
+    """Put an item into the queue, or replace its rank or its content.
 
     Attributes
     ----------
@@ -26,14 +26,14 @@ class PutItem(msgspec.Struct, frozen=True, tag=True):
 
 
 class DropItem(msgspec.Struct, frozen=True, tag=True):
-    """Take an item out of the queue; ``data`` is what is stored for it."""
+    """Remove an item from the queue; ``data`` is its stored text."""
 
     uid: str
     data: bytes
 
 
 class ClearQueue(msgspec.Struct, frozen=True, tag=True):
-    """Take all items out of the queue."""
+    """Remove all items from the queue."""
 
 
 class AddHistory(msgspec.Struct, frozen=True, tag=True):
@@ -50,7 +50,7 @@ class TrimHistory(msgspec.Struct, frozen=True, tag=True):
 
 
 class SetFact(msgspec.Struct, frozen=True, tag=True):
-    """Keep a named value as JSON text; None forgets it.
+    """Keep a named value as JSON text; None removes it.
 
     The names are those of `FACTS`.
     """
@@ -73,7 +73,7 @@ class TrimEvents(msgspec.Struct, frozen=True, tag=True):
 
 Change = PutItem | DropItem | ClearQueue | AddHistory | TrimHistory | SetFact | AddEvent | TrimEvents
 
-#: Facts that the service keeps: the running item, modes, lock, permissions, autostart and a pending stop of the queue.
+#: The names of facts: the running item, modes, lock, permissions, autostart and a pending stop of the queue.
 FACTS = (
     "running_plan",
     "plan_queue_mode",
@@ -85,7 +85,7 @@ FACTS = (
 
 
 class StoredItem(msgspec.Struct, frozen=True):
-    """A queued item as the store has it; a store that keeps order without ranks makes them as it loads."""
+    """A queued item as it is stored. A store that keeps the order without ranks makes them when it loads."""
 
     uid: str
     rank: bytes

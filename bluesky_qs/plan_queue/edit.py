@@ -1,4 +1,4 @@
-"""A change of the queue that memory has and the store does not have yet: what to store, and how to take it back."""
+"""A change that was made in memory and is not stored yet: what to store, which events it makes, how to undo it."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ class Edit:
     changes
         What to commit to the store; empty if the request changed nothing.
     events
-        What clients are told when the changes are durable.
+        Published when the changes are durable.
     """
 
     __slots__ = ("_items", "_revert", "changes", "events", "items_json")
@@ -77,14 +77,14 @@ class Edit:
         return self._items
 
     def made(self, events: Sequence[Event], revert: Callable[[], None]) -> None:
-        """Note that memory has the edit: the events of it, and how to reverse it."""
+        """Record that memory has the edit: its events, and how to reverse it."""
         self.events = events
         self._revert = revert
 
     def undo(self) -> None:
         """Make memory what it was before this edit; a second time does nothing.
 
-        Edits that were made later stand on this one: whoever undoes several begins with the newest.
+        Later edits depend on this one, so undo the newest first.
         """
         revert, self._revert = self._revert, None
         if revert is not None:
@@ -97,7 +97,7 @@ class EndEdit(Edit):
     Attributes
     ----------
     ended
-        The end as clients are told of it: exit status, new uid if the item was requeued.
+        The event: exit status, and the new uid if the item was requeued.
     continue_queue
         The next item may start. Never after an immediate execution.
     autostart_stays

@@ -1,4 +1,4 @@
-"""What clients are told of the queue, its items, its history and its modes: one typed value for each change."""
+"""The events of the queue, its items, its history and its modes: one typed value for each change."""
 
 from typing import Self
 
@@ -6,7 +6,7 @@ import msgspec
 
 from bluesky_qs.plan_queue.rules import QueueMode
 
-#: More uids than these are only counted: an event says what happened, it is no copy of the queue.
+#: More uids are only counted, because an event says what happened and is not a copy of the queue.
 _MOST_UIDS = 100
 
 
@@ -24,7 +24,7 @@ class QueueChanged(Event, frozen=True, tag="queue_changed"):
     put, dropped
         Uids of the items that entered, moved or changed, and of those that left.
     put_count, dropped_count
-        How many there are, where they are too many to list.
+        Their numbers, if there are too many to list.
     """
 
     cleared: bool = False
@@ -66,6 +66,6 @@ class HistoryCleared(Event, frozen=True, tag="history_cleared"):
 
 
 class ModeChanged(Event, frozen=True, tag="mode_changed"):
-    """The queue treats finished and failed plans differently from now on."""
+    """The queue mode changed: loop mode, or whether failures are ignored."""
 
     mode: QueueMode

@@ -1,4 +1,4 @@
-"""What of an item is kept in the queue, what is shown of it while it runs, what goes to history."""
+"""An item as it is queued, while it runs, and as it goes to the history."""
 
 import json
 import uuid
@@ -14,12 +14,12 @@ from bluesky_qs.errors import ItemError
 KNOWN_KEYS = frozenset(
     ("item_type", "name", "args", "kwargs", "meta", "item_uid", "user", "user_group", "properties"),
 )
-#: Levels of lists and objects in an item. Far more could be stored, and not be read again where the stack is deeper.
+#: Levels of lists and objects in an item. Deeper items could be stored but not always read again.
 DEEPEST = 100
 _TOO_DEEP = f"The item is nested more than {DEEPEST} levels deep"
 #: Bytes of an item's JSON text. Every store can keep so many, and a result beside them.
 LARGEST = 256_000_000
-#: Properties that belong to one execution: never queued, shown while it lasts.
+#: Properties of one execution: shown while the item runs, never queued.
 _RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
 _PROPERTIES = "properties"
 _CONTAINERS = (dict, list, tuple)
@@ -37,7 +37,7 @@ def as_object(value: Any) -> dict[str, Any]:
 
 
 def queued(item: dict[str, Any], uid: str) -> dict[str, Any]:
-    """The item as it stands in the queue under this uid: known keys only, nothing left of an earlier execution."""
+    """The item as it is queued under this uid: known keys only, without properties of an earlier execution."""
     kept = {key: value for key, value in item.items() if key in KNOWN_KEYS}
     kept["item_uid"] = uid
     return _without_run(kept)
@@ -66,7 +66,7 @@ def encoded(value: dict[str, Any]) -> bytes:
 def extended(item: bytes, key: str, value: Any) -> bytes:
     """The JSON text of an item with this key, as ``json.dumps`` gives it.
 
-    Not decoded unless it may have the key already: arguments of a plan may be megabytes.
+    Decodes the item only if it may have the key already, because a plan's arguments can be megabytes.
     """
     if f'"{key}"'.encode() in item:
         return encoded({**json.loads(item), key: value})
@@ -74,7 +74,7 @@ def extended(item: bytes, key: str, value: Any) -> bytes:
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """An item ready to be queued: as it will stand there, its uid, its JSON text."""
+    """An item ready to be queued: its final form, its uid, its JSON text."""
 
     item: dict[str, Any]
     uid: str
@@ -107,11 +107,11 @@ class Running(msgspec.Struct, frozen=True):
     Attributes
     ----------
     item
-        As it was queued, in JSON: without the properties of this execution.
+        JSON text of the item as it was queued, without the properties of this execution.
     stored
-        As the fact ``running_plan`` keeps it and clients see it, in JSON: with them.
+        JSON text of the item with them, as the fact ``running_plan`` keeps it and clients see it.
     immediate
-        Executed at once, not from the queue, hence never put back.
+        Executed immediately and not from the queue, so it is never requeued.
     """
 
     uid: str
@@ -122,7 +122,7 @@ class Running(msgspec.Struct, frozen=True):
 
     @classmethod
     def started(cls, uid: str, item: bytes, time_start: float, *, immediate: bool) -> Self:
-        """The item, which stands in the queue like this, from now on running."""
+        """A queued item as a running one."""
         properties: dict[str, Any] = {"time_start": time_start}
         if immediate:
             properties["immediate_execution"] = True
@@ -133,7 +133,7 @@ class Running(msgspec.Struct, frozen=True):
 
     @classmethod
     def restored(cls, stored: bytes | None) -> Self | None:
-        """What is running according to the stored fact; None if nothing is."""
+        """The running item according to the stored fact; None if nothing runs."""
         item = as_object(json.loads(stored)) if stored else {}
         if not item.get("item_uid"):
             return None

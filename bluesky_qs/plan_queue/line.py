@@ -1,4 +1,4 @@
-"""The items that wait, in their order: found by place and by uid in O(log n)."""
+"""The items that wait, in their order, found by position and by uid in O(log n)."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,7 +37,7 @@ def _in_order(ranks: Iterable[bytes] = ()) -> _Ranks:
 
 
 class Line:
-    """Entries by place and by uid; knows nothing of what is in an item."""
+    """Entries by position and by uid; does not look into items."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._ranks = _in_order()
@@ -105,7 +105,7 @@ class Line:
         return [self._by_uid[uid] for uid in uids]
 
     def data_at(self, index: int) -> bytes | None:
-        """The JSON text of the item at a place; None behind the last one."""
+        """The JSON text of the item at a place; None after the last one."""
         return self[index].data if index < len(self) else None
 
     def data(self) -> list[bytes]:
@@ -118,7 +118,7 @@ class Line:
         return [self._by_rank[rank] for rank in self._ranks]
 
     def put(self, entries: Iterable[Entry]) -> None:
-        """Put entries in where their ranks say."""
+        """Put entries in at their ranks."""
         ranks: list[bytes] = []
         for entry in entries:
             self._by_rank[entry.rank] = self._by_uid[entry.uid] = entry

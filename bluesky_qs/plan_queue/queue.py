@@ -1,8 +1,8 @@
-"""The rules of the queue: where items go when they are added, moved, run and finished.
+"""The queue, the running item and the history, and every change that users and plans can make.
 
-Pure: no I/O and no clock. Each change is made in memory at once and comes back as an `Edit`, which says what to
-commit to the store and can be undone if that fails. Errors carry the sentences that clients know, without the
-beginning (“Failed to add an item: …”) that belongs to the method and is added by its handler.
+Pure: no I/O and no clock. Each change is made in memory at once and returned as an `Edit`, which says what to commit to
+the store and can be undone if that fails. Errors have the texts that clients know, without the beginning (“Failed to
+add an item: …”), which the method adds.
 """
 
 import json
@@ -60,7 +60,7 @@ class PlanQueue:
         new_uid: NewUid = uuid4_text,
         history_limit: int | None = None,
     ) -> "PlanQueue":
-        """The queue that a store has kept."""
+        """The queue from the content of a store."""
         queue = cls(new_uid=new_uid, history_limit=history_limit)
         queue._line = Line(Entry(item.uid, item.rank, item.data) for item in snapshot.items)
         queue._history = History(snapshot.history)
@@ -71,10 +71,10 @@ class PlanQueue:
         )
         return queue
 
-    # What there is
+    # Content
 
     def __len__(self) -> int:
-        """Number of items that wait; the running one is not among them."""
+        """Number of items that wait, without the running one."""
         return len(self._line)
 
     @property
@@ -84,17 +84,17 @@ class PlanQueue:
 
     @property
     def queue_uid(self) -> str:
-        """Differs after each change of the waiting items or of the running one, and only then."""
+        """Changes with the waiting items and the running one, and only then."""
         return self._facts.queue_uid
 
     @property
     def history_uid(self) -> str:
-        """Differs after each change of the history, and only then."""
+        """Changes with the history, and only then."""
         return self._facts.history_uid
 
     @property
     def mode(self) -> QueueMode:
-        """How finished and failed plans are treated."""
+        """Loop mode, and whether failures are ignored."""
         return self._facts.mode
 
     @property
@@ -114,7 +114,7 @@ class PlanQueue:
 
     @property
     def running_immediately(self) -> bool:
-        """Whether an item runs that never was in the queue."""
+        """Whether the running item was never in the queue."""
         return self._facts.running is not None and self._facts.running.immediate
 
     @property
@@ -158,12 +158,12 @@ class PlanQueue:
         return json.loads(self.item_json(pos=pos, uid=uid))
 
     def item_json(self, *, pos: Position | None = None, uid: str | None = None) -> bytes:
-        """The same as JSON text.
+        """One item as JSON text, by position or uid; the last one by default.
 
         Raises
         ------
         NotFound, ItemError
-            There is none; the item is running.
+            There is no such item; the item is running.
         """
         if uid is not None and uid == self.running_uid:
             raise ItemError(f"Item with UID {uid!r} is currently running")
@@ -177,7 +177,7 @@ class PlanQueue:
     # Changes by users
 
     def prepare(self, item: dict[str, Any]) -> Prepared:
-        """An item made ready for `add_batch`: the costly part of adding it, for those who add many in slices."""
+        """An item ready for `add_batch`. The slow part of adding it; many items are prepared in slices."""
         return Prepared.of(item, self._new_uid())
 
     def add(
@@ -204,7 +204,7 @@ class PlanQueue:
         Raises
         ------
         BadParams, NotFound, ItemError
-            Two places are given; the neighbour is not in the queue; it is running and would have to wait.
+            Two positions are given; the neighbor is not in the queue; it is running and the item would go before it.
         """
         at = self._insertion(pos, before_uid, after_uid)
         prepared = [item if isinstance(item, Prepared) else self.prepare(item) for item in items]
@@ -344,14 +344,14 @@ class PlanQueue:
         return self._start(prepared.uid, prepared.data, time_start, [])
 
     def finish(self, result: dict[str, Any], *, interrupted: bool = False) -> EndEdit:
-        """The running item has ended: it goes to the history with its ``result``, and back to the queue if it must.
+        """Record the end of the running item: it goes to the history with its ``result``, and may be requeued.
 
         Parameters
         ----------
         result
-            With ``exit_status``; one that is not known counts as ``unknown``.
+            With ``exit_status``; any value that is not known becomes ``unknown``.
         interrupted
-            The service was stopped or the worker lost: the item goes to the front even if failures are ignored.
+            The service was stopped or the worker was lost: the item goes to the front even if failures are ignored.
         """
         running = self._facts.running
         if running is None:
@@ -382,14 +382,14 @@ class PlanQueue:
         return self._make(edit, facts=facts, put=put, added=[entry], keep=keep, event=ended)
 
     def pass_instruction(self) -> Edit:
-        """The instruction at the front is carried out: it leaves the queue; in loop mode for its back."""
+        """Carry out the instruction at the front: it leaves the queue, or goes to the back in loop mode."""
         entry = self._line.one("front", None)
         again = [self.prepare(json.loads(entry.data))] if self.mode.loop else []
         put, puts = self._puts(len(self._line), again)
         edit = Edit([DropItem(entry.uid, entry.data), *puts], [entry.data])
         return self._make(edit, taken=[entry], put=put)
 
-    # How changes are made
+    # Making changes
 
     def _make(
         self,
@@ -473,7 +473,7 @@ class PlanQueue:
             return Edit([])
         return self._make(Edit([TrimHistory(keep)]), keep=keep, event=HistoryCleared(keep))
 
-    # Where things are
+    # Positions
 
     def _insertion(self, pos: Position | None, before_uid: str | None, after_uid: str | None) -> int:
         """The place of a new item, as `list.insert` understands positions."""

@@ -1,4 +1,4 @@
-"""How the queue goes on when a plan has ended: the modes and the table of ends."""
+"""What happens to an item and to the queue when a plan ends: the modes and a table of exit statuses."""
 
 import json
 from typing import Any, Self
@@ -22,7 +22,7 @@ class QueueMode(msgspec.Struct, frozen=True):
         return cls(**{name: mode[name] for name in cls.__struct_fields__ if isinstance(mode.get(name), bool)})
 
     def with_(self, named: Any) -> Self:
-        """The mode with the values of a request in place; those that it does not name stay.
+        """The mode with the values of a request; the others stay as they are.
 
         Raises
         ------
@@ -44,14 +44,14 @@ class QueueMode(msgspec.Struct, frozen=True):
 
 
 class End(msgspec.Struct, frozen=True):
-    """What follows from the way in which a plan ended.
+    """What happens after a plan has ended.
 
     Attributes
     ----------
     to_front
-        The item goes back to the front; else it is gone, or at the back in loop mode.
+        The item is requeued at the front. Otherwise it leaves the queue, or goes to the back in loop mode.
     continues
-        The next item may start, and autostart stays.
+        The next item may start, and autostart stays on.
     """
 
     to_front: bool
@@ -69,12 +69,12 @@ _ENDS = {
 
 
 def known_status(exit_status: Any) -> str:
-    """The exit status; ``unknown`` for one that is not known."""
+    """The exit status; ``unknown`` for any other value."""
     return exit_status if exit_status in _ENDS else "unknown"
 
 
 def end_of(exit_status: str, mode: QueueMode, *, interrupted: bool) -> End:
-    """What follows from this exit status; a plan that was ``interrupted`` is not one whose failure may be ignored."""
+    """What happens after this exit status. The failure of an ``interrupted`` plan is never ignored."""
     if exit_status == "failed" and mode.ignore_failures and not interrupted:
         return _ENDS["completed"]
     return _ENDS[exit_status]

@@ -1,4 +1,4 @@
-"""What a store is: where the queue is kept."""
+"""What every store can do."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,7 +11,7 @@ class Store(Protocol):
 
     @property
     def description(self) -> str:
-        """Where things are kept, for the log: ``SQLite file /…``, ``Redis at …``."""
+        """The place, for the log: ``SQLite file /…``, ``Redis at …``."""
         ...
 
     async def open(self) -> None:
@@ -20,7 +20,7 @@ class Store(Protocol):
         Raises
         ------
         StoreError
-            It cannot be used: in use by another service, of a newer version, unreachable, not writable.
+            Another service uses it, a newer version wrote it, it is unreachable, or it is not writable.
         """
         ...
 
@@ -31,7 +31,7 @@ class Store(Protocol):
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes durable, all of them or none, in their order.
 
-        Commits are made in the order of the calls, one after the other; the caller puts into one commit what it can.
+        Commits are made one after the other, in the order of the calls. The caller combines edits into one commit.
         After the return a power cut loses nothing. A caller that is cancelled does not stop its commit.
 
         Raises
@@ -42,5 +42,5 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close the store, with everything that was committed in it."""
+        """Finish what is being written, then close the store."""
         ...

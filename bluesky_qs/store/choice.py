@@ -1,4 +1,4 @@
-"""Which store the settings mean."""
+"""Which store the settings select."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from bluesky_qs.store.place import default_store_path
 
 
 def chosen_store(settings: Settings, *, beside_service: bool = False) -> Store:
-    """The store that the settings choose, not opened yet.
+    """The store that the settings select, not opened yet.
 
-    With ``beside_service`` for tools that look at a store while a service may be using it.
+    Pass ``beside_service`` for tools that read a store while a service may be using it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How everything is taken over from one store into another."""
+"""How the content of one store is copied into another."""
 
 from bluesky_qs.plan_queue.changes import (
     FACTS,
@@ -15,12 +15,12 @@ from bluesky_qs.store.base import Store
 
 
 async def copy_store(source: Store, target: Store) -> Snapshot:
-    """Make ``target`` hold what ``source`` holds and nothing else, in one commit; both are open. Returns what it is.
+    """Replace the content of ``target`` with that of ``source``, in one commit; both are open. Returns the content.
 
     Raises
     ------
     StoreError
-        The target is as it was.
+        The target is unchanged.
     """
     snapshot = await source.load()
     await target.commit(

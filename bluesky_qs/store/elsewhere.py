@@ -1,9 +1,9 @@
-"""Whether a queue lies elsewhere than in the store that is used: in the Redis of a site that moves to ours."""
+"""Whether a Redis on this machine holds a queue, so that a site that moves to this service can be warned."""
 
 import asyncio
 from contextlib import suppress
 
-#: Seconds: only a Redis on this machine is looked at, which answers at once.
+#: Seconds. A Redis on this machine answers at once.
 _ANSWER = 0.3
 _KEYS = ("plan_queue", "plan_history", "running_plan")
 
@@ -11,10 +11,10 @@ _KEYS = ("plan_queue", "plan_history", "running_plan")
 async def queue_in_redis(host: str = "localhost", port: int = 6379, *, prefix: str = "qs_default") -> bool:
     """Whether a Redis there holds the queue or the history of a service.
 
-    Asked with a few bytes, because to import a Redis client costs more than all else that a start loads.
+    Sends a few bytes itself, because importing a Redis client takes longer than the rest of a start.
     """
     names = " ".join(f"{prefix}_{key}" for key in _KEYS)
-    with suppress(OSError):  # TimeoutError is one of them: nobody there, which is an answer
+    with suppress(OSError):  # TimeoutError is one of them: nothing listens there
         async with asyncio.timeout(_ANSWER):
             reader, writer = await asyncio.open_connection(host, port)
             try:

@@ -1,4 +1,4 @@
-"""What a store holds, in memory: the store of the tests, and the mirror of stores that have to be written anew."""
+"""The content of a store in memory: a store for tests, and the mirror from which a Redis is rewritten."""
 
 from collections.abc import Iterable, Sequence
 from typing import assert_never
@@ -20,7 +20,7 @@ from bluesky_qs.plan_queue.changes import (
 
 
 class Contents:
-    """Queue, history, events and facts as the changes have made them."""
+    """Queue, history, events and facts after all changes so far."""
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
         snapshot = snapshot or Snapshot()
@@ -30,7 +30,7 @@ class Contents:
         self._facts = dict(snapshot.facts)
 
     def snapshot(self) -> Snapshot:
-        """All of it, as it is now."""
+        """The content as it is now."""
         return Snapshot(
             sorted(self._items.values(), key=lambda item: item.rank),
             list(self._history),
@@ -39,7 +39,7 @@ class Contents:
         )
 
     def sizes(self) -> tuple[int, int, int]:
-        """How many items, history items and events there are."""
+        """Number of items, history items and events."""
         return len(self._items), len(self._history), len(self._events)
 
     def apply(self, changes: Iterable[Change]) -> None:
@@ -69,12 +69,12 @@ class Contents:
 
 
 class MemoryStore:
-    """A store that forgets all when its object goes; `refuse` makes it fail.
+    """A store that lasts as long as its object; `refuse` makes it fail.
 
     Attributes
     ----------
     refuse
-        While not None, every commit is refused with this sentence.
+        While this is not None, every commit fails with it as the message.
     """
 
     description = "memory"
@@ -84,7 +84,7 @@ class MemoryStore:
         self._contents = Contents(snapshot)
 
     async def open(self) -> None:
-        """There is nothing to open."""
+        """Do nothing: memory is always open."""
 
     async def load(self) -> Snapshot:
         """Everything that was committed."""
@@ -97,4 +97,4 @@ class MemoryStore:
         self._contents.apply(changes)
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: memory is always open."""

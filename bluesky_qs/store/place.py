@@ -1,4 +1,4 @@
-"""Where a file of the service may lie: the default path, network file systems, the lock that keeps others away."""
+"""Where the file of the queue may be: the default path, network file systems, the lock on the file."""
 
 import contextlib
 import fcntl
@@ -21,12 +21,12 @@ _MOUNTS = Path("/proc/mounts")
 
 
 def default_store_path() -> Path:
-    """Where the queue is kept unless a path is given: in the user's data directory."""
+    """The path of the queue file if none is given: in the user's data directory."""
     return Path(platformdirs.user_data_dir("bluesky_qs", appauthor=False)) / "queue.sqlite3"
 
 
 def network_file_system(path: Path, mounts: str | None = None) -> str | None:
-    """The type of the network file system that a path lies on; None if it is local or cannot be told.
+    """The type of the network file system that a path is on; None if it is local or unknown.
 
     ``mounts`` is the text of ``/proc/mounts``, read by default.
     """
@@ -50,7 +50,7 @@ def network_file_system(path: Path, mounts: str | None = None) -> str | None:
 
 
 class LockFile:
-    """Refuses a second service on the same file. Goes with the process that holds it, however that ends."""
+    """Keeps a second service from using the same file. The lock ends with the process that holds it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -62,7 +62,7 @@ class LockFile:
         Raises
         ------
         StoreError
-            Another process holds it, which is named, or the file cannot be made.
+            Another process holds the lock (the message names it), or the file cannot be created.
         """
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -81,12 +81,12 @@ class LockFile:
             msg = f"{self._path} cannot be locked: {error.strerror}. A path on a local disk may help (--store PATH)"
             raise StoreError(msg) from error
         self._descriptor = descriptor
-        with contextlib.suppress(OSError):  # a full disk: it is locked all the same, only not said by whom
+        with contextlib.suppress(OSError):  # a full disk: the file is locked, only the name of the holder is missing
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
 
     def release(self) -> None:
-        """Unlock it. The file stays, because to delete it would let two processes lock two files of one name."""
+        """Unlock it. The file stays, because deleting it would let two processes lock two files of one name."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,8 +1,8 @@
-"""The queue in Redis, in the layout of the community's service: an existing installation's queue is simply there.
+"""The queue in Redis, in the layout of the community's service: the queue of an existing installation is found there.
 
-The service's memory is the truth while it runs. What Redis should hold is mirrored here; whenever it may hold something
-else (it was away, an operator cleared keys) all is written anew from the mirror, except the lock, which an operator may
-have cleared on purpose.
+While the service runs, its memory is right, and a mirror here says what Redis should hold. When Redis may differ
+(it was unreachable, an operator deleted keys), everything is rewritten from the mirror, except the lock, because
+an operator may have cleared it on purpose.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from bluesky_qs.store.refusals import RefusalLog
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks whether Redis is still there, or there again.
+#: Seconds between two checks whether Redis is reachable.
 _LOOK = 0.5
-#: Clients wait two seconds for an answer: a Redis that hangs must be told within that.
+#: Clients wait two seconds for a reply, and must hear within that time that Redis hangs.
 _CONNECT, _ANSWER = 0.5, 1.0
 _PATIENT = 10.0
 
@@ -33,9 +33,9 @@ class RedisStore:
     address
         ``host``, ``host:port``, ``host:port/db``, or an URL: ``redis://…``, ``rediss://…``, ``unix://…``.
     prefix
-        Of the names of all keys. Nothing else in the server is touched.
+        The prefix of all keys. No other key in the server is touched.
     beside_service
-        For tools that look at a store or change a fact in it while a service may be using it: nothing is written anew.
+        For tools that read a store or change a fact in it while a service may be using it: nothing is rewritten.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RedisStore:
 
     @property
     def description(self) -> str:
-        """Where things are kept, for the log."""
+        """The server and its keys, for the log."""
         return f"{self._link.name}, keys {self._layout.key('*')}"
 
     async def open(self) -> None:
@@ -67,7 +67,7 @@ class RedisStore:
         Raises
         ------
         StoreError
-            Redis does not answer, or refuses us, or its keys hold something else.
+            Redis is unreachable or refuses a command, or its keys have another type.
         """
         try:
             await self._link.connect(_PATIENT)
@@ -88,7 +88,7 @@ class RedisStore:
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes in one MULTI/EXEC."""
-        # Shielded: what is half sent must be read to its end, or nobody knows what Redis holds.
+        # Shielded: a reply that is not read leaves the content of Redis uncertain.
         await asyncio.shield(self._write(changes))
 
     async def other_prefixes(self) -> list[str]:
@@ -118,7 +118,7 @@ class RedisStore:
 
     async def _write(self, changes: Sequence[Change]) -> None:
         async with self._busy:  # in the order of the calls, because the lock is fair
-            if not self._opened:  # what Redis holds was not read, hence must not be written anew
+            if not self._opened:  # its content was not read, so it must not be overwritten
                 raise StoreError(f"{self._link.name} is not open.")
             try:
                 await self._make_ready()
@@ -131,7 +131,7 @@ class RedisStore:
         self._refusals.accepted()
 
     async def _make(self, changes: Sequence[Change]) -> None:
-        """Make changes; raises `StoreError` when they were not made, or may not have been."""
+        """Make changes; raises `StoreError` if they failed or may have failed."""
         touches_lock = any(isinstance(change, SetFact) and change.name == LOCK for change in changes)
         steps = self._layout.steps(self._contents, changes)
         self._lock_exact = self._lock_exact and not touches_lock
@@ -139,7 +139,7 @@ class RedisStore:
         if as_expected:
             self._contents.apply(changes)
         else:
-            log.warning("%s did not hold what the service had stored there; it is written anew", self._link.name)
+            log.warning("%s does not match what was stored; rewriting it", self._link.name)
             after = Contents(self._contents.snapshot())
             after.apply(changes)
             self._exact = False
@@ -148,41 +148,41 @@ class RedisStore:
         self._lock_exact = True
 
     async def _make_ready(self) -> None:
-        """Be connected to a Redis that holds what it should."""
+        """Connect if necessary, and rewrite Redis if its content is not certain."""
         if not self._link.connected:
             await self._link.connect(_CONNECT)
         if not self._exact:
             await self._write_anew(self._contents)
-            log.info("%s is back: the queue was written there anew", self._link.name)
+            log.info("%s is reachable again; the queue was rewritten there", self._link.name)
 
     async def _write_anew(self, contents: Contents) -> None:
         if self._beside_service:
-            msg = f"{self._link.name} does not hold what was read from it a moment ago."
+            msg = f"{self._link.name} no longer holds what was just read from it."
             raise StoreError(msg)
         if not await self._transaction(
             self._layout.anew(contents.snapshot(), with_lock=not self._lock_exact), _PATIENT
         ):
-            msg = f"{self._link.name} did not take the queue."
+            msg = f"{self._link.name} did not accept the queue."
             raise StoreError(msg)
         self._exact = self._lock_exact = True
 
     async def _transaction(self, steps: list[Step], within: float) -> bool:
-        """Make steps in one MULTI/EXEC; tells whether each of them did what it should have done."""
+        """Make steps in one MULTI/EXEC; returns whether every step had the expected effect."""
         replies = await self._link.transact([step.command for step in steps], within)
         return all(step.fits(reply) for step, reply in zip(steps, replies, strict=True))
 
     async def _lost(self, error: StoreError) -> None:
-        """After a failure: if the connection is gone, nobody knows what Redis holds."""
+        """After a failure: if the connection is lost, the content of Redis is not certain."""
         if self._link.connected and self._exact:
-            self._lock_exact = True  # refused as a whole by a server that is well
+            self._lock_exact = True  # the server refused the whole transaction and works
             return
         if self._exact:
-            log.error("%s Changes are refused until it is back.", error.message)
+            log.error("%s Changes are refused until it is reachable again.", error.message)
         self._exact = False
         await self._link.close()
 
     async def _watch(self) -> None:
-        """Notice that Redis is gone or back although nobody changes anything."""
+        """Notice that Redis becomes unreachable or reachable even while nothing changes."""
         while True:
             await asyncio.sleep(_LOOK)
             async with self._busy:
@@ -195,7 +195,7 @@ class RedisStore:
     async def _warn_of_power_cuts(self) -> None:
         try:
             (reply,) = await self._link.ask([("CONFIG", "GET", "append*")], _ANSWER)
-        except StoreError:  # not every server lets its settings be read; then there is nothing to say
+        except StoreError:  # some servers do not allow reading their settings
             if not self._link.connected:
                 raise
             return

@@ -1,4 +1,4 @@
-"""Which keys hold what in Redis, and the commands that change, write and read them. Nothing here is sent."""
+"""The keys in Redis and their content, and the commands that read and change them. Nothing is sent from here."""
 
 import json
 import logging
@@ -32,14 +32,14 @@ _QUEUE, _HISTORY, _EVENTS = "plan_queue", "plan_history", "events"
 _LISTS = (_QUEUE, _HISTORY, _EVENTS)
 #: Values in one command.
 _CHUNK = 1000
-#: Redis searches the list from its front for each item that is moved or inserted: beyond so many of them it is quicker
-#: to write the list anew.
+#: Redis searches the list from its front for each item that is moved or inserted: beyond this number it is
+#: faster to rewrite the list.
 _MANY = 100
 _ANY = object()
 
 
 class Step(msgspec.Struct):
-    """A command and its reply if Redis holds what it should: `_ANY` where the reply does not tell."""
+    """A command and the reply that shows that Redis holds what it should; `_ANY` where no reply can show it."""
 
     command: list[Any]
     reply: Any = _ANY
@@ -81,7 +81,7 @@ class Layout:
         return [Step(["DEL", self.key(_QUEUE)]), *self._pushes(_QUEUE, queue), *_Changing(self, contents).steps(others)]
 
     def anew(self, snapshot: Snapshot, *, with_lock: bool) -> list[Step]:
-        """The commands that write everything, whatever Redis holds; the lock only if asked."""
+        """The commands that rewrite everything, whatever Redis holds; the lock only with ``with_lock``."""
         facts = [name for name in FACTS if with_lock or name != LOCK]
         return [
             Step(["DEL", *map(self.key, (*_LISTS, *facts))]),
@@ -96,7 +96,7 @@ class Layout:
         return [*(["LRANGE", self.key(name), 0, -1] for name in _LISTS), ["MGET", *map(self.key, FACTS)]]
 
     def read(self, replies: list[Any]) -> Snapshot:
-        """What the replies to `reading` say; ranks are made, what is no item is left out with a warning."""
+        """The content according to the replies to `reading`. Ignores invalid entries with a warning."""
         queue, history, events, facts = replies
         items: list[tuple[str, bytes]] = []
         seen: set[str] = set()
@@ -107,7 +107,9 @@ class Layout:
                 seen.add(uid)
                 items.append((uid, data))
             elif entry:
-                log.warning("%s holds an entry that is no item of its own, left out: %r", self.key(_QUEUE), data[:200])
+                log.warning(
+                    "Ignored an entry of %s that has no uid or a repeated one: %r", self.key(_QUEUE), data[:200]
+                )
         ranks = spread(None, None, len(items))
         return Snapshot(
             [StoredItem(uid, rank, data) for (uid, data), rank in zip(items, ranks, strict=True)],
@@ -131,11 +133,11 @@ class Layout:
         return data == b"{}" or bool(self._object(name, data))
 
     def _object(self, name: str, data: bytes) -> dict[str, Any]:
-        """What the text says; empty, after a warning, if that is not an object with something in it."""
+        """The object that the text holds; an empty one, after a warning, if the text is anything else or empty."""
         value = as_object(_value(data))
         if value:
             return value
-        log.warning("%s holds something that is no JSON object, left out: %r", self.key(name), data[:200])
+        log.warning("Ignored an entry of %s that is not a JSON object: %r", self.key(name), data[:200])
         return {}
 
 
@@ -151,7 +153,7 @@ def _value(data: bytes) -> Any:
 
 
 class _Changing:
-    """Translates changes, counting how long the lists become, which is what Redis will answer."""
+    """Translates changes, and counts how long the lists become, because Redis replies with that number."""
 
     def __init__(self, layout: Layout, contents: Contents) -> None:
         self._key = layout.key

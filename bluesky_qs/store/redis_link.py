@@ -1,4 +1,4 @@
-"""One connection to a Redis server, never renewed unasked: after each renewal all keys have to be written anew."""
+"""One connection to a Redis server. It never reconnects by itself, because all keys must be rewritten afterwards."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from bluesky_qs.errors import StoreError
 
 Command = Sequence[Any]
 
-#: Beyond the time that is asked for a command may take a second for each so many bytes that it carries.
+#: A command may take this much longer than its time limit: one second for so many bytes.
 _BYTES_A_SECOND = 5_000_000
 
 
 class Link:
     """Commands and transactions over one connection, each ``within`` so many seconds.
 
-    Every failure is a `StoreError`; afterwards `connected` tells whether the server has refused us (it is true) or
-    nobody knows what the server has done (the connection is closed).
+    Every failure is a `StoreError`. Afterwards `connected` is true if the server refused the commands; if it is false,
+    the connection is closed and the commands may have been carried out.
     """
 
     def __init__(self, address: str) -> None:
@@ -45,7 +45,7 @@ class Link:
 
     @property
     def connected(self) -> bool:
-        """Whether the connection is open, as far as is known."""
+        """Whether the connection is open, as far as we know."""
         return self._connection is not None
 
     async def connect(self, within: float) -> None:
@@ -62,8 +62,8 @@ class Link:
                 await connection.connect()
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             await connection.disconnect(nowait=True)
-            hint = "" if isinstance(error, ResponseError) else " Is it running, and is this its address?"
-            raise StoreError(f"{self._explained('cannot be reached', error).message}{hint}") from error
+            hint = "" if isinstance(error, ResponseError) else " Check that it is running and that this is its address."
+            raise StoreError(f"{self._explained('is unreachable', error).message}{hint}") from error
         self._connection = connection
 
     async def close(self) -> None:
@@ -119,9 +119,9 @@ class Link:
                     except ResponseError as error:
                         replies.append(error)
         except (RedisError, OSError) as error:
-            raise self._explained("is away", error) from error
+            raise self._explained("is unreachable", error) from error
         finally:
-            if len(replies) < len(commands):  # those that are still to come would be taken for later ones
+            if len(replies) < len(commands):  # late replies would be mistaken for those of later commands
                 await self.close()
         return replies
 

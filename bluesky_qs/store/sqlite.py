@@ -1,4 +1,4 @@
-"""The queue in a SQLite file: nothing to install, durable through crashes and power cuts."""
+"""The queue in a SQLite file: needs no server, and survives crashes and power cuts."""
 
 import asyncio
 import logging
@@ -40,7 +40,7 @@ _TABLES = (
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_LAYOUT}",
 )
-_MAKE = "Make it for the user who runs the service, or name another file with --store PATH"
+_MAKE = "Create it for the user who runs the service, or choose another file with --store PATH"
 
 
 class SQLiteStore:
@@ -49,10 +49,10 @@ class SQLiteStore:
     Parameters
     ----------
     path
-        Of the file, which is made if it is not there, with the folders above it.
+        The file. It is created if it does not exist, with the folders above it.
     beside_service
-        For tools that look at a store or change a fact in it while a service may be using it: no lock is taken, and
-        no file is made.
+        For tools that read a store or change a fact in it while a service may be using it: no lock is taken, and
+        no file is created.
     """
 
     def __init__(self, path: Path, *, beside_service: bool = False) -> None:
@@ -62,16 +62,16 @@ class SQLiteStore:
 
     @property
     def description(self) -> str:
-        """Where things are kept, for the log."""
+        """The path of the file, for the log."""
         return f"SQLite file {self._file.path}"
 
     @property
     def is_new(self) -> bool:
-        """Whether `open` made the file: nothing was ever stored in it."""
+        """Whether `open` created the file, so that nothing was ever stored in it."""
         return self._file.made
 
     async def open(self) -> None:
-        """Open the file or make it.
+        """Open the file or create it.
 
         Raises
         ------
@@ -86,12 +86,12 @@ class SQLiteStore:
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes durable, all or none of them."""
-        # Shielded: the thread would leave out what is cancelled while it waits for its turn.
+        # Shielded: a commit that waits for its turn would be skipped if its caller is cancelled.
         await asyncio.shield(self._write(changes))
 
     async def close(self) -> None:
         """Finish what is being written, then close the file and let others use it."""
-        await self._run(self._file.close)  # by the one thread, hence after all that is being written
+        await self._run(self._file.close)  # the one thread finishes what is being written first
 
     async def _write(self, changes: Sequence[Change]) -> None:
         try:
@@ -112,7 +112,7 @@ class _File:
     def __init__(self, path: Path, *, beside_service: bool) -> None:
         self.path = path
         self.made = False
-        #: The last change that failed did so for a reason that is not in the change: a full disk, say.
+        #: The store itself caused the latest failure (a full disk, for example), not the change.
         self.trouble = False
         self._beside_service = beside_service
         self._lock = LockFile(path.with_name(path.name + ".lock"))
@@ -186,22 +186,22 @@ class _File:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            msg = f"The folder of the queue store {self.path} cannot be made: {error.strerror}. {_MAKE}"
+            msg = f"The folder of the queue store {self.path} cannot be created: {error.strerror}. {_MAKE}"
             raise StoreError(msg) from error
 
     def _make_file(self) -> bool:
-        """Make an empty file that only its owner reads, because it holds the key of the lock; tells whether it did."""
+        """Create an empty file that only its owner can read, because it holds the lock key; True if it is new."""
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
             if self.path.is_dir():
                 self._lock.release()
-                msg = f"The queue store {self.path} is a folder; the path of a file is needed (option --store PATH)"
+                msg = f"The queue store {self.path} is a folder. Give the path of a file (--store PATH)"
                 raise StoreError(msg) from None
             return False
         except OSError as error:
             self._lock.release()
-            msg = f"The queue store {self.path} cannot be made: {error.strerror}. {_MAKE}"
+            msg = f"The queue store {self.path} cannot be created: {error.strerror}. {_MAKE}"
             raise StoreError(msg) from error
         return True
 
@@ -210,11 +210,11 @@ class _File:
         self._open_connection = db
         network = network_file_system(self.path)
         if network:
-            # A write-ahead log that was begun on a local disk can be read there only by one process alone.
+            # A write-ahead log that was started on a local disk can be read here only with exclusive access.
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             log.warning(
-                "The queue store %s lies on a network file system (%s). It is safe there but slow, and other services "
-                "may not be kept from using it: a path on a local disk is better (option --store PATH).",
+                "The queue store %s is on a network file system (%s). It is safe there but slow, and another service "
+                "may be able to open it too. Choose a path on a local disk (--store PATH).",
                 self.path,
                 network,
             )
@@ -228,7 +228,7 @@ class _File:
             _sync_folder(self.path.parent)
 
     def _layout(self, db: sqlite3.Connection) -> int:
-        """The number of the layout that the file has, 0 for an empty file; refuses a file that is not ours."""
+        """The number of the layout that the file has, 0 for an empty file; refuses a file of another program."""
         layout: int = db.execute("PRAGMA user_version").fetchone()[0]
         application: int = db.execute("PRAGMA application_id").fetchone()[0]
         empty: bool = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
@@ -248,7 +248,7 @@ class _File:
         (journal,) = db.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
         if journal != wanted:
             log.warning(
-                "The queue store %s uses the journal %r, because %r is refused here", self.path, journal, wanted
+                "The queue store %s uses the journal %r, because %r is not possible here", self.path, journal, wanted
             )
         db.execute("PRAGMA locking_mode = NORMAL")
         # Each commit reaches the disk before it is acknowledged. Without a write-ahead log the deletion of the journal
@@ -258,7 +258,7 @@ class _File:
         db.execute("PRAGMA checkpoint_fullfsync = ON")
 
     def _abandon(self) -> None:
-        """Leave nothing half-made behind a failed opening."""
+        """Clean up after a failed opening."""
         if self._open_connection is not None:
             self._open_connection.close()
             self._open_connection = None
@@ -270,7 +270,7 @@ class _File:
     def _explained(self, error: Exception) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            hint = " The file is damaged; move it away to start with an empty queue, or put a copy of it in its place."
+            hint = " The file is damaged. Move it away to start with an empty queue, or replace it with a copy."
         elif code == sqlite3.SQLITE_FULL:
             hint = " There is no space left on the disk."
         elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
@@ -312,7 +312,7 @@ def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:  # noqa: PLR0911 
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let the folder's list of files reach the disk, or a power cut loses a new file."""
+    """Write the folder's list of files to the disk, so that a power cut does not lose a new file."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

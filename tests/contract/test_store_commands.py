@@ -131,8 +131,8 @@ def test_a_store_that_is_not_reached_is_an_error(tmp_path):
     assert not missing.exists()
     nobody = f"unix://{tmp_path}/none.sock"
     shown = run("qserver-clear-lock", "--redis-addr", nobody, code=1)
-    assert "cannot be reached" in shown
-    assert "Is it running, and is this its address?" in shown
+    assert "is unreachable" in shown
+    assert "Check that it is running and that this is its address." in shown
     assert "Give only one of" in run("qserver-clear-lock", "--redis-addr", nobody, "--store", missing, code=1)
 
 

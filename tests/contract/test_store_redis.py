@@ -129,7 +129,7 @@ async def test_entries_that_are_no_items_are_left_out_and_told(redis_server, cap
     assert snapshot.facts == {}
     assert snapshot.history == []
     # One line for each: four entries of the queue, one of the history, the lock.
-    assert [record.getMessage().count("left out") for record in caplog.records if "holds" in record.msg] == [1] * 7
+    assert [record.getMessage().count("Ignored") for record in caplog.records if "entry" in record.msg] == [1] * 7
     assert "not json" in caplog.text
     queue = PlanQueue.restore(snapshot)
     await store.commit(queue.add({"name": "p"}, pos="front").changes)
@@ -187,10 +187,10 @@ async def test_changes_are_refused_while_redis_is_away_and_all_is_written_anew_a
     with pytest.raises(StoreError, match=r"Redis at .* The change was not made\."):
         await store.commit(edit.changes)
     edit.undo()
-    assert (await said.wait("Changes are refused until it is back")).levelno == logging.ERROR
+    assert (await said.wait("Changes are refused until it is reachable again")).levelno == logging.ERROR
     redis_server.start()
     assert redis_server.keys() == set()  # it has forgotten everything
-    await said.wait("is back: the queue was written there anew")
+    await said.wait("is reachable again; the queue was rewritten there")
     assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
     await store.commit(queue.add({"name": "new"}).changes)
     assert names(redis_server) == ["p0", "p1", "p2", "p3", "p4", "new"]
@@ -198,9 +198,9 @@ async def test_changes_are_refused_while_redis_is_away_and_all_is_written_anew_a
 
 async def test_redis_that_goes_and_comes_while_nobody_asks_is_noticed(redis_server, store, queue, said):
     redis_server.kill()
-    await said.wait("Changes are refused until it is back")
+    await said.wait("Changes are refused until it is reachable again")
     redis_server.start()
-    await said.wait("is back: the queue was written there anew")
+    await said.wait("is reachable again; the queue was rewritten there")
     assert names(redis_server) == ["p0", "p1", "p2", "p3", "p4"]
 
 
@@ -218,9 +218,9 @@ async def test_a_redis_that_restarts_unnoticed_is_filled_before_the_next_edit(re
 async def test_a_lock_that_an_operator_cleared_does_not_come_back(redis_server, store, queue, said):
     await store.commit([SetFact("lock_info", b'{"queue": true}'), SetFact("stop_pending_info", b"{}")])
     redis_server.kill()
-    await said.wait("Changes are refused until it is back")
+    await said.wait("Changes are refused until it is reachable again")
     redis_server.start()
-    await said.wait("is back: the queue was written there anew")
+    await said.wait("is reachable again; the queue was rewritten there")
     assert redis_server.keys() == {"qs_default_plan_queue", "qs_default_stop_pending_info"}
 
 
@@ -230,7 +230,7 @@ async def test_a_lock_whose_writing_was_cut_off_is_written_as_memory_has_it(redi
     with pytest.raises(StoreError):
         await store.commit([SetFact("lock_info", b'{"queue": false}')])
     redis_server.start()
-    await said.wait("is back: the queue was written there anew")
+    await said.wait("is reachable again; the queue was rewritten there")
     assert redis_server.client.get("qs_default_lock_info") == b'{"queue": true}'
 
 
@@ -256,13 +256,13 @@ async def test_a_server_that_refuses_a_change_makes_none_of_it_and_stays_connect
 async def test_a_redis_that_hangs_is_told_in_time(redis_server, store, queue):
     redis_server.client.client_pause(3000, all=True)
     async with asyncio.timeout(2):
-        with pytest.raises(StoreError, match="is away: no answer"):
+        with pytest.raises(StoreError, match="is unreachable: no answer"):
             await store.commit(queue.add({"name": "x"}).changes)
     redis_server.kill()
 
 
 async def test_a_redis_that_is_not_there_is_told_at_the_start(tmp_path):
-    with pytest.raises(StoreError, match=r"Redis at /.*/none\.sock cannot be reached"):
+    with pytest.raises(StoreError, match=r"Redis at /.*/none\.sock is unreachable"):
         await RedisStore(f"unix://{tmp_path}/none.sock").open()
 
 

@@ -168,7 +168,7 @@ async def test_a_folder_in_its_place_is_told_as_that(path):
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
     path.parent.mkdir()
     path.write_text("precious words " * 1000)
-    with pytest.raises(StoreError, match=r"not a database\. The file is damaged; move it away"):
+    with pytest.raises(StoreError, match=r"not a database\. The file is damaged\. Move it away"):
         await SQLiteStore(path).open()
     assert path.read_text() == "precious words " * 1000
 
@@ -232,7 +232,7 @@ async def test_a_link_to_a_store_that_is_in_use_is_refused(path, tmp_path):
 
 async def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match=r"/file/queue\.sqlite3 cannot be made: .*--store PATH"):
+    with pytest.raises(StoreError, match=r"/file/queue\.sqlite3 cannot be created: .*--store PATH"):
         await SQLiteStore(tmp_path / "file" / "queue.sqlite3").open()
 
 

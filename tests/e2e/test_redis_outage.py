@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-BACK = "is back: the queue was written there anew"
+BACK = "is reachable again; the queue was rewritten there"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_without_redis_the_service_does_not_start_and_says_why(new_service, redi
     redis_server.kill()
     service = new_service("--redis-addr", redis_server.address, store=False)
     assert service.spawn().wait(20) != 0
-    assert f"RE Manager cannot start: Redis at localhost:{redis_server.port} cannot be reached" in service.output()
+    assert f"RE Manager cannot start: Redis at localhost:{redis_server.port} is unreachable" in service.output()
     assert "Traceback" not in service.output()
 
 
@@ -51,7 +51,7 @@ def test_while_redis_is_away_changes_are_refused_and_afterwards_all_is_as_it_was
     assert on_redis.queue() == before
     status = on_redis.ask("status")
     assert (status["manager_state"], status["lock"]["queue"]) == ("idle", False)
-    assert "Changes are refused until it is back" in on_redis.output()
+    assert "Changes are refused until it is reachable again" in on_redis.output()
     if forgets:
         redis_server.forget()
     redis_server.start()
@@ -116,7 +116,7 @@ def test_the_service_can_be_stopped_while_redis_is_away(on_redis, redis_server):
     on_redis.do("queue_start")
     on_redis.wait(lambda s: s["re_state"] == "running", "the plan runs")
     redis_server.kill()
-    on_redis.wait(lambda _: "Changes are refused until it is back" in on_redis.output(), "it is noticed")
+    on_redis.wait(lambda _: "Changes are refused until it is reachable again" in on_redis.output(), "it is noticed")
     began = time.monotonic()
     assert on_redis.stop() == 0
     assert time.monotonic() - began < 4
