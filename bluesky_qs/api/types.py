@@ -10,6 +10,7 @@ from bluesky_qs.api.values import (
     DeviceDescription,
     Document,
     EnvironmentStateName,
+    Finding,
     HistoryItem,
     InputPending,
     Item,
@@ -171,9 +172,13 @@ class Queue(Reply):
 
 
 class Accepted(Reply):
-    """``warnings`` are sentences about names that will probably make the plan fail. The key is omitted if empty."""
+    """``warnings`` are sentences about names that will probably make the plan fail. The key is omitted if empty.
+
+    ``errors`` of a refused plan say which arguments are wrong.
+    """
 
     warnings: NotRequired[list[str]]
+    errors: NotRequired[list[Finding]]
 
 
 class ItemAdded(Accepted):

@@ -123,12 +123,17 @@ class ItemState(TypedDict):
 
 
 class Finding(TypedDict):
-    """Something about one value of a plan: an error or a warning. ``suggestions`` are valid values, best first."""
+    """Something about one value of a plan: an error or a warning. ``suggestions`` are valid values, best first.
+
+    ``path`` leads to the value: a position in ``args`` or a name in ``kwargs``, then indices and keys inside that
+    argument. It is empty if no argument is to blame.
+    """
 
     parameter: str | None
     value: Any
     reason: str
     suggestions: list[str]
+    path: list[int | str]
 
 
 class Check(TypedDict):

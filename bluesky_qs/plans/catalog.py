@@ -22,6 +22,8 @@ Descriptions = dict[str, Any]
 _NOT_ITSELF = {"is_readable": False, "is_movable": False, "is_flyable": False, "excluded": True}
 #: A list of names may be long, and every one of them wrong.
 _MOST_DOUBTS = 5
+#: Errors of one plan that a refusal has in detail.
+_MOST_ERRORS = 20
 
 
 class Catalog:
@@ -80,7 +82,8 @@ class Catalog:
         """
         problems = self.problems(item, group)
         if problems:
-            raise InvalidPlan("Plan validation failed: " + "; ".join(map(str, problems[:5])))
+            message = "Plan validation failed: " + "; ".join(map(str, problems[:5]))
+            raise InvalidPlan(message, errors=[problem.as_finding() for problem in problems[:_MOST_ERRORS]])
 
     def problems(self, item: Mapping[str, Any], group: str) -> list[Problem]:
         """All that is wrong with a plan; none if the group may queue it."""

@@ -38,6 +38,9 @@ class Problem(msgspec.Struct, frozen=True):
         Valid choices like the value, best first.
     where
         The value's place inside the parameter: ``[2]``.
+    path
+        The value's place inside the item: the argument, by its position in ``args`` or its name in ``kwargs``, then
+        the indices and keys inside it. Empty if no argument is to blame.
     """
 
     parameter: str | None
@@ -45,6 +48,17 @@ class Problem(msgspec.Struct, frozen=True):
     reason: str
     suggestions: list[str] = []
     where: str = ""
+    path: tuple[int | str, ...] = ()
+
+    def as_finding(self) -> dict[str, Any]:
+        """The problem as replies carry it."""
+        return {
+            "parameter": self.parameter,
+            "value": self.value,
+            "reason": self.reason,
+            "suggestions": self.suggestions,
+            "path": list(self.path),
+        }
 
     def __str__(self) -> str:
         hint = did_you_mean(self.suggestions)
@@ -101,8 +115,8 @@ class Parameter:
             return given
         return evaluated(given)
 
-    def check(self, given: Any, into: list[Problem], where: str = "") -> None:
-        """Add to ``into`` what is wrong with a value for this parameter."""
+    def check(self, given: Any, into: list[Problem], argument: int | str, where: str = "") -> None:
+        """Add to ``into`` what is wrong with the value of an argument for this parameter."""
         if self.type is None and not self._bounded:
             return
         value = self.value(given)
@@ -111,19 +125,20 @@ class Parameter:
             found = self._outside(value)
         if found is not None:
             reason = found.reason + found.hint
-            into.append(Problem(self.name, found.value, reason, found.suggestions, where + found.where))
+            path = (argument, *_steps(found.where))
+            into.append(Problem(self.name, found.value, reason, found.suggestions, where + found.where, path))
 
-    def doubts(self, given: Any, judge: Judge, where: str = "") -> Iterable[Doubt]:
-        """What ``judge`` says against the names in a value that passed `check`."""
+    def doubts(self, given: Any, judge: Judge, argument: int | str, where: str = "") -> Iterable[Doubt]:
+        """What ``judge`` says against the names in the value of an argument that passed `check`."""
         if self.type is None or not self.has_open_names:
             return ()
         found = self.type.doubts(self.value(given), judge)
-        return (self._doubt(each, where) for each in found) if found else ()
+        return (self._doubt(each, argument, where) for each in found) if found else ()
 
-    def _doubt(self, found: Mismatch, where: str) -> Doubt:
-        return Doubt(
-            self.name, found.value, found.reason, found.suggestions, where + found.where, outlook=found.outlook
-        )
+    def _doubt(self, found: Mismatch, argument: int | str, where: str) -> Doubt:
+        path = (argument, *_steps(found.where))
+        where += found.where
+        return Doubt(self.name, found.value, found.reason, found.suggestions, where, path, outlook=found.outlook)
 
     def _outside(self, value: Any) -> Mismatch | None:
         low, high = self.spec.min, self.spec.max
@@ -160,9 +175,9 @@ class Signature:
         """All that is wrong with these arguments."""
         problems: list[Problem] = []
         given: set[str] = set()
-        for parameter, value in zip(self._positional, args, strict=False):
+        for place, (parameter, value) in enumerate(zip(self._positional, args, strict=False)):
             given.add(parameter.name)
-            parameter.check(value, problems)
+            parameter.check(value, problems, place)
         if len(args) > len(self._positional):
             self._check_rest(args, problems)
         for name, value in kwargs.items():
@@ -171,10 +186,11 @@ class Signature:
                 if self._check_named_rest(name, value, problems):
                     given.add(name)
             elif name in given:
-                problems.append(Problem(None, value, f"parameter '{name}' is given twice, by place and by name"))
+                reason = f"parameter '{name}' is given twice, by place and by name"
+                problems.append(Problem(None, value, reason, path=(name,)))
             else:
                 given.add(name)
-                parameter.check(value, problems)
+                parameter.check(value, problems, name)
         problems += [
             Problem(None, None, f"parameter '{parameter.name}' is required and missing")
             for parameter in self._required
@@ -186,10 +202,10 @@ class Signature:
         """What ``judge`` says against names in arguments that passed `check`."""
         found: list[Iterable[Doubt]] = []
         for place, parameter in self._open_positional:
-            if place < len(args) and (doubts := parameter.doubts(args[place], judge)):
+            if place < len(args) and (doubts := parameter.doubts(args[place], judge, place)):
                 found.append(doubts)
         for name, parameter in self._open_by_name.items():
-            if name in kwargs and (doubts := parameter.doubts(kwargs[name], judge)):
+            if name in kwargs and (doubts := parameter.doubts(kwargs[name], judge, name)):
                 found.append(doubts)
         if self._open_rest or self._open_named_rest:
             found += self._doubts_of_rest(args, kwargs, judge)
@@ -198,10 +214,10 @@ class Signature:
     def _doubts_of_rest(self, args: Arguments, kwargs: Mapping[str, Any], judge: Judge) -> Iterator[Iterable[Doubt]]:
         if self._open_rest is not None:
             for place, value in enumerate(args[len(self._positional) :]):
-                yield self._open_rest.doubts(value, judge, f"[{place}]")
+                yield self._open_rest.doubts(value, judge, len(self._positional) + place, f"[{place}]")
         if self._open_named_rest is not None:
             for name in (name for name in kwargs if name not in self._by_name):
-                yield self._open_named_rest.doubts(kwargs[name], judge, f"[{name!r}]")
+                yield self._open_named_rest.doubts(kwargs[name], judge, name, f"[{name!r}]")
 
     def bind(self, args: Arguments, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Values by parameter, as given or by default, of arguments that passed `check`."""
@@ -235,28 +251,39 @@ class Signature:
     def _check_rest(self, args: Arguments, problems: list[Problem]) -> None:
         count = len(self._positional)
         if self._rest is None:
-            problems.append(
-                Problem(
-                    None, args[count], f"plan '{self.name}' takes {count} positional arguments, {len(args)} are given"
-                )
-            )
+            reason = f"plan '{self.name}' takes {count} positional arguments, {len(args)} are given"
+            problems.append(Problem(None, args[count], reason, path=(count,)))
             return
         for place, value in enumerate(args[count:]):
-            self._rest.check(value, problems, f"[{place}]")
+            self._rest.check(value, problems, count + place, f"[{place}]")
 
     def _check_named_rest(self, name: str, value: Any, problems: list[Problem]) -> bool:
         """Check a name that no parameter takes; True if a parameter of that name takes its value by place."""
         if self._named_rest is not None:
-            self._named_rest.check(value, problems, f"[{name!r}]")
+            self._named_rest.check(value, problems, name, f"[{name!r}]")
             return False
         by_place = any(parameter.name == name for parameter in self._positional)
         if by_place:
             reason = f"parameter '{name}' takes its value by place (in 'args'), not by name"
-            problems.append(Problem(None, value, reason))
+            problems.append(Problem(None, value, reason, path=(name,)))
         else:
             reason = f"plan '{self.name}' has no parameter '{name}'"
-            problems.append(Problem(None, value, reason, nearest(name, self._by_name)))
+            problems.append(Problem(None, value, reason, nearest(name, self._by_name), path=(name,)))
         return by_place
+
+
+def _steps(where: str) -> list[int | str]:
+    """The indices and keys in a place inside a value: ``[2]['x']``; of a key itself, those of its value."""
+    steps: list[int | str] = []
+    node: ast.expr = ast.parse("value" + where.removesuffix(" (key)"), mode="eval").body
+    while isinstance(node, ast.Subscript):
+        try:
+            step = ast.literal_eval(node.slice)
+        except ValueError:  # a key that no JSON has, such as nan
+            return []
+        steps.insert(0, step if isinstance(step, int) else str(step))
+        node = node.value
+    return steps
 
 
 def _type(spec: ParamSpec) -> Type | None:

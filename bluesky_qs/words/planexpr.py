@@ -6,9 +6,7 @@ import operator
 import re
 import sys
 import warnings
-from collections.abc import Callable, Container, Mapping
-from functools import partial
-from itertools import takewhile
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.nearest import did_you_mean, nearest
@@ -16,8 +14,6 @@ from bluesky_qs.nearest import did_you_mean, nearest
 Item = dict[str, Any]
 #: What speaks against taking a bare name for a device or plan; None if nothing does.
 Objection = Callable[[str], str | None]
-#: The same for a name in a place of a plan: the plan's name, the parameter's position or name, and the name there.
-Misfit = Callable[[str, int | str, str], str | None]
 
 #: The one instruction; written in place of a plan, with or without brackets.
 INSTRUCTION = "queue_stop"
@@ -60,7 +56,6 @@ def plan_at(
     *,
     session: Mapping[str, Any] | None = None,
     objection: Objection | None = None,
-    misfit: Misfit | None = None,
 ) -> tuple[Item, int]:
     """The queue item for the plan that begins at ``text[start]``, and the offset where the plan ends.
 
@@ -78,7 +73,7 @@ def plan_at(
     end = _end_of_call(text, start)
     if text[start:end].replace("-", "_").removesuffix("()") == INSTRUCTION:
         return {"item_type": "instruction", "name": INSTRUCTION}, end
-    return _Reader(text, start, end, session or {}, objection).item(misfit), end
+    return _Reader(text, start, end, session or {}, objection).item(), end
 
 
 def value_at(
@@ -91,6 +86,21 @@ def value_at(
 ) -> Any:
     """The value written in ``text[start:end]``, by the rules for a plan's arguments."""
     return _Reader(text, start, end, session or {}, objection).whole_value()
+
+
+def place_of(text: str, start: int, path: Sequence[int | str]) -> tuple[int, int]:
+    """Where a value of the plan that begins at ``text[start]`` stands: its offset and length.
+
+    The path is one of the service's findings: a position in ``args`` or a name in ``kwargs``, then indices and keys.
+    Without a path it is the plan's name.
+
+    >>> place_of("count([det1, det2], num=0)", 0, ["num"])
+    (20, 5)
+    >>> place_of("count([det1, det2], num=0)", 0, [0, 1])
+    (13, 4)
+    """
+    first, last = _Reader(text, start, _end_of_call(text, start), {}).place(path)
+    return first, max(last - first, 1)
 
 
 def plan_text(item: Mapping[str, Any], known: Container[str] = ()) -> str:
@@ -225,20 +235,13 @@ class _Reader:
         self.lines = self._marked(end).split("\n")
         self.tree = self._parsed()
 
-    def item(self, misfit: Misfit | None = None) -> Item:
-        call = self.tree
-        if not isinstance(call, ast.Call):
-            raise self._fault(call, "A plan is written as a call, such as count([det1], num=5)")
-        meta: Item = {}
-        if isinstance(call.func, ast.Name) and call.func.id == "RE":
-            call, meta = self._inside_re(call)
+    def item(self) -> Item:
+        call, meta = self._plan_call()
         name = self._dotted(call.func)
         if name is None:
             raise self._fault(call.func, "The name of a plan is expected here")
         item: Item = {"item_type": "plan", "name": name}
         args, kwargs = self._arguments(call)
-        if misfit:
-            self._refuse_misfits(call, partial(misfit, name))
         if args:
             item["args"] = args
         if kwargs:
@@ -246,6 +249,41 @@ class _Reader:
         if meta:
             item["meta"] = meta
         return item
+
+    def place(self, path: Sequence[int | str]) -> tuple[int, int]:
+        """Where the value stands to which a path leads; what can be told apart in the text is followed."""
+        call, _ = self._plan_call()
+        if not path:
+            return self._extent(call.func)
+        first, *steps = path
+        node = self._argument(call, first)
+        for step in steps:
+            inner = _inner(node, step)
+            if inner is None:
+                break
+            node = inner
+        return self._extent(node)
+
+    def _plan_call(self) -> tuple[ast.Call, Item]:
+        """The plan's own call, and metadata given to RE."""
+        call = self.tree
+        if not isinstance(call, ast.Call):
+            raise self._fault(call, "A plan is written as a call, such as count([det1], num=5)")
+        if isinstance(call.func, ast.Name) and call.func.id == "RE":
+            return self._inside_re(call)
+        return call, {}
+
+    def _argument(self, call: ast.Call, argument: int | str) -> ast.expr | ast.keyword:
+        """The argument at a position or of a name; what is spread, where it comes from that; else the plan's name."""
+        if isinstance(argument, int):
+            for place, node in enumerate(call.args):
+                if place == argument or isinstance(node, ast.Starred):
+                    return node
+            return call.func
+        for keyword_ in call.keywords:
+            if keyword_.arg == argument:
+                return keyword_
+        return next((each.value for each in call.keywords if each.arg is None), call.func)
 
     def whole_value(self) -> Any:
         return self._sent(self.tree, 0)
@@ -349,16 +387,6 @@ class _Reader:
                     raise self._fault(node, "A parameter has to be named as it is: $ is for values")
             kwargs.update(more)
         return kwargs
-
-    def _refuse_misfits(self, call: ast.Call, misfit: Callable[[int | str, str], str | None]) -> None:
-        pending: list[tuple[int | str, ast.expr]] = [(each.arg, each.value) for each in call.keywords if each.arg]
-        pending += enumerate(takewhile(lambda node: not isinstance(node, ast.Starred), call.args))
-        while pending:
-            where, node = pending.pop()
-            if isinstance(node, ast.List | ast.Tuple):
-                pending += [(where, each) for each in reversed(node.elts)]
-            elif (name := self._dotted(node)) is not None and (said := misfit(where, name)):
-                raise self._fault(node, said)
 
     def _dotted(self, node: ast.expr) -> str | None:
         """``a.b.c`` of a name; None for anything else."""
@@ -494,6 +522,20 @@ class _Reader:
                 return {str(key): self._plain(node, each, depth + 1) for key, each in value.items()}
             case _:
                 raise self._fault(node, f"A value of type {_kind(value)} cannot be sent")
+
+
+def _inner(node: ast.AST, step: int | str) -> ast.expr | None:
+    """The element of a list, or the value of a dictionary, as it is written there; None if it cannot be told."""
+    if isinstance(node, ast.keyword):
+        node = node.value
+    if isinstance(node, ast.List | ast.Tuple) and isinstance(step, int):
+        before = node.elts[: step + 1]
+        return before[step] if len(before) > step and not any(isinstance(e, ast.Starred) for e in before) else None
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == step:
+                return value
+    return None
 
 
 def _kind(value: Any) -> str:

@@ -135,7 +135,7 @@ class _Binder:
             device, plan = devices is not False, plans is not False
         else:
             # Said before the plan stumbles over a text where it expects an object.
-            for unknown in parameter.doubts(given, self._catalog.known_names(self._group)):
+            for unknown in parameter.doubts(given, self._catalog.known_names(self._group), parameter.name):
                 raise InvalidPlan(f"Plan validation failed: {unknown}")
             value = parameter.type.convert(value, find)
             # A type that has places for names says itself where they are; the flags are for types that have none.

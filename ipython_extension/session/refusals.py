@@ -51,7 +51,14 @@ _ALWAYS = {
     "RE environment does not exist": "The environment is not open.",
 }
 _STATE = re.compile(r"(?:current state:|in the state) '(?!paused', current)(\w+)'")
-_UNKNOWN_PLAN = re.compile(r"Plan '(\w+)' is not in the list of allowed plans")
+_LEAD = "Plan validation failed: "
+#: What a refused plan was not, by method.
+_NOT_DONE = {
+    "queue_item_add": "Not queued",
+    "queue_item_update": "Not changed",
+    "queue_item_execute": "Not run",
+}
+_UNKNOWN_PLAN = re.compile(r"Plan '([\w.]+)' is not in the list of allowed plans")
 _FUNCTION = re.compile(r"Function '(\w+)' is not (allowed|found in the worker namespace)")
 #: A value in quotes; of a parameter's name the quotes stay, since it need not be a device's.
 _QUOTED = re.compile(r"(?<!parameter )'([^\W\d][\w.]*)'")
@@ -68,8 +75,8 @@ def told(error: QSError, session: Session) -> str:
         return _of_a_lock(text, locked)
     if said := _of_a_state(line, method):
         return said
-    if "Plan validation failed" in line:
-        return _of_a_plan(line, session)
+    if _LEAD in line or _UNKNOWN_PLAN.search(line):
+        return _of_a_plan(line, method, session)
     if function := _FUNCTION.search(line):
         return f"{line}{_about_function(session, *function.groups())}"
     return line
@@ -105,13 +112,21 @@ def _of_a_state(line: str, method: str) -> str | None:
     return (_NOT_RUNNING.get(state) or _BUSY.get(state)) if "Queue is not running" in line else None
 
 
-def _of_a_plan(line: str, session: Session) -> str:
+def _of_a_plan(line: str, method: str, session: Session) -> str:
     """Names as one types them; of a plan that only this session has, how to send it."""
+    known = session.at_hand()
+    _, lead, reason = line.rpartition(_LEAD)
+    shown = f"{_NOT_DONE.get(method, 'This plan cannot be queued')}: {as_typed(reason, known)}" if lead else line
     unknown = _UNKNOWN_PLAN.search(line)
-    shown = as_typed(line, session.at_hand())
-    if unknown and _is_own_plan(session.settings.variables().get(unknown[1])):
-        return f"{shown}. This session has it: send it to the worker first, with %qs push {unknown[1]}"
-    return shown
+    if unknown is None:
+        return shown
+    name = unknown[1]
+    module, dot, last = name.rpartition(".")
+    if dot and last in known.plans:
+        return f"{shown}. The service knows this plan as {last}: write it without {module}."
+    if _is_own_plan(session.settings.variables().get(name)):
+        return f"{shown}. This session has it: send it to the worker first, with %qs push {name}"
+    return shown if known.plans else f"{shown}. No plans are known yet: open the environment first (%qs open)."
 
 
 def as_typed(text: str, known: Container[str]) -> str:

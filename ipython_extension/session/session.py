@@ -13,11 +13,10 @@ from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words.planexpr import Item, can_be_sent, plan_text
 from ipython_extension.live.plot import Canvas
 from ipython_extension.live.progress_output import Stage
-from ipython_extension.session import device_checks
 from ipython_extension.session.requeued import queued_again
 from ipython_extension.shown.display import History, Queue
 from ipython_extension.shown.tables import ranges
-from ipython_extension.typed.line import Line, Token, hint
+from ipython_extension.typed.line import Line, Token
 
 _SHORTEST_UID = 4
 
@@ -39,34 +38,6 @@ class KnownNames:
         for part in rest:
             device = (device or {}).get("components", {}).get(part)
         return device is not None
-
-    def missing_part(self, name: str) -> str | None:
-        """What to say of a subdevice that its device does not have; the lists may not go as deep as the name does."""
-        path, *parts = name.split(".")
-        device = self.devices.get(path)
-        for part in parts:
-            inner = (device or {}).get("components")
-            if not inner:
-                return None
-            if part not in inner:
-                return f"{path} has no {part!r} that you may use{hint(part, inner)}"
-            path, device = f"{path}.{part}", inner[part]
-        return None
-
-    def misfit(self, plan: str, where: int | str, name: str) -> str | None:
-        """What to say of a device in a place of a plan that is for others."""
-        first, *parts = name.split(".")
-        device = self.devices.get(first)
-        for part in parts:
-            device = ((device or {}).get("components") or {}).get(part)
-        return device_checks.misfit(self.plans.get(plan) or {}, where, name, device)
-
-    def misnamed(self, plan: str) -> str | None:
-        """What to say of ``bp.count``, where the plan is known as ``count``."""
-        module, dot, name = plan.rpartition(".")
-        if not dot or plan in self.plans or name not in self.plans:
-            return None
-        return f"The service knows this plan as {name}: write it without {module}."
 
 
 class Settings(Protocol):
@@ -249,21 +220,22 @@ class Session:
         Most plans take any string: a misspelt device would only be noticed when the plan runs, at night.
         """
         known = self.known()
-        if name in known:
-            return None
-        if name.partition(".")[0] in known:
-            return known.missing_part(name)
-        said = f"The service knows no device or plan {name!r}"
         first, dot, _ = name.partition(".")
+        # The lists may not go as deep as a name below a device does.
+        if name in known or first in known.devices:
+            return None
         if can_be_sent(variables.get(name)):
-            return f"{said}; for this session's variable write ${name}"
+            return f"There is no device or plan {name!r}. To use this session's variable write ${name}"
         if dot and first in variables:
-            return f"{said}; attributes are not looked up here: give the value a name of its own and write $name"
+            return (
+                f"There is no device or plan {name!r}. Attributes are not evaluated: "
+                "assign the value to a variable and write $name"
+            )
         if not (known.plans or known.devices):
             return None
-        near = nearest(name, [*known.devices, *known.plans], 2)
-        meant = f"{did_you_mean(near)}." if near else f" that the group {self.rm.user_group!r} may use."
-        return f"{said}{meant} What is no device and no plan goes in quotes: '{name}'"
+        hint = did_you_mean(nearest(name, [*known.devices, *known.plans], 2))
+        whose = "" if hint else f" that the group {self.rm.user_group!r} may use"
+        return f"There is no device or plan {name!r}{whose}{hint}. Put plain text in quotes: '{name}'"
 
     def _known_now(self) -> KnownNames:
         try:

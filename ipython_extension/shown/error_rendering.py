@@ -32,8 +32,8 @@ def usage(error: UsageError, width: int) -> UsageError:
     return UsageError(wrapped(_USAGE + message, width).removeprefix(_USAGE) + newline + line)
 
 
-def in_one_line(error: QSError, said: str, *, coloured: bool) -> QSError:
-    """The same error, which IPython shows as the line ``said`` below what the worker said of it."""
+def in_one_line(error: QSError, message: str, *, coloured: bool) -> QSError:
+    """The same error, which IPython shows as the worker's traceback, the line ``message`` and the error's notes."""
     from ipython_extension.shown.traceback_text import folded  # noqa: PLC0415 - see `usage`
 
     match error:
@@ -45,6 +45,7 @@ def in_one_line(error: QSError, said: str, *, coloured: bool) -> QSError:
             label = "Error:"
     shown = f"{_RED}{label}{_PLAIN}" if coloured else label
     detail = folded(error.detail).splitlines() if isinstance(error, NotDone) else []
-    lines = [*detail, f"{shown} {said}"]
+    notes: list[str] = getattr(error, "__notes__", [])
+    lines = [*detail, f"{shown} {message}", *(line for note in notes for line in note.splitlines())]
     vars(error)["_render_traceback_"] = lambda: lines  # IPython asks the error itself how it is shown
     return error

@@ -11,7 +11,6 @@ from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words.planexpr import (
     ExpressionError,
     Item,
-    Misfit,
     Objection,
     end_of_brackets,
     end_of_string,
@@ -45,15 +44,11 @@ class Line:
         *,
         session: Mapping[str, Any] | None = None,
         objection: Objection | None = None,
-        misnamed: Objection | None = None,
-        misfit: Misfit | None = None,
     ) -> None:
         self.text = text
         self.at = at
         self.session = session or {}
         self.objection = objection
-        self.misnamed = misnamed
-        self.misfit = misfit
 
     def more(self) -> bool:
         """Whether anything is left; comments and commas between plans are nothing."""
@@ -104,14 +99,13 @@ class Line:
 
     def plan(self) -> Item:
         """The plan that begins here."""
-        start = self.at
         with pointing():
-            item, self.at = plan_at(
-                self.text, start, session=self.session, objection=self.objection, misfit=self.misfit
-            )
-        if self.misnamed and (said := self.misnamed(item["name"])):
-            raise self.fault(said, start)
+            item, self.at = plan_at(self.text, self.at, session=self.session, objection=self.objection)
         return item
+
+    def pointer(self, offset: int, length: int) -> str:
+        """The line that holds ``offset``, with carets under what is wrong there."""
+        return pointer(self.text, offset, length)
 
     def begins_call(self, otherwise: str) -> None:
         """Complain with ``otherwise`` about a name that no bracket follows."""
@@ -230,6 +224,11 @@ class Line:
 
 def pointed(message: str, text: str, offset: int, length: int = 1) -> UsageError:
     """A UsageError that shows the line of ``text`` that holds ``offset``, with carets under what is wrong."""
+    return UsageError(f"{message}\n{pointer(text, offset, length)}")
+
+
+def pointer(text: str, offset: int, length: int = 1) -> str:
+    """The line of ``text`` that holds ``offset``, and carets under that place."""
     start = text.rfind("\n", 0, offset) + 1
     line = text[start:].partition("\n")[0]
     column = offset - start
@@ -237,7 +236,7 @@ def pointed(message: str, text: str, offset: int, length: int = 1) -> UsageError
         first = max(0, column - _SHOWN // 2)
         line, column = line[first : first + _SHOWN], column - first
     carets = "^" * max(min(length, len(line) - column), 1)
-    return UsageError(f"{message}\n    {line}\n    {' ' * column}{carets}")
+    return f"    {line}\n    {' ' * column}{carets}"
 
 
 @contextmanager

@@ -87,14 +87,7 @@ def carry_out_cell(session: Session, rest: str, cell: str, variables: Mapping[st
 
 def _line(session: Session, text: str, variables: Mapping[str, Any]) -> Line:
     objection = partial(session.objection, variables=variables)
-    return Line(
-        text,
-        text.index("qs") + 2,
-        session=variables,
-        objection=objection,
-        misfit=lambda *place: session.known().misfit(*place),
-        misnamed=lambda plan: session.known().misnamed(plan) if "." in plan else None,
-    )
+    return Line(text, text.index("qs") + 2, session=variables, objection=objection)
 
 
 def _qserver_words(rest: str) -> tuple[list[str], dict[str, str]]:

@@ -6,14 +6,14 @@ from typing import cast
 from bluesky_qs.errors import InvalidPlan, NotFound
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.session import autostart, queue_check
-from ipython_extension.session.answers import whole
+from ipython_extension.session.answers import present, whole
 from ipython_extension.session.session import Session
 from ipython_extension.shown.catalogue import Catalogue, PlanView
-from ipython_extension.shown.display import History, ItemView, Overview, Queue, Reply, View
+from ipython_extension.shown.display import History, ItemView, Overview, Queue, View
 from ipython_extension.shown.status_text import has_failed
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.line import Line, hint
-from ipython_extension.words.queue import plans_of
+from ipython_extension.words.typed_plans import point_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
 
 _NEXT = 5
@@ -108,9 +108,11 @@ def plan(session: Session, line: Line) -> PlanView:
 @word("check", "PLAN")
 def check(session: Session, line: Line) -> View:
     """Validate a plan exactly as adding it would; nothing is queued."""
-    items, _ = plans_of(line, {}, only_one="One plan at a time is checked")
-    answer = session.ask("item_check", item=items[0])
+    plans, _ = read_plans(line, {}, only_one="One plan at a time is checked")
+    answer = session.ask("item_check", item=plans[0].item)
     result = answer["results"][0]
     if not result["success"]:
-        raise InvalidPlan(result["msg"])
-    return Reply(answer, "The plan can be queued.")
+        error = InvalidPlan(result["msg"])
+        point_at_errors(error, line, plans[0], result)
+        raise error
+    return present(session, "item_check", {}, answer)

@@ -1,26 +1,23 @@
 """Words that change the queue."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
-from bluesky_qs.client.failures import RequestFailedError, failure
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.session.answers import added, placed, present, removed
 from ipython_extension.session.autostart import autostart_is_off, what_starts
 from ipython_extension.session.requeued import queued_again
 from ipython_extension.session.session import Session
 from ipython_extension.shown.display import Changed, Reply, View
-from ipython_extension.shown.tables import plural, shortened
+from ipython_extension.shown.tables import plural
 from ipython_extension.typed.calls import Call
 from ipython_extension.typed.line import Line, Options
+from ipython_extension.words.typed_plans import TypedPlan, pointing_at_errors, read_plans, with_metadata
 from ipython_extension.words.vocabulary import cell, word
 
 #: What the service calls an item; the rest of a history item is about its run.
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
-#: A plan that was typed, and where in the text it begins and ends.
-_Typed = tuple[Item, tuple[int, int]]
-#: Characters of a plan that are quoted, and plans of a cell whose faults are told at once.
-_QUOTED, _MOST_TOLD = 60, 3
 _SWITCH = {"on": True, "off": False}
 
 
@@ -34,30 +31,10 @@ def add(session: Session, line: Line) -> Changed:
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
     """
-    typed, options = _read_plans(line, _places(session, line))
+    plans, options = read_plans(line, _places(session, line))
     _one_place(line, options)
-    try:
-        return _add(session, [item for item, _ in typed], options)
-    except RequestFailedError as error:
-        results = error.response.get("results") or ()
-        faults = [(where, str(each["msg"])) for (_, where), each in zip(typed, results, strict=False) if each["msg"]]
-        if not faults:
-            raise
-        lead = error.message.partition(": item ")[0]  # behind it, items are counted from 0 and not named
-        told = f"{lead}: {_told(line, faults)}"
-        raise failure(error.request, {**error.response, "msg": told}) from None
-
-
-def _told(line: Line, faults: list[tuple[tuple[int, int], str]]) -> str:
-    """What is wrong with plans, each by its line if there are several, counted as those of the cell."""
-    in_cell = "\n" in line.text
-    told = [
-        f"{f'line {line.text.count(chr(10), 0, start) + 1}, ' if in_cell else ''}"
-        f"{shortened(line.text[start:end], _QUOTED)}: {why.removeprefix('Plan validation failed: ')}"
-        for (start, end), why in faults[:_MOST_TOLD]
-    ]
-    more = len(faults) - len(told)
-    return "; ".join([*told, f"and {more} more"] if more else told)
+    with pointing_at_errors(line, plans):
+        return _add(session, [plan.item for plan in plans], options)
 
 
 @cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
@@ -101,13 +78,13 @@ def edit(session: Session, line: Line) -> Changed:
     call = Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
     given: dict[str, Any] = {}
     values: dict[str, Any] = {}
-    whole: Item | None = None
+    whole: TypedPlan | None = None
     while line.more():
         if line.option({"--md": None}, given):
             continue
         start = line.at
         if line.begins_plan() and not (whole or values):
-            whole = line.plan()
+            whole = TypedPlan(line.plan(), start, line.at)
             continue
         if whole or line.text.startswith("*", start):
             raise line.fault("Nothing but --md is expected here" if whole else call.advice("*args are"), start)
@@ -117,10 +94,11 @@ def edit(session: Session, line: Line) -> Changed:
         values[name] = value
     if not (whole or values or given):
         raise line.fault("NAME=VALUE is expected here, or PLAN(…)")
-    changed = {**item, **call.with_parameters(values)} if whole is None else _in_place_of(item, whole)
+    changed = {**item, **call.with_parameters(values)} if whole is None else _in_place_of(item, whole.item)
     if "md" in given:
-        changed["meta"] = _with_metadata(changed.get("meta") or {}, given["md"])
-    answer = session.ask("queue_item_update", item=changed)
+        changed["meta"] = with_metadata(changed.get("meta") or {}, given["md"])
+    with pointing_at_errors(line, [whole]) if whole else nullcontext():
+        answer = session.ask("queue_item_update", item=changed)
     places = session.places()
     uid = answer["item"]["item_uid"]
     lead = f"Changed at position {places[uid]}" if uid in places else "Changed"
@@ -131,7 +109,7 @@ def _in_place_of(item: Item, plan: Item) -> Item:
     """A queued item that is another plan now; what else is known of it, its metadata too, stays."""
     kept = {key: value for key, value in item.items() if key not in ("name", "args", "kwargs")}
     if "meta" in plan:
-        kept["meta"] = _with_metadata(item.get("meta") or {}, plan["meta"])
+        kept["meta"] = with_metadata(item.get("meta") or {}, plan["meta"])
     return {**plan, **kept, "item_type": plan["item_type"]}
 
 
@@ -205,40 +183,6 @@ def autostart(session: Session, line: Line) -> View:
         return present(session, "queue_autostart", {"enable": enable}, answer)
     session.starts(status)
     return Reply(answer, f"Autostart is on: {what_starts(status)}.")
-
-
-def plans_of(line: Line, options: Options, *, only_one: str = "") -> tuple[list[Item], dict[str, Any]]:
-    """The plans on the rest of the line, with the metadata of ``--md`` in them, and the options.
-
-    With ``only_one``, that is the complaint about a second plan.
-    """
-    typed, given = _read_plans(line, options, only_one=only_one)
-    return [item for item, _ in typed], given
-
-
-def _read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[list[_Typed], dict[str, Any]]:
-    typed: list[_Typed] = []
-    given: dict[str, Any] = {}
-    while line.more():
-        if line.option({**options, "--md": None}, given):
-            continue
-        if typed and only_one:
-            raise line.fault(only_one)
-        start = line.at
-        item = line.plan()
-        typed.append((item, (start, line.at)))
-    if not typed:
-        raise line.fault("A plan is expected here, such as count([det1], num=5)")
-    if metadata := given.pop("md", None):
-        for item, _ in typed:
-            if item["item_type"] == "plan":
-                item["meta"] = _with_metadata(item.get("meta") or {}, metadata)
-    return typed, given
-
-
-def _with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
-    """Metadata of an item with some more, which wins; of several dictionaries the first one wins."""
-    return [dict(more), *metadata] if isinstance(metadata, list) else {**metadata, **more}
 
 
 def _places(session: Session, line: Line) -> Options:

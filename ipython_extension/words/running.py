@@ -17,7 +17,7 @@ from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.status_text import pause_sentence, reason
 from ipython_extension.shown.tables import length_of_time, moment, ranges, terminal_width
 from ipython_extension.typed.line import Line
-from ipython_extension.words.queue import plans_of
+from ipython_extension.words.typed_plans import pointing_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
 
 #: States of a RunEngine whose pause is over, while the service does not know yet what follows.
@@ -87,8 +87,9 @@ def run(session: Session, line: Line) -> ItemView:
 
     Raises an error if the plan fails, so that a notebook stops. Ctrl-C ends the waiting, not the plan.
     """
-    items, _ = plans_of(line, {}, only_one="Only one plan can run now; queue several with %qs add")
-    item = session.ask("queue_item_execute", item=items[0])["item"]
+    plans, _ = read_plans(line, {}, only_one="Only one plan can run now; queue several with %qs add")
+    with pointing_at_errors(line, plans):
+        item = session.ask("queue_item_execute", item=plans[0].item)["item"]
     session.has_run(item)
     live = Live(terminal_width(), item_uid=item["item_uid"])
     going, paused = "the plan goes on (%qs pause, %qs abort)", f"{_STAYS} (%qs resume, %qs abort)"

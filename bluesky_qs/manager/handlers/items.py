@@ -11,7 +11,6 @@ from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.events import EventRecord
 from bluesky_qs.manager.handlers.queue import checked_item, doubts_of, is_turn
 from bluesky_qs.manager.state import ManagerState
-from bluesky_qs.plans.signature import Problem
 from bluesky_qs.wire.codec import Encoded, json_text
 
 
@@ -54,8 +53,7 @@ def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any
         checked = checked_item(ctx, item, Writer(user=user, user_group=group))
         ctx.queue.prepare(checked)
     except QSError as error:
-        problems = ctx.lists.catalog.problems(item, group) if item.get("item_type") == "plan" else []
-        return {"success": False, "msg": error.message, "errors": list(map(_told, problems)), "arguments": {}}
+        return {"success": False, "msg": error.message, "errors": error.reply.get("errors", []), "arguments": {}}
     arguments = ctx.lists.catalog.arguments(item, group) if item["item_type"] == "plan" else {}
     doubts = doubts_of(ctx, checked)
     return {
@@ -63,16 +61,7 @@ def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any
         "msg": "",
         "errors": [],
         "arguments": arguments,
-        **({"warnings": list(map(_told, doubts))} if doubts else {}),
-    }
-
-
-def _told(problem: Problem) -> dict[str, Any]:
-    return {
-        "parameter": problem.parameter,
-        "value": problem.value,
-        "reason": problem.reason,
-        "suggestions": problem.suggestions,
+        **({"warnings": [doubt.as_finding() for doubt in doubts]} if doubts else {}),
     }
 
 

@@ -305,7 +305,10 @@ async def _prepared(ctx: Context, items: list[SentItem], who: Writer) -> tuple[l
             prepared.append(ctx.queue.prepare(checked))
             results.append({"success": True, "msg": "", **_warned(ctx, checked)})
         except QSError as error:
-            results.append({"success": False, "msg": error.message})
+            refused: ItemResult = {"success": False, "msg": error.message}
+            if "errors" in error.reply:
+                refused["errors"] = error.reply["errors"]
+            results.append(refused)
         if is_turn(number, results[-1]):
             await asyncio.sleep(0)
     return prepared, results

@@ -50,9 +50,9 @@ def refused(shell, fake, capsys):
          "RE Manager must be in idle state, current state: 'of_another_version'"),
         ("add count(det1)", "queue_item_add",
          "Failed to add an item: Plan validation failed: parameter 'motor': 'det1' is not a list: write ['det1']",
-         "Failed to add an item: Plan validation failed: parameter 'motor': det1 is not a list: write [det1]"),
+         "Not queued: parameter 'motor': det1 is not a list: write [det1]"),
         ("add count(det1)", "queue_item_add", "Plan validation failed: parameter 'mode': 'quick' is not one of 'fast'",
-         "Plan validation failed: parameter 'mode': 'quick' is not one of 'fast'"),
+         "Not queued: parameter 'mode': 'quick' is not one of 'fast'"),
     ],
 )  # fmt: skip
 def test_the_reason_is_in_the_words_of_the_prompt(refused, line, method, msg, said):
@@ -62,8 +62,17 @@ def test_the_reason_is_in_the_words_of_the_prompt(refused, line, method, msg, sa
 def test_a_plan_that_only_this_session_has_is_to_be_pushed(shell, refused):
     assert "push" not in refused("add wiggle()", "queue_item_add", _UNKNOWN)
     shell.run_cell("def wiggle(): yield").raise_error()
-    said = f"{_UNKNOWN}. This session has it: send it to the worker first, with %qs push wiggle"
-    assert refused("add wiggle()", "queue_item_add", _UNKNOWN) == said
+    assert refused("add wiggle()", "queue_item_add", _UNKNOWN) == (
+        "Not queued: Plan 'wiggle' is not in the list of allowed plans. "
+        "This session has it: send it to the worker first, with %qs push wiggle"
+    )
+
+
+def test_a_plan_is_unknown_before_the_first_opening(shell, fake, refused):
+    fake.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
+    assert refused("add wiggle()", "queue_item_add", _UNKNOWN).endswith(
+        "No plans are known yet: open the environment first (%qs open)."
+    )
 
 
 def test_a_function_that_may_not_be_called_is_told_from_one_that_is_not_there(shell, qs, fake, refused):

@@ -75,8 +75,7 @@ def test_a_variable_without_its_dollar_is_noticed(shell, qs, fake):
 
 def test_a_misspelt_device_is_noticed_before_it_is_queued(qs):
     said = usage_error(qs, "add count([dett1])")
-    assert "The service knows no device or plan 'dett1' (did you mean 'det1'" in said
-    assert "What is no device and no plan goes in quotes: 'dett1'" in said
+    assert "There is no device or plan 'dett1' (did you mean 'det1'?). Put plain text in quotes: 'dett1'" in said
     qs("add count(['dett1'])")
 
 

@@ -313,3 +313,16 @@ async def test_the_history_is_read_by_page_and_cleared(opened):
     assert [item["kwargs"]["num"] for item in page] == [2, 3]
     await opened.do("history_clear", size=1)
     assert (await opened.do("status"))["items_in_history"] == 1
+
+
+@pytest.mark.parametrize("method", ["queue_item_add", "queue_item_execute"])
+async def test_a_refused_plan_says_which_argument_is_wrong(opened, method):
+    answer = await opened.ask(method, item=WRONG, **TESTER)
+    assert not answer["success"]
+    assert [(error["parameter"], error["path"]) for error in answer["errors"]] == [("num", ["num"])]
+
+
+async def test_a_refused_batch_says_it_for_each_plan(manager):
+    answer = await manager.ask("queue_item_add_batch", items=[COUNT, WRONG], **TESTER)
+    assert ["errors" in result for result in answer["results"]] == [False, True]
+    assert answer["results"][1]["errors"][0]["path"] == ["num"]

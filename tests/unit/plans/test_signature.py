@@ -163,3 +163,28 @@ def test_what_can_be_no_name_is_refused_before_anything_runs(type_, what, text):
 def test_a_type_that_asks_for_functions_evaluates_only_what_would_not_fit(type_, given, value):
     (x,) = signature(parameter("x", type_=type_, eval_expressions=True)).parameters
     assert x.value(given) == value
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "path"),
+    [
+        ([[1, "x"]], {}, (0, 1)),
+        ([], {"points": [1, "x"]}, ("points", 1)),
+        ([[1], "x"], {}, (1,)),
+        ([[1], 1, 2, 3, "x"], {}, (4,)),
+        ([[1], 1], {"table": {"a": [1, "x"]}}, ("table", "a", 1)),
+        ([[1], 1], {"more": "x"}, ("more",)),
+        ([[1]], {"points": []}, ("points",)),
+        ([], {}, ()),
+    ],
+)
+def test_the_path_of_a_problem_leads_to_the_value(args, kwargs, path):
+    plan = signature(
+        parameter("points", type_="list[float]"),
+        parameter("n", type_="int", default="1"),
+        parameter("rest", "VAR_POSITIONAL", type_="int"),
+        parameter("table", "KEYWORD_ONLY", type_="dict[str, list[float]]", default="None"),
+        parameter("others", "VAR_KEYWORD", type_="int"),
+    )
+    (problem,) = plan.check(args, kwargs)
+    assert problem.path == path

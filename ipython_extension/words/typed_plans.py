@@ -1,0 +1,99 @@
+"""The plans on a line or in a cell, and where in them a value is that the service refuses."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from bluesky_qs.client.failures import RequestFailedError, failure
+from bluesky_qs.words.planexpr import ExpressionError, Item, place_of
+from ipython_extension.shown.tables import shortened
+from ipython_extension.typed.line import Line, Options
+
+#: Characters of a plan that are quoted, and plans of a cell whose errors are listed.
+_QUOTED, _MOST_LISTED = 60, 3
+_LEAD = "Plan validation failed: "
+
+
+class TypedPlan(NamedTuple):
+    """A plan that was typed, and where in the text it begins and ends."""
+
+    item: Item
+    start: int
+    end: int
+
+
+def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[list[TypedPlan], dict[str, Any]]:
+    """The plans on the rest of the line, with the metadata of ``--md`` in them, and the options.
+
+    With ``only_one``, that is the complaint about a second plan.
+    """
+    plans: list[TypedPlan] = []
+    given: dict[str, Any] = {}
+    while line.more():
+        if line.option({**options, "--md": None}, given):
+            continue
+        if plans and only_one:
+            raise line.fault(only_one)
+        start = line.at
+        item = line.plan()
+        plans.append(TypedPlan(item, start, line.at))
+    if not plans:
+        raise line.fault("A plan is expected here, such as count([det1], num=5)")
+    if metadata := given.pop("md", None):
+        for plan in plans:
+            if plan.item["item_type"] == "plan":
+                plan.item["meta"] = with_metadata(plan.item.get("meta") or {}, metadata)
+    return plans, given
+
+
+def with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
+    """Metadata of an item with some more, which wins; of several dictionaries the first one wins."""
+    return [dict(more), *metadata] if isinstance(metadata, list) else {**metadata, **more}
+
+
+@contextmanager
+def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]:
+    """A refusal of these plans says which of them is wrong, and shows where."""
+    try:
+        yield
+    except RequestFailedError as error:
+        raise _located(error, line, plans) from None
+
+
+def point_at_errors(error: Exception, line: Line, plan: TypedPlan, check: Mapping[str, Any]) -> None:
+    """Add to an error the line with carets under the first value that the service found wrong in this plan."""
+    for finding in (check.get("errors") or ())[:1]:
+        if "path" not in finding:  # of an older service
+            return
+        try:
+            offset, length = place_of(line.text, plan.start, finding["path"])
+        except ExpressionError:
+            return
+        error.add_note(line.pointer(offset, length))
+
+
+def _located(error: RequestFailedError, line: Line, plans: Sequence[TypedPlan]) -> RequestFailedError:
+    """The same refusal, with places in the text in place of numbers of items."""
+    if "results" not in error.response:
+        point_at_errors(error, line, plans[0], error.response)
+        return error
+    results = error.response["results"] or ()
+    wrong = [(plan, result) for plan, result in zip(plans, results, strict=False) if result.get("msg")]
+    if not wrong:
+        return error
+    lead = error.message.partition(": item ")[0]  # behind it, items are counted from 0 and not named
+    located = failure(error.request, {**error.response, "msg": f"{lead}: {_listed(line, wrong)}"})
+    point_at_errors(located, line, *wrong[0])
+    return located
+
+
+def _listed(line: Line, wrong: Sequence[tuple[TypedPlan, Mapping[str, Any]]]) -> str:
+    """What is wrong with plans, each with its line if there are several, counted as those of the cell."""
+    in_cell = "\n" in line.text
+    reasons = [
+        f"{f'line {line.text.count(chr(10), 0, plan.start) + 1}, ' if in_cell else ''}"
+        f"{shortened(line.text[plan.start : plan.end], _QUOTED)}: {str(result['msg']).removeprefix(_LEAD)}"
+        for plan, result in wrong[:_MOST_LISTED]
+    ]
+    more = len(wrong) - len(reasons)
+    return "; ".join([*reasons, f"and {more} more"] if more else reasons)
