@@ -225,3 +225,23 @@ def qs(shell):
         return result.result
 
     return run
+
+
+@pytest.fixture
+def managed_shell(bare_shell, qs_manager, monkeypatch):
+    """A shell with the extension, which speaks to a whole manager."""
+    monkeypatch.setenv("QSERVER_USER", "ada")
+    bare_shell.run_line_magic("load_ext", "ipython_extension")
+    return bare_shell
+
+
+@pytest.fixture
+def managed(managed_shell):
+    """Runs a line after ``%qs`` against a whole manager; the result comes back, an error is raised."""
+
+    def run(line):
+        result = managed_shell.run_cell(f"%qs {line}", store_history=False)
+        result.raise_error()
+        return result.result
+
+    return run

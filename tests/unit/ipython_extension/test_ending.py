@@ -2,7 +2,6 @@
 
 import pytest
 
-from bluesky_qs.client.failures import RequestFailedError
 from ipython_extension.shown.error_rendering import Detached, NotDone
 from ipython_extension.shown.status_text import pause_sentence
 
@@ -23,20 +22,6 @@ def running(fake):
 
 def changes(fake):
     return [name for name, _ in fake.requests if name.startswith("re_")]
-
-
-@pytest.mark.parametrize(("word", "method"), [("abort", "re_abort"), ("finish", "re_stop"), ("halt", "re_halt")])
-def test_a_plan_that_runs_is_paused_at_once_and_then_ended(qs, running, word, method):
-    qs(word)
-    assert changes(running) == ["re_pause", method]
-    assert running.asked("re_pause") == [{"option": "immediate"}]
-
-
-def test_the_line_of_qserver_is_one_request(qs, running):
-    running.answers["re_abort"] = {"success": False, "msg": "No plan is paused."}
-    with pytest.raises(RequestFailedError, match="No plan is paused"):
-        qs("re abort")
-    assert changes(running) == ["re_abort"]
 
 
 def test_no_other_plan_is_ended_than_the_one_that_ran(qs, running):

@@ -1,0 +1,146 @@
+"""Lines of the prompt against a whole manager: what they make of the queue, the environment and the plan."""
+
+import pytest
+
+from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.testing import Fail, Measure, Pause, Wait
+
+
+def queued(manager):
+    return [item["name"] for item in manager.do("queue_get")["items"]]
+
+
+def results(manager):
+    return [item["result"]["exit_status"] for item in manager.do("history_get")["items"]]
+
+
+@pytest.fixture
+def opened(qs_manager):
+    """A manager whose environment is open."""
+    qs_manager.open()
+    return qs_manager
+
+
+@pytest.fixture
+def running(opened):
+    """A manager whose plan runs until the test says otherwise."""
+    opened.worker.on_plan("count", Wait())
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    return opened
+
+
+def paused(manager):
+    manager.do("re_pause", option="immediate")
+    manager.wait_until(lambda status: status["manager_state"] == "paused")
+
+
+def test_the_environment_is_opened_and_closed(managed, qs_manager):
+    managed("open")
+    assert qs_manager.do("status")["worker_environment_exists"]
+    managed("close")
+    assert not qs_manager.do("status")["worker_environment_exists"]
+
+
+def test_a_startup_file_that_fails_is_an_error_of_the_line(managed, qs_manager):
+    qs_manager.worker.on_open(Fail("00-base.py, line 3: no such motor"))
+    with pytest.raises(Exception, match="no such motor"):
+        managed("open")
+
+
+def test_a_plan_is_added_with_its_arguments(managed, qs_manager):
+    managed("add count([det1, det2], num=3)")
+    (item,) = qs_manager.do("queue_get")["items"]
+    assert (item["args"], item["kwargs"], item["user"]) == ([["det1", "det2"]], {"num": 3}, "ada")
+
+
+def test_a_cell_of_plans_is_added_in_its_order(managed_shell, managed, qs_manager):
+    managed_shell.run_cell("%%qs add\ncount([det1])\nscan([det1], motor, -1, 1, 3)\n").raise_error()
+    assert queued(qs_manager) == ["count", "scan"]
+
+
+def test_a_cell_with_a_wrong_plan_adds_nothing(managed_shell, managed, qs_manager):
+    error = managed_shell.run_cell("%%qs add\ncount([det1])\ncount([det1], num='many')\n").error_in_exec
+    assert "'num'" in str(error)
+    assert queued(qs_manager) == []
+
+
+def test_the_queue_is_changed_by_position(managed, qs_manager):
+    qs_manager.add("count", ["det1"])
+    for name in ("scan", "rel_scan"):
+        qs_manager.add(name, ["det1"], "motor", 0, 1, 2)
+    managed("move 2 front")
+    assert queued(qs_manager) == ["rel_scan", "count", "scan"]
+    managed("rm 1")
+    assert queued(qs_manager) == ["rel_scan", "scan"]
+    managed("clear")
+    assert queued(qs_manager) == []
+
+
+def test_the_queue_runs_and_the_line_waits_for_it(managed, opened):
+    opened.worker.on_plan("count", Measure(num=3))
+    managed("add count([det1])")
+    managed("start")
+    managed("wait")
+    assert results(opened) == ["completed"]
+
+
+def test_a_plan_that_fails_while_one_waits_is_an_error(managed, opened):
+    opened.worker.on_plan("count", Fail("no beam"))
+    with pytest.raises(Exception, match="no beam"):
+        managed("run count([det1])")
+    assert results(opened) == ["failed"]
+
+
+def test_a_running_plan_is_paused_resumed_and_ends(managed, running):
+    managed("pause now")
+    running.wait_until(lambda status: status["manager_state"] == "paused")
+    managed("resume")
+    running.wait_until(lambda _: running.worker.is_waiting)
+    running.worker.proceed()
+    running.wait_idle()
+    assert results(running) == ["completed"]
+
+
+@pytest.mark.parametrize(("word", "status"), [("abort", "aborted"), ("finish", "stopped"), ("halt", "halted")])
+def test_a_plan_that_runs_is_paused_at_once_and_then_ended(managed, running, word, status):
+    managed(word)
+    running.wait_idle()
+    assert results(running) == [status]
+    assert running.asked("re_pause")[-1]["option"] == "immediate"
+
+
+def test_a_paused_plan_is_ended_without_another_pause(managed, running):
+    paused(running)
+    managed("abort")
+    running.wait_idle()
+    assert running.methods.count("re_pause") == 0
+
+
+def test_the_line_of_qserver_is_one_request(managed, running):
+    with pytest.raises(RequestFailedError, match="No plan is paused"):
+        managed("re abort")
+    assert [method for method in running.methods if method.startswith("re_")] == ["re_abort"]
+
+
+def test_a_plan_that_pauses_by_itself_ends_the_wait(managed, opened):
+    opened.worker.on_plan("count", Pause())
+    managed("add count([det1])")
+    managed("start")
+    opened.wait_until(lambda status: status["manager_state"] == "paused")
+    assert "paused" in str(managed("status")).lower()
+
+
+def test_a_lock_of_somebody_else_refuses_the_line(managed, qs_manager):
+    qs_manager.do("lock", lock_key="k", queue=True, user="bob", note="at lunch")
+    with pytest.raises(RequestFailedError, match="at lunch"):
+        managed("add count([det1])")
+
+
+def test_nothing_is_lost_when_the_manager_is_replaced(managed, running):
+    running.restart()
+    managed("status")
+    running.worker.proceed()
+    managed("wait")
+    assert results(running) == ["completed"]
