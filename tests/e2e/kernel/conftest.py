@@ -69,6 +69,13 @@ class Words:
         self.do("re_pause", option="immediate")
         return self.wait(lambda s: s["manager_state"] == "paused", "paused")
 
+    def run_script(self, script, **options):
+        """Run a script to its end, which must be a good one."""
+        uid = self.do("script_upload", script=script, **options)["task_uid"]
+        self.wait(lambda _: self.do("task_status", task_uid=uid)["status"] == "completed", "the script has run")
+        result = self.do("task_result", task_uid=uid)["result"]
+        assert result["success"], result
+
     def function(self, name, *args):
         """Call a function in the main thread; the uid of the task."""
         item = {"item_type": "function", "name": name, "args": list(args)}

@@ -63,11 +63,12 @@ def test_while_code_of_a_console_runs_the_environment_is_reserved_and_requests_a
 
 
 def test_code_that_gives_way_for_a_moment_still_has_the_kernel(service, console):
-    typed = console.type("import asyncio; go_on = asyncio.Event(); await asyncio.wait_for(go_on.wait(), 30)")
+    # Made before the cell, because the environment is reserved before the first line of a cell has run.
+    service.run_script("import asyncio; go_on = asyncio.Event()")
+    typed = console.type("await asyncio.wait_for(go_on.wait(), 30)")
     service.reserved()
     assert BUSY in service.ask("script_upload", script="x = 1")["msg"]
-    script = "loop = get_ipython().kernel.io_loop\nloop.add_callback(go_on.set)"
-    service.do("script_upload", script=script, run_in_background=True)
+    service.run_script("get_ipython().kernel.io_loop.add_callback(go_on.set)", run_in_background=True)
     assert console.wait(typed)["status"] == "ok"
     service.free()
 
