@@ -6,7 +6,10 @@ import sys
 import typing
 from pathlib import Path
 
+from bluesky_qs.api import events
+from bluesky_qs.api import schema as json_schema
 from bluesky_qs.api.method import METHODS, Lock, Method
+from bluesky_qs.api.types import Reply, Status
 from bluesky_qs.config import schema
 from bluesky_qs.manager.state import TRANSITIONS
 from bluesky_qs.words.forms import QSERVER, SECTIONS
@@ -26,6 +29,7 @@ def pages() -> dict[Path, str]:
     """The text of each page of the reference."""
     return {
         HERE / "methods.md": _MADE + _methods(),
+        HERE / "schemas.json": json.dumps(json_schema.contract(), indent=1) + "\n",
         HERE / "settings.md": _MADE + _settings(),
         HERE / "states.md": _MADE + _states(),
         HERE / "qserver.md": _MADE + _qserver(),
@@ -40,47 +44,94 @@ def _methods() -> str:
     parts = [
         "# The 0MQ methods\n",
         'One request, one answer on the control socket: `{"method": NAME, "params": {…}}`. Every answer but those of',
-        "`status` and `ping` has `success` and `msg`. `REManagerAPI` has each of them as a method, `%qs call NAME …`",
-        "and `qserver` send them. *Lock*: which lock refuses the method to those without its key.\n",
+        "`status` and `ping` has `success` and `msg`. A refusal also has `error`, the class of the error.",
+        "`REManagerAPI` has each of them as a method, `%qs call NAME …` and `qserver` send them.\n",
+        "*Lock*: the lock that refuses the method to everyone without its key. *Scope*: the permission that a client",
+        "over HTTP needs. The same as JSON Schemas is in `docs/reference/schemas.json`.\n",
     ]
     for module, methods in groups.items():
         parts.append(f"## {module.rpartition('.')[2].capitalize()}\n\n{inspect.getdoc(sys.modules[module])}\n")
         parts += [_method(method) for method in methods]
+    shapes = [shape for shape in json_schema.shapes() if not _is_answer(shape) and shape is not Status]
+    kinds = typing.get_args(events.Event)
+    parts += ["## Keys of the status\n", f"{inspect.getdoc(Status)}\n", *_keys(Status), ""]
+    parts += ["## Events\n", f"{inspect.getdoc(events.NumberedEvent)}\n", *_keys(events.NumberedEvent), ""]
+    parts += [_event(kind) for kind in kinds]
+    parts.append("## Values\n\nObjects inside answers and events. A key that need not be there is marked *optional*.\n")
+    parts += [_shape(shape) for shape in shapes if shape not in kinds]
     return "\n".join(parts)
+
+
+def _is_answer(shape: type) -> bool:
+    """Whether the shape is a whole answer: a TypedDict knows its bases by name only."""
+    return Reply in getattr(shape, "__orig_bases__", ()) or any(
+        _is_answer(base) for base in getattr(shape, "__orig_bases__", ()) if typing.is_typeddict(base)
+    )
+
+
+def _event(kind: type) -> str:
+    name = typing.get_args(typing.get_type_hints(kind)["type"])[0]
+    keys = _keys(kind, without=("type", "seq", "time"))
+    return "\n".join([f"### `{name}`\n", f"{inspect.getdoc(kind)}\n", *keys, *([""] if keys else [])])
+
+
+def _shape(shape: type) -> str:
+    text = inspect.cleandoc(vars(shape).get("__doc__") or "")
+    return "\n".join([f"### `{shape.__name__}`\n", f"{text}\n", *_keys(shape), ""])
+
+
+def _keys(shape: type, without: tuple[str, ...] = ()) -> list[str]:
+    required = json_schema.required_keys(shape)
+    return [
+        f"- `{key}`: {_type(hint)}{'' if key in required else ', *optional*'}"
+        for key, hint in typing.get_type_hints(shape).items()
+        if key not in without
+    ]
 
 
 def _method(method: Method[..., object]) -> str:
     lines = [f"### `{method.name}`\n", f"{inspect.getdoc(method.stub)}\n"]
     for name, parameter in method.signature.parameters.items():
-        required = name in method.requires or parameter.default is parameter.empty
-        default = "required" if required else f"default `{json.dumps(parameter.default)}`"
+        default = "required" if method.is_required(name) else f"default `{json.dumps(parameter.default)}`"
         lines.append(f"- `{name}`: {_type(parameter.annotation)}, {default}")
-    result = typing.get_type_hints(method.stub)["return"]
-    keys = [key for key in typing.get_type_hints(result) if key not in ("success", "msg")]
-    if keys and not method.lenient:
-        always = [f"`{key}`" for key in keys if key not in result.__optional_keys__]
-        sometimes = [f"`{key}` (if there are any)" for key in keys if key in result.__optional_keys__]
-        lines.append(f"- returns {', '.join(always + sometimes)}")
-    lines.append(f"- lock: {_LOCKS[method.lock]}\n")
+    if method.lenient:
+        lines.append("- returns the [status](#keys-of-the-status)")
+    else:
+        lines += [f"- returns {line.removeprefix('- ')}" for line in _keys(method.reply, ("success", "msg", "error"))]
+    lines.append(f"- lock: {_LOCKS[method.lock]}; scope: `{method.scope}`\n")
     return "\n".join(lines)
 
 
-def _type(annotation: object) -> str:
-    if typing.get_origin(annotation) is typing.Annotated:
-        annotation = typing.get_args(annotation)[0]
-    if annotation is type(None):
-        return "null"
-    if annotation is typing.Any:  # what is no object is refused item by item, not with the whole request
-        return "object"
-    if typing.get_origin(annotation) is typing.Literal:
-        return " or ".join(f'`"{value}"`' for value in typing.get_args(annotation))
-    members = typing.get_args(annotation)
-    if members and typing.get_origin(annotation) not in (list, dict):
-        return " or ".join(_type(member) for member in members)
-    if typing.get_origin(annotation) is list:
-        return f"list of {_type(members[0])}"
-    names = {dict: "object", str: "string", int: "integer", bool: "true/false", float: "number"}
-    return names.get(typing.get_origin(annotation) or annotation, str(annotation))  # type: ignore[arg-type]
+def _type(hint: object) -> str:
+    """A type in words, with links to the values further down."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        text = _type(inner[0])
+    elif hint == events.Event:
+        text = "[event](#events)"
+    elif typing.is_typeddict(hint):
+        text = f"[{hint.__name__}](#{hint.__name__.lower()})"
+    elif origin is typing.Literal:
+        text = " or ".join(f'`"{value}"`' for value in inner)
+    elif origin is list:
+        text = f"list of {_type(inner[0])}"
+    elif origin is dict:
+        text = "object" if inner[1] is typing.Any else f"object of {_type(inner[1])}, by name"
+    elif inner:
+        text = " or ".join(_type(member) for member in inner)
+    else:
+        text = _NAMES[hint]
+    return text
+
+
+_NAMES: dict[object, str] = {
+    str: "string",
+    int: "integer",
+    bool: "true/false",
+    float: "number",
+    type(None): "null",
+    typing.Any: "any value",
+}
 
 
 def _settings() -> str:

@@ -1,6 +1,6 @@
 """Methods on the lock, which keeps others from changing the environment or the queue."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from bluesky_qs.api.method import Messages, method
 from bluesky_qs.api.types import Locking, LockKey
@@ -8,7 +8,7 @@ from bluesky_qs.api.types import Locking, LockKey
 _KEY_WRONG = "Lock key must be a non-empty string: lock_key={value!r}"
 _Key = Annotated[str, Messages(missing="Request contains no lock key", wrong=_KEY_WRONG)]
 _User = Annotated[str, Messages(missing="User name is not specified")]
-_FAILED = {"lock_info": {}, "lock_info_uid": None}
+_FAILED: dict[str, Any] = {"lock_info": {}, "lock_info_uid": None}
 
 
 @method(scope="write:lock", requires=("lock_key", "user"), on_failure=_FAILED)

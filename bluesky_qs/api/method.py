@@ -206,7 +206,7 @@ class Method(Generic[P, R]):
         name = path.partition("[")[0].partition(".")[0]
         if name not in params:  # the reason is about the whole object
             return f"Parameters of '{self.name}': {reason}"
-        value = params[name]
+        value: object = params[name]
         messages = self._messages.get(name)
         if messages and messages.wrong:
             return messages.wrong.format(value=value, type=type(value))

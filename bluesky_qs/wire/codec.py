@@ -6,7 +6,7 @@ standard library decides, so that a client written for the community's service s
 
 import json
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -64,9 +64,9 @@ def storable(value: Any) -> Any:
         case str():
             return value.encode(errors="backslashreplace").decode()
         case dict():
-            return {storable(key): storable(element) for key, element in value.items()}
+            return {storable(key): storable(element) for key, element in cast("dict[Any, Any]", value).items()}
         case list() | tuple():
-            return [storable(element) for element in value]
+            return [storable(element) for element in cast("list[Any]", value)]
         case Encoded():
             return storable(value.value())
         case _:

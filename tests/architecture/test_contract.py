@@ -5,11 +5,13 @@ import typing
 
 import pytest
 
-from bluesky_qs.api import types, values
+from bluesky_qs.api import events, schema, values
 from bluesky_qs.api.method import METHODS, Lock, Scope
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.ipc.states import EnvironmentState
+from bluesky_qs.manager import events as manager_events
 from bluesky_qs.manager.state import ManagerState
+from bluesky_qs.plan_queue import events as changes
 
 METHOD_LIST = sorted(METHODS.values(), key=lambda method: method.name)
 
@@ -128,7 +130,7 @@ def test_a_method_that_a_lock_refuses_is_not_for_readers(method):
 
 def test_only_values_of_users_are_of_any_type():
     found = set()
-    for shape in shapes_of_answers():
+    for shape in schema.shapes():
         hints = typing.get_type_hints(shape)
         found |= {(shape.__name__, key) for key, hint in hints.items() if has_any(hint)}
     assert found == USER_VALUES
@@ -139,20 +141,18 @@ def test_states_in_the_status_are_those_of_the_manager_and_the_worker():
     assert typing.get_args(values.EnvironmentStateName) == tuple(map(str, EnvironmentState))
 
 
-def shapes_of_answers():
-    """All the objects that answers consist of."""
-    found: list[type] = []
-    waiting = [method.reply for method in METHOD_LIST]
-    while waiting:
-        hint = waiting.pop()
-        if typing.is_typeddict(hint):
-            if hint not in found:
-                found.append(hint)
-                waiting += typing.get_type_hints(hint).values()
-        else:
-            waiting += typing.get_args(hint)
-    assert types.Status in found
-    return found
+def test_every_event_of_the_manager_has_the_keys_that_the_contract_names():
+    assert manager_events.LockChanged in made_events()
+    made = {event.__struct_config__.tag: set(event.__struct_fields__) for event in made_events()}
+    named = {}
+    for shape in typing.get_args(events.Event):
+        hints = typing.get_type_hints(shape)
+        named[typing.get_args(hints["type"])[0]] = hints.keys() - {"type", "seq", "time"}
+    assert made == named
+
+
+def made_events():
+    return [event for event in changes.Event.__subclasses__() if event.__struct_config__.tag]
 
 
 def has_any(hint):

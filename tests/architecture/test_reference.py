@@ -19,7 +19,14 @@ def reference():
 
 @pytest.mark.parametrize(
     "name",
-    ["reference/methods.md", "reference/settings.md", "reference/states.md", "reference/qserver.md", "prompt.md"],
+    [
+        "reference/methods.md",
+        "reference/schemas.json",
+        "reference/settings.md",
+        "reference/states.md",
+        "reference/qserver.md",
+        "prompt.md",
+    ],
 )
 def test_the_page_is_the_one_that_the_code_makes_now(name):
     path = DOCS / name
