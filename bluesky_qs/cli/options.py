@@ -1,4 +1,4 @@
-"""The options of ``qserver``, before or after its words."""
+"""The options of ``qserver``, before or after its command."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -7,20 +7,23 @@ from bluesky_qs.nearest import nearest
 from bluesky_qs.words.grammar import UsageError
 
 HELP = """\
-  -a, --zmq-control-addr ADDRESS    the service, default tcp://localhost:60615
+  -a, --zmq-control-addr ADDRESS    address of the service, default
+                                    tcp://localhost:60615
                                     (or QSERVER_ZMQ_CONTROL_ADDRESS)
-      --zmq-info-addr ADDRESS       its news, default tcp://localhost:60625
+      --zmq-info-addr ADDRESS       its info (publish) socket, default
+                                    tcp://localhost:60625
                                     (or QSERVER_ZMQ_INFO_ADDRESS)
-      --zmq-encoding json|msgpack   (or QSERVER_ZMQ_ENCODING)
-  -k, --lock-key KEY                sent where a lock may refuse
-      --user-group GROUP            whose permissions decide
+      --zmq-encoding json|msgpack   encoding of the service, default json
+                                    (or QSERVER_ZMQ_ENCODING)
+  -k, --lock-key KEY                key to use while the manager is locked
+      --user-group GROUP            user group whose permissions apply
                                     (or QSERVER_USER_GROUP)
-  -t, --timeout SECONDS             how long to wait for the answer, default 2
-      --json                        print the answer as JSON, complete;
-                                    'monitor': each change as a line
-  -v, --verbose                     print the words as they were understood
-  -h, --help                        this text
-  -V, --version                     the version"""
+  -t, --timeout SECONDS             how long to wait for an answer, default 2
+      --json                        print the whole answer as JSON;
+                                    'monitor' prints one line per change
+  -v, --verbose                     print the command as qserver reads it
+  -h, --help                        show this text
+  -V, --version                     show the version"""
 
 
 @dataclass(slots=True)
@@ -126,7 +129,7 @@ def _attribute(name: str) -> str:
     if len(attributes) == 1:
         return attributes.pop()
     if meant:
-        raise UsageError(f"Option {name} may be more than one", near=meant)
+        raise UsageError(f"Option {name} is ambiguous", near=meant)
     raise UsageError(f"No such option: {name}", near=nearest(name, _NAMES))
 
 

@@ -31,7 +31,7 @@ _POSITION = Position(optional=True)
 _TO = Position("pos_dest", "POSITION")
 _BESIDE = End("pos_dest", "front|back|before UID|after UID")
 _NOTE = Note("note", "NOTE", optional=True)
-_REPLACES = "Put another item in the place of the queued one"
+_REPLACES = "Replace the queued item by another one"
 _IN_BACKGROUND = Flags(background=_BACKGROUND)
 
 
@@ -46,7 +46,7 @@ class CallForm(Form):
             "call",
             Text("method", "METHOD"),
             NamedValues(),
-            summary="Any 0MQ method, with parameters in JSON, in Python, or as plain text",
+            summary="Call any 0MQ method; values are JSON, Python or plain text",
         )
 
     def read(self, rest: list[str]) -> Command:
@@ -59,7 +59,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
     "Service": (
         Form("ping", "ping"),
         Form("status", "status"),
-        Form("monitor", MONITOR, summary="Print the status, then every change of it, until interrupted"),
+        Form("monitor", MONITOR, summary="Print the status, then each change, until you press Ctrl-C"),
         Form("config", "config_get"),
         Form("manager stop", "manager_stop", Safe()),
         Form("manager kill test", "manager_kill"),
@@ -68,13 +68,13 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "events_get",
             Integer("since", "N", optional=True),
             since=0,
-            summary="Changes of the service since event number N",
+            summary="Events since event number N",
         ),
         Form(
             "console get",
             "console_get",
             Integer("since", "N", optional=True),
-            summary="Console output since message number N, or the latest",
+            summary="Show console output since message number N, or the latest",
         ),
         CallForm(),
     ),
@@ -91,7 +91,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("queue stop", "queue_stop"),
         Form("queue stop cancel", "queue_stop_cancel"),
         Form("queue autostart", "queue_autostart", Choice("enable", {"enable": True, "disable": False})),
-        Form("queue mode set", "queue_mode_set", Modes(), summary="Set modes; 'default' switches all off"),
+        Form("queue mode set", "queue_mode_set", Modes(), summary="Set queue modes; 'default' turns all of them off"),
         Form("queue get", "queue_get"),
         Form("queue clear", "queue_clear"),
         Form("queue add plan", "queue_item_add", _POSITION, Item("plan")),
@@ -104,14 +104,14 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "queue_item_update",
             Replacement("plan"),
             replace=True,
-            summary="The same as 'queue update', and the item gets a new uid",
+            summary="Like 'queue update', but the item gets a new uid",
         ),
         Form(
             "queue replace instruction",
             "queue_item_update",
             InstructionFor(),
             replace=True,
-            summary="The same as 'queue update', and the item gets a new uid",
+            summary="Like 'queue update', but the item gets a new uid",
         ),
         Form("queue execute plan", "queue_item_execute", Item("plan")),
         Form("queue execute instruction", "queue_item_execute", Instruction()),
@@ -126,20 +126,20 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         ),
         Form("queue item move", "queue_item_move", Place("SOURCE"), _TO, summary="Move one item"),
         Form("queue item move batch", "queue_item_move_batch", Uids("uids", listed=True, until=_BESIDE), _BESIDE),
-        Form("queue item status", "item_status", Uids("item_uid"), summary="Where items are, and their results"),
+        Form("queue item status", "item_status", Uids("item_uid"), summary="Show where items are, and their results"),
     ),
     "History": (
         Form(
             "history get",
             "history_get",
             Integer("limit", "N", optional=True),
-            summary="The history, or its newest N items, oldest item first",
+            summary="Show the history, or its newest N items, oldest first",
         ),
         Form(
             "history clear",
             "history_clear",
             SizeOrUid(),
-            summary="Clear the history, or all but the newest N items, or item UID and all older ones",
+            summary="Clear the history; keep the newest N items, or remove item UID and all older ones",
         ),
     ),
     "Plans, devices, permissions": (
@@ -171,7 +171,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "documents get",
             "documents_get",
             Integer("limit", "N", optional=True),
-            summary="Documents of the plan that runs, or ran last, with at most N events",
+            summary="Show the documents of the running or last plan, with at most N events",
         ),
     ),
     "Scripts, functions, tasks": (
@@ -182,14 +182,14 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             Flags(background=_BACKGROUND, update_re=("update_re", True), keep_lists=("update_lists", False)),
         ),
         Form("function execute", "function_execute", Item("function"), _IN_BACKGROUND),
-        Form("task status", "task_status", Uids("task_uid"), summary="Whether tasks run or are completed"),
+        Form("task status", "task_status", Uids("task_uid"), summary="Show whether tasks are running or completed"),
         Form("task result", "task_result", Text("task_uid", "UID")),
         Form(
             "input reply",
             "input_reply",
             Text("input_uid", "UID"),
             Note("text", "TEXT", optional=True),
-            summary="Answer a question of running code; without TEXT it is typed unseen",
+            summary="Answer an input() prompt; without TEXT you are asked, without echo",
         ),
         Form(
             "kernel interrupt",
@@ -200,7 +200,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
     "Lock": (
         Form("lock environment", "lock", _NOTE, environment=True, summary="Keep others from using the environment"),
         Form("lock queue", "lock", _NOTE, queue=True, summary="Keep others from changing the queue"),
-        Form("lock all", "lock", _NOTE, environment=True, queue=True, summary="Keep others from using either"),
+        Form("lock all", "lock", _NOTE, environment=True, queue=True, summary="Keep others from both"),
         Form("lock info", "lock_info"),
         Form("unlock", "unlock"),
     ),

@@ -153,23 +153,27 @@ class Grammar:
         while known < len(words) and self.beginning_with(words[: known + 1]):
             known += 1
         usage = [form.usage for form in self.beginning_with(words[:known])]
-        said = " ".join(words[:known])
+        typed = " ".join(words[:known])
         if known == len(words):
-            return UsageError(f"{said!r} is not complete", usage=usage) if said else UsageError("No command was given")
+            return (
+                UsageError(f"Command {typed!r} is incomplete", usage=usage)
+                if typed
+                else UsageError("No command was given")
+            )
         wrong = words[known]
         near = _close(wrong, self.next_words(words[:known])) or [
             " ".join(form.words) for form in self.forms if wrong in form.words
         ]
-        place = f" after {said!r}" if said else ""
-        return UsageError(f"{wrong!r} means nothing{place}", near=near[:3], usage=usage if known else ())
+        message = f"Unexpected argument {wrong!r} after {typed!r}" if typed else f"Unknown command {wrong!r}"
+        return UsageError(message, near=near[:3], usage=usage if known else ())
 
     def _too_many(self, form: Form, words: Sequence[str], rest: list[str]) -> UsageError:
-        said = " ".join(words[: len(words) - len(rest)])
+        typed = " ".join(words[: len(words) - len(rest)])
         usage = [other.usage for other in self.beginning_with(form.words)]
         if len(form.arguments) > 1 and any(argument.optional and argument.fits(rest[0]) for argument in form.arguments):
-            return UsageError(f"{rest[0]!r} is in the wrong place, after {said!r}", usage=usage)
+            return UsageError(f"{rest[0]!r} is in the wrong place: it cannot follow {typed!r}", usage=usage)
         near = _close(rest[0], self.next_words(form.words))
-        return UsageError(f"{rest[0]!r} means nothing after {said!r}", near=near, usage=usage)
+        return UsageError(f"Unexpected argument {rest[0]!r} after {typed!r}", near=near, usage=usage)
 
 
 def _close(word: str, possible: Sequence[str]) -> list[str]:

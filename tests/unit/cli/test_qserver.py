@@ -145,7 +145,7 @@ def test_messagepack_and_group_are_options(new_manager, qserver):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["queue"], "'queue' is not complete\nUsage: qserver queue start\n"),
+        (["queue"], "Command 'queue' is incomplete\nUsage: qserver queue start\n"),
         (["queu", "get"], "(did you mean 'queue'?)"),
         (["--jsn", "status"], "No such option: --jsn (did you mean '--json'?)"),
         (["status", "--lock-key"], "Option --lock-key needs a value"),
@@ -153,7 +153,7 @@ def test_messagepack_and_group_are_options(new_manager, qserver):
         (["lock", "info", "-k", ""], "Option -k: Lock key must be a non-empty string"),
         (["status", "--zmq", "json"], "(did you mean '--zmq-control-addr' or '--zmq-info-addr' or '--zmq-encoding'?"),
         (["lock", "queue", "caf\udce9", "-k", "k"], "'caf\\udce9' is not text in the encoding of this terminal"),
-        (["nonsense"], "'nonsense' means nothing\n'qserver -h' lists all commands and options"),
+        (["nonsense"], "Unknown command 'nonsense'\n'qserver -h' lists all commands and options"),
         (["status", "-t", "soon"], "Option -t needs a number of seconds, not 'soon'"),
         (["--zmq-encoding", "xml", "status"], "Unknown encoding 'xml'"),
         (["-a", "nowhere://x", "status"], "Cannot connect to 'nowhere://x'"),

@@ -23,7 +23,7 @@ def test_a_word_of_another_place_is_told_with_its_line():
 
 def test_an_incomplete_line_is_told_with_its_continuations():
     error = refusal("environment")
-    assert error.message == "'environment' is not complete"
+    assert error.message == "Command 'environment' is incomplete"
     assert error.usage == (
         "environment open",
         "environment close",
@@ -35,12 +35,12 @@ def test_an_incomplete_line_is_told_with_its_continuations():
 
 def test_a_word_too_many_is_told():
     error = refusal("queue", "stop", "cancl")
-    assert (error.message, error.near) == ("'cancl' means nothing after 'queue stop'", ("cancel",))
+    assert (error.message, error.near) == ("Unexpected argument 'cancl' after 'queue stop'", ("cancel",))
 
 
 def test_a_word_in_the_wrong_place_is_told():
     error = refusal("queue", "add", "plan", "{}", "front")
-    assert error.message == "'front' is in the wrong place, after 'queue add plan {}'"
+    assert error.message == "'front' is in the wrong place: it cannot follow 'queue add plan {}'"
     assert (error.near, error.usage) == ((), ("queue add plan [POSITION] ITEM",))
 
 
@@ -87,7 +87,7 @@ def test_an_argument_that_means_nothing_is_told(words, reason):
 
 def test_the_whole_refusal_as_text():
     assert refusal("re", "pause", "imediate").text("qserver") == (
-        "'imediate' means nothing after 're pause' (did you mean 'immediate'?)\n"
+        "Unexpected argument 'imediate' after 're pause' (did you mean 'immediate'?)\n"
         "Usage: qserver re pause [deferred|immediate]"
     )
 
