@@ -25,10 +25,12 @@ class REManagerAPI(Methods, Client, Waiting):
 
     Examples
     --------
-    >>> async with REManagerAPI() as RM:
-    ...     await RM.queue_item_add(BPlan("count", ["det1"], num=5))
-    ...     await RM.queue_start()
-    ...     await RM.wait_for_idle()
+    >>> async def count():
+    ...     async with REManagerAPI() as RM:
+    ...         await RM.queue_item_add(BPlan("count", ["det1"], num=5))
+    ...         await RM.queue_start()
+    ...         await RM.wait_for_idle()
+    >>> asyncio.run(count())
     """
 
     transport = AsyncZmqTransport

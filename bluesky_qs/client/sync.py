@@ -45,8 +45,10 @@ class REManagerAPI(Methods, Client, Waiting):
     Examples
     --------
     >>> RM = REManagerAPI()
-    >>> RM.queue_item_add(BPlan("count", ["det1"], num=5))
-    >>> RM.queue_start(); RM.wait_for_idle()
+    >>> added = RM.queue_item_add(BPlan("count", ["det1"], num=5))
+    >>> started = RM.queue_start()
+    >>> RM.wait_for_idle()
+    >>> RM.close()
     """
 
     transport = ZmqTransport

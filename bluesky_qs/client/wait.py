@@ -29,8 +29,10 @@ class WaitMonitor:
     Examples
     --------
     >>> monitor = WaitMonitor()
-    >>> threading.Timer(10, monitor.cancel).start()
+    >>> timer = threading.Timer(10, monitor.cancel)
+    >>> timer.start()
     >>> RM.wait_for_idle(monitor=monitor)  # raises WaitCancelError unless idle within 10 s
+    >>> timer.cancel()
     """
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
