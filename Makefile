@@ -58,6 +58,13 @@ reference: $(INSTALLED)
 notebooks: $(INSTALLED)
 	$(BIN)/python notebooks/execute.py $(ARGS)
 
+coverage: $(INSTALLED)
+	rm -rf build/coverage
+	mkdir -p build/coverage
+	-$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 bench: $(INSTALLED) $(if $(PEER),$(PEER_INSTALLED))
 	$(BIN)/python bench/perf.py --bin $(BIN) --embedded A $(if $(PEER),--bin2 $(PEER_BIN)) \
 		$(if $(QUICK),--quick --only start$(comma)status$(comma)queue_add$(comma)plans$(comma)cli) $(ARGS)

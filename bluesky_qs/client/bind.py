@@ -3,7 +3,7 @@
 import inspect
 import typing
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Annotated, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from bluesky_qs.api.method import METHODS, Method
 
@@ -148,7 +148,7 @@ def _bare(annotation: Any) -> Any:
 def _given(parameters: typing.Mapping[str, inspect.Parameter], bound: inspect.BoundArguments) -> dict[str, Any]:
     """Return the parameters to send: without optional ones that are None, and with lists instead of sets."""
     return {
-        name: list(value) if isinstance(value, set | frozenset) else value
+        name: list(cast("set[Any]", value)) if isinstance(value, set | frozenset) else value
         for name, value in bound.arguments.items()
         if value is not None or parameters[name].default is inspect.Parameter.empty
     }

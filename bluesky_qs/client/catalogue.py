@@ -65,9 +65,8 @@ class Device(str):
         device = cls(name)
         kinds = [kind for kind in ("readable", "movable", "flyable") if description.get(f"is_{kind}")]
         class_name = ".".join(str(description[key]) for key in ("module", "classname") if description.get(key))
-        vars(device).update(
-            {key: cls.described(f"{name}.{key}", part) for key, part in (description.get("components") or {}).items()}
-        )
+        components: Mapping[str, Any] = description.get("components") or {}
+        vars(device).update({key: cls.described(f"{name}.{key}", part) for key, part in components.items()})
         vars(device)["__doc__"] = f"{name}: {class_name or 'device'} ({', '.join(kinds) or 'device'})"
         return device
 
@@ -89,16 +88,17 @@ def plan(name: str, description: Mapping[str, Any]) -> Callable[..., BPlan]:
 
 def signature(description: Mapping[str, Any]) -> inspect.Signature:
     """Return the signature of a plan, from its description."""
+    described: list[Any] = description.get("parameters") or []
     parameters = [
         inspect.Parameter(
             parameter["name"],
-            _KINDS.get(str((parameter.get("kind") or {}).get("name")), inspect.Parameter.POSITIONAL_OR_KEYWORD),
+            _KINDS.get(_kind(parameter), inspect.Parameter.POSITIONAL_OR_KEYWORD),
             default=_AsWritten(parameter["default"]) if "default" in parameter else inspect.Parameter.empty,
             annotation=(
                 _AsWritten(parameter["annotation"]["type"]) if "annotation" in parameter else inspect.Parameter.empty
             ),
         )
-        for parameter in description.get("parameters") or ()
+        for parameter in described
     ]
     try:
         return inspect.Signature(parameters)
@@ -106,6 +106,11 @@ def signature(description: Mapping[str, Any]) -> inspect.Signature:
         return inspect.Signature(
             [inspect.Parameter("args", _KINDS["VAR_POSITIONAL"]), inspect.Parameter("kwargs", _KINDS["VAR_KEYWORD"])]
         )
+
+
+def _kind(parameter: Mapping[str, Any]) -> str:
+    kind: Mapping[str, Any] = parameter.get("kind") or {}
+    return str(kind.get("name"))
 
 
 def documentation(description: Mapping[str, Any]) -> str:

@@ -96,7 +96,8 @@ class Following:
             answer = yield from self.patiently(asked(Ask("documents_get", {"limit": DOCUMENTS})))
         except RequestFailedError:  # a service that keeps no documents
             return
-        for message in (answer or {}).get("documents") or ():
+        documents: list[Any] = (answer.get("documents") if answer else None) or []
+        for message in documents:
             self._on_document(message, True)
 
     def patiently(self, steps: Steps[T]) -> Steps[T | None]:

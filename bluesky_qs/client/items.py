@@ -1,5 +1,8 @@
 """Queue items as values: `BPlan`, `BFunc`, `BInst`, and `BItem` for any of them."""
 
+# Callers who check no types may pass anything.
+# pyright: reportUnnecessaryIsInstance=false
+
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -167,5 +170,6 @@ def call_text(item: Mapping[str, Any]) -> str:
     if item.get("item_type") == "instruction":
         return name
     parts = [repr(value) for value in item.get("args") or ()]
-    parts += [f"{key}={value!r}" for key, value in (item.get("kwargs") or {}).items()]
+    kwargs: Mapping[str, Any] = item.get("kwargs") or {}
+    parts += [f"{key}={value!r}" for key, value in kwargs.items()]
     return f"{name}({', '.join(parts)})"

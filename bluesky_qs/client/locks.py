@@ -1,5 +1,8 @@
 """The lock key of a client: the file that keeps it, and short calls that lock with it."""
 
+# Callers who check no types may pass anything.
+# pyright: reportUnnecessaryIsInstance=false
+
 import os
 import uuid
 from pathlib import Path

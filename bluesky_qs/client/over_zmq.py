@@ -84,7 +84,7 @@ class ZmqTransport:
 
     def _keep_socket(self, socket: "zmq.Socket[bytes]") -> None:
         with self._guard:
-            if socket.context is self._context:
+            if socket.context is self._context:  # pyright: ignore[reportUnknownMemberType] - as pyzmq describes it
                 self._idle.append(socket)
                 return
         socket.close(linger=0)  # another thread closed the client while this one was waiting

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from typing import cast
 
 from bluesky_qs.config.addresses import port_fault
 from bluesky_qs.errors import ConfigError
@@ -57,7 +56,7 @@ def settings(
     return Settings(
         control_addr=_address(control_addr, "QSERVER_ZMQ_CONTROL_ADDRESS", CONTROL_PORT),
         info_addr=_address(info_addr, "QSERVER_ZMQ_INFO_ADDRESS", INFO_PORT),
-        encoding=cast("Encoding", chosen),
+        encoding=chosen,
         public_key=_public_key(public_key or os.environ.get("QSERVER_ZMQ_PUBLIC_KEY")),
         timeout_recv=default.timeout_recv if timeout_recv is None else timeout_recv,
         timeout_send=default.timeout_send if timeout_send is None else timeout_send,
