@@ -113,7 +113,7 @@ def _subscribe(ctx: Context) -> None:
     """Join the parts to the worker's reports. Parts with the same report get it in this order."""
     reports = ctx.environment.reports
     reports.at_once(Document, ctx.documents.take)
-    reports.in_turn_acknowledging(PlanDone, ctx.runner.plan_done)
+    reports.in_turn_acknowledging(PlanDone, ctx.runner.plan_ended)
     reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))
     reports.in_turn(TaskDone, ctx.tasks.done)
     reports.in_turn(ListsChanged, lambda report: ctx.lists.found_by_worker(report.lists, opening=False))

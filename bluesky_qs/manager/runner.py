@@ -1,10 +1,10 @@
-"""Running the queue: what is next, what becomes of a plan that ended, and when the queue stops."""
+"""Running the queue: items go to the worker one after the other, and their results into the history."""
 
 import asyncio
 import json
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from bluesky_qs.api.types import PauseOption
 from bluesky_qs.errors import QSError, StoreError, WorkerLost, WrongState
@@ -12,10 +12,13 @@ from bluesky_qs.ipc.commands import ContinuePlan, PausePlan, RunPlan, WorkerSnap
 from bluesky_qs.ipc.reports import PlanDone
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.clock import Clock
+from bluesky_qs.manager.decide import BY_ITSELF, Decision, Ended, Modes, Next, NextItem, decide
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import AutostartChanged, StopPendingChanged
 from bluesky_qs.manager.ledger import FactEdit, Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
+from bluesky_qs.manager.results import reported, unreported
+from bluesky_qs.manager.running import RunningItem
 from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
 from bluesky_qs.plan_queue.edit import Edit
 from bluesky_qs.plan_queue.queue import PlanQueue
@@ -24,14 +27,35 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between attempts to record the end of a plan while the store refuses.
 _RETRY = 1.0
-#: In any other state no plan is sent to the worker: it is being destroyed, or has gone.
+#: In any other state no plan is sent to the worker: it is being destroyed, or is gone.
 _RUNNING = (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE, ManagerState.PAUSED)
-#: Why nothing follows an item that was run without the queue.
-_BY_ITSELF = "it was not running"
+
+ContinueOption = Literal["resume", "stop", "abort", "halt"]
+
+_CONTINUING: dict[ContinueOption, str] = {
+    "resume": "Resuming",
+    "stop": "Stopping",
+    "abort": "Aborting",
+    "halt": "Halting",
+}
+
+
+class _End(NamedTuple):
+    """The end of the running item: its result, what to call once that is stored, and whether it missed a pause."""
+
+    result: dict[str, Any]
+    stored: Callable[[], None] = lambda: None
+    pause_missed: bool = False
 
 
 class Runner:
-    """Moves items from the queue through the worker into the history."""
+    """Moves items from the queue through the worker into the history.
+
+    Attributes
+    ----------
+    running
+        The running item, from the moment when it leaves the queue until its result is in the history.
+    """
 
     def __init__(
         self,
@@ -55,16 +79,8 @@ class Runner:
         self._clock = clock
         self._changed = changed
         self._spawn = spawn
-        self._left: int | None = None  # the pause that was asked to end; the RunEngine may still say 'paused'
-        self._paused_at: float | None = None
-        #: Seconds for which the running item has been paused, without a pause that still lasts.
-        self.time_paused = 0.0
-        #: Since when the running item is paused, if it is.
-        self.paused_since: float | None = None
-        #: A pause that was asked for between two plans, when the worker had none to pause.
-        self._pause_between: PauseOption | None = None
-        self._interrupted: str | None = None  # why the running plan is being ended, if it is not its own end
-        self._failure = ""  # what went wrong in a plan that was being ended
+        self._service_stops: str | None = None  # why the service stops, if it does
+        self.running: RunningItem | None = None
         self.autostart = autostart
         self.stop_pending = stop_pending
 
@@ -76,26 +92,28 @@ class Runner:
         logger.info("Starting queue processing ...")
         self._lifecycle.fire(Event.START_ASKED)
         try:
-            why = await self._step(None)
+            decision = await self._step(None)
         except StoreError:
             self._leave()
             raise
-        if why:
-            self._end(why)
-        else:
+        if decision.next is Next.START_ITEM:
             self._spawn(self._begin())
+        else:
+            self._end(decision.why)
 
     async def execute(self, item: dict[str, Any]) -> Edit:
         """Run an item now, without queueing it; the edit has the item with its uid."""
         edit = self._queue.start_now(item, self._clock.time())
+        self.running = self._new_run()
         self._lifecycle.fire(Event.START_ASKED)
         try:
             await self._ledger.commit(edit)
         except StoreError:
+            self.running = None
             self._leave()
             raise
         if item["item_type"] == "instruction":
-            await self._advance(_result(self._clock.time(), "completed"))
+            await self._advance(_End(unreported("completed", now=self._clock.time())))
         else:
             self._spawn(self._begin())
         return edit
@@ -125,50 +143,49 @@ class Runner:
         """Keep a pause that the worker has refused for want of a plan, for the next one; False if none comes."""
         if self._lifecycle.state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
             return False
-        self._pause_between = option
+        if self.running is not None:  # else the queue is about to stop anyway
+            self.running.waiting_pause = option
         return True
 
-    async def go_on(self, how: Any) -> None:
+    async def resume_plan(self, option: ContinueOption) -> None:
         """Resume or end the paused plan."""
-        logger.info(
-            "%s paused plan ...",
-            {"resume": "Resuming", "stop": "Stopping", "abort": "Aborting", "halt": "Halting"}[how],
-        )
-        self._left = self._environment.state.pauses
+        logger.info("%s paused plan ...", _CONTINUING[option])
+        run, pause = self.running, self._environment.state.pauses
+        if run is not None:
+            run.resumed_from_pause = pause
         try:
-            await self._environment.tell(ContinuePlan(how), self._not_continued)
+            await self._environment.tell(ContinuePlan(option), lambda: self._resume_refused(run))
         except QSError:
-            self._left = None
+            if run is not None:
+                run.resumed_from_pause = None
             raise
         # By now it may be paused again: by the plan itself, or because somebody else was quick.
-        if self._lifecycle.state is ManagerState.PAUSED and self._environment.state.pauses == self._left:
+        same_pause = self.running is run and self._environment.state.pauses == pause
+        if self._lifecycle.state is ManagerState.PAUSED and same_pause:
             self._resumed()
 
-    def _not_continued(self) -> None:
-        self._left = None
+    def _resume_refused(self, run: RunningItem | None) -> None:
+        """The worker has refused after a while: the item is still paused."""
+        if run is not None:
+            run.resumed_from_pause = None
         self.engine_changed(self._environment.state)
 
     # ---------------------------------------------------------------------------------------------- what happens
-    async def plan_done(self, report: PlanDone, acknowledge: Callable[[], None]) -> None:
-        """Record the end of the running plan and go on; a report that comes again changes nothing."""
+    async def plan_ended(self, report: PlanDone, acknowledge: Callable[[], None]) -> None:
+        """Record the end of the running plan and start the next; a report that comes again changes nothing."""
         if report.item_uid != self._queue.running_uid:
             logger.debug("The end of the plan %s is recorded already", report.item_uid)
             return
-        self._left = None
-        result = {
-            "exit_status": report.exit_status,
-            "run_uids": report.run_uids,
-            "scan_ids": report.scan_ids,
-            "time_start": report.time_start,
-            "time_stop": report.time_stop,
-            "msg": report.message,
-            "traceback": report.traceback,
-        }
-        if self._interrupted and report.exit_status != "completed":
-            self._failure = report.message if report.exit_status == "failed" else ""
-            error = f". It ended with an error: {self._failure}" if self._failure else ""
-            result |= {"exit_status": "failed", "msg": self._interrupted + error}
-        await self._advance(result, acknowledge, pause_missed=report.pause_missed or self._pause_between is not None)
+        result = reported(report)
+        if self._service_stops and report.exit_status != "completed":
+            error = report.message if report.exit_status == "failed" else ""
+            if self.running is not None:
+                self.running.clean_up_error = error
+            result |= {
+                "exit_status": "failed",
+                "msg": self._service_stops + (f". It ended with an error: {error}" if error else ""),
+            }
+        await self._advance(_End(result, acknowledge, report.pause_missed))
 
     async def interrupt(self, reason: str, changed: asyncio.Event) -> str:
         """Abort the running plan, so that it cleans up; recorded as failed with the reason, and nothing follows it.
@@ -185,22 +202,23 @@ class Runner:
         str
             The error with which the plan ended; empty if its clean-up went well.
         """
-        self._interrupted = reason
+        self._service_stops = reason
+        run = self.running
         logger.warning("Aborting the running plan, so that it cleans up: %s", reason)
         if self._lifecycle.state is not ManagerState.PAUSED:
             await self.pause("immediate")
-        asked = False
+        abort_sent = False
         while self._queue.running_uid is not None:
-            if self._lifecycle.state is ManagerState.PAUSED and not asked:
-                asked = True
+            run = self.running or run
+            if self._lifecycle.state is ManagerState.PAUSED and not abort_sent:
+                abort_sent = True
                 await self._environment.link.request(ContinuePlan("abort"))
             changed.clear()
             await changed.wait()
-        return self._failure
+        return run.clean_up_error if run is not None else ""
 
     async def worker_lost(self, reason: str) -> None:
         """Record the running plan as failed: nobody will report its end any more."""
-        self._left = None
         if self._queue.running_uid is not None:
             await self._record(self._lost_result(reason), interrupted=True)
             await self._switch_off()
@@ -210,15 +228,17 @@ class Runner:
         if state.engine != "paused":
             if self._lifecycle.state is ManagerState.PAUSED and state.item_uid and state.engine == "running":
                 self._resumed()
-        elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE and state.pauses != self._left:
-            self._paused_at, self.paused_since = self._clock.monotonic(), self._clock.time()
-            self._pause_between = None
+        elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE:
+            run = self.running
+            if run is not None and run.resumed_from_pause == state.pauses:
+                return  # the RunEngine has not left that pause yet
+            if run is not None:
+                run.paused()
             self._lifecycle.fire(Event.PLAN_PAUSED)
 
     def _resumed(self) -> None:
-        if self._paused_at is not None:
-            self.time_paused += self._clock.monotonic() - self._paused_at
-        self._paused_at = self.paused_since = None
+        if self.running is not None:
+            self.running.resumed()
         self._lifecycle.fire(Event.PLAN_RESUMED)
 
     async def adopt(self, snapshot: WorkerSnapshot | None, ended: str) -> bool:
@@ -238,6 +258,7 @@ class Runner:
         """
         if self._queue.running_uid is None:
             return False
+        self.running = self._new_run()
         if snapshot is None:
             reason = f"The RE Worker process ended unexpectedly: {ended}" if ended else "The service ended unexpectedly"
             await self._record(self._lost_result(f"{reason} while the plan was running"), interrupted=True)
@@ -267,102 +288,103 @@ class Runner:
 
     # --------------------------------------------------------------------------------------------------- steps
     async def _begin(self) -> None:
-        """Give the first item to the worker: whoever asked for it has the answer by then, however large the item is."""
-        if ended := await self._send():
-            await self._advance(ended)
+        """Give the first item to the worker: the request to start has its answer by then, however large the item is."""
+        if end := await self._send():
+            await self._advance(end)
 
-    async def _advance(
-        self,
-        ended: dict[str, Any],
-        recorded: Callable[[], None] = lambda: None,
-        *,
-        pause_missed: bool = False,
-    ) -> None:
+    async def _advance(self, end: _End) -> None:
         """Record the end of the running item and start the next in the same transaction.
 
         A loop, because items that cannot be run end at once, and there may be thousands of them.
-
-        Parameters
-        ----------
-        ended
-            Result of the running item.
-        recorded
-            Called as soon as that is durable, before anything else is sent to the worker.
-        pause_missed
-            The item was to be paused and ended before it was: the queue stops in its place.
         """
-        refused = False
-        while True:
+        following: _End | None = end
+        logged = False
+        while following is not None:
             try:
-                why = await self._step(ended, recorded, pause_missed=pause_missed)
+                decision = await self._step(following)
             except StoreError as error:
-                # The plan has ended, whatever the store says, and the queue goes on as soon as that can be stored.
-                refused = await self._store_again(error, said=refused)
+                # The plan has ended, whatever the store says, and the queue continues as soon as that can be stored.
+                await self._wait_for_store(error, logged=logged)
+                logged = True
                 continue
-            refused = False
-            if why:
-                self._end(why)
+            logged = False
+            if decision.next is not Next.START_ITEM:
+                self._end(decision.why)
                 return
             following = await self._send()
-            if following is None:
-                return
-            ended = following
 
-    async def _step(
-        self,
-        ended: dict[str, Any] | None,
-        recorded: Callable[[], None] = lambda: None,
-        *,
-        pause_missed: bool = False,
-    ) -> str:
-        """One transaction: the end of the running item, and the start of the next unless there is a reason to stop.
-
-        Returns that reason; empty if the next item was started. For the parameters see `_advance`; ``ended`` is None
-        where nothing was running.
-        """
-        uid, immediate = self._queue.running_uid, self._queue.running_immediately
-        starts_itself = self.autostart
+    async def _step(self, end: _End | None) -> Decision:
+        """One transaction: the end of the running item, if there is one, and the next step."""
+        run, uid, autostart = self.running, self._queue.running_uid, self.autostart
         edits: list[Undoable] = []
-        why = ""
-        if ended is not None:
-            finished = self._queue.finish(ended, interrupted=self._interrupted is not None)
+        ended: Ended | None = None
+        if end is not None:
+            finished = self._queue.finish(end.result, interrupted=self._service_stops is not None)
             edits.append(finished)
-            if not finished.autostart_stays:
-                edits += self._autostart_off()
-            if not finished.continue_queue:
-                why = _BY_ITSELF if immediate else f"the last plan's exit status is {ended['exit_status']!r}"
-        if pause_missed:
-            edits += self._autostart_off()
-            why = why or "the plan ended before the pause that was asked for"
-        if self._interrupted:
-            why = "the service stops"
-        elif not why and self.stop_pending:
-            why = "as requested"
-        elif not why and not len(self._queue):
-            why = "it is empty"
-        elif not why and not (self._environment.is_open and self._lifecycle.state in _RUNNING):
-            why = "the environment is closed"
-        if why:
-            edits += self._stop_is_done()
-        elif self._queue.instruction_is_next:
-            edits += [self._queue.pass_instruction(), *self._autostart_off()]
-            why = "by the instruction 'queue_stop'"
-        else:
-            edits.append(self._queue.start_next(self._clock.time()))
-        await self._ledger.commit(*edits)
-        recorded()
-        if ended is not None:
-            logger.info("Item %s: exit status %r", uid, ended["exit_status"])
-        self._tell_autostart(why, before=starts_itself)
-        return why
+            ended = Ended(end.result["exit_status"], finished.autostart_stays, end.pause_missed)
+        decision = decide(ended, run, self._modes())
+        edits += self._edits(decision)
+        self.running = self._new_run() if decision.next is Next.START_ITEM else None
+        try:
+            await self._ledger.commit(*edits)
+        except StoreError:
+            if run is not None and self.running is not None:
+                run.waiting_pause = run.waiting_pause or self.running.waiting_pause
+            self.running = run
+            raise
+        if end is not None:
+            end.stored()
+            logger.info("Item %s: exit status %r", uid, end.result["exit_status"])
+        self._log_autostart(decision.why, before=autostart)
+        return decision
 
-    async def _send(self) -> dict[str, Any] | None:
-        """Give the running item to the worker; the result of an item that cannot be run comes back."""
+    def _modes(self) -> Modes:
+        """What the next step depends on, besides the item that ended."""
+        return Modes(
+            self._next_item,
+            autostart=self.autostart,
+            stop_pending=self.stop_pending,
+            worker_is_ready=self._worker_is_ready,
+            service_stops=self._service_stops is not None,
+        )
+
+    @property
+    def _next_item(self) -> NextItem:
+        if not len(self._queue):
+            return "none"
+        return "instruction" if self._queue.instruction_is_next else "plan"
+
+    def _edits(self, decision: Decision) -> list[Undoable]:
+        """Make the decided step in memory."""
+        edits: list[Undoable] = []
+        if decision.clear_stop_pending:
+            edits.append(self.ask_stop(pending=False))
+        if decision.switch_autostart_off:
+            edits.append(self.set_autostart(enabled=False))
+        match decision.next:
+            case Next.START_ITEM:
+                edits.append(self._queue.start_next(self._clock.time()))
+            case Next.PASS_INSTRUCTION:
+                edits.append(self._queue.pass_instruction())
+            case Next.STOP:
+                pass
+        return edits
+
+    def _new_run(self) -> RunningItem | None:
+        """The value for the item that the queue calls the running one."""
+        uid = self._queue.running_uid
+        return RunningItem(uid, self._clock, immediate=self._queue.running_immediately) if uid is not None else None
+
+    @property
+    def _worker_is_ready(self) -> bool:
+        return self._environment.is_open and self._lifecycle.state in _RUNNING
+
+    async def _send(self) -> _End | None:
+        """Give the running item to the worker; returns the end of an item that cannot be run."""
         running = self._queue.running
         # The worker was lost while the start was being stored, or is about to be: `worker_lost` records that.
-        if running is None or not self._environment.is_open or self._lifecycle.state not in _RUNNING:
+        if running is None or not self._worker_is_ready:
             return None
-        self.time_paused, self._paused_at, self.paused_since = 0.0, None, None
         self._lifecycle.fire(Event.PLAN_STARTED)
         try:
             # Permissions or lists may have changed since the item was added.
@@ -372,14 +394,14 @@ class Runner:
         except WorkerLost:
             return None  # `worker_lost` records it
         except QSError as error:
-            logger.error("The plan %r cannot be run: %s", running.get("name"), error.message)  # noqa: TRY400 - said by the error
-            return _result(self._clock.time(), "failed", error.message)
+            logger.error("The plan %r cannot be run: %s", running.get("name"), error.message)  # noqa: TRY400 - the message says it all
+            return _End(unreported("failed", error.message, now=self._clock.time()))
         await self._pause_now()
         return None
 
     async def _pause_now(self) -> None:
-        """Pass on a pause that was asked for before the plan was there."""
-        option, self._pause_between = self._pause_between, None
+        """Pass on a pause that was requested before the plan was there."""
+        option = self.running.take_pause() if self.running is not None else None
         if option is None:
             return
         try:
@@ -388,37 +410,42 @@ class Runner:
             logger.info("The plan was not paused: %s", error.message)
 
     async def _record(self, result: dict[str, Any], *, interrupted: bool = False) -> None:
-        """Put the running item into the history, whatever it takes: until the store does."""
-        refused, running, waiting = False, self._queue.running or {}, len(self._queue)
+        """Put the running item into the history; try again until the store accepts it."""
+        logged, running, waiting = False, self._queue.running or {}, len(self._queue)
         while self._queue.running_uid is not None:
             try:
                 await self._ledger.commit(self._queue.finish(result, interrupted=interrupted))
             except StoreError as error:
-                refused = await self._store_again(error, said=refused)
+                await self._wait_for_store(error, logged=logged)
+                logged = True
                 continue
+            self.running = None
             again = " and first in the queue again" if len(self._queue) > waiting else ""
             name, uid, status = running.get("name"), running.get("item_uid"), result["exit_status"]
             logger.warning("The plan %r (item %s) is recorded as %r%s: %s", name, uid, status, again, result["msg"])
 
-    async def _store_again(self, error: StoreError, *, said: bool) -> bool:
-        """Wait before the end of a plan is stored once more; true, for it has been said by then."""
-        if not said:
+    async def _wait_for_store(self, error: StoreError, *, logged: bool) -> None:
+        """Wait before the end of an item is stored once more."""
+        if not logged:
             logger.error("The end of the plan could not be stored; trying again until it is. %s", error.message)
         await asyncio.sleep(_RETRY)
-        return True
 
     async def _switch_off(self) -> None:
         """Nothing starts by itself after an end that nobody asked for."""
-        starts_itself = self.autostart
+        autostart = self.autostart
+        edits: list[Undoable] = []
+        if self.stop_pending:
+            edits.append(self.ask_stop(pending=False))
+        if autostart:
+            edits.append(self.set_autostart(enabled=False))
         try:
-            await self._ledger.commit(*self._autostart_off(), *self._stop_is_done())
-            self._tell_autostart("the plan was not ended by the worker", before=starts_itself)
+            await self._ledger.commit(*edits)
+            self._log_autostart("the plan was not ended by the worker", before=autostart)
         except StoreError as error:
             logger.error("Autostart could not be switched off in the store: %s", error.message)  # noqa: TRY400
 
     def _end(self, why: str) -> None:
-        self._pause_between = None
-        if why != _BY_ITSELF:
+        if why != BY_ITSELF:
             logger.info("The queue is stopped: %s", why)
         self._leave()
 
@@ -427,23 +454,16 @@ class Runner:
         if self._lifecycle.state in _RUNNING:
             self._lifecycle.fire(Event.QUEUE_ENDED)
 
-    def _stop_is_done(self) -> list[Undoable]:
-        """The queue stops: a pending stop is done, and whoever asked for it does not want autostart to go on."""
-        return [self.ask_stop(pending=False), *self._autostart_off()] if self.stop_pending else []
-
-    def _tell_autostart(self, why: str, *, before: bool) -> None:
+    def _log_autostart(self, why: str, *, before: bool) -> None:
         if before and not self.autostart:
             logger.info("Autostart is switched off: %s", why)
-
-    def _autostart_off(self) -> list[Undoable]:
-        return [self.set_autostart(enabled=False)] if self.autostart else []
 
     def _running_json(self) -> bytes:
         return self._queue.running_json() or b"{}"
 
     def _lost_result(self, reason: str) -> dict[str, Any]:
         runs = self._environment.runs
-        return _result(self._clock.time(), "failed", reason) | {
+        return unreported("failed", reason, now=self._clock.time()) | {
             "time_start": self._queue.running_since or self._clock.time(),
             "run_uids": [run.uid for run in runs],
             "scan_ids": [run.scan_id for run in runs],
@@ -458,15 +478,3 @@ class Runner:
         setattr(self, attribute, event.enabled)
         self._changed()
         return FactEdit(fact, json.dumps({"enabled": event.enabled}).encode(), undo, event)
-
-
-def _result(now: float, exit_status: str, msg: str = "") -> dict[str, Any]:
-    return {
-        "exit_status": exit_status,
-        "run_uids": [],
-        "scan_ids": [],
-        "time_start": now,
-        "time_stop": now,
-        "msg": msg,
-        "traceback": "",
-    }

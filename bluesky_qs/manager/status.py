@@ -128,13 +128,13 @@ def _progress(ctx: Context) -> RunningItemProgress | None:
     """How far the running plan is; None if nothing is running."""
     if not ctx.queue.running_uid:
         return None
-    progress = ctx.environment.progress
+    progress, run = ctx.environment.progress, ctx.runner.running
     return {
         "events": progress.events if progress else 0,
         "num_points": progress.num_points if progress else None,
         "time_start": ctx.queue.running_since,
-        "time_paused": ctx.runner.time_paused,
-        "paused_since": ctx.runner.paused_since,
+        "time_paused": run.time_paused if run else 0.0,
+        "paused_since": run.paused_since if run else None,
     }
 
 

@@ -22,28 +22,28 @@ async def re_pause(ctx: Context, option: PauseOption = "deferred", **key: Unpack
 @handles(api.engine.re_resume)
 async def re_resume(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
     await require_paused(ctx)
-    await ctx.runner.go_on("resume")
+    await ctx.runner.resume_plan("resume")
     return {}
 
 
 @handles(api.engine.re_stop)
 async def re_stop(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
     await require_paused(ctx)
-    await ctx.runner.go_on("stop")
+    await ctx.runner.resume_plan("stop")
     return {}
 
 
 @handles(api.engine.re_abort)
 async def re_abort(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
     await require_paused(ctx)
-    await ctx.runner.go_on("abort")
+    await ctx.runner.resume_plan("abort")
     return {}
 
 
 @handles(api.engine.re_halt)
 async def re_halt(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
     await require_paused(ctx)
-    await ctx.runner.go_on("halt")
+    await ctx.runner.resume_plan("halt")
     return {}
 
 

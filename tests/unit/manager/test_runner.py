@@ -170,7 +170,7 @@ async def test_a_plan_whose_resume_the_worker_refuses_after_a_while_is_seen_to_b
     worker.state = WorkerState(EnvironmentState.IDLE, engine="paused", item_uid=worker.state.item_uid, pauses=1)
     runner.engine_changed(worker.state)
     assert lifecycle.state is ManagerState.PAUSED
-    await runner.go_on("resume")
+    await runner.resume_plan("resume")
     assert lifecycle.state is ManagerState.EXECUTING_QUEUE
     worker.refuse_late()
     assert lifecycle.state is ManagerState.PAUSED
@@ -194,6 +194,6 @@ async def test_a_pause_that_is_refused_after_a_while_holds_the_queue_at_the_end_
     worker.refuse_late()
     uid = worker.state.item_uid
     idle = WorkerState(EnvironmentState.IDLE, engine="idle")
-    await runner.plan_done(PlanDone(uid, "completed", [], [], 1.0, 2.0, "", "", idle), lambda: None)
+    await runner.plan_ended(PlanDone(uid, "completed", [], [], 1.0, 2.0, "", "", idle), lambda: None)
     assert lifecycle.state is ManagerState.IDLE
     assert len(runner._queue) == 1

@@ -1,0 +1,31 @@
+"""The ``result`` of an item, as it is stored in the history."""
+
+from typing import Any
+
+from bluesky_qs.ipc.reports import PlanDone
+
+
+def reported(report: PlanDone) -> dict[str, Any]:
+    """The result of a plan that ended in the worker."""
+    return {
+        "exit_status": report.exit_status,
+        "run_uids": report.run_uids,
+        "scan_ids": report.scan_ids,
+        "time_start": report.time_start,
+        "time_stop": report.time_stop,
+        "msg": report.message,
+        "traceback": report.traceback,
+    }
+
+
+def unreported(exit_status: str, msg: str = "", *, now: float) -> dict[str, Any]:
+    """The result of an item that the worker did not run, or did not report on. ``now`` is in epoch seconds."""
+    return {
+        "exit_status": exit_status,
+        "run_uids": [],
+        "scan_ids": [],
+        "time_start": now,
+        "time_stop": now,
+        "msg": msg,
+        "traceback": "",
+    }
