@@ -4,14 +4,18 @@ import inspect
 import json
 import sys
 import typing
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from bluesky_qs.api import events
 from bluesky_qs.api import schema as json_schema
 from bluesky_qs.api.method import METHODS, Lock, Method
 from bluesky_qs.api.types import Reply, Status
 from bluesky_qs.config import schema
-from bluesky_qs.manager.state import TRANSITIONS
+from bluesky_qs.manager.state import TRANSITIONS, ManagerState
+from bluesky_qs.manager.worker_link import LINK_TRANSITIONS, LinkState
 from bluesky_qs.words.forms import QSERVER, SECTIONS
 from bluesky_qs.words.helptext import LEGEND, summary
 from ipython_extension.words import dispatch  # noqa: F401 - it fills the table of words
@@ -154,10 +158,21 @@ def _settings() -> str:
 
 
 def _states() -> str:
-    lines = [f"    {state} --> {target}: {event}" for (state, event), target in sorted(TRANSITIONS.items())]
-    return "# States of the manager\n\n`manager_state`, and what leads from one state to the next.\n\n" + "\n".join(
-        ["```mermaid", "stateDiagram-v2", "    [*] --> initializing", *lines, "```", ""],
+    return "\n".join(
+        [
+            "# States of the manager\n\n`manager_state`, and what leads from one state to the next.\n",
+            *_diagram(TRANSITIONS, ManagerState.INITIALIZING),
+            "## The link to the worker\n",
+            "How the manager is connected to the worker process. `worker_environment_exists` is true in the state",
+            "`open`.\n",
+            *_diagram(LINK_TRANSITIONS, LinkState.ABSENT),
+        ]
     )
+
+
+def _diagram(transitions: Mapping[Any, StrEnum], first: StrEnum) -> list[str]:
+    lines = [f"    {state} --> {target}: {event}" for (state, event), target in sorted(transitions.items())]
+    return ["```mermaid", "stateDiagram-v2", f"    [*] --> {first}", *lines, "```", ""]
 
 
 def _qserver() -> str:

@@ -51,7 +51,7 @@ def assemble(
     changed = Changes()
     lifecycle = Lifecycle(changed)
     queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
-    events = EventBook(snapshot.events, publisher.event)
+    events = EventBook(snapshot.events, publisher.event, clock.time)
     ledger = Ledger(outside.store, events, changed)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
     environment = Environment(

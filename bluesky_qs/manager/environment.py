@@ -29,6 +29,7 @@ from bluesky_qs.ipc.supervision import KillWorker, StartWorker, WorkerEnded, Wor
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
 from bluesky_qs.manager.subscriptions import Acknowledge, Subscriptions, WorkerGone
+from bluesky_qs.manager.worker_link import LinkEvent, LinkLifecycle, LinkState
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Environment:
         self._taken_up = asyncio.Event()
         self.reports = Subscriptions()
         self.state = _CLOSED
-        self.is_open = False
+        self._link_state = LinkLifecycle()
         self.runs: list[RunState] = []
         self.runs_uid = str(uuid4())
         self.progress: Progress | None = None
@@ -98,8 +99,13 @@ class Environment:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a worker process, open or being opened."""
-        return self._process is not None or self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT
+        """Whether there is a worker, or one is being started."""
+        return self._link_state.state is not LinkState.ABSENT
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the environment is open."""
+        return self._link_state.state is LinkState.OPEN
 
     @property
     def has_process(self) -> bool:
@@ -167,8 +173,17 @@ class Environment:
         return self._link
 
     def open(self) -> None:
-        """Start opening the environment; reports tell the rest."""
+        """Start opening the environment; the worker's reports tell how that goes.
+
+        Raises
+        ------
+        WrongState
+            The last worker has just ended, and its last reports are still being dealt with.
+        """
+        if self.exists:
+            raise WrongState("The last RE Worker process is still ending. Try again in a moment.")
         self._lifecycle.fire(Event.OPEN_ASKED)
+        self._link_state.fire(LinkEvent.PROCESS_REQUESTED)
         self._failure = None
         self._killed_because = None
         self.report = _NOTHING
@@ -235,6 +250,7 @@ class Environment:
             It has ended; `ended` deals with the rest, after `take_up`.
         """
         self._process = process
+        self._link_state.fire(LinkEvent.CONNECTED)
         self._gone.clear()
         self._taken_up.clear()
         self._inbox = asyncio.Queue()
@@ -246,7 +262,8 @@ class Environment:
             self._spawn(_outcome(follower))
         snapshot = await link.request(Attach())
         self.state = snapshot.state
-        self.is_open = snapshot.lists is not None
+        if snapshot.lists is not None:
+            self._link_state.fire(LinkEvent.OPENED)
         self.connection = snapshot.connection
         self.report = snapshot.report
         self.runs = snapshot.runs
@@ -271,9 +288,9 @@ class Environment:
         if self._link and not self._taken_up.is_set():
             self._link.fail(WorkerLost(f"The RE Worker process ended: {report.how}"))
             await self._taken_up.wait()
-        was_open, self.is_open = self.is_open, False  # first of all: no plan is to be started any more
+        was_open = self.is_open
+        self._link_state.fire(LinkEvent.PROCESS_ENDED)  # first of all: no plan may be started any more
         await self._take_last_reports()
-        self.is_open = False
         link, self._link, self._process = self._link, None, None
         for follower in self._followers:
             follower.cancel()
@@ -285,6 +302,7 @@ class Environment:
         self.progress = None
         reason = self._why_ended(report)
         await self.reports.deal_with(WorkerGone(reason))
+        self._link_state.fire(LinkEvent.REPORTS_DONE)
         self._set_runs([])  # not before: the runs of the plan that was lost are recorded with it
         self._lifecycle.fire(
             {
@@ -334,11 +352,17 @@ class Environment:
             self.take_up()
             # A worker that died is dealt with in `ended`; what remains is a worker that could not be started or asked.
             logger.error("The RE Worker environment could not be opened: %s", error.message)  # noqa: TRY400 - no news in a traceback
-            if self._process is not None:
+            if self._link_state.state is LinkState.STARTING:
+                self._not_started(error.message)
+            elif self._process is not None:
                 await self._kill()
-            elif self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
-                self.report = self._not_opened(End(error.message))
-                self._lifecycle.fire(Event.OPEN_FAILED)
+
+    def _not_started(self, message: str) -> None:
+        """Deal with a worker process that could not be started."""
+        self._link_state.fire(LinkEvent.START_FAILED)
+        self.report = self._not_opened(End(message))
+        destroying = self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT
+        self._lifecycle.fire(Event.WORKER_GONE if destroying else Event.OPEN_FAILED)
 
     async def _read(self, link: Link) -> None:
         """Take reports from the link: the mirrored state follows at once, the rest in its turn."""
@@ -394,7 +418,7 @@ class Environment:
                 pass
 
     def _opened(self, report: EnvironmentOpened) -> None:
-        self.is_open = True
+        self._link_state.fire(LinkEvent.OPENED)
         if self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
             self._lifecycle.fire(Event.OPENED)
         self._changed()

@@ -98,15 +98,20 @@ class EventBook:
         Events as the store has them, oldest first.
     publish
         Called with each event, as JSON text, when it is durable.
+    now
+        Epoch seconds.
     """
 
-    def __init__(self, stored: Iterable[bytes], publish: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, stored: Iterable[bytes], publish: Callable[[bytes], None], now: Callable[[], float] = time.time
+    ) -> None:
+        self._now = now
         self._kept, self.last = _in_sequence(stored)
         self._publish = publish
 
     def numbered(self, events: Iterable[Event]) -> list[bytes]:
         """The next events as they are to be stored, with numbers and times; `made` follows when they are."""
-        now = time.time()
+        now = self._now()
         return [
             json.dumps({"seq": number, "time": now, **msgspec.to_builtins(event)}).encode()
             for number, event in enumerate(events, self.last + 1)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from enum import StrEnum, auto
 
-from bluesky_qs.errors import QSError
+from bluesky_qs.manager.transitions import StateMachine
 
 
 class ManagerState(StrEnum):
@@ -89,34 +89,8 @@ for _state in (
 TRANSITIONS[_S.DESTROYING_ENVIRONMENT, _E.WORKER_GONE] = _S.IDLE
 
 
-class ImpossibleTransition(QSError):
-    """An event that the table of transitions does not foresee in this state: an error of ours."""
-
-
-class Lifecycle:
-    """Holds the manager's state; `fire` is the one place that changes it."""
+class Lifecycle(StateMachine[ManagerState, Event]):
+    """Holds the manager's state."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
-        self._state = ManagerState.INITIALIZING
-
-    @property
-    def state(self) -> ManagerState:
-        return self._state
-
-    def fire(self, event: Event) -> None:
-        """Follow the table.
-
-        Raises
-        ------
-        ImpossibleTransition
-            Names the event and the state in which it came.
-        """
-        try:
-            state = TRANSITIONS[self._state, event]
-        except KeyError:
-            msg = f"{event.name} cannot happen in the state {self._state.value!r}"
-            raise ImpossibleTransition(msg) from None
-        if state is not self._state:
-            self._state = state
-            self._changed()
+        super().__init__(TRANSITIONS, ManagerState.INITIALIZING, changed)

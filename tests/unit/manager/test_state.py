@@ -1,6 +1,7 @@
 import pytest
 
-from bluesky_qs.manager.state import TRANSITIONS, Event, ImpossibleTransition, Lifecycle, ManagerState
+from bluesky_qs.manager.state import TRANSITIONS, Event, Lifecycle, ManagerState
+from bluesky_qs.manager.transitions import ImpossibleTransition
 
 
 def lifecycle(*events):
