@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from bluesky_qs.api.method import METHODS, Method, shortened
+from bluesky_qs.api.method import METHODS, Lock, Method, shortened
 from bluesky_qs.errors import BadParams, Locked, QSError, RequestError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.wire.codec import DecodeError, Encoded, Encoding, decode, encode
@@ -23,15 +23,16 @@ FAILED: dict[str, Callable[[Context], Mapping[str, Any]]] = {}
 
 
 def handles(
-    stub: Callable[P, R],
+    stub: Callable[..., R],
     *,
     failed: Callable[[Context], Mapping[str, Any]] | None = None,
 ) -> Callable[
     [Callable[Concatenate[Context, P], R | Awaitable[R]]], Callable[Concatenate[Context, P], R | Awaitable[R]]
 ]:
-    """Make a function the handler of a method; its signature must be the stub's, after the context.
+    """Make a function the handler of a method.
 
-    ``failed`` gives the keys of a failed answer that tell of the manager's state.
+    The handler takes the context, then the stub's parameters, without the key of the lock: the dispatcher has checked
+    that. A test compares the signatures. ``failed`` gives the keys of a refusal that only the manager knows.
     """
 
     def enter(
@@ -132,7 +133,10 @@ class Dispatcher:
         if "lock_key" in method.parameters and key is not None and (not isinstance(key, str) or not key):
             raise BadParams(f"Lock key must be a non-empty string: lock_key={shortened(key)}")
         self._ctx.lock.check(method.lock, key)
-        reply = HANDLERS[method.name](self._ctx, **method.arguments(params))
+        arguments = method.arguments(params)
+        if method.lock is not Lock.NONE:
+            arguments.pop("lock_key", None)
+        reply = HANDLERS[method.name](self._ctx, **arguments)
         return await reply if isinstance(reply, Awaitable) else reply
 
     def _refusal(self, method: Method[..., Any] | None, params: dict[str, Any], error: QSError) -> bytes:

@@ -1,10 +1,10 @@
 """Handlers of the methods on the RunEngine."""
 
 import json
-from typing import Any, Unpack
+from typing import Any
 
 from bluesky_qs import api
-from bluesky_qs.api.types import Documents, Keyed, Metadata, PauseOption, Reply, Run, RunOption, Runs
+from bluesky_qs.api.types import Documents, Metadata, PauseOption, Reply, Run, RunOption, Runs
 from bluesky_qs.ipc.commands import EngineMetadata
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
@@ -13,35 +13,35 @@ from bluesky_qs.wire.codec import Encoded, json_text
 
 
 @handles(api.engine.re_pause)
-async def re_pause(ctx: Context, option: PauseOption = "deferred", **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - the dispatcher has checked the key
+async def re_pause(ctx: Context, option: PauseOption = "deferred") -> Reply:
     require_running(ctx)
     await ctx.runner.pause(option)
     return {}
 
 
 @handles(api.engine.re_resume)
-async def re_resume(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def re_resume(ctx: Context) -> Reply:
     await require_paused(ctx)
     await ctx.runner.resume_plan("resume")
     return {}
 
 
 @handles(api.engine.re_stop)
-async def re_stop(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def re_stop(ctx: Context) -> Reply:
     await require_paused(ctx)
     await ctx.runner.resume_plan("stop")
     return {}
 
 
 @handles(api.engine.re_abort)
-async def re_abort(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def re_abort(ctx: Context) -> Reply:
     await require_paused(ctx)
     await ctx.runner.resume_plan("abort")
     return {}
 
 
 @handles(api.engine.re_halt)
-async def re_halt(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def re_halt(ctx: Context) -> Reply:
     await require_paused(ctx)
     await ctx.runner.resume_plan("halt")
     return {}

@@ -1,9 +1,9 @@
 """Handlers of the methods on the RE Worker environment."""
 
-from typing import Any, Unpack
+from typing import Any
 
 from bluesky_qs import api
-from bluesky_qs.api.types import EnvironmentReport, Keyed, Reply
+from bluesky_qs.api.types import EnvironmentReport, Reply
 from bluesky_qs.errors import WrongState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
@@ -13,7 +13,7 @@ from bluesky_qs.wire.codec import Encoded
 
 
 @handles(api.environment.environment_open)
-def environment_open(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - the dispatcher has checked the key
+def environment_open(ctx: Context) -> Reply:
     if ctx.environment.is_open:
         raise WrongState("RE Worker environment already exists.")
     require_idle(ctx)
@@ -22,7 +22,7 @@ def environment_open(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG0
 
 
 @handles(api.environment.environment_close)
-async def environment_close(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def environment_close(ctx: Context) -> Reply:
     if ctx.lifecycle.state is not ManagerState.CLOSING_ENVIRONMENT:
         require_environment(ctx, hint="")
     await require_idle_kernel(ctx)
@@ -31,7 +31,7 @@ async def environment_close(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noq
 
 
 @handles(api.environment.environment_destroy)
-async def environment_destroy(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def environment_destroy(ctx: Context) -> Reply:
     if not ctx.environment.exists:
         raise WrongState("RE environment does not exist.")
     if ctx.lifecycle.state is not ManagerState.DESTROYING_ENVIRONMENT:

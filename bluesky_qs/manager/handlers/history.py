@@ -1,9 +1,9 @@
 """Handlers of the methods on the history."""
 
-from typing import Any, Unpack
+from typing import Any
 
 from bluesky_qs import api
-from bluesky_qs.api.types import History, Keyed, Reply
+from bluesky_qs.api.types import History, Reply
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.wire.codec import Encoded
@@ -29,7 +29,6 @@ async def history_clear(
     *,
     size: int | None = None,
     item_uid: str | None = None,
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> Reply:
     await ctx.ledger.commit(ctx.queue.clear_history(size=size, item_uid=item_uid))
     return {}

@@ -1,13 +1,12 @@
 """Handlers of the methods on plans, devices and permissions."""
 
 import asyncio
-from typing import Any, Unpack
+from typing import Any
 
 from bluesky_qs import api
 from bluesky_qs.api.types import (
     DevicesAllowed,
     DevicesExisting,
-    Keyed,
     Permissions,
     PlansAllowed,
     PlansExisting,
@@ -56,7 +55,6 @@ def permissions_get(ctx: Context) -> Permissions:
 async def permissions_set(
     ctx: Context,
     user_group_permissions: dict[str, Any],
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> Reply:
     await _put_in_force(ctx, UserGroupPermissions.from_dict(user_group_permissions))
     return {}
@@ -68,7 +66,6 @@ async def permissions_reload(
     *,
     restore_plans_devices: bool = False,
     restore_permissions: bool = True,
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> Reply:
     if restore_permissions:
         if ctx.settings.operation.user_group_permissions_reload == "NEVER":

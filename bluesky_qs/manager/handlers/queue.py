@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 from bluesky_qs import api
 from bluesky_qs.api.method import shortened
@@ -16,7 +16,6 @@ from bluesky_qs.api.types import (
     ItemAndSize,
     ItemResult,
     ItemsAndSize,
-    Keyed,
     OneItem,
     Position,
     Queue,
@@ -77,7 +76,7 @@ async def queue_item_add(
 @handles(api.queue.queue_item_add_batch)
 async def queue_item_add_batch(
     ctx: Context,
-    items: list[SentItem],
+    items: list[Any],
     *,
     pos: Position | None = None,
     before_uid: str | None = None,
@@ -124,7 +123,6 @@ async def queue_item_remove(
     *,
     pos: Position | None = None,
     uid: str | None = None,
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemAndSize:
     edit, size = await _made(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid))
     return {"item": _one(edit), "qsize": size}
@@ -136,7 +134,6 @@ async def queue_item_remove_batch(
     uids: list[str],
     *,
     ignore_missing: bool = True,
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemsAndSize:
     edit, size = await _made(ctx, lambda: ctx.queue.remove_batch(uids, ignore_missing=ignore_missing))
     removed: Any = Encoded.array(edit.items_json)
@@ -152,7 +149,6 @@ async def queue_item_move(
     pos_dest: Position | None = None,
     before_uid: str | None = None,
     after_uid: str | None = None,
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemAndSize:
     edit, size = await _made(
         ctx, lambda: ctx.queue.move(pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
@@ -169,7 +165,6 @@ async def queue_item_move_batch(
     before_uid: str | None = None,
     after_uid: str | None = None,
     reorder: bool = False,
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> ItemsAndSize:
     edit, size = await _made(
         ctx,
@@ -198,19 +193,19 @@ async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]
 
 
 @handles(api.queue.queue_clear)
-async def queue_clear(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - the dispatcher has checked the key
+async def queue_clear(ctx: Context) -> Reply:
     await _made(ctx, ctx.queue.clear)
     return {}
 
 
 @handles(api.queue.queue_mode_set)
-async def queue_mode_set(ctx: Context, mode: Any, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def queue_mode_set(ctx: Context, mode: dict[str, Any] | Literal["default"]) -> Reply:
     await ctx.ledger.commit(ctx.queue.set_mode(mode))
     return {}
 
 
 @handles(api.queue.queue_start)
-async def queue_start(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def queue_start(ctx: Context) -> Reply:
     require_environment(ctx)
     await require_idle_kernel(ctx)
     require_engine(ctx)
@@ -219,21 +214,21 @@ async def queue_start(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG
 
 
 @handles(api.queue.queue_stop)
-async def queue_stop(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def queue_stop(ctx: Context) -> Reply:
     require_running(ctx)
     await ctx.ledger.commit(ctx.runner.ask_stop(pending=True))
     return {}
 
 
 @handles(api.queue.queue_stop_cancel)
-async def queue_stop_cancel(ctx: Context, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def queue_stop_cancel(ctx: Context) -> Reply:
     if ctx.runner.stop_pending:
         await ctx.ledger.commit(ctx.runner.ask_stop(pending=False))
     return {}
 
 
 @handles(api.queue.queue_autostart)
-async def queue_autostart(ctx: Context, enable: bool, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - see above
+async def queue_autostart(ctx: Context, enable: bool) -> Reply:
     if ctx.runner.autostart != enable:
         await ctx.ledger.commit(ctx.runner.set_autostart(enabled=enable))
     return {}

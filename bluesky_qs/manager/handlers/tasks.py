@@ -8,7 +8,6 @@ from bluesky_qs.api.method import shortened
 from bluesky_qs.api.types import (
     FunctionStarted,
     Item,
-    Keyed,
     Reply,
     SentItem,
     TaskResult,
@@ -35,7 +34,6 @@ async def script_upload(
     update_lists: bool = True,
     update_re: bool = False,
     run_in_background: bool = False,
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> TaskStarted:
     uid = str(uuid4())
     command = RunScript(uid, script, update_lists, update_re, run_in_background)
@@ -48,7 +46,6 @@ async def environment_update(
     ctx: Context,
     *,
     run_in_background: bool = False,
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> TaskStarted:
     uid = str(uuid4())
     await _start(ctx, uid, UpdateEnvironment(uid, run_in_background), background=run_in_background)
@@ -111,7 +108,7 @@ def task_result(ctx: Context, task_uid: str) -> TaskResult:
 
 
 @handles(api.tasks.input_reply)
-async def input_reply(ctx: Context, input_uid: str, text: str, **key: Unpack[Keyed]) -> Reply:  # noqa: ARG001 - so
+async def input_reply(ctx: Context, input_uid: str, text: str) -> Reply:
     await ctx.environment.reply(input_uid, text)
     return {}
 
@@ -122,7 +119,6 @@ async def kernel_interrupt(
     *,
     interrupt_task: bool = False,
     interrupt_plan: bool = False,
-    **key: Unpack[Keyed],  # noqa: ARG001 - the dispatcher has checked it
 ) -> Reply:
     if not ctx.settings.worker.use_ipython_kernel:
         raise WrongState("RE Manager is not in IPython mode: IPython kernel is not used")

@@ -1,11 +1,12 @@
 """What a request has to be before any handler sees it."""
 
 import json
+import typing
 from types import SimpleNamespace
 
 import pytest
 
-from bluesky_qs.api.method import METHODS
+from bluesky_qs.api.method import METHODS, Lock, expanded_signature
 from bluesky_qs.errors import WrongState
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.dispatch import HANDLERS, Dispatcher
@@ -32,6 +33,26 @@ async def ask(dispatcher, request):
 def test_every_method_of_the_contract_has_a_handler():
     assert handlers
     assert set(METHODS) - ALWAYS_AT_HAND == set(HANDLERS)
+
+
+def shape(signature):
+    """Names, kinds, defaults and types of the parameters, but for the context and the key of the lock."""
+    return [
+        (name, parameter.kind, parameter.default, bare(parameter.annotation))
+        for name, parameter in signature.parameters.items()
+        if name not in ("ctx", "lock_key")
+    ]
+
+
+def bare(annotation):
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - ALWAYS_AT_HAND - {"lock", "unlock", "lock_info"}))
+def test_a_handler_has_the_signature_of_its_stub_without_the_key_of_the_lock(name):
+    handler = expanded_signature(HANDLERS[name])
+    assert shape(handler) == shape(METHODS[name].signature)
+    assert ("lock_key" in METHODS[name].parameters) == (METHODS[name].lock is not Lock.NONE)
 
 
 @pytest.mark.parametrize(
