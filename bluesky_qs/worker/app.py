@@ -34,13 +34,15 @@ from bluesky_qs.ipc.commands import (
     StartupSpec,
     UpdateEnvironment,
     WorkerCommand,
+    WorkerSnapshot,
 )
 from bluesky_qs.ipc.last_words import LastWords
 from bluesky_qs.ipc.link import ServerEnd
 from bluesky_qs.ipc.reports import EnvironmentFailed
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.states import KERNEL_BUSY, EnvironmentState
-from bluesky_qs.worker.engine import NO_ENGINE, Engine, PauseOption
+from bluesky_qs.ipc.table import CommandTable
+from bluesky_qs.worker.engine import NO_ENGINE, Engine
 from bluesky_qs.worker.environment import Environment, failure_report
 from bluesky_qs.worker.interrupt import interrupt
 from bluesky_qs.worker.jobs import Jobs
@@ -72,6 +74,9 @@ WARM = (
 )
 
 _BUSY = (EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
+
+
+COMMANDS: "CommandTable[Worker]" = CommandTable()
 
 
 class Worker:
@@ -137,60 +142,32 @@ class Worker:
 
     def _answer(self, command: Any) -> Any:
         try:
-            return self._handle(command)
+            return COMMANDS.serve(self, command)
         except QSError:
             raise
         except Exception as error:
             log.exception("The command %s failed", type(command).__name__)
             raise WorkerError(sentence(error)) from error
 
-    def _handle(self, command: Any) -> Any:  # noqa: C901, PLR0912 - flat: one case for each command
-        match command:
-            case Attach():
-                self._server.adopt()
-                return self._reports.snapshot()
-            case OpenEnvironment():
-                self._begin_opening(command)
-            case SetPermissions(permissions):
-                self._environment.set_permissions(permissions)
-            case RunPlan(item):
-                self._run_plan(item)
-            case PausePlan(option):
-                self._pause(option)
-            case ContinuePlan(how):
-                self._refuse_reserved()
-                self._engine.resume(how)
-            case RunScript() | RunFunction() | UpdateEnvironment():
-                self._start_task(command)
-            case EngineMetadata():
-                return self._metadata()
-            case ReplyInput(input_uid, text):
-                self._prompts.reply(input_uid, text)
-            case NeedMainThread():
-                self._refuse_reserved()
-            case InterruptKernel():
-                interrupt()
-            case NotePlace():
-                if self._last_words is not None:
-                    self._last_words.note_place()
-            case CloseEnvironment():
-                self._refuse_reserved()
-                self._need_main_thread()
-                self._reports.update(environment=EnvironmentState.CLOSING)
-                self._prompts.cancel("the environment is being closed")
-                self._jobs.put(None)
-            case _:
-                raise WorkerError(f"The worker does not know the command {type(command).__name__}")
-        return None
+    @COMMANDS.handles(Attach)
+    def _attach(self, _command: Attach) -> WorkerSnapshot:
+        self._server.adopt()
+        return self._reports.snapshot()
 
+    @COMMANDS.handles(OpenEnvironment)
     def _begin_opening(self, command: OpenEnvironment) -> None:
         if self._asked_to_open:
             raise WrongState("RE Worker environment already exists.")
         self._asked_to_open = True
         self._jobs.put(lambda: self._open(command))
 
-    def _run_plan(self, encoded: bytes) -> None:
-        item = json.loads(encoded)
+    @COMMANDS.handles(SetPermissions)
+    def _set_permissions(self, command: SetPermissions) -> None:
+        self._environment.set_permissions(command.permissions)
+
+    @COMMANDS.handles(RunPlan)
+    def _run_plan(self, command: RunPlan) -> None:
+        item = json.loads(command.item)
         self._engine.refuse_again(item["item_uid"])
         self._need_main_thread()
         if self._reports.state.environment is EnvironmentState.RESERVED:
@@ -199,17 +176,50 @@ class Worker:
         self._engine.begin(item["item_uid"])
         self._jobs.put(lambda: self._engine.run(item["item_uid"], lambda: self._environment.plan(item)))
 
-    def _pause(self, option: PauseOption) -> None:
-        self._engine.pause(option)
-        if option == "immediate":
+    @COMMANDS.handles(PausePlan)
+    def _pause(self, command: PausePlan) -> None:
+        self._engine.pause(command.option)
+        if command.option == "immediate":
             # The RunEngine stands still where a plan calls input(), and would not hear of the pause.
             self._prompts.cancel("the plan was to pause immediately", all_of_them=False)
 
-    def _metadata(self) -> bytes:
+    @COMMANDS.handles(ContinuePlan)
+    def _continue(self, command: ContinuePlan) -> None:
+        self._refuse_reserved()
+        self._engine.resume(command.how)
+
+    @COMMANDS.handles(EngineMetadata)
+    def _metadata(self, _command: EngineMetadata) -> bytes:
         if self._engine.RE is None:
             raise WrongState(NO_ENGINE)
         return plain_text(dict(self._engine.RE.md))
 
+    @COMMANDS.handles(ReplyInput)
+    def _reply(self, command: ReplyInput) -> None:
+        self._prompts.reply(command.input_uid, command.text)
+
+    @COMMANDS.handles(NeedMainThread)
+    def _check_main_thread(self, _command: NeedMainThread) -> None:
+        self._refuse_reserved()
+
+    @COMMANDS.handles(InterruptKernel)
+    def _interrupt_kernel(self, _command: InterruptKernel) -> None:
+        interrupt()
+
+    @COMMANDS.handles(NotePlace)
+    def _note_place(self, _command: NotePlace) -> None:
+        if self._last_words is not None:
+            self._last_words.note_place()
+
+    @COMMANDS.handles(CloseEnvironment)
+    def _close(self, _command: CloseEnvironment) -> None:
+        self._refuse_reserved()
+        self._need_main_thread()
+        self._reports.update(environment=EnvironmentState.CLOSING)
+        self._prompts.cancel("the environment is being closed")
+        self._jobs.put(None)
+
+    @COMMANDS.handles(RunScript, RunFunction, UpdateEnvironment)
     def _start_task(self, command: RunScript | RunFunction | UpdateEnvironment) -> None:
         if command.background:
             self._need_environment()
