@@ -60,7 +60,7 @@ class AsyncManager(InLoop):
     requests
         Method and parameters of each request of a client, oldest first.
     answers
-        Answers to give in place of the manager's, by method: an answer, a function of the parameters that makes one,
+        Replies to send instead of the manager's, by method: a reply, a function of the parameters that makes one,
         or None for silence.
 
     Examples
@@ -110,7 +110,7 @@ class AsyncManager(InLoop):
         await self.close()
 
     async def start(self) -> None:
-        """Start it, or start it again after `stop` at the same addresses; return when it answers."""
+        """Start the manager; after `stop`, start it again at the same addresses. Returns when it answers."""
         self.loop = self.worker.loop = asyncio.get_running_loop()
         self.clock.drive(self.loop)
         self._context = zmq.asyncio.Context()
@@ -132,16 +132,16 @@ class AsyncManager(InLoop):
         await self._begin()
 
     async def restart(self) -> None:
-        """Let the manager die where it is and another one take its place, as in a service; the worker goes on."""
+        """Let the manager die and another one take its place, as in a service; the worker is not affected."""
         await self.die()
         await self.replace()
 
     async def die(self) -> None:
-        """Let the manager die where it is; the worker goes on."""
+        """Let the manager die; the worker is not affected."""
         await self._cancel()
 
     async def replace(self) -> None:
-        """Let another manager take the place of one that has died; return when it answers."""
+        """Start another manager in the place of one that died. Returns when it answers."""
         self._supervisor.restarted = True
         self.replaced += 1
         await self._begin()
@@ -154,18 +154,18 @@ class AsyncManager(InLoop):
         self._close_outside()
 
     async def ended(self) -> None:
-        """Return when the service has stopped, because a client or `stop` has asked for that."""
+        """Return when the service has stopped."""
         task, self._task = self._task, None
         if task is not None:
             await task
 
     async def close(self) -> None:
-        """End everything, whatever it is doing.
+        """End everything at once.
 
         Raises
         ------
         BaseException
-            The manager has failed meanwhile.
+            The manager has failed.
         """
         try:
             await self._cancel()
@@ -179,7 +179,7 @@ class AsyncManager(InLoop):
         return self._worker
 
     async def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """The answer to a request, whatever it is. The request is not among `requests`."""
+        """The reply to a request, also if it is refused. The request is not among `requests`."""
         encoding = self.settings.network.zmq_encoding
         return decode(await self.ask_raw(encode({"method": method, "params": params}, encoding)), encoding)
 
@@ -205,7 +205,7 @@ class AsyncManager(InLoop):
             return (await answer)[-1]
 
     async def do(self, method: str, **params: Any) -> dict[str, Any]:
-        """The answer to a request that is accepted.
+        """The reply to a request that must be accepted.
 
         Raises
         ------
@@ -240,8 +240,8 @@ class AsyncManager(InLoop):
     async def until(self, condition: Condition) -> dict[str, Any]:
         """The first status for which ``condition(status)`` is true.
 
-        It is looked at whenever the manager publishes its status, a request comes or the scripted worker does
-        something, so that it may be about these too: ``lambda _: manager.worker.is_waiting``.
+        It is checked whenever the manager publishes its status, a request arrives or the scripted worker does
+        something. So it can look at these too: ``lambda _: manager.worker.is_waiting``.
 
         Raises
         ------

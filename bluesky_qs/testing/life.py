@@ -76,7 +76,7 @@ class Job:
         self.item = item
         self.task_uid = task_uid
         #: Steps that the test puts in, while the job waits; None: go on with the script.
-        self.told: asyncio.Queue[steps.Step | Checkpoint | None] = asyncio.Queue()
+        self.injected: asyncio.Queue[steps.Step | Checkpoint | None] = asyncio.Queue()
         self.measurement: Measurement | None = None
         self.waits = False
         self.pause: str | None = None
@@ -230,7 +230,7 @@ class Life:
         if option == "deferred":
             self._update(pause_pending=True)
         elif job.waits:
-            job.told.put_nowait(Checkpoint())
+            job.injected.put_nowait(Checkpoint())
 
     def _reply(self, input_uid: str, text: str) -> None:
         if (waiting := self._questions.pop(input_uid, None)) is None:
@@ -360,7 +360,7 @@ class Life:
         while True:
             job.waits = True
             self._script.changed()
-            step = await job.told.get()
+            step = await job.injected.get()
             job.waits = False
             if self.server.hangs:
                 self.server.recover()

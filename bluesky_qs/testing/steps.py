@@ -1,4 +1,4 @@
-"""What a `ScriptedWorker` can be told to do, step by step."""
+"""The steps of a script for a `ScriptedWorker`."""
 
 from typing import Any, Literal
 
@@ -6,13 +6,13 @@ import msgspec
 
 
 class End(msgspec.Struct, frozen=True):
-    """The plan ends. Every script of a plan has this step at its end, unless it ends otherwise before."""
+    """The plan ends. A script that does not end the plan itself has this step at its end."""
 
     exit_status: Literal["completed", "stopped", "aborted", "halted", "unknown"] = "completed"
 
 
 class Fail(msgspec.Struct, frozen=True):
-    """The plan, the task or the opening of the environment fails with this message.
+    """The plan or task fails with this message, or the environment does not open.
 
     Examples
     --------
@@ -20,23 +20,23 @@ class Fail(msgspec.Struct, frozen=True):
     'TimeoutError: the shutter does not open'
     """
 
-    message: str = "RuntimeError: the test wants it so"
+    message: str = "RuntimeError: failed by the test"
     traceback: str = ""
-    #: Of the startup file that failed, for an opening.
+    #: The place in the startup code, where the environment does not open.
     file: str | None = None
     line: int | None = None
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """The plan pauses by itself. When it is resumed the script goes on."""
+    """The plan pauses by itself. When it is resumed, the script continues."""
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Go on until the test says `ScriptedWorker.proceed` or `ScriptedWorker.do`. A request to pause is heard."""
+    """Run until the test calls `ScriptedWorker.proceed` or `ScriptedWorker.do`. The plan can be paused meanwhile."""
 
 
 class Hang(msgspec.Struct, frozen=True):
-    """Answer nothing any more, as code that holds the interpreter, until `ScriptedWorker.proceed` or the kill."""
+    """Stop answering, as a worker whose code holds the interpreter, until `ScriptedWorker.proceed` or until killed."""
 
 
 class Die(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ class Die(msgspec.Struct, frozen=True):
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """Open a run, take ``num`` readings and close the run, with the documents that tell of it.
+    """Open a run, take ``num`` readings and close the run, with all documents.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Open(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Ask a question, as user code does with ``input``, and go on when a client has answered it."""
+    """Ask a question, as user code does with ``input``, and continue when a client has answered it."""
 
     prompt: str = "Continue?"
     secret: bool = False
@@ -84,13 +84,13 @@ class Print(msgspec.Struct, frozen=True):
 
 
 class Return(msgspec.Struct, frozen=True):
-    """The function returns this value. Every script of a task has ``Return(None)`` at its end."""
+    """The function returns this value; None unless the script has this step."""
 
     value: Any = None
 
 
 class NewLists(msgspec.Struct, frozen=True):
-    """The namespace has other plans and devices from now on (None: those that it has)."""
+    """Replace the plans or devices of the namespace; None keeps them."""
 
     plans: dict[str, Any] | None = None
     devices: dict[str, Any] | None = None

@@ -69,7 +69,7 @@ class Manager:
         self.close()
 
     def start(self) -> None:
-        """Start it, or start it again after `stop` at the same addresses; return when it answers."""
+        """Start the manager; after `stop`, start it again at the same addresses. Returns when it answers."""
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="manager", daemon=True)
@@ -77,7 +77,7 @@ class Manager:
         self._run(self._inside.start())
 
     def restart(self) -> None:
-        """Let the manager die where it is and another one take its place, as in a service; the worker goes on."""
+        """Let the manager die and another one take its place, as in a service; the worker is not affected."""
         self._run(self._inside.restart())
 
     def stop(self, reason: str = "the test stops the service") -> None:
@@ -85,12 +85,12 @@ class Manager:
         self._run(self._inside.stop(reason))
 
     def close(self) -> None:
-        """End everything, whatever it is doing.
+        """End everything at once.
 
         Raises
         ------
         BaseException
-            The manager has failed meanwhile.
+            The manager has failed.
         """
         loop, thread = self._loop, self._thread
         if loop is None or thread is None:
@@ -141,7 +141,7 @@ class Manager:
 
     @property
     def answers(self) -> dict[str, Any]:
-        """Answers to give in place of the manager's, as in `AsyncManager`."""
+        """Replies to send instead of the manager's, as in `AsyncManager`."""
         return self._inside.answers
 
     @property
@@ -165,11 +165,11 @@ class Manager:
 
     # ------------------------------------------------------------------------------------------------- questions
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """The answer to a request, whatever it is. The request is not among `requests`."""
+        """The reply to a request, also if it is refused. The request is not among `requests`."""
         return self._run(self._inside.ask(method, **params))
 
     def do(self, method: str, **params: Any) -> dict[str, Any]:
-        """The answer to a request that is accepted.
+        """The reply to a request that must be accepted.
 
         Raises
         ------
@@ -195,8 +195,8 @@ class Manager:
     def wait_until(self, condition: Condition) -> dict[str, Any]:
         """The first status for which ``condition(status)`` is true.
 
-        It is looked at whenever the manager publishes its status, a request comes or the scripted worker does
-        something, so that it may be about these too: ``lambda _: manager.worker.is_waiting``.
+        It is checked whenever the manager publishes its status, a request arrives or the scripted worker does
+        something. So it can look at these too: ``lambda _: manager.worker.is_waiting``.
 
         Raises
         ------
@@ -242,7 +242,7 @@ class Manager:
             return future.result(PATIENCE)
         except TimeoutError:
             future.cancel()
-            raise TimeoutError(f"Nothing came of it in {PATIENCE:g} s; the console says:\n{self.output}") from None
+            raise TimeoutError(f"It did not happen in {PATIENCE:g} s. The console shows:\n{self.output}") from None
 
 
 class Result(NamedTuple):

@@ -1,4 +1,4 @@
-"""A worker that does what a test tells it to: it runs no code, and speaks to the manager as the real one does."""
+"""A worker that follows scripts: it runs no user code, and talks to the manager as the real worker does."""
 
 import asyncio
 import functools
@@ -53,7 +53,7 @@ def in_loop(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P
 
 
 class ScriptedWorker(InLoop):
-    """The worker of a `Manager` in a test. Scripts say what becomes of plans, functions, scripts and openings.
+    """The worker of a `Manager` in a test. Scripts decide how plans, functions, uploaded scripts and openings go.
 
     Without a script, opening the environment succeeds, a plan measures once and completes, and a task returns None.
 
@@ -104,40 +104,40 @@ class ScriptedWorker(InLoop):
         #: Called when something has changed, and with each line that is printed.
         self.changed: Callable[[], None] = lambda: None
         self.say: Callable[[str], None] = lambda _: None
-        #: Why no worker process can be started; None: it can.
+        #: Why no worker process can be started; None if it can.
         self.cannot_start: str | None = None
         #: Whether the next process hangs from its start on.
         self.begins_hung = False
-        #: What went wrong in a script; whoever waits for the manager is told.
+        #: What went wrong in a script; raised where a test waits for the manager.
         self.error: BaseException | None = None
         self.life: Life | None = None
         self._scripts: dict[tuple[str, str], list[steps.Step]] = {}
 
     # ------------------------------------------------------------------------------------------------- scripts
     def on_plan(self, name: str, *script: steps.Step) -> None:
-        """Say what becomes of each plan of this name that begins from now on; ``*`` means: of any other plan."""
+        """Set the script for every plan with this name that starts from now on; ``*`` is for all other plans."""
         self._scripts["plan", name] = list(script)
 
     def on_open(self, *script: steps.Step) -> None:
-        """Say what becomes of openings of the environment: `Fail`, `Wait`, `Die`, …. None: they succeed."""
+        """Set the script for opening the environment: `Fail`, `Wait`, `Die`, …. Without steps it opens."""
         self._scripts["open", ""] = list(script)
 
     def on_function(self, name: str, *script: steps.Step) -> None:
-        """Say what becomes of calls of this function: `Return`, `Fail`, `Wait`, …."""
+        """Set the script for calls of this function: `Return`, `Fail`, `Wait`, …."""
         self._scripts["function", name] = list(script)
 
     def on_script(self, *script: steps.Step) -> None:
-        """Say what becomes of scripts that are uploaded."""
+        """Set the script for uploaded Python scripts."""
         self._scripts["script", ""] = list(script)
 
     def on_update(self, *script: steps.Step) -> None:
-        """Say what becomes of ``environment_update``."""
+        """Set the script for ``environment_update``."""
         self._scripts["update", ""] = list(script)
 
     # -------------------------------------------------------------------------------------- while something runs
     @in_loop
     def proceed(self) -> None:
-        """Let the script go on that waits at a `Wait` or `Hang`.
+        """Continue the script that waits at a `Wait` or `Hang`.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class ScriptedWorker(InLoop):
 
     @in_loop
     def do(self, step: steps.Step) -> None:
-        """Take this step at once, in what waits at a `Wait` or `Hang`. If it does not end it, it waits again.
+        """Take this step now, in the script that waits at a `Wait` or `Hang`; it waits again unless the step ends it.
 
         Raises
         ------
@@ -164,7 +164,7 @@ class ScriptedWorker(InLoop):
 
     @in_loop
     def hang(self) -> None:
-        """Answer nothing any more, as code that holds the interpreter; `recover` answers what came in meanwhile."""
+        """Stop answering, as a worker whose code holds the interpreter; `recover` answers the commands that waited."""
         self._living.server.hang()
 
     @in_loop
@@ -178,12 +178,12 @@ class ScriptedWorker(InLoop):
 
     @property
     def unheard(self) -> list[Any]:
-        """Commands that came in since it hangs."""
+        """Commands that wait because the worker hangs."""
         return [] if self.life is None else self.life.server.unheard
 
     @in_loop
     def reserve(self, *, reserved: bool) -> None:
-        """Let code of a console run in the main thread, or end: the manager needs an IPython kernel for that."""
+        """Start or end code of a console in the main thread. The settings must ask for an IPython kernel."""
         self._living.reserve(reserved=reserved)
 
     @property
@@ -198,7 +198,7 @@ class ScriptedWorker(InLoop):
 
     # ------------------------------------------------------------------------------------- what a life asks for
     def steps_of(self, command: Any) -> list[steps.Step]:
-        """The script for what the manager has just asked for."""
+        """The script for this command of the manager."""
         match command:
             case commands.RunPlan(item):
                 name = json.loads(item)["name"]
@@ -234,4 +234,4 @@ class ScriptedWorker(InLoop):
             raise RuntimeError(
                 "Nothing waits in the scripted worker: give a script with Wait(), and wait until it is there"
             )
-        job.told.put_nowait(step)
+        job.injected.put_nowait(step)
