@@ -140,7 +140,7 @@ class Environment:
             async with asyncio.timeout(_PATIENCE):
                 return await link.request(command)
         except TimeoutError:
-            msg = "The RE Worker does not answer: code that runs in it keeps it busy. Try again later."
+            msg = "The RE Worker is busy with user code and does not answer. Try again later."
             raise WorkerError(msg) from None
 
     async def tell(self, command: Command[None], refused: Callable[[], object] = lambda: None) -> None:
@@ -162,7 +162,7 @@ class Environment:
         if (await asyncio.wait([asking], timeout=_PATIENCE))[0]:
             return asking.result()
         request = _in_words(command)
-        logger.warning("The worker does not answer, because code that runs in it keeps it busy: %r waits", request)
+        logger.warning("The worker is busy with user code; the request %r is pending", request)
         self._spawn(_taken_late(asking, request, refused))
         return None
 
