@@ -52,7 +52,7 @@ def placed(session: Session, items: list[Item], answer: Answer, *, at_back: bool
         first = (answer.get("qsize") or len(items)) - len(items)
         session.queue_has_grown(first, items)
         return Changed(items, answer, known, [f"{lead} {first + i}" for i in range(len(items))])
-    queue = session.queue()
+    queue = session.queue_after_change()
     places = {item["item_uid"]: at for at, item in enumerate(queue)}
     leads = [f"{lead} {places[item['item_uid']]}" if item["item_uid"] in places else "Gone" for item in items]
     return Changed(items, answer, known, leads, queue=queue)
@@ -65,7 +65,7 @@ def removed(session: Session, items: list[Item], answer: Answer) -> Changed:
 
 def whole(session: Session, item: Item) -> ItemView:
     """All about one item, and where it is now."""
-    queue = session.rm.queue_get()
+    queue = session.rm.queue_get(reload=True)
     uids = [each["item_uid"] for each in queue["items"]]
     where = f"queued at position {uids.index(item['item_uid'])}" if item["item_uid"] in uids else ""
     if queue["running_item"].get("item_uid") == item["item_uid"]:
@@ -88,12 +88,12 @@ def _history(session: Session, _params: Mapping[str, Any], answer: Answer) -> Hi
 
 
 def _status(session: Session, _params: Mapping[str, Any], answer: Answer) -> Status:
-    running = cast("Item", session.rm.queue_get()["running_item"]) if answer.get("running_item_uid") else {}
+    running = cast("Item", session.rm.queue_get(reload=True)["running_item"]) if answer.get("running_item_uid") else {}
     return Status(answer, running, session.known(answer))
 
 
 def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
-    status = session.status()
+    status = session.line_status()
     queued = status["items_in_queue"] + (1 if status["running_item_uid"] else 0)
     return Reply(answer, f"Running {plural(queued, 'item')}." if queued else "Nothing is left to run.")
 
@@ -172,7 +172,7 @@ def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Repl
 
 
 def _stop_cancelled(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
-    is_running = session.status()["manager_state"] != "idle"
+    is_running = session.line_status()["manager_state"] != "idle"
     return Reply(answer, "The queue goes on after the running plan." if is_running else "No stop is pending.")
 
 

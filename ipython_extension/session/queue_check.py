@@ -35,7 +35,7 @@ def told(session: Session, status: Mapping[str, Any]) -> list[str]:
     """Sentences on queued plans that could not run now."""
     if not status["items_in_queue"]:
         return []
-    items = cast("list[Item]", session.rm.queue_get()["items"])
+    items = cast("list[Item]", session.rm.queue_get(reload=True)["items"])
     found = faults(session, items, status)
     known = session.known(status)
     lines = [f"{plan_text(item, known)}: {found[item['item_uid']]}" for item in items if item["item_uid"] in found]

@@ -52,7 +52,7 @@ def places_again(rm: REManagerAPI, status: Mapping[str, Mapping[str, Any]]) -> d
     back = {uid: where["requeued_as"] for uid, where in status.items() if "requeued_as" in where}
     if not back:
         return {}
-    queue = cast("dict[str, Any]", rm.queue_get())
+    queue = cast("dict[str, Any]", rm.queue_get(reload=True))
     places = {item["item_uid"]: Again(item, at) for at, item in enumerate(queue["items"])}
     if running := queue["running_item"]:
         places[running["item_uid"]] = Again(running, None)

@@ -1,6 +1,7 @@
 """What ``%qs`` works with: the client, the names that the service knows, and what the user was last shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 from IPython.core.error import UsageError
@@ -90,7 +91,12 @@ class Session:
         #: The item that was run without the queue since; it has no position, but nothing was shown later.
         self._ran: Item | None = None
         self._started_at: int | None = None
+        #: Items that were added since the queue was last shown, by position.
+        self._grown: dict[int, Item] = {}
         self._known: tuple[tuple[object, ...], KnownNames] | None = None
+        self._line_status: dict[str, Any] | None = None
+        self._looked_at: list[Item] = []
+        self._lists_are_checked = False
 
     @property
     def rm(self) -> REManagerAPI:
@@ -99,7 +105,9 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """The status now."""
-        return dict(self.rm.status())
+        status = dict(self.rm.status())
+        self._line_status = self._line_status or status
+        return status
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """The answer of any 0MQ method; a refusal is raised, whatever the client is set to."""
@@ -108,13 +116,25 @@ class Session:
             raise failure({"method": method, "params": params}, answer)
         return answer
 
+    def begin_line(self) -> None:
+        """A new line is carried out: what was fetched for the one before may be old."""
+        self._line_status = None
+        self._lists_are_checked = False
+
+    def line_status(self) -> dict[str, Any]:
+        """The status that was fetched first for this line; fetched now if none was."""
+        return self._line_status or self.status()
+
     def known(self, status: Mapping[str, Any] | None = None) -> KnownNames:
-        """The names that the service knows for this user's group; none where it does not tell."""
-        now = status or self.status()
-        version = (self.rm, now.get("plans_allowed_uid"), now.get("devices_allowed_uid"))
-        if self._known is None or self._known[0] != version:
-            self._known = (version, self._known_now())
-        return self._known[1]
+        """The names that the service knows for this user's group; none where it does not tell.
+
+        They are fetched when a ``status`` shows that they have changed. Without one, those that were fetched last
+        serve: the service validates every plan anyway.
+        """
+        held = self._known
+        if held is None or held[0][0] is not self.rm or (status and held[0][1:] != _versions(status)):
+            self._known = held = self._known_now(status or {})
+        return held[1]
 
     def at_hand(self) -> KnownNames:
         """The names that were downloaded last: for completion, which must not ask."""
@@ -128,19 +148,33 @@ class Session:
 
     def queue(self, status: Mapping[str, Any] | None = None) -> Queue:
         """The queue now; from here on positions refer to it."""
-        now = status or self.status()
-        shown = Queue(self.rm.queue_get(), self.known(now), status=now, rows=self.settings.rows())
+        now = status or self.line_status()
+        shown = Queue(self.rm.queue_get(reload=True), self.known(now), status=now, rows=self.settings.rows())
+        self._queue_is_seen(shown)
+        return shown
+
+    def place_of(self, item: Item) -> int | None:
+        """The position of an item that was looked for in the queue for this line; from here on it is meant."""
+        place = next((at for at, each in enumerate(self._looked_at) if each["item_uid"] == item["item_uid"]), None)
+        if place is not None:
+            self._queue_is_seen(self._looked_at)
+        return place
+
+    def queue_after_change(self) -> Queue:
+        """The queue now, without the state of the service if that was not fetched for this line."""
+        shown = Queue(self.rm.queue_get(reload=True), self.known(), status=self._line_status, rows=self.settings.rows())
         self._queue_is_seen(shown)
         return shown
 
     def places(self) -> dict[str, int]:
         """The positions in the queue now, by uid, of which one is about to be told: from here on they are meant."""
-        items = cast("list[Item]", self.rm.queue_get()["items"])
+        items = cast("list[Item]", self.rm.queue_get(reload=True)["items"])
         self._queue_is_seen(items)
         return {item["item_uid"]: at for at, item in enumerate(items)}
 
     def _queue_is_seen(self, items: Sequence[Item]) -> None:
         self._queue = self._last = dict(enumerate(items))
+        self._grown = {}
         self._ran = None
 
     def history(self, *, rows: int | None = None, only_failed: bool = False) -> History:
@@ -188,13 +222,13 @@ class Session:
 
     def queue_has_grown(self, first: int, items: list[Item]) -> None:
         """Items were added at the back and shown with their positions, the first of them at ``first``."""
-        if first == len(self._queue or ()):  # as long as it was: what was seen of it holds, and need not be asked for
-            self._last = self._queue = self._queue or {}
-            self._ran = None
-        else:
-            self.places()
-        assert self._queue is not None
-        self._queue.update((first + i, item) for i, item in enumerate(items))
+        added = {first + i: item for i, item in enumerate(items)}
+        if first == len(self._queue or ()):  # as long as it was: what was seen of it holds
+            self._queue = self._last = {**(self._queue or {}), **added}
+        else:  # what is before them is looked at when it is needed
+            self._queue = None
+            self._grown = self._last = added
+        self._ran = None
 
     def has_run(self, item: Item) -> None:
         """An item is run without the queue: from here on it is the last one that was shown."""
@@ -221,6 +255,9 @@ class Session:
         """
         known = self.known()
         first, dot, _ = name.partition(".")
+        if name not in known and first not in known.devices and not self._lists_are_checked:
+            known = self.known(self.line_status())  # the name may be new
+            self._lists_are_checked = True
         # The lists may not go as deep as a name below a device does.
         if name in known or first in known.devices:
             return None
@@ -237,24 +274,42 @@ class Session:
         whose = "" if hint else f" that the group {self.rm.user_group!r} may use"
         return f"There is no device or plan {name!r}{whose}{hint}. Put plain text in quotes: '{name}'"
 
-    def _known_now(self) -> KnownNames:
+    def _known_now(self, status: Mapping[str, Any]) -> tuple[tuple[object, ...], KnownNames]:
+        """The names as they are now, and their version."""
         try:
-            return KnownNames(self.rm.plans_allowed()["plans_allowed"], self.rm.devices_allowed()["devices_allowed"])
+            # Reloaded, because the client would ask for the status first.
+            plans, devices = self.rm.plans_allowed(reload=True), self.rm.devices_allowed(reload=True)
         except RequestFailedError:
-            return KnownNames({}, {})
+            return (self.rm, *_versions(status)), KnownNames({}, {})
+        versions = (plans.get("plans_allowed_uid"), devices.get("devices_allowed_uid"))
+        return (self.rm, *versions), KnownNames(plans["plans_allowed"], devices["devices_allowed"])
 
     # ------------------------------------------------------------------------------------------- which item is meant
     def queued(self, line: Line, token: Token) -> str:
         """The uid of the queued item that a token means.
 
-        A position refers to the table last shown: what the user saw there is what is meant, or nothing.
+        A position refers to the table last shown: what the user saw there is what is meant, or nothing. Whether it
+        is in the queue still is the service's to say; see `explained`.
         """
-        return self.queued_item(line, token)["item_uid"]
+        if (position := _integer(token.text)) is None:
+            return self.queued_item(line, token)["item_uid"]
+        return self._shown_in_queue(line, token, position)["item_uid"]
+
+    @contextmanager
+    def explained(self, line: Line, tokens: Sequence[Token]) -> Iterator[None]:
+        """A refusal of a request about the items that these tokens mean says so if one of them has gone."""
+        try:
+            yield
+        except RequestFailedError:
+            for token in tokens:
+                self.queued_item(line, token)
+            raise
 
     def queued_item(self, line: Line, token: Token) -> Item:
         """The same item as it is now."""
-        queue = cast("dict[str, Any]", self.rm.queue_get())
+        queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
         now, running = queue["items"], queue["running_item"]
+        self._looked_at = now
         if (position := _integer(token.text)) is None:
             item = self._by_beginning(line, token, [*now, running] if running else now)
             if item is running:
@@ -279,14 +334,14 @@ class Session:
 
     def any_item(self, line: Line, token: Token) -> Item:
         """The item that a token means: a position of the table last shown, or a uid of queue or history."""
-        queue = self.rm.queue_get()
+        queue = self.rm.queue_get(reload=True)
         running = [queue["running_item"]] if queue["running_item"] else []
         now = [*queue["items"], *running, *self.rm.history_get()["items"]]
         if (position := _integer(token.text)) is None:
             return self._by_beginning(line, token, now)
         if position == -1 and self._ran:
             seen = self._ran
-        elif self._last is None:
+        elif self._last is None or self._last is self._grown:
             seen = self._shown_in_queue(line, token, position)
         else:
             seen = _shown_at(line, token, position, self._last)
@@ -295,7 +350,9 @@ class Session:
     def _shown_in_queue(self, line: Line, token: Token, position: int) -> Item:
         """The item that was last shown at this position of the queue."""
         if self._queue is None:
+            grown = self._grown
             self.places()
+            self._queue = self._last = {**(self._queue or {}), **grown}
         return _shown_at(line, token, position, self._queue or {})
 
     def _by_beginning(self, line: Line, token: Token, items: list[Item]) -> Item:
@@ -311,6 +368,11 @@ class Session:
             complaint = line.fault(f"{len(found)} items begin with {token.text!r}", token.start)
             raise UsageError(f"{complaint}{plans}")
         return next(iter(found.values()))
+
+
+def _versions(status: Mapping[str, Any]) -> tuple[object, ...]:
+    """What shows whether the lists have changed."""
+    return status.get("plans_allowed_uid"), status.get("devices_allowed_uid")
 
 
 def _integer(text: str) -> int | None:

@@ -132,7 +132,8 @@ class Queue(Items):
     def _table(self) -> Table:
         rows = []
         if self.running:
-            state = "paused" if self.status.get("manager_state") == "paused" else "running"
+            is_paused = self.status.get("manager_state") == "paused"
+            state = ("paused" if is_paused else "running") if self.status else ""
             done = progress_text(self.status, short=True)
             cells = ("▶", self.plan(self.running), self.running.get("user", ""), f"{state} {done}".rstrip())
             rows.append(Row(cells, note=self._note(self.running), mark="running"))

@@ -47,6 +47,7 @@ _STRING = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 
 def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View:
     """Do what a line says; ``rest`` is what follows ``%qs``."""
+    session.begin_line()
     line = _line(session, f"%qs {rest}", variables)
     if not line.more():
         return looking.overview(session)
@@ -76,6 +77,7 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
 
 def carry_out_cell(session: Session, rest: str, cell: str, variables: Mapping[str, Any]) -> View:
     """Do what a cell says."""
+    session.begin_line()
     line = _line(session, f"%%qs {rest}\n{cell}", variables)
     if not rest.strip():
         raise line.fault(f"%%qs is followed by {' or '.join(CELLS)}")

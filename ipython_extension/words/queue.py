@@ -54,12 +54,14 @@ def rm(session: Session, line: Line) -> Changed:
         raise line.fault("The position or uid of an item is expected here")
     if every := next((token for token in tokens if token.text in ("all", "*")), None):
         raise line.fault("All items are removed by %qs clear", every.start)
-    uids = [session.queued(line, token) for each in tokens for token in line.positions(each)]
-    if len(uids) == 1:
-        answer = session.ask("queue_item_remove", uid=uids[0])
-        return removed(session, [answer["item"]], answer)
-    answer = session.ask("queue_item_remove_batch", uids=list(dict.fromkeys(uids)), ignore_missing=False)
-    return removed(session, answer["items"], answer)
+    items = [token for each in tokens for token in line.positions(each)]
+    uids = [session.queued(line, token) for token in items]
+    with session.explained(line, items):
+        if len(uids) == 1:
+            answer = session.ask("queue_item_remove", uid=uids[0])
+            return removed(session, [answer["item"]], answer)
+        answer = session.ask("queue_item_remove_batch", uids=list(dict.fromkeys(uids)), ignore_missing=False)
+        return removed(session, answer["items"], answer)
 
 
 @word("edit", "ID PLAN | ID NAME=VALUE… [--md KEY=VALUE…]")
@@ -99,9 +101,8 @@ def edit(session: Session, line: Line) -> Changed:
         changed["meta"] = with_metadata(changed.get("meta") or {}, given["md"])
     with pointing_at_errors(line, [whole]) if whole else nullcontext():
         answer = session.ask("queue_item_update", item=changed)
-    places = session.places()
-    uid = answer["item"]["item_uid"]
-    lead = f"Changed at position {places[uid]}" if uid in places else "Changed"
+    place = session.place_of(item)
+    lead = "Changed" if place is None else f"Changed at position {place}"
     return Changed([answer["item"]], answer, known, [lead])
 
 
@@ -116,17 +117,20 @@ def _in_place_of(item: Item, plan: Item) -> Item:
 @word("move", "ID front | back | N | before ID | after ID")
 def move(session: Session, line: Line) -> Changed:
     """Move an item of the queue to an end, to the position N, or to beside another item."""
-    uid = session.queued(line, line.word("The position or uid of an item"))
+    items = [line.word("The position or uid of an item")]
+    uid = session.queued(line, items[0])
     target = line.word("front, back, a position, before ID or after ID")
     where: dict[str, Any]
     if target.text in ("front", "back"):
         where = {"pos_dest": target.text}
     elif target.text in ("before", "after"):
-        where = {f"{target.text}_uid": session.queued(line, line.word("The position or uid of an item"))}
+        items.append(line.word("The position or uid of an item"))
+        where = {f"{target.text}_uid": session.queued(line, items[1])}
     else:
         where = {"pos_dest": line.number(target, "front, back, a position, before ID or after ID")}
     line.nothing_more()
-    answer = session.ask("queue_item_move", uid=uid, **where)
+    with session.explained(line, items):
+        answer = session.ask("queue_item_move", uid=uid, **where)
     return placed(session, [answer["item"]], answer, at_back=False, lead="Moved to position")
 
 

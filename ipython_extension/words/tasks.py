@@ -87,7 +87,7 @@ def push(session: Session, line: Line) -> View:
             raise
         more = " ".join(missing.split(", "))
         raise NotDone(f"The worker has no {missing}. Push it too: %qs push {more} {' '.join(names)}") from None
-    known = session.known()
+    known = session.known(session.status())
     plans = [name for name in names if name in known.plans]
     others = [name for name in names if name not in known.plans]
     told = [f"{', '.join(plans)} can be queued now."] if plans else []
@@ -137,7 +137,7 @@ def _upload(session: Session, source: str, given: dict[str, Any], *, what: str =
     before = session.known()
     result = _run(session, answer["task_uid"], what, console)
     took = length_of_time(result["time_stop"] - result["time_start"])
-    new = [name for name in session.known().plans if name not in before.plans]
+    new = [name for name in session.known(session.status()).plans if name not in before.plans]
     more = f"; {plural(len(new), 'new plan')}: {shortened(', '.join(new), _NAME_WIDTH)}" if new else ""
     return Reply({**answer, **result}, f"Done in {took}{more}.")
 

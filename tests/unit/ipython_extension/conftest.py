@@ -111,6 +111,10 @@ class FakeService:
         if method in self.answers:
             answer = self.answers[method]
             return answer(params) if callable(answer) else answer
+        gone = {params.get(key) for key in ("uid", "before_uid", "after_uid")} - {None}
+        gone |= set(params.get("uids", ())) if method == "queue_item_remove_batch" else set()
+        if gone - {item["item_uid"] for item in self.queue}:
+            return {"success": False, "msg": f"No such item: {sorted(gone)}", "error": "NotFound"}
         match method:
             case "status":
                 counts = {"items_in_queue": len(self.queue), "items_in_history": len(self.history)}

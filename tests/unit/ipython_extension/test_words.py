@@ -145,7 +145,7 @@ def test_a_position_whose_item_has_gone_is_refused(qs, fake):
     fake.queue.pop(0)
     with pytest.raises(NotFound, match=r"count\(\), which was shown at 0, is no longer in the queue"):
         qs("rm 0")
-    assert not fake.asked("queue_item_remove")
+    assert [item["item_uid"] for item in fake.queue] == ["uid-bbbb"]
 
 
 def test_an_item_that_was_just_added_can_be_named_by_its_position(qs, fake):

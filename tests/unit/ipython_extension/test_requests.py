@@ -1,0 +1,103 @@
+"""What a line costs: requests are counted, line by line, for all words."""
+
+import pytest
+
+from ipython_extension.words.vocabulary import CELLS, WORDS
+
+#: The most that an accepted line sends that changes one thing.
+_CHANGE = 2
+#: Lines by word, and how many requests each may send once the lists are known. Of words that wait, or that look,
+#: only what is sent is counted; of those that talk to no service nothing is sent.
+_LINES = {
+    "add": [
+        ("add scan([det1, det1, motor, motor.setpoint], motor, -1, 1, num=5)", _CHANGE),
+        ("add count([det1]) --front", _CHANGE),
+    ],
+    "rm": [("rm 0", _CHANGE), ("rm 0 1", _CHANGE), ("rm aaaa-1", _CHANGE)],
+    "edit": [("edit 0 num=5", _CHANGE), ("edit 0 count([det1, motor])", _CHANGE)],
+    "move": [("move 0 back", _CHANGE), ("move 0 after 1", _CHANGE)],
+    "redo": [("redo -1", _CHANGE)],
+    "clear": [("clear", _CHANGE)],
+    "mode": [("mode loop on", _CHANGE)],
+    "autostart": [("autostart on", _CHANGE), ("autostart off", _CHANGE)],
+    "start": [("start", _CHANGE)],
+    "stop": [("stop", _CHANGE), ("stop cancel", _CHANGE)],
+    "pause": [("pause", _CHANGE), ("pause now", _CHANGE)],
+    "resume": [("resume", _CHANGE)],
+    "finish": [("finish", _CHANGE)],
+    "abort": [("abort", _CHANGE)],
+    "halt": [("halt", _CHANGE)],
+    "lock": [("lock all", _CHANGE)],
+    "answer": [("answer yes", _CHANGE)],
+    "update": [("update", _CHANGE)],
+    "queue": [("queue", 3)],
+    "history": [("history", _CHANGE)],
+    "item": [("item 0", 4)],
+    "plans": [("plans", 2)],
+    "devices": [("devices", 2)],
+    "plan": [("plan count", 2)],
+    "check": [("check count([det1])", 1)],
+    "log": [("log", 1)],
+    "plot": [],
+    "load": [],
+    "connect": [],
+}
+#: Words that wait: requests made while waiting are not limited.
+_WAITING = {"open", "close", "destroy", "run", "wait", "func", "push"}
+
+
+@pytest.fixture
+def known(qs, fake):
+    """A service with a queue and a history, both shown, so that lists and positions are known."""
+    fake.queue = [fake.plan("count", f"{letter * 4}-1", ["det1"]) for letter in "abc"]
+    done = {"exit_status": "completed", "time_start": 1.0, "time_stop": 2.0}
+    fake.history = [{**fake.plan("count", "hhhh-1", ["det1"]), "result": done}]
+    fake.status["input_pending"] = {"input_uid": "i", "prompt": "?", "secret": False}
+    fake.answers["queue_item_remove_batch"] = lambda params: {"items": fake.queue[: len(params["uids"])]}
+    for line in ("history", "queue"):
+        qs(line)
+    fake.requests.clear()
+    return fake
+
+
+@pytest.mark.parametrize(("line", "limit"), [each for lines in _LINES.values() for each in lines])
+def test_a_line_sends_few_requests(qs, known, line, limit):
+    qs(line)
+    assert 1 <= len(known.requests) <= limit, [method for method, _ in known.requests]
+
+
+def test_every_word_is_counted():
+    assert set(_LINES) | _WAITING == set(WORDS)
+    assert set(CELLS) == {"add", "script"}
+
+
+@pytest.mark.parametrize("options", ["", " --front"])
+@pytest.mark.parametrize("lines", [1, 50])
+def test_a_cell_of_any_length_sends_three_requests_at_most(shell, known, options, lines):
+    cell = "scan([det1, motor, motor.setpoint], motor, -1, 1, num=5)\n" * lines
+    shell.run_cell(f"%%qs add{options}\n{cell}", store_history=False).raise_error()
+    assert len(known.requests) <= 3, [method for method, _ in known.requests]
+
+
+def test_a_name_that_is_new_is_found_although_the_lists_are_known(qs, known):
+    known.answers["devices_allowed"] = {"devices_allowed": {"new": {}}, "devices_allowed_uid": "d2"}
+    known.status["devices_allowed_uid"] = "d2"
+    qs("add count([new, new, new])")
+    assert [method for method, _ in known.requests].count("status") == 1
+
+
+def test_unknown_names_of_a_service_without_lists_cost_one_look(qs, known):
+    known.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p2"}
+    known.answers["devices_allowed"] = {"devices_allowed": {}, "devices_allowed_uid": "d2"}
+    known.status |= {"plans_allowed_uid": "p2", "devices_allowed_uid": "d2"}
+    qs("queue")
+    known.requests.clear()
+    qs("add count([a, b, c, d])")
+    assert len(known.requests) <= _CHANGE
+
+
+def test_positions_before_added_items_are_looked_at_when_they_are_needed(qs, known):
+    known.queue.append(known.plan("count", "dddd-1"))
+    qs("add count([det1])")
+    assert [method for method, _ in known.requests] == ["queue_item_add"]
+    assert qs("item 3")["item_uid"] == "dddd-1"
