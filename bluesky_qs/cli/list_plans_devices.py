@@ -18,7 +18,9 @@ from bluesky_qs.startup.collect import Collected, collect
 from bluesky_qs.startup.failure import StartupFailed, failed
 from bluesky_qs.startup.find import StartupLocation, find
 from bluesky_qs.startup.leaving import leave
-from bluesky_qs.startup.loader import LoadReport, Namespace
+from bluesky_qs.startup.loader import Namespace
+from bluesky_qs.startup.report import LoadReport, Overwritten, Problem
+from bluesky_qs.startup.shown_errors import ShownErrors
 
 _STARTUP = ("startup_dir", "startup_profile", "startup_module", "startup_script")
 _HELP = """Run startup code and write the lists of its plans and devices to a file.
@@ -124,37 +126,16 @@ def _run(location: StartupLocation, *, ipython: bool) -> tuple[Namespace, LoadRe
     configure_logging(logging.WARNING)
     namespace = loader.main_namespace()
     if ipython:
-        _start_shell(location)
+        from bluesky_qs.startup.plain_shell import make_shell  # noqa: PLC0415 - half a second that few runs need
+
+        make_shell(location, namespace, ShownErrors(roots=[]))
     out, err = sys.stdout, sys.stderr
     try:
-        report = loader.load(location, namespace, stand_in=not ipython)
+        report = loader.load(location, namespace, shell_exists=ipython)
     finally:  # code that has sent its own output elsewhere has not meant ours
         sys.stdout, sys.stderr = out, err
     enable_logging()
     return namespace, report
-
-
-def _start_shell(location: StartupLocation) -> None:
-    """Let ``get_ipython()`` give a real shell, whose namespace is that of ``__main__``."""
-    from IPython.core import interactiveshell  # noqa: PLC0415 - half a second that few runs need
-    from traitlets.config import Config  # noqa: PLC0415
-
-    from bluesky_qs.startup import real_shell  # noqa: PLC0415
-    from bluesky_qs.startup.folder import profile_folder  # noqa: PLC0415
-
-    class InteractiveShell(interactiveshell.InteractiveShell):
-        """As the kernel's shell, which the code is going to have: windows are asked for and come later, if ever."""
-
-        def enable_gui(self, gui: Any = None) -> None:
-            pass
-
-        def ask_exit(self) -> None:
-            pass
-
-    config = Config()
-    config.HistoryManager.enabled = False
-    main = sys.modules["__main__"]
-    real_shell.prepare(InteractiveShell.instance(config=config, user_module=main, profile_dir=profile_folder(location)))
 
 
 def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_plans: bool, depth: int) -> Collected:
@@ -190,11 +171,11 @@ def _section(title: str, lines: list[str]) -> Iterator[str]:
         yield from (f"  {line}" for line in lines)
 
 
-def _overwritten(each: loader.Overwritten) -> str:
+def _overwritten(each: Overwritten) -> str:
     return f"{each.name}: defined in {each.file}, and again in {each.by}"
 
 
-def _problem(each: loader.Problem) -> str:
+def _problem(each: Problem) -> str:
     place = f' (File "{each.file}", line {each.line})' if each.file else ""
     return f"{each.message}{place}"
 

@@ -13,12 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import msgspec
-
 from bluesky_qs.startup import compat, shell
 from bluesky_qs.startup.failure import failed, shown
 from bluesky_qs.startup.find import StartupCode, lost_links, startup_files
 from bluesky_qs.startup.namespace import global_user_namespace
+from bluesky_qs.startup.report import FileRun, LoadReport, Overwritten, Problem
 from bluesky_qs.startup.user_code import compiled, execute
 
 log = logging.getLogger(__name__)
@@ -29,49 +28,17 @@ Namespace = dict[str, Any]
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), list, tuple, dict, set, ModuleType)
 
 
-class FileRun(msgspec.Struct, frozen=True):
-    """A file that ran, and its time in seconds."""
-
-    file: str
-    seconds: float
-
-
-class Overwritten(msgspec.Struct, frozen=True):
-    """A name that one file defined and a later file redefined."""
-
-    name: str
-    file: str
-    by: str
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """A problem that did not stop the loading."""
-
-    message: str
-    file: str | None = None
-    line: int | None = None
-
-
-class LoadReport(msgspec.Struct, frozen=True):
-    """The result of running the startup code: files, times, overwritten names, problems."""
-
-    files: list[FileRun]
-    seconds: float
-    overwritten: list[Overwritten]
-    problems: list[Problem]
-
-
 def load(
     location: StartupCode,
     namespace: Namespace,
     *,
-    stand_in: bool = True,
+    shell_exists: bool = False,
     begins: Callable[[str, str], object] = lambda _file, _shown: None,
 ) -> LoadReport:
     """Run the startup code in ``namespace``.
 
-    For a folder, ``get_ipython()`` returns a stand-in from now on; with ``stand_in=False`` this process has a real
-    shell. A script or a module runs as plain Python; in a real shell the startup files of its profile run first. The
+    For a folder, ``get_ipython()`` returns a shell from now on, unless this process has one already (``shell_exists``).
+    A script or a module runs as plain Python; where a shell exists, the startup files of its profile run first. The
     folder of the code stays on sys.path, because plans may import from it later. ``begins`` is called before each file
     runs, with its path and its name in messages.
 
@@ -81,29 +48,28 @@ def load(
         The message names file, line and error. Results of earlier files stay in the namespace.
     """
     started = time.perf_counter()
-    run = _Run(namespace, _roots(location), begins)
+    run = _Run(namespace, roots(location), begins)
     _prepend_to_path(location)
-    global_user_namespace.set_user_namespace(user_ns=namespace, use_ipython=not stand_in)
+    global_user_namespace.set_user_namespace(user_ns=namespace, use_ipython=shell_exists)
     compat.install()
-    standing_in = None
+    lazy_shell = None
     if location.directory:
         _let_import_from_each_other(Path(location.directory), namespace)
-        if stand_in:
-            standing_in = shell.install(namespace, profile_dir=_profile_dir(location), run_file=run.file)
+        if not shell_exists:
+            _let_import_from_working_directory()
+            lazy_shell = shell.install(location, namespace, run.roots)
+            lazy_shell.begin()
         for file in startup_files(location.directory):
             run.timed(file)
         run.report_lost_links(lost_links(location.directory))
-    elif not stand_in:
+    elif shell_exists:
         for file in _profile_files(location):
             run.timed(file)
     if location.script:
         run.timed(Path(location.script), ipython=False)
     elif location.module:
         run.module(location.module)
-    ignored = standing_in.ignored if standing_in else {}
-    problems = run.problems + [
-        Problem(f"{name} was ignored: {reason}", file, line) for name, (reason, file, line) in ignored.items()
-    ]
+    problems = run.problems + (lazy_shell.finish() if lazy_shell else [])
     return LoadReport(run.files, time.perf_counter() - started, run.overwritten, problems)
 
 
@@ -228,7 +194,7 @@ def _profile_files(location: StartupCode) -> list[Path]:
     return startup_files(startup) if location.profile_dir and any(startup.glob("*.*py")) else []
 
 
-def _roots(location: StartupCode) -> list[Path]:
+def roots(location: StartupCode) -> list[Path]:
     """Return the folders of the user's own code, in which the place of a failure is searched."""
     if location.directory:
         return [Path(location.directory)]
@@ -259,6 +225,14 @@ def _let_import_from_each_other(folder: Path, namespace: Namespace) -> None:
         namespace["__package__"] = folder.name
 
 
+def _let_import_from_working_directory() -> None:
+    """Put the working directory on the path where IPython puts it: behind the standard library."""
+    if "" not in sys.path:
+        names = [Path(path).name for path in sys.path]
+        packages = (at for at, name in enumerate(names) if name in ("site-packages", "dist-packages"))
+        sys.path.insert(next(packages, 0), "")
+
+
 def _prepend_to_path(location: StartupCode) -> None:
     """Add the startup folder, the script's folder or the profile's folder to sys.path, for local imports."""
     folders = [location.profile_dir] if location.profile_dir else []
@@ -266,9 +240,3 @@ def _prepend_to_path(location: StartupCode) -> None:
     for folder in folders:
         if folder not in sys.path:
             sys.path.insert(0, folder)
-
-
-def _profile_dir(location: StartupCode) -> str:
-    """Return the parent of a folder named ``startup``, because code builds paths from it; else the folder itself."""
-    directory = Path(location.directory or "")
-    return location.profile_dir or str(directory.parent if directory.name == "startup" else directory)

@@ -6,18 +6,23 @@ Importing this module imports IPython.
 import ast
 import contextlib
 import io
-from tokenize import ERRORTOKEN, NEWLINE, TokenInfo
+import re
+from tokenize import ERRORTOKEN, NAME, NEWLINE, TokenInfo
 
+from IPython.core.getipython import get_ipython
 from IPython.core.inputtransformer2 import TransformerManager, cell_magic, make_tokens_by_line
 
 _FINDERS = TransformerManager().token_transformers
+#: After a name these make an expression or an assignment of it, and no argument of a magic.
+_NO_ARGUMENT = ("=", "(", "[", ".", ",", ":", ")")
 TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def to_python(source: str, *, autocall: bool = False) -> str | None:
     """Replace IPython syntax by calls of ``get_ipython()``; return None if the source has none.
 
-    With ``autocall``, replace ``/f x`` and similar too. In a Python file these are more likely parts of a broken line.
+    With ``autocall``, replace ``/f x`` and similar too, and magics without their ``%``. In a Python file these are more
+    likely parts of a broken line.
     """
     lines = list(io.StringIO(source if source.endswith("\n") else source + "\n"))
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
@@ -53,7 +58,35 @@ def _replaced(lines: list[str], statement: list[TokenInfo], *, autocall: bool) -
         with contextlib.suppress(SyntaxError):  # this is not IPython syntax after all
             after = one.transform(lines)
             return after[: at + 1] + ["\n"] * (len(lines) - len(after)) + after[at + 1 :]
-    return None
+    return _automagic(lines, statement) if autocall else None
+
+
+def _automagic(lines: list[str], statement: list[TokenInfo]) -> list[str] | None:
+    """The lines with ``%`` put before a statement that begins with the name of a magic: ``cd /tmp``, ``pwd``.
+
+    IPython's own rule: the name is no variable, and no value is assigned to it.
+    """
+    first = next((token for token in statement if token.string.strip()), None)
+    if first is None or first.type != NAME or not _is_magic(first.string):
+        return None
+    row, column = first.start[0] - 1, first.start[1]
+    rest = lines[row][column + len(first.string) :]
+    if rest.lstrip().startswith(_NO_ARGUMENT) or _assigned(first.string, lines):
+        return None
+    return [*lines[:row], f"{lines[row][:column]}%{lines[row][column:]}", *lines[row + 1 :]]
+
+
+def _is_magic(name: str) -> bool:
+    shell = get_ipython()
+    if shell is None or name in shell.user_ns or not shell.magics_manager.auto_magic:
+        return False
+    return shell.find_line_magic(name) is not None
+
+
+def _assigned(name: str, lines: list[str]) -> bool:
+    """Whether the file itself makes a variable of this name; it has not run yet."""
+    made = re.compile(rf"\b(?:{name}\s*[:=](?!=)|(?:def|class|import|as|for)\s+{name}\b)")
+    return any(made.search(line) for line in lines)
 
 
 def _confuses_tokenizer(statement: list[TokenInfo]) -> bool:

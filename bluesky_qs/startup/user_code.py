@@ -8,6 +8,9 @@ from typing import Any
 
 def compiled(source: str | bytes, filename: str, *, ipython: bool = True) -> CodeType:
     """Compile Python, or Python with IPython's syntax; lines keep their numbers."""
+    if ipython and filename.endswith(".ipy"):
+        # Not as Python first: a line such as `cd -q folder` would be a subtraction.
+        return _compiled_ipython(source, filename)
     try:
         return compile(source, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
@@ -15,17 +18,23 @@ def compiled(source: str | bytes, filename: str, *, ipython: bool = True) -> Cod
             if (error.text or "").lstrip().startswith(("%", "!")):
                 error.add_note("IPython syntax works in startup folders (--startup-dir) and profiles, not in scripts")
             raise
-        not_python = error
+        return _compiled_ipython(source, filename, error)
+
+
+def _compiled_ipython(source: str | bytes, filename: str, not_python: SyntaxError | None = None) -> CodeType:
+    """Compile a source with IPython's syntax; ``not_python`` is the error of the same source as Python."""
     from bluesky_qs.startup import syntax  # noqa: PLC0415 - it imports IPython, which few files need
 
     try:
         text = source if isinstance(source, str) else importlib.util.decode_source(source)
     except (UnicodeDecodeError, SyntaxError):
-        raise not_python from None
+        if not_python:
+            raise not_python from None
+        return compile(source, filename, "exec", dont_inherit=True)  # Python's own error for the encoding
     plain = syntax.to_python(text, autocall=filename.endswith(".ipy"))
-    if plain is None:
+    if plain is None and not_python:
         raise not_python
-    return compile(plain, filename, "exec", dont_inherit=True, flags=syntax.TOP_LEVEL_AWAIT)
+    return compile(text if plain is None else plain, filename, "exec", dont_inherit=True, flags=syntax.TOP_LEVEL_AWAIT)
 
 
 def execute(code: CodeType, namespace: dict[str, Any]) -> None:

@@ -62,6 +62,7 @@ NO_KERNEL = "IPython kernel mode needs the package ipykernel: pip install 'blues
 #: What startup code is going to import and what may be imported before it: these start no Python threads and read
 #: nothing from the environment that startup code sets. Not bluesky, tqdm, ophyd, epics and matplotlib, which do.
 WARM = (
+    "bluesky_qs.startup.plain_shell",
     "event_model",
     "jsonschema",
     "msgpack_numpy",

@@ -19,6 +19,7 @@ from bluesky_qs.plans.permissions import Permissions
 from bluesky_qs.startup import loader
 from bluesky_qs.startup.collect import Collected, collect
 from bluesky_qs.startup.failure import failed
+from bluesky_qs.startup.report import Problem
 from bluesky_qs.worker.bind import bind_function, bind_plan
 from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.report import Reports
@@ -56,13 +57,13 @@ class Environment:
         self._device_max_depth = command.device_max_depth
         self._ignore_invalid_plans = command.ignore_invalid_plans
         self.namespace = loader.main_namespace() if kernel is None else kernel.namespace
-        loaded = loader.load(command.startup, self.namespace, stand_in=kernel is None, begins=begins)
+        loaded = loader.load(command.startup, self.namespace, shell_exists=kernel is not None, begins=begins)
         if kernel is not None:
-            loaded.problems.extend(loader.Problem(failure) for failure in kernel.run_configured_code())
+            loaded.problems.extend(kernel.run_configured_code())
         enable_logging()
         self._engine.adopt(self.namespace.get("RE"))
         if self._engine.RE is None:
-            loaded.problems.append(loader.Problem(NO_ENGINE))
+            loaded.problems.append(Problem(NO_ENGINE))
             log.warning(NO_ENGINE)
         found = self._look(ignore_invalid_plans=command.ignore_invalid_plans)
         lists = _lists(found)

@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,14 @@ from traitlets.config import Config
 
 from bluesky_qs.errors import StartupError
 from bluesky_qs.ipc.commands import KernelSpec, StartupSpec
-from bluesky_qs.startup import real_shell
-from bluesky_qs.startup.failure import failed, sentence
+from bluesky_qs.startup.configured import ConfiguredCode
+from bluesky_qs.startup.failure import sentence
 from bluesky_qs.startup.find import shipped_profiles
 from bluesky_qs.startup.folder import profile_folder
+from bluesky_qs.startup.loader import roots
+from bluesky_qs.startup.plain_shell import prepare
+from bluesky_qs.startup.report import Problem
+from bluesky_qs.startup.shown_errors import ShownErrors
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ class Kernel:
     Raises
     ------
     StartupError
-        A port is in use, or the backend cannot be had.
+        A port is in use, or the connection file cannot be written.
     """
 
     def __init__(
@@ -82,12 +86,15 @@ class Kernel:
         self.in_cell = False
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
-        self._app = _application(spec, startup, own)
+        self._shown_errors = ShownErrors(roots=roots(startup), print_them=True)
+        self._app = _application(spec, startup, own, self._shown_errors)
         self._kernel: Any = self._app.kernel
         self._kernel.cell = self._cell
         self._kernel.job_waits = waiting
         self._shell: Any = self._app.shell
-        real_shell.prepare(self._shell)
+        prepare(self._shell)
+        self._opening = contextlib.ExitStack()
+        self._opening.enter_context(self._shown_errors.watching(self._shell))
         # The one that came with the import of Jupyter's debugger does nothing unless a graphical front end is attached.
         sys.breakpointhook = sys.__breakpointhook__
         self._shell.events.register("post_run_cell", lambda result: _tell_error(result, raised))
@@ -106,9 +113,11 @@ class Kernel:
         """What Jupyter's clients connect with (JSON)."""
         return Path(self._app.abs_connection_file).read_bytes()
 
-    def run_configured_code(self) -> list[str]:
-        """Run what the profile's configuration says is to be run after the startup files; what of it failed."""
-        return self._app.run_configured_code()
+    def run_configured_code(self) -> list[Problem]:
+        """Run the configured code that follows the startup files; return the problems of the whole opening."""
+        self._app.run_configured_code()
+        self._opening.close()
+        return self._shown_errors.problems
 
     # ------------------------------------------------------------------------------------- between jobs (`Jobs`)
     def run(self) -> None:
@@ -150,8 +159,11 @@ class Kernel:
     def _draw_on(self, backend: str) -> None:
         try:
             self._shell.enable_matplotlib(backend)
-        except Exception as error:
-            raise StartupError(f"The matplotlib backend {backend!r} cannot be used: {error}") from error
+        except Exception as error:  # noqa: BLE001 - matplotlib, Qt and others raise what they like
+            # As in IPython: plans run without windows too.
+            text = f"The matplotlib backend {backend!r} cannot be used: {sentence(error)}"
+            log.warning("%s", text)
+            self._shown_errors.note(text)
 
 
 class _Cells(IPythonKernel):
@@ -251,13 +263,8 @@ class Stream(OutStream):
         return {"stdout": 1, "stderr": 2}[self.name]
 
 
-class _Application(IPKernelApp):
+class _Application(ConfiguredCode, IPKernelApp):
     """Makes the kernel and its sockets; startup files, signals and the loop are the worker's."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        #: What the configuration of the profile asks for and could not be had, in a sentence each.
-        self.failures: list[str] = []
 
     def init_code(self) -> None:
         pass
@@ -265,57 +272,10 @@ class _Application(IPKernelApp):
     def init_signal(self) -> None:
         pass
 
-    def init_extensions(self) -> None:
-        with self._failures_noted():
-            super().init_extensions()
 
-    def run_configured_code(self) -> list[str]:
-        """Run the lines and files of the configuration; all that did not work so far, in a sentence each."""
-        with self._failures_noted():
-            self._run_configured_code()
-        return self.failures
-
-    def _run_configured_code(self) -> None:
-        shell: Any = self.shell
-        for line in self.exec_lines:
-            done = shell.run_cell(line, store_history=False)
-            if not done.success:
-                error = sentence(done.error_before_exec or done.error_in_exec)
-                self.log.error("The line %r of the IPython configuration failed: %s", line, error)
-        for file in self.exec_files:
-            try:
-                self._exec_file(file)
-            except Exception as error:  # noqa: BLE001 - user code; IPython goes on with the next one, too
-                told = failed(error)
-                self.log.error("A file of the IPython configuration failed: %s\n%s", told.message, told.traceback)  # noqa: TRY400 - the user's frames only
-
-    @contextlib.contextmanager
-    def _failures_noted(self) -> Iterator[None]:
-        """IPython warns of them, and goes on. At other times its warnings are hidden: they are none for a service."""
-        noting = _Noting(self.failures)
-        self.log.addHandler(noting)
-        self.log.setLevel(logging.WARNING)
-        try:
-            yield
-        finally:
-            self.log.setLevel(self.log_level)
-            self.log.removeHandler(noting)
-
-
-class _Noting(logging.Handler):
-    """Keeps the first line of each message, and what the error was."""
-
-    def __init__(self, notes: list[str]) -> None:
-        super().__init__()
-        self._notes = notes
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage().partition("\n")[0]
-        error = record.exc_info and record.exc_info[1]
-        self._notes.append(f"{text}: {sentence(error)}" if error else text)
-
-
-def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], None]) -> _Application:
+def _application(
+    spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], None], shown_errors: ShownErrors
+) -> _Application:
     profile = Path(startup.profile_dir) if startup.profile_dir else None
     config = Config()
     if profile is None or profile.is_relative_to(shipped_profiles()):
@@ -336,6 +296,7 @@ def _application(spec: KernelSpec, startup: StartupSpec, own: Callable[[Path], N
         parent_handle=1,  # somebody has started this kernel, and prints how to connect to it
         log_level=logging.ERROR,
     )
+    app.shown_errors = shown_errors
     # The default leaves the choice to the configuration of the profile, which may have fixed address and ports.
     address = None if spec.ip == "localhost" else _address(spec.ip)
     arguments = {"ip": address, "connection_file": spec.connection_file}

@@ -29,7 +29,7 @@ def load(session: Session, line: Line) -> Reply:
     location = _location(named) if named else _of_the_service(session, line)
     namespace = session.settings.variables()
     try:
-        report = loader.load(location, namespace, stand_in=False)
+        report = loader.load(location, namespace, shell_exists=True)
     except StartupFailed as error:
         raise NotDone(f"The startup code could not be loaded: {error}", error.traceback) from None
     names = [Path(run.file).name for run in report.files]

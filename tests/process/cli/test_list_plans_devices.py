@@ -98,7 +98,7 @@ def test_code_sees_that_it_runs_in_a_worker_and_in_which_kind(run, startup):
         "print(is_re_worker_active(), is_ipython_mode(), type(get_ipython()).__name__, len(sys.argv))\n"
     )
     assert "True False" in run("--startup-dir", startup).stdout
-    assert "True True InteractiveShell 1" in run("--startup-dir", startup, "--use-ipython-kernel=ON").stdout
+    assert "True True TerminalInteractiveShell 1" in run("--startup-dir", startup, "--use-ipython-kernel=ON").stdout
 
 
 def test_a_script_a_module_and_a_profile_are_found(run, startup, tmp_path):

@@ -157,9 +157,9 @@ async def test_what_the_configuration_asks_for_in_vain_is_reported(worker, spec,
     opened = await open_at(worker(), StartupSpec(directory=str(profile / "startup"), profile_dir=str(profile)), spec())
     assert [problem["message"] for problem in json.loads(opened.report)["problems"]] == [
         "Error in loading extension: no_such_extension: ModuleNotFoundError: No module named 'no_such_extension'",
-        "The line 'y = nonsense' of the IPython configuration failed: NameError: name 'nonsense' is not defined",
-        "The line 'y = )' of the IPython configuration failed: SyntaxError: unmatched ')'",
-        f"A file of the IPython configuration failed: {late}, line 2: ZeroDivisionError: division by zero",
+        "The line 'y = nonsense' of ipython_config.py failed: NameError: name 'nonsense' is not defined",
+        "The line 'y = )' of ipython_config.py failed: SyntaxError: unmatched ')'",
+        f"A file of ipython_config.py failed: {late}, line 2: ZeroDivisionError: division by zero",
         "File not found: 'lost.py'",
         "The startup code makes no RunEngine named RE: plans cannot be run until a script makes one",
     ]
@@ -260,10 +260,26 @@ async def test_a_port_in_use_fails_the_opening_in_one_sentence(worker, spec):
     assert "Address already in use" in failed.message
 
 
-async def test_a_backend_that_cannot_be_had_fails_the_opening_in_one_sentence(worker, spec):
+async def test_a_backend_that_cannot_be_used_is_a_problem_and_the_environment_opens(worker, spec):
     driver = worker()
-    failed = await open_at(driver, StartupSpec(directory=str(driver.directory)), spec(matplotlib="no-such-backend"))
-    assert failed.message.startswith("The matplotlib backend 'no-such-backend' cannot be used: ")
+    opened = await open_at(driver, StartupSpec(directory=str(driver.directory)), spec(matplotlib="no-such-backend"))
+    messages = [problem["message"] for problem in json.loads(opened.report)["problems"]]
+    assert messages[0].startswith("The matplotlib backend 'no-such-backend' cannot be used: ")
+
+
+async def test_errors_that_ipython_shows_reach_console_and_report(worker, spec, tmp_path):
+    (tmp_path / "macro.py").write_text("\nraise RuntimeError('no answer')\n")
+    code = f"ip = get_ipython()\nip.run_line_magic('run', '{tmp_path}/macro.py')\nip.run_cell('undefined')\nafter = 1\n"
+    driver = worker(code)
+    opened = await open_at(driver, StartupSpec(directory=str(driver.directory)), spec())
+    shown = [problem for problem in json.loads(opened.report)["problems"] if "IPython showed" in problem["message"]]
+    assert [problem["message"].partition(" (")[0] for problem in shown] == [
+        "RuntimeError: no answer",
+        "NameError: name 'undefined' is not defined",
+    ]
+    assert (shown[0]["file"], shown[0]["line"]) == (str(tmp_path / "macro.py"), 2)
+    assert await value(driver, "after", "a") == 1
+    assert "RuntimeError: no answer" in driver.text()
 
 
 async def test_the_backend_is_chosen_before_the_startup_code_runs(worker, spec, tmp_path):

@@ -89,7 +89,7 @@ def test_exit_without_a_code_ends_the_file_and_is_reported(startup):
         ({"00.py": "a = 1\ncompile('a b', 'x', 'exec')"}, ("00.py", 2), "SyntaxError: "),
         ({"00.py": "assert False"}, ("00.py", 1), "AssertionError"),
         ({"00.ipy": "%cd .\n\nx = undefined"}, ("00.ipy", 3), "NameError: "),
-        ({"00.py": "get_ipython().magic('run other.py')", "other.py": "x"}, ("00.py", 1), "FileNotFoundError: "),
+        ({"00.py": "get_ipython().magic('run other.py')", "other.py": "x"}, ("00.py", 1), "not found"),
     ],
 )
 def test_failure_names_file_line_and_error(startup, files, place, error):
@@ -313,7 +313,7 @@ ODD = {
         "Odd: (str() of the exception raised ValueError)",
     ),
     "a book": ("raise ValueError('x' * 3000)", 1, f"ValueError: {'x' * 2000} … (3000 characters)"),
-    "a file that is not there, to %run": ("%run no_such_macro.py", 1, "FileNotFoundError: "),
+    "a file that is not there, to %run": ("%run no_such_macro.py", 1, "Exception: File `'no_such_macro.py'` not found"),
 }
 
 

@@ -9,7 +9,6 @@ import pytest
 import bluesky_qs
 from bluesky_qs import is_ipython_mode, is_re_worker_active, load_devices_from_happi
 from bluesky_qs.startup.namespace import get_user_ns, global_user_namespace, set_user_ns
-from bluesky_qs.startup.shell import standing_in
 
 
 def test_importing_the_package_imports_nothing_else():
@@ -38,9 +37,10 @@ def test_environment_tells_whether_a_worker_is_active(monkeypatch, value, active
     assert is_re_worker_active() is active
 
 
-def test_stand_in_is_no_ipython(tmp_path, clean_process):
-    with standing_in({}, profile_dir=tmp_path, run_file=print):
-        assert not is_ipython_mode()
+def test_the_plain_workers_shell_is_no_ipython_mode(startup, monkeypatch):
+    monkeypatch.setenv("_QSERVER_RE_WORKER_ACTIVE", "1")
+    namespace, _ = startup({"00.py": "from bluesky_qs import is_ipython_mode\nget_ipython()\nmode = is_ipython_mode()"})
+    assert namespace["mode"] is False
 
 
 def test_worker_with_a_kernel_is_ipython(monkeypatch):

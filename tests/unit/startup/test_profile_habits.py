@@ -1,6 +1,5 @@
 """Small profiles after the habits of beamlines: each loads, or fails with the exact place named."""
 
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -69,11 +68,13 @@ def test_magics_called_as_methods(startup):
     namespace, report = startup(
         {
             "00.py": """
+                from bluesky.run_engine import call_in_bluesky_event_loop
+
                 ip = get_ipython()
                 ip.run_line_magic('matplotlib', 'qt')
                 ip.run_line_magic('load_ext', 'autoreload')
                 ip.magic('autoreload 2')
-                ip.magic('autoawait bluesky')
+                ip.magic('autoawait call_in_bluesky_event_loop')
                 ipython = get_ipython()
                 ipython.magic('load_ext autoreload')
                 loaded = True
@@ -81,7 +82,7 @@ def test_magics_called_as_methods(startup):
         }
     )
     assert namespace["loaded"]
-    assert [p.message.split()[0] for p in report.problems] == ["%matplotlib", "%load_ext", "%autoreload", "%autoawait"]
+    assert report.problems == []
 
 
 def test_prompt_of_the_proposal(startup):
@@ -158,7 +159,27 @@ def test_ipython_file_with_magics_commands_and_questions(startup, capfd):
     assert capfd.readouterr().out.startswith("version 7 and 8\n")
     assert namespace["where"] == str(Path.cwd())
     assert (namespace["total"], namespace["answer"]) == (3, 42)
-    assert [p.message.split()[0] for p in report.problems] == ["%matplotlib", "%load_ext", "%pinfo"]
+    assert report.problems == []
+
+
+def test_magics_need_no_percent_sign_in_an_ipython_file(startup, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace, _ = startup(
+        {
+            "00.py": "env = 'a name of the beamline, no magic'",
+            "10.ipy": f"""
+                cd -q {tmp_path / "profile_test"}
+                if True:
+                    cd -q startup
+                pwd
+                time = 5
+                time - 1
+                env
+                """,
+        }
+    )
+    assert Path.cwd() == tmp_path / "profile_test" / "startup"
+    assert namespace["time"] == 5
 
 
 def test_lines_keep_their_numbers_after_magics_that_span_lines(startup):
@@ -350,19 +371,17 @@ def test_code_that_does_without_what_is_not_there_runs(startup):
     assert namespace["without"]
 
 
-def test_a_mistyped_magic_is_told_with_its_place_and_the_nearest(startup, tmp_path, caplog):
-    caplog.set_level(logging.INFO)
-    _, report = startup({"00.ipy": "%matplotlib inline\n\n%timeti 1\n", "01.ipy": "%%nosuch\nx\n"})
-    matplotlib, timeti, nosuch = report.problems
-    assert matplotlib.message == "%matplotlib was ignored: there is no IPython shell"
-    assert (matplotlib.file.rpartition("/")[2], matplotlib.line) == ("00.ipy", 1)
-    mistake = "it is not an IPython magic, and no code has registered it (did you mean '%timeit'?)"
-    assert timeti.message == f"%timeti was ignored: {mistake}"
-    assert (timeti.file, timeti.line) == (matplotlib.file, 3)
-    assert (nosuch.file.rpartition("/")[2], nosuch.line) == ("01.ipy", 1)
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert told[0] == f"%timeti ({timeti.file}, line 3) is ignored: {mistake}"
-    assert len(told) == 2
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("%timeti 1", "Line magic function `%timeti` not found"),
+        ("get_ipython().run_line_magic('nosuch', '')", "%nosuch"),
+    ],
+)
+def test_a_mistyped_magic_fails_at_its_place_as_in_ipython(startup, line, message):
+    with pytest.raises(StartupFailed, match=r"00\.ipy, line 3: UsageError: ") as failed:
+        startup({"00.ipy": f"%matplotlib inline\n\n{line}\n"})
+    assert message in failed.value.message
 
 
 def test_real_shell_is_used_where_there_is_one(tmp_path, write_files):
@@ -376,7 +395,7 @@ def test_real_shell_is_used_where_there_is_one(tmp_path, write_files):
     code = (
         "from bluesky_qs.startup.find import find\n"
         "from bluesky_qs.startup.loader import load\n"
-        f"report = load(find(startup_dir={str(folder)!r}), get_ipython().user_ns, stand_in=False)\n"
+        f"report = load(find(startup_dir={str(folder)!r}), get_ipython().user_ns, shell_exists=True)\n"
         "print(kind, where, bare, report.problems)"
     )
     command = [sys.executable, "-m", "IPython", "--no-banner", "--quick", "--HistoryManager.enabled=False", "-c", code]

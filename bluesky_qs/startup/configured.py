@@ -1,0 +1,78 @@
+"""The code that an IPython profile's ``ipython_config.py`` asks for: extensions, ``exec_lines``, ``exec_files``.
+
+Importing this module imports IPython.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from IPython.core.shellapp import InteractiveShellApp
+
+from bluesky_qs.startup.failure import failed, sentence
+from bluesky_qs.startup.shown_errors import ShownErrors
+
+
+class ConfiguredCode(InteractiveShellApp):
+    """Runs the configured code of an IPython application, and notes what failed.
+
+    Put it before the application's class among the bases. ``shown_errors`` is set before the application is
+    initialized.
+    """
+
+    shown_errors: ShownErrors
+    #: Of the application, which is the other base.
+    log: Any
+    log_level: Any
+
+    def init_extensions(self) -> None:
+        """Load the configured extensions; one that cannot be loaded is noted."""
+        with self._warnings_noted():
+            super().init_extensions()
+
+    def run_configured_code(self) -> None:
+        """Run the configured lines, then the configured files; what fails is noted."""
+        with self._warnings_noted():
+            for line in self.exec_lines:
+                self._run_line(line)
+            for file in self.exec_files:
+                try:
+                    self._exec_file(file)
+                except Exception as error:  # noqa: BLE001 - user code; IPython too continues with the next one
+                    failure = failed(error)
+                    self.shown_errors.note(f"A file of ipython_config.py failed: {failure.message}")
+
+    def _run_line(self, line: str) -> None:
+        shell: Any = self.shell
+        noted = len(self.shown_errors.problems)
+        done = shell.run_cell(line, store_history=False)
+        if error := done.error_before_exec or done.error_in_exec:
+            del self.shown_errors.problems[noted:]  # the same error, without the line
+            self.shown_errors.note(f"The line {line!r} of ipython_config.py failed: {sentence(error)}")
+
+    @contextlib.contextmanager
+    def _warnings_noted(self) -> Iterator[None]:
+        """Note IPython's warnings about the configured code. Its other warnings mean nothing to a service."""
+        noting = _Noting(self.shown_errors)
+        log, level = self.log, self.log_level
+        log.addHandler(noting)
+        log.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+            log.removeHandler(noting)
+
+
+class _Noting(logging.Handler):
+    """Notes the first line of each message, and its error."""
+
+    def __init__(self, shown_errors: ShownErrors) -> None:
+        super().__init__()
+        self._shown_errors = shown_errors
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage().partition("\n")[0]
+        error = record.exc_info[1] if record.exc_info else None
+        self._shown_errors.note(f"{text}: {sentence(error)}" if error else text, error)

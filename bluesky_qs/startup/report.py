@@ -1,0 +1,35 @@
+"""The report on an opening: which files ran, and what may surprise their author."""
+
+import msgspec
+
+
+class FileRun(msgspec.Struct, frozen=True):
+    """A file that ran, and for how long (seconds)."""
+
+    file: str
+    seconds: float
+
+
+class Overwritten(msgspec.Struct, frozen=True):
+    """A name that one file defined and a later file redefined as something else."""
+
+    name: str
+    file: str
+    by: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something that did not stop the loading and may still surprise."""
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+
+class LoadReport(msgspec.Struct, frozen=True):
+    """The outcome of running the startup code."""
+
+    files: list[FileRun]
+    seconds: float
+    overwritten: list[Overwritten]
+    problems: list[Problem]
