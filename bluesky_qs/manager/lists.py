@@ -109,8 +109,8 @@ class ListBook:
                 logger.error("The lists of existing plans and devices are not read: %s", error)  # noqa: TRY400 - said by the error
             else:
                 self._take(lists.existing_plans, lists.existing_devices)
-                for each in lists.left_out:
-                    logger.warning("Left out of the lists in %s: %s", self._lists_path, each)
+                for each in lists.ignored:
+                    logger.warning("Ignored in the lists in %s: %s", self._lists_path, each)
         self.renew()
 
     async def found_by_worker(self, lists: Lists, *, opening: bool) -> None:
@@ -147,7 +147,7 @@ class ListBook:
             )
         except OSError as error:
             logger.error(  # noqa: TRY400 - said by the error
-                "The lists of existing plans and devices are not saved: %s. --existing-plans-devices PATH puts them "
+                "The lists of existing plans and devices were not saved: %s. --existing-plans-devices PATH puts them "
                 "elsewhere, --update-existing-plans-devices NEVER leaves them alone",
                 error.strerror or error,
             )

@@ -1,7 +1,7 @@
-"""The text of a type annotation, read by a closed grammar: nothing is evaluated or imported.
+"""Reads the text of a type annotation with a closed grammar: nothing is evaluated or imported.
 
-Built-in types, the generics of `typing` and `collections.abc`, unions, ``Literal``, the built-in types for names
-(``__READABLE__``, …) and the lists of names that come with the annotation.
+The grammar has built-in types, the generics of `typing` and `collections.abc`, unions, ``Literal``, the built-in types
+for names (``__READABLE__``, …) and the lists of names that come with the annotation.
 """
 
 import ast
@@ -12,7 +12,7 @@ from typing import Any
 from bluesky_qs.plans.model import Annotation
 from bluesky_qs.plans.values import Integer, Literal, Mapping, Name, OneOf, Scalar, Sequence, Tuple, Type, Wanted
 
-#: Types whose values are names of objects, any of that kind.
+#: Types whose values are names of any objects of that kind.
 NAME_TYPES = {
     "__DEVICE__": Wanted.DEVICE,
     "__READABLE__": Wanted.DEVICE,
@@ -22,7 +22,7 @@ NAME_TYPES = {
     "__PLAN_OR_DEVICE__": Wanted.PLAN_OR_DEVICE,
     "__CALLABLE__": Wanted.CALLABLE,
 }
-#: Protocols of bluesky, and the types for names that stand for them.
+#: Protocols of bluesky, each with the built-in type that means the same.
 PROTOCOLS = {
     "Readable": "__READABLE__",
     "Movable": "__MOVABLE__",
@@ -59,7 +59,7 @@ _DEEPEST = 40
 
 
 class AnnotationError(ValueError):
-    """An annotation that this grammar does not know; the message says what and why."""
+    """The grammar does not know the annotation. The message names the part and the reason."""
 
 
 def read(annotation: Annotation) -> Type:
@@ -68,7 +68,7 @@ def read(annotation: Annotation) -> Type:
     Raises
     ------
     AnnotationError
-        It cannot be read.
+        The grammar does not know the annotation.
     """
     if not (annotation.devices or annotation.plans or annotation.enums):
         return _read_plain(annotation.type)
@@ -99,7 +99,7 @@ def _read(text: str, names: AnyMapping[str, Type]) -> Type:
         raise AnnotationError(f"the annotation is longer than {_LONGEST} characters")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    # RecursionError and MemoryError are what the parser says to thousands of brackets.
+    # The parser raises RecursionError or MemoryError for thousands of brackets.
     except (SyntaxError, ValueError, RecursionError, MemoryError) as err:
         reason = err.msg if isinstance(err, SyntaxError) else str(err) or type(err).__name__
         raise AnnotationError(f"annotation {_short(text)} is not a type: {reason}") from None
@@ -112,7 +112,7 @@ def _short(text: str) -> str:
 
 
 class _Reader:
-    """Reads one annotation; keeps its text for messages."""
+    """Reads one annotation and keeps its text for messages."""
 
     def __init__(self, text: str, names: AnyMapping[str, Type]) -> None:
         self._text = text
@@ -135,7 +135,7 @@ class _Reader:
             case ast.Constant(value=str(text)):
                 return self._quoted(text, depth)
             case _:
-                raise self._error(f"{type(node).__name__} is not possible in a type")
+                raise self._error(f"{type(node).__name__} is not allowed in a type")
 
     def _quoted(self, text: str, depth: int) -> Type:
         try:
@@ -150,7 +150,7 @@ class _Reader:
             parts.append(node.attr)
             node = node.value
         if not isinstance(node, ast.Name):
-            raise self._error(f"{type(node).__name__} is not possible in the name of a type")
+            raise self._error(f"{type(node).__name__} is not allowed in the name of a type")
         return ".".join([node.id, *reversed(parts)])
 
     def _plain(self, name: str) -> Type:  # noqa: PLR0911 - one return for each kind of type
@@ -178,9 +178,9 @@ class _Reader:
     ) -> Type:
         short = _without_module(name)
         if name in self._names or name in NAME_TYPES:
-            raise self._error(f"{name!r} takes no arguments")
+            raise self._error(f"{name!r} takes no type arguments")
         if not arguments and short not in {"tuple", "Tuple", "Callable"}:
-            raise self._error(f"{name!r} takes arguments")
+            raise self._error(f"{name!r} needs type arguments")
         if short == "Literal":
             return Literal([self._constant(argument) for argument in arguments])
         if short == "Callable":
@@ -223,7 +223,7 @@ class _Reader:
 
     def _expect(self, name: str, arguments: list[ast.expr], count: int) -> None:
         if len(arguments) != count:
-            raise self._error(f"{name!r} takes {count} argument{'s'[: count > 1]}, not {len(arguments)}")
+            raise self._error(f"{name!r} needs {count} type argument{'s'[: count > 1]}, not {len(arguments)}")
 
     def _error(self, reason: str) -> AnnotationError:
         return AnnotationError(f"annotation {_short(self._text)}: {reason}")
@@ -237,7 +237,7 @@ def _without_module(name: str) -> str:
 
 
 def _alternatives(node: ast.expr) -> list[ast.expr]:
-    # Walked, not recursed into: a long chain of | is a deep tree.
+    # A loop instead of recursion, because a long chain of | is a deep tree.
     right: list[ast.expr] = []
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         right.append(node.right)

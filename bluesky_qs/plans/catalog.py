@@ -1,7 +1,7 @@
-"""What exists, what each user group may use of it, and whether an item may be queued.
+"""Knows which plans and devices exist, which of them each user group may use, and whether an item may be queued.
 
-Everything is worked out when it is first asked for and then kept: one catalog serves until plans, devices or
-permissions change. The dictionaries that it hands out are shared; nobody changes them.
+A catalog computes each answer on the first call and keeps it. When plans, devices or permissions change, a new catalog
+replaces it. The returned dictionaries are shared: do not change them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,25 +11,25 @@ from typing import Any
 
 from bluesky_qs.errors import InvalidPlan
 from bluesky_qs.nearest import nearest
-from bluesky_qs.plans.choices import Devices, every, written_out
-from bluesky_qs.plans.known import DoubtfulNames, KnownNames
+from bluesky_qs.plans.choices import Devices, every, expanded
+from bluesky_qs.plans.known import KnownNames, ListedNames
 from bluesky_qs.plans.model import PlanSpec
 from bluesky_qs.plans.permissions import GroupRules, Permissions
-from bluesky_qs.plans.signature import Doubt, Problem, Signature
+from bluesky_qs.plans.signature import ItemProblem, NameWarning, Signature
 
 Descriptions = dict[str, Any]
-#: How clients know a device that is there for the sake of its subdevices.
+#: Marks a device that a group sees only because it may use some of its subdevices.
 _NOT_ITSELF = {"is_readable": False, "is_movable": False, "is_flyable": False, "excluded": True}
-#: A list of names may be long, and every one of them wrong.
-_MOST_DOUBTS = 5
-#: Errors of one plan that a refusal has in detail.
+#: Limits the warnings of one item, because every name in a long list may be wrong.
+_MOST_WARNINGS = 5
+#: The number of errors that a refusal lists in detail for one plan.
 _MOST_ERRORS = 20
 
 
 class Catalog:
-    """Existing plans and devices seen with the eyes of each user group.
+    """Existing plans and devices, and the part of them that each user group may use.
 
-    Methods that take a group raise `UnknownUserGroup` (“Unknown user group: 'x'”) for one that does not exist.
+    Methods that take a group raise `UnknownUserGroup` (“Unknown user group: 'x'”) if there is no such group.
     """
 
     def __init__(self, existing_plans: Descriptions, existing_devices: Descriptions, permissions: Permissions) -> None:
@@ -39,19 +39,22 @@ class Catalog:
         self._views: dict[str, _View] = {}
 
     def plans_allowed(self, group: str) -> Descriptions:
-        """Plans that the group may queue: {name: description}; lists of names hold what the group may use."""
+        """Plans that the group may queue: {name: description}.
+
+        Lists of names in the descriptions contain only names that the group may use.
+        """
         return self._view(group).plans_allowed()
 
     def devices_allowed(self, group: str) -> Descriptions:
         """Devices that the group may use: {name: description}, with the subdevices that it may use.
 
-        A device that it may not use is there for the sake of its subdevices: neither readable, movable nor flyable, and
-        marked ``excluded``.
+        A device that the group may not use is included if the group may use some of its subdevices. It is marked
+        ``excluded`` and is neither readable, movable nor flyable.
         """
         return self._view(group).devices().tree
 
     def device_names(self, group: str) -> Mapping[str, None]:
-        """Names of the devices and subdevices (dotted) that the group may use."""
+        """Names of the devices and subdevices that the group may use; names of subdevices have dots."""
         return self._view(group).devices().names
 
     def plan_allowed(self, name: str, group: str) -> bool:
@@ -59,16 +62,16 @@ class Catalog:
         return self._view(group).plan_allowed(name)
 
     def function_allowed(self, name: str, group: str) -> bool:
-        """Whether the group may call functions of this name, which need not exist."""
+        """Whether the group may call functions of this name. The function need not exist."""
         return all(rules.functions.allows(name) for rules in self.permissions.rules(group))
 
     def signature(self, name: str, group: str) -> Signature:
-        """The plan, compiled for the group.
+        """The signature of the plan, compiled for the group.
 
         Raises
         ------
         InvalidPlan
-            It is not allowed, or its description cannot be read.
+            The plan is not allowed, or its description is invalid.
         """
         return self._view(group).signature(name)
 
@@ -78,15 +81,15 @@ class Catalog:
         Raises
         ------
         InvalidPlan
-            With the reasons in one sentence: “Plan validation failed: …”.
+            The plan is refused. The message, “Plan validation failed: …”, lists the reasons.
         """
         problems = self.problems(item, group)
         if problems:
             message = "Plan validation failed: " + "; ".join(map(str, problems[:5]))
             raise InvalidPlan(message, errors=[problem.as_finding() for problem in problems[:_MOST_ERRORS]])
 
-    def problems(self, item: Mapping[str, Any], group: str) -> list[Problem]:
-        """All that is wrong with a plan; none if the group may queue it."""
+    def problems(self, item: Mapping[str, Any], group: str) -> list[ItemProblem]:
+        """All problems of a plan; empty if the group may queue it."""
         view = self._view(group)
         problems = list(_malformed(item))
         if problems:
@@ -96,21 +99,21 @@ class Catalog:
         if signature is None:
             if not view.plan_allowed(name):
                 near = nearest(name, view.plan_names())
-                return [Problem(None, name, f"Plan '{name}' is not in the list of allowed plans", near)]
+                return [ItemProblem(None, name, f"Plan '{name}' is not in the list of allowed plans", near)]
             try:
                 signature = view.signature(name)
             except InvalidPlan as err:
-                return [Problem(None, name, err.message)]
+                return [ItemProblem(None, name, err.message)]
         return signature.check(item.get("args") or (), item.get("kwargs") or {})
 
-    def doubts(self, item: Mapping[str, Any], group: str) -> list[Doubt]:
-        """What may make a plan fail that passed `check`: the first names in it that the lists speak against."""
+    def warnings(self, item: Mapping[str, Any], group: str) -> list[NameWarning]:
+        """The first names in a plan that passed `check` that are likely to make it fail."""
         if not self.existing_devices:
             return []
         view = self._view(group)
         signature = view.signature(item["name"])
-        found = signature.doubts(item.get("args") or (), item.get("kwargs") or {}, view.doubtful_names)
-        return list(islice(found, _MOST_DOUBTS)) if found else []
+        found = signature.warnings(item.get("args") or (), item.get("kwargs") or {}, view.listed_names)
+        return list(islice(found, _MOST_WARNINGS)) if found else []
 
     def known_names(self, group: str) -> KnownNames:
         """The names of devices and plans that the group may use."""
@@ -118,7 +121,7 @@ class Catalog:
         return KnownNames(group, view.devices(), view.plan_names())
 
     def arguments(self, item: Mapping[str, Any], group: str) -> dict[str, Any]:
-        """Values by parameter name, as given or by default, of an item that passed `check`."""
+        """The value of each parameter, given or default, of an item that passed `check`."""
         return self.signature(item["name"], group).bind(item.get("args") or (), item.get("kwargs") or {})
 
     def _view(self, group: str) -> "_View":
@@ -130,7 +133,7 @@ class Catalog:
 
 
 class _View:
-    """What one group sees."""
+    """The plans and devices that one group may use."""
 
     def __init__(self, group: str, plans: Descriptions, devices: Descriptions, rules: tuple[GroupRules, ...]) -> None:
         self._group = group
@@ -167,8 +170,8 @@ class _View:
         return self._devices_allowed
 
     @cached_property
-    def doubtful_names(self) -> DoubtfulNames:
-        return DoubtfulNames(self._group, self.devices(), self.plan_names(), self._devices)
+    def listed_names(self) -> ListedNames:
+        return ListedNames(self._group, self.devices(), self.plan_names(), self._devices)
 
     def signature(self, name: str) -> Signature:
         signature = self.signatures.get(name)
@@ -178,7 +181,7 @@ class _View:
             try:
                 signature = Signature(PlanSpec.from_dict(self._expanded(self._plans[name])))
             except ValueError as err:
-                raise InvalidPlan(f"the description of plan '{name}' cannot be read: {err}") from None
+                raise InvalidPlan(f"the description of plan '{name}' is invalid: {err}") from None
             self.signatures[name] = signature
         return signature
 
@@ -203,22 +206,26 @@ class _View:
         return kept
 
     def _expanded(self, plan: Descriptions) -> Descriptions:
-        """The description with each list of names cut down to what the group may use, patterns written out."""
-        return written_out(plan, self.devices, self.plan_names())
+        """The description, with patterns expanded and lists of names reduced to those that the group may use."""
+        return expanded(plan, self.devices, self.plan_names())
 
 
-def _malformed(item: Mapping[str, Any]) -> Iterator[Problem]:
+def _malformed(item: Mapping[str, Any]) -> Iterator[ItemProblem]:
     name = item.get("name")
     if not isinstance(name, str) or not name:
-        yield Problem(None, name, "Plan name is not specified" if name is None else f"Plan name {name!r} is not a name")
+        yield ItemProblem(
+            None,
+            name,
+            "Plan name is not specified" if name is None else f"Plan name must be a non-empty string, not {name!r}",
+        )
     args, kwargs, meta = item.get("args"), item.get("kwargs"), item.get("meta")
     if args is not None and not isinstance(args, list | tuple):
-        yield Problem(None, args, f"'args' is a list, not {type(args).__name__}: {args!r}")
+        yield ItemProblem(None, args, f"'args' must be a list, not {type(args).__name__}: {args!r}")
     if kwargs is not None and not isinstance(kwargs, dict):
-        yield Problem(None, kwargs, f"'kwargs' is an object, not {type(kwargs).__name__}: {kwargs!r}")
+        yield ItemProblem(None, kwargs, f"'kwargs' must be an object, not {type(kwargs).__name__}: {kwargs!r}")
     elif kwargs and not all(isinstance(key, str) for key in kwargs):
-        yield Problem(None, kwargs, "the keys of 'kwargs' are strings")
+        yield ItemProblem(None, kwargs, "the keys of 'kwargs' must be strings")
     if meta is not None and not (
         isinstance(meta, dict) or (isinstance(meta, list | tuple) and all(isinstance(part, dict) for part in meta))
     ):
-        yield Problem(None, meta, f"'meta' is an object or a list of objects, not {meta!r}")
+        yield ItemProblem(None, meta, f"'meta' must be an object or a list of objects, not {meta!r}")

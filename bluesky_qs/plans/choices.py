@@ -1,4 +1,4 @@
-"""The lists of names that the annotations of plans mention, with their patterns written out as names."""
+"""Expands the patterns in the lists of names that annotations of plans contain."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -9,16 +9,16 @@ Descriptions = dict[str, Any]
 
 
 class Devices:
-    """Devices with their subdevices, and the dotted names among them that may be chosen."""
+    """Devices with their subdevices, and the dotted names that may be chosen from them."""
 
     def __init__(self, tree: Descriptions, names: Mapping[str, None]) -> None:
         self.tree = tree
         self.names = names
-        # Plans of a beamline share their patterns, and its devices have thousands of names.
+        # Kept, because the plans of a beamline share patterns and its devices have thousands of names.
         self._matching: dict[str | None, list[str]] = {}
 
     def matching(self, pattern: str | None) -> list[str]:
-        """The names that a pattern means; none if it is no pattern (only a file written by hand has such)."""
+        """The names that match a pattern; none if the pattern is invalid, as in a file that was written by hand."""
         if pattern not in self._matching:
             self._matching[pattern] = list(_matching_devices(self, pattern))
         return self._matching[pattern]
@@ -29,12 +29,12 @@ def every(devices: Descriptions) -> Devices:
     return Devices(devices, dict.fromkeys(_dotted_names(devices, "")))
 
 
-def written_out(
+def expanded(
     plan: Descriptions, devices: Callable[[], Devices], plans: Mapping[str, Any], *, keep_unknown: bool = False
 ) -> Descriptions:
-    """The description with lists that hold names only, of these devices and plans; the same object if it has no lists.
+    """The description, with patterns in its lists replaced by names of these devices and plans.
 
-    ``keep_unknown`` leaves names in that are none of them, as they stand.
+    Returns the same object if the description has no lists. ``keep_unknown`` keeps names of other objects.
     """
     parameters = plan.get("parameters", ())
     annotations = [parameter.get("annotation") or {} for parameter in parameters]
@@ -74,7 +74,7 @@ def _names(
 
 def _matching_devices(devices: Devices, pattern: str | None) -> Iterator[str]:
     if pattern in devices.names:
-        # A device's own name may begin with underscores.
+        # The name of a device may begin with underscores, too.
         yield str(pattern)
         return
     try:

@@ -1,4 +1,4 @@
-"""Arithmetic that a string may contain: literals, lists, tuples, dicts and sums; no names, calls or attributes."""
+"""Evaluates arithmetic in strings: literals, lists, tuples, dicts and sums, but no names, calls or attributes."""
 
 import ast
 import math
@@ -20,7 +20,7 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 
 class NotAnExpression(ValueError):
-    """The text is no expression of this closed kind."""
+    """The text is not an expression that `evaluate` accepts."""
 
 
 def evaluate(text: str) -> Any:
@@ -29,7 +29,7 @@ def evaluate(text: str) -> Any:
     Raises
     ------
     NotAnExpression
-        It contains anything else, or a result gets too large.
+        The text contains anything else, or a result is too large.
     """
     if len(text) > _LONGEST:
         raise NotAnExpression(f"longer than {_LONGEST} characters")
@@ -72,12 +72,12 @@ def _value(node: ast.expr) -> Any:  # noqa: PLR0911 - one return for each kind o
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             return _computed(op, _number(left), _number(right))
         case _:
-            raise NotAnExpression(f"{type(node).__name__} is not possible here")
+            raise NotAnExpression(f"{type(node).__name__} is not allowed here")
 
 
 def _key(node: ast.expr | None) -> Any:
     if node is None:
-        raise NotAnExpression("'**' is not possible here")
+        raise NotAnExpression("'**' is not allowed here")
     return _value(node)
 
 
@@ -90,15 +90,15 @@ def _number(node: ast.expr) -> int | float | complex:
 
 def _computed(op: ast.operator, left: Any, right: Any) -> Any:
     if isinstance(op, ast.Pow) and isinstance(left, int) and isinstance(right, int):
-        # Known before it is computed, because 9**9**9 would take the rest of the day.
+        # Estimated before the computation, because 9**9**9 would take hours.
         bits = abs(right) * max(1, left.bit_length())
     elif isinstance(left, int) and isinstance(right, int):
         bits = left.bit_length() + right.bit_length()
     else:
         bits = 0
     if bits > _MOST_BITS:
-        raise NotAnExpression("the number gets too large")
+        raise NotAnExpression("the number is too large")
     result = _BINARY[type(op)](left, right)
     if isinstance(result, float) and not math.isfinite(result):
-        raise NotAnExpression("the number gets too large")
+        raise NotAnExpression("the number is too large")
     return result

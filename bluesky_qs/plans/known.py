@@ -1,4 +1,4 @@
-"""The names that a user group may use, and what is to be said against others where no list restricts a parameter."""
+"""Knows the names that a user group may use, and makes warnings about other names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,28 +8,28 @@ from bluesky_qs.plans.choices import Descriptions, Devices
 from bluesky_qs.plans.model import ABILITIES
 from bluesky_qs.plans.values import Mismatch, Name, Wanted
 
-#: How it is said what a device has to be able to do.
-_SAID = {"__READABLE__": "be read", "__MOVABLE__": "be moved", "__FLYABLE__": "fly"}
-_FAILS = "the plan will fail unless that is mended"
+#: The verb in “a device that cannot …”, by type.
+_VERBS = {"__READABLE__": "be read", "__MOVABLE__": "be moved", "__FLYABLE__": "fly"}
+_FAILS = "the plan will fail unless this is fixed"
 _LIKELY_FAILS = "the plan is likely to fail"
-#: Answers that are kept, because looking for names alike takes long where there are many.
-_MOST_KEPT = 1000
+#: The number of cached warnings. The search for similar names is slow when there are many names.
+_MOST_CACHED = 1000
 
 
 class KnownNames:
-    """Names of devices and plans that become objects when a plan of this group runs: a `Judge`.
+    """Names of devices and plans that are replaced by objects when a plan of this group runs: a `NameCheck`.
 
     Parameters
     ----------
     devices, plans
-        What the group may use.
+        The devices and plans that the group may use.
     """
 
     def __init__(self, group: str, devices: Devices, plans: Mapping[str, Any]) -> None:
         self._group = group
         self._devices = devices
         self._plans = plans
-        # By type: there are thousands of names, and ten thousand items ask.
+        # Cached by type, because there are thousands of names and up to ten thousand items to check.
         self._known: dict[str, dict[str, None]] = {}
 
     def known(self, wanted: Name) -> dict[str, None]:
@@ -39,8 +39,8 @@ class KnownNames:
             known = self._known[wanted.label] = self._of_type(wanted)
         return known
 
-    def against(self, text: str, wanted: list[Name]) -> Mismatch | None:
-        """What is to be said against a text that is none of the names wanted."""
+    def warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
+        """The warning about a text that is not a name of any of these types."""
         kinds = [
             kind.value
             for kind in (Wanted.DEVICE, Wanted.PLAN)
@@ -58,37 +58,39 @@ class KnownNames:
         return nearest(text, (name for each in wanted for name in self.known(each)))
 
 
-class DoubtfulNames(KnownNames):
-    """What can be said before the plan runs: only what the lists are sure of, but of the kinds of devices as well.
+class ListedNames(KnownNames):
+    """Names that can be checked before the plan runs, with the abilities of devices.
+
+    There is no warning about a subdevice that is deeper than the lists of devices go.
 
     Parameters
     ----------
     existing
-        All devices, whoever may use them.
+        All devices, including those that the group may not use.
     """
 
     def __init__(self, group: str, devices: Devices, plans: Mapping[str, Any], existing: Descriptions) -> None:
         super().__init__(group, devices, plans)
         self._existing = existing
-        self._kept: dict[tuple[str, ...], Mismatch | None] = {}
+        self._cached: dict[tuple[str, ...], Mismatch | None] = {}
 
-    def against(self, text: str, wanted: list[Name]) -> Mismatch | None:
+    def warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
         key = (text, *(each.label for each in wanted))
-        if key not in self._kept:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            self._kept[key] = self._against(text, wanted)
-        return self._kept[key]
+        if key not in self._cached:
+            if len(self._cached) >= _MOST_CACHED:
+                self._cached.clear()
+            self._cached[key] = self._new_warning(text, wanted)
+        return self._cached[key]
 
-    def _against(self, text: str, wanted: list[Name]) -> Mismatch | None:
+    def _new_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
         of_devices = [each for each in wanted if each.wanted is not Wanted.PLAN]
         if of_devices and text in self._devices.names:
-            able = " or ".join(dict.fromkeys(_SAID[each.label] for each in of_devices))
+            abilities = " or ".join(dict.fromkeys(_VERBS[each.label] for each in of_devices))
             near = self._near(text, wanted)
-            return Mismatch("", text, f"is a device that cannot {able}", near, outlook=_LIKELY_FAILS)
+            return Mismatch("", text, f"is a device that cannot {abilities}", near, outlook=_LIKELY_FAILS)
         if of_devices and self._is_below_the_lists(text):
             return None
-        return super().against(text, wanted)
+        return super().warning(text, wanted)
 
     def _of_type(self, wanted: Name) -> dict[str, None]:
         known = super()._of_type(wanted)
@@ -100,12 +102,12 @@ class DoubtfulNames(KnownNames):
     def _description(self, name: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = {"components": self._devices.tree}
         for part in name.split("."):
-            # A file written by hand may have a name with a dot in it.
+            # A name in a file that was written by hand may contain a dot.
             found = found.get("components", {}).get(part, {})
         return found
 
     def _is_below_the_lists(self, text: str) -> bool:
-        """Whether the lists end above this name: they do not go deeper, or leave an area detector's parts out."""
+        """Whether the lists stop above this name: they have a depth limit, and omit the parts of area detectors."""
         found: Mapping[str, Any] = {"components": self._existing}
         for name in text.split("."):
             below = found.get("components")

@@ -1,4 +1,4 @@
-"""The file ``existing_plans_and_devices.yaml``: written as JSON (which is YAML), read whoever wrote it."""
+"""The file ``existing_plans_and_devices.yaml``: written as JSON, which is valid YAML; read as JSON or YAML."""
 
 import contextlib
 import os
@@ -12,34 +12,34 @@ import msgspec
 from bluesky_qs.plans.model import DeviceSpec, PlanSpec
 
 FILE_NAME = "existing_plans_and_devices.yaml"
-_COMMENT = b"# Written by the Queue Server from the startup code; changes by hand are lost.\n"
-# What YAML does not allow, or folds, inside quotes although JSON allows it.
+_COMMENT = b"# Written by the Queue Server from the startup code; manual changes will be overwritten.\n"
+# Characters that JSON allows in quotes, and YAML forbids or folds.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class Lists(msgspec.Struct, frozen=True):
-    """Existing plans and devices: {name: description} each, and why others of a file are left out."""
+    """Existing plans and devices: {name: description} each; and the reasons why other entries were ignored."""
 
     existing_plans: dict[str, Any] = {}
     existing_devices: dict[str, Any] = {}
-    left_out: list[str] = []
+    ignored: list[str] = []
 
 
 def file_in(path: str | Path) -> Path:
-    """The file that is meant by the path of a file or of a folder."""
+    """The path of the file, from the path of the file or of its folder."""
     path = Path(path)
     return path / FILE_NAME if path.is_dir() else path
 
 
 def read(path: str | Path) -> Lists:
-    """The lists in this file, or in the file of the usual name in this folder, less what is no description.
+    """The lists in this file, or in the file of the usual name in this folder, without invalid descriptions.
 
     Raises
     ------
     OSError
         The file cannot be read (`FileNotFoundError`: there is none).
     ValueError
-        It holds something else.
+        The file has another content.
     """
     file = file_in(path)
     data = file.read_bytes()
@@ -51,15 +51,15 @@ def read(path: str | Path) -> Lists:
         except ValueError as err:
             raise ValueError(f"{file}: {err}") from None
     if not isinstance(content, dict):
-        raise ValueError(f"{file}: the keys 'existing_plans' and 'existing_devices' are expected")  # noqa: TRY004
-    left_out: list[str] = []
-    plans = _described(file, content, "existing_plans", PlanSpec.from_dict, left_out)
-    devices = _described(file, content, "existing_devices", DeviceSpec.from_dict, left_out)
-    return Lists(plans, devices, left_out)
+        raise ValueError(f"{file}: must have the keys 'existing_plans' and 'existing_devices'")  # noqa: TRY004
+    ignored: list[str] = []
+    plans = _described(file, content, "existing_plans", PlanSpec.from_dict, ignored)
+    devices = _described(file, content, "existing_devices", DeviceSpec.from_dict, ignored)
+    return Lists(plans, devices, ignored)
 
 
 def write(path: str | Path, lists: Lists) -> bool:
-    """Replace the file at once if its content changes; True if it did."""
+    """Replace the file atomically if its content changes. Returns True if it did."""
     file = file_in(path)
     data = _COMMENT + _to_json(lists)
     try:
@@ -71,10 +71,10 @@ def write(path: str | Path, lists: Lists) -> bool:
     try:
         spare.write_bytes(data)
         spare.replace(file)
-    except OSError as error:  # that names a file which nobody knows
-        raise OSError(error.errno, f"{file} cannot be written: {error.strerror}") from None
+    except OSError as error:  # that names the temporary file, which the user does not know
+        raise OSError(error.errno, f"cannot write {file}: {error.strerror}") from None
     finally:
-        with contextlib.suppress(OSError):  # the folder cannot be written, or is none
+        with contextlib.suppress(OSError):  # the folder is read-only or does not exist
             spare.unlink(missing_ok=True)
     return True
 
@@ -87,7 +87,7 @@ def read_yaml(path: str | Path) -> Any:
     OSError
         The file cannot be read.
     ValueError
-        It is not YAML, or has a key twice, of which YAML would forget the first one; the message says where.
+        The file is not YAML, or has a key twice (YAML would ignore the first one). The message has the place.
     """
     data = Path(path).read_bytes()
     _refuse_repeated_keys(data)
@@ -95,26 +95,26 @@ def read_yaml(path: str | Path) -> Any:
 
 
 def _described(
-    file: Path, content: dict[Any, Any], key: str, make: Callable[[Any], Any], left_out: list[str]
+    file: Path, content: dict[Any, Any], key: str, make: Callable[[Any], Any], ignored: list[str]
 ) -> dict[str, Any]:
-    """The descriptions below this key: one that is wrong must not cost the others."""
-    # An empty list is a bare key in YAML files.
+    """The valid descriptions under this key. An invalid one does not affect the others."""
+    # In a YAML file, an empty list may be a key without a value.
     found = content.get(key)
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise ValueError(f"{file}: '{key}' holds descriptions by name, not {found!r}")  # noqa: TRY004
+        raise ValueError(f"{file}: '{key}' must map names to descriptions, not {found!r}")  # noqa: TRY004
     kept: dict[str, Any] = {}
     for name, description in found.items():
         try:
             make(description)
         except ValueError as err:
-            left_out.append(f"{key}, {name!r}: {err}")
+            ignored.append(f"{key}, {name!r}: {err}")
             continue
         if isinstance(name, str):
             kept[name] = description
         else:
-            left_out.append(f"{key}, {name!r}: the name is not a string")
+            ignored.append(f"{key}, {name!r}: the name is not a string")
     return kept
 
 
@@ -125,18 +125,18 @@ def _from_json(data: bytes) -> Any:
 
 
 def _from_yaml(data: bytes) -> Any:
-    import yaml  # noqa: PLC0415 - files that we wrote are read without it
+    import yaml  # noqa: PLC0415 - our own files are read without it
 
     # The C loader is ten times faster on the large files of the community's service.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(data, Loader=loader)  # noqa: S506 - both loaders are safe ones
+        return yaml.load(data, Loader=loader)  # noqa: S506 - both loaders are safe
     except (yaml.YAMLError, UnicodeDecodeError) as err:
         raise ValueError(_not_yaml(err)) from None
 
 
 def _not_yaml(error: Exception) -> str:
-    """What is wrong in one line, without the name that YAML gives to a text that is no file."""
+    """The error in one line, without the name that YAML makes up for text that is not in a file."""
     text = str(error).replace('in "<byte string>", ', "").replace('in "<unicode string>", ', "")
     return f"not valid YAML: {', '.join(line.strip() for line in text.splitlines())}"
 
@@ -148,18 +148,18 @@ def _refuse_repeated_keys(data: bytes) -> None:
         nodes = [yaml.compose(data, Loader=yaml.SafeLoader)]
     except (yaml.YAMLError, UnicodeDecodeError) as err:
         raise ValueError(_not_yaml(err)) from None
-    # An alias is the node itself once more, and may be a part of itself.
-    looked_at: set[int] = set()
+    # An alias is the same node again, and a node may contain itself.
+    visited: set[int] = set()
     while nodes:
         node = nodes.pop()
-        if id(node) in looked_at:
+        if id(node) in visited:
             continue
-        looked_at.add(id(node))
+        visited.add(id(node))
         if isinstance(node, yaml.MappingNode):
             keys: set[str] = set()
             for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
                 if key.value in keys:
-                    raise ValueError(f"the key {key.value!r} is there twice (line {key.start_mark.line + 1})")
+                    raise ValueError(f"duplicate key {key.value!r} (line {key.start_mark.line + 1})")
                 keys.add(key.value)
             nodes.extend(value for _, value in node.value)
         elif isinstance(node, yaml.SequenceNode):
@@ -176,7 +176,7 @@ def _to_json(lists: Lists) -> bytes:
 
 
 def _with_yaml_floats(plan: dict[str, Any]) -> dict[str, Any]:
-    """The plan with ``1e-05`` written as ``1.0e-05``, because YAML 1.1 takes the former for a string."""
+    """The plan with ``1e-05`` written as ``1.0e-05``, because YAML 1.1 reads the former as a string."""
     parameters = plan.get("parameters", [])
     if not any(isinstance(value, float) for parameter in parameters for value in parameter.values()):
         return plan

@@ -1,11 +1,11 @@
-"""Descriptions of plans and devices, key for key as they are exchanged with other programs."""
+"""Descriptions of plans and devices, with the keys that other programs use."""
 
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-#: ``value`` of a parameter's kind, by its ``name``; the numbers are those of `inspect.Parameter`.
+#: The ``value`` of a parameter's kind by its ``name``. The numbers are those of `inspect.Parameter`.
 KINDS = {
     "POSITIONAL_ONLY": 0,
     "POSITIONAL_OR_KEYWORD": 1,
@@ -14,19 +14,19 @@ KINDS = {
     "VAR_KEYWORD": 4,
 }
 
-#: What a device has to be able to do where a type of this name stands: the key of its description.
+#: The key in the description of a device that must be true, by type name.
 ABILITIES = {"__READABLE__": "is_readable", "__MOVABLE__": "is_movable", "__FLYABLE__": "is_flyable"}
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """How a parameter takes its arguments."""
+    """How arguments bind to a parameter."""
 
     name: str
     value: int
 
 
 class Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The type of a parameter as text, and the lists of names that the text mentions."""
+    """The type of a parameter as text, and the lists of names that the text refers to."""
 
     type: str
     # None, as the first element, means all.
@@ -39,7 +39,7 @@ class ParamSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """A parameter of a plan. ``default`` is the repr of the value."""
 
     name: str
-    # Files of other programs leave the kind out for the usual one.
+    # Files of other programs omit the usual kind.
     kind: Kind = Kind("POSITIONAL_OR_KEYWORD", 1)
     default: Any | UnsetType = UNSET
     description: str = ""
@@ -52,20 +52,20 @@ class ParamSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     eval_expressions: bool | UnsetType = UNSET
 
     def as_dict(self) -> dict[str, Any]:
-        """The keys that carry something, and the kind; numbers as text, which is how other programs read them."""
+        """The keys that are set, and the kind. Numbers are text, because other programs expect text."""
         given = msgspec.to_builtins(self)
         limits = {key: repr(given[key]) for key in ("min", "max", "step") if key in given}
         return {"name": given.pop("name"), "kind": msgspec.to_builtins(self.kind), **given, **limits}
 
 
 class Properties(msgspec.Struct, frozen=True):
-    """``is_generator``: a generator function; else a function that returns a plan."""
+    """``is_generator``: True for a generator function, False for a function that returns a plan."""
 
     is_generator: bool = True
 
 
 class PlanSpec(msgspec.Struct, frozen=True):
-    """A plan."""
+    """The description of a plan."""
 
     name: str
     module: str = ""
@@ -75,17 +75,17 @@ class PlanSpec(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> "PlanSpec":
-        """A description as other programs write it: numbers as text or not; keys that we do not know are passed over.
+        """Read a description from any program: numbers may be text, and unknown keys are ignored.
 
         Raises
         ------
         ValueError
-            It is not the description of a plan.
+            The description is invalid.
         """
         return msgspec.convert(description, cls, strict=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The keys that carry something."""
+        """The keys that are set."""
         texts = {"module": self.module, "description": self.description}
         return {
             "name": self.name,
@@ -96,7 +96,7 @@ class PlanSpec(msgspec.Struct, frozen=True):
 
 
 class DeviceSpec(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A device with its subdevices."""
+    """The description of a device with its subdevices."""
 
     classname: str
     module: str
@@ -107,15 +107,15 @@ class DeviceSpec(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> "DeviceSpec":
-        """A description as other programs write it; keys that we do not know are passed over.
+        """Read a description from any program. Unknown keys are ignored.
 
         Raises
         ------
         ValueError
-            It is not the description of a device.
+            The description is invalid.
         """
         return msgspec.convert(description, cls)
 
     def as_dict(self) -> dict[str, Any]:
-        """The keys that carry something."""
+        """The keys that are set."""
         return msgspec.to_builtins(self)

@@ -1,7 +1,7 @@
-"""Name patterns: how permissions and annotations say which plans, devices and functions they mean.
+"""Name patterns: permissions and annotations use them to select plans, devices and functions.
 
-A plain string is an exact name, dotted for a subdevice. One that begins with ``:`` is made of regular expressions, one
-per level of the device tree, each searched for in the name at its level.
+A plain string is an exact name, with dots for a subdevice. A string that begins with ``:`` contains regular
+expressions, one for each level of the device tree. Each is searched for in the name at its level.
 """
 
 import re
@@ -13,11 +13,11 @@ from bluesky_qs.nearest import did_you_mean, nearest
 
 
 class BadPattern(ValueError):
-    """A name pattern that cannot be understood."""
+    """A name pattern is invalid."""
 
 
 class _Matcher(Protocol):
-    """Whether the object at the end of this path of names, so described, is meant."""
+    """Whether the pattern matches the object with this path of names and this description."""
 
     def __call__(self, path: Sequence[str], description: Mapping[str, Any]) -> bool: ...
 
@@ -33,12 +33,12 @@ _DEPTH = re.compile(r"depth=(\d+)")
 
 
 class Names:
-    """Names of plans or functions: some of them, or all.
+    """A selection of plans or functions by name: some or all.
 
     Raises
     ------
     BadPattern
-        An element is neither a name, nor a pattern of one part, nor (as the first one) None.
+        An element is not a name or a pattern with one part. (The first element may be None.)
     """
 
     def __init__(self, elements: Iterable[str | None]) -> None:
@@ -51,33 +51,33 @@ class Names:
 
 
 class DeviceNames:
-    """Names of devices and subdevices: some of them, or all.
+    """A selection of devices and subdevices by name: some or all.
 
     Raises
     ------
     BadPattern
-        An element is neither a name, nor a pattern, nor (as the first one) None.
+        An element is not a name or a pattern. (The first element may be None.)
     """
 
     def __init__(self, elements: Iterable[str | None]) -> None:
         self.all, texts = _first_is_none(elements)
         self._matchers = tuple(_device_matcher(text) for text in texts)
-        #: True if nothing is meant, whatever the devices.
+        #: True if no device can match.
         self.none = not self.all and not self._matchers
 
     def match(self, path: Sequence[str], description: Mapping[str, Any]) -> bool:
-        """Whether the device at the end of ``path`` is meant."""
+        """Whether the device with this path of names is selected."""
         return self.all or any(matches(path, description) for matches in self._matchers)
 
 
-def key_meant(key: Any, known: Sequence[str]) -> str:
-    """`` (did you mean 'annotation'?)`` for the end of a complaint about a key; all keys if none is like it."""
+def key_hint(key: Any, known: Sequence[str]) -> str:
+    """`` (did you mean 'annotation'?)`` for the end of a message about an unknown key; all keys if none is similar."""
     return did_you_mean(nearest(key, known, 1)) or f"; the keys are {', '.join(known)}"
 
 
 def is_name(text: str) -> bool:
-    """Whether a plan, function, device or subdevice (dotted) can have this name."""
-    # Python knows most of them, and five times faster.
+    """Whether a plan, function, device or subdevice can have this name. Names of subdevices have dots."""
+    # Most names pass the first test, which is five times faster.
     return text.isidentifier() or _NAME.fullmatch(text) is not None
 
 
@@ -87,23 +87,23 @@ def _first_is_none(elements: Iterable[str | None]) -> tuple[bool, list[str]]:
         if element is None and place == 0:
             return True, []
         if not isinstance(element, str) or not element.strip():
-            raise BadPattern(f"element {place} is {element!r}: a name or a pattern is expected")
-        # Spaces around a name in quotes are a slip of the pen that other programs forgive, too.
+            raise BadPattern(f"element {place} must be a name or a pattern, not {element!r}")
+        # Other programs, too, accept spaces around a name in quotes.
         texts.append(element if element.startswith(":") else element.strip())
     return False, texts
 
 
 def _plain(text: str) -> str:
     if not is_name(text):
-        raise BadPattern(f"{text!r} is not a name; patterns begin with ':'")
+        raise BadPattern(f"{text!r} is not a name (a pattern begins with ':')")
     return text
 
 
 def _flat_pattern(text: str) -> Callable[[str], Any]:
     parts = _parts(text)
     if len(parts) != 1:
-        raise BadPattern(f"pattern {text!r} of a plan or function has {len(parts)} parts, only one is possible")
-    # What belongs to levels of devices means nothing here.
+        raise BadPattern(f"pattern {text!r} of a plan or function has {len(parts)} parts; only one is allowed")
+    # These signs are for levels of devices and have no meaning here.
     return _regex(parts[0].lstrip("+-?"), text)
 
 
@@ -123,15 +123,15 @@ def _device_matcher(text: str) -> _Matcher:
     depth = _DEPTH.fullmatch(parts[-1])
     if depth:
         if len(parts) < 2 or not parts[-2].startswith("?"):  # noqa: PLR2004 - the part before the last
-            raise BadPattern(f"pattern {text!r}: 'depth' may only follow a part that begins with '?'")
+            raise BadPattern(f"pattern {text!r}: ':depth=N' may only follow a part that begins with '?'")
         limit = int(depth[1])
         parts.pop()
         if limit < 1:
-            raise BadPattern(f"pattern {text!r}: the depth is at least 1")
+            raise BadPattern(f"pattern {text!r}: the depth must be at least 1")
     rest = _regex(parts.pop()[1:], text) if parts[-1].startswith("?") else None
     if any(part.startswith("?") for part in parts):
         raise BadPattern(
-            f"pattern {text!r}: only the last part may begin with '?'; behind it there may be ':depth=N', "
+            f"pattern {text!r}: only the last part may begin with '?'; only ':depth=N' may follow it, "
             f"not ':{levels.rpartition(':')[2]}'"
         )
     searches = [_regex(part.removeprefix("-").removeprefix("+"), text) for part in parts]
@@ -161,12 +161,12 @@ def _split_kind(text: str) -> tuple[Callable[[Mapping[str, Any]], bool] | None, 
         return None, text
     kind = _KINDS.get(found[1])
     if kind is None:
-        raise BadPattern(f"pattern {text!r}: the prefixes are {', '.join(_KINDS)}")
+        raise BadPattern(f"pattern {text!r}: unknown prefix; the prefixes are {', '.join(_KINDS)}")
     return kind, found[2] or ":?.*"
 
 
 def _parts(text: str) -> list[str]:
-    # A colon of "(?:" belongs to the regular expression.
+    # The colon in "(?:" belongs to the regular expression.
     parts = re.split(r"(?<!\(\?):", text[1:])
     if not all(part.lstrip("+-?") for part in parts):
         raise BadPattern(f"pattern {text!r} has an empty part")

@@ -1,4 +1,4 @@
-"""Which user group may use which plans, devices and functions."""
+"""Knows which plans, devices and functions each user group may use."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from bluesky_qs.errors import BadParams, ConfigError, UnknownUserGroup
-from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, key_meant
+from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, key_hint
 
 M = TypeVar("M")
 FILE_NAME = "user_group_permissions.yaml"
@@ -17,7 +17,7 @@ _KEYS = tuple(f"{verb}_{what}" for what in _LISTS for verb in ("allowed", "forbi
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What is allowed of the plans (or functions), less what is forbidden."""
+    """Plans (or functions) that are allowed, except for those that are forbidden."""
 
     allowed: Names
     forbidden: Names
@@ -27,7 +27,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class DeviceRule(msgspec.Struct, frozen=True):
-    """What is allowed of the devices, less what is forbidden."""
+    """Devices that are allowed, except for those that are forbidden."""
 
     allowed: DeviceNames
     forbidden: DeviceNames
@@ -41,7 +41,7 @@ class DeviceRule(msgspec.Struct, frozen=True):
 
 
 class GroupRules(msgspec.Struct, frozen=True):
-    """All that one group may use (before ``root`` has had its say)."""
+    """The rules of one group. Names must also pass the rules of ``root``."""
 
     plans: Rule
     devices: DeviceRule
@@ -49,7 +49,7 @@ class GroupRules(msgspec.Struct, frozen=True):
 
 
 class Permissions:
-    """The rules of all user groups. Made by `from_dict` and `load`."""
+    """The rules of all user groups. Use `from_dict` or `load` to make them."""
 
     def __init__(self, groups: dict[str, GroupRules], source: dict[str, Any]) -> None:
         self._rules = groups
@@ -57,12 +57,12 @@ class Permissions:
 
     @classmethod
     def from_dict(cls, permissions: Mapping[str, Any]) -> "Permissions":
-        """Rules as they stand in a permissions file.
+        """Rules from the content of a permissions file.
 
         Raises
         ------
         BadParams
-            Anything is wrong, said with its place: ``user_groups.admin.allowed_plans: …``.
+            The rules are invalid. The message begins with the place: ``user_groups.admin.allowed_plans``.
         """
         groups = _mapping(permissions, "user group permissions").get("user_groups")
         _no_others(permissions, ("user_groups",), "user group permissions")
@@ -71,7 +71,7 @@ class Permissions:
         rules = {}
         for name, lists in _mapping(groups, "user_groups").items():
             if not isinstance(name, str) or not name:
-                raise BadParams(f"user_groups: the name of a group is a string, not {name!r}")
+                raise BadParams(f"user_groups: the name of a group must be a non-empty string, not {name!r}")
             rules[name] = _group_rules(f"user_groups.{name}", {} if lists is None else lists)
         if ROOT not in rules:
             raise BadParams(f"Missing required user group: {ROOT!r}")
@@ -84,9 +84,9 @@ class Permissions:
         Raises
         ------
         ConfigError
-            There is no such file, or it is wrong.
+            The file does not exist or is invalid.
         """
-        from bluesky_qs.plans.lists import read_yaml  # noqa: PLC0415 - brings yaml, which a dictionary does not need
+        from bluesky_qs.plans.lists import read_yaml  # noqa: PLC0415 - imports yaml, which is not needed for a dictionary
 
         file = Path(path)
         if file.is_dir():
@@ -97,21 +97,21 @@ class Permissions:
                 raise ConfigError(f"User group permissions: the file {str(file)!r} is empty")
             return cls.from_dict(content)
         except FileNotFoundError:
-            raise ConfigError(f"User group permissions: there is no file {str(file)!r}") from None
+            raise ConfigError(f"User group permissions: the file {str(file)!r} does not exist") from None
         except (OSError, ValueError, BadParams) as err:
             raise ConfigError(f"User group permissions in {str(file)!r}: {err}") from err
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Names of the user groups, ``root`` among them."""
+        """Names of the user groups, including ``root``."""
         return tuple(self._rules)
 
     def as_dict(self) -> dict[str, Any]:
-        """The rules as they were given."""
+        """The rules in the form of a permissions file."""
         return self._source
 
     def rules(self, group: str) -> tuple[GroupRules, ...]:
-        """All rules that a name has to pass: those of ``root``, then those of the group.
+        """The rules that a name must pass: those of ``root``, then those of the group.
 
         Raises
         ------
@@ -136,9 +136,9 @@ def _group_rules(place: str, lists: Any) -> GroupRules:
     def compiled(make: Callable[[list[Any]], M], key: str) -> M:
         elements = lists.get(key) or []
         if not isinstance(elements, list | tuple):
-            raise BadParams(f"{place}.{key}: a list is expected, not {elements!r}")
+            raise BadParams(f"{place}.{key}: must be a list, not {elements!r}")
         if key.startswith("forbidden") and None in elements[:1]:
-            # In a forbidding list the first null says: nothing.
+            # In a list of forbidden names, null as the first element forbids nothing.
             elements = []
         try:
             return make(list(elements))
@@ -154,12 +154,12 @@ def _group_rules(place: str, lists: Any) -> GroupRules:
 
 def _mapping(value: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise BadParams(f"{place}: an object is expected, not {value!r}")
+        raise BadParams(f"{place}: must be an object, not {value!r}")
     return value
 
 
 def _no_others(value: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
     for key in value:
         if key not in known:
-            hint = key_meant(key, known)
+            hint = key_hint(key, known)
             raise BadParams(f"{place}: unknown key {key!r}{hint}")

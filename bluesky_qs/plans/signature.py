@@ -1,4 +1,4 @@
-"""A plan compiled for one user group: how arguments bind to its parameters, and whether their values fit."""
+"""A plan compiled for one user group: it binds arguments to parameters and checks their values."""
 
 import ast
 import math
@@ -14,7 +14,7 @@ from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.plans import annotation
 from bluesky_qs.plans.expressions import evaluated
 from bluesky_qs.plans.model import KINDS, ParamSpec, PlanSpec
-from bluesky_qs.plans.values import Judge, Mismatch, OneOf, Sequence, Tuple, Type
+from bluesky_qs.plans.values import Mismatch, NameCheck, OneOf, Sequence, Tuple, Type
 
 _POSITIONAL = (KINDS["POSITIONAL_ONLY"], KINDS["POSITIONAL_OR_KEYWORD"])
 _BY_NAME = (KINDS["POSITIONAL_OR_KEYWORD"], KINDS["KEYWORD_ONLY"])
@@ -23,24 +23,24 @@ _repr = Repr()
 _repr.maxstring = _repr.maxother = 100
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong with an item.
+class ItemProblem(msgspec.Struct, frozen=True):
+    """A problem of an item.
 
     Attributes
     ----------
     parameter
-        The parameter's name; None if the trouble is elsewhere.
+        The parameter's name; None if the problem is elsewhere.
     value
-        The value to blame.
+        The value that causes the problem.
     reason
-        A phrase that follows the value: ``is not an integer``; without a parameter, a sentence.
+        A phrase that follows the value: ``is not an integer``. A sentence if ``parameter`` is None.
     suggestions
-        Valid choices like the value, best first.
+        Similar valid choices, best first.
     where
         The value's place inside the parameter: ``[2]``.
     path
         The value's place inside the item: the argument, by its position in ``args`` or its name in ``kwargs``, then
-        the indices and keys inside it. Empty if no argument is to blame.
+        the indices and keys inside it. Empty if no argument causes the problem.
     """
 
     parameter: str | None
@@ -51,7 +51,7 @@ class Problem(msgspec.Struct, frozen=True):
     path: tuple[int | str, ...] = ()
 
     def as_finding(self) -> dict[str, Any]:
-        """The problem as replies carry it."""
+        """The problem in the form that replies contain."""
         return {
             "parameter": self.parameter,
             "value": self.value,
@@ -67,26 +67,26 @@ class Problem(msgspec.Struct, frozen=True):
         return f"parameter '{self.parameter}'{self.where}: {_repr.repr(self.value)} {self.reason}{hint}"
 
 
-class Doubt(Problem, frozen=True):
-    """A value that is no reason to refuse an item, although a plan that gets it is likely to fail.
+class NameWarning(ItemProblem, frozen=True):
+    """A warning about a name in an accepted item: a plan that gets it is likely to fail.
 
     Attributes
     ----------
     outlook
-        What is to be expected: ``the plan will fail``.
+        The consequence: ``the plan will fail``.
     """
 
     outlook: str = ""
 
     @property
     def sentence(self) -> str:
-        """The value, what there is to say of it, and what is to be expected."""
+        """The warning as one sentence: the value, the reason and the consequence."""
         text = str(self)
         return f"{text[0].upper()}{text[1:]}: {self.outlook}"
 
 
 class Parameter:
-    """One parameter: its type, range and conversions."""
+    """The type, range and conversions of one parameter."""
 
     __slots__ = ("_bounded", "_eval", "_names_functions", "has_open_names", "kind", "name", "required", "spec", "type")
 
@@ -95,9 +95,9 @@ class Parameter:
         self.name = spec.name
         self.kind = spec.kind.value
         self.required = spec.default is UNSET and self.kind not in (KINDS["VAR_POSITIONAL"], KINDS["VAR_KEYWORD"])
-        #: None without an annotation: every value fits.
+        #: None if there is no annotation: every value fits.
         self.type: Type | None = _type(spec)
-        #: True if a text inside has to be the name of an object that no list was asked for, and becomes that object.
+        #: True if values contain names that `check` does not compare with a list and that are replaced by objects.
         self.has_open_names = (
             self.type is not None
             and self.type.has_open_names
@@ -109,14 +109,14 @@ class Parameter:
         self._names_functions = spec.annotation is not None and "callable" in spec.annotation.type.lower()
 
     def value(self, given: Any) -> Any:
-        """The value that is meant by what was given: expressions in strings evaluated, if the parameter says so."""
-        # A type that asks for functions has this flag, too, and means their names: what fits as it is stays.
+        """The value of an argument. Expressions in strings are evaluated if the parameter has ``eval_expressions``."""
+        # A type for functions has this flag, too, and takes their names: a name that fits is not evaluated.
         if not self._eval or (self._names_functions and self.type and self.type.check(given) is None):
             return given
         return evaluated(given)
 
-    def check(self, given: Any, into: list[Problem], argument: int | str, where: str = "") -> None:
-        """Add to ``into`` what is wrong with the value of an argument for this parameter."""
+    def check(self, given: Any, into: list[ItemProblem], argument: int | str, where: str = "") -> None:
+        """Append the problems of an argument for this parameter to ``into``."""
         if self.type is None and not self._bounded:
             return
         value = self.value(given)
@@ -126,26 +126,26 @@ class Parameter:
         if found is not None:
             reason = found.reason + found.hint
             path = (argument, *_steps(found.where))
-            into.append(Problem(self.name, found.value, reason, found.suggestions, where + found.where, path))
+            into.append(ItemProblem(self.name, found.value, reason, found.suggestions, where + found.where, path))
 
-    def doubts(self, given: Any, judge: Judge, argument: int | str, where: str = "") -> Iterable[Doubt]:
-        """What ``judge`` says against the names in the value of an argument that passed `check`."""
+    def warnings(self, given: Any, names: NameCheck, argument: int | str, where: str = "") -> Iterable[NameWarning]:
+        """Warnings about names in an argument that passed `check`."""
         if self.type is None or not self.has_open_names:
             return ()
-        found = self.type.doubts(self.value(given), judge)
-        return (self._doubt(each, argument, where) for each in found) if found else ()
+        found = self.type.warnings(self.value(given), names)
+        return (self._warning(each, argument, where) for each in found) if found else ()
 
-    def _doubt(self, found: Mismatch, argument: int | str, where: str) -> Doubt:
+    def _warning(self, found: Mismatch, argument: int | str, where: str) -> NameWarning:
         path = (argument, *_steps(found.where))
         where += found.where
-        return Doubt(self.name, found.value, found.reason, found.suggestions, where, path, outlook=found.outlook)
+        return NameWarning(self.name, found.value, found.reason, found.suggestions, where, path, outlook=found.outlook)
 
     def _outside(self, value: Any) -> Mismatch | None:
         low, high = self.spec.min, self.spec.max
         if _within(value, low, high):
             return None
         for where, number in _numbers(value, ""):
-            # Written so that NaN, which compares with nothing, is outside.
+            # ``not >=`` instead of ``<``, because NaN must be outside every range.
             if low is not UNSET and not number >= low:
                 return Mismatch(where, number, f"is less than the minimum {low}", [])
             if high is not UNSET and not number <= high:
@@ -154,7 +154,7 @@ class Parameter:
 
 
 class Signature:
-    """A plan as one user group may call it."""
+    """The parameters of a plan, as one user group may use them."""
 
     def __init__(self, spec: PlanSpec) -> None:
         self.name = spec.name
@@ -164,16 +164,16 @@ class Signature:
         self._rest = self._only("VAR_POSITIONAL")
         self._named_rest = self._only("VAR_KEYWORD")
         self._required = tuple(p for p in self.parameters if p.required)
-        # Those that `doubts` looks at, for it must cost next to nothing.
+        # Selected here, because `warnings` must be fast.
         self._open_positional = tuple((n, p) for n, p in enumerate(self._positional) if p.has_open_names)
         self._open_by_name = {name: p for name, p in self._by_name.items() if p.has_open_names}
         self._open_rest, self._open_named_rest = (
             p if p is not None and p.has_open_names else None for p in (self._rest, self._named_rest)
         )
 
-    def check(self, args: Arguments, kwargs: Mapping[str, Any]) -> list[Problem]:
-        """All that is wrong with these arguments."""
-        problems: list[Problem] = []
+    def check(self, args: Arguments, kwargs: Mapping[str, Any]) -> list[ItemProblem]:
+        """All problems of these arguments."""
+        problems: list[ItemProblem] = []
         given: set[str] = set()
         for place, (parameter, value) in enumerate(zip(self._positional, args, strict=False)):
             given.add(parameter.name)
@@ -186,41 +186,43 @@ class Signature:
                 if self._check_named_rest(name, value, problems):
                     given.add(name)
             elif name in given:
-                reason = f"parameter '{name}' is given twice, by place and by name"
-                problems.append(Problem(None, value, reason, path=(name,)))
+                reason = f"parameter '{name}' is given twice, by position and by name"
+                problems.append(ItemProblem(None, value, reason, path=(name,)))
             else:
                 given.add(name)
                 parameter.check(value, problems, name)
         problems += [
-            Problem(None, None, f"parameter '{parameter.name}' is required and missing")
+            ItemProblem(None, None, f"parameter '{parameter.name}' is required but missing")
             for parameter in self._required
             if parameter.name not in given
         ]
         return problems
 
-    def doubts(self, args: Arguments, kwargs: Mapping[str, Any], judge: Judge) -> Iterable[Doubt]:
-        """What ``judge`` says against names in arguments that passed `check`."""
-        found: list[Iterable[Doubt]] = []
+    def warnings(self, args: Arguments, kwargs: Mapping[str, Any], names: NameCheck) -> Iterable[NameWarning]:
+        """Warnings about names in arguments that passed `check`."""
+        found: list[Iterable[NameWarning]] = []
         for place, parameter in self._open_positional:
-            if place < len(args) and (doubts := parameter.doubts(args[place], judge, place)):
-                found.append(doubts)
+            if place < len(args) and (warnings := parameter.warnings(args[place], names, place)):
+                found.append(warnings)
         for name, parameter in self._open_by_name.items():
-            if name in kwargs and (doubts := parameter.doubts(kwargs[name], judge, name)):
-                found.append(doubts)
+            if name in kwargs and (warnings := parameter.warnings(kwargs[name], names, name)):
+                found.append(warnings)
         if self._open_rest or self._open_named_rest:
-            found += self._doubts_of_rest(args, kwargs, judge)
+            found += self._warnings_of_rest(args, kwargs, names)
         return chain.from_iterable(found) if found else ()
 
-    def _doubts_of_rest(self, args: Arguments, kwargs: Mapping[str, Any], judge: Judge) -> Iterator[Iterable[Doubt]]:
+    def _warnings_of_rest(
+        self, args: Arguments, kwargs: Mapping[str, Any], names: NameCheck
+    ) -> Iterator[Iterable[NameWarning]]:
         if self._open_rest is not None:
             for place, value in enumerate(args[len(self._positional) :]):
-                yield self._open_rest.doubts(value, judge, len(self._positional) + place, f"[{place}]")
+                yield self._open_rest.warnings(value, names, len(self._positional) + place, f"[{place}]")
         if self._open_named_rest is not None:
             for name in (name for name in kwargs if name not in self._by_name):
-                yield self._open_named_rest.doubts(kwargs[name], judge, name, f"[{name!r}]")
+                yield self._open_named_rest.warnings(kwargs[name], names, name, f"[{name!r}]")
 
     def bind(self, args: Arguments, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Values by parameter, as given or by default, of arguments that passed `check`."""
+        """The value of each parameter, given or default, for arguments that passed `check`."""
         bound: dict[str, Any] = {}
         named_rest = {name: value for name, value in kwargs.items() if name not in self._by_name}
         for place, parameter in enumerate(self.parameters):
@@ -237,7 +239,7 @@ class Signature:
         return bound
 
     def by_argument(self, args: Arguments, kwargs: Mapping[str, Any]) -> "tuple[list[Parameter], list[Parameter]]":
-        """The parameter that each argument goes to, of arguments that passed `check`."""
+        """The parameter for each of these arguments, which passed `check`."""
         rest, named_rest = self._rest, self._named_rest
         positional = [*self._positional[: len(args)]]
         if rest is not None:
@@ -248,38 +250,38 @@ class Signature:
     def _only(self, kind: str) -> Parameter | None:
         return next((p for p in self.parameters if p.kind == KINDS[kind]), None)
 
-    def _check_rest(self, args: Arguments, problems: list[Problem]) -> None:
+    def _check_rest(self, args: Arguments, problems: list[ItemProblem]) -> None:
         count = len(self._positional)
         if self._rest is None:
-            reason = f"plan '{self.name}' takes {count} positional arguments, {len(args)} are given"
-            problems.append(Problem(None, args[count], reason, path=(count,)))
+            reason = f"plan '{self.name}' takes {count} positional arguments but {len(args)} were given"
+            problems.append(ItemProblem(None, args[count], reason, path=(count,)))
             return
         for place, value in enumerate(args[count:]):
             self._rest.check(value, problems, count + place, f"[{place}]")
 
-    def _check_named_rest(self, name: str, value: Any, problems: list[Problem]) -> bool:
-        """Check a name that no parameter takes; True if a parameter of that name takes its value by place."""
+    def _check_named_rest(self, name: str, value: Any, problems: list[ItemProblem]) -> bool:
+        """Check a keyword argument without a parameter of its own; True if a positional-only one has its name."""
         if self._named_rest is not None:
             self._named_rest.check(value, problems, name, f"[{name!r}]")
             return False
-        by_place = any(parameter.name == name for parameter in self._positional)
-        if by_place:
-            reason = f"parameter '{name}' takes its value by place (in 'args'), not by name"
-            problems.append(Problem(None, value, reason, path=(name,)))
+        positional_only = any(parameter.name == name for parameter in self._positional)
+        if positional_only:
+            reason = f"parameter '{name}' is positional-only: pass it in 'args'"
+            problems.append(ItemProblem(None, value, reason, path=(name,)))
         else:
             reason = f"plan '{self.name}' has no parameter '{name}'"
-            problems.append(Problem(None, value, reason, nearest(name, self._by_name), path=(name,)))
-        return by_place
+            problems.append(ItemProblem(None, value, reason, nearest(name, self._by_name), path=(name,)))
+        return positional_only
 
 
 def _steps(where: str) -> list[int | str]:
-    """The indices and keys in a place inside a value: ``[2]['x']``; of a key itself, those of its value."""
+    """The indices and keys in a place such as ``[2]['x']``. A place that is a key gives the steps to its value."""
     steps: list[int | str] = []
     node: ast.expr = ast.parse("value" + where.removesuffix(" (key)"), mode="eval").body
     while isinstance(node, ast.Subscript):
         try:
             step = ast.literal_eval(node.slice)
-        except ValueError:  # a key that no JSON has, such as nan
+        except ValueError:  # a key that JSON cannot have, such as nan
             return []
         steps.insert(0, step if isinstance(step, int) else str(step))
         node = node.value
@@ -294,7 +296,7 @@ def _type(spec: ParamSpec) -> Type | None:
     except annotation.AnnotationError as err:
         if spec.annotation.devices or spec.annotation.plans or spec.annotation.enums:
             raise annotation.AnnotationError(f"parameter '{spec.name}': {err}") from None
-        # Another program found words that we have not: as if there were none.
+        # Another program wrote an annotation that we cannot read: treat it as missing.
         return None
     if spec.kind.value == KINDS["VAR_POSITIONAL"]:
         return _of_each(found)
@@ -302,7 +304,7 @@ def _type(spec: ParamSpec) -> Type | None:
 
 
 def _of_each(found: Type) -> Type:
-    """The type of each of ``*args``, where ``*args: tuple[A, B]`` was written and ``A, B, A, B, …`` is meant."""
+    """The type of one of ``*args``: some plans write ``*args: tuple[A, B]`` and mean ``A, B, A, B, …``."""
     if isinstance(found, Tuple):
         return OneOf([*found.items, found])
     if isinstance(found, Sequence) and found.make is tuple:
@@ -311,7 +313,7 @@ def _of_each(found: Type) -> Type:
 
 
 def _within(value: Any, low: Any, high: Any) -> bool:
-    """True if all is well with a plain list of numbers: a million of them must not take a million calls."""
+    """Fast check of a plain list of numbers, which may be long. True if all are in range."""
     if not isinstance(value, list) or not value or not {int, float}.issuperset(map(type, value)):
         return False
     try:
@@ -340,7 +342,7 @@ def _default(spec: ParamSpec) -> Any:
         value = ast.literal_eval(spec.default)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return spec.default
-    # What has no JSON form, ``...`` for an object among it, stays the text that it is.
+    # A value without a JSON form, such as ``...``, stays text.
     return value if _is_plain(value) else spec.default
 
 

@@ -1,8 +1,8 @@
-"""Types of plan parameters: what values fit them, and where in a value names stand for devices and plans.
+"""Types of plan parameters: they check values, and find the names of devices and plans in them.
 
-Values come from JSON. They fit a type if the type's own reader would take them as they are: integers for ``float``,
-lists for ``tuple``; never a string for a number, nor True for an integer. `Type.convert` is for the worker; it turns
-lists into tuples and sets, and names into the objects that ``find`` knows.
+Values come from JSON. ``float`` accepts integers and ``tuple`` accepts lists, but no type accepts a string for a number
+or True for an integer. The worker calls `Type.convert`, which turns lists into tuples and sets, and names into the
+objects that ``find`` returns.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -14,7 +14,7 @@ from bluesky_qs.plans.names import is_name
 
 
 class Wanted(Enum):
-    """What a name stands for."""
+    """The kind of object that a name stands for."""
 
     DEVICE = "device"
     PLAN = "plan"
@@ -23,19 +23,19 @@ class Wanted(Enum):
     ENUM = "value"
 
 
-#: (what is wanted, label of the list or the enum, name) → the object; the name itself if there is none.
+#: (kind of object, label of the list or the enum, name) → the object, or the name itself if there is no such object.
 Find = Callable[[Wanted, str, str], Any]
 
 
-#: Characters of a value that is written out in a hint.
+#: The number of characters of a value that a hint may show.
 _LONGEST_HINT = 50
 
 
 class Mismatch(NamedTuple):
-    """Why a value does not fit. ``where`` is its place inside the parameter's value: ``[2]['x']``.
+    """The reason why a value does not fit. ``where`` is its place inside the parameter's value: ``[2]['x']``.
 
-    ``hint`` follows the reason and says what to write instead; ``outlook`` is what a plan that gets the value has to
-    expect.
+    ``hint`` follows the reason and shows what to write instead. ``outlook`` is the consequence for a plan that gets the
+    value.
     """
 
     where: str
@@ -46,42 +46,42 @@ class Mismatch(NamedTuple):
     outlook: str = ""
 
 
-class Judge(Protocol):
-    """Knows names of objects."""
+class NameCheck(Protocol):
+    """Knows the names of objects, and makes warnings about other names."""
 
     def known(self, wanted: "Name") -> Container[str]:
         """The names of this type."""
         ...
 
-    def against(self, text: str, wanted: "list[Name]") -> Mismatch | None:
-        """What is to be said against a text that has to be a name of one of these types."""
+    def warning(self, text: str, wanted: "list[Name]") -> Mismatch | None:
+        """The warning about a text that must be a name of one of these types; None if there is none."""
         ...
 
 
 class Type:
-    """Any value fits."""
+    """Accepts any value."""
 
-    #: How the type is called in “… is not PHRASE”.
+    #: The name of the type in “… is not PHRASE”.
     phrase = "a value"
-    #: True if `convert` may change something.
+    #: True if `convert` may change a value.
     converts = False
-    #: True if a name inside stands for an object.
+    #: True if values contain names that stand for objects.
     has_names = False
-    #: True if a text inside has to be the name of an object that no list was asked for.
+    #: True if values contain names of objects that `check` does not compare with a list.
     has_open_names = False
-    #: Classes all of whose values fit.
+    #: Classes whose values always fit.
     classes: frozenset[type] = frozenset()
 
-    def check(self, value: Any) -> Mismatch | None:  # noqa: ARG002 - all fit
-        """Why ``value`` does not fit; None if it fits."""
+    def check(self, value: Any) -> Mismatch | None:  # noqa: ARG002 - any value fits
+        """The reason why ``value`` does not fit; None if it fits."""
         return None
 
     def convert(self, value: Any, find: Find) -> Any:  # noqa: ARG002 - nothing to find here
-        """``value``, which fits, as the plan gets it; the same object if nothing changes."""
+        """The object that the plan gets for ``value``, which passed `check`; the same object if nothing changes."""
         return value
 
-    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:  # noqa: ARG002 - no names here
-        """What ``judge`` says against the names in ``value``, which fits, that no list was asked for."""
+    def warnings(self, value: Any, names: NameCheck) -> Iterable[Mismatch]:  # noqa: ARG002 - no names here
+        """Warnings about names in ``value``, which passed `check`, that were not compared with a list."""
         return ()
 
     def _mismatch(self, value: Any) -> Mismatch:
@@ -89,7 +89,7 @@ class Type:
 
 
 class Scalar(Type):
-    """Values of certain classes, exactly."""
+    """Accepts values of these classes, and not of their subclasses."""
 
     def __init__(self, phrase: str, *classes: type) -> None:
         self.phrase = phrase
@@ -100,7 +100,7 @@ class Scalar(Type):
 
 
 class Integer(Scalar):
-    """Whole numbers, also those that arithmetic left as ``5.0``."""
+    """Accepts integers, and integral floats such as ``5.0``, which arithmetic may produce."""
 
     converts = True
 
@@ -117,7 +117,7 @@ class Integer(Scalar):
 
 
 class Sequence(Type):
-    """A list or tuple, handed over as ``make`` makes it; None leaves it as it is."""
+    """Accepts a list or tuple and converts it with ``make``, unless ``make`` is None."""
 
     def __init__(self, phrase: str, item: Type, make: Callable[[Iterable[Any]], Any] | None = None) -> None:
         self.phrase = phrase
@@ -130,7 +130,7 @@ class Sequence(Type):
     def check(self, value: Any) -> Mismatch | None:
         if not isinstance(value, list | tuple | set | frozenset):
             return self._mismatch(value)._replace(hint=self._in_brackets(value))
-        # A million numbers must not take a million calls.
+        # Without this test a million numbers would take a million calls.
         if not (type(self.item) is Type or self.item.classes.issuperset(map(type, value))):
             found = _first_mismatch((f"[{place}]", self.item, element) for place, element in enumerate(value))
             if found is not None:
@@ -138,7 +138,7 @@ class Sequence(Type):
         return self._unhashable(value) if self.make in (set, frozenset) else None
 
     def _in_brackets(self, value: Any) -> str:
-        """What is meant by one element where a list of one is expected."""
+        """A hint to put a single element in brackets where a list is expected."""
         one = isinstance(value, str | int | float) and self.item.check(value) is None
         return f": write [{value!r}]" if one and len(repr(value)) <= _LONGEST_HINT else ""
 
@@ -146,7 +146,7 @@ class Sequence(Type):
         try:
             self.convert(value, lambda _wanted, _label, name: name)
         except TypeError:
-            return Mismatch("", value, "has elements that a set cannot hold", [])
+            return Mismatch("", value, "has unhashable elements", [])
         return None
 
     def convert(self, value: Any, find: Find) -> Any:
@@ -154,15 +154,15 @@ class Sequence(Type):
             value = _changed(value, [self.item.convert(element, find) for element in value])
         return self.make(value) if self.make is not None else value
 
-    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
+    def warnings(self, value: Any, names: NameCheck) -> Iterable[Mismatch]:
         item = self.item
-        if not self.has_open_names or (isinstance(item, Name) and all(map(judge.known(item).__contains__, value))):
+        if not self.has_open_names or (isinstance(item, Name) and all(map(names.known(item).__contains__, value))):
             return ()
-        return _doubts(judge, ((f"[{place}]", item, element) for place, element in enumerate(value)))
+        return _warnings(names, ((f"[{place}]", item, element) for place, element in enumerate(value)))
 
 
 class Tuple(Type):
-    """A tuple of so many elements, each of its own type."""
+    """Accepts a fixed number of elements, each of its own type."""
 
     def __init__(self, items: list[Type]) -> None:
         self.phrase = f"a list of {len(items)} elements"
@@ -181,15 +181,15 @@ class Tuple(Type):
     def convert(self, value: Any, find: Find) -> Any:
         return tuple(item.convert(element, find) for item, element in zip(self.items, value, strict=True))
 
-    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
+    def warnings(self, value: Any, names: NameCheck) -> Iterable[Mismatch]:
         parts = enumerate(zip(self.items, value, strict=True))
-        return _doubts(judge, ((f"[{place}]", item, element) for place, (item, element) in parts))
+        return _warnings(names, ((f"[{place}]", item, element) for place, (item, element) in parts))
 
 
 class Mapping(Type):
-    """A dictionary. Its keys are never names of objects, but may be those of an enumeration's members.
+    """Accepts a dictionary. Its keys are never names of objects, but may be names of members of an enumeration.
 
-    In JSON all keys are texts: where numbers are wanted, what reads as one is meant.
+    In JSON all keys are text: if the type of the keys is a number, text such as "5" is read as a number.
     """
 
     phrase = "a dictionary"
@@ -216,8 +216,8 @@ class Mapping(Type):
             keys = [self.key.convert(key, find) for key in keys]
         return {key: self.value.convert(element, find) for key, element in zip(keys, value.values(), strict=True)}
 
-    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
-        return _doubts(judge, ((f"[{key!r}]", self.value, element) for key, element in value.items()))
+    def warnings(self, value: Any, names: NameCheck) -> Iterable[Mismatch]:
+        return _warnings(names, ((f"[{key!r}]", self.value, element) for key, element in value.items()))
 
     def _key(self, key: Any) -> Any:
         if self._number is None or type(key) is not str or str in self.key.classes:
@@ -229,7 +229,7 @@ class Mapping(Type):
 
 
 class Literal(Type):
-    """One of these values, exactly."""
+    """Accepts only these values."""
 
     def __init__(self, values: list[Any]) -> None:
         self.values = {(type(value), value) for value in values}
@@ -237,14 +237,14 @@ class Literal(Type):
         self.texts = [value for value in values if isinstance(value, str)]
 
     def check(self, value: Any) -> Mismatch | None:
-        # Asked for scalars only: a tuple may hold a list, which cannot be looked up.
+        # Only for scalars, because a tuple may contain a list, which is unhashable.
         if isinstance(value, str | int | float | bytes | None) and (type(value), value) in self.values:
             return None
         return Mismatch("", value, f"is not {self.phrase}", nearest(value, self.texts))
 
 
 class Name(Type):
-    """A string that stands for an object: any (``choices`` None), or one of a list."""
+    """Accepts the name of an object: any name (``choices`` None), or a name from a list."""
 
     converts = True
 
@@ -253,7 +253,7 @@ class Name(Type):
         self.label = label
         self.has_names = wanted is not Wanted.ENUM
         self.choices = None if choices is None else dict.fromkeys(choices)
-        # Functions are looked for where the plan runs: there is no list of them.
+        # There is no list of functions: the worker looks for them when the plan runs.
         self.has_open_names = choices is None and wanted in (Wanted.DEVICE, Wanted.PLAN, Wanted.PLAN_OR_DEVICE)
         self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {self._listed()}"
 
@@ -261,7 +261,7 @@ class Name(Type):
         if not isinstance(value, str):
             return self._mismatch(value)
         if self.choices is None:
-            # Which names there are is known when the plan runs; what can be none is known now.
+            # The names that exist are known when the plan runs. Text that cannot be a name is refused now.
             return None if is_name(value) else self._mismatch(value)
         if self._choice(value) in self.choices:
             return None
@@ -270,14 +270,14 @@ class Name(Type):
     def convert(self, value: Any, find: Find) -> Any:
         return find(self.wanted, self.label, self._choice(value))
 
-    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
-        if not self.has_open_names or value in judge.known(self):
+    def warnings(self, value: Any, names: NameCheck) -> Iterable[Mismatch]:
+        if not self.has_open_names or value in names.known(self):
             return ()
-        found = judge.against(value, [self])
+        found = names.warning(value, [self])
         return () if found is None else (found,)
 
     def _choice(self, value: str) -> str:
-        # ``Mode.FAST``, as it is typed in Python, means ``FAST``.
+        # ``Mode.FAST``, as in Python, means ``FAST``.
         return value.removeprefix(f"{self.label}.") if self.wanted is Wanted.ENUM else value
 
     def _listed(self) -> str:
@@ -291,15 +291,15 @@ class Name(Type):
 
 
 class OneOf(Type):
-    """A value that fits any of these types."""
+    """Accepts a value that fits any of these types."""
 
     def __init__(self, alternatives: list[Type]) -> None:
-        # Names first, because a name that is known is meant, although it is a string as well.
+        # Names first, because a known name stands for its object, although it is a string, too.
         self.alternatives = sorted(alternatives, key=lambda each: not (each.has_names or isinstance(each, Name)))
         self.phrase = " or ".join(dict.fromkeys(alternative.phrase for alternative in alternatives))
         self.classes = frozenset().union(*(alternative.classes for alternative in alternatives))
         self.has_names = any(alternative.has_names for alternative in alternatives)
-        # Where anything fits, no text has to be a name.
+        # If any value fits, no text must be a name.
         self.has_open_names = any(each.has_open_names for each in alternatives) and Type not in map(type, alternatives)
         self.converts = any(alternative.converts for alternative in alternatives)
 
@@ -310,7 +310,7 @@ class OneOf(Type):
             if mismatch is None:
                 return None
             mismatches.append(mismatch)
-        # The alternative that went deepest into the value, or that knows a name like it, is the one that was meant.
+        # The user most likely meant the alternative that fits the value the deepest, or that has a similar name.
         best = max(mismatches, key=lambda each: (len(each.where), len(each.suggestions), len(each.hint)))
         return best if best.where or best.suggestions else self._mismatch(value)._replace(hint=best.hint)
 
@@ -322,20 +322,20 @@ class OneOf(Type):
                 return converted
         return value
 
-    def doubts(self, value: Any, judge: Judge) -> Iterable[Mismatch]:
+    def warnings(self, value: Any, names: NameCheck) -> Iterable[Mismatch]:
         fitting = [alternative for alternative in self.alternatives if alternative.check(value) is None]
         if not all(alternative.has_open_names for alternative in fitting):
             return ()
-        names = [alternative for alternative in fitting if isinstance(alternative, Name)]
-        if not names or len(names) != len(fitting):
-            return min((list(each.doubts(value, judge)) for each in fitting), key=len, default=())
-        found = None if any(value in judge.known(name) for name in names) else judge.against(value, names)
+        wanted = [alternative for alternative in fitting if isinstance(alternative, Name)]
+        if not wanted or len(wanted) != len(fitting):
+            return min((list(each.warnings(value, names)) for each in fitting), key=len, default=())
+        found = None if any(value in names.known(each) for each in wanted) else names.warning(value, wanted)
         return () if found is None else (found,)
 
 
-def _doubts(judge: Judge, parts: Iterable[tuple[str, Type, Any]]) -> Iterator[Mismatch]:
+def _warnings(names: NameCheck, parts: Iterable[tuple[str, Type, Any]]) -> Iterator[Mismatch]:
     for where, kind, value in parts:
-        for found in kind.doubts(value, judge):
+        for found in kind.warnings(value, names):
             yield found._replace(where=where + found.where)
 
 

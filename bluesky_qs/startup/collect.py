@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from bluesky_qs.errors import StartupError
 from bluesky_qs.nearest import did_you_mean, nearest
-from bluesky_qs.plans.choices import every, written_out
+from bluesky_qs.plans.choices import every, expanded
 from bluesky_qs.plans.permissions import ROOT, Permissions
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
@@ -161,7 +161,7 @@ def _described(
 def _with_names(plans: dict[str, Any], devices: dict[str, Any]) -> dict[str, Any]:
     """Replace the patterns in plans by names, because other programs that read the lists only know names."""
     all_devices = functools.cache(lambda: every(devices))
-    return {name: written_out(plan, all_devices, plans, keep_unknown=True) for name, plan in plans.items()}
+    return {name: expanded(plan, all_devices, plans, keep_unknown=True) for name, plan in plans.items()}
 
 
 def _abilities(kind: type, instance: Any = None) -> tuple[bool, bool, bool]:

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from bluesky_qs.plans.annotation import AnnotationError, read
 from bluesky_qs.plans.model import Annotation
-from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, key_meant
+from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, key_hint
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -129,7 +129,7 @@ def _with_nearest_key(error: msgspec.ValidationError, words: type[msgspec.Struct
     unknown = re.search(r"unknown field `(.*)`", str(error))
     if not unknown:
         return str(error)
-    return f"{error}{key_meant(unknown[1], words.__struct_fields__)}"
+    return f"{error}{key_hint(unknown[1], words.__struct_fields__)}"
 
 
 def _plain_number(value: Any) -> Any:

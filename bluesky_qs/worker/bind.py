@@ -12,7 +12,7 @@ from msgspec import UNSET
 from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
 from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.catalog import Catalog
-from bluesky_qs.plans.signature import Parameter, Problem
+from bluesky_qs.plans.signature import ItemProblem, Parameter
 from bluesky_qs.plans.values import Wanted
 from bluesky_qs.startup import header
 from bluesky_qs.startup.decorator import words_of
@@ -91,9 +91,9 @@ def bind_function(item: Mapping[str, Any], group: str, catalog: Catalog, namespa
     if not callable(function):
         raise NotFound(f"Function '{name}' is not found in the worker namespace")
     if args is not None and not isinstance(args, list | tuple):
-        raise InvalidPlan(f"'args' is a list, not {args!r}")
+        raise InvalidPlan(f"'args' must be a list, not {args!r}")
     if kwargs is not None and not isinstance(kwargs, dict):
-        raise InvalidPlan(f"'kwargs' is an object, not {kwargs!r}")
+        raise InvalidPlan(f"'kwargs' must be an object, not {kwargs!r}")
     return BoundFunction(function, list(args or ()), dict(kwargs or {}))
 
 
@@ -135,8 +135,8 @@ class _Binder:
             device, plan = devices is not False, plans is not False
         else:
             # Said before the plan stumbles over a text where it expects an object.
-            for unknown in parameter.doubts(given, self._catalog.known_names(self._group), parameter.name):
-                raise InvalidPlan(f"Plan validation failed: {unknown}")
+            for warning in parameter.warnings(given, self._catalog.known_names(self._group), parameter.name):
+                raise InvalidPlan(f"Plan validation failed: {warning}")
             value = parameter.type.convert(value, find)
             # A type that has places for names says itself where they are; the flags are for types that have none.
             everywhere = not parameter.type.has_names
@@ -211,7 +211,7 @@ class _Binder:
 
 def _no_such_name(parameter: Parameter, where: str, text: str, reason: str, choices: Iterable[str]) -> InvalidPlan:
     return InvalidPlan(
-        f"Plan validation failed: {Problem(parameter.name, text, reason, nearest(text, choices), where)}"
+        f"Plan validation failed: {ItemProblem(parameter.name, text, reason, nearest(text, choices), where)}"
     )
 
 

@@ -9,7 +9,7 @@ from bluesky_qs.errors import BadParams, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.events import EventRecord
-from bluesky_qs.manager.handlers.queue import checked_item, doubts_of, is_turn
+from bluesky_qs.manager.handlers.queue import checked_item, is_turn, warnings_of
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.wire.codec import Encoded, json_text
 
@@ -48,20 +48,20 @@ async def item_check(
 
 
 def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any]:
-    """What adding the item would say, and in detail what is wrong, or doubtful, with a plan's parameters."""
+    """The answer to adding the item, with the errors and warnings about the plan's parameters in detail."""
     try:
         checked = checked_item(ctx, item, Writer(user=user, user_group=group))
         ctx.queue.prepare(checked)
     except QSError as error:
         return {"success": False, "msg": error.message, "errors": error.reply.get("errors", []), "arguments": {}}
     arguments = ctx.lists.catalog.arguments(item, group) if item["item_type"] == "plan" else {}
-    doubts = doubts_of(ctx, checked)
+    warnings = warnings_of(ctx, checked)
     return {
         "success": True,
         "msg": "",
         "errors": [],
         "arguments": arguments,
-        **({"warnings": [doubt.as_finding() for doubt in doubts]} if doubts else {}),
+        **({"warnings": [warning.as_finding() for warning in warnings]} if warnings else {}),
     }
 
 

@@ -34,7 +34,7 @@ from bluesky_qs.manager.handlers.states import (
 )
 from bluesky_qs.plan_queue.edit import Edit
 from bluesky_qs.plan_queue.items import Prepared
-from bluesky_qs.plans.signature import Doubt
+from bluesky_qs.plans.signature import NameWarning
 from bluesky_qs.wire.codec import Encoded
 
 logger = logging.getLogger(__name__)
@@ -67,10 +67,10 @@ async def queue_item_add(
     **who: Unpack[Writer],
 ) -> ItemAdded:
     checked = checked_item(ctx, item, who)
-    doubtful = _warned(ctx, checked)
+    warned = _warnings_in_answer(ctx, checked)
     edit, size = await _made(ctx, lambda: ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid))
-    _log(edit.items_json, [doubtful])
-    return {"qsize": size, "item": _one(edit), **doubtful}
+    _log(edit.items_json, [warned])
+    return {"qsize": size, "item": _one(edit), **warned}
 
 
 @handles(api.queue.queue_item_add_batch)
@@ -105,10 +105,10 @@ async def queue_item_update(ctx: Context, item: SentItem, *, replace: bool = Fal
     checked = checked_item(ctx, item, who)
     if checked.get("item_uid") is None:
         raise ItemError("The item has no 'item_uid', which tells the item of the queue that it replaces")
-    doubtful = _warned(ctx, checked)
+    warned = _warnings_in_answer(ctx, checked)
     edit, size = await _made(ctx, lambda: ctx.queue.update(checked, replace=replace))
-    _log(edit.items_json, [doubtful])
-    return {"qsize": size, "item": _one(edit), **doubtful}
+    _log(edit.items_json, [warned])
+    return {"qsize": size, "item": _one(edit), **warned}
 
 
 @handles(api.queue.queue_item_get)
@@ -186,10 +186,10 @@ async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]
     await require_idle_kernel(ctx)
     require_engine(ctx)
     checked = checked_item(ctx, item, who)
-    doubtful = _warned(ctx, checked)
+    warned = _warnings_in_answer(ctx, checked)
     started = await ctx.runner.execute(checked)
-    _log(started.items_json, [doubtful])
-    return {"qsize": len(ctx.queue), "item": _one(started), **doubtful}
+    _log(started.items_json, [warned])
+    return {"qsize": len(ctx.queue), "item": _one(started), **warned}
 
 
 @handles(api.queue.queue_clear)
@@ -264,30 +264,30 @@ def checked_item(ctx: Context, item: SentItem, who: Writer) -> SentItem:
     return {**item, "user": who.get("user", ""), "user_group": group}
 
 
-def doubts_of(ctx: Context, checked: SentItem) -> list[Doubt]:
-    """What may make the plan of an item fail that `checked_item` has accepted."""
-    return ctx.lists.catalog.doubts(checked, checked["user_group"]) if checked["item_type"] == "plan" else []
+def warnings_of(ctx: Context, checked: SentItem) -> list[NameWarning]:
+    """Warnings about names that may make the plan of an item fail. `checked_item` has accepted the item."""
+    return ctx.lists.catalog.warnings(checked, checked["user_group"]) if checked["item_type"] == "plan" else []
 
 
 def is_turn(number: int, result: Mapping[str, Any]) -> bool:
     """Whether it is time to let other requests in, after so many items, the last one with this result."""
-    # To look for names like one that means nothing takes as long as to check a thousand items.
+    # The search for similar names takes as long as the check of a thousand items.
     return number % _A_TURN == 0 or "warnings" in result
 
 
-def _warned(ctx: Context, checked: SentItem) -> Accepted:
-    """What an answer adds for the sake of such an item."""
-    doubts = doubts_of(ctx, checked)
-    return {"warnings": [doubt.sentence for doubt in doubts]} if doubts else {}
+def _warnings_in_answer(ctx: Context, checked: SentItem) -> Accepted:
+    """The warnings of an accepted item, as the answer contains them."""
+    warnings = warnings_of(ctx, checked)
+    return {"warnings": [warning.sentence for warning in warnings]} if warnings else {}
 
 
 def _log(items: Sequence[bytes], results: Sequence[Accepted]) -> None:
-    doubtful = [(data, result["warnings"]) for data, result in zip(items, results, strict=True) if "warnings" in result]
-    for data, warnings in doubtful[:_LOGGED]:
+    warned = [(data, result["warnings"]) for data, result in zip(items, results, strict=True) if "warnings" in result]
+    for data, warnings in warned[:_LOGGED]:
         item = json.loads(data)
         logger.warning("Item %s, plan %r: %s", item["item_uid"], item["name"], "; ".join(warnings))
-    if len(doubtful) > _LOGGED:
-        logger.warning("... and %d more items with such warnings, which the answer has", len(doubtful) - _LOGGED)
+    if len(warned) > _LOGGED:
+        logger.warning("... and %d more items with such warnings, which the answer has", len(warned) - _LOGGED)
 
 
 async def _prepared(ctx: Context, items: list[SentItem], who: Writer) -> tuple[list[Prepared], list[ItemResult]]:
@@ -298,7 +298,7 @@ async def _prepared(ctx: Context, items: list[SentItem], who: Writer) -> tuple[l
         try:
             checked = checked_item(ctx, item, who)
             prepared.append(ctx.queue.prepare(checked))
-            results.append({"success": True, "msg": "", **_warned(ctx, checked)})
+            results.append({"success": True, "msg": "", **_warnings_in_answer(ctx, checked)})
         except QSError as error:
             refused: ItemResult = {"success": False, "msg": error.message}
             if "errors" in error.reply:

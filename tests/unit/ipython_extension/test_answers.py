@@ -61,7 +61,7 @@ def test_an_answer_is_told_in_words(qs, fake, line, method, answer, told):
 
 
 def test_why_a_plan_may_fail_stands_below_it(qs, fake):
-    warning = "Parameter 'detectors': 'det9' is <no> device: the plan will fail unless that is mended"
+    warning = "Parameter 'detectors': 'det9' is <no> device: the plan will fail unless this is fixed"
     item = fake.plan("count", "uid-aaaa")
     fake.answers["queue_item_add"] = {"item": item, "qsize": 1, "warnings": [warning]}
     view = qs("queue add plan {'name': 'count', 'args': [['det9']]}")

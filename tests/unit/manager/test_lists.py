@@ -52,9 +52,7 @@ def test_lists_that_cannot_be_written_are_told_with_their_file_and_what_to_do(bo
     (tmp_path / "startup.py").unlink()
     tmp_path.rmdir()
     asyncio.run(book.write())
-    assert (
-        f"are not saved: {file} cannot be written: No such file or directory. --existing-plans-devices" in caplog.text
-    )
+    assert f"were not saved: cannot write {file}: No such file or directory. --existing-plans-devices" in caplog.text
 
 
 def test_permissions_without_the_usual_groups_are_told(tmp_path, caplog):

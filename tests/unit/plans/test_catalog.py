@@ -136,12 +136,12 @@ def test_refusal_names_parameter_value_and_nearest_choice():
     ("item", "words"),
     [
         ({}, "Plan name is not specified"),
-        ({"name": 5}, "Plan name 5"),
-        ({"name": "count", "args": "det1"}, "'args' is a list"),
-        ({"name": "count", "kwargs": []}, "'kwargs' is an object"),
+        ({"name": 5}, "Plan name must be a non-empty string, not 5"),
+        ({"name": "count", "args": "det1"}, "'args' must be a list"),
+        ({"name": "count", "kwargs": []}, "'kwargs' must be an object"),
         ({"name": "count", "kwargs": {1: 2}}, "keys of 'kwargs'"),
-        ({"name": "count", "meta": "x"}, "'meta' is an object or a list of objects"),
-        ({"name": "count", "meta": [{}, 5]}, "'meta' is an object or a list of objects"),
+        ({"name": "count", "meta": "x"}, "'meta' must be an object or a list of objects"),
+        ({"name": "count", "meta": [{}, 5]}, "'meta' must be an object or a list of objects"),
     ],
 )
 def test_malformed_item_is_refused(item, words):
@@ -152,7 +152,7 @@ def test_malformed_item_is_refused(item, words):
 def test_description_that_cannot_be_read_refuses_its_plan_only():
     bad = {**PLANS, "bad": plan("bad", parameter("x", {"type": "Oops", "devices": {"Other": []}}))}
     seen = catalog(bad, primary=ALL)
-    with pytest.raises(InvalidPlan, match=r"description of plan 'bad' cannot be read.*'x'.*'Oops'"):
+    with pytest.raises(InvalidPlan, match=r"description of plan 'bad' is invalid.*'x'.*'Oops'"):
         seen.check({"name": "bad", "args": [1]}, "primary")
     seen.check({"name": "count", "args": [[]]}, "primary")
 

@@ -87,7 +87,7 @@ def test_one_wrong_description_does_not_cost_the_others(tmp_path, bad, words):
     (tmp_path / FILE_NAME).write_text(yaml.dump(content))
     read = lists.read(tmp_path)
     assert (read.existing_plans, read.existing_devices) == ({"count": PLAN}, {"det": DEVICE})
-    (reason,) = read.left_out
+    (reason,) = read.ignored
     assert re.search(words, reason)
 
 

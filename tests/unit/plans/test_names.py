@@ -88,12 +88,12 @@ def test_plan_patterns_search_in_the_name():
         (":a::b", "empty part"),
         (":(", "not a regular expression"),
         (":?a:b", "only the last part"),
-        (":?.*:dept=5", "behind it there may be ':depth=N', not ':dept=5'"),
+        (":?.*:dept=5", "only ':depth=N' may follow it, not ':dept=5'"),
         (":a:depth=2", "may only follow"),
         (":?a:depth=0", "at least 1"),
         ("__WRITABLE__:a", "__READABLE__"),
-        ("", "expected"),
-        (7, "expected"),
+        ("", "must be a name"),
+        (7, "must be a name"),
     ],
 )
 def test_bad_device_pattern_is_refused_with_its_reason(pattern, words):

@@ -30,17 +30,17 @@ def test_first_null_of_a_forbidding_list_forbids_nothing():
 @pytest.mark.parametrize(
     ("permissions", "words"),
     [
-        ([], "an object is expected"),
+        ([], "must be an object"),
         ({}, "no 'user_groups'"),
-        ({"user_groups": []}, "user_groups: an object"),
+        ({"user_groups": []}, "user_groups: must be an object"),
         ({"user_groups": {}}, "Missing required user group: 'root'"),
         ({"user_groups": {"root": {}}, "users": {}}, "unknown key 'users'"),
-        ({"user_groups": {"root": 5}}, "user_groups.root: an object"),
+        ({"user_groups": {"root": 5}}, "user_groups.root: must be an object"),
         ({"user_groups": {"root": {"alowed_plans": []}}}, "did you mean 'allowed_plans'"),
-        ({"user_groups": {"root": {"allowed_plans": "all"}}}, "user_groups.root.allowed_plans: a list"),
+        ({"user_groups": {"root": {"allowed_plans": "all"}}}, "user_groups.root.allowed_plans: must be a list"),
         ({"user_groups": {"root": {"allowed_plans": [5]}}}, "user_groups.root.allowed_plans: element 0"),
         ({"user_groups": {"root": {"forbidden_devices": [":("]}}}, "user_groups.root.forbidden_devices: pattern"),
-        ({"user_groups": {"root": {}, 5: {}}}, "the name of a group is a string"),
+        ({"user_groups": {"root": {}, 5: {}}}, "the name of a group must be"),
     ],
 )
 def test_bad_permissions_are_refused_with_the_place(permissions, words):
@@ -74,14 +74,14 @@ def test_bad_file_is_refused_with_its_name(tmp_path, text):
         Permissions.load(file)
 
 
-def test_group_that_is_there_twice_is_refused_with_its_line(tmp_path):
+def test_duplicate_group_is_refused_with_its_line(tmp_path):
     file = tmp_path / "p.yaml"
     file.write_text("user_groups:\n  root: {}\n  primary: {}\n  primary: {}\n")
-    with pytest.raises(ConfigError, match=r"p\.yaml.*the key 'primary' is there twice \(line 4\)"):
+    with pytest.raises(ConfigError, match=r"p\.yaml.*duplicate key 'primary' \(line 4\)"):
         Permissions.load(file)
 
 
-def test_lists_that_groups_share_by_aliases_are_no_repetition(tmp_path):
+def test_lists_that_groups_share_by_aliases_are_not_duplicates(tmp_path):
     file = tmp_path / "p.yaml"
     file.write_text(
         "user_groups:\n  root: &all\n    allowed_plans: &list [null]\n  primary: *all\n  g: {allowed_plans: *list}\n"
@@ -92,7 +92,7 @@ def test_lists_that_groups_share_by_aliases_are_no_repetition(tmp_path):
         Permissions.load(file)
 
 
-def test_an_empty_file_is_said_to_be_empty(tmp_path):
+def test_an_empty_file_is_refused(tmp_path):
     file = tmp_path / "user_group_permissions.yaml"
     file.write_text("# nothing yet\n")
     with pytest.raises(ConfigError, match=r"user_group_permissions.yaml' is empty$"):

@@ -41,8 +41,8 @@ def test_arguments_bind_as_python_binds_them():
 @pytest.mark.parametrize(
     ("args", "kwargs", "words"),
     [
-        ([], {}, "parameter 'a' is required and missing"),
-        ([1, 2, 3], {}, "takes 2 positional arguments, 3 are given"),
+        ([], {}, "parameter 'a' is required but missing"),
+        ([1, 2, 3], {}, "takes 2 positional arguments but 3 were given"),
         ([1], {"a": 1}, "parameter 'a' is given twice"),
         ([1], {"bb": 1}, "has no parameter 'bb' (did you mean 'b'?)"),
     ],
@@ -54,7 +54,7 @@ def test_arguments_that_do_not_bind_are_named(args, kwargs, words):
 
 def test_parameter_that_takes_its_value_by_place_only_is_told_once():
     by_place = {"name": "a", "kind": {"name": "POSITIONAL_ONLY", "value": 0}}
-    assert complaints(signature(by_place), a=1) == ["parameter 'a' takes its value by place (in 'args'), not by name"]
+    assert complaints(signature(by_place), a=1) == ["parameter 'a' is positional-only: pass it in 'args'"]
 
 
 def test_every_problem_is_found_at_once():

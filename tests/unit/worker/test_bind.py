@@ -214,8 +214,8 @@ def test_function_gets_its_arguments_as_they_are(catalog):
         ({"name": "missing"}, NotFound, "Function 'missing' is not found in the worker namespace"),
         ({"name": "number"}, NotFound, "Function 'number' is not found in the worker namespace"),
         ({}, InvalidPlan, "Function name is not specified"),
-        ({"name": "helper", "args": 1}, InvalidPlan, "'args' is a list"),
-        ({"name": "helper", "kwargs": 1}, InvalidPlan, "'kwargs' is an object"),
+        ({"name": "helper", "args": 1}, InvalidPlan, "'args' must be a list"),
+        ({"name": "helper", "kwargs": 1}, InvalidPlan, "'kwargs' must be an object"),
     ],
 )
 def test_function_that_cannot_be_called_is_refused(catalog, item, error, words):

@@ -1,11 +1,11 @@
-"""A name that means nothing, or the wrong kind of device, is told when its plan is queued, not when it runs."""
+"""The service warns about unknown names, and devices of the wrong kind, when a plan is queued."""
 
 import pytest
 
 WHO = {"user": "tester", "user_group": "primary"}
 UNKNOWN = (
     "Parameter 'detectors'[1]: 'dett2' is not the name of a device that the user group 'primary' may use "
-    "(did you mean 'det2' or 'det'?): the plan will fail unless that is mended"
+    "(did you mean 'det2' or 'det'?): the plan will fail unless this is fixed"
 )
 NOT_MOVABLE = "Parameter 'motor': 'det1' is a device that cannot be moved"
 
@@ -53,7 +53,7 @@ def test_an_item_is_added_with_a_warning(sim):
     assert line.startswith("[W ")
 
 
-def test_a_device_of_another_kind_is_warned_of(sim):
+def test_a_device_of_the_wrong_kind_is_warned_about(sim):
     assert "warnings" not in sim.do("queue_item_add", item=adaptive("motor"), **WHO)
     (warning,) = sim.do("queue_item_add", item=UNSUITABLE, **WHO)["warnings"]
     assert warning.startswith(NOT_MOVABLE)
@@ -65,8 +65,8 @@ def test_an_item_is_replaced_with_a_warning(sim):
     answer = sim.do("queue_item_update", item={**queued, "args": BAD["args"]}, **WHO)
     assert answer["warnings"] == [UNKNOWN]
     assert logged(sim, queued["item_uid"]).endswith(UNKNOWN)
-    mended = sim.do("queue_item_update", item={**queued, "args": GOOD["args"]}, **WHO)
-    assert "warnings" not in mended
+    fixed = sim.do("queue_item_update", item={**queued, "args": GOOD["args"]}, **WHO)
+    assert "warnings" not in fixed
 
 
 def test_each_item_of_a_batch_has_its_own_warnings(sim):
@@ -83,7 +83,7 @@ def test_each_item_of_a_batch_has_its_own_warnings(sim):
     assert not any(f"Item {uid}" in sim.output() for uid in (uids[0], uids[2]))
 
 
-def test_a_batch_that_is_refused_says_what_is_doubtful_beside_what_is_wrong(sim):
+def test_a_refused_batch_lists_warnings_beside_errors(sim):
     answer = sim.ask("queue_item_add_batch", items=[BAD, {"item_type": "plan", "name": "cuont"}], **WHO)
     assert not answer["success"]
     assert answer["results"][0]["warnings"] == [UNKNOWN]
@@ -93,12 +93,12 @@ def test_a_batch_that_is_refused_says_what_is_doubtful_beside_what_is_wrong(sim)
     assert sim.output().count(UNKNOWN) == 1
 
 
-def test_a_check_tells_doubts_as_it_tells_errors(sim):
+def test_a_check_reports_warnings_like_errors(sim):
     good, bad, wrong = sim.do("item_check", items=[GOOD, BAD, count(5)], **WHO)["results"]
     assert "warnings" not in good
     assert (bad["success"], bad["msg"], bad["errors"]) == (True, "", [])
     (warning,) = bad["warnings"]
-    assert list(warning) == list(wrong["errors"][0]) == ["parameter", "value", "reason", "suggestions"]
+    assert list(warning) == list(wrong["errors"][0]) == ["parameter", "value", "reason", "suggestions", "path"]
     assert warning["parameter"] == "detectors"
     assert warning["value"] == "dett2"
     assert warning["reason"] == "is not the name of a device that the user group 'primary' may use"
@@ -107,15 +107,15 @@ def test_a_check_tells_doubts_as_it_tells_errors(sim):
     assert sim.queue() == []
 
 
-def test_a_plan_that_is_executed_at_once_fails_as_it_was_told(sim):
+def test_a_plan_that_is_executed_immediately_fails_with_its_warning(sim):
     sim.open()
     answer = sim.do("queue_item_execute", item=BAD, **WHO)
     assert answer["warnings"] == [UNKNOWN]
     sim.wait_idle()
     (ended,) = sim.history()
     assert ended["result"]["exit_status"] == "failed"
-    told, _, _ = UNKNOWN.removeprefix("P").partition(": the plan will fail")
-    assert told in ended["result"]["msg"]
+    reason, _, _ = UNKNOWN.removeprefix("P").partition(": the plan will fail")
+    assert reason in ended["result"]["msg"]
     assert logged(sim, answer["item"]["item_uid"]).endswith(UNKNOWN)
 
 

@@ -1,4 +1,4 @@
-"""Names in the arguments of an accepted plan that mean nothing, or another kind of device."""
+"""Warnings about names in an accepted plan: unknown names, and devices of the wrong kind."""
 
 import pytest
 
@@ -13,11 +13,11 @@ DEVICES = {
     "det2": DETECTOR,
     "motor": MOTOR,
     "flyer": FLYER,
-    "camera": DETECTOR,  # an area detector: the lists leave its parts out
+    "camera": DETECTOR,  # an area detector: the lists omit its parts
     "stage": {**DETECTOR, "components": {"x": MOTOR, "y": {**MOTOR, "components": {"readback": DETECTOR}}}},
     "_hidden": DETECTOR,
 }
-FAILS = "the plan will fail unless that is mended"
+FAILS = "the plan will fail unless this is fixed"
 
 
 def plan(annotation, *, kind="POSITIONAL_OR_KEYWORD", **rest):
@@ -28,23 +28,23 @@ def plan(annotation, *, kind="POSITIONAL_OR_KEYWORD", **rest):
 
 
 @pytest.fixture
-def doubts():
-    """Accept a plan with one parameter of this type, and return what is doubtful about its arguments."""
+def warnings():
+    """Accept a plan with one parameter of this type, and return the warnings about its arguments."""
 
-    def doubts(annotation, *args, devices=DEVICES, kwargs=None, **rest):
+    def warnings(annotation, *args, devices=DEVICES, kwargs=None, **rest):
         everything = {"allowed_plans": [None], "allowed_devices": [None]}
         groups = {"root": {**everything, "forbidden_devices": [":^_"]}, "primary": everything}
         plans = {"plan": plan(annotation, **rest), "count": plan("int")}
         catalog = Catalog(plans, devices, Permissions.from_dict({"user_groups": groups}))
         item = {"name": "plan", "args": list(args), "kwargs": kwargs or {}}
         catalog.check(item, "primary")
-        return catalog.doubts(item, "primary")
+        return catalog.warnings(item, "primary")
 
-    return doubts
+    return warnings
 
 
-def test_a_name_that_is_none_is_told_with_its_place_and_those_alike(doubts):
-    (found,) = doubts("list[__READABLE__]", ["det1", "det9", "motor"])
+def test_an_unknown_name_is_reported_with_its_place_and_similar_names(warnings):
+    (found,) = warnings("list[__READABLE__]", ["det1", "det9", "motor"])
     assert (found.parameter, found.where, found.value, found.suggestions) == ("p", "[1]", "det9", ["det1", "det2"])
     assert found.sentence == (
         "Parameter 'p'[1]: 'det9' is not the name of a device that the user group 'primary' may use "
@@ -52,8 +52,8 @@ def test_a_name_that_is_none_is_told_with_its_place_and_those_alike(doubts):
     )
 
 
-def test_a_device_that_the_group_may_not_use_is_told(doubts):
-    (found,) = doubts("__READABLE__", "_hidden")
+def test_a_device_that_the_group_may_not_use_is_reported(warnings):
+    (found,) = warnings("__READABLE__", "_hidden")
     assert "'_hidden' is not the name of a device that the user group 'primary' may use" in found.sentence
 
 
@@ -67,8 +67,8 @@ def test_a_device_that_the_group_may_not_use_is_told(doubts):
         ("__READABLE__ | __MOVABLE__", "flyer", "be read or be moved", []),
     ],
 )
-def test_a_device_of_another_kind_is_told(doubts, annotation, name, able, near):
-    (found,) = doubts(annotation, name)
+def test_a_device_of_the_wrong_kind_is_reported(warnings, annotation, name, able, near):
+    (found,) = warnings(annotation, name)
     assert found.reason == f"is a device that cannot {able}"
     assert found.suggestions == near
     assert found.sentence.endswith("the plan is likely to fail")
@@ -95,8 +95,8 @@ def test_a_device_of_another_kind_is_told(doubts, annotation, name, able, near):
         ("__MOVABLE__", "mtr.x", ""),
     ],
 )
-def test_a_text_that_has_to_be_a_name_is_found_wherever_it_is(doubts, annotation, value, where):
-    (found,) = doubts(annotation, value)
+def test_a_name_is_checked_at_any_depth(warnings, annotation, value, where):
+    (found,) = warnings(annotation, value)
     assert found.where == where
     assert found.sentence.endswith(FAILS)
 
@@ -113,14 +113,14 @@ def test_a_text_that_has_to_be_a_name_is_found_wherever_it_is(doubts, annotation
         ("__PLAN_OR_DEVICE__", "det1"),
         ("__PLAN__ | __DEVICE__", "count"),
         ("__READABLE__ | __MOVABLE__", "det1"),
-        # The lists end above these.
+        # These are deeper than the lists go.
         ("__READABLE__", "camera.cam.acquire_time"),
         ("__MOVABLE__", "stage.x.setpoint"),
         ("__PLAN_OR_DEVICE__", "camera.cam"),
-        # Whether there is such a function is known where the plan runs.
+        # The functions that exist are known when the plan runs.
         ("__CALLABLE__", "nobody.knows"),
         ("__CALLABLE__ | __READABLE__", "nobody"),
-        # A text may be no more than a text.
+        # The text may be plain text.
         ("str | __READABLE__", "a remark"),
         ("str | __READABLE__", "remark"),
         ("str | list[__READABLE__]", "remark"),
@@ -134,61 +134,61 @@ def test_a_text_that_has_to_be_a_name_is_found_wherever_it_is(doubts, annotation
         ("typing.Optional[__READABLE__]", None),
         ("list[__READABLE__]", []),
         ("str", "remark"),
-        # A list has been asked already.
+        # The check has compared these with a list.
         ({"type": "Some", "devices": {"Some": ["flyer"]}}, "flyer"),
         ({"type": "Some | __MOVABLE__", "devices": {"Some": ["det1"]}}, "det1"),
         ({"type": "Mode | __READABLE__", "enums": {"Mode": ["FAST"]}}, "FAST"),
     ],
 )
-def test_there_is_no_false_alarm(doubts, annotation, value):
-    assert doubts(annotation, value) == []
+def test_there_is_no_false_alarm(warnings, annotation, value):
+    assert warnings(annotation, value) == []
 
 
 @pytest.mark.parametrize("flag", ["convert_device_names", "convert_plan_names"])
-def test_a_text_that_stays_one_need_not_be_a_name(doubts, flag):
-    assert doubts("list[__READABLE__]", ["det9"], **{flag: False}) == []
-    assert len(doubts("list[__READABLE__]", ["det9"], **{flag: True})) == 1
+def test_text_that_is_not_replaced_need_not_be_a_name(warnings, flag):
+    assert warnings("list[__READABLE__]", ["det9"], **{flag: False}) == []
+    assert len(warnings("list[__READABLE__]", ["det9"], **{flag: True})) == 1
 
 
-def test_an_expression_is_judged_by_its_value(doubts):
-    assert len(doubts("list[__READABLE__]", "['det1', 'det9']", eval_expressions=True)) == 1
-    assert doubts("list[__READABLE__]", "['det1']", eval_expressions=True) == []
+def test_an_expression_is_evaluated_before_the_check(warnings):
+    assert len(warnings("list[__READABLE__]", "['det1', 'det9']", eval_expressions=True)) == 1
+    assert warnings("list[__READABLE__]", "['det1']", eval_expressions=True) == []
 
 
-def test_further_arguments_are_looked_at_as_well(doubts):
-    (found,) = doubts("__READABLE__", "det1", "det9", kind="VAR_POSITIONAL")
+def test_additional_arguments_are_checked(warnings):
+    (found,) = warnings("__READABLE__", "det1", "det9", kind="VAR_POSITIONAL")
     assert found.where == "[1]"
-    (found,) = doubts("__READABLE__", kwargs={"a": "det1", "b": "det9"}, kind="VAR_KEYWORD")
+    (found,) = warnings("__READABLE__", kwargs={"a": "det1", "b": "det9"}, kind="VAR_KEYWORD")
     assert found.where == "['b']"
-    (found,) = doubts("__READABLE__", kwargs={"p": "det9"})
+    (found,) = warnings("__READABLE__", kwargs={"p": "det9"})
     assert found.value == "det9"
 
 
-def test_nothing_is_doubtful_as_long_as_no_device_is_known(doubts):
-    assert doubts("list[__READABLE__]", ["det9"], devices={}) == []
+def test_there_are_no_warnings_while_no_device_is_known(warnings):
+    assert warnings("list[__READABLE__]", ["det9"], devices={}) == []
 
 
-def test_a_list_written_by_hand_may_have_dots_in_its_names(doubts):
+def test_names_in_a_list_written_by_hand_may_contain_dots(warnings):
     devices = {"a.b": DETECTOR, "det1": DETECTOR}
-    assert doubts("list[__READABLE__]", ["a.b", "det1"], devices=devices) == []
+    assert warnings("list[__READABLE__]", ["a.b", "det1"], devices=devices) == []
 
 
-def test_the_first_of_many_are_told(doubts):
-    found = doubts("list[__READABLE__]", [f"nothing{n}" for n in range(2000)])
+def test_only_the_first_of_many_warnings_are_reported(warnings):
+    found = warnings("list[__READABLE__]", [f"nothing{n}" for n in range(2000)])
     assert [each.where for each in found] == ["[0]", "[1]", "[2]", "[3]", "[4]"]
 
 
-def test_each_group_is_told_of_what_it_may_not_use():
+def test_each_group_is_warned_about_devices_that_it_may_not_use():
     everything = {"allowed_plans": [None], "allowed_devices": [None]}
     few = {"allowed_plans": [None], "allowed_devices": ["det1", "stage.x"]}
     groups = {"root": everything, "primary": everything, "guests": few}
     catalog = Catalog({"plan": plan("__DEVICE__")}, DEVICES, Permissions.from_dict({"user_groups": groups}))
 
-    def doubted(group):
-        return [name for name in ("det1", "det2", "stage", "stage.x") if catalog.doubts(item(name), group)]
+    def warned(group):
+        return [name for name in ("det1", "det2", "stage", "stage.x") if catalog.warnings(item(name), group)]
 
     def item(name):
         return {"name": "plan", "args": [name]}
 
-    assert doubted("primary") == []
-    assert doubted("guests") == ["det2", "stage"]
+    assert warned("primary") == []
+    assert warned("guests") == ["det2", "stage"]
