@@ -1,10 +1,10 @@
-# Everything that a developer types. Needs Python 3.11 or newer, git and make; the rest is installed into .venv.
+# All commands for developers. They need Python 3.11 or newer, git and make; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Test processes started at once; a fixed number, because the processes that the tests start want cores too.
+# Number of parallel test processes. Fixed, because the services that the tests start need cores too.
 WORKERS ?= 2
-# The community's service, which `make bench PEER=1` measures beside ours.
+# The community's service, which `make bench PEER=1` compares with ours.
 PEER_BIN := build/peer/bin
 PEER_INSTALLED := build/peer/.installed
 comma := ,
@@ -12,16 +12,17 @@ comma := ,
 .PHONY: help setup demo test stress check format reference notebooks docs coverage bench clean
 
 help:
-	@echo "make demo    run two scans through a queue of its own, with live tables"
-	@echo "make test    run all the tests"
-	@echo "make stress  run two tests of kernel mode N times on a busy machine (N=200)"
-	@echo "make check   format, lint, types, import contracts"
-	@echo "make reference   write docs/reference and the clients' methods from the code"
-	@echo "make notebooks   run the tutorials and store what they show"
-	@echo "make docs    build the documentation site in build/site"
-	@echo "make coverage   run all the tests and show which lines they miss, in every process"
-	@echo "make bench   measure the service; QUICK=1 for a short run, PEER=1 beside the community's service"
-	@echo "make format  put the source into the house's format"
+	@echo "make demo        run two scans through a demo queue, with live tables"
+	@echo "make test        run all the tests; ARGS=... runs some of them"
+	@echo "make stress      run two tests of kernel mode N times on a busy machine (N=200)"
+	@echo "make check       check format, lint, types and import contracts"
+	@echo "make reference   generate docs/reference and the methods of the clients from the code"
+	@echo "make notebooks   run the tutorials and store their outputs"
+	@echo "make docs        build the documentation site in build/site"
+	@echo "make coverage    run all the tests and list the lines that no process ran"
+	@echo "make bench       measure the speed of the service; QUICK=1 for a short run, PEER=1 to compare with the community's service"
+	@echo "make format      format the source code"
+	@echo "make clean       remove .venv and everything that was built"
 
 setup: $(INSTALLED)
 
