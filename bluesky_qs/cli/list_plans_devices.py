@@ -69,7 +69,7 @@ def _parser() -> Parser:
         metavar="ON|OFF",
         type=switch,
         default=False,
-        help="Leave out plans that cannot be described; otherwise they are an error.  [default: OFF]",
+        help="Ignore plans whose signature cannot be described. Otherwise such a plan is an error.  [default: OFF]",
     )
     add(
         "--device-max-depth",

@@ -31,7 +31,7 @@ def port_fault(address: str) -> str:
     parts = _TCP.fullmatch(address)
     if parts is None or _is_port(parts["port"]):
         return ""
-    return f"has no usable port: it is a number from 1 to {_LAST_PORT}, not {parts['port']!r}"
+    return f"has an invalid port: it must be a number from 1 to {_LAST_PORT}, not {parts['port']!r}"
 
 
 def collide(one: str, other: str) -> bool:
@@ -61,12 +61,12 @@ def redis_fault(address: str) -> str:
     if scheme == "unix":
         return ""
     if has_scheme and scheme not in _SCHEMES:
-        return "is not an address of a Redis: host, host:port, host:port/db or redis://… is expected"
+        return "is not a Redis address: use host, host:port, host:port/db or redis://…"
     host = (rest if has_scheme else address).partition("/")[0].rpartition("@")[2].rpartition("]")[2]
     _, has_port, port = host.partition(":")
     if not has_port or _is_port(port):
         return ""
-    return f"has no usable port: it is a number from 1 to {_LAST_PORT}, not {port!r}"
+    return f"has an invalid port: it must be a number from 1 to {_LAST_PORT}, not {port!r}"
 
 
 def hide_password(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bluesky_qs.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_HINTS = {"run_engine": "the RunEngine belongs in the startup code: make RE there"}
+_HINTS = {"run_engine": "create the RunEngine in the startup code, with the name RE"}
 
 
 class Entry(NamedTuple):
@@ -71,14 +71,16 @@ def _parse(file: Path) -> Any:
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"The configuration file {file} is not YAML{line}: {error.problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
-        raise ConfigError(f"The configuration file {file} is not YAML: it has characters that are not text") from None
+        raise ConfigError(
+            f"The configuration file {file} is not valid YAML: it contains bytes that are not text"
+        ) from None
 
 
 def _mapping(value: Any, what: str) -> Mapping[Any, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ConfigError(f"{what} should be keys and values, it is of type {type(value).__name__}")
+        raise ConfigError(f"{what} must hold keys and values, but it is of type {type(value).__name__}")
     return value
 
 

@@ -181,7 +181,9 @@ def _part_sockets(values: _Values) -> None:
             f"{values.origins[key].where if key in values.origins else f'{key} by default'}: {address}"
             for key, address in zip(keys, (one, other), strict=True)
         )
-        raise ConfigError(f"The control socket and the information socket need a port each, both have the same: {said}")
+        raise ConfigError(
+            f"zmq_control_addr and zmq_info_addr must use different ports; both have the same one: {said}"
+        )
 
 
 def _exclude(values: _Values, some: tuple[str, ...], others: tuple[str, ...]) -> None:
@@ -238,11 +240,11 @@ def _number(raw: Any, setting: Setting) -> int:
     try:
         number = int(str(raw))  # by way of text, because neither True nor 1.5 is meant to be 1
     except ValueError:
-        raise ValueError(f"{raw!r} is not an integer number") from None
+        raise ValueError(f"{raw!r} is not an integer") from None
     if setting.minimum is not None and number < setting.minimum:
-        raise ValueError(f"{number} is less than {setting.minimum}")
+        raise ValueError(f"{number} is too small: the minimum is {setting.minimum}")
     if setting.maximum is not None and number > setting.maximum:
-        raise ValueError(f"{number} is more than {setting.maximum}")
+        raise ValueError(f"{number} is too large: the maximum is {setting.maximum}")
     return number
 
 

@@ -135,16 +135,14 @@ class Network(msgspec.Struct, frozen=True):
             fault=redis_fault,
         ),
     ] = None
-    redis_name_prefix: Annotated[
-        str, Setting("Beginning of the names of all Redis keys of this service.", ("--redis-name-prefix",))
-    ] = "qs_default"
+    redis_name_prefix: Annotated[str, Setting("Key prefix in Redis.", ("--redis-name-prefix",))] = "qs_default"
 
 
 class Startup(msgspec.Struct, frozen=True):
     """Startup code of the worker environment, and the files that belong to it."""
 
     keep_re: Annotated[
-        bool, Setting("Accepted for existing start scripts, and ignored: RE is made by startup code.", ("--keep-re",))
+        bool, Setting("Ignored; accepted for old start scripts. The startup code creates RE.", ("--keep-re",))
     ] = False
     startup_dir: Annotated[
         str | None,
@@ -190,7 +188,10 @@ class Startup(msgspec.Struct, frozen=True):
     ] = None
     ignore_invalid_plans: Annotated[
         bool,
-        Setting("Leave out plans that cannot be described; otherwise they are an error.", ("--ignore-invalid-plans",)),
+        Setting(
+            "Ignore plans whose signature cannot be described. Otherwise such a plan is an error.",
+            ("--ignore-invalid-plans",),
+        ),
     ] = False
     device_max_depth: Annotated[
         int,
@@ -209,7 +210,7 @@ class Operation(msgspec.Struct, frozen=True):
     print_console_output: Annotated[
         bool, Setting("Print console output of manager and worker in this terminal.", ("--console-output",))
     ] = True
-    console_logging_level: Annotated[LogLevel, Setting("How much is logged (also --verbose, --quiet, --silent).")] = (
+    console_logging_level: Annotated[LogLevel, Setting("Amount of logging (also --verbose, --quiet, --silent).")] = (
         "NORMAL"
     )
     update_existing_plans_and_devices: Annotated[
@@ -225,7 +226,7 @@ class Operation(msgspec.Struct, frozen=True):
     emergency_lock_key: Annotated[
         str | None,
         Setting(
-            "Key that unlocks the manager whatever key it was locked with.",
+            "Key that always unlocks the manager.",
             (),
             ("QSERVER_EMERGENCY_LOCK_KEY_FOR_SERVER",),
             secret=True,
@@ -233,12 +234,12 @@ class Operation(msgspec.Struct, frozen=True):
     ] = None
     task_result_retention: Annotated[
         int,
-        Setting("Seconds for which the result of a task is kept after its end.", metavar="SECONDS", minimum=0),
+        Setting("Keep the result of a task for this many seconds after it ends.", metavar="SECONDS", minimum=0),
     ] = 120
     store: Annotated[
         str | None,
         Setting(
-            "File in which the queue and its history are kept, unless they are kept in Redis.",
+            "File for the queue and its history, if they are not in Redis.",
             ("--store",),
             ("QSERVER_STORE",),
             "PATH",
@@ -269,7 +270,7 @@ class Worker(msgspec.Struct, frozen=True):
     ipython_kernel_ip: Annotated[
         str,
         Setting(
-            "Where the kernel listens: localhost, auto (this host's address) or an IP address.",
+            "Address where the kernel listens: localhost, auto (this host's address) or an IP address.",
             ("--ipython-kernel-ip",),
             ("QSERVER_IPYTHON_KERNEL_IP",),
             "IP",
@@ -311,7 +312,7 @@ class Worker(msgspec.Struct, frozen=True):
     permitted_re_metadata_keys: Annotated[
         tuple[str, ...],
         Setting(
-            "Parts of RE.md that clients may read: / for all, /a/b for that subtree.",
+            "Parts of RE.md that clients may read: / for everything, /a/b for one subtree.",
             ("--permitted-re-metadata-keys",),
             ("QSERVER_PERMITTED_RE_METADATA_KEYS",),
             "KEY...",
@@ -320,20 +321,20 @@ class Worker(msgspec.Struct, frozen=True):
     input_policy: Annotated[
         InputPolicy,
         Setting(
-            "What becomes of input(), getpass() and the like in startup code, plans and tasks: error raises one at "
-            "once, default answers with an empty text, ask puts the question to the clients (qserver input reply).",
+            "How to handle input() and getpass() in startup code, plans and tasks: 'error' raises an error at once, "
+            "'default' returns an empty text, 'ask' forwards the question to clients (qserver input reply).",
             ("--worker-input",),
         ),
     ] = "error"
     warm_worker: Annotated[
         bool,
-        Setting("Keep a worker process ready, so that the next environment opens faster.", ("--warm-worker",)),
+        Setting("Keep a spare worker process, so that the environment opens faster.", ("--warm-worker",)),
     ] = True
     preload: Annotated[
         tuple[str, ...],
         Setting(
-            "Modules that the waiting worker imports beforehand; no user code, it may run before its settings are "
-            "known.",
+            "Modules that the spare worker imports in advance. Do not name user code: it would run before its "
+            "settings are known.",
             ("--preload",),
             metavar="MODULE...",
         ),

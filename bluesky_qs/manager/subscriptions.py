@@ -12,7 +12,7 @@ Acknowledge = Callable[[], None]
 
 
 class WorkerGone(msgspec.Struct, frozen=True):
-    """There is no worker process any more. It comes after the worker's last report."""
+    """No worker process is running any more. It comes after the worker's last report."""
 
     reason: str
 

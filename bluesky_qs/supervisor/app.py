@@ -204,14 +204,14 @@ class Supervisor:
         if exit_code is not None:
             self._exit_code = 0 if exit_code == 0 else 1
         elif now >= self._stop_due:
-            _log.error("RE Manager did not stop in time and is killed")
+            _log.error("RE Manager did not stop in time; killing it")
             self._exit_code = 1
         return self._stop_due
 
     def _stop_asked(self, number: signal.Signals, now: float) -> None:
         reason = _REASONS[number]
         if self._stop_due is not None:
-            _log.warning("Asked to stop once more (%s): stopping at once", reason)
+            _log.warning("Second request to stop (%s): stopping immediately", reason)
             self._stop_due = now
             return
         _log.info("Stopping (%s) ...", reason)
@@ -227,7 +227,7 @@ class Supervisor:
         try:
             self._link.receive()
         except msgspec.MsgspecError as error:
-            _log.error("A message to the supervisor cannot be understood: %s", error)
+            _log.error("Ignored a message that the supervisor cannot read: %s", error)
 
     def _handle(self, command: Any) -> Any:
         now = time.monotonic()

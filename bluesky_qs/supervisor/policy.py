@@ -96,8 +96,8 @@ def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | Give
     if now - last < patience:
         return Keep(last + patience)
     if not life.served:
-        return GiveUp(1, f"RE Manager did not start within {START_TIMEOUT:g} seconds")
-    return Restart(0, f"RE Manager process has given no sign of life for {patience:g} seconds")
+        return GiveUp(1, f"RE Manager did not start within {START_TIMEOUT:g} s")
+    return Restart(0, f"RE Manager process has not responded for {patience:g} s")
 
 
 def _no_start(ending: Exit) -> GiveUp:

@@ -30,14 +30,14 @@ class OwnedDir(RuntimeDir):
         for base in (os.environ.get("TMPDIR", _TMP), _TMP):
             path = Path(base) / f"bluesky-qs-{os.getpid()}-{os.urandom(4).hex()}"
             if len(os.fsencode(path)) + len("/w-99999999") > SOCKET_PATH_LIMIT:
-                reasons.append(f"{base} is too long a path for sockets")
+                reasons.append(f"{base} is too long for the path of a socket")
                 continue
             remove_stale(Path(base))
             try:
                 return cls(path)
             except OSError as error:
                 reasons.append(f"{path}: {error.strerror}")
-        raise StartupError(f"Cannot make a runtime directory: {'; '.join(reasons)}")
+        raise StartupError(f"Cannot create a runtime directory: {'; '.join(reasons)}")
 
     def release(self) -> None:
         """Remove it and give up the lock."""

@@ -48,7 +48,7 @@ class Terminal:
 
     def _note_gap(self) -> None:
         if self._left_out:
-            text = f"\n[{self._left_out} bytes of console output were left out: the terminal did not take them]\n"
+            text = f"\n[{self._left_out} bytes of console output are missing here: the terminal was too slow]\n"
             self._append(text.encode())
             self._left_out = 0
 

@@ -92,7 +92,7 @@ class Workers:
             There is none.
         """
         if self._current is None:
-            raise WorkerError("There is no worker process")
+            raise WorkerError("No worker process is running")
         self._current.child.kill()
 
     def plan_spare(self, when: float) -> None:
@@ -109,7 +109,7 @@ class Workers:
     def reap(self, now: float) -> WorkerEnded | None:
         """How the worker in use ended, told once."""
         if self._spare and (exit_ := self._spare.child.poll()):
-            _log.warning("The worker process kept in reserve ended unexpectedly (%s)", exit_.how)
+            _log.warning("The spare worker process ended unexpectedly (%s)", exit_.how)
             self._spare.clear()
             self._spare = None  # not replaced before the next worker starts: it may be ending for a reason that stays
         if self._current is None or (exit_ := self._current.child.poll()) is None:

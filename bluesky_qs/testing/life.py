@@ -193,7 +193,7 @@ class Life:
     def _begin_plan(self, command: commands.RunPlan, item: dict[str, Any]) -> None:
         uid = item["item_uid"]
         if uid in self._given:
-            raise WrongState(f"The plan {uid!r} was given to the worker before")
+            raise WrongState(f"The worker already has the plan {uid!r}")
         self._need_main_thread()
         self._given.add(uid)
         self._update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=uid, pause_pending=False)
@@ -208,7 +208,7 @@ class Life:
             self._refuse_reserved()
             self._need_main_thread()
         if uid in self._given:
-            raise WrongState(f"The task {uid!r} was given to the worker before")
+            raise WrongState(f"The worker already has the task {uid!r}")
         self._given.add(uid)
         self._running_tasks[uid] = (self._script.now(), background)
         job = Job(self._script.steps_of(command), task_uid=uid)

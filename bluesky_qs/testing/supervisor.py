@@ -78,7 +78,7 @@ class ScriptedProcesses:
     def kill(self) -> None:
         """End the life."""
         if self._worker.life is None or self._worker.life.over:
-            raise WorkerError("There is no worker process")
+            raise WorkerError("No worker process is running")
         self._worker.life.end(-9, "killed by SIGKILL")
 
     def connect(self, address: str) -> InProcessLink:

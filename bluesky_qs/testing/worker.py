@@ -219,7 +219,7 @@ class ScriptedWorker(InLoop):
     @property
     def _living(self) -> Life:
         if self.life is None or self.life.over:
-            raise RuntimeError("There is no worker process: the environment is closed")
+            raise RuntimeError("No worker process is running: the environment is closed")
         return self.life
 
     def _script(self, kind: str, name: str, default: list[steps.Step]) -> list[steps.Step]:

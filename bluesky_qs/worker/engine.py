@@ -21,8 +21,8 @@ How = Literal["resume", "stop", "abort", "halt"]
 PauseOption = Literal["deferred", "immediate"]
 
 NO_ENGINE = "Run Engine is not found in the RE Worker environment"
-NOT_ASKED = "The plan was ended by code of the environment or by hand, or could not be paused where it was"
-ABORTED_ITSELF = "The plan aborted itself, or what it waited for was cancelled: the console has the traceback"
+NOT_ASKED = "The plan was ended by startup code or from a console, or could not be paused there"
+ABORTED_ITSELF = "The plan aborted itself, or something it waited for was canceled; see the console for the traceback"
 PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
 
 #: States in which the RunEngine ends a plan before its time, and how the plan has ended then.
@@ -84,7 +84,7 @@ class Engine:
                 return
         bluesky = sys.modules.get("bluesky.run_engine")
         if candidate is not None and not (bluesky and isinstance(candidate, bluesky.RunEngine)):
-            log.warning("'RE' is no RunEngine but of type %r: plans cannot be run", type(candidate).__name__)
+            log.warning("'RE' is of type %r, not a RunEngine; plans cannot run", type(candidate).__name__)
             candidate = None
         if self.RE is not candidate:
             if self.RE is not None:
@@ -99,7 +99,7 @@ class Engine:
     def refuse_again(self, item_uid: str) -> None:
         """Raise `WrongState` if the item was given before: a plan never runs twice."""
         if item_uid in self._given:
-            raise WrongState(f"The plan {item_uid!r} was given to the worker before")
+            raise WrongState(f"The worker already has the plan {item_uid!r}")
 
     def begin(self, item_uid: str) -> None:
         """Accept an item; `run` follows in the main thread."""
@@ -202,9 +202,9 @@ class Engine:
         if plan.ending is None and plan.error is not None:
             return "failed", sentence(plan.error), traceback_text(plan.error)
         if plan.ending is None and plan.observer.last_exit_status == "fail":
-            return "failed", "The plan failed while code of the environment was in control of it", ""
+            return "failed", "The plan failed after startup code or a console had resumed it", ""
         if plan.ending == "halting":
-            log.warning("The plan was halted and did not clean up: reopening the environment is advised")
+            log.warning("The plan was halted without its clean-up; close the environment and open it again")
         if plan.ending is None and otherwise == "completed" and self._aborted_itself(plan):
             return "aborted", ABORTED_ITSELF, ""
         status = _ENDS.get(plan.ending, otherwise)
@@ -249,7 +249,7 @@ class Engine:
             if self.RE is not None and str(self.RE.state) == "paused":
                 self.RE.abort("the plan could not be continued")
         except BaseException:  # as in `run`
-            log.exception("The plan could not be ended")
+            log.exception("Could not end the plan")
 
     # --------------------------------------------------------------------------------------- RunEngine's own thread
     def _state_changed(self, new: Any, old: Any) -> None:
@@ -309,7 +309,9 @@ class Engine:
         """Keep the RunEngine's loop going: ``sys.exit()`` in a plan would end its thread, and the plan never return."""
         loop = self.RE.loop if self.RE is not None else None
         if loop is not None and died.thread is self._loop_thread and not loop.is_closed():
-            log.error("The plan ended the thread of the Run Engine (%s): restarted", died.exc_type.__name__)
+            log.error(
+                "The plan ended the thread of the Run Engine (%s); the thread was restarted", died.exc_type.__name__
+            )
             threading.Thread(target=loop.run_forever, daemon=True, name="bluesky-run-engine").start()
             return
         if self._next_excepthook is not None:

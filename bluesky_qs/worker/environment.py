@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-NO_ENGINE = "The startup code makes no RunEngine named RE: plans cannot be run until a script makes one"
+NO_ENGINE = "The startup code does not create a RunEngine named 'RE'; plans cannot run until one exists"
 
 
 class Environment:

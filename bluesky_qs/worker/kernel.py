@@ -239,12 +239,12 @@ class _Cells(IPythonKernel):
         return await execute(*args, **options)  # a subshell has a thread of its own
 
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        log.warning("A console asked to shut the kernel down: refused, since the manager closes the environment")
+        log.warning("Refused to shut down the kernel for a console: close the environment instead")
         refusal = {
             "status": "error",
             "restart": False,
             "ename": "Refused",
-            "evalue": "The kernel belongs to the RE Manager: close the environment",
+            "evalue": "The RE Manager controls this kernel; close the environment instead",
             "traceback": [],
         }
         session: Any = self.session
@@ -314,7 +314,7 @@ def _application(
     if own_file:
         own(Path(app.abs_connection_file))
     if not app.ip.startswith("127."):
-        log.warning("The IPython kernel listens at %s: its connections need the key and are not encrypted", app.ip)
+        log.warning("The IPython kernel listens at %s: clients need the key; the connections are not encrypted", app.ip)
     return app
 
 

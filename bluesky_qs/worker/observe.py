@@ -54,7 +54,7 @@ class Observer:
                 self._reports.document(Document(self._item_uid, kind, document_text(kind, each)))
         except Exception:  # a process boundary: whoever watches a plan must not be able to fail it
             if not self._complained:  # once a plan: there may be a thousand more of the kind
-                log.exception("A document of the plan (%s) could not be reported", name)
+                log.exception("Could not report a document of the plan (%s)", name)
             self._complained = True
 
     def _note(self, name: str, document: dict[str, Any]) -> None:

@@ -160,16 +160,18 @@ class Prompts:
         about = f"{call} asks {prompt!r}" if prompt else f"{call} asks for input"
         if self._policy == "default":
             if self._again(about):
-                raise InputRefused(f"{about}, again and again: an empty text is no answer (--worker-input default)")
+                raise InputRefused(
+                    f"{about} again and again; an empty text does not satisfy it (--worker-input default)"
+                )
             log.warning("%s: answered with an empty text (--worker-input default)", about)
             return ""
         if self._policy == "ask":
-            raise InputRefused(f"{about}, and clients cannot be asked by a process that the worker has forked")
+            raise InputRefused(f"{about}, but a process forked by the worker cannot ask clients")
         # Who called it may make something else of the refusal, or nothing.
         log.warning("%s: refused (--worker-input error)", about)
         msg = (
-            f"{about}, and nobody is there to answer: the service runs with --worker-input error. With --worker-input "
-            "ask, clients can answer (qserver input reply); with --worker-input default the answer is an empty text"
+            f"{about}, and nobody can answer: the service runs with --worker-input error. With --worker-input "
+            "ask, clients can answer (qserver input reply); with --worker-input default, the answer is an empty text"
         )
         raise InputRefused(msg)
 

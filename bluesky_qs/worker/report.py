@@ -194,7 +194,7 @@ class Reports:
             try:
                 server.push(report, keep=not isinstance(report, Document))
             except Exception:  # the process boundary: one report that cannot be encoded must not take others with it
-                log.exception("A report could not be sent: %r", report)
+                log.exception("Could not send a report: %r", report)
         return None
 
     # ------------------------------------------------------------------------------------------- under the lock

@@ -38,7 +38,7 @@ class Tasks:
             If a task of that uid was given before.
         """
         if task_uid in self._given:
-            raise WrongState(f"The task {task_uid!r} was given to the worker before")
+            raise WrongState(f"The worker already has the task {task_uid!r}")
         self._given.add(task_uid)
         start = self._reports.task_started(task_uid, background=background)
 

@@ -135,7 +135,7 @@ def test_a_debugger_asks_who_sits_at_the_console_and_nobody_in_a_task(service, c
     assert console.wait(asking)["status"] == "ok"
     assert console.value("y") == "5"
     result = service.do("task_result", task_uid=ended(service, service.function("look", 1)))["result"]
-    assert f"{call.rpartition('; ')[2]} asks for input, and nobody is there to answer" in result["msg"]
+    assert f"{call.rpartition('; ')[2]} asks for input, and nobody can answer" in result["msg"]
 
 
 def ended(service, task_uid):

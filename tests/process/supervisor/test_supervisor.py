@@ -41,7 +41,7 @@ def test_frozen_manager_is_replaced_with_a_traceback(start, eventually, gone):
     service.send(exec="time.sleep(3600)")
     eventually(lambda: gone([pid]))
     assert service.ask()["inventory"]["restarted"]
-    assert "no sign of life for 5 seconds" in service.printed()
+    assert "has not responded for 5 s" in service.printed()
     assert "in serve" in service.printed()
 
 

@@ -161,7 +161,7 @@ async def test_what_the_configuration_asks_for_in_vain_is_reported(worker, spec,
         "The line 'y = )' of ipython_config.py failed: SyntaxError: unmatched ')'",
         f"A file of ipython_config.py failed: {late}, line 2: ZeroDivisionError: division by zero",
         "File not found: 'lost.py'",
-        "The startup code makes no RunEngine named RE: plans cannot be run until a script makes one",
+        "The startup code does not create a RunEngine named 'RE'; plans cannot run until one exists",
     ]
 
 

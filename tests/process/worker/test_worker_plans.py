@@ -166,7 +166,7 @@ async def test_a_plan_that_raises_is_reported_with_the_users_frames(worker):
         ("exiting", "failed", "SystemExit: 3"),
         ("exiting_at_call", "failed", "SystemExit: 4"),
         # The RunEngine halts a plan that does this.
-        ("interrupted", "halted", "The plan was ended by code of the environment"),
+        ("interrupted", "halted", "The plan was ended by startup code or from a console"),
         # It returns from these as from a plan that has completed.
         ("aborting", "aborted", "The plan aborted itself"),
         ("cancelled", "aborted", "The plan aborted itself"),

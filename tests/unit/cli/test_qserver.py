@@ -158,8 +158,14 @@ def test_messagepack_and_group_are_options(new_manager, qserver):
         (["--zmq-encoding", "xml", "status"], "Unknown encoding 'xml'"),
         (["-a", "nowhere://x", "status"], "Cannot connect to 'nowhere://x'"),
         (["-a", "tcp://host", "status"], "An address looks like tcp://localhost:60615"),
-        (["-a", "tcp://host:99999", "status"], "'tcp://host:99999' has no usable port: it is a number from 1 to 65535"),
-        (["-a", "host:618x", "status"], "'host:618x' has no usable port: it is a number from 1 to 65535, not '618x'"),
+        (
+            ["-a", "tcp://host:99999", "status"],
+            "'tcp://host:99999' has an invalid port: it must be a number from 1 to 65535",
+        ),
+        (
+            ["-a", "host:618x", "status"],
+            "'host:618x' has an invalid port: it must be a number from 1 to 65535, not '618x'",
+        ),
         (["script", "upload", "/no/such/file"], "Cannot read '/no/such/file': No such file or directory"),
         (["queue", "add", "plan", "{'name': 'p', 'args': [{1, 2}]}"], "type set"),
         (["call", "queue_gt"], "Unknown method 'queue_gt' (did you mean 'queue_get'"),

@@ -147,7 +147,7 @@ def test_broken_yaml_is_refused_with_its_line_and_without_its_text(config):
 
 @pytest.mark.parametrize("text", ["- a", "network: 5", "hello"])
 def test_file_that_is_not_sections_of_keys_is_refused(config, text):
-    assert "should be keys and values" in refusal({}, {}, config(text))
+    assert "must hold keys and values" in refusal({}, {}, config(text))
 
 
 @pytest.mark.parametrize(
@@ -155,15 +155,15 @@ def test_file_that_is_not_sections_of_keys_is_refused(config, text):
     [
         ("network.zmq_encoding", "xml", "option --zmq-encoding: 'xml' is not one of json, msgpack"),
         ("network.zmq_publish_console", "maybe", "option --zmq-publish-console: 'maybe' is not ON or OFF"),
-        ("startup.device_max_depth", "-1", "option --device-max-depth: -1 is less than 0"),
-        ("startup.device_max_depth", "1.5", "option --device-max-depth: '1.5' is not an integer number"),
-        ("operation.history_limit", "0", "option --history-limit: 0 is less than 1"),
-        ("worker.ipython_hb_port", "70000", "option --ipython-hb-port: 70000 is more than 65535"),
+        ("startup.device_max_depth", "-1", "option --device-max-depth: -1 is too small: the minimum is 0"),
+        ("startup.device_max_depth", "1.5", "option --device-max-depth: '1.5' is not an integer"),
+        ("operation.history_limit", "0", "option --history-limit: 0 is too small: the minimum is 1"),
+        ("worker.ipython_hb_port", "70000", "option --ipython-hb-port: 70000 is too large: the maximum is 65535"),
         ("network.zmq_info_addr", "60625", "option --zmq-info-addr: '60625' is not an address like"),
         (
             "network.zmq_control_addr",
             "tcp://*:618155",
-            "option --zmq-control-addr: 'tcp://*:618155' has no usable port: it is a number from 1 to 65535",
+            "option --zmq-control-addr: 'tcp://*:618155' has an invalid port: it must be a number from 1 to 65535",
         ),
         (
             "network.zmq_control_addr",
@@ -171,7 +171,7 @@ def test_file_that_is_not_sections_of_keys_is_refused(config, text):
             "option --zmq-control-addr: 'tcp://localhost:0' has no usable",
         ),
         ("network.zmq_info_addr", "tcp://localhost:6x", "option --zmq-info-addr: 'tcp://localhost:6x' has no usable"),
-        ("network.redis_addr", "localhost:abc", "option --redis-addr: 'localhost:abc' has no usable port"),
+        ("network.redis_addr", "localhost:abc", "option --redis-addr: 'localhost:abc' has an invalid port"),
         (
             "network.redis_addr",
             "http://localhost",

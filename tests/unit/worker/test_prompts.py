@@ -61,7 +61,7 @@ def test_refusal_is_logged_where_nobody_tells_of_it(installed, caplog):
 
 def test_refusal_is_the_end_of_a_file_to_code_that_expects_one(installed):
     installed("error")
-    with pytest.raises(EOFError, match=r"^input\(\) asks 'Name\? ', and nobody is there .* --worker-input error\."):
+    with pytest.raises(EOFError, match=r"^input\(\) asks 'Name\? ', and nobody can answer.* --worker-input error\."):
         input("Name? ")
     with pytest.raises(InputRefused, match=r"^Reading from sys\.stdin asks for input"):
         next(sys.stdin)
@@ -118,7 +118,7 @@ def test_debugger_is_refused_by_its_name_where_nobody_can_be_asked(installed):
     for ask, name in ((pdb.set_trace, "pdb.set_trace()"), (breakpoint, "breakpoint()")):
         with pytest.raises(InputRefused) as refused:
             ask()
-        assert str(refused.value).startswith(f"{name} asks for input, and nobody is there")
+        assert str(refused.value).startswith(f"{name} asks for input, and nobody can answer")
 
 
 def test_debugger_does_not_wait_where_empty_texts_are_answers(installed):
@@ -129,7 +129,7 @@ def test_debugger_does_not_wait_where_empty_texts_are_answers(installed):
 def test_code_that_does_not_take_an_empty_text_for_an_answer_is_not_asked_for_ever(installed):
     installed("default")
     answers = []
-    with pytest.raises(InputRefused, match=r"^input\(\) asks 'Sample\? ', again and again: an empty text is no answer"):  # noqa: PT012 - a loop as users write it
+    with pytest.raises(InputRefused, match=r"^input\(\) asks 'Sample\? ' again and again; an empty text does not"):  # noqa: PT012 - a loop as users write it
         while not (name := input("Sample? ")):
             answers.append(name)
     assert answers == [""] * PATIENCE
