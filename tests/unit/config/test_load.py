@@ -132,7 +132,7 @@ def test_unknown_section_is_refused_with_the_nearest_one(config):
 
 
 def test_run_engine_section_is_refused_with_a_hint(config):
-    assert "the RunEngine belongs in the startup code" in refusal({}, {}, config("run_engine: {use_persistent: true}"))
+    assert "create the RunEngine in the startup code" in refusal({}, {}, config("run_engine: {use_persistent: true}"))
 
 
 def test_config_path_that_does_not_exist_is_refused(tmp_path):
@@ -168,16 +168,16 @@ def test_file_that_is_not_sections_of_keys_is_refused(config, text):
         (
             "network.zmq_control_addr",
             "tcp://localhost:0",
-            "option --zmq-control-addr: 'tcp://localhost:0' has no usable",
+            "option --zmq-control-addr: 'tcp://localhost:0' has an invalid",
         ),
-        ("network.zmq_info_addr", "tcp://localhost:6x", "option --zmq-info-addr: 'tcp://localhost:6x' has no usable"),
+        ("network.zmq_info_addr", "tcp://localhost:6x", "option --zmq-info-addr: 'tcp://localhost:6x' has an invalid"),
         ("network.redis_addr", "localhost:abc", "option --redis-addr: 'localhost:abc' has an invalid port"),
         (
             "network.redis_addr",
             "http://localhost",
-            "option --redis-addr: 'http://localhost' is not an address of a Redis",
+            "option --redis-addr: 'http://localhost' is not a Redis address",
         ),
-        ("network.redis_addr", "redis://me:word@host:0/1", "option --redis-addr: 'redis://***@host:0/1' has no usable"),
+        ("network.redis_addr", "redis://me:word@host:0/1", "option --redis-addr: 'redis://***@host:0/1' has an invalid"),
         (
             "operation.store",
             "localhost:6379",
@@ -211,7 +211,7 @@ def test_addresses_of_redis_are_taken(address):
 )
 def test_one_address_for_both_sockets_is_refused_with_both_origins(control, info):
     message = refusal({"network.zmq_control_addr": control, "network.zmq_info_addr": info}, {})
-    assert f"both have the same: option --zmq-control-addr: {control}; " in message
+    assert f"both have the same one: option --zmq-control-addr: {control}; " in message
     assert message.endswith(
         f"option --zmq-info-addr: {info}" if info else "network.zmq_info_addr by default: tcp://*:60625"
     )

@@ -26,7 +26,7 @@ def test_manager_that_beats_is_kept_until_it_could_be_frozen():
 
 def test_manager_without_a_beat_for_too_long_is_replaced():
     life = Life(0).beats(100)
-    assert decide(100 + FROZEN_AFTER, life, None) == Restart(0, "RE Manager process has not responded for 5 seconds")
+    assert decide(100 + FROZEN_AFTER, life, None) == Restart(0, "RE Manager process has not responded for 5 s")
 
 
 def test_start_has_more_time_than_a_beat():
@@ -34,7 +34,7 @@ def test_start_has_more_time_than_a_beat():
 
 
 def test_first_manager_that_never_beats_is_given_up():
-    assert decide(START_TIMEOUT, Life(0), None) == GiveUp(1, "RE Manager did not start within 60 seconds")
+    assert decide(START_TIMEOUT, Life(0), None) == GiveUp(1, "RE Manager did not start within 60 s")
 
 
 def test_later_manager_that_never_beats_is_replaced():
