@@ -177,7 +177,11 @@ def test_file_that_is_not_sections_of_keys_is_refused(config, text):
             "http://localhost",
             "option --redis-addr: 'http://localhost' is not a Redis address",
         ),
-        ("network.redis_addr", "redis://me:word@host:0/1", "option --redis-addr: 'redis://***@host:0/1' has an invalid"),
+        (
+            "network.redis_addr",
+            "redis://me:word@host:0/1",
+            "option --redis-addr: 'redis://***@host:0/1' has an invalid",
+        ),
         (
             "operation.store",
             "localhost:6379",
