@@ -6,10 +6,11 @@ Nothing is connected, read or instantiated here.
 
 import functools
 import inspect
+import logging
 import re
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bluesky_qs.errors import StartupError
@@ -20,6 +21,8 @@ from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
 from bluesky_qs.startup.failure import sentence
 from bluesky_qs.startup.header import function_of
+
+log = logging.getLogger(__name__)
 
 #: Names under which IPython keeps its inputs and outputs.
 _HISTORY_NAME = re.compile(r"_+\d*|_i+\d*|_dh|_ih|_oh|In|Out")
@@ -68,8 +71,8 @@ def collect(
     StartupError
         Plans cannot be described, and ``ignore_invalid_plans`` is False. The message names all of them.
     """
-    found_plans = {name: value for name, value in _named(namespace) if _is_listed_plan(name, value)}
-    found_devices = {name: value for name, value in _named(namespace) if is_device(value)}
+    found_plans = {name: value for name, value in _named(namespace) if _holds(_is_listed_plan, name, value)}
+    found_devices = {name: value for name, value in _named(namespace) if _holds(_is_listed_device, name, value)}
     names: dict[int, str] = {}
     for name, value in (*found_plans.items(), *found_devices.items()):
         # The first name of an object is its name, later ones are aliases.
@@ -126,6 +129,18 @@ def _named(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if isinstance(name, str)
         and not ((name.startswith("__") and name.endswith("__")) or _HISTORY_NAME.fullmatch(name))
     )
+
+
+def _holds(condition: Callable[[str, Any], bool], name: str, value: Any) -> bool:
+    try:
+        return condition(name, value)
+    except Exception as err:  # noqa: BLE001 - even isinstance() runs code of a proxy, which may raise anything
+        log.debug("'%s' is neither a plan nor a device: %s", name, sentence(err))
+        return False
+
+
+def _is_listed_device(_name: str, value: Any) -> bool:
+    return is_device(value)
 
 
 def _is_listed_plan(name: str, value: Any) -> bool:

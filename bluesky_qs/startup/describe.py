@@ -28,7 +28,7 @@ def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | Non
         The plan has no signature, or its decorator contradicts it.
     """
     try:
-        parameters = inspect.signature(plan).parameters
+        parameters = header.parameters_of(plan)
         words = words_of(plan)
     except (ValueError, TypeError) as err:
         raise CannotDescribe(str(err)) from None

@@ -1,10 +1,12 @@
 """Describes a plan's header: types and defaults as text."""
 
+import contextlib
 import enum
 import functools
 import inspect
 import logging
 import numbers
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -13,6 +15,7 @@ from typing import Any
 from bluesky_qs.plans import annotation
 from bluesky_qs.plans.annotation import PROTOCOLS, AnnotationError
 from bluesky_qs.plans.model import Annotation
+from bluesky_qs.startup.failure import sentence
 
 log = logging.getLogger(__name__)
 
@@ -44,25 +47,30 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
         found = Annotation(_text(hint, enums, _scope(plan)), enums=enums)
         annotation.read(found)
     except (Unknown, AnnotationError) as err:
-        if str(err) not in _warned:
-            _warned.add(str(err))
-            # The user cannot change the types of bluesky's own plans.
-            level = logging.DEBUG if getattr(plan, "__module__", "").startswith("bluesky.") else logging.WARNING
-            name = getattr(plan, "__name__", plan)
-            log.log(
-                level,
-                "Parameter %r of plan %s is not checked, because its type is unknown: %s",
-                parameter.name,
-                name,
-                err,
-            )
-        return None
-    return found
+        # A type that many plans use is mentioned once.
+        _warn(plan, parameter, f"is unknown: {err}", key=str(err))
+    except RecursionError:
+        _warn(plan, parameter, "refers to itself")
+    except Exception as err:  # noqa: BLE001 - a type is user code and may raise anything
+        _warn(plan, parameter, f"cannot be read: {sentence(err)}")
+    else:
+        return found
+    return None
 
 
 def parameters_of(plan: Any) -> Mapping[str, inspect.Parameter]:
-    """Return the parameters in a plan's header."""
-    return inspect.signature(plan).parameters
+    """Return the parameters in a plan's header.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The plan has no signature.
+    """
+    if sys.version_info < (3, 14):
+        return inspect.signature(plan).parameters
+    import annotationlib  # noqa: PLC0415 - new in Python 3.14, where types are evaluated when they are asked for
+
+    return inspect.signature(plan, annotation_format=annotationlib.Format.FORWARDREF).parameters
 
 
 def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
@@ -71,7 +79,9 @@ def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
     for parameter in parameters_of(plan).values():
         classes: dict[str, type[enum.Enum]] = {}
         if parameter.annotation is not inspect.Parameter.empty:
-            _enums_in(parameter.annotation, classes, _scope(plan))
+            # A type that cannot be read was reported when the plan was described.
+            with contextlib.suppress(Exception):
+                _enums_in(parameter.annotation, classes, _scope(plan))
         if classes:
             found[parameter.name] = classes
     return found
@@ -133,6 +143,24 @@ def _object_name(value: Any, names: ObjectNames) -> str | None:
         return None
     root = names.get(id(value.root))
     return f"{root}.{value.dotted_name}" if root and value.dotted_name else None
+
+
+def _warn(plan: Any, parameter: inspect.Parameter, reason: str, *, key: str = "") -> None:
+    function = function_of(plan)
+    name = getattr(function, "__name__", type(function).__name__)
+    key = key or f"{name}({parameter.name}): {reason}"
+    if key in _warned:
+        return
+    _warned.add(key)
+    # The user cannot change the types of bluesky's own plans.
+    theirs = str(getattr(function, "__module__", None)).startswith("bluesky.")
+    log.log(
+        logging.DEBUG if theirs else logging.WARNING,
+        "Parameter %r of plan %s is not checked, because its type %s",
+        parameter.name,
+        name,
+        reason,
+    )
 
 
 def function_of(plan: Any) -> Any:

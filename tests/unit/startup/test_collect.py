@@ -303,7 +303,7 @@ class Trap:
     dotted_name = ""
 
 
-def test_plan_whose_type_fails_in_our_hands_does_not_cost_the_others():
+def test_plan_whose_type_raises_is_listed_without_the_check(caplog):
     class TrapType(type):
         @property
         def __supertype__(cls):
@@ -312,9 +312,9 @@ def test_plan_whose_type_fails_in_our_hands_does_not_cost_the_others():
     def trapped(x: TrapType("T", (), {})):
         yield from ()
 
-    found = collect({"trapped": trapped, "good": good}, ignore_invalid_plans=True)
-    assert list(found.plans) == ["good"]
-    assert "RuntimeError: not connected" in found.problems[0].reason
+    found = collect({"trapped": trapped, "good": good})
+    assert list(found.plans) == ["trapped", "good"]
+    assert "RuntimeError: not connected" in caplog.text
 
 
 ENDLESS = []
@@ -403,3 +403,12 @@ def test_defaults_are_named_as_the_namespace_names_them():
 def test_simulated_hardware_is_described_whole():
     devices = collect(vars(hw())).devices
     assert {"det", "det1", "motor", "flyer1", "pseudo3x3", "img"} <= set(devices)
+
+
+def test_objects_whose_attributes_raise_are_neither_plans_nor_devices():
+    class Proxy:
+        def __getattribute__(self, name):
+            raise RuntimeError("not bound")
+
+    found = collect({"proxy": Proxy(), "good": good, "sig": Signal(name="sig")})
+    assert (list(found.plans), list(found.devices), found.problems) == (["good"], ["sig"], [])

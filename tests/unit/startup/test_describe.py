@@ -276,3 +276,51 @@ def test_docstring_that_is_no_text_is_none():
 
     plan.__doc__ = 5
     assert "description" not in describe("plan", plan).as_dict()
+
+
+JSON = typing.Union[dict[str, "JSON"], list["JSON"], str, int, float, bool, None]
+
+
+class Raises:
+    """An object, not even a class, whose attributes raise."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("no connection")
+
+
+class RaisingMeta(type):
+    def __getattribute__(cls, name):
+        raise OSError(f"no {name}")
+
+
+class RaisingType(metaclass=RaisingMeta):
+    pass
+
+
+# By name, because pytest would read the attributes of the types.
+UNREADABLE = {
+    "alias": (JSON, "refers to itself"),
+    "alias as text": ("list[JSON]", "refers to itself"),
+    "inside": (list[Raises()], "cannot be read: RuntimeError: no connection"),
+    "object": (Raises(), "cannot be read: RuntimeError: no connection"),
+    "class": (list[RaisingType], "cannot be read: OSError: no "),
+    "number": (3, "is unknown: 3"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_type_that_cannot_be_read_costs_a_warning_and_the_check(case, caplog):
+    hint, reason = UNREADABLE[case]
+
+    def plan(x, y: int = 1):
+        yield from ()
+
+    plan.__annotations__["x"] = hint
+    header._warned.clear()
+    for _ in range(2):
+        found = described(plan)
+        assert "annotation" not in found["x"]
+        assert found["y"]["annotation"] == {"type": "int"}
+    (record,) = caplog.records
+    assert f"Parameter 'x' of plan plan is not checked, because its type {reason}" in record.getMessage()
+    assert header.enums_of(plan) == {}
