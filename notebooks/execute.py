@@ -1,7 +1,7 @@
-"""Runs the tutorials against a service of their own and stores what they show: ``make notebooks [ARGS=05-pausing]``.
+"""Runs the tutorials, each against its own service, and stores their outputs: ``make notebooks [ARGS=05-pausing]``.
 
-What a notebook shows is stored without the paths and addresses of the machine; where nothing but times and uids has
-changed, what was stored stays. The tests run the notebooks by the same functions.
+Outputs are stored without the paths and addresses of this computer. If only times and uids have changed, the stored
+output stays. The tests run the notebooks with the same functions.
 """
 
 import copy
@@ -24,9 +24,9 @@ from nbclient import NotebookClient
 from bluesky_qs import REManagerAPI
 
 HERE = Path(__file__).parent
-#: Tag of a cell that must raise an error; nbclient goes on behind it.
+#: Tag of a cell that must raise an error; nbclient continues after it.
 RAISES = "raises-exception"
-#: Tag of a cell whose output depends on the moment.
+#: Tag of a cell whose output is different at each run.
 VARIES = "varies"
 
 _PATIENCE = 120
@@ -35,27 +35,27 @@ _TERMINAL = {"COLUMNS": "80", "TERM": "xterm", "QSERVER_USER": "ada"}
 
 
 def tutorials() -> list[Path]:
-    """The notebooks, in their order."""
+    """The notebooks, in reading order."""
     return sorted(HERE.glob("*.ipynb"))
 
 
 def service_options(notebook: nbformat.NotebookNode) -> list[str]:
-    """Options of ``start-re-manager`` that the notebook's text speaks of."""
+    """Options of ``start-re-manager`` that the notebook's text mentions."""
     return list(notebook.metadata.get("bluesky_qs", {}).get("service", ()))
 
 
 def furnish(folder: Path) -> None:
-    """Put into a user's folder what the notebooks find there."""
+    """Copy the files that the notebooks need into a user's folder."""
     shutil.copytree(HERE / "qs_startup", folder / "qs_startup", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> nbformat.NotebookNode:
-    """The notebook as it is after a run in ``folder``; ``environment`` says where the service is.
+    """The notebook after a run in ``folder``; ``environment`` has the addresses of the service.
 
     Raises
     ------
     nbclient.exceptions.CellExecutionError
-        A cell raised an error and is not tagged to.
+        A cell without the tag raised an error.
     """
     paths = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     home = {"HOME": str(folder), "IPYTHONDIR": str(folder / "ipython"), "PATH": paths}
@@ -75,7 +75,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
 
 
 def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> None:
-    """Leave in the outputs what a reader wants: no progress bars of the past, nothing of this machine."""
+    """Clean the outputs for readers: drop old progress bars, and replace the paths and addresses of this computer."""
     machine = {
         environment["QSERVER_ZMQ_CONTROL_ADDRESS"]: "tcp://localhost:60615",
         environment["QSERVER_ZMQ_INFO_ADDRESS"]: "tcp://localhost:60625",
@@ -91,7 +91,7 @@ def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
 
 
 def shows(cell: nbformat.NotebookNode) -> list[str]:
-    """What a cell shows, without what differs from run to run: uids, times, how long something took."""
+    """The outputs of a cell, without the parts that differ from run to run: uids, times, durations."""
     texts = []
     for output in cell.get("outputs", ()):
         data = output.get("data", {})
@@ -107,7 +107,7 @@ def is_tagged(cell: nbformat.NotebookNode, tag: str) -> bool:
     return tag in cell.metadata.get("tags", ())
 
 
-#: What differs from run to run, and what stands for it; runs of blanks, because tables are as wide as that is.
+#: Parts that differ from run to run, and their replacements. Blanks too, because the values set the width of tables.
 _VARYING = [
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UID"),
     (re.compile(r"'[0-9a-f]{8}'"), "UID"),
@@ -115,7 +115,7 @@ _VARYING = [
     (re.compile(r"\b\d\d/\d\d/\d{4} |\b\d{4}-\d\d-\d\d "), ""),
     (re.compile(r"\b\d\d:\d\d:\d\d([.,]\d+)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "DURATION"),
-    (re.compile(r"\b\d+ plans? and \d+ devices?"), "NAMES"),  # ophyd has more from time to time
+    (re.compile(r"\b\d+ plans? and \d+ devices?"), "NAMES"),  # releases of ophyd add some
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
     (re.compile(r"[ \-─]{2,}"), "  "),
 ]
@@ -132,7 +132,7 @@ def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
 
 
 def _merged(outputs: list[Any]) -> list[Any]:
-    """Text that a progress bar stood between is one text."""
+    """Join texts that a progress bar separated."""
     merged: list[Any] = []
     for output in outputs:
         if output.output_type == "stream" and merged and merged[-1].get("name") == output.name:
@@ -154,7 +154,7 @@ def _keep_what_has_not_changed(old: nbformat.NotebookNode, new: nbformat.Noteboo
 
 @contextmanager
 def _service(folder: Path, *options: str) -> Iterator[dict[str, str]]:
-    """A service with its state in ``folder``; the environment variables by which clients find it."""
+    """Start a service with its state in ``folder``; yield the environment variables that clients need to find it."""
     control, info = (f"tcp://127.0.0.1:{port}" for port in _free_ports(2))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QSERVER_")}
     environment |= {"QSERVER_ZMQ_CONTROL_ADDRESS": control, "QSERVER_ZMQ_INFO_ADDRESS": info, "HOME": str(folder)}

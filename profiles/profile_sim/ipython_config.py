@@ -1,9 +1,9 @@
-"""IPython's configuration of the simulated beamline: the startup files run by themselves, the extension is loaded."""
+"""IPython's configuration for the simulated beamline: loads the extension. IPython runs the startup files by itself."""
 
 c = get_config()  # noqa: F821 - IPython provides it
 
 c.InteractiveShellApp.extensions = ["bluesky_qs"]
 c.TerminalIPythonApp.display_banner = False
 
-# Not in this folder, because it belongs to the installed package; in a copy of the profile this line can go.
+# No history file here, because this folder belongs to the installed package. Remove this line in a copy of the profile.
 c.HistoryManager.hist_file = ":memory:"

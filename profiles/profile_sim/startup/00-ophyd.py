@@ -1,4 +1,4 @@
-"""Simulated devices: everything from `ophyd.sim.hw()`, bundles with subdevices, and a few of other kinds."""
+"""Simulated devices: everything from `ophyd.sim.hw()`, bundles with subdevices, and a few other kinds."""
 
 import tempfile as _tempfile
 import time as ttime
@@ -11,7 +11,7 @@ from ophyd import Component as Cpt
 from ophyd import Device, Signal
 from ophyd.sim import NullStatus, SynAxis, SynGauss, hw
 
-# One folder for the images of all sessions: left to itself, each would make two new ones and leave them behind.
+# One folder for the images of all sessions, because by default each session creates two new folders and never removes them.
 _images = _Path(_tempfile.gettempdir(), "bluesky-qs-sim-images")
 _images.mkdir(exist_ok=True)
 globals().update(vars(hw(save_path=str(_images))))
@@ -26,7 +26,7 @@ class SimStage(Device):
 
 
 class SimDetectors(Device):
-    """Two detectors that see peaks of the top-level motors."""
+    """Two detectors with peaks along the top-level motors."""
 
     det_A = Cpt(
         SynGauss, name="det_A", motor=motor, motor_field="motor", center=0, Imax=1, sigma=1, labels={"detectors"}
@@ -51,7 +51,7 @@ custom_test_signal = Signal(name="custom_test_signal", value=0)
 
 
 class CustomTestFlyer:
-    """A flyer that is not of ophyd: bluesky asks for these methods only."""
+    """A flyer without ophyd: bluesky needs only these methods."""
 
     name = "custom_test_flyer"
     parent = None

@@ -38,6 +38,6 @@ from bluesky_qs.startup.tables import best_effort_callback
 
 RE = RunEngine({"metadata_key": "metadata_value"})
 
-# Tables in the console; plots too, but in a worker, where nobody could see them, and without matplotlib.
+# Tables in the console, and plots too. No plots in a worker, where nobody can see them, or without matplotlib.
 bec = best_effort_callback()
 RE.subscribe(bec)

@@ -22,7 +22,7 @@ from bluesky_qs import parameter_annotation_decorator
                 "devices": {"Detectors": ["det", ":^det[1-5]$", ":-^sim_bundle_A$:-^dets$:.*"]},
             },
             "positions": {
-                "description": "Where each of the motors goes.",
+                "description": "Target position of each motor.",
                 "annotation": "typing.List[float]",
                 "min": -10,
                 "max": 10,
