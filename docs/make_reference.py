@@ -57,7 +57,7 @@ def _methods() -> str:
         parts.append(f"## {module.rpartition('.')[2].capitalize()}\n\n{inspect.getdoc(sys.modules[module])}\n")
         parts += [_method(method) for method in methods]
     shapes = [shape for shape in json_schema.shapes() if not _is_answer(shape) and shape is not Status]
-    kinds = typing.get_args(events.Event)
+    kinds = typing.get_args(events.AnyEvent)
     parts += ["## Keys of the status\n", f"{inspect.getdoc(Status)}\n", *_keys(Status), ""]
     parts += ["## Events\n", f"{inspect.getdoc(events.NumberedEvent)}\n", *_keys(events.NumberedEvent), ""]
     parts += [_event(kind) for kind in kinds]
@@ -111,7 +111,7 @@ def _type(hint: object) -> str:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
         text = _type(inner[0])
-    elif hint == events.Event:
+    elif hint == events.AnyEvent:
         text = "[event](#events)"
     elif typing.is_typeddict(hint):
         text = f"[{hint.__name__}](#{hint.__name__.lower()})"

@@ -12,7 +12,7 @@ class NumberedEvent(TypedDict):
     time: float
 
 
-class QueueChanged(NumberedEvent):
+class QueueChangedEvent(NumberedEvent):
     """Items were put into the queue, changed or moved (``put``), or have left it (``dropped``).
 
     A change of many items gives only their number. ``cleared``: the whole queue was cleared.
@@ -26,14 +26,14 @@ class QueueChanged(NumberedEvent):
     cleared: NotRequired[bool]
 
 
-class ItemStarted(NumberedEvent):
+class ItemStartedEvent(NumberedEvent):
     """An item has started to run."""
 
     type: Literal["item_started"]
     item_uid: str
 
 
-class ItemEnded(NumberedEvent):
+class ItemEndedEvent(NumberedEvent):
     """An item has ended. ``requeued_as`` is the uid under which it was put back into the queue."""
 
     type: Literal["item_ended"]
@@ -42,35 +42,35 @@ class ItemEnded(NumberedEvent):
     requeued_as: NotRequired[str]
 
 
-class HistoryCleared(NumberedEvent):
+class HistoryClearedEvent(NumberedEvent):
     """Old items were removed from the history."""
 
     type: Literal["history_cleared"]
     items_left: int
 
 
-class ModeChanged(NumberedEvent):
+class ModeChangedEvent(NumberedEvent):
     """The queue mode was set."""
 
     type: Literal["mode_changed"]
     mode: QueueMode
 
 
-class AutostartChanged(NumberedEvent):
+class AutostartChangedEvent(NumberedEvent):
     """Autostart was switched on or off."""
 
     type: Literal["autostart_changed"]
     enabled: bool
 
 
-class QueueStopPendingChanged(NumberedEvent):
+class QueueStopPendingChangedEvent(NumberedEvent):
     """A stop of the queue was requested, cancelled or carried out."""
 
     type: Literal["queue_stop_pending_changed"]
     enabled: bool
 
 
-class LockChanged(NumberedEvent):
+class LockChangedEvent(NumberedEvent):
     """Something was locked or unlocked."""
 
     type: Literal["lock_changed"]
@@ -80,13 +80,13 @@ class LockChanged(NumberedEvent):
     note: str | None
 
 
-class PermissionsChanged(NumberedEvent):
+class PermissionsChangedEvent(NumberedEvent):
     """The user group permissions were replaced."""
 
     type: Literal["permissions_changed"]
 
 
-class EnvironmentChanged(NumberedEvent):
+class EnvironmentChangedEvent(NumberedEvent):
     """The manager is in another state, or the environment was opened or closed."""
 
     type: Literal["environment_changed"]
@@ -94,7 +94,7 @@ class EnvironmentChanged(NumberedEvent):
     worker_environment_exists: bool
 
 
-class ListsChanged(NumberedEvent):
+class ListsChangedEvent(NumberedEvent):
     """The lists of existing or allowed plans and devices have changed."""
 
     type: Literal["lists_changed"]
@@ -104,32 +104,32 @@ class ListsChanged(NumberedEvent):
     devices_allowed_uid: str
 
 
-class TasksChanged(NumberedEvent):
+class TasksChangedEvent(NumberedEvent):
     """A task has completed."""
 
     type: Literal["tasks_changed"]
     task_results_uid: str
 
 
-class InputChanged(NumberedEvent):
+class InputChangedEvent(NumberedEvent):
     """User code asks for input, or no longer does."""
 
     type: Literal["input_changed"]
     input_pending: InputPending | None
 
 
-Event = (
-    QueueChanged
-    | ItemStarted
-    | ItemEnded
-    | HistoryCleared
-    | ModeChanged
-    | AutostartChanged
-    | QueueStopPendingChanged
-    | LockChanged
-    | PermissionsChanged
-    | EnvironmentChanged
-    | ListsChanged
-    | TasksChanged
-    | InputChanged
+AnyEvent = (
+    QueueChangedEvent
+    | ItemStartedEvent
+    | ItemEndedEvent
+    | HistoryClearedEvent
+    | ModeChangedEvent
+    | AutostartChangedEvent
+    | QueueStopPendingChangedEvent
+    | LockChangedEvent
+    | PermissionsChangedEvent
+    | EnvironmentChangedEvent
+    | ListsChangedEvent
+    | TasksChangedEvent
+    | InputChangedEvent
 )

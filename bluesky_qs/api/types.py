@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from bluesky_qs.api.events import Event
+from bluesky_qs.api.events import AnyEvent
 from bluesky_qs.api.method import Messages
 from bluesky_qs.api.values import (
     Check,
@@ -259,7 +259,7 @@ class Documents(Reply):
 class Events(Reply):
     """``last`` is the number of the latest event, ``first`` that of the oldest one that is kept."""
 
-    events: list[Event]
+    events: list[AnyEvent]
     last: int
     first: int
 

@@ -19,7 +19,7 @@ from bluesky_qs.startup.failure import StartupFailed, failed
 from bluesky_qs.startup.find import StartupLocation, find
 from bluesky_qs.startup.leaving import leave
 from bluesky_qs.startup.loader import Namespace
-from bluesky_qs.startup.report import LoadReport, Overwritten, Problem
+from bluesky_qs.startup.report import LoadProblem, LoadReport, Overwritten
 from bluesky_qs.startup.shown_errors import ShownErrors
 
 _STARTUP = ("startup_dir", "startup_profile", "startup_module", "startup_script")
@@ -175,7 +175,7 @@ def _overwritten(each: Overwritten) -> str:
     return f"{each.name}: defined in {each.file}, and again in {each.by}"
 
 
-def _problem(each: Problem) -> str:
+def _problem(each: LoadProblem) -> str:
     place = f' (File "{each.file}", line {each.line})' if each.file else ""
     return f"{each.message}{place}"
 

@@ -15,7 +15,7 @@ from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, RequestError
 from bluesky_qs.words import files
 from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS
-from bluesky_qs.words.grammar import Command, UsageError
+from bluesky_qs.words.grammar import ParsedCommand, UsageError
 
 _USER = "qserver-cli"
 #: What shells answer for a program that Ctrl-C ended.
@@ -80,7 +80,7 @@ def run(arguments: Sequence[str]) -> Exit:
         return Exit.NO_ANSWER
 
 
-def _carry_out(command: Command, options: Options) -> Exit:
+def _carry_out(command: ParsedCommand, options: Options) -> Exit:
     with _client(options) as manager:
         if command.method == MONITOR:
             from bluesky_qs.cli.monitor import follow  # noqa: PLC0415 - the other commands do not pay for it

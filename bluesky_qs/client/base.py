@@ -10,7 +10,7 @@ from bluesky_qs.client import failures
 from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.locks import LockKeys
 from bluesky_qs.client.requests import Answer, Answers
-from bluesky_qs.client.settings import Settings, settings
+from bluesky_qs.client.settings import ConnectionSettings, settings
 from bluesky_qs.client.wait import WaitMonitor
 from bluesky_qs.errors import BadParams
 
@@ -37,7 +37,7 @@ class Client(LockKeys):
     """A client without its methods and waits."""
 
     #: Makes the `transport.Transport` from the settings.
-    transport: ClassVar[Callable[[Settings], Any]]
+    transport: ClassVar[Callable[[ConnectionSettings], Any]]
 
     RequestFailedError = failures.RequestFailedError
     RequestParameterError = BadParams

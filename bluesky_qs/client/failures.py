@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from bluesky_qs.client.settings import Settings
+from bluesky_qs.client.settings import ConnectionSettings
 from bluesky_qs.errors import BadParams, ConfigError, QSError, UnknownMethod, UnknownUserGroup, by_code
 
 
@@ -83,7 +83,7 @@ def refused_because(reason: type[QSError], response: Mapping[str, Any]) -> bool:
 _SENTENCES: dict[type[QSError], str] = {UnknownMethod: "Unknown method", UnknownUserGroup: "Unknown user group"}
 
 
-def no_answer(settings: Settings, request: Mapping[str, Any]) -> RequestTimeoutError:
+def no_answer(settings: ConnectionSettings, request: Mapping[str, Any]) -> RequestTimeoutError:
     """Return the error for a missing reply; its message says what to check."""
     # An encrypted service does not reply without the right key, nor does an unencrypted one reply to encryption.
     key = (

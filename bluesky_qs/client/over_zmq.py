@@ -10,7 +10,7 @@ import zmq
 
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
-from bluesky_qs.client.settings import CONTROL_ADDRESS, INFO_ADDRESS, Settings
+from bluesky_qs.client.settings import CONTROL_ADDRESS, INFO_ADDRESS, ConnectionSettings
 from bluesky_qs.client.transport import Message, Reply, Request
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
@@ -24,7 +24,7 @@ class ZmqTransport:
     it, so that a service that starts later does not carry it out.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
         self._guard = threading.Lock()
         self._idle: list[zmq.Socket[bytes]] = []
@@ -93,7 +93,7 @@ class ZmqTransport:
 class ZmqFeed:
     """A subscription to the info channel; implements `transport.Feed`."""
 
-    def __init__(self, settings: Settings, topics: tuple[bytes, ...]) -> None:
+    def __init__(self, settings: ConnectionSettings, topics: tuple[bytes, ...]) -> None:
         self._encoding: Encoding = settings.encoding
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = subscribed(self._context, settings, topics)
@@ -123,7 +123,7 @@ class ZmqFeed:
         self.close()
 
 
-def connected(context: "zmq.Context[Any]", settings: Settings) -> Any:
+def connected(context: "zmq.Context[Any]", settings: ConnectionSettings) -> Any:
     """Return a REQ socket connected to the service; its class is that of the context.
 
     Raises
@@ -151,7 +151,7 @@ def connected(context: "zmq.Context[Any]", settings: Settings) -> Any:
     return socket
 
 
-def subscribed(context: "zmq.Context[Any]", settings: Settings, topics: tuple[bytes, ...]) -> Any:
+def subscribed(context: "zmq.Context[Any]", settings: ConnectionSettings, topics: tuple[bytes, ...]) -> Any:
     """Return a SUB socket for these topics; its class is that of the context.
 
     Raises

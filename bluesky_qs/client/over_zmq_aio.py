@@ -11,7 +11,7 @@ import zmq.asyncio
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
 from bluesky_qs.client.over_zmq import connected, decoded, subscribed
-from bluesky_qs.client.settings import Settings
+from bluesky_qs.client.settings import ConnectionSettings
 from bluesky_qs.client.transport import Message, Reply, Request
 from bluesky_qs.wire.codec import Encoding
 
@@ -22,7 +22,7 @@ class AsyncZmqTransport:
     Each task that asks at the same time uses its own socket.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context: zmq.asyncio.Context | None = None
@@ -88,7 +88,7 @@ class AsyncZmqTransport:
 class AsyncZmqFeed:
     """A subscription to the info channel; implements `transport.AsyncFeed`."""
 
-    def __init__(self, settings: Settings, topics: tuple[bytes, ...]) -> None:
+    def __init__(self, settings: ConnectionSettings, topics: tuple[bytes, ...]) -> None:
         self._encoding: Encoding = settings.encoding
         self._context = zmq.asyncio.Context()
         self._socket = subscribed(self._context, settings, topics)

@@ -14,7 +14,7 @@ INFO_ADDRESS = f"tcp://localhost:{INFO_PORT}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ConnectionSettings:
     """How a client reaches the service.
 
     Attributes
@@ -41,7 +41,7 @@ def settings(
     public_key: str | None = None,
     timeout_recv: float | None = None,
     timeout_send: float | None = None,
-) -> Settings:
+) -> ConnectionSettings:
     """Return the settings: the given values first, then the environment (``QSERVER_ZMQ_…``), then the defaults.
 
     Raises
@@ -49,11 +49,11 @@ def settings(
     ConfigError
         The encoding is not ``json`` or ``msgpack``, or an address or the public key is not valid.
     """
-    default = Settings()
+    default = ConnectionSettings()
     chosen = encoding or os.environ.get("QSERVER_ZMQ_ENCODING") or "json"
     if chosen not in ("json", "msgpack"):
         raise ConfigError(f"Unknown encoding {chosen!r}. Use 'json' or 'msgpack'")
-    return Settings(
+    return ConnectionSettings(
         control_addr=_address(control_addr, "QSERVER_ZMQ_CONTROL_ADDRESS", CONTROL_PORT),
         info_addr=_address(info_addr, "QSERVER_ZMQ_INFO_ADDRESS", INFO_PORT),
         encoding=chosen,

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from bluesky_qs.plan_queue.changes import Change
+from bluesky_qs.plan_queue.entries import Entry
 from bluesky_qs.plan_queue.events import Ended, Event
 from bluesky_qs.plan_queue.items import Running
-from bluesky_qs.plan_queue.line import Entry
 from bluesky_qs.plan_queue.rules import QueueMode
 
 

@@ -26,10 +26,10 @@ from bluesky_qs.plan_queue.changes import (
     TrimHistory,
 )
 from bluesky_qs.plan_queue.edit import Delta, Edit, EndEdit, Facts
+from bluesky_qs.plan_queue.entries import Entry, OrderedEntries, only_one, refuse_repeated
 from bluesky_qs.plan_queue.events import Ended, Event, HistoryCleared, ModeChanged, QueueChanged, Started
 from bluesky_qs.plan_queue.history import History
 from bluesky_qs.plan_queue.items import Prepared, Running, encoded, extended, uuid4_text
-from bluesky_qs.plan_queue.line import Entry, Line, only_one, refuse_repeated
 from bluesky_qs.plan_queue.rules import QueueMode, end_of, known_status
 
 NewUid = Callable[[], str]
@@ -48,7 +48,7 @@ class PlanQueue:
     def __init__(self, *, new_uid: NewUid = uuid4_text, history_limit: int | None = None) -> None:
         self._new_uid = new_uid
         self._history_limit = history_limit
-        self._line = Line()
+        self._entries = OrderedEntries()
         self._history = History()
         self._facts = Facts(QueueMode(), None, new_uid(), new_uid())
 
@@ -62,7 +62,7 @@ class PlanQueue:
     ) -> "PlanQueue":
         """The queue from the content of a store."""
         queue = cls(new_uid=new_uid, history_limit=history_limit)
-        queue._line = Line(Entry(item.uid, item.rank, item.data) for item in snapshot.items)
+        queue._entries = OrderedEntries(Entry(item.uid, item.rank, item.data) for item in snapshot.items)
         queue._history = History(snapshot.history)
         queue._facts = replace(
             queue._facts,
@@ -75,7 +75,7 @@ class PlanQueue:
 
     def __len__(self) -> int:
         """Number of items that wait, without the running one."""
-        return len(self._line)
+        return len(self._entries)
 
     @property
     def history_size(self) -> int:
@@ -120,12 +120,12 @@ class PlanQueue:
     @property
     def instruction_is_next(self) -> bool:
         """Whether the item at the front is an instruction."""
-        data = self._line[0].data
+        data = self._entries[0].data
         return b'"instruction"' in data and json.loads(data)["item_type"] == "instruction"
 
     def items_json(self) -> list[bytes]:
         """The items front to back, each as JSON text."""
-        return self._line.data()
+        return self._entries.data()
 
     def running_json(self, *, with_run: bool = False) -> bytes | None:
         """The running item as JSON text, as it was queued or with the properties of this execution."""
@@ -167,12 +167,12 @@ class PlanQueue:
         """
         if uid is not None and uid == self.running_uid:
             raise ItemError(f"Item with UID {uid!r} is currently running")
-        return self._line.one(pos, uid).data
+        return self._entries.one(pos, uid).data
 
     def position_of(self, uid: str) -> int | None:
         """Place of an item, from 0; None if it does not wait in the queue."""
-        entry = self._line.find(uid)
-        return None if entry is None else self._line.index(entry)
+        entry = self._entries.find(uid)
+        return None if entry is None else self._entries.index(entry)
 
     # Changes by users
 
@@ -216,14 +216,14 @@ class PlanQueue:
         uid = item.get("item_uid")
         if uid is not None and uid == self.running_uid:
             raise ItemError(f"Item with UID {uid!r} is currently running")
-        old = self._line.find(uid) if isinstance(uid, str) else None
+        old = self._entries.find(uid) if isinstance(uid, str) else None
         if old is None:
             raise NotFound(f"Item with UID {uid!r} is not in the queue")
         prepared = self.prepare(item) if replace else Prepared.of(item, old.uid)
         new = Entry(prepared.uid, old.rank, prepared.data)
         if new.data == old.data:
             return Edit([], [new.data], [prepared.item])
-        following = self._line.data_at(self._line.index(old) + 1)
+        following = self._entries.data_at(self._entries.index(old) + 1)
         changes: list[Change]
         if replace:
             changes = [DropItem(old.uid, old.data), PutItem(new.uid, new.rank, new.data, following)]
@@ -236,14 +236,14 @@ class PlanQueue:
         if uid is not None and uid == self.running_uid:
             msg = f"Can not remove an item which is currently running: UID {uid!r}"
             raise ItemError(msg)
-        return self._remove([self._line.one(pos, uid)])
+        return self._remove([self._entries.one(pos, uid)])
 
     def remove_batch(self, uids: Sequence[str], *, ignore_missing: bool = True) -> Edit:
         """Remove the items with these uids; those that are not there are an error unless ``ignore_missing``."""
         if not ignore_missing:
             refuse_repeated(uids)
-            return self._remove(self._line.all_of(uids))
-        return self._remove([entry for uid in dict.fromkeys(uids) if (entry := self._line.find(uid))])
+            return self._remove(self._entries.all_of(uids))
+        return self._remove([entry for uid in dict.fromkeys(uids) if (entry := self._entries.find(uid))])
 
     def move(
         self,
@@ -261,12 +261,12 @@ class PlanQueue:
             raise BadParams("Source position or UID is not specified")
         if pos_dest is None and before_uid is None and after_uid is None:
             raise BadParams("Destination position or UID is not specified")
-        place = self._line.place(pos) if uid is None else None
-        source = self._line.find(uid) if uid is not None else place is not None and self._line[place]
+        place = self._entries.place(pos) if uid is None else None
+        source = self._entries.find(uid) if uid is not None else place is not None and self._entries[place]
         if not source:
             raise NotFound(_not_found("Source", pos, uid, running=self.running_uid))
         if pos_dest is not None:
-            destination = self._line.place(pos_dest)
+            destination = self._entries.place(pos_dest)
             if destination is None:
                 raise NotFound(_not_found("Destination", pos_dest, None))
             return self._relocate([source], lambda: destination)
@@ -292,11 +292,11 @@ class PlanQueue:
             msg = f"Destination for the batch may be 'front' or 'back': pos_dest={pos_dest!r}"
             raise BadParams(msg)
         refuse_repeated(uids)
-        entries = self._line.all_of(uids)
+        entries = self._entries.all_of(uids)
         if reorder:
             entries.sort(key=lambda entry: entry.rank)
         if pos_dest is not None:
-            return self._relocate(entries, lambda: 0 if pos_dest == "front" else len(self._line))
+            return self._relocate(entries, lambda: 0 if pos_dest == "front" else len(self._entries))
         if (beside := after_uid if before_uid is None else before_uid) in set(uids):
             msg = f"Destination for the batch: item with UID {beside!r} is in the batch"
             raise BadParams(msg)
@@ -305,7 +305,7 @@ class PlanQueue:
 
     def clear(self) -> Edit:
         """Remove all items; the running one is not touched."""
-        entries = self._line.entries()
+        entries = self._entries.entries()
         edit = Edit([ClearQueue()] if entries else [], [entry.data for entry in entries])
         return self._make(edit, taken=entries, queue_event=QueueChanged(cleared=True))
 
@@ -335,7 +335,7 @@ class PlanQueue:
         NotFound, WrongState
             The queue is empty; an item is running already.
         """
-        entry = self._line.one("front", None)
+        entry = self._entries.one("front", None)
         return self._start(entry.uid, entry.data, time_start, [entry])
 
     def start_now(self, item: dict[str, Any], time_start: float) -> Edit:
@@ -363,7 +363,7 @@ class PlanQueue:
             requeued = self.prepare(json.loads(running.item))
         ended = Ended(running.uid, status, requeued.uid if requeued else None)
         entry = extended(running.item, "result", {**result, "exit_status": status})
-        put, puts = self._puts(0 if end.to_front else len(self._line), [requeued] if requeued else [])
+        put, puts = self._puts(0 if end.to_front else len(self._entries), [requeued] if requeued else [])
         limit = self._history_limit
         keep = limit if limit is not None and len(self._history) >= limit else None
         edit = EndEdit(
@@ -383,9 +383,9 @@ class PlanQueue:
 
     def pass_instruction(self) -> Edit:
         """Carry out the instruction at the front: it leaves the queue, or goes to the back in loop mode."""
-        entry = self._line.one("front", None)
+        entry = self._entries.one("front", None)
         again = [self.prepare(json.loads(entry.data))] if self.mode.loop else []
-        put, puts = self._puts(len(self._line), again)
+        put, puts = self._puts(len(self._entries), again)
         edit = Edit([DropItem(entry.uid, entry.data), *puts], [entry.data])
         return self._make(edit, taken=[entry], put=put)
 
@@ -411,8 +411,8 @@ class PlanQueue:
             return edit
         before = self._facts
         facts = before if facts is None else facts
-        self._line.take(taken)
-        self._line.put(put)
+        self._entries.take(taken)
+        self._entries.put(put)
         self._history.extend(added)
         dropped = [] if keep is None else self._history.drop(len(self._history) - keep)
         if taken or put or facts.running is not before.running:
@@ -428,15 +428,15 @@ class PlanQueue:
         return edit
 
     def _revert(self, delta: Delta) -> None:
-        self._line.take(delta.put)
-        self._line.put(delta.taken)
+        self._entries.take(delta.put)
+        self._entries.put(delta.taken)
         self._history.restore(delta.dropped, delta.added)
         self._facts = delta.facts
 
     def _puts(self, at: int, items: Sequence[Prepared]) -> tuple[list[Entry], list[Change]]:
         """Entries for new items from this place on, and how to store them."""
-        following = self._line.data_at(at)
-        ranks = self._line.room(at, len(items))
+        following = self._entries.data_at(at)
+        ranks = self._entries.room(at, len(items))
         entries = [Entry(item.uid, rank, item.data) for item, rank in zip(items, ranks, strict=True)]
         return entries, [PutItem(entry.uid, entry.rank, entry.data, following) for entry in entries]
 
@@ -456,12 +456,12 @@ class PlanQueue:
     def _relocate(self, entries: list[Entry], destination: Callable[[], int]) -> Edit:
         """Move entries side by side to the place that ``destination`` names in the queue without them."""
         data = [entry.data for entry in entries]
-        places = [self._line.index(entry) for entry in entries]
-        self._line.take(entries)
+        places = [self._entries.index(entry) for entry in entries]
+        self._entries.take(entries)
         at = destination()
-        ranks = self._line.room(at, len(entries))
-        following = self._line.data_at(at)
-        self._line.put(entries)
+        ranks = self._entries.room(at, len(entries))
+        following = self._entries.data_at(at)
+        self._entries.put(entries)
         if places == list(range(at, at + len(entries))):
             return Edit([], data)
         moved = [Entry(entry.uid, rank, entry.data) for entry, rank in zip(entries, ranks, strict=True)]
@@ -481,7 +481,7 @@ class PlanQueue:
         if before_uid is not None or after_uid is not None:
             neighbour = self._neighbour(before_uid, after_uid, "Plan with UID {uid!r} is not in the queue")
             return self._beside(neighbour, after=after_uid is not None)
-        size = len(self._line)
+        size = len(self._entries)
         if isinstance(pos, int):
             return max(0, pos + size) if pos < 0 else min(pos, size)
         return 0 if pos == "front" else size
@@ -494,12 +494,12 @@ class PlanQueue:
             if before_uid is None:
                 return None
             raise ItemError("Can not insert a plan in the queue before a currently running plan")
-        if entry := self._line.find(uid):
+        if entry := self._entries.find(uid):
             return entry
         raise NotFound(missing.format(uid=uid))
 
     def _beside(self, neighbour: Entry | None, *, after: bool) -> int:
-        return 0 if neighbour is None else self._line.index(neighbour) + after
+        return 0 if neighbour is None else self._entries.index(neighbour) + after
 
 
 def _queue_changed(taken: Sequence[Entry], put: Sequence[Entry]) -> QueueChanged:

@@ -11,8 +11,8 @@ from typing import Any
 
 from bluesky_qs.errors import InvalidPlan
 from bluesky_qs.nearest import nearest
+from bluesky_qs.plans.allowed_names import AllowedNames, ListedNames
 from bluesky_qs.plans.choices import Devices, every, expanded
-from bluesky_qs.plans.known import KnownNames, ListedNames
 from bluesky_qs.plans.model import PlanSpec
 from bluesky_qs.plans.permissions import GroupRules, Permissions
 from bluesky_qs.plans.signature import ItemProblem, NameWarning, Signature
@@ -115,10 +115,10 @@ class Catalog:
         found = signature.warnings(item.get("args") or (), item.get("kwargs") or {}, view.listed_names)
         return list(islice(found, _MOST_WARNINGS)) if found else []
 
-    def known_names(self, group: str) -> KnownNames:
+    def allowed_names(self, group: str) -> AllowedNames:
         """The names of devices and plans that the group may use."""
         view = self._view(group)
-        return KnownNames(group, view.devices(), view.plan_names())
+        return AllowedNames(group, view.devices(), view.plan_names())
 
     def arguments(self, item: Mapping[str, Any], group: str) -> dict[str, Any]:
         """The value of each parameter, given or default, of an item that passed `check`."""

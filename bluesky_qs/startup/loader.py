@@ -17,7 +17,7 @@ from bluesky_qs.startup import compat, shell
 from bluesky_qs.startup.failure import failed, shown
 from bluesky_qs.startup.find import StartupCode, lost_links, startup_files
 from bluesky_qs.startup.namespace import global_user_namespace
-from bluesky_qs.startup.report import FileRun, LoadReport, Overwritten, Problem
+from bluesky_qs.startup.report import FileRun, LoadProblem, LoadReport, Overwritten
 from bluesky_qs.startup.user_code import compiled, execute
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class _Run:
         self.begins = begins
         self.files: list[FileRun] = []
         self.overwritten: list[Overwritten] = []
-        self.problems: list[Problem] = []
+        self.problems: list[LoadProblem] = []
         self._origin: dict[str, str] = {}
 
     def timed(self, file: Path, *, ipython: bool = True) -> None:
@@ -139,14 +139,14 @@ class _Run:
                 # IPython treats this as the end of the file, and files use it to stop early.
                 place = failed(error, self.roots)
                 text = "sys.exit() ended the file here; the rest of the file did not run"
-                self.problems.append(Problem(text, place.file, place.line))
+                self.problems.append(LoadProblem(text, place.file, place.line))
 
     def report_lost_links(self, links: list[Path]) -> None:
         """Report links to missing files, for example in a folder that is not mounted."""
         for link in links:
             text = f"{link.name} was skipped: it is a link to a file that does not exist"
             log.warning("%s (%s)", text, link)
-            self.problems.append(Problem(text, str(link)))
+            self.problems.append(LoadProblem(text, str(link)))
 
     def module(self, name: str) -> None:
         """Import a module and copy its public and private names."""

@@ -18,7 +18,7 @@ class Overwritten(msgspec.Struct, frozen=True):
     by: str
 
 
-class Problem(msgspec.Struct, frozen=True):
+class LoadProblem(msgspec.Struct, frozen=True):
     """Something that did not stop the loading and may still surprise."""
 
     message: str
@@ -32,4 +32,4 @@ class LoadReport(msgspec.Struct, frozen=True):
     files: list[FileRun]
     seconds: float
     overwritten: list[Overwritten]
-    problems: list[Problem]
+    problems: list[LoadProblem]

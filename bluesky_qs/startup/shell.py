@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bluesky_qs.startup.find import StartupCode, shipped_profiles
 from bluesky_qs.startup.imports import after_import, forget
-from bluesky_qs.startup.report import Problem
+from bluesky_qs.startup.report import LoadProblem
 from bluesky_qs.startup.shown_errors import ShownErrors
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class LazyShell:
         if profile and not Path(profile).is_relative_to(shipped_profiles()) and _is_configured(Path(profile)):
             self.shell  # noqa: B018 - made here
 
-    def finish(self) -> list[Problem]:
+    def finish(self) -> list[LoadProblem]:
         """Run the configured code that follows the startup files; return the problems of the whole opening."""
         if self._app is not None:
             self._app.run_configured_code()

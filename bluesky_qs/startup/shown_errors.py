@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bluesky_qs.startup.failure import place, sentence, traceback_text
-from bluesky_qs.startup.report import Problem
+from bluesky_qs.startup.report import LoadProblem
 
 #: A loop that shows the same error a thousand times is one fault.
 _MOST = 50
@@ -28,7 +28,7 @@ class ShownErrors:
     """
 
     def __init__(self, *, roots: list[Path], print_them: bool = False) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[LoadProblem] = []
         self._roots = roots
         self._print_them = print_them
         self._last: BaseException | None = None
@@ -50,7 +50,7 @@ class ShownErrors:
     def note(self, message: str, error: BaseException | None = None) -> None:
         """Add a problem; ``error`` gives its place."""
         if len(self.problems) < _MOST:
-            self.problems.append(Problem(message, *(place(error, self._roots) if error else (None, None))))
+            self.problems.append(LoadProblem(message, *(place(error, self._roots) if error else (None, None))))
 
     def _noting(self, show: Callable[..., Any], shown: Callable[[tuple[Any, ...]], Any]) -> Callable[..., Any]:
         def noting(*args: Any, **kwargs: Any) -> Any:

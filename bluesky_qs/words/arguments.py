@@ -199,7 +199,7 @@ class SizeOrUid(Argument):
         params["item_uid" if number is None else "size"] = word if number is None else number
 
 
-class Item(Argument):
+class ItemArgument(Argument):
     """An item as a JSON object or a Python dictionary."""
 
     label = "ITEM"
@@ -212,7 +212,7 @@ class Item(Argument):
         params[self.parameter] = as_item(literal(rest.pop(0), "The item", dict), self.item_type)
 
 
-class Items(Argument):
+class ItemsArgument(Argument):
     """Items as a JSON or Python list; plans, where they do not say."""
 
     label = "ITEMS"
@@ -222,7 +222,7 @@ class Items(Argument):
         params["items"] = [as_item(item, None) for item in items]
 
 
-class Replacement(Item):
+class Replacement(ItemArgument):
     """``[UID] ITEM``: the new item in place of the one with that uid, which the item itself may name."""
 
     label = "[UID] ITEM"

@@ -8,8 +8,8 @@ from bluesky_qs.words.arguments import (
     Instruction,
     InstructionFor,
     Integer,
-    Item,
-    Items,
+    ItemArgument,
+    ItemsArgument,
     Modes,
     NamedValues,
     Note,
@@ -21,7 +21,7 @@ from bluesky_qs.words.arguments import (
     Text,
     Uids,
 )
-from bluesky_qs.words.grammar import Command, Form, Grammar
+from bluesky_qs.words.grammar import Form, Grammar, ParsedCommand
 
 #: A command of the program itself: no 0MQ method has this name.
 MONITOR = "monitor"
@@ -49,10 +49,10 @@ class CallForm(Form):
             summary="Call any 0MQ method; values are JSON, Python or plain text",
         )
 
-    def read(self, rest: list[str]) -> Command:
+    def read(self, rest: list[str]) -> ParsedCommand:
         """The command that the line names."""
         _, params = super().read(rest)
-        return Command(params.pop("method"), params)
+        return ParsedCommand(params.pop("method"), params)
 
 
 SECTIONS: dict[str, tuple[Form, ...]] = {
@@ -94,9 +94,9 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("queue mode set", "queue_mode_set", Modes(), summary="Set queue modes; 'default' turns all of them off"),
         Form("queue get", "queue_get"),
         Form("queue clear", "queue_clear"),
-        Form("queue add plan", "queue_item_add", _POSITION, Item("plan")),
+        Form("queue add plan", "queue_item_add", _POSITION, ItemArgument("plan")),
         Form("queue add instruction", "queue_item_add", _POSITION, Instruction()),
-        Form("queue add batch", "queue_item_add_batch", _POSITION, Items()),
+        Form("queue add batch", "queue_item_add_batch", _POSITION, ItemsArgument()),
         Form("queue update plan", "queue_item_update", Replacement("plan"), summary=_REPLACES),
         Form("queue update instruction", "queue_item_update", InstructionFor(), summary=_REPLACES),
         Form(
@@ -113,9 +113,9 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             replace=True,
             summary="Like 'queue update', but the item gets a new uid",
         ),
-        Form("queue execute plan", "queue_item_execute", Item("plan")),
+        Form("queue execute plan", "queue_item_execute", ItemArgument("plan")),
         Form("queue execute instruction", "queue_item_execute", Instruction()),
-        Form("queue check plan", "item_check", Item("plan")),
+        Form("queue check plan", "item_check", ItemArgument("plan")),
         Form("queue item get", "queue_item_get", Place(optional=True)),
         Form("queue item remove", "queue_item_remove", Place(optional=True)),
         Form(
@@ -181,7 +181,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             File("script", "text"),
             Flags(background=_BACKGROUND, update_re=("update_re", True), keep_lists=("update_lists", False)),
         ),
-        Form("function execute", "function_execute", Item("function"), _IN_BACKGROUND),
+        Form("function execute", "function_execute", ItemArgument("function"), _IN_BACKGROUND),
         Form("task status", "task_status", Uids("task_uid"), summary="Show whether tasks are running or completed"),
         Form("task result", "task_result", Text("task_uid", "UID")),
         Form(

@@ -30,7 +30,7 @@ class UsageError(QSError):
         return "\n".join(lines)
 
 
-class Command(NamedTuple):
+class ParsedCommand(NamedTuple):
     """What a line asks for: a 0MQ method, or a command of the program itself, with its parameters."""
 
     method: str
@@ -93,7 +93,7 @@ class Form:
         """``queue add plan [POSITION] ITEM``."""
         return " ".join((*self.words, *(argument.usage for argument in self.arguments)))
 
-    def read(self, rest: list[str]) -> Command:
+    def read(self, rest: list[str]) -> ParsedCommand:
         """The command, from the words behind the fixed ones; takes them all from ``rest`` unless some are too many."""
         params = dict(self.params)
         for argument in self.arguments:
@@ -105,7 +105,7 @@ class Form:
                 argument.read(rest, params)
             except UsageError as error:
                 raise UsageError(error.message, near=error.near, usage=[self.usage]) from None
-        return Command(self.method, params)
+        return ParsedCommand(self.method, params)
 
 
 class Grammar:
@@ -114,7 +114,7 @@ class Grammar:
     def __init__(self, forms: Iterable[Form]) -> None:
         self.forms = tuple(forms)
 
-    def parse(self, words: Sequence[str]) -> Command:
+    def parse(self, words: Sequence[str]) -> ParsedCommand:
         """What a line asks for.
 
         Raises

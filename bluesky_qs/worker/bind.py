@@ -135,7 +135,7 @@ class _Binder:
             device, plan = devices is not False, plans is not False
         else:
             # Said before the plan stumbles over a text where it expects an object.
-            for warning in parameter.warnings(given, self._catalog.known_names(self._group), parameter.name):
+            for warning in parameter.warnings(given, self._catalog.allowed_names(self._group), parameter.name):
                 raise InvalidPlan(f"Plan validation failed: {warning}")
             value = parameter.type.convert(value, find)
             # A type that has places for names says itself where they are; the flags are for types that have none.

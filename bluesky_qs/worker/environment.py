@@ -19,7 +19,7 @@ from bluesky_qs.plans.permissions import Permissions
 from bluesky_qs.startup import loader
 from bluesky_qs.startup.collect import Collected, collect
 from bluesky_qs.startup.failure import failed
-from bluesky_qs.startup.report import Problem
+from bluesky_qs.startup.report import LoadProblem
 from bluesky_qs.worker.bind import bind_function, bind_plan
 from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.report import Reports
@@ -63,7 +63,7 @@ class Environment:
         enable_logging()
         self._engine.adopt(self.namespace.get("RE"))
         if self._engine.RE is None:
-            loaded.problems.append(Problem(NO_ENGINE))
+            loaded.problems.append(LoadProblem(NO_ENGINE))
             log.warning(NO_ENGINE)
         found = self._look(ignore_invalid_plans=command.ignore_invalid_plans)
         lists = _lists(found)

@@ -35,7 +35,7 @@ from bluesky_qs.startup.find import shipped_profiles
 from bluesky_qs.startup.folder import profile_folder
 from bluesky_qs.startup.loader import roots
 from bluesky_qs.startup.plain_shell import prepare
-from bluesky_qs.startup.report import Problem
+from bluesky_qs.startup.report import LoadProblem
 from bluesky_qs.startup.shown_errors import ShownErrors
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class Kernel:
         """What Jupyter's clients connect with (JSON)."""
         return Path(self._app.abs_connection_file).read_bytes()
 
-    def run_configured_code(self) -> list[Problem]:
+    def run_configured_code(self) -> list[LoadProblem]:
         """Run the configured code that follows the startup files; return the problems of the whole opening."""
         self._app.run_configured_code()
         self._opening.close()

@@ -127,7 +127,7 @@ async def test_lists_that_cannot_be_written_do_not_stop_the_service(files, caplo
     startup = Startup(existing_plans_and_devices_path=str(files / "nowhere" / "lists.yaml"))
     async with AsyncManager(settings=Settings(startup=startup)) as manager:
         await manager.open()
-        assert "are not saved" in caplog.text
+        assert "were not saved" in caplog.text
         assert "count" in (await manager.do("plans_existing"))["plans_existing"]
 
 

@@ -16,7 +16,7 @@ _LIKELY_FAILS = "the plan is likely to fail"
 _MOST_CACHED = 1000
 
 
-class KnownNames:
+class AllowedNames:
     """Names of devices and plans that are replaced by objects when a plan of this group runs: a `NameCheck`.
 
     Parameters
@@ -58,7 +58,7 @@ class KnownNames:
         return nearest(text, (name for each in wanted for name in self.known(each)))
 
 
-class ListedNames(KnownNames):
+class ListedNames(AllowedNames):
     """Names that can be checked before the plan runs, with the abilities of devices.
 
     There is no warning about a subdevice that is deeper than the lists of devices go.

@@ -36,7 +36,7 @@ def _in_order(ranks: Iterable[bytes] = ()) -> _Ranks:
     return ordered
 
 
-class Line:
+class OrderedEntries:
     """Entries by position and by uid; does not look into items."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
