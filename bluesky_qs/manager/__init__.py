@@ -1,1 +1,1 @@
-"""The manager process: answers requests, keeps the queue, and has the worker run it."""
+"""The manager process: it answers requests, keeps the queue and sends plans to the worker."""

@@ -1,4 +1,4 @@
-"""``python -m bluesky_qs.manager DIR --parent-pipe FD``: started by the supervisor."""
+"""``python -m bluesky_qs.manager DIR --parent-pipe FD``: the supervisor starts it."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The life of a manager: it is put together, continues where the last one left off, and serves until it is stopped."""
+"""The life of a manager: it assembles its parts, continues the work of the last manager and serves until stopped."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from bluesky_qs.config.schema import Settings
 from bluesky_qs.errors import ConfigError, QSError, StoreError
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.supervision import BEAT_PERIOD, TOLD, Beat, Hello, Inventory, StopAsked, WorkerEnded
-from bluesky_qs.manager.announcement import in_words
+from bluesky_qs.manager.announcement import summary
 from bluesky_qs.manager.assembly import assemble
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import Dispatcher
@@ -34,7 +34,7 @@ class _Stopped(Exception):
 
 
 def run(directory: RuntimeDir) -> int:
-    """Run the manager of the service with this runtime directory; returns the exit code."""
+    """Run the manager of the service with this runtime directory; return the exit code."""
     settings = directory.load_settings()
     configure_logging(LEVELS[settings.operation.console_logging_level])
     try:
@@ -55,7 +55,7 @@ class Manager:
     Attributes
     ----------
     ready
-        Set when the manager answers requests; those that came before have waited.
+        Set when the manager answers requests. Requests that arrive earlier wait for it.
     """
 
     def __init__(self, settings: Settings, outside: Outside) -> None:
@@ -65,8 +65,8 @@ class Manager:
         self.ready = asyncio.Event()
 
     def stop(self, why: str) -> None:
-        """Stop the service: the plan that runs is aborted, the worker ends, `run` returns."""
-        self._stopping.ask(why)
+        """Stop the service: abort the running plan and end the worker. Then `run` returns."""
+        self._stopping.request(why)
 
     async def run(self) -> None:
         """Serve until the service is stopped.
@@ -74,7 +74,8 @@ class Manager:
         Raises
         ------
         QSError
-            The service cannot start: the store, the startup code's location, the permissions or the control socket.
+            The service cannot start because of the store, the startup code's location, the permissions or the control
+            socket.
         """
         try:
             location = location_of(self._settings)
@@ -100,7 +101,7 @@ class Manager:
             pass
         except* QSError as errors:
             if self.ready.is_set():
-                raise  # an error of ours: with its traceback
+                raise  # a bug in the manager: log the traceback
             raise _first(errors) from None
 
     async def _serve(self, tasks: asyncio.TaskGroup, snapshot: Snapshot, location: StartupLocation) -> None:
@@ -120,11 +121,11 @@ class Manager:
             spawn=tasks.create_task,
             stop=self.stop,
         )
-        # Before the first beat: a start with bad permissions is given up, not tried again and again.
+        # Before the first beat, because the supervisor would retry a manager that fails later.
         await ctx.lists.load_permissions(_stored_permissions(ctx, snapshot, restarted=inventory.restarted))
         tasks.create_task(ctx.ledger.write())
         tasks.create_task(self._beat())
-        # A manager that replaces this one uses the permissions in force, whatever their file says by then.
+        # A manager that replaces this one uses the stored permissions, even if their file has changed.
         ctx.ledger.submit(*ctx.lists.to_store(snapshot.facts.get("user_group_permissions")))
         board = StatusBoard(ctx)
         dispatcher = Dispatcher(ctx, lambda: board.json, encoding)
@@ -146,7 +147,7 @@ class Manager:
         raise _Stopped
 
     async def _begin(self, ctx: Context, board: StatusBoard, inventory: Inventory) -> None:
-        """Continue the last manager's work, and react to changes from then on."""
+        """Continue the last manager's work, then start to react to changes."""
         await ctx.lists.reload_lists()
         await ctx.ledger.drain()
         await take_up(ctx, inventory)
@@ -161,7 +162,7 @@ class Manager:
             inbox.put_nowait(report)
 
     async def _handle_reports(self, ctx: Context, inbox: asyncio.Queue[Any]) -> None:
-        """Deal with the supervisor's reports in their order."""
+        """Handle the supervisor's reports in order."""
         while True:
             match await inbox.get():
                 case WorkerEnded() as report:
@@ -176,22 +177,22 @@ class Manager:
 
     # ---------------------------------------------------------------------------------------------------- autostart
     def _autostart(self, ctx: Context) -> None:
-        if ctx.runner.consider_autostart() and not self._stopping.is_asked:
-            ctx.spawn(_start_by_itself(ctx))
+        if ctx.runner.consider_autostart() and not self._stopping.is_requested:
+            ctx.spawn(_start_automatically(ctx))
 
 
-async def _start_by_itself(ctx: Context) -> None:
+async def _start_automatically(ctx: Context) -> None:
     if not ctx.runner.consider_autostart():
         return
     logger.info("Autostart: starting the queue")
     try:
         await ctx.runner.start()
     except StoreError as error:
-        logger.error("Autostart: the queue was not started: %s", error.message)  # noqa: TRY400 - the message says it all
+        logger.error("Autostart: the queue was not started: %s", error.message)  # noqa: TRY400 - the message is enough
 
 
 def _stored_permissions(ctx: Context, snapshot: Snapshot, *, restarted: bool) -> bytes | None:
-    """Stored permissions count unless this is a start of the service and the file is read at each of those."""
+    """The stored permissions; None if the settings require reading the file at every start of the service."""
     if ctx.settings.operation.user_group_permissions_reload == "ON_STARTUP" and not restarted:
         return None
     return snapshot.facts.get("user_group_permissions")
@@ -200,13 +201,13 @@ def _stored_permissions(ctx: Context, snapshot: Snapshot, *, restarted: bool) ->
 def _announce(ctx: Context, location: StartupLocation) -> None:
     for note in location.notes:
         logger.warning("%s", note)
-    logger.info("%s", in_words(ctx.queue, ctx.lock))
+    logger.info("%s", summary(ctx.queue, ctx.lock))
     logger.info("Startup code: %s", location)
     logger.info("ZeroMQ server is waiting on %s", ctx.settings.network.zmq_control_addr)
 
 
 def _first(errors: ExceptionGroup[QSError]) -> QSError:
-    """The first error: it is the one that ended the other tasks."""
+    """The first error, which ended the other tasks."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -215,7 +216,7 @@ def _first(errors: ExceptionGroup[QSError]) -> QSError:
 
 
 async def _tick(publish: Callable[[], None]) -> None:
-    """Publish at least once a second, so that listeners know that the service is there."""
+    """Publish the status once a second, so that listeners know that the service is alive."""
     while True:
         await asyncio.sleep(INFO_PERIOD)
         publish()

@@ -1,4 +1,4 @@
-"""How the parts of a manager are made and joined."""
+"""How the parts of a manager are created and connected."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.startup.find import StartupLocation
 
-__all__ = ["assemble", "handlers"]  # importing the handlers is what enters them into the dispatcher's table
+__all__ = ["assemble", "handlers"]  # importing the handlers registers them in the dispatcher's table
 
 
 def assemble(
@@ -42,10 +42,10 @@ def assemble(
     spawn: Callable[[Coroutine[Any, Any, None]], object],
     stop: Callable[[str], None],
 ) -> Context:
-    """Make all parts, each from those before it. Nothing happens yet: see `bluesky_qs.manager.app`.
+    """Create all parts and connect them, without starting anything: `bluesky_qs.manager.app` does that.
 
-    ``snapshot`` is the content of the store and ``inventory`` that of the supervisor; ``spawn`` and ``stop`` are as in
-    `Context`.
+    ``snapshot`` is the content of the store. ``inventory`` lists the processes that the supervisor has. ``spawn`` and
+    ``stop`` are described in `Context`.
     """
     clock = outside.clock
     changed = Changes()
@@ -63,7 +63,7 @@ def assemble(
         spawn=spawn,
         changed=changed,
     )
-    # At a start of the service nothing begins unasked; a manager that replaces another changes nothing.
+    # Autostart and a pending stop do not outlive the service, but a manager that replaces another keeps them.
     facts = snapshot.facts if inventory.restarted else {}
     runner = Runner(
         queue=queue,
@@ -110,9 +110,9 @@ def _tasks(settings: Settings, outside: Outside, lifecycle: Lifecycle, changed: 
 
 
 def _subscribe(ctx: Context) -> None:
-    """Join the parts to the worker's reports. Parts with the same report get it in this order."""
+    """Subscribe the parts to the worker's reports. Parts with the same report get it in this order."""
     reports = ctx.environment.reports
-    reports.at_once(Document, ctx.documents.take)
+    reports.at_once(Document, ctx.documents.add)
     reports.in_turn_acknowledging(PlanDone, ctx.runner.plan_ended)
     reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))
     reports.in_turn(TaskDone, ctx.tasks.done)

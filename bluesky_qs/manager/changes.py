@@ -1,11 +1,11 @@
-"""How the parts of the manager let each other know that something changed."""
+"""Notifications between the parts of the manager that something changed."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class Changes:
-    """Calls the observers once for all the changes of one turn of the event loop."""
+    """Calls the observers once for all changes in one turn of the event loop."""
 
     def __init__(self) -> None:
         self._observers: list[Callable[[], None]] = []
@@ -17,7 +17,7 @@ class Changes:
         self._observers.append(observer)
 
     def watch_at_once(self, observer: Callable[[], None]) -> None:
-        """Call ``observer`` at each change, before the rest of the turn goes on."""
+        """Call ``observer`` at each change, before the turn continues."""
         self._immediate.append(observer)
 
     def __call__(self) -> None:

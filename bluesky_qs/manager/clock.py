@@ -1,11 +1,11 @@
-"""The time as the manager sees it: no part of the manager reads the operating system's clock itself."""
+"""The manager's clock. Its parts read the time only here, so that a test can move it."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the manager gets the time from."""
+    """The source of the time."""
 
     def time(self) -> float:
         """Epoch seconds, for what users see and what is stored."""

@@ -23,18 +23,18 @@ from bluesky_qs.plan_queue.queue import PlanQueue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """All parts of the manager. `bluesky_qs.manager.assembly` makes them, and nothing is added later.
+    """All parts of the manager. `bluesky_qs.manager.assembly` creates them; nothing is added later.
 
     Attributes
     ----------
     order
-        Held while a request changes the queue: requests that take several turns of the loop keep their order.
+        Held while a request changes the queue, so that requests that need several turns of the loop keep their order.
     spawn
-        Runs a coroutine in the manager's task group: an error in it ends the manager, and the supervisor replaces it.
+        Runs a coroutine in the manager's task group. An error in it ends the manager, and the supervisor replaces it.
     stop
-        Asks the manager to end the service; the argument gives the reason, for the log.
+        Stops the service. The argument is the reason for the log.
     freeze
-        Blocks the event loop for good.
+        Blocks the event loop forever.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""What comes next when an item has ended, or when the queue starts: the rule, without queue, store or worker."""
+"""The rule for the next step after an item has ended or the queue starts. It needs no queue, store or worker."""
 
 from enum import StrEnum, auto
 from typing import Literal
@@ -7,7 +7,7 @@ import msgspec
 
 from bluesky_qs.manager.running import RunningItem
 
-#: Why nothing follows an item that was executed without the queue.
+#: The reason why nothing follows an item that was executed without the queue.
 BY_ITSELF = "it was not running"
 
 NextItem = Literal["plan", "instruction", "none"]
@@ -19,9 +19,9 @@ class Ended(msgspec.Struct, frozen=True):
     Attributes
     ----------
     continues
-        The exit status lets the queue continue, in its present mode.
+        With this exit status the queue continues in its present mode.
     pause_missed
-        The worker was asked to pause the item and could not do so before the item ended.
+        A pause was requested, and the item ended before the worker could pause it.
     """
 
     exit_status: str
@@ -30,12 +30,12 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class Modes(msgspec.Struct, frozen=True):
-    """What counts for the next step besides the item that ended.
+    """Everything else that the next step depends on.
 
     Attributes
     ----------
     next_item
-        What is at the front of the queue.
+        The kind of item at the front of the queue.
     worker_is_ready
         The environment is open, and the manager is still running the queue.
     service_stops
@@ -63,11 +63,11 @@ class Decision(msgspec.Struct, frozen=True):
     Attributes
     ----------
     why
-        Why the queue stops; empty if it continues.
+        The reason why the queue stops; empty if it continues.
     switch_autostart_off
         Autostart is on and must be switched off.
     clear_stop_pending
-        The pending stop is done.
+        The queue stops as requested, so the stop is no longer pending.
     """
 
     next: Next
@@ -82,7 +82,7 @@ def decide(ended: Ended | None, run: RunningItem | None, modes: Modes) -> Decisi
     autostart_off = pause_missed or (ended is not None and not ended.continues)
     why = _why_stop(ended, run, modes, pause_missed=pause_missed)
     if why:
-        # Whoever asked for the stop does not want autostart to start the queue again.
+        # After a requested stop, autostart must not start the queue again.
         off = modes.autostart and (autostart_off or modes.stop_pending)
         return Decision(Next.STOP, why, switch_autostart_off=off, clear_stop_pending=modes.stop_pending)
     if modes.next_item == "instruction":
@@ -95,7 +95,7 @@ def _why_stop(ended: Ended | None, run: RunningItem | None, modes: Modes, *, pau
     """The first reason to stop before the next item; empty if there is none."""
     has_ended = ended is not None
     reasons = (
-        (modes.service_stops, "the service stops"),
+        (modes.service_stops, "the service is stopping"),
         (has_ended and run is not None and run.immediate, BY_ITSELF),
         (has_ended and not ended.continues, f"the last plan's exit status is {ended.exit_status!r}" if ended else ""),
         (pause_missed, "the plan ended before the requested pause"),

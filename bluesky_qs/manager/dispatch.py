@@ -1,4 +1,4 @@
-"""From the bytes of a request to the bytes of its answer."""
+"""From the bytes of a request to the bytes of its reply."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ Handler = Callable[..., Any]
 
 #: Handlers by method name; filled by importing `bluesky_qs.manager.handlers`.
 HANDLERS: dict[str, Handler] = {}
-#: What else a failed answer holds that only the manager knows, by method name.
+#: Functions that add keys to a refusal that only the manager knows, by method name.
 FAILED: dict[str, Callable[[Context], Mapping[str, Any]]] = {}
 
 
@@ -31,11 +31,11 @@ def handles(
 ]:
     """Make a function the handler of a method.
 
-    The handler takes the context, then the stub's parameters, without the key of the lock: the dispatcher has checked
-    that. A test compares the signatures. ``failed`` gives the keys of a refusal that only the manager knows.
+    The handler takes the context, then the stub's parameters without ``lock_key``, which the dispatcher has checked.
+    A test compares the signatures. ``failed`` returns additional keys of a refusal.
     """
 
-    def enter(
+    def register(
         handler: Callable[Concatenate[Context, P], R | Awaitable[R]],
     ) -> Callable[Concatenate[Context, P], R | Awaitable[R]]:
         HANDLERS[stub.__name__] = handler
@@ -43,21 +43,21 @@ def handles(
             FAILED[stub.__name__] = failed
         return handler
 
-    return enter
+    return register
 
 
 class Dispatcher:
-    """Answers requests. Every request gets an answer; nothing that a request holds can stop the service.
+    """Answers requests. Every request gets a reply, and no request can stop the service.
 
     Parameters
     ----------
     status
-        The current status.
+        Returns the current status.
 
     Attributes
     ----------
     ready
-        Set when the manager is ready; requests other than those for the status wait for it.
+        Set when the manager is ready. All requests except those for the status wait for it.
     """
 
     def __init__(self, ctx: Context, status: Callable[[], Encoded], encoding: Encoding) -> None:
@@ -67,8 +67,8 @@ class Dispatcher:
         self.ready = asyncio.Event()
 
     def answer_now(self, frame: bytes) -> bytes | None:
-        """The answer to a request for the status, which is always at hand; None for any other request."""
-        # Looked for before decoding: the status is what clients ask for most.
+        """The reply to a request for the status, which needs no waiting; None for any other request."""
+        # Searched before decoding, because clients request the status most often.
         if len(frame) > _LONGEST_STATUS_REQUEST or not (b"status" in frame or b"ping" in frame):
             return None
         try:
@@ -82,12 +82,12 @@ class Dispatcher:
         return encode(self._status(), self._encoding)
 
     async def answer(self, frame: bytes) -> bytes:
-        """The answer to any request."""
+        """The reply to any request."""
         try:
             return await self._answer(frame)
-        except Exception as error:  # the process boundary: whatever went wrong, the client hears of it
-            # Without the request: it may hold the key of the lock, or a password. The traceback names the handler.
-            logger.exception("Error while a request was being answered")
+        except Exception as error:  # the process boundary: the client gets a reply to any error
+            # Not with the request, because it may contain a lock key or a password. The traceback names the handler.
+            logger.exception("Unexpected error while answering a request")
             return self._refusal(None, {}, QSError(f"Unexpected error in the manager: {error!a}"))
 
     async def _answer(self, frame: bytes) -> bytes:
@@ -141,9 +141,11 @@ class Dispatcher:
 
     def _refusal(self, method: Method[..., Any] | None, params: dict[str, Any], error: QSError) -> bytes:
         message = error.message
-        if method is not None and method.failing and not isinstance(error, Locked):  # the lock speaks for itself
+        if (
+            method is not None and method.failing and not isinstance(error, Locked)
+        ):  # the message about the lock is complete
             message = f"{method.failing}: {message}"
-        reply: dict[str, Any] = {"success": False, "msg": _sentence(message), "error": error.code}
+        reply: dict[str, Any] = {"success": False, "msg": _abridged(message), "error": error.code}
         if method is not None:
             reply |= method.failure(params)
             if method.name in FAILED:
@@ -151,8 +153,8 @@ class Dispatcher:
         return encode(reply | error.reply, self._encoding)
 
 
-def _sentence(message: str) -> str:
-    """The message, cut in the middle if the request has made it longer than anybody reads."""
+def _abridged(message: str) -> str:
+    """The message, cut in the middle if it quotes a very long request."""
     if len(message) <= _LONGEST_MESSAGE:
         return message
     half = _LONGEST_MESSAGE // 2
@@ -165,7 +167,7 @@ def _check_text(params: dict[str, Any]) -> None:
             if isinstance(value, str):
                 value.encode()
         except UnicodeEncodeError:
-            msg = f"{name}={shortened(value)} is no text: it holds half of a character (a lone surrogate)"
+            msg = f"{name}={shortened(value)} is not valid Unicode text (contains a lone surrogate)"
             raise BadParams(msg) from None
 
 

@@ -1,4 +1,4 @@
-"""The documents of the plan that runs, or ran last: published as they come, and kept for who asks later."""
+"""The documents of the current or last plan: published as they arrive, and kept for later requests."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from bluesky_qs.ipc.reports import Document
 from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.info import document_payload
 
-#: Events that are kept, the latest; and documents of other kinds, which are few unless a plan opens many runs.
+#: Numbers of kept documents: events, and all others, which are few unless a plan opens many runs.
 EVENTS_KEPT = 1000
 OTHERS_KEPT = 1000
 
@@ -18,9 +18,9 @@ class DocumentBook:
     Parameters
     ----------
     publish
-        Called with each document as it is published: ``{"time", "item_uid", "name", "doc"}`` as JSON text.
+        Called with each document: ``{"time", "item_uid", "name", "doc"}`` as JSON text.
     enabled
-        False: documents are neither published nor kept.
+        If False, documents are neither published nor kept.
     """
 
     def __init__(self, publish: Callable[[bytes], None], *, enabled: bool = True) -> None:
@@ -31,8 +31,8 @@ class DocumentBook:
         self._events: deque[tuple[int, bytes]] = deque(maxlen=EVENTS_KEPT)
         self._others: deque[tuple[int, bytes]] = deque(maxlen=OTHERS_KEPT)
 
-    def take(self, report: Document) -> None:
-        """The next document; the first one of another plan takes the place of those before."""
+    def add(self, report: Document) -> None:
+        """Keep and publish the next document. The first document of another plan replaces those of the last plan."""
         if not self._enabled:
             return
         if report.item_uid != self._item_uid:
@@ -45,6 +45,6 @@ class DocumentBook:
         self._publish(payload)
 
     def latest(self, limit: int) -> list[bytes]:
-        """What is kept, with at most ``limit`` events, the latest."""
+        """The kept documents, with the latest ``limit`` events at most."""
         events = list(self._events)[max(len(self._events) - max(limit, 0), 0) :]
         return [payload for _, payload in sorted([*self._others, *events])]

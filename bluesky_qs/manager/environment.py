@@ -1,4 +1,4 @@
-"""The RE Worker environment as the manager sees it: the process, the link to it, and its state."""
+"""The manager's side of the RE Worker environment: the process, the link to it, and its state."""
 
 import asyncio
 import contextlib
@@ -35,13 +35,13 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-#: Seconds for which a worker is waited for that does not answer, because its code (a C library, say) holds the
-#: interpreter. Clients wait two seconds for their answer.
-_PATIENCE = 1.0
+#: Seconds to wait for a worker that does not reply because its code (in a C library, for example) holds the
+#: interpreter. Less than the two seconds for which clients wait.
+_REPLY_TIMEOUT = 1.0
 _CLOSED = WorkerState(EnvironmentState.CLOSED)
-_NOTHING = b"{}"
-#: Seconds in which a worker that is going to be killed may say where its startup code is.
-_TELLING = 0.5
+_NO_REPORT = b"{}"
+#: Seconds in which a worker can report the line of startup code that it runs, before it is killed.
+_LOCATION_TIMEOUT = 0.5
 
 
 class Environment:
@@ -50,14 +50,14 @@ class Environment:
     Parameters
     ----------
     connect
-        Makes the link to the worker with that address.
+        Creates the link to the worker with this address.
     opening
-        Makes the command that opens the environment.
+        Creates the command that opens the environment.
 
     Attributes
     ----------
     reports
-        The worker's reports, for the parts that deal with them.
+        The worker's reports, for the parts that handle them.
     """
 
     def __init__(
@@ -92,14 +92,14 @@ class Environment:
         self.runs: list[RunState] = []
         self.runs_uid = str(uuid4())
         self.progress: Progress | None = None
-        #: What the last opening found (JSON): files with their times, problems, plans and devices left out and why.
-        self.report = _NOTHING
-        #: How Jupyter's clients connect to the environment's kernel (JSON); empty without one.
+        #: Report on the last opening (JSON): files with their times, problems, omitted plans and devices with reasons.
+        self.report = _NO_REPORT
+        #: Connection data for Jupyter clients of the environment's kernel (JSON); empty without a kernel.
         self.connection = b"{}"
 
     @property
     def exists(self) -> bool:
-        """Whether there is a worker, or one is being started."""
+        """Whether there is a worker process or one is being started."""
         return self._link_state.state is not LinkState.ABSENT
 
     @property
@@ -125,45 +125,45 @@ class Environment:
             raise WrongState("RE Worker environment is not open.")
         return self._link
 
-    async def ask(self, command: Command[R]) -> R:
-        """The worker's answer.
+    async def query(self, command: Command[R]) -> R:
+        """Send a command and return the worker's reply.
 
         Raises
         ------
         WorkerError
-            It does not answer in time.
+            The worker does not reply in time.
         QSError
-            What it refuses with.
+            The worker refuses the command.
         """
         link = self.link
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_REPLY_TIMEOUT):
                 return await link.request(command)
         except TimeoutError:
             msg = "The RE Worker is busy with user code and does not answer. Try again later."
             raise WorkerError(msg) from None
 
-    async def tell(self, command: Command[None], refused: Callable[[], object] = lambda: None) -> None:
-        """Pass a command on and wait until the worker has taken it, or for a while: it takes it as soon as it can.
+    async def send(self, command: Command[None], refused: Callable[[], object] = lambda: None) -> None:
+        """Send a command and wait until the worker accepts it. If the worker is busy, return; the command is pending.
 
         Parameters
         ----------
         command
-            What it is to do.
+            The command.
         refused
-            Called if the worker refuses the command after that while.
+            Called if the worker refuses the command after this method has returned.
 
         Raises
         ------
         QSError
-            What it refuses with.
+            The worker refuses the command.
         """
-        asking = asyncio.get_running_loop().create_task(self.link.request(command))
-        if (await asyncio.wait([asking], timeout=_PATIENCE))[0]:
-            return asking.result()
-        request = _in_words(command)
+        sending = asyncio.get_running_loop().create_task(self.link.request(command))
+        if (await asyncio.wait([sending], timeout=_REPLY_TIMEOUT))[0]:
+            return sending.result()
+        request = _request_name(command)
         logger.warning("The worker is busy with user code; the request %r is pending", request)
-        self._spawn(_taken_late(asking, request, refused))
+        self._spawn(_log_late_reply(sending, request, refused))
         return None
 
     @property
@@ -173,30 +173,30 @@ class Environment:
         return self._link
 
     def open(self) -> None:
-        """Start opening the environment; the worker's reports tell how that goes.
+        """Start to open the environment; the worker reports the progress.
 
         Raises
         ------
         WrongState
-            The last worker has just ended, and its last reports are still being dealt with.
+            The last worker has just ended, and its last reports are still being handled.
         """
         if self.exists:
             raise WrongState("The last RE Worker process is still ending. Try again in a moment.")
-        self._lifecycle.fire(Event.OPEN_ASKED)
+        self._lifecycle.fire(Event.OPEN_REQUESTED)
         self._link_state.fire(LinkEvent.PROCESS_REQUESTED)
         self._failure = None
         self._killed_because = None
-        self.report = _NOTHING
+        self.report = _NO_REPORT
         self._spawn(self._open())
 
     async def close(self) -> None:
-        """Ask the worker to end orderly; `ended` tells the rest."""
-        self.link  # noqa: B018 - refused without one, before the state changes
-        self._lifecycle.fire(Event.CLOSE_ASKED)
+        """Ask the worker to end in an orderly way; `ended` does the rest."""
+        self.link  # noqa: B018 - raises an error without an open environment, before the state changes
+        self._lifecycle.fire(Event.CLOSE_REQUESTED)
         try:
-            await self.tell(CloseEnvironment(), self._close_refused)
+            await self.send(CloseEnvironment(), self._close_refused)
         except WorkerLost:
-            logger.warning("The worker ended before it was asked to close")
+            logger.warning("The worker ended before it received the request to close")
         except QSError:
             self._close_refused()
             raise
@@ -206,7 +206,7 @@ class Environment:
             self._lifecycle.fire(Event.CLOSE_REFUSED)
 
     async def reply(self, input_uid: str, text: str) -> None:
-        """Answer a question of user code, of startup code too."""
+        """Answer an input prompt of user code, including startup code."""
         if self._link is None:
             raise WrongState("RE Worker environment does not exist.")
         await self._link.request(ReplyInput(input_uid, text))
@@ -216,38 +216,38 @@ class Environment:
     async def destroy(self) -> None:
         """Kill the worker process."""
         opening = self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT
-        self._lifecycle.fire(Event.DESTROY_ASKED)
+        self._lifecycle.fire(Event.DESTROY_REQUESTED)
         logger.warning("Destroying the RE Worker environment: killing the worker process ...")
-        if self._process is None:  # it is being started: `_open` kills it as soon as it is there
+        if self._process is None:  # it is being started: `_open` kills it when it has started
             return
         if opening and self._link is not None:
-            # Whoever destroys what does not come to an end wants to know where it was; it may not be able to tell.
+            # Users need the line where an opening hangs. A worker that is busy does not reply.
             with contextlib.suppress(TimeoutError, QSError):
-                async with asyncio.timeout(_TELLING):
+                async with asyncio.timeout(_LOCATION_TIMEOUT):
                     await self._link.request(NotePlace())
         await self._kill()
 
     async def kill(self, reason: str) -> None:
-        """Kill the worker process for a reason that is recorded with what it was running."""
+        """Kill the worker process. The results of its plan and tasks give the reason."""
         self._killed_because = reason
         await self._kill()
 
     async def _kill(self) -> None:
-        with contextlib.suppress(WorkerError):  # it has ended by itself meanwhile; `ended` hears of it
+        with contextlib.suppress(WorkerError):  # it has already ended, and `ended` handles that
             await self._supervisor.request(KillWorker())
 
     async def wait_gone(self) -> None:
-        """Return when there is no worker process."""
+        """Wait until there is no worker process."""
         if self._process is not None:
             await self._gone.wait()
 
     async def attach(self, process: WorkerProcess) -> WorkerSnapshot:
-        """Connect to a worker and mirror its state; its reports are dealt with from `take_up` on.
+        """Connect to a worker and mirror its state. Its reports wait for `take_up`.
 
         Raises
         ------
         WorkerLost
-            It has ended; `ended` deals with the rest, after `take_up`.
+            The worker has ended; after `take_up`, `ended` does the rest.
         """
         self._process = process
         self._link_state.fire(LinkEvent.CONNECTED)
@@ -271,26 +271,26 @@ class Environment:
         return snapshot
 
     def take_up(self) -> None:
-        """Begin to deal with the worker's reports: the manager's own state fits the worker's by now."""
+        """Begin to handle the worker's reports. Call it when the manager's state matches the worker's."""
         self._taken_up.set()
 
-    async def ask_to_open(self) -> None:
-        """Ask the worker to run the startup code; one that was asked before refuses, and that is well."""
+    async def request_opening(self) -> None:
+        """Ask the worker to run the startup code. Do nothing if it has begun already."""
         try:
             await self._connected.request(self._opening())
         except WrongState as refusal:
-            logger.debug("The worker is opening already: %s", refusal.message)
+            logger.debug("The worker is already opening the environment: %s", refusal.message)
 
     async def ended(self, report: WorkerEnded) -> None:
-        """Deal with the end of the worker process, asked for or not."""
+        """Handle the end of the worker process, whether requested or not."""
         if self._process is None or report.pid != self._process.pid:
             return
         if self._link and not self._taken_up.is_set():
             self._link.fail(WorkerLost(f"The RE Worker process ended: {report.how}"))
             await self._taken_up.wait()
         was_open = self.is_open
-        self._link_state.fire(LinkEvent.PROCESS_ENDED)  # first of all: no plan may be started any more
-        await self._take_last_reports()
+        self._link_state.fire(LinkEvent.PROCESS_ENDED)  # first, so that no plan is started any more
+        await self._handle_last_reports()
         link, self._link, self._process = self._link, None, None
         for follower in self._followers:
             follower.cancel()
@@ -301,9 +301,9 @@ class Environment:
         self.connection = b"{}"
         self.progress = None
         reason = self._why_ended(report)
-        await self.reports.deal_with(WorkerGone(reason))
+        await self.reports.handle(WorkerGone(reason))
         self._link_state.fire(LinkEvent.REPORTS_DONE)
-        self._set_runs([])  # not before: the runs of the plan that was lost are recorded with it
+        self._set_runs([])  # not earlier, because the runs are recorded in the result of the lost plan
         self._lifecycle.fire(
             {
                 ManagerState.CREATING_ENVIRONMENT: Event.OPEN_FAILED,
@@ -315,7 +315,7 @@ class Environment:
             self._changed()
 
     def _why_ended(self, report: WorkerEnded) -> str:
-        """Say in the log why there is no worker any more, and in the report on the opening if that was under way."""
+        """Return the reason for the end of the worker. Log it, and add it to the report of an opening that it ended."""
         end = None
         match self._lifecycle.state:
             case ManagerState.DESTROYING_ENVIRONMENT:
@@ -335,7 +335,7 @@ class Environment:
             case state:
                 reason = f"The RE Worker process ended unexpectedly: {report.how}"
                 logger.error("%s (pid %d, while the manager was in the state %r)", reason, report.pid, state.value)
-        if self.report == _NOTHING:
+        if self.report == _NO_REPORT:
             self.report = self._not_opened(end or End(reason))
         return reason
 
@@ -345,33 +345,33 @@ class Environment:
             process = await self._supervisor.request(StartWorker())
             await self.attach(process)
             self.take_up()
-            await self.ask_to_open()
-            if self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT:  # asked before there was a process
+            await self.request_opening()
+            if self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT:  # requested before there was a process
                 await self._kill()
         except WorkerError as error:
             self.take_up()
-            # A worker that died is dealt with in `ended`; what remains is a worker that could not be started or asked.
-            logger.error("The RE Worker environment could not be opened: %s", error.message)  # noqa: TRY400 - no news in a traceback
+            # Here the worker could not be started or did not accept the command; `ended` handles a worker that died.
+            logger.error("The RE Worker environment could not be opened: %s", error.message)  # noqa: TRY400 - the message is enough
             if self._link_state.state is LinkState.STARTING:
                 self._not_started(error.message)
             elif self._process is not None:
                 await self._kill()
 
     def _not_started(self, message: str) -> None:
-        """Deal with a worker process that could not be started."""
+        """Handle the failed start of a worker process."""
         self._link_state.fire(LinkEvent.START_FAILED)
         self.report = self._not_opened(End(message))
         destroying = self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT
         self._lifecycle.fire(Event.WORKER_GONE if destroying else Event.OPEN_FAILED)
 
     async def _read(self, link: Link) -> None:
-        """Take reports from the link: the mirrored state follows at once, the rest in its turn."""
+        """Receive reports: mirror the state at once and queue the report for the other parts."""
         async for seq, report in link.reports():
             self._observe(report)
             self._inbox.put_nowait((seq, report))
 
     def _observe(self, report: Any) -> None:
-        """Mirror what the report says of the worker, so that an answer never outruns the state that it rests on."""
+        """Mirror the worker's state from the report, so that no reply is based on an older state."""
         match report:
             case StateChanged(state):
                 self._set_state(state)
@@ -395,25 +395,25 @@ class Environment:
         self.reports.arrived(report)
 
     async def _follow(self, link: Link) -> None:
-        """Deal with reports one after the other; each is acknowledged when what it says is durable."""
+        """Handle reports one after the other. Acknowledge each when its content is durable."""
         await self._taken_up.wait()
         while True:
             seq, report = await self._inbox.get()
             try:
-                await self._deal_with(report, lambda seq=seq: link.acknowledge(seq))
+                await self._handle(report, lambda seq=seq: link.acknowledge(seq))
                 link.acknowledge(seq)
                 if self._inbox.empty():
                     await link.flush()
             finally:
                 self._inbox.task_done()
 
-    async def _deal_with(self, report: Any, acknowledge: Acknowledge) -> None:
-        await self.reports.deal_with(report, acknowledge)
+    async def _handle(self, report: Any, acknowledge: Acknowledge) -> None:
+        await self.reports.handle(report, acknowledge)
         match report:
             case EnvironmentOpened():
                 self._opened(report)
             case EnvironmentFailed():
-                self._failure = report  # logged when the worker has ended, in one line with that
+                self._failure = report  # logged together with the end of the worker
             case _:
                 pass
 
@@ -424,8 +424,8 @@ class Environment:
         self._changed()
         logger.info("The RE Worker environment is open: the startup code took %.2f s", report.seconds)
 
-    async def _take_last_reports(self) -> None:
-        """Wait until nothing more comes from the dead worker's socket: its last words may include a plan's result."""
+    async def _handle_last_reports(self) -> None:
+        """Wait for the last reports of the dead worker, which may include the result of a plan."""
         if self._link is None:
             return
         await self._link.hear_out()
@@ -433,7 +433,7 @@ class Environment:
         await self._inbox.join()
 
     def _not_opened(self, end: End) -> bytes:
-        """The report on an opening if the worker could not send one itself."""
+        """The report on an opening for which the worker could not send one."""
         return msgspec.json.encode({"success": False, "time": self._clock.time(), **end._asdict()})
 
     def _set_state(self, state: WorkerState) -> None:
@@ -448,28 +448,28 @@ class Environment:
             self._changed()
 
 
-def _in_words(command: Command[Any]) -> str:
-    """``run script`` for `RunScript`: the log is read by people who do not know our classes."""
+def _request_name(command: Command[Any]) -> str:
+    """``run script`` for `RunScript`, because users who read the log do not know our classes."""
     return re.sub(r"\B(?=[A-Z])", " ", type(command).__name__).lower()
 
 
-async def _taken_late(asking: asyncio.Task[None], request: str, refused: Callable[[], object]) -> None:
+async def _log_late_reply(sending: asyncio.Task[None], request: str, refused: Callable[[], object]) -> None:
     try:
-        await asking
+        await sending
     except WorkerLost:
-        return  # `Environment.ended` says it
+        return  # `Environment.ended` logs it
     except QSError as error:
-        logger.error("The worker has refused the request %r in the end: %s", request, error.message)  # noqa: TRY400 - said by the error
+        logger.error("The worker refused the pending request %r: %s", request, error.message)  # noqa: TRY400 - the message is enough
         refused()
     else:
-        logger.info("The worker has taken the request %r in the end", request)
+        logger.info("The worker accepted the pending request %r", request)
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:
-    """Hand an error of the task on to who awaits this; being cancelled is the normal end."""
+    """Wait for the task and raise its error. Its normal end is to be cancelled."""
     try:
         await asyncio.wait([task])
-    except asyncio.CancelledError:  # the manager ends: nobody deals with reports any more
+    except asyncio.CancelledError:  # the manager is ending and handles no more reports
         task.cancel()
         raise
     if not task.cancelled() and (error := task.exception()):

@@ -1,4 +1,4 @@
-"""The service's record of events: typed as they are made, numbered and kept with the change that they report."""
+"""The service's events. Each is numbered and stored together with the change that it reports."""
 
 import json
 import logging
@@ -14,14 +14,14 @@ from bluesky_qs.plan_queue.events import Event
 
 logger = logging.getLogger(__name__)
 
-#: An event as it is stored and published: with its number, its time and its type.
+#: An event in its stored and published form, with number, time and type.
 EventRecord = dict[str, Any]
 
-#: Events that are kept; beyond that the oldest are dropped, some at a time.
+#: Number of events to keep. The oldest are dropped, up to `_SLACK` at a time.
 KEPT = 10_000
 _SLACK = 1_000
-#: Uids that are looked for in the text of events.
-_FEW = 20
+#: Search the text of events for up to this number of uids.
+_MAX_TEXT_SEARCHES = 20
 
 
 class LockChanged(Event, frozen=True, tag="lock_changed"):
@@ -40,13 +40,13 @@ class AutostartChanged(Event, frozen=True, tag="autostart_changed"):
 
 
 class StopPendingChanged(Event, frozen=True, tag="queue_stop_pending_changed"):
-    """A stop of the queue is pending, or no longer."""
+    """A queue stop was requested, cancelled or carried out."""
 
     enabled: bool
 
 
 class PermissionsChanged(Event, frozen=True, tag="permissions_changed"):
-    """Other user group permissions are in force."""
+    """The user group permissions changed."""
 
 
 class EnvironmentChanged(Event, frozen=True, tag="environment_changed"):
@@ -57,7 +57,7 @@ class EnvironmentChanged(Event, frozen=True, tag="environment_changed"):
 
 
 class ListsChanged(Event, frozen=True, tag="lists_changed"):
-    """The lists of plans and devices changed; each uid is that of a list as it is now."""
+    """The lists of plans and devices changed; the uids are those of the new lists."""
 
     plans_existing_uid: str
     devices_existing_uid: str
@@ -72,13 +72,13 @@ class TasksChanged(Event, frozen=True, tag="tasks_changed"):
 
 
 class InputChanged(Event, frozen=True, tag="input_changed"):
-    """User code is waiting for input, or no longer."""
+    """User code began or stopped waiting for input."""
 
     input_pending: dict[str, Any] | None
 
 
 class EventEdit:
-    """An event without a stored change: environment, lists, tasks, input."""
+    """An event of a change that is not stored: environment, lists, tasks, input."""
 
     changes: Sequence[Change] = ()
 
@@ -86,18 +86,18 @@ class EventEdit:
         self.events: Sequence[Event] = [event]
 
     def undo(self) -> None:
-        """Do nothing: memory has nothing to reverse."""
+        """Do nothing, because the edit changes nothing in memory."""
 
 
 class EventBook:
-    """The events that are kept, by number.
+    """The kept events, by number.
 
     Parameters
     ----------
     stored
-        Events as the store has them, oldest first.
+        Events from the store, oldest first.
     publish
-        Called with each event, as JSON text, when it is durable.
+        Called with each event (JSON text) when it is durable.
     now
         Epoch seconds.
     """
@@ -110,7 +110,7 @@ class EventBook:
         self._publish = publish
 
     def numbered(self, events: Iterable[Event]) -> list[bytes]:
-        """The next events as they are to be stored, with numbers and times; `made` follows when they are."""
+        """The next events in their stored form, with numbers and times. Call `made` when they are stored."""
         now = self._now()
         return [
             json.dumps({"seq": number, "time": now, **msgspec.to_builtins(event)}).encode()
@@ -118,12 +118,12 @@ class EventBook:
         ]
 
     def changes(self, events: list[bytes]) -> list[Change]:
-        """What to store for these events; now and then that drops the oldest."""
+        """The changes that store these events and, when necessary, drop the oldest ones."""
         trim = len(self._kept) + len(events) > KEPT + _SLACK
         return [*map(AddEvent, events), *([TrimEvents(KEPT)] if trim else [])]
 
     def made(self, events: list[bytes]) -> None:
-        """The events are durable: keep and publish them."""
+        """Keep and publish events that are durable now."""
         self._kept.extend(events)
         self.last += len(events)
         if len(self._kept) > KEPT + _SLACK:
@@ -134,21 +134,21 @@ class EventBook:
 
     @property
     def first(self) -> int:
-        """Number of the oldest event that is kept; one more than the last if none is."""
+        """Number of the oldest kept event; `last` + 1 if there is none."""
         return self.last - len(self._kept) + 1
 
     def since(self, number: int, limit: int) -> list[bytes]:
-        """Events after that number, oldest first, at most ``limit``."""
+        """Events after this number, oldest first, at most ``limit``."""
         start = max(0, number + 1 - self.first)
         return [self._kept[index] for index in range(start, min(start + max(0, limit), len(self._kept)))]
 
     def about(self, uids: Collection[str]) -> dict[str, list[EventRecord]]:
-        """For each of these items, the kept events that name it, oldest first."""
+        """The kept events that name each of these items, oldest first."""
         found: dict[str, list[EventRecord]] = {uid: [] for uid in uids}
         needles = [json.dumps(uid).encode() for uid in found]
         for text in self._kept:
-            # Decoding an event takes as long as searching it for some tens of uids.
-            if len(needles) > _FEW or any(needle in text for needle in needles):
+            # Because decoding an event takes about as long as searching its text for 20 uids.
+            if len(needles) > _MAX_TEXT_SEARCHES or any(needle in text for needle in needles):
                 event = json.loads(text)
                 for uid in {event.get("item_uid"), *event.get("put", ()), *event.get("dropped", ())} & found.keys():
                     found[uid].append(event)
@@ -160,7 +160,7 @@ class _Numbered(msgspec.Struct):
 
 
 def _in_sequence(stored: Iterable[bytes]) -> tuple[deque[bytes], int]:
-    """The latest events without a gap in their numbers, since they are found by number; and the last number."""
+    """The latest events without gaps, because they are looked up by number, and the last number."""
     kept: deque[bytes] = deque()
     last = ignored = 0
     for event in reversed(list(stored)):

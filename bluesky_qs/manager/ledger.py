@@ -1,6 +1,6 @@
-"""How edits become durable: each one goes through here before a client hears that it was made.
+"""The path of edits to the store: clients get their replies when the edits are durable.
 
-This is the one place where edits share commits, and the one place where they are taken back.
+Only this module batches edits into commits, and only this module undoes edits that could not be stored.
 """
 
 import asyncio
@@ -16,25 +16,25 @@ from bluesky_qs.store.base import Store
 
 
 class Undoable(Protocol):
-    """An edit that memory already has."""
+    """An edit that has been made in memory."""
 
     @property
     def changes(self) -> Sequence[Change]:
-        """What makes it durable."""
+        """The changes that make it durable."""
         ...
 
     @property
     def events(self) -> Sequence[Event]:
-        """Published when it is durable."""
+        """The events to publish when it is durable."""
         ...
 
     def undo(self) -> None:
-        """Reverse it in memory, where everything made later has been reversed already."""
+        """Reverse it in memory, after all later edits have been reversed."""
         ...
 
 
 class FactEdit:
-    """An edit of one fact; ``undo`` puts back what memory showed before."""
+    """An edit of one fact; ``undo`` restores the former value in memory."""
 
     def __init__(self, name: str, data: bytes | None, undo: Callable[[], None], event: Event | None = None) -> None:
         self.changes: Sequence[Change] = [SetFact(name, data)]
@@ -43,10 +43,10 @@ class FactEdit:
 
 
 class Ledger:
-    """Writes edits to the store in the order in which memory took them.
+    """Writes edits to the store in the order in which they were made in memory.
 
-    Edits that wait at the same time share one commit. If the store fails, all edits that are not durable yet are taken
-    back, the newest first, because each was made on top of the one before it.
+    Edits that wait at the same time share one commit. If the store fails, all edits that are not durable yet are
+    undone, the newest first, because each is based on the one before it.
     """
 
     def __init__(self, store: Store, events: EventBook, changed: Callable[[], None]) -> None:
@@ -57,10 +57,10 @@ class Ledger:
         self._arrived = asyncio.Event()
 
     def submit(self, *edits: Undoable) -> asyncio.Future[None]:
-        """Queue edits to be made durable, all or none, in the order of these calls.
+        """Add edits to the next commit, all or none, in the order of the calls.
 
-        Call it in the same turn of the loop in which memory took the edits. The future fails with `StoreError` when
-        they could not be stored; memory then no longer has them.
+        Call it in the same turn of the loop in which the edits were made in memory. If they cannot be stored, they are
+        undone and the future fails with `StoreError`.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not any(edit.changes or edit.events for edit in edits):
@@ -77,45 +77,45 @@ class Ledger:
         Raises
         ------
         StoreError
-            They could not be stored, and memory no longer has them.
+            They could not be stored and have been undone.
         """
-        # Shielded: a caller that is cancelled must not cancel the future that the writer settles.
+        # Shielded, because a cancelled caller must not cancel the future that the writer resolves.
         await asyncio.shield(self.submit(*edits))
 
     async def write(self) -> None:
-        """Write what arrives, until cancelled."""
+        """Write edits as they arrive, until cancelled."""
         try:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
                 while self._waiting:
                     await self._write_waiting()
-        finally:  # cancelled, or a fault of the store: nobody may wait forever
-            self._take_back(StoreError("The store has stopped working"))
+        finally:  # cancelled or a bug in the store: no caller may wait forever
+            self._undo_all(StoreError("The store stopped working"))
 
     async def drain(self) -> None:
-        """Return when everything that arrived so far is durable or has failed."""
+        """Wait until all waiting edits are durable or have failed."""
         while self._waiting:
             await asyncio.wait([future for _, future in self._waiting])
 
     async def _write_waiting(self) -> None:
         batch = list(self._waiting)
         edits = [edit for each, _ in batch for edit in each]
-        # Numbered here and not when they are submitted, so that a commit that fails leaves no gap.
+        # Numbered here and not in `submit`, so that a failed commit leaves no gap.
         events = self._events.numbered(event for edit in edits for event in edit.events)
         changes = [change for edit in edits for change in edit.changes]
         try:
             await self._store.commit(changes + self._events.changes(events))
         except StoreError as error:
-            self._take_back(error)
+            self._undo_all(error)
             return
         self._events.made(events)
         for _, future in batch:
             self._waiting.popleft()
-            _settle(future, None)
+            _resolve(future, None)
 
-    def _take_back(self, error: StoreError) -> None:
-        """Undo everything that is not durable: the batch that failed and what was built on it since."""
+    def _undo_all(self, error: StoreError) -> None:
+        """Undo all edits that are not durable: the failed batch and the edits since then, which are based on it."""
         failed = list(self._waiting)
         if not failed:
             return
@@ -124,15 +124,16 @@ class Ledger:
             for edit in reversed(edits):
                 edit.undo()
         for _, future in failed:
-            _settle(future, error)
+            _resolve(future, error)
         self._changed()
 
 
-def _settle(future: asyncio.Future[None], error: StoreError | None) -> None:
+def _resolve(future: asyncio.Future[None], error: StoreError | None) -> None:
     if future.done():
         return
     if error is None:
         future.set_result(None)
     else:
         future.set_exception(StoreError(error.message))
-        future.exception()  # nobody awaits an event, and asyncio would report an exception that was never retrieved
+        # Nobody awaits some edits, and asyncio would log exceptions that were never retrieved.
+        future.exception()

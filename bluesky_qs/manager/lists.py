@@ -1,4 +1,4 @@
-"""Existing and allowed plans and devices, and the permissions that lead from the one to the other."""
+"""Existing plans and devices, the user group permissions, and the plans and devices that they allow."""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 
 class ListBook:
-    """The lists in force, with the uids that tell clients when to download them again.
+    """The current lists, with uids that change when clients need to download them again.
 
     Parameters
     ----------
     location
-        Where the startup code and the files beside it are.
+        The location of the startup code and the files beside it.
     update
-        When the lists of the worker are written to their file.
+        When to write the worker's lists to their file.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ListBook:
         self.plans_allowed_uid, self.devices_allowed_uid = str(uuid4()), str(uuid4())
 
     async def load_permissions(self, stored: bytes | None) -> None:
-        """Take the permissions that are stored, if they are given and valid, else those of the file.
+        """Use the stored permissions if they are given and valid, otherwise read the file.
 
         Raises
         ------
@@ -60,45 +60,47 @@ class ListBook:
             try:
                 self._permissions = Permissions.from_dict(json.loads(stored))
             except BadParams as error:
-                logger.warning("The stored user group permissions are not valid, the file is read: %s", error.message)
+                logger.warning(
+                    "Ignoring invalid stored user group permissions; reading the file instead: %s", error.message
+                )
             else:
                 return
         self._permissions = await asyncio.to_thread(self.permissions_from_file)
         groups = self._permissions.groups
         if not {"admin", "primary"} & set(groups):
-            # Clients that are told no group ask for these: nearly everything would be refused, one request at a time.
+            # Clients use these groups by default. Without them the service would refuse nearly every request.
             logger.warning(
-                "The user group permissions name neither 'primary' nor 'admin', the groups of clients that are told "
-                "no other one; there are: %s",
+                "The user group permissions contain neither 'primary' nor 'admin', the default groups of clients. "
+                "Add one of them, or set the group in each client. Existing groups: %s",
                 ", ".join(map(repr, groups)),
             )
 
     def to_store(self, stored: bytes | None) -> list[FactEdit]:
-        """The edit that makes the permissions in force durable; none if they are what is stored."""
+        """The edit that stores the current permissions; an empty list if they are stored already."""
         if stored is not None and json.loads(stored) == self._permissions.as_dict():
             return []
         return [FactEdit("user_group_permissions", self.permissions_json, lambda: None, PermissionsChanged())]
 
     def permissions_from_file(self) -> Permissions:
-        """The permissions as the file has them now.
+        """The permissions in the file.
 
         Raises
         ------
         ConfigError
-            There is no such file, or it is not valid.
+            The file is missing or not valid.
         """
         return Permissions.load(self._location.permissions_path)
 
     async def reload_lists(self) -> None:
-        """Read the lists of existing plans and devices from the disk; none there: they stay as they are."""
+        """Read the lists of existing plans and devices from the disk. Without a file, keep the lists."""
         if self._lists_path is None:
             logger.warning(
-                "The lists of plans and devices are empty until the RE Worker environment is opened: a startup module "
-                "has no folder for them, and --existing-plans-devices names none"
+                "The lists of plans and devices are empty until the RE Worker environment is opened. A startup module "
+                "has no folder for them; set one with --existing-plans-devices."
             )
         elif not self._lists_path.exists():
             logger.warning(
-                "The file with the lists of existing plans and devices (%s) does not exist: the lists are empty until "
+                "The file with the lists of existing plans and devices (%s) does not exist. The lists are empty until "
                 "the RE Worker environment is opened for the first time.",
                 self._lists_path,
             )
@@ -106,28 +108,28 @@ class ListBook:
             try:
                 lists = await asyncio.to_thread(lists_file.read, self._lists_path)
             except (OSError, ValueError) as error:
-                logger.error("The lists of existing plans and devices are not read: %s", error)  # noqa: TRY400 - said by the error
+                logger.error("Could not read the lists of plans and devices: %s", error)  # noqa: TRY400 - message is enough
             else:
-                self._take(lists.existing_plans, lists.existing_devices)
-                for each in lists.ignored:
-                    logger.warning("Ignored in the lists in %s: %s", self._lists_path, each)
+                self._replace(lists.existing_plans, lists.existing_devices)
+                for entry in lists.ignored:
+                    logger.warning("Ignored in the lists in %s: %s", self._lists_path, entry)
         self.renew()
 
     async def found_by_worker(self, lists: Lists, *, opening: bool) -> None:
-        """Put the lists that the worker reports in force, and write them to their file if the settings say so."""
+        """Use the lists that the worker reports. Write them to their file if the settings require it."""
         self.replace(lists)
         if self._update == "ALWAYS" or (opening and self._update == "ENVIRONMENT_OPEN"):
             await self.write()
 
     def replace(self, lists: Lists) -> bool:
-        """Take the lists that the worker reports; True if they differ from those in force."""
-        plans_differ, devices_differ = self._take(json.loads(lists.plans), json.loads(lists.devices))
+        """Use the lists that the worker reports; return True if they differ from the current ones."""
+        plans_differ, devices_differ = self._replace(json.loads(lists.plans), json.loads(lists.devices))
         if plans_differ or devices_differ:
             self.renew(devices=devices_differ)
         return plans_differ or devices_differ
 
-    def _take(self, plans: dict[str, Any], devices: dict[str, Any]) -> tuple[bool, bool]:
-        """Put other existing plans and devices in force; whether the plans, and whether the devices, differ."""
+    def _replace(self, plans: dict[str, Any], devices: dict[str, Any]) -> tuple[bool, bool]:
+        """Replace the existing plans and devices; return whether the plans and whether the devices differ."""
         plans_differ, devices_differ = plans != self._plans, devices != self._devices
         if plans_differ:
             self._plans, self.plans_existing_uid = plans, str(uuid4())
@@ -136,7 +138,7 @@ class ListBook:
         return plans_differ, devices_differ
 
     async def write(self) -> None:
-        """Write the lists to their file, if their content differs from what it has."""
+        """Write the lists to their file if its content differs."""
         if self._lists_path is None or not self._location.writable:
             return
         try:
@@ -146,21 +148,21 @@ class ListBook:
                 lists_file.Lists(self._plans, self._devices),
             )
         except OSError as error:
-            logger.error(  # noqa: TRY400 - said by the error
-                "The lists of existing plans and devices were not saved: %s. --existing-plans-devices PATH puts them "
-                "elsewhere, --update-existing-plans-devices NEVER leaves them alone",
+            logger.error(  # noqa: TRY400 - the message is enough
+                "Could not save the lists of plans and devices: %s. Choose another file with "
+                "--existing-plans-devices PATH, or turn saving off with --update-existing-plans-devices NEVER.",
                 error.strerror or error,
             )
             return
         if written:
-            logger.info("The lists of existing plans and devices are saved to %s", self._lists_path)
+            logger.info("Saved the lists of plans and devices to %s", self._lists_path)
 
     def set_permissions(self, permissions: Permissions) -> FactEdit | None:
-        """Put other permissions in force; None if they are the same."""
+        """Replace the permissions; return None if the new ones are the same."""
         if permissions.as_dict() == self._permissions.as_dict():
             return None
         before = self._permissions
-        data = json_text(permissions.as_dict())  # before memory takes what may have no JSON form
+        data = json_text(permissions.as_dict())  # first, because it fails if they cannot be encoded
 
         def undo() -> None:
             self._permissions = before
@@ -172,20 +174,20 @@ class ListBook:
 
     @property
     def permissions(self) -> dict[str, Any]:
-        """The permissions in force."""
+        """The current permissions."""
         return self._permissions.as_dict()
 
     @property
     def permissions_json(self) -> bytes:
-        """The same as JSON text."""
+        """The current permissions as JSON text."""
         return json_text(self._permissions.as_dict())
 
     def existing(self, kind: str) -> Encoded:
-        """Existing ``plans`` or ``devices`` as an answer holds them."""
+        """Existing ``plans`` or ``devices``, encoded for a reply."""
         return self._encode(kind, "", lambda: self._plans if kind == "plans" else self._devices)
 
     def allowed(self, kind: str, group: str) -> Encoded:
-        """Allowed ``plans`` or ``devices`` of a group as an answer holds them.
+        """Allowed ``plans`` or ``devices`` of a group, encoded for a reply.
 
         Raises
         ------
@@ -196,15 +198,15 @@ class ListBook:
         return self._encode(kind, group, lambda: make(group))
 
     def check_group(self, group: str) -> None:
-        """Refuse a group that the permissions do not name."""
+        """Raise `UnknownUserGroup` unless the permissions contain the group."""
         if group not in self._permissions.groups:
             raise UnknownUserGroup(f"Unknown user group: {group!r}")
 
     def renew(self, *, devices: bool = True) -> None:
-        """Make new lists of what is allowed; without ``devices``, those of the devices are what they were."""
+        """Compute the lists of allowed plans and devices again. Without ``devices``, the devices keep their uid."""
         self.catalog = Catalog(self._plans, self._devices, self._permissions)
         self._encoded.clear()
-        # A description of a plan holds names of devices and plans, so that it changes with any of them.
+        # Always a new uid, because descriptions of plans contain names of devices and other plans.
         self.plans_allowed_uid = str(uuid4())
         if devices:
             self.devices_allowed_uid = str(uuid4())
@@ -218,8 +220,8 @@ class ListBook:
 
 
 def _on_devices(permissions: Permissions) -> dict[str, Any]:
-    """What the permissions say on devices, by group."""
+    """The part of the permissions that concerns devices, by group."""
     return {
-        group: {what: names for what, names in (lists or {}).items() if what.endswith("_devices")}
+        group: {key: names for key, names in (lists or {}).items() if key.endswith("_devices")}
         for group, lists in permissions.as_dict()["user_groups"].items()
     }

@@ -1,4 +1,4 @@
-"""The lock: who keeps others from changing the environment or the queue, and with which key."""
+"""The lock, which keeps everyone without its key from changing the environment or the queue."""
 
 import hmac
 import json
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Stored(msgspec.Struct):
-    """What the fact ``lock_info`` must hold: a lock that says less is one that no key opens."""
+    """The fact ``lock_info``. All fields are required, because no key would open an incomplete lock."""
 
     environment: bool
     queue: bool
@@ -41,7 +41,7 @@ _FREE: dict[str, Any] = {
 
 
 class LockBook:
-    """The lock in force. The key never leaves this object but for the store."""
+    """The current lock. Its key leaves this object only for the store."""
 
     def __init__(self, stored: bytes | None, *, emergency_key: str | None = None) -> None:
         self._info: dict[str, Any] = {**_FREE, "uid": str(uuid4())}
@@ -60,7 +60,7 @@ class LockBook:
 
     @property
     def info(self) -> LockInfo:
-        """What everybody may know."""
+        """The lock without its key, for clients."""
         at = self._info["time"]
         return {
             "environment": self._info["environment"],
@@ -73,18 +73,18 @@ class LockBook:
         }
 
     def check(self, lock: Lock, key: str | None) -> None:
-        """Refuse a method of that lock unless it is unlocked or the key is the one in force.
+        """Check that nothing locks a method with this lock, or that the key is right.
 
         Raises
         ------
         Locked
-            With who locked it, when and why.
+            The method is locked and the key is wrong. The message names the user, the time and the note.
         """
         if lock is not Lock.NONE and self._info[lock.value] and not self._fits(key):
             raise Locked(self._refusal())
 
     def check_key(self, key: str) -> None:
-        """Refuse a key that is not the one in force; any key fits while nothing is locked."""
+        """Raise `Locked` if the key is wrong. Any key is right while nothing is locked."""
         if self._is_locked and not self._fits(key):
             raise Locked(self._refusal())
 
@@ -103,9 +103,9 @@ class LockBook:
         Raises
         ------
         BadParams
-            The key is empty, or nothing is to be locked.
+            The key is empty, or neither the environment nor the queue is selected.
         Locked
-            It is locked with another key.
+            Another key has locked it.
         """
         if not key:
             raise BadParams(f"Lock key must be a non-empty string: lock_key={key!r}")
@@ -117,12 +117,12 @@ class LockBook:
         return self._set(environment=environment, queue=queue, lock_key=key, note=note, user=user, time=now)
 
     def release(self, key: str) -> FactEdit | None:
-        """Unlock everything, with the key in force or the emergency key; None if nothing is locked.
+        """Unlock everything with the current key or the emergency key; return None if nothing is locked.
 
         Raises
         ------
         Locked
-            Neither of them fits.
+            The key is neither of them.
         """
         if not key:
             raise BadParams(f"Lock key must be a non-empty string: lock_key={key!r}")
@@ -142,7 +142,7 @@ class LockBook:
     def _set(self, **info: Any) -> FactEdit:
         before = self._info
         after = {**info, "uid": str(uuid4())}
-        data = json.dumps(after).encode()  # before memory takes what may have no JSON form
+        data = json.dumps(after).encode()  # first, because it fails if the note cannot be encoded
         self._info = after
 
         def undo() -> None:
@@ -168,18 +168,18 @@ class LockBook:
 
 
 def _restored(stored: bytes) -> dict[str, Any]:
-    """The lock that was stored; nothing, after a warning, if that is no lock."""
+    """The stored lock. If it is invalid, log a warning and return an empty dict."""
     try:
         lock = msgspec.json.decode(stored, type=_Stored)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        logger.warning("The stored lock is not valid and left aside, nothing is locked: %s", error)
+        logger.warning("Ignoring an invalid stored lock; nothing is locked: %s", error)
         return {}
     if (lock.environment or lock.queue) and not lock.lock_key:
-        logger.warning("The stored lock has no key and is left aside, nothing is locked")
+        logger.warning("Ignoring a stored lock without a key; nothing is locked")
         return {}
     return msgspec.structs.asdict(lock)
 
 
 def _same(key: str | None, other: str | None) -> bool:
-    """Compare keys in a time that does not tell how much of them agrees."""
+    """Compare keys in constant time, which does not reveal how many characters match."""
     return key is not None and other is not None and hmac.compare_digest(key.encode(), other.encode())

@@ -1,4 +1,4 @@
-"""What a worker needs to know to open the environment, from the settings of the service."""
+"""The settings of the service that a worker needs to open the environment."""
 
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.ipc.commands import KernelSpec, OpenEnvironment, StartupSpec
@@ -6,12 +6,12 @@ from bluesky_qs.startup.find import StartupLocation, find
 
 
 def location_of(settings: Settings) -> StartupLocation:
-    """Where the startup code is.
+    """The location of the startup code.
 
     Raises
     ------
     ConfigError
-        It is not there, or the settings contradict each other.
+        There is no startup code there, or the settings contradict each other.
     """
     startup = settings.startup
     return find(

@@ -1,4 +1,4 @@
-"""A hint for sites that move to this service: their queue may be in Redis."""
+"""A hint for sites that switch to this service: their queue may be in Redis."""
 
 import logging
 
@@ -9,15 +9,15 @@ logger = logging.getLogger(__name__)
 
 _OTHER_QUEUE = f"""
     **********************************************************************************************
-    The queue kept in this file is new and empty, but the Redis at {DEFAULT_REDIS_ADDR} holds a queue
-    of the Queue Server (keys qs_default_*). To use that one, stop this service and start it
+    The queue in this file is new and empty, but the Redis at {DEFAULT_REDIS_ADDR} holds a queue
+    of the Queue Server (keys qs_default_*). To use that queue, stop this service and start it
     with the option:   --redis-addr {DEFAULT_REDIS_ADDR}
     or copy it here:   python -m bluesky_qs copy-store --from redis://{DEFAULT_REDIS_ADDR}
     **********************************************************************************************"""
 
 
 async def mention_other_queue() -> None:
-    """Log where the site's queue is, before somebody believes that it is lost."""
+    """Log where the site's queue is, so that nobody believes that it is lost."""
     host, port = DEFAULT_REDIS_ADDR.split(":")
     if await queue_in_redis(host, int(port)):
         logger.warning("%s", _OTHER_QUEUE)

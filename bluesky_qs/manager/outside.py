@@ -1,4 +1,4 @@
-"""What the manager works with but does not make itself: store, links, sockets, clock. Tests pass their own."""
+"""Objects that the manager gets from outside: store, links, sockets, clock. Tests pass their own."""
 
 import os
 import time
@@ -32,30 +32,30 @@ def _freeze() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """What surrounds a manager.
+    """Everything outside a manager that it uses.
 
     Attributes
     ----------
     store
-        Not opened yet; the manager opens it first of all and closes it last of all.
+        Not open yet. The manager opens it before anything else and closes it last.
     supervisor
         The link to the supervisor; the manager closes it.
     connect_worker
-        Makes the link to the worker with this address. The environment closes it when the worker has ended.
+        Creates the link to the worker with this address. The environment closes it when the worker has ended.
     control_socket
-        Makes the ROUTER socket on which requests arrive. Called when everything that can fail before has been done;
-        the manager closes the socket.
+        Creates the ROUTER socket for requests. Called last at the start, because clients must not connect to a service
+        that fails to start. The manager closes the socket.
     publish_socket
-        Takes publications as two frames, topic and payload; the manager closes it. A PUSH socket to the supervisor,
-        or a PUB socket.
+        Receives publications as two frames, topic and payload: a PUSH socket to the supervisor, or a PUB socket. The
+        manager closes it.
     clock
-        The time of everything that the manager stores or measures.
+        The source of all times that the manager stores or measures.
     pid
-        How the supervisor knows this manager.
+        Process ID, by which the supervisor recognizes this manager.
     found_empty
-        Called if the store holds neither queue nor history.
+        Called if the store contains neither queue nor history.
     freeze
-        Blocks the event loop for good; called by ``manager_kill``.
+        Blocks the event loop forever; called by ``manager_kill``.
     """
 
     store: Store
@@ -70,7 +70,7 @@ class Outside:
 
 
 def outside_of_service(directory: RuntimeDir, settings: Settings) -> Outside:
-    """What surrounds the manager of a service. Call it in the event loop.
+    """Create the objects that the manager of a service uses. Call it in the event loop.
 
     Raises
     ------

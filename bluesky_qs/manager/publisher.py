@@ -1,4 +1,4 @@
-"""What the manager publishes: status, events and documents, each under its topic."""
+"""The manager's publications: status, events and documents, each under its topic."""
 
 import zmq
 
@@ -7,12 +7,12 @@ from bluesky_qs.wire.info import DOCUMENT, EVENT, INFO, event_payload, status_pa
 
 
 class Publisher:
-    """Hands publications to a socket and never waits.
+    """Sends publications to a socket and never waits.
 
     Parameters
     ----------
     socket
-        PUSH to the supervisor, which owns the info socket; or PUB.
+        A PUSH socket to the supervisor, which owns the info socket, or a PUB socket.
     """
 
     def __init__(self, socket: "zmq.Socket[bytes]", encoding: Encoding) -> None:
@@ -32,8 +32,8 @@ class Publisher:
         self._publish(EVENT, event_payload(Encoded(event), self._encoding))
 
     def _publish(self, topic: bytes, payload: bytes) -> None:
-        """Send it; it is dropped if the other end is so far behind that the queue to it is full."""
-        if self._socket.closed:  # the manager is ending, and what it does last changes its state too
+        """Send a publication. Drop it if the socket's queue is full because the other end is too slow."""
+        if self._socket.closed:  # the manager is ending, and its last steps change its state too
             return
         try:
             self._socket.send_multipart([topic, payload], zmq.NOBLOCK)

@@ -1,4 +1,4 @@
-"""The ``result`` of an item, as it is stored in the history."""
+"""The ``result`` of an item in the history."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def reported(report: PlanDone) -> dict[str, Any]:
 
 
 def unreported(exit_status: str, msg: str = "", *, now: float) -> dict[str, Any]:
-    """The result of an item that the worker did not run, or did not report on. ``now`` is in epoch seconds."""
+    """The result of an item that the worker did not run or did not report. ``now`` is in epoch seconds."""
     return {
         "exit_status": exit_status,
         "run_uids": [],

@@ -1,4 +1,4 @@
-"""Running the queue: items go to the worker one after the other, and their results into the history."""
+"""Runs the queue: sends items to the worker one after the other and puts their results into the history."""
 
 import asyncio
 import json
@@ -25,9 +25,9 @@ from bluesky_qs.plan_queue.queue import PlanQueue
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between attempts to record the end of a plan while the store refuses.
+#: Seconds between attempts to record the end of a plan while the store fails.
 _RETRY = 1.0
-#: In any other state no plan is sent to the worker: it is being destroyed, or is gone.
+#: In any other state no plan is sent, because the worker is being destroyed or is gone.
 _RUNNING = (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE, ManagerState.PAUSED)
 
 ContinueOption = Literal["resume", "stop", "abort", "halt"]
@@ -41,7 +41,7 @@ _CONTINUING: dict[ContinueOption, str] = {
 
 
 class _End(NamedTuple):
-    """The end of the running item: its result, what to call once that is stored, and whether it missed a pause."""
+    """The end of the running item: its result, a callback for when that is stored, and whether a pause was missed."""
 
     result: dict[str, Any]
     stored: Callable[[], None] = lambda: None
@@ -54,7 +54,7 @@ class Runner:
     Attributes
     ----------
     running
-        The running item, from the moment when it leaves the queue until its result is in the history.
+        The running item, from the moment it leaves the queue until its result is in the history.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class Runner:
         self._clock = clock
         self._changed = changed
         self._spawn = spawn
-        self._service_stops: str | None = None  # why the service stops, if it does
+        self._stop_reason: str | None = None  # set when the service is stopping
         self.running: RunningItem | None = None
         self.autostart = autostart
         self.stop_pending = stop_pending
 
-    # ------------------------------------------------------------------------------------------------ what users ask
+    # ------------------------------------------------------------------------------------------------ requests of users
     async def start(self) -> None:
-        """Start the queue; an empty one stays idle."""
+        """Start the queue. Do nothing if it is empty."""
         if not len(self._queue):
             return
         logger.info("Starting queue processing ...")
-        self._lifecycle.fire(Event.START_ASKED)
+        self._lifecycle.fire(Event.START_REQUESTED)
         try:
             decision = await self._step(None)
         except StoreError:
@@ -102,10 +102,10 @@ class Runner:
             self._end(decision.why)
 
     async def execute(self, item: dict[str, Any]) -> Edit:
-        """Run an item now, without queueing it; the edit has the item with its uid."""
+        """Run an item now, without queueing it. The returned edit contains the item with its uid."""
         edit = self._queue.start_now(item, self._clock.time())
         self.running = self._new_run()
-        self._lifecycle.fire(Event.START_ASKED)
+        self._lifecycle.fire(Event.START_REQUESTED)
         try:
             await self._ledger.commit(edit)
         except StoreError:
@@ -118,29 +118,29 @@ class Runner:
             self._spawn(self._begin())
         return edit
 
-    def ask_stop(self, *, pending: bool) -> FactEdit:
-        """Note that the queue is to stop after the running plan, or take that back."""
+    def set_stop_pending(self, *, pending: bool) -> FactEdit:
+        """Make the queue stop after the running plan, or cancel that."""
         return self._set_fact("stop_pending", "stop_pending_info", StopPendingChanged(pending))
 
     def set_autostart(self, *, enabled: bool) -> FactEdit:
-        """Switch autostart."""
+        """Switch autostart on or off."""
         return self._set_fact("autostart", "autostart_mode_info", AutostartChanged(enabled))
 
     async def pause(self, option: PauseOption) -> None:
-        """Ask the RunEngine to pause; between two plans, pause the next one or stop before it."""
+        """Pause the running plan. Between two plans, pause the next one or stop before it."""
         logger.info("Pausing the queue (currently running plan) ...")
         try:
-            await self._environment.tell(PausePlan(option), lambda: self._keep_pause(option))
+            await self._environment.send(PausePlan(option), lambda: self._keep_pause(option))
         except WrongState:
             if not self._keep_pause(option):
                 raise
             worker = self._environment.state
             if worker.item_uid == self._queue.running_uid and worker.engine != "paused":
-                # The next plan was sent behind this request, and answered before we came to know of the refusal.
+                # The next plan was accepted before the refusal arrived, so it can be paused now.
                 await self._pause_now()
 
     def _keep_pause(self, option: PauseOption) -> bool:
-        """Keep a pause that the worker has refused for want of a plan, for the next one; False if none comes."""
+        """Keep a pause that the worker refused between two plans for the next plan; return False if there is none."""
         if self._lifecycle.state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
             return False
         if self.running is not None:  # else the queue is about to stop anyway
@@ -154,55 +154,55 @@ class Runner:
         if run is not None:
             run.resumed_from_pause = pause
         try:
-            await self._environment.tell(ContinuePlan(option), lambda: self._resume_refused(run))
+            await self._environment.send(ContinuePlan(option), lambda: self._resume_refused(run))
         except QSError:
             if run is not None:
                 run.resumed_from_pause = None
             raise
-        # By now it may be paused again: by the plan itself, or because somebody else was quick.
+        # By now the plan may have paused again, by itself or on another request.
         same_pause = self.running is run and self._environment.state.pauses == pause
         if self._lifecycle.state is ManagerState.PAUSED and same_pause:
             self._resumed()
 
     def _resume_refused(self, run: RunningItem | None) -> None:
-        """The worker has refused after a while: the item is still paused."""
+        """Handle a late refusal: the item is still paused."""
         if run is not None:
             run.resumed_from_pause = None
         self.engine_changed(self._environment.state)
 
-    # ---------------------------------------------------------------------------------------------- what happens
+    # -------------------------------------------------------------------------------------------- reports of the worker
     async def plan_ended(self, report: PlanDone, acknowledge: Callable[[], None]) -> None:
-        """Record the end of the running plan and start the next; a report that comes again changes nothing."""
+        """Record the end of the running plan and start the next one. Ignore a repeated report."""
         if report.item_uid != self._queue.running_uid:
-            logger.debug("The end of the plan %s is recorded already", report.item_uid)
+            logger.debug("The end of the plan %s has been recorded already", report.item_uid)
             return
         result = reported(report)
-        if self._service_stops and report.exit_status != "completed":
+        if self._stop_reason and report.exit_status != "completed":
             error = report.message if report.exit_status == "failed" else ""
             if self.running is not None:
                 self.running.clean_up_error = error
             result |= {
                 "exit_status": "failed",
-                "msg": self._service_stops + (f". It ended with an error: {error}" if error else ""),
+                "msg": self._stop_reason + (f". It ended with an error: {error}" if error else ""),
             }
         await self._advance(_End(result, acknowledge, report.pause_missed))
 
     async def interrupt(self, reason: str, changed: asyncio.Event) -> str:
-        """Abort the running plan, so that it cleans up; recorded as failed with the reason, and nothing follows it.
+        """Abort the running plan, so that it cleans up. Record it as failed for this reason, and start no other plan.
 
         Parameters
         ----------
         reason
-            Recorded as the result's message.
+            The message in the plan's result.
         changed
             Set after each change of the manager's state.
 
         Returns
         -------
         str
-            The error with which the plan ended; empty if its clean-up went well.
+            The error with which the plan ended; empty if its clean-up succeeded.
         """
-        self._service_stops = reason
+        self._stop_reason = reason
         run = self.running
         logger.warning("Aborting the running plan, so that it cleans up: %s", reason)
         if self._lifecycle.state is not ManagerState.PAUSED:
@@ -218,20 +218,20 @@ class Runner:
         return run.clean_up_error if run is not None else ""
 
     async def worker_lost(self, reason: str) -> None:
-        """Record the running plan as failed: nobody will report its end any more."""
+        """Record the running plan as failed, because its worker is gone and cannot report its end."""
         if self._queue.running_uid is not None:
             await self._record(self._lost_result(reason), interrupted=True)
             await self._switch_off()
 
     def engine_changed(self, state: WorkerState) -> None:
-        """Follow the RunEngine into and out of a pause."""
+        """Follow the pauses of the RunEngine."""
         if state.engine != "paused":
             if self._lifecycle.state is ManagerState.PAUSED and state.item_uid and state.engine == "running":
                 self._resumed()
         elif self._lifecycle.state is ManagerState.EXECUTING_QUEUE:
             run = self.running
             if run is not None and run.resumed_from_pause == state.pauses:
-                return  # the RunEngine has not left that pause yet
+                return  # the RunEngine has not left this pause yet
             if run is not None:
                 run.paused()
             self._lifecycle.fire(Event.PLAN_PAUSED)
@@ -242,19 +242,19 @@ class Runner:
         self._lifecycle.fire(Event.PLAN_RESUMED)
 
     async def adopt(self, snapshot: WorkerSnapshot | None, ended: str) -> bool:
-        """Take up the running item that a manager before this one left.
+        """Continue with the running item of an earlier manager.
 
         Parameters
         ----------
         snapshot
-            The worker as it is found; None if there is none.
+            The worker's state; None if there is no worker.
         ended
-            How the worker ended, if it did so while there was no manager.
+            How the worker ended, if it ended while there was no manager.
 
         Returns
         -------
         bool
-            True if a plan runs or its end is about to be reported.
+            True if a plan is running or its end is about to be reported.
         """
         if self._queue.running_uid is None:
             return False
@@ -265,8 +265,8 @@ class Runner:
             await self._switch_off()
             return False
         if snapshot.state.item_uid != self._queue.running_uid:
-            # Either the worker never got the item, and takes it now; or it has finished it, refuses to run it twice,
-            # and its report is on the way.
+            # Sent again, because the worker may never have received the item. If it has finished the item, it refuses
+            # to run it twice, and its report is on the way.
             try:
                 await self._environment.link.request(RunPlan(self._running_json()))
             except WorkerLost:
@@ -276,7 +276,7 @@ class Runner:
         return True
 
     def consider_autostart(self) -> bool:
-        """Whether autostart should start the queue now."""
+        """Whether autostart must start the queue now."""
         return (
             self.autostart
             and self._lifecycle.state is ManagerState.IDLE
@@ -288,14 +288,14 @@ class Runner:
 
     # --------------------------------------------------------------------------------------------------- steps
     async def _begin(self) -> None:
-        """Give the first item to the worker: the request to start has its answer by then, however large the item is."""
+        """Send the first item to the worker. This is a separate task, so that a large item does not delay the reply."""
         if end := await self._send():
             await self._advance(end)
 
     async def _advance(self, end: _End) -> None:
         """Record the end of the running item and start the next in the same transaction.
 
-        A loop, because items that cannot be run end at once, and there may be thousands of them.
+        This is a loop, because items that cannot run end at once and there may be thousands of them.
         """
         following: _End | None = end
         logged = False
@@ -303,7 +303,7 @@ class Runner:
             try:
                 decision = await self._step(following)
             except StoreError as error:
-                # The plan has ended, whatever the store says, and the queue continues as soon as that can be stored.
+                # Try again, because the plan has ended anyway. The queue continues when the store works.
                 await self._wait_for_store(error, logged=logged)
                 logged = True
                 continue
@@ -314,12 +314,12 @@ class Runner:
             following = await self._send()
 
     async def _step(self, end: _End | None) -> Decision:
-        """One transaction: the end of the running item, if there is one, and the next step."""
+        """Store the end of the running item, if there is one, and the next step in one transaction."""
         run, uid, autostart = self.running, self._queue.running_uid, self.autostart
         edits: list[Undoable] = []
         ended: Ended | None = None
         if end is not None:
-            finished = self._queue.finish(end.result, interrupted=self._service_stops is not None)
+            finished = self._queue.finish(end.result, interrupted=self._stop_reason is not None)
             edits.append(finished)
             ended = Ended(end.result["exit_status"], finished.autostart_stays, end.pause_missed)
         decision = decide(ended, run, self._modes())
@@ -339,13 +339,13 @@ class Runner:
         return decision
 
     def _modes(self) -> Modes:
-        """What the next step depends on, besides the item that ended."""
+        """Everything else that the next step depends on."""
         return Modes(
             self._next_item,
             autostart=self.autostart,
             stop_pending=self.stop_pending,
             worker_is_ready=self._worker_is_ready,
-            service_stops=self._service_stops is not None,
+            service_stops=self._stop_reason is not None,
         )
 
     @property
@@ -355,10 +355,10 @@ class Runner:
         return "instruction" if self._queue.instruction_is_next else "plan"
 
     def _edits(self, decision: Decision) -> list[Undoable]:
-        """Make the decided step in memory."""
+        """Carry out the decision in memory."""
         edits: list[Undoable] = []
         if decision.clear_stop_pending:
-            edits.append(self.ask_stop(pending=False))
+            edits.append(self.set_stop_pending(pending=False))
         if decision.switch_autostart_off:
             edits.append(self.set_autostart(enabled=False))
         match decision.next:
@@ -371,7 +371,7 @@ class Runner:
         return edits
 
     def _new_run(self) -> RunningItem | None:
-        """The value for the item that the queue calls the running one."""
+        """A new `RunningItem` for the running item of the queue, if there is one."""
         uid = self._queue.running_uid
         return RunningItem(uid, self._clock, immediate=self._queue.running_immediately) if uid is not None else None
 
@@ -380,9 +380,9 @@ class Runner:
         return self._environment.is_open and self._lifecycle.state in _RUNNING
 
     async def _send(self) -> _End | None:
-        """Give the running item to the worker; returns the end of an item that cannot be run."""
+        """Send the running item to the worker. Return its end if it cannot run."""
         running = self._queue.running
-        # The worker was lost while the start was being stored, or is about to be: `worker_lost` records that.
+        # The worker was lost while the start was being stored, or is being destroyed: `worker_lost` records that.
         if running is None or not self._worker_is_ready:
             return None
         self._lifecycle.fire(Event.PLAN_STARTED)
@@ -394,14 +394,14 @@ class Runner:
         except WorkerLost:
             return None  # `worker_lost` records it
         except QSError as error:
-            logger.error("The plan %r cannot be run: %s", running.get("name"), error.message)  # noqa: TRY400 - the message says it all
+            logger.error("The plan %r cannot run: %s", running.get("name"), error.message)  # noqa: TRY400 - the message is enough
             return _End(unreported("failed", error.message, now=self._clock.time()))
         await self._pause_now()
         return None
 
     async def _pause_now(self) -> None:
-        """Pass on a pause that was requested before the plan was there."""
-        option = self.running.take_pause() if self.running is not None else None
+        """Send a pause that was requested before the worker had the plan."""
+        option = self.running.take_waiting_pause() if self.running is not None else None
         if option is None:
             return
         try:
@@ -410,7 +410,7 @@ class Runner:
             logger.info("The plan was not paused: %s", error.message)
 
     async def _record(self, result: dict[str, Any], *, interrupted: bool = False) -> None:
-        """Put the running item into the history; try again until the store accepts it."""
+        """Put the running item into the history. Try again until it is stored."""
         logged, running, waiting = False, self._queue.running or {}, len(self._queue)
         while self._queue.running_uid is not None:
             try:
@@ -420,43 +420,43 @@ class Runner:
                 logged = True
                 continue
             self.running = None
-            again = " and first in the queue again" if len(self._queue) > waiting else ""
+            requeued = " and requeued at the front" if len(self._queue) > waiting else ""
             name, uid, status = running.get("name"), running.get("item_uid"), result["exit_status"]
-            logger.warning("The plan %r (item %s) is recorded as %r%s: %s", name, uid, status, again, result["msg"])
+            logger.warning("Plan %r (item %s): recorded as %r%s. %s", name, uid, status, requeued, result["msg"])
 
     async def _wait_for_store(self, error: StoreError, *, logged: bool) -> None:
-        """Wait before the end of an item is stored once more."""
+        """Wait before the next attempt to store the end of an item."""
         if not logged:
-            logger.error("The end of the plan could not be stored; trying again until it is. %s", error.message)
+            logger.error("The end of the plan could not be stored. Trying again every %g s: %s", _RETRY, error.message)
         await asyncio.sleep(_RETRY)
 
     async def _switch_off(self) -> None:
-        """Nothing starts by itself after an end that nobody asked for."""
+        """Switch autostart and a pending stop off, so that nothing starts by itself after an unexpected end."""
         autostart = self.autostart
         edits: list[Undoable] = []
         if self.stop_pending:
-            edits.append(self.ask_stop(pending=False))
+            edits.append(self.set_stop_pending(pending=False))
         if autostart:
             edits.append(self.set_autostart(enabled=False))
         try:
             await self._ledger.commit(*edits)
-            self._log_autostart("the plan was not ended by the worker", before=autostart)
+            self._log_autostart("the worker was lost while a plan was running", before=autostart)
         except StoreError as error:
-            logger.error("Autostart could not be switched off in the store: %s", error.message)  # noqa: TRY400
+            logger.error("Could not store that autostart is off: %s", error.message)  # noqa: TRY400
 
     def _end(self, why: str) -> None:
         if why != BY_ITSELF:
-            logger.info("The queue is stopped: %s", why)
+            logger.info("The queue has stopped: %s", why)
         self._leave()
 
     def _leave(self) -> None:
-        """Be idle again, unless the environment is being destroyed or has gone meanwhile."""
+        """Become idle, unless the environment is being destroyed or is gone."""
         if self._lifecycle.state in _RUNNING:
             self._lifecycle.fire(Event.QUEUE_ENDED)
 
     def _log_autostart(self, why: str, *, before: bool) -> None:
         if before and not self.autostart:
-            logger.info("Autostart is switched off: %s", why)
+            logger.info("Autostart was switched off: %s", why)
 
     def _running_json(self) -> bytes:
         return self._queue.running_json() or b"{}"

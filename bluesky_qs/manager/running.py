@@ -1,26 +1,26 @@
-"""The item that runs: what is known of it from its start to its end."""
+"""The running item and its pauses."""
 
 from bluesky_qs.api.types import PauseOption
 from bluesky_qs.manager.clock import Clock
 
 
 class RunningItem:
-    """Created when an item starts and dropped when it ends.
+    """State of an item from its start to its end.
 
     Attributes
     ----------
     immediate
-        It was never in the queue: it is executed by itself.
+        The item is executed by itself; it was never in the queue.
     waiting_pause
-        A pause that was requested while the worker had no plan to pause: before the item was sent, or after it ended.
+        A pause that was requested while the worker had no plan: before it got the item or after the item ended.
     resumed_from_pause
-        Number of the pause that was asked to end. The RunEngine may still say ``paused`` for it.
+        Number of the pause from which the item was resumed. The RunEngine may still report ``paused`` for it.
     time_paused
-        Seconds for which the item has been paused, without a pause that still lasts.
+        Seconds for which the item has been paused, without the current pause.
     paused_since
-        Start of the pause that lasts, in epoch seconds.
+        Start of the current pause, in epoch seconds.
     clean_up_error
-        The error with which the item ended after it was aborted because the service stops.
+        The error with which the item ended when the stopping service aborted it.
     """
 
     def __init__(self, uid: str, clock: Clock, *, immediate: bool = False) -> None:
@@ -35,17 +35,17 @@ class RunningItem:
         self.clean_up_error = ""
 
     def paused(self) -> None:
-        """Note that the item is paused from now on."""
+        """Record the beginning of a pause."""
         self._paused_at, self.paused_since = self._clock.monotonic(), self._clock.time()
         self.waiting_pause = None
 
     def resumed(self) -> None:
-        """Note that the item runs again."""
+        """Record the end of a pause."""
         if self._paused_at is not None:
             self.time_paused += self._clock.monotonic() - self._paused_at
         self._paused_at = self.paused_since = None
 
-    def take_pause(self) -> PauseOption | None:
-        """The pause that was requested before it was possible; from now on it is no longer waiting."""
+    def take_waiting_pause(self) -> PauseOption | None:
+        """Return the waiting pause and clear it."""
         option, self.waiting_pause = self.waiting_pause, None
         return option

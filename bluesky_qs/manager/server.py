@@ -1,4 +1,4 @@
-"""The control socket: requests in, answers out, none waiting behind another's slow one."""
+"""The control socket: it receives requests and sends replies. A slow request does not delay others."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,14 +8,14 @@ import zmq
 
 from bluesky_qs.manager.dispatch import Dispatcher
 
-#: Requests taken in one turn of the event loop, so that a flood of them does not keep the rest of the manager waiting.
-_A_TURN = 64
+#: Requests per turn of the event loop, so that a flood of them does not block the rest of the manager.
+_PER_TURN = 64
 
 
 class ControlServer:
-    """Answers on a ROUTER socket, which REQ clients cannot tell from REP.
+    """Answers requests on a ROUTER socket, which REQ clients cannot distinguish from REP.
 
-    The socket is watched by the event loop itself: `zmq.asyncio` costs several times as much for each request.
+    The event loop watches the socket directly, because `zmq.asyncio` costs several times as much for each request.
     """
 
     def __init__(
@@ -33,37 +33,37 @@ class ControlServer:
         self._loop.call_soon(self._receive)
 
     def close(self) -> None:
-        """Stop listening; answers that were given still go out."""
+        """Stop listening. Replies that were sent still go out."""
         self._loop.remove_reader(self._fd)
         self._socket.close(linger=500)
 
     def _receive(self) -> None:
         if self._socket.closed:
             return
-        for _ in range(_A_TURN):
+        for _ in range(_PER_TURN):
             try:
                 *envelope, frame = self._socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            answer = self._dispatcher.answer_now(frame)
-            if answer is None:
+            reply = self._dispatcher.answer_now(frame)
+            if reply is None:
                 self._spawn(self._answer(envelope, frame))
             else:
-                self._send(envelope, answer)
-        # The descriptor tells of new messages only: look again for those that are there already.
+                self._send(envelope, reply)
+        # The descriptor signals only new messages, so look again for those that have arrived already.
         self._loop.call_soon(self._receive)
 
     async def _answer(self, envelope: list[bytes], frame: bytes) -> None:
         self._send(envelope, await self._dispatcher.answer(frame))
 
-    def _send(self, envelope: list[bytes], answer: bytes) -> None:
+    def _send(self, envelope: list[bytes], reply: bytes) -> None:
         if self._socket.closed:
             return
         try:
-            self._socket.send_multipart([*envelope, answer], zmq.NOBLOCK)
-        except zmq.Again:  # that client does not read its answers; others do
+            self._socket.send_multipart([*envelope, reply], zmq.NOBLOCK)
+        except zmq.Again:  # this client does not read its replies
             return
-        # Sending consumes the descriptor's signal for messages that came in meanwhile.
+        # Look again, because sending consumes the descriptor's signal for messages that arrived meanwhile.
         events: Any = self._socket.getsockopt(zmq.EVENTS)
         if events & zmq.POLLIN:
             self._loop.call_soon(self._receive)

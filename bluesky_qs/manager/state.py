@@ -1,4 +1,4 @@
-"""``manager_state``: the states of the manager and what leads from one to the next."""
+"""``manager_state``: the manager's states and the events that change them."""
 
 from collections.abc import Callable
 from enum import StrEnum, auto
@@ -7,7 +7,7 @@ from bluesky_qs.manager.transitions import StateMachine
 
 
 class ManagerState(StrEnum):
-    """What the manager is doing, as ``status`` says it."""
+    """The state of the manager, as in ``status``."""
 
     INITIALIZING = "initializing"
     IDLE = "idle"
@@ -21,7 +21,7 @@ class ManagerState(StrEnum):
 
 
 class Event(StrEnum):
-    """What happens to the manager. ``FOUND_…``: what a manager that replaces another finds the worker doing."""
+    """Events that change the state. A manager that replaces another starts with ``FOUND_…``, the worker's state."""
 
     FOUND_NOTHING_RUNNING = auto()
     FOUND_OPENING = auto()
@@ -29,15 +29,15 @@ class Event(StrEnum):
     FOUND_PLAN_PAUSED = auto()
     FOUND_TASK_RUNNING = auto()
     FOUND_CLOSING = auto()
-    OPEN_ASKED = auto()
+    OPEN_REQUESTED = auto()
     OPENED = auto()
     OPEN_FAILED = auto()
-    CLOSE_ASKED = auto()
+    CLOSE_REQUESTED = auto()
     CLOSED = auto()
     CLOSE_REFUSED = auto()
-    DESTROY_ASKED = auto()
+    DESTROY_REQUESTED = auto()
     WORKER_GONE = auto()
-    START_ASKED = auto()
+    START_REQUESTED = auto()
     PLAN_STARTED = auto()
     PLAN_PAUSED = auto()
     PLAN_RESUMED = auto()
@@ -55,18 +55,18 @@ TRANSITIONS: dict[tuple[ManagerState, Event], ManagerState] = {
     (_S.INITIALIZING, _E.FOUND_PLAN_PAUSED): _S.PAUSED,
     (_S.INITIALIZING, _E.FOUND_TASK_RUNNING): _S.EXECUTING_TASK,
     (_S.INITIALIZING, _E.FOUND_CLOSING): _S.CLOSING_ENVIRONMENT,
-    (_S.IDLE, _E.OPEN_ASKED): _S.CREATING_ENVIRONMENT,
+    (_S.IDLE, _E.OPEN_REQUESTED): _S.CREATING_ENVIRONMENT,
     (_S.CREATING_ENVIRONMENT, _E.OPENED): _S.IDLE,
     (_S.CREATING_ENVIRONMENT, _E.OPEN_FAILED): _S.IDLE,
-    (_S.IDLE, _E.CLOSE_ASKED): _S.CLOSING_ENVIRONMENT,
+    (_S.IDLE, _E.CLOSE_REQUESTED): _S.CLOSING_ENVIRONMENT,
     (_S.CLOSING_ENVIRONMENT, _E.CLOSED): _S.IDLE,
     (_S.CLOSING_ENVIRONMENT, _E.CLOSE_REFUSED): _S.IDLE,
-    (_S.IDLE, _E.START_ASKED): _S.STARTING_QUEUE,
+    (_S.IDLE, _E.START_REQUESTED): _S.STARTING_QUEUE,
     (_S.STARTING_QUEUE, _E.PLAN_STARTED): _S.EXECUTING_QUEUE,
     (_S.EXECUTING_QUEUE, _E.PLAN_STARTED): _S.EXECUTING_QUEUE,
     (_S.EXECUTING_QUEUE, _E.PLAN_PAUSED): _S.PAUSED,
     (_S.PAUSED, _E.PLAN_RESUMED): _S.EXECUTING_QUEUE,
-    # A plan that was resumed by hand may end before it is told that it went on.
+    # A plan that was resumed from a console may end before its resumption is reported.
     (_S.PAUSED, _E.PLAN_STARTED): _S.EXECUTING_QUEUE,
     (_S.STARTING_QUEUE, _E.QUEUE_ENDED): _S.IDLE,
     (_S.EXECUTING_QUEUE, _E.QUEUE_ENDED): _S.IDLE,
@@ -74,7 +74,7 @@ TRANSITIONS: dict[tuple[ManagerState, Event], ManagerState] = {
     (_S.IDLE, _E.TASK_STARTED): _S.EXECUTING_TASK,
     (_S.EXECUTING_TASK, _E.TASK_ENDED): _S.IDLE,
 }
-# The worker can be destroyed, or die by itself, whatever is going on.
+# The worker can be destroyed or die in any state.
 for _state in (
     _S.IDLE,
     _S.PAUSED,
@@ -84,7 +84,7 @@ for _state in (
     _S.EXECUTING_TASK,
     _S.CLOSING_ENVIRONMENT,
 ):
-    TRANSITIONS[_state, _E.DESTROY_ASKED] = _S.DESTROYING_ENVIRONMENT
+    TRANSITIONS[_state, _E.DESTROY_REQUESTED] = _S.DESTROYING_ENVIRONMENT
     TRANSITIONS[_state, _E.WORKER_GONE] = _S.IDLE
 TRANSITIONS[_S.DESTROYING_ENVIRONMENT, _E.WORKER_GONE] = _S.IDLE
 

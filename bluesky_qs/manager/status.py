@@ -1,4 +1,4 @@
-"""``status``: derived from the parts of the manager whenever one of them changed."""
+"""``status``, derived from the parts of the manager whenever one of them has changed."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -15,12 +15,12 @@ from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.plan_queue.events import Event
 from bluesky_qs.wire.codec import Encoded, json_text
 
-#: Events of what is not stored: each has keys of the status as its fields, and happens when one of these changes.
+#: Events of changes that are not stored. Their fields are keys of the status; an event reports that one has changed.
 _PARTS = (EnvironmentChanged, ListsChanged, TasksChanged, InputChanged)
 
 
 class StatusBoard:
-    """The current status, made anew only when something changed since the last look."""
+    """The current status, computed again only after a change."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -31,7 +31,7 @@ class StatusBoard:
 
     @property
     def json(self) -> Encoded:
-        """The status as answers and publications hold it."""
+        """The status, encoded for replies and publications."""
         self._renew()
         return self._json
 
@@ -54,8 +54,8 @@ class StatusBoard:
         def look() -> None:
             nonlocal last
             before, last = last, self._parts()
-            for event, was in zip(last, before, strict=True):
-                if event != was:
+            for event, previous in zip(last, before, strict=True):
+                if event != previous:
                     happened(event)
 
         self._ctx.changed.watch(look)
@@ -80,7 +80,7 @@ class StatusBoard:
 
 
 def _kernel_state(ctx: Context) -> KernelState | None:
-    """The state of the kernel from its start on, which is before the startup code runs in it."""
+    """The state of the kernel, which starts before the startup code runs in it."""
     kernel, environment = ctx.environment.state.kernel, ctx.environment
     opening = ctx.lifecycle.state is ManagerState.CREATING_ENVIRONMENT and kernel != "disabled"
     return kernel if environment.is_open or opening or kernel == "starting" else None
@@ -125,7 +125,7 @@ def derive(ctx: Context) -> Status:
 
 
 def _progress(ctx: Context) -> RunningItemProgress | None:
-    """How far the running plan is; None if nothing is running."""
+    """The progress of the running plan; None if nothing is running."""
     if not ctx.queue.running_uid:
         return None
     progress, run = ctx.environment.progress, ctx.runner.running
@@ -139,7 +139,7 @@ def _progress(ctx: Context) -> RunningItemProgress | None:
 
 
 def _input_pending(ctx: Context) -> InputPending | None:
-    """The prompt of user code that waits for an answer."""
+    """The input prompt at which user code is waiting."""
     if (pending := ctx.environment.state.input) is None:
         return None
     return {
@@ -153,7 +153,7 @@ def _input_pending(ctx: Context) -> InputPending | None:
 
 
 def _environment_state(ctx: Context) -> EnvironmentStateName:
-    """The worker's state; what the manager has just asked of the worker counts as begun."""
+    """The worker's state. A request that the manager has just sent to the worker counts as begun."""
     worker = ctx.environment.state.environment
     match ctx.lifecycle.state:
         case ManagerState.CREATING_ENVIRONMENT if worker is EnvironmentState.CLOSED:

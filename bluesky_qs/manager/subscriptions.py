@@ -1,4 +1,4 @@
-"""Which part of the manager deals with which of the worker's reports."""
+"""Subscriptions of the manager's parts to the worker's reports."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ Acknowledge = Callable[[], None]
 
 
 class WorkerGone(msgspec.Struct, frozen=True):
-    """No worker process is running any more. It comes after the worker's last report."""
+    """The worker process has ended. It follows the worker's last report."""
 
     reason: str
 
@@ -24,25 +24,25 @@ class Subscriptions:
         self._at_once: dict[type, list[Callable[[Any], None]]] = {}
         self._in_turn: dict[type, list[Callable[[Any, Acknowledge], Awaitable[None] | None]]] = {}
 
-    def at_once(self, kind: type[R], take: Callable[[R], None]) -> None:
-        """Call ``take`` as soon as such a report arrives, even while an earlier report is still being dealt with."""
-        self._at_once.setdefault(kind, []).append(take)
+    def at_once(self, kind: type[R], handle: Callable[[R], None]) -> None:
+        """Call ``handle`` as soon as such a report arrives, even while an earlier report is still being handled."""
+        self._at_once.setdefault(kind, []).append(handle)
 
     def in_turn(self, kind: type[R], handle: Callable[[R], Awaitable[None] | None]) -> None:
-        """Call ``handle`` when all earlier reports have been dealt with; the next report waits until it returns."""
+        """Call ``handle`` when all earlier reports have been handled. The next report waits until it returns."""
         self.in_turn_acknowledging(kind, lambda report, _acknowledge: handle(report))
 
     def in_turn_acknowledging(self, kind: type[R], handle: Callable[[R, Acknowledge], Awaitable[None] | None]) -> None:
-        """As `in_turn`; ``handle`` may acknowledge the report before it returns, once the report is stored."""
+        """Like `in_turn`, but ``handle`` can acknowledge the report as soon as it is stored, before it returns."""
         self._in_turn.setdefault(kind, []).append(handle)
 
     def arrived(self, report: Any) -> None:
-        """Pass a report on that has just arrived."""
-        for take in self._at_once.get(type(report), ()):
-            take(report)
+        """Pass a report that has just arrived to its immediate subscribers."""
+        for handle in self._at_once.get(type(report), ()):
+            handle(report)
 
-    async def deal_with(self, report: Any, acknowledge: Acknowledge = lambda: None) -> None:
-        """Pass a report on whose turn it is; return when every part has dealt with it."""
+    async def handle(self, report: Any, acknowledge: Acknowledge = lambda: None) -> None:
+        """Pass the next report to its subscribers; return when all of them have handled it."""
         for handle in self._in_turn.get(type(report), ()):
             outcome = handle(report, acknowledge)
             if inspect.isawaitable(outcome):

@@ -1,4 +1,4 @@
-"""How a manager continues the work of the manager that it replaces."""
+"""The start of a manager that continues the work of the manager before it."""
 
 import logging
 
@@ -13,14 +13,14 @@ logger = logging.getLogger(__name__)
 
 
 async def take_up(ctx: Context, inventory: Inventory) -> None:
-    """Continue with the worker that is there, and with the plan that was running; be idle if there are none."""
+    """Connect to the existing worker and continue with its plan. Become idle if there are none."""
     snapshot: WorkerSnapshot | None = None
     ended = inventory.ended.how if inventory.ended else ""
     if inventory.worker:
-        logger.info("Following the worker that is there already (pid %d)", inventory.worker.pid)
+        logger.info("Connecting to the running worker (pid %d)", inventory.worker.pid)
         try:
             snapshot = await ctx.environment.attach(inventory.worker)
-            await _agree_with(ctx, snapshot)
+            await _synchronize(ctx, snapshot)
         except WorkerLost as error:
             ended = error.message
     event = found(snapshot.state if snapshot else None)
@@ -30,14 +30,14 @@ async def take_up(ctx: Context, inventory: Inventory) -> None:
     ctx.environment.take_up()
 
 
-async def _agree_with(ctx: Context, snapshot: WorkerSnapshot) -> None:
-    """Take over what the worker knows, and send it what the last manager may have failed to send."""
+async def _synchronize(ctx: Context, snapshot: WorkerSnapshot) -> None:
+    """Copy the worker's tasks and lists, and send it the command that the last manager may have failed to send."""
     for report in snapshot.finished_tasks:
         ctx.tasks.found(report, age=ctx.clock.time() - report.time_stop)
     for uid, (started, background) in snapshot.running_tasks.items():
         ctx.tasks.started(uid, started, background=background)
     if snapshot.lists is None:
-        await ctx.environment.ask_to_open()
+        await ctx.environment.request_opening()
     else:
         ctx.lists.replace(snapshot.lists)
         await ctx.environment.link.request(SetPermissions(ctx.lists.permissions_json))
@@ -52,7 +52,7 @@ _FOUND = {
 
 
 def found(worker: WorkerState | None) -> Event:
-    """What a worker that is there at the start of a manager is doing."""
+    """The event for the state of an existing worker at the start of a manager."""
     if worker is not None and worker.item_uid and worker.engine == "paused":
         return Event.FOUND_PLAN_PAUSED
     return _FOUND.get(worker.environment, Event.FOUND_NOTHING_RUNNING) if worker else Event.FOUND_NOTHING_RUNNING

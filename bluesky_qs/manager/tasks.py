@@ -1,4 +1,4 @@
-"""Tasks: scripts and functions that were given to the worker, and what came of them."""
+"""Tasks: scripts and functions that the worker runs, and their results."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +12,19 @@ from bluesky_qs.wire.codec import Encoded, json_text
 
 
 class Tasks:
-    """Results by task uid, forgotten a while after the end of the task.
+    """Running tasks and the results of completed ones. Results expire.
 
     Parameters
     ----------
     retention
         Seconds for which the result of a completed task is kept.
     foreground_ended
-        Called when the foreground task has ended or was refused, but not when its worker was lost.
+        Called when the foreground task has ended or been refused, but not when its worker is lost.
 
     Attributes
     ----------
     foreground
-        Uid of the task that runs in the worker's main thread.
+        Uid of the task in the worker's main thread.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class Tasks:
         self._foreground_ended = foreground_ended
         self.foreground: str | None = None
         self._running: dict[str, dict[str, Any]] = {}
-        self._completed: dict[str, tuple[float, bytes]] = {}  # in order of their ends
+        self._completed: dict[str, tuple[float, bytes]] = {}  # in the order in which they ended
         self.uid = str(uuid4())
 
     def started(self, task_uid: str, time_start: float, *, background: bool) -> None:
-        """Note that a task runs."""
+        """Record the start of a task."""
         self._running[task_uid] = {
             "task_uid": task_uid,
             "time_start": time_start,
@@ -55,17 +55,17 @@ class Tasks:
             self.foreground = task_uid
 
     def refused(self, task_uid: str) -> None:
-        """Forget a task that the worker did not take."""
+        """Remove a task that the worker refused."""
         self._running.pop(task_uid, None)
         self._release(task_uid)
 
     def done(self, report: TaskDone) -> None:
-        """Note the result of a task that has just ended; a report that comes twice changes nothing."""
+        """Record the result of a task that has just ended. A repeated report changes nothing."""
         self.found(report, age=0.0)
         self._release(report.task_uid)
 
     def found(self, report: TaskDone, *, age: float) -> None:
-        """Note the result of a task that ended ``age`` seconds ago, perhaps when another manager was there."""
+        """Record the result of a task that ended ``age`` seconds ago, perhaps under an earlier manager."""
         if report.task_uid in self._completed:
             return
         self._running.pop(report.task_uid, None)
@@ -79,12 +79,12 @@ class Tasks:
         }
         text = json_text(result)[:-1] + b', "return_value": ' + report.return_value + b"}"
         self._completed[report.task_uid] = (self._clock.monotonic() + self._retention - age, text)
-        self._forget_expired()
+        self._drop_expired()
         self.uid = str(uuid4())
         self._changed()
 
     def lost(self, reason: str) -> None:
-        """End all running tasks as failed: the worker is gone."""
+        """Record all running tasks as failed because the worker is gone."""
         self.foreground = None
         now = self._clock.time()
         for uid, task in list(self._running.items()):
@@ -93,14 +93,14 @@ class Tasks:
 
     def status(self, task_uid: str) -> TaskState:
         """``running``, ``completed`` or ``not_found``."""
-        self._forget_expired()
+        self._drop_expired()
         if task_uid in self._running:
             return "running"
         return "completed" if task_uid in self._completed else "not_found"
 
     def result(self, task_uid: str) -> Any:
-        """What is known of the task, as `task_result` answers it."""
-        self._forget_expired()
+        """The task's data in the reply to `task_result`; empty if there is no such task."""
+        self._drop_expired()
         if task_uid in self._running:
             return self._running[task_uid]
         if task_uid in self._completed:
@@ -112,7 +112,7 @@ class Tasks:
             self.foreground = None
             self._foreground_ended()
 
-    def _forget_expired(self) -> None:
+    def _drop_expired(self) -> None:
         now = self._clock.monotonic()
         while self._completed:
             oldest = next(iter(self._completed))

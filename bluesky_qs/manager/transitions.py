@@ -1,4 +1,4 @@
-"""States that change according to a table: each pair of a state and an event leads to one state, or is an error."""
+"""State machines with a table that gives the next state for each pair of a state and an event."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -11,16 +11,16 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class ImpossibleTransition(QSError):
-    """An event that the table of transitions does not foresee in this state: an error of ours."""
+    """The table of transitions does not allow the event in this state: a bug in the manager."""
 
 
 class StateMachine(Generic[S, E]):
-    """Holds a state; `fire` is the one place that changes it.
+    """Holds a state, which only `fire` changes.
 
     Parameters
     ----------
     transitions
-        The next state for each pair of a state and an event that can happen in it.
+        The next state for each pair of a state and an event.
     changed
         Called after each change.
     """
@@ -34,16 +34,16 @@ class StateMachine(Generic[S, E]):
 
     @property
     def state(self) -> S:
-        """The present state."""
+        """The current state."""
         return self._state
 
     def fire(self, event: E) -> None:
-        """Follow the table.
+        """Change the state according to the table.
 
         Raises
         ------
         ImpossibleTransition
-            Names the event and the state in which it came.
+            The table has no entry for the event in the current state.
         """
         try:
             state = self._transitions[self._state, event]

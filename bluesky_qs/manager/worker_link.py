@@ -1,4 +1,4 @@
-"""The states of the manager's link to the worker, and what leads from one to the next."""
+"""The states of the manager's link to the worker and the events that change them."""
 
 from enum import StrEnum, auto
 
@@ -6,20 +6,20 @@ from bluesky_qs.manager.transitions import StateMachine
 
 
 class LinkState(StrEnum):
-    """How the manager is connected to a worker.
+    """The state of the link to a worker.
 
     Attributes
     ----------
     ABSENT
         There is no worker process.
     STARTING
-        The supervisor has been asked for a worker process.
+        The manager has requested a worker process from the supervisor.
     ATTACHED
         The manager is connected to a worker whose environment is not open.
     OPEN
         The environment is open.
     ENDING
-        The worker process has ended, and its last reports are being dealt with.
+        The worker process has ended, and its last reports are being handled.
     """
 
     ABSENT = auto()
@@ -30,7 +30,7 @@ class LinkState(StrEnum):
 
 
 class LinkEvent(StrEnum):
-    """What happens to the link."""
+    """Events that change the state of the link."""
 
     PROCESS_REQUESTED = auto()
     START_FAILED = auto()
@@ -46,14 +46,14 @@ LINK_TRANSITIONS: dict[tuple[LinkState, LinkEvent], LinkState] = {
     (_S.ABSENT, _E.PROCESS_REQUESTED): _S.STARTING,
     (_S.STARTING, _E.START_FAILED): _S.ABSENT,
     (_S.STARTING, _E.CONNECTED): _S.ATTACHED,
-    # A manager that replaces another finds a worker.
+    # A manager that replaces another may find a worker.
     (_S.ABSENT, _E.CONNECTED): _S.ATTACHED,
     (_S.ATTACHED, _E.OPENED): _S.OPEN,
-    # Such a manager finds the environment open, and gets the report on the opening if nobody acknowledged it.
+    # Such a manager may find the environment open and still get the unacknowledged report on the opening.
     (_S.OPEN, _E.OPENED): _S.OPEN,
     (_S.ATTACHED, _E.PROCESS_ENDED): _S.ENDING,
     (_S.OPEN, _E.PROCESS_ENDED): _S.ENDING,
-    # The report on the opening may be among the last ones.
+    # The report on the opening may be among the last reports.
     (_S.ENDING, _E.OPENED): _S.ENDING,
     (_S.ENDING, _E.REPORTS_DONE): _S.ABSENT,
 }

@@ -115,7 +115,7 @@ class Line:
         assert self.manager.is_running()
         assert self.service.find("bluesky_qs.manager").pid == self.manager.pid
         said = self.service.output()
-        assert "Error while a request was being answered" not in said, said[-5000:]
+        assert "Unexpected error while answering a request" not in said, said[-5000:]
         assert "exception" not in said.lower(), said[-5000:]
 
     def memory(self):

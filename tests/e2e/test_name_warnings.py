@@ -130,5 +130,5 @@ def test_the_log_has_the_first_of_many_warnings_and_their_number(sim):
     answer = sim.do("queue_item_add_batch", items=[BAD] * 22, **WHO)
     assert all(result["warnings"] == [UNKNOWN] for result in answer["results"])
     logged(sim, answer["items"][19]["item_uid"])
-    sim.wait(lambda _status: "... and 2 more items with such warnings" in sim.output(), "the number of the others")
+    sim.wait(lambda _status: "... and 2 more items with warnings" in sim.output(), "the number of the others")
     assert answer["items"][20]["item_uid"] not in sim.output()

@@ -153,8 +153,8 @@ def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(service, 
     assert [(h["item_uid"], h["result"]["exit_status"]) for h in history] == [(queue[0]["item_uid"], "failed")]
     status = service.ask("status")
     assert (status["manager_state"], status["running_item_uid"]) == ("idle", None)
-    told = f"The plan 'steps' (item {queue[0]['item_uid']}) is recorded as 'failed' and first in the queue again: "
-    assert service.output().count(told) == 1
+    message = f"Plan 'steps' (item {queue[0]['item_uid']}): recorded as 'failed' and requeued at the front. "
+    assert service.output().count(message) == 1
 
 
 def test_the_log_tells_the_state_in_which_the_service_starts(new_service, startup_dir):
@@ -182,8 +182,8 @@ def test_a_plan_that_was_run_without_the_queue_stops_none(new_service, startup_d
     service.add("quick")
     service.do("queue_start")
     service.wait_idle()
-    service.wait(lambda _: "The queue is stopped: it is empty" in service.output(), "the log")
-    assert service.output().count("The queue is stopped") == 1
+    service.wait(lambda _: "The queue has stopped: it is empty" in service.output(), "the log")
+    assert service.output().count("The queue has stopped") == 1
 
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
@@ -260,7 +260,7 @@ def test_a_clean_up_that_hangs_is_killed_in_time(new_service, startup_dir, tmp_p
     assert "WITHOUT its clean-up" in service.output()
     service.restart()
     (killed,) = service.history()
-    assert killed["result"]["msg"].endswith("It did not end in 2 s and was killed without its clean-up")
+    assert killed["result"]["msg"].endswith("The plan did not end within 2 s and was killed without its clean-up")
 
 
 def test_a_clean_up_that_fails_when_the_service_is_stopped_is_told(new_service, startup_dir):
@@ -272,7 +272,7 @@ def test_a_clean_up_that_fails_when_the_service_is_stopped_is_told(new_service, 
     service.do("queue_start")
     service.wait(lambda s: s["run_list_uid"] and service.ask("re_runs")["run_list"], "a run is open")
     assert service.stop() == 0
-    assert "its clean-up may not be complete: OSError: shutter is stuck" in service.output()
+    assert "its clean-up may be incomplete: OSError: shutter is stuck" in service.output()
     service.restart()
     (ended,) = service.history()
     assert ended["result"]["msg"].endswith("It ended with an error: OSError: shutter is stuck")
@@ -367,7 +367,7 @@ def test_a_worker_that_cannot_answer_keeps_no_client_waiting(new_service, startu
     assert status["items_in_history"] == 1
     service.wait(lambda _: service.ask("task_status", task_uid=task["task_uid"])["status"] == "completed", "it ran")
     assert service.do("task_result", task_uid=task["task_uid"])["result"]["success"]
-    assert "The worker has taken the request 'run script' in the end" in service.output()
+    assert "The worker accepted the pending request 'run script'" in service.output()
 
 
 def test_manager_stop_is_refused_while_busy_unless_told_that_it_is_not_safe(new_service, startup_dir):

@@ -104,7 +104,7 @@ def test_a_batch_reports_on_each_item_also_on_what_is_none(idle):
         "Failed to add all items: validation of 2 out of 3 submitted items failed: item 1: "
     )
     assert [result["success"] for result in answer["results"]] == [True, False, False]
-    assert "an item is an object, not 'dance'" in answer["results"][1]["msg"]
+    assert "an item must be an object, not 'dance'" in answer["results"][1]["msg"]
     assert (answer["items"], answer["qsize"], idle.queue()) == (items, None, [])
 
 

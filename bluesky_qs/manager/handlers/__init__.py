@@ -1,4 +1,4 @@
-"""The handlers of the 0MQ methods, grouped as the contract is."""
+"""The handlers of the 0MQ methods, in the same groups as `bluesky_qs.api`."""
 
 from bluesky_qs.manager.handlers import engine, environment, history, items, locking, permissions, queue, service, tasks
 

@@ -1,4 +1,4 @@
-"""Handlers of the methods on the RunEngine."""
+"""Handlers of methods that control the RunEngine and its plan."""
 
 import json
 from typing import Any
@@ -66,13 +66,13 @@ def documents_get(ctx: Context, *, limit: int = 1000) -> Documents:
 @handles(api.engine.re_metadata)
 async def re_metadata(ctx: Context) -> Metadata:
     require_environment(ctx)
-    metadata = json.loads(await ctx.environment.ask(EngineMetadata()))
+    metadata = json.loads(await ctx.environment.query(EngineMetadata()))
     shown: Any = Encoded(json_text(permitted(metadata, ctx.settings.worker.permitted_re_metadata_keys or ())))
     return {"re_metadata": shown}
 
 
 def permitted(metadata: dict[str, Any], paths: Any) -> dict[str, Any]:
-    """The parts of nested metadata that paths such as ``/`` (all) or ``/a/b`` (that subtree) permit to be shown."""
+    """The parts of nested metadata at these paths, such as ``/`` (everything) or ``/a/b`` (a subtree)."""
     shown: dict[str, Any] = {}
     for path in paths:
         names = [name for name in path.split("/") if name]

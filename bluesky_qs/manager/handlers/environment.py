@@ -1,4 +1,4 @@
-"""Handlers of the methods on the RE Worker environment."""
+"""Handlers of methods that open, close and describe the RE Worker environment."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Handlers of the methods on the history."""
+"""Handlers of methods that read and clear the history."""
 
 from typing import Any
 

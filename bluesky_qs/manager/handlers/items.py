@@ -1,4 +1,4 @@
-"""Handlers that answer about items: where one is, and whether one would be accepted."""
+"""Handlers of methods that find items and check whether the service would accept them."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,7 @@ from bluesky_qs.errors import BadParams, QSError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.events import EventRecord
-from bluesky_qs.manager.handlers.queue import checked_item, is_turn, warnings_of
+from bluesky_qs.manager.handlers.queue import checked_item, must_yield, warnings_of
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.wire.codec import Encoded, json_text
 
@@ -18,7 +18,7 @@ from bluesky_qs.wire.codec import Encoded, json_text
 def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
     uids = [item_uid] if isinstance(item_uid, str) else list(dict.fromkeys(item_uid))
     events = ctx.events.about(uids)
-    # A long history is not looked through for what is known to be elsewhere: clients that wait ask again and again.
+    # Search the long history only for items that are nowhere else, because waiting clients repeat this request.
     queue = ctx.queue
     past = queue.history_items([u for u in uids if u != queue.running_uid and queue.position_of(u) is None])
     found = {uid: _status(ctx, uid, events[uid], past.get(uid)) for uid in uids}
@@ -41,14 +41,14 @@ async def item_check(
     checks: list[dict[str, Any]] = []
     for number, each in enumerate(items if items is not None else [item or {}], start=1):
         checks.append(_check(ctx, each, user or "", user_group))
-        if is_turn(number, checks[-1]):
+        if must_yield(number, checks[-1]):
             await asyncio.sleep(0)
     results: Any = Encoded(json_text(checks))
     return {"results": results}
 
 
 def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any]:
-    """The answer to adding the item, with the errors and warnings about the plan's parameters in detail."""
+    """The reply to adding the item, with all errors and warnings for the parameters of a plan."""
     try:
         checked = checked_item(ctx, item, Writer(user=user, user_group=group))
         ctx.queue.prepare(checked)
@@ -66,7 +66,7 @@ def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any
 
 
 def _status(ctx: Context, uid: str, events: list[EventRecord], past: SentItem | None) -> dict[str, Any]:
-    """Where the item is: looked up in one turn of the loop, so that it is in exactly one place."""
+    """The state and place of an item. One turn of the loop computes them, so that the item is in exactly one place."""
     times: dict[str, float] = {}
     ended: EventRecord | None = None
     for event in events:
@@ -91,7 +91,7 @@ def _status(ctx: Context, uid: str, events: list[EventRecord], past: SentItem | 
         status["requeued_as"] = ended["requeued_as"]
     if past is not None:
         return {"state": past["result"]["exit_status"], "result": past["result"], **status}
-    if ended:  # the history has been cleared since
+    if ended:  # the history was cleared later
         return {"state": ended["exit_status"], **status}
-    # Whatever was put into the queue, or taken out of it, and did not run: a queue that is cleared names no items.
+    # An item with events did not run, so it was removed. The event of clearing the queue does not list its items.
     return {"state": "removed" if events else "not_found", **status}

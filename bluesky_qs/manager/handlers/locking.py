@@ -1,4 +1,4 @@
-"""Handlers of the methods on the lock."""
+"""Handlers of methods that lock, unlock and describe the lock."""
 
 from bluesky_qs import api
 from bluesky_qs.api.types import Locking

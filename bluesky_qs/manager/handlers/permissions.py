@@ -1,4 +1,4 @@
-"""Handlers of the methods on plans, devices and permissions."""
+"""Handlers of methods for lists of plans and devices and for permissions."""
 
 import asyncio
 from typing import Any
@@ -70,8 +70,8 @@ async def permissions_reload(
     if restore_permissions:
         if ctx.settings.operation.user_group_permissions_reload == "NEVER":
             msg = (
-                "The service was started with --user-group-permissions-reload NEVER: "
-                "permissions are reloaded only with restore_permissions=False"
+                "The service was started with --user-group-permissions-reload NEVER and does not reload permissions. "
+                "To update only the lists, call permissions_reload with restore_permissions=False."
             )
             raise Refused(msg)
         await _put_in_force(ctx, await asyncio.to_thread(ctx.lists.permissions_from_file))
@@ -88,4 +88,4 @@ async def _put_in_force(ctx: Context, permissions: UserGroupPermissions) -> None
         return
     await ctx.ledger.commit(edit)
     if ctx.environment.is_open:
-        await ctx.environment.tell(SetPermissions(ctx.lists.permissions_json))
+        await ctx.environment.send(SetPermissions(ctx.lists.permissions_json))

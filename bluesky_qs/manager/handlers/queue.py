@@ -1,4 +1,4 @@
-"""Handlers of the methods on the queue."""
+"""Handlers of methods that read, change and run the queue."""
 
 import asyncio
 import json
@@ -39,10 +39,10 @@ from bluesky_qs.wire.codec import Encoded
 
 logger = logging.getLogger(__name__)
 
-#: Items checked in one turn of the event loop.
-_A_TURN = 100
-#: Items of one request whose warnings the log has.
-_LOGGED = 20
+#: Items to check in one turn of the event loop.
+_PER_TURN = 100
+#: Items of one request whose warnings are logged.
+_MAX_LOGGED = 20
 
 
 @handles(api.queue.queue_get)
@@ -67,10 +67,10 @@ async def queue_item_add(
     **who: Unpack[Writer],
 ) -> ItemAdded:
     checked = checked_item(ctx, item, who)
-    warned = _warnings_in_answer(ctx, checked)
-    edit, size = await _made(ctx, lambda: ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid))
-    _log(edit.items_json, [warned])
-    return {"qsize": size, "item": _one(edit), **warned}
+    accepted = _accepted(ctx, checked)
+    edit, size = await _commit(ctx, lambda: ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid))
+    _log(edit.items_json, [accepted])
+    return {"qsize": size, "item": _one(edit), **accepted}
 
 
 @handles(api.queue.queue_item_add_batch)
@@ -104,11 +104,11 @@ async def queue_item_add_batch(
 async def queue_item_update(ctx: Context, item: SentItem, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
     checked = checked_item(ctx, item, who)
     if checked.get("item_uid") is None:
-        raise ItemError("The item has no 'item_uid', which tells the item of the queue that it replaces")
-    warned = _warnings_in_answer(ctx, checked)
-    edit, size = await _made(ctx, lambda: ctx.queue.update(checked, replace=replace))
-    _log(edit.items_json, [warned])
-    return {"qsize": size, "item": _one(edit), **warned}
+        raise ItemError("The item has no 'item_uid'. Set it to the uid of the item to replace.")
+    accepted = _accepted(ctx, checked)
+    edit, size = await _commit(ctx, lambda: ctx.queue.update(checked, replace=replace))
+    _log(edit.items_json, [accepted])
+    return {"qsize": size, "item": _one(edit), **accepted}
 
 
 @handles(api.queue.queue_item_get)
@@ -124,7 +124,7 @@ async def queue_item_remove(
     pos: Position | None = None,
     uid: str | None = None,
 ) -> ItemAndSize:
-    edit, size = await _made(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid))
+    edit, size = await _commit(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid))
     return {"item": _one(edit), "qsize": size}
 
 
@@ -135,7 +135,7 @@ async def queue_item_remove_batch(
     *,
     ignore_missing: bool = True,
 ) -> ItemsAndSize:
-    edit, size = await _made(ctx, lambda: ctx.queue.remove_batch(uids, ignore_missing=ignore_missing))
+    edit, size = await _commit(ctx, lambda: ctx.queue.remove_batch(uids, ignore_missing=ignore_missing))
     removed: Any = Encoded.array(edit.items_json)
     return {"items": removed, "qsize": size}
 
@@ -150,7 +150,7 @@ async def queue_item_move(
     before_uid: str | None = None,
     after_uid: str | None = None,
 ) -> ItemAndSize:
-    edit, size = await _made(
+    edit, size = await _commit(
         ctx, lambda: ctx.queue.move(pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
     )
     return {"item": _one(edit), "qsize": size}
@@ -166,7 +166,7 @@ async def queue_item_move_batch(
     after_uid: str | None = None,
     reorder: bool = False,
 ) -> ItemsAndSize:
-    edit, size = await _made(
+    edit, size = await _commit(
         ctx,
         lambda: ctx.queue.move_batch(
             uids,
@@ -186,15 +186,15 @@ async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]
     await require_idle_kernel(ctx)
     require_engine(ctx)
     checked = checked_item(ctx, item, who)
-    warned = _warnings_in_answer(ctx, checked)
+    accepted = _accepted(ctx, checked)
     started = await ctx.runner.execute(checked)
-    _log(started.items_json, [warned])
-    return {"qsize": len(ctx.queue), "item": _one(started), **warned}
+    _log(started.items_json, [accepted])
+    return {"qsize": len(ctx.queue), "item": _one(started), **accepted}
 
 
 @handles(api.queue.queue_clear)
 async def queue_clear(ctx: Context) -> Reply:
-    await _made(ctx, ctx.queue.clear)
+    await _commit(ctx, ctx.queue.clear)
     return {}
 
 
@@ -216,14 +216,14 @@ async def queue_start(ctx: Context) -> Reply:
 @handles(api.queue.queue_stop)
 async def queue_stop(ctx: Context) -> Reply:
     require_running(ctx)
-    await ctx.ledger.commit(ctx.runner.ask_stop(pending=True))
+    await ctx.ledger.commit(ctx.runner.set_stop_pending(pending=True))
     return {}
 
 
 @handles(api.queue.queue_stop_cancel)
 async def queue_stop_cancel(ctx: Context) -> Reply:
     if ctx.runner.stop_pending:
-        await ctx.ledger.commit(ctx.runner.ask_stop(pending=False))
+        await ctx.ledger.commit(ctx.runner.set_stop_pending(pending=False))
     return {}
 
 
@@ -235,17 +235,17 @@ async def queue_autostart(ctx: Context, enable: bool) -> Reply:
 
 
 def checked_item(ctx: Context, item: SentItem, who: Writer) -> SentItem:
-    """The item with its owner, after everything that can be wrong with it was looked at.
+    """Check an item and return it with its owner.
 
     Raises
     ------
     BadParams, InvalidPlan, NotPermitted
-        What is wrong, by name and value.
+        The message names the wrong parameter and its value.
     """
     group = who.get("user_group", "")
     ctx.lists.check_group(group)
     if not isinstance(item, dict):
-        raise BadParams(f"Incorrect request format: an item is an object, not {shortened(item)}")
+        raise BadParams(f"Incorrect request format: an item must be an object, not {shortened(item)}")
     if "item_type" not in item:
         raise BadParams(f"Incorrect request format: 'item_type' key is not found: item={shortened(item)}")
     match item["item_type"]:
@@ -265,52 +265,52 @@ def checked_item(ctx: Context, item: SentItem, who: Writer) -> SentItem:
 
 
 def warnings_of(ctx: Context, checked: SentItem) -> list[NameWarning]:
-    """Warnings about names that may make the plan of an item fail. `checked_item` has accepted the item."""
+    """Reasons why the plan of an accepted item may fail."""
     return ctx.lists.catalog.warnings(checked, checked["user_group"]) if checked["item_type"] == "plan" else []
 
 
-def is_turn(number: int, result: Mapping[str, Any]) -> bool:
-    """Whether it is time to let other requests in, after so many items, the last one with this result."""
-    # The search for similar names takes as long as the check of a thousand items.
-    return number % _A_TURN == 0 or "warnings" in result
+def must_yield(number: int, result: Mapping[str, Any]) -> bool:
+    """Whether to let other requests in after this number of items, the last one with this result."""
+    # After each warning, because the search for similar names takes as long as checking a thousand items.
+    return number % _PER_TURN == 0 or "warnings" in result
 
 
-def _warnings_in_answer(ctx: Context, checked: SentItem) -> Accepted:
-    """The warnings of an accepted item, as the answer contains them."""
+def _accepted(ctx: Context, checked: SentItem) -> Accepted:
+    """The part of a reply that contains the warnings for an accepted item."""
     warnings = warnings_of(ctx, checked)
     return {"warnings": [warning.sentence for warning in warnings]} if warnings else {}
 
 
 def _log(items: Sequence[bytes], results: Sequence[Accepted]) -> None:
     warned = [(data, result["warnings"]) for data, result in zip(items, results, strict=True) if "warnings" in result]
-    for data, warnings in warned[:_LOGGED]:
+    for data, warnings in warned[:_MAX_LOGGED]:
         item = json.loads(data)
         logger.warning("Item %s, plan %r: %s", item["item_uid"], item["name"], "; ".join(warnings))
-    if len(warned) > _LOGGED:
-        logger.warning("... and %d more items with such warnings, which the answer has", len(warned) - _LOGGED)
+    if len(warned) > _MAX_LOGGED:
+        logger.warning("... and %d more items with warnings; the reply contains them all", len(warned) - _MAX_LOGGED)
 
 
 async def _prepared(ctx: Context, items: list[SentItem], who: Writer) -> tuple[list[Prepared], list[ItemResult]]:
-    """Check many items and make them ready, letting other requests in from time to time; a result for each."""
+    """Check and prepare many items; let other requests in from time to time. Return a result for each item."""
     prepared: list[Prepared] = []
     results: list[ItemResult] = []
     for number, item in enumerate(items, start=1):
         try:
             checked = checked_item(ctx, item, who)
             prepared.append(ctx.queue.prepare(checked))
-            results.append({"success": True, "msg": "", **_warnings_in_answer(ctx, checked)})
+            results.append({"success": True, "msg": "", **_accepted(ctx, checked)})
         except QSError as error:
             refused: ItemResult = {"success": False, "msg": error.message}
             if "errors" in error.reply:
                 refused["errors"] = error.reply["errors"]
             results.append(refused)
-        if is_turn(number, results[-1]):
+        if must_yield(number, results[-1]):
             await asyncio.sleep(0)
     return prepared, results
 
 
-async def _made(ctx: Context, make: Callable[[], Edit]) -> tuple[Edit, int]:
-    """Make an edit in its turn and wait until it is durable; the size of the queue right after it comes back too."""
+async def _commit(ctx: Context, make: Callable[[], Edit]) -> tuple[Edit, int]:
+    """Make an edit in its turn and wait until it is durable. Return it and the size of the queue right after it."""
     async with ctx.order:
         edit = make()
         stored = ctx.ledger.submit(edit)
@@ -320,5 +320,5 @@ async def _made(ctx: Context, make: Callable[[], Edit]) -> tuple[Edit, int]:
 
 
 def _one(edit: Edit) -> Any:
-    """The one item of an edit, as an answer holds it."""
+    """The only item of an edit, encoded for a reply."""
     return Encoded(edit.items_json[0])

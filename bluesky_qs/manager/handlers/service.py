@@ -1,4 +1,4 @@
-"""Handlers of the methods on the service itself."""
+"""Handlers of methods for the service itself: configuration, stop, events, console."""
 
 import json
 from typing import Any
@@ -12,8 +12,8 @@ from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.wire.codec import Encoded
 
-#: Beyond the number of any message. Larger ones, which clients may send, cannot be told to the supervisor.
-_LAST = 2**53
+#: More than the number of any message. Clients may send larger numbers, which cannot be sent to the supervisor.
+_MAX_NUMBER = 2**53
 
 
 @handles(api.service.config_get)
@@ -35,7 +35,7 @@ def manager_stop(ctx: Context, option: StopOption = "safe_on") -> Reply:
 
 @handles(api.service.manager_kill)
 def manager_kill(ctx: Context) -> Reply:
-    ctx.freeze()  # the supervisor notices, and replaces this manager
+    ctx.freeze()  # the supervisor notices it and replaces this manager
     return {}
 
 
@@ -47,7 +47,7 @@ def events_get(ctx: Context, since: int, *, limit: int = 1000) -> Events:
 
 @handles(api.service.console_get)
 async def console_get(ctx: Context, since: int | None = None, *, limit: int = 1000) -> ConsoleMessages:
-    since = None if since is None else max(-1, min(since, _LAST))
-    page = await ctx.supervisor.request(ReadConsole(since, max(0, min(limit, _LAST))))
+    since = None if since is None else max(-1, min(since, _MAX_NUMBER))
+    page = await ctx.supervisor.request(ReadConsole(since, max(0, min(limit, _MAX_NUMBER))))
     messages: Any = Encoded.array(page.messages)
     return {"messages": messages, "last": page.last}

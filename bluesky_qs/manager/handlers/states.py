@@ -1,4 +1,4 @@
-"""In which states of the manager a request is refused, and with which words."""
+"""Checks of the manager's state, with the messages of refused requests."""
 
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import NeedMainThread
@@ -19,7 +19,7 @@ _BUSY = {
 
 
 def require_idle(ctx: Context) -> None:
-    """Refuse while the manager does something else."""
+    """Refuse unless the manager is idle."""
     if (state := ctx.lifecycle.state) is not ManagerState.IDLE:
         msg = f"{_BUSY[state]} RE Manager is busy. RE Manager must be in idle state, current state: {state.value!r}"
         raise WrongState(msg)
@@ -36,30 +36,30 @@ def require_environment(ctx: Context, hint: str = " Open it first.") -> None:
 
 
 async def require_idle_kernel(ctx: Context) -> None:
-    """Refuse while the manager does something else, or code of a console runs in the IPython kernel."""
+    """Refuse unless the manager is idle and no code from a console is running in the IPython kernel."""
     require_idle(ctx)
     await require_main_thread(ctx)
-    require_idle(ctx)  # while this one was waiting, another request may have begun something
+    require_idle(ctx)  # again, because another request may have started something in the meantime
 
 
 async def require_main_thread(ctx: Context) -> None:
-    """Refuse while code of a console runs in the IPython kernel."""
+    """Refuse while code from a console is running in the IPython kernel."""
     if ctx.environment.state.environment is EnvironmentState.RESERVED:
-        # It may have ended this moment: whoever has seen its result is not to be told otherwise.
-        await ctx.environment.ask(NeedMainThread())
+        # Ask the worker, because the code may have just ended: users who see its result expect the kernel to be free.
+        await ctx.environment.query(NeedMainThread())
 
 
 def require_engine(ctx: Context) -> None:
-    """Refuse while the RunEngine holds a plan that is not ours."""
+    """Refuse while the RunEngine is paused in a plan from a console."""
     if ctx.environment.state.engine == "paused":
-        raise WrongState("Run Engine is paused in a plan that was started in the IPython console: end that plan there.")
+        raise WrongState("Run Engine is paused in a plan that was started in the IPython console. End that plan there.")
 
 
 def require_running(ctx: Context) -> None:
-    """Refuse unless a plan or the queue is being run."""
+    """Refuse unless the queue or a plan is running."""
     state = ctx.lifecycle.state
     if state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
-        paused = " The current plan is paused: resume it, or stop, abort or halt it."
+        paused = " The current plan is paused. Resume, stop, abort or halt it."
         msg = f"Queue is not running: the manager is in the state {state.value!r}."
         msg += paused if state is ManagerState.PAUSED else ""
         raise WrongState(msg)

@@ -1,4 +1,4 @@
-"""Handlers of the methods that run scripts and functions in the worker."""
+"""Handlers of methods that run scripts and functions in the worker."""
 
 from typing import Any, Unpack
 from uuid import uuid4
@@ -69,13 +69,13 @@ async def function_execute(
     if not isinstance(name, str) or not name:
         raise BadParams(f"Function name is not specified: item={shortened(item)}")
     arguments: dict[str, Any] = {"args": item.get("args") or [], "kwargs": item.get("kwargs") or {}}
-    for field, (kind, called) in {"args": (list, "a list"), "kwargs": (dict, "an object")}.items():
+    for field, (kind, description) in {"args": (list, "a list"), "kwargs": (dict, "an object")}.items():
         if not isinstance(arguments[field], kind):
-            raise BadParams(f"Function parameter {field!r} must be {called}: {shortened(item[field])}")
+            raise BadParams(f"Function parameter {field!r} must be {description}: {shortened(item[field])}")
     if not ctx.lists.catalog.function_allowed(name, group):
         msg = (
             f"Function {name!r} is not allowed for the user group {group!r}: "
-            "'allowed_functions' in user_group_permissions.yaml do not name it"
+            "add it to 'allowed_functions' in user_group_permissions.yaml"
         )
         raise NotPermitted(msg)
     uid = str(uuid4())
@@ -123,21 +123,20 @@ async def kernel_interrupt(
     if not ctx.settings.worker.use_ipython_kernel:
         raise WrongState("RE Manager is not in IPython mode: IPython kernel is not used")
     require_environment(ctx)
-    # Code of a console may be in control of a plan that was resumed by hand, or have its turn between two plans: who
-    # has typed it may interrupt it.
-    by_hand = ctx.environment.state.environment is EnvironmentState.RESERVED
+    # Code from a console may control a resumed plan or run between two plans. Its user may always interrupt it.
+    from_console = ctx.environment.state.environment is EnvironmentState.RESERVED
     match ctx.lifecycle.state:
-        case ManagerState.EXECUTING_TASK if not (interrupt_task or by_hand):
+        case ManagerState.EXECUTING_TASK if not (interrupt_task or from_console):
             raise Refused("Not allowed to interrupt running task: interrupt_task=False")
-        case ManagerState.STARTING_QUEUE | ManagerState.EXECUTING_QUEUE if not (interrupt_plan or by_hand):
+        case ManagerState.STARTING_QUEUE | ManagerState.EXECUTING_QUEUE if not (interrupt_plan or from_console):
             raise Refused("Not allowed to interrupt running plan: interrupt_plan=False")
         case _:
-            await ctx.environment.tell(InterruptKernel())
+            await ctx.environment.send(InterruptKernel())
     return {}
 
 
 async def _start(ctx: Context, uid: str, command: Command[None], *, background: bool) -> None:
-    """Give a task to the worker: in its main thread if the manager is idle, in a background thread at any time."""
+    """Send a task to the worker. It needs an idle manager unless it runs in a background thread."""
     if not ctx.environment.is_open:
         raise WrongState("RE Worker environment is not open.")
     if not background:
@@ -145,7 +144,7 @@ async def _start(ctx: Context, uid: str, command: Command[None], *, background: 
         ctx.lifecycle.fire(Event.TASK_STARTED)
     ctx.tasks.started(uid, ctx.clock.time(), background=background)
     try:
-        await ctx.environment.tell(command, lambda: ctx.tasks.refused(uid))
+        await ctx.environment.send(command, lambda: ctx.tasks.refused(uid))
     except QSError:
         ctx.tasks.refused(uid)
         raise

@@ -6,7 +6,7 @@ from bluesky_qs.client.failures import RequestFailedError
 
 _IDLE = "RE Manager is busy. RE Manager must be in idle state, current state: "
 _UNKNOWN = "Failed to add an item: Plan validation failed: Plan 'wiggle' is not in the list of allowed plans"
-_NOT_ALLOWED = "Function 'where' is not allowed for the user group 'admin': 'allowed_functions' do not name it"
+_NOT_ALLOWED = "Function 'where' is not allowed for the user group 'admin': add it to 'allowed_functions'"
 _PERMISSIONS = {
     "user_groups": {
         "root": {"allowed_functions": [None]},

@@ -108,7 +108,7 @@ def test_autostart_outlives_an_empty_queue_a_closed_environment_and_an_item_exec
 @pytest.mark.parametrize(
     ("ended", "run", "modes", "why"),
     [
-        (None, None, Modes("plan", service_stops=True), "the service stops"),
+        (None, None, Modes("plan", service_stops=True), "the service is stopping"),
         (Ended("failed", False), run_of(immediate=True, pause_waits=False), Modes("plan"), BY_ITSELF),
         (
             Ended("failed", False, True),

@@ -139,7 +139,7 @@ async def test_text_that_utf8_cannot_hold_is_refused_by_name(dispatcher, method,
     answer = await ask(dispatcher, {"method": method, "params": {name: "x\ud800"}})
     assert answer["success"] is False
     beginning = "Failed to get an item: " if method == "queue_item_get" else ""
-    assert answer["msg"].startswith(f"{beginning}{name}='x\\ud800' is no text")
+    assert answer["msg"].startswith(f"{beginning}{name}='x\\ud800' is not valid Unicode text")
 
 
 @pytest.mark.parametrize(

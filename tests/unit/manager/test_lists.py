@@ -37,36 +37,39 @@ def test_description_that_is_wrong_is_told_and_costs_itself_only(book, tmp_path,
     assert "existing_plans, 'bad'" in caplog.text
 
 
-def test_a_damaged_file_is_told_with_its_path_and_line(book, tmp_path, caplog):
+def test_the_log_names_path_and_line_of_a_damaged_file(book, tmp_path, caplog):
     file = tmp_path / lists_file.FILE_NAME
     file.write_text("existing_plans: {}\nexisting_devices: ]\n")
     asyncio.run(book.reload_lists())
-    assert f"are not read: {file}: not valid YAML: " in caplog.text
+    assert f"Could not read the lists of plans and devices: {file}: not valid YAML: " in caplog.text
     assert "line 2" in caplog.text
     assert "string>" not in caplog.text
 
 
-def test_lists_that_cannot_be_written_are_told_with_their_file_and_what_to_do(book, tmp_path, caplog):
+def test_the_log_names_the_file_of_lists_that_cannot_be_saved_and_the_options_that_help(book, tmp_path, caplog):
     file = tmp_path / lists_file.FILE_NAME
     file.unlink()
     (tmp_path / "startup.py").unlink()
     tmp_path.rmdir()
     asyncio.run(book.write())
-    assert f"were not saved: cannot write {file}: No such file or directory. --existing-plans-devices" in caplog.text
+    assert (
+        f"Could not save the lists of plans and devices: cannot write {file}: No such file or directory. "
+        "Choose another file with --existing-plans-devices PATH" in caplog.text
+    )
 
 
-def test_permissions_without_the_usual_groups_are_told(tmp_path, caplog):
+def test_permissions_without_the_default_groups_cause_a_warning(tmp_path, caplog):
     (tmp_path / "startup.py").touch()
     file = tmp_path / "user_group_permissions.yaml"
-    for groups, told in (("root, primary", False), ("root, admin", False), ("root, Primary", True)):
+    for groups, warned in (("root, primary", False), ("root, admin", False), ("root, Primary", True)):
         caplog.clear()
         file.write_text(f"user_groups: {{{', '.join(f'{group}: {{}}' for group in groups.split(', '))}}}")
         book = ListBook(find(startup_dir=str(tmp_path)), lambda: None)
         asyncio.run(book.load_permissions(None))
-        assert ("name neither 'primary' nor 'admin'" in caplog.text) is told
-    assert "there are: 'root', 'Primary'" in caplog.text
+        assert ("contain neither 'primary' nor 'admin'" in caplog.text) is warned
+    assert "Existing groups: 'root', 'Primary'" in caplog.text
 
 
-def test_a_startup_module_is_told_where_its_lists_may_be(caplog):
+def test_the_log_says_how_to_store_the_lists_of_a_startup_module(caplog):
     asyncio.run(ListBook(find(startup_module="json"), lambda: None).reload_lists())
-    assert "a startup module has no folder for them, and --existing-plans-devices names none" in caplog.text
+    assert "A startup module has no folder for them; set one with --existing-plans-devices." in caplog.text

@@ -183,7 +183,7 @@ async def test_a_plan_that_does_not_end_is_killed_when_the_service_stops(opened,
     await opened.until(lambda _: opened.worker.unheard)
     opened.clock.advance(3)
     await stopping
-    assert "killed WITHOUT its clean-up" in caplog.text
+    assert "Killing it WITHOUT its clean-up" in caplog.text
     assert opened.worker.life.over
 
 
@@ -219,5 +219,5 @@ async def test_a_store_that_refuses_at_the_end_leaves_the_plan_to_the_next_start
         opened.clock.advance(0.1)
         await asyncio.sleep(0)
     await stopping
-    assert "could not be stored: the next start will find it running" in caplog.text
+    assert "could not be stored. The service will record it at its next start" in caplog.text
     assert json.loads((await opened.store.load()).facts["running_plan"])["name"] == "count"

@@ -119,7 +119,7 @@ async def test_the_lists_of_the_worker_are_written_beside_the_startup_code(files
 async def test_lists_that_cannot_be_read_do_not_stop_the_service(files, caplog):
     (files / "existing_plans_and_devices.yaml").write_text("nonsense")
     async with AsyncManager(settings=settings_of(files)) as manager:
-        assert "are not read" in caplog.text
+        assert "Could not read the lists" in caplog.text
         assert (await manager.do("plans_existing"))["plans_existing"] == {}
 
 
@@ -127,7 +127,7 @@ async def test_lists_that_cannot_be_written_do_not_stop_the_service(files, caplo
     startup = Startup(existing_plans_and_devices_path=str(files / "nowhere" / "lists.yaml"))
     async with AsyncManager(settings=Settings(startup=startup)) as manager:
         await manager.open()
-        assert "were not saved" in caplog.text
+        assert "Could not save the lists" in caplog.text
         assert "count" in (await manager.do("plans_existing"))["plans_existing"]
 
 

@@ -140,7 +140,7 @@ class Worker:
     async def request(self, command):
         self.state = WorkerState(EnvironmentState.EXECUTING_PLAN, engine="running", item_uid=uid_in(command))
 
-    async def tell(self, command, refused=lambda: None):
+    async def send(self, command, refused=lambda: None):
         self.asked.append(command)
         self.refuse_late = refused
         if self.answers:

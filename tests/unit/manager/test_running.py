@@ -47,7 +47,7 @@ def test_an_item_found_paused_by_a_new_manager_resumes_without_a_known_start(run
 
 def test_a_waiting_pause_is_passed_on_once(run):
     run.waiting_pause = "immediate"
-    assert (run.take_pause(), run.take_pause()) == ("immediate", None)
+    assert (run.take_waiting_pause(), run.take_waiting_pause()) == ("immediate", None)
 
 
 def test_a_pause_that_came_by_itself_replaces_the_waiting_one(run):

@@ -15,7 +15,7 @@ def lifecycle(*events):
 def test_a_plan_takes_the_manager_through_starting_executing_and_paused_back_to_idle():
     life, changes = lifecycle(
         Event.FOUND_NOTHING_RUNNING,
-        Event.START_ASKED,
+        Event.START_REQUESTED,
         Event.PLAN_STARTED,
         Event.PLAN_PAUSED,
         Event.PLAN_RESUMED,
@@ -40,7 +40,7 @@ def test_an_event_that_the_table_does_not_foresee_names_itself_and_the_state():
 
 
 def test_the_next_plan_of_a_running_queue_is_no_change_of_state():
-    _, changes = lifecycle(Event.FOUND_NOTHING_RUNNING, Event.START_ASKED, Event.PLAN_STARTED, Event.PLAN_STARTED)
+    _, changes = lifecycle(Event.FOUND_NOTHING_RUNNING, Event.START_REQUESTED, Event.PLAN_STARTED, Event.PLAN_STARTED)
     assert changes[-1] is ManagerState.EXECUTING_QUEUE
     assert len(changes) == 3
 
