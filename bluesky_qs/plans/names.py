@@ -28,7 +28,8 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "__DETECTOR__": lambda d: bool(d.get("is_readable")) and not d.get("is_movable"),
     "__MOTOR__": lambda d: bool(d.get("is_readable")) and bool(d.get("is_movable")),
 }
-_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+#: Parts may be elements of a vector: ``stage.axes.1``.
+_NAME = re.compile(r"[^\W\d]\w*(\.([^\W\d]\w*|\d+))*")
 _DEPTH = re.compile(r"depth=(\d+)")
 
 
@@ -79,6 +80,11 @@ def is_name(text: str) -> bool:
     """Whether a plan, function, device or subdevice can have this name. Names of subdevices have dots."""
     # Most names pass the first test, which is five times faster.
     return text.isidentifier() or _NAME.fullmatch(text) is not None
+
+
+def is_name_of_part(text: str) -> bool:
+    """Whether a subdevice can have this name; the elements of a vector have their index."""
+    return text.isidentifier() or text.isdecimal()
 
 
 def _first_is_none(elements: Iterable[str | None]) -> tuple[bool, list[str]]:

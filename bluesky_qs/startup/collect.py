@@ -16,11 +16,13 @@ from typing import Any, NamedTuple
 from bluesky_qs.errors import StartupError
 from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.plans.choices import every, expanded
+from bluesky_qs.plans.names import is_name_of_part
 from bluesky_qs.plans.permissions import ROOT, Permissions
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
 from bluesky_qs.startup.failure import sentence
 from bluesky_qs.startup.header import function_of
+from bluesky_qs.startup.parts import abilities, children, is_group
 
 log = logging.getLogger(__name__)
 
@@ -114,12 +116,13 @@ def _unknown_registrations(
 
 
 def is_device(value: Any) -> bool:
-    """Whether a value is readable, movable or flyable: its class has the methods of these protocols."""
+    """Whether a value is readable, movable or flyable by the methods of its class, or an ophyd-async device."""
     if isinstance(value, _NEITHER) or type(value).__module__ == "builtins":
         return False
     kind = type(value)
     # threading.Event, ContextVar, sockets and databases have a method set, too.
-    return any(_abilities(kind, value)) and kind.__module__.partition(".")[0] not in _WITHOUT_DEVICES
+    able = any(abilities(kind, value)) and kind.__module__.partition(".")[0] not in _WITHOUT_DEVICES
+    return able or is_group(kind)
 
 
 def _named(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -179,28 +182,10 @@ def _with_names(plans: dict[str, Any], devices: dict[str, Any]) -> dict[str, Any
     return {name: expanded(plan, all_devices, plans, keep_unknown=True) for name, plan in plans.items()}
 
 
-def _abilities(kind: type, instance: Any = None) -> tuple[bool, bool, bool]:
-    """Whether objects of this class are readable, movable and flyable; none of their code runs."""
-    own = getattr(instance, "__dict__", None)
-    if not isinstance(own, dict):
-        own = {}
-
-    def has(*methods: str) -> bool:
-        return all(method in own or _class_has(kind, method) for method in methods)
-
-    return has("read", "describe"), has("set"), has("kickoff", "complete")
-
-
-@functools.lru_cache(10_000)
-def _class_has(kind: type, method: str) -> bool:
-    found = next((vars(base)[method] for base in kind.__mro__ if method in vars(base)), None)
-    return found is not None and (callable(found) or isinstance(found, staticmethod | classmethod))
-
-
 def _device(device: Any, depth: int, *, expand_all: bool) -> dict[str, Any]:
     kind = type(device)
     if _has_component_classes(kind):
-        readable, movable, flyable = _abilities(kind, device)
+        readable, movable, flyable = abilities(kind, device)
         described = _class_description(kind, depth, expand_all)
         if (described["is_readable"], described["is_movable"], described["is_flyable"]) == (readable, movable, flyable):
             return described
@@ -210,11 +195,15 @@ def _device(device: Any, depth: int, *, expand_all: bool) -> dict[str, Any]:
     if depth > 1:
         below = {
             name: (child, _device(child, depth - 1, expand_all=expand_all))
-            for name, child in _children(device)
-            if name.isidentifier() and not name.startswith("_")
+            for name, child in children(device)
+            if is_name_of_part(name) and not name.startswith("_")
         }
-        # An object that is not a device is kept if it groups devices.
-        components = {name: child for name, (part, child) in below.items() if is_device(part) or "components" in child}
+        # A part that can do nothing itself is kept if it groups devices.
+        components = {
+            name: child
+            for name, (part, child) in below.items()
+            if any(abilities(type(part), part)) or "components" in child
+        }
     return described | {"components": components} if components else described
 
 
@@ -227,13 +216,13 @@ def _class_description(kind: type, depth: int, expand_all: bool) -> dict[str, An
     components = {
         name: _class_description(component, depth - 1, expand_all)
         for name, component in _component_classes(kind)
-        if not name.startswith("_") and any(_abilities(component))
+        if not name.startswith("_") and any(abilities(component))
     }
     return described | {"components": components} if components else described
 
 
 def _facts(kind: type, instance: Any = None) -> dict[str, Any]:
-    readable, movable, flyable = _abilities(kind, instance)
+    readable, movable, flyable = abilities(kind, instance)
     return {
         "classname": kind.__name__,
         "module": kind.__module__,
@@ -257,15 +246,3 @@ def _component_classes(kind: type) -> Iterator[tuple[str, type]]:
 
 def _is_area_detector(kind: type) -> bool:
     return any(base.__name__ == "ADBase" and base.__module__ == "ophyd.areadetector.base" for base in kind.__mro__)
-
-
-def _children(device: Any) -> Iterator[tuple[str, Any]]:
-    """Subdevices of an ophyd-async device; all of them exist from the beginning."""
-    kind = type(device)
-    from_ophyd_async = any(base.__module__.partition(".")[0] == "ophyd_async" for base in kind.__mro__)
-    if not (from_ophyd_async and _class_has(kind, "children")):
-        return
-    for name, child in list(device.children()):
-        # The children of a vector have an index, not a dotted name.
-        if isinstance(name, str) and getattr(device, name, None) is child:
-            yield name, child

@@ -16,6 +16,7 @@ from bluesky_qs.plans import annotation
 from bluesky_qs.plans.annotation import PROTOCOLS, AnnotationError
 from bluesky_qs.plans.model import Annotation
 from bluesky_qs.startup.failure import sentence
+from bluesky_qs.startup.parts import name_type
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +196,7 @@ def _text(  # noqa: PLR0911 - a table of cases, in order
         return hint
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
-    named = _protocol(origin or hint)
+    named = _type_of_names(origin or hint)
     if named is not None:
         return named
     if hint is None or hint is type(None):
@@ -223,10 +224,10 @@ def _text(  # noqa: PLR0911 - a table of cases, in order
     return f"{head}[{', '.join('...' if argument is ... else _text(argument, enums, scope) for argument in arguments)}]"
 
 
-def _protocol(cls: Any) -> str | None:
-    if getattr(cls, "__module__", None) != "bluesky.protocols":
-        return None
-    return PROTOCOLS.get(getattr(cls, "__name__", ""))
+def _type_of_names(cls: Any) -> str | None:
+    if getattr(cls, "__module__", None) == "bluesky.protocols":
+        return PROTOCOLS.get(getattr(cls, "__name__", ""))
+    return name_type(cls) if isinstance(cls, type) and not issubclass(cls, enum.Enum) else None
 
 
 def _union(texts: list[str]) -> str:

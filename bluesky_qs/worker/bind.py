@@ -4,7 +4,6 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -16,6 +15,7 @@ from bluesky_qs.plans.signature import ItemProblem, Parameter
 from bluesky_qs.plans.values import Wanted
 from bluesky_qs.startup import header
 from bluesky_qs.startup.decorator import words_of
+from bluesky_qs.startup.parts import part
 
 _Enums = Mapping[str, type[Enum]]
 
@@ -101,8 +101,8 @@ def merged(meta: Any) -> dict[str, Any]:
     """Run metadata of an item: an object, or a list of objects of which earlier ones win."""
     parts = meta if isinstance(meta, list | tuple) else [meta or {}]
     result: dict[str, Any] = {}
-    for part in reversed(parts):
-        result.update(part)
+    for each in reversed(parts):
+        result.update(each)
     return result
 
 
@@ -187,14 +187,14 @@ class _Binder:
             raise NotFound("is not found in the worker namespace")
         found = self._namespace[root]
         try:
-            return attrgetter(rest)(found) if rest else found
+            return functools.reduce(part, rest.split("."), found) if rest else found
         except AttributeError as err:
             raise NotFound(f"is not found in the worker namespace: {err}") from err
 
     def _function(self, parameter: Parameter, name: str) -> Any:
         parts = name.split(".")
         # Private attributes lead from any object to all of Python.
-        if not all(part.isidentifier() and not part.startswith("_") for part in parts):
+        if not all(each.isidentifier() and not each.startswith("_") for each in parts):
             raise _no_such_name(parameter, "", name, "is not the name of a function", ())
         try:
             function = self._at(name)

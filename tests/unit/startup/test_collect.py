@@ -11,12 +11,12 @@ import redis
 import zmq
 from bluesky.plan_stubs import mv
 from bluesky.utils import plan as plan_decorator
-from ophyd import Component, Device, EpicsSignal, Signal
+from ophyd import Component, Device, EpicsSignal, EpicsSignalRO, Signal
 from ophyd.areadetector.base import ADBase
 from ophyd.areadetector.cam import CamBase
 from ophyd.areadetector.detectors import DetectorBase
 from ophyd.device import DynamicDeviceComponent
-from ophyd.sim import SynAxis, hw
+from ophyd.sim import SynAxis, SynSignalRO, hw
 
 from bluesky_qs.errors import StartupError
 from bluesky_qs.plans.permissions import Permissions
@@ -412,3 +412,38 @@ def test_objects_whose_attributes_raise_are_neither_plans_nor_devices():
 
     found = collect({"proxy": Proxy(), "good": good, "sig": Signal(name="sig")})
     assert (list(found.plans), list(found.devices), found.problems) == (["good"], ["sig"], [])
+
+
+def test_devices_that_only_group_others_are_listed_and_elements_of_vectors_have_their_index():
+    class Table(AsyncGroup):
+        pass
+
+    table = Table(height=AsyncSignal(), legs=AsyncGroup())
+    table.legs._children = {1: AsyncSignal(), 2: AsyncSignal(), "no_attribute": AsyncSignal()}
+    devices = collect({"table": table, "empty": AsyncGroup(), "Table": Table}).devices
+    assert names(devices) == {"table": {"height": {}, "legs": {"1": {}, "2": {}}}, "empty": {}}
+    assert devices["table"] == {
+        "classname": "Table",
+        "module": __name__,
+        "is_readable": False,
+        "is_movable": False,
+        "is_flyable": False,
+        "components": devices["table"]["components"],
+    }
+
+
+def test_signals_of_ophyd_that_are_read_only_cannot_be_moved():
+    class Shutter(EpicsSignalRO):
+        def set(self, value): ...
+
+    class Panel(Device):
+        temperature = Component(EpicsSignalRO, "NO:SUCH:PV", lazy=True)
+        shutter = Component(Shutter, "NO:SUCH:PV", lazy=True)
+        current = Component(EpicsSignal, "NO:SUCH:PV", lazy=True)
+        constant = Component(SynSignalRO)
+
+    devices = collect({"panel": Panel(name="panel"), "constant": SynSignalRO(name="constant")}).devices
+    assert not devices["constant"]["is_movable"]
+    parts = devices["panel"]["components"]
+    assert [name for name, device in parts.items() if device["is_movable"]] == ["shutter", "current"]
+    assert all(device["is_readable"] for device in parts.values())

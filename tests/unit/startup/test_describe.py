@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
+import ophyd
+import ophyd_async.core
+import ophyd_async.sim
 import pytest
 from bluesky.protocols import Checkable, Flyable, Movable, NamedMovable, Readable, Stageable
 from ophyd.sim import motor1
@@ -324,3 +327,36 @@ def test_a_type_that_cannot_be_read_costs_a_warning_and_the_check(case, caplog):
     (record,) = caplog.records
     assert f"Parameter 'x' of plan plan is not checked, because its type {reason}" in record.getMessage()
     assert header.enums_of(plan) == {}
+
+
+class Stage(ophyd.Device):
+    pass
+
+
+class Slits(Movable, typing.Protocol):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (ophyd.EpicsMotor, "__MOVABLE__"),
+        (ophyd.EpicsSignal, "__MOVABLE__"),
+        (ophyd.EpicsSignalRO, "__READABLE__"),
+        # Read-only signals are signals, too.
+        (ophyd.Signal, "__READABLE__"),
+        (ophyd.Device, "__READABLE__"),
+        (list[Stage], "list[__READABLE__]"),
+        (ophyd.EpicsMotor | ophyd.PVPositioner | None, "typing.Optional[__MOVABLE__]"),
+        (ophyd_async.sim.SimMotor, "__MOVABLE__"),
+        (ophyd_async.core.StandardReadable, "__READABLE__"),
+        (ophyd_async.core.Device, "__DEVICE__"),
+        (ophyd_async.core.DeviceVector[ophyd_async.sim.SimMotor], "__DEVICE__"),
+        (ophyd_async.core.SignalRW[float], "__MOVABLE__"),
+        (ophyd_async.core.SignalR[float], "__READABLE__"),
+        (Slits, "__MOVABLE__"),
+        (Unheard, None),
+    ],
+)
+def test_device_classes_as_types_mean_names_of_devices(hint, expected):
+    assert type_of(hint) == expected

@@ -5,6 +5,7 @@ import pytest
 from bluesky.protocols import Readable
 from ophyd import Component, Device, Signal
 from ophyd.sim import SynAxis
+from ophyd_async.core import DeviceVector, soft_signal_rw
 
 from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
 from bluesky_qs.plans.catalog import Catalog
@@ -268,3 +269,12 @@ def test_plan_where_a_device_is_wanted_is_not_offered_again(bind):
         "Plan validation failed: parameter 'b'[0]: 'free' is not the name of a device that the user group 'primary' "
         "may use"
     )
+
+
+def test_elements_of_a_vector_are_found_by_index():
+    vector = DeviceVector({1: soft_signal_rw(float), 2: soft_signal_rw(float)})
+    namespace = {"vector": vector, "free": free}
+    found = collect(namespace)
+    catalog = Catalog(found.plans, found.devices, PERMISSIONS)
+    item = {"name": "free", "args": ["vector.2", "vector.3", "vector"]}
+    assert bind_plan(item, "primary", catalog, namespace).args == [vector[2], "vector.3", vector]

@@ -1,0 +1,103 @@
+"""What devices can do and what they consist of, from their classes and children; nothing is connected or read."""
+
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from bluesky_qs.plans.annotation import PROTOCOLS
+
+_LIBRARIES = ("ophyd", "ophyd_async")
+
+
+class Abilities(NamedTuple):
+    """What plans can do with a device."""
+
+    readable: bool
+    movable: bool
+    flyable: bool
+
+
+def abilities(kind: type, instance: Any = None) -> Abilities:
+    """Return what objects of this class can do, by their methods; none of their code runs."""
+    own = getattr(instance, "__dict__", None)
+    if not isinstance(own, dict):
+        own = {}
+
+    def has(*methods: str) -> bool:
+        return all(method in own or class_has(kind, method) for method in methods)
+
+    return Abilities(has("read", "describe"), has("set"), has("kickoff", "complete"))
+
+
+@functools.lru_cache(10_000)
+def class_has(kind: type, method: str) -> bool:
+    """Whether a class has this method. ``set`` of ophyd's read-only signals does not count, it only raises."""
+    for base in kind.__mro__:
+        if method == "set" and base.__name__.endswith("RO") and _library(base) == "ophyd":
+            return False
+        if method in vars(base):
+            found = vars(base)[method]
+            return callable(found) or isinstance(found, staticmethod | classmethod)
+    return False
+
+
+def is_group(kind: type) -> bool:
+    """Whether objects of this class are ophyd-async devices, which may do nothing but group others."""
+    return any(_library(base) == "ophyd_async" for base in kind.__mro__) and class_has(kind, "children")
+
+
+def name_type(kind: type) -> str | None:
+    """Return the type for names of devices of this class; None if it is no class of devices.
+
+    Device classes are those of ophyd and ophyd-async, those with a protocol of bluesky, and all derived from them.
+    """
+    if not any(_library(base) in _LIBRARIES or _is_protocol(base) for base in kind.__mro__):
+        return None
+    able = abilities(kind)
+    if able.movable and all(class_has(derived, "set") for derived in _derived(kind)):
+        return "__MOVABLE__"
+    if able.readable:
+        return "__READABLE__"
+    return "__FLYABLE__" if able.flyable else "__DEVICE__"
+
+
+def _is_protocol(kind: type) -> bool:
+    return kind.__module__ == "bluesky.protocols" and kind.__name__ in PROTOCOLS
+
+
+def _derived(kind: type) -> Iterator[type]:
+    """The class and those derived from it: some signals that are derived from ophyd's Signal cannot be set."""
+    yield kind
+    for derived in kind.__subclasses__():
+        if _library(derived) == "ophyd":
+            yield from _derived(derived)
+
+
+def children(device: Any) -> Iterator[tuple[str, Any]]:
+    """Subdevices of an ophyd-async device, all of which exist from the beginning; those of a vector by index."""
+    if not is_group(type(device)):
+        return
+    for name, child in list(device.children()):
+        if str(name).isdecimal() or getattr(device, str(name), None) is child:
+            yield str(name), child
+
+
+def part(device: Any, name: str) -> Any:
+    """Return the part of this name: an attribute, or an element of a vector by its index.
+
+    Raises
+    ------
+    AttributeError
+        There is no such part.
+    """
+    try:
+        return getattr(device, name)
+    except AttributeError:
+        found = dict(children(device)) if name.isdecimal() else {}
+        if name not in found:
+            raise
+        return found[name]
+
+
+def _library(kind: type) -> str:
+    return str(kind.__module__).partition(".")[0]
