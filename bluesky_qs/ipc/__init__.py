@@ -1,1 +1,1 @@
-"""How the processes of the service talk to each other, and where they meet."""
+"""Messages between the processes of the service, and the links that carry them."""

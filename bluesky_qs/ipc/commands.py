@@ -1,4 +1,4 @@
-"""What the manager asks of the worker, and what it is answered.
+"""Commands of the manager to the worker, and their replies.
 
 Values that come from users or user code travel as JSON text, as in `ipc.reports`.
 """
@@ -14,7 +14,7 @@ from bluesky_qs.ipc.states import Lists, RunState, WorkerState
 
 
 class StartupSpec(msgspec.Struct, frozen=True):
-    """Where the startup code is; at most one of the four is set besides ``profile_dir``.
+    """Location of the startup code. At most one field is set besides ``profile_dir``.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class StartupSpec(msgspec.Struct, frozen=True):
     module
         Name of an importable module.
     profile_dir
-        The IPython profile that ``directory`` belongs to, if it belongs to one.
+        IPython profile of ``directory``, if there is one.
     """
 
     directory: str | None = None
@@ -35,20 +35,20 @@ class StartupSpec(msgspec.Struct, frozen=True):
 
 
 class KernelSpec(msgspec.Struct, frozen=True):
-    """The IPython kernel that the environment is to be; what is None is chosen by the kernel.
+    """Settings of the environment's IPython kernel. The kernel chooses what is None.
 
     Attributes
     ----------
     ip
-        Where it listens: an IP address, ``localhost`` or ``auto`` (this host's address).
+        Address on which it listens: an IP address, ``localhost`` or ``auto`` (this host's address).
     matplotlib
-        Backend to draw on, as in ``%matplotlib``.
+        Matplotlib backend, as in ``%matplotlib``.
     connection_file, connection_dir
         Name of the connection file, and its folder (Jupyter's runtime folder unless given).
     ipython_dir
         Folder of the IPython profiles.
     ports
-        Of the channels ``shell``, ``iopub``, ``stdin``, ``hb`` and ``control``, those that are given.
+        Port by channel (``shell``, ``iopub``, ``stdin``, ``hb``, ``control``), where one is set.
     """
 
     ip: str = "localhost"
@@ -60,7 +60,7 @@ class KernelSpec(msgspec.Struct, frozen=True):
 
 
 class WorkerSnapshot(msgspec.Struct, frozen=True):
-    """All that a manager needs that attaches to a worker which has been running for a while.
+    """State of a running worker, for a manager that attaches to it.
 
     Attributes
     ----------
@@ -70,11 +70,11 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
         Uids of tasks that were accepted and have not ended, with their start (epoch seconds) and whether they run in
         the background.
     connection
-        How clients connect to the kernel: what Jupyter writes into its connection file (JSON); empty without a kernel.
+        Content of Jupyter's connection file (JSON), which clients need to connect to the kernel; empty without one.
     report
         As in `EnvironmentOpened`; empty until the environment has opened.
     finished_tasks
-        The latest that have ended, oldest first, acknowledged or not: clients may still ask for their results.
+        The latest completed tasks, oldest first, acknowledged or not: clients may still ask for their results.
     """
 
     state: WorkerState
@@ -87,7 +87,7 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
 
 
 class Attach(Command[WorkerSnapshot], frozen=True, tag=True):
-    """From now on reports go to me; those not acknowledged yet are sent again, after the answer."""
+    """Send reports to this manager from now on; reports without acknowledgement follow the reply."""
 
 
 class OpenEnvironment(Command[None], frozen=True, tag=True):
@@ -96,15 +96,15 @@ class OpenEnvironment(Command[None], frozen=True, tag=True):
     Attributes
     ----------
     permissions
-        The user group permissions (JSON), to know which names a group's strings may stand for.
+        User group permissions (JSON). They decide which names become objects in a group's plans.
     device_max_depth
-        How deep subdevices are described; 0 = all levels.
+        Number of described levels of subdevices; 0 for all.
     ignore_invalid_plans
-        A plan that cannot be described is left out and reported; otherwise the opening fails.
+        Omit and report a plan that cannot be described, instead of failing.
     kernel
-        The IPython kernel in which the startup code is to run; None: none.
+        IPython kernel in which the startup code runs; None for plain Python.
     input_policy
-        What becomes of questions that user code asks (``input``).
+        How ``input()`` in user code is handled.
     """
 
     startup: StartupSpec
@@ -116,13 +116,13 @@ class OpenEnvironment(Command[None], frozen=True, tag=True):
 
 
 class SetPermissions(Command[None], frozen=True, tag=True):
-    """Other user group permissions (JSON) are in force."""
+    """Use these user group permissions (JSON) from now on."""
 
     permissions: bytes
 
 
 class RunPlan(Command[None], frozen=True, tag=True):
-    """Run this item (JSON). `PlanDone` follows. Refused if the worker is busy or has been given this item before."""
+    """Run this item (JSON). `PlanDone` follows. Refused if the worker is busy or has received this item before."""
 
     item: bytes
 
@@ -134,7 +134,7 @@ class PausePlan(Command[None], frozen=True, tag=True):
 
 
 class ContinuePlan(Command[None], frozen=True, tag=True):
-    """Resume the paused plan or end it. After ``resume`` the plan runs on; the others lead to `PlanDone`."""
+    """Resume the paused plan or end it. `PlanDone` follows when it ends."""
 
     how: Literal["resume", "stop", "abort", "halt"]
 
@@ -158,7 +158,7 @@ class RunFunction(Command[None], frozen=True, tag=True):
 
 
 class UpdateEnvironment(Command[None], frozen=True, tag=True):
-    """Look through the namespace again. `TaskDone` follows, `ListsChanged` before it if they changed."""
+    """Collect plans and devices again. `TaskDone` follows; before it `ListsChanged`, if they changed."""
 
     task_uid: str
     background: bool
@@ -169,7 +169,7 @@ class EngineMetadata(Command[bytes], frozen=True, tag=True):
 
 
 class ReplyInput(Command[None], frozen=True, tag=True):
-    """The answer to a question of user code. Refused if that is not waiting any more."""
+    """Reply to an ``input()`` of user code. Refused if it no longer waits."""
 
     input_uid: str
     text: str
@@ -180,15 +180,15 @@ class NeedMainThread(Command[None], frozen=True, tag=True):
 
 
 class NotePlace(Command[None], frozen=True, tag=True):
-    """Note in the last words (`ipc.last_words`) where the startup code is: it is going to be killed."""
+    """Note the position of the startup code in the last words (`ipc.last_words`), before the worker is killed."""
 
 
 class InterruptKernel(Command[None], frozen=True, tag=True):
-    """Ctrl-C for what runs in the main thread, and for the processes that it has started."""
+    """Send Ctrl-C to the code in the main thread and to the processes that it started."""
 
 
 class CloseEnvironment(Command[None], frozen=True, tag=True):
-    """End the worker process, orderly. Refused while a plan or a foreground task runs."""
+    """End the worker process in an orderly way. Refused while a plan or a foreground task runs."""
 
 
 WorkerCommand = (

@@ -1,4 +1,4 @@
-"""How a message between our processes becomes bytes."""
+"""Encoding of messages between our processes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from bluesky_qs.wire.codec import storable
 
 
 def encode(message: Any) -> bytes:
-    """Bytes of a message. Text of users that UTF-8 cannot hold must not cost the process that tells of it."""
+    """Encode a message. Text that UTF-8 cannot hold is escaped, because it must not end the process that reports it."""
     try:
         return _encoder.encode(message)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What goes over every link, whichever processes it connects: commands, answers and reports with their numbers."""
+"""Frames of every link between processes: commands, replies and reports, with their numbers."""
 
 from typing import Any, Generic, TypeVar
 
@@ -8,7 +8,7 @@ R = TypeVar("R")
 
 
 class Command(msgspec.Struct, Generic[R], frozen=True, tag=True):
-    """A request of the manager; ``R`` is the type of its answer."""
+    """A request of the manager; ``R`` is the type of its reply."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -20,14 +20,14 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
-    """The answer to the request of that number."""
+    """The reply to the request with this number."""
 
     id: int
     value: msgspec.Raw
 
 
 class Refusal(msgspec.Struct, frozen=True, tag=True):
-    """The request of that number failed; ``code`` names the class in `bluesky_qs.errors`."""
+    """The request with this number failed; ``code`` names the class in `bluesky_qs.errors`."""
 
     id: int
     code: str
@@ -35,7 +35,7 @@ class Refusal(msgspec.Struct, frozen=True, tag=True):
 
 
 class Report(msgspec.Struct, frozen=True, tag=True):
-    """A report with its sequence number; 0 for one that is not kept and not acknowledged."""
+    """A report with its sequence number. A report with number 0 is not kept and not acknowledged."""
 
     seq: int
     body: msgspec.Raw

@@ -1,8 +1,8 @@
 """The link between the manager and the process at its other end: 0MQ, or (`bluesky_qs.testing`) the same process.
 
-`ServerEnd` belongs to the worker or the supervisor, lives in one thread and is told when its socket is readable.
+`ServerEnd` belongs to the worker or the supervisor and lives in one thread, which calls it when its socket is readable.
 `ClientEnd` belongs to the manager and lives in its event loop. Reports are numbered and kept by the server until the
-client acknowledges them: a manager that dies loses none.
+client acknowledges them, so a manager that dies loses none.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 
-#: Seconds for which the operating system is given to tell that a process which has ended holds its connection no more.
+#: Seconds that the operating system may take to close the connection of a process that has ended.
 _DISCONNECTING = 2.0
-#: Turns of the event loop in which a message that has left the socket reaches who reads it.
+#: Turns of the event loop that a message may take from the socket to its reader.
 _TURNS = 3
 
 
 class Link(ABC):
-    """The asking end of a link, in the manager's event loop; how messages travel is the subclass's.
+    """The requesting end of a link, in the manager's event loop. A subclass carries the messages.
 
     Parameters
     ----------
@@ -64,15 +64,15 @@ class Link(ABC):
 
     @abstractmethod
     async def hear_out(self) -> None:
-        """Return when all that the other end sent before it ended has come out of `reports`. Only once it has ended."""
+        """Return when `reports` has given everything that the other end sent. Call it after that end has ended."""
 
     async def request(self, command: Command[R]) -> R:
-        """Send a command and await its answer.
+        """Send a command and wait for its reply.
 
         Raises
         ------
         QSError
-            The class and sentence with which the other end refused it; `WorkerLost` or what `fail` was given if the
+            The refusal of the other end, with its class; `WorkerLost` or the error given to `fail` if the
             other end died meanwhile.
         """
         if self._failure:
@@ -87,7 +87,7 @@ class Link(ABC):
             self._waiting.pop(number, None)
 
     def acknowledge(self, seq: int) -> None:
-        """Note that the report is dealt with; told to the other end with the next request, or by `flush`."""
+        """Acknowledge a report. The acknowledgement travels with the next request, or with `flush`."""
         self._ack = max(self._ack, seq)
 
     async def flush(self) -> None:
@@ -95,9 +95,9 @@ class Link(ABC):
         await self._send(encode(Request(0, self._ack, None)))
 
     async def reports(self) -> AsyncIterator[tuple[int, Any]]:
-        """Reports as they come, with their sequence numbers, each once; answers are dealt with on the way.
+        """Yield each report once, with its sequence number, and hand replies to their requests.
 
-        Must be iterated for as long as requests are made.
+        Iterate it for as long as requests are made.
         """
         while True:
             message = self._messages.decode(await self._receive())
@@ -114,14 +114,14 @@ class Link(ABC):
                     yield seq, self._reports.decode(body)
 
     def fail(self, error: QSError) -> None:
-        """Let every request, waiting or to come, fail with this error: the other end is gone."""
+        """Fail every request, waiting or future, with this error: the other end has ended."""
         self._failure = error
         for future, _ in self._waiting.values():
             if not future.done():
                 future.set_exception(error)
 
     def close(self) -> None:
-        """Requests that still wait fail; nothing more is sent."""
+        """Send nothing more; requests that still wait fail."""
         self.fail(WorkerError("The link is closed"))
 
     def _settle(self, number: int, value: msgspec.Raw) -> None:
@@ -131,12 +131,12 @@ class Link(ABC):
 
 
 class ClientEnd(Link):
-    """The asking end of a link over 0MQ.
+    """The requesting end of a link over 0MQ.
 
     Parameters
     ----------
     address
-        Where the server end is bound (or will be).
+        Address to which the server end binds, now or later.
     reports
         As in `Link`.
     """
@@ -163,7 +163,7 @@ class ClientEnd(Link):
             return
         try:
             async with asyncio.timeout(_DISCONNECTING):
-                # The break of the connection is noticed behind the last message that came over it.
+                # The end of the connection is noticed after its last message.
                 await recv_monitor_message(self._monitor)
         except TimeoutError:
             logger.warning("The end of the connection was not noticed in %g s", _DISCONNECTING)

@@ -1,7 +1,7 @@
-"""What the worker reports to the manager, unasked.
+"""Reports of the worker to the manager.
 
-Values that come from users or user code travel as JSON text (``bytes``): MessagePack has no integers beyond 64 bits,
-JSON has.
+Values that come from users or user code travel as JSON text (``bytes``), because MessagePack has no integers beyond
+64 bits.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ from bluesky_qs.ipc.states import Lists, RunState, WorkerState
 
 
 class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
-    """The startup code has run; ``seconds`` is how long it took, ``report`` (JSON) what was found on the way.
+    """The startup code has run, in ``seconds``. ``report`` (JSON) has its files and problems.
 
     ``connection`` is as in `WorkerSnapshot`.
     """
@@ -38,12 +38,12 @@ class StateChanged(msgspec.Struct, frozen=True, tag=True):
 
 
 class PlanDone(msgspec.Struct, frozen=True, tag=True):
-    """A plan ended, one way or another.
+    """A plan ended, with any exit status.
 
     Attributes
     ----------
     run_uids, scan_ids
-        Of the runs that the plan opened, in their order.
+        Runs that the plan opened, in their order.
     time_start, time_stop
         Epoch seconds.
     message, traceback
@@ -51,7 +51,7 @@ class PlanDone(msgspec.Struct, frozen=True, tag=True):
     state
         The worker's state after the plan.
     pause_missed
-        The plan was asked to pause and ended before it came to that.
+        A pause was requested, and the plan ended before it.
     """
 
     item_uid: str
@@ -67,7 +67,7 @@ class PlanDone(msgspec.Struct, frozen=True, tag=True):
 
 
 class RunsChanged(msgspec.Struct, frozen=True, tag=True):
-    """Runs of the current plan: all that it has opened."""
+    """All runs that the current plan has opened."""
 
     runs: list[RunState]
 
@@ -92,7 +92,7 @@ class TaskDone(msgspec.Struct, frozen=True, tag=True):
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
-    """How far the running plan is: events so far, and how many it announced (None if it did not). Not acknowledged."""
+    """Progress of the running plan: events so far, and the number that it announced, if any. Not acknowledged."""
 
     item_uid: str
     events: int
@@ -100,7 +100,7 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
 
 
 class Document(msgspec.Struct, frozen=True, tag=True):
-    """A document of the running plan (JSON), large arrays left out. Not acknowledged."""
+    """A document of the running plan (JSON), without large arrays. Not acknowledged."""
 
     item_uid: str
     name: str

@@ -3,10 +3,10 @@
 =================  ==================================================================================
 ``settings.json``  the service's `Settings`
 ``s``              link of the supervisor, which binds it
-``p``              publications: two-frame messages pushed here are published as they are
+``p``              publications: two-frame messages that are pushed here are published unchanged
 ``w-N``            link of worker number N, which binds it
-``w-N.own``        path of a file elsewhere that is to go when the worker is gone
-``w-N.last``       what the worker notes while it runs startup code (`ipc.last_words`)
+``w-N.own``        path of a file elsewhere that is removed after the worker
+``w-N.last``       notes of the worker while it runs startup code (`ipc.last_words`)
 =================  ==================================================================================
 
 The manager is started as ``python -m bluesky_qs.manager DIR --parent-pipe FD``, a worker as
@@ -28,14 +28,14 @@ SOCKET_PATH_LIMIT = 103
 
 
 class RuntimeDir:
-    """The folder, by its path. Making, owning and removing it is the supervisor's (`supervisor.rundir`)."""
+    """The folder, by its path. The supervisor creates, owns and removes it (`supervisor.rundir`)."""
 
     def __init__(self, path: "str | os.PathLike[str]") -> None:
         self.path = Path(path)
 
     @classmethod
     def of_link(cls, address: str) -> "RuntimeDir":
-        """The folder in which the socket of this link is."""
+        """Return the folder of this link's socket."""
         return cls(Path(address.removeprefix("ipc://")).parent)
 
     @property
@@ -45,7 +45,7 @@ class RuntimeDir:
 
     @property
     def publications(self) -> str:
-        """Address to which the manager pushes what is to be published."""
+        """Address to which the manager pushes messages for publication."""
         return f"ipc://{self.path}/p"
 
     def worker_link(self, number: int) -> str:
@@ -54,11 +54,11 @@ class RuntimeDir:
 
     @staticmethod
     def last_words(link: str) -> Path:
-        """Where the worker of this link notes what it is doing, as long as that may be its last deed."""
+        """Path of the notes of this link's worker (`ipc.last_words`)."""
         return Path(link.removeprefix("ipc://") + ".last")
 
     def save_settings(self, settings: Settings) -> None:
-        """Write the settings, for the owner's eyes only: there may be keys in them."""
+        """Write the settings, readable by the owner only, because they may contain keys."""
         file = os.open(self.path / SETTINGS_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(file, "wb") as stream:
             stream.write(msgspec.json.encode(settings))
@@ -68,11 +68,11 @@ class RuntimeDir:
         return msgspec.json.decode((self.path / SETTINGS_FILE).read_bytes(), type=Settings)
 
     def own(self, link: str, file: Path) -> None:
-        """Note that a worker has made a file elsewhere, which is to go with it, however it ends."""
+        """Note a file that a worker made elsewhere. It is removed after the worker, however that ends."""
         _owned(link).write_text(str(file))
 
     def clear(self, link: str) -> None:
-        """Remove what a worker that has ended has left: its socket, and the file that it has made elsewhere."""
+        """Remove the socket of a worker that has ended, and its file elsewhere."""
         with contextlib.suppress(OSError):
             Path(_owned(link).read_text()).unlink(missing_ok=True)
         for left in (_owned(link), self.last_words(link), Path(link.removeprefix("ipc://"))):
@@ -80,7 +80,7 @@ class RuntimeDir:
                 left.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the folder and all in it; nothing happens if it has gone. There are no folders in it."""
+        """Remove the folder and its files; do nothing if it does not exist. It contains no folders."""
         try:
             for owned in self.path.glob(f"*{_OWNED}"):
                 self.clear(f"ipc://{owned.with_suffix('')}")

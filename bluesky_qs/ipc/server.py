@@ -1,4 +1,4 @@
-"""The answering end of a link, in a module of its own because the supervisor does without asyncio."""
+"""The answering end of a link. A separate module, because the supervisor does not import asyncio."""
 
 import itertools
 from abc import ABC, abstractmethod
@@ -15,14 +15,14 @@ from bluesky_qs.ipc.frames import Answer, Refusal, Report
 
 
 class AnsweringEnd(ABC):
-    """The answering end of a link; how messages travel is the subclass's. All happens in the thread that owns it.
+    """The answering end of a link. A subclass carries the messages. Use it in one thread only.
 
     Parameters
     ----------
     commands
         Union of the command types that the other end may send.
     handle
-        Called with each command; returns its answer, or raises `QSError` to refuse it.
+        Called with each command. It returns the reply, or raises `QSError` to refuse.
     """
 
     def __init__(self, commands: Any, handle: Callable[[Any], Any]) -> None:
@@ -37,10 +37,10 @@ class AnsweringEnd(ABC):
 
     @abstractmethod
     def _transmit(self, peer: bytes, frame: bytes) -> None:
-        """Send a message to an asking end."""
+        """Send a message to a requesting end."""
 
     def push(self, report: msgspec.Struct, *, keep: bool = True) -> None:
-        """Send a report; with ``keep`` it is numbered and sent again to each new peer until acknowledged."""
+        """Send a report. With ``keep`` it gets a number and goes to each new peer until acknowledged."""
         number = next(self._numbers) if keep else 0
         frame = encode(Report(number, msgspec.Raw(encode(report))))
         if keep:
@@ -48,13 +48,13 @@ class AnsweringEnd(ABC):
         self._send(frame)
 
     def adopt(self) -> None:
-        """Make the sender of the command being handled the peer; kept reports go to it after the command's answer."""
+        """Make the sender of the current command the peer. It gets the kept reports after the reply."""
         self._peer = self._sender
         self._resend = True
 
     @property
     def unacknowledged(self) -> int:
-        """How many reports wait for their acknowledgement."""
+        """Number of reports without acknowledgement."""
         return len(self._kept)
 
     def _serve(self, peer: bytes, frame: bytes) -> None:
@@ -99,7 +99,7 @@ class ServerEnd(AnsweringEnd):
         super().__init__(commands, handle)
         self.socket = context.socket(zmq.ROUTER)
         self.socket.linger = 0
-        self.socket.sndhwm = self.socket.rcvhwm = 0  # reports are never dropped; the peer's pace is not ours to set
+        self.socket.sndhwm = self.socket.rcvhwm = 0  # reports are never dropped, however slow the peer is
         self.socket.bind(address)
 
     def receive(self) -> None:
@@ -112,7 +112,7 @@ class ServerEnd(AnsweringEnd):
             self._serve(peer, frame)
 
     def close(self) -> None:
-        """Close the socket; ``linger`` lets the last reports out."""
+        """Close the socket; the last reports have ``linger`` to leave."""
         self.socket.close(linger=500)
 
     def _transmit(self, peer: bytes, frame: bytes) -> None:

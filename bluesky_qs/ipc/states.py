@@ -1,4 +1,4 @@
-"""What the worker is, has and is doing: the words in which it is described to the manager."""
+"""States of the worker, as it describes them to the manager."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from bluesky_qs.api.values import KernelState
 
 
 class EnvironmentState(StrEnum):
-    """``worker_environment_state`` as the worker knows it; ``closed`` is what the manager says without a worker."""
+    """``worker_environment_state``. The manager reports ``closed`` when there is no worker."""
 
     INITIALIZING = "initializing"
     FAILED = "failed"
@@ -20,21 +20,21 @@ class EnvironmentState(StrEnum):
     CLOSED = "closed"
 
 
-#: Why the main thread cannot be had: code of a console runs in it.
+#: The refusal while console code runs in the main thread.
 KERNEL_BUSY = "IPython kernel (RE Worker) is busy"
 
 
 class PendingInput(msgspec.Struct, frozen=True):
-    """A question of user code that waits for its answer.
+    """An ``input()`` of user code that waits for its reply.
 
     Attributes
     ----------
     time
-        When it was asked, epoch seconds.
+        Time of the question in epoch seconds.
     item_uid, task_uid
-        The plan or the task that asked; both None for startup code.
+        The plan or task that waits; both None for startup code.
     secret
-        The answer is not to be shown: a password.
+        The reply must not be shown, because it is a password.
     """
 
     input_uid: str
@@ -63,9 +63,9 @@ class WorkerState(msgspec.Struct, frozen=True):
     captured
         True while the main thread is not the kernel's; always True in a worker without one.
     input
-        The question that waits for an answer, the oldest of several.
+        The oldest ``input()`` that waits for a reply.
     pauses
-        How often plans have been paused: tells one pause from the next, between which nothing may have been reported.
+        Number of pauses so far. It distinguishes one pause from the next when no report came between them.
     """
 
     environment: EnvironmentState

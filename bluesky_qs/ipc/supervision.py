@@ -1,4 +1,4 @@
-"""What the manager asks of the supervisor, and what the supervisor reports to it."""
+"""Commands of the manager to the supervisor, and the supervisor's reports."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from bluesky_qs.ipc.frames import Command
 
 #: Seconds between two beats of a healthy manager.
 BEAT_PERIOD = 0.5
-#: Exit code of a manager that has told why it cannot start, which may pass; that of a `ConfigError` will not.
+#: Exit code of a manager that cannot start for a reason that may pass, and has logged it. See also `ConfigError`.
 TOLD = 75
 
 
@@ -18,14 +18,14 @@ class WorkerProcess(msgspec.Struct, frozen=True):
 
 
 class WorkerEnded(msgspec.Struct, frozen=True, tag=True):
-    """The worker in use is no more.
+    """The worker in use has ended.
 
     Attributes
     ----------
     how
         One phrase: ``exit code 1``, ``killed by SIGKILL``, ….
     last_words
-        What it noted while it ran startup code (see `ipc.last_words`); empty if it had done with that.
+        Its notes while it ran startup code (see `ipc.last_words`); empty after that.
     """
 
     pid: int
@@ -35,7 +35,7 @@ class WorkerEnded(msgspec.Struct, frozen=True, tag=True):
 
 
 class Inventory(msgspec.Struct, frozen=True):
-    """What the supervisor has when a manager starts.
+    """State of the supervisor when a manager starts.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Inventory(msgspec.Struct, frozen=True):
     stopping
         True if the service is about to stop.
     ended
-        How the last worker in use ended, for a manager whose predecessor may not have heard it.
+        How the last worker in use ended, because the previous manager may have missed it.
     """
 
     restarted: bool
@@ -56,7 +56,7 @@ class Inventory(msgspec.Struct, frozen=True):
 
 
 class ConsolePage(msgspec.Struct, frozen=True):
-    """Console messages as JSON objects ``{"time", "msg", "seq"}``, and the number of the latest one there is."""
+    """Console messages as JSON objects ``{"time", "msg", "seq"}``, and the number of the latest message."""
 
     messages: list[bytes]
     last: int
@@ -91,7 +91,7 @@ SupervisorCommand = Hello | StartWorker | KillWorker | ReadConsole | Beat
 
 
 class StopAsked(msgspec.Struct, frozen=True, tag=True):
-    """Stop orderly: what the service was told from outside (``SIGTERM``, ``Ctrl-C``). Exit with 0 when done."""
+    """Stop in an orderly way, because of ``SIGTERM`` or Ctrl-C. Exit with 0 when done."""
 
     reason: str
 

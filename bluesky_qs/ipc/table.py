@@ -1,4 +1,4 @@
-"""Which function serves which command."""
+"""The table of functions that serve commands."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 class CommandTable(Generic[Owner]):
-    """Functions by the type of the command that they serve; each takes the process and the command.
+    """Functions by command type. Each gets the process and the command.
 
     Examples
     --------
@@ -30,11 +30,11 @@ class CommandTable(Generic[Owner]):
 
     @property
     def commands(self) -> frozenset[type[Any]]:
-        """The types of the commands that are served."""
+        """The command types in the table."""
         return frozenset(self._handlers)
 
     def handles(self, *kinds: type[C]) -> Callable[[Callable[[Owner, C], R]], Callable[[Owner, C], R]]:
-        """Enter a function that serves these types of commands."""
+        """Add the function that serves these command types."""
 
         def enter(handler: Callable[[Owner, C], R]) -> Callable[[Owner, C], R]:
             for kind in kinds:
@@ -44,12 +44,12 @@ class CommandTable(Generic[Owner]):
         return enter
 
     def serve(self, owner: Owner, command: Command[R]) -> R:
-        """The answer to a command.
+        """Serve a command and return its reply.
 
         Raises
         ------
         QSError
-            What the function refuses with; `WorkerError` for a command that nothing serves.
+            The function's refusal; `WorkerError` for a command that is not in the table.
         """
         handler = self._handlers.get(type(command))
         if handler is None:

@@ -1,1 +1,1 @@
-"""What goes over the public sockets: encodings, addresses, keys, topics."""
+"""The public sockets: encodings, addresses, keys, topics."""

@@ -1,6 +1,6 @@
-"""How messages are written on the sockets: JSON or MessagePack, with the meaning of Python's ``json`` module.
+"""Encoding of messages on the public sockets: JSON or MessagePack, with the rules of Python's ``json`` module.
 
-msgspec does the work where it agrees with ``json``. Where it does not (NaN and infinities, integers beyond 64 bits) the
+msgspec does the work where it agrees with ``json``. Elsewhere (NaN, infinities, integers beyond 64 bits) the
 standard library decides, so that a client written for the community's service sees no difference.
 """
 
@@ -14,7 +14,7 @@ Encoding = Literal["json", "msgpack"]
 
 
 class Encoded:
-    """A value kept as the JSON text that `json_text` made of it; put into answers without being encoded again."""
+    """A value as JSON text from `json_text`. Replies contain it unchanged."""
 
     __slots__ = ("json",)
 
@@ -23,7 +23,7 @@ class Encoded:
 
     @classmethod
     def array(cls, elements: Iterable[bytes]) -> "Encoded":
-        """The JSON array of elements that are JSON text already."""
+        """Join elements that are JSON text into a JSON array."""
         return cls(b"[" + b", ".join(elements) + b"]")
 
     def value(self) -> Any:
@@ -32,34 +32,34 @@ class Encoded:
 
 
 class DecodeError(ValueError):
-    """Bytes that are not a message in this encoding."""
+    """The bytes are not a message in this encoding."""
 
 
 def json_text(value: Any) -> bytes:
-    """What ``json.dumps(value)`` gives, as bytes.
+    """Return ``json.dumps(value)`` as bytes.
 
     For values that come from users or user code: NaN is kept; bytes, sets, arrays and other objects are refused.
 
     Raises
     ------
     TypeError, ValueError
-        The value has no JSON form; the message says which type is to blame.
+        The value has no JSON form; the message names the type.
     """
     return json.dumps(value).encode()
 
 
 def encode(message: Any, encoding: Encoding = "json") -> bytes:
-    """Bytes of a message made of plain values and `Encoded` parts."""
+    """Encode a message of plain values and `Encoded` parts."""
     try:
         return _json_encoder.encode(message) if encoding == "json" else _msgpack_encoder.encode(message)
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can write and UTF-8 cannot
+    except UnicodeEncodeError:  # a lone surrogate: JSON can hold it, UTF-8 cannot
         if encoding == "json":
             return json.dumps(message, default=_value_of).encode()
         return _msgpack_encoder.encode(storable(message))
 
 
 def storable(value: Any) -> Any:
-    """The value with text that UTF-8 can hold: half a surrogate pair becomes its escape sequence."""
+    """Escape lone surrogates in the value, because UTF-8 cannot hold them."""
     match value:
         case str():
             return value.encode(errors="backslashreplace").decode()
@@ -74,12 +74,12 @@ def storable(value: Any) -> Any:
 
 
 def decode(frame: bytes, encoding: Encoding = "json") -> Any:
-    """The message in a frame.
+    """Decode a frame.
 
     Raises
     ------
     DecodeError
-        With the words that existing clients know: ``JSON decode error: …`` or ``MSGPACK decode error: …``.
+        With a text that existing clients match: ``JSON decode error: …`` or ``MSGPACK decode error: …``.
     """
     if encoding == "json":
         try:
@@ -94,7 +94,7 @@ def decode(frame: bytes, encoding: Encoding = "json") -> Any:
 
 
 def _json_loads(frame: bytes) -> Any:
-    """Decode what msgspec would not: NaN, infinities; or say why it cannot be decoded."""
+    """Decode with the standard library: NaN, infinities; raise for what it refuses too."""
     try:
         return json.loads(frame)
     except (ValueError, RecursionError) as error:

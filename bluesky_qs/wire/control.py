@@ -1,4 +1,4 @@
-"""Addresses, keys and socket options of the control and information sockets."""
+"""Addresses, keys and options of the control and info sockets."""
 
 import re
 from typing import Any
@@ -15,12 +15,12 @@ _EVERY_HOST = {"*", "0.0.0.0", "[::]"}  # noqa: S104 - recognised here, bound on
 
 
 def check_address(address: str) -> str:
-    """The address itself.
+    """Check an address and return it.
 
     Raises
     ------
     ConfigError
-        It is not like ``tcp://host:port`` or ``ipc://path``.
+        It does not have the form ``tcp://host:port`` or ``ipc://path``.
     """
     if not _ADDRESS.fullmatch(address):
         raise ConfigError(f"{address!r} is not an address: it should be like tcp://localhost:60615 or ipc:///path")
@@ -28,7 +28,7 @@ def check_address(address: str) -> str:
 
 
 def client_address(address: str) -> str:
-    """Where a client on this host finds what is bound to ``address``: ``tcp://*:60615`` → ``tcp://localhost:60615``."""
+    """Return the address for clients on this host of a socket bound to ``address``: ``tcp://*:60615`` → ``tcp://localhost:60615``."""
     match = _ADDRESS.fullmatch(check_address(address))
     if match and match["host"] in _EVERY_HOST:
         return f"tcp://localhost:{match['port']}"
@@ -36,18 +36,18 @@ def client_address(address: str) -> str:
 
 
 def bind_address(address: str) -> str:
-    """Where to bind for ``address``: 0MQ binds to numbers and interfaces, not to the name ``localhost``."""
+    """Return the address to bind: 0MQ binds to IP addresses and interfaces, not to the name ``localhost``."""
     return re.sub(r"^tcp://localhost:", "tcp://127.0.0.1:", check_address(address))
 
 
 def generate_keys() -> tuple[str, str]:
-    """A new (public key, private key)."""
+    """Create a pair of (public key, private key)."""
     public, private = zmq.curve_keypair()
     return public.decode(), private.decode()
 
 
 def public_key(private_key: str) -> str:
-    """The public key that belongs to a private one.
+    """Return the public key of a private key.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def public_key(private_key: str) -> str:
 
 
 def check_key(key: str, what: str = "key") -> str:
-    """The key itself.
+    """Check a key and return it.
 
     Raises
     ------
@@ -78,20 +78,20 @@ def check_key(key: str, what: str = "key") -> str:
 def client_socket(
     context: Any, address: str, *, server_key: str | None = None, kind: int = zmq.REQ, **options: int
 ) -> Any:
-    """A socket connected to the service, of the context's own kind (plain or asyncio).
+    """Connect a socket to the service; the context decides between plain and asyncio.
 
     Parameters
     ----------
     context
         ``zmq.Context`` or ``zmq.asyncio.Context``.
     address
-        Of the service; one to which a server binds (``tcp://*:60615``) means this host.
+        Address of the service. An address to bind to (``tcp://*:60615``) means this host.
     server_key
         Public key of the service, if its control socket is encrypted.
     kind
         Type of the socket: ``zmq.REQ``, ``zmq.DEALER``, ``zmq.SUB``, ….
     options
-        Socket options to set before the connection is made: ``rcvhwm=0``, ….
+        Socket options, set before connecting: ``rcvhwm=0``, ….
     """
     socket = context.socket(kind)
     try:
@@ -99,7 +99,7 @@ def client_socket(
         for name, value in options.items():
             setattr(socket, name, value)
         if server_key is not None:
-            own_public, own_private = zmq.curve_keypair()  # any pair will do: the service lets every client in
+            own_public, own_private = zmq.curve_keypair()  # any pair works: the service accepts every client
             socket.curve_publickey, socket.curve_secretkey = own_public, own_private
             socket.curve_serverkey = check_key(server_key, "public key").encode()
         socket.connect(client_address(address))
@@ -118,9 +118,9 @@ def server_socket(
     setting: str = "",
     **options: int,
 ) -> Any:
-    """A socket bound to ``address``, encrypted if there is a private key; ``options`` are set before it is bound.
+    """Bind a socket to ``address``, encrypted if there is a private key; ``options`` are set first.
 
-    ``setting`` is the option that chooses the address, for the message that it is taken.
+    ``setting`` is the option for the address; the message about an address in use names it.
 
     Raises
     ------

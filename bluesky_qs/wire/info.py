@@ -1,4 +1,4 @@
-"""What is published on the information socket: topics, and how payloads are written.
+"""Topics and payloads of the info socket.
 
 A message has two frames: topic and payload. Payloads are objects in the encoding of the service.
 
@@ -24,12 +24,12 @@ INFO = b"QS_Info"
 EVENT = b"QS_Event"
 DOCUMENT = b"QS_Document"
 
-#: Seconds within which `INFO` is published again, also without a change.
+#: `INFO` is published again after so many seconds without a change.
 INFO_PERIOD = 1.0
 
 
 class ConsoleMessage(msgspec.Struct):
-    """A piece of console output; any piece but one without an end of line may be of several lines."""
+    """A piece of console output. A piece that ends with a line end may have several lines."""
 
     time: float
     msg: str
