@@ -30,7 +30,7 @@ from bluesky_qs.plan_queue.entries import Entry, OrderedEntries, only_one, refus
 from bluesky_qs.plan_queue.events import Ended, Event, HistoryCleared, ModeChanged, QueueChanged, Started
 from bluesky_qs.plan_queue.history import History
 from bluesky_qs.plan_queue.items import Prepared, Running, encoded, extended, uuid4_text
-from bluesky_qs.plan_queue.rules import QueueMode, end_of, known_status
+from bluesky_qs.plan_queue.rules import QueueMode, end_rule, known_status
 
 NewUid = Callable[[], str]
 E = TypeVar("E", bound=Edit)
@@ -357,7 +357,7 @@ class PlanQueue:
         if running is None:
             raise WrongState("No item is running")
         status = known_status(result.get("exit_status"))
-        end = end_of(status, self.mode, interrupted=interrupted)
+        end = end_rule(status, self.mode, interrupted=interrupted)
         requeued = None
         if not running.immediate and (end.to_front or self.mode.loop):
             requeued = self.prepare(json.loads(running.item))

@@ -43,7 +43,7 @@ class QueueMode(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, **changes)
 
 
-class End(msgspec.Struct, frozen=True):
+class EndRule(msgspec.Struct, frozen=True):
     """What happens after a plan has ended.
 
     Attributes
@@ -59,12 +59,12 @@ class End(msgspec.Struct, frozen=True):
 
 
 _ENDS = {
-    "completed": End(to_front=False, continues=True),
-    "stopped": End(to_front=False, continues=False),
-    "failed": End(to_front=True, continues=False),
-    "aborted": End(to_front=True, continues=False),
-    "halted": End(to_front=True, continues=False),
-    "unknown": End(to_front=True, continues=False),
+    "completed": EndRule(to_front=False, continues=True),
+    "stopped": EndRule(to_front=False, continues=False),
+    "failed": EndRule(to_front=True, continues=False),
+    "aborted": EndRule(to_front=True, continues=False),
+    "halted": EndRule(to_front=True, continues=False),
+    "unknown": EndRule(to_front=True, continues=False),
 }
 
 
@@ -73,7 +73,7 @@ def known_status(exit_status: Any) -> str:
     return exit_status if exit_status in _ENDS else "unknown"
 
 
-def end_of(exit_status: str, mode: QueueMode, *, interrupted: bool) -> End:
+def end_rule(exit_status: str, mode: QueueMode, *, interrupted: bool) -> EndRule:
     """What happens after this exit status. The failure of an ``interrupted`` plan is never ignored."""
     if exit_status == "failed" and mode.ignore_failures and not interrupted:
         return _ENDS["completed"]

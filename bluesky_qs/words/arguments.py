@@ -159,7 +159,7 @@ class Position(Argument):
             raise UsageError(f"{word!r} is not a position: front, back, a number, before UID or after UID")
 
 
-class End(Position):
+class Destination(Position):
     """Where several items go: an end of the queue, or beside an item."""
 
     def fits(self, word: str) -> bool:

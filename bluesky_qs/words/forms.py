@@ -2,7 +2,7 @@
 
 from bluesky_qs.words.arguments import (
     Choice,
-    End,
+    Destination,
     File,
     Flags,
     Instruction,
@@ -29,7 +29,7 @@ MONITOR = "monitor"
 _BACKGROUND = ("run_in_background", True)
 _POSITION = Position(optional=True)
 _TO = Position("pos_dest", "POSITION")
-_BESIDE = End("pos_dest", "front|back|before UID|after UID")
+_BESIDE = Destination("pos_dest", "front|back|before UID|after UID")
 _NOTE = Note("note", "NOTE", optional=True)
 _REPLACES = "Replace the queued item by another one"
 _IN_BACKGROUND = Flags(background=_BACKGROUND)

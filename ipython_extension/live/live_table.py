@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ipython_extension.live.runs import Ended, Row, Run, Runs
+from ipython_extension.live.runs import Reading, Run, RunEnd, Runs
 from ipython_extension.shown.tables import cut, moment, plural, shortened
 
 _INDENT = "  "
@@ -27,9 +27,9 @@ class LiveTables:
     def take(self, name: str, doc: Mapping[str, Any]) -> list[str]:
         """The lines that a document adds."""
         match self._runs.take(name, doc):
-            case Row(run, event):
+            case Reading(run, event):
                 return [*self._heading(run, event), self._row(run, event)]
-            case Ended(run, stop):
+            case RunEnd(run, stop):
                 self._columns.pop(id(run), None)
                 return self._ending(run, stop)
             case _:

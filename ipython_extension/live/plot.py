@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any, Protocol
 
 from bluesky_qs.errors import QSError
-from ipython_extension.live.runs import Ended, Row, Run, Runs, is_number
+from ipython_extension.live.runs import Reading, Run, RunEnd, Runs, is_number
 
 #: Seconds between two drawings: of a notebook each is a picture that is sent to the browser.
 _TERMINAL, _NOTEBOOK = 0.1, 0.5
@@ -60,9 +60,9 @@ class LivePlot:
             return
         self._seen.add(doc["uid"])
         match self._runs.take(message["name"], doc):
-            case Row(run, event):
+            case Reading(run, event):
                 self._figure(run).add(event)
-            case Ended(run, _) if id(run) in self._open:
+            case RunEnd(run, _) if id(run) in self._open:
                 self._open.pop(id(run)).draw(self._canvas)
             case _:
                 pass

@@ -66,14 +66,14 @@ class Run:
             self.read = [field for field, key in self.keys.items() if is_number(key)]
 
 
-class Row(NamedTuple):
+class Reading(NamedTuple):
     """One event of a run's stream that matters."""
 
     run: Run
     event: Doc
 
 
-class Ended(NamedTuple):
+class RunEnd(NamedTuple):
     """The end of a run."""
 
     run: Run
@@ -87,7 +87,7 @@ class Runs:
         self._runs: dict[str, Run] = {}
         self._streams: dict[str, tuple[Run, Doc]] = {}
 
-    def take(self, name: str, doc: Doc) -> Row | Ended | None:
+    def take(self, name: str, doc: Doc) -> Reading | RunEnd | None:
         """What a document tells, if that is to be shown."""
         match name:
             case "start":
@@ -95,10 +95,10 @@ class Runs:
             case "descriptor" if run := self._runs.get(doc["run_start"]):
                 self._describe(run, doc)
             case "event" if doc["descriptor"] in self._streams:
-                return self._row(doc)
+                return self._reading(doc)
             case "stop" if run := self._runs.pop(doc["run_start"], None):
                 self._streams = {uid: kept for uid, kept in self._streams.items() if kept[0] is not run}
-                return Ended(run, doc)
+                return RunEnd(run, doc)
             case _:
                 pass
         return None
@@ -111,11 +111,11 @@ class Runs:
         if stream == run.stream:
             run.describe(doc)
 
-    def _row(self, event: Doc) -> Row | None:
+    def _reading(self, event: Doc) -> Reading | None:
         run, descriptor = self._streams[event["descriptor"]]
         if not run.is_described:  # a run without the stream that its hints speak of: the first one serves
             run.describe(descriptor)
-        return Row(run, event) if descriptor.get("name", "primary") == run.stream else None
+        return Reading(run, event) if descriptor.get("name", "primary") == run.stream else None
 
 
 def is_number(key: Doc) -> bool:

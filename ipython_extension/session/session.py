@@ -41,7 +41,7 @@ class KnownNames:
         return device is not None
 
 
-class Settings(Protocol):
+class PromptSettings(Protocol):
     """What the session needs of its surroundings."""
 
     def rows(self) -> int:
@@ -76,7 +76,7 @@ class Settings(Protocol):
 class Session:
     """One user's conversation with the service."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PromptSettings) -> None:
         self.settings = settings
         #: Uids of tasks that go on in the background, oldest first.
         self.tasks: list[str] = []

@@ -25,7 +25,7 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
 
 def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
     """How far the running plan is: ``4/10``, or ``point 4 of 10, about 9 s to go``; empty if it does not tell."""
-    progress = Progress.of(status)
+    progress = PlanProgress.of(status)
     if progress is None:
         return ""
     if short:
@@ -52,7 +52,7 @@ class Bar(NamedTuple):
     @classmethod
     def of(cls, status: Mapping[str, Any], plan: str) -> "Bar":
         """The running plan, by the status."""
-        progress = Progress.of(status)
+        progress = PlanProgress.of(status)
         if progress is None:
             return cls(plan, None, "")
         told = [progress_text(status, short=True)]
@@ -77,7 +77,7 @@ class Bar(NamedTuple):
         return f"{shortened(self.what, max(width - len(tail) - 2, 16))}  {tail}".rstrip()
 
 
-class Progress(NamedTuple):
+class PlanProgress(NamedTuple):
     """How far the running plan is, in events; ``total`` where it announced how many there will be."""
 
     events: int
@@ -86,7 +86,7 @@ class Progress(NamedTuple):
     paused: float = 0.0
 
     @classmethod
-    def of(cls, status: Mapping[str, Any]) -> "Progress | None":
+    def of(cls, status: Mapping[str, Any]) -> "PlanProgress | None":
         """What the status tells."""
         told = status.get("running_item_progress")
         if not told:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from ipython_extension.shown.catalogue import PlanView
-from ipython_extension.shown.status_text import Progress, progress_text
+from ipython_extension.shown.status_text import PlanProgress, progress_text
 
 
 def running(events, total, *, elapsed, paused=0.0, state="executing_queue"):
@@ -14,11 +14,11 @@ def running(events, total, *, elapsed, paused=0.0, state="executing_queue"):
 
 
 def test_the_time_to_go_follows_the_pace_so_far():
-    assert Progress.of(running(4, 8, elapsed=10)).left == pytest.approx(10, abs=0.5)
+    assert PlanProgress.of(running(4, 8, elapsed=10)).left == pytest.approx(10, abs=0.5)
 
 
 def test_a_pause_says_nothing_of_the_pace():
-    assert Progress.of(running(4, 8, elapsed=110, paused=100)).left == pytest.approx(10, abs=0.5)
+    assert PlanProgress.of(running(4, 8, elapsed=110, paused=100)).left == pytest.approx(10, abs=0.5)
 
 
 def test_while_a_plan_is_paused_no_end_is_promised():
