@@ -49,6 +49,10 @@ class AllowedNames:
         reason = f"is not the name of a {' or '.join(kinds)} that the user group {self._group!r} may use"
         return Mismatch("", text, reason, self._near(text, wanted), outlook=_FAILS)
 
+    def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:  # noqa: ARG002 - a guess fails no plan
+        """The warning about a text that need not be a name: none."""
+        return None
+
     def _of_type(self, wanted: Name) -> dict[str, None]:
         devices = self._devices.names if wanted.wanted is not Wanted.PLAN else ()
         plans = self._plans if wanted.wanted is not Wanted.DEVICE else ()
@@ -82,6 +86,13 @@ class ListedNames(AllowedNames):
             self._cached[key] = self._new_warning(text, wanted)
         return self._cached[key]
 
+    def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
+        """The warning about a device of the wrong kind, one that the group may not use, or a similar name."""
+        found = None if text in self._plans else self.warning(text, wanted)
+        if found is None or not (found.suggestions or text in self._devices.names or self._exists(text)):
+            return None
+        return found._replace(outlook=_LIKELY_FAILS)
+
     def _new_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
         of_devices = [each for each in wanted if each.wanted is not Wanted.PLAN]
         if of_devices and text in self._devices.names:
@@ -105,6 +116,12 @@ class ListedNames(AllowedNames):
             # A name in a file that was written by hand may contain a dot.
             found = found.get("components", {}).get(part, {})
         return found
+
+    def _exists(self, text: str) -> bool:
+        found: Mapping[str, Any] | None = {"components": self._existing}
+        for name in text.split("."):
+            found = (found or {}).get("components", {}).get(name)
+        return found is not None
 
     def _is_below_the_lists(self, text: str) -> bool:
         """Whether the lists stop above this name: they have a depth limit, and omit the parts of area detectors."""

@@ -10,7 +10,19 @@ from functools import lru_cache
 from typing import Any
 
 from bluesky_qs.plans.model import Annotation
-from bluesky_qs.plans.values import Integer, Literal, Mapping, Name, OneOf, Scalar, Sequence, Tuple, Type, Wanted
+from bluesky_qs.plans.values import (
+    Anything,
+    Integer,
+    Literal,
+    Mapping,
+    Name,
+    OneOf,
+    Scalar,
+    Sequence,
+    Tuple,
+    Type,
+    Wanted,
+)
 
 #: Types whose values are names of any objects of that kind.
 NAME_TYPES = {
@@ -47,8 +59,8 @@ _SIMPLE: dict[str, Type] = {
     "bytes": Scalar("bytes", bytes),
     "None": _NONE,
     "NoneType": _NONE,
-    "Any": Type(),
-    "object": Type(),
+    "Any": Anything(),
+    "object": Anything(),
     "Hashable": OneOf([Scalar("a string, a number, True, False or None", str, int, float, bool, type(None))]),
 }
 _LISTS = {"list", "List", "Sequence", "MutableSequence", "Iterable", "Collection", "Container", "Reversible"}
@@ -164,10 +176,11 @@ class _Reader:
         if short in _SIMPLE:
             return _SIMPLE[short]
         if short in _LISTS or short in _SETS:
-            return Sequence("a list", Type(), _SETS.get(short))
+            return Sequence("a list", Anything(), _SETS.get(short))
         if short in {"tuple", "Tuple"}:
-            return Sequence("a list", Type(), tuple)
+            return Sequence("a list", Anything(), tuple)
         if short in _MAPPINGS:
+            # The values of a dictionary of any kind are most often metadata or settings: they stay as they are.
             return Mapping(Type(), Type())
         if short == "Callable":
             return Name(Wanted.CALLABLE, "__CALLABLE__")

@@ -57,6 +57,10 @@ class NameCheck(Protocol):
         """The warning about a text that must be a name of one of these types; None if there is none."""
         ...
 
+    def possible_warning(self, text: str, wanted: "list[Name]") -> Mismatch | None:
+        """The warning about a text that need not be a name; None unless it is most likely meant as one."""
+        ...
+
 
 class Type:
     """Accepts any value."""
@@ -86,6 +90,15 @@ class Type:
 
     def _mismatch(self, value: Any) -> Mismatch:
         return Mismatch("", value, f"is not {self.phrase}", [])
+
+
+class Anything(Type):
+    """Accepts any value; names in it stand for objects, as in a parameter without a type."""
+
+    converts = True
+
+    def convert(self, value: Any, find: Find) -> Any:
+        return replaced(value, lambda name: find(Wanted.PLAN_OR_DEVICE, "", name))
 
 
 class Scalar(Type):
@@ -131,7 +144,7 @@ class Sequence(Type):
         if not isinstance(value, list | tuple | set | frozenset):
             return self._mismatch(value)._replace(hint=self._in_brackets(value))
         # Without this test a million numbers would take a million calls.
-        if not (type(self.item) is Type or self.item.classes.issuperset(map(type, value))):
+        if not (type(self.item) in (Type, Anything) or self.item.classes.issuperset(map(type, value))):
             found = _first_mismatch((f"[{place}]", self.item, element) for place, element in enumerate(value))
             if found is not None:
                 return found
@@ -150,7 +163,9 @@ class Sequence(Type):
         return None
 
     def convert(self, value: Any, find: Find) -> Any:
-        if self.item.converts:
+        if isinstance(self.item, Anything):
+            value = self.item.convert(value, find)
+        elif self.item.converts:
             value = _changed(value, [self.item.convert(element, find) for element in value])
         return self.make(value) if self.make is not None else value
 
@@ -295,12 +310,14 @@ class OneOf(Type):
 
     def __init__(self, alternatives: list[Type]) -> None:
         # Names first, because a known name stands for its object, although it is a string, too.
-        self.alternatives = sorted(alternatives, key=lambda each: not (each.has_names or isinstance(each, Name)))
+        self.alternatives = sorted(
+            alternatives, key=lambda each: (isinstance(each, Anything), not (each.has_names or isinstance(each, Name)))
+        )
+        self._definite = [each for each in self.alternatives if not isinstance(each, Anything)]
         self.phrase = " or ".join(dict.fromkeys(alternative.phrase for alternative in alternatives))
         self.classes = frozenset().union(*(alternative.classes for alternative in alternatives))
         self.has_names = any(alternative.has_names for alternative in alternatives)
-        # If any value fits, no text must be a name.
-        self.has_open_names = any(each.has_open_names for each in alternatives) and Type not in map(type, alternatives)
+        self.has_open_names = any(alternative.has_open_names for alternative in alternatives)
         self.converts = any(alternative.converts for alternative in alternatives)
 
     def check(self, value: Any) -> Mismatch | None:
@@ -323,14 +340,40 @@ class OneOf(Type):
         return value
 
     def warnings(self, value: Any, names: NameCheck) -> Iterable[Mismatch]:
-        fitting = [alternative for alternative in self.alternatives if alternative.check(value) is None]
+        fitting = [alternative for alternative in self._definite if alternative.check(value) is None]
         if not all(alternative.has_open_names for alternative in fitting):
             return ()
+        if len(self._definite) < len(self.alternatives):
+            names = _NameCheckOfAnything(names)
         wanted = [alternative for alternative in fitting if isinstance(alternative, Name)]
         if not wanted or len(wanted) != len(fitting):
             return min((list(each.warnings(value, names)) for each in fitting), key=len, default=())
         found = None if any(value in names.known(each) for each in wanted) else names.warning(value, wanted)
         return () if found is None else (found,)
+
+
+class _NameCheckOfAnything:
+    """Checks texts that need not be names."""
+
+    def __init__(self, names: NameCheck) -> None:
+        self.known = names.known
+        self.warning = self.possible_warning = names.possible_warning
+
+
+def replaced(value: Any, find: Callable[[str], Any]) -> Any:
+    """``value`` with the strings in it replaced, except for dictionary keys; the same object if none is."""
+    # Exactly str: a member of a StrEnum is an object already.
+    if type(value) is str:
+        return find(value)
+    if isinstance(value, dict):
+        new = {key: replaced(element, find) for key, element in value.items()}
+        return new if any(new[key] is not element for key, element in value.items()) else value
+    # A million numbers must not take a million calls.
+    if isinstance(value, list | tuple | set | frozenset) and not {float, int, bool}.issuperset(map(type, value)):
+        elements = [replaced(element, find) for element in value]
+        if any(after is not before for after, before in zip(elements, value, strict=True)):
+            return type(value)(elements)
+    return value
 
 
 def _warnings(names: NameCheck, parts: Iterable[tuple[str, Type, Any]]) -> Iterator[Mismatch]:

@@ -12,12 +12,14 @@ from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
 from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.catalog import Catalog
 from bluesky_qs.plans.signature import ItemProblem, Parameter
-from bluesky_qs.plans.values import Wanted
+from bluesky_qs.plans.values import Wanted, replaced
 from bluesky_qs.startup import header
 from bluesky_qs.startup.decorator import words_of
 from bluesky_qs.startup.parts import part
 
 _Enums = Mapping[str, type[Enum]]
+#: The parameter of plans for metadata of their runs.
+_METADATA = "md"
 
 
 class BoundPlan(NamedTuple):
@@ -118,6 +120,11 @@ class _Binder:
         """What the plan gets for this argument."""
         spec = parameter.spec
         devices, plans = spec.convert_device_names, spec.convert_plan_names
+        if parameter.name == _METADATA:
+            # Metadata says what it says, even if a word in it is the name of a device, unless the author wants objects.
+            anywhere_device, anywhere_plan = devices is True, plans is True
+        else:
+            anywhere_device, anywhere_plan = devices is not False, plans is not False
         value = parameter.value(given)
 
         def find(wanted: Wanted, label: str, name: str) -> Any:
@@ -125,6 +132,8 @@ class _Binder:
                 return _member(enums, label, name)
             if wanted is Wanted.CALLABLE:
                 return self._function(parameter, name)
+            if not label:  # anything fits here
+                return self._object(name, device=anywhere_device, plan=anywhere_plan)
             return self._object(
                 name,
                 device=wanted is not Wanted.PLAN and devices is not False,
@@ -132,7 +141,7 @@ class _Binder:
             )
 
         if parameter.type is None:
-            device, plan = devices is not False, plans is not False
+            device, plan = anywhere_device, anywhere_plan
         else:
             # Said before the plan stumbles over a text where it expects an object.
             for warning in parameter.warnings(given, self._catalog.allowed_names(self._group), parameter.name):
@@ -143,7 +152,7 @@ class _Binder:
             device, plan = everywhere and devices is True, everywhere and plans is True
         if not (device or plan):
             return value
-        return _replaced(value, functools.partial(self._object, device=device, plan=plan))
+        return replaced(value, functools.partial(self._object, device=device, plan=plan))
 
     def decorator_defaults(self, plan: Any, missing: Mapping[str, Parameter]) -> dict[str, Any]:
         """Defaults of the plan's decorator that differ from those of its header, names in them replaced.
@@ -155,7 +164,7 @@ class _Binder:
         for name in missing.keys() & words.keys():
             if words[name].default is UNSET:
                 continue
-            default = _replaced(words[name].default, self._existing)
+            default = replaced(words[name].default, self._existing)
             in_header = header.parameters_of(plan)[name].default
             if not _same(default, in_header):
                 defaults[name] = default
@@ -218,22 +227,6 @@ def _no_such_name(parameter: Parameter, where: str, text: str, reason: str, choi
 def _member(enums: _Enums, label: str, text: str) -> Any:
     # A list of the decorator has no class behind it: its strings stay strings.
     return header.member(enums[label], text) if label in enums else text
-
-
-def _replaced(value: Any, find: Callable[[str], Any]) -> Any:
-    """``value`` with the strings in it replaced, but for dictionary keys; the same object if none is."""
-    # Exactly str: a member of a StrEnum has found its meaning already.
-    if type(value) is str:
-        return find(value)
-    if isinstance(value, dict):
-        replaced = {key: _replaced(element, find) for key, element in value.items()}
-        return replaced if any(replaced[key] is not element for key, element in value.items()) else value
-    # A million numbers must not take a million calls.
-    if isinstance(value, list | tuple) and not {float, int, bool}.issuperset(map(type, value)):
-        elements = [_replaced(element, find) for element in value]
-        if any(new is not old for new, old in zip(elements, value, strict=True)):
-            return type(value)(elements)
-    return value
 
 
 def _same(default: Any, in_header: Any) -> bool:

@@ -207,7 +207,9 @@ def found(text, value, **names):
 def test_names_are_replaced_where_the_type_has_them_and_nowhere_else():
     assert found("dict[str, typing.Tuple[str, __READABLE__]]", {"a": ["x", "y"]}) == {"a": ("x", ("DEVICE", "y"))}
     assert found("typing.List[str]", ["a"]) == ["a"]
-    assert found("typing.Any", "a") == "a"
+    assert found("typing.Any", "a") == ("PLAN_OR_DEVICE", "a")
+    assert found("list", ["a", 1]) == [("PLAN_OR_DEVICE", "a"), 1]
+    assert found("dict", {"a": "b"}) == {"a": "b"}
 
 
 def test_name_wins_over_string_in_a_union():

@@ -125,7 +125,12 @@ def test_a_name_is_checked_at_any_depth(warnings, annotation, value, where):
         ("str | __READABLE__", "remark"),
         ("str | list[__READABLE__]", "remark"),
         ("typing.Any | __READABLE__", "remark"),
-        ("list[typing.Union[__MOVABLE__, typing.Any]]", ["mtr"]),
+        ("list[typing.Union[__MOVABLE__, typing.Any]]", ["remark", "count", 5]),
+        ("typing.Any", "det9"),
+        ("list", ["det9"]),
+        ("typing.Union[str, __MOVABLE__, typing.Any]", "mtr"),
+        ("typing.Union[__MOVABLE__, typing.Any]", "motor"),
+        ("typing.Union[__MOVABLE__, typing.Any]", ["mtr"]),
         ("collections.abc.Hashable | __READABLE__", "remark"),
         ("list[str] | list[__READABLE__]", ["remark"]),
         ("list | __READABLE__", ["remark"]),
@@ -192,3 +197,23 @@ def test_each_group_is_warned_about_devices_that_it_may_not_use():
 
     assert warned("primary") == []
     assert warned("guests") == ["det2", "stage"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "where", "reason", "near"),
+    [
+        ("typing.Union[__MOVABLE__, typing.Any]", "mtor", "", "is not the name of a device", ["motor"]),
+        ("list[__MOVABLE__ | object]", [1, "mtor"], "[1]", "is not the name of a device", ["motor"]),
+        ("list[__MOVABLE__] | typing.Any", ["motor", "mtor"], "[1]", "is not the name of a device", ["motor"]),
+        ("typing.Union[__MOVABLE__, typing.Any]", "det1", "", "is a device that cannot be moved", []),
+        ("typing.Union[__READABLE__, typing.Any]", "_hidden", "", "is not the name of a device", []),
+        ("typing.Union[__FLYABLE__, typing.Any, None]", "flyr", "", "is not the name of a device", ["flyer"]),
+        ("typing.Union[__PLAN__, typing.Any]", "cuont", "", "is not the name of a plan", ["count"]),
+    ],
+)
+def test_beside_anything_a_similar_name_and_a_device_of_the_wrong_kind_are_reported(
+    warnings, annotation, value, where, reason, near
+):
+    (found,) = warnings(annotation, value)
+    assert (found.where, found.suggestions, found.outlook) == (where, near, "the plan is likely to fail")
+    assert found.reason.startswith(reason)

@@ -1,8 +1,9 @@
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytest
-from bluesky.protocols import Readable
+from bluesky.protocols import Movable, Readable
 from ophyd import Component, Device, Signal
 from ophyd.sim import SynAxis
 from ophyd_async.core import DeviceVector, soft_signal_rw
@@ -278,3 +279,113 @@ def test_elements_of_a_vector_are_found_by_index():
     catalog = Catalog(found.plans, found.devices, PERMISSIONS)
     item = {"name": "free", "args": ["vector.2", "vector.3", "vector"]}
     assert bind_plan(item, "primary", catalog, namespace).args == [vector[2], "vector.3", vector]
+
+
+def places(
+    a: Any = None,
+    l: list = (),  # noqa: E741
+    la: list[Any] = (),
+    i: Iterable | bool | None = None,
+    o: object = None,
+    m: Movable | Any = None,
+    t: tuple = (),
+    s: Sequence[object] = (),
+    da: dict[str, Any] | None = None,
+    n: list[list] = (),
+    st: set[Any] = (),
+):
+    yield from ()
+
+
+def texts(
+    md: dict[str, Any] | None = None,
+    d: dict | None = None,
+    ds: dict[str, str] | None = None,
+    ld: list[dict] = (),
+    s: str = "",
+    ls: list[str] = (),
+    u: str | list[int] = "",
+    k: dict[Any, int] | None = None,
+):
+    yield from ()
+
+
+def untyped_metadata(md=None, *, other=None):
+    yield from ()
+
+
+def any_metadata(md: Any = None):
+    yield from ()
+
+
+@parameter_annotation_decorator({"parameters": {"md": {"convert_device_names": True}, "kept": {"annotation": "list"}}})
+def as_the_author_says(md=None, kept=()):
+    yield from ()
+
+
+@parameter_annotation_decorator({"parameters": {"x": {"annotation": "list", "convert_device_names": False}}})
+def texts_in_a_list(x=()):
+    yield from ()
+
+
+@pytest.fixture(scope="module")
+def bind_anywhere():
+    plans = [places, texts, untyped_metadata, any_metadata, as_the_author_says, texts_in_a_list, free]
+    namespace = {"det1": det1, "det2": det2, "secret": secret, **{plan.__name__: plan for plan in plans}}
+    found = collect(namespace)
+    catalog = Catalog(found.plans, found.devices, PERMISSIONS)
+
+    def bound(name, **kwargs):
+        return bind_plan({"name": name, "kwargs": kwargs}, "primary", catalog, namespace).kwargs
+
+    return bound
+
+
+@pytest.mark.parametrize(
+    ("parameter", "given", "expected"),
+    [
+        ("a", "det1", det1),
+        ("a", {"det1": ["det1", "remark"]}, {"det1": [det1, "remark"]}),
+        ("a", "secret", "secret"),
+        ("l", ["det1", 5, "free"], [det1, 5, free]),
+        ("la", ["det1", "remark"], [det1, "remark"]),
+        ("i", ["det2"], [det2]),
+        ("i", True, True),
+        ("o", ["det1"], [det1]),
+        ("m", "det1", det1),
+        ("m", "remark", "remark"),
+        ("m", ["det1"], [det1]),
+        ("t", ["det1", 1], (det1, 1)),
+        ("s", ["det1"], [det1]),
+        ("da", {"det1": "det1"}, {"det1": det1}),
+        ("n", [["det1"], [1]], [[det1], [1]]),
+        ("st", ["det1", "remark"], {det1, "remark"}),
+    ],
+)
+def test_where_anything_fits_names_become_objects_as_without_a_type(bind_anywhere, parameter, given, expected):
+    assert bind_anywhere("places", **{parameter: given}) == {parameter: expected}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"md": {"sample": "det1", "more": ["det1"]}},
+        {"d": {"a": "det1"}},
+        {"ds": {"a": "det1"}},
+        {"ld": [{"a": "det1"}]},
+        {"s": "det1"},
+        {"ls": ["det1"]},
+        {"u": "det1"},
+        {"k": {"det1": 1}},
+    ],
+)
+def test_metadata_bare_dictionaries_and_texts_stay_texts(bind_anywhere, given):
+    assert bind_anywhere("texts", **given) == given
+
+
+def test_metadata_stays_text_typed_or_not_unless_the_decorator_says_otherwise(bind_anywhere):
+    metadata = {"sample": "det1"}
+    assert bind_anywhere("untyped_metadata", md=metadata, other=metadata) == {"md": metadata, "other": {"sample": det1}}
+    assert bind_anywhere("any_metadata", md=metadata) == {"md": metadata}
+    assert bind_anywhere("as_the_author_says", md=metadata, kept=["det1"]) == {"md": {"sample": det1}, "kept": [det1]}
+    assert bind_anywhere("texts_in_a_list", x=["det1"]) == {"x": ["det1"]}
