@@ -1,4 +1,4 @@
-"""What is wrong with addresses as people write them: of sockets, and of a Redis where a path is expected."""
+"""Checks of addresses that people write: of sockets, and of a Redis given instead of a path."""
 
 import re
 from pathlib import Path
@@ -10,14 +10,14 @@ _EVERYWHERE = frozenset({"*", "0.0.0.0", "[::]"})  # noqa: S104 - only compared
 _LAST_PORT = 65535
 _PASSWORD = re.compile(r"//[^/]*@")
 _SCHEMES = ("redis", "rediss", "unix")
-#: host:port, host:port/db, what has the scheme of a Redis, the usual host and addresses of hosts.
+#: host:port, host:port/db, a URL of a Redis, localhost, and IP addresses.
 _REDIS = re.compile(
     r"(?:[\w.-]+|\[[\w:]+\]):\d+(?:/\d*)?|(?:rediss?|unix):.*|localhost(?:/\d+)?|\d+(?:\.\d+){3}(?:/\d+)?"
 )
 
 
 def socket_fault(address: str) -> str:
-    """Why this is no address of a 0MQ socket, in words that follow the address; nothing if it is one."""
+    """Return why this is not the address of a 0MQ socket, as words that follow the address; empty if it is one."""
     if _IPC.fullmatch(address):
         return ""
     parts = _TCP.fullmatch(address)
@@ -27,7 +27,7 @@ def socket_fault(address: str) -> str:
 
 
 def port_fault(address: str) -> str:
-    """Why no socket can be connected to the port of this ``tcp://`` address; nothing of other addresses."""
+    """Return why the port of a ``tcp://`` address is invalid; empty for valid ports and other addresses."""
     parts = _TCP.fullmatch(address)
     if parts is None or _is_port(parts["port"]):
         return ""
@@ -35,7 +35,7 @@ def port_fault(address: str) -> str:
 
 
 def collide(one: str, other: str) -> bool:
-    """Whether no two sockets can be bound to these addresses."""
+    """Return whether two sockets cannot be bound to these addresses at once."""
     if one == other:
         return not one.endswith(":*")
     ours, theirs = _TCP.fullmatch(one), _TCP.fullmatch(other)
@@ -46,7 +46,7 @@ def collide(one: str, other: str) -> bool:
 
 
 def redis_meant(path: str) -> str:
-    """The address of a Redis that was most likely meant by a path where no file is; empty for a path."""
+    """Return the Redis address that a path without a file probably means; empty for a path."""
     if not _REDIS.fullmatch(path) or Path(path).exists():
         return ""
     scheme, has_scheme, rest = path.partition(":/")
@@ -56,7 +56,7 @@ def redis_meant(path: str) -> str:
 
 
 def redis_fault(address: str) -> str:
-    """Why this is no address of a Redis, in words that follow it; nothing as far as it can be one."""
+    """Return why this is not the address of a Redis, as words that follow it; empty if it may be one."""
     scheme, has_scheme, rest = address.partition("://")
     if scheme == "unix":
         return ""
@@ -70,7 +70,7 @@ def redis_fault(address: str) -> str:
 
 
 def hide_password(text: str) -> str:
-    """The text of an address without user and password."""
+    """Return an address without user and password."""
     return _PASSWORD.sub("//***@", text)
 
 

@@ -1,4 +1,4 @@
-"""What a configuration file or a folder of them says: YAML, with ``${VAR}`` replaced by environment variables."""
+"""Configuration files: YAML, with ``${VAR}`` replaced by environment variables."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,12 +21,12 @@ class Entry(NamedTuple):
 
 
 def read(path: str, environ: Mapping[str, str]) -> list[Entry]:
-    """Every setting in the file, or in the ``*.yml`` and ``*.yaml`` files of the folder; which exist is not checked.
+    """Return every setting in the file, or in the ``*.yml`` and ``*.yaml`` files of the folder, without checking names.
 
     Raises
     ------
     ConfigError
-        Nothing is there, it is not such YAML, a variable is not set, or two files set the same key.
+        The file does not exist or is not valid YAML, a variable is not set, or two files set the same key.
     """
     entries: dict[tuple[str, str], Entry] = {}
     for file in _files(Path(path).expanduser()):
@@ -66,7 +66,7 @@ def _parse(file: Path) -> Any:
     except OSError as error:
         raise ConfigError(f"The configuration file {file} cannot be read: {error.strerror}") from None
     except yaml.MarkedYAMLError as error:
-        # Its own text shows the line, in which there may be a key.
+        # The parser's own text shows the line, which may contain a secret key.
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"The configuration file {file} is not YAML{line}: {error.problem}") from None

@@ -1,4 +1,4 @@
-"""Where each setting comes from: default < environment < configuration file < command line."""
+"""Settings from four sources: default < environment < configuration file < command line."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -15,9 +15,9 @@ from bluesky_qs.nearest import did_you_mean, nearest
 CONFIG_OPTION = "--config"
 CONFIG_VARIABLE = "QSERVER_CONFIG"
 
-#: All our environment variables begin so.
+#: Prefix of our environment variables.
 _OURS = "QSERVER_"
-#: Variables of clients, which a service may see as well, and the beginnings of what others understand.
+#: Variables of clients, which a service may see as well, and prefixes of other programs' variables.
 _OF_CLIENTS = (
     "QSERVER_ZMQ_CONTROL_ADDRESS",
     "QSERVER_ZMQ_INFO_ADDRESS",
@@ -28,26 +28,26 @@ _OF_CLIENTS = (
 )
 _OF_OTHERS = ("QSERVER_HTTP_",)
 _WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
-#: Sources of startup code; a profile may stand beside a module or a script.
+#: Sources of startup code; a profile may accompany a module or a script.
 _CODE = ("startup.startup_dir", "startup.startup_profile", "startup.startup_module", "startup.startup_script")
 _EXCLUSIVE = [(_CODE[0], _CODE[1]), *combinations((_CODE[0], *_CODE[2:]), 2)]
 
 
 class Origin(NamedTuple):
-    """Where a value comes from; the greater rank wins."""
+    """Source of a value; the greater rank wins."""
 
     rank: int
     where: str
 
 
 class Loaded(NamedTuple):
-    """Settings, and where each one that is not a default comes from, by its key."""
+    """Settings, and the source of each value that is not a default, by key."""
 
     settings: Settings
     origins: Mapping[str, Origin]
 
     def described(self) -> list[str]:
-        """A line for each setting that is not a default, for the log; secrets are not shown."""
+        """Return a log line for each setting that is not a default, without secrets."""
         lines: list[str] = []
         for field in fields():
             if origin := self.origins.get(field.key):
@@ -58,7 +58,7 @@ class Loaded(NamedTuple):
 
 
 class _Values:
-    """Converted values by key, with their origins."""
+    """Converted values by key, with their sources."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -80,12 +80,12 @@ class _Values:
 
 
 def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | None = None) -> Loaded:
-    """The settings of a service.
+    """Load the settings of a service.
 
     Parameters
     ----------
     options
-        What the command line says, by key (``"network.zmq_encoding"``); None = not said.
+        Values from the command line, by key (``"network.zmq_encoding"``); None if not given.
     environ
         Environment variables; an empty one counts as not set.
     config
@@ -94,7 +94,7 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
     Raises
     ------
     ConfigError
-        Names the option, its value unless it is secret, and where it was found.
+        The message names the option, its value unless secret, and its source.
     """
     values = _Values()
     known = {field.key: field for field in fields()}
@@ -119,12 +119,12 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """A sentence on each variable that is named like ours and sets nothing: a mistyped key leaves a service open."""
+    """Return a warning for each unknown variable with our prefix: a mistyped key would leave a service unprotected."""
     known = [CONFIG_VARIABLE, *_OF_CLIENTS, *(name for field in fields() for name in field.setting.variables)]
     unknown = (name for name in environ if name.startswith(_OURS) and not name.startswith(_OF_OTHERS))
     sentences: list[str] = []
     for name in sorted(set(unknown) - set(known)):
-        # They all begin alike, which must not make them near.
+        # The common prefix must not make two names similar.
         near = nearest(name.removeprefix(_OURS), [each.removeprefix(_OURS) for each in known], 1)
         hint = did_you_mean([f"{_OURS}{each}" for each in near])
         sentences.append(f"The environment variable {name} is unknown and ignored{hint}")
@@ -172,7 +172,7 @@ def _choose_store(values: _Values) -> None:
 
 
 def _part_sockets(values: _Values) -> None:
-    """Refuse one port for both sockets, which binding would tell as somebody else's use of it."""
+    """Refuse one port for both sockets: binding would blame another program."""
     keys = ("network.zmq_control_addr", "network.zmq_info_addr")
     defaults = {field.key: field.default for field in fields() if field.key in keys}
     one, other = (values.values.get(key, defaults[key]) for key in keys)
@@ -187,7 +187,7 @@ def _part_sockets(values: _Values) -> None:
 
 
 def _exclude(values: _Values, some: tuple[str, ...], others: tuple[str, ...]) -> None:
-    """Keep what the higher source says of two things that exclude each other; refuse both from one source."""
+    """Keep the value of the higher source of two that exclude each other; refuse both from one source."""
     some = tuple(key for key in some if key in values.origins)
     others = tuple(key for key in others if key in values.origins)
     if not (some and others):
@@ -204,7 +204,7 @@ def _is_list(kind: Any) -> bool:
 
 
 def _convert(field: Field, raw: Any) -> Any:
-    """The value of the field's type. A ValueError says what is wrong, without the value if it is secret."""
+    """Convert a value to the field's type. The ValueError does not contain a secret value."""
     kind, setting = field.type, field.setting
     if words := choices(kind):
         return _one_of(words, raw)
@@ -238,7 +238,7 @@ def _switch(raw: Any) -> bool:
 
 def _number(raw: Any, setting: Setting) -> int:
     try:
-        number = int(str(raw))  # by way of text, because neither True nor 1.5 is meant to be 1
+        number = int(str(raw))  # through text, because neither True nor 1.5 means 1
     except ValueError:
         raise ValueError(f"{raw!r} is not an integer") from None
     if setting.minimum is not None and number < setting.minimum:

@@ -1,4 +1,4 @@
-"""How our log lines look: ``[I 2022-02-17 16:59:59,198 bluesky_qs.worker.engine] Pausing Run Engine ...``."""
+"""The format of our log lines: ``[I 2022-02-17 16:59:59,198 bluesky_qs.worker.engine] Pausing Run Engine ...``."""
 
 import logging
 
@@ -7,7 +7,7 @@ from bluesky_qs.config.schema import LogLevel
 OURS = "bluesky_qs"
 FORMAT = "[%(levelname).1s %(asctime)s %(name)s] %(message)s"
 
-#: What ``console_logging_level`` means. Why the service cannot start is always said.
+#: Levels of ``console_logging_level``. The reason why the service cannot start is always logged.
 LEVELS: dict[LogLevel, int] = {
     "SILENT": logging.CRITICAL,
     "QUIET": logging.WARNING,
@@ -17,9 +17,9 @@ LEVELS: dict[LogLevel, int] = {
 
 
 def configure_logging(level: int | str = logging.INFO) -> None:
-    """Let our loggers write to the standard error stream in the service's format. May be called again.
+    """Let our loggers write to standard error in the service's format. May be called again.
 
-    Only our own: the root logger belongs to the user's code, which may configure it as it likes.
+    Only ours: the root logger belongs to user code, which may configure it.
     """
     ours = logging.getLogger(OURS)
     if not ours.handlers:
@@ -32,7 +32,7 @@ def configure_logging(level: int | str = logging.INFO) -> None:
 
 
 def enable_logging() -> None:
-    """Undo what ``logging.config.dictConfig`` in user code does by default: disabling every logger that it finds."""
+    """Enable our loggers again: ``logging.config.dictConfig`` in user code disables existing loggers by default."""
     for name in list(logging.root.manager.loggerDict):
         if name == OURS or name.startswith(f"{OURS}."):
             logging.getLogger(name).disabled = False

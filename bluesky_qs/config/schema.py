@@ -1,7 +1,7 @@
 """Every setting of the service: its name, type, default, description, and the options and variables that set it.
 
-Attribute names are the keys of the configuration file. The service's processes read a finished `Settings`, in which the
-choices between sources are made (see `load`).
+Attribute names are the keys of the configuration file. The service's processes read a finished `Settings`, after `load`
+has chosen between the sources.
 """
 
 import re
@@ -23,7 +23,7 @@ InputPolicy = Literal["error", "default", "ask"]
 
 
 class Setting(NamedTuple):
-    """What is known of a setting besides its type and default.
+    """Facts about a setting besides its type and default.
 
     Attributes
     ----------
@@ -34,17 +34,17 @@ class Setting(NamedTuple):
     variables
         Environment variables, the preferred one first.
     metavar
-        What stands for the value in ``--help``.
+        Placeholder for the value in ``--help``.
     minimum, maximum
         Limits of a number.
     path
-        The value is a path: ``~`` is expanded and it is made absolute.
+        The value is a path; ``~`` is expanded, and the path becomes absolute.
     secret
         The value never appears in a message.
     pattern, expected
-        What the value must look like, and that in words.
+        Pattern of valid values, and its description in words.
     fault
-        What is wrong with a value, in words that follow it; nothing if it is right.
+        Function that returns why a value is invalid, as words that follow it; empty for a valid one.
     """
 
     text: str
@@ -67,7 +67,7 @@ def _no_file(path: str) -> str:
 
 def _port(channel: str) -> Setting:
     return Setting(
-        f"Port of the kernel's {channel} channel; chosen by the kernel unless given.",
+        f"Port of the kernel's {channel} channel. Default: the kernel chooses one.",
         (f"--ipython-{channel}-port",),
         (f"QSERVER_IPYTHON_KERNEL_{channel.upper()}_PORT",),
         "PORT",
@@ -77,7 +77,7 @@ def _port(channel: str) -> Setting:
 
 
 class Network(msgspec.Struct, frozen=True):
-    """Sockets, and where a Redis is."""
+    """Sockets, and the address of a Redis."""
 
     zmq_control_addr: Annotated[
         str,
@@ -92,7 +92,7 @@ class Network(msgspec.Struct, frozen=True):
     zmq_info_addr: Annotated[
         str,
         Setting(
-            "Address of the socket that publishes console output, status, events and documents.",
+            "Address of the info socket, which publishes console output, status, events and documents.",
             ("--zmq-info-addr", "--zmq-publish-console-addr"),
             ("QSERVER_ZMQ_INFO_ADDRESS_FOR_SERVER",),
             "ADDRESS",
@@ -115,12 +115,12 @@ class Network(msgspec.Struct, frozen=True):
         ),
     ] = None
     zmq_publish_console: Annotated[
-        bool, Setting("Publish the console output on the information socket.", ("--zmq-publish-console",))
+        bool, Setting("Publish the console output on the info socket.", ("--zmq-publish-console",))
     ] = False
     zmq_publish_documents: Annotated[
         bool,
         Setting(
-            "Publish the documents of running plans on the information socket, and keep those of the last plan.",
+            "Publish the documents of running plans on the info socket, and keep those of the last plan.",
             ("--zmq-publish-documents",),
         ),
     ] = True
@@ -128,7 +128,7 @@ class Network(msgspec.Struct, frozen=True):
         str | None,
         Setting(
             "Keep the queue in this Redis: host, host:port, host:port/db or redis://…. A Redis option without an "
-            f"address means {DEFAULT_REDIS_ADDR}. Without any the queue is kept in a file (see --store).",
+            f"address means {DEFAULT_REDIS_ADDR}. Without a Redis option the queue is in a file (see --store).",
             ("--redis-addr",),
             ("QSERVER_REDIS_ADDR",),
             "ADDRESS",
@@ -150,7 +150,7 @@ class Startup(msgspec.Struct, frozen=True):
     ] = None
     startup_profile: Annotated[
         str | None,
-        Setting("IPython profile whose startup files are run.", ("--startup-profile",), metavar="NAME"),
+        Setting("IPython profile with the startup files.", ("--startup-profile",), metavar="NAME"),
     ] = None
     startup_module: Annotated[
         str | None, Setting("Importable module with startup code.", ("--startup-module",), metavar="MODULE")
@@ -161,7 +161,7 @@ class Startup(msgspec.Struct, frozen=True):
     ipython_dir: Annotated[
         str | None,
         Setting(
-            "Folder with the IPython profiles; ~/.ipython unless given.",
+            "Folder with the IPython profiles. Default: ~/.ipython.",
             ("--ipython-dir",),
             ("IPYTHONDIR",),
             "DIR",
@@ -171,7 +171,7 @@ class Startup(msgspec.Struct, frozen=True):
     existing_plans_and_devices_path: Annotated[
         str | None,
         Setting(
-            "File with the lists of existing plans and devices, or its folder; beside the startup code unless given.",
+            "File with the lists of existing plans and devices, or its folder. Default: beside the startup code.",
             ("--existing-plans-devices",),
             metavar="PATH",
             path=True,
@@ -180,7 +180,7 @@ class Startup(msgspec.Struct, frozen=True):
     user_group_permissions_path: Annotated[
         str | None,
         Setting(
-            "File with the user group permissions, or its folder; beside the startup code unless given.",
+            "File with the user group permissions, or its folder. Default: beside the startup code.",
             ("--user-group-permissions",),
             metavar="PATH",
             path=True,
@@ -196,7 +196,7 @@ class Startup(msgspec.Struct, frozen=True):
     device_max_depth: Annotated[
         int,
         Setting(
-            "How many levels of subdevices are listed; 0 lists all.",
+            "Number of levels of subdevices in the lists; 0 lists all.",
             ("--device-max-depth",),
             metavar="N",
             minimum=0,
@@ -205,7 +205,7 @@ class Startup(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """How the service works and what it says."""
+    """Operation of the service and its output."""
 
     print_console_output: Annotated[
         bool, Setting("Print console output of manager and worker in this terminal.", ("--console-output",))
@@ -351,7 +351,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Field(NamedTuple):
-    """One setting with what its class says about it."""
+    """One setting, with the facts of its class."""
 
     section: str
     name: str
@@ -361,7 +361,7 @@ class Field(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Where it is in a configuration file: ``network.zmq_encoding``."""
+        """Key in a configuration file: ``network.zmq_encoding``."""
         return f"{self.section}.{self.name}"
 
 
@@ -384,5 +384,5 @@ def fields() -> Iterator[Field]:
 
 
 def choices(kind: Any) -> tuple[str, ...]:
-    """The words that a setting of this type may be; none for a free one."""
+    """Return the allowed words of a setting of this type; empty for any other type."""
     return get_args(kind) if get_origin(kind) is Literal else ()

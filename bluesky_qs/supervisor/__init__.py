@@ -1,1 +1,1 @@
-"""The watchdog process: it starts the manager and the workers, and owns what they print."""
+"""The supervisor process: it starts the manager and the workers, and owns their output."""

@@ -1,6 +1,6 @@
-"""The watchdog: starts the manager and the workers, replaces a manager that died or froze, and ends with all of them.
+"""The supervisor starts the manager and the workers, replaces a manager that died or froze, and ends all of them.
 
-One thread waits, for a message of the manager, for a signal (the death of a child is one) or for the next deadline.
+One thread waits for a message of the manager, a signal (the death of a child is one) or the next deadline.
 """
 
 import contextlib
@@ -30,9 +30,9 @@ from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that the manager has to end orderly when the service is to stop.
+#: Seconds that the manager has for an orderly end when the service stops.
 STOP_TIMEOUT = 4.0
-#: Waking up so many seconds late means that nothing could run, the manager neither.
+#: Waking up so many seconds late means that nothing could run, including the manager.
 _OVERSLEPT = 1.0
 _TRACEBACK_TIME = 0.2
 _REASONS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP: the terminal was closed"}
@@ -41,14 +41,14 @@ Command = Callable[[str], Sequence[str]]
 
 
 def manager_command(rundir: str) -> Sequence[str]:
-    """Command line of the manager. ``-P``: files in the current folder are not to be taken for modules."""
+    """Return the command line of the manager. ``-P`` keeps modules of the current folder out."""
     return [sys.executable, "-P", "-m", "bluesky_qs.manager", rundir]
 
 
 def worker_command(settings: Settings, address: str) -> Sequence[str]:
-    """Command line of a worker."""
+    """Return the command line of a worker."""
     level = logging.getLevelName(LEVELS[settings.operation.console_logging_level])
-    # A worker with a kernel has IPython in it before its startup code runs: the spare one may have it at once.
+    # A worker with a kernel imports IPython before its startup code runs, so the spare one may import it in advance.
     kernel = ["bluesky_qs.worker.kernel"] if settings.worker.use_ipython_kernel else []
     preload = [f"--preload={module}" for module in (*kernel, *settings.worker.preload)]
     return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, f"--log-level={level}", *preload]
@@ -61,16 +61,16 @@ def run(
     manager: Command = manager_command,
     worker: Command | None = None,
 ) -> int:
-    """Run the service until it ends; its exit code. To be called from the main thread.
+    """Run the service until it ends, and return its exit code. Call it from the main thread.
 
     Parameters
     ----------
     settings
-        What `config.load` made of command line, files and environment.
+        Settings from `config.load`.
     notes
-        Lines for the log of who wants much of it: where the settings come from.
+        Lines for a verbose log: where the settings come from.
     manager, worker
-        Command lines of the children: given the path of the runtime directory, the address of the worker's link.
+        Functions that return the children's command lines, given the runtime directory or the address of the link.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def run(
         code = Supervisor(
             settings, rundir, console, context, manager=manager, worker=worker or partial(worker_command, settings)
         ).run()
-    if code and terminal is None:  # nobody has seen why
+    if code and terminal is None:  # the reason is not in the log yet
         sys.stderr.write(console.record.text())
     return code
 
@@ -130,7 +130,7 @@ class Supervisor:
         self._exit_code: int | None = None
 
     def run(self) -> int:
-        """Run until the service ends; its exit code."""
+        """Run until the service ends, and return its exit code."""
         network = self._settings.network
         _log.info("Starting ZMQ server at '%s'", network.zmq_control_addr)
         _log.info("ZMQ control channels: encryption %s", "enabled" if network.zmq_private_key else "disabled")
@@ -158,12 +158,12 @@ class Supervisor:
                 self._stop_asked(number, now)
             if (ended := self._workers.reap(now)) is not None:
                 _log.debug("Worker process %d ended: %s", ended.pid, ended.how)
-                # Not kept: a manager that is not there now learns it from the answer to its Hello.
+                # Not kept: a manager that starts later learns it from the reply to its Hello.
                 self._link.push(ended, keep=False)
             wake = self._act(now)
 
     def _act(self, now: float) -> float:
-        """Do what is due; when there will be something to do again."""
+        """Do what is due, and return the time of the next deadline."""
         self._workers.tick(now)
         times = [] if self._workers.spare_due is None else [self._workers.spare_due]
         if self._manager is not None:
@@ -178,7 +178,7 @@ class Supervisor:
         return min(times, default=now)
 
     def _watch(self, manager: Child, now: float) -> float:
-        """Keep, replace or give up the manager; when to look again."""
+        """Keep, replace or give up the manager, and return the time of the next decision."""
         ending = manager.poll()
         if self._stop_due is not None:
             return self._watch_stop(ending.code if ending else None, now)
@@ -216,13 +216,15 @@ class Supervisor:
             return
         _log.info("Stopping (%s) ...", reason)
         self._workers.spare_due = None
-        # A manager that has never served has nothing to put in order, and would not hear it before its start is done.
+        # A manager that has not served yet has nothing to put in order, and reads no message before its start is done.
         self._stop_due = now + STOP_TIMEOUT if self._life.served else now
-        self._link.push(supervision.StopAsked(reason), keep=False)  # one that starts now learns it from its Hello
+        self._link.push(
+            supervision.StopAsked(reason), keep=False
+        )  # one that starts now learns it from the reply to its Hello
         if not self._life.served:
             self._exit_code = 0
 
-    # ------------------------------------------------------------------------------------- what the manager says
+    # ------------------------------------------------------------------------------------- messages of the manager
     def _receive(self) -> None:
         try:
             self._link.receive()
@@ -233,7 +235,7 @@ class Supervisor:
         now = time.monotonic()
         match command:
             case supervision.Beat():
-                if self._greeted:  # otherwise it is the last one of the manager before
+                if self._greeted:  # otherwise it comes from the previous manager
                     self._beat(now)
                 return None
             case supervision.Hello():
@@ -275,7 +277,7 @@ class Supervisor:
         manager, self._manager = self._manager, None
         if manager is not None:
             if traceback and manager.poll() is None:
-                manager.send_signal(signal.SIGUSR1)  # it prints where it is stuck, or dies of it
+                manager.send_signal(signal.SIGUSR1)  # it prints its traceback, or dies
                 manager.wait(_TRACEBACK_TIME)
             manager.kill()
             manager.wait(1.0)
@@ -298,19 +300,19 @@ class _Signals:
         self._wakeup_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._before: dict[signal.Signals, Any] = {}
         for number in (signal.SIGCHLD, *_REASONS):
-            # Ignored from the start (nohup, a job in the background of a script) stays ignored.
+            # A signal that was ignored from the start (nohup, background jobs of scripts) stays ignored.
             if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, lambda *_: None)
 
     def arrived(self) -> list[signal.Signals]:
-        """Those that ask to stop; the death of a child only wakes the loop."""
+        """Return the signals that request a stop; the death of a child only wakes the loop."""
         try:
             return [signal.Signals(number) for number in os.read(self.fd, 4096) if number in _REASONS]
         except BlockingIOError:
             return []
 
     def close(self) -> None:
-        """Let signals do again what they did before."""
+        """Restore the previous signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup_before)
@@ -319,7 +321,7 @@ class _Signals:
 
 
 def _log_into(fd: int, level: LogLevel) -> Callable[[], None]:
-    """Log into the console, so that our lines stand among the children's in the true order; what undoes it."""
+    """Send our log to the console, in order with the children's lines. Return a function that undoes it."""
     stream = os.fdopen(fd, "w", encoding="utf-8", closefd=False)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter(FORMAT))

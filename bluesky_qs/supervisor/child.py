@@ -1,4 +1,4 @@
-"""A child process: started in a session of its own, its output in the console, its end described in a phrase."""
+"""A child process: its own session, its output in the console, its end as a phrase."""
 
 import contextlib
 import os
@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 
 from bluesky_qs.supervisor.policy import Exit
 
-#: Variables that only the supervisor reads: no user code should find keys in its environment.
+#: Variables that only the supervisor reads: user code must not find keys in its environment.
 _SECRETS = ("QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER", "QSERVER_ZMQ_PRIVATE_KEY", "QSERVER_EMERGENCY_LOCK_KEY_FOR_SERVER")
 
 
 class Lifeline:
-    """A pipe to whose reading end every child listens: it ends when the supervisor does, however that happens."""
+    """A pipe that every child reads. It closes when the supervisor ends, for whatever reason."""
 
     def __init__(self) -> None:
-        self.reader, self._writer = os.pipe()  # not inheritable, so that nobody but the supervisor holds the writer
+        self.reader, self._writer = os.pipe()  # not inheritable: only the supervisor may hold the writing end
 
     def close(self) -> None:
-        """Let go of both ends."""
+        """Close both ends."""
         os.close(self.reader)
         os.close(self._writer)
 
@@ -27,8 +27,8 @@ class Lifeline:
 class Child:
     """A running child.
 
-    To be started from the main thread only, because a child asks the kernel for a signal at the death of its parent,
-    and the kernel takes the thread that started it for the parent.
+    Start it from the main thread only: a child asks the kernel for a signal at the death of its parent, and for the
+    kernel the parent is the thread that started it.
     """
 
     def __init__(self, command: Sequence[str], *, output: int, lifeline: Lifeline) -> None:
@@ -38,7 +38,7 @@ class Child:
             stdout=output,
             stderr=output,
             pass_fds=(lifeline.reader,),
-            start_new_session=True,  # a Ctrl-C in the terminal is for the supervisor alone
+            start_new_session=True,  # only the supervisor gets a Ctrl-C of the terminal
             env=_environment(os.environ),
         )
 
@@ -47,12 +47,12 @@ class Child:
         return self._process.pid
 
     def poll(self) -> Exit | None:
-        """How it ended, None while it runs."""
+        """How it ended; None while it runs."""
         code = self._process.poll()
         return None if code is None else Exit(code, _phrase(code))
 
     def wait(self, timeout: float) -> Exit | None:
-        """Wait for its end; None if that did not come in time."""
+        """Wait for its end; return None if it did not end in time."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout)
         return self.poll()
@@ -66,7 +66,7 @@ class Child:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """Kill it, and the processes that it started and that did not leave its session's first group."""
+        """Kill it and its process group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: not permitted, for a group of zombies
             os.killpg(self.pid, signal.SIGKILL)
 

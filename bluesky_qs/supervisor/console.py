@@ -1,6 +1,6 @@
-"""The console: one pipe into which all processes print, read by a thread that publishes, keeps and shows it.
+"""The console: one pipe for the output of all processes, and a thread that publishes, keeps and prints it.
 
-The same thread owns the publishing socket, so it also passes on what the manager publishes.
+The same thread owns the info socket, so it also publishes the manager's messages.
 """
 
 import fcntl
@@ -18,30 +18,30 @@ from bluesky_qs.wire.codec import Encoding
 from bluesky_qs.wire.control import server_socket
 from bluesky_qs.wire.info import ConsoleMessage
 
-#: Messages that wait for a slow subscriber before it loses some: at 128 KiB, the longest console message, 128 MiB.
+#: Messages kept for a slow subscriber before it loses some. The longest has 128 KiB, so 128 MiB at most.
 SEND_LIMIT = 1000
-#: Seconds that the last publications have to leave the process.
+#: Seconds for the last publications to leave the process.
 LINGER = 0.5
 
 _READ_SIZE = 64 * 1024
 _PIPE_SIZE = 1024 * 1024
-#: Seconds between two reads of what trickles in: waking up for each line would cost more than the lines.
+#: Seconds between two reads of a slow stream: waking up for each line would cost more than the lines.
 _READ_PERIOD = 0.005
 _FORWARD_AT_ONCE = 100
-#: Seconds for which console messages wait after the start: a subscriber that was there before the service tries again
-#: every 0.1 to 0.2 s, and shall miss nothing.
+#: Seconds that console messages wait after the start: a subscriber that waited for the service reconnects every 0.1 to
+#: 0.2 s and must miss nothing.
 _WELCOME = 0.35
-#: What the manager pushed last is on its way through the kernel when the manager has ended.
+#: The manager's last messages may still be in the operating system when the manager has ended.
 _LAST_PUSH_MS = 10
 
 
 class Console:
-    """Reads the children's output.
+    """Reader of the children's output.
 
     Attributes
     ----------
     output
-        The file descriptor into which children print, and the supervisor logs.
+        File descriptor for the children's output and the supervisor's log.
     """
 
     def __init__(self, *, publish: bool, encoding: Encoding, terminal: int | None) -> None:
@@ -61,12 +61,12 @@ class Console:
         self._pull: Any = None
 
     def start(self, context: "zmq.Context[zmq.Socket[bytes]]", *, info_address: str, publications: str) -> None:
-        """Bind the sockets and start to read.
+        """Bind the sockets and start reading.
 
         Raises
         ------
         ConfigError
-            The address of the information socket is in use or cannot be bound.
+            The address of the info socket is in use or cannot be bound.
         """
         self._pub = server_socket(context, info_address, kind=zmq.PUB, setting="--zmq-info-addr", sndhwm=SEND_LIMIT)
         self._pull = server_socket(context, publications, kind=zmq.PULL, rcvhwm=0)
@@ -74,7 +74,7 @@ class Console:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let out all that was printed and published so far, and close everything."""
+        """Publish everything printed so far, and close the sockets and the pipe."""
         os.close(self._stop_writer)
         if self._thread.is_alive():
             self._thread.join()
@@ -115,7 +115,7 @@ class Console:
         self._drain()
 
     def _drain(self) -> None:
-        until = time.monotonic() + LINGER  # a process that a plan left behind may print for ever
+        until = time.monotonic() + LINGER  # a process that a plan left behind may print forever
         while self._read() and time.monotonic() < until:
             self._say(time.monotonic())
         self._say(time.monotonic(), everything=True)
@@ -124,7 +124,7 @@ class Console:
                 self._forward(_FORWARD_AT_ONCE)
 
     def _read(self) -> int:
-        """Read what there is, or a good piece of it; how many bytes that were."""
+        """Read a piece of the output, and return the number of bytes."""
         try:
             data = os.read(self._reader, _READ_SIZE)
         except BlockingIOError:
@@ -145,7 +145,7 @@ class Console:
             self._waiting.clear()
 
     def _forward(self, limit: int) -> None:
-        """Publish what the manager pushed."""
+        """Publish the manager's messages."""
         for _ in range(limit):
             try:
                 self._pub.send_multipart(self._pull.recv_multipart(zmq.NOBLOCK))
@@ -154,12 +154,12 @@ class Console:
 
 
 def _enlarged(pipe: int) -> bool:
-    """Whether the pipe could be made large, so that it may be read less often."""
+    """Enlarge the pipe, so that it needs fewer reads; return whether that worked."""
     if not hasattr(fcntl, "F_SETPIPE_SZ"):
         return False
     try:
         return fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_SIZE) >= _PIPE_SIZE
-    except OSError:  # more than this user may have
+    except OSError:  # above this user's limit
         return False
 
 

@@ -1,44 +1,44 @@
-"""When a manager is kept, replaced or given up. No clock and no process in here."""
+"""The decision to keep, replace or give up a manager. Pure: no clock and no process."""
 
 import msgspec
 
 from bluesky_qs.errors import ConfigError, QSError
 from bluesky_qs.ipc.supervision import TOLD
 
-#: A manager that has shown a sign of life, and then none for so many seconds, is frozen.
+#: A manager without a heartbeat for so many seconds is frozen.
 FROZEN_AFTER = 5.0
-#: Seconds that a manager has for its start: large lists and a slow store take time, a hanging one does not end.
+#: Seconds that a manager has for its start. Large lists and a slow store take time; a hanging start never ends.
 START_TIMEOUT = 60.0
 #: A manager that ends sooner is replaced more slowly each time.
 SHORT_LIFE = 2.0
-#: Longest time between two attempts. They never cease: a worker with a running plan may be waiting for a manager.
+#: Longest time between two attempts. They never stop, because a running plan may need a manager.
 LONGEST_DELAY = 30.0
-#: Exit codes of a manager that has told itself why it cannot start, and those of the service then.
+#: Exit codes of a manager that has logged why it cannot start, and the service's exit codes for them.
 _TOLD = {TOLD: QSError.exit_code, ConfigError.exit_code: ConfigError.exit_code}
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """How a process ended: its exit code (negative: a signal), and that as a phrase."""
+    """The end of a process: its exit code (negative for a signal), and the same as a phrase."""
 
     code: int
     how: str
 
 
 class Life(msgspec.Struct, frozen=True):
-    """What is known of the manager, and of those before it. Times are monotonic.
+    """The manager's life so far, and its predecessors. Times are monotonic.
 
     Attributes
     ----------
     started
-        When it was started.
+        Time of its start.
     last_beat
-        When it last showed a sign of life.
+        Time of its last heartbeat.
     served
-        Whether any manager of this service has shown one.
+        Whether any manager of this service has sent one.
     short_lives
-        How many managers before it, in a row, ended soon.
+        Number of managers before it, in a row, that ended soon.
     number
-        Counts the managers of this service.
+        Number of this manager, counted from the start of the service.
     """
 
     started: float
@@ -48,43 +48,43 @@ class Life(msgspec.Struct, frozen=True):
     number: int = 1
 
     def beats(self, now: float) -> "Life":
-        """The same manager after a sign of life."""
+        """Return the life after a heartbeat."""
         return msgspec.structs.replace(self, last_beat=now, served=True)
 
     def excused(self, now: float) -> "Life":
-        """The same manager after a time in which nothing could run, because the whole machine slept, say."""
+        """Return the life after a pause of the whole machine, such as sleep."""
         if self.last_beat is None:
             return msgspec.structs.replace(self, started=now)
         return msgspec.structs.replace(self, last_beat=now)
 
     def ended(self, now: float) -> "Life":
-        """Of the next manager, whenever it is started; ``started`` is to be set then."""
+        """Return the life of the next manager; set ``started`` when it starts."""
         short_lives = self.short_lives + 1 if now - self.started < SHORT_LIFE else 0
         return Life(now, served=self.served, short_lives=short_lives, number=self.number + 1)
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """All is well; decide again at this time, or when something happens."""
+    """Keep the manager, and decide again at this time or when something happens."""
 
     until: float
 
 
 class Restart(msgspec.Struct, frozen=True):
-    """Start another manager after ``delay`` seconds (and end this one, if it still runs)."""
+    """Start another manager after ``delay`` seconds, and end this one if it still runs."""
 
     delay: float
     reason: str
 
 
 class GiveUp(msgspec.Struct, frozen=True):
-    """End the service with this exit code; ``reason`` is empty if its end was asked for."""
+    """End the service with this exit code; ``reason`` is empty if a stop was requested."""
 
     exit_code: int
     reason: str
 
 
 def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | GiveUp:
-    """What to do with a manager that lives, or has ended."""
+    """Decide about a manager that runs or has ended."""
     if ending is not None:
         if ending.code == 0:
             return GiveUp(0, "")
@@ -107,5 +107,5 @@ def _no_start(ending: Exit) -> GiveUp:
 
 
 def _delay(short_lives: int) -> float:
-    """None for the first two, then twice as long each time."""
+    """Return no delay for the first two, then twice as much each time."""
     return 0 if short_lives < 2 else min(0.25 * 2 ** min(short_lives, 10), LONGEST_DELAY)  # noqa: PLR2004 - see above

@@ -1,4 +1,4 @@
-"""Console output as text: cut into messages at the ends of lines, numbered, the latest of it kept."""
+"""Console output as numbered messages, cut at line ends; the latest are kept."""
 
 import codecs
 import itertools
@@ -10,16 +10,16 @@ import msgspec
 from bluesky_qs.ipc.supervision import ConsolePage
 from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
-#: Seconds between two messages, at least: a subscriber's queue holds 1000 messages, a plan prints that in a moment.
+#: Minimum seconds between two messages: a subscriber's queue holds 1000, and a plan can print that in a moment.
 PERIOD = 0.010
-#: Characters in a message, more or less: so much is published without waiting.
+#: Approximate number of characters in a message; so much is published without waiting.
 SIZE = 64 * 1024
-#: Bytes of messages that are kept for who asks later.
+#: Bytes of messages that are kept for later requests.
 KEPT = 4 * 1024 * 1024
 
 
 class Batcher:
-    """Bytes in, messages out; times are given, none is taken here."""
+    """Turns bytes into messages. The caller passes the time."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -30,19 +30,19 @@ class Batcher:
 
     @property
     def due(self) -> float | None:
-        """When to take the next message; None if there is nothing to take."""
+        """Time of the next message; None if there is no output."""
         return self._due
 
     def add(self, data: bytes, now: float) -> None:
-        """Add what was printed."""
+        """Add output."""
         self._text += self._decoder.decode(data)
         if self._text and self._due is None:
             self._due = max(now, self._last + PERIOD)
 
     def take(self, now: float, *, everything: bool = False) -> str:
-        """The text of the next message; empty if it is not yet time.
+        """Return the text of the next message; empty before its time.
 
-        A line that has not ended is held back for one period, since the rest of it mostly comes right after it.
+        An unfinished line waits for one period, because its rest usually follows at once.
         """
         if everything:
             self._text += self._decoder.decode(b"", final=True)
@@ -72,7 +72,7 @@ class Record:
         self._last = 0
 
     def add(self, text: str, when: float) -> ConsoleMessage:
-        """Number and keep a message; the oldest are dropped for it. ``when`` is in epoch seconds."""
+        """Number and keep a message, and drop the oldest. ``when`` is in epoch seconds."""
         with self._lock:
             self._last += 1
             message = ConsoleMessage(when, text, self._last)
@@ -83,7 +83,7 @@ class Record:
         return message
 
     def page(self, since: int | None, limit: int) -> ConsolePage:
-        """Messages after number ``since``, or the latest; at most ``limit``."""
+        """Return the messages after number ``since``, or the latest; at most ``limit``."""
         with self._lock:
             count = len(self._messages)
             begin = count - limit if since is None else count - (self._last - since)
@@ -91,7 +91,7 @@ class Record:
             return ConsolePage(list(itertools.islice(self._messages, begin, begin + max(limit, 0))), self._last)
 
     def text(self, limit: int = 4096) -> str:
-        """The latest text, at most ``limit`` characters."""
+        """Return the latest text, at most ``limit`` characters."""
         with self._lock:
             messages = [msgspec.json.decode(message, type=ConsoleMessage).msg for message in self._messages]
         return "".join(messages)[-limit:]

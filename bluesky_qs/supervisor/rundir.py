@@ -1,4 +1,4 @@
-"""Making and owning the runtime directory, and removing those of supervisors that died without doing so."""
+"""The runtime directory: create it, own it, and remove those of dead supervisors."""
 
 import contextlib
 import fcntl
@@ -13,19 +13,19 @@ _TMP = "/tmp"  # noqa: S108 - what is made in it is private and has a new name
 
 
 class OwnedDir(RuntimeDir):
-    """A runtime directory that is locked as long as its owner lives."""
+    """A runtime directory, locked for as long as its owner lives."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         path.mkdir(mode=0o700)
-        # Tells other supervisors that it is in use, and those who clean /tmp that it is not theirs to clean.
+        # The lock keeps other supervisors and programs that clean /tmp from removing it.
         self._lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        with contextlib.suppress(OSError):  # a file system without locks; then the pid alone tells
+        with contextlib.suppress(OSError):  # a file system without locks; then the pid alone decides
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @classmethod
     def make(cls) -> "OwnedDir":
-        """Make a new one, and remove stale ones beside it."""
+        """Create a directory, and remove stale ones beside it."""
         reasons: list[str] = []
         for base in (os.environ.get("TMPDIR", _TMP), _TMP):
             path = Path(base) / f"bluesky-qs-{os.getpid()}-{os.urandom(4).hex()}"
@@ -40,13 +40,13 @@ class OwnedDir(RuntimeDir):
         raise StartupError(f"Cannot create a runtime directory: {'; '.join(reasons)}")
 
     def release(self) -> None:
-        """Remove it and give up the lock."""
+        """Remove it and release the lock."""
         self.remove()
         os.close(self._lock)
 
 
 def remove_stale(base: Path) -> None:
-    """Remove our runtime directories whose supervisors are no more."""
+    """Remove runtime directories whose supervisors have ended."""
     for path in _ours(base):
         with contextlib.suppress(OSError):  # another supervisor may be removing it at this moment
             _remove_if_stale(path)

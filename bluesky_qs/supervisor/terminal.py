@@ -1,4 +1,4 @@
-"""Writing to the terminal without ever waiting for it."""
+"""Output to the terminal, without waiting for it."""
 
 import contextlib
 import os
@@ -6,13 +6,13 @@ import select
 import threading
 from collections import deque
 
-#: Bytes that wait for a terminal that takes none; what comes then is left out.
+#: Bytes kept for a terminal that does not accept output; further output is omitted.
 LIMIT = 4 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
 class Terminal:
-    """A thread that writes to a file descriptor at the pace at which that takes it."""
+    """A thread that writes to a file descriptor at its pace."""
 
     def __init__(self, fd: int, limit: int = LIMIT) -> None:
         self._fd = fd
@@ -27,11 +27,11 @@ class Terminal:
         self._thread.start()
 
     def write(self, data: bytes) -> None:
-        """Have it written. If too much waits already, it is left out, and a note says later how much that was."""
+        """Queue output. If too much waits already, omit it; a note gives the number of omitted bytes later."""
         with self._changed:
             if self._broken:
                 return
-            # Once something is left out, so is the rest until there is room again: one gap instead of many.
+            # After a first omission everything is omitted until there is room again: one gap instead of many.
             if self._left_out or self._size + len(data) > self._limit:
                 self._left_out += len(data)
                 return
@@ -39,7 +39,7 @@ class Terminal:
             self._changed.notify()
 
     def close(self, timeout: float) -> None:
-        """Wait until all is written, but not longer than ``timeout`` seconds."""
+        """Wait until everything is written, at most ``timeout`` seconds."""
         with self._changed:
             self._closing = True
             self._note_gap()
@@ -48,7 +48,9 @@ class Terminal:
 
     def _note_gap(self) -> None:
         if self._left_out:
-            text = f"\n[{self._left_out} bytes of console output are missing here: the terminal was too slow]\n"
+            text = (
+                f"\n[{self._left_out} bytes of console output were omitted here, because the terminal was too slow]\n"
+            )
             self._append(text.encode())
             self._left_out = 0
 
@@ -57,7 +59,7 @@ class Terminal:
         self._size += len(data)
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):  # the terminal has gone; the service goes on without it
+        with contextlib.suppress(OSError):  # the terminal has closed; the service continues without it
             while data := self._next():
                 self._write(data)
         with self._changed:
@@ -75,7 +77,7 @@ class Terminal:
         while view:
             try:
                 written = os.write(self._fd, view[:_CHUNK])
-            except BlockingIOError:  # someone who shares the terminal made it non-blocking
+            except BlockingIOError:  # another process made the terminal non-blocking
                 select.select([], [self._fd], [])
                 continue
             view = view[written:]

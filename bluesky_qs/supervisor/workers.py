@@ -1,4 +1,4 @@
-"""The worker in use, and a spare one that is kept warm."""
+"""The worker in use, and the spare worker."""
 
 import contextlib
 import logging
@@ -14,8 +14,8 @@ from bluesky_qs.supervisor.child import Child
 
 _log = logging.getLogger(__name__)
 
-#: Seconds after the start of the service, and after the start of a worker, until the spare one is started: it should
-#: not take processor time from what the user waits for.
+#: Seconds from the start of the service, and from the start of a worker, to the start of the spare worker: it must not
+#: take processor time from the user's request.
 SPARE_DELAY = 0.5
 SPARE_DELAY_AFTER_WORKER = 1.5
 #: Seconds in which a worker may end by itself before it is killed.
@@ -31,21 +31,21 @@ class _Worker:
         self.packages = _packages()
 
     def clear(self) -> None:
-        """Remove the files that a process leaves behind which was killed."""
+        """Remove the files that a killed process leaves behind."""
         RuntimeDir.of_link(self.process.address).clear(self.process.address)
 
 
 class Workers:
-    """Starts and ends worker processes.
+    """Worker processes: start, hand out, kill.
 
     Parameters
     ----------
     spawn
-        Starts a child from a command line.
+        Function that starts a child from a command line.
     command
-        Command line of a worker, given the address of its link.
+        Function that returns a worker's command line, given the address of its link.
     keep_spare
-        Whether there is to be a spare one.
+        Whether to keep a spare worker.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Workers:
         self._number = 0
         self._current: _Worker | None = None
         self._spare: _Worker | None = None
-        #: When to start a spare one (monotonic), if ever.
+        #: Time to start a spare worker (monotonic); None for never.
         self.spare_due: float | None = None
         #: How the last worker in use ended, until the next one is started.
         self.ended: WorkerEnded | None = None
@@ -69,12 +69,12 @@ class Workers:
         return self._current.process if self._current else None
 
     def start(self, now: float) -> WorkerProcess:
-        """Give out the spare worker or a new one.
+        """Hand out the spare worker or a new one.
 
         Raises
         ------
         WrongState
-            One is in use.
+            A worker is in use.
         """
         if self._current is not None:
             raise WrongState(f"A worker process is running already (pid {self._current.process.pid})")
@@ -89,41 +89,41 @@ class Workers:
         Raises
         ------
         WorkerError
-            There is none.
+            No worker is in use.
         """
         if self._current is None:
             raise WorkerError("No worker process is running")
         self._current.child.kill()
 
     def plan_spare(self, when: float) -> None:
-        """Start a spare one at this time, if there is to be one."""
+        """Start a spare worker at this time, unless spare workers are off."""
         if self._keep_spare and self._spare is None:
             self.spare_due = when
 
     def tick(self, now: float) -> None:
-        """Start the spare one if it is time."""
+        """Start the spare worker if it is due."""
         if self.spare_due is not None and now >= self.spare_due:
             self.spare_due = None
             self._spare = self._new()
 
     def reap(self, now: float) -> WorkerEnded | None:
-        """How the worker in use ended, told once."""
+        """Return how the worker in use ended, once."""
         if self._spare and (exit_ := self._spare.child.poll()):
             _log.warning("The spare worker process ended unexpectedly (%s)", exit_.how)
             self._spare.clear()
-            self._spare = None  # not replaced before the next worker starts: it may be ending for a reason that stays
+            self._spare = None  # not replaced before the next worker starts: the reason for its end may persist
         if self._current is None or (exit_ := self._current.child.poll()) is None:
             return None
         process = self._current.process
         self.ended = WorkerEnded(process.pid, exit_.code, exit_.how, last_words.read(process.address))
         self._current.clear()
         self._current = None
-        if self.spare_due is not None:  # whoever closes an environment often opens the next one
+        if self.spare_due is not None:  # people who close an environment often open the next one
             self.spare_due = now
         return self.ended
 
     def end(self) -> None:
-        """End all of them; the one in use is asked first."""
+        """End all workers; the one in use is asked first."""
         self.spare_due = None
         if self._spare:
             self._spare.child.kill()
@@ -153,10 +153,10 @@ class Workers:
 
 
 def _packages() -> dict[str, int]:
-    """Changes whenever a package is installed or removed; a spare worker has the old ones imported."""
+    """Return a value that changes with the installed packages: a spare worker has imported the old ones."""
     times: dict[str, int] = {}
     for folder in sys.path:
-        if not folder.endswith("-packages"):  # the current folder may be among them, and changes all the time
+        if not folder.endswith("-packages"):  # the current folder may be among them, and it changes all the time
             continue
         with contextlib.suppress(OSError):
             times[folder] = os.stat(folder).st_mtime_ns  # noqa: PTH116 - sys.path has text
