@@ -43,9 +43,9 @@ PositionParameter = Annotated[
     Messages(wrong="Position {value!r} is not supported. A position is a whole number, 'front' or 'back'"),
 ]
 #: One of the queue's ends.
-End = Literal["front", "back"]
+QueueEnd = Literal["front", "back"]
 EndParameter = Annotated[
-    End | None,
+    QueueEnd | None,
     Messages(wrong="Destination {value!r} is not supported. Supported destinations of a batch: 'front', 'back'"),
 ]
 

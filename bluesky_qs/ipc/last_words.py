@@ -52,7 +52,7 @@ class LastWords:
             os.dup2(2, self._file.fileno(), inheritable=False)
 
 
-class End(NamedTuple):
+class StartupCrash(NamedTuple):
     """How startup code ended its process."""
 
     message: str
@@ -68,18 +68,18 @@ def read(link: str) -> str:
     return ""
 
 
-def understood(words: str, what: str) -> End:
+def understood(words: str, what: str) -> StartupCrash:
     """Describe the notes in a sentence: file, line, and ``what`` happened to the process."""
     file, _, rest = words.partition("\0")
     shown, _, crash = rest.partition("\0")
     if not file:
-        return End(what)
+        return StartupCrash(what)
     # One thread follows another; the crashed one is "current", with its innermost frame first.
     folder = f"{Path(file).parent}{os.sep}"
     current = crash.partition("Current thread")[2].partition("\n\n")[0]
     own = [(place, int(line)) for place, line in _FRAME.findall(current) if place.startswith(folder)]
     if not own:
-        return End(f"{shown}: {what}", file, None, crash)
+        return StartupCrash(f"{shown}: {what}", file, None, crash)
     place, line = own[0]
     named = place.removeprefix(folder) if Path(file).name == shown else place
-    return End(f"{named}, line {line}: {what}", place, line, crash)
+    return StartupCrash(f"{named}, line {line}: {what}", place, line, crash)

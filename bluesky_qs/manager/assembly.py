@@ -21,7 +21,7 @@ from bluesky_qs.manager.opening import opening
 from bluesky_qs.manager.outside import Outside
 from bluesky_qs.manager.publisher import Publisher
 from bluesky_qs.manager.runner import Runner
-from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.manager.tasks import Tasks
 from bluesky_qs.plan_queue.changes import Snapshot
@@ -104,7 +104,7 @@ def assemble(
 def _tasks(settings: Settings, outside: Outside, lifecycle: Lifecycle, changed: Changes) -> Tasks:
     def foreground_ended() -> None:
         if lifecycle.state is ManagerState.EXECUTING_TASK:
-            lifecycle.fire(Event.TASK_ENDED)
+            lifecycle.fire(ManagerEvent.TASK_ENDED)
 
     return Tasks(settings.operation.task_result_retention, outside.clock, changed, foreground_ended=foreground_ended)
 

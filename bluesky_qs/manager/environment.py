@@ -13,7 +13,7 @@ import msgspec
 from bluesky_qs.errors import QSError, WorkerError, WorkerLost, WrongState
 from bluesky_qs.ipc.commands import Attach, CloseEnvironment, NotePlace, OpenEnvironment, ReplyInput, WorkerSnapshot
 from bluesky_qs.ipc.frames import Command
-from bluesky_qs.ipc.last_words import End, understood
+from bluesky_qs.ipc.last_words import StartupCrash, understood
 from bluesky_qs.ipc.link import Link
 from bluesky_qs.ipc.reports import (
     EnvironmentFailed,
@@ -27,7 +27,7 @@ from bluesky_qs.ipc.reports import (
 from bluesky_qs.ipc.states import EnvironmentState, RunState, WorkerState
 from bluesky_qs.ipc.supervision import KillWorker, StartWorker, WorkerEnded, WorkerProcess
 from bluesky_qs.manager.clock import Clock
-from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.subscriptions import Acknowledge, Subscriptions, WorkerGone
 from bluesky_qs.manager.worker_link import LinkEvent, LinkLifecycle, LinkState
 
@@ -182,7 +182,7 @@ class Environment:
         """
         if self.exists:
             raise WrongState("The last RE Worker process is still ending. Try again in a moment.")
-        self._lifecycle.fire(Event.OPEN_REQUESTED)
+        self._lifecycle.fire(ManagerEvent.OPEN_REQUESTED)
         self._link_state.fire(LinkEvent.PROCESS_REQUESTED)
         self._failure = None
         self._killed_because = None
@@ -192,7 +192,7 @@ class Environment:
     async def close(self) -> None:
         """Ask the worker to end in an orderly way; `ended` does the rest."""
         self.link  # noqa: B018 - raises an error without an open environment, before the state changes
-        self._lifecycle.fire(Event.CLOSE_REQUESTED)
+        self._lifecycle.fire(ManagerEvent.CLOSE_REQUESTED)
         try:
             await self.send(CloseEnvironment(), self._close_refused)
         except WorkerLost:
@@ -203,7 +203,7 @@ class Environment:
 
     def _close_refused(self) -> None:
         if self._lifecycle.state is ManagerState.CLOSING_ENVIRONMENT:
-            self._lifecycle.fire(Event.CLOSE_REFUSED)
+            self._lifecycle.fire(ManagerEvent.CLOSE_REFUSED)
 
     async def reply(self, input_uid: str, text: str) -> None:
         """Answer an input prompt of user code, including startup code."""
@@ -216,7 +216,7 @@ class Environment:
     async def destroy(self) -> None:
         """Kill the worker process."""
         opening = self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT
-        self._lifecycle.fire(Event.DESTROY_REQUESTED)
+        self._lifecycle.fire(ManagerEvent.DESTROY_REQUESTED)
         logger.warning("Destroying the RE Worker environment: killing the worker process ...")
         if self._process is None:  # it is being started: `_open` kills it when it has started
             return
@@ -306,9 +306,9 @@ class Environment:
         self._set_runs([])  # not earlier, because the runs are recorded in the result of the lost plan
         self._lifecycle.fire(
             {
-                ManagerState.CREATING_ENVIRONMENT: Event.OPEN_FAILED,
-                ManagerState.CLOSING_ENVIRONMENT: Event.CLOSED,
-            }.get(self._lifecycle.state, Event.WORKER_GONE),
+                ManagerState.CREATING_ENVIRONMENT: ManagerEvent.OPEN_FAILED,
+                ManagerState.CLOSING_ENVIRONMENT: ManagerEvent.CLOSED,
+            }.get(self._lifecycle.state, ManagerEvent.WORKER_GONE),
         )
         self._gone.set()
         if was_open or self._failure:
@@ -336,7 +336,7 @@ class Environment:
                 reason = f"The RE Worker process ended unexpectedly: {report.how}"
                 logger.error("%s (pid %d, while the manager was in the state %r)", reason, report.pid, state.value)
         if self.report == _NO_REPORT:
-            self.report = self._not_opened(end or End(reason))
+            self.report = self._not_opened(end or StartupCrash(reason))
         return reason
 
     async def _open(self) -> None:
@@ -360,9 +360,9 @@ class Environment:
     def _not_started(self, message: str) -> None:
         """Handle the failed start of a worker process."""
         self._link_state.fire(LinkEvent.START_FAILED)
-        self.report = self._not_opened(End(message))
+        self.report = self._not_opened(StartupCrash(message))
         destroying = self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT
-        self._lifecycle.fire(Event.WORKER_GONE if destroying else Event.OPEN_FAILED)
+        self._lifecycle.fire(ManagerEvent.WORKER_GONE if destroying else ManagerEvent.OPEN_FAILED)
 
     async def _read(self, link: Link) -> None:
         """Receive reports: mirror the state at once and queue the report for the other parts."""
@@ -420,7 +420,7 @@ class Environment:
     def _opened(self, report: EnvironmentOpened) -> None:
         self._link_state.fire(LinkEvent.OPENED)
         if self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT:
-            self._lifecycle.fire(Event.OPENED)
+            self._lifecycle.fire(ManagerEvent.OPENED)
         self._changed()
         logger.info("The RE Worker environment is open: the startup code took %.2f s", report.seconds)
 
@@ -432,7 +432,7 @@ class Environment:
         self._link.fail(WorkerLost("The RE Worker process ended"))
         await self._inbox.join()
 
-    def _not_opened(self, end: End) -> bytes:
+    def _not_opened(self, end: StartupCrash) -> bytes:
         """The report on an opening for which the worker could not send one."""
         return msgspec.json.encode({"success": False, "time": self._clock.time(), **end._asdict()})
 

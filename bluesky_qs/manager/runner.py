@@ -19,7 +19,7 @@ from bluesky_qs.manager.ledger import FactEdit, Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.results import reported, unreported
 from bluesky_qs.manager.running import RunningItem
-from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.plan_queue.edit import Edit
 from bluesky_qs.plan_queue.queue import PlanQueue
 
@@ -90,7 +90,7 @@ class Runner:
         if not len(self._queue):
             return
         logger.info("Starting queue processing ...")
-        self._lifecycle.fire(Event.START_REQUESTED)
+        self._lifecycle.fire(ManagerEvent.START_REQUESTED)
         try:
             decision = await self._step(None)
         except StoreError:
@@ -105,7 +105,7 @@ class Runner:
         """Run an item now, without queueing it. The returned edit contains the item with its uid."""
         edit = self._queue.start_now(item, self._clock.time())
         self.running = self._new_run()
-        self._lifecycle.fire(Event.START_REQUESTED)
+        self._lifecycle.fire(ManagerEvent.START_REQUESTED)
         try:
             await self._ledger.commit(edit)
         except StoreError:
@@ -234,12 +234,12 @@ class Runner:
                 return  # the RunEngine has not left this pause yet
             if run is not None:
                 run.paused()
-            self._lifecycle.fire(Event.PLAN_PAUSED)
+            self._lifecycle.fire(ManagerEvent.PLAN_PAUSED)
 
     def _resumed(self) -> None:
         if self.running is not None:
             self.running.resumed()
-        self._lifecycle.fire(Event.PLAN_RESUMED)
+        self._lifecycle.fire(ManagerEvent.PLAN_RESUMED)
 
     async def adopt(self, snapshot: WorkerSnapshot | None, ended: str) -> bool:
         """Continue with the running item of an earlier manager.
@@ -385,7 +385,7 @@ class Runner:
         # The worker was lost while the start was being stored, or is being destroyed: `worker_lost` records that.
         if running is None or not self._worker_is_ready:
             return None
-        self._lifecycle.fire(Event.PLAN_STARTED)
+        self._lifecycle.fire(ManagerEvent.PLAN_STARTED)
         try:
             # Permissions or lists may have changed since the item was added.
             self._lists.catalog.check(running, running.get("user_group", ""))
@@ -452,7 +452,7 @@ class Runner:
     def _leave(self) -> None:
         """Become idle, unless the environment is being destroyed or is gone."""
         if self._lifecycle.state in _RUNNING:
-            self._lifecycle.fire(Event.QUEUE_ENDED)
+            self._lifecycle.fire(ManagerEvent.QUEUE_ENDED)
 
     def _log_autostart(self, why: str, *, before: bool) -> None:
         if before and not self.autostart:

@@ -20,7 +20,7 @@ class ManagerState(StrEnum):
     DESTROYING_ENVIRONMENT = "destroying_environment"
 
 
-class Event(StrEnum):
+class ManagerEvent(StrEnum):
     """Events that change the state. A manager that replaces another starts with ``FOUND_…``, the worker's state."""
 
     FOUND_NOTHING_RUNNING = auto()
@@ -46,9 +46,9 @@ class Event(StrEnum):
     TASK_ENDED = auto()
 
 
-_S, _E = ManagerState, Event
+_S, _E = ManagerState, ManagerEvent
 
-TRANSITIONS: dict[tuple[ManagerState, Event], ManagerState] = {
+TRANSITIONS: dict[tuple[ManagerState, ManagerEvent], ManagerState] = {
     (_S.INITIALIZING, _E.FOUND_NOTHING_RUNNING): _S.IDLE,
     (_S.INITIALIZING, _E.FOUND_OPENING): _S.CREATING_ENVIRONMENT,
     (_S.INITIALIZING, _E.FOUND_PLAN_RUNNING): _S.EXECUTING_QUEUE,
@@ -89,7 +89,7 @@ for _state in (
 TRANSITIONS[_S.DESTROYING_ENVIRONMENT, _E.WORKER_GONE] = _S.IDLE
 
 
-class Lifecycle(StateMachine[ManagerState, Event]):
+class Lifecycle(StateMachine[ManagerState, ManagerEvent]):
     """Holds the manager's state."""
 
     def __init__(self, changed: Callable[[], None]) -> None:

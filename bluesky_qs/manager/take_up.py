@@ -7,7 +7,7 @@ from bluesky_qs.ipc.commands import SetPermissions, WorkerSnapshot
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.ipc.supervision import Inventory
 from bluesky_qs.manager.context import Context
-from bluesky_qs.manager.state import Event
+from bluesky_qs.manager.state import ManagerEvent
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ async def take_up(ctx: Context, inventory: Inventory) -> None:
         except WorkerLost as error:
             ended = error.message
     event = found(snapshot.state if snapshot else None)
-    if await ctx.runner.adopt(snapshot, ended) and event is Event.FOUND_NOTHING_RUNNING:
-        event = Event.FOUND_PLAN_RUNNING
+    if await ctx.runner.adopt(snapshot, ended) and event is ManagerEvent.FOUND_NOTHING_RUNNING:
+        event = ManagerEvent.FOUND_PLAN_RUNNING
     ctx.lifecycle.fire(event)
     ctx.environment.take_up()
 
@@ -44,15 +44,19 @@ async def _synchronize(ctx: Context, snapshot: WorkerSnapshot) -> None:
 
 
 _FOUND = {
-    EnvironmentState.INITIALIZING: Event.FOUND_OPENING,
-    EnvironmentState.EXECUTING_PLAN: Event.FOUND_PLAN_RUNNING,
-    EnvironmentState.EXECUTING_TASK: Event.FOUND_TASK_RUNNING,
-    EnvironmentState.CLOSING: Event.FOUND_CLOSING,
+    EnvironmentState.INITIALIZING: ManagerEvent.FOUND_OPENING,
+    EnvironmentState.EXECUTING_PLAN: ManagerEvent.FOUND_PLAN_RUNNING,
+    EnvironmentState.EXECUTING_TASK: ManagerEvent.FOUND_TASK_RUNNING,
+    EnvironmentState.CLOSING: ManagerEvent.FOUND_CLOSING,
 }
 
 
-def found(worker: WorkerState | None) -> Event:
+def found(worker: WorkerState | None) -> ManagerEvent:
     """The event for the state of an existing worker at the start of a manager."""
     if worker is not None and worker.item_uid and worker.engine == "paused":
-        return Event.FOUND_PLAN_PAUSED
-    return _FOUND.get(worker.environment, Event.FOUND_NOTHING_RUNNING) if worker else Event.FOUND_NOTHING_RUNNING
+        return ManagerEvent.FOUND_PLAN_PAUSED
+    return (
+        _FOUND.get(worker.environment, ManagerEvent.FOUND_NOTHING_RUNNING)
+        if worker
+        else ManagerEvent.FOUND_NOTHING_RUNNING
+    )

@@ -22,7 +22,7 @@ from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.states import require_environment, require_idle_kernel
-from bluesky_qs.manager.state import Event, ManagerState
+from bluesky_qs.manager.state import ManagerEvent, ManagerState
 from bluesky_qs.wire.codec import json_text
 
 
@@ -141,7 +141,7 @@ async def _start(ctx: Context, uid: str, command: Command[None], *, background: 
         raise WrongState("RE Worker environment is not open.")
     if not background:
         await require_idle_kernel(ctx)
-        ctx.lifecycle.fire(Event.TASK_STARTED)
+        ctx.lifecycle.fire(ManagerEvent.TASK_STARTED)
     ctx.tasks.started(uid, ctx.clock.time(), background=background)
     try:
         await ctx.environment.send(command, lambda: ctx.tasks.refused(uid))

@@ -13,7 +13,7 @@ from bluesky_qs.manager.clock import SystemClock
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.runner import Runner
-from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.memory import MemoryStore
@@ -64,7 +64,7 @@ async def store():
 async def runner(store):
     ledger = Ledger(store, EventBook([], lambda event: None), lambda: None)
     lifecycle = Lifecycle(lambda: None)
-    lifecycle.fire(Event.FOUND_NOTHING_RUNNING)
+    lifecycle.fire(ManagerEvent.FOUND_NOTHING_RUNNING)
     queue = PlanQueue.restore(Snapshot())
     runner = Runner(
         queue=queue,

@@ -1,6 +1,6 @@
 import pytest
 
-from bluesky_qs.manager.state import TRANSITIONS, Event, Lifecycle, ManagerState
+from bluesky_qs.manager.state import TRANSITIONS, Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.transitions import ImpossibleTransition
 
 
@@ -14,12 +14,12 @@ def lifecycle(*events):
 
 def test_a_plan_takes_the_manager_through_starting_executing_and_paused_back_to_idle():
     life, changes = lifecycle(
-        Event.FOUND_NOTHING_RUNNING,
-        Event.START_REQUESTED,
-        Event.PLAN_STARTED,
-        Event.PLAN_PAUSED,
-        Event.PLAN_RESUMED,
-        Event.QUEUE_ENDED,
+        ManagerEvent.FOUND_NOTHING_RUNNING,
+        ManagerEvent.START_REQUESTED,
+        ManagerEvent.PLAN_STARTED,
+        ManagerEvent.PLAN_PAUSED,
+        ManagerEvent.PLAN_RESUMED,
+        ManagerEvent.QUEUE_ENDED,
     )
     assert changes == [
         ManagerState.IDLE,
@@ -33,21 +33,26 @@ def test_a_plan_takes_the_manager_through_starting_executing_and_paused_back_to_
 
 
 def test_an_event_that_the_table_does_not_foresee_names_itself_and_the_state():
-    life, _ = lifecycle(Event.FOUND_NOTHING_RUNNING)
+    life, _ = lifecycle(ManagerEvent.FOUND_NOTHING_RUNNING)
     with pytest.raises(ImpossibleTransition, match="PLAN_PAUSED cannot happen in the state 'idle'"):
-        life.fire(Event.PLAN_PAUSED)
+        life.fire(ManagerEvent.PLAN_PAUSED)
     assert life.state is ManagerState.IDLE
 
 
 def test_the_next_plan_of_a_running_queue_is_no_change_of_state():
-    _, changes = lifecycle(Event.FOUND_NOTHING_RUNNING, Event.START_REQUESTED, Event.PLAN_STARTED, Event.PLAN_STARTED)
+    _, changes = lifecycle(
+        ManagerEvent.FOUND_NOTHING_RUNNING,
+        ManagerEvent.START_REQUESTED,
+        ManagerEvent.PLAN_STARTED,
+        ManagerEvent.PLAN_STARTED,
+    )
     assert changes[-1] is ManagerState.EXECUTING_QUEUE
     assert len(changes) == 3
 
 
 @pytest.mark.parametrize("state", [s for s in ManagerState if s is not ManagerState.INITIALIZING])
 def test_the_death_of_the_worker_leads_to_idle_from_every_state(state):
-    assert TRANSITIONS[state, Event.WORKER_GONE] is ManagerState.IDLE
+    assert TRANSITIONS[state, ManagerEvent.WORKER_GONE] is ManagerState.IDLE
 
 
 def test_every_state_can_be_reached_and_left():

@@ -12,7 +12,7 @@ from bluesky_qs.ipc.states import EnvironmentState, Lists, WorkerState
 from bluesky_qs.ipc.supervision import WorkerEnded, WorkerProcess
 from bluesky_qs.manager.clock import SystemClock
 from bluesky_qs.manager.environment import Environment
-from bluesky_qs.manager.state import Event, Lifecycle, ManagerState
+from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.transitions import ImpossibleTransition
 from bluesky_qs.manager.worker_link import LINK_TRANSITIONS, LinkEvent, LinkLifecycle, LinkState
 
@@ -91,7 +91,7 @@ class Supervisor:
 @pytest.fixture
 async def parts():
     link, supervisor, lifecycle = Link(), Supervisor(), Lifecycle(lambda: None)
-    lifecycle.fire(Event.FOUND_NOTHING_RUNNING)
+    lifecycle.fire(ManagerEvent.FOUND_NOTHING_RUNNING)
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         started = []
         environment = Environment(
