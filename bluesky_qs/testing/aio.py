@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import shutil
 import tempfile
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +18,9 @@ from bluesky_qs.config.schema import Settings
 from bluesky_qs.errors import QSError
 from bluesky_qs.manager.app import Manager as App
 from bluesky_qs.manager.outside import Outside
+from bluesky_qs.manager.results import unreported
+from bluesky_qs.plan_queue.changes import AddHistory, Change, ClearQueue, PutItem, TrimHistory
+from bluesky_qs.plan_queue.position import spread
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.memory import MemoryStore
 from bluesky_qs.supervisor.record import Record
@@ -222,6 +227,35 @@ class AsyncManager(InLoop):
         item = {"item_type": "plan", "name": name, "args": list(args), "kwargs": kwargs}
         place = {} if pos is None else {"pos": pos}
         return (await self.do("queue_item_add", item=item, user="tester", user_group="primary", **place))["item"]
+
+    async def fill(self, queue: Iterable[Mapping[str, Any]] = (), history: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Replace the queue and the history with these items, as if an earlier service had left them.
+
+        The manager is replaced for that, as with `restart`. The items are not checked. An item without a uid, user or
+        user group gets one; the result of a history item has all keys of a plan that completed, unless it is given.
+        """
+        queued = [self._stored(item) for item in queue]
+        past = [self._stored(item) for item in history]
+        changes: list[Change] = [ClearQueue(), TrimHistory(0)]
+        for item, rank in zip(queued, spread(None, None, len(queued)), strict=True):
+            changes.append(PutItem(item["item_uid"], rank, json.dumps(item).encode()))
+        for item in past:
+            result = unreported("completed", now=self.clock.time()) | item.get("result", {})
+            changes.append(AddHistory(item["item_uid"], json.dumps({**item, "result": result}).encode()))
+        await self.die()
+        await self.store.commit(changes)
+        await self.replace()
+
+    def _stored(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "item_type": "plan",
+            "args": [],
+            "kwargs": {},
+            "user": "tester",
+            "user_group": "primary",
+            "item_uid": str(uuid.uuid4()),
+            **item,
+        }
 
     async def open(self) -> None:
         """Open the environment and return when it is open.

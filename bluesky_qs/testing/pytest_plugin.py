@@ -11,12 +11,19 @@ import pytest
 
 if TYPE_CHECKING:
     from bluesky_qs.testing.sync import Manager, Service
+    from bluesky_qs.testing.worker import ScriptedWorker
 
 # What the fixtures need is imported in them: a test suite that uses neither is not slower for it.
 
 
 @pytest.fixture
-def qs_manager(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Manager]":
+def qs_worker() -> "ScriptedWorker | None":
+    """The scripted worker of `qs_manager`. Tests override it; None is one with the plans and devices of ``sim``."""
+    return None
+
+
+@pytest.fixture
+def qs_manager(monkeypatch: pytest.MonkeyPatch, qs_worker: "ScriptedWorker | None") -> "Iterator[Manager]":
     """A manager with a scripted worker. Clients that are given no address find it.
 
     Examples
@@ -30,7 +37,7 @@ def qs_manager(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Manager]":
     """
     from bluesky_qs.testing.sync import Manager  # noqa: PLC0415 - see above
 
-    with Manager() as manager:
+    with Manager(qs_worker) as manager:
         for name, value in manager.environ.items():
             monkeypatch.setenv(name, value)
         yield manager

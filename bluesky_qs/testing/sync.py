@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -181,6 +181,14 @@ class Manager:
     def add(self, name: str, *args: Any, pos: Any = None, **kwargs: Any) -> dict[str, Any]:
         """Add a plan to the queue; returns the item."""
         return self._run(self._inside.add(name, *args, pos=pos, **kwargs))
+
+    def fill(self, queue: Iterable[Mapping[str, Any]] = (), history: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Replace the queue and the history with these items, as if an earlier service had left them.
+
+        The manager is replaced for that, as with `restart`. The items are not checked. An item without a uid, user or
+        user group gets one; the result of a history item has all keys of a plan that completed, unless it is given.
+        """
+        self._run(self._inside.fill(queue, history))
 
     def open(self) -> None:
         """Open the environment and return when it is open.

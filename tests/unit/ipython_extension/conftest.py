@@ -9,6 +9,8 @@ import zmq
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from bluesky_qs.testing import Wait
+
 STATUS = {
     "msg": "RE Manager v1.2.3",
     "items_in_queue": 0,
@@ -229,6 +231,33 @@ def qs(shell):
         return result.result
 
     return run
+
+
+@pytest.fixture
+def plan():
+    """Makes plans as they are stored, for `bluesky_qs.testing.Manager.fill`."""
+
+    def make(name, uid, *args, **kwargs):
+        return queued({"item_type": "plan", "name": name, "args": list(args), "kwargs": kwargs}, uid)
+
+    return make
+
+
+@pytest.fixture
+def opened(qs_manager):
+    """A manager whose environment is open."""
+    qs_manager.open()
+    return qs_manager
+
+
+@pytest.fixture
+def running(opened):
+    """A manager whose plan runs until the test says otherwise."""
+    opened.worker.on_plan("count", Wait())
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    return opened
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import time
 import pytest
 from IPython.lib.pretty import pretty
 
+from bluesky_qs.testing import Wait
+
 _UID = "3e5dac90-59ff-41e2-88b7-72e57e932a1e"
 _RUN = {"uid": _UID, "scan_id": 7, "is_open": True, "exit_status": None}
 _CHECK = {"success": False, "msg": "parameter 'num': 'x' is not an integer"}
@@ -49,9 +51,9 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("queue stop cancel", "queue_stop_cancel", {}, "No stop is pending."),
     ],
 )  # fmt: skip
-def test_an_answer_is_told_in_words(qs, fake, line, method, answer, told):
-    fake.answers[method] = answer
-    view = qs(line)
+def test_an_answer_is_told_in_words(managed, qs_manager, line, method, answer, told):
+    qs_manager.answers[method] = answer
+    view = managed(line)
     shown = pretty(view)
     assert told in shown
     assert "{'" not in shown
@@ -60,59 +62,59 @@ def test_an_answer_is_told_in_words(qs, fake, line, method, answer, told):
     assert "{&#x27;" not in view._repr_html_()
 
 
-def test_why_a_plan_may_fail_stands_below_it(qs, fake):
+def test_why_a_plan_may_fail_stands_below_it(managed, qs_manager, plan):
     warning = "Parameter 'detectors': 'det9' is <no> device: the plan will fail unless this is fixed"
-    item = fake.plan("count", "uid-aaaa")
-    fake.answers["queue_item_add"] = {"item": item, "qsize": 1, "warnings": [warning]}
-    view = qs("queue add plan {'name': 'count', 'args': [['det9']]}")
+    item = plan("count", "uid-aaaa")
+    qs_manager.answers["queue_item_add"] = {"item": item, "qsize": 1, "warnings": [warning]}
+    view = managed("queue add plan {'name': 'count', 'args': [['det9']]}")
     first, *below = pretty(view).splitlines()
     assert first.startswith("Queued at position 0: count(")
     assert " ".join(" ".join(below).split()) == warning
     assert "is &lt;no&gt; device" in view._repr_html_()
 
 
-def test_each_plan_of_a_batch_has_its_own_warnings_below_it(qs, fake):
-    items = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
+def test_each_plan_of_a_batch_has_its_own_warnings_below_it(managed, qs_manager, plan):
+    items = [plan("count", "uid-aaaa"), plan("scan", "uid-bbbb")]
     results = [{"success": True, "msg": ""}, {"success": True, "msg": "", "warnings": ["It will fail"]}]
-    fake.answers["queue_item_add_batch"] = {"items": items, "qsize": 2, "results": results}
-    count, scan, below = pretty(qs("add count([det1]) scan([det1], motor, 0, 1, 2)")).splitlines()
+    qs_manager.answers["queue_item_add_batch"] = {"items": items, "qsize": 2, "results": results}
+    count, scan, below = pretty(managed("add count([det1]) scan([det1], motor, 0, 1, 2)")).splitlines()
     assert (count[:20], scan[:20], below) == ("Queued at position 0", "Queued at position 1", "  It will fail")
 
 
-def test_a_stop_is_taken_back_while_the_queue_runs(qs, fake):
-    fake.status["manager_state"] = "executing_queue"
-    assert pretty(qs("stop cancel")) == "The queue goes on after the running plan."
+def test_a_stop_is_taken_back_while_the_queue_runs(managed, opened):
+    opened.worker.on_plan("count", Wait())
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.do("queue_stop")
+    assert pretty(managed("stop cancel")) == "The queue goes on after the running plan."
 
 
-def test_a_task_in_the_background_is_named_by_the_beginning_of_its_uid(qs, fake):
-    fake.answers["function_execute"] = {"task_uid": _UID}
-    told = pretty(qs("func wait(1) --background"))
-    assert told == "Running wait(1) in the background; its result: %qs task result 3e5dac90"
-    qs("task result 3e5dac90")
-    qs("task result")
-    assert [request["task_uid"] for request in fake.asked("task_result")] == [_UID, _UID]
+def test_a_task_in_the_background_is_named_by_the_beginning_of_its_uid(managed, opened):
+    answer = managed("func function_sleep(1) --background")
+    short = answer["task_uid"][:8]
+    told = f"Running function_sleep(1) in the background; its result: %qs task result {short}"
+    assert " ".join(pretty(answer).split()) == told
+    managed(f"task result {short}")
+    managed("task result")
+    assert [request["task_uid"] for request in opened.asked("task_result")] == [answer["task_uid"]] * 2
 
 
-def test_an_item_tells_where_it_is(qs, fake):
-    fake.queue = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
-    fake.running = fake.plan("count", "uid-cccc")
-    assert "state    queued at position 1" in pretty(qs("item uid-b"))
-    assert "state    running" in pretty(qs("item uid-c"))
+def test_an_item_tells_where_it_is(managed, opened, plan):
+    opened.worker.on_plan("count", Wait())
+    opened.fill([plan("count", "uid-cccc", ["det1"]), plan("count", "uid-aaaa"), plan("scan", "uid-bbbb")])
+    opened.do("queue_start")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    assert "state    queued at position 1" in pretty(managed("item uid-b"))
+    assert "state    running" in pretty(managed("item uid-c"))
 
 
-def test_metadata_is_shown_as_it_is_typed(qs, fake):
-    fake.queue = [fake.plan("count", "uid-aaaa") | {"meta": {"sample": "Si 111", "run": 6}}]
-    assert "metadata sample='Si 111' run=6" in pretty(qs("item 0"))
+def test_metadata_is_shown_as_it_is_typed(managed, qs_manager, plan):
+    qs_manager.fill([plan("count", "uid-aaaa") | {"meta": {"sample": "Si 111", "run": 6}}])
+    assert "metadata sample='Si 111' run=6" in pretty(managed("item 0"))
 
 
-def test_a_lock_is_told_with_the_time_of_the_wall_clock(qs, fake):
-    fake.answers["lock_info"] = {
-        "lock_info": {
-            "queue": True,
-            "user": "ada",
-            "time": time.time(),
-            "time_str": "11/26/2026 10:00:00",
-            "note": None,
-        }
-    }
-    assert "11/26/2026" not in pretty(qs("lock info"))
+def test_a_lock_is_told_with_the_time_of_the_wall_clock(managed, qs_manager):
+    qs_manager.do("lock", lock_key="k", queue=True, user="ada")
+    shown = pretty(managed("lock info"))
+    assert shown.startswith("Locked (queue) by ada at ")
+    assert qs_manager.do("lock_info")["lock_info"]["time_str"] not in shown

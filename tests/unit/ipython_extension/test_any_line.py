@@ -52,11 +52,11 @@ def outcome(act):
 
 @_SETTINGS
 @given(line=st.one_of(st.lists(st.sampled_from(_WORDS)).map(" ".join), st.text()))
-def test_any_line_gives_a_result_or_says_what_is_wrong(shell, fake, line):
+def test_any_line_gives_a_result_or_says_what_is_wrong(managed_shell, qs_manager, line, plan):
     if "connect" in line:
-        line = line.replace("connect", "conect")  # it would leave the fake service
-    fake.queue = [fake.plan("count", "uid-0001", ["det1"])]
-    assert outcome(lambda: shell.run_line_magic("qs", line))
+        line = line.replace("connect", "conect")  # it would leave the manager
+    qs_manager.fill([plan("count", "uid-0001", ["det1"])])
+    assert outcome(lambda: managed_shell.run_line_magic("qs", line))
 
 
 @_SETTINGS
@@ -64,13 +64,10 @@ def test_any_line_gives_a_result_or_says_what_is_wrong(shell, fake, line):
     word=st.sampled_from(["add", "run", "check", "edit 0", "func", "call queue_mode_set", "push", "lock env", "rm"]),
     parts=st.lists(st.one_of(st.sampled_from(_CANARIES), st.sampled_from(("count(", ")", "[", "]", ",", "{", "}")))),
 )
-def test_nothing_of_a_line_is_evaluated(shell, fake, canary, word, parts):
-    shell.user_ns["canary"] = canary
-    fake.queue = [fake.plan("count", "uid-0001", ["det1"])]
-    fake.answers["item_check"] = {"results": [{"success": True, "msg": ""}]}
-    fake.answers["queue_item_execute"] = {"item": fake.plan("count", "uid-0002")}
-    fake.answers["item_status"] = {"status": {"state": "completed", "result": {"time_start": 1.0, "time_stop": 2.0}}}
-    assert outcome(lambda: shell.run_line_magic("qs", f"{word} {' '.join(parts)}"))
+def test_nothing_of_a_line_is_evaluated(managed_shell, opened, canary, word, parts, plan):
+    managed_shell.user_ns["canary"] = canary
+    opened.fill([plan("count", "uid-0001", ["det1"])])
+    assert outcome(lambda: managed_shell.run_line_magic("qs", f"{word} {' '.join(parts)}"))
 
 
 @_SETTINGS
@@ -78,9 +75,9 @@ def test_nothing_of_a_line_is_evaluated(shell, fake, canary, word, parts):
     word=st.sampled_from(["add", "script", "script --keep-lists", "add --front", "other"]),
     cell=st.one_of(st.text(), st.lists(st.sampled_from((*_CANARIES, "count(", ")", "\n"))).map(" ".join)),
 )
-def test_nothing_of_a_cell_is_evaluated(shell, canary, word, cell):
-    shell.user_ns["canary"] = canary
-    assert outcome(lambda: shell.run_cell_magic("qs", word, cell))
+def test_nothing_of_a_cell_is_evaluated(managed_shell, canary, word, cell):
+    managed_shell.user_ns["canary"] = canary
+    assert outcome(lambda: managed_shell.run_cell_magic("qs", word, cell))
 
 
 @_SETTINGS
@@ -90,12 +87,12 @@ def test_nothing_of_a_cell_is_evaluated(shell, canary, word, cell):
     ),
     start=st.sampled_from(["%qs ", "q = %qs ", "%%qs add\n", "%%qs "]),
 )
-def test_tab_neither_fails_nor_evaluates_nor_asks(shell, fake, canary, line, start):
-    shell.user_ns["canary"] = canary
+def test_tab_neither_fails_nor_evaluates_nor_asks(managed_shell, qs_manager, canary, line, start):
+    managed_shell.user_ns["canary"] = canary
     context = _Context(start + line)
-    before = len(fake.requests)
-    shell.magics_manager.registry["QSMagics"].matches(context)
-    assert len(fake.requests) == before
+    before = len(qs_manager.requests)
+    managed_shell.magics_manager.registry["QSMagics"].matches(context)
+    assert len(qs_manager.requests) == before
 
 
 class _Context:
@@ -108,6 +105,6 @@ class _Context:
         self.text_until_cursor = lines[-1]
 
 
-def test_the_completer_itself_is_content(shell):
+def test_the_completer_itself_is_content(managed_shell):
     with provisionalcompleter():
-        assert [each.text for each in shell.Completer.completions("%qs hist", 8)] == ["history"]
+        assert [each.text for each in managed_shell.Completer.completions("%qs hist", 8)] == ["history"]

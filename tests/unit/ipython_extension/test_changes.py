@@ -5,128 +5,129 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.testing import Fail, Wait
 from ipython_extension.shown.error_rendering import NotDone
 
-BAD = {"exit_status": "failed", "msg": "no beam", "time_start": 200.0, "time_stop": 201.0}
 
-
-def refused(qs, line):
+def refused(managed, line):
     with pytest.raises(UsageError) as caught:
-        qs(line)
+        managed(line)
     return str(caught.value)
 
 
 @pytest.fixture
-def scan(qs, fake):
+def scan(managed, qs_manager, plan):
     """A queued scan, whose motor, range and number of points the plan takes as ``*args``."""
-    kinds = {
-        "detectors": "POSITIONAL_OR_KEYWORD",
-        "args": "VAR_POSITIONAL",
-        "num": "KEYWORD_ONLY",
-        "md": "KEYWORD_ONLY",
-    }
-    parameters = [{"name": name, "kind": {"name": kind}} for name, kind in kinds.items()]
-    plans = {"scan": {"name": "scan", "parameters": parameters}, "count": {"name": "count"}}
-    fake.answers["plans_allowed"] = {"plans_allowed": plans, "plans_allowed_uid": "p1"}
-    fake.queue = [fake.plan("scan", "uid-aaaa", ["det1"], "motor", -1, 1, 5) | {"meta": {"sample": "a"}}]
-    qs("queue")
-    return fake
+    item = plan("scan", "uid-aaaa", ["det1"], "motor", -1, 1, 5) | {"meta": {"sample": "a"}}
+    qs_manager.fill([item])
+    managed("queue")
+    return qs_manager
 
 
-def test_the_whole_call_is_changed_in_its_place(qs, scan):
-    assert pretty(qs("edit 0 count([det1], num=3)")) == "Changed at position 0: count([det1], num=3)"
+def test_the_whole_call_is_changed_in_its_place(managed, scan):
+    assert pretty(managed("edit 0 count([det1], num=3)")) == "Changed at position 0: count([det1], num=3)"
     (request,) = scan.asked("queue_item_update")
     assert (request["item"]["item_uid"], request["item"]["meta"]) == ("uid-aaaa", {"sample": "a"})
     assert "replace" not in request
 
 
-def test_arguments_that_the_whole_call_has_not_are_gone(qs, scan):
-    qs("edit 0 RE(count(), user='b') --md run=7")
+def test_arguments_that_the_whole_call_has_not_are_gone(managed, scan):
+    managed("edit 0 RE(count([det1]), user='b') --md run=7")
     item = scan.asked("queue_item_update")[0]["item"]
-    assert not {"args", "kwargs"} & set(item)
+    assert (item["args"], "kwargs" in item) == ([["det1"]], False)
     assert item["meta"] == {"sample": "a", "user": "b", "run": 7}
 
 
-def test_a_name_behind_args_that_may_be_given_already_is_refused_with_what_to_type(qs, scan):
-    said = refused(qs, "edit 0 num=9")
+def test_a_name_behind_args_that_may_be_given_already_is_refused_with_what_to_type(managed, scan):
+    said = refused(managed, "edit 0 num=9")
     assert "%qs edit 0 scan([det1], motor, -1, 1, 9) or %qs edit 0 scan([det1], motor, -1, 1, 5, num=9)" in said
     assert not scan.asked("queue_item_update")
 
 
-def test_a_name_behind_args_that_cannot_be_given_already_is_changed(qs, scan):
-    qs("edit 0 md={'a': 1} detectors=[det1, det1]")
+def test_a_name_behind_args_that_cannot_be_given_already_is_changed(managed, scan):
+    managed("edit 0 md={'a': 1} detectors=[det1, det2]")
     item = scan.asked("queue_item_update")[0]["item"]
-    assert (item["args"][0], item["kwargs"]) == (["det1", "det1"], {"md": {"a": 1}})
+    assert (item["args"][0], item["kwargs"]) == (["det1", "det2"], {"md": {"a": 1}})
 
 
-def test_a_name_behind_args_that_is_given_is_changed(qs, scan):
-    scan.queue = [scan.plan("scan", "uid-aaaa", ["det1"], "motor", -1, 1, num=5)]
-    qs("edit 0 num=9")
+def test_a_name_behind_args_that_is_given_is_changed(managed, scan, plan):
+    scan.fill([plan("scan", "uid-aaaa", ["det1"], "motor", -1, 1, num=5)])
+    managed("edit 0 num=9")
     assert scan.asked("queue_item_update")[0]["item"]["kwargs"] == {"num": 9}
 
 
 @pytest.mark.parametrize("typed", ["args=[motor, -1, 1, 5]", "*args=[1]", "stop=2"])
-def test_it_is_told_how_args_are_changed(qs, scan, typed):
+def test_it_is_told_how_args_are_changed(managed, scan, typed):
     assert "changed by writing the whole call: %qs edit 0 scan([det1], motor, -1, 1, 5)" in refused(
-        qs, f"edit 0 {typed}"
+        managed, f"edit 0 {typed}"
     )
     assert not scan.asked("queue_item_update")
 
 
-def test_a_call_and_parameters_exclude_each_other(qs, scan):
-    assert "Nothing but --md is expected here" in refused(qs, "edit 0 count() num=3")
-    assert "NAME=VALUE is expected here" in refused(qs, "edit 0 md={} count()")
+def test_a_call_and_parameters_exclude_each_other(managed, scan):
+    assert "Nothing but --md is expected here" in refused(managed, "edit 0 count() num=3")
+    assert "NAME=VALUE is expected here" in refused(managed, "edit 0 md={} count()")
     assert not scan.asked("queue_item_update")
 
 
 @pytest.fixture
-def failed(fake):
-    """A plan that failed and is in the queue again, behind another."""
-    fake.history = [fake.plan("scan", "old-aaaa") | {"result": BAD}]
-    fake.queue = [fake.plan("scan", "new-aaaa")]
-    fake.requeued = {"old-aaaa": "new-aaaa"}
-    return fake
+def failed(opened, plan):
+    """A manager whose last plan has failed and is first in the queue again."""
+    opened.worker.on_plan("scan", Fail("no beam"))
+    opened.fill([plan("scan", "old-aaaa", ["det1"], "motor", 0, 1, 5)])
+    opened.do("queue_start")
+    opened.wait_until(lambda status: status["items_in_history"] == 1 and status["manager_state"] == "idle")
+    return opened
 
 
-def test_a_plan_that_is_in_the_queue_again_is_not_queued_twice(qs, failed):
-    told = pretty(qs("redo -1 --front"))
-    assert told == "Not queued a second time; it is first in the queue again (position 0): scan()"
-    failed.queue.insert(0, failed.plan("count", "uid-bbbb"))
-    assert "it is in the queue again, at position 1" in pretty(qs("redo -1"))
-    failed.running = failed.queue.pop()
-    assert "it is running again" in pretty(qs("redo -1"))
+def test_a_plan_that_is_in_the_queue_again_is_not_queued_twice(managed, failed):
+    told = pretty(managed("redo -1 --front"))
+    again = "Not queued a second time; it is first in the queue again (position 0): scan([det1], motor, 0, 1, 5)"
+    assert " ".join(told.split()) == again
+    failed.add("count", ["det1"], pos="front")
+    assert "it is in the queue again, at position 1" in pretty(managed("redo -1"))
+    failed.do("queue_clear")
+    assert "it is in the queue again" not in pretty(managed("redo -1"))
+
+
+def test_a_plan_that_runs_again_is_not_queued_twice(managed, failed):
+    failed.worker.on_plan("scan", Wait())
+    failed.do("queue_start")
+    failed.wait_until(lambda _: failed.worker.is_waiting)
+    assert "it is running again" in pretty(managed("redo -1"))
     assert not failed.asked("queue_item_add")
 
 
 @pytest.mark.parametrize(
-    ("option", "sent"),
-    [("--front", {"pos": "front"}), ("--at 1", {"pos": 1}), ("--before 0", {"before_uid": "uid-bbbb"}), ("", {})],
-)
-def test_a_plan_of_the_history_is_queued_where_it_is_told(qs, failed, option, sent):
-    failed.queue[:] = [failed.plan("count", "uid-bbbb")]
-    qs(f"redo -1 {option}")
-    request = failed.asked("queue_item_add")[0]
-    assert {key: value for key, value in request.items() if key in ("pos", "before_uid", "after_uid")} == sent
+    ("option", "queue"),
+    [("--front", ["scan", "count"]), ("--at 1", ["count", "scan"]), ("--before 0", ["scan", "count"]),
+     ("", ["count", "scan"])],
+)  # fmt: skip
+def test_a_plan_of_the_history_is_queued_where_it_is_told(managed, failed, option, queue):
+    failed.do("queue_clear")
+    failed.add("count", ["det1"])
+    managed(f"redo -1 {option}")
+    assert [item["name"] for item in failed.do("queue_get")["items"]] == queue
 
 
-def test_places_of_redo_exclude_each_other_and_nothing_else_is_taken(qs, failed):
-    assert "exclude each other" in refused(qs, "redo -1 --front --back")
-    assert "where to queue it is expected" in refused(qs, "redo -1 0")
+def test_places_of_redo_exclude_each_other_and_nothing_else_is_taken(managed, failed):
+    assert "exclude each other" in refused(managed, "redo -1 --front --back")
+    assert "where to queue it is expected" in refused(managed, "redo -1 0")
     assert not failed.asked("queue_item_add")
 
 
-def test_it_is_told_that_a_plan_that_failed_is_in_the_queue_again(qs, failed):
-    assert pretty(qs("history")).splitlines()[-1] == "     first in the queue again; no beam"
-    assert "  state    first in the queue again" in pretty(qs("item 0"))
+def test_it_is_told_that_a_plan_that_failed_is_in_the_queue_again(managed, failed):
+    assert pretty(managed("history")).splitlines()[-1] == "     first in the queue again; no beam"
+    assert "  state    first in the queue again" in pretty(managed("item 0"))
     with pytest.raises(NotDone, match="no beam; it is first in the queue again"):
-        qs("wait 0")
-    failed.queue.clear()
-    assert pretty(qs("history")).splitlines()[-1] == "     no beam"
+        managed("wait 0")
+    failed.do("queue_clear")
+    assert pretty(managed("history")).splitlines()[-1] == "     no beam"
 
 
-def test_a_service_that_does_not_tell_leaves_that_out(qs, failed):
+def test_a_service_that_does_not_tell_leaves_that_out(managed, failed):
     failed.answers["item_status"] = {"success": False, "msg": "Unknown method 'item_status'"}
-    assert pretty(qs("history")).splitlines()[-1] == "     no beam"
+    assert pretty(managed("history")).splitlines()[-1] == "     no beam"
 
 
 def refuse(params):
@@ -140,10 +141,10 @@ def refuse(params):
     return {"success": False, "msg": f"{lead}: {listed}", "items": params["items"], "results": results}
 
 
-def test_plans_of_a_cell_that_are_refused_are_told_by_their_lines(shell, fake):
-    fake.answers["queue_item_add_batch"] = refuse
+def test_plans_of_a_cell_that_are_refused_are_told_by_their_lines(managed_shell, qs_manager):
+    qs_manager.answers["queue_item_add_batch"] = refuse
     cell = "%%qs add\n# alignment\ncount([det1])\nscan([det1],\n     motor, num='x')\n\ncount([det1], num='y')\n"
-    error = shell.run_cell(cell).error_in_exec
+    error = managed_shell.run_cell(cell).error_in_exec
     assert isinstance(error, RequestFailedError)
     assert str(error) == (
         "Failed to add all items: validation of 2 out of 3 submitted items failed: "
@@ -151,19 +152,19 @@ def test_plans_of_a_cell_that_are_refused_are_told_by_their_lines(shell, fake):
     )
 
 
-def test_plans_of_a_line_that_are_refused_are_quoted(qs, fake):
-    fake.answers["queue_item_add_batch"] = refuse
+def test_plans_of_a_line_that_are_refused_are_quoted(managed, qs_manager):
+    qs_manager.answers["queue_item_add_batch"] = refuse
     with pytest.raises(RequestFailedError, match=r"1 out of 2 submitted items failed: count\(num=2\): no$"):
-        qs("add count() count(num=2)")
+        managed("add count() count(num=2)")
 
 
-def test_of_many_plans_that_are_refused_a_few_are_told(shell, fake):
-    fake.answers["queue_item_add_batch"] = refuse
-    error = shell.run_cell("%%qs add\n" + "count(num=2)\n" * 9).error_in_exec
+def test_of_many_plans_that_are_refused_a_few_are_told(managed_shell, qs_manager):
+    qs_manager.answers["queue_item_add_batch"] = refuse
+    error = managed_shell.run_cell("%%qs add\n" + "count(num=2)\n" * 9).error_in_exec
     assert str(error).endswith("line 4, count(num=2): no; and 6 more")
 
 
-def test_another_refusal_of_several_plans_stays_as_it_is(qs, fake):
-    fake.answers["queue_item_add_batch"] = {"success": False, "msg": "Not now."}
+def test_another_refusal_of_several_plans_stays_as_it_is(managed, qs_manager):
+    qs_manager.answers["queue_item_add_batch"] = {"success": False, "msg": "Not now."}
     with pytest.raises(RequestFailedError, match=r"^Not now\.$"):
-        qs("add count() count()")
+        managed("add count() count()")

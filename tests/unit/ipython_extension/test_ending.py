@@ -2,94 +2,112 @@
 
 import pytest
 
+from bluesky_qs.client.info import StatusFeed
+from bluesky_qs.testing import Pause
 from ipython_extension.shown.error_rendering import Detached, NotDone
 from ipython_extension.shown.status_text import pause_sentence
 
+DONE = {"success": True, "msg": ""}
+
+
+def changes(manager):
+    return [method for method in manager.methods if method.startswith("re_")]
+
+
+def pause(manager):
+    manager.do("re_pause", option="immediate")
+    manager.wait_until(lambda status: status["manager_state"] == "paused")
+
 
 @pytest.fixture
-def running(fake):
-    """A plan that runs; it pauses when it is asked to."""
-    fake.running = fake.plan("count", "uid-aaaa", ["det1"])
-    fake.status |= {"manager_state": "executing_queue", "re_state": "running"}
+def at_looks(monkeypatch):
+    """Lets the test act before the looks of somebody who waits: one action for each look, or None.
 
-    def pause(_params):
-        fake.status |= {"manager_state": "paused", "re_state": "paused"}
-        return {}
+    An action is given the status at the look before.
+    """
+    monkeypatch.setattr("ipython_extension.session.waiting._LOOK", 0.01)
+    next_status = StatusFeed.next_status
 
-    fake.answers["re_pause"] = pause
-    return fake
+    def set_actions(*actions):
+        rest = iter(actions)
+        last = {}
+
+        def look(self, seconds):
+            if action := next(rest, None):
+                action(last)
+            status = next_status(self, seconds)
+            last.update(status or {})
+            return status
+
+        monkeypatch.setattr(StatusFeed, "next_status", look)
+
+    return set_actions
 
 
-def changes(fake):
-    return [name for name, _ in fake.requests if name.startswith("re_")]
+def interrupt(_status):
+    raise KeyboardInterrupt
 
 
-def test_no_other_plan_is_ended_than_the_one_that_ran(qs, running):
-    def pause(_params):
-        running.running = running.plan("scan", "uid-bbbb")
-        running.status |= {"manager_state": "paused", "re_state": "paused"}
-        return {}
+def test_no_other_plan_is_ended_than_the_one_that_ran(managed, running):
+    running.worker.on_plan("scan", Pause())
+    running.add("scan", ["det1"], "motor", 0, 1, 5)
 
-    running.answers["re_pause"] = pause
+    def too_late(_params):
+        running.worker.proceed()
+        return DONE
+
+    running.answers["re_pause"] = too_late
     with pytest.raises(NotDone, match="had ended before it could be paused"):
-        qs("abort")
+        managed("abort")
     assert changes(running) == ["re_pause"]
 
 
-def test_ctrl_c_while_it_is_being_paused_ends_nothing(qs, running, monkeypatch):
-    running.answers["re_pause"] = {}
-
-    def interrupted(_self, _seconds):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("bluesky_qs.client.info.StatusFeed.next_status", interrupted)
+def test_ctrl_c_while_it_is_being_paused_ends_nothing(managed, running, at_looks):
+    running.answers["re_pause"] = DONE
+    at_looks(interrupt)
     with pytest.raises(Detached, match="the plan pauses"):
-        qs("abort")
+        managed("abort")
     assert changes(running) == ["re_pause"]
 
 
-@pytest.mark.parametrize("line", ["wait", "wait uid-a"])
-def test_who_waits_is_told_of_a_pause_once(qs, running, monkeypatch, line):
+@pytest.mark.parametrize("line", ["wait", "wait {uid}"])
+def test_who_waits_is_told_of_a_pause_once(managed, running, monkeypatch, at_looks, line):
     """The plan is paused during two looks, then it ends."""
     told = []
     for stage in ("Nowhere", "Terminal"):  # it depends on how the tests are run which one a shell has
         monkeypatch.setattr(
             f"ipython_extension.live.progress_output.{stage}.put", lambda _self, text: told.append(text)
         )
-    looks = iter(["paused", "paused", "idle"])
 
-    def next_status(_self, _seconds):
-        state = next(looks)
-        running.status |= {"manager_state": state, "re_state": state}
-        if state == "idle":
-            result = {"exit_status": "completed", "time_start": 1.0, "time_stop": 2.0}
-            running.history.append(running.running | {"result": result})
-            running.running = {}
-        return {**running.status, "running_item_uid": running.running.get("item_uid")}
+    def end(_status):
+        running.do("re_resume")
+        running.wait_until(lambda _: running.worker.is_waiting)
+        running.worker.proceed()
 
-    running.status |= {"running_item_progress": {"events": 1, "paused_since": 50.0}}
-    monkeypatch.setattr("bluesky_qs.client.info.StatusFeed.next_status", next_status)
-    qs(line)
+    at_looks(None, None, end)
+    pause(running)
+    managed(line.format(uid=running.do("status")["running_item_uid"]))
     (sentence,) = [text for text in told if "is paused" in text]
     assert sentence.startswith("The plan is paused since ")
     assert "%qs resume goes on" in sentence
 
 
-@pytest.mark.parametrize(
-    ("state", "said"), [("paused", "the plan stays paused"), ("executing_queue", "the queue goes on")]
-)
-def test_who_stops_waiting_is_told_what_holds_then(qs, running, monkeypatch, state, said):
+def test_who_stops_waiting_is_told_that_the_queue_runs(managed, running, at_looks):
+    at_looks(None, interrupt)
+    with pytest.raises(Detached, match="No longer waiting; the queue goes on"):
+        managed("wait")
+
+
+def test_who_stops_waiting_is_told_that_the_plan_is_paused(managed, running, at_looks):
     """The plan runs when the wait begins."""
-    looks = iter([state])
 
-    def next_status(_self, _seconds):
-        for each in looks:
-            return {**running.status, "manager_state": each, "running_item_uid": "uid-aaaa"}
-        raise KeyboardInterrupt
+    def interrupt_when_paused(status):
+        if status["manager_state"] == "paused":
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr("bluesky_qs.client.info.StatusFeed.next_status", next_status)
-    with pytest.raises(Detached, match=f"No longer waiting; {said}"):
-        qs("wait")
+    at_looks(lambda _: pause(running), *[interrupt_when_paused] * 1000)
+    with pytest.raises(Detached, match="No longer waiting; the plan stays paused"):
+        managed("wait")
 
 
 def test_since_when_a_plan_is_paused_is_left_out_where_it_is_not_told():

@@ -5,31 +5,33 @@ import time
 import pytest
 from IPython.lib.pretty import pretty
 
+from bluesky_qs.testing import Wait
 
-def ended(fake, uid, status, at, name="count"):
+
+def ended(plan, uid, status, at, name="count"):
     result = {"exit_status": status, "time_start": at - 1, "time_stop": at, "msg": "no beam"}
-    return {**fake.plan(name, uid), "result": result}
+    return {**plan(name, uid), "result": result}
 
 
 @pytest.fixture
-def night(fake):
+def night(qs_manager, plan):
     """Three plans of the night, of which the second has failed, and one of long ago."""
     now = time.time()
     statuses = ["completed", "failed", "completed"]
-    fake.history = [ended(fake, f"uid-{n}", status, now) for n, status in enumerate(statuses)]
-    fake.history.insert(0, ended(fake, "uid-old", "failed", 1.0))
+    last = [ended(plan, f"uid-{n}", status, now) for n, status in enumerate(statuses)]
+    qs_manager.fill(history=[ended(plan, "uid-old", "failed", 1.0), *last])
 
 
-def test_failures_are_counted_where_the_past_is_shown(qs, night):
-    assert pretty(qs("history -n 1")).startswith("4 plans ran, 2 failed, these are the last 1\n")
-    assert pretty(qs("history --failed")).startswith("2 plans failed\n")
-    assert "Of 3 plans in the last 24 h 1 failed (%qs history --failed)." in pretty(qs("")).splitlines()
-    assert "3 plans in the last 24 h 1 failed" in qs("").html()
+def test_failures_are_counted_where_the_past_is_shown(managed, night):
+    assert pretty(managed("history -n 1")).startswith("4 plans ran, 2 failed, these are the last 1\n")
+    assert pretty(managed("history --failed")).startswith("2 plans failed\n")
+    assert "Of 3 plans in the last 24 h 1 failed (%qs history --failed)." in pretty(managed("")).splitlines()
+    assert "3 plans in the last 24 h 1 failed" in managed("").html()
 
 
-def test_a_failure_that_is_told_as_the_last_plan_is_not_counted_once_more(qs, fake):
-    fake.history = [ended(fake, "uid-0", "failed", time.time())]
-    assert "in the last 24 h" not in pretty(qs(""))
+def test_a_failure_that_is_told_as_the_last_plan_is_not_counted_once_more(managed, qs_manager, plan):
+    qs_manager.fill(history=[ended(plan, "uid-0", "failed", time.time())])
+    assert "in the last 24 h" not in pretty(managed(""))
 
 
 def event(seq, at, kind, **told):
@@ -47,81 +49,79 @@ def event(seq, at, kind, **told):
         ([], None),
     ],
 )  # fmt: skip
-def test_what_has_switched_autostart_off_is_told(qs, fake, night, events, why):
+def test_what_has_switched_autostart_off_is_told(managed, qs_manager, night, events, why):
     off = event(9, 70.0, "autostart_changed", enabled=False)
     before = [event(1, 60.0, "autostart_changed", enabled=True), event(2, 60.0, "queue_changed", put=["uid-1"])]
     told = [event(3 + n, 70.0, kind, **what) for n, (kind, what) in enumerate(events)]
-    fake.answers["events_get"] = {"events": [*before, *told, off], "last": 9}
-    said = pretty(qs("autostart"))
+    qs_manager.answers["events_get"] = {"events": [*before, *told, off], "last": 9}
+    said = pretty(managed("autostart"))
     assert said.startswith("Autostart is off.")
     assert (why in said) if why else said == "Autostart is off."
 
 
-def test_the_overview_tells_it_while_items_wait_behind_a_failure(qs, fake):
-    fake.history = [ended(fake, "uid-1", "failed", time.time())]
-    fake.queue = [fake.plan("count", "uid-2")]
+def test_the_overview_tells_it_while_items_wait_behind_a_failure(managed, qs_manager, plan):
+    qs_manager.fill([plan("count", "uid-2")], [ended(plan, "uid-1", "failed", time.time())])
     both = [
         event(1, 70.0, "item_ended", item_uid="uid-1", exit_status="failed"),
         event(2, 70.0, "autostart_changed", enabled=False),
     ]
-    fake.answers["events_get"] = {"events": both, "last": 2}
-    assert "Autostart was switched off at" in pretty(qs(""))
-    fake.status["queue_autostart_enabled"] = True
-    assert "Autostart was switched off" not in pretty(qs(""))
+    qs_manager.answers["events_get"] = {"events": both, "last": 2}
+    assert "Autostart was switched off at" in pretty(managed(""))
+    qs_manager.do("queue_autostart", enable=True)
+    assert "Autostart was switched off" not in pretty(managed(""))
 
 
 @pytest.mark.parametrize(
-    ("items", "status", "said"),
+    ("items", "is_open", "said"),
     [
-        (2, {}, "the queue starts now, with 2 items."),
-        (0, {}, "what is queued from now on is run at once."),
-        (1, {"worker_environment_exists": False}, "the queue (1 item) starts when the environment is open (%qs open)."),
+        (2, True, "the queue starts now, with 2 items."),
+        (0, True, "what is queued from now on is run at once."),
+        (1, False, "the queue (1 item) starts when the environment is open (%qs open)."),
     ],
 )
-def test_switching_autostart_on_tells_what_starts(qs, fake, items, status, said):
-    fake.queue = [fake.plan("count", f"uid-{n}") for n in range(items)]
-    fake.status |= status
-    assert pretty(qs("autostart on")) == f"Autostart is on: {said}"
+def test_switching_autostart_on_tells_what_starts(managed, qs_manager, items, is_open, said, plan):
+    qs_manager.worker.on_plan("count", Wait())
+    qs_manager.fill([plan("count", f"uid-{n}") for n in range(items)])
+    if is_open:
+        qs_manager.open()
+    assert pretty(managed("autostart on")) == f"Autostart is on: {said}"
 
 
 @pytest.fixture
-def lost(fake):
-    """Of two queued plans the second is unknown by now."""
-    fake.queue = [
-        {**fake.plan("count", "uid-a", ["det1"]), "meta": {"sample": "Si 111", "n": 3}},
-        fake.plan("align", "uid-b", "det1"),
-    ]
-    said = "Plan validation failed: parameter 'motor': 'det1' is no motor"
-    fake.answers["item_check"] = lambda params: {
-        "results": [{"success": i["name"] == "count", "msg": "" if i["name"] == "count" else said}
-                    for i in params["items"]]
-    }  # fmt: skip
+def lost(qs_manager, plan):
+    """Of two queued plans the second is not valid now."""
+    qs_manager.fill(
+        [
+            {**plan("count", "uid-a", ["det1"]), "meta": {"sample": "Si 111", "n": 3}},
+            plan("count", "uid-b", "det1"),
+        ]
+    )
 
 
-def test_the_queue_tells_what_could_not_run_now_and_the_metadata(qs, fake, lost):
-    lines = [" ".join(line.split()) for line in pretty(qs("queue")).splitlines()]
+def test_the_queue_tells_what_could_not_run_now_and_the_metadata(managed, qs_manager, lost):
+    lines = [" ".join(line.split()) for line in pretty(managed("queue")).splitlines()]
     assert lines[0] == "2 items in the queue; 1 cannot run now"
     assert lines[3] == "--md sample='Si 111' n=3"
-    assert lines[5] == "cannot run now: parameter 'motor': det1 is no motor"
-    (asked,) = fake.asked("item_check")
+    assert lines[5] == "cannot run now: parameter 'detectors': det1 is not a list: write [det1]"
+    (asked,) = qs_manager.asked("item_check")
     assert asked["user_group"] == "admin"
-    assert asked["items"][1] == {"item_type": "plan", "name": "align", "args": ["det1"], "kwargs": {}}
+    assert asked["items"][1] == {"item_type": "plan", "name": "count", "args": ["det1"], "kwargs": {}}
 
 
-def test_it_is_asked_again_only_when_queue_or_lists_have_changed(qs, fake, lost):
-    qs("queue")
-    qs("queue")
-    assert len(fake.asked("item_check")) == 1
-    fake.status["devices_allowed_uid"] = "d2"
-    qs("queue")
-    fake.queue = fake.queue[:1]
-    assert pretty(qs("queue")).startswith("1 item in the queue\n")
-    assert len(fake.asked("item_check")) == 3
+def test_it_is_asked_again_only_when_queue_or_lists_have_changed(managed, qs_manager, lost):
+    managed("queue")
+    managed("queue")
+    assert len(qs_manager.asked("item_check")) == 1
+    qs_manager.do("permissions_reload")  # the lists are made anew
+    managed("queue")
+    qs_manager.do("queue_item_remove")
+    assert pretty(managed("queue")).startswith("1 item in the queue\n")
+    assert len(qs_manager.asked("item_check")) == 3
 
 
-def test_opening_tells_what_could_not_run(qs, lost):
-    lines = pretty(qs("open")).splitlines()
+def test_opening_tells_what_could_not_run(managed, lost):
+    lines = pretty(managed("open")).splitlines()
     assert lines[1:] == [
         "  1 queued plan cannot run now (%qs queue):",
-        "  align(det1): parameter 'motor': det1 is no motor",
+        "  count(det1): parameter 'detectors': det1 is not a list: write [det1]",
     ]

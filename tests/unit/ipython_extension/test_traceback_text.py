@@ -3,6 +3,7 @@
 import pytest
 from IPython.lib.pretty import pretty
 
+from bluesky_qs.testing import Fail
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.traceback_text import folded
 
@@ -54,15 +55,12 @@ def test_what_is_no_traceback_stays(text):
     assert folded(text) == text
 
 
-def test_a_failed_plan_is_shown_with_it_and_keeps_the_whole(shell, qs, fake, capsys):
-    ran = {"exit_status": "failed", "msg": "RuntimeError", "traceback": TRACE, "time_start": 1.0, "time_stop": 2.0}
-    fake.answers["queue_item_execute"] = {"item": fake.plan("count", "uid-aaaa", ["det1"])}
-    fake.answers["item_status"] = {"status": {"state": "failed", "result": ran}}
-    result = shell.run_cell("%qs run count([det1])")
+def test_a_failed_plan_is_shown_with_it_and_keeps_the_whole(managed_shell, managed, opened, capsys):
+    opened.worker.on_plan("count", Fail("RuntimeError", TRACE))
+    result = managed_shell.run_cell("%qs run count([det1])")
     assert capsys.readouterr().out.startswith(SHOWN)
     assert isinstance(result.error_in_exec, NotDone)
     assert result.error_in_exec.detail == TRACE
-    fake.history = [{**fake.plan("count", "uid-aaaa", ["det1"]), "result": ran}]
-    item = qs("item uid-aaaa")
+    item = managed("item -1")
     assert SHOWN in pretty(item)
     assert item["result"]["traceback"] == TRACE

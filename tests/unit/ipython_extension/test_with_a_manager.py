@@ -3,7 +3,7 @@
 import pytest
 
 from bluesky_qs.client.failures import RequestFailedError
-from bluesky_qs.testing import Fail, Measure, Pause, Wait
+from bluesky_qs.testing import Fail, Measure, Pause
 
 
 def queued(manager):
@@ -12,23 +12,6 @@ def queued(manager):
 
 def results(manager):
     return [item["result"]["exit_status"] for item in manager.do("history_get")["items"]]
-
-
-@pytest.fixture
-def opened(qs_manager):
-    """A manager whose environment is open."""
-    qs_manager.open()
-    return qs_manager
-
-
-@pytest.fixture
-def running(opened):
-    """A manager whose plan runs until the test says otherwise."""
-    opened.worker.on_plan("count", Wait())
-    opened.add("count", ["det1"])
-    opened.do("queue_start")
-    opened.wait_until(lambda _: opened.worker.is_waiting)
-    return opened
 
 
 def paused(manager):

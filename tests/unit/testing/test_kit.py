@@ -75,6 +75,21 @@ def test_steps_can_be_put_in_while_a_plan_waits(qs_manager):
     assert qs_manager.do("history_get")["items"][0]["result"]["exit_status"] == "stopped"
 
 
+def test_a_queue_and_a_history_are_those_of_the_test(qs_manager):
+    qs_manager.open()
+    qs_manager.add("count", ["det1"])
+    ran = {"name": "scan", "item_uid": "old-1", "result": {"exit_status": "failed", "msg": "no beam"}}
+    qs_manager.fill([{"name": "mv", "item_uid": "a"}, {"name": "count", "user": "ada"}], [ran])
+    first, second = qs_manager.do("queue_get")["items"]
+    assert (first["item_uid"], second["name"], second["user"]) == ("a", "count", "ada")
+    (past,) = qs_manager.do("history_get")["items"]
+    assert (past["result"]["msg"], past["result"]["run_uids"]) == ("no beam", [])
+    qs_manager.fill()
+    status = qs_manager.do("status")
+    assert (status["items_in_queue"], status["items_in_history"]) == (0, 0)
+    assert status["worker_environment_exists"]
+
+
 def test_a_namespace_gives_the_plans_and_devices():
     def align(detector, steps: int = 3):
         yield
