@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from bluesky_qs.client import failures
 from bluesky_qs.client.identity import Identity
@@ -103,6 +103,12 @@ class Client(LockKeys):
 
     def __setstate__(self, state: tuple[bool, Path | None]) -> None:
         self.identity.enable_locked_api, self.identity.lock_key_path = state
+
+    def raising(self) -> Self:
+        """Return a client with the same connection and identity that raises an error for each refused request."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), request_fail_exceptions=True)
+        return twin
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.settings.control_addr}, {self.user} of {self.user_group}>"

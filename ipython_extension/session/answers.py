@@ -42,12 +42,12 @@ def present(session: Session, method: str, params: Mapping[str, Any], answer: An
 
 def added(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
     """One item that was added or changed, with its position; the table too where others have moved."""
-    return placed(session, [answer["item"]], answer, at_back=not _elsewhere(params), lead="Queued at position")
+    return placed(session, answer, at_back=not _elsewhere(params), lead="Queued at position")
 
 
-def placed(session: Session, items: list[Item], answer: Answer, *, at_back: bool, lead: str) -> Changed:
-    """Items and where in the queue they are now."""
-    known = session.known()
+def placed(session: Session, answer: Answer, *, at_back: bool, lead: str) -> Changed:
+    """The items of an answer and where in the queue they are now."""
+    items, known = _items(answer), session.known()
     if at_back:
         first = (answer.get("qsize") or len(items)) - len(items)
         session.queue_has_grown(first, items)
@@ -58,8 +58,9 @@ def placed(session: Session, items: list[Item], answer: Answer, *, at_back: bool
     return Changed(items, answer, known, leads, queue=queue)
 
 
-def removed(session: Session, items: list[Item], answer: Answer) -> Changed:
-    """Items that are in the queue no more."""
+def removed(session: Session, answer: Answer) -> Changed:
+    """The items of an answer, which are in the queue no more."""
+    items = _items(answer)
     return Changed(items, answer, session.known(), ["Removed"] * len(items))
 
 
@@ -73,6 +74,10 @@ def whole(session: Session, item: Item) -> ItemView:
     if has_failed(item) and (back := queued_again(session.rm, [item["item_uid"]]).get(item["item_uid"])):
         where = back.place
     return ItemView(item, session.known(), where=where)
+
+
+def _items(answer: Answer) -> list[Item]:
+    return answer["items"] if "items" in answer else [answer["item"]]
 
 
 def _elsewhere(params: Mapping[str, Any]) -> bool:
@@ -104,20 +109,19 @@ def _paused(_session: Session, params: Mapping[str, Any], answer: Answer) -> Rep
 
 
 def _batch(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
-    return placed(session, answer["items"], answer, at_back=not _elsewhere(params), lead="Queued at position")
+    return placed(session, answer, at_back=not _elsewhere(params), lead="Queued at position")
 
 
 def _moved(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
-    items = answer["items"] if "items" in answer else [answer["item"]]
-    return placed(session, items, answer, at_back=False, lead="Moved to position")
+    return placed(session, answer, at_back=False, lead="Moved to position")
 
 
 def _updated(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
-    return placed(session, [answer["item"]], answer, at_back=False, lead="Changed at position")
+    return placed(session, answer, at_back=False, lead="Changed at position")
 
 
 def _removed(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
-    return removed(session, answer["items"] if "items" in answer else [answer["item"]], answer)
+    return removed(session, answer)
 
 
 def _one_item(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:

@@ -53,9 +53,9 @@ def _why(session: Session, events: Sequence[Mapping[str, Any]]) -> str:
     return "by a queue_stop in the queue" if "queue_changed" in by_type else ""
 
 
-def _latest(session: Session) -> list[dict[str, Any]]:
+def _latest(session: Session) -> Sequence[Mapping[str, Any]]:
     try:
-        last = session.ask("events_get", since=0, limit=0)["last"]
-        return session.ask("events_get", since=max(last - _EVENTS, 0), limit=_EVENTS)["events"]
+        last = session.rm.events_get(0, limit=0)["last"]
+        return session.rm.events_get(max(last - _EVENTS, 0), limit=_EVENTS)["events"]
     except RequestFailedError:  # of a service that keeps none
         return []

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
@@ -45,11 +46,11 @@ class ConsoleTail:
         lines = self.read().replace("\r", "\n").strip().splitlines()
         return lines[-1] if lines else ""
 
-    def _page(self, limit: int) -> list[dict[str, Any]]:
+    def _page(self, limit: int) -> Sequence[Mapping[str, Any]]:
         if not self._told:
             return []
         try:
-            page = self._session.ask("console_get", since=self._since, limit=limit)
+            page = self._session.rm.console_get(self._since, limit=limit)
         except RequestFailedError:
             self._told = False  # a service that keeps no console: then there is nothing to show
             return []

@@ -1,5 +1,6 @@
 """Which functions of the worker a user group may call, by the permissions that the service tells."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
@@ -27,8 +28,8 @@ def named(session: Session) -> list[str]:
     return [str(each) for each in (groups.get(session.rm.user_group) or {}).get("allowed_functions") or () if each]
 
 
-def _permissions(session: Session) -> dict[str, Any]:
+def _permissions(session: Session) -> Mapping[str, Any]:
     try:
-        return session.ask("permissions_get").get("user_group_permissions") or {}
+        return session.rm.permissions_get().get("user_group_permissions") or {}
     except RequestFailedError:
         return {}

@@ -55,7 +55,7 @@ def _refused(session: Session, items: Sequence[Item]) -> list[tuple[str, str]]:
     for group, plans in groups.items():
         bare = [{key: item[key] for key in _OF_ITEM if key in item} for item in plans]
         try:
-            results = session.ask("item_check", items=bare, user_group=group)["results"]
+            results = session.rm.item_check(items=bare, user_group=group)["results"]
         except RequestFailedError:  # the group is no more, or the service does not check
             continue
         uids = [item["item_uid"] for item in plans]

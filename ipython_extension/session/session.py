@@ -6,8 +6,7 @@ from typing import Any, Protocol, cast
 
 from IPython.core.error import UsageError
 
-from bluesky_qs.api import METHODS
-from bluesky_qs.client.failures import RequestFailedError, failure
+from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import NotFound
 from bluesky_qs.nearest import did_you_mean, nearest
@@ -78,6 +77,8 @@ class Session:
 
     def __init__(self, settings: PromptSettings) -> None:
         self.settings = settings
+        #: The user's client, and the one that raises refusals.
+        self._clients: tuple[REManagerAPI, REManagerAPI] | None = None
         #: Uids of tasks that go on in the background, oldest first.
         self.tasks: list[str] = []
         #: Functions that the worker has for certain: those that were pushed or called from here.
@@ -100,21 +101,17 @@ class Session:
 
     @property
     def rm(self) -> REManagerAPI:
-        """The client."""
-        return self.settings.client()
+        """The client, as one that raises refusals whatever the user's own is set to."""
+        held = self.settings.client()
+        if self._clients is None or self._clients[0] is not held:
+            self._clients = (held, held.raising())
+        return self._clients[1]
 
     def status(self) -> dict[str, Any]:
         """The status now."""
         status = dict(self.rm.status())
         self._line_status = self._line_status or status
         return status
-
-    def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """The answer of any 0MQ method; a refusal is raised, whatever the client is set to."""
-        answer = dict(self.rm.ask(METHODS[method], params))
-        if answer.get("success") is False:
-            raise failure({"method": method, "params": params}, answer)
-        return answer
 
     def begin_line(self) -> None:
         """A new line is carried out: what was fetched for the one before may be old."""

@@ -44,7 +44,7 @@ def log(session: Session, line: Line) -> ConsoleText | None:
 
 def _last_lines(session: Session, count: int) -> ConsoleText:
     screen = Screen(count)
-    for message in session.ask("console_get", limit=_MESSAGES)["messages"]:
+    for message in session.rm.console_get(limit=_MESSAGES)["messages"]:
         screen.write(message["msg"])
     return ConsoleText(screen.text(count))
 

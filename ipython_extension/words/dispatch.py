@@ -150,7 +150,7 @@ def _request(session: Session, words: list[str], given: Mapping[str, str]) -> Vi
         return service.locked(session, params)
     if method.name == "unlock":
         params.setdefault("lock_key", session.lock_key())
-    answer = session.ask(method.name, **params)
+    answer = session.rm.ask(method, params)
     if before:
         session.starts(before)
     return present(session, method.name, params, answer)

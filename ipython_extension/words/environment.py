@@ -1,5 +1,6 @@
 """Words on the environment: open, close, destroy, update."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
@@ -27,7 +28,7 @@ def open_environment(session: Session, line: Line) -> Reply:
     """
     line.nothing_more()
     console = ConsoleTail(session)
-    session.ask("environment_open")
+    session.rm.environment_open()
     status: dict[str, Any] = {}
     with waiting(session, "the environment is still being opened (%qs status)") as wait:
         for status in wait.statuses():
@@ -52,25 +53,25 @@ def open_environment(session: Session, line: Line) -> Reply:
 def close_environment(session: Session, line: Line) -> Reply:
     """Close the environment; only when nothing is running."""
     line.nothing_more()
-    return _gone(session, "environment_close", "closed")
+    return _gone(session, session.rm.environment_close, "closed")
 
 
 @word("destroy")
 def destroy_environment(session: Session, line: Line) -> Reply:
     """Kill the worker process, whatever it is doing: for an environment that no longer responds."""
     line.nothing_more()
-    return _gone(session, "environment_destroy", "destroyed")
+    return _gone(session, session.rm.environment_destroy, "destroyed")
 
 
 @word("update")
 def update_environment(session: Session, line: Line) -> View:
     """Look through the worker's namespace again: plans and devices may have changed."""
     line.nothing_more()
-    return present(session, "environment_update", {}, session.ask("environment_update"))
+    return present(session, "environment_update", {}, session.rm.environment_update())
 
 
-def _gone(session: Session, method: str, what: str) -> Reply:
-    session.ask(method)
+def _gone(session: Session, end: Callable[[], object], what: str) -> Reply:
+    end()
     status: dict[str, Any] = {}
     with waiting(session, f"the environment is still being {what}") as wait:
         for status in wait.statuses():
@@ -89,10 +90,10 @@ def _failure(session: Session, console: ConsoleTail) -> NotDone:
     return NotDone(f"The environment could not be opened{f': {said}' if said else ''}", detail)
 
 
-def _report(session: Session) -> dict[str, Any]:
+def _report(session: Session) -> Mapping[str, Any]:
     """What the service tells of the last opening; nothing if it does not."""
     try:
-        return session.ask("environment_report")["report"]
+        return session.rm.environment_report()["report"]
     except RequestFailedError:
         return {}
 

@@ -80,7 +80,7 @@ def plans(session: Session, line: Line) -> Catalogue:
     """List the plans that may be queued."""
     pattern = line.word("A pattern").text if line.more() else "*"
     line.nothing_more()
-    return Catalogue.of_plans(session.ask("plans_allowed")["plans_allowed"], pattern)
+    return Catalogue.of_plans(session.rm.plans_allowed(reload=True)["plans_allowed"], pattern)
 
 
 @word("devices", "[GLOB]")
@@ -91,7 +91,7 @@ def devices(session: Session, line: Line) -> Catalogue:
     """
     pattern = line.word("A pattern").text if line.more() else "*"
     line.nothing_more()
-    return Catalogue.of_devices(session.ask("devices_allowed")["devices_allowed"], pattern)
+    return Catalogue.of_devices(session.rm.devices_allowed(reload=True)["devices_allowed"], pattern)
 
 
 @word("plan", "NAME")
@@ -99,7 +99,7 @@ def plan(session: Session, line: Line) -> PlanView:
     """Show how one plan is called: its parameters with types, ranges, defaults and meaning."""
     token = line.word("The name of a plan")
     line.nothing_more()
-    allowed = session.ask("plans_allowed")["plans_allowed"]
+    allowed = session.rm.plans_allowed(reload=True)["plans_allowed"]
     if token.text not in allowed:
         raise NotFound(f"There is no plan {token.text!r} that you may use{hint(token.text, allowed)}")
     return PlanView(allowed[token.text])
@@ -109,7 +109,7 @@ def plan(session: Session, line: Line) -> PlanView:
 def check(session: Session, line: Line) -> View:
     """Validate a plan exactly as adding it would; nothing is queued."""
     plans, _ = read_plans(line, {}, only_one="One plan at a time is checked")
-    answer = session.ask("item_check", item=plans[0].item)
+    answer = session.rm.item_check(plans[0].item)
     result = answer["results"][0]
     if not result["success"]:
         error = InvalidPlan(result["msg"])

@@ -48,7 +48,7 @@ def plot(session: Session, line: Line) -> Drawn:
 
 
 def _last(session: Session, canvas: Any, fields: list[str]) -> Drawn:
-    messages = session.ask("documents_get")["documents"]
+    messages = session.rm.documents_get()["documents"]
     drawing = LivePlot(canvas, fields)
     for message in messages:
         drawing.hear(message, asked=False)

@@ -1,6 +1,7 @@
 """The word that runs the worker's startup files in this session."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def _location(named: str) -> StartupLocation:
 
 def _of_the_service(session: Session, line: Line) -> StartupLocation:
     try:
-        report: dict[str, Any] = session.ask("environment_report").get("report") or {}
+        report: Mapping[str, Any] = session.rm.environment_report().get("report") or {}
     except QSError:
         report = {}
     files = [Path(run["file"]) for run in report.get("files") or ()]

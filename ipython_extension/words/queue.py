@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.session.answers import added, placed, present, removed
@@ -58,10 +58,9 @@ def rm(session: Session, line: Line) -> Changed:
     uids = [session.queued(line, token) for token in items]
     with session.explained(line, items):
         if len(uids) == 1:
-            answer = session.ask("queue_item_remove", uid=uids[0])
-            return removed(session, [answer["item"]], answer)
-        answer = session.ask("queue_item_remove_batch", uids=list(dict.fromkeys(uids)), ignore_missing=False)
-        return removed(session, answer["items"], answer)
+            return removed(session, session.rm.queue_item_remove(uid=uids[0]))
+        uids = list(dict.fromkeys(uids))
+        return removed(session, session.rm.queue_item_remove_batch(uids, ignore_missing=False))
 
 
 @word("edit", "ID PLAN | ID NAME=VALUE… [--md KEY=VALUE…]")
@@ -100,10 +99,10 @@ def edit(session: Session, line: Line) -> Changed:
     if "md" in given:
         changed["meta"] = with_metadata(changed.get("meta") or {}, given["md"])
     with pointing_at_errors(line, [whole]) if whole else nullcontext():
-        answer = session.ask("queue_item_update", item=changed)
+        answer = session.rm.queue_item_update(changed)
     place = session.place_of(item)
     lead = "Changed" if place is None else f"Changed at position {place}"
-    return Changed([answer["item"]], answer, known, [lead])
+    return Changed([cast("Item", answer["item"])], answer, known, [lead])
 
 
 def _in_place_of(item: Item, plan: Item) -> Item:
@@ -130,8 +129,8 @@ def move(session: Session, line: Line) -> Changed:
         where = {"pos_dest": line.number(target, "front, back, a position, before ID or after ID")}
     line.nothing_more()
     with session.explained(line, items):
-        answer = session.ask("queue_item_move", uid=uid, **where)
-    return placed(session, [answer["item"]], answer, at_back=False, lead="Moved to position")
+        answer = session.rm.queue_item_move(uid=uid, **where)
+    return placed(session, answer, at_back=False, lead="Moved to position")
 
 
 @word("redo", "ID [--front | --back | --at N | --before ID | --after ID]")
@@ -158,7 +157,7 @@ def clear(session: Session, line: Line) -> Reply:
     """Remove all items from the queue; the running one is not touched."""
     line.nothing_more()
     count = session.status()["items_in_queue"]
-    answer = session.ask("queue_clear")
+    answer = session.rm.queue_clear()
     return Reply(answer, f"Removed {plural(count, 'item')}." if count else "The queue was empty.")
 
 
@@ -169,7 +168,7 @@ def mode(session: Session, line: Line) -> View:
     while line.more():
         name = line.one_of(line.word("loop or ignore_failures"), {n: n for n in ("loop", "ignore_failures")})
         wanted[name] = line.one_of(line.word("on or off"), _SWITCH)
-    answer = session.ask("queue_mode_set", mode=wanted) if wanted else session.status()["plan_queue_mode"]
+    answer = session.rm.queue_mode_set(wanted) if wanted else session.status()["plan_queue_mode"]
     return present(session, "queue_mode_set", {}, answer)
 
 
@@ -182,7 +181,7 @@ def autostart(session: Session, line: Line) -> View:
         return told if status["queue_autostart_enabled"] else Reply(status, autostart_is_off(session))
     enable = line.one_of(line.word("on or off"), _SWITCH)
     line.nothing_more()
-    answer = session.ask("queue_autostart", enable=enable)
+    answer = session.rm.queue_autostart(enable)
     if not enable:
         return present(session, "queue_autostart", {"enable": enable}, answer)
     session.starts(status)
@@ -211,7 +210,7 @@ def _add(session: Session, items: list[Item], options: Mapping[str, Any]) -> Cha
         key = {"before": "before_uid", "after": "after_uid"}.get(name, "pos")
         where[key] = name if name in ("front", "back") else value
     if len(items) == 1:
-        return added(session, where, session.ask("queue_item_add", item=items[0], **where))
-    answer = session.ask("queue_item_add_batch", items=items, **where)
+        return added(session, where, session.rm.queue_item_add(items[0], **where))
+    answer = session.rm.queue_item_add_batch(items, **where)
     at_back = where in ({}, {"pos": "back"})
-    return placed(session, answer["items"], answer, at_back=at_back, lead="Queued at position")
+    return placed(session, answer, at_back=at_back, lead="Queued at position")

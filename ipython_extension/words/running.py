@@ -1,7 +1,7 @@
 """Words that run plans, pause and end them, and wait."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from bluesky_qs.client.info import item_state
 from bluesky_qs.client.wait import ENDED, MOVES
@@ -29,27 +29,35 @@ _STAYS = "the plan stays paused"
 @word("start")
 def start(session: Session, line: Line) -> View:
     """Start the queue."""
-    return _ask(session, line, "queue_start")
+    line.nothing_more()
+    return present(session, "queue_start", {}, session.rm.queue_start())
 
 
 @word("stop", "[cancel]")
 def stop(session: Session, line: Line) -> View:
     """Stop the queue after the running plan; `cancel` takes that back."""
     cancel = line.more() and line.one_of(line.word("cancel"), {"cancel": True})
-    return _ask(session, line, "queue_stop_cancel" if cancel else "queue_stop")
+    line.nothing_more()
+    if cancel:
+        return present(session, "queue_stop_cancel", {}, session.rm.queue_stop_cancel())
+    return present(session, "queue_stop", {}, session.rm.queue_stop())
 
 
 @word("pause", "[now]")
 def pause(session: Session, line: Line) -> View:
     """Pause the running plan at its next checkpoint, or `now`."""
     now = line.more() and line.one_of(line.word("now"), {"now": True})
-    return _ask(session, line, "re_pause", option="immediate" if now else "deferred")
+    line.nothing_more()
+    option = "immediate" if now else "deferred"
+    return present(session, "re_pause", {"option": option}, session.rm.re_pause(option))
 
 
 @word("resume")
 def resume(session: Session, line: Line) -> View:
     """Go on with the paused plan."""
-    return _when_paused(session, line, "re_resume")
+    line.nothing_more()
+    _until_paused(session)
+    return present(session, "re_resume", {}, session.rm.re_resume())
 
 
 @word("finish")
@@ -58,7 +66,9 @@ def finish(session: Session, line: Line) -> View:
 
     `re stop` is the same for a plan that is paused.
     """
-    return _end(session, line, "re_stop")
+    line.nothing_more()
+    _pause_now(session)
+    return present(session, "re_stop", {}, session.rm.re_stop())
 
 
 @word("abort")
@@ -67,7 +77,9 @@ def abort(session: Session, line: Line) -> View:
 
     A plan that runs is paused first, at once. Ctrl-C ends the waiting for that pause, not the pause.
     """
-    return _end(session, line, "re_abort")
+    line.nothing_more()
+    _pause_now(session)
+    return present(session, "re_abort", {}, session.rm.re_abort())
 
 
 @word("halt")
@@ -76,7 +88,9 @@ def halt(session: Session, line: Line) -> View:
 
     A plan that runs is paused first.
     """
-    return _end(session, line, "re_halt")
+    line.nothing_more()
+    _pause_now(session)
+    return present(session, "re_halt", {}, session.rm.re_halt())
 
 
 @word("run", "PLAN [--md KEY=VALUE…]")
@@ -89,7 +103,7 @@ def run(session: Session, line: Line) -> ItemView:
     """
     plans, _ = read_plans(line, {}, only_one="Only one plan can run now; queue several with %qs add")
     with pointing_at_errors(line, plans):
-        item = session.ask("queue_item_execute", item=plans[0].item)["item"]
+        item = cast("Item", session.rm.queue_item_execute(plans[0].item)["item"])
     session.has_run(item)
     live = Live(terminal_width(), item_uid=item["item_uid"])
     going, paused = "the plan goes on (%qs pause, %qs abort)", f"{_STAYS} (%qs resume, %qs abort)"
@@ -124,29 +138,21 @@ def wait_for(session: Session, line: Line) -> View:
     return Waited(status, session.ran_since(before))
 
 
-def _ask(session: Session, line: Line, method: str, **params: Any) -> View:
-    line.nothing_more()
-    return present(session, method, params, session.ask(method, **params))
-
-
-def _when_paused(session: Session, line: Line, method: str) -> View:
-    """Ask it of the paused plan; of one that is about to pause, once it has."""
-    line.nothing_more()
+def _until_paused(session: Session) -> None:
+    """Wait for a pending pause."""
     with waiting(session, "the plan pauses at its next checkpoint") as wait:
         for status in wait.statuses() if session.status().get("pause_pending") else ():
             if not status.get("pause_pending"):
                 break
             wait.say(f"The plan is about to pause  {length_of_time(wait.elapsed)}")
-    return _ask(session, line, method)
 
 
-def _end(session: Session, line: Line, method: str) -> View:
-    """Ask it of the paused plan; a plan that runs is paused first, and no other is ended in its place."""
-    line.nothing_more()
+def _pause_now(session: Session) -> None:
+    """Pause the running plan, and wait until it is paused; raise an error if it ends before, since another may run."""
     status = session.status()
     uid = status["running_item_uid"]
     if status["manager_state"] == "executing_queue" and (uid or status.get("pause_pending")):
-        session.ask("re_pause", option="immediate")
+        session.rm.re_pause("immediate")
         with waiting(session, "the plan pauses (then %qs resume, %qs abort)") as wait:
             for status in wait.statuses():
                 if status["running_item_uid"] != uid or status["manager_state"] != "executing_queue":
@@ -154,7 +160,6 @@ def _end(session: Session, line: Line, method: str) -> View:
                 wait.say(f"The plan is being paused  {length_of_time(wait.elapsed)}")
         if status["running_item_uid"] != uid:
             raise NotDone("The plan had ended before it could be paused (%qs history); what follows it is held")
-    return _ask(session, line, method)
 
 
 def _statuses(wait: Wait) -> Iterator[dict[str, Any]]:

@@ -60,14 +60,14 @@ def answer(session: Session, line: Line) -> View:
     if not question:
         raise NotFound("No running code asks anything")
     text = line.rest() or _asked(question)
-    told = session.ask("input_reply", input_uid=question["input_uid"], text=_unquoted(text))
+    told = session.rm.input_reply(question["input_uid"], _unquoted(text))
     return Reply(told, "Answered.")
 
 
-def locked(session: Session, params: dict[str, object]) -> View:
+def locked(session: Session, params: dict[str, Any]) -> View:
     """Lock, and keep the key: without it this session would be locked out too."""
     key = params.setdefault("lock_key", session.lock_key())
-    answer = session.ask("lock", **params)
+    answer = session.rm.lock(**params)
     session.rm.lock_key = str(key)
     return present(session, "lock", params, answer)
 

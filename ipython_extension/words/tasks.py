@@ -6,6 +6,7 @@ from typing import Any
 
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.session import functions
+from ipython_extension.session.answers import Answer
 from ipython_extension.session.console import ConsoleTail, TaskOutput
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import waiting
@@ -35,10 +36,10 @@ def func(session: Session, line: Line) -> Any:
     call = plan_text(items[0], session.known())
     background = "background" in given
     console = ConsoleTail(session)
-    answer = session.ask("function_execute", item={**items[0], "item_type": "function"}, run_in_background=background)
+    answer = session.rm.function_execute({**items[0], "item_type": "function"}, run_in_background=background)
     if background:
         return _in_background(session, answer, call)
-    value = _run(session, answer["task_uid"], call, console)["return_value"]
+    value = _run(session, answer, call, console)["return_value"]
     if (name := items[0]["name"]) not in session.functions:
         session.functions.append(name)
     return value
@@ -125,9 +126,8 @@ def _calls(line: Line) -> tuple[list[Item], dict[str, Any]]:
 def _upload(session: Session, source: str, given: dict[str, Any], *, what: str = "the script") -> Reply:
     background = "background" in given
     console = ConsoleTail(session)
-    answer = session.ask(
-        "script_upload",
-        script=source,
+    answer = session.rm.script_upload(
+        source,
         update_re="update-re" in given,
         update_lists="keep-lists" not in given,
         run_in_background=background,
@@ -135,15 +135,16 @@ def _upload(session: Session, source: str, given: dict[str, Any], *, what: str =
     if background:
         return _in_background(session, answer, what)
     before = session.known()
-    result = _run(session, answer["task_uid"], what, console)
+    result = _run(session, answer, what, console)
     took = length_of_time(result["time_stop"] - result["time_start"])
     new = [name for name in session.known(session.status()).plans if name not in before.plans]
     more = f"; {plural(len(new), 'new plan')}: {shortened(', '.join(new), _NAME_WIDTH)}" if new else ""
     return Reply({**answer, **result}, f"Done in {took}{more}.")
 
 
-def _run(session: Session, task_uid: str, what: str, console: ConsoleTail) -> dict[str, Any]:
+def _run(session: Session, started: Answer, what: str, console: ConsoleTail) -> dict[str, Any]:
     """The result of a task, when it has one; meanwhile what it prints is shown."""
+    task_uid = started["task_uid"]
     output = TaskOutput(task_uid)
     result: dict[str, Any] | None = None
     seen: object = None
@@ -151,7 +152,7 @@ def _run(session: Session, task_uid: str, what: str, console: ConsoleTail) -> di
     with waiting(session, f"{what} goes on in the worker") as wait:
         for status in wait.statuses():
             if result is None and (seen is None or status.get("task_results_uid") != seen):
-                if answer := wait.patiently(lambda: session.ask("task_result", task_uid=task_uid)):
+                if answer := wait.patiently(lambda: session.rm.task_result(task_uid)):
                     seen = status.get("task_results_uid", "")
                     result = _result(answer, what)
                 if result:
@@ -166,7 +167,7 @@ def _run(session: Session, task_uid: str, what: str, console: ConsoleTail) -> di
     return result
 
 
-def _result(answer: dict[str, Any], what: str) -> dict[str, Any] | None:
+def _result(answer: Answer, what: str) -> dict[str, Any] | None:
     """The result of a task; None while it runs."""
     if answer["status"] == "completed":
         return answer["result"]
@@ -175,6 +176,6 @@ def _result(answer: dict[str, Any], what: str) -> dict[str, Any] | None:
     return None
 
 
-def _in_background(session: Session, answer: dict[str, Any], what: str) -> Reply:
+def _in_background(session: Session, answer: Answer, what: str) -> Reply:
     session.tasks.append(answer["task_uid"])
     return answer_views.started(answer, f"{what} in the background")

@@ -109,6 +109,17 @@ def test_a_refusal_can_be_returned_instead(accepting, clean_environment):
         assert manager.queue_start() == accepting.answers["queue_start"]
 
 
+def test_a_client_that_returns_refusals_has_a_twin_that_raises_them(accepting, clean_environment):
+    accepting.answers["queue_start"] = {"success": False, "msg": "no"}
+    with REManagerAPI(accepting.control, request_fail_exceptions=False) as manager:
+        twin = manager.raising()
+        with pytest.raises(manager.RequestFailedError):
+            twin.queue_start()
+        twin.lock_key = "k"
+        assert manager.lock_key == "k"
+        assert manager.queue_start() == accepting.answers["queue_start"]
+
+
 def test_silence_is_an_error_that_says_where_and_what_to_start(accepting, clean_environment):
     accepting.answers["queue_start"] = None
     with REManagerAPI(accepting.control, timeout_recv=0.05) as manager:
