@@ -1,6 +1,6 @@
 """Knows the names that a user group may use, and makes warnings about other names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bluesky_qs.nearest import nearest
@@ -49,9 +49,9 @@ class AllowedNames:
         reason = f"is not the name of a {' or '.join(kinds)} that the user group {self._group!r} may use"
         return Mismatch("", text, reason, self._near(text, wanted), outlook=_FAILS)
 
-    def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:  # noqa: ARG002 - a guess fails no plan
-        """The warning about a text that need not be a name: none."""
-        return None
+    def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
+        """The warning about a text that need not be a name."""
+        raise NotImplementedError
 
     def _of_type(self, wanted: Name) -> dict[str, None]:
         devices = self._devices.names if wanted.wanted is not Wanted.PLAN else ()
@@ -64,8 +64,6 @@ class AllowedNames:
 
 class ListedNames(AllowedNames):
     """Names that can be checked before the plan runs, with the abilities of devices.
-
-    There is no warning about a subdevice that is deeper than the lists of devices go.
 
     Parameters
     ----------
@@ -89,18 +87,22 @@ class ListedNames(AllowedNames):
     def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
         """The warning about a device of the wrong kind, one that the group may not use, or a similar name."""
         found = None if text in self._plans else self.warning(text, wanted)
-        if found is None or not (found.suggestions or text in self._devices.names or self._exists(text)):
+        if found is None:
             return None
-        return found._replace(outlook=_LIKELY_FAILS)
+        if is_below(self._existing, text):
+            return found
+        meant = found.suggestions or text in self._devices.names or self._exists(text)
+        return found._replace(outlook=_LIKELY_FAILS) if meant else None
 
     def _new_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
-        of_devices = [each for each in wanted if each.wanted is not Wanted.PLAN]
+        of_devices = _devices_in(wanted)
         if of_devices and text in self._devices.names:
             abilities = " or ".join(dict.fromkeys(_VERBS[each.label] for each in of_devices))
             near = self._near(text, wanted)
             return Mismatch("", text, f"is a device that cannot {abilities}", near, outlook=_LIKELY_FAILS)
-        if of_devices and self._is_below_the_lists(text):
-            return None
+        if of_devices and is_below(self._existing, text):
+            outlook = f"the plan will fail unless there is such a device and the user group {self._group!r} may use it"
+            return Mismatch("", text, "is below the devices that the lists describe", [], outlook=outlook)
         return super().warning(text, wanted)
 
     def _of_type(self, wanted: Name) -> dict[str, None]:
@@ -123,14 +125,52 @@ class ListedNames(AllowedNames):
             found = (found or {}).get("components", {}).get(name)
         return found is not None
 
-    def _is_below_the_lists(self, text: str) -> bool:
-        """Whether the lists stop above this name: they have a depth limit, and omit the parts of area detectors."""
-        found: Mapping[str, Any] = {"components": self._existing}
-        for name in text.split("."):
-            below = found.get("components")
-            if not below:
-                return True
-            if name not in below:
-                return False
-            found = below[name]
-        return False
+
+class ReachableNames(AllowedNames):
+    """Names that can be checked when the plan starts, because the objects are there.
+
+    Parameters
+    ----------
+    is_below
+        Whether a name is below the devices that the lists describe.
+    is_reachable
+        Whether such a name belongs to a device that exists and that the group may use.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        devices: Devices,
+        plans: Mapping[str, Any],
+        *,
+        is_below: Callable[[str], bool],
+        is_reachable: Callable[[str], bool],
+    ) -> None:
+        super().__init__(group, devices, plans)
+        self._is_below = is_below
+        self._is_reachable = is_reachable
+
+    def warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
+        if self._is_below(text) and _devices_in(wanted) and self._is_reachable(text):
+            return None
+        return super().warning(text, wanted)
+
+    def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
+        return self.warning(text, wanted) if self._is_below(text) else None
+
+
+def is_below(existing: Descriptions, name: str) -> bool:
+    """Whether the lists stop above this name: they have a depth limit, and omit the parts of area detectors."""
+    found: Mapping[str, Any] = {"components": existing}
+    for part in name.split("."):
+        below = found.get("components")
+        if not below:
+            return True
+        if part not in below:
+            return False
+        found = below[part]
+    return False
+
+
+def _devices_in(wanted: list[Name]) -> list[Name]:
+    return [each for each in wanted if each.wanted is not Wanted.PLAN]

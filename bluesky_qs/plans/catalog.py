@@ -4,14 +4,14 @@ A catalog computes each answer on the first call and keeps it. When plans, devic
 replaces it. The returned dictionaries are shared: do not change them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
 from bluesky_qs.errors import InvalidPlan
 from bluesky_qs.nearest import nearest
-from bluesky_qs.plans.allowed_names import AllowedNames, ListedNames
+from bluesky_qs.plans.allowed_names import ListedNames, ReachableNames, is_below
 from bluesky_qs.plans.choices import Devices, every, expanded
 from bluesky_qs.plans.model import PlanSpec
 from bluesky_qs.plans.permissions import GroupRules, Permissions
@@ -115,10 +115,24 @@ class Catalog:
         found = signature.warnings(item.get("args") or (), item.get("kwargs") or {}, view.listed_names)
         return list(islice(found, _MOST_WARNINGS)) if found else []
 
-    def allowed_names(self, group: str) -> AllowedNames:
-        """The names of devices and plans that the group may use."""
+    def reachable_names(self, group: str, is_reachable: Callable[[str], bool]) -> ReachableNames:
+        """The names of devices and plans that the group may use where the objects are there.
+
+        ``is_reachable`` knows of names below the lists whether they belong to a device that the group may use.
+        """
         view = self._view(group)
-        return AllowedNames(group, view.devices(), view.plan_names())
+        return ReachableNames(
+            group, view.devices(), view.plan_names(), is_below=self.is_below_the_lists, is_reachable=is_reachable
+        )
+
+    def is_below_the_lists(self, name: str) -> bool:
+        """Whether this would be a part of an existing device whose parts the lists do not describe."""
+        return is_below(self.existing_devices, name)
+
+    def unlisted_device_allowed(self, name: str, description: Descriptions, group: str) -> bool:
+        """Whether the group may use a device that is below the lists and would be described like this."""
+        path = tuple(name.split("."))
+        return all(rules.devices.allows(path, description) for rules in self.permissions.rules(group))
 
     def arguments(self, item: Mapping[str, Any], group: str) -> dict[str, Any]:
         """The value of each parameter, given or default, of an item that passed `check`."""

@@ -7,6 +7,7 @@ objects that ``find`` returns.
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from enum import Enum
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from bluesky_qs.nearest import nearest
@@ -202,7 +203,7 @@ class Tuple(Type):
 
 
 class Mapping(Type):
-    """Accepts a dictionary. Its keys are never names of objects, but may be names of members of an enumeration.
+    """Accepts a dictionary. Its keys are names of objects, or of members of an enumeration, if their type says so.
 
     In JSON all keys are text: if the type of the keys is a number, text such as "5" is read as a number.
     """
@@ -212,11 +213,12 @@ class Mapping(Type):
     def __init__(self, key: Type, value: Type) -> None:
         self.key = key
         self.value = value
-        self.has_names = value.has_names
-        self.has_open_names = value.has_open_names
+        self.has_names = value.has_names or key.has_names
+        self.has_open_names = value.has_open_names or key.has_open_names
         self._number = int if isinstance(key, Integer) else float if float in key.classes else None
         self._enum = isinstance(key, Name) and key.wanted is Wanted.ENUM
-        self.converts = value.converts or self._enum or self._number is not None
+        self._converts_keys = self._enum or self._number is not None or key.has_names
+        self.converts = value.converts or self._converts_keys
 
     def check(self, value: Any) -> Mismatch | None:
         if not isinstance(value, dict):
@@ -227,12 +229,14 @@ class Mapping(Type):
 
     def convert(self, value: Any, find: Find) -> Any:
         keys = map(self._key, value)
-        if self._enum or self._number:
+        if self._converts_keys:
             keys = [self.key.convert(key, find) for key in keys]
         return {key: self.value.convert(element, find) for key, element in zip(keys, value.values(), strict=True)}
 
     def warnings(self, value: Any, names: NameCheck) -> Iterable[Mismatch]:
-        return _warnings(names, ((f"[{key!r}]", self.value, element) for key, element in value.items()))
+        keys = ((f"[{key!r}] (key)", self.key, key) for key in value) if self.key.has_open_names else ()
+        values = ((f"[{key!r}]", self.value, element) for key, element in value.items())
+        return _warnings(names, chain(keys, values))
 
     def _key(self, key: Any) -> Any:
         if self._number is None or type(key) is not str or str in self.key.classes:

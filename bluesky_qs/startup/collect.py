@@ -94,8 +94,21 @@ def collect(
         except Exception as err:  # noqa: BLE001 - user code yields the subdevices
             devices[name] = _facts(type(device))
             problems.append(Problem(name, "", 0, f"subdevices are left out: {sentence(err)}"))
+    problems += _not_identifiers(namespace)
     problems += _unknown_registrations(found_plans, found_devices, namespace)
     return Collected(_with_names(plans, devices), devices, problems)
+
+
+def _not_identifiers(namespace: Mapping[str, Any]) -> Iterator[Problem]:
+    """Plans and devices under names that no parameter and no pattern could mention."""
+    for name, value in list(namespace.items()):
+        if isinstance(name, str) and not name.isidentifier():
+            for what, condition in (("plan", _is_listed_plan), ("device", _is_listed_device)):
+                if _holds(condition, name, value):
+                    reason = (
+                        f"this {what} is not listed, because its name is not a Python name: assign it to a variable"
+                    )
+                    yield Problem(name, "", 0, reason)
 
 
 def _unknown_registrations(
@@ -125,11 +138,28 @@ def is_device(value: Any) -> bool:
     return able or is_group(kind)
 
 
+def facts(device: Any) -> dict[str, Any]:
+    """Describe a device without its subdevices."""
+    return _facts(type(device), device)
+
+
+def _facts(kind: type, instance: Any = None) -> dict[str, Any]:
+    readable, movable, flyable = abilities(kind, instance)
+    return {
+        "classname": kind.__name__,
+        "module": kind.__module__,
+        "is_readable": readable,
+        "is_movable": movable,
+        "is_flyable": flyable,
+    }
+
+
 def _named(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return (
         (name, value)
         for name, value in list(namespace.items())
         if isinstance(name, str)
+        and name.isidentifier()
         and not ((name.startswith("__") and name.endswith("__")) or _HISTORY_NAME.fullmatch(name))
     )
 
@@ -216,20 +246,9 @@ def _class_description(kind: type, depth: int, expand_all: bool) -> dict[str, An
     components = {
         name: _class_description(component, depth - 1, expand_all)
         for name, component in _component_classes(kind)
-        if not name.startswith("_") and any(abilities(component))
+        if is_name_of_part(name) and not name.startswith("_") and any(abilities(component))
     }
     return described | {"components": components} if components else described
-
-
-def _facts(kind: type, instance: Any = None) -> dict[str, Any]:
-    readable, movable, flyable = abilities(kind, instance)
-    return {
-        "classname": kind.__name__,
-        "module": kind.__module__,
-        "is_readable": readable,
-        "is_movable": movable,
-        "is_flyable": flyable,
-    }
 
 
 def _has_component_classes(kind: type) -> bool:

@@ -11,9 +11,11 @@ from msgspec import UNSET
 from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
 from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.catalog import Catalog
+from bluesky_qs.plans.names import is_name_of_part
 from bluesky_qs.plans.signature import ItemProblem, Parameter
 from bluesky_qs.plans.values import Wanted, replaced
 from bluesky_qs.startup import header
+from bluesky_qs.startup.collect import facts, is_device
 from bluesky_qs.startup.decorator import words_of
 from bluesky_qs.startup.parts import part
 
@@ -115,6 +117,7 @@ class _Binder:
         self._group = group
         self._catalog = catalog
         self._namespace = namespace
+        self._names = catalog.reachable_names(group, lambda name: self._unlisted(name) is not None)
 
     def value(self, parameter: Parameter, given: Any, enums: _Enums) -> Any:
         """What the plan gets for this argument."""
@@ -144,7 +147,7 @@ class _Binder:
             device, plan = anywhere_device, anywhere_plan
         else:
             # Said before the plan stumbles over a text where it expects an object.
-            for warning in parameter.warnings(given, self._catalog.allowed_names(self._group), parameter.name):
+            for warning in parameter.warnings(given, self._names, parameter.name):
                 raise InvalidPlan(f"Plan validation failed: {warning}")
             value = parameter.type.convert(value, find)
             # A type that has places for names says itself where they are; the flags are for types that have none.
@@ -175,7 +178,25 @@ class _Binder:
             return self._reached(name, "Device")
         if plan and self._catalog.plan_allowed(name, self._group):
             return self._reached(name, "Plan")
+        if device and "." in name and self._catalog.is_below_the_lists(name):
+            found = self._unlisted(name)
+            return name if found is None else found
         return name
+
+    def _unlisted(self, name: str) -> Any:
+        """The device of a name below the lists, or None if there is none or the group may not use it."""
+        root, *parts = name.split(".")
+        if root not in self._namespace or not all(map(is_name_of_part, parts)):
+            return None
+        # Private attributes lead from any object to all of Python.
+        if any(each.startswith("_") for each in parts):
+            return None
+        try:
+            found = self._at(name)
+        except NotFound:
+            return None
+        allowed = is_device(found) and self._catalog.unlisted_device_allowed(name, facts(found), self._group)
+        return found if allowed else None
 
     def _existing(self, name: str) -> Any:
         root = name.partition(".")[0]

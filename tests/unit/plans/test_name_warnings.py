@@ -114,9 +114,6 @@ def test_a_name_is_checked_at_any_depth(warnings, annotation, value, where):
         ("__PLAN__ | __DEVICE__", "count"),
         ("__READABLE__ | __MOVABLE__", "det1"),
         # These are deeper than the lists go.
-        ("__READABLE__", "camera.cam.acquire_time"),
-        ("__MOVABLE__", "stage.x.setpoint"),
-        ("__PLAN_OR_DEVICE__", "camera.cam"),
         # The functions that exist are known when the plan runs.
         ("__CALLABLE__", "nobody.knows"),
         ("__CALLABLE__ | __READABLE__", "nobody"),
@@ -136,6 +133,9 @@ def test_a_name_is_checked_at_any_depth(warnings, annotation, value, where):
         ("list | __READABLE__", ["remark"]),
         ("typing.Literal['all'] | __READABLE__", "all"),
         ("dict[str, __READABLE__]", {"remark": "det1"}),
+        ("dict[__MOVABLE__, float]", {"motor": 1, "stage.x": 2}),
+        ("dict[typing.Any, float]", {"mtor": 1}),
+        ("typing.Union[__MOVABLE__, typing.Any]", "det.1 is broken"),
         ("typing.Optional[__READABLE__]", None),
         ("list[__READABLE__]", []),
         ("str", "remark"),
@@ -217,3 +217,26 @@ def test_beside_anything_a_similar_name_and_a_device_of_the_wrong_kind_are_repor
     (found,) = warnings(annotation, value)
     assert (found.where, found.suggestions, found.outlook) == (where, near, "the plan is likely to fail")
     assert found.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("annotation", ["dict[__MOVABLE__, float]", "typing.Mapping[__MOVABLE__, typing.Any] | None"])
+def test_keys_that_are_devices_are_checked(warnings, annotation):
+    (found,) = warnings(annotation, {"motor": 1, "mtor": 2})
+    assert (found.where, found.suggestions, found.path) == ("['mtor'] (key)", ["motor"], (0, "mtor"))
+    (found,) = warnings(annotation, {"det1": 1})
+    assert found.reason == "is a device that cannot be moved"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        ("__READABLE__", "camera.cam.acquire_time"),
+        ("__MOVABLE__", "stage.x.setpoint"),
+        ("__PLAN_OR_DEVICE__", "camera.cam"),
+        ("typing.Union[__MOVABLE__, typing.Any]", "camera.cam.acquire_time"),
+    ],
+)
+def test_a_name_below_the_lists_is_accepted_with_a_warning(warnings, annotation, value):
+    (found,) = warnings(annotation, value)
+    assert found.reason == "is below the devices that the lists describe"
+    assert found.outlook.startswith("the plan will fail unless there is such a device")

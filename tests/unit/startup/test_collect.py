@@ -447,3 +447,15 @@ def test_signals_of_ophyd_that_are_read_only_cannot_be_moved():
     parts = devices["panel"]["components"]
     assert [name for name, device in parts.items() if device["is_movable"]] == ["shutter", "current"]
     assert all(device["is_readable"] for device in parts.values())
+
+
+def test_names_that_are_no_python_names_are_not_listed_and_reported():
+    found = collect(
+        {"front-end": SynAxis(name="a"), "2theta": SynAxis(name="b"), "my plan": good, "a b": 5, "ok": good}
+    )
+    assert (list(found.devices), list(found.plans)) == ([], ["ok"])
+    assert [(problem.name, problem.reason.partition(",")[0]) for problem in found.problems] == [
+        ("front-end", "this device is not listed"),
+        ("2theta", "this device is not listed"),
+        ("my plan", "this plan is not listed"),
+    ]

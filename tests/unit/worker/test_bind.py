@@ -1,5 +1,5 @@
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -389,3 +389,73 @@ def test_metadata_stays_text_typed_or_not_unless_the_decorator_says_otherwise(bi
     assert bind_anywhere("any_metadata", md=metadata) == {"md": metadata}
     assert bind_anywhere("as_the_author_says", md=metadata, kept=["det1"]) == {"md": {"sample": det1}, "kept": [det1]}
     assert bind_anywhere("texts_in_a_list", x=["det1"]) == {"x": ["det1"]}
+
+
+def by_device(moves: Mapping[Movable, Any], limits: dict[Movable | str, float] | None = None):
+    yield from ()
+
+
+def one(device: Readable | None = None, value: Movable | Any = None, untyped=None):
+    yield from ()
+
+
+class Camera(Device):
+    cam = Component(Stage)
+    text = "no device"
+
+    @property
+    def broken(self):
+        raise AttributeError("not connected")
+
+
+camera = Camera(name="camera")
+
+
+@pytest.fixture(scope="module")
+def bind_unlisted():
+    """Bind a plan where the lists are two levels deep; `few` may use the camera and its part ``cam.x`` only."""
+    namespace = {"stage": stage, "camera": camera, "by_device": by_device, "one": one, "free": free}
+    found = collect(namespace, device_max_depth=2)
+    few = {"allowed_plans": [None], "allowed_devices": ["camera", "camera.cam.x"]}
+    groups = {"root": {"allowed_plans": [None], "allowed_devices": [None]}, "few": few}
+    permissions = Permissions.from_dict(
+        {"user_groups": groups | {"primary": PERMISSIONS.as_dict()["user_groups"]["primary"]}}
+    )
+    catalog = Catalog(found.plans, found.devices, permissions)
+
+    def bound(name, group="primary", **kwargs):
+        return bind_plan({"name": name, "kwargs": kwargs}, group, catalog, namespace).kwargs
+
+    return bound
+
+
+def test_keys_of_dictionaries_become_devices(bind_unlisted):
+    assert bind_unlisted("by_device", moves={"stage.x": 1.0, "camera.cam.x": [2]}) == {
+        "moves": {stage.x: 1.0, camera.cam.x: [2]}
+    }
+    assert bind_unlisted("by_device", moves={}, limits={"stage.x": 1, "remark": 2})["limits"] == {
+        stage.x: 1,
+        "remark": 2,
+    }
+    with pytest.raises(InvalidPlan, match="'nosuch' is not the name of a device"):
+        bind_unlisted("by_device", moves={"nosuch": 1.0})
+
+
+@pytest.mark.parametrize("parameter", ["device", "value", "untyped"])
+def test_devices_below_the_lists_are_found(bind_unlisted, parameter):
+    assert bind_unlisted("one", **{parameter: "camera.cam.x"}) == {parameter: camera.cam.x}
+    assert bind_unlisted("one", "few", **{parameter: "camera.cam.x"}) == {parameter: camera.cam.x}
+
+
+@pytest.mark.parametrize("name", ["camera.cam.nosuch", "camera.cam.x.name", "camera.cam._signals", "camera.cam.read"])
+def test_what_is_no_device_below_the_lists_fails_the_plan_where_a_device_is_expected(bind_unlisted, name):
+    for parameter in ("device", "value"):
+        with pytest.raises(InvalidPlan, match="is not the name of a device"):
+            bind_unlisted("one", **{parameter: name})
+    assert bind_unlisted("one", untyped=name) == {"untyped": name}
+
+
+def test_devices_below_the_lists_need_a_permission(bind_unlisted):
+    with pytest.raises(InvalidPlan, match=r"'camera\.cam\.late' is not the name of a device that the user group 'few'"):
+        bind_unlisted("one", "few", device="camera.cam.late")
+    assert bind_unlisted("one", "few", untyped="camera.cam.late") == {"untyped": "camera.cam.late"}
