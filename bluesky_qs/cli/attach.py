@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bluesky_qs.addresses import CONTROL_ADDRESS
 from bluesky_qs.cli.parser import Parser, ParserExit, add_encoding, described
 from bluesky_qs.client.failures import RequestTimeoutError
-from bluesky_qs.client.settings import CONTROL_ADDRESS
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import QSError
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import zmq
 
+from bluesky_qs.addresses import INFO_ADDRESS
 from bluesky_qs.cli.parser import Parser, ParserExit, add_encoding, described
-from bluesky_qs.client.settings import INFO_ADDRESS, settings
+from bluesky_qs.client.settings import settings
 from bluesky_qs.errors import QSError
 from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode

@@ -5,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from bluesky_qs.addresses import redis_meant
 from bluesky_qs.cli.parser import Parser, ParserExit
-from bluesky_qs.config.addresses import redis_meant
 from bluesky_qs.config.load import load
 from bluesky_qs.errors import QSError, StoreError
 from bluesky_qs.nearest import did_you_mean

@@ -8,9 +8,10 @@ from typing import Any, Self
 
 import zmq
 
+from bluesky_qs.addresses import CONTROL_ADDRESS, INFO_ADDRESS
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
-from bluesky_qs.client.settings import CONTROL_ADDRESS, INFO_ADDRESS, ConnectionSettings
+from bluesky_qs.client.settings import ConnectionSettings
 from bluesky_qs.client.transport import Message, Reply, Request
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode

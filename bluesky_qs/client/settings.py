@@ -3,14 +3,10 @@
 import os
 from dataclasses import dataclass
 
-from bluesky_qs.config.addresses import port_fault
+from bluesky_qs.addresses import CONTROL_ADDRESS, CONTROL_PORT, INFO_ADDRESS, INFO_PORT, expanded, port_fault
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import Encoding
 from bluesky_qs.wire.control import check_key
-
-CONTROL_PORT, INFO_PORT = 60615, 60625
-CONTROL_ADDRESS = f"tcp://localhost:{CONTROL_PORT}"
-INFO_ADDRESS = f"tcp://localhost:{INFO_PORT}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +60,8 @@ def settings(
 
 
 def _address(given: str | None, variable: str, usual_port: int) -> str:
-    """Return the address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the default port."""
     text = given or os.environ.get(variable) or "localhost"
-    address = text if "://" in text else f"tcp://{text}" if ":" in text else f"tcp://{text}:{usual_port}"
+    address = expanded(text, usual_port)
     if fault := port_fault(address):
         where = "" if given else f" (environment variable {variable})"
         raise ConfigError(f"{text!r} {fault}{where}")

@@ -6,8 +6,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
 
+from bluesky_qs.addresses import collide, hide_password
 from bluesky_qs.config import files
-from bluesky_qs.config.addresses import collide, hide_password
 from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, SECTIONS, Field, Setting, Settings, choices, fields
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.nearest import did_you_mean, nearest

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, ge
 
 import msgspec
 
-from bluesky_qs.config.addresses import redis_fault, redis_meant, socket_fault
+from bluesky_qs.addresses import BOUND_CONTROL_ADDRESS, BOUND_INFO_ADDRESS, redis_fault, redis_meant, socket_fault
 from bluesky_qs.nearest import did_you_mean
 
 DEFAULT_REDIS_ADDR = "localhost:6379"
@@ -88,7 +88,7 @@ class Network(msgspec.Struct, frozen=True):
             "ADDRESS",
             fault=socket_fault,
         ),
-    ] = "tcp://*:60615"
+    ] = BOUND_CONTROL_ADDRESS
     zmq_info_addr: Annotated[
         str,
         Setting(
@@ -98,7 +98,7 @@ class Network(msgspec.Struct, frozen=True):
             "ADDRESS",
             fault=socket_fault,
         ),
-    ] = "tcp://*:60625"
+    ] = BOUND_INFO_ADDRESS
     zmq_encoding: Annotated[
         Encoding,
         Setting("Encoding of the messages on both sockets.", ("--zmq-encoding",), ("QSERVER_ZMQ_ENCODING_FOR_SERVER",)),

@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from bluesky_qs.addresses import redis_url
 from bluesky_qs.errors import StoreError
 
 Command = Sequence[Any]
@@ -27,7 +28,7 @@ class Link:
     """
 
     def __init__(self, address: str) -> None:
-        url = address if "://" in address else f"redis://{address}"
+        url = redis_url(address)
         parts = urlsplit(url)
         #: For messages: without user and password.
         self.name = f"Redis at {parts.netloc.rpartition('@')[2]}{parts.path}"

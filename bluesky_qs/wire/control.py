@@ -1,43 +1,14 @@
-"""Addresses, keys and options of the control and info sockets."""
+"""Keys and options of the control and info sockets."""
 
-import re
 from typing import Any
 
 import zmq
 
+from bluesky_qs.addresses import bind_address, client_address
 from bluesky_qs.errors import AddressInUse, ConfigError
 
 #: Length of a key in its text form (Z85).
 KEY_LENGTH = 40
-
-_ADDRESS = re.compile(r"tcp://(?P<host>\[[^\]]+\]|[^:/\[\]]+):(?P<port>\d+|\*)|(?:ipc|inproc)://.+")
-_EVERY_HOST = {"*", "0.0.0.0", "[::]"}  # noqa: S104 - recognised here, bound only where the configuration says so
-
-
-def check_address(address: str) -> str:
-    """Check an address and return it.
-
-    Raises
-    ------
-    ConfigError
-        It does not have the form ``tcp://host:port`` or ``ipc://path``.
-    """
-    if not _ADDRESS.fullmatch(address):
-        raise ConfigError(f"{address!r} is not an address: it should be like tcp://localhost:60615 or ipc:///path")
-    return address
-
-
-def client_address(address: str) -> str:
-    """Return the address for clients on this host of a socket bound to ``address``: ``tcp://*:60615`` → ``tcp://localhost:60615``."""
-    match = _ADDRESS.fullmatch(check_address(address))
-    if match and match["host"] in _EVERY_HOST:
-        return f"tcp://localhost:{match['port']}"
-    return address
-
-
-def bind_address(address: str) -> str:
-    """Return the address to bind: 0MQ binds to IP addresses and interfaces, not to the name ``localhost``."""
-    return re.sub(r"^tcp://localhost:", "tcp://127.0.0.1:", check_address(address))
 
 
 def generate_keys() -> tuple[str, str]:

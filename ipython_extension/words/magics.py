@@ -13,7 +13,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
 
-from bluesky_qs.client.settings import CONTROL_PORT, INFO_PORT
+from bluesky_qs.addresses import both_addresses
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
 from ipython_extension.shown.error_rendering import in_one_line, usage
@@ -150,7 +150,7 @@ class QSMagics(Magics):
 
     def connect(self, *, address: str | None = None, user: str | None = None, group: str | None = None) -> REManagerAPI:
         """Use a service at another address from now on, if it answers."""
-        control, info = addresses(address) if address else (self.control_addr, self.info_addr)
+        control, info = both_addresses(address) if address else (self.control_addr, self.info_addr)
         wanted = {"control_addr": control, "info_addr": info}
         wanted |= {"user": user or self.user, "user_group": group or self.user_group}
         with self._new_client(**wanted) as candidate:
@@ -242,16 +242,3 @@ def help_lines(lines: list[str]) -> list[str]:
     """``%qs add?`` as ``%qs help add``: IPython would look for an object named ``add``."""
     asked = _HELP.fullmatch(lines[0]) if len(lines) == 1 else None
     return [f"{asked[1]} help {asked[2].strip()}\n"] if asked else lines
-
-
-def addresses(address: str) -> tuple[str, str]:
-    """Control and info address for ``host``, ``host:port`` or ``tcp://host:port``; 10 ports apart, as by default."""
-    scheme, _, place = address.rpartition("://")
-    if scheme not in ("", "tcp"):
-        raise ConfigError(f"Of {scheme}:// both addresses are needed: %config QSMagics.control_addr and .info_addr")
-    host, colon, port = place.rpartition(":")
-    if not colon or place.endswith("]"):  # of an IPv6 address the last colon is not the port's
-        host, port = place, str(CONTROL_PORT)
-    elif not port.isdecimal():
-        raise ConfigError(f"The port in {address!r} is not a number")
-    return f"tcp://{host}:{port}", f"tcp://{host}:{int(port) + INFO_PORT - CONTROL_PORT}"

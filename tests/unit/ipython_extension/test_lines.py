@@ -9,7 +9,6 @@ from IPython.lib.pretty import pretty
 
 from ipython_extension.live.progress_output import Terminal
 from ipython_extension.shown.tables import wrapped
-from ipython_extension.words.magics import addresses
 
 _COUNT = {"item_type": "plan", "name": "count", "args": [["det1"]]}
 
@@ -213,21 +212,6 @@ def test_another_group_has_to_exist(qs, fake, shell):
     with pytest.raises(shell.user_ns["RM"].RequestFailedError, match="Unknown user group"):
         qs("connect --group nogroup")
     assert shell.user_ns["RM"].user_group == "admin"
-
-
-@pytest.mark.parametrize(
-    ("address", "both"),
-    [
-        ("host", ("tcp://host:60615", "tcp://host:60625")),
-        ("host:61000", ("tcp://host:61000", "tcp://host:61010")),
-        ("tcp://host:61000", ("tcp://host:61000", "tcp://host:61010")),
-        ("tcp://host", ("tcp://host:60615", "tcp://host:60625")),
-        ("[::1]", ("tcp://[::1]:60615", "tcp://[::1]:60625")),
-        ("[::1]:61000", ("tcp://[::1]:61000", "tcp://[::1]:61010")),
-    ],
-)
-def test_an_address_stands_for_two(address, both):
-    assert addresses(address) == both
 
 
 @pytest.mark.parametrize(("address", "said"), [("host:port", "is not a number"), ("ipc:///tmp/x", "both addresses")])

@@ -1,4 +1,4 @@
-"""Addresses, keys and sockets."""
+"""Keys and sockets."""
 
 import pytest
 import zmq
@@ -6,40 +6,12 @@ import zmq
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.control import (
     KEY_LENGTH,
-    bind_address,
-    check_address,
     check_key,
-    client_address,
     client_socket,
     generate_keys,
     public_key,
     server_socket,
 )
-
-
-@pytest.mark.parametrize(
-    ("bound", "found"),
-    [
-        ("tcp://*:60615", "tcp://localhost:60615"),
-        ("tcp://0.0.0.0:60615", "tcp://localhost:60615"),
-        ("tcp://[::]:60615", "tcp://localhost:60615"),
-        ("tcp://xf01.example.org:1", "tcp://xf01.example.org:1"),
-        ("tcp://[::1]:1", "tcp://[::1]:1"),
-        ("ipc:///run/qs", "ipc:///run/qs"),
-    ],
-)
-def test_client_finds_what_is_bound_to_every_interface_on_this_host(bound, found):
-    assert client_address(bound) == found
-
-
-@pytest.mark.parametrize("address", ["60615", "localhost:60615", "tcp://*", "tcp://:1", "http://a:1", "ipc://", ""])
-def test_what_is_no_address_is_refused_by_name(address):
-    with pytest.raises(ConfigError, match=repr(address).replace("*", r"\*")):
-        check_address(address)
-
-
-def test_localhost_is_bound_by_its_number():
-    assert bind_address("tcp://localhost:60615") == "tcp://127.0.0.1:60615"
 
 
 def test_public_key_follows_from_the_private_one():

@@ -1,0 +1,152 @@
+"""Addresses as people write them: of the service's 0MQ sockets, and of a Redis."""
+
+import re
+from pathlib import Path
+
+from bluesky_qs.errors import ConfigError
+
+CONTROL_PORT, INFO_PORT = 60615, 60625
+#: Where a client looks for the service unless an address is given, and where the service listens.
+CONTROL_ADDRESS, INFO_ADDRESS = f"tcp://localhost:{CONTROL_PORT}", f"tcp://localhost:{INFO_PORT}"
+BOUND_CONTROL_ADDRESS, BOUND_INFO_ADDRESS = f"tcp://*:{CONTROL_PORT}", f"tcp://*:{INFO_PORT}"
+
+_TCP = re.compile(r"tcp://(?P<host>\[[^\]]+\]|[^:/\[\]]+):(?P<port>[^:]+)")
+_IPC = re.compile(r"ipc://.+")
+_INPROC = re.compile(r"inproc://.+")
+_EVERY_HOST = frozenset({"*", "0.0.0.0", "[::]"})  # noqa: S104 - only compared
+_LAST_PORT = 65535
+
+_PASSWORD = re.compile(r"//[^/]*@")
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+#: host:port, host:port/db, a URL of a Redis, localhost, and IP addresses.
+_REDIS = re.compile(
+    r"(?:[\w.-]+|\[[\w:]+\]):\d+(?:/\d*)?|(?:rediss?|unix):.*|localhost(?:/\d+)?|\d+(?:\.\d+){3}(?:/\d+)?"
+)
+
+
+def expanded(text: str, usual_port: int) -> str:
+    """Return the whole address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the usual port."""
+    if "://" in text:
+        return text
+    host, port = _host_and_port(text)
+    return f"tcp://{host}:{usual_port if port is None else port}"
+
+
+def both_addresses(address: str) -> tuple[str, str]:
+    """Return control and info address for ``host``, ``host:port`` or ``tcp://host:port``: their ports differ by 10.
+
+    Raises
+    ------
+    ConfigError
+        The port is not a number, or it is an address of another kind, from which the second one does not follow.
+    """
+    scheme, _, place = address.rpartition("://")
+    if scheme not in ("", "tcp"):
+        raise ConfigError(f"Of {scheme}:// both addresses are needed: %config QSMagics.control_addr and .info_addr")
+    host, port = _host_and_port(place)
+    if port is None:
+        port = str(CONTROL_PORT)
+    elif not port.isdecimal():
+        raise ConfigError(f"The port in {address!r} is not a number")
+    return f"tcp://{host}:{port}", f"tcp://{host}:{int(port) + INFO_PORT - CONTROL_PORT}"
+
+
+def check_address(address: str) -> str:
+    """Check an address and return it.
+
+    Raises
+    ------
+    ConfigError
+        It does not have the form ``tcp://host:port`` or ``ipc://path``.
+    """
+    parts = _TCP.fullmatch(address)
+    is_tcp = parts is not None and (parts["port"] == "*" or parts["port"].isdecimal())
+    if not (is_tcp or _IPC.fullmatch(address) or _INPROC.fullmatch(address)):
+        raise ConfigError(f"{address!r} is not an address: it should be like {CONTROL_ADDRESS} or ipc:///path")
+    return address
+
+
+def client_address(address: str) -> str:
+    """Return the address where clients on this host reach ``address``: ``tcp://*:60615`` → ``tcp://localhost:60615``."""
+    parts = _TCP.fullmatch(check_address(address))
+    if parts and parts["host"] in _EVERY_HOST:
+        return f"tcp://localhost:{parts['port']}"
+    return address
+
+
+def bind_address(address: str) -> str:
+    """Return the address to bind: 0MQ binds to IP addresses and interfaces, not to the name ``localhost``."""
+    parts = _TCP.fullmatch(check_address(address))
+    return f"tcp://127.0.0.1:{parts['port']}" if parts and parts["host"] == "localhost" else address
+
+
+def socket_fault(address: str) -> str:
+    """Return why the service cannot listen at this address, as words that follow the address; empty if it can."""
+    if _IPC.fullmatch(address):
+        return ""
+    parts = _TCP.fullmatch(address)
+    if parts is None:
+        return f"is not an address like {BOUND_CONTROL_ADDRESS} or ipc:///path"
+    return "" if parts["port"] == "*" else port_fault(address)
+
+
+def port_fault(address: str) -> str:
+    """Return why the port of a ``tcp://`` address is invalid; empty for valid ports and other addresses."""
+    parts = _TCP.fullmatch(address)
+    return "" if parts is None else _number_fault(parts["port"])
+
+
+def collide(one: str, other: str) -> bool:
+    """Return whether two sockets cannot be bound to these addresses at once."""
+    if one == other:
+        return not one.endswith(":*")
+    ours, theirs = _TCP.fullmatch(one), _TCP.fullmatch(other)
+    if not (ours and theirs) or ours["port"] != theirs["port"] or ours["port"] == "*":
+        return False
+    hosts = {"127.0.0.1" if host == "localhost" else host for host in (ours["host"], theirs["host"])}
+    return len(hosts) == 1 or bool(hosts & _EVERY_HOST)
+
+
+def redis_meant(path: str) -> str:
+    """Return the Redis address that a path without a file probably means; empty for a path."""
+    if not _REDIS.fullmatch(path) or Path(path).exists():
+        return ""
+    scheme, has_scheme, rest = path.partition(":/")
+    if has_scheme and scheme in _REDIS_SCHEMES:
+        return f"{scheme}://{rest.removeprefix('/')}"
+    return redis_url(path.removeprefix("redis:"))
+
+
+def redis_url(address: str) -> str:
+    """Return the address of a Redis with its scheme: ``host:port`` is short for ``redis://host:port``."""
+    return address if "://" in address else f"redis://{address}"
+
+
+def redis_fault(address: str) -> str:
+    """Return why this is not the address of a Redis, as words that follow it; empty if it may be one."""
+    scheme, has_scheme, rest = address.partition("://")
+    if scheme == "unix":
+        return ""
+    if has_scheme and scheme not in _REDIS_SCHEMES:
+        return "is not a Redis address: use host, host:port, host:port/db or redis://…"
+    host = (rest if has_scheme else address).partition("/")[0].rpartition("@")[2].rpartition("]")[2]
+    _, has_port, port = host.partition(":")
+    return _number_fault(port) if has_port else ""
+
+
+def hide_password(text: str) -> str:
+    """Return an address without user and password."""
+    return _PASSWORD.sub("//***@", text)
+
+
+def _host_and_port(place: str) -> tuple[str, str | None]:
+    host, colon, port = place.rpartition(":")
+    if not colon or place.endswith("]"):  # the last colon in an IPv6 address is not that before a port
+        return place, None
+    return host, port
+
+
+def _number_fault(port: str) -> str:
+    if port.isascii() and port.isdecimal() and 1 <= int(port) <= _LAST_PORT:
+        return ""
+    return f"has an invalid port: it must be a number from 1 to {_LAST_PORT}, not {port!r}"

@@ -1,0 +1,61 @@
+"""Addresses of the service's sockets: written short, for a client, and to be bound."""
+
+import pytest
+
+from bluesky_qs.addresses import bind_address, both_addresses, check_address, client_address, expanded
+from bluesky_qs.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("bound", "found"),
+    [
+        ("tcp://*:60615", "tcp://localhost:60615"),
+        ("tcp://0.0.0.0:60615", "tcp://localhost:60615"),
+        ("tcp://[::]:60615", "tcp://localhost:60615"),
+        ("tcp://xf01.example.org:1", "tcp://xf01.example.org:1"),
+        ("tcp://[::1]:1", "tcp://[::1]:1"),
+        ("ipc:///run/qs", "ipc:///run/qs"),
+    ],
+)
+def test_client_finds_what_is_bound_to_every_interface_on_this_host(bound, found):
+    assert client_address(bound) == found
+
+
+@pytest.mark.parametrize("address", ["60615", "localhost:60615", "tcp://*", "tcp://:1", "http://a:1", "ipc://", ""])
+def test_what_is_no_address_is_refused_by_name(address):
+    with pytest.raises(ConfigError, match=repr(address).replace("*", r"\*")):
+        check_address(address)
+
+
+def test_localhost_is_bound_by_its_number():
+    assert bind_address("tcp://localhost:60615") == "tcp://127.0.0.1:60615"
+
+
+@pytest.mark.parametrize(
+    ("address", "both"),
+    [
+        ("host", ("tcp://host:60615", "tcp://host:60625")),
+        ("host:61000", ("tcp://host:61000", "tcp://host:61010")),
+        ("tcp://host:61000", ("tcp://host:61000", "tcp://host:61010")),
+        ("tcp://host", ("tcp://host:60615", "tcp://host:60625")),
+        ("[::1]", ("tcp://[::1]:60615", "tcp://[::1]:60625")),
+        ("[::1]:61000", ("tcp://[::1]:61000", "tcp://[::1]:61010")),
+    ],
+)
+def test_an_address_stands_for_two(address, both):
+    assert both_addresses(address) == both
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("host", "tcp://host:60625"),
+        ("host:61000", "tcp://host:61000"),
+        ("[::1]", "tcp://[::1]:60625"),
+        ("[::1]:61000", "tcp://[::1]:61000"),
+        ("tcp://host:61000", "tcp://host:61000"),
+        ("ipc:///run/qs", "ipc:///run/qs"),
+    ],
+)
+def test_a_short_address_is_expanded_with_the_usual_port(text, whole):
+    assert expanded(text, 60625) == whole
