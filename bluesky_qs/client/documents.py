@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bluesky_qs.client.monitor import Monitor
+from bluesky_qs.documents import Reader
 from bluesky_qs.wire.info import DOCUMENT
 
 log = logging.getLogger(__name__)
@@ -85,28 +86,11 @@ class _Subscriber:
     def __init__(self, callback: Callback, name: str) -> None:
         self._callback = callback
         self._name = name
-        self._runs: set[str] = set()
-        self._run_of: dict[str, str] = {}
+        self._reader = Reader()
 
     def __call__(self, name: str, doc: dict[str, Any]) -> None:
-        if self._knows(name, doc) and self._name in ("all", name):
+        if self._reader.place(name, doc) and self._name in ("all", name):
             try:
                 self._callback(name, doc)
             except Exception:  # a process boundary: a user's code must not end the thread
                 log.exception("A subscriber to documents failed")
-
-    def _knows(self, name: str, doc: dict[str, Any]) -> bool:
-        match name:
-            case "start":
-                self._runs.add(doc["uid"])
-                return True
-            case "descriptor":
-                self._run_of[doc["uid"]] = doc["run_start"]
-                return doc["run_start"] in self._runs
-            case "event":
-                return self._run_of.get(doc["descriptor"]) in self._runs
-            case _:
-                known = doc["run_start"] in self._runs
-                self._runs.discard(doc["run_start"])
-                self._run_of = {uid: run for uid, run in self._run_of.items() if run != doc["run_start"]}
-                return known

@@ -9,6 +9,7 @@ from bluesky.callbacks import CallbackBase, LiveTable
 from bluesky.callbacks.core import make_class_safe
 from bluesky.callbacks.fitting import PeakStats
 
+from bluesky_qs.documents import Dimensions, hinted_fields, is_number
 from bluesky_qs.startup.where import is_re_worker_active
 
 log = logging.getLogger(__name__)
@@ -150,22 +151,16 @@ class _Run:
         self._with_baseline = baseline
         self._baselines: dict[str, list[str]] = {}
         self._at_end: list[str] | None = None
-        dimensions = start.get("hints", {}).get("dimensions") or []
-        # Dimensions in different streams cannot share the rows of one table.
-        self._hinted = len({stream for _, stream in dimensions}) == 1
-        self._dimensions: list[Any] = (
-            dimensions if self._hinted else [([m], "primary") for m in start.get("motors") or ["time"]]
-        )
+        self._dimensions = Dimensions(start)
 
     def describe(self, doc: Any) -> None:
         stream = doc.get("name", "primary")
         if self._table:
             print(f"New stream: {stream!r}")
-        hinted = [f for name in doc["object_keys"] for f in doc.get("hints", {}).get(name, {}).get("fields", [])]
         if stream == "baseline":
-            self._baselines[doc["uid"]] = hinted
-        elif stream == self._dimensions[0][1]:
-            self._show(doc, hinted)
+            self._baselines[doc["uid"]] = hinted_fields(doc)
+        elif stream == self._dimensions.stream:
+            self._show(doc)
 
     def event(self, doc: Any) -> None:
         uid = doc["descriptor"]
@@ -184,21 +179,16 @@ class _Run:
         if self._at_end:
             print("\n".join(self._at_end))
 
-    def _show(self, doc: Any, hinted: list[str]) -> None:
-        along: list[str] = []
-        for fields, _ in self._dimensions:
-            # Without hints a dimension is the name of a motor; the descriptor has its fields.
-            along += fields if self._hinted or fields == ["time"] else _fields(doc, fields[0])
-        read = [field for field in hinted if field not in along]
+    def _show(self, doc: Any) -> None:
+        along, read = self._dimensions.fields(doc)
         if self._table:
             # LiveTable already has columns for time and number.
-            table = _Table([f for f in dict.fromkeys(along + read) if f != "time"], separator_lines=False)
+            table = _Table([*along, *read], separator_lines=False)
             table("start", self._start)
             table("descriptor", doc)
             self._tables[doc["uid"]] = table
-        if len(self._dimensions) == 1 and along[0] != "time":
-            numbers = [f for f in read if doc["data_keys"][f]["dtype"] in ("number", "integer")]
-            self.peaks = [PeakStats(along[0], field) for field in numbers]
+        if self._dimensions.count == 1 and along:
+            self.peaks = [PeakStats(along[0], field) for field in read if is_number(doc["data_keys"][field])]
             for one in self.peaks:
                 one("start", self._start)
                 one("descriptor", doc)
@@ -212,8 +202,3 @@ class _Run:
             self._at_end = []
         else:
             self._at_end = ["End-of-run baseline readings:", border, *rows, border]
-
-
-def _fields(doc: Any, name: str) -> list[str]:
-    hinted = doc.get("hints", {}).get(name, {}).get("fields")
-    return hinted if hinted is not None else doc["object_keys"].get(name, [])

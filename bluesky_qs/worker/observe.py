@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bluesky_qs.documents import Reader
 from bluesky_qs.ipc.reports import Document, Progress
 from bluesky_qs.ipc.states import RunState
 from bluesky_qs.worker.report import Reports
@@ -14,8 +15,6 @@ log = logging.getLogger(__name__)
 
 #: Arrays and lists with more elements than this are left out of the documents that are sent.
 LARGEST = 200
-#: Streams beside the measurement: their events do not count as progress.
-_ASIDE = ("baseline", "interruptions")
 _INT64 = 2**63
 
 
@@ -26,7 +25,7 @@ class Observer:
         self._item_uid = item_uid
         self._reports = reports
         self._runs: dict[str, RunState] = {}
-        self._aside: set[str] = set()
+        self._reader = Reader()
         self._events = 0
         self._announced: int | None = None
         self._complained = False
@@ -58,6 +57,7 @@ class Observer:
             self._complained = True
 
     def _note(self, name: str, document: dict[str, Any]) -> None:
+        place = self._reader.place(name, document)
         match name:
             case "start":
                 uid, scan_id = str(document["uid"]), document.get("scan_id")
@@ -72,12 +72,8 @@ class Observer:
                 if run := self._runs.get(uid):
                     self._runs[uid] = msgspec.structs.replace(run, is_open=False, exit_status=status)
                     self._reports.runs(list(self._runs.values()))
-            case "descriptor":
-                stream = str(document.get("name", ""))
-                if stream in _ASIDE or stream.endswith("_monitor"):
-                    self._aside.add(document["uid"])
             case "event" | "event_page":
-                if document["descriptor"] not in self._aside:
+                if place and not place.is_aside:
                     self._events += 1 if name == "event" else len(document["seq_num"])
                     self._reports.progress(Progress(self._item_uid, self._events, self._announced))
             case _:

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, Protocol
 
+from bluesky_qs.documents import is_number
 from bluesky_qs.errors import QSError
-from ipython_extension.live.runs import Reading, Run, RunEnd, Runs, is_number
+from ipython_extension.live.runs import Reading, Run, RunEnd, Runs
 
 #: Seconds between two drawings: of a notebook each is a picture that is sent to the browser.
 _TERMINAL, _NOTEBOOK = 0.1, 0.5

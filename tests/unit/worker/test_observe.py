@@ -66,7 +66,7 @@ def test_a_broken_document_fails_nobody_and_is_told_once(caplog):
     observer = Observer("item", Reports())
     for _ in range(3):
         observer("event", {"no": "descriptor"})
-    assert [record.message for record in caplog.records] == ["A document of the plan (event) could not be reported"]
+    assert [record.message for record in caplog.records] == ["Could not report a document of the plan (event)"]
 
 
 def test_a_page_of_events_is_sent_as_its_events():

@@ -1,0 +1,105 @@
+"""How Bluesky documents belong together: runs, their streams, and the fields that matter in them."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Doc = Mapping[str, Any]
+
+#: Streams beside the measurement.
+_ASIDE = ("baseline", "interruptions")
+
+
+class Place(NamedTuple):
+    """Where a document belongs.
+
+    Attributes
+    ----------
+    run
+        Uid of the run.
+    stream, descriptor
+        Name of the stream and its descriptor; empty for a document that starts or stops a run.
+    """
+
+    run: str
+    stream: str = ""
+    descriptor: Doc = {}  # noqa: RUF012 - never changed
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether the stream is beside the measurement: a baseline, a monitored signal, interruptions."""
+        return self.stream in _ASIDE or self.stream.endswith("_monitor")
+
+
+class Reader:
+    """Finds the place of each document, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._open: set[str] = set()
+        self._streams: dict[str, Place] = {}
+
+    def place(self, name: str, doc: Doc) -> Place | None:
+        """Return where a document belongs; None if the start of its run was not seen."""
+        match name:
+            case "start":
+                uid = str(doc["uid"])
+                self._open.add(uid)
+                return Place(uid)
+            case "descriptor" if doc["run_start"] in self._open:
+                place = self._streams[doc["uid"]] = Place(doc["run_start"], str(doc.get("name", "primary")), doc)
+                return place
+            case "event" | "event_page":
+                return self._streams.get(doc["descriptor"])
+            case "stop" if doc["run_start"] in self._open:
+                uid = doc["run_start"]
+                self._open.discard(uid)
+                self._streams = {each: place for each, place in self._streams.items() if place.run != uid}
+                return Place(uid)
+            case _:
+                return None
+
+
+class Dimensions:
+    """What a plan moves, by the hints or the motors of its start document.
+
+    Attributes
+    ----------
+    stream
+        Name of the stream to show.
+    count
+        How many dimensions there are: a scan of two motors along one line has one, a grid has two.
+    """
+
+    def __init__(self, start: Doc) -> None:
+        hinted = (start.get("hints") or {}).get("dimensions") or []
+        streams = {stream for _, stream in hinted}
+        # Dimensions in different streams cannot share the rows of one table.
+        self._names: list[list[str]] = (
+            [list(fields) for fields, _ in hinted] if len(streams) == 1 else [[m] for m in start.get("motors") or ()]
+        )
+        self.stream: str = streams.pop() if len(streams) == 1 else "primary"
+        self.count = len(self._names)
+
+    def fields(self, descriptor: Doc) -> tuple[list[str], list[str]]:
+        """Return the fields of what the plan moves, and those of what it reads by the hints of its devices."""
+        keys, objects = descriptor.get("data_keys") or {}, descriptor.get("object_keys") or {}
+        names = [name for names in self._names for name in names]
+        # A dimension names a field or, without hints, a motor; the descriptor has the fields of a motor.
+        along = [field for name in names for field in (_hinted(descriptor, name) or objects.get(name) or [name])]
+        moved = [field for field in dict.fromkeys(along) if field in keys]
+        return moved, [field for field in hinted_fields(descriptor) if field not in moved]
+
+
+def hinted_fields(descriptor: Doc) -> list[str]:
+    """Return the fields of a stream that the hints of its devices name."""
+    keys = descriptor.get("data_keys") or {}
+    hinted = [field for name in descriptor.get("object_keys") or {} for field in _hinted(descriptor, name)]
+    return [field for field in dict.fromkeys(hinted) if field in keys]
+
+
+def is_number(key: Doc) -> bool:
+    """Whether a field has one number in each event."""
+    return key.get("dtype") in ("number", "integer") and not key.get("shape")
+
+
+def _hinted(descriptor: Doc, device: str) -> list[str]:
+    return ((descriptor.get("hints") or {}).get(device) or {}).get("fields") or []
