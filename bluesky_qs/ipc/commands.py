@@ -9,7 +9,7 @@ import msgspec
 
 from bluesky_qs.config.schema import InputPolicy
 from bluesky_qs.ipc.frames import Command
-from bluesky_qs.ipc.reports import TaskDone
+from bluesky_qs.ipc.reports import TaskEnded
 from bluesky_qs.ipc.states import Lists, RunState, WorkerState
 
 
@@ -83,7 +83,7 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
     running_tasks: dict[str, tuple[float, bool]]
     connection: bytes = b"{}"
     report: bytes = b"{}"
-    finished_tasks: list[TaskDone] = []
+    finished_tasks: list[TaskEnded] = []
 
 
 class Attach(Command[WorkerSnapshot], frozen=True, tag=True):
@@ -122,7 +122,7 @@ class SetPermissions(Command[None], frozen=True, tag=True):
 
 
 class RunPlan(Command[None], frozen=True, tag=True):
-    """Run this item (JSON). `PlanDone` follows. Refused if the worker is busy or has received this item before."""
+    """Run this item (JSON). `PlanEnded` follows. Refused if the worker is busy or has received this item before."""
 
     item: bytes
 
@@ -134,13 +134,13 @@ class PausePlan(Command[None], frozen=True, tag=True):
 
 
 class ContinuePlan(Command[None], frozen=True, tag=True):
-    """Resume the paused plan or end it. `PlanDone` follows when it ends."""
+    """Resume the paused plan or end it. `PlanEnded` follows when it ends."""
 
     how: Literal["resume", "stop", "abort", "halt"]
 
 
 class RunScript(Command[None], frozen=True, tag=True):
-    """Run Python code in the namespace. `TaskDone` follows."""
+    """Run Python code in the namespace. `TaskEnded` follows."""
 
     task_uid: str
     script: str
@@ -150,7 +150,7 @@ class RunScript(Command[None], frozen=True, tag=True):
 
 
 class RunFunction(Command[None], frozen=True, tag=True):
-    """Call a function of the namespace; ``item`` (JSON) has its name and arguments. `TaskDone` follows."""
+    """Call a function of the namespace; ``item`` (JSON) has its name and arguments. `TaskEnded` follows."""
 
     task_uid: str
     item: bytes
@@ -158,7 +158,7 @@ class RunFunction(Command[None], frozen=True, tag=True):
 
 
 class UpdateEnvironment(Command[None], frozen=True, tag=True):
-    """Collect plans and devices again. `TaskDone` follows; before it `ListsChanged`, if they changed."""
+    """Collect plans and devices again. `TaskEnded` follows; before it `ListsChanged`, if they changed."""
 
     task_uid: str
     background: bool

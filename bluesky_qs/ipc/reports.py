@@ -37,7 +37,7 @@ class StateChanged(msgspec.Struct, frozen=True, tag=True):
     state: WorkerState
 
 
-class PlanDone(msgspec.Struct, frozen=True, tag=True):
+class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     """A plan ended, with any exit status.
 
     Attributes
@@ -78,7 +78,7 @@ class ListsChanged(msgspec.Struct, frozen=True, tag=True):
     lists: Lists
 
 
-class TaskDone(msgspec.Struct, frozen=True, tag=True):
+class TaskEnded(msgspec.Struct, frozen=True, tag=True):
     """A task ended. ``return_value`` is JSON text; the times are epoch seconds."""
 
     task_uid: str
@@ -111,10 +111,10 @@ WorkerReport = (
     EnvironmentOpened
     | EnvironmentFailed
     | StateChanged
-    | PlanDone
+    | PlanEnded
     | RunsChanged
     | ListsChanged
-    | TaskDone
+    | TaskEnded
     | Progress
     | Document
 )

@@ -7,7 +7,7 @@ from bluesky_qs.ipc.frames import Command
 #: Seconds between two beats of a healthy manager.
 BEAT_PERIOD = 0.5
 #: Exit code of a manager that cannot start for a reason that may pass, and has logged it. See also `ConfigError`.
-TOLD = 75
+ERROR_LOGGED = 75
 
 
 class WorkerProcess(msgspec.Struct, frozen=True):
@@ -90,10 +90,10 @@ class Beat(Command[None], frozen=True, tag=True):
 SupervisorCommand = Hello | StartWorker | KillWorker | ReadConsole | Beat
 
 
-class StopAsked(msgspec.Struct, frozen=True, tag=True):
+class StopRequested(msgspec.Struct, frozen=True, tag=True):
     """Stop in an orderly way, because of ``SIGTERM`` or Ctrl-C. Exit with 0 when done."""
 
     reason: str
 
 
-SupervisorReport = WorkerEnded | StopAsked
+SupervisorReport = WorkerEnded | StopRequested

@@ -9,7 +9,7 @@ from bluesky_qs.config.logs import LEVELS, configure_logging
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.errors import ConfigError, QSError, StoreError
 from bluesky_qs.ipc.runtime import RuntimeDir
-from bluesky_qs.ipc.supervision import BEAT_PERIOD, TOLD, Beat, Hello, Inventory, StopAsked, WorkerEnded
+from bluesky_qs.ipc.supervision import BEAT_PERIOD, ERROR_LOGGED, Beat, Hello, Inventory, StopRequested, WorkerEnded
 from bluesky_qs.manager.announcement import summary
 from bluesky_qs.manager.assembly import assemble
 from bluesky_qs.manager.context import Context
@@ -41,7 +41,7 @@ def run(directory: RuntimeDir) -> int:
         asyncio.run(_run(directory, settings))
     except QSError as error:
         logger.critical("RE Manager cannot start: %s", error.message)
-        return ConfigError.exit_code if error.exit_code == ConfigError.exit_code else TOLD
+        return ConfigError.exit_code if error.exit_code == ConfigError.exit_code else ERROR_LOGGED
     return 0
 
 
@@ -167,7 +167,7 @@ class Manager:
             match await inbox.get():
                 case WorkerEnded() as report:
                     await ctx.environment.ended(report)
-                case StopAsked(reason):
+                case StopRequested(reason):
                     self.stop(reason)
 
     async def _beat(self) -> None:

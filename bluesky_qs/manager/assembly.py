@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bluesky_qs.config.schema import Settings
-from bluesky_qs.ipc.reports import Document, EnvironmentOpened, ListsChanged, PlanDone, StateChanged, TaskDone
+from bluesky_qs.ipc.reports import Document, EnvironmentOpened, ListsChanged, PlanEnded, StateChanged, TaskEnded
 from bluesky_qs.ipc.supervision import Inventory
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.changes import Changes
@@ -113,9 +113,9 @@ def _subscribe(ctx: Context) -> None:
     """Subscribe the parts to the worker's reports. Parts with the same report get it in this order."""
     reports = ctx.environment.reports
     reports.at_once(Document, ctx.documents.add)
-    reports.in_turn_acknowledging(PlanDone, ctx.runner.plan_ended)
+    reports.in_turn_acknowledging(PlanEnded, ctx.runner.plan_ended)
     reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))
-    reports.in_turn(TaskDone, ctx.tasks.done)
+    reports.in_turn(TaskEnded, ctx.tasks.ended)
     reports.in_turn(ListsChanged, lambda report: ctx.lists.found_by_worker(report.lists, opening=False))
     reports.in_turn(EnvironmentOpened, lambda report: ctx.lists.found_by_worker(report.lists, opening=True))
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))

@@ -18,11 +18,11 @@ from bluesky_qs.ipc.link import Link
 from bluesky_qs.ipc.reports import (
     EnvironmentFailed,
     EnvironmentOpened,
-    PlanDone,
+    PlanEnded,
     Progress,
     RunsChanged,
     StateChanged,
-    TaskDone,
+    TaskEnded,
 )
 from bluesky_qs.ipc.states import EnvironmentState, RunState, WorkerState
 from bluesky_qs.ipc.supervision import KillWorker, StartWorker, WorkerEnded, WorkerProcess
@@ -375,10 +375,10 @@ class Environment:
         match report:
             case StateChanged(state):
                 self._set_state(state)
-            case PlanDone():
+            case PlanEnded():
                 self._set_state(report.state)
                 self.progress = None
-            case TaskDone():
+            case TaskEnded():
                 self._set_state(report.state)
             case EnvironmentOpened():
                 self.report, self.connection = report.report, report.connection

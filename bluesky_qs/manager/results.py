@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from bluesky_qs.ipc.reports import PlanDone
+from bluesky_qs.ipc.reports import PlanEnded
 
 
-def reported(report: PlanDone) -> dict[str, Any]:
+def reported(report: PlanEnded) -> dict[str, Any]:
     """The result of a plan that ended in the worker."""
     return {
         "exit_status": report.exit_status,

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from bluesky_qs.api.types import PauseOption
 from bluesky_qs.errors import QSError, StoreError, WorkerLost, WrongState
 from bluesky_qs.ipc.commands import ContinuePlan, PausePlan, RunPlan, WorkerSnapshot
-from bluesky_qs.ipc.reports import PlanDone
+from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.decide import BY_ITSELF, Decision, Ended, Modes, Next, NextItem, decide
@@ -171,7 +171,7 @@ class Runner:
         self.engine_changed(self._environment.state)
 
     # -------------------------------------------------------------------------------------------- reports of the worker
-    async def plan_ended(self, report: PlanDone, acknowledge: Callable[[], None]) -> None:
+    async def plan_ended(self, report: PlanEnded, acknowledge: Callable[[], None]) -> None:
         """Record the end of the running plan and start the next one. Ignore a repeated report."""
         if report.item_uid != self._queue.running_uid:
             logger.debug("The end of the plan %s has been recorded already", report.item_uid)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from bluesky_qs.api.values import TaskState
-from bluesky_qs.ipc.reports import TaskDone
+from bluesky_qs.ipc.reports import TaskEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.wire.codec import Encoded, json_text
@@ -59,12 +59,12 @@ class Tasks:
         self._running.pop(task_uid, None)
         self._release(task_uid)
 
-    def done(self, report: TaskDone) -> None:
+    def ended(self, report: TaskEnded) -> None:
         """Record the result of a task that has just ended. A repeated report changes nothing."""
         self.found(report, age=0.0)
         self._release(report.task_uid)
 
-    def found(self, report: TaskDone, *, age: float) -> None:
+    def found(self, report: TaskEnded, *, age: float) -> None:
         """Record the result of a task that ended ``age`` seconds ago, perhaps under an earlier manager."""
         if report.task_uid in self._completed:
             return
@@ -89,7 +89,7 @@ class Tasks:
         now = self._clock.time()
         for uid, task in list(self._running.items()):
             state = WorkerState(EnvironmentState.CLOSED)
-            self.done(TaskDone(uid, False, reason, "", b"null", task["time_start"], now, state))
+            self.ended(TaskEnded(uid, False, reason, "", b"null", task["time_start"], now, state))
 
     def status(self, task_uid: str) -> TaskState:
         """``running``, ``completed`` or ``not_found``."""

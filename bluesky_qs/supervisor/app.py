@@ -219,7 +219,7 @@ class Supervisor:
         # A manager that has not served yet has nothing to put in order, and reads no message before its start is done.
         self._stop_due = now + STOP_TIMEOUT if self._life.served else now
         self._link.push(
-            supervision.StopAsked(reason), keep=False
+            supervision.StopRequested(reason), keep=False
         )  # one that starts now learns it from the reply to its Hello
         if not self._life.served:
             self._exit_code = 0

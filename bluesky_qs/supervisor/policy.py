@@ -3,7 +3,7 @@
 import msgspec
 
 from bluesky_qs.errors import ConfigError, QSError
-from bluesky_qs.ipc.supervision import TOLD
+from bluesky_qs.ipc.supervision import ERROR_LOGGED
 
 #: A manager without a heartbeat for so many seconds is frozen.
 FROZEN_AFTER = 5.0
@@ -14,7 +14,7 @@ SHORT_LIFE = 2.0
 #: Longest time between two attempts. They never stop, because a running plan may need a manager.
 LONGEST_DELAY = 30.0
 #: Exit codes of a manager that has logged why it cannot start, and the service's exit codes for them.
-_TOLD = {TOLD: QSError.exit_code, ConfigError.exit_code: ConfigError.exit_code}
+_FINAL_EXIT_CODES = {ERROR_LOGGED: QSError.exit_code, ConfigError.exit_code: ConfigError.exit_code}
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -101,8 +101,8 @@ def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | Give
 
 
 def _no_start(ending: Exit) -> GiveUp:
-    if ending.code in _TOLD:
-        return GiveUp(_TOLD[ending.code], "")
+    if ending.code in _FINAL_EXIT_CODES:
+        return GiveUp(_FINAL_EXIT_CODES[ending.code], "")
     return GiveUp(ending.code if ending.code > 0 else 1, f"RE Manager could not start ({ending.how})")
 
 

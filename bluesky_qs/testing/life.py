@@ -14,10 +14,10 @@ from bluesky_qs.ipc.reports import (
     EnvironmentFailed,
     EnvironmentOpened,
     ListsChanged,
-    PlanDone,
+    PlanEnded,
     RunsChanged,
     StateChanged,
-    TaskDone,
+    TaskEnded,
 )
 from bluesky_qs.ipc.states import KERNEL_BUSY, EnvironmentState, Lists, PendingInput, RunState, WorkerState
 from bluesky_qs.testing import steps
@@ -104,7 +104,7 @@ class Life:
         self._given: set[str] = set()
         self._runs: list[RunState] = []
         self._running_tasks: dict[str, tuple[float, bool]] = {}
-        self._finished: list[TaskDone] = []
+        self._finished: list[TaskEnded] = []
         self._questions: dict[str, tuple[PendingInput, asyncio.Future[str]]] = {}
         self._running: set[asyncio.Task[None]] = set()
 
@@ -280,7 +280,7 @@ class Life:
         self.main = None
         self._set_runs([])
         self._change(environment=EnvironmentState.IDLE, engine="idle", item_uid=None, pause_pending=False)
-        done = PlanDone(
+        done = PlanEnded(
             item_uid=item["item_uid"],
             exit_status=status,
             run_uids=measurement.run_uids,
@@ -304,7 +304,7 @@ class Life:
             self.main = None
             self._change(environment=EnvironmentState.IDLE)
         failure = last if isinstance(last, steps.Fail) else None
-        done = TaskDone(
+        done = TaskEnded(
             task_uid=job.task_uid,
             success=failure is None,
             message=failure.message if failure else "",

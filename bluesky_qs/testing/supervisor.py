@@ -183,7 +183,7 @@ class Supervisor:
     def ask_stop(self, reason: str) -> None:
         """Ask the manager to stop the service, as a signal from outside does."""
         self._stopping = True
-        self._server.push(supervision.StopAsked(reason))
+        self._server.push(supervision.StopRequested(reason))
 
     def _worker_ended(self, ended: WorkerEnded) -> None:
         self._ended = ended

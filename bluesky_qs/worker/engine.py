@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from bluesky_qs.api.values import ExitStatus
 from bluesky_qs.errors import WorkerError, WrongState
-from bluesky_qs.ipc.reports import PlanDone
+from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.worker.observe import Observer
 from bluesky_qs.worker.report import Reports
@@ -225,7 +225,7 @@ class Engine:
             self.adopt(candidate)
         self._reports.forget_runs()
         self._reports.finish(
-            lambda state: PlanDone(
+            lambda state: PlanEnded(
                 item_uid=plan.item_uid,
                 exit_status=status,
                 run_uids=plan.observer.run_uids,

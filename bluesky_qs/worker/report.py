@@ -12,7 +12,7 @@ import msgspec
 
 from bluesky_qs.ipc.commands import WorkerSnapshot
 from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.reports import Document, Progress, RunsChanged, StateChanged, TaskDone
+from bluesky_qs.ipc.reports import Document, Progress, RunsChanged, StateChanged, TaskEnded
 from bluesky_qs.ipc.states import EnvironmentState, Lists, RunState, WorkerState
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Reports:
         self._lists: Lists | None = None
         self._runs: list[RunState] = []
         self._tasks: dict[str, tuple[float, bool]] = {}
-        self._finished: deque[TaskDone] = deque()
+        self._finished: deque[TaskEnded] = deque()
         self._finished_size = 0
         self._waiting: deque[msgspec.Struct] = deque()
         self._progress: Progress | None = None
@@ -140,7 +140,7 @@ class Reports:
             self._change(changes)
             return start
 
-    def task_finished(self, task_uid: str, report: Callable[[WorkerState], TaskDone]) -> None:
+    def task_finished(self, task_uid: str, report: Callable[[WorkerState], TaskEnded]) -> None:
         """Note that a task ended, and report it."""
         with self._lock:
             _, background = self._tasks.pop(task_uid)
@@ -235,7 +235,7 @@ class Reports:
             self._awake = True
             os.write(self._waker, b"\0")
 
-    def _remember(self, done: TaskDone) -> None:
+    def _remember(self, done: TaskEnded) -> None:
         self._finished.append(done)
         self._finished_size += len(done.return_value)
         while len(self._finished) > 1 and (

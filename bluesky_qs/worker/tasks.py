@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bluesky_qs.errors import WorkerError, WrongState
-from bluesky_qs.ipc.reports import TaskDone
+from bluesky_qs.ipc.reports import TaskEnded
 from bluesky_qs.wire.codec import json_text
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.trace import sentence, traceback_text
@@ -30,7 +30,7 @@ class Tasks:
         self._given: set[str] = set()
 
     def start(self, task_uid: str, what: str, work: Callable[[], Any], *, background: bool) -> None:
-        """Accept a task; ``work`` returns its value. `TaskDone` follows.
+        """Accept a task; ``work`` returns its value. `TaskEnded` follows.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Tasks:
             log.info("The task %s is completed", task_uid)
         self._reports.task_finished(
             task_uid,
-            lambda state: TaskDone(
+            lambda state: TaskEnded(
                 task_uid=task_uid,
                 success=not message,
                 message=message,

@@ -27,7 +27,7 @@ async def main():
     async def follow():
         async for _, report in link.reports():
             reports.append(type(report).__name__)
-            if isinstance(report, supervision.StopAsked) and obedient:
+            if isinstance(report, supervision.StopRequested) and obedient:
                 print("fake manager stops:", report.reason)
                 stop.set()
 

@@ -155,7 +155,7 @@ def test_second_signal_does_not_wait(start, eventually):
     service = start()
     service.ask(obedient=False)
     service.process.send_signal(signal.SIGINT)
-    eventually(lambda: "StopAsked" in service.ask()["reports"])
+    eventually(lambda: "StopRequested" in service.ask()["reports"])
     begin = time.monotonic()
     assert service.stop(signal.SIGINT) == 1
     assert time.monotonic() - begin < 3

@@ -24,7 +24,14 @@ from bluesky_qs.ipc.commands import (
     StartupSpec,
 )
 from bluesky_qs.ipc.link import ClientEnd
-from bluesky_qs.ipc.reports import EnvironmentFailed, EnvironmentOpened, PlanDone, StateChanged, TaskDone, WorkerReport
+from bluesky_qs.ipc.reports import (
+    EnvironmentFailed,
+    EnvironmentOpened,
+    PlanEnded,
+    StateChanged,
+    TaskEnded,
+    WorkerReport,
+)
 
 PERMISSIONS = {
     "user_groups": {
@@ -149,11 +156,11 @@ class Driver:
 
     async def run(self, name, *args, **options):
         await self.start(name, *args, **options)
-        return await self.wait(PlanDone)
+        return await self.wait(PlanEnded)
 
     async def script(self, source, *, uid="task-1", update_lists=True, update_re=False, background=False):
         await self.ask(RunScript(uid, textwrap.dedent(source), update_lists, update_re, background))
-        return await self.wait(TaskDone, lambda r: r.task_uid == uid)
+        return await self.wait(TaskEnded, lambda r: r.task_uid == uid)
 
     async def start_function(self, name, *args, uid="task-1", background=False, **kwargs):
         item = {
@@ -169,7 +176,7 @@ class Driver:
 
     async def function(self, name, *args, uid="task-1", **options):
         await self.start_function(name, *args, uid=uid, **options)
-        return await self.wait(TaskDone, lambda r: r.task_uid == uid)
+        return await self.wait(TaskEnded, lambda r: r.task_uid == uid)
 
     async def close(self):
         await self.ask(CloseEnvironment())

@@ -9,7 +9,7 @@ import pytest
 from jupyter_client import AsyncKernelClient
 
 from bluesky_qs.ipc.commands import KernelSpec, OpenEnvironment, PausePlan, StartupSpec
-from bluesky_qs.ipc.reports import EnvironmentFailed, EnvironmentOpened, PlanDone, StateChanged
+from bluesky_qs.ipc.reports import EnvironmentFailed, EnvironmentOpened, PlanEnded, StateChanged
 from bluesky_qs.startup.find import find
 
 ALL = {"allowed_plans": [None], "allowed_devices": [None], "allowed_functions": [None]}
@@ -402,7 +402,7 @@ async def test_a_job_does_not_begin_while_a_cell_has_given_way(worker, spec, att
     )
     await driver.wait(StateChanged, lambda r: r.state.environment == "reserved")
     await driver.start("noting")
-    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    assert (await driver.wait(PlanEnded)).exit_status == "completed"
     while (await console.get_shell_msg(timeout=20))["parent_header"]["msg_id"] != typed:
         pass
     assert await value(driver, "order", "a") == ["begin", "end", "plan"]

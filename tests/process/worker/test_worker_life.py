@@ -11,7 +11,7 @@ import pytest
 
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import OpenEnvironment, RunPlan, StartupSpec, UpdateEnvironment
-from bluesky_qs.ipc.reports import EnvironmentFailed, EnvironmentOpened, PlanDone, TaskDone
+from bluesky_qs.ipc.reports import EnvironmentFailed, EnvironmentOpened, PlanEnded, TaskEnded
 
 PLAN = """
 import pathlib
@@ -129,7 +129,7 @@ async def test_a_second_manager_gets_what_the_first_did_not_acknowledge(worker, 
     driver.attach_link()
     snapshot = await driver.attach()
     assert snapshot.lists is not None
-    done = await driver.wait(PlanDone)
+    done = await driver.wait(PlanEnded)
     assert (done.item_uid, done.exit_status) == ("item-1", "completed")
 
 
@@ -144,7 +144,7 @@ async def test_a_manager_that_attaches_during_a_plan_sees_its_runs_and_item(work
     assert (snapshot.state.item_uid, snapshot.state.environment) == ("item-1", "executing_plan")
     assert snapshot.lists is not None
     (tmp_path / "go").touch()
-    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    assert (await driver.wait(PlanEnded)).exit_status == "completed"
 
 
 async def test_the_worker_ends_with_its_parent(worker):
@@ -178,7 +178,7 @@ async def test_an_interrupt_ends_a_foreground_task(worker, tmp_path):
     await driver.start_function("sleep", str(tmp_path / "fifo"))
     await asyncio.to_thread((tmp_path / "fifo").read_text)
     os.kill(driver.process.pid, signal.SIGINT)
-    done = await driver.wait(TaskDone)
+    done = await driver.wait(TaskEnded)
     assert (done.success, done.message) == (False, "KeyboardInterrupt")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import CloseEnvironment, ContinuePlan, EngineMetadata, PausePlan, SetPermissions
-from bluesky_qs.ipc.reports import Document, PlanDone, RunsChanged, StateChanged
+from bluesky_qs.ipc.reports import Document, PlanEnded, RunsChanged, StateChanged
 
 FORBIDDING = {"user_groups": {"root": {"allowed_plans": [None]}, "admin": {"allowed_plans": ["empty"]}}}
 
@@ -109,7 +109,7 @@ async def test_the_state_is_reported_only_when_it_differs(worker):
     await driver.open()
     await driver.run("empty", uid="a")
     await driver.run("empty", uid="b")
-    states = [r.state for r in driver.received if isinstance(r, (StateChanged, PlanDone))]
+    states = [r.state for r in driver.received if isinstance(r, (StateChanged, PlanEnded))]
     assert all(one != other for one, other in pairwise(states))
     assert [s.item_uid for s in states if s.engine == "running"] == ["a", "b"]
 
@@ -142,7 +142,7 @@ async def test_runs_are_reported_while_they_open_and_close(worker):
     await driver.ask(ContinuePlan("abort"))
     (run,) = (await driver.wait(RunsChanged)).runs
     assert (run.is_open, run.exit_status) == (False, "abort")
-    done = await driver.wait(PlanDone)
+    done = await driver.wait(PlanEnded)
     assert done.run_uids == [run.uid]
     assert (await driver.attach()).runs == []
 
@@ -248,7 +248,7 @@ async def test_a_deferred_pause_waits_for_the_checkpoint_and_resume_completes_th
     await driver.ask(ContinuePlan("resume"))
     running = await driver.wait_engine("running")
     assert running.state.environment == "executing_plan"
-    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    assert (await driver.wait(PlanEnded)).exit_status == "completed"
     assert "Pausing Run Engine ..." in driver.text()
     assert "Run Engine: resume" in driver.text()
     assert "Continue plan execution with the option 'resume'" in driver.text()
@@ -263,7 +263,7 @@ async def test_a_paused_plan_is_ended_as_asked(worker, how, status):
     await driver.ask(PausePlan("immediate"))
     await driver.wait_engine("paused")
     await driver.ask(ContinuePlan(how))
-    done = await driver.wait(PlanDone)
+    done = await driver.wait(PlanEnded)
     assert (done.exit_status, done.message) == (status, "")
     assert done.state.engine == "idle"
     assert len(done.run_uids) == 1
@@ -278,7 +278,7 @@ async def test_pause_and_resume_may_be_repeated(worker):
         await driver.ask(PausePlan("immediate"))
         await driver.wait_engine("paused")
         await driver.ask(ContinuePlan("resume"))
-    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    assert (await driver.wait(PlanEnded)).exit_status == "completed"
 
 
 async def test_a_deferred_pause_past_the_last_checkpoint_lets_the_plan_complete(worker, tmp_path):
@@ -289,7 +289,7 @@ async def test_a_deferred_pause_past_the_last_checkpoint_lets_the_plan_complete(
     await driver.ask(PausePlan("deferred"))
     await driver.wait(StateChanged, lambda r: r.state.pause_pending)
     (tmp_path / "go").touch()
-    done = await driver.wait(PlanDone)
+    done = await driver.wait(PlanEnded)
     assert (done.exit_status, done.state.pause_pending, done.pause_missed) == ("completed", False, True)
 
 
@@ -299,7 +299,7 @@ async def test_an_immediate_pause_without_a_checkpoint_aborts(worker):
     await driver.start("no_checkpoint")
     await driver.wait_engine("running")
     await driver.ask(PausePlan("immediate"))
-    done = await driver.wait(PlanDone)
+    done = await driver.wait(PlanEnded)
     assert (done.exit_status, done.state.engine) == ("aborted", "idle")
 
 
@@ -309,7 +309,7 @@ async def test_a_plan_that_pauses_itself_can_be_resumed(worker):
     await driver.start("pausing")
     await driver.wait_engine("paused")
     await driver.ask(ContinuePlan("resume"))
-    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    assert (await driver.wait(PlanEnded)).exit_status == "completed"
 
 
 async def test_a_plan_that_blocks_the_engine_delays_nobody_but_itself(worker):
@@ -322,7 +322,7 @@ async def test_a_plan_that_blocks_the_engine_delays_nobody_but_itself(worker):
     assert snapshot.state.engine == "running"
     await driver.wait_engine("paused")
     await driver.ask(ContinuePlan("abort"))
-    assert (await driver.wait(PlanDone)).exit_status == "aborted"
+    assert (await driver.wait(PlanEnded)).exit_status == "aborted"
 
 
 async def test_only_a_running_plan_is_paused_and_only_a_paused_one_continued(worker):
@@ -343,7 +343,7 @@ async def test_only_a_running_plan_is_paused_and_only_a_paused_one_continued(wor
     await driver.ask(ContinuePlan("stop"))
     with pytest.raises(WrongState, match="not paused"):
         await driver.ask(ContinuePlan("resume"))
-    assert (await driver.wait(PlanDone)).exit_status == "stopped"
+    assert (await driver.wait(PlanEnded)).exit_status == "stopped"
 
 
 async def test_a_plan_whose_cleanup_fails_when_it_is_stopped_has_failed(worker):
@@ -354,7 +354,7 @@ async def test_a_plan_whose_cleanup_fails_when_it_is_stopped_has_failed(worker):
     await driver.ask(PausePlan("immediate"))
     await driver.wait_engine("paused")
     await driver.ask(ContinuePlan("stop"))
-    done = await driver.wait(PlanDone)
+    done = await driver.wait(PlanEnded)
     assert (done.exit_status, done.message) == ("failed", "RuntimeError: no clean-up")
 
 
@@ -380,7 +380,7 @@ def with_stubborn():
     await driver.ask(PausePlan("immediate"))
     await driver.wait_engine("paused")
     await driver.ask(ContinuePlan("resume"))
-    done = await driver.wait(PlanDone)
+    done = await driver.wait(PlanEnded)
     assert (done.exit_status, done.message, done.state.engine) == ("failed", "RuntimeError: stuck", "idle")
     assert (await driver.run("one_run", uid="next")).exit_status == "completed"
 
@@ -392,7 +392,7 @@ async def test_a_plan_ended_by_code_of_the_environment_is_reported_as_that(worke
     await driver.start("steps")
     await driver.wait(RunsChanged)
     await driver.start_function("end_it", background=True)
-    assert (await driver.wait(PlanDone)).exit_status == status
+    assert (await driver.wait(PlanEnded)).exit_status == status
 
 
 async def test_a_paused_plan_resumed_by_code_of_the_environment_is_reported_when_it_ends(worker):
@@ -401,7 +401,7 @@ async def test_a_paused_plan_resumed_by_code_of_the_environment_is_reported_when
     await driver.start("pausing")
     await driver.wait_engine("paused")
     await driver.start_function("go_on", background=True)
-    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    assert (await driver.wait(PlanEnded)).exit_status == "completed"
 
 
 async def test_the_users_own_state_hook_is_called_too(worker):
@@ -433,7 +433,7 @@ async def test_a_run_engine_that_is_replaced_while_a_plan_runs_takes_over_after_
     await driver.ask(PausePlan("immediate"))
     await driver.wait_engine("paused")
     await driver.ask(ContinuePlan("stop"))
-    assert (await driver.wait(PlanDone)).exit_status == "stopped"
+    assert (await driver.wait(PlanEnded)).exit_status == "stopped"
     assert (await driver.run("two_runs", uid="next")).scan_ids == [1, 2]
     assert json.loads((await driver.function("used", uid="f")).return_value) == [1, 2, False]
 

@@ -6,7 +6,7 @@ import pytest
 
 from bluesky_qs.errors import NotFound
 from bluesky_qs.ipc.commands import ContinuePlan, OpenEnvironment, PausePlan, ReplyInput, StartupSpec
-from bluesky_qs.ipc.reports import EnvironmentOpened, PlanDone, StateChanged, TaskDone
+from bluesky_qs.ipc.reports import EnvironmentOpened, PlanEnded, StateChanged, TaskEnded
 
 CODE = """
 import getpass, sys
@@ -134,7 +134,7 @@ async def test_a_plan_goes_on_with_the_answer_that_it_is_given(worker):
     assert (question.prompt, question.item_uid, question.task_uid) == ("Is the sample loaded? ", "item-1", None)
     assert (await driver.attach()).state.input == question
     await driver.ask(ReplyInput(question.input_uid, "yes"))
-    done = await driver.wait(PlanDone)
+    done = await driver.wait(PlanEnded)
     assert (done.exit_status, done.state.input) == ("completed", None)
     assert value(await driver.function("what_was_answered")) == ["yes"]
     assert "Is the sample loaded? \n" in driver.text()
@@ -148,7 +148,7 @@ async def test_an_answer_is_taken_once(worker):
     question = await answered(driver, "mine")
     with pytest.raises(NotFound, match=question.input_uid):
         await driver.ask(ReplyInput(question.input_uid, "mine too"))
-    assert value(await driver.wait(TaskDone)) == "mine"
+    assert value(await driver.wait(TaskEnded)) == "mine"
 
 
 async def test_a_plan_that_asks_with_blueskys_own_message_can_be_paused_and_asks_again(worker):
@@ -163,7 +163,7 @@ async def test_a_plan_that_asks_with_blueskys_own_message_can_be_paused_and_asks
     await driver.ask(ContinuePlan("resume"))
     second = await answered(driver, "the red one")
     assert second.input_uid != first.input_uid
-    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    assert (await driver.wait(PlanEnded)).exit_status == "completed"
 
 
 async def test_an_immediate_pause_ends_a_question_for_which_the_run_engine_stands_still(worker):
@@ -172,7 +172,7 @@ async def test_an_immediate_pause_ends_a_question_for_which_the_run_engine_stand
     await driver.start("asking")
     await asked(driver)
     await driver.ask(PausePlan("immediate"))
-    done = await driver.wait(PlanDone)
+    done = await driver.wait(PlanEnded)
     assert done.exit_status == "failed"
     assert "'Is the sample loaded? ' was cancelled: the plan was to pause immediately" in done.message
     assert (await driver.run("quiet", uid="item-2")).exit_status == "completed"
@@ -185,7 +185,7 @@ async def test_passwords_are_neither_shown_nor_logged(worker):
     question = await answered(driver, "correct horse")
     assert question.secret
     assert question.prompt == "Token: "
-    assert value(await driver.wait(TaskDone)) == len("correct horse")
+    assert value(await driver.wait(TaskEnded)) == len("correct horse")
     assert "Token: " in driver.text()
     assert "horse" not in driver.text()
 
@@ -202,7 +202,7 @@ async def test_lines_of_standard_input_are_asked_for(worker):
     await driver.open(input_policy="ask")
     await driver.start_function("read")
     await answered(driver, "a line")
-    assert value(await driver.wait(TaskDone)) == ["a line\n", False]
+    assert value(await driver.wait(TaskEnded)) == ["a line\n", False]
 
 
 async def test_several_questions_are_shown_one_after_the_other_each_with_who_asks(worker):

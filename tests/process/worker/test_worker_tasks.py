@@ -6,7 +6,7 @@ import pytest
 
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import UpdateEnvironment
-from bluesky_qs.ipc.reports import ListsChanged, PlanDone, RunsChanged, StateChanged, TaskDone
+from bluesky_qs.ipc.reports import ListsChanged, PlanEnded, RunsChanged, StateChanged, TaskEnded
 
 CODE = """
 import sys, threading, time
@@ -70,7 +70,7 @@ async def test_a_foreground_task_makes_the_environment_busy(worker, tmp_path):
         await driver.start_function("echo", uid="other")
     assert list((await driver.attach()).running_tasks) == ["task-1"]
     (tmp_path / "go").touch()
-    assert json.loads((await driver.wait(TaskDone)).return_value) == "seen"
+    assert json.loads((await driver.wait(TaskEnded)).return_value) == "seen"
     assert (await driver.attach()).running_tasks == {}
 
 
@@ -83,7 +83,7 @@ async def test_background_tasks_are_counted_and_leave_the_environment_idle(worke
         assert (state.environment, state.background_tasks) == ("idle", n)
     assert (await driver.run("plan")).exit_status == "completed"
     (tmp_path / "go").touch()
-    ends = [await driver.wait(TaskDone), await driver.wait(TaskDone)]
+    ends = [await driver.wait(TaskEnded), await driver.wait(TaskEnded)]
     assert [e.state.background_tasks for e in ends] == [1, 0]
 
 
@@ -94,7 +94,7 @@ async def test_a_background_task_starts_while_a_plan_runs(worker):
     await driver.wait(RunsChanged)
     done = await driver.function("echo", background=True)
     assert (done.success, done.state.environment) == (True, "executing_plan")
-    assert (await driver.wait(PlanDone)).exit_status == "completed"
+    assert (await driver.wait(PlanEnded)).exit_status == "completed"
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -154,7 +154,7 @@ async def test_lists_are_reported_only_if_they_changed_and_were_asked_for(worker
     assert not any(isinstance(r, ListsChanged) for r in driver.received)
     await driver.ask(UpdateEnvironment("c", background=False))
     assert "new_plan" in json.loads((await driver.wait(ListsChanged)).lists.plans)
-    assert (await driver.wait(TaskDone)).success
+    assert (await driver.wait(TaskEnded)).success
 
 
 async def test_a_failing_script_keeps_what_it_had_done_and_names_its_line(worker):

@@ -3,12 +3,12 @@
 import msgspec
 
 from bluesky_qs.ipc.encoding import encode
-from bluesky_qs.ipc.reports import PlanDone
+from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 
 
 def done(message):
-    return PlanDone(
+    return PlanEnded(
         item_uid="1",
         exit_status="failed",
         run_uids=["r"],
@@ -22,4 +22,4 @@ def done(message):
 
 
 def test_text_that_utf8_cannot_hold_is_told_with_escape_sequences():
-    assert msgspec.msgpack.decode(encode(done("no file '\udcff'")), type=PlanDone) == done("no file '\\udcff'")
+    assert msgspec.msgpack.decode(encode(done("no file '\udcff'")), type=PlanEnded) == done("no file '\\udcff'")

@@ -7,7 +7,7 @@ import pytest
 
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import PausePlan, RunPlan
-from bluesky_qs.ipc.reports import PlanDone
+from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.clock import SystemClock
 from bluesky_qs.manager.events import EventBook
@@ -194,6 +194,6 @@ async def test_a_pause_that_is_refused_after_a_while_holds_the_queue_at_the_end_
     worker.refuse_late()
     uid = worker.state.item_uid
     idle = WorkerState(EnvironmentState.IDLE, engine="idle")
-    await runner.plan_ended(PlanDone(uid, "completed", [], [], 1.0, 2.0, "", "", idle), lambda: None)
+    await runner.plan_ended(PlanEnded(uid, "completed", [], [], 1.0, 2.0, "", "", idle), lambda: None)
     assert lifecycle.state is ManagerState.IDLE
     assert len(runner._queue) == 1

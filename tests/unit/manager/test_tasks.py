@@ -1,6 +1,6 @@
 import pytest
 
-from bluesky_qs.ipc.reports import TaskDone
+from bluesky_qs.ipc.reports import TaskEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.tasks import Tasks
 
@@ -26,21 +26,21 @@ def tasks(clock):
 
 
 def done(uid, value=b"42", *, success=True):
-    return TaskDone(uid, success, "", "", value, 1.0, 2.0, WorkerState(EnvironmentState.IDLE))
+    return TaskEnded(uid, success, "", "", value, 1.0, 2.0, WorkerState(EnvironmentState.IDLE))
 
 
 def test_a_task_is_running_then_completed_with_its_return_value(tasks):
     tasks.started("a", 1.0, background=True)
     assert tasks.status("a") == "running"
     assert tasks.result("a") == {"task_uid": "a", "time_start": 1.0, "run_in_background": True}
-    tasks.done(done("a", b'{"x": NaN}'))
+    tasks.ended(done("a", b'{"x": NaN}'))
     assert tasks.status("a") == "completed"
     assert tasks.result("a").value()["return_value"].keys() == {"x"}
 
 
 def test_a_result_is_kept_for_the_retention_time_and_then_forgotten(tasks, clock):
     tasks.started("a", 1.0, background=False)
-    tasks.done(done("a"))
+    tasks.ended(done("a"))
     clock.now = 119.9
     assert tasks.status("a") == "completed"
     clock.now = 120.1
@@ -50,9 +50,9 @@ def test_a_result_is_kept_for_the_retention_time_and_then_forgotten(tasks, clock
 
 def test_a_report_that_comes_twice_changes_nothing(tasks):
     tasks.started("a", 1.0, background=False)
-    tasks.done(done("a", b"1"))
+    tasks.ended(done("a", b"1"))
     uid = tasks.uid
-    tasks.done(done("a", b"2"))
+    tasks.ended(done("a", b"2"))
     assert tasks.uid == uid
     assert tasks.result("a").value()["return_value"] == 1
 

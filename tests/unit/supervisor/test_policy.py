@@ -2,7 +2,7 @@
 
 import pytest
 
-from bluesky_qs.ipc.supervision import TOLD
+from bluesky_qs.ipc.supervision import ERROR_LOGGED
 from bluesky_qs.supervisor.policy import (
     FROZEN_AFTER,
     LONGEST_DELAY,
@@ -51,7 +51,7 @@ def test_first_manager_that_ends_before_its_first_beat_ends_the_service(code, ex
     assert decide(1, Life(0), Exit(code, "somehow")) == GiveUp(expected, "RE Manager could not start (somehow)")
 
 
-@pytest.mark.parametrize(("code", "expected"), [(TOLD, 1), (78, 78)])
+@pytest.mark.parametrize(("code", "expected"), [(ERROR_LOGGED, 1), (78, 78)])
 def test_what_the_first_manager_has_told_is_not_told_again(code, expected):
     assert decide(1, Life(0), Exit(code, "somehow")) == GiveUp(expected, "")
     assert isinstance(decide(9, Life(0).beats(1), Exit(code, "somehow")), Restart)

@@ -9,7 +9,7 @@ import zmq
 from bluesky_qs.ipc.commands import Attach, WorkerCommand
 from bluesky_qs.ipc.frames import FromServer, Request
 from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.reports import Document, PlanDone, Progress, RunsChanged, StateChanged, TaskDone, WorkerReport
+from bluesky_qs.ipc.reports import Document, PlanEnded, Progress, RunsChanged, StateChanged, TaskEnded, WorkerReport
 from bluesky_qs.ipc.states import Lists, RunState
 from bluesky_qs.worker.report import DOCUMENTS_WAITING, FINISHED_KEPT, FINISHED_SIZE_KEPT, PERIOD, Reports
 
@@ -52,8 +52,8 @@ def link():
     made.close()
 
 
-def plan_done(state):
-    return PlanDone("item", "completed", [], [], 0.0, 1.0, "", "", state)
+def plan_ended(state):
+    return PlanEnded("item", "completed", [], [], 0.0, 1.0, "", "", state)
 
 
 def test_nothing_waits_at_first(link):
@@ -75,7 +75,7 @@ def test_of_several_states_in_a_row_only_the_last_is_sent(link):
     link.reports.update(engine="pausing")
     link.reports.update(engine="paused")
     link.send()
-    link.reports.finish(plan_done, engine="idle")
+    link.reports.finish(plan_ended, engine="idle")
     link.send()
     state, done = link.arrived(2)
     assert (state.state.engine, done.state.engine) == ("paused", "idle")
@@ -83,10 +83,10 @@ def test_of_several_states_in_a_row_only_the_last_is_sent(link):
 
 def test_states_around_other_reports_keep_their_place(link):
     link.reports.update(engine="running")
-    link.reports.finish(plan_done, engine="idle")
+    link.reports.finish(plan_ended, engine="idle")
     link.reports.update(engine="running")
     link.send()
-    assert [type(r) for r in link.arrived(3)] == [StateChanged, PlanDone, StateChanged]
+    assert [type(r) for r in link.arrived(3)] == [StateChanged, PlanEnded, StateChanged]
 
 
 def test_progress_is_held_back_for_a_period_and_only_the_latest_is_sent(link):
@@ -106,7 +106,7 @@ def test_the_last_progress_goes_out_before_the_end_of_the_plan(link):
     link.reports.progress(Progress("item", 1, 2))
     link.send()
     link.reports.progress(Progress("item", 2, 2))
-    link.reports.finish(plan_done, engine="idle")
+    link.reports.finish(plan_ended, engine="idle")
     assert link.send() is None
     first, last, done = link.arrived(3)
     assert (first.events, last.events, done.item_uid) == (1, 2, "item")
@@ -128,22 +128,22 @@ def test_events_beyond_the_bound_are_left_out_and_nothing_else_is(link):
     for _ in range(DOCUMENTS_WAITING + 10):
         link.reports.document(Document("item", "event", b"{}"))
     link.reports.document(Document("item", "stop", b"{}"))
-    link.reports.finish(plan_done, engine="idle")
+    link.reports.finish(plan_ended, engine="idle")
     link.send()
     received = link.arrived(DOCUMENTS_WAITING + 2)
-    assert (received[-2].name, type(received[-1])) == ("stop", PlanDone)
+    assert (received[-2].name, type(received[-1])) == ("stop", PlanEnded)
 
 
 def test_reports_are_kept_and_documents_and_progress_are_not(link):
     link.reports.document(Document("item", "start", b"{}"))
     link.reports.progress(Progress("item", 1, 2))
-    link.reports.finish(plan_done, engine="idle")
+    link.reports.finish(plan_ended, engine="idle")
     link.send()
     assert link.server.unacknowledged == 1
 
 
 def test_a_report_that_cannot_be_encoded_takes_no_other_with_it(link, caplog):
-    link.reports.finish(lambda state: PlanDone(object(), "failed", [], [], 0.0, 1.0, "", "", state), engine="idle")
+    link.reports.finish(lambda state: PlanEnded(object(), "failed", [], [], 0.0, 1.0, "", "", state), engine="idle")
     link.reports.update(engine="running")
     link.send()
     (state,) = link.arrived(1)
@@ -162,7 +162,7 @@ def test_background_tasks_are_counted_and_foreground_tasks_are_the_environments_
         "b": False,
     }
     for uid in "ab":
-        link.reports.task_finished(uid, lambda s, uid=uid: TaskDone(uid, True, "", "", b"null", 0.0, 1.0, s))
+        link.reports.task_finished(uid, lambda s, uid=uid: TaskEnded(uid, True, "", "", b"null", 0.0, 1.0, s))
     link.send()
     *_, first, second = link.arrived(3)
     assert (first.state.environment, first.state.background_tasks) == ("executing_task", 0)
@@ -186,7 +186,7 @@ def test_runs_are_forgotten_with_their_plan():
 
 def finish_task(reports, uid, value=b"null"):
     reports.task_started(uid, background=True)
-    reports.task_finished(uid, lambda state: TaskDone(uid, True, "", "", value, 0.0, 1.0, state))
+    reports.task_finished(uid, lambda state: TaskEnded(uid, True, "", "", value, 0.0, 1.0, state))
 
 
 def finished(reports):
