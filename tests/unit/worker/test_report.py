@@ -148,7 +148,7 @@ def test_a_report_that_cannot_be_encoded_takes_no_other_with_it(link, caplog):
     link.send()
     (state,) = link.arrived(1)
     assert state.state.engine == "running"
-    assert "could not be sent" in caplog.text
+    assert "Could not send a report" in caplog.text
 
 
 def test_background_tasks_are_counted_and_foreground_tasks_are_the_environments_state(link):
