@@ -4,7 +4,7 @@
 `Manager`                a manager with a scripted worker, in a thread, on real sockets: tests of clients
 `Service`                the same with a real worker process and your startup files: tests of plans
 `AsyncManager`           a manager in the event loop of the test
-`ScriptedWorker`         says what becomes of plans, tasks and openings, in steps: `End`, `Fail`, `Pause`, `Wait`, …
+`ScriptedWorker`         its scripts decide how plans, tasks and openings go, in steps: `End`, `Fail`, `Pause`, `Wait`
 `Clock`                  the manager's time, which the test moves
 =======================  ==============================================================================================
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bluesky_qs.testing.sync import Manager, Result, Service
     from bluesky_qs.testing.worker import ScriptedWorker
 
-# Looked up when asked for: whoever has the plugin in a test suite loads the service only in tests that use it.
+# Imported on first use, so that a test suite with the plugin loads the service only in tests that use it.
 _HOME = {
     "Ask": "bluesky_qs.testing.steps",
     "AsyncManager": "bluesky_qs.testing.aio",

@@ -39,24 +39,25 @@ Condition = Callable[[dict[str, Any]], Any]
 
 
 class _Frozen(BaseException):
-    """The manager was told to freeze; in a service, the supervisor replaces it then."""
+    """Stands for the frozen event loop of a manager, which the supervisor of a service would replace."""
 
 
 class AsyncManager(InLoop):
-    """A whole manager in the event loop of a test: the real one, on a store in memory, with a scripted worker.
+    """A whole manager in the event loop of a test: the real one, with a store in memory and a scripted worker.
 
-    Its sockets are real ones, on free ports of this computer.
+    Its sockets are real, on free ports of this computer.
 
     Parameters
     ----------
     worker
-        A new `ScriptedWorker` unless given; ``"real"`` for worker processes that run the startup code of the settings.
+        A `ScriptedWorker`; ``"real"`` for worker processes that run the startup code of the settings. Default: a new
+        `ScriptedWorker`.
     store
-        A new `MemoryStore` unless given.
+        Default: a new `MemoryStore`.
     settings
-        Of the service. The addresses in it are not used.
+        Settings of the service. The addresses in them are ignored.
     clock
-        A new `Clock` unless given. From then on the event loop follows it.
+        Default: a new `Clock`. The event loop follows it from then on.
 
     Attributes
     ----------
@@ -66,7 +67,7 @@ class AsyncManager(InLoop):
         Method and parameters of each request of a client, oldest first.
     answers
         Replies to send instead of the manager's, by method: a reply, a function of the parameters that makes one,
-        or None for silence.
+        or None for no reply.
 
     Examples
     --------
@@ -92,7 +93,7 @@ class AsyncManager(InLoop):
         self.store: Store = store or MemoryStore()
         self.settings = settings or Settings()
         self.control = self.info = _ANY_PORT
-        #: How often another manager has taken the place of one that died or froze.
+        #: Number of managers that have replaced one that died or froze.
         self.replaced = 0
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Any] = {}
@@ -115,7 +116,7 @@ class AsyncManager(InLoop):
         await self.close()
 
     async def start(self) -> None:
-        """Start the manager; after `stop`, start it again at the same addresses. Returns when it answers."""
+        """Start the manager; after `stop`, start it again at the same addresses. Return when it answers."""
         self.loop = self.worker.loop = asyncio.get_running_loop()
         self.clock.drive(self.loop)
         self._context = zmq.asyncio.Context()
@@ -137,16 +138,16 @@ class AsyncManager(InLoop):
         await self._begin()
 
     async def restart(self) -> None:
-        """Let the manager die and another one take its place, as in a service; the worker is not affected."""
+        """Let the manager die and start another, as a service does. The worker is not affected."""
         await self.die()
         await self.replace()
 
     async def die(self) -> None:
-        """Let the manager die; the worker is not affected."""
+        """Let the manager die. The worker is not affected."""
         await self._cancel()
 
     async def replace(self) -> None:
-        """Start another manager in the place of one that died. Returns when it answers."""
+        """Start another manager instead of one that died. Return when it answers."""
         self._supervisor.restarted = True
         self.replaced += 1
         await self._begin()
@@ -159,7 +160,7 @@ class AsyncManager(InLoop):
         self._close_outside()
 
     async def ended(self) -> None:
-        """Return when the service has stopped."""
+        """Wait until the service has stopped."""
         task, self._task = self._task, None
         if task is not None:
             await task
@@ -177,21 +178,21 @@ class AsyncManager(InLoop):
         finally:
             self._close_outside()
 
-    # ------------------------------------------------------------------------------------------------- questions
+    # ------------------------------------------------------------------------------------------------- requests
     @property
     def worker(self) -> ScriptedWorker:
         """The scripted worker."""
         return self._worker
 
     async def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """The reply to a request, also if it is refused. The request is not among `requests`."""
+        """The reply to a request, even if it is refused. `requests` does not contain the request."""
         encoding = self.settings.network.zmq_encoding
         return decode(await self.ask_raw(encode({"method": method, "params": params}, encoding)), encoding)
 
     async def ask_raw(self, frame: bytes) -> bytes:
-        """The answer to a request, both as bytes."""
+        """The reply to a request, both as bytes."""
         if self._task is None:
-            raise RuntimeError("The manager does not run")
+            raise RuntimeError("The manager is not running")
         with self._context.socket(zmq.DEALER) as socket:
             socket.linger = 0
             socket.setsockopt(zmq.IDENTITY, OWN + str(next(self._numbers)).encode())
@@ -202,11 +203,11 @@ class AsyncManager(InLoop):
             await socket.send_multipart([b"", frame])
             answer = asyncio.ensure_future(socket.recv_multipart())
             await asyncio.wait([answer, self._task], return_when=asyncio.FIRST_COMPLETED)
-            # An answer to the request that ended the manager may be on its way still.
+            # The reply to a request that ended the manager may still be on its way.
             if not answer.done() and not zmq.Socket.shadow(socket.underlying).poll(_LAST_ANSWER_MS):
                 answer.cancel()
                 self._task.result()
-                raise RuntimeError("The manager has ended without an answer")
+                raise RuntimeError("The manager ended without a reply")
             return (await answer)[-1]
 
     async def do(self, method: str, **params: Any) -> dict[str, Any]:
@@ -215,12 +216,12 @@ class AsyncManager(InLoop):
         Raises
         ------
         AssertionError
-            It is refused; the message is the refusal's.
+            The service refused it; the message gives the reason.
         """
-        answer = await self.ask(method, **params)
-        if not answer.get("success", True):  # a status has no such key
-            raise AssertionError(f"{method}: {answer['msg']}")
-        return answer
+        reply = await self.ask(method, **params)
+        if not reply.get("success", True):  # a status has no such key
+            raise AssertionError(f"{method}: {reply['msg']}")
+        return reply
 
     async def add(self, name: str, *args: Any, pos: Any = None, **kwargs: Any) -> dict[str, Any]:
         """Add a plan to the queue; returns the item."""
@@ -275,12 +276,12 @@ class AsyncManager(InLoop):
         """The first status for which ``condition(status)`` is true.
 
         It is checked whenever the manager publishes its status, a request arrives or the scripted worker does
-        something. So it can look at these too: ``lambda _: manager.worker.is_waiting``.
+        something. So the condition can also check these: ``lambda _: manager.worker.is_waiting``.
 
         Raises
         ------
         RuntimeError
-            The manager ends before.
+            The manager ends before that.
         """
         if self._task is not None:
             self._info.status = await self.ask("status")
@@ -291,7 +292,7 @@ class AsyncManager(InLoop):
         if not waiting.done():
             assert self._task is not None
             self._task.result()
-            raise RuntimeError(f"The manager has ended meanwhile; its last status: {self._info.status}")
+            raise RuntimeError(f"The manager ended meanwhile. Its last status: {self._info.status}")
         return waiting.result()
 
     async def until_idle(self) -> dict[str, Any]:
@@ -299,13 +300,13 @@ class AsyncManager(InLoop):
         return await self.until(lambda status: status["manager_state"] == "idle")
 
     def published(self, topic: bytes) -> list[Any]:
-        """What was published under a topic of `bluesky_qs.wire.info`, oldest first; the status is not kept."""
+        """Publications under a topic of `bluesky_qs.wire.info`, oldest first, except those of the status."""
         encoding = self.settings.network.zmq_encoding
         return [decode(payload, encoding) for name, payload in list(self._info.published) if name == topic]
 
     @in_loop
     def publish(self, topic: bytes, payload: dict[str, Any]) -> None:
-        """Publish something, as if the manager did."""
+        """Publish a payload as the manager does."""
         self._info.send_multipart([topic, encode(payload, self.settings.network.zmq_encoding)])
 
     @property
@@ -315,7 +316,7 @@ class AsyncManager(InLoop):
 
     @property
     def output(self) -> str:
-        """What was printed to the console."""
+        """The console output."""
         if isinstance(self._workers, RealProcesses):
             return self._workers.log.read_text(errors="replace")
         return self._console.text()
@@ -356,7 +357,7 @@ class AsyncManager(InLoop):
             supervisor=self._supervisor.connect(),
             connect_worker=self._workers.connect,
             control_socket=lambda: ControlLease(self._control),  # pyright: ignore[reportArgumentType] - as below
-            publish_socket=InfoLease(self._info),  # pyright: ignore[reportArgumentType] - all that is used of a socket
+            publish_socket=InfoLease(self._info),  # pyright: ignore[reportArgumentType] - has all methods that are used
             clock=self.clock,
             pid=0,
             freeze=_freeze,
@@ -402,7 +403,7 @@ class AsyncManager(InLoop):
         self._changed()
 
     def _changed(self) -> None:
-        """Look at what is waited for, after this turn of the loop."""
+        """Check the conditions after this turn of the loop."""
         if not self._looks and self.loop is not None:
             self._looks = True
             self.loop.call_soon(self._look)
@@ -419,7 +420,7 @@ class AsyncManager(InLoop):
             try:
                 if condition(self._info.status):
                     waiting.set_result(self._info.status)
-            except Exception as error:  # noqa: BLE001 - it is the test's, and told to the test
+            except Exception as error:  # noqa: BLE001 - an error of the test, raised in the test
                 waiting.set_exception(error)
 
 

@@ -1,4 +1,4 @@
-"""What time it is for a manager in a test."""
+"""The clock of a manager in a test."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ class Clock:
     Parameters
     ----------
     still
-        The clock stands still and only `advance` moves it; otherwise it also runs as any clock does.
+        Stop the clock, so that only `advance` moves it. Otherwise it also runs like any clock.
 
     Examples
     --------
@@ -31,7 +31,7 @@ class Clock:
         return (self._still[0] if self._still else time.time()) + self._moved
 
     def monotonic(self) -> float:
-        """Seconds from some instant on, for intervals."""
+        """Seconds since some instant, for intervals."""
         return (self._still[1] if self._still else time.monotonic()) + self._moved
 
     def advance(self, seconds: float) -> None:
@@ -46,9 +46,9 @@ class Clock:
     def drive(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let ``asyncio.sleep`` and ``asyncio.timeout`` in this loop follow the clock."""
         if loop not in self._loops:
-            loop.time = self.monotonic  # type: ignore[method-assign] # the loop asks for the time nowhere else
+            loop.time = self.monotonic  # type: ignore[method-assign] # the only method by which the loop reads the time
             self._loops.append(loop)
 
 
 def _look_at_the_clock() -> None:
-    """Nothing: the loop wakes up to call it, and sees what time it is."""
+    """Do nothing. The loop wakes up to call this and reads the clock."""

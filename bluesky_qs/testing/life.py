@@ -1,4 +1,4 @@
-"""One life of a scripted worker process: what it is doing, and what it answers and reports."""
+"""One process of a scripted worker: its state, its replies and its reports."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ _CONNECTION = b'{"transport": "tcp", "ip": "127.0.0.1", "shell_port": 1, "key": 
 
 
 class Script(Protocol):
-    """What the test has said, which outlives the process."""
+    """The scripts and data that the test has set. They outlive the process."""
 
     plans: dict[str, Any]
     devices: dict[str, Any]
@@ -57,7 +57,7 @@ class Script(Protocol):
 
 
 class _Over(Exception):
-    """The job has come to its end; the argument is the step that ended it."""
+    """Ends a job; the argument is the step that ended it."""
 
     def __init__(self, step: steps.End | steps.Fail | steps.Return) -> None:
         super().__init__(step)
@@ -65,17 +65,17 @@ class _Over(Exception):
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """A place at which a plan that waits sees whether it is to pause."""
+    """A checkpoint of a waiting plan, at which it pauses if a pause was requested."""
 
 
 class Job:
-    """What runs: the opening of the environment, a plan or a task."""
+    """A running script: of an opening, a plan or a task."""
 
     def __init__(self, script: list[steps.Step], *, item: dict[str, Any] | None = None, task_uid: str = "") -> None:
         self.script = script
         self.item = item
         self.task_uid = task_uid
-        #: Steps that the test puts in, while the job waits; None: go on with the script.
+        #: Steps that the test inserts while the job waits. None continues the script.
         self.injected: asyncio.Queue[steps.Step | Checkpoint | None] = asyncio.Queue()
         self.measurement: Measurement | None = None
         self.waits = False
@@ -84,7 +84,7 @@ class Job:
 
 
 class Life:
-    """One process. ``ended`` is called with exit code and phrase when it is over."""
+    """One process. It calls ``ended`` with the exit code and a description at its end."""
 
     def __init__(self, script: Script, pid: int, ended: Callable[[int, str], None]) -> None:
         self.server = InProcessServer(commands.WorkerCommand, self._answer, script.changed)
@@ -111,11 +111,11 @@ class Life:
     # --------------------------------------------------------------------------------------------- for the test
     @property
     def waiting(self) -> Job | None:
-        """The job that waits for the word of the test."""
+        """The job that waits for the test."""
         return next((job for job in (self.main, *self.background) if job and job.waits), None)
 
     def end(self, exit_code: int, how: str) -> None:
-        """End the process, whatever it is doing. What it has reported is still heard."""
+        """End the process, whatever it is doing. Its last reports still arrive."""
         if self.over:
             return
         self.over = True
@@ -126,7 +126,7 @@ class Life:
         self._script.changed()
 
     def reserve(self, *, reserved: bool) -> None:
-        """Code of a console runs in the main thread, or has ended."""
+        """Start or end code from a console in the main thread."""
         self._reserved = reserved
         self._update()
 
@@ -318,7 +318,7 @@ class Life:
         self._push(done)
 
     async def _follow(self, job: Job) -> steps.End | steps.Fail | steps.Return:
-        """Take the steps of the script; the one that ended it."""
+        """Run the steps of the script; return the step that ended it."""
         try:
             for step in job.script:
                 await self._take(job, step)
@@ -356,7 +356,7 @@ class Life:
                 self._take_lists(plans, devices)
 
     async def _wait(self, job: Job) -> None:
-        """Wait until the test lets the script go on; take the steps that it puts in meanwhile."""
+        """Wait until the test continues the script. Run the steps that it inserts meanwhile."""
         while True:
             job.waits = True
             self._script.changed()
@@ -374,7 +374,7 @@ class Life:
                     await self._take(job, step)
 
     async def _stand_still(self, job: Job) -> None:
-        """Pause until the manager says how the plan goes on."""
+        """Pause until the manager resumes or ends the plan."""
         job.pause = None
         pauses = self.state.pauses + 1
         job.resumed = asyncio.get_running_loop().create_future()
@@ -422,7 +422,7 @@ class Life:
             self._push(StateChanged(self.state))
 
     def _change(self, **changes: Any) -> None:
-        """Change the state, which another report tells."""
+        """Change the state without a report, because another report contains it."""
         self._doing = changes.pop("environment", self._doing)
         doing, reserved = self._doing, self._reserved and self._doing in _RESERVABLE
         if self._connection != b"{}":

@@ -1,4 +1,4 @@
-"""A link whose two ends are in one event loop: messages are encoded and decoded as ever, and no socket carries them."""
+"""A link with both ends in one event loop. Messages are encoded and decoded as usual, but use no socket."""
 
 import asyncio
 import itertools
@@ -11,16 +11,16 @@ from bluesky_qs.ipc.server import AnsweringEnd
 
 
 class InProcessServer(AnsweringEnd):
-    """The answering end, in the place of `bluesky_qs.ipc.server.ServerEnd`.
+    """The answering end; replaces `bluesky_qs.ipc.server.ServerEnd`.
 
     Parameters
     ----------
     commands
         Union of the command types that the other end may send.
     handle
-        Called with each command; returns its answer, or raises `QSError` to refuse it.
+        Called with each command. Returns the reply, or raises `QSError` to refuse the command.
     held
-        Called when a command has come in that is not answered, because it hangs.
+        Called when a command has arrived that gets no reply because the server hangs.
     """
 
     def __init__(self, commands: Any, handle: Callable[[Any], Any], held: Callable[[], None] = lambda: None) -> None:
@@ -32,39 +32,39 @@ class InProcessServer(AnsweringEnd):
         self._held = held
 
     def connect(self, reports: Any) -> "InProcessLink":
-        """A new asking end; ``reports`` is the union of the report types that it takes."""
+        """A new requesting end; ``reports`` is the union of the report types that it receives."""
         name = str(next(self._numbers_of_links)).encode()
         self._links[name] = InProcessLink(self, name, reports)
         return self._links[name]
 
     def hang(self) -> None:
-        """Answer nothing from now on, as a process whose code holds the interpreter."""
+        """Stop answering, like a process whose code holds the interpreter."""
         if self._waiting is None:
             self._waiting = []
 
     def recover(self) -> None:
-        """Answer again, first of all what came in meanwhile."""
+        """Answer again, beginning with the commands that arrived meanwhile."""
         waiting, self._waiting = self._waiting or [], None
         for name, frame in waiting:
             self._serve(name, frame)
 
     @property
     def hangs(self) -> bool:
-        """Whether it answers nothing."""
+        """Whether it has stopped answering."""
         return self._waiting is not None
 
     @property
     def unheard(self) -> list[Any]:
-        """The commands that came in since it hangs."""
+        """The commands that have arrived since it began to hang."""
         requests: list[Any] = [self._decoder.decode(frame) for _, frame in self._waiting or []]
         return [request.command for request in requests if request.command is not None]
 
     def close(self) -> None:
-        """Say and hear nothing any more; what was sent still arrives."""
+        """Send and receive nothing more. Messages that were sent still arrive."""
         self._closed = True
 
     def hear(self, name: bytes, frame: bytes) -> None:
-        """Take a message of an asking end."""
+        """Receive a message from a requesting end."""
         if self._closed:
             return
         if self._waiting is not None:
@@ -79,7 +79,7 @@ class InProcessServer(AnsweringEnd):
 
 
 class InProcessLink(Link):
-    """The asking end, in the place of `bluesky_qs.ipc.link.ClientEnd`; `InProcessServer.connect` makes it."""
+    """The requesting end, created by `InProcessServer.connect`; replaces `bluesky_qs.ipc.link.ClientEnd`."""
 
     def __init__(self, server: InProcessServer, name: bytes, reports: Any) -> None:
         super().__init__(reports)
@@ -90,24 +90,24 @@ class InProcessLink(Link):
         self._closed = False
 
     def hear(self, frame: bytes) -> None:
-        """Take a message of the answering end."""
+        """Receive a message from the answering end."""
         if not self._closed:
             self._frames.put_nowait(frame)
 
     async def hear_out(self) -> None:
-        while not self._frames.empty():  # noqa: ASYNC110 - who empties it is the reader, in its own turns
+        while not self._frames.empty():  # noqa: ASYNC110 - the reader empties it in its own turns
             await asyncio.sleep(0)
         await asyncio.sleep(0)
 
     def close(self) -> None:
-        """Hear nothing more; requests that still wait fail."""
+        """Receive nothing more. Waiting requests fail."""
         super().close()
         self._closed = True
 
     async def _send(self, frame: bytes) -> None:
         if self._closed:
             raise WorkerLost("The link is closed")
-        # In a turn of its own, as a message of another process: whoever sends it goes on first.
+        # In a separate turn, because the sender of a message to another process continues first too.
         self._loop.call_soon(self._server.hear, self._name, frame)
 
     async def _receive(self) -> bytes:

@@ -1,4 +1,4 @@
-"""The runs of a scripted plan, and the documents that tell of them."""
+"""The runs of a scripted plan and their documents."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ _KINDS: dict[type, str] = {int: "integer", float: "number", bool: "boolean", str
 
 
 class Counter(Protocol):
-    """Who counts the scans, and knows what time it is."""
+    """Counts the scans and has a clock."""
 
     scan_id: int
 
@@ -24,16 +24,16 @@ class Counter(Protocol):
 
 
 class Measurement:
-    """What one plan measures.
+    """The runs of one plan.
 
     Parameters
     ----------
     item
         The plan's item.
     push
-        Sends a report that nobody acknowledges.
+        Sends a report that needs no acknowledgement.
     runs_changed
-        Called with all runs of the plan when one was opened or closed.
+        Called with all runs of the plan when one has been opened or closed.
     """
 
     def __init__(
@@ -53,16 +53,16 @@ class Measurement:
 
     @property
     def run_uids(self) -> list[str]:
-        """Of the runs that were opened, in their order."""
+        """Uids of the runs, in the order in which they were opened."""
         return list(self._runs)
 
     @property
     def scan_ids(self) -> list[int]:
-        """The same for scan ids."""
+        """Scan ids of the runs, in the same order."""
         return [run.scan_id for run in self._runs.values() if run.scan_id is not None]
 
     def take(self, step: steps.Measure | steps.Open) -> None:
-        """Open a run; measure in it and close it, if that is the step."""
+        """Open a run. For `Measure`, also take the readings and close it."""
         if isinstance(step, steps.Open):
             self._open(step.start)
             return
@@ -74,11 +74,11 @@ class Measurement:
             for key, value in step.data.items()
         }
         hints = {"object_keys": {key: [key] for key in keys}, "hints": {key: {"fields": [key]} for key in keys}}
-        self._tell("descriptor", uid=descriptor, run_start=uid, name="primary", data_keys=keys, **hints)
+        self._push_document("descriptor", uid=descriptor, run_start=uid, name="primary", data_keys=keys, **hints)
         for number in range(1, step.num + 1):
             now = self._counter.now()
             stamps = dict.fromkeys(step.data, now)
-            self._tell(
+            self._push_document(
                 "event", uid=str(uuid4()), descriptor=descriptor, seq_num=number, data=step.data, timestamps=stamps
             )
             self._events += 1
@@ -86,7 +86,7 @@ class Measurement:
         self._close(uid, "success", step.num)
 
     def close(self, exit_status: str) -> None:
-        """Close the runs that are open, as the end of the plan does."""
+        """Close all open runs, as the end of a plan does."""
         for run in [run for run in self._runs.values() if run.is_open]:
             self._close(run.uid, _EXIT_STATUS.get(exit_status, "fail"), 0)
 
@@ -101,11 +101,11 @@ class Measurement:
         named = {"uid": uid, "scan_id": self._counter.scan_id, "plan_name": self._item.get("name")}
         self._runs[uid] = RunState(uid, self._counter.scan_id, is_open=True, exit_status=None)
         self._runs_changed(list(self._runs.values()))
-        self._tell("start", **{**named, **self._item.get("meta", {}), **whose, **start})
+        self._push_document("start", **{**named, **self._item.get("meta", {}), **whose, **start})
         return uid
 
     def _close(self, uid: str, exit_status: str, events: int) -> None:
-        self._tell(
+        self._push_document(
             "stop",
             uid=str(uuid4()),
             run_start=uid,
@@ -116,6 +116,6 @@ class Measurement:
         self._runs[uid] = msgspec.structs.replace(self._runs[uid], is_open=False, exit_status=exit_status)
         self._runs_changed(list(self._runs.values()))
 
-    def _tell(self, kind: str, /, **document: Any) -> None:
+    def _push_document(self, kind: str, /, **document: Any) -> None:
         text = json_text({"time": self._counter.now(), **document})
         self._push(Document(self._item["item_uid"], kind, text), keep=False)

@@ -1,6 +1,6 @@
 """Fixtures for tests of clients (`qs_manager`) and of plans (`qs_service`).
 
-A test suite takes them with ``pytest_plugins = ["bluesky_qs.testing.pytest_plugin"]`` in its ``conftest.py``.
+A test suite loads them with ``pytest_plugins = ["bluesky_qs.testing.pytest_plugin"]`` in its ``conftest.py``.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bluesky_qs.testing.sync import Manager, Service
     from bluesky_qs.testing.worker import ScriptedWorker
 
-# What the fixtures need is imported in them: a test suite that uses neither is not slower for it.
+# Imports are in the fixtures, so that they do not slow down a test suite that uses neither.
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def qs_worker() -> "ScriptedWorker | None":
 
 @pytest.fixture
 def qs_manager(monkeypatch: pytest.MonkeyPatch, qs_worker: "ScriptedWorker | None") -> "Iterator[Manager]":
-    """A manager with a scripted worker. Clients that are given no address find it.
+    """A manager with a scripted worker. Clients without an address connect to it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The sockets of a manager in a test: real ones, which note what comes and goes."""
+"""The sockets of a manager in a test: real ones that record requests and publications."""
 
 import asyncio
 from collections import Counter
@@ -10,18 +10,18 @@ import zmq
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode, encode
 from bluesky_qs.wire.info import INFO
 
-#: Identity of the sockets over which the kit itself asks: these requests are not noted.
+#: Identity of the kit's own sockets, whose requests are not recorded.
 OWN = b"bluesky_qs.testing"
 
 
 class ControlSocket:
-    """A ROUTER that notes requests, and answers some of them itself.
+    """A ROUTER socket that records requests and can answer them instead of the manager.
 
     Parameters
     ----------
     answers
-        By method name: an answer to give in place of the manager's; a function of the parameters that makes it; or
-        None for no answer at all.
+        Replies to send instead of the manager's, by method name: a reply, a function of the parameters that returns
+        one, or None for no reply.
     asked
         Called with the method and the parameters of each request.
     """
@@ -42,7 +42,7 @@ class ControlSocket:
         return self._socket.getsockopt(option)
 
     def close(self) -> None:
-        """Close the socket; answers that were given still go out."""
+        """Close the socket. Replies that were sent still go out."""
         self._socket.close(linger=500)
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
@@ -56,11 +56,11 @@ class ControlSocket:
                 return frames
 
     def _answered(self, frames: list[bytes]) -> bool:
-        """Note a request; True if it was answered in place of the manager, or is not to be answered."""
+        """Record a request. Return True if the manager must not receive it."""
         try:
             request = decode(frames[-1], self._encoding)
             method, params = request["method"], request.get("params") or {}
-        except (DecodeError, KeyError, TypeError, AttributeError):  # the manager says what is wrong with it
+        except (DecodeError, KeyError, TypeError, AttributeError):  # the manager refuses it with the reason
             return False
         self._asked(method, params)
         if method not in self._answers:
@@ -73,7 +73,7 @@ class ControlSocket:
 
 
 class ControlLease:
-    """A control socket as one manager sees it. When the manager closes it, it stays open for the next one."""
+    """A control socket that one manager uses. It stays open for the next manager when this one closes it."""
 
     def __init__(self, socket: ControlSocket) -> None:
         self._socket = socket
@@ -84,17 +84,17 @@ class ControlLease:
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
         self._socket.send_multipart(frames, flags)
 
-    def close(self, linger: int | None = None) -> None:  # noqa: ARG002 - as of a socket
+    def close(self, linger: int | None = None) -> None:  # noqa: ARG002 - the signature of a socket
         self.closed = True
 
 
 class InfoSocket:
-    """An XPUB that remembers what was published, and knows whether somebody listens.
+    """An XPUB socket that records publications and subscriptions.
 
     Parameters
     ----------
     changed
-        Called when something was published, and when somebody has subscribed.
+        Called after each publication and each subscription.
     """
 
     def __init__(self, socket: "zmq.Socket[bytes]", encoding: Encoding, changed: Callable[[], None]) -> None:
@@ -106,9 +106,9 @@ class InfoSocket:
         self._loop.add_reader(self._fd, self._hear)
         #: The status that was published last.
         self.status: dict[str, Any] = {}
-        #: Topics and payloads but for those of the status, oldest first.
+        #: Topics and payloads except those of the status, oldest first.
         self.published: list[tuple[bytes, bytes]] = []
-        #: How many listen to which topic.
+        #: Number of subscribers by topic.
         self.subscribed: Counter[bytes] = Counter()
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
@@ -123,13 +123,13 @@ class InfoSocket:
         self._changed()
 
     def close(self) -> None:
-        """Close the socket; what was published still goes out."""
+        """Close the socket. Publications that were sent still go out."""
         if not self._socket.closed:
             self._loop.remove_reader(self._fd)
             self._socket.close(linger=500)
 
     def _hear(self) -> None:
-        """Take note of who listens."""
+        """Count subscribers."""
         while not self._socket.closed:
             try:
                 message = self._socket.recv(zmq.NOBLOCK)
@@ -140,7 +140,7 @@ class InfoSocket:
 
 
 class InfoLease:
-    """An info socket as one manager sees it. When the manager closes it, it stays open for the next one."""
+    """An info socket that one manager uses. It stays open for the next manager when this one closes it."""
 
     def __init__(self, socket: InfoSocket) -> None:
         self.closed = False

@@ -6,7 +6,7 @@ import msgspec
 
 
 class End(msgspec.Struct, frozen=True):
-    """The plan ends. A script that does not end the plan itself has this step at its end."""
+    """The plan ends. It is the implicit last step of a script that does not end the plan itself."""
 
     exit_status: Literal["completed", "stopped", "aborted", "halted", "unknown"] = "completed"
 
@@ -28,7 +28,7 @@ class Fail(msgspec.Struct, frozen=True):
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """The plan pauses by itself. When it is resumed, the script continues."""
+    """The plan pauses by itself. The script continues when it is resumed."""
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 class Hang(msgspec.Struct, frozen=True):
-    """Stop answering, as a worker whose code holds the interpreter, until `ScriptedWorker.proceed` or until killed."""
+    """Stop answering until `ScriptedWorker.proceed` or until killed, like a worker whose code holds the interpreter."""
 
 
 class Die(msgspec.Struct, frozen=True):
@@ -52,11 +52,11 @@ class Measure(msgspec.Struct, frozen=True):
     Attributes
     ----------
     data
-        What each event holds, by name.
+        Data of each event, by name.
     num
-        How many events there are. The start document announces them as ``num_points``.
+        Number of events. The start document contains it as ``num_points``.
     start
-        Further keys of the start document.
+        Additional keys of the start document.
     """
 
     data: dict[str, Any] = msgspec.field(default_factory=lambda: {"det": 1.0})
@@ -71,7 +71,7 @@ class Open(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Ask a question, as user code does with ``input``, and continue when a client has answered it."""
+    """Wait for input, as user code does with ``input``, and continue when a client has answered the prompt."""
 
     prompt: str = "Continue?"
     secret: bool = False

@@ -1,4 +1,4 @@
-"""What the supervisor is to a manager, without its process: it starts workers and tells how they ended."""
+"""A supervisor without a process of its own: it starts workers and reports how they ended."""
 
 import asyncio
 import contextlib
@@ -27,14 +27,14 @@ from bluesky_qs.testing.life import Life
 from bluesky_qs.testing.link import InProcessLink, InProcessServer
 from bluesky_qs.testing.worker import ScriptedWorker
 
-#: Pids of scripted processes: the system gives out none that are so large.
+#: First pid of scripted processes, larger than any pid of the system.
 _FIRST_PID = 10_000_000
-#: Seconds for which a process that was killed is waited for.
+#: Seconds to wait for the end of a killed process.
 _GRACE = 10.0
 
 
 class WorkerSource(Protocol):
-    """Where workers come from. ``ended`` is set by who is to hear of their ends."""
+    """Starts and kills workers. The `Supervisor` sets ``ended``, which is called when one has ended."""
 
     ended: Callable[[WorkerEnded], None]
 
@@ -47,7 +47,7 @@ class WorkerSource(Protocol):
 
 
 class ScriptedProcesses:
-    """Lives of a scripted worker, one after the other."""
+    """Processes of a scripted worker, one after the other."""
 
     def __init__(self, worker: ScriptedWorker) -> None:
         self.ended: Callable[[WorkerEnded], None] = _unheard
@@ -62,7 +62,7 @@ class ScriptedProcesses:
         return None if life is None or life.over else WorkerProcess(life.pid, _address(life.pid))
 
     def start(self) -> WorkerProcess:
-        """Begin a life."""
+        """Start a process."""
         if self.current is not None:
             raise WrongState(f"A worker process is running already (pid {self.current.pid})")
         if self._worker.cannot_start is not None:
@@ -76,30 +76,30 @@ class ScriptedProcesses:
         return WorkerProcess(pid, _address(pid))
 
     def kill(self) -> None:
-        """End the life."""
+        """End the process."""
         if self._worker.life is None or self._worker.life.over:
             raise WorkerError("No worker process is running")
         self._worker.life.end(-9, "killed by SIGKILL")
 
     def connect(self, address: str) -> InProcessLink:
-        """A link to the life with this address."""
+        """A link to the process with this address."""
         return self._lives[address].server.connect(WorkerReport)
 
     def close(self) -> None:
-        """End the life, if there is one."""
+        """End the process, if there is one."""
         if self.current is not None:
             self.kill()
 
 
 class RealProcesses:
-    """Worker processes that run startup code and plans. What they print goes into a file.
+    """Worker processes that run startup code and plans. Their output goes into a file.
 
     Parameters
     ----------
     context
-        For the links.
+        ZeroMQ context of the links.
     folder
-        For the sockets and the file; its path has to be short.
+        Folder of the sockets and the file. Its path must be short.
     """
 
     def __init__(self, context: zmq.asyncio.Context, folder: Path, settings: Settings) -> None:
@@ -124,7 +124,7 @@ class RealProcesses:
         return self._workers.start(time.monotonic())
 
     def kill(self) -> None:
-        """Kill it."""
+        """Kill the process."""
         self._workers.kill()
 
     def connect(self, address: str) -> ClientEnd:
@@ -148,7 +148,7 @@ class RealProcesses:
     def _await_end(self, child: Child) -> None:
         while child.wait(3600) is None:
             pass
-        with contextlib.suppress(RuntimeError):  # the loop has ended before it
+        with contextlib.suppress(RuntimeError):  # the loop ended before the process
             self._loop.call_soon_threadsafe(self._reap)
 
     def _reap(self) -> None:
@@ -162,9 +162,9 @@ class Supervisor:
     Attributes
     ----------
     restarted
-        Whether the next manager is told that it replaces one that died.
+        Whether the next manager replaces one that died.
     console
-        What was printed, as ``console_get`` answers it.
+        The console messages, for ``console_get``.
     """
 
     def __init__(self, workers: WorkerSource, console: Record) -> None:
@@ -177,7 +177,7 @@ class Supervisor:
         self._server = InProcessServer(supervision.SupervisorCommand, self._answer)
 
     def connect(self) -> InProcessLink:
-        """The link of a manager."""
+        """A link for a manager."""
         return self._server.connect(supervision.SupervisorReport)
 
     def ask_stop(self, reason: str) -> None:

@@ -20,12 +20,12 @@ from bluesky_qs.wire import info
 
 R = TypeVar("R")
 
-#: Seconds for which anything is waited for before a test is given up.
+#: Seconds to wait for anything before a test fails.
 PATIENCE = 30.0
 
 
 class Manager:
-    """A whole manager in a thread of its own: the real one, on a store in memory, with a scripted worker.
+    """A whole manager in a thread of its own: the real one, with a store in memory and a scripted worker.
 
     Clients reach it at `control` and `info`, which are real sockets on free ports of this computer.
 
@@ -69,7 +69,7 @@ class Manager:
         self.close()
 
     def start(self) -> None:
-        """Start the manager; after `stop`, start it again at the same addresses. Returns when it answers."""
+        """Start the manager; after `stop`, start it again at the same addresses. Return when it answers."""
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="manager", daemon=True)
@@ -77,7 +77,7 @@ class Manager:
         self._run(self._inside.start())
 
     def restart(self) -> None:
-        """Let the manager die and another one take its place, as in a service; the worker is not affected."""
+        """Let the manager die and start another, as a service does. The worker is not affected."""
         self._run(self._inside.restart())
 
     def stop(self, reason: str = "the test stops the service") -> None:
@@ -116,7 +116,7 @@ class Manager:
 
     @property
     def store(self) -> Any:
-        """Where the queue is kept."""
+        """The store of the queue."""
         return self._inside.store
 
     @property
@@ -151,21 +151,21 @@ class Manager:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment variables with which clients find it."""
+        """The environment variables with which clients find the manager."""
         return {"QSERVER_ZMQ_CONTROL_ADDRESS": self.control, "QSERVER_ZMQ_INFO_ADDRESS": self.info}
 
     @property
     def output(self) -> str:
-        """What was printed to the console."""
+        """The console output."""
         return self._inside.output
 
     def client(self, **options: Any) -> REManagerAPI:
-        """A client of it; the test closes it. ``options`` are those of `REManagerAPI`."""
+        """A client of this manager; the test closes it. ``options`` are those of `REManagerAPI`."""
         return REManagerAPI(self.control, zmq_info_addr=self.info, **options)
 
-    # ------------------------------------------------------------------------------------------------- questions
+    # ------------------------------------------------------------------------------------------------- requests
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """The reply to a request, also if it is refused. The request is not among `requests`."""
+        """The reply to a request, even if it is refused. `requests` does not contain the request."""
         return self._run(self._inside.ask(method, **params))
 
     def do(self, method: str, **params: Any) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class Manager:
         Raises
         ------
         AssertionError
-            It is refused; the message is the refusal's.
+            The service refused it; the message gives the reason.
         """
         return self._run(self._inside.do(method, **params))
 
@@ -204,12 +204,12 @@ class Manager:
         """The first status for which ``condition(status)`` is true.
 
         It is checked whenever the manager publishes its status, a request arrives or the scripted worker does
-        something. So it can look at these too: ``lambda _: manager.worker.is_waiting``.
+        something. So the condition can also check these: ``lambda _: manager.worker.is_waiting``.
 
         Raises
         ------
         TimeoutError
-            That does not happen in `PATIENCE` seconds.
+            There is no such status within `PATIENCE` seconds.
         """
         return self._run(self._inside.until(condition))
 
@@ -218,11 +218,11 @@ class Manager:
         return self._run(self._inside.until_idle())
 
     def wait_asked(self, method: str, times: int = 1) -> None:
-        """Return when clients have sent this request, so many times."""
+        """Wait until clients have sent this request this number of times."""
         self.wait_until(lambda _: self.methods.count(method) >= times)
 
     def wait_subscribed(self, topic: bytes | None = None) -> None:
-        """Return when somebody listens to this topic of the info socket, or to any."""
+        """Wait until a client has subscribed to this topic of the info socket, or to any."""
         self.wait_until(lambda _: self.subscribed if topic is None else topic in self.subscribed)
 
     def asked(self, method: str) -> list[dict[str, Any]]:
@@ -230,27 +230,27 @@ class Manager:
         return [params for name, params in list(self.requests) if name == method]
 
     def published(self, topic: bytes) -> list[Any]:
-        """What was published under a topic of `bluesky_qs.wire.info`, oldest first; the status is not kept."""
+        """Publications under a topic of `bluesky_qs.wire.info`, oldest first, except those of the status."""
         return self._inside.published(topic)
 
     def publish(self, topic: bytes, payload: dict[str, Any]) -> None:
-        """Publish something, as if the manager did."""
+        """Publish a payload as the manager does."""
         self._inside.publish(topic, payload)
 
     def say(self, text: str) -> None:
         """Print to the console, and publish it as the service does with ``--zmq-publish-console ON``."""
         self._inside.say(text)
 
-    def _run(self, question: Coroutine[Any, Any, R]) -> R:
+    def _run(self, request: Coroutine[Any, Any, R]) -> R:
         if self._loop is None:
-            question.close()
-            raise RuntimeError("The manager does not run: use it in a with statement")
-        future: Future[R] = asyncio.run_coroutine_threadsafe(question, self._loop)
+            request.close()
+            raise RuntimeError("The manager is not running. Use it in a with statement.")
+        future: Future[R] = asyncio.run_coroutine_threadsafe(request, self._loop)
         try:
             return future.result(PATIENCE)
         except TimeoutError:
             future.cancel()
-            raise TimeoutError(f"It did not happen in {PATIENCE:g} s. The console shows:\n{self.output}") from None
+            raise TimeoutError(f"It did not happen within {PATIENCE:g} s. Console output:\n{self.output}") from None
 
 
 class Result(NamedTuple):
@@ -294,7 +294,7 @@ class Service(Manager):
         super().__init__("real", settings=settings)
 
     def run(self, plan: "str | BPlan", *args: Any, **kwargs: Any) -> Result:
-        """Run a plan, and return when it has ended, one way or another. Opens the environment if need be.
+        """Run a plan and return when it has ended, with any exit status. Open the environment if necessary.
 
         Raises
         ------

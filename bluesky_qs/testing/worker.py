@@ -1,4 +1,4 @@
-"""A worker that follows scripts: it runs no user code, and talks to the manager as the real worker does."""
+"""A worker that follows scripts. It runs no user code, and the manager sees no difference from the real worker."""
 
 import asyncio
 import functools
@@ -20,18 +20,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S", bound="InLoop")
 
-#: Seconds for which a call from another thread waits for its turn in the manager's loop.
+#: Seconds to wait until a call from another thread has run in the manager's loop.
 PATIENCE = 30.0
 
 
 class InLoop:
-    """Has methods that any thread may call, and that run in the loop of the manager."""
+    """Base of classes with methods that any thread can call and that run in the manager's loop."""
 
     loop: asyncio.AbstractEventLoop | None = None
 
 
 def in_loop(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Let other threads call the method too: it runs in the loop of the manager, and they wait for it."""
+    """Make a method callable from other threads: it runs in the manager's loop while they wait."""
 
     @functools.wraps(method)
     def call(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -43,7 +43,7 @@ def in_loop(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P
         def run() -> None:
             try:
                 done.set_result(method(self, *args, **kwargs))
-            except BaseException as error:  # noqa: BLE001 - handed on to the thread that called
+            except BaseException as error:  # noqa: BLE001 - raised in the calling thread
                 done.set_exception(error)
 
         loop.call_soon_threadsafe(run)
@@ -60,7 +60,7 @@ class ScriptedWorker(InLoop):
     Attributes
     ----------
     plans, devices
-        Descriptions by name of what the startup code makes; those of the built-in ``sim`` profile unless given.
+        Descriptions of the environment's plans and devices, by name. Default: those of the built-in ``sim`` profile.
     metadata
         ``RE.md``.
     items
@@ -68,7 +68,7 @@ class ScriptedWorker(InLoop):
     commands
         All commands that the manager has sent (`bluesky_qs.ipc.commands`), oldest first.
     replies
-        Answers to questions (`Ask`), oldest first.
+        Answers to input prompts (`Ask`), oldest first.
 
     Examples
     --------
@@ -104,11 +104,11 @@ class ScriptedWorker(InLoop):
         #: Called when something has changed, and with each line that is printed.
         self.changed: Callable[[], None] = lambda: None
         self.say: Callable[[str], None] = lambda _: None
-        #: Why no worker process can be started; None if it can.
+        #: Reason why the start of a worker process fails; None if it succeeds.
         self.cannot_start: str | None = None
-        #: Whether the next process hangs from its start on.
+        #: Whether the next process hangs from its start.
         self.begins_hung = False
-        #: What went wrong in a script; raised where a test waits for the manager.
+        #: Error in a script, which is raised where a test waits for the manager.
         self.error: BaseException | None = None
         self.life: Life | None = None
         self._scripts: dict[tuple[str, str], list[steps.Step]] = {}
@@ -119,7 +119,7 @@ class ScriptedWorker(InLoop):
         self._scripts["plan", name] = list(script)
 
     def on_open(self, *script: steps.Step) -> None:
-        """Set the script for opening the environment: `Fail`, `Wait`, `Die`, …. Without steps it opens."""
+        """Set the script for opening the environment: `Fail`, `Wait`, `Die`, …. Without steps the environment opens."""
         self._scripts["open", ""] = list(script)
 
     def on_function(self, name: str, *script: steps.Step) -> None:
@@ -142,9 +142,9 @@ class ScriptedWorker(InLoop):
         Raises
         ------
         RuntimeError
-            Nothing waits; `Manager.wait_until` can wait for `is_waiting`.
+            No script waits. `Manager.wait_until` can wait for `is_waiting`.
         """
-        self._tell(None)
+        self._insert(None)
 
     @in_loop
     def do(self, step: steps.Step) -> None:
@@ -153,9 +153,9 @@ class ScriptedWorker(InLoop):
         Raises
         ------
         RuntimeError
-            Nothing waits.
+            No script waits.
         """
-        self._tell(step)
+        self._insert(step)
 
     @in_loop
     def die(self, how: str = "killed by SIGSEGV", exit_code: int = -11) -> None:
@@ -164,7 +164,7 @@ class ScriptedWorker(InLoop):
 
     @in_loop
     def hang(self) -> None:
-        """Stop answering, as a worker whose code holds the interpreter; `recover` answers the commands that waited."""
+        """Stop answering, like a worker whose code holds the interpreter. `recover` answers the waiting commands."""
         self._living.server.hang()
 
     @in_loop
@@ -183,7 +183,7 @@ class ScriptedWorker(InLoop):
 
     @in_loop
     def reserve(self, *, reserved: bool) -> None:
-        """Start or end code of a console in the main thread. The settings must ask for an IPython kernel."""
+        """Start or end code from a console in the main thread. The settings must enable the IPython kernel."""
         self._living.reserve(reserved=reserved)
 
     @property
@@ -196,7 +196,7 @@ class ScriptedWorker(InLoop):
         """The plans that were run, as items, oldest first."""
         return [json.loads(command.item) for command in self.commands if isinstance(command, commands.RunPlan)]
 
-    # ------------------------------------------------------------------------------------- what a life asks for
+    # ------------------------------------------------------------------------------------- used by `Life`
     def steps_of(self, command: Any) -> list[steps.Step]:
         """The script for this command of the manager."""
         match command:
@@ -228,10 +228,8 @@ class ScriptedWorker(InLoop):
                 return self._scripts[key]
         return default
 
-    def _tell(self, step: steps.Step | None) -> None:
+    def _insert(self, step: steps.Step | None) -> None:
         job = self.life.waiting if self.life else None
         if job is None:
-            raise RuntimeError(
-                "Nothing waits in the scripted worker: give a script with Wait(), and wait until it is there"
-            )
+            raise RuntimeError("No script is waiting. Add Wait() to a script, and wait until `is_waiting` is true.")
         job.injected.put_nowait(step)
