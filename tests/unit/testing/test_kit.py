@@ -40,7 +40,7 @@ def test_a_wait_that_is_in_vain_shows_the_console(qs_manager, monkeypatch):
 
 
 def test_a_script_that_waits_for_nobody_cannot_proceed(qs_manager):
-    with pytest.raises(RuntimeError, match="Nothing waits"):
+    with pytest.raises(RuntimeError, match="No script is waiting"):
         qs_manager.worker.proceed()
 
 
@@ -50,7 +50,7 @@ def test_a_worker_that_is_not_there_cannot_die(qs_manager):
 
 
 def test_a_manager_that_was_not_started_says_so():
-    with pytest.raises(RuntimeError, match="does not run"):
+    with pytest.raises(RuntimeError, match="is not running"):
         Manager().ask("status")
 
 
