@@ -79,7 +79,7 @@ def test_enum_member_may_be_written_with_its_class():
     assert fits("Mode", "Mode.FAST", enums={"Mode": ["FAST"]})
 
 
-def test_place_of_the_mismatch_is_told():
+def test_mismatch_has_its_place():
     assert mismatch("dict[str, list[int]]", {"a": [1, "b"]}).where == "['a'][1]"
 
 
@@ -99,7 +99,7 @@ def test_keys_are_texts_in_json_and_become_what_is_meant(text, given, meant):
     assert kind.convert(given, lambda wanted, _, name: "fast mode" if wanted is Wanted.ENUM else f"<{name}>") == meant
 
 
-def test_key_that_is_no_number_is_told():
+def test_key_that_is_not_a_number_is_reported():
     assert mismatch("dict[int, str]", {"one": "a"}) == Mismatch("['one'] (key)", "one", "is not an integer", [])
 
 
@@ -141,7 +141,7 @@ def test_anything_else_is_refused_with_its_reason(text, words):
         read(Annotation(text))
 
 
-def test_long_unions_are_no_deep_ones():
+def test_long_unions_are_not_too_deep():
     assert fits(" | ".join(["int"] * 500 + ["str"]), "a")
 
 
@@ -173,7 +173,7 @@ VALUES = st.recursive(
 
 
 @given(TYPES, VALUES)
-def test_every_type_of_the_grammar_judges_every_value(text, value):
+def test_every_type_checks_any_value(text, value):
     kind = read(Annotation(text, devices=DETECTORS))
     found = kind.check(value)
     if found is not None:

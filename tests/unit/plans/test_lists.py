@@ -98,7 +98,7 @@ def test_other_content_is_refused(tmp_path, text):
         lists.read(tmp_path)
 
 
-def test_missing_file_is_told(tmp_path):
+def test_missing_file_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError):
         lists.read(tmp_path / "none")
 

@@ -52,9 +52,9 @@ def test_arguments_that_do_not_bind_are_named(args, kwargs, words):
     assert words in complaint
 
 
-def test_parameter_that_takes_its_value_by_place_only_is_told_once():
-    by_place = {"name": "a", "kind": {"name": "POSITIONAL_ONLY", "value": 0}}
-    assert complaints(signature(by_place), a=1) == ["parameter 'a' is positional-only: pass it in 'args'"]
+def test_positional_only_parameter_given_by_name_is_reported_once():
+    positional_only = {"name": "a", "kind": {"name": "POSITIONAL_ONLY", "value": 0}}
+    assert complaints(signature(positional_only), a=1) == ["parameter 'a' is positional-only: pass it in 'args'"]
 
 
 def test_every_problem_is_found_at_once():
@@ -131,12 +131,12 @@ def test_long_values_are_shortened_in_messages():
         ("list[float]", "det1", "parameter 'x': 'det1' is not a list"),
     ],
 )
-def test_one_element_instead_of_a_list_is_told_what_to_write(type_, value, words):
+def test_hint_shows_how_to_write_one_element_as_a_list(type_, value, words):
     (problem,) = signature(parameter("x", type_=type_)).check([value], {})
     assert str(problem) == words
 
 
-def test_choices_of_an_enumeration_are_told_whatever_was_given():
+def test_message_lists_the_choices_of_an_enumeration():
     colour = {"name": "x", "annotation": {"type": "Colour", "enums": {"Colour": ["red", "blue"]}}}
     (problem,) = signature(colour).check([5], {})
     assert str(problem) == "parameter 'x': 5 is not one of 'red', 'blue'"
@@ -146,7 +146,7 @@ def test_choices_of_an_enumeration_are_told_whatever_was_given():
     ("type_", "what"), [("__READABLE__", "device"), ("__PLAN__", "plan"), ("__CALLABLE__", "function")]
 )
 @pytest.mark.parametrize("text", ["", "det 1", "det1, det2", "det1()", "'det1'", "1 + 2", ".det", "det."])
-def test_what_can_be_no_name_is_refused_before_anything_runs(type_, what, text):
+def test_text_that_cannot_be_a_name_is_refused(type_, what, text):
     (problem,) = signature(parameter("x", type_=type_)).check([text], {})
     assert str(problem) == f"parameter 'x': {text!r} is not the name of a {what}"
 
