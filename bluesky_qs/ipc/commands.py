@@ -158,7 +158,7 @@ class RunFunction(Command[None], frozen=True, tag=True):
 
 
 class UpdateEnvironment(Command[None], frozen=True, tag=True):
-    """Collect plans and devices again. `TaskEnded` follows; before it `ListsChanged`, if they changed."""
+    """Collect plans and devices again. `TaskEnded` follows; before it `ListsReport`, if they changed."""
 
     task_uid: str
     background: bool

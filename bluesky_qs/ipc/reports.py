@@ -72,7 +72,7 @@ class RunsChanged(msgspec.Struct, frozen=True, tag=True):
     runs: list[RunState]
 
 
-class ListsChanged(msgspec.Struct, frozen=True, tag=True):
+class ListsReport(msgspec.Struct, frozen=True, tag=True):
     """Plans or devices of the namespace changed."""
 
     lists: Lists
@@ -91,8 +91,8 @@ class TaskEnded(msgspec.Struct, frozen=True, tag=True):
     state: WorkerState
 
 
-class Progress(msgspec.Struct, frozen=True, tag=True):
-    """Progress of the running plan: events so far, and the number that it announced, if any. Not acknowledged."""
+class ProgressReport(msgspec.Struct, frozen=True, tag=True):
+    """ProgressReport of the running plan: events so far, and the number that it announced, if any. Not acknowledged."""
 
     item_uid: str
     events: int
@@ -113,8 +113,8 @@ WorkerReport = (
     | StateChanged
     | PlanEnded
     | RunsChanged
-    | ListsChanged
+    | ListsReport
     | TaskEnded
-    | Progress
+    | ProgressReport
     | Document
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bluesky_qs.config.schema import Settings
-from bluesky_qs.ipc.reports import Document, EnvironmentOpened, ListsChanged, PlanEnded, StateChanged, TaskEnded
+from bluesky_qs.ipc.reports import Document, EnvironmentOpened, ListsReport, PlanEnded, StateChanged, TaskEnded
 from bluesky_qs.ipc.supervision import Inventory
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.changes import Changes
@@ -116,7 +116,7 @@ def _subscribe(ctx: Context) -> None:
     reports.in_turn_acknowledging(PlanEnded, ctx.runner.plan_ended)
     reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))
     reports.in_turn(TaskEnded, ctx.tasks.ended)
-    reports.in_turn(ListsChanged, lambda report: ctx.lists.found_by_worker(report.lists, opening=False))
+    reports.in_turn(ListsReport, lambda report: ctx.lists.found_by_worker(report.lists, opening=False))
     reports.in_turn(EnvironmentOpened, lambda report: ctx.lists.found_by_worker(report.lists, opening=True))
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
     reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))

@@ -19,7 +19,7 @@ from bluesky_qs.ipc.reports import (
     EnvironmentFailed,
     EnvironmentOpened,
     PlanEnded,
-    Progress,
+    ProgressReport,
     RunsChanged,
     StateChanged,
     TaskEnded,
@@ -91,7 +91,7 @@ class Environment:
         self._link_state = LinkLifecycle()
         self.runs: list[RunState] = []
         self.runs_uid = str(uuid4())
-        self.progress: Progress | None = None
+        self.progress: ProgressReport | None = None
         #: Report on the last opening (JSON): files with their times, problems, omitted plans and devices with reasons.
         self.report = _NO_REPORT
         #: Connection data for Jupyter clients of the environment's kernel (JSON); empty without a kernel.
@@ -387,7 +387,7 @@ class Environment:
                 self.report = report.report
             case RunsChanged(runs):
                 self._set_runs(runs)
-            case Progress():
+            case ProgressReport():
                 self.progress = report
                 self._changed()
             case _:

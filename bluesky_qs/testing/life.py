@@ -13,7 +13,7 @@ from bluesky_qs.ipc import commands
 from bluesky_qs.ipc.reports import (
     EnvironmentFailed,
     EnvironmentOpened,
-    ListsChanged,
+    ListsReport,
     PlanEnded,
     RunsChanged,
     StateChanged,
@@ -406,7 +406,7 @@ class Life:
         lists = Lists(json_text(self._script.plans), json_text(self._script.devices))
         if lists != self._lists:
             self._lists = lists
-            self._push(ListsChanged(lists))
+            self._push(ListsReport(lists))
 
     # --------------------------------------------------------------------------------------------------- reports
     def _set_runs(self, runs: list[RunState]) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import msgspec
 
-from bluesky_qs.ipc.reports import Document, Progress
+from bluesky_qs.ipc.reports import Document, ProgressReport
 from bluesky_qs.ipc.states import RunState
 from bluesky_qs.testing import steps
 from bluesky_qs.wire.codec import json_text
@@ -82,7 +82,7 @@ class Measurement:
                 "event", uid=str(uuid4()), descriptor=descriptor, seq_num=number, data=step.data, timestamps=stamps
             )
             self._events += 1
-            self._push(Progress(self._item["item_uid"], self._events, self._announced), keep=False)
+            self._push(ProgressReport(self._item["item_uid"], self._events, self._announced), keep=False)
         self._close(uid, "success", step.num)
 
     def close(self, exit_status: str) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from bluesky_qs.config.logs import enable_logging
 from bluesky_qs.errors import QSError
 from bluesky_qs.ipc.commands import OpenEnvironment
-from bluesky_qs.ipc.reports import EnvironmentOpened, ListsChanged
+from bluesky_qs.ipc.reports import EnvironmentOpened, ListsReport
 from bluesky_qs.ipc.states import EnvironmentState, Lists
 from bluesky_qs.plans.catalog import Catalog
 from bluesky_qs.plans.permissions import Permissions
@@ -130,7 +130,7 @@ class Environment:
         with self._looking:
             lists = _lists(self._look(ignore_invalid_plans=ignore_invalid_plans))
             if self._reports.lists(lists):
-                self._reports.push(ListsChanged(lists))
+                self._reports.push(ListsReport(lists))
 
     def _look(self, *, ignore_invalid_plans: bool) -> Collected:
         found = collect(

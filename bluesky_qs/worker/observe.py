@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bluesky_qs.documents import Reader
-from bluesky_qs.ipc.reports import Document, Progress
+from bluesky_qs.ipc.reports import Document, ProgressReport
 from bluesky_qs.ipc.states import RunState
 from bluesky_qs.worker.report import Reports
 
@@ -75,7 +75,7 @@ class Observer:
             case "event" | "event_page":
                 if place and not place.is_aside:
                     self._events += 1 if name == "event" else len(document["seq_num"])
-                    self._reports.progress(Progress(self._item_uid, self._events, self._announced))
+                    self._reports.progress(ProgressReport(self._item_uid, self._events, self._announced))
             case _:
                 pass
 

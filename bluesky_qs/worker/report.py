@@ -12,7 +12,7 @@ import msgspec
 
 from bluesky_qs.ipc.commands import WorkerSnapshot
 from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.reports import Document, Progress, RunsChanged, StateChanged, TaskEnded
+from bluesky_qs.ipc.reports import Document, ProgressReport, RunsChanged, StateChanged, TaskEnded
 from bluesky_qs.ipc.states import EnvironmentState, Lists, RunState, WorkerState
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Reports:
         self._finished: deque[TaskEnded] = deque()
         self._finished_size = 0
         self._waiting: deque[msgspec.Struct] = deque()
-        self._progress: Progress | None = None
+        self._progress: ProgressReport | None = None
         self._due = 0.0
         self._urgent = False
         self._expected = False
@@ -105,7 +105,7 @@ class Reports:
                 self._waiting.append(document)
                 self._expect()
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: ProgressReport) -> None:
         """Report progress of the running plan, the latest one every `PERIOD`; it is lost if nobody listens."""
         with self._lock:
             self._progress = progress

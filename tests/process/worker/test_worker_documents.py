@@ -2,7 +2,7 @@
 
 import json
 
-from bluesky_qs.ipc.reports import Document, Progress
+from bluesky_qs.ipc.reports import Document, ProgressReport
 
 MEASURING = """
 import time
@@ -34,7 +34,7 @@ async def test_progress_counts_the_events_that_the_plan_announced(worker):
     driver = worker(MEASURING)
     await driver.open()
     await driver.run("measure", 50)
-    progress = [r for r in driver.received if isinstance(r, Progress)]
+    progress = [r for r in driver.received if isinstance(r, ProgressReport)]
     assert (progress[-1].item_uid, progress[-1].events, progress[-1].num_points) == ("item-1", 50, 50)
     assert driver.received.index(progress[-1]) < len(driver.received) - 1  # the end of the plan comes after it
     assert len(progress) < 25  # throttled: the plan is far faster than that
@@ -44,7 +44,7 @@ async def test_baseline_events_are_no_progress(worker):
     driver = worker(MEASURING)
     await driver.open()
     await driver.run("measure", 5, stream="baseline")
-    assert not any(isinstance(r, Progress) for r in driver.received)
+    assert not any(isinstance(r, ProgressReport) for r in driver.received)
 
 
 async def test_documents_are_sent_as_json_with_large_arrays_left_out(worker):

@@ -6,7 +6,7 @@ import pytest
 
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import UpdateEnvironment
-from bluesky_qs.ipc.reports import ListsChanged, PlanEnded, RunsChanged, StateChanged, TaskEnded
+from bluesky_qs.ipc.reports import ListsReport, PlanEnded, RunsChanged, StateChanged, TaskEnded
 
 CODE = """
 import sys, threading, time
@@ -140,7 +140,7 @@ async def test_a_script_adds_a_plan_and_the_lists_tell(worker):
     await driver.open()
     done = await driver.script("def new_plan():\n    yield from plan()\n")
     assert (done.success, json.loads(done.return_value)) == (True, None)
-    changed = next(r for r in driver.received if isinstance(r, ListsChanged))
+    changed = next(r for r in driver.received if isinstance(r, ListsReport))
     assert driver.received.index(changed) < driver.received.index(done)
     assert "new_plan" in json.loads(changed.lists.plans)
     assert (await driver.run("new_plan")).exit_status == "completed"
@@ -151,9 +151,9 @@ async def test_lists_are_reported_only_if_they_changed_and_were_asked_for(worker
     await driver.open()
     await driver.script("x = 1", uid="a")
     await driver.script("def new_plan():\n    yield from plan()\n", uid="b", update_lists=False)
-    assert not any(isinstance(r, ListsChanged) for r in driver.received)
+    assert not any(isinstance(r, ListsReport) for r in driver.received)
     await driver.ask(UpdateEnvironment("c", background=False))
-    assert "new_plan" in json.loads((await driver.wait(ListsChanged)).lists.plans)
+    assert "new_plan" in json.loads((await driver.wait(ListsReport)).lists.plans)
     assert (await driver.wait(TaskEnded)).success
 
 

@@ -9,7 +9,15 @@ import zmq
 from bluesky_qs.ipc.commands import Attach, WorkerCommand
 from bluesky_qs.ipc.frames import FromServer, Request
 from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.reports import Document, PlanEnded, Progress, RunsChanged, StateChanged, TaskEnded, WorkerReport
+from bluesky_qs.ipc.reports import (
+    Document,
+    PlanEnded,
+    ProgressReport,
+    RunsChanged,
+    StateChanged,
+    TaskEnded,
+    WorkerReport,
+)
 from bluesky_qs.ipc.states import Lists, RunState
 from bluesky_qs.worker.report import DOCUMENTS_WAITING, FINISHED_KEPT, FINISHED_SIZE_KEPT, PERIOD, Reports
 
@@ -90,10 +98,10 @@ def test_states_around_other_reports_keep_their_place(link):
 
 
 def test_progress_is_held_back_for_a_period_and_only_the_latest_is_sent(link):
-    link.reports.progress(Progress("item", 1, 10))
+    link.reports.progress(ProgressReport("item", 1, 10))
     assert link.send() is None
-    link.reports.progress(Progress("item", 2, 10))
-    link.reports.progress(Progress("item", 3, 10))
+    link.reports.progress(ProgressReport("item", 2, 10))
+    link.reports.progress(ProgressReport("item", 3, 10))
     delay = link.send()
     assert delay is not None
     assert 0 < delay <= PERIOD
@@ -103,9 +111,9 @@ def test_progress_is_held_back_for_a_period_and_only_the_latest_is_sent(link):
 
 
 def test_the_last_progress_goes_out_before_the_end_of_the_plan(link):
-    link.reports.progress(Progress("item", 1, 2))
+    link.reports.progress(ProgressReport("item", 1, 2))
     link.send()
-    link.reports.progress(Progress("item", 2, 2))
+    link.reports.progress(ProgressReport("item", 2, 2))
     link.reports.finish(plan_ended, engine="idle")
     assert link.send() is None
     first, last, done = link.arrived(3)
@@ -136,7 +144,7 @@ def test_events_beyond_the_bound_are_left_out_and_nothing_else_is(link):
 
 def test_reports_are_kept_and_documents_and_progress_are_not(link):
     link.reports.document(Document("item", "start", b"{}"))
-    link.reports.progress(Progress("item", 1, 2))
+    link.reports.progress(ProgressReport("item", 1, 2))
     link.reports.finish(plan_ended, engine="idle")
     link.send()
     assert link.server.unacknowledged == 1
