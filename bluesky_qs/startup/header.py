@@ -6,6 +6,7 @@ import functools
 import inspect
 import logging
 import numbers
+import re
 import sys
 import types
 import typing
@@ -28,6 +29,8 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
     numbers.Integral: int,
     numbers.Real: float,
 }
+#: What a function returns that makes a plan: messages.
+_PLAN_RETURNED = re.compile(r"([\w.]+\.)?(MsgGenerator\b|(Generator|Iterator|Iterable)\[['\"]?([\w.]+\.)?Msg\b)")
 _warned: set[str] = set()
 
 #: id of an object → its name in the namespace.
@@ -165,10 +168,18 @@ def _warn(plan: Any, parameter: inspect.Parameter, reason: str, *, key: str = ""
 
 
 def function_of(plan: Any) -> Any:
-    """Return the function inside ``functools.partial``."""
+    """Return the function inside ``functools.partial``, and the method that a callable object calls."""
     while isinstance(plan, functools.partial):
         plan = plan.func
-    return plan
+    if isinstance(plan, type) or inspect.isroutine(plan):
+        return plan
+    return plan.__call__ if inspect.isfunction(getattr(type(plan), "__call__", None)) else plan  # noqa: B004
+
+
+def returns_plan(function: Any) -> bool:
+    """Whether the header of a function says that it returns a plan."""
+    hint = getattr(function, "__annotations__", {}).get("return")
+    return _PLAN_RETURNED.match(hint if isinstance(hint, str) else repr(hint)) is not None
 
 
 def _scope(plan: Any) -> dict[str, Any]:

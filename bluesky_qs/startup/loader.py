@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import linecache
 import logging
 import sys
@@ -169,10 +170,19 @@ class _Run:
     def _compare(self, before: Namespace, file: str) -> None:
         for name, value in self.namespace.items():
             old = before.get(name, value)
-            if old is not value and name in self._origin and not isinstance(old, _PLAIN):
+            if old is not value and name in self._origin and _is_worth_a_line(old):
                 self.overwritten.append(Overwritten(name, self._origin[name], file))
             if old is not value or name not in before:
                 self._origin[name] = file
+
+
+def _is_worth_a_line(old: Any) -> bool:
+    """Whether the author may miss a value under a name that another file has reused."""
+    if isinstance(old, _PLAIN) or type(old).__name__.endswith(("Logger", "LoggerAdapter")):
+        return False
+    # Files import the same names again, from other places; what they define themselves belongs to the main program.
+    imported = isinstance(old, type) or inspect.isroutine(old)
+    return not (imported and getattr(old, "__module__", None) != "__main__")
 
 
 @contextlib.contextmanager

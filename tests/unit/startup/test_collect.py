@@ -1,7 +1,9 @@
+import contextlib
 import functools
 import re
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from unittest.mock import MagicMock
 
@@ -10,6 +12,8 @@ import pytest
 import redis
 import zmq
 from bluesky.plan_stubs import mv
+from bluesky.preprocessors import run_decorator
+from bluesky.utils import Msg, MsgGenerator
 from bluesky.utils import plan as plan_decorator
 from ophyd import Component, Device, EpicsSignal, EpicsSignalRO, Signal
 from ophyd.areadetector.base import ADBase
@@ -17,6 +21,7 @@ from ophyd.areadetector.cam import CamBase
 from ophyd.areadetector.detectors import DetectorBase
 from ophyd.device import DynamicDeviceComponent
 from ophyd.sim import SynAxis, SynSignalRO, hw
+from pydantic import validate_call
 
 from bluesky_qs.errors import StartupError
 from bluesky_qs.plans.permissions import Permissions
@@ -459,3 +464,90 @@ def test_names_that_are_no_python_names_are_not_listed_and_reported():
         ("2theta", "this device is not listed"),
         ("my plan", "this plan is not listed"),
     ]
+
+
+def _logged(function):
+    @functools.wraps(function)
+    def inner(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return inner
+
+
+class Routine:
+    """Aligns the beam."""
+
+    def __call__(self, num: int = 1):
+        yield from ()
+
+
+class Beamline:
+    @_logged
+    def align(self, num: int = 1):
+        yield from ()
+
+
+def _said_to_return_a_plan() -> MsgGenerator[None]:
+    return good()
+
+
+def _said_in_text() -> "Iterator[Msg]":
+    return good()
+
+
+UNSEEN = {
+    "checked": validate_call(good),
+    "wrapped": _logged(good),
+    "partly": functools.partial(_logged(good), 1),
+    "instance": Routine(),
+    "bound": Beamline().align,
+    "returned": _said_to_return_a_plan,
+    "text": _said_in_text,
+}
+
+
+@contextlib.contextmanager
+def _shutter_open():
+    yield
+
+
+def _makes_plans() -> Callable[[], MsgGenerator]:
+    return good
+
+
+def test_what_looks_like_a_plan_and_is_none_is_reported_with_how_to_register_it():
+    found = collect({**UNSEEN, "good": good})
+    assert list(found.plans) == ["good"]
+    assert {problem.name for problem in found.problems} == set(UNSEEN)
+    for problem in found.problems:
+        assert problem.reason.endswith(f"to list it: register_plan('{problem.name}')")
+        assert problem.file == __file__
+        assert problem.line > 0
+
+
+def test_after_their_registration_they_are_plans():
+    for name in UNSEEN:
+        registry.register_plan(name)
+    found = collect(UNSEEN)
+    assert (list(found.plans), found.problems) == (list(UNSEEN), [])
+    assert found.plans["instance"]["description"] == "Aligns the beam."
+    for name in ("instance", "bound"):
+        (parameter,) = found.plans[name]["parameters"]
+        assert (parameter["name"], parameter["annotation"]) == ("num", {"type": "int"})
+
+
+def test_what_does_not_look_like_a_plan_is_not_reported():
+    registry.register_plan("hidden", exclude=True)
+    root = {"root": {"allowed_plans": [None], "forbidden_plans": [":^_"]}}
+    namespace = {
+        "shutter_open": _shutter_open,
+        "makes_plans": _makes_plans,
+        "run_decorator": run_decorator,
+        "returning": returning,
+        "hidden": _logged(good),
+        "_private": _logged(good),
+        "Routine": Routine,
+        "number": 5,
+        "stage": Stage(name="stage"),
+    }
+    assert collect(namespace, permissions=Permissions.from_dict({"user_groups": root})).problems == []

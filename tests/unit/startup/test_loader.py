@@ -58,6 +58,30 @@ def test_overwritten_functions_are_reported_with_both_files(startup):
     assert [(o.name, Path(o.file).name, Path(o.by).name) for o in report.overwritten] == [("count", "00.py", "20.py")]
 
 
+def test_loggers_and_imports_that_other_files_repeat_are_not_reported(startup):
+    first = """
+        import logging, time
+        from functools import partial
+        from math import sqrt
+        from ophyd import Device
+        log = logging.getLogger("a")
+        def own(): pass
+        class Own: pass
+        det = Device("", name="det")
+        """
+    second = """
+        import logging
+        from time import time
+        from cmath import sqrt
+        from ophyd_async.core import Device
+        log = logging.getLogger("b")
+        from ophyd.sim import det, motor as own
+        partial = Own = None
+        """
+    _, report = startup({"00.py": first, "10.py": second})
+    assert {o.name for o in report.overwritten} == {"det", "own", "Own"}
+
+
 def test_exit_without_a_code_ends_the_file_and_is_reported(startup):
     namespace, report = startup({"00.py": "a = 1\nimport sys\nsys.exit()\na = 2", "10.py": "b = a"})
     assert namespace["b"] == 1
