@@ -132,7 +132,9 @@ class AsyncManager(InLoop):
         try:
             self._control = self._bind_control()
         except QSError:
+            self._closed = True
             self._workers.close()
+            self._context.destroy(linger=0)
             raise
         self._info = self._bind_info()
         await self._begin()

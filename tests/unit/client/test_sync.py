@@ -295,8 +295,11 @@ def test_constructor_takes_what_scripts_of_the_community_give(accepting, clean_e
 
 
 def test_settings_that_cannot_work_are_named(clean_environment):
-    with pytest.raises(errors.ConfigError, match="Cannot connect to 'nowhere://x'"):
-        REManagerAPI("nowhere://x").status()
+    with (
+        REManagerAPI("nowhere://x") as manager,
+        pytest.raises(errors.ConfigError, match="Cannot connect to 'nowhere://x'"),
+    ):
+        manager.status()
     with pytest.raises(errors.ConfigError, match="public key is not valid: it has 5 characters instead of 40"):
         REManagerAPI(zmq_public_key="short")
 

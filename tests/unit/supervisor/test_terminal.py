@@ -41,7 +41,7 @@ def test_what_is_too_much_is_left_out_and_counted_once(pipe):
     for _ in range(30):
         terminal.write(b"x" * 100_000)
     shown = b""
-    while not shown.endswith(b"take them]\n"):
+    while not shown.endswith(b"too slow]\n"):
         shown += os.read(reader, 65536)
     left_out = int(shown.partition(b"[")[2].split()[0])
     assert shown.count(b"x") + left_out == 3_000_000

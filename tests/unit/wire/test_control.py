@@ -30,9 +30,8 @@ def test_invalid_key_is_refused_without_being_shown(key):
 
 @pytest.fixture
 def context():
-    context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
+    with zmq.Context() as context:
+        yield context
 
 
 def exchange(server, client):
@@ -44,32 +43,44 @@ def exchange(server, client):
 
 
 def test_client_and_server_meet_in_the_clear(context):
-    server = server_socket(context, "tcp://127.0.0.1:*")
-    assert exchange(server, client_socket(context, server.last_endpoint.decode())) == b"hello"
+    with (
+        server_socket(context, "tcp://127.0.0.1:*") as server,
+        client_socket(context, server.last_endpoint.decode()) as client,
+    ):
+        assert exchange(server, client) == b"hello"
 
 
 def test_client_and_server_meet_encrypted(context):
     public, private = generate_keys()
-    server = server_socket(context, "tcp://127.0.0.1:*", private_key=private)
-    assert exchange(server, client_socket(context, server.last_endpoint.decode(), server_key=public)) == b"hello"
+    with (
+        server_socket(context, "tcp://127.0.0.1:*", private_key=private) as server,
+        client_socket(context, server.last_endpoint.decode(), server_key=public) as client,
+    ):
+        assert exchange(server, client) == b"hello"
 
 
 def test_client_without_the_key_gets_no_answer(context):
     _, private = generate_keys()
-    server = server_socket(context, "tcp://127.0.0.1:*", private_key=private)
-    monitor = server.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
-    client = client_socket(context, server.last_endpoint.decode())
-    client.send(b"hello")
-    assert monitor.poll(5000)
-    assert not server.poll(0)
+    failures = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    with (
+        server_socket(context, "tcp://127.0.0.1:*", private_key=private) as server,
+        server.get_monitor_socket(failures) as monitor,
+        client_socket(context, server.last_endpoint.decode()) as client,
+    ):
+        client.send(b"hello")
+        assert monitor.poll(5000)
+        assert not server.poll(0)
+        server.disable_monitor()
 
 
 def test_address_in_use_is_told(context):
-    server = server_socket(context, "tcp://127.0.0.1:*")
-    address = server.last_endpoint.decode()
-    with pytest.raises(ConfigError, match=f"Cannot bind to {address}: Address already in use: is another RE Manager"):
-        server_socket(context, address)
+    with server_socket(context, "tcp://127.0.0.1:*") as server:
+        address = server.last_endpoint.decode()
+        taken = f"Cannot bind to {address}: Address already in use: is another RE Manager"
+        with pytest.raises(ConfigError, match=taken):
+            server_socket(context, address)
 
 
 def test_options_are_set(context):
-    assert client_socket(context, "tcp://127.0.0.1:1", kind=zmq.SUB, rcvhwm=7).rcvhwm == 7
+    with client_socket(context, "tcp://127.0.0.1:1", kind=zmq.SUB, rcvhwm=7) as client:
+        assert client.rcvhwm == 7
