@@ -42,10 +42,14 @@ class Names:
         An element is not a name or a pattern with one part. (The first element may be None.)
     """
 
-    def __init__(self, elements: Iterable[str | None]) -> None:
+    def __init__(self, elements: Iterable[str | None], *, bare: bool = False) -> None:
         self.all, texts = _first_is_none(elements)
+        #: Elements that are regular expressions without a colon, which only ``bare`` allows.
+        self.bare = list(filter(is_bare, texts)) if bare else []
+        texts = [text for text in texts if text not in self.bare]
         self._exact = frozenset(_plain(text) for text in texts if not text.startswith(":"))
-        self._search = tuple(_flat_pattern(text) for text in texts if text.startswith(":"))
+        patterns = [_flat_pattern(text) for text in texts if text.startswith(":")]
+        self._search = (*patterns, *(_regex(text, text) for text in self.bare))
 
     def __contains__(self, name: str) -> bool:
         return self.all or name in self._exact or any(search(name) for search in self._search)
@@ -60,9 +64,11 @@ class DeviceNames:
         An element is not a name or a pattern. (The first element may be None.)
     """
 
-    def __init__(self, elements: Iterable[str | None]) -> None:
+    def __init__(self, elements: Iterable[str | None], *, bare: bool = False) -> None:
         self.all, texts = _first_is_none(elements)
-        self._matchers = tuple(_device_matcher(text) for text in texts)
+        #: Elements that are regular expressions without a colon, which only ``bare`` allows.
+        self.bare = list(filter(is_bare, texts)) if bare else []
+        self._matchers = tuple(_bare_matcher(text) if text in self.bare else _device_matcher(text) for text in texts)
         #: True if no device can match.
         self.none = not self.all and not self._matchers
 
@@ -80,6 +86,11 @@ def is_name(text: str) -> bool:
     """Whether a plan, function, device or subdevice can have this name. Names of subdevices have dots."""
     # Most names pass the first test, which is five times faster.
     return text.isidentifier() or _NAME.fullmatch(text) is not None
+
+
+def is_bare(text: str) -> bool:
+    """Whether this is neither a name nor a pattern, as in files from before patterns had colons: ``^_``."""
+    return not text.startswith(":") and _split_kind(text)[0] is None and not is_name(text)
 
 
 def is_name_of_part(text: str) -> bool:
@@ -111,6 +122,15 @@ def _flat_pattern(text: str) -> Callable[[str], Any]:
         raise BadPattern(f"pattern {text!r} of a plan or function has {len(parts)} parts; only one is allowed")
     # These signs are for levels of devices and have no meaning here.
     return _regex(parts[0].lstrip("+-?"), text)
+
+
+def _bare_matcher(text: str) -> _Matcher:
+    search = _regex(text, text)
+
+    def matches(path: Sequence[str], description: Mapping[str, Any]) -> bool:  # noqa: ARG001 - any kind of device
+        return search(".".join(path)) is not None
+
+    return matches
 
 
 @lru_cache(4096)

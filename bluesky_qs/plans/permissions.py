@@ -1,6 +1,7 @@
 """Knows which plans, devices and functions each user group may use."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,6 +9,8 @@ import msgspec
 
 from bluesky_qs.errors import BadParams, ConfigError, UnknownUserGroup
 from bluesky_qs.plans.names import BadPattern, DeviceNames, Names, key_hint
+
+log = logging.getLogger(__name__)
 
 M = TypeVar("M")
 FILE_NAME = "user_group_permissions.yaml"
@@ -95,11 +98,30 @@ class Permissions:
             content = read_yaml(file)
             if content is None:
                 raise ConfigError(f"User group permissions: the file {str(file)!r} is empty")
-            return cls.from_dict(content)
+            permissions = cls.from_dict(content)
         except FileNotFoundError:
             raise ConfigError(f"User group permissions: the file {str(file)!r} does not exist") from None
         except (OSError, ValueError, BadParams) as err:
             raise ConfigError(f"User group permissions in {str(file)!r}: {err}") from err
+
+        for warning in permissions.warnings():
+            log.warning("User group permissions in %r: %s", str(file), warning)
+        return permissions
+
+    def warnings(self) -> Iterator[str]:
+        """Entries that are read in another way than they are written, with their place."""
+        for group, rules in self._rules.items():
+            for what, rule, colon in (
+                ("plans", rules.plans, ":"),
+                ("devices", rules.devices, ":?"),
+                ("functions", rules.functions, ":"),
+            ):
+                for verb, names in (("allowed", rule.allowed), ("forbidden", rule.forbidden)):
+                    for entry in names.bare:
+                        yield (
+                            f"user_groups.{group}.{verb}_{what}: {entry!r} is not a name, so it is read as a regular "
+                            f"expression. Write {colon + entry!r}"
+                        )
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -133,7 +155,7 @@ class Permissions:
 def _group_rules(place: str, lists: Any) -> GroupRules:
     _no_others(_mapping(lists, place), _KEYS, place)
 
-    def compiled(make: Callable[[list[Any]], M], key: str) -> M:
+    def compiled(make: Callable[..., M], key: str) -> M:
         elements = lists.get(key) or []
         if not isinstance(elements, list | tuple):
             raise BadParams(f"{place}.{key}: must be a list, not {elements!r}")
@@ -141,7 +163,7 @@ def _group_rules(place: str, lists: Any) -> GroupRules:
             # In a list of forbidden names, null as the first element forbids nothing.
             elements = []
         try:
-            return make(list(elements))
+            return make(list(elements), bare=True)
         except BadPattern as err:
             raise BadParams(f"{place}.{key}: {err}") from None
 

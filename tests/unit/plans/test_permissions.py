@@ -97,3 +97,51 @@ def test_an_empty_file_is_refused(tmp_path):
     file.write_text("# nothing yet\n")
     with pytest.raises(ConfigError, match=r"user_group_permissions.yaml' is empty$"):
         Permissions.load(file)
+
+
+BARE = """
+user_groups:
+  root:
+    allowed_plans: [null]
+    forbidden_plans: ["^_"]
+    allowed_devices: [null]
+    forbidden_devices: ["^_", "tmp$"]
+  primary:
+    allowed_plans: ["count|scan", "mv"]
+    allowed_devices: [".*"]
+    allowed_functions: ["^get_(?:x|y)"]
+"""
+
+
+def test_regular_expressions_without_a_colon_are_read_as_such_with_a_warning(tmp_path, caplog):
+    (tmp_path / "user_group_permissions.yaml").write_text(BARE)
+    permissions = Permissions.load(tmp_path)
+    rules = permissions.rules("primary")
+
+    def allowed(what, *arguments):
+        return all(getattr(each, what).allows(*arguments) for each in rules)
+
+    assert [name for name in ("count", "rel_scan", "_scan", "mv", "mvr") if allowed("plans", name)] == [
+        "count",
+        "rel_scan",
+        "mv",
+    ]
+    paths = [("det",), ("stage", "x"), ("_det",), ("_det", "x"), ("stage", "x_tmp")]
+    assert [path for path in paths if allowed("devices", path, {})] == [("det",), ("stage", "x")]
+    assert [name for name in ("get_x", "get_z", "forget_x") if rules[1].functions.allows(name)] == ["get_x"]
+    messages = [record.getMessage() for record in caplog.records]
+    assert [message.partition(".yaml': ")[2].partition(" is not")[0] for message in messages] == [
+        "user_groups.root.forbidden_plans: '^_'",
+        "user_groups.root.forbidden_devices: '^_'",
+        "user_groups.root.forbidden_devices: 'tmp$'",
+        "user_groups.primary.allowed_plans: 'count|scan'",
+        "user_groups.primary.allowed_devices: '.*'",
+        "user_groups.primary.allowed_functions: '^get_(?:x|y)'",
+    ]
+    assert messages[1].endswith("Write ':?^_'")
+
+
+@pytest.mark.parametrize("pattern", ["(", "*", "__NOBODY__:x"])
+def test_what_is_no_regular_expression_either_is_refused(pattern):
+    with pytest.raises(BadParams, match=r"user_groups\.root\.allowed_devices: "):
+        Permissions.from_dict({"user_groups": {"root": {"allowed_devices": [pattern]}}})
