@@ -51,9 +51,9 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("queue stop cancel", "queue_stop_cancel", {}, "No stop is pending."),
     ],
 )  # fmt: skip
-def test_an_answer_is_told_in_words(managed, qs_manager, line, method, answer, told):
+def test_an_answer_is_told_in_words(qs, qs_manager, line, method, answer, told):
     qs_manager.answers[method] = answer
-    view = managed(line)
+    view = qs(line)
     shown = pretty(view)
     assert told in shown
     assert "{'" not in shown
@@ -62,59 +62,59 @@ def test_an_answer_is_told_in_words(managed, qs_manager, line, method, answer, t
     assert "{&#x27;" not in view._repr_html_()
 
 
-def test_why_a_plan_may_fail_stands_below_it(managed, qs_manager, plan):
+def test_why_a_plan_may_fail_stands_below_it(qs, qs_manager, plan):
     warning = "Parameter 'detectors': 'det9' is <no> device: the plan will fail unless this is fixed"
     item = plan("count", "uid-aaaa")
     qs_manager.answers["queue_item_add"] = {"item": item, "qsize": 1, "warnings": [warning]}
-    view = managed("queue add plan {'name': 'count', 'args': [['det9']]}")
+    view = qs("queue add plan {'name': 'count', 'args': [['det9']]}")
     first, *below = pretty(view).splitlines()
     assert first.startswith("Queued at position 0: count(")
     assert " ".join(" ".join(below).split()) == warning
     assert "is &lt;no&gt; device" in view._repr_html_()
 
 
-def test_each_plan_of_a_batch_has_its_own_warnings_below_it(managed, qs_manager, plan):
+def test_each_plan_of_a_batch_has_its_own_warnings_below_it(qs, qs_manager, plan):
     items = [plan("count", "uid-aaaa"), plan("scan", "uid-bbbb")]
     results = [{"success": True, "msg": ""}, {"success": True, "msg": "", "warnings": ["It will fail"]}]
     qs_manager.answers["queue_item_add_batch"] = {"items": items, "qsize": 2, "results": results}
-    count, scan, below = pretty(managed("add count([det1]) scan([det1], motor, 0, 1, 2)")).splitlines()
+    count, scan, below = pretty(qs("add count([det1]) scan([det1], motor, 0, 1, 2)")).splitlines()
     assert (count[:20], scan[:20], below) == ("Queued at position 0", "Queued at position 1", "  It will fail")
 
 
-def test_a_stop_is_taken_back_while_the_queue_runs(managed, opened):
+def test_a_stop_is_taken_back_while_the_queue_runs(qs, opened):
     opened.worker.on_plan("count", Wait())
     opened.add("count", ["det1"])
     opened.do("queue_start")
     opened.do("queue_stop")
-    assert pretty(managed("stop cancel")) == "The queue goes on after the running plan."
+    assert pretty(qs("stop cancel")) == "The queue goes on after the running plan."
 
 
-def test_a_task_in_the_background_is_named_by_the_beginning_of_its_uid(managed, opened):
-    answer = managed("func function_sleep(1) --background")
+def test_a_task_in_the_background_is_named_by_the_beginning_of_its_uid(qs, opened):
+    answer = qs("func function_sleep(1) --background")
     short = answer["task_uid"][:8]
     told = f"Running function_sleep(1) in the background; its result: %qs task result {short}"
     assert " ".join(pretty(answer).split()) == told
-    managed(f"task result {short}")
-    managed("task result")
+    qs(f"task result {short}")
+    qs("task result")
     assert [request["task_uid"] for request in opened.asked("task_result")] == [answer["task_uid"]] * 2
 
 
-def test_an_item_tells_where_it_is(managed, opened, plan):
+def test_an_item_tells_where_it_is(qs, opened, plan):
     opened.worker.on_plan("count", Wait())
     opened.fill([plan("count", "uid-cccc", ["det1"]), plan("count", "uid-aaaa"), plan("scan", "uid-bbbb")])
     opened.do("queue_start")
     opened.wait_until(lambda _: opened.worker.is_waiting)
-    assert "state    queued at position 1" in pretty(managed("item uid-b"))
-    assert "state    running" in pretty(managed("item uid-c"))
+    assert "state    queued at position 1" in pretty(qs("item uid-b"))
+    assert "state    running" in pretty(qs("item uid-c"))
 
 
-def test_metadata_is_shown_as_it_is_typed(managed, qs_manager, plan):
+def test_metadata_is_shown_as_it_is_typed(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-aaaa") | {"meta": {"sample": "Si 111", "run": 6}}])
-    assert "metadata sample='Si 111' run=6" in pretty(managed("item 0"))
+    assert "metadata sample='Si 111' run=6" in pretty(qs("item 0"))
 
 
-def test_a_lock_is_told_with_the_time_of_the_wall_clock(managed, qs_manager):
+def test_a_lock_is_told_with_the_time_of_the_wall_clock(qs, qs_manager):
     qs_manager.do("lock", lock_key="k", queue=True, user="ada")
-    shown = pretty(managed("lock info"))
+    shown = pretty(qs("lock info"))
     assert shown.startswith("Locked (queue) by ada at ")
     assert qs_manager.do("lock_info")["lock_info"]["time_str"] not in shown

@@ -52,11 +52,11 @@ def outcome(act):
 
 @_SETTINGS
 @given(line=st.one_of(st.lists(st.sampled_from(_WORDS)).map(" ".join), st.text()))
-def test_any_line_gives_a_result_or_says_what_is_wrong(managed_shell, qs_manager, line, plan):
+def test_any_line_gives_a_result_or_says_what_is_wrong(shell, qs_manager, line, plan):
     if "connect" in line:
         line = line.replace("connect", "conect")  # it would leave the manager
     qs_manager.fill([plan("count", "uid-0001", ["det1"])])
-    assert outcome(lambda: managed_shell.run_line_magic("qs", line))
+    assert outcome(lambda: shell.run_line_magic("qs", line))
 
 
 @_SETTINGS
@@ -64,10 +64,10 @@ def test_any_line_gives_a_result_or_says_what_is_wrong(managed_shell, qs_manager
     word=st.sampled_from(["add", "run", "check", "edit 0", "func", "call queue_mode_set", "push", "lock env", "rm"]),
     parts=st.lists(st.one_of(st.sampled_from(_CANARIES), st.sampled_from(("count(", ")", "[", "]", ",", "{", "}")))),
 )
-def test_nothing_of_a_line_is_evaluated(managed_shell, opened, canary, word, parts, plan):
-    managed_shell.user_ns["canary"] = canary
+def test_nothing_of_a_line_is_evaluated(shell, opened, canary, word, parts, plan):
+    shell.user_ns["canary"] = canary
     opened.fill([plan("count", "uid-0001", ["det1"])])
-    assert outcome(lambda: managed_shell.run_line_magic("qs", f"{word} {' '.join(parts)}"))
+    assert outcome(lambda: shell.run_line_magic("qs", f"{word} {' '.join(parts)}"))
 
 
 @_SETTINGS
@@ -75,9 +75,9 @@ def test_nothing_of_a_line_is_evaluated(managed_shell, opened, canary, word, par
     word=st.sampled_from(["add", "script", "script --keep-lists", "add --front", "other"]),
     cell=st.one_of(st.text(), st.lists(st.sampled_from((*_CANARIES, "count(", ")", "\n"))).map(" ".join)),
 )
-def test_nothing_of_a_cell_is_evaluated(managed_shell, canary, word, cell):
-    managed_shell.user_ns["canary"] = canary
-    assert outcome(lambda: managed_shell.run_cell_magic("qs", word, cell))
+def test_nothing_of_a_cell_is_evaluated(shell, canary, word, cell):
+    shell.user_ns["canary"] = canary
+    assert outcome(lambda: shell.run_cell_magic("qs", word, cell))
 
 
 @_SETTINGS
@@ -87,11 +87,11 @@ def test_nothing_of_a_cell_is_evaluated(managed_shell, canary, word, cell):
     ),
     start=st.sampled_from(["%qs ", "q = %qs ", "%%qs add\n", "%%qs "]),
 )
-def test_tab_neither_fails_nor_evaluates_nor_asks(managed_shell, qs_manager, canary, line, start):
-    managed_shell.user_ns["canary"] = canary
+def test_tab_neither_fails_nor_evaluates_nor_asks(shell, qs_manager, canary, line, start):
+    shell.user_ns["canary"] = canary
     context = _Context(start + line)
     before = len(qs_manager.requests)
-    managed_shell.magics_manager.registry["QSMagics"].matches(context)
+    shell.magics_manager.registry["QSMagics"].matches(context)
     assert len(qs_manager.requests) == before
 
 
@@ -105,6 +105,6 @@ class _Context:
         self.text_until_cursor = lines[-1]
 
 
-def test_the_completer_itself_is_content(managed_shell):
+def test_the_completer_itself_is_content(shell):
     with provisionalcompleter():
-        assert [each.text for each in managed_shell.Completer.completions("%qs hist", 8)] == ["history"]
+        assert [each.text for each in shell.Completer.completions("%qs hist", 8)] == ["history"]

@@ -9,64 +9,64 @@ from bluesky_qs.testing import Fail, Wait
 from ipython_extension.shown.error_rendering import NotDone
 
 
-def refused(managed, line):
+def refused(qs, line):
     with pytest.raises(UsageError) as caught:
-        managed(line)
+        qs(line)
     return str(caught.value)
 
 
 @pytest.fixture
-def scan(managed, qs_manager, plan):
+def scan(qs, qs_manager, plan):
     """A queued scan, whose motor, range and number of points the plan takes as ``*args``."""
     item = plan("scan", "uid-aaaa", ["det1"], "motor", -1, 1, 5) | {"meta": {"sample": "a"}}
     qs_manager.fill([item])
-    managed("queue")
+    qs("queue")
     return qs_manager
 
 
-def test_the_whole_call_is_changed_in_its_place(managed, scan):
-    assert pretty(managed("edit 0 count([det1], num=3)")) == "Changed at position 0: count([det1], num=3)"
+def test_the_whole_call_is_changed_in_its_place(qs, scan):
+    assert pretty(qs("edit 0 count([det1], num=3)")) == "Changed at position 0: count([det1], num=3)"
     (request,) = scan.asked("queue_item_update")
     assert (request["item"]["item_uid"], request["item"]["meta"]) == ("uid-aaaa", {"sample": "a"})
     assert "replace" not in request
 
 
-def test_arguments_that_the_whole_call_has_not_are_gone(managed, scan):
-    managed("edit 0 RE(count([det1]), user='b') --md run=7")
+def test_arguments_that_the_whole_call_has_not_are_gone(qs, scan):
+    qs("edit 0 RE(count([det1]), user='b') --md run=7")
     item = scan.asked("queue_item_update")[0]["item"]
     assert (item["args"], "kwargs" in item) == ([["det1"]], False)
     assert item["meta"] == {"sample": "a", "user": "b", "run": 7}
 
 
-def test_a_name_behind_args_that_may_be_given_already_is_refused_with_what_to_type(managed, scan):
-    said = refused(managed, "edit 0 num=9")
+def test_a_name_behind_args_that_may_be_given_already_is_refused_with_what_to_type(qs, scan):
+    said = refused(qs, "edit 0 num=9")
     assert "%qs edit 0 scan([det1], motor, -1, 1, 9) or %qs edit 0 scan([det1], motor, -1, 1, 5, num=9)" in said
     assert not scan.asked("queue_item_update")
 
 
-def test_a_name_behind_args_that_cannot_be_given_already_is_changed(managed, scan):
-    managed("edit 0 md={'a': 1} detectors=[det1, det2]")
+def test_a_name_behind_args_that_cannot_be_given_already_is_changed(qs, scan):
+    qs("edit 0 md={'a': 1} detectors=[det1, det2]")
     item = scan.asked("queue_item_update")[0]["item"]
     assert (item["args"][0], item["kwargs"]) == (["det1", "det2"], {"md": {"a": 1}})
 
 
-def test_a_name_behind_args_that_is_given_is_changed(managed, scan, plan):
+def test_a_name_behind_args_that_is_given_is_changed(qs, scan, plan):
     scan.fill([plan("scan", "uid-aaaa", ["det1"], "motor", -1, 1, num=5)])
-    managed("edit 0 num=9")
+    qs("edit 0 num=9")
     assert scan.asked("queue_item_update")[0]["item"]["kwargs"] == {"num": 9}
 
 
 @pytest.mark.parametrize("typed", ["args=[motor, -1, 1, 5]", "*args=[1]", "stop=2"])
-def test_it_is_told_how_args_are_changed(managed, scan, typed):
+def test_it_is_told_how_args_are_changed(qs, scan, typed):
     assert "changed by writing the whole call: %qs edit 0 scan([det1], motor, -1, 1, 5)" in refused(
-        managed, f"edit 0 {typed}"
+        qs, f"edit 0 {typed}"
     )
     assert not scan.asked("queue_item_update")
 
 
-def test_a_call_and_parameters_exclude_each_other(managed, scan):
-    assert "Nothing but --md is expected here" in refused(managed, "edit 0 count() num=3")
-    assert "NAME=VALUE is expected here" in refused(managed, "edit 0 md={} count()")
+def test_a_call_and_parameters_exclude_each_other(qs, scan):
+    assert "Nothing but --md is expected here" in refused(qs, "edit 0 count() num=3")
+    assert "NAME=VALUE is expected here" in refused(qs, "edit 0 md={} count()")
     assert not scan.asked("queue_item_update")
 
 
@@ -80,21 +80,21 @@ def failed(opened, plan):
     return opened
 
 
-def test_a_plan_that_is_in_the_queue_again_is_not_queued_twice(managed, failed):
-    told = pretty(managed("redo -1 --front"))
+def test_a_plan_that_is_in_the_queue_again_is_not_queued_twice(qs, failed):
+    told = pretty(qs("redo -1 --front"))
     again = "Not queued a second time; it is first in the queue again (position 0): scan([det1], motor, 0, 1, 5)"
     assert " ".join(told.split()) == again
     failed.add("count", ["det1"], pos="front")
-    assert "it is in the queue again, at position 1" in pretty(managed("redo -1"))
+    assert "it is in the queue again, at position 1" in pretty(qs("redo -1"))
     failed.do("queue_clear")
-    assert "it is in the queue again" not in pretty(managed("redo -1"))
+    assert "it is in the queue again" not in pretty(qs("redo -1"))
 
 
-def test_a_plan_that_runs_again_is_not_queued_twice(managed, failed):
+def test_a_plan_that_runs_again_is_not_queued_twice(qs, failed):
     failed.worker.on_plan("scan", Wait())
     failed.do("queue_start")
     failed.wait_until(lambda _: failed.worker.is_waiting)
-    assert "it is running again" in pretty(managed("redo -1"))
+    assert "it is running again" in pretty(qs("redo -1"))
     assert not failed.asked("queue_item_add")
 
 
@@ -103,31 +103,31 @@ def test_a_plan_that_runs_again_is_not_queued_twice(managed, failed):
     [("--front", ["scan", "count"]), ("--at 1", ["count", "scan"]), ("--before 0", ["scan", "count"]),
      ("", ["count", "scan"])],
 )  # fmt: skip
-def test_a_plan_of_the_history_is_queued_where_it_is_told(managed, failed, option, queue):
+def test_a_plan_of_the_history_is_queued_where_it_is_told(qs, failed, option, queue):
     failed.do("queue_clear")
     failed.add("count", ["det1"])
-    managed(f"redo -1 {option}")
+    qs(f"redo -1 {option}")
     assert [item["name"] for item in failed.do("queue_get")["items"]] == queue
 
 
-def test_places_of_redo_exclude_each_other_and_nothing_else_is_taken(managed, failed):
-    assert "exclude each other" in refused(managed, "redo -1 --front --back")
-    assert "where to queue it is expected" in refused(managed, "redo -1 0")
+def test_places_of_redo_exclude_each_other_and_nothing_else_is_taken(qs, failed):
+    assert "exclude each other" in refused(qs, "redo -1 --front --back")
+    assert "where to queue it is expected" in refused(qs, "redo -1 0")
     assert not failed.asked("queue_item_add")
 
 
-def test_it_is_told_that_a_plan_that_failed_is_in_the_queue_again(managed, failed):
-    assert pretty(managed("history")).splitlines()[-1] == "     first in the queue again; no beam"
-    assert "  state    first in the queue again" in pretty(managed("item 0"))
+def test_it_is_told_that_a_plan_that_failed_is_in_the_queue_again(qs, failed):
+    assert pretty(qs("history")).splitlines()[-1] == "     first in the queue again; no beam"
+    assert "  state    first in the queue again" in pretty(qs("item 0"))
     with pytest.raises(NotDone, match="no beam; it is first in the queue again"):
-        managed("wait 0")
+        qs("wait 0")
     failed.do("queue_clear")
-    assert pretty(managed("history")).splitlines()[-1] == "     no beam"
+    assert pretty(qs("history")).splitlines()[-1] == "     no beam"
 
 
-def test_a_service_that_does_not_tell_leaves_that_out(managed, failed):
+def test_a_service_that_does_not_tell_leaves_that_out(qs, failed):
     failed.answers["item_status"] = {"success": False, "msg": "Unknown method 'item_status'"}
-    assert pretty(managed("history")).splitlines()[-1] == "     no beam"
+    assert pretty(qs("history")).splitlines()[-1] == "     no beam"
 
 
 def refuse(params):
@@ -141,10 +141,10 @@ def refuse(params):
     return {"success": False, "msg": f"{lead}: {listed}", "items": params["items"], "results": results}
 
 
-def test_plans_of_a_cell_that_are_refused_are_told_by_their_lines(managed_shell, qs_manager):
+def test_plans_of_a_cell_that_are_refused_are_told_by_their_lines(shell, qs_manager):
     qs_manager.answers["queue_item_add_batch"] = refuse
     cell = "%%qs add\n# alignment\ncount([det1])\nscan([det1],\n     motor, num='x')\n\ncount([det1], num='y')\n"
-    error = managed_shell.run_cell(cell).error_in_exec
+    error = shell.run_cell(cell).error_in_exec
     assert isinstance(error, RequestFailedError)
     assert str(error) == (
         "Failed to add all items: validation of 2 out of 3 submitted items failed: "
@@ -152,19 +152,19 @@ def test_plans_of_a_cell_that_are_refused_are_told_by_their_lines(managed_shell,
     )
 
 
-def test_plans_of_a_line_that_are_refused_are_quoted(managed, qs_manager):
+def test_plans_of_a_line_that_are_refused_are_quoted(qs, qs_manager):
     qs_manager.answers["queue_item_add_batch"] = refuse
     with pytest.raises(RequestFailedError, match=r"1 out of 2 submitted items failed: count\(num=2\): no$"):
-        managed("add count() count(num=2)")
+        qs("add count() count(num=2)")
 
 
-def test_of_many_plans_that_are_refused_a_few_are_told(managed_shell, qs_manager):
+def test_of_many_plans_that_are_refused_a_few_are_told(shell, qs_manager):
     qs_manager.answers["queue_item_add_batch"] = refuse
-    error = managed_shell.run_cell("%%qs add\n" + "count(num=2)\n" * 9).error_in_exec
+    error = shell.run_cell("%%qs add\n" + "count(num=2)\n" * 9).error_in_exec
     assert str(error).endswith("line 4, count(num=2): no; and 6 more")
 
 
-def test_another_refusal_of_several_plans_stays_as_it_is(managed, qs_manager):
+def test_another_refusal_of_several_plans_stays_as_it_is(qs, qs_manager):
     qs_manager.answers["queue_item_add_batch"] = {"success": False, "msg": "Not now."}
     with pytest.raises(RequestFailedError, match=r"^Not now\.$"):
-        managed("add count() count()")
+        qs("add count() count()")

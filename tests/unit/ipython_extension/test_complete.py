@@ -3,7 +3,7 @@
 import pytest
 from IPython.core.completer import provisionalcompleter
 
-from bluesky_qs.testing import NewLists, ScriptedWorker
+from bluesky_qs.testing import ScriptedWorker
 
 PARAMETERS = [
     {"name": "detectors", "kind": {"name": "POSITIONAL_OR_KEYWORD"}, "annotation": {"type": "__READABLE__"}},
@@ -24,25 +24,13 @@ def qs_worker():
 
 
 @pytest.fixture
-def update(opened):
-    """Gives the worker other plans or devices."""
-
-    def update(**lists):
-        opened.worker.on_update(NewLists(**lists))
-        opened.do("environment_update")
-        opened.wait_idle()
-
-    return update
-
-
-@pytest.fixture
-def offered(managed_shell, qs_manager):
+def offered(shell, qs_manager):
     """Texts that IPython's completer offers at the end of a cell."""
 
     def offer(text):
         before = len(qs_manager.requests)
         with provisionalcompleter():
-            found = [text[: each.start] + each.text for each in managed_shell.Completer.completions(text, len(text))]
+            found = [text[: each.start] + each.text for each in shell.Completer.completions(text, len(text))]
         assert len(qs_manager.requests) == before, "TAB has asked the service"
         kept = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.$-")
         return [each[len(kept) :] for each in found]
@@ -51,11 +39,11 @@ def offered(managed_shell, qs_manager):
 
 
 @pytest.fixture
-def informed(managed, opened, plan):
+def informed(qs, opened, plan):
     """The lists are at hand after any command that looks at them."""
     opened.fill([plan("count", "aaaa-1", ["det1"]), plan("scan", "bbbb-2")])
-    managed("")
-    managed("queue")
+    qs("")
+    qs("queue")
 
 
 @pytest.mark.parametrize(
@@ -116,51 +104,51 @@ def test_plans_devices_parameters_and_items_are_offered_from_what_is_at_hand(off
     assert sorted(offered(text)) == sorted(all_of_them)
 
 
-def test_variables_are_offered_after_a_dollar_and_in_braces(managed_shell, offered, informed):
-    managed_shell.user_ns.update(npoints=5, nobody=print)
+def test_variables_are_offered_after_a_dollar_and_in_braces(shell, offered, informed):
+    shell.user_ns.update(npoints=5, nobody=print)
     assert offered("%qs add count([det1], num=$np") == ["$npoints"]
     assert offered("%qs add count([det1], num={np") == ["npoints"]
 
 
-def test_a_whole_call_is_offered_to_edit_as_to_add(offered, managed, informed):
+def test_a_whole_call_is_offered_to_edit_as_to_add(offered, qs, informed):
     assert offered("%qs edit 0 nu") == ["num="]
     assert offered("%qs edit 0 count([de") == ["det1"]
     assert offered("%qs edit 0 count([det1], nu") == ["num="]
     assert offered("%qs redo -1 --fr") == ["--front"]
 
 
-def test_what_was_made_here_is_offered_to_be_pushed(managed_shell, offered):
-    managed_shell.run_cell("def wiggle(): ...\nwidth = 3\nfrom os.path import join as with_join").raise_error()
+def test_what_was_made_here_is_offered_to_be_pushed(shell, offered):
+    shell.run_cell("def wiggle(): ...\nwidth = 3\nfrom os.path import join as with_join").raise_error()
     assert set(offered("%qs push wi")) == {"wiggle", "width"}
 
 
-def test_detectors_are_offered_where_detectors_are_expected(offered, managed, informed, update):
+def test_detectors_are_offered_where_detectors_are_expected(offered, qs, informed, update):
     update(devices={"det1": {"is_readable": True}, "shutter": {"is_readable": False}})
-    managed("queue")
+    qs("queue")
     assert offered("%qs add count([") == ["det1"]
     assert set(offered("%qs add scan(")) == {"det1", "shutter", "count", "scan"}
 
 
-def test_nothing_is_offered_in_strings_and_elsewhere_python_is_left_alone(managed_shell, offered, informed):
-    managed_shell.user_ns["detour"] = 1
+def test_nothing_is_offered_in_strings_and_elsewhere_python_is_left_alone(shell, offered, informed):
+    shell.user_ns["detour"] = 1
     assert "count" not in offered("%qs add count(md={'a': 'co")
     assert "detour" in offered("x = de")
     assert "det1" not in offered("x = de")
 
 
-def test_plan_text_is_told_beside_the_positions(managed_shell, informed):
+def test_plan_text_is_told_beside_the_positions(shell, informed):
     with provisionalcompleter():
-        offers = list(managed_shell.Completer.completions("%qs rm ", 7))
+        offers = list(shell.Completer.completions("%qs rm ", 7))
     assert [(each.text, each.type) for each in offers] == [("0", "count([det1])"), ("1", "scan()")]
 
 
-def test_unloading_ends_the_offers(managed_shell, offered):
-    managed_shell.run_line_magic("unload_ext", "ipython_extension")
+def test_unloading_ends_the_offers(shell, offered):
+    shell.run_line_magic("unload_ext", "ipython_extension")
     assert "edit" not in offered("%qs ed")
 
 
 @pytest.fixture
-def with_choices(managed, opened, update, plan):
+def with_choices(qs, opened, update, plan):
     """A plan whose parameters have few values."""
     types = {"how": "typing.Literal['fast', 'fine', 3]", "snake": "typing.Optional[bool]", "mode": "Mode"}
     parameters = [
@@ -170,7 +158,7 @@ def with_choices(managed, opened, update, plan):
     parameters[2]["annotation"]["enums"] = {"Mode": ["on", "off"]}
     update(plans={"align": {"name": "align", "parameters": parameters}})
     opened.fill([plan("align", "aaaa-1")])
-    managed("queue")
+    qs("queue")
 
 
 @pytest.mark.usefixtures("with_choices")
@@ -186,14 +174,14 @@ def with_choices(managed, opened, update, plan):
         ("%qs edit 0 how='fast' snake=F", ["False"]),
     ],
 )
-def test_the_values_of_a_type_that_has_few_are_offered(managed_shell, text, offers):
+def test_the_values_of_a_type_that_has_few_are_offered(shell, text, offers):
     with provisionalcompleter():
-        assert {each.text for each in managed_shell.Completer.completions(text, len(text))} == set(offers)
+        assert {each.text for each in shell.Completer.completions(text, len(text))} == set(offers)
 
 
-def test_functions_are_offered_where_they_are_known_and_nothing_else(managed_shell, managed, opened, offered):
+def test_functions_are_offered_where_they_are_known_and_nothing_else(shell, qs, opened, offered):
     assert offered("%qs func la") == ["la"]  # nothing of IPython's
-    managed_shell.run_cell("def last_position(name): return 1").raise_error()
-    managed("push last_position")
+    shell.run_cell("def last_position(name): return 1").raise_error()
+    qs("push last_position")
     with provisionalcompleter():
-        assert [each.text for each in managed_shell.Completer.completions("%qs func la", 11)] == ["last_position("]
+        assert [each.text for each in shell.Completer.completions("%qs func la", 11)] == ["last_position("]

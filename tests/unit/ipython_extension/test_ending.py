@@ -2,7 +2,6 @@
 
 import pytest
 
-from bluesky_qs.client.info import StatusFeed
 from bluesky_qs.testing import Pause
 from ipython_extension.shown.error_rendering import Detached, NotDone
 from ipython_extension.shown.status_text import pause_sentence
@@ -19,36 +18,11 @@ def pause(manager):
     manager.wait_until(lambda status: status["manager_state"] == "paused")
 
 
-@pytest.fixture
-def at_looks(monkeypatch):
-    """Lets the test act before the looks of somebody who waits: one action for each look, or None.
-
-    An action is given the status at the look before.
-    """
-    monkeypatch.setattr("ipython_extension.session.waiting._LOOK", 0.01)
-    next_status = StatusFeed.next_status
-
-    def set_actions(*actions):
-        rest = iter(actions)
-        last = {}
-
-        def look(self, seconds):
-            if action := next(rest, None):
-                action(last)
-            status = next_status(self, seconds)
-            last.update(status or {})
-            return status
-
-        monkeypatch.setattr(StatusFeed, "next_status", look)
-
-    return set_actions
-
-
 def interrupt(_status):
     raise KeyboardInterrupt
 
 
-def test_no_other_plan_is_ended_than_the_one_that_ran(managed, running):
+def test_no_other_plan_is_ended_than_the_one_that_ran(qs, running):
     running.worker.on_plan("scan", Pause())
     running.add("scan", ["det1"], "motor", 0, 1, 5)
 
@@ -58,20 +32,20 @@ def test_no_other_plan_is_ended_than_the_one_that_ran(managed, running):
 
     running.answers["re_pause"] = too_late
     with pytest.raises(NotDone, match="had ended before it could be paused"):
-        managed("abort")
+        qs("abort")
     assert changes(running) == ["re_pause"]
 
 
-def test_ctrl_c_while_it_is_being_paused_ends_nothing(managed, running, at_looks):
+def test_ctrl_c_while_it_is_being_paused_ends_nothing(qs, running, at_looks):
     running.answers["re_pause"] = DONE
     at_looks(interrupt)
     with pytest.raises(Detached, match="the plan pauses"):
-        managed("abort")
+        qs("abort")
     assert changes(running) == ["re_pause"]
 
 
 @pytest.mark.parametrize("line", ["wait", "wait {uid}"])
-def test_who_waits_is_told_of_a_pause_once(managed, running, monkeypatch, at_looks, line):
+def test_who_waits_is_told_of_a_pause_once(qs, running, monkeypatch, at_looks, line):
     """The plan is paused during two looks, then it ends."""
     told = []
     for stage in ("Nowhere", "Terminal"):  # it depends on how the tests are run which one a shell has
@@ -86,28 +60,28 @@ def test_who_waits_is_told_of_a_pause_once(managed, running, monkeypatch, at_loo
 
     at_looks(None, None, end)
     pause(running)
-    managed(line.format(uid=running.do("status")["running_item_uid"]))
+    qs(line.format(uid=running.do("status")["running_item_uid"]))
     (sentence,) = [text for text in told if "is paused" in text]
     assert sentence.startswith("The plan is paused since ")
     assert "%qs resume goes on" in sentence
 
 
-def test_who_stops_waiting_is_told_that_the_queue_runs(managed, running, at_looks):
+def test_who_stops_waiting_is_told_that_the_queue_runs(qs, running, at_looks):
     at_looks(None, interrupt)
     with pytest.raises(Detached, match="No longer waiting; the queue goes on"):
-        managed("wait")
+        qs("wait")
 
 
-def test_who_stops_waiting_is_told_that_the_plan_is_paused(managed, running, at_looks):
+def test_who_stops_waiting_is_told_that_the_plan_is_paused(qs, running, at_looks):
     """The plan runs when the wait begins."""
 
     def interrupt_when_paused(status):
-        if status["manager_state"] == "paused":
+        if status.get("manager_state") == "paused":
             raise KeyboardInterrupt
 
     at_looks(lambda _: pause(running), *[interrupt_when_paused] * 1000)
     with pytest.raises(Detached, match="No longer waiting; the plan stays paused"):
-        managed("wait")
+        qs("wait")
 
 
 def test_since_when_a_plan_is_paused_is_left_out_where_it_is_not_told():

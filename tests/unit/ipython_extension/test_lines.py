@@ -7,9 +7,11 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
+from bluesky_qs.testing import Fail, Wait
 from ipython_extension.live.progress_output import Terminal
 from ipython_extension.shown.tables import wrapped
 
+FAILED = {"exit_status": "failed", "msg": "no beam"}
 _COUNT = {"item_type": "plan", "name": "count", "args": [["det1"]]}
 
 
@@ -29,9 +31,9 @@ def usage_error(qs, line):
         """call queue_item_add item='{"item_type": "plan", "name": "count", "args": [["det1"]]}'""",
     ],
 )
-def test_brackets_need_no_quotes_here(qs, fake, line):
+def test_brackets_need_no_quotes_here(qs, qs_manager, line):
     qs(line)
-    assert fake.asked("queue_item_add")[0]["item"] == _COUNT
+    assert qs_manager.asked("queue_item_add")[0]["item"] == _COUNT
 
 
 @pytest.mark.parametrize(
@@ -43,9 +45,9 @@ def test_brackets_need_no_quotes_here(qs, fake, line):
         ("lock env back (soon", "back (soon"),
     ],
 )
-def test_an_apostrophe_in_a_note_is_one(qs, fake, line, note):
+def test_an_apostrophe_in_a_note_is_one(qs, qs_manager, line, note):
     qs(line)
-    assert fake.asked("lock")[0]["note"] == note
+    assert qs_manager.asked("lock")[0]["note"] == note
 
 
 @pytest.mark.parametrize(
@@ -64,8 +66,8 @@ def test_an_apostrophe_in_a_note_is_one(qs, fake, line, note):
         ("func sleep", "A function is called with brackets: sleep(…)"),
     ],
 )
-def test_a_bad_line_is_explained(qs, fake, line, hint):
-    fake.queue = [fake.plan("count", "uid-aaaa")]
+def test_a_bad_line_is_explained(qs, qs_manager, line, hint, plan):
+    qs_manager.fill([plan("count", "uid-aaaa")])
     assert hint in usage_error(qs, line)
 
 
@@ -75,18 +77,17 @@ def test_a_second_plan_is_pointed_at(qs, word):
     assert said[2].index("^") == said[1].index("scan(")
 
 
-def test_a_cell_needs_a_word_behind_the_magic(shell, fake):
+def test_a_cell_needs_a_word_behind_the_magic(shell, qs_manager):
     with pytest.raises(UsageError, match="is followed by add or script\n    %%qs"):
         shell.run_cell_magic("qs", "", "add count([det1])")
-    assert not fake.asked("queue_item_add")
+    assert not qs_manager.asked("queue_item_add")
 
 
-def test_positions_may_be_parted_by_commas(qs, fake):
-    fake.queue = [fake.plan("count", f"uid-{at}aaa") for at in range(4)]
-    fake.answers["queue_item_remove_batch"] = {"items": []}
+def test_positions_may_be_parted_by_commas(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", f"uid-{at}aaa") for at in range(4)])
     qs("queue")
     qs("rm 0,1, 3")
-    assert fake.asked("queue_item_remove_batch")[0]["uids"] == ["uid-0aaa", "uid-1aaa", "uid-3aaa"]
+    assert qs_manager.asked("queue_item_remove_batch")[0]["uids"] == ["uid-0aaa", "uid-1aaa", "uid-3aaa"]
 
 
 def test_an_array_without_its_dollar_is_noticed(shell, qs):
@@ -95,7 +96,7 @@ def test_an_array_without_its_dollar_is_noticed(shell, qs):
     assert "Attributes are not evaluated" in usage_error(qs, "add scan([det1], motor, x.T)")
 
 
-def test_variables_of_a_script_are_seen_in_its_functions(shell, fake, tmp_path):
+def test_variables_of_a_script_are_seen_in_its_functions(shell, qs_manager, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "delay = 0.5\n"
@@ -105,38 +106,28 @@ def test_variables_of_a_script_are_seen_in_its_functions(shell, fake, tmp_path):
         "queue()\n"
     )
     shell.run_cell(f"%run {script}").raise_error()
-    assert fake.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 8, "delay": 0.5}
+    assert qs_manager.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 8, "delay": 0.5}
 
 
-def test_names_below_a_listed_device_are_left_to_the_service(qs, fake):
+def test_names_below_a_listed_device_are_left_to_the_service(qs, qs_manager):
     qs("add count([motor.setpoint, motor.setpont, motor.setpoint.deeper, det1.val])")
-    assert fake.asked("queue_item_add")
+    assert qs_manager.asked("queue_item_add")
 
 
 @pytest.mark.parametrize(
     ("line", "method"), [("add bp.count([det1])", "queue_item_add"), ("run RE(bp.count([det1]))", "queue_item_execute")]
 )
-def test_a_plan_with_its_module_is_explained(shell, fake, capsys, line, method):
-    msg = "Plan validation failed: Plan 'bp.count' is not in the list of allowed plans"
-    error = {"parameter": None, "value": "bp.count", "reason": msg, "suggestions": [], "path": []}
-    fake.answers[method] = {"success": False, "msg": msg, "errors": [error]}
+def test_a_plan_with_its_module_is_explained(shell, opened, capsys, line, method):
     shell.run_cell("%qs queue")
     shell.run_cell(f"%qs {line}")
+    assert opened.asked(method)
     printed = capsys.readouterr().out.splitlines()[-3:]
     assert printed[0].endswith("The service knows this plan as count: write it without bp.")
     assert printed[2] == " " * printed[1].index("bp.count") + "^" * len("bp.count")
 
 
-def test_a_lock_is_told_with_who_and_why(shell, fake, capsys):
-    told = [
-        "Error: Invalid lock key: ",
-        "RE Manager is locked by bob at 11/26/2026 01:29:47",
-        "Environment is locked: True",
-        "Queue is locked:       True",
-        "Emergency lock key:    not set",
-        "Note: beamtime 42",
-    ]
-    fake.answers["queue_clear"] = {"success": False, "error": "Locked", "msg": "\n".join(told)}
+def test_a_lock_is_told_with_who_and_why(shell, qs_manager, capsys):
+    qs_manager.do("lock", lock_key="k", environment=True, queue=True, user="bob", note="beamtime 42")
     shell.run_cell("%qs clear")
     shown = capsys.readouterr().out
     assert shown.startswith("Refused: The environment and the queue are locked by bob since ")
@@ -144,61 +135,60 @@ def test_a_lock_is_told_with_who_and_why(shell, fake, capsys):
     assert "True" not in shown
 
 
-def test_bare_autostart_tells_how_it_is(qs, fake):
-    fake.status["queue_autostart_enabled"] = True
+def test_bare_autostart_tells_how_it_is(qs, qs_manager):
+    qs_manager.do("queue_autostart", enable=True)
     assert pretty(qs("autostart")) == "Autostart is on."
-    assert not fake.asked("queue_autostart")
+    assert not qs_manager.asked("queue_autostart")
 
 
-def test_no_plan_is_explained(qs, fake):
-    assert pretty(qs("plans COUNT*")) == "No plan matches 'COUNT*' (did you mean 'count'?)"
-    fake.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
+def test_no_plan_is_explained(qs, qs_manager):
+    assert pretty(qs("plans COUNT*")) == "No plan matches 'COUNT*' (did you mean 'count' or 'count_bundle_test'?)"
+    qs_manager.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
     assert "found when the environment opens (%qs open)" in pretty(qs("plans"))
 
 
-def test_markup_of_docstrings_is_not_shown(qs, fake):
+def test_markup_of_docstrings_is_not_shown(qs, update):
     told = "Hook, see :func:`bluesky.plan_stubs.one_nd_step` (the default), of ``motor``.\n.. code-block:: python\n  a"
-    plan = {"name": "count", "description": told, "parameters": [{"name": "n", "description": told}]}
-    fake.answers["plans_allowed"] = {"plans_allowed": {"count": plan}, "plans_allowed_uid": "p1"}
+    kind = {"name": "POSITIONAL_OR_KEYWORD"}
+    parameters = [{"name": "n", "kind": kind, "description": told}]
+    update(plans={"count": {"name": "count", "description": told, "parameters": parameters}})
     shown = " ".join(pretty(qs("plan count")).split())
     assert shown.count("see bluesky.plan_stubs.one_nd_step (the default), of motor. a") == 2
     assert "`" not in shown
     assert "::" not in shown
 
 
-def test_waiting_tells_what_ran_since_the_start_even_if_it_is_over(qs, fake):
-    ran = {"exit_status": "failed", "msg": "no beam", "time_start": 1.0, "time_stop": 2.0}
-    fake.history = [fake.plan("scan", "uid-aaaa") | {"result": ran}]
+def test_waiting_tells_what_ran_since_the_start_even_if_it_is_over(qs, opened, plan):
+    opened.worker.on_plan("count", Fail("no beam"))
+    opened.fill([plan("count", "uid-bbbb", ["det1"])], [plan("scan", "uid-aaaa") | {"result": FAILED}])
     qs("start")
-    fake.history.append(fake.plan("count", "uid-bbbb") | {"result": ran})
+    opened.wait_until(lambda status: status["items_in_history"] == 2 and status["manager_state"] == "idle")
     told = pretty(qs("wait"))
     assert "1 plan failed" not in told
-    assert "count()" in told
+    assert "count([det1])" in told
     assert "no beam" in told
     assert "scan()" not in told
-    assert "count()" not in pretty(qs("wait"))
+    assert "count([det1])" not in pretty(qs("wait"))
 
 
-def test_a_wait_that_shows_no_table_does_not_change_what_positions_mean(qs, fake):
-    fake.queue = [fake.plan("count", "uid-aaaa")]
-    fake.history = [fake.plan("scan", "uid-bbbb") | {"result": {"exit_status": "completed"}}]
+def test_a_wait_that_shows_no_table_does_not_change_what_positions_mean(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", "uid-aaaa")], [plan("scan", "uid-bbbb")])
     qs("queue")
     qs("wait")
     assert qs("item 0")["item_uid"] == "uid-aaaa"
 
 
 @pytest.mark.parametrize(("word", "method"), [("abort", "re_abort"), ("finish", "re_stop"), ("resume", "re_resume")])
-def test_a_plan_that_is_about_to_pause_is_waited_for(qs, fake, word, method):
-    statuses = iter([True, True, False])
-
-    def status(_):
-        pending = next(statuses, False)
-        return fake.status | {"pause_pending": pending, "manager_state": "executing_queue" if pending else "paused"}
-
-    fake.answers["status"] = status
+def test_a_plan_that_is_about_to_pause_is_waited_for(qs, opened, at_looks, word, method):
+    opened.worker.on_plan("count", Wait(), Wait())
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    opened.do("re_pause", option="deferred")
+    if word == "resume":  # the others pause the plan at once
+        at_looks(lambda _: opened.worker.proceed())
     qs(word)
-    assert fake.asked(method) == [{}]
-    assert next(statuses, None) is None
+    assert opened.asked(method) == [{}]
 
 
 def test_the_name_of_the_client_has_to_be_one(shell, caplog):
@@ -207,24 +197,26 @@ def test_the_name_of_the_client_has_to_be_one(shell, caplog):
     assert "RM" in shell.user_ns
 
 
-def test_another_group_has_to_exist(qs, fake, shell):
-    fake.answers["plans_allowed"] = {"success": False, "msg": "Unknown user group: 'nogroup'"}
+@pytest.mark.usefixtures("qs_manager")
+def test_another_group_has_to_exist(qs, shell):
     with pytest.raises(shell.user_ns["RM"].RequestFailedError, match="Unknown user group"):
         qs("connect --group nogroup")
     assert shell.user_ns["RM"].user_group == "admin"
 
 
 @pytest.mark.parametrize(("address", "said"), [("host:port", "is not a number"), ("ipc:///tmp/x", "both addresses")])
-def test_an_address_that_is_none_is_told(qs, fake, address, said):
+def test_an_address_that_is_none_is_told(qs, qs_manager, address, said):
     with pytest.raises(Exception, match=said):
         qs(f"connect {address}")
-    assert not fake.requests
+    assert not qs_manager.requests
 
 
-def test_in_a_terminal_lines_are_broken_at_blanks(shell, fake, capsys, monkeypatch):
+def test_in_a_terminal_lines_are_broken_at_blanks(shell, opened, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     shell.run_cell("%qs add count([dett1])")
-    fake.status |= {"plan_queue_mode": {"loop": True}, "queue_autostart_enabled": True, "lock": {"queue": True}}
+    opened.do("queue_mode_set", mode={"loop": True})
+    opened.do("queue_autostart", enable=True)
+    opened.do("lock", lock_key="k", queue=True, user="bob")
     shell.run_cell("%qs status")
     captured = capsys.readouterr()
     lines = (captured.out + captured.err).splitlines()
@@ -233,8 +225,10 @@ def test_in_a_terminal_lines_are_broken_at_blanks(shell, fake, capsys, monkeypat
     assert "queue locked." in lines
 
 
-def test_a_line_as_wide_as_the_terminal_is_broken_behind_the_prompt(shell, capsys, monkeypatch):
+def test_a_line_as_wide_as_the_terminal_is_broken_behind_the_prompt(shell, running, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    running.do("re_pause", option="immediate")
+    running.wait_until(lambda status: status["manager_state"] == "paused")
     shell.run_cell("%qs abort")
     out = capsys.readouterr().out
     assert "The plan is being aborted" in out

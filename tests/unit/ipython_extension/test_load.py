@@ -68,36 +68,36 @@ def test_the_session_gets_what_the_worker_has(tmp_path):
 
 
 @pytest.mark.parametrize("named", ["folder", "profile folder", "profile"])
-def test_a_folder_or_a_profile_is_loaded_with_the_real_shell(managed_shell, managed, folder, named):
+def test_a_folder_or_a_profile_is_loaded_with_the_real_shell(shell, qs, folder, named):
     word = {"folder": folder, "profile folder": folder.parent, "profile": "mine"}[named]
-    assert pretty(managed(f"load {word}")).startswith("Loaded 00-a.py, 01-b.ipy from ")
-    assert (managed_shell.user_ns["b"], managed_shell.user_ns["where"]) == (2, str(folder / "00-a.py"))
-    assert managed_shell.user_ns["shell"] is managed_shell
+    assert pretty(qs(f"load {word}")).startswith("Loaded 00-a.py, 01-b.ipy from ")
+    assert (shell.user_ns["b"], shell.user_ns["where"]) == (2, str(folder / "00-a.py"))
+    assert shell.user_ns["shell"] is shell
 
 
-def test_without_a_name_it_is_what_the_service_has_loaded(managed, qs_manager, managed_shell, folder):
+def test_without_a_name_it_is_what_the_service_has_loaded(qs, qs_manager, shell, folder):
     qs_manager.answers["environment_report"] = {"report": report_of(sorted(folder.iterdir()))}
-    managed("load")
-    assert managed_shell.user_ns["b"] == 2
+    qs("load")
+    assert shell.user_ns["b"] == 2
 
 
 @pytest.mark.parametrize(
     ("files", "said"),
     [([], "has not opened an environment yet"), (["/nowhere/00.py"], "are not on this machine")],
 )
-def test_what_cannot_be_found_out_has_to_be_named(managed, qs_manager, files, said):
+def test_what_cannot_be_found_out_has_to_be_named(qs, qs_manager, files, said):
     qs_manager.answers["environment_report"] = {"report": report_of(files)}
     with pytest.raises(UsageError, match=said):
-        managed("load")
+        qs("load")
 
 
-def test_code_that_fails_is_told_with_its_place_and_traceback(managed, folder):
+def test_code_that_fails_is_told_with_its_place_and_traceback(qs, folder):
     (folder / "02-c.py").write_text("\nc = nothing\n")
     with pytest.raises(NotDone, match=r"02-c.py, line 2: NameError: name 'nothing'") as caught:
-        managed(f"load {folder}")
+        qs(f"load {folder}")
     assert "c = nothing" in caught.value.detail
 
 
-def test_a_profile_that_there_is_not_is_told_with_those_that_there_are(managed):
+def test_a_profile_that_there_is_not_is_told_with_those_that_there_are(qs):
     with pytest.raises(StartupError, match=r"'nosuch' was not found .* 'sim'"):
-        managed("load nosuch")
+        qs("load nosuch")

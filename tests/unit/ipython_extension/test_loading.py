@@ -9,10 +9,10 @@ import pytest
 from bluesky_qs.client.sync import REManagerAPI
 
 
-def test_loading_registers_the_magics_and_the_client(managed_shell):
-    assert managed_shell.find_line_magic("qs")
-    assert managed_shell.find_cell_magic("qs")
-    assert isinstance(managed_shell.user_ns["RM"], REManagerAPI)
+def test_loading_registers_the_magics_and_the_client(shell):
+    assert shell.find_line_magic("qs")
+    assert shell.find_cell_magic("qs")
+    assert isinstance(shell.user_ns["RM"], REManagerAPI)
 
 
 def test_loading_sends_nothing_and_leaves_no_thread(bare_shell, qs_manager):
@@ -23,11 +23,11 @@ def test_loading_sends_nothing_and_leaves_no_thread(bare_shell, qs_manager):
 
 
 @pytest.mark.parametrize("again", ["load_ext", "reload_ext"])
-def test_loading_twice_is_the_same_as_once(managed_shell, again):
-    count = len(managed_shell.configurables)
-    managed_shell.run_line_magic(again, "ipython_extension")
-    assert len(managed_shell.configurables) == count
-    assert managed_shell.find_line_magic("qs")
+def test_loading_twice_is_the_same_as_once(shell, again):
+    count = len(shell.configurables)
+    shell.run_line_magic(again, "ipython_extension")
+    assert len(shell.configurables) == count
+    assert shell.find_line_magic("qs")
 
 
 def test_loading_keeps_what_the_name_holds(bare_shell):
@@ -48,10 +48,10 @@ def test_unloading_takes_everything_away(bare_shell):
     assert not [each for each in shell.configurables if type(each).__name__ == "QSMagics"]
 
 
-def test_unloading_leaves_a_client_that_the_user_put_there(managed_shell):
-    managed_shell.user_ns["RM"] = "mine"
-    managed_shell.run_line_magic("unload_ext", "ipython_extension")
-    assert managed_shell.user_ns["RM"] == "mine"
+def test_unloading_leaves_a_client_that_the_user_put_there(shell):
+    shell.user_ns["RM"] = "mine"
+    shell.run_line_magic("unload_ext", "ipython_extension")
+    assert shell.user_ns["RM"] == "mine"
 
 
 def test_in_a_worker_loading_does_nothing(bare_shell, monkeypatch):
@@ -73,18 +73,18 @@ def test_settings_made_before_loading_count(bare_shell):
     assert bare_shell.user_ns["queue"].settings.control_addr == "tcp://elsewhere:1"
 
 
-def test_settings_made_after_loading_count(managed_shell, managed, qs_manager):
-    managed_shell.run_line_magic("config", "QSMagics.user = 'grace'")
-    managed("add count([det1])")
+def test_settings_made_after_loading_count(shell, qs, qs_manager):
+    shell.run_line_magic("config", "QSMagics.user = 'grace'")
+    qs("add count([det1])")
     assert qs_manager.do("queue_get")["items"][0]["user"] == "grace"
-    assert managed_shell.user_ns["RM"].user == "grace"
+    assert shell.user_ns["RM"].user == "grace"
 
 
-def test_a_client_of_the_user_is_the_one_that_is_used(managed_shell, managed, qs_manager):
-    managed_shell.user_ns["RM"] = REManagerAPI(qs_manager.control, user="grace", request_fail_exceptions=False)
-    managed("add count([det1])")
+def test_a_client_of_the_user_is_the_one_that_is_used(shell, qs, qs_manager):
+    shell.user_ns["RM"] = REManagerAPI(qs_manager.control, user="grace", request_fail_exceptions=False)
+    qs("add count([det1])")
     assert qs_manager.do("queue_get")["items"][0]["user"] == "grace"
-    managed_shell.user_ns["RM"].close()
+    shell.user_ns["RM"].close()
 
 
 def test_loading_imports_nothing_heavy():

@@ -22,16 +22,16 @@ def night(qs_manager, plan):
     qs_manager.fill(history=[ended(plan, "uid-old", "failed", 1.0), *last])
 
 
-def test_failures_are_counted_where_the_past_is_shown(managed, night):
-    assert pretty(managed("history -n 1")).startswith("4 plans ran, 2 failed, these are the last 1\n")
-    assert pretty(managed("history --failed")).startswith("2 plans failed\n")
-    assert "Of 3 plans in the last 24 h 1 failed (%qs history --failed)." in pretty(managed("")).splitlines()
-    assert "3 plans in the last 24 h 1 failed" in managed("").html()
+def test_failures_are_counted_where_the_past_is_shown(qs, night):
+    assert pretty(qs("history -n 1")).startswith("4 plans ran, 2 failed, these are the last 1\n")
+    assert pretty(qs("history --failed")).startswith("2 plans failed\n")
+    assert "Of 3 plans in the last 24 h 1 failed (%qs history --failed)." in pretty(qs("")).splitlines()
+    assert "3 plans in the last 24 h 1 failed" in qs("").html()
 
 
-def test_a_failure_that_is_told_as_the_last_plan_is_not_counted_once_more(managed, qs_manager, plan):
+def test_a_failure_that_is_told_as_the_last_plan_is_not_counted_once_more(qs, qs_manager, plan):
     qs_manager.fill(history=[ended(plan, "uid-0", "failed", time.time())])
-    assert "in the last 24 h" not in pretty(managed(""))
+    assert "in the last 24 h" not in pretty(qs(""))
 
 
 def event(seq, at, kind, **told):
@@ -49,26 +49,26 @@ def event(seq, at, kind, **told):
         ([], None),
     ],
 )  # fmt: skip
-def test_what_has_switched_autostart_off_is_told(managed, qs_manager, night, events, why):
+def test_what_has_switched_autostart_off_is_told(qs, qs_manager, night, events, why):
     off = event(9, 70.0, "autostart_changed", enabled=False)
     before = [event(1, 60.0, "autostart_changed", enabled=True), event(2, 60.0, "queue_changed", put=["uid-1"])]
     told = [event(3 + n, 70.0, kind, **what) for n, (kind, what) in enumerate(events)]
     qs_manager.answers["events_get"] = {"events": [*before, *told, off], "last": 9}
-    said = pretty(managed("autostart"))
+    said = pretty(qs("autostart"))
     assert said.startswith("Autostart is off.")
     assert (why in said) if why else said == "Autostart is off."
 
 
-def test_the_overview_tells_it_while_items_wait_behind_a_failure(managed, qs_manager, plan):
+def test_the_overview_tells_it_while_items_wait_behind_a_failure(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-2")], [ended(plan, "uid-1", "failed", time.time())])
     both = [
         event(1, 70.0, "item_ended", item_uid="uid-1", exit_status="failed"),
         event(2, 70.0, "autostart_changed", enabled=False),
     ]
     qs_manager.answers["events_get"] = {"events": both, "last": 2}
-    assert "Autostart was switched off at" in pretty(managed(""))
+    assert "Autostart was switched off at" in pretty(qs(""))
     qs_manager.do("queue_autostart", enable=True)
-    assert "Autostart was switched off" not in pretty(managed(""))
+    assert "Autostart was switched off" not in pretty(qs(""))
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_the_overview_tells_it_while_items_wait_behind_a_failure(managed, qs_man
         (1, False, "the queue (1 item) starts when the environment is open (%qs open)."),
     ],
 )
-def test_switching_autostart_on_tells_what_starts(managed, qs_manager, items, is_open, said, plan):
+def test_switching_autostart_on_tells_what_starts(qs, qs_manager, items, is_open, said, plan):
     qs_manager.worker.on_plan("count", Wait())
     qs_manager.fill([plan("count", f"uid-{n}") for n in range(items)])
     if is_open:
         qs_manager.open()
-    assert pretty(managed("autostart on")) == f"Autostart is on: {said}"
+    assert pretty(qs("autostart on")) == f"Autostart is on: {said}"
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def lost(qs_manager, plan):
     )
 
 
-def test_the_queue_tells_what_could_not_run_now_and_the_metadata(managed, qs_manager, lost):
-    lines = [" ".join(line.split()) for line in pretty(managed("queue")).splitlines()]
+def test_the_queue_tells_what_could_not_run_now_and_the_metadata(qs, qs_manager, lost):
+    lines = [" ".join(line.split()) for line in pretty(qs("queue")).splitlines()]
     assert lines[0] == "2 items in the queue; 1 cannot run now"
     assert lines[3] == "--md sample='Si 111' n=3"
     assert lines[5] == "cannot run now: parameter 'detectors': det1 is not a list: write [det1]"
@@ -108,19 +108,19 @@ def test_the_queue_tells_what_could_not_run_now_and_the_metadata(managed, qs_man
     assert asked["items"][1] == {"item_type": "plan", "name": "count", "args": ["det1"], "kwargs": {}}
 
 
-def test_it_is_asked_again_only_when_queue_or_lists_have_changed(managed, qs_manager, lost):
-    managed("queue")
-    managed("queue")
+def test_it_is_asked_again_only_when_queue_or_lists_have_changed(qs, qs_manager, lost):
+    qs("queue")
+    qs("queue")
     assert len(qs_manager.asked("item_check")) == 1
     qs_manager.do("permissions_reload")  # the lists are made anew
-    managed("queue")
+    qs("queue")
     qs_manager.do("queue_item_remove")
-    assert pretty(managed("queue")).startswith("1 item in the queue\n")
+    assert pretty(qs("queue")).startswith("1 item in the queue\n")
     assert len(qs_manager.asked("item_check")) == 3
 
 
-def test_opening_tells_what_could_not_run(managed, lost):
-    lines = pretty(managed("open")).splitlines()
+def test_opening_tells_what_could_not_run(qs, lost):
+    lines = pretty(qs("open")).splitlines()
     assert lines[1:] == [
         "  1 queued plan cannot run now (%qs queue):",
         "  count(det1): parameter 'detectors': det1 is not a list: write [det1]",

@@ -5,6 +5,7 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import NotFound
+from bluesky_qs.testing import Fail, Wait
 from ipython_extension.shown.error_rendering import NotDone
 
 GOOD = {"exit_status": "completed", "time_start": 100.0, "time_stop": 109.1, "scan_ids": [1]}
@@ -12,14 +13,15 @@ BAD = {"exit_status": "failed", "msg": "no beam", "time_start": 200.0, "time_sto
 
 
 @pytest.fixture
-def past(fake):
+def past(qs_manager, plan):
     """Three plans that ran, the second of which failed."""
-    fake.history = [
-        fake.plan("count", "old-0", ["det1"]) | {"result": GOOD},
-        fake.plan("scan", "old-1") | {"result": BAD},
-        fake.plan("count", "old-2") | {"result": GOOD},
+    ran = [
+        plan("count", "old-0", ["det1"]) | {"result": GOOD},
+        plan("scan", "old-1", ["det1"], "motor", 0, 1, 5) | {"result": BAD},
+        plan("count", "old-2", ["det1"]) | {"result": GOOD},
     ]
-    return fake.history
+    qs_manager.fill(history=ran)
+    return ran
 
 
 def refused(qs, line):
@@ -28,10 +30,9 @@ def refused(qs, line):
     return str(caught.value)
 
 
-@pytest.mark.usefixtures("past")
 @pytest.mark.parametrize("position", ["1", "-1"])
-def test_what_adding_tells_counts_as_the_queue_last_shown(qs, fake, position):
-    fake.queue = [fake.plan("scan", "uid-aaaa")]
+def test_what_adding_tells_counts_as_the_queue_last_shown(qs, qs_manager, position, past, plan):
+    qs_manager.fill([plan("scan", "uid-aaaa")], past)
     qs("history -n 3;")
     added = qs("add count([det1], num=7)")
     assert pretty(added).startswith("Queued at position 1")
@@ -39,61 +40,54 @@ def test_what_adding_tells_counts_as_the_queue_last_shown(qs, fake, position):
     assert qs("item 0")["item_uid"] == "uid-aaaa"
 
 
-def test_adding_to_a_queue_that_others_have_changed_shows_it_as_it_is(qs, fake):
-    fake.queue = [fake.plan("scan", "uid-aaaa")]
+def test_adding_to_a_queue_that_others_have_changed_shows_it_as_it_is(qs, qs_manager, plan):
+    qs_manager.fill([plan("scan", "uid-aaaa")])
     qs("queue")
-    fake.queue[:] = [fake.plan("count", "uid-bbbb"), fake.plan("count", "uid-cccc")]
+    qs_manager.fill([plan("count", "uid-bbbb"), plan("count", "uid-cccc")])
     qs("add count([det1])")
     assert qs("item 0")["item_uid"] == "uid-bbbb"
     assert qs("item -2")["item_uid"] == "uid-cccc"
 
 
-def test_many_plans_are_added_without_asking_for_the_queue_each_time(qs, fake):
+def test_many_plans_are_added_without_asking_for_the_queue_each_time(qs, qs_manager):
     for _ in range(3):
         qs("add count([det1]);")
-    assert not fake.asked("queue_get")
+    assert not qs_manager.asked("queue_get")
 
 
-@pytest.mark.usefixtures("past")
 @pytest.mark.parametrize("line", ["edit 0 num=4", "move 0 front"])
-def test_what_a_change_tells_counts_as_the_queue_last_shown(qs, fake, line):
-    fake.queue = [fake.plan("count", "uid-aaaa", ["det1"])]
+def test_what_a_change_tells_counts_as_the_queue_last_shown(qs, qs_manager, line, past, plan):
+    qs_manager.fill([plan("count", "uid-aaaa", ["det1"])], past)
     qs("queue;")
     qs("history;")
     qs(line)
     assert qs("item -1")["item_uid"] == "uid-aaaa"
 
 
-@pytest.mark.usefixtures("past")
-def test_a_plan_that_was_run_is_the_last_item_even_if_it_failed(qs, fake):
-    fake.queue = [fake.plan("scan", "uid-aaaa")]
+def test_a_plan_that_was_run_is_the_last_item_even_if_it_failed(qs, opened, past, plan):
+    opened.worker.on_plan("count", Fail("no beam"))
+    opened.fill([plan("scan", "uid-aaaa")], past)
     qs("queue")
-    ran = fake.plan("count", "uid-bbbb", ["det1"])
-    fake.history.append(ran | {"result": BAD})
-    fake.answers["queue_item_execute"] = {"item": ran}
     with pytest.raises(NotDone, match=r"count\(\[det1\]\) failed: no beam"):
         qs("run count([det1])")
-    assert qs("item -1")["result"] == BAD
+    assert qs("item -1")["result"]["exit_status"] == "failed"
     assert qs("item 0")["item_uid"] == "uid-aaaa"
     qs("queue")
     assert qs("item -1")["item_uid"] == "uid-aaaa"
 
 
-def test_a_plan_that_a_line_of_qserver_runs_is_the_last_item(qs, fake):
-    fake.answers["queue_item_execute"] = {"item": fake.plan("count", "uid-bbbb", ["det1"])}
-    qs("queue execute plan {'name': 'count', 'args': [['det1']]}")
-    assert qs("item -1")["item_uid"] == "uid-bbbb"
+def test_a_plan_that_a_line_of_qserver_runs_is_the_last_item(qs, opened, past):
+    qs("history")
+    executed = qs("queue execute plan {'name': 'count', 'args': [['det1']]}")
+    assert qs("item -1")["item_uid"] == executed["item_uid"]
 
 
 @pytest.mark.usefixtures("past")
-def test_a_plan_that_was_run_is_run_again_by_redo(qs, fake):
+def test_a_plan_that_was_run_is_run_again_by_redo(qs, opened):
     qs("history")
-    ran = fake.plan("count", "uid-bbbb", ["det1"], num=5)
-    fake.history.append(ran | {"result": GOOD})
-    fake.answers["queue_item_execute"] = {"item": ran}
     qs("run count([det1], num=5)")
     qs("redo -1")
-    assert fake.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 5}
+    assert opened.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 5}
 
 
 @pytest.mark.usefixtures("past")
@@ -102,7 +96,7 @@ def test_waiting_for_what_ended_before_says_so(qs):
     told = pretty(qs("wait 0"))
     assert told.startswith("Completed before this wait (")
     assert told.endswith("in 9.1 s, scan 1: count([det1])")
-    with pytest.raises(NotDone, match=r"scan\(\) failed before this wait \(.*\): no beam"):
+    with pytest.raises(NotDone, match=r"scan\(.*\) failed before this wait \(.*\): no beam"):
         qs("wait 1")
 
 
@@ -116,12 +110,12 @@ def test_the_history_holds_and_numbers_the_rows_that_it_shows(qs):
 
 
 @pytest.mark.usefixtures("past")
-def test_of_what_failed_the_last_is_the_last_that_failed(qs, fake):
+def test_of_what_failed_the_last_is_the_last_that_failed(qs, qs_manager):
     qs("history --failed")
     assert qs("item -1")["item_uid"] == "old-1"
     assert "no item 2: it has 1" in refused(qs, "redo 2")
     qs("redo -1")
-    assert fake.asked("queue_item_add")[0]["item"]["name"] == "scan"
+    assert qs_manager.asked("queue_item_add")[0]["item"]["name"] == "scan"
 
 
 @pytest.mark.usefixtures("past")
@@ -134,21 +128,22 @@ def test_rows_that_a_long_table_leaves_out_have_not_been_shown(shell, qs):
 
 
 @pytest.mark.parametrize("named", ["0", "uid-a"])
-def test_an_item_that_has_begun_to_run_is_told_to_be_running(qs, fake, named):
-    fake.queue = [fake.plan("count", "uid-aaaa")]
+def test_an_item_that_has_begun_to_run_is_told_to_be_running(qs, opened, named, plan):
+    opened.worker.on_plan("count", Wait())
+    opened.fill([plan("count", "uid-aaaa", ["det1"])])
     qs("queue")
-    fake.running = fake.queue.pop()
-    with pytest.raises(NotFound, match=r"count\(\).* is running now"):
+    opened.do("queue_start")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    with pytest.raises(NotFound, match=r"count\(.*\).* is running now"):
         qs(f"rm {named}")
-    assert fake.running
+    assert opened.worker.is_waiting
 
 
 @pytest.fixture
-def four(qs, fake):
-    fake.queue = [fake.plan("count", f"uid-{at}{at}{at}{at}") for at in range(4)]
-    fake.answers["queue_item_remove_batch"] = lambda params: {"items": fake.queue[: len(params["uids"])]}
+def four(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", f"uid-{at}{at}{at}{at}") for at in range(4)])
     qs("queue")
-    return fake
+    return qs_manager
 
 
 @pytest.mark.parametrize(
@@ -170,6 +165,6 @@ def test_positions_that_are_none_are_refused_before_anything_is_removed(qs, four
     assert not four.asked("queue_item_remove_batch")
 
 
-def test_digits_and_a_dash_may_begin_a_uid(qs, fake):
-    fake.queue = [fake.plan("count", "12345678-1234-a"), fake.plan("scan", "12345678-9")]
+def test_digits_and_a_dash_may_begin_a_uid(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", "12345678-1234-a"), plan("scan", "12345678-9")])
     assert pretty(qs("rm 12345678-1234")) == "Removed: count()"

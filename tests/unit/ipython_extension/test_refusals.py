@@ -16,11 +16,11 @@ _PERMISSIONS = {
 
 
 @pytest.fixture
-def refused(shell, fake, capsys):
+def refused(shell, qs_manager, capsys):
     """What is printed for a line whose request is refused with a text."""
 
     def refused(line, method, msg):
-        fake.answers[method] = {"success": False, "msg": msg}
+        qs_manager.answers[method] = {"success": False, "msg": msg}
         result = shell.run_cell(f"%qs {line}")
         assert isinstance(result.error_in_exec, RequestFailedError)
         assert str(result.error_in_exec) == msg  # programs match it
@@ -68,15 +68,15 @@ def test_a_plan_that_only_this_session_has_is_to_be_pushed(shell, refused):
     )
 
 
-def test_a_plan_is_unknown_before_the_first_opening(shell, fake, refused):
-    fake.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
+def test_a_plan_is_unknown_before_the_first_opening(shell, qs_manager, refused):
+    qs_manager.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
     assert refused("add wiggle()", "queue_item_add", _UNKNOWN).endswith(
         "No plans are known yet: open the environment first (%qs open)."
     )
 
 
-def test_a_function_that_may_not_be_called_is_told_from_one_that_is_not_there(shell, qs, fake, refused):
-    fake.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
+def test_a_function_that_may_not_be_called_is_told_from_one_that_is_not_there(shell, qs, opened, refused):
+    opened.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
     said = f"{_NOT_ALLOWED}. What may be called: function_sleep, :^mine"
     assert refused("func where()", "function_execute", _NOT_ALLOWED) == said
     shell.run_cell("def where(): return 1").raise_error()
@@ -86,8 +86,8 @@ def test_a_function_that_may_not_be_called_is_told_from_one_that_is_not_there(sh
 
 
 @pytest.mark.parametrize(("name", "refused"), [("where", True), ("mine", False)])
-def test_a_push_tells_whether_the_function_may_be_called(shell, qs, fake, name, refused):
-    fake.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
+def test_a_push_tells_whether_the_function_may_be_called(shell, qs, opened, name, refused):
+    opened.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
     shell.run_cell(f"def {name}(): return 1").raise_error()
     said = qs(f"push {name}").sentence
     assert said.startswith(f"{name} is in the worker now.")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from bluesky_qs.errors import QSError
+from bluesky_qs.testing import Ask
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
 #: The most that an accepted line sends that changes one thing.
@@ -46,24 +48,31 @@ _LINES = {
 _WAITING = {"open", "close", "destroy", "run", "wait", "func", "push"}
 
 
+#: Words that want a plan that runs, and those that want one that is paused.
+_RUNNING, _PAUSED = {"pause", "stop"}, {"resume", "finish", "abort", "halt"}
+
+
 @pytest.fixture
-def known(qs, fake):
-    """A service with a queue and a history, both shown, so that lists and positions are known."""
-    fake.queue = [fake.plan("count", f"{letter * 4}-1", ["det1"]) for letter in "abc"]
-    done = {"exit_status": "completed", "time_start": 1.0, "time_stop": 2.0}
-    fake.history = [{**fake.plan("count", "hhhh-1", ["det1"]), "result": done}]
-    fake.status["input_pending"] = {"input_uid": "i", "prompt": "?", "secret": False}
-    fake.answers["queue_item_remove_batch"] = lambda params: {"items": fake.queue[: len(params["uids"])]}
+def known(qs, opened, plan):
+    """A manager with a queue and a history, both shown, so that lists and positions are known."""
+    queue = [plan("count", f"{letter * 4}-1", ["det1"]) for letter in "abc"]
+    opened.fill(queue, [plan("count", "hhhh-1", ["det1"])])
     for line in ("history", "queue"):
         qs(line)
-    fake.requests.clear()
-    return fake
+    opened.requests.clear()
+    return opened
 
 
 @pytest.mark.parametrize(("line", "limit"), [each for lines in _LINES.values() for each in lines])
-def test_a_line_sends_few_requests(qs, known, line, limit):
+def test_a_line_sends_few_requests(qs, known, bring, line, limit):
+    word = line.split()[0]
+    if word == "answer":
+        known.worker.on_script(Ask())
+        known.do("script_upload", script="input()")
+        known.wait_until(lambda status: status["input_pending"])
+    bring("running" if word in _RUNNING else "paused" if word in _PAUSED else "idle")
     qs(line)
-    assert 1 <= len(known.requests) <= limit, [method for method, _ in known.requests]
+    assert 1 <= len(known.requests) <= limit, known.methods
 
 
 def test_every_word_is_counted():
@@ -76,28 +85,26 @@ def test_every_word_is_counted():
 def test_a_cell_of_any_length_sends_three_requests_at_most(shell, known, options, lines):
     cell = "scan([det1, motor, motor.setpoint], motor, -1, 1, num=5)\n" * lines
     shell.run_cell(f"%%qs add{options}\n{cell}", store_history=False).raise_error()
-    assert len(known.requests) <= 3, [method for method, _ in known.requests]
+    assert len(known.requests) <= 3, known.methods
 
 
-def test_a_name_that_is_new_is_found_although_the_lists_are_known(qs, known):
-    known.answers["devices_allowed"] = {"devices_allowed": {"new": {}}, "devices_allowed_uid": "d2"}
-    known.status["devices_allowed_uid"] = "d2"
+def test_a_name_that_is_new_is_found_although_the_lists_are_known(qs, known, update):
+    update(devices={"new": {"is_readable": True}})
     qs("add count([new, new, new])")
-    assert [method for method, _ in known.requests].count("status") == 1
+    assert known.methods.count("status") == 1
 
 
-def test_unknown_names_of_a_service_without_lists_cost_one_look(qs, known):
-    known.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p2"}
-    known.answers["devices_allowed"] = {"devices_allowed": {}, "devices_allowed_uid": "d2"}
-    known.status |= {"plans_allowed_uid": "p2", "devices_allowed_uid": "d2"}
+def test_unknown_names_of_a_service_without_lists_cost_one_look(qs, known, update):
+    update(plans={}, devices={})
     qs("queue")
     known.requests.clear()
-    qs("add count([a, b, c, d])")
+    with pytest.raises(QSError, match="not in the list of allowed plans"):
+        qs("add count([a, b, c, d])")
     assert len(known.requests) <= _CHANGE
 
 
 def test_positions_before_added_items_are_looked_at_when_they_are_needed(qs, known):
-    known.queue.append(known.plan("count", "dddd-1"))
+    uid = known.add("count", ["det1"])["item_uid"]
     qs("add count([det1])")
-    assert [method for method, _ in known.requests] == ["queue_item_add"]
-    assert qs("item 3")["item_uid"] == "dddd-1"
+    assert known.methods == ["queue_item_add"]
+    assert qs("item 3")["item_uid"] == uid

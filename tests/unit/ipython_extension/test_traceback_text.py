@@ -55,12 +55,12 @@ def test_what_is_no_traceback_stays(text):
     assert folded(text) == text
 
 
-def test_a_failed_plan_is_shown_with_it_and_keeps_the_whole(managed_shell, managed, opened, capsys):
+def test_a_failed_plan_is_shown_with_it_and_keeps_the_whole(shell, qs, opened, capsys):
     opened.worker.on_plan("count", Fail("RuntimeError", TRACE))
-    result = managed_shell.run_cell("%qs run count([det1])")
+    result = shell.run_cell("%qs run count([det1])")
     assert capsys.readouterr().out.startswith(SHOWN)
     assert isinstance(result.error_in_exec, NotDone)
     assert result.error_in_exec.detail == TRACE
-    item = managed("item -1")
+    item = qs("item -1")
     assert SHOWN in pretty(item)
     assert item["result"]["traceback"] == TRACE

@@ -19,67 +19,67 @@ def paused(manager):
     manager.wait_until(lambda status: status["manager_state"] == "paused")
 
 
-def test_the_environment_is_opened_and_closed(managed, qs_manager):
-    managed("open")
+def test_the_environment_is_opened_and_closed(qs, qs_manager):
+    qs("open")
     assert qs_manager.do("status")["worker_environment_exists"]
-    managed("close")
+    qs("close")
     assert not qs_manager.do("status")["worker_environment_exists"]
 
 
-def test_a_startup_file_that_fails_is_an_error_of_the_line(managed, qs_manager):
+def test_a_startup_file_that_fails_is_an_error_of_the_line(qs, qs_manager):
     qs_manager.worker.on_open(Fail("00-base.py, line 3: no such motor"))
     with pytest.raises(Exception, match="no such motor"):
-        managed("open")
+        qs("open")
 
 
-def test_a_plan_is_added_with_its_arguments(managed, qs_manager):
-    managed("add count([det1, det2], num=3)")
+def test_a_plan_is_added_with_its_arguments(qs, qs_manager):
+    qs("add count([det1, det2], num=3)")
     (item,) = qs_manager.do("queue_get")["items"]
     assert (item["args"], item["kwargs"], item["user"]) == ([["det1", "det2"]], {"num": 3}, "ada")
 
 
-def test_a_cell_of_plans_is_added_in_its_order(managed_shell, managed, qs_manager):
-    managed_shell.run_cell("%%qs add\ncount([det1])\nscan([det1], motor, -1, 1, 3)\n").raise_error()
+def test_a_cell_of_plans_is_added_in_its_order(shell, qs, qs_manager):
+    shell.run_cell("%%qs add\ncount([det1])\nscan([det1], motor, -1, 1, 3)\n").raise_error()
     assert queued(qs_manager) == ["count", "scan"]
 
 
-def test_a_cell_with_a_wrong_plan_adds_nothing(managed_shell, managed, qs_manager):
-    error = managed_shell.run_cell("%%qs add\ncount([det1])\ncount([det1], num='many')\n").error_in_exec
+def test_a_cell_with_a_wrong_plan_adds_nothing(shell, qs, qs_manager):
+    error = shell.run_cell("%%qs add\ncount([det1])\ncount([det1], num='many')\n").error_in_exec
     assert "'num'" in str(error)
     assert queued(qs_manager) == []
 
 
-def test_the_queue_is_changed_by_position(managed, qs_manager):
+def test_the_queue_is_changed_by_position(qs, qs_manager):
     qs_manager.add("count", ["det1"])
     for name in ("scan", "rel_scan"):
         qs_manager.add(name, ["det1"], "motor", 0, 1, 2)
-    managed("move 2 front")
+    qs("move 2 front")
     assert queued(qs_manager) == ["rel_scan", "count", "scan"]
-    managed("rm 1")
+    qs("rm 1")
     assert queued(qs_manager) == ["rel_scan", "scan"]
-    managed("clear")
+    qs("clear")
     assert queued(qs_manager) == []
 
 
-def test_the_queue_runs_and_the_line_waits_for_it(managed, opened):
+def test_the_queue_runs_and_the_line_waits_for_it(qs, opened):
     opened.worker.on_plan("count", Measure(num=3))
-    managed("add count([det1])")
-    managed("start")
-    managed("wait")
+    qs("add count([det1])")
+    qs("start")
+    qs("wait")
     assert results(opened) == ["completed"]
 
 
-def test_a_plan_that_fails_while_one_waits_is_an_error(managed, opened):
+def test_a_plan_that_fails_while_one_waits_is_an_error(qs, opened):
     opened.worker.on_plan("count", Fail("no beam"))
     with pytest.raises(Exception, match="no beam"):
-        managed("run count([det1])")
+        qs("run count([det1])")
     assert results(opened) == ["failed"]
 
 
-def test_a_running_plan_is_paused_resumed_and_ends(managed, running):
-    managed("pause now")
+def test_a_running_plan_is_paused_resumed_and_ends(qs, running):
+    qs("pause now")
     running.wait_until(lambda status: status["manager_state"] == "paused")
-    managed("resume")
+    qs("resume")
     running.wait_until(lambda _: running.worker.is_waiting)
     running.worker.proceed()
     running.wait_idle()
@@ -87,43 +87,43 @@ def test_a_running_plan_is_paused_resumed_and_ends(managed, running):
 
 
 @pytest.mark.parametrize(("word", "status"), [("abort", "aborted"), ("finish", "stopped"), ("halt", "halted")])
-def test_a_plan_that_runs_is_paused_at_once_and_then_ended(managed, running, word, status):
-    managed(word)
+def test_a_plan_that_runs_is_paused_at_once_and_then_ended(qs, running, word, status):
+    qs(word)
     running.wait_idle()
     assert results(running) == [status]
     assert running.asked("re_pause")[-1]["option"] == "immediate"
 
 
-def test_a_paused_plan_is_ended_without_another_pause(managed, running):
+def test_a_paused_plan_is_ended_without_another_pause(qs, running):
     paused(running)
-    managed("abort")
+    qs("abort")
     running.wait_idle()
     assert running.methods.count("re_pause") == 0
 
 
-def test_the_line_of_qserver_is_one_request(managed, running):
+def test_the_line_of_qserver_is_one_request(qs, running):
     with pytest.raises(RequestFailedError, match="No plan is paused"):
-        managed("re abort")
+        qs("re abort")
     assert [method for method in running.methods if method.startswith("re_")] == ["re_abort"]
 
 
-def test_a_plan_that_pauses_by_itself_ends_the_wait(managed, opened):
+def test_a_plan_that_pauses_by_itself_ends_the_wait(qs, opened):
     opened.worker.on_plan("count", Pause())
-    managed("add count([det1])")
-    managed("start")
+    qs("add count([det1])")
+    qs("start")
     opened.wait_until(lambda status: status["manager_state"] == "paused")
-    assert "paused" in str(managed("status")).lower()
+    assert "paused" in str(qs("status")).lower()
 
 
-def test_a_lock_of_somebody_else_refuses_the_line(managed, qs_manager):
+def test_a_lock_of_somebody_else_refuses_the_line(qs, qs_manager):
     qs_manager.do("lock", lock_key="k", queue=True, user="bob", note="at lunch")
     with pytest.raises(RequestFailedError, match="at lunch"):
-        managed("add count([det1])")
+        qs("add count([det1])")
 
 
-def test_nothing_is_lost_when_the_manager_is_replaced(managed, running):
+def test_nothing_is_lost_when_the_manager_is_replaced(qs, running):
     running.restart()
-    managed("status")
+    qs("status")
     running.worker.proceed()
-    managed("wait")
+    qs("wait")
     assert results(running) == ["completed"]

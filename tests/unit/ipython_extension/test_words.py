@@ -6,8 +6,20 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.errors import NotFound, UnknownMethod
+from bluesky_qs.testing import Fail, Measure, Wait
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.words.vocabulary import CELLS, WORDS
+
+#: The state of the manager that requests need.
+_STATES = {
+    "queue_stop": "running",
+    "queue_stop_cancel": "running",
+    "re_pause": "running",
+    "re_resume": "paused",
+    "re_stop": "paused",
+    "re_abort": "paused",
+    "re_halt": "paused",
+}
 
 
 def shown(view):
@@ -20,24 +32,25 @@ def usage_error(qs, line):
     return str(caught.value)
 
 
-def test_a_plan_is_queued_as_it_is_typed(qs, fake):
+def test_a_plan_is_queued_as_it_is_typed(qs, qs_manager):
     added = qs("add count([det1], num=3)")
     item = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 3}}
-    assert fake.asked("queue_item_add") == [{"item": item, "user": "ada", "user_group": "admin"}]
+    assert qs_manager.asked("queue_item_add") == [{"item": item, "user": "ada", "user_group": "admin"}]
     assert shown(added) == "Queued at position 0: count([det1], num=3)"
-    assert added[0]["item_uid"] == fake.queue[0]["item_uid"]
+    (queued,) = qs_manager.do("queue_get")["items"]
+    assert added[0]["item_uid"] == queued["item_uid"]
 
 
-def test_several_plans_are_queued_in_one_request(qs, fake):
+def test_several_plans_are_queued_in_one_request(qs, qs_manager):
     qs("add count([det1]), scan([det1], motor, -1, 1, 5) queue_stop --front")
-    (request,) = fake.asked("queue_item_add_batch")
+    (request,) = qs_manager.asked("queue_item_add_batch")
     assert [item["name"] for item in request["items"]] == ["count", "scan", "queue_stop"]
     assert request["pos"] == "front"
 
 
-def test_metadata_goes_with_every_plan(qs, fake):
+def test_metadata_goes_with_every_plan(qs, qs_manager):
     qs("add count([det1]) --md sample='Si 111' run={2 * 3}")
-    assert fake.asked("queue_item_add")[0]["item"]["meta"] == {"sample": "Si 111", "run": 6}
+    assert qs_manager.asked("queue_item_add")[0]["item"]["meta"] == {"sample": "Si 111", "run": 6}
 
 
 @pytest.mark.parametrize(
@@ -49,40 +62,42 @@ def test_metadata_goes_with_every_plan(qs, fake):
         ("--before 0", {"before_uid": "uid-aaaa"}),
     ],
 )
-def test_options_say_where(qs, fake, option, sent):
-    fake.queue = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
+def test_options_say_where(qs, qs_manager, option, sent, plan):
+    qs_manager.fill([plan("count", "uid-aaaa"), plan("scan", "uid-bbbb")])
     qs(f"add {option} count([det1])")
-    request = fake.asked("queue_item_add")[0]
+    request = qs_manager.asked("queue_item_add")[0]
     assert {key: request[key] for key in sent} == sent
 
 
-def test_variables_of_the_session_are_sent_as_values(shell, qs, fake):
+def test_variables_of_the_session_are_sent_as_values(shell, qs, qs_manager):
     shell.user_ns["n"] = 4
     qs("add count([det1], num={n + 1})")
-    assert fake.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 5}
+    assert qs_manager.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 5}
 
 
-def test_variables_of_a_function_are_seen_in_it(shell, fake):
+def test_variables_of_a_function_are_seen_in_it(shell, qs_manager):
     shell.run_cell("def f(k):\n    %qs add count([det1], num=$k)\nf(6)").raise_error()
-    assert fake.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 6}
+    assert qs_manager.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 6}
 
 
-def test_a_variable_without_its_dollar_is_noticed(shell, qs, fake):
+def test_a_variable_without_its_dollar_is_noticed(shell, qs, qs_manager):
     shell.user_ns["n"] = 4
     assert "write $n" in usage_error(qs, "add count([det1], num=n)")
-    assert not fake.asked("queue_item_add")
+    assert not qs_manager.asked("queue_item_add")
 
 
 def test_a_misspelt_device_is_noticed_before_it_is_queued(qs):
     said = usage_error(qs, "add count([dett1])")
-    assert "There is no device or plan 'dett1' (did you mean 'det1'?). Put plain text in quotes: 'dett1'" in said
+    assert (
+        "There is no device or plan 'dett1' (did you mean 'det1' or 'det'?). Put plain text in quotes: 'dett1'" in said
+    )
     qs("add count(['dett1'])")
 
 
-def test_a_cell_queues_its_plans(shell, fake):
+def test_a_cell_queues_its_plans(shell, qs_manager):
     cell = "# alignment\ncount([det1])  # once\nscan([det1],\n     motor, -1, 1, num=5)\n"
     shell.run_cell(f"%%qs add\n{cell}").raise_error()
-    assert [item["name"] for item in fake.asked("queue_item_add_batch")[0]["items"]] == ["count", "scan"]
+    assert [item["name"] for item in qs_manager.asked("queue_item_add_batch")[0]["items"]] == ["count", "scan"]
 
 
 def test_a_fault_in_a_cell_is_shown_in_its_line(shell):
@@ -90,24 +105,28 @@ def test_a_fault_in_a_cell_is_shown_in_its_line(shell):
     assert str(result.error_in_exec).splitlines()[1:] == ["    scan(f(x))", "         ^^^^"]
 
 
-def test_the_queue_shows_what_one_would_type(qs, fake):
-    fake.queue = [
-        fake.plan("count", "uid-aaaa", ["det1", "motor.setpoint"], num=3),
-        fake.plan("scan", "uid-bbbb", "text"),
-    ]
-    fake.running = fake.plan("count", "uid-cccc", ["det1"])
-    fake.status |= {"manager_state": "executing_queue", "running_item_progress": {"events": 2, "num_points": 5}}
+def test_the_queue_shows_what_one_would_type(qs, opened, plan):
+    opened.worker.on_plan("count", Measure(num=2), Wait())
+    opened.fill(
+        [
+            plan("count", "uid-cccc", ["det1"]),
+            plan("count", "uid-aaaa", ["det1", "motor.setpoint"], num=3),
+            plan("mv", "uid-bbbb", "motor", "text"),
+        ]
+    )
+    opened.do("queue_start")
+    opened.wait_until(lambda status: opened.worker.is_waiting and status["running_item_progress"])
     assert shown(qs("queue")).splitlines() == [
         "2 items in the queue",
         "  #  plan                                  user  state",
-        "  ▶  count([det1])                         ada   running 2/5",
+        "  ▶  count([det1])                         ada   running 2/2",
         "  0  count([det1, motor.setpoint], num=3)  ada   queued",
-        "  1  scan('text')                          ada   queued",
+        "  1  mv(motor, 'text')                     ada   queued",
     ]
 
 
-def test_the_result_is_a_list_of_dictionaries(qs, fake):
-    fake.queue = [fake.plan("count", "uid-aaaa", num=3)]
+def test_the_result_is_a_list_of_dictionaries(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", "uid-aaaa", num=3)])
     queue = qs("queue")
     assert [item["name"] for item in queue] == ["count"]
     assert queue["running_item"] == {}
@@ -121,67 +140,69 @@ def test_a_trailing_semicolon_silences(shell, qs):
     assert shell.user_ns["q"] is None
 
 
-def test_a_semicolon_in_a_text_does_not_silence(qs, fake):
+def test_a_semicolon_in_a_text_does_not_silence(qs):
     assert qs("add count([det1], md={'note': 'a;'})") is not None
 
 
-def test_long_tables_are_cut_to_the_rows_that_are_wanted(shell, qs, fake):
-    fake.queue = [fake.plan("count", f"uid-{i:04}") for i in range(50)]
+def test_long_tables_are_cut_to_the_rows_that_are_wanted(shell, qs, qs_manager, plan):
+    qs_manager.fill([plan("count", f"uid-{i:04}", ["det1"]) for i in range(50)])
     shell.run_line_magic("config", "QSMagics.table_rows = 3")
     lines = shown(qs("queue")).splitlines()
     assert (len(lines), lines[-1].strip()) == (6, "… and 47 more")
 
 
-def test_a_position_means_what_the_table_showed(qs, fake):
-    fake.queue = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
+def test_a_position_means_what_the_table_showed(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", "uid-aaaa"), plan("scan", "uid-bbbb")])
     qs("queue")
-    fake.queue.insert(0, fake.plan("count", "uid-cccc"))
+    qs_manager.add("count", ["det1"], pos="front")
     assert shown(qs("rm 1")) == "Removed: scan()"
 
 
-def test_a_position_whose_item_has_gone_is_refused(qs, fake):
-    fake.queue = [fake.plan("count", "uid-aaaa"), fake.plan("scan", "uid-bbbb")]
+def test_a_position_whose_item_has_gone_is_refused(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", "uid-aaaa"), plan("scan", "uid-bbbb")])
     qs("queue")
-    fake.queue.pop(0)
+    qs_manager.do("queue_item_remove", pos="front")
     with pytest.raises(NotFound, match=r"count\(\), which was shown at 0, is no longer in the queue"):
         qs("rm 0")
-    assert [item["item_uid"] for item in fake.queue] == ["uid-bbbb"]
+    assert [item["item_uid"] for item in qs_manager.do("queue_get")["items"]] == ["uid-bbbb"]
 
 
-def test_an_item_that_was_just_added_can_be_named_by_its_position(qs, fake):
+def test_an_item_that_was_just_added_can_be_named_by_its_position(qs):
     qs("queue")
     qs("add count([det1]);")
-    qs("add scan([det1]);")
-    assert shown(qs("rm 1")) == "Removed: scan([det1])"
+    qs("add scan([det1], motor, -1, 1, 5);")
+    assert shown(qs("rm 1")) == "Removed: scan([det1], motor, -1, 1, 5)"
     assert shown(qs("rm 0")) == "Removed: count([det1])"
 
 
-def test_an_item_can_be_named_by_the_beginning_of_its_uid(qs, fake):
-    fake.queue = [fake.plan("count", "aaaa-1"), fake.plan("scan", "bbbb-2")]
+def test_an_item_can_be_named_by_the_beginning_of_its_uid(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", "aaaa-1"), plan("scan", "bbbb-2")])
     assert shown(qs("rm bbbb")) == "Removed: scan()"
 
 
-def test_an_ambiguous_uid_shows_the_items(qs, fake):
-    fake.queue = [fake.plan("count", "aaaa-1"), fake.plan("scan", "aaaa-2")]
+def test_an_ambiguous_uid_shows_the_items(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", "aaaa-1"), plan("scan", "aaaa-2")])
     complaint = usage_error(qs, "rm aaaa")
     assert "aaaa-1  count()" in complaint
     assert "aaaa-2  scan()" in complaint
 
 
-def test_a_plan_of_the_history_can_be_queued_again(qs, fake):
-    fake.history = [{**fake.plan("count", "aaaa-1", ["det1"]), "result": {"exit_status": "failed"}}]
+def test_a_plan_of_the_history_can_be_queued_again(qs, qs_manager, plan):
+    qs_manager.fill(history=[{**plan("count", "aaaa-1", ["det1"]), "result": {"exit_status": "failed"}}])
     qs("redo -1")
-    item = fake.asked("queue_item_add")[0]["item"]
+    item = qs_manager.asked("queue_item_add")[0]["item"]
     assert item == {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {}}
 
 
-def test_the_history_tells_how_plans_ended(qs, fake):
+def test_the_history_tells_how_plans_ended(qs, qs_manager, plan):
     good = {"exit_status": "completed", "time_start": 100.0, "time_stop": 290.0, "scan_ids": [3, 4, 5]}
     bad = {"exit_status": "failed", "time_start": 300.0, "time_stop": 300.5, "msg": "ValueError: no beam\nmore"}
-    fake.history = [
-        {**fake.plan("count", "aaaa", ["det1"]), "result": good},
-        {**fake.plan("scan", "bbbb"), "result": bad},
-    ]
+    qs_manager.fill(
+        history=[
+            {**plan("count", "aaaa", ["det1"]), "result": good},
+            {**plan("scan", "bbbb"), "result": bad},
+        ]
+    )
     lines = shown(qs("history")).splitlines()
     assert lines[0] == "2 plans ran, 1 failed"
     assert lines[2].split()[:3] == ["0", "count([det1])", "completed"]
@@ -191,29 +212,34 @@ def test_the_history_tells_how_plans_ended(qs, fake):
     assert shown(qs("history -n 1")).splitlines()[0] == "2 plans ran, 1 failed, these are the last 1"
 
 
-@pytest.mark.parametrize(
-    ("status", "sentence"),
-    [
-        ({}, "Idle, the environment is open; the queue is empty."),
-        ({"worker_environment_exists": False}, "Idle, the environment is closed (%qs open); the queue is empty."),
-        ({"plan_queue_mode": {"loop": True}, "queue_autostart_enabled": True, "lock": {"queue": True}},
-         "Idle, the environment is open; the queue is empty; loop mode; autostart is on; queue locked."),
-        ({"manager_state": "creating_environment"}, "Opening the environment; the queue is empty."),
-    ],
-)  # fmt: skip
-def test_the_state_is_one_sentence(qs, fake, status, sentence):
-    fake.status |= status
-    assert shown(qs("status")) == sentence
-    assert qs("status")["manager_state"] == fake.status["manager_state"]
-
-
-def test_the_sentence_names_the_running_plan_and_its_progress(qs, fake):
-    fake.running = fake.plan("count", "aaaa", ["det1"])
-    progress = {"events": 4, "num_points": 10}
-    fake.status |= {"manager_state": "executing_queue", "running_item_progress": progress, "queue_stop_pending": True}
-    assert shown(qs("")).splitlines()[0] == (
-        "Running count([det1]), point 4 of 10; nothing more in the queue; stops after this plan."
+def test_the_state_is_one_sentence(qs, qs_manager):
+    assert shown(qs("status")) == "Idle, the environment is closed (%qs open); the queue is empty."
+    assert qs("status")["manager_state"] == "idle"
+    qs_manager.open()
+    assert shown(qs("status")) == "Idle, the environment is open; the queue is empty."
+    qs_manager.do("queue_mode_set", mode={"loop": True})
+    qs_manager.do("queue_autostart", enable=True)
+    qs_manager.do("lock", lock_key="k", queue=True, user="bob")
+    assert shown(qs("status")) == (
+        "Idle, the environment is open; the queue is empty; loop mode; autostart is on; queue locked."
     )
+
+
+def test_the_state_tells_that_the_environment_opens(qs, qs_manager):
+    qs_manager.worker.on_open(Wait())
+    qs_manager.do("environment_open")
+    assert shown(qs("status")) == "Opening the environment; the queue is empty."
+
+
+def test_the_sentence_names_the_running_plan_and_its_progress(qs, opened):
+    opened.worker.on_plan("count", Measure(num=4), Wait())
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.do("queue_stop")
+    opened.wait_until(lambda status: opened.worker.is_waiting and status["running_item_progress"])
+    sentence = shown(qs("")).splitlines()[0]
+    assert sentence.startswith("Running count([det1]), point 4 of 4, for ")
+    assert sentence.endswith(" s; nothing more in the queue; stops after this plan.")
 
 
 @pytest.mark.parametrize(
@@ -241,14 +267,15 @@ def test_the_sentence_names_the_running_plan_and_its_progress(qs, fake):
         ("call queue_autostart enable=true", "queue_autostart", {"enable": True}),
     ],
 )
-def test_a_line_is_one_request(qs, fake, line, method, params):
+def test_a_line_is_one_request(qs, opened, bring, line, method, params):
+    bring(_STATES.get(method, "idle"))
     qs(line)
-    assert fake.asked(method) == [params]
+    assert opened.asked(method) == [params]
 
 
-def test_a_line_of_qserver_queues_an_item(qs, fake):
+def test_a_line_of_qserver_queues_an_item(qs, qs_manager):
     added = qs("""queue add plan front '{"name": "count", "args": [["det1"]], "kwargs": {"num": 2}}'""")
-    assert fake.asked("queue_item_add")[0]["pos"] == "front"
+    assert qs_manager.asked("queue_item_add")[0]["pos"] == "front"
     assert shown(added).splitlines()[0] == "Queued at position 0: count([det1], num=2)"
 
 
@@ -271,10 +298,12 @@ def test_a_line_of_qserver_queues_an_item(qs, fake):
         ("wait --timeout soon", "A length of time"),
     ],
 )
-def test_a_bad_line_says_what_may_be_meant(qs, fake, line, hint):
+def test_a_bad_line_says_what_may_be_meant(qs, qs_manager, line, hint):
     assert hint in usage_error(qs, line)
     assert not [
-        name for name, _ in fake.requests if name not in ("status", "queue_get", "plans_allowed", "devices_allowed")
+        name
+        for name, _ in qs_manager.requests
+        if name not in ("status", "queue_get", "plans_allowed", "devices_allowed")
     ]
 
 
@@ -283,16 +312,15 @@ def test_a_method_that_there_is_not_is_told_with_the_nearest(qs):
         qs("call queue_autostrt enable=1")
 
 
-def test_a_refusal_is_one_line(shell, fake, capsys):
-    fake.answers["queue_start"] = {"success": False, "msg": "RE Worker environment is not open."}
+def test_a_refusal_is_one_line(shell, capsys):
     result = shell.run_cell("%qs start")
     assert isinstance(result.error_in_exec, RequestFailedError)
     assert capsys.readouterr().out == "Refused: The environment is not open (%qs open).\n"
 
 
-def test_a_refusal_is_raised_for_a_client_that_returns_them(shell, qs, fake):
+def test_a_refusal_is_raised_for_a_client_that_returns_them(shell, qs, qs_manager):
     shell.user_ns["RM"].request_fail_exceptions = False
-    fake.answers["queue_start"] = {"success": False, "msg": "Not now."}
+    qs_manager.answers["queue_start"] = {"success": False, "msg": "Not now."}
     with pytest.raises(RequestFailedError, match="Not now"):
         qs("start")
 
@@ -308,24 +336,25 @@ def test_silence_names_the_address_and_what_to_start(shell, capsys):
     assert "Traceback" not in said
 
 
-def test_connecting_elsewhere_changes_nothing_without_an_answer(shell, qs, fake):
+def test_connecting_elsewhere_changes_nothing_without_an_answer(shell, qs, qs_manager):
     shell.run_line_magic("config", "QSMagics.timeout = 0.05")
     with pytest.raises(RequestTimeoutError):
         qs("connect 127.0.0.1:9")
-    assert "RE Manager v1.2.3" in shown(qs(f"connect {fake.address} --user grace"))
+    shell.run_line_magic("config", "QSMagics.timeout = 10")
+    assert f"at {qs_manager.control}, as grace" in shown(qs(f"connect {qs_manager.control} --user grace"))
     assert shell.user_ns["RM"].user == "grace"
 
 
 def test_plans_and_devices_are_listed_by_pattern(qs):
-    assert list(qs("plans c*")) == ["count"]
-    assert list(qs("devices")) == ["det1", "motor"]
-    assert list(qs("devices motor.*")) == ["motor.setpoint"]
+    assert list(qs("plans cou?t")) == ["count"]
+    assert list(qs("devices mot?r")) == ["motor"]
+    assert "motor.setpoint" in qs("devices motor.*")
     assert "Take one or more readings" in shown(qs("plans"))
 
 
 def test_a_plan_is_described(qs):
     described = shown(qs("plan count"))
-    assert described.splitlines()[0] == "count(detectors, num=1, *, md=None)"
+    assert described.splitlines()[0] == "count(detectors, num=1, delay=0.0, *, per_shot=None, md=None)"
     assert "detector" in described
     with pytest.raises(NotFound, match="did you mean 'count'"):
         qs("plan cuont")
@@ -337,37 +366,35 @@ def test_help_is_there_for_all_and_for_one(qs):
     assert "re pause" in shown(qs("help re"))
 
 
-def test_opening_waits_and_tells_what_is_there_and_what_is_left_out(qs, fake):
+def test_opening_waits_and_tells_what_is_there_and_what_is_left_out(qs, qs_manager):
     left_out = [{"name": "odd", "file": "a.py", "line": 3, "reason": "its decorator contradicts it"}]
-    fake.answers["environment_report"] = {"report": {"success": True, "left_out": left_out}}
+    qs_manager.answers["environment_report"] = {"report": {"success": True, "left_out": left_out}}
     lines = shown(qs("open")).splitlines()
-    assert lines[0].endswith("2 plans and 2 devices to use.")
+    worker = qs_manager.worker
+    assert lines[0].endswith(f"{len(worker.plans)} plans and {len(worker.devices)} devices to use.")
     assert lines[1] == "  Left out: odd: its decorator contradicts it"
 
 
-def test_a_failed_opening_is_told_by_the_report(shell, fake, capsys):
+def test_a_failed_opening_is_told_by_the_report(shell, qs_manager, capsys):
     trace = "Traceback (most recent call last):\n  File ...\nNameError: x\n"
-    fake.status["worker_environment_exists"] = False
-    fake.answers["environment_report"] = {"report": {"message": "a.py, line 3: NameError: x", "traceback": trace}}
+    qs_manager.worker.on_open(Fail("a.py, line 3: NameError: x", trace))
     shell.run_cell("%qs open")
     assert (
         capsys.readouterr().out == f"{trace}Failed: The environment could not be opened: a.py, line 3: NameError: x\n"
     )
 
 
-def test_a_plan_that_fails_now_is_an_error_with_its_reason(qs, fake):
-    ran = {"exit_status": "failed", "msg": "ValueError: no beam", "traceback": "", "time_start": 1.0, "time_stop": 2.0}
-    fake.answers["queue_item_execute"] = {"item": fake.plan("count", "uid-aaaa", ["det1"])}
-    fake.answers["item_status"] = {"status": {"state": "failed", "result": ran}}
+def test_a_plan_that_fails_now_is_an_error_with_its_reason(qs, opened):
+    opened.worker.on_plan("count", Fail("ValueError: no beam"))
     with pytest.raises(NotDone, match=r"count\(\[det1\]\) failed: ValueError: no beam"):
         qs("run count([det1])")
 
 
-def test_a_plan_that_runs_well_now_is_told_with_its_scan(qs, fake):
-    ran = {"exit_status": "completed", "scan_ids": [7], "time_start": 1.0, "time_stop": 3.0}
-    fake.answers["queue_item_execute"] = {"item": fake.plan("count", "uid-aaaa", ["det1"])}
-    fake.answers["item_status"] = {"status": {"state": "completed", "result": ran}}
-    assert shown(qs("run count([det1])")) == "Completed in 2.0 s, scan 7: count([det1])"
+def test_a_plan_that_runs_well_now_is_told_with_its_scan(qs, opened):
+    opened.worker.scan_id = 6
+    told = shown(qs("run count([det1])"))
+    assert told.startswith("Completed in ")
+    assert told.endswith(" s, scan 7: count([det1])")
 
 
 @pytest.mark.parametrize("asked", ["%qs?", "%%qs?", "%qs ?", "%qs??", "%qs help"])

@@ -14,51 +14,51 @@ def key_file(tmp_path):
     return tmp_path / ".config" / "qserver" / "default_lock_key.txt"
 
 
-def test_a_parameter_of_a_queued_plan_is_changed(managed, qs_manager, plan):
+def test_a_parameter_of_a_queued_plan_is_changed(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-aaaa", ["det1"], num=3)])
-    assert pretty(managed("edit 0 num=5 --md sample='Si 111'")) == "Changed at position 0: count([det1], num=5)"
+    assert pretty(qs("edit 0 num=5 --md sample='Si 111'")) == "Changed at position 0: count([det1], num=5)"
     (request,) = qs_manager.asked("queue_item_update")
     assert request["item"]["item_uid"] == "uid-aaaa"
     assert request["item"]["meta"] == {"sample": "Si 111"}
 
 
-def test_a_parameter_given_by_its_position_is_changed_there(managed, qs_manager, plan):
+def test_a_parameter_given_by_its_position_is_changed_there(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-aaaa", ["det1"], 3)])
-    assert pretty(managed("edit 0 num=5 detectors=[motor]")) == "Changed at position 0: count([motor], 5)"
+    assert pretty(qs("edit 0 num=5 detectors=[motor]")) == "Changed at position 0: count([motor], 5)"
 
 
-def test_the_item_that_is_shown_is_the_one_that_is_there_now(managed, qs_manager, plan):
+def test_the_item_that_is_shown_is_the_one_that_is_there_now(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-aaaa", ["det1"], 3)])
-    managed("queue")
-    managed("edit 0 num=5")
-    assert managed("item 0")["args"] == [["det1"], 5]
+    qs("queue")
+    qs("edit 0 num=5")
+    assert qs("item 0")["args"] == [["det1"], 5]
 
 
-def test_an_edit_without_a_value_says_what_is_expected(managed, qs_manager, plan):
+def test_an_edit_without_a_value_says_what_is_expected(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-aaaa")])
     with pytest.raises(UsageError, match="NAME=VALUE is expected here"):
-        managed("edit 0")
+        qs("edit 0")
     with pytest.raises(UsageError, match="A value is expected here"):
-        managed("edit 0 num= 5")
+        qs("edit 0 num= 5")
 
 
-def test_a_function_returns_its_value(managed, opened):
+def test_a_function_returns_its_value(qs, opened):
     opened.worker.on_function("function_sleep", Return({"x": 1}))
-    assert managed("func function_sleep('motor', n=2)") == {"x": 1}
+    assert qs("func function_sleep('motor', n=2)") == {"x": 1}
     item = {"item_type": "function", "name": "function_sleep", "args": ["motor"], "kwargs": {"n": 2}}
     (request,) = opened.asked("function_execute")
     assert (request["item"], request["run_in_background"]) == (item, False)
 
 
-def test_a_function_that_fails_is_an_error_with_its_traceback(managed, opened):
+def test_a_function_that_fails_is_an_error_with_its_traceback(qs, opened):
     opened.worker.on_function("function_sleep", Fail("ValueError: no", "Traceback…\n"))
     with pytest.raises(NotDone, match=r"function_sleep\(\): ValueError: no") as caught:
-        managed("func function_sleep()")
+        qs("func function_sleep()")
     assert caught.value.detail == "Traceback…\n"
 
 
-def test_a_task_in_the_background_is_not_waited_for(managed, opened):
-    answer = managed("func function_sleep() --background")
+def test_a_task_in_the_background_is_not_waited_for(qs, opened):
+    answer = qs("func function_sleep() --background")
     assert f"%qs task result {answer['task_uid'][:8]}" in pretty(answer)
     assert opened.asked("task_result") == []
 
@@ -71,40 +71,40 @@ def test_a_task_in_the_background_is_not_waited_for(managed, opened):
         ("--background", {"update_re": False, "update_lists": True, "run_in_background": True}),
     ],
 )
-def test_a_cell_is_run_as_a_script(managed_shell, opened, options, sent):
-    managed_shell.run_cell(f"%%qs script {options}\nx = '{{1}} $y'\n%time\n").raise_error()
+def test_a_cell_is_run_as_a_script(shell, opened, options, sent):
+    shell.run_cell(f"%%qs script {options}\nx = '{{1}} $y'\n%time\n").raise_error()
     assert opened.asked("script_upload") == [{"script": "x = '{1} $y'\n%time\n", **sent}]
 
 
-def test_a_script_with_an_unknown_option_is_not_run(managed_shell, qs_manager):
-    result = managed_shell.run_cell("%%qs script --backgrund\n1")
+def test_a_script_with_an_unknown_option_is_not_run(shell, qs_manager):
+    result = shell.run_cell("%%qs script --backgrund\n1")
     assert "did you mean '--background'" in str(result.error_in_exec)
     assert qs_manager.asked("script_upload") == []
 
 
-def test_a_function_of_the_session_is_pushed_and_can_be_queued(managed_shell, managed, opened):
-    managed_shell.run_cell("def scan(n=3):\n    yield from []\n", store_history=True).raise_error()
-    assert pretty(managed("push scan")) == "scan can be queued now."
+def test_a_function_of_the_session_is_pushed_and_can_be_queued(shell, qs, opened):
+    shell.run_cell("def scan(n=3):\n    yield from []\n", store_history=True).raise_error()
+    assert pretty(qs("push scan")) == "scan can be queued now."
     assert "def scan(n=3):" in opened.asked("script_upload")[0]["script"]
 
 
-def test_what_the_worker_lacks_is_told_as_the_line_to_type(managed_shell, managed, opened):
-    managed_shell.run_cell("n = 2\ndef f(): return n\n", store_history=True).raise_error()
+def test_what_the_worker_lacks_is_told_as_the_line_to_type(shell, qs, opened):
+    shell.run_cell("n = 2\ndef f(): return n\n", store_history=True).raise_error()
     opened.worker.on_script(Fail("NameError: needed by what is pushed: n", "…"))
     with pytest.raises(NotDone, match=r"The worker has no n\. Push it too: %qs push n f") as caught:
-        managed("push f")
+        qs("push f")
     assert caught.value.detail == ""
 
 
-def test_locking_takes_the_key_of_the_key_file_and_keeps_it(managed_shell, managed, qs_manager, key_file):
-    told = pretty(managed("lock env 'mirror, back at 15:00'"))
+def test_locking_takes_the_key_of_the_key_file_and_keeps_it(shell, qs, qs_manager, key_file):
+    told = pretty(qs("lock env 'mirror, back at 15:00'"))
     assert told.startswith("Locked (environment) by ada at ")
     assert told.endswith(": mirror, back at 15:00")
     key = key_file.read_text()
     (request,) = qs_manager.asked("lock")
     assert (request["lock_key"], request["environment"], request["note"]) == (key, True, "mirror, back at 15:00")
-    assert managed_shell.user_ns["RM"].lock_key == key
-    managed("unlock")
+    assert shell.user_ns["RM"].lock_key == key
+    qs("unlock")
     assert qs_manager.asked("unlock") == [{"lock_key": key}]
 
 
@@ -117,17 +117,17 @@ def test_locking_takes_the_key_of_the_key_file_and_keeps_it(managed_shell, manag
         ("lock environment", {"environment": True}, None),
     ],
 )
-def test_a_lock_is_on_what_the_line_names(managed_shell, managed, qs_manager, line, parts, note):
-    managed_shell.user_ns["RM"].lock_key = "secret"
-    managed(line)
+def test_a_lock_is_on_what_the_line_names(shell, qs, qs_manager, line, parts, note):
+    shell.user_ns["RM"].lock_key = "secret"
+    qs(line)
     (request,) = qs_manager.asked("lock")
     assert {key for key in ("environment", "queue") if request.get(key)} == set(parts)
     assert (request.get("note"), request["lock_key"]) == (note, "secret")
 
 
-def test_a_note_needs_what_is_locked_before_it(managed, qs_manager):
+def test_a_note_needs_what_is_locked_before_it(qs, qs_manager):
     with pytest.raises(UsageError, match="env or environment or queue or all is expected"):
-        managed("lock 'my note'")
+        qs("lock 'my note'")
     assert qs_manager.asked("lock") == []
 
 
@@ -140,26 +140,26 @@ def test_a_note_needs_what_is_locked_before_it(managed, qs_manager):
         """call queue_mode_set 'mode={"loop": true}'""",
     ],
 )
-def test_a_value_in_brackets_needs_no_quotes_and_may_have_them(managed, qs_manager, line):
-    managed(line)
+def test_a_value_in_brackets_needs_no_quotes_and_may_have_them(qs, qs_manager, line):
+    qs(line)
     assert qs_manager.asked("queue_mode_set") == [{"mode": {"loop": True}}]
 
 
-def test_the_log_shows_the_last_lines_as_a_terminal_would(managed, qs_manager):
+def test_the_log_shows_the_last_lines_as_a_terminal_would(qs, qs_manager):
     for text in ("one\ntwo\n", "10%\r90%\r", "done\n"):
         qs_manager.say(text)
-    assert pretty(managed("log -n 2")) == "two\ndone"
-    assert managed("log").splitlines()[-3:] == ["one", "two", "done"]
+    assert pretty(qs("log -n 2")) == "two\ndone"
+    assert qs("log").splitlines()[-3:] == ["one", "two", "done"]
 
 
 @pytest.mark.parametrize("word", ["edit", "log", "func", "push", "load", "lock", "unlock", "call"])
-def test_help_knows_the_word(managed, word):
-    assert f"%qs {word}" in pretty(managed("help"))
-    assert f"%qs {word}" in pretty(managed(f"help {word}"))
+def test_help_knows_the_word(qs, word):
+    assert f"%qs {word}" in pretty(qs("help"))
+    assert f"%qs {word}" in pretty(qs(f"help {word}"))
 
 
-def test_help_for_a_cell_word(managed):
-    assert "%%qs script [--background]" in pretty(managed("help script"))
+def test_help_for_a_cell_word(qs):
+    assert "%%qs script [--background]" in pretty(qs("help script"))
 
 
 def ask(manager, prompt, *, secret):
@@ -168,15 +168,15 @@ def ask(manager, prompt, *, secret):
     manager.wait_until(lambda status: status["input_pending"])
 
 
-def test_a_question_of_running_code_is_told_and_answered(managed, opened, monkeypatch):
+def test_a_question_of_running_code_is_told_and_answered(qs, opened, monkeypatch):
     with pytest.raises(NotFound, match="No running code asks anything"):
-        managed("answer yes")
+        qs("answer yes")
     ask(opened, "Shutter open? ", secret=False)
-    assert "running code asks 'Shutter open?' (%qs answer)" in pretty(managed("status"))
-    managed("answer yes, it is")
+    assert "running code asks 'Shutter open?' (%qs answer)" in pretty(qs("status"))
+    qs("answer yes, it is")
     opened.wait_idle()
     ask(opened, "Password: ", secret=True)
     monkeypatch.setattr("ipython_extension.words.service.getpass", lambda prompt: f"typed at {prompt}")
-    managed("answer")
+    qs("answer")
     opened.wait_idle()
     assert opened.worker.replies == ["yes, it is", "typed at Password: "]
