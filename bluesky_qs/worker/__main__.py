@@ -15,12 +15,12 @@ def main() -> None:
     begin_worker(sys.argv)
     configure_logging(options.log_level)
     os.environ.setdefault("MPLBACKEND", "Agg")  # there is no screen, and a window would block the main thread
-    os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"  # what `is_re_worker_active`, ours and the other package's, looks at
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # Jupyter's debugger warns of itself, at each import
-    # The service's own options must not look like the startup code's.
+    os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"  # read by `is_re_worker_active`, ours and that of the other package
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # Jupyter's debugger prints a warning at each import
+    # Startup code must not see the service's own options.
     sys.argv = [sys.argv[0]]
 
-    from bluesky_qs.worker.app import Worker  # noqa: PLC0415 - after the watch of the parent has begun
+    from bluesky_qs.worker.app import Worker  # noqa: PLC0415 - after the parent is being watched
 
     leave(Worker(options.address, preload=options.preload).serve())
 

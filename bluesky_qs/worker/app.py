@@ -59,8 +59,8 @@ log = logging.getLogger(__name__)
 
 NO_KERNEL = "IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'"
 
-#: What startup code is going to import and what may be imported before it: these start no Python threads and read
-#: nothing from the environment that startup code sets. Not bluesky, tqdm, ophyd, epics and matplotlib, which do.
+#: Modules that startup code is likely to import and that are safe to import before it: they start no Python threads
+#: and read no environment variables that startup code sets. bluesky, tqdm, ophyd, epics and matplotlib do.
 WARM = (
     "bluesky_qs.startup.plain_shell",
     "event_model",
@@ -88,7 +88,7 @@ class Worker:
     address
         Where to bind the link.
     preload
-        Modules to import while waiting for the startup code, besides our own choice.
+        More modules to import while waiting for the startup code.
     """
 
     def __init__(self, address: str, *, preload: list[str]) -> None:
@@ -97,7 +97,7 @@ class Worker:
         self._jobs = Jobs()
         self._exit_code = 0
         self._in_user_code = False
-        self._asked_to_open = False
+        self._opening_requested = False
         self._last_words: LastWords | None = None
         self._stop = threading.Event()
         self._reports = Reports()
@@ -106,11 +106,11 @@ class Worker:
         self._tasks = Tasks(self._reports, self._jobs.put)
         self._prompts = Prompts(self._reports)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        # Made here so that an address that cannot be bound is an error of the process; used by the link thread only.
+        # Made here so that the process fails if the address cannot be bound. Only the link thread uses it.
         self._server = ServerEnd(self._context, address, WorkerCommand, self._answer)
 
     def serve(self) -> int:
-        """Run what the link thread hands over until the environment is closed; returns the exit code."""
+        """Run the jobs from the link thread until the environment is closed; return the exit code."""
         signal.signal(signal.SIGINT, self._interrupt)
         link = threading.Thread(target=self._serve_link, name="link", daemon=True)
         link.start()
@@ -134,8 +134,8 @@ class Worker:
             try:
                 self._server.receive()
                 delay = self._reports.send(self._server)
-            except Exception:  # the process boundary: a message that cannot be read must not end the conversation
-                log.exception("A message could not be dealt with")
+            except Exception:  # the process boundary: an unreadable message must not end the link
+                log.exception("Could not handle a message")
         try:
             self._reports.send(self._server)
         finally:
@@ -157,9 +157,9 @@ class Worker:
 
     @COMMANDS.handles(OpenEnvironment)
     def _begin_opening(self, command: OpenEnvironment) -> None:
-        if self._asked_to_open:
+        if self._opening_requested:
             raise WrongState("RE Worker environment already exists.")
-        self._asked_to_open = True
+        self._opening_requested = True
         self._jobs.put(lambda: self._open(command))
 
     @COMMANDS.handles(SetPermissions)
@@ -169,11 +169,11 @@ class Worker:
     @COMMANDS.handles(RunPlan)
     def _run_plan(self, command: RunPlan) -> None:
         item = json.loads(command.item)
-        self._engine.refuse_again(item["item_uid"])
+        self._engine.refuse_repeated(item["item_uid"])
         self._need_main_thread()
         if self._reports.state.environment is EnvironmentState.RESERVED:
-            # Not refused: the queue would stop because somebody looked at a value between two of its plans.
-            log.info("The plan waits for the end of the code that runs in the IPython console")
+            # Not refused, because the queue would stop whenever somebody looks at a value between two plans.
+            log.info("The plan will start when the code in the IPython console has ended")
         self._engine.begin(item["item_uid"])
         self._jobs.put(lambda: self._engine.run(item["item_uid"], lambda: self._environment.plan(item)))
 
@@ -181,8 +181,8 @@ class Worker:
     def _pause(self, command: PausePlan) -> None:
         self._engine.pause(command.option)
         if command.option == "immediate":
-            # The RunEngine stands still where a plan calls input(), and would not hear of the pause.
-            self._prompts.cancel("the plan was to pause immediately", all_of_them=False)
+            # The RunEngine is blocked while a plan is in input(), so it would not see the pause request.
+            self._prompts.cancel("an immediate pause was requested", all_of_them=False)
 
     @COMMANDS.handles(ContinuePlan)
     def _continue(self, command: ContinuePlan) -> None:
@@ -270,12 +270,12 @@ class Worker:
     # ----------------------------------------------------------------------------------------------- main thread
     def _warm_up(self) -> None:
         for module in (*WARM, *self._preload):
-            # What is missing or broken is for the startup code to find: it may not even need it.
+            # Startup code reports a missing or broken module if it needs it.
             with contextlib.suppress(Exception):
                 importlib.import_module(module)
 
     def _interrupt(self, _number: int, _frame: Any) -> None:
-        # Anywhere else the exception would take a job or a report with it; while a plan runs, the RunEngine listens.
+        # Anywhere else the exception would end a job or lose a report. The RunEngine handles Ctrl-C while a plan runs.
         if self._in_user_code:
             raise KeyboardInterrupt
 
@@ -290,13 +290,13 @@ class Worker:
         last_words = self._last_words = LastWords(self._address)
         try:
             kernel = self._start_kernel(command.kernel, command.startup) if command.kernel else None
-            self._prompts.install(command.input_policy)  # after the kernel, which brings a debugger of its own
+            self._prompts.install(command.input_policy)  # after the kernel, which installs a debugger of its own
             os.environ["_QSERVER_RUNNING_IPYTHON_KERNEL"] = "1" if kernel else "0"  # see `is_ipython_mode`
             self._interruptible(partial(self._environment.open, command, kernel, last_words.begins))
         except BaseException as error:  # noqa: BLE001 - the process boundary: startup code may raise anything
             enable_logging()
             message, trace, report = failure_report(error)
-            log.debug("The environment could not be opened: %s", message)  # the manager tells it, with the traceback
+            log.debug("The environment could not be opened: %s", message)  # the manager logs it with the traceback
             self._exit_code = 1
             self._reports.finish(
                 lambda _: EnvironmentFailed(message, trace, report), environment=EnvironmentState.FAILED
@@ -317,7 +317,7 @@ class Worker:
             reserve=lambda reserved: self._reports.reserve(reserved=reserved),
             waiting=lambda: self._jobs.waiting,
             raised=self._engine.raised,
-            by_hand=self._prompts.by_hand,
+            at_console=self._prompts.at_console,
             own=partial(RuntimeDir.of_link(self._address).own, self._address),
         )
         self._reports.kernel(kernel.connection)

@@ -1,4 +1,4 @@
-"""Make a call out of an item: names become the plans, devices, functions and Enum members that they stand for."""
+"""Turn an item into a call: replace names by the plans, devices, functions and Enum members that they stand for."""
 
 import functools
 import inspect
@@ -20,7 +20,7 @@ from bluesky_qs.startup.decorator import words_of
 from bluesky_qs.startup.parts import part
 
 _Enums = Mapping[str, type[Enum]]
-#: The parameter of plans for metadata of their runs.
+#: The parameter of plans that takes the metadata of their runs.
 _METADATA = "md"
 
 
@@ -42,7 +42,7 @@ class BoundFunction(NamedTuple):
 
 
 def bind_plan(item: Mapping[str, Any], group: str, catalog: Catalog, namespace: Mapping[str, Any]) -> BoundPlan:
-    """The call that a plan item asks for, validated with the permissions that are in force now.
+    """Return the call for a plan item, validated with the current permissions.
 
     Raises
     ------
@@ -64,27 +64,27 @@ def bind_plan(item: Mapping[str, Any], group: str, catalog: Catalog, namespace: 
         return bound.value(parameter, value, enums.get(parameter.name, {}))
 
     given = {parameter.name for parameter in (*positional, *named)}
-    said = {parameter.name: parameter for parameter in signature.parameters if parameter.name not in given}
+    unset = {parameter.name: parameter for parameter in signature.parameters if parameter.name not in given}
     return BoundPlan(
         plan=plan,
         args=[converted(parameter, value) for parameter, value in zip(positional, args, strict=True)],
         kwargs={
             **{key: converted(parameter, kwargs[key]) for parameter, key in zip(named, kwargs, strict=True)},
-            **bound.decorator_defaults(plan, said),
+            **bound.decorator_defaults(plan, unset),
         },
         metadata=merged(item.get("meta")),
     )
 
 
 def bind_function(item: Mapping[str, Any], group: str, catalog: Catalog, namespace: Mapping[str, Any]) -> BoundFunction:
-    """The call that a function item asks for; its arguments are passed as they are.
+    """Return the call for a function item. Its arguments are passed unchanged.
 
     Raises
     ------
     InvalidPlan
-        The item is not made like one.
+        The item is not a valid function item.
     NotPermitted, NotFound
-        The group may not call this function; there is none.
+        The group may not call this function; the function does not exist.
     """
     name, args, kwargs = item.get("name"), item.get("args"), item.get("kwargs")
     if not isinstance(name, str) or not name:
@@ -102,7 +102,7 @@ def bind_function(item: Mapping[str, Any], group: str, catalog: Catalog, namespa
 
 
 def merged(meta: Any) -> dict[str, Any]:
-    """Run metadata of an item: an object, or a list of objects of which earlier ones win."""
+    """Return the run metadata of an item: an object, or a list of objects, merged so that earlier ones win."""
     parts = meta if isinstance(meta, list | tuple) else [meta or {}]
     result: dict[str, Any] = {}
     for each in reversed(parts):
@@ -111,7 +111,7 @@ def merged(meta: Any) -> dict[str, Any]:
 
 
 class _Binder:
-    """Turns names into objects, for one item."""
+    """Turns the names in one item into objects."""
 
     def __init__(self, group: str, catalog: Catalog, namespace: Mapping[str, Any]) -> None:
         self._group = group
@@ -120,11 +120,11 @@ class _Binder:
         self._names = catalog.reachable_names(group, lambda name: self._unlisted(name) is not None)
 
     def value(self, parameter: Parameter, given: Any, enums: _Enums) -> Any:
-        """What the plan gets for this argument."""
+        """Return the value that the plan gets for this argument."""
         spec = parameter.spec
         devices, plans = spec.convert_device_names, spec.convert_plan_names
         if parameter.name == _METADATA:
-            # Metadata says what it says, even if a word in it is the name of a device, unless the author wants objects.
+            # Strings in metadata stay strings, even if one is a device name, unless the plan's author wants objects.
             anywhere_device, anywhere_plan = devices is True, plans is True
         else:
             anywhere_device, anywhere_plan = devices is not False, plans is not False
@@ -135,7 +135,7 @@ class _Binder:
                 return _member(enums, label, name)
             if wanted is Wanted.CALLABLE:
                 return self._function(parameter, name)
-            if not label:  # anything fits here
+            if not label:  # this type accepts anything
                 return self._object(name, device=anywhere_device, plan=anywhere_plan)
             return self._object(
                 name,
@@ -146,11 +146,11 @@ class _Binder:
         if parameter.type is None:
             device, plan = anywhere_device, anywhere_plan
         else:
-            # Said before the plan stumbles over a text where it expects an object.
+            # Refused here, because the plan would fail later with a less clear error.
             for warning in parameter.warnings(given, self._names, parameter.name):
                 raise InvalidPlan(f"Plan validation failed: {warning}")
             value = parameter.type.convert(value, find)
-            # A type that has places for names says itself where they are; the flags are for types that have none.
+            # The type itself shows where names belong; the flags are for types that do not.
             everywhere = not parameter.type.has_names
             device, plan = everywhere and devices is True, everywhere and plans is True
         if not (device or plan):
@@ -158,9 +158,9 @@ class _Binder:
         return replaced(value, functools.partial(self._object, device=device, plan=plan))
 
     def decorator_defaults(self, plan: Any, missing: Mapping[str, Parameter]) -> dict[str, Any]:
-        """Defaults of the plan's decorator that differ from those of its header, names in them replaced.
+        """Return the decorator's defaults that differ from those of the function, with names replaced.
 
-        The permissions do not matter for them: the plan's author chose them, not the user.
+        Permissions do not apply to them, because the plan's author chose them, not the user.
         """
         words = words_of(plan).parameters
         defaults: dict[str, Any] = {}
@@ -211,7 +211,7 @@ class _Binder:
             raise InvalidPlan(f"{what} '{name}' {err.message}") from err
 
     def _at(self, name: str) -> Any:
-        """The object of this dotted name; the message of `NotFound` is a phrase that follows the name."""
+        """Return the object with this dotted name. The message of `NotFound` is a phrase to put after the name."""
         root, _, rest = name.partition(".")
         if root not in self._namespace:
             raise NotFound("is not found in the worker namespace")
@@ -223,7 +223,7 @@ class _Binder:
 
     def _function(self, parameter: Parameter, name: str) -> Any:
         parts = name.split(".")
-        # Private attributes lead from any object to all of Python.
+        # Private attributes give access to all of Python.
         if not all(each.isidentifier() and not each.startswith("_") for each in parts):
             raise _no_such_name(parameter, "", name, "is not the name of a function", ())
         try:
@@ -246,13 +246,13 @@ def _no_such_name(parameter: Parameter, where: str, text: str, reason: str, choi
 
 
 def _member(enums: _Enums, label: str, text: str) -> Any:
-    # A list of the decorator has no class behind it: its strings stay strings.
+    # A list in the decorator has no Enum class, so its strings stay strings.
     return header.member(enums[label], text) if label in enums else text
 
 
 def _same(default: Any, in_header: Any) -> bool:
     if isinstance(default, list | tuple) and type(default) is type(in_header) and len(default) == len(in_header):
         return all(map(_same, default, in_header))
-    # Not ``==`` of arbitrary objects: arrays answer with arrays.
+    # Not ``==``, because comparing arrays returns an array.
     plain = isinstance(default, str | int | float | dict) and type(default) is type(in_header)
     return default is in_header or (plain and default == in_header)

@@ -1,4 +1,4 @@
-"""How a plan runs: ``RE(plan)`` in the main thread, paused and continued at the word of the manager."""
+"""Runs plans: calls ``RE(plan)`` in the main thread, and pauses and resumes it when the manager requests it."""
 
 import logging
 import sys
@@ -21,11 +21,11 @@ How = Literal["resume", "stop", "abort", "halt"]
 PauseOption = Literal["deferred", "immediate"]
 
 NO_ENGINE = "Run Engine is not found in the RE Worker environment"
-NOT_ASKED = "The plan was ended by startup code or from a console, or could not be paused there"
+ENDED_ELSEWHERE = "The plan was ended by startup code or from a console, or could not be paused there"
 ABORTED_ITSELF = "The plan aborted itself, or something it waited for was canceled; see the console for the traceback"
 PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
 
-#: States in which the RunEngine ends a plan before its time, and how the plan has ended then.
+#: States in which the RunEngine ends a plan early, and the exit status that follows.
 _ENDS: Mapping[str | None, ExitStatus] = {
     "stopping": "stopped",
     "aborting": "aborted",
@@ -36,34 +36,34 @@ _ENDINGS: Mapping[How, str] = {"stop": "stopping", "abort": "aborting", "halt": 
 
 
 class _Plan:
-    """A plan that was begun. It stays here while it is paused, wherever the main thread is meanwhile."""
+    """A plan that was started. The object is kept while the plan is paused and the main thread does other things."""
 
     def __init__(self, item_uid: str, reports: Reports) -> None:
         self.item_uid = item_uid
         self.observer = Observer(item_uid, reports)
         self.start = time.time()
-        #: The last state in which the RunEngine was told to end it.
+        #: The last state of the RunEngine that ends a plan; None if there was none.
         self.ending: str | None = None
-        #: A call of ours runs it; otherwise it is paused, or somebody else has resumed it.
+        #: True while our own call runs it. Otherwise it is paused, or other code has resumed it.
         self.stepping = True
-        #: The RunEngine is done with it.
+        #: True once the RunEngine has finished with it.
         self.over = False
-        #: What it raised to somebody else who had resumed it.
+        #: The exception that it raised in other code that had resumed it.
         self.error: BaseException | None = None
 
 
 class Engine:
     """The RunEngine of the environment and the plan that it runs.
 
-    `run` belongs to the main thread; `begin`, `pause` and `resume` to the link thread, which answers at once. While a
-    plan is paused the main thread is free, so that code of the environment or of a console may resume or end it too.
+    The main thread calls `run`. The link thread calls `begin`, `pause` and `resume`, which return at once. While a plan
+    is paused the main thread is free, so code of the environment or of a console may also resume or end the plan.
     """
 
     def __init__(self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None]) -> None:
         self.RE: Any = None
         self._reports = reports
         self._in_main_thread = in_main_thread
-        self._given: set[str] = set()
+        self._accepted: set[str] = set()
         self._lock = threading.Lock()
         self._item_uid: str | None = None
         self._plan: _Plan | None = None
@@ -77,7 +77,7 @@ class Engine:
         self._next_excepthook: Callable[[Any], Any] | None = None
 
     def adopt(self, candidate: Any) -> None:
-        """Take the namespace's ``RE``, after the plan if one runs; what is no RunEngine counts as none."""
+        """Use the namespace's ``RE``, if it is a RunEngine. If a plan is running, switch when it has ended."""
         with self._lock:
             if self._item_uid is not None:
                 self._next = [candidate]
@@ -90,26 +90,26 @@ class Engine:
             if self.RE is not None:
                 self.RE.state_hook = self._users_hook
             self.RE, self._users_hook = candidate, None
-        if self._next_excepthook is None:  # once, after startup code had the opportunity to set its own
+        if self._next_excepthook is None:  # once, after startup code could set its own
             self._next_excepthook, threading.excepthook = threading.excepthook, self._thread_died
         self._watch_state()
         self._reports.update(engine=None if candidate is None else str(candidate.state))
 
     # ----------------------------------------------------------------------------------------------- link thread
-    def refuse_again(self, item_uid: str) -> None:
-        """Raise `WrongState` if the item was given before: a plan never runs twice."""
-        if item_uid in self._given:
+    def refuse_repeated(self, item_uid: str) -> None:
+        """Raise `WrongState` if the item was sent before, because a plan must never run twice."""
+        if item_uid in self._accepted:
             raise WrongState(f"The worker already has the plan {item_uid!r}")
 
     def begin(self, item_uid: str) -> None:
         """Accept an item; `run` follows in the main thread."""
-        self._given.add(item_uid)
+        self._accepted.add(item_uid)
         with self._lock:
             self._item_uid, self._paused, self._pause = item_uid, False, None
         self._reports.update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=item_uid, pause_pending=False)
 
     def pause(self, option: PauseOption) -> None:
-        """Ask the RunEngine to pause; a plan that is about to start is paused as soon as it runs."""
+        """Request a pause. A plan that is about to start is paused as soon as it runs."""
         with self._lock:
             if self._item_uid is None:
                 raise WrongState("No plan is running")
@@ -120,10 +120,10 @@ class Engine:
             if option == "deferred":
                 self._reports.update(pause_pending=True)
             if self._plan and self._engine_state == "running":
-                self._ask_to_pause()
+                self._start_pause()
 
     def resume(self, how: How) -> None:
-        """Continue the paused plan, or end it."""
+        """Resume the paused plan, or end it."""
         with self._lock:
             plan = self._plan
             if plan is None or not self._paused:
@@ -134,16 +134,16 @@ class Engine:
 
     # ----------------------------------------------------------------------------------------------- main thread
     def run(self, item_uid: str, make: Callable[[], tuple[Any, dict[str, Any]]]) -> None:
-        """Run a plan until it pauses or ends, and report its end, whatever that is.
+        """Run a plan until it pauses or ends, and report its end, even if it fails.
 
-        ``make`` gives the plan and the metadata of its runs; it calls user code and may raise.
+        ``make`` returns the plan and the metadata of its runs. It calls user code and may raise.
         """
         with self._lock:
             plan = self._plan = _Plan(item_uid, self._reports)
         self._step(plan, lambda: self._call(plan, make))
 
     def raised(self, error: BaseException) -> None:
-        """Note what code of a console raised: it may be what the plan raised that it had resumed."""
+        """Record an exception of code in a console. It may come from a plan that this code had resumed."""
         with self._lock:
             plan = self._plan
             if plan and plan.over and not plan.stepping and came_through(error, "bluesky.run_engine"):
@@ -159,7 +159,7 @@ class Engine:
             self._settle(plan)
 
     def _settle(self, plan: _Plan) -> None:
-        """Report the end of a plan that was paused and that somebody else has brought to its end."""
+        """Report the end of a paused plan that other code resumed or ended."""
         if plan is self._plan:
             self._step(plan, lambda: None)
 
@@ -181,7 +181,7 @@ class Engine:
             self._finish(plan, *outcome)
 
     def _outcome(self, plan: _Plan, step: Callable[[], Any], how: How | None) -> tuple[ExitStatus, str, str] | None:
-        """Take a step; how the plan has ended, with message and traceback, or None if it is paused."""
+        """Run the plan until it pauses or ends. Return its status, message and traceback, or None if it is paused."""
         if self.RE is None:
             raise WorkerError(NO_ENGINE)
         from bluesky.utils import RunEngineInterrupted  # noqa: PLC0415 - startup code decides when bluesky is imported
@@ -198,11 +198,11 @@ class Engine:
         return self._end(plan, how)
 
     def _end(self, plan: _Plan, how: How | None, *, otherwise: ExitStatus = "completed") -> tuple[ExitStatus, str, str]:
-        """How the plan ended that did not raise to us; ``otherwise`` if the RunEngine was not told to end it."""
+        """Return how a plan ended that raised nothing here; ``otherwise`` if nothing ended it early."""
         if plan.ending is None and plan.error is not None:
             return "failed", sentence(plan.error), traceback_text(plan.error)
         if plan.ending is None and plan.observer.last_exit_status == "fail":
-            return "failed", "The plan failed after startup code or a console had resumed it", ""
+            return "failed", "The plan failed after it was resumed by startup code or from a console", ""
         if plan.ending == "halting":
             log.warning("The plan was halted without its clean-up; close the environment and open it again")
         if plan.ending is None and otherwise == "completed" and self._aborted_itself(plan):
@@ -210,10 +210,10 @@ class Engine:
         status = _ENDS.get(plan.ending, otherwise)
         if status == "completed" or (how and plan.ending == _ENDINGS.get(how)):
             return status, "", ""
-        return status, PANICKED if plan.ending == "panicked" else NOT_ASKED, ""
+        return status, PANICKED if plan.ending == "panicked" else ENDED_ELSEWHERE, ""
 
     def _aborted_itself(self, plan: _Plan) -> bool:
-        # Nothing public of the RunEngine tells it of a plan without runs, and `RE(…)` returns as if all were well.
+        # For a plan without runs, no public attribute shows it, and `RE(…)` returns as if the plan had completed.
         return getattr(self.RE, "_exit_status", plan.observer.last_exit_status) == "abort"
 
     def _finish(self, plan: _Plan, status: ExitStatus, message: str, trace: str) -> None:
@@ -244,10 +244,10 @@ class Engine:
         )
 
     def _clean_up(self) -> None:
-        """End a plan that cannot be continued (a device that fails to resume, say): no plan runs after it otherwise."""
+        """End a plan that cannot be resumed, for example because a device fails, so that the next plan can run."""
         try:
             if self.RE is not None and str(self.RE.state) == "paused":
-                self.RE.abort("the plan could not be continued")
+                self.RE.abort("the plan could not be resumed")
         except BaseException:  # as in `run`
             log.exception("Could not end the plan")
 
@@ -267,10 +267,10 @@ class Engine:
         elif state == "paused":
             pauses = self._reports.state.pauses + 1
             self._reports.update(engine=state, pause_pending=False, environment=EnvironmentState.IDLE, pauses=pauses)
-        elif state != "idle":  # the end of the plan says that in a moment
+        elif state != "idle":  # the end of the plan will be reported in a moment
             self._reports.update(engine=state, environment=EnvironmentState.EXECUTING_PLAN)
         if self._users_hook is not None and not self._calling_user:
-            self._calling_user = True  # a hook that was put around ours calls us again
+            self._calling_user = True  # a hook that wraps ours calls us again
             try:
                 self._users_hook(new, old)
             finally:
@@ -278,7 +278,7 @@ class Engine:
 
     def _follow(self, plan: _Plan, state: str) -> None:
         if state == "running" and self._pause is not None:
-            self._ask_to_pause()
+            self._start_pause()
         if state in ("pausing", "paused"):
             self._pause = None
         if state in _ENDS:
@@ -289,29 +289,27 @@ class Engine:
                 self._in_main_thread(lambda: self._settle(plan))
 
     def _watch_state(self) -> None:
-        """Put our hook before the user's own, which may have been set at any time."""
+        """Install our hook; it calls the user's own hook, which may be set at any time."""
         if self.RE is not None and self.RE.state_hook != self._state_changed:
             self._users_hook = self.RE.state_hook
             self.RE.state_hook = self._state_changed
 
-    def _ask_to_pause(self) -> None:
-        # `request_pause` waits for the RunEngine's loop, which a plan may block: nobody else may have to wait for it.
+    def _start_pause(self) -> None:
+        # `request_pause` waits for the RunEngine's loop, which a plan may block. No other thread may wait for that.
         option = self._pause
         threading.Thread(target=self._request_pause, args=(self.RE, option), name="pause", daemon=True).start()
 
     def _request_pause(self, engine: Any, option: PauseOption) -> None:
         try:
             engine.request_pause(defer=option == "deferred")
-        except Exception as error:  # noqa: BLE001 - the end of a thread; bluesky's class for it has no public home
+        except Exception as error:  # noqa: BLE001 - the end of a thread; bluesky's exception class is not public
             log.info("The plan was not paused: %s", error)
 
     def _thread_died(self, died: Any) -> None:
-        """Keep the RunEngine's loop going: ``sys.exit()`` in a plan would end its thread, and the plan never return."""
+        """Restart the RunEngine's loop after ``sys.exit()`` in a plan; otherwise the plan never returns."""
         loop = self.RE.loop if self.RE is not None else None
         if loop is not None and died.thread is self._loop_thread and not loop.is_closed():
-            log.error(
-                "The plan ended the thread of the Run Engine (%s); the thread was restarted", died.exc_type.__name__
-            )
+            log.error("The plan stopped the Run Engine's thread (%s); the thread was restarted", died.exc_type.__name__)
             threading.Thread(target=loop.run_forever, daemon=True, name="bluesky-run-engine").start()
             return
         if self._next_excepthook is not None:

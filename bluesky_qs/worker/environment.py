@@ -1,4 +1,4 @@
-"""The namespace in which user code runs, and what is in it: plans, devices, the RunEngine."""
+"""The namespace in which user code runs, with its plans, its devices and the RunEngine."""
 
 import json
 import logging
@@ -48,9 +48,9 @@ class Environment:
         self._looking = threading.Lock()
 
     def open(self, command: OpenEnvironment, kernel: "Kernel | None", begins: Callable[[str, str], object]) -> None:
-        """Run the startup code, in the kernel if there is one, and report what it made; raises what it raises.
+        """Run the startup code, in the kernel if there is one, and report the result.
 
-        ``begins`` is told of each file (see `loader.load`).
+        ``begins`` is called with each file (see `loader.load`). Exceptions of the code are not caught.
         """
         started = time.monotonic()
         self.set_permissions(command.permissions)
@@ -87,12 +87,12 @@ class Environment:
         )
 
     def set_permissions(self, permissions: bytes) -> None:
-        """Other permissions are in force: what strings stand for in the next plan depends on them."""
+        """Use these permissions from now on: they decide which strings in the next plan become objects."""
         self._permissions = Permissions.from_dict(json.loads(permissions))
         self._catalog = Catalog(self._catalog.existing_plans, self._catalog.existing_devices, self._permissions)
 
     def plan(self, item: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """The plan of an item, made, and the metadata of its runs; calls user code."""
+        """Create the plan of an item; return it with the metadata of its runs. Calls user code."""
         plan, args, kwargs, metadata = bind_plan(item, item["user_group"], self._catalog, self.namespace)
         whose = {
             "queue_item_uid": item["item_uid"],
@@ -102,12 +102,12 @@ class Environment:
         return plan(*args, **kwargs), {**metadata, **whose}
 
     def function(self, item: dict[str, Any]) -> Any:
-        """What the function of an item returns."""
+        """Call the function of an item and return its value."""
         function, args, kwargs = bind_function(item, item["user_group"], self._catalog, self.namespace)
         return function(*args, **kwargs)
 
     def script(self, source: str, *, update_lists: bool, update_re: bool) -> None:
-        """Run a script in the namespace; what it had done stays if it fails."""
+        """Run a script in the namespace. If it fails, the changes that it made so far stay."""
         failed = True
         first = self._engine.RE is None
         try:
@@ -118,11 +118,11 @@ class Environment:
             if update_re or first:
                 self._engine.adopt(self.namespace.get("RE"))
             if update_lists:
-                # The error of a script that failed is not to be hidden by that of a plan which it left half made.
+                # An error in a plan that the script left incomplete must not hide the error of the script.
                 self._refresh(ignore_invalid_plans=failed or self._ignore_invalid_plans)
 
     def update(self) -> None:
-        """Look through the namespace again: plans, devices and the RunEngine."""
+        """Search the namespace again for plans, devices and the RunEngine."""
         self._engine.adopt(self.namespace.get("RE"))
         self._refresh(ignore_invalid_plans=self._ignore_invalid_plans)
 
@@ -150,8 +150,8 @@ def _lists(found: Collected) -> Lists:
 
 
 def failure_report(error: BaseException) -> tuple[str, str, bytes]:
-    """Message, traceback and report (JSON) of an environment that did not open."""
-    if not isinstance(error, QSError):  # somebody has interrupted the code: where it was is of interest
+    """Return message, traceback and report (JSON) of an environment that did not open."""
+    if not isinstance(error, QSError):  # interrupted: show where the code was
         error = failed(error)
     message, trace = sentence(error), sendable(getattr(error, "traceback", "")) or traceback_text(error)
     report = {

@@ -5,7 +5,7 @@ import signal
 
 
 def interrupt() -> None:
-    """Interrupt what runs in the main thread and, as in a terminal, the processes that it has started."""
+    """Interrupt the main thread and, as a terminal does, the processes that it has started."""
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGINT)
     else:

@@ -1,4 +1,4 @@
-"""What the main thread is to do: jobs, one after the other, handed over by other threads."""
+"""Jobs for the main thread, which it does one after the other. Other threads add them."""
 
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -9,42 +9,42 @@ Job = Callable[[], None] | None
 
 
 class Meanwhile(Protocol):
-    """To whom the main thread belongs while there is no job."""
+    """Uses the main thread while there is no job."""
 
     @property
     def in_cell(self) -> bool:
-        """Whether code runs there that no job may interrupt, though it has given way for a moment."""
+        """Whether code is running there that no job may interrupt, even while it awaits something."""
         ...
 
     def run(self) -> None:
-        """Use the main thread; return after `wake`, or whenever."""
+        """Use the main thread. Return after `wake`, or at any other time."""
         ...
 
     def wake(self) -> None:
-        """Let `run` return, now or when it is next called; any thread may call this."""
+        """Make `run` return, now or when it is next called. Any thread may call this."""
         ...
 
     def leave(self) -> None:
-        """A job begins."""
+        """Prepare for a job that is about to start."""
         ...
 
 
 class Jobs:
-    """Any thread puts, the main thread takes."""
+    """A queue of jobs. Any thread may put one; the main thread takes them."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Job] = SimpleQueue()
         self._meanwhile: Meanwhile | None = None
 
     def put(self, job: Job) -> None:
-        """Hand a job over."""
+        """Add a job."""
         self._queue.put(job)
         if self._meanwhile is not None:
             self._meanwhile.wake()
 
     @property
     def waiting(self) -> bool:
-        """Whether a job waits for the main thread."""
+        """Whether a job is waiting for the main thread."""
         return not self._queue.empty()
 
     def take(self) -> Job:
@@ -57,5 +57,5 @@ class Jobs:
         return self._queue.get()
 
     def lend(self, meanwhile: Meanwhile) -> None:
-        """From now on the main thread is somebody else's while there is no job."""
+        """Let ``meanwhile`` have the main thread whenever there is no job."""
         self._meanwhile = meanwhile

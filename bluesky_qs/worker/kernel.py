@@ -1,7 +1,7 @@
-"""The IPython kernel of the environment: a kernel as Jupyter starts it, whose main thread can be borrowed.
+"""The IPython kernel of the environment: a kernel as Jupyter starts it, which shares its main thread with jobs.
 
 Its event loop runs only while there is no job for the main thread (see `Jobs`): a plan or a task runs outside of the
-loop, as it would in plain Python, and not as a cell. What users of consoles send meanwhile waits in the sockets.
+loop, as it would in plain Python, and not as a cell. Messages from consoles wait in the sockets meanwhile.
 
 Importing this module imports ipykernel.
 """
@@ -40,27 +40,27 @@ from bluesky_qs.startup.shown_errors import ShownErrors
 
 log = logging.getLogger(__name__)
 
-#: Imported by the making of a kernel, which takes longest with it: a worker kept in reserve has it already.
+#: The slowest import of a kernel. It is used here so that a spare worker imports it in advance.
 _WARM = ipykernel.debugger
 
 
 class Kernel:
-    """The kernel of this process; made in the main thread, once.
+    """The kernel of this process. Create it once, in the main thread.
 
     Parameters
     ----------
     startup
-        The startup code, whose profile is the kernel's too.
+        The startup code; the kernel uses the same profile.
     reserve
-        Called with True before and with False after code of a console runs in the main thread.
+        Called with True before code of a console runs in the main thread, and with False after it.
     waiting
-        Whether a job waits for the main thread: code of a console lets it go first.
+        Whether a job is waiting for the main thread. Code of a console lets it go first.
     raised
-        Called with what code of a console raised.
-    by_hand
-        Around code of a console, whose questions have somebody to answer them.
+        Called with each exception of code in a console.
+    at_console
+        Context manager for code of a console, where a user answers input requests.
     own
-        Told the path of the connection file, so that somebody removes it if this process cannot.
+        Called with the path of the connection file, so that the file is removed even if this process cannot do it.
 
     Raises
     ------
@@ -76,13 +76,13 @@ class Kernel:
         reserve: Callable[[bool], None],
         waiting: Callable[[], bool],
         raised: Callable[[BaseException], None],
-        by_hand: Callable[[], AbstractContextManager[None]],
+        at_console: Callable[[], AbstractContextManager[None]],
         own: Callable[[Path], None],
     ) -> None:
         self._waiting = waiting
-        self._by_hand = by_hand
+        self._at_console = at_console
         self._reserve = reserve
-        #: Code of a console runs; it may have given way for a moment.
+        #: True while code of a console runs, even while it awaits something.
         self.in_cell = False
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
@@ -95,9 +95,9 @@ class Kernel:
         prepare(self._shell)
         self._opening = contextlib.ExitStack()
         self._opening.enter_context(self._shown_errors.watching(self._shell))
-        # The one that came with the import of Jupyter's debugger does nothing unless a graphical front end is attached.
+        # The hook of Jupyter's debugger does nothing unless a graphical front end is attached.
         sys.breakpointhook = sys.__breakpointhook__
-        self._shell.events.register("post_run_cell", lambda result: _tell_error(result, raised))
+        self._shell.events.register("post_run_cell", lambda result: _report_error(result, raised))
         self._kernel.start()
         self._nudge = _Nudge(self._app)
         if spec.matplotlib:
@@ -105,12 +105,12 @@ class Kernel:
 
     @property
     def namespace(self) -> dict[str, Any]:
-        """Where cells run."""
+        """The namespace in which cells run."""
         return self._shell.user_ns
 
     @property
     def connection(self) -> bytes:
-        """What Jupyter's clients connect with (JSON)."""
+        """The connection data for Jupyter clients (JSON)."""
         return Path(self._app.abs_connection_file).read_bytes()
 
     def run_configured_code(self) -> list[LoadProblem]:
@@ -122,32 +122,32 @@ class Kernel:
     # ------------------------------------------------------------------------------------- between jobs (`Jobs`)
     def run(self) -> None:
         """Let the kernel have the main thread until `wake`."""
-        asyncio.set_event_loop(self._loop)  # a job that used `asyncio.run` has left none
+        asyncio.set_event_loop(self._loop)  # a job that used `asyncio.run` has removed it
         self._kernel.invite_gui()
         self._loop.run_forever()
 
     def wake(self) -> None:
-        """Let `run` return as soon as the code that runs in it gives way."""
+        """Make `run` return as soon as the code that runs in it ends or awaits something."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._kernel.eventloop is not None:
             self._nudge()
 
     def leave(self) -> None:
-        """What is printed from now on is not the output of the last cell."""
+        """Stop showing output as the output of the last cell."""
         self._kernel.set_parent([], {})
 
     async def _cell(self, execute: Callable[[], Awaitable[Any]]) -> Any:
-        while self._waiting():  # noqa: ASYNC110 - the loop has been told to stop, for the job; then this goes on
+        while self._waiting():  # noqa: ASYNC110 - the loop stops for the job; afterwards this continues
             await asyncio.sleep(0)
         self.in_cell = True
         self._reserve(True)
         try:
-            with self._by_hand():
+            with self._at_console():
                 return await execute()
         finally:
             try:
                 self._give_back()
-            except KeyboardInterrupt:  # a second Ctrl-C, this very moment
+            except KeyboardInterrupt:  # a second Ctrl-C, at this very moment
                 self._give_back()
 
     def _give_back(self) -> None:
@@ -159,7 +159,7 @@ class Kernel:
     def _draw_on(self, backend: str) -> None:
         try:
             self._shell.enable_matplotlib(backend)
-        except Exception as error:  # noqa: BLE001 - matplotlib, Qt and others raise what they like
+        except Exception as error:  # noqa: BLE001 - matplotlib, Qt and others may raise anything
             # As in IPython: plans run without windows too.
             text = f"The matplotlib backend {backend!r} cannot be used: {sentence(error)}"
             log.warning("%s", text)
@@ -167,21 +167,21 @@ class Kernel:
 
 
 class _Cells(IPythonKernel):
-    """Asks before code of a console takes the main thread; leaves it to the manager when the process ends.
+    """An IPython kernel that waits for the main thread, and that only the manager can end.
 
     The event loop of a GUI keeps the main thread until the next message to the shell arrives. It must not begin while a
     job or an earlier message needs the main thread: they would wait for the next message, and there may be none.
     ipykernel 7 begins it one millisecond after it has returned, even if a message has just been received. Here it
-    begins when nothing else is in hand.
+    begins when no message is being handled.
     """
 
-    #: Runs the execution of a cell.
+    #: Called with the function that executes a cell.
     cell: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
-    #: Whether a job waits for the main thread.
+    #: Whether a job is waiting for the main thread.
     job_waits: Callable[[], bool]
 
     def start(self) -> None:
-        #: Messages to the shell that have been received and not yet been dealt with.
+        #: The number of shell messages that have been received and not handled yet.
         self._in_hand = 0
         self._invitation: object | None = None
         self._context = contextvars.copy_context()  # one for all messages, as in ipykernel
@@ -197,44 +197,44 @@ class _Cells(IPythonKernel):
             super().enter_eventloop()
 
     def invite_gui(self) -> None:
-        """Let the event loop of the GUI have the main thread soon, if there is one and nothing else is in hand."""
+        """Start the event loop of the GUI soon, if there is one and no message is being handled."""
         if self._has_shell_thread and self.eventloop is not None and self._invitation is None:
-            # Later, so that what else is scheduled has its turn between two messages.
+            # Later, so that other callbacks have their turn between two messages.
             self._invitation = self.io_loop.call_later(0.001, self._run_gui)
 
     def _run_gui(self) -> None:
         self._invitation = None
         gui = self.eventloop
         if gui is None or self._in_hand or self.job_waits():
-            return  # invited again after the message, or after the job
+            return  # started again after the message, or after the job
         try:
             gui(self)
         except KeyboardInterrupt:  # as in ipykernel
-            self.log.error("KeyboardInterrupt caught in kernel")  # noqa: TRY400 - where it came has no meaning
+            self.log.error("KeyboardInterrupt caught in kernel")  # noqa: TRY400 - a traceback shows nothing
         self.invite_gui()
 
     def _receive(self, message: Any) -> Awaitable[None]:
-        # Counted here and not when the task begins: the loop of the GUI may be due in between.
+        # Counted here and not when the task begins, because the loop of the GUI may start in between.
         self._in_hand += 1
         loop: Any = self.io_loop
         task = loop.asyncio_loop.create_task(self.shell_main(None, message), context=self._context)
-        task.add_done_callback(self._dealt_with)
+        task.add_done_callback(self._handled)
         return task
 
-    def _dealt_with(self, _: Any) -> None:
+    def _handled(self, _: Any) -> None:
         self._in_hand -= 1
         if not self._in_hand:
             self.invite_gui()
 
     @property
     def _has_shell_thread(self) -> bool:
-        """Whether a thread of its own hands the messages to the shell over, as in ipykernel 7."""
+        """Whether a separate thread receives the shell messages, as in ipykernel 7."""
         return getattr(self, "shell_channel_thread", None) is not None
 
     async def do_execute(self, *args: Any, **options: Any) -> Any:
         execute = super().do_execute
         if threading.current_thread() is threading.main_thread():
-            # The reply goes out afterwards: who has it, finds the kernel free.
+            # The reply is sent afterwards, so a client that has it finds the kernel free.
             return await self.cell(lambda: execute(*args, **options))
         return await execute(*args, **options)  # a subshell has a thread of its own
 
@@ -252,19 +252,18 @@ class _Cells(IPythonKernel):
 
 
 class Stream(OutStream):
-    """Prints where the process prints, at once and in order, and shows consoles a copy.
+    """Prints to the output of the process, at once and in order, and sends consoles a copy.
 
-    The file descriptors stay what they are: what C code prints goes to the service's console only, in its place
-    among the rest.
+    The file descriptors do not change: output of C code goes to the service's console only, in the right order.
     """
 
     def fileno(self) -> int:
-        """Of the process's own stream: for ``subprocess`` and its like."""
+        """Return the descriptor of the process's own stream, for ``subprocess`` and similar code."""
         return {"stdout": 1, "stderr": 2}[self.name]
 
 
 class _Application(ConfiguredCode, IPKernelApp):
-    """Makes the kernel and its sockets; startup files, signals and the loop are the worker's."""
+    """Creates the kernel and its sockets. The worker handles startup files, signals and the loop."""
 
     def init_code(self) -> None:
         pass
@@ -281,7 +280,8 @@ def _application(
     if profile is None or profile.is_relative_to(shipped_profiles()):
         config.HistoryManager.hist_file = ":memory:"
     if spec.ipython_dir:
-        os.environ["IPYTHONDIR"] = spec.ipython_dir  # as an argument, IPython stumbles over there being none before
+        # Not an argument, because IPython then fails if there is no earlier value.
+        os.environ["IPYTHONDIR"] = spec.ipython_dir
     folder = profile_folder(startup)
     app = _Application.instance(
         config=config,
@@ -293,11 +293,11 @@ def _application(
         quiet=False,  # copies go to the process's own streams
         capture_fd_output=False,
         ignore_cwd=True,
-        parent_handle=1,  # somebody has started this kernel, and prints how to connect to it
+        parent_handle=1,  # the service prints how to connect to it
         log_level=logging.ERROR,
     )
     app.shown_errors = shown_errors
-    # The default leaves the choice to the configuration of the profile, which may have fixed address and ports.
+    # By default the profile's configuration decides; it may fix address and ports.
     address = None if spec.ip == "localhost" else _address(spec.ip)
     arguments = {"ip": address, "connection_file": spec.connection_file}
     arguments |= {f"{channel}_port": str(port) for channel, port in spec.ports.items()}
@@ -318,13 +318,13 @@ def _application(
     return app
 
 
-def _tell_error(result: Any, raised: Callable[[BaseException], None]) -> None:
+def _report_error(result: Any, raised: Callable[[BaseException], None]) -> None:
     if result is not None and result.error_in_exec is not None:
         raised(result.error_in_exec)
 
 
 def _exists(app: IPKernelApp, name: str | None) -> bool:
-    """Whether the connection file is somebody's already, who has chosen ports and key."""
+    """Whether the connection file already exists, with ports and key that a user has chosen."""
     return name is not None and any((Path(folder) / name).exists() for folder in (".", app.connection_dir))
 
 
@@ -335,20 +335,20 @@ def _address(ip: str) -> str:
 def _address_of_this_host() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing: asks which address would be used to get out
+            probe.connect(("192.0.2.1", 9))  # sends nothing: finds the address that outgoing packets would use
             return probe.getsockname()[0]
-        except OSError:  # no way out
+        except OSError:  # no network
             return socket.gethostbyname(socket.gethostname())
 
 
 class _Nudge:
-    """A message of no consequence to our own kernel: a GUI's loop has the main thread until a message comes."""
+    """Sends our own kernel a harmless message, because a GUI's loop keeps the main thread until a message comes."""
 
     def __init__(self, app: IPKernelApp) -> None:
         self._session = Session(key=app.session.key, signature_scheme=app.session.signature_scheme)
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.linger = 0
-        self._socket.rcvhwm = 1  # the replies are of no interest
+        self._socket.rcvhwm = 1  # the replies are not needed
         self._socket.connect(f"tcp://{app.ip}:{app.shell_port}")
         self._lock = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""What the documents of a running plan tell: its runs, its progress, and the documents themselves, cut to size."""
+"""Reads the documents of a running plan: its runs, its progress, and the documents themselves without large arrays."""
 
 import logging
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from bluesky_qs.worker.report import Reports
 
 log = logging.getLogger(__name__)
 
-#: Arrays and lists with more elements than this are left out of the documents that are sent.
+#: Arrays and lists with more elements than this are not sent.
 LARGEST = 200
 _INT64 = 2**63
 
 
 class Observer:
-    """Subscribed to the RunEngine for one plan; called in its thread, hence quick, and it never raises."""
+    """Subscribed to the RunEngine for one plan. It runs in the RunEngine's thread, so it is quick and never raises."""
 
     def __init__(self, item_uid: str, reports: Reports) -> None:
         self._item_uid = item_uid
@@ -32,27 +32,27 @@ class Observer:
 
     @property
     def run_uids(self) -> list[str]:
-        """Of the runs that the plan has opened, in their order."""
+        """The uids of the runs that the plan has opened, in order."""
         return list(self._runs)
 
     @property
     def scan_ids(self) -> list[int]:
-        """The same for scan ids."""
+        """The scan ids of these runs."""
         return [run.scan_id for run in self._runs.values() if run.scan_id is not None]
 
     @property
     def last_exit_status(self) -> str | None:
-        """What the last run's stop document says (``success``, ``abort``, ``fail``)."""
+        """The exit status in the last run's stop document (``success``, ``abort``, ``fail``)."""
         return next(reversed(self._runs.values())).exit_status if self._runs else None
 
     def __call__(self, name: str, document: dict[str, Any]) -> None:
-        """Take a document of the RunEngine."""
+        """Receive a document from the RunEngine."""
         try:
             self._note(name, document)
             for kind, each in _published(name, document):
                 self._reports.document(Document(self._item_uid, kind, document_text(kind, each)))
-        except Exception:  # a process boundary: whoever watches a plan must not be able to fail it
-            if not self._complained:  # once a plan: there may be a thousand more of the kind
+        except Exception:  # a process boundary: watching a plan must not make it fail
+            if not self._complained:  # once per plan, because a thousand more may follow
                 log.exception("Could not report a document of the plan (%s)", name)
             self._complained = True
 
@@ -81,7 +81,7 @@ class Observer:
 
 
 def _published(name: str, document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The documents that are sent for this one: pages, which flyers make, as the events that are in them."""
+    """Yield the documents to send for this one. Pages, which flyers make, are split into their events."""
     if name == "event_page":
         from event_model import unpack_event_page  # noqa: PLC0415 - bluesky has imported it before there are documents
 
@@ -92,17 +92,17 @@ def _published(name: str, document: Any) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def document_text(name: str, document: dict[str, Any]) -> bytes:
-    """JSON text of a document for display: large arrays are null, and so is NaN; what has no JSON form is its repr."""
+    """Return the JSON text of a document for display: null for large arrays and NaN, the repr for other objects."""
     if name == "event":
         document = {**document, "data": {k: _cut(v) for k, v in document["data"].items()}}
     return plain_text(document)
 
 
 def plain_text(value: Any) -> bytes:
-    """JSON text for display of a value that was not made for JSON (a document, ``RE.md``)."""
+    """Return JSON text for display of a value that may not fit JSON (a document, ``RE.md``)."""
     try:
         return _encoder.encode(value)
-    except (TypeError, ValueError, OverflowError):  # keys of a dict that JSON does not know, a date out of range, …
+    except (TypeError, ValueError, OverflowError):  # keys of a dict that JSON cannot have, a date out of range, …
         return _encoder.encode(_plain(value))
 
 
@@ -111,7 +111,7 @@ def _cut(value: Any) -> Any:
 
 
 def _fallback(value: Any) -> Any:
-    """The JSON form of what is no JSON: numpy scalars and arrays, known by what they can do (numpy may be absent)."""
+    """Convert an object that JSON cannot hold. NumPy is recognized by its methods, because it may not be installed."""
     if hasattr(value, "tolist"):
         return value.tolist() if getattr(value, "size", 1) <= LARGEST else None
     if hasattr(value, "items"):

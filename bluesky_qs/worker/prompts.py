@@ -1,4 +1,4 @@
-"""Questions of user code (``input``, ``getpass``, ``sys.stdin``): without a terminal, nothing may wait in vain."""
+"""Input requests of user code (``input``, ``getpass``, ``sys.stdin``), which has no terminal and must never hang."""
 
 import asyncio
 import builtins
@@ -27,25 +27,25 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-#: Characters of a question that are shown to clients: the status is sent often.
+#: The longest prompt text that clients get, because the status is sent often.
 LONGEST = 1000
 _STDIN = "Reading from sys.stdin"
-#: How often the same question is answered with an empty text before its answer is an error: code that checks what was
-#: entered asks until it likes it.
+#: How often the same question gets an empty answer before it gets an error: code that checks its input may ask
+#: forever.
 PATIENCE = 1000
-#: Seconds between two questions of such code, at the most.
+#: The most seconds between two questions of such code.
 AT_ONCE = 0.1
 
 
 class InputRefused(EOFError):
-    """User code asked a question that is not going to be answered.
+    """Nobody will answer an input request of user code.
 
-    An ``EOFError``, as from a terminal that was closed: code that can do without an answer knows it.
+    An ``EOFError``, as from a closed terminal: code that does not depend on an answer already handles it.
     """
 
 
 class _Waiting:
-    """A question and its answer to come. ``blocks``: the thread that asked does nothing else until then."""
+    """A question and its future answer. ``blocks``: the thread waits for the answer and does nothing else."""
 
     def __init__(self, question: PendingInput, *, blocks: bool) -> None:
         self.question = question
@@ -55,7 +55,7 @@ class _Waiting:
 
 
 class Prompts:
-    """Stands in the place of a terminal. Any thread may ask; the link thread answers."""
+    """Replaces the terminal. Any thread may ask; the link thread answers."""
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
@@ -67,19 +67,19 @@ class Prompts:
         self._debuggers: list[tuple[Any, str, Any]] = []
 
     def install(self, policy: InputPolicy) -> None:
-        """From now on `input` and the like come here."""
+        """Replace `input`, `getpass` and `sys.stdin`."""
         self._policy = policy
         builtins.input = self._input
         getpass.getpass = self._getpass
         sys.stdin = _Stdin(self)
-        if policy != "ask":  # a debugger without its terminal reads its commands for ever, or quits and says nothing
+        if policy != "ask":  # without a terminal, a debugger hangs or quits silently
             self._refuse_debugger(sys, "breakpointhook", "breakpoint()")
             after_import("pdb", lambda pdb: self._refuse_debugger(pdb, "set_trace", "pdb.set_trace()"))
-        after_import("bluesky.utils", self._teach)
+        after_import("bluesky.utils", self._replace_reader)
 
     @contextlib.contextmanager
-    def by_hand(self) -> Iterator[None]:
-        """Somebody has typed what runs, and answers at the console: Jupyter sees to that, and debuggers work."""
+    def at_console(self) -> Iterator[None]:
+        """Restore debuggers while code from a console runs: its user answers there, through Jupyter."""
         refusals = [(owner, name, getattr(owner, name)) for owner, name, _ in self._debuggers]
         for owner, name, debugger in self._debuggers:
             setattr(owner, name, debugger)
@@ -90,7 +90,7 @@ class Prompts:
                 setattr(owner, name, refusal)
 
     def of_task(self, task_uid: str, work: Callable[[], R]) -> R:
-        """What ``work`` returns; the questions that it asks are those of the task."""
+        """Call ``work`` and return its value. Its questions carry the uid of the task."""
         self._thread.task_uid = task_uid
         try:
             return work()
@@ -104,42 +104,42 @@ class Prompts:
         Raises
         ------
         NotFound
-            It is not waiting: it was answered or cancelled before.
+            The question was already answered or canceled, or never existed.
         """
         with self._lock:
             waiting = self._waiting.pop(input_uid, None)
-            self._tell()
+            self._report()
         if waiting is None:
             raise NotFound(f"No question with the uid {input_uid!r} is waiting for an answer")
         waiting.answer.set_result(text)
 
     def cancel(self, reason: str, *, all_of_them: bool = True) -> None:
-        """Raise `InputRefused` where an answer is waited for: everywhere, or where a plan can do nothing else."""
+        """Raise `InputRefused` in all code that waits for an answer, or only in a plan that is blocked by it."""
         with self._lock:
             refused = [w for w in self._waiting.values() if all_of_them or (w.blocks and w.question.item_uid)]
             for waiting in refused:
                 del self._waiting[waiting.question.input_uid]
-            self._tell()
+            self._report()
         for waiting in refused:
-            message = f"The question {waiting.question.prompt!r} was cancelled: {reason}"
+            message = f"The question {waiting.question.prompt!r} was canceled: {reason}"
             waiting.answer.set_exception(InputRefused(message))
 
     # ---------------------------------------------------------------------------------------------- user's threads
     def line(self) -> str:
-        """The next line of ``sys.stdin``; the end of the file, where the policy leaves questions unanswered."""
+        """Return the next line of ``sys.stdin``, or the end of the file if the policy is ``default``."""
         text = self.ask(_STDIN, "")
         return text + "\n" if self._policy == "ask" else text
 
     def ask(self, call: str, prompt: str, *, secret: bool = False) -> str:
-        """The answer to a question, by the policy. ``call`` names what asks it, ``secret`` means: not to be shown.
+        """Answer a question by the policy. ``call`` names the function; a ``secret`` answer is not shown.
 
         Raises
         ------
         InputRefused
-            The policy is ``error``, or the question was cancelled.
+            The policy is ``error``, or the question was canceled.
         """
         if self._policy != "ask" or os.getpid() != self._process:
-            return self._unasked(call, prompt)
+            return self._answer_alone(call, prompt)
         waiting = self._begin(prompt, secret=secret, blocks=True)
         try:
             return self._echoed(waiting.question, waiting.answer.result())
@@ -147,40 +147,40 @@ class Prompts:
             self._withdraw(waiting)
 
     async def ask_in_loop(self, prompt: str) -> str:
-        """The same for a plan that lets its RunEngine go on meanwhile: it can be paused while the question is open."""
+        """Do the same for a plan whose RunEngine keeps running, so that it can be paused before the answer comes."""
         if self._policy != "ask":
-            return self._unasked("The plan", prompt)
+            return self._answer_alone("The plan", prompt)
         waiting = self._begin(prompt, secret=False, blocks=False)
         try:
             return self._echoed(waiting.question, await asyncio.wrap_future(waiting.answer))
         finally:
             self._withdraw(waiting)
 
-    def _unasked(self, call: str, prompt: str) -> str:
+    def _answer_alone(self, call: str, prompt: str) -> str:
         about = f"{call} asks {prompt!r}" if prompt else f"{call} asks for input"
         if self._policy == "default":
-            if self._again(about):
+            if self._keeps_asking(about):
                 raise InputRefused(
-                    f"{about} again and again; an empty text does not satisfy it (--worker-input default)"
+                    f"{about} again and again; it does not accept an empty answer (--worker-input default)"
                 )
-            log.warning("%s: answered with an empty text (--worker-input default)", about)
+            log.warning("%s: answered with an empty string (--worker-input default)", about)
             return ""
         if self._policy == "ask":
             raise InputRefused(f"{about}, but a process forked by the worker cannot ask clients")
-        # Who called it may make something else of the refusal, or nothing.
+        # Logged, because user code may catch the exception.
         log.warning("%s: refused (--worker-input error)", about)
         msg = (
             f"{about}, and nobody can answer: the service runs with --worker-input error. With --worker-input "
-            "ask, clients can answer (qserver input reply); with --worker-input default, the answer is an empty text"
+            "ask, clients can answer (qserver input reply); with --worker-input default, the answer is an empty string"
         )
         raise InputRefused(msg)
 
-    def _again(self, about: str) -> bool:
-        """Whether the thread asks the same all the time, `PATIENCE` times and more: it is not going to go on."""
+    def _keeps_asking(self, about: str) -> bool:
+        """Whether the thread keeps asking the same question, more than `PATIENCE` times in quick succession."""
         now = time.monotonic()
-        last, when, times = getattr(self._thread, "asked", ("", 0.0, 0))
+        last, when, times = getattr(self._thread, "last_question", ("", 0.0, 0))
         times = times + 1 if about == last and now - when < AT_ONCE else 1
-        self._thread.asked = about, now, times
+        self._thread.last_question = about, now, times
         return times > PATIENCE
 
     def _begin(self, prompt: str, *, secret: bool, blocks: bool) -> _Waiting:
@@ -195,19 +195,19 @@ class Prompts:
         )
         waiting = _Waiting(question, blocks=blocks)
         print(prompt, flush=True)
-        log.warning("A question waits for its answer: qserver input reply %s TEXT", question.input_uid)
+        log.warning("User code is waiting for input. To answer: qserver input reply %s TEXT", question.input_uid)
         with self._lock:
             self._waiting[question.input_uid] = waiting
-            self._tell()
+            self._report()
         return waiting
 
     def _withdraw(self, waiting: _Waiting) -> None:
         with self._lock:
             self._waiting.pop(waiting.question.input_uid, None)
-            self._tell()
+            self._report()
 
-    def _tell(self) -> None:
-        """The status shows one question after the other."""
+    def _report(self) -> None:
+        """Report the oldest open question, because the status has room for one."""
         first = next(iter(self._waiting.values()), None)
         self._reports.update(input=first and first.question)
 
@@ -225,13 +225,13 @@ class Prompts:
 
     def _refuse_debugger(self, owner: Any, name: str, call: str) -> None:
         def refuse(*_: Any, **__: Any) -> None:
-            self._unasked(call, "")
+            self._answer_alone(call, "")
 
         self._debuggers.append((owner, name, getattr(owner, name)))
         setattr(owner, name, refuse)
 
-    def _teach(self, utils: ModuleType) -> None:
-        """The message ``input`` of plans has a question too, which the stream that it reads from does not know."""
+    def _replace_reader(self, utils: ModuleType) -> None:
+        """Replace bluesky's reader for the message ``input``, because ``sys.stdin`` never sees the plan's prompt."""
         prompts = self
 
         async def answer(_: Any, prompt: object, end: str = "\n", flush: bool = False) -> str:  # noqa: ARG001 - bluesky's
@@ -264,5 +264,5 @@ class _Stdin(io.TextIOBase):
         return line if size < 0 else line[:size]
 
     def read(self, size: int | None = -1, /) -> str:
-        """One answer: what it is read from has no end."""
+        """Read one answer, because this stream has no end."""
         return self.readline(-1 if size is None else size)

@@ -1,4 +1,4 @@
-"""What the worker has to say: its state, kept in one place, and the reports that wait for the link thread."""
+"""The worker's state, kept in one place, and the reports that wait for the link thread."""
 
 import logging
 import os
@@ -17,15 +17,15 @@ from bluesky_qs.ipc.states import EnvironmentState, Lists, RunState, WorkerState
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two messages with documents and progress. The link thread sleeps meanwhile: waking it for each event
-#: would take the interpreter away from the plan.
+#: Seconds between two messages with documents and progress. The link thread sleeps meanwhile, because waking it for
+#: each event would slow the plan down.
 PERIOD = 0.05
-#: Documents that may wait for the link thread. Beyond it events are left out: a plan is never slowed by who watches it.
+#: Documents that may wait for the link thread. More events are dropped, so that watching never slows a plan down.
 DOCUMENTS_WAITING = 5000
-#: Results of tasks that are kept for a manager that replaces another: so many, and so many bytes of returned values.
+#: How many task results to keep for a restarted manager, and how many bytes of returned values.
 FINISHED_KEPT = 1000
 FINISHED_SIZE_KEPT = 16 * 1024 * 1024
-#: What gives way to code of somebody else.
+#: The states that other code in the main thread may replace by `RESERVED`.
 _RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 
 
@@ -52,9 +52,9 @@ class Reports:
         self._urgent = False
         self._expected = False
         self._awake = False
-        #: What the opening of the environment found (JSON).
+        #: The report about the opening of the environment (JSON).
         self.opening = b"{}"
-        #: File descriptor that is readable when there is something to send.
+        #: A file descriptor that is readable when there is something to send.
         self.wakeup, self._waker = os.pipe()
         os.set_blocking(self.wakeup, False)
         os.set_blocking(self._waker, False)
@@ -62,33 +62,33 @@ class Reports:
     # ------------------------------------------------------------------------------------------------ any thread
     @property
     def state(self) -> WorkerState:
-        """The worker's state now."""
+        """The current state of the worker."""
         return self._state
 
     def update(self, **changes: Any) -> None:
-        """Change the state; reported only if it differs."""
+        """Change the state, and report it if it differs."""
         with self._lock:
             self._change(changes)
 
     def finish(self, report: Callable[[WorkerState], msgspec.Struct], **changes: Any) -> None:
-        """Change the state and report it as a part of a report: one message in place of two."""
+        """Change the state and report it as part of another report: one message instead of two."""
         with self._lock:
             self._state = self._changed(changes)
             self._put(report(self._state))
 
     def kernel(self, connection: bytes) -> None:
-        """From now on the main thread belongs to an IPython kernel, unless it is doing something else."""
+        """Let an IPython kernel have the main thread whenever it is free."""
         with self._lock:
             self._connection = connection
             self._change({})
 
     @property
     def connection(self) -> bytes:
-        """How clients connect to the kernel (JSON)."""
+        """The connection data for clients of the kernel (JSON)."""
         return self._connection
 
     def reserve(self, *, reserved: bool) -> None:
-        """Note that code of somebody else runs in the main thread, or has ended."""
+        """Record that code of a console started or ended in the main thread."""
         with self._lock:
             self._reserved = reserved
             self._change({})
@@ -118,19 +118,19 @@ class Reports:
             self._put(RunsChanged(runs))
 
     def forget_runs(self) -> None:
-        """There is no current plan any more."""
+        """Forget the runs, because the plan has ended."""
         if self._runs:
             self.runs([])
 
     def lists(self, lists: Lists) -> bool:
-        """Note the lists of plans and devices; True if they differ from those before. Does not report."""
+        """Store the lists of plans and devices without a report; return True if they changed."""
         with self._lock:
             differ = lists != self._lists
             self._lists = lists
             return differ
 
     def task_started(self, task_uid: str, *, background: bool) -> float:
-        """Note that a task was accepted; returns its start, epoch seconds."""
+        """Record that a task was accepted; return its start time in epoch seconds."""
         with self._lock:
             start = time.time()
             self._tasks[task_uid] = (start, background)
@@ -141,7 +141,7 @@ class Reports:
             return start
 
     def task_finished(self, task_uid: str, report: Callable[[WorkerState], TaskEnded]) -> None:
-        """Note that a task ended, and report it."""
+        """Record that a task ended, and report it."""
         with self._lock:
             _, background = self._tasks.pop(task_uid)
             changes: dict[str, Any] = {"background_tasks": self._background_tasks()}
@@ -153,7 +153,7 @@ class Reports:
             self._put(done)
 
     def snapshot(self) -> WorkerSnapshot:
-        """All that a manager needs that attaches now."""
+        """Return everything that a manager needs when it attaches."""
         with self._lock:
             tasks = dict(self._tasks)
             return WorkerSnapshot(
@@ -167,13 +167,13 @@ class Reports:
             )
 
     def wake(self) -> None:
-        """Let the link thread look around, without a report."""
+        """Wake the link thread without a report."""
         with self._lock:
             self._wake()
 
     # ----------------------------------------------------------------------------------------------- link thread
     def send(self, server: ServerEnd) -> float | None:
-        """Push everything that waits; returns the seconds after which to call again at the latest, or None."""
+        """Send everything that is waiting. Return the seconds after which to call again, or None."""
         with self._lock:
             if self._awake:
                 os.read(self.wakeup, 64)
@@ -187,19 +187,19 @@ class Reports:
             self._due = now + PERIOD
             progress, self._progress = self._progress, None
             waiting, self._waiting = self._waiting, deque()
-        # Progress goes first: after the report of the plan's end it would speak of a plan that is gone.
+        # Progress goes first: after the report of the plan's end it would belong to no plan.
         if progress is not None:
             server.push(progress, keep=False)
         for report in waiting:
             try:
                 server.push(report, keep=not isinstance(report, Document))
-            except Exception:  # the process boundary: one report that cannot be encoded must not take others with it
+            except Exception:  # the process boundary: a report that cannot be encoded must not block the others
                 log.exception("Could not send a report: %r", report)
         return None
 
     # ------------------------------------------------------------------------------------------- under the lock
     def _changed(self, changes: dict[str, Any]) -> WorkerState:
-        """The state with these changes; while the main thread is reserved, what the manager asked of it has to wait."""
+        """Return the state with these changes. While the main thread is reserved, the manager's request has to wait."""
         self._doing = changes.pop("environment", self._doing)
         doing, reserved = self._doing, self._reserved and self._doing in _RESERVABLE
         if self._connection != b"{}":
@@ -217,7 +217,7 @@ class Reports:
             self._put(StateChanged(state))
 
     def _put(self, report: msgspec.Struct) -> None:
-        # Of several states in a row nobody needs but the last; the same for runs.
+        # Of several states in a row only the last one matters; the same for runs.
         if self._waiting and type(report) in (StateChanged, RunsChanged) and type(self._waiting[-1]) is type(report):
             self._waiting.pop()
         self._waiting.append(report)
@@ -225,7 +225,7 @@ class Reports:
         self._wake()
 
     def _expect(self) -> None:
-        """Wake the link thread unless it is going to look anyway."""
+        """Wake the link thread unless it will look soon anyway."""
         if not self._expected:
             self._expected = True
             self._wake()

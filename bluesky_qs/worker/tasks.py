@@ -1,4 +1,4 @@
-"""How tasks run: scripts, functions and updates of the lists, in the main thread or in background threads."""
+"""Runs tasks (scripts, functions, updates of the lists) in the main thread or in background threads."""
 
 import logging
 import threading
@@ -16,30 +16,30 @@ log = logging.getLogger(__name__)
 
 
 class Tasks:
-    """Accepts tasks in the link thread, runs them where they belong and reports their ends.
+    """Accepts tasks in the link thread, runs each in the right thread and reports its end.
 
     Parameters
     ----------
     in_main_thread
-        Hands a job over to the main thread.
+        Gives a job to the main thread.
     """
 
     def __init__(self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None]) -> None:
         self._reports = reports
         self._in_main_thread = in_main_thread
-        self._given: set[str] = set()
+        self._accepted: set[str] = set()
 
     def start(self, task_uid: str, what: str, work: Callable[[], Any], *, background: bool) -> None:
-        """Accept a task; ``work`` returns its value. `TaskEnded` follows.
+        """Accept a task, run ``work`` and report its value in a `TaskEnded`.
 
         Raises
         ------
         WrongState
-            If a task of that uid was given before.
+            A task with this uid was accepted before.
         """
-        if task_uid in self._given:
+        if task_uid in self._accepted:
             raise WrongState(f"The worker already has the task {task_uid!r}")
-        self._given.add(task_uid)
+        self._accepted.add(task_uid)
         start = self._reports.task_started(task_uid, background=background)
 
         def job() -> None:

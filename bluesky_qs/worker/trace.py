@@ -1,4 +1,4 @@
-"""How an exception of user code is told: one sentence, and a traceback that starts where the user's code does."""
+"""Text for exceptions of user code: one sentence, and a traceback that starts at the user's code."""
 
 import traceback
 from pathlib import Path
@@ -8,12 +8,12 @@ from bluesky_qs.errors import QSError
 from bluesky_qs.startup.failure import text_of
 
 _OURS = str(Path(__file__).resolve().parents[1])
-#: Modules between us and the user's code; a traceback that has no other frames keeps theirs.
+#: Modules between our code and the user's. A traceback without other frames keeps theirs.
 _BETWEEN = ("bluesky.run_engine", "bluesky.utils", "concurrent.futures", "asyncio", "threading")
 
 
 def sentence(error: BaseException) -> str:
-    """``NameError: name 'x' is not defined``; our own errors are sentences already."""
+    """Return the exception as ``NameError: name 'x' is not defined``; for our own errors, the message alone."""
     if isinstance(error, QSError):
         return sendable(error.message)
     text = text_of(error)
@@ -21,9 +21,9 @@ def sentence(error: BaseException) -> str:
 
 
 def traceback_text(error: BaseException) -> str:
-    """The traceback as Python would print it, without the frames through which we got to the user's code.
+    """Return the traceback as Python prints it, without our own frames above the user's code.
 
-    Empty for an error of ours that did not get there.
+    Empty for an error of ours outside of user code.
     """
     start = error.__traceback__
     while start is not None and _leads_in(start):
@@ -34,13 +34,13 @@ def traceback_text(error: BaseException) -> str:
 
 
 def came_through(error: BaseException, module: str) -> bool:
-    """Whether a function of the module was on the way of the exception."""
+    """Whether the exception passed through a function of the module."""
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_globals.get("__name__") == module for frame, _ in frames)
 
 
 def sendable(text: str) -> str:
-    """The text without lone surrogates, which come from file names and which UTF-8 does not know."""
+    """Return the text without lone surrogates, which come from file names and cannot be encoded in UTF-8."""
     return text.encode(errors="backslashreplace").decode()
 
 

@@ -406,7 +406,7 @@ async def test_a_job_does_not_begin_while_a_cell_has_given_way(worker, spec, att
     while (await console.get_shell_msg(timeout=20))["parent_header"]["msg_id"] != typed:
         pass
     assert await value(driver, "order", "a") == ["begin", "end", "plan"]
-    assert "waits for the end of the code" in driver.text()
+    assert "will start when the code in the IPython console" in driver.text()
 
 
 async def test_a_pause_that_is_asked_for_while_a_plan_waits_does_not_pause_the_plan_of_the_console(

@@ -122,7 +122,7 @@ async def test_questions_are_passed_over_with_an_empty_text(worker):
     assert (await driver.run("asking")).exit_status == "completed"
     assert (await driver.run("asking_bluesky", uid="item-2")).exit_status == "completed"
     assert value(await driver.function("what_was_answered", uid="last")) == ["", ""]
-    assert "input() asks 'Is the sample loaded? ': answered with an empty text" in driver.text()
+    assert "input() asks 'Is the sample loaded? ': answered with an empty string" in driver.text()
 
 
 # -------------------------------------------------------------------------------------------------------------- ask
@@ -174,7 +174,7 @@ async def test_an_immediate_pause_ends_a_question_for_which_the_run_engine_stand
     await driver.ask(PausePlan("immediate"))
     done = await driver.wait(PlanEnded)
     assert done.exit_status == "failed"
-    assert "'Is the sample loaded? ' was cancelled: the plan was to pause immediately" in done.message
+    assert "'Is the sample loaded? ' was canceled: an immediate pause was requested" in done.message
     assert (await driver.run("quiet", uid="item-2")).exit_status == "completed"
 
 
