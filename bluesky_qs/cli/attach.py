@@ -1,4 +1,4 @@
-"""What the commands share that attach Jupyter's front ends to the IPython kernel of the environment."""
+"""Shared code of the commands that attach Jupyter's front ends to the IPython kernel of the environment."""
 
 import json
 import os
@@ -15,23 +15,23 @@ from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import QSError
 
-#: Starts a front end, given its arguments and the service.
+#: Starts a front end with its arguments and a client of the service.
 Start = Callable[[list[str], REManagerAPI], None]
 
 _FAILED = 5
 
 
 class CannotStart(Exception):
-    """Why there is nothing to attach to, or nothing to attach."""
+    """There is no kernel to attach to, or no front end is installed."""
 
 
 def command(name: str, help_text: str, start: Start) -> Callable[[], int]:
-    """The command of this name, ready to be run: 0, 1 for bad options, 5 if the front end could not be started."""
+    """Return the ``main`` of a command. Exit codes: 0, 1 for bad options, 5 if the front end could not be started."""
 
     def main() -> int:
         parser = _parser(name, help_text)
         try:
-            # The front end has options of its own: what is not ours is passed on.
+            # The front end has its own options, so unknown options are passed to it.
             options, front_end = parser.parse_known_args()
             _attach(start, front_end, options)
         except ParserExit as ended:
@@ -75,12 +75,12 @@ def _attach(start: Start, front_end: list[str], options: Namespace) -> None:
 
 
 def _connection(manager: REManagerAPI) -> dict[str, Any]:
-    """How to connect to the kernel.
+    """Return the connection data of the kernel.
 
     Raises
     ------
     CannotStart
-        There is none.
+        There is no kernel.
     """
     info: Any = manager.config_get()["config"].get("ip_connect_info")
     status = manager.status()
@@ -89,17 +89,17 @@ def _connection(manager: REManagerAPI) -> dict[str, Any]:
     if not info:
         raise CannotStart("RE Manager is not in IPython mode: IPython kernel is not used")
     if status["ip_kernel_captured"]:
-        print("RE Manager is using the kernel: the console answers when the plan or task has ended.", file=sys.stderr)
+        print("RE Manager is using the kernel: the console will answer when the plan or task ends.", file=sys.stderr)
     return info
 
 
 @contextmanager
 def _file(info: dict[str, Any]) -> Iterator[str]:
-    """A connection file, for the owner's eyes: the key is in it."""
+    """Write a connection file that only its owner can read, because it contains the key."""
     fd, path = tempfile.mkstemp(prefix="qserver-kernel-", suffix=".json")
     try:
         with os.fdopen(fd, "w") as file:
             json.dump(info, file)
         yield path
     finally:
-        os.unlink(path)  # noqa: PTH108 - mkstemp gives text
+        os.unlink(path)  # noqa: PTH108 - mkstemp returns a string

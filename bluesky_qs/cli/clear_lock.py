@@ -1,4 +1,4 @@
-"""``qserver-clear-lock``: forgets the lock of a service whose lock key is lost."""
+"""``qserver-clear-lock``: removes the lock of a service whose lock key is lost."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ def main() -> int:
     try:
         given = vars(_parser().parse_args())
         settings = config.load({_OPTIONS[name]: given[name] for name in _OPTIONS}, os.environ, given["config"]).settings
-        # The service may be running: it writes the lock only when somebody locks or unlocks.
+        # The service may be running, because it writes the lock only when somebody locks or unlocks.
         print(asyncio.run(_clear(chosen_store(settings, beside_service=True))))
     except ParserExit as ended:
         return ended.code
@@ -53,7 +53,7 @@ def _parser() -> Parser:
 
 
 async def _clear(store: Store) -> str:
-    """Clear the lock; what was done, in a sentence."""
+    """Clear the lock; return a sentence that says what was done."""
     await store.open()
     try:
         info = (await store.load()).facts.get(_LOCK)
@@ -66,7 +66,7 @@ async def _clear(store: Store) -> str:
 
 
 def _locked(data: bytes) -> str:
-    """What was locked, by whom and when; nothing if it was not."""
+    """Return what was locked, by whom and when; an empty string if nothing was locked."""
     try:
         info = json.loads(data)
     except ValueError:

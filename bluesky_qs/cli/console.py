@@ -8,7 +8,7 @@ from bluesky_qs.client.sync import REManagerAPI
 
 _HELP = """Attach a terminal console to the IPython kernel of the RE Worker environment.
 
-While a plan or a foreground task runs, what is typed waits for its end. Ctrl-C interrupts code of the console only."""
+While a plan or a foreground task runs, your input waits until it ends. Ctrl-C only interrupts code of the console."""
 
 
 def _start(arguments: list[str], manager: REManagerAPI) -> None:
@@ -26,15 +26,15 @@ def _start(arguments: list[str], manager: REManagerAPI) -> None:
             shell.check_complete = _check_complete
             self.kernel_manager: Any = _Interrupter(manager)
 
-    # An answer may take as long as a plan.
+    # A reply may take as long as a plan.
     Console.launch_instance(["--ZMQTerminalInteractiveShell.kernel_timeout=1e6", *arguments])
 
 
 def _check_complete(code: str) -> tuple[bool, str]:
-    """Whether what is typed goes on in another line, and how far that is indented.
+    """Return whether the input needs another line, and how far to indent it.
 
-    Jupyter's console asks the kernel. One that runs a plan does not answer, and from then on every line would have to
-    be followed by an empty one.
+    Jupyter's console asks the kernel. A kernel that runs a plan does not answer, and from then on the user would have
+    to end each input with an empty line.
     """
     from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - the console has imported it
 
@@ -43,7 +43,7 @@ def _check_complete(code: str) -> tuple[bool, str]:
 
 
 class _Interrupter:
-    """What the console asks to interrupt a kernel: the service does, on which host ever that is."""
+    """Interrupts the kernel for the console, through the service, which may be on another host."""
 
     def __init__(self, manager: REManagerAPI) -> None:
         self._manager = manager

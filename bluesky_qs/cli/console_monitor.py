@@ -13,10 +13,10 @@ from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.control import client_socket
 
-#: Statuses after which a console that has shown nothing may not be published at all.
+#: If nothing was printed after this many statuses, the console output is perhaps not published.
 _SILENT = 3
 _NOTHING_YET = (
-    "[The service is there and has printed nothing yet. Its console output is published only if it was started with "
+    "[The service is running and has printed nothing yet. It publishes console output only if it was started with "
     "--zmq-publish-console ON]"
 )
 
@@ -46,7 +46,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
-        # Whoever read our output has gone; say nothing when Python flushes it at exit.
+        # The reader of our output has gone. Without this, Python reports an error when it flushes at exit.
         sys.stdout = None
         return 0
     except DecodeError as error:
@@ -62,14 +62,14 @@ def _follow(info_addr: str | None, encoding: Encoding | None) -> None:
         socket = client_socket(context, chosen.info_addr, kind=zmq.SUB, rcvhwm=0)
         try:
             socket.subscribe(info.CONSOLE)
-            socket.subscribe(info.INFO)  # comes each second, whether the console is published or not
+            socket.subscribe(info.INFO)  # sent each second, whether the console is published or not
             _show(socket, chosen.encoding)
         finally:
             socket.close(linger=0)
 
 
 def _show(socket: Any, encoding: Encoding) -> None:
-    """Print what comes; tell, apart from it, where messages are missing, and if none may ever come."""
+    """Print the messages. Report lost messages, and a silent console, on standard error."""
     last: int | None = None
     silent = 0
     while True:
@@ -82,7 +82,7 @@ def _show(socket: Any, encoding: Encoding) -> None:
         message = decode(payload, encoding)
         seq = message.get("seq")
         if seq is not None and last is not None and seq > last + 1:
-            print(f"\n[{seq - last - 1} messages of the console were lost]", file=sys.stderr, flush=True)
+            print(f"\n[{seq - last - 1} console messages were lost]", file=sys.stderr, flush=True)
         last = seq
         sys.stdout.write(message["msg"])
         sys.stdout.flush()

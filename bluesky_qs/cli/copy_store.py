@@ -1,4 +1,4 @@
-"""``python -m bluesky_qs copy-store``: takes queue, history, lock, modes and permissions over into another store."""
+"""``python -m bluesky_qs copy-store``: copies queue, history, lock, modes and permissions to another store."""
 
 import asyncio
 import os
@@ -76,7 +76,7 @@ def _store(option: str, named: str | None, prefix: str, config: str | None, *, b
 
         return RedisStore(named, prefix=prefix, beside_service=beside_service)
     if named and (redis := redis_meant(named)):
-        # Neither a file of that name nor a Redis that was not asked for: the next service would start on the old queue.
+        # Refused, because the user may mean a file or a Redis: with the wrong one the next service has the old queue.
         raise StoreError(
             f"{option} {named} is the address of a Redis{did_you_mean([redis])}. A file of that name is ./{named}"
         )
@@ -87,15 +87,13 @@ def _store(option: str, named: str | None, prefix: str, config: str | None, *, b
 
 
 async def _copy(source: Store, target: Store, *, replace: bool) -> tuple[int, int]:
-    """Copy everything; how many items the queue and the history have."""
+    """Copy everything; return the numbers of items in the queue and the history."""
     await source.open()
     try:
         found = await source.load()
         if not (found.items or found.history or found.events or any(found.facts.values())):
             # With --replace a mistyped prefix would lose what the target holds.
-            raise StoreError(
-                f"{source.description} holds nothing: is that where the queue is?{await _elsewhere(source)}"
-            )
+            raise StoreError(f"{source.description} is empty. Is this the right store?{await _elsewhere(source)}")
         await target.open()
         try:
             held = await target.load()
@@ -113,11 +111,11 @@ async def _copy(source: Store, target: Store, *, replace: bool) -> tuple[int, in
 
 
 async def _elsewhere(source: Store) -> str:
-    """Where in the same Redis other services keep theirs."""
-    from bluesky_qs.store.redis import RedisStore  # noqa: PLC0415 - only a source that is empty pays for it
+    """Return a sentence about other queues in the same Redis, or an empty string."""
+    from bluesky_qs.store.redis import RedisStore  # noqa: PLC0415 - only needed for an empty source
 
     prefixes = await source.other_prefixes() if isinstance(source, RedisStore) else []
-    return f" There is one with --from-prefix {' or '.join(map(repr, prefixes))}." if prefixes else ""
+    return f" There is a queue with --from-prefix {' or '.join(map(repr, prefixes))}." if prefixes else ""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``python -m bluesky_qs demo``: a service of its own, two real scans through the queue, and all stopped again."""
+"""``python -m bluesky_qs demo``: starts a service, runs two real scans through the queue, and stops the service."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from bluesky_qs.client.items import BPlan
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import QSError
 
-#: Seconds for which any one step may take before the demonstration is given up.
+#: Seconds that each step may take before the demonstration fails.
 _PATIENCE = 60.0
 
 _PLANS = (
@@ -38,8 +38,8 @@ def main() -> int:
 
 
 def _show(api: REManagerAPI) -> int:
-    # The tables of the prompt: the demonstration shows what a user of the prompt sees.
-    from ipython_extension.shown.display import History, Queue  # noqa: PLC0415 - needs the service first
+    # The tables of the prompt, so that the demonstration looks like the prompt.
+    from ipython_extension.shown.display import History, Queue  # noqa: PLC0415 - slow; the service starts first
 
     _say("Opening the environment: the worker runs the startup code of the simulated beamline")
     api.environment_open()
@@ -54,30 +54,29 @@ def _show(api: REManagerAPI) -> int:
     _say("Starting the queue")
     api.queue_start()
     api.wait_for_idle(timeout=_PATIENCE)
-    _say("The queue has run. What is left of it, and its history:")
+    _say("The queue has run. Here are the queue and the history now:")
     _print(Queue(api.queue_get(), known).text(_width()))
     history = api.history_get()
     _print(History(history, known).text(_width()))
     statuses = [item["result"]["exit_status"] for item in history["items"]]
     if statuses != ["completed"] * len(_PLANS):
-        raise QSError(f"the scans ended with {statuses}, both should be 'completed'")
+        raise QSError(f"the scans should be 'completed' but ended with {statuses}")
     _say("Both scans are completed. Stopping the service")
     if not os.environ.get("PATH", "").startswith(bin_folder := str(Path(sys.executable).parent)):
-        _print(
-            f"To go on by hand: source {os.path.relpath(bin_folder)}/activate, then start-re-manager (see README.md)"
-        )
+        activate = f"{os.path.relpath(bin_folder)}/activate"
+        _print(f"To start your own service: source {activate}, then start-re-manager (see README.md)")
     return 0
 
 
 @contextmanager
 def _service(folder: Path) -> Iterator[REManagerAPI]:
-    """A service on free ports with its store in ``folder``, whose console output comes out here."""
+    """Start a service on free ports with its store in ``folder``; its console output is printed here."""
     control, info = (f"tcp://127.0.0.1:{port}" for port in _free_ports(2))
     command = [sys.executable, "-m", "bluesky_qs", "start-re-manager", "--quiet"]
     command += ["--zmq-control-addr", control, "--zmq-info-addr", info, "--store", str(folder / "queue.sqlite3")]
-    # What the user's shell says about another service must not reach this one.
+    # The user's settings for another service must not apply to this one.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QSERVER_")}
-    _say(f"Starting a service of its own at {control}, its store in {folder}")
+    _say(f"Starting a separate service at {control}, with its store in {folder}")
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
     try:
         with REManagerAPI(control, zmq_info_addr=info, user="demo") as api:
@@ -104,7 +103,7 @@ def _wait_for_answer(api: REManagerAPI, process: "subprocess.Popen[bytes]") -> N
 
 
 def _free_ports(number: int) -> list[int]:
-    """Ports that are free now; held together, so that they differ."""
+    """Return different free ports. All are bound at the same time, so that they differ."""
     sockets = [socket.socket() for _ in range(number)]
     try:
         for each in sockets:

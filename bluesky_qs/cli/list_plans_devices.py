@@ -47,7 +47,7 @@ def _run_command() -> int:
         print(f"Error: {error}", file=sys.stderr)
     except OSError as error:
         print(f"Error: {error.strerror or error}", file=sys.stderr)
-    except KeyboardInterrupt as error:  # the line of code that Ctrl-C met helps to find code that hangs
+    except KeyboardInterrupt as error:  # the interrupted line helps to find code that hangs
         print(f"Interrupted: {failed(error).message}", file=sys.stderr)
     else:
         return 0
@@ -62,8 +62,8 @@ def _parser() -> Parser:
     add("--startup-module", metavar="MODULE", help="Importable module with startup code.")
     add("--startup-script", metavar="FILE", help="Python file with startup code.")
     add("--ipython-dir", metavar="DIR", help="Folder with the IPython profiles.  [IPYTHONDIR; ~/.ipython]")
-    add("--file-dir", metavar="DIR", default=".", help="Folder for the file.  [default: the current folder]")
-    add("--file-name", metavar="NAME", default=FILE_NAME, help=f"Name of the file.  [default: {FILE_NAME}]")
+    add("--file-dir", metavar="DIR", default=".", help="Folder for the output file.  [default: the current folder]")
+    add("--file-name", metavar="NAME", default=FILE_NAME, help=f"Name of the output file.  [default: {FILE_NAME}]")
     add(
         "--ignore-invalid-plans",
         metavar="ON|OFF",
@@ -85,7 +85,9 @@ def _parser() -> Parser:
         default=False,
         help="Run the startup code in an IPython shell, like a service started with this option.  [default: OFF]",
     )
-    add("--report", action="store_true", help="Print the files with their times, and what was left out and why.")
+    add(
+        "--report", action="store_true", help="Print the startup files with their times, and what was left out and why."
+    )
     parser.add_help_option()
     return parser
 
@@ -93,7 +95,7 @@ def _parser() -> Parser:
 def _write_lists(parser: Parser, options: argparse.Namespace) -> None:
     startup: dict[str, Any] = {name: getattr(options, name) for name in _STARTUP}
     if not any(startup.values()):
-        # The lists here may be those of a beamline: simulated ones must not replace them by mistake.
+        # Simulated plans and devices must not replace the lists of a beamline by mistake.
         parser.error(
             "Source of the startup code was not specified: give --startup-dir, --startup-profile, --startup-module or "
             "--startup-script. The simulated beamline is --startup-profile sim."
@@ -121,18 +123,18 @@ def _run(location: StartupLocation, *, ipython: bool) -> tuple[Namespace, LoadRe
     os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"
     os.environ["_QSERVER_RUNNING_IPYTHON_KERNEL"] = str(int(ipython))
     os.environ.setdefault("MPLBACKEND", "Agg")
-    # The options of this command must not look like the startup code's.
+    # Startup code must not see the options of this command.
     sys.argv = [sys.argv[0]]
     configure_logging(logging.WARNING)
     namespace = loader.main_namespace()
     if ipython:
-        from bluesky_qs.startup.plain_shell import make_shell  # noqa: PLC0415 - half a second that few runs need
+        from bluesky_qs.startup.plain_shell import make_shell  # noqa: PLC0415 - takes half a second, rarely needed
 
         make_shell(location, namespace, ShownErrors(roots=[]))
     out, err = sys.stdout, sys.stderr
     try:
         report = loader.load(location, namespace, shell_exists=ipython)
-    finally:  # code that has sent its own output elsewhere has not meant ours
+    finally:  # startup code may have redirected its own output; ours must still appear
         sys.stdout, sys.stderr = out, err
     enable_logging()
     return namespace, report
@@ -145,7 +147,7 @@ def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_
         found = None
     if found is not None and not found.problems:
         return found
-    # Only now, because most startup code is described without them: what root forbids is never a reason to refuse.
+    # Only now, because most startup code does not need them: a plan that root forbids must not cause an error.
     return collect(
         namespace,
         device_max_depth=depth,
@@ -155,7 +157,7 @@ def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_
 
 
 def _report(loaded: LoadReport, found: Collected) -> Iterator[str]:
-    """The report, line by line."""
+    """Yield the lines of the report."""
     yield f"Files ({loaded.seconds:.2f} s):"
     yield from (f"  {run.seconds:8.3f} s  {run.file}" for run in loaded.files)
     yield from _section("Overwritten names", [_overwritten(each) for each in loaded.overwritten])

@@ -7,22 +7,22 @@ from bluesky_qs.cli import output
 from bluesky_qs.client.info import StatusFeed
 from bluesky_qs.client.sync import REManagerAPI
 
-#: Seconds to wait for the next publication; only bounds how long a Ctrl-C can go unnoticed.
+#: Seconds to wait for the next publication. This limits the delay of Ctrl-C.
 _PATIENCE = 1.0
-#: They change with every status and tell a reader nothing.
+#: Keys that change with every status and do not matter to a reader.
 _NOISE = ("time", "status_uid")
 
 
 def follow(manager: REManagerAPI, *, as_json: bool) -> None:
-    """Print the status, then what changes in it, until interrupted."""
+    """Print the status, then its changes, until interrupted."""
     try:
         _follow(manager, as_json=as_json)
     except KeyboardInterrupt:
-        return  # this is how one ends it
+        return  # the normal end of the command
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What is new or different in a status."""
+    """Return the new or changed keys of a status."""
     return {
         key: value for key, value in after.items() if key not in _NOISE and (key not in before or before[key] != value)
     }

@@ -28,7 +28,7 @@ HELP = """\
 
 @dataclass(slots=True)
 class Options:
-    """What the options of a line say, and its words."""
+    """The options of a command line, and its words."""
 
     words: list[str] = field(default_factory=list)
     control_addr: str | None = None
@@ -78,7 +78,7 @@ def parse(arguments: Sequence[str]) -> Options:
     rest = list(arguments)
     for argument in rest:
         if argument.encode(errors="replace").decode() != argument:
-            raise UsageError(f"{argument!r} is not text in the encoding of this terminal")
+            raise UsageError(f"{argument!r} is not valid text in the encoding of this terminal")
     while rest:
         argument = rest.pop(0)
         if argument == "--":
@@ -104,13 +104,13 @@ def _set(options: Options, argument: str, rest: list[str]) -> None:
             raise UsageError(f"Option {name} needs a value")
         value = rest.pop(0)
     if attribute == "lock_key" and not value:
-        # Most likely an unset variable of a script; without a key the request would mean something else.
+        # Probably an unset variable in a script. A request without a key would mean something else.
         raise UsageError(f"Option {name}: Lock key must be a non-empty string")
     setattr(options, attribute, _seconds(name, value) if attribute == "timeout" else value)
 
 
 def _parted(argument: str) -> tuple[str, str | None]:
-    """``--name=value``, ``-n=value`` and ``-nvalue`` as name and value; the value is None where it stands apart."""
+    """Split ``--name=value``, ``-n=value`` or ``-nvalue``; the value is None if it is a separate argument."""
     name, equals, value = argument.partition("=")
     if equals:
         return name, value
@@ -121,10 +121,10 @@ def _parted(argument: str) -> tuple[str, str | None]:
 
 
 def _attribute(name: str) -> str:
-    """What an option sets; a long one may be cut short as far as no other begins like it."""
+    """Return the attribute that an option sets. A long option may be shortened if it stays unambiguous."""
     if name in _NAMES:
         return _NAMES[name]
-    meant = [spelling for spelling in _NAMES if name.startswith("--") and len(name) > 2 and spelling.startswith(name)]  # noqa: PLR2004 - something must follow the dashes
+    meant = [spelling for spelling in _NAMES if name.startswith("--") and len(name) > 2 and spelling.startswith(name)]  # noqa: PLR2004 - there must be text after the dashes
     attributes = {_NAMES[spelling] for spelling in meant}
     if len(attributes) == 1:
         return attributes.pop()
@@ -144,6 +144,6 @@ def _seconds(name: str, value: str) -> float:
 
 
 def _is_option(argument: str) -> bool:
-    """Whether it is neither a word nor a negative position; what has blanks in it is text, a NOTE say."""
+    """Whether it is an option. Negative positions and text with blanks, such as a NOTE, are not."""
     name = argument.partition("=")[0]
     return len(name) > 1 and name.startswith("-") and not name[1:].isdecimal() and " " not in name

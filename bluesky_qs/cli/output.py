@@ -1,4 +1,4 @@
-"""How the commands print: the answer as Python text with sorted keys, under the time at which it came."""
+"""Prints replies: as Python text with sorted keys, below the time at which they arrived."""
 
 import json
 import pprint
@@ -6,17 +6,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-#: Lists of descriptions, of which only the names are shown.
+#: Keys with long descriptions, of which only the names are shown.
 _DESCRIBED = ("plans_allowed", "devices_allowed", "plans_existing", "devices_existing")
 
 
 def message(response: Mapping[str, Any]) -> str:
-    """The answer for reading."""
+    """Return the reply as text for people."""
     return f"{time.strftime('%H:%M:%S')} - MESSAGE:\n{pprint.pformat(shown(response))}"
 
 
 def shown(response: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an answer is for reading: all but the error's class and the descriptions of plans and devices."""
+    """Return the reply without the error's class and without the descriptions of plans and devices."""
     return {
         key: dict.fromkeys(value, "{...}") if key in _DESCRIBED and isinstance(value, dict) else value
         for key, value in response.items()
@@ -25,10 +25,10 @@ def shown(response: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_json(response: Mapping[str, Any]) -> str:
-    """The answer for programs, complete."""
+    """Return the complete reply as JSON, for programs."""
     return json.dumps(response, indent=2, sort_keys=True)
 
 
 def as_json_line(response: Mapping[str, Any]) -> str:
-    """The same in one line, for one of many."""
+    """Return the same on one line, for output with many replies."""
     return json.dumps(response, sort_keys=True)

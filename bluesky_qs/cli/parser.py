@@ -9,7 +9,7 @@ _WIDEST = 110
 
 
 class ParserExit(Exception):
-    """The command line asked for help or the version, or is wrong: the command ends with this code."""
+    """Ends the command with this exit code, after help, the version or an error in the command line."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -38,18 +38,18 @@ class Parser(argparse.ArgumentParser):
         self._optionals.title = "Options"
 
     def add_help_option(self) -> None:
-        """Add ``-h`` and ``--help``; called last, because help lists them last."""
+        """Add ``-h`` and ``--help``. Call it last, because help lists them last."""
         self.add_argument("-h", "--help", action="help", help="Show this message and exit.")
 
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong and leave with the exit code for a bad command line."""
+        """Print the error and exit with the code for a bad command line."""
         self.exit(
             self._usage_code,
             f"{self.format_usage().rstrip()}\nTry '{self.prog} --help' for help.\n\nError: {message}\n",
         )
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Leave the parser; the command returns this code."""
+        """Raise `ParserExit` with the code that the command returns."""
         if message:
             print(message, end="", file=sys.stderr)
         raise ParserExit(status)
@@ -71,12 +71,12 @@ def add_encoding(parser: Parser) -> None:
         dest="encoding",
         type=str.lower,
         choices=["json", "msgpack"],
-        help=described("Encoding that the service uses.", "default: json", "QSERVER_ZMQ_ENCODING"),
+        help=described("Encoding of the service.", "default: json", "QSERVER_ZMQ_ENCODING"),
     )
 
 
 def switch(text: str) -> bool:
-    """ON or OFF as a value, for the ``type`` of an option."""
+    """Convert ON or OFF to a boolean, for the ``type`` of an option."""
     try:
         return {"ON": True, "OFF": False}[text.upper()]
     except KeyError:
@@ -84,22 +84,22 @@ def switch(text: str) -> bool:
 
 
 def natural(text: str) -> int:
-    """A whole number that is not negative, for the ``type`` of an option."""
+    """Convert a whole number that is not negative, for the ``type`` of an option."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
 
 
 def described(text: str, *notes: str) -> str:
-    """The help of an option: its text, then its default and its environment variable in brackets."""
+    """Return the help of an option: its text, then its default and its environment variable in brackets."""
     return (f"{text}  [{'; '.join(notes)}]" if notes else text).replace("%", "%%")
 
 
 def values_apart(args: Sequence[str]) -> list[str]:
-    """``--x=a b`` as ``--x a b``: behind an equals sign argparse takes one value only."""
+    """Change ``--x=a b`` to ``--x a b``, because argparse takes only one value after an equals sign."""
     apart: list[str] = []
     for arg in args:
         name, equals, value = arg.partition("=")
-        # A value that begins with a dash would look like an option.
+        # A value that begins with a dash would be read as an option.
         apart += [name, value] if name.startswith("--") and equals and not value.startswith("-") else [arg]
     return apart

@@ -1,4 +1,4 @@
-"""``qserver``: one line, one request, its answer."""
+"""``qserver``: sends one request and prints the reply."""
 
 import io
 import os
@@ -18,12 +18,12 @@ from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS
 from bluesky_qs.words.grammar import ParsedCommand, UsageError
 
 _USER = "qserver-cli"
-#: What shells answer for a program that Ctrl-C ended.
+#: The exit code of a program that Ctrl-C ended, as in shells.
 _INTERRUPTED = 130
 
 
 class Exit(IntEnum):
-    """What the exit code tells a script."""
+    """Exit codes, for scripts."""
 
     SUCCESS = 0
     USAGE = 1
@@ -34,26 +34,26 @@ class Exit(IntEnum):
 
 
 def main() -> None:
-    """Run the command line of this process and end it."""
+    """Run the command line of this process, then exit."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What a terminal cannot show must not make an error of a request that was carried out.
+        # Characters that the terminal cannot show must not turn a success into an error.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; say nothing when Python flushes it at exit.
+        # The reader of our output has gone. Without this, Python reports an error when it flushes at exit.
         sys.stdout = None
         code = Exit.SUCCESS
-    except Exception as error:  # noqa: BLE001 - the boundary of this process: every end has its code and one sentence
+    except Exception as error:  # noqa: BLE001 - the boundary of this process: an exit code and one sentence
         print(f"Unexpected error: {type(error).__name__}: {error}", file=sys.stderr)
         code = Exit.ERROR
     sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> Exit:
-    """Carry out a command line."""
+    """Run a command line and return the exit code."""
     command = None
     try:
         options = parse(arguments)
@@ -92,7 +92,7 @@ def _carry_out(command: ParsedCommand, options: Options) -> Exit:
         if method.name == "input_reply" and "text" not in params:
             from getpass import getpass  # noqa: PLC0415 - the other commands do not pay for it
 
-            params["text"] = getpass("Answer: ")  # a password as a word of the line stays in the shell's history
+            params["text"] = getpass("Answer: ")  # a password on the command line would stay in the shell's history
         if options.lock_key and "lock_key" in method.parameters:
             params.setdefault("lock_key", options.lock_key)
         if "lock_key" in method.requires and "lock_key" not in params:
@@ -115,7 +115,7 @@ def _client(options: Options) -> REManagerAPI:
 
 
 def _help(words: Sequence[str]) -> str:
-    from bluesky_qs.words import helptext  # noqa: PLC0415 - only help pays for it
+    from bluesky_qs.words import helptext  # noqa: PLC0415 - only needed for help
 
     forms = QSERVER.beginning_with(words) if words else []
     if forms:

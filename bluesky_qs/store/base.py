@@ -15,7 +15,7 @@ class Store(Protocol):
         ...
 
     async def open(self) -> None:
-        """Open the store; before anything else.
+        """Open the store. Call this first.
 
         Raises
         ------
@@ -25,14 +25,14 @@ class Store(Protocol):
         ...
 
     async def load(self) -> Snapshot:
-        """Everything that is stored."""
+        """Return everything that is stored."""
         ...
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes durable, all of them or none, in their order.
 
         Commits are made one after the other, in the order of the calls. The caller combines edits into one commit.
-        After the return a power cut loses nothing. A caller that is cancelled does not stop its commit.
+        After the return a power cut loses nothing. Canceling the caller does not stop its commit.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How the content of one store is copied into another."""
+"""Copies the content of one store to another."""
 
 from bluesky_qs.plan_queue.changes import (
     FACTS,
@@ -15,12 +15,12 @@ from bluesky_qs.store.base import Store
 
 
 async def copy_store(source: Store, target: Store) -> Snapshot:
-    """Replace the content of ``target`` with that of ``source``, in one commit; both are open. Returns the content.
+    """Replace the content of ``target`` with that of ``source`` in one commit, and return it. Both must be open.
 
     Raises
     ------
     StoreError
-        The target is unchanged.
+        A store failed. The target is unchanged.
     """
     snapshot = await source.load()
     await target.commit(

@@ -14,7 +14,7 @@ async def queue_in_redis(host: str = "localhost", port: int = 6379, *, prefix: s
     Sends a few bytes itself, because importing a Redis client takes longer than the rest of a start.
     """
     names = " ".join(f"{prefix}_{key}" for key in _KEYS)
-    with suppress(OSError):  # TimeoutError is one of them: nothing listens there
+    with suppress(OSError):  # includes TimeoutError: no Redis there
         async with asyncio.timeout(_ANSWER):
             reader, writer = await asyncio.open_connection(host, port)
             try:

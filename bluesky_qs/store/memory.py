@@ -87,7 +87,7 @@ class MemoryStore:
         """Do nothing: memory is always open."""
 
     async def load(self) -> Snapshot:
-        """Everything that was committed."""
+        """Return everything that was committed."""
         return self._contents.snapshot()
 
     async def commit(self, changes: Sequence[Change]) -> None:

@@ -21,12 +21,12 @@ _MOUNTS = Path("/proc/mounts")
 
 
 def default_store_path() -> Path:
-    """The path of the queue file if none is given: in the user's data directory."""
+    """Return the default path of the queue file, in the user's data directory."""
     return Path(platformdirs.user_data_dir("bluesky_qs", appauthor=False)) / "queue.sqlite3"
 
 
 def network_file_system(path: Path, mounts: str | None = None) -> str | None:
-    """The type of the network file system that a path is on; None if it is local or unknown.
+    """Return the type of the network file system of a path; None if the file system is local or unknown.
 
     ``mounts`` is the text of ``/proc/mounts``, read by default.
     """
@@ -57,7 +57,7 @@ class LockFile:
         self._descriptor: int | None = None
 
     def take(self) -> None:
-        """Lock it.
+        """Lock the file.
 
         Raises
         ------
@@ -93,5 +93,5 @@ class LockFile:
 
 
 def _unescaped(field: str) -> str:
-    """A path from ``/proc/mounts``, where blanks are written as octal numbers."""
+    """Decode a path from ``/proc/mounts``, where blanks are written as octal numbers."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

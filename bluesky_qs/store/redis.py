@@ -1,8 +1,8 @@
-"""The queue in Redis, in the layout of the community's service: the queue of an existing installation is found there.
+"""The queue in Redis, in the layout of bluesky-queueserver, so that existing queues can be used.
 
-While the service runs, its memory is right, and a mirror here says what Redis should hold. When Redis may differ
-(it was unreachable, an operator deleted keys), everything is rewritten from the mirror, except the lock, because
-an operator may have cleared it on purpose.
+While the service runs, its memory is right, and a mirror here holds the content that Redis should have. If Redis may
+differ (it was unreachable, an operator deleted keys), everything is rewritten from the mirror, except the lock,
+because an operator may have cleared it on purpose.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two checks whether Redis is reachable.
 _LOOK = 0.5
-#: Clients wait two seconds for a reply, and must hear within that time that Redis hangs.
+#: Clients wait two seconds for a reply, so they must learn within that time that Redis hangs.
 _CONNECT, _ANSWER = 0.5, 1.0
 _PATIENT = 10.0
 
@@ -62,7 +62,7 @@ class RedisStore:
         return f"{self._link.name}, keys {self._layout.key('*')}"
 
     async def open(self) -> None:
-        """Connect, and read everything.
+        """Connect and read everything.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class RedisStore:
             self._watching = asyncio.create_task(self._watch())
 
     async def load(self) -> Snapshot:
-        """Everything that is stored; the ranks were made when it was read."""
+        """Return everything that was read from Redis, with new ranks."""
         return self._contents.snapshot()
 
     async def commit(self, changes: Sequence[Change]) -> None:
@@ -92,7 +92,7 @@ class RedisStore:
         await asyncio.shield(self._write(changes))
 
     async def other_prefixes(self) -> list[str]:
-        """The prefixes of the keys with which other services keep a queue or a history there.
+        """Return the key prefixes of other services that keep a queue or a history there.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class RedisStore:
         self._refusals.accepted()
 
     async def _make(self, changes: Sequence[Change]) -> None:
-        """Make changes; raises `StoreError` if they failed or may have failed."""
+        """Make changes. Raise `StoreError` if they failed or may have failed."""
         touches_lock = any(isinstance(change, SetFact) and change.name == LOCK for change in changes)
         steps = self._layout.steps(self._contents, changes)
         self._lock_exact = self._lock_exact and not touches_lock
@@ -167,14 +167,14 @@ class RedisStore:
         self._exact = self._lock_exact = True
 
     async def _transaction(self, steps: list[Step], within: float) -> bool:
-        """Make steps in one MULTI/EXEC; returns whether every step had the expected effect."""
+        """Run steps in one MULTI/EXEC; return whether every step had the expected effect."""
         replies = await self._link.transact([step.command for step in steps], within)
         return all(step.fits(reply) for step, reply in zip(steps, replies, strict=True))
 
     async def _lost(self, error: StoreError) -> None:
-        """After a failure: if the connection is lost, the content of Redis is not certain."""
+        """Handle a failure: if the connection is lost, the content of Redis is not certain."""
         if self._link.connected and self._exact:
-            self._lock_exact = True  # the server refused the whole transaction and works
+            self._lock_exact = True  # the server works and refused the whole transaction
             return
         if self._exact:
             log.error("%s Changes are refused until it is reachable again.", error.message)
@@ -182,7 +182,7 @@ class RedisStore:
         await self._link.close()
 
     async def _watch(self) -> None:
-        """Notice that Redis becomes unreachable or reachable even while nothing changes."""
+        """Detect that Redis becomes unreachable or reachable, even if nothing changes."""
         while True:
             await asyncio.sleep(_LOOK)
             async with self._busy:

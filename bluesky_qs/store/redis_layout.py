@@ -39,13 +39,13 @@ _ANY = object()
 
 
 class Step(msgspec.Struct):
-    """A command and the reply that shows that Redis holds what it should; `_ANY` where no reply can show it."""
+    """A command and the reply that shows that Redis has the right content; `_ANY` if no reply can show it."""
 
     command: list[Any]
     reply: Any = _ANY
 
     def fits(self, reply: Any) -> bool:
-        """Whether this reply is as expected."""
+        """Return whether this reply is the expected one."""
         return not isinstance(reply, Exception) and (self.reply is _ANY or self.reply == reply)
 
 
@@ -56,17 +56,17 @@ class Layout:
         self._prefix = f"{prefix}_" if prefix else ""
 
     def key(self, name: str) -> str:
-        """The full name of a key."""
+        """Return the full name of a key."""
         return self._prefix + name
 
     def others(self, names: Iterable[str]) -> list[str]:
-        """The prefixes of other services among the names of keys that may hold queues and histories."""
+        """Return the prefixes of other services, from names of keys that may hold queues and histories."""
         parted = (name.removesuffix(kind) for name in names for kind in (_QUEUE, _HISTORY) if name.endswith(kind))
         found = {prefix for prefix in parted if prefix != self._prefix and (not prefix or prefix.endswith("_"))}
         return sorted(prefix.removesuffix("_") for prefix in found)
 
     def steps(self, contents: Contents, changes: Sequence[Change]) -> list[Step]:
-        """The commands that make these changes to what Redis holds."""
+        """Return the commands that make these changes in Redis."""
         searched = sum(
             isinstance(change, DropItem)
             or (isinstance(change, PutItem) and not (change.before is None and change.replaces is None))
@@ -81,7 +81,7 @@ class Layout:
         return [Step(["DEL", self.key(_QUEUE)]), *self._pushes(_QUEUE, queue), *_Changing(self, contents).steps(others)]
 
     def anew(self, snapshot: Snapshot, *, with_lock: bool) -> list[Step]:
-        """The commands that rewrite everything, whatever Redis holds; the lock only with ``with_lock``."""
+        """Return the commands that rewrite everything; the lock only with ``with_lock``."""
         facts = [name for name in FACTS if with_lock or name != LOCK]
         return [
             Step(["DEL", *map(self.key, (*_LISTS, *facts))]),
@@ -92,11 +92,11 @@ class Layout:
         ]
 
     def reading(self) -> list[list[Any]]:
-        """The commands that read everything."""
+        """Return the commands that read everything."""
         return [*(["LRANGE", self.key(name), 0, -1] for name in _LISTS), ["MGET", *map(self.key, FACTS)]]
 
     def read(self, replies: list[Any]) -> Snapshot:
-        """The content according to the replies to `reading`. Ignores invalid entries with a warning."""
+        """Build the content from the replies to `reading`. Ignore invalid entries with a warning."""
         queue, history, events, facts = replies
         items: list[tuple[str, bytes]] = []
         seen: set[str] = set()
@@ -129,11 +129,11 @@ class Layout:
         ]
 
     def _is_object(self, name: str, data: bytes) -> bool:
-        # Both services write an empty object where there is nothing.
+        # Both services write an empty object for no value.
         return data == b"{}" or bool(self._object(name, data))
 
     def _object(self, name: str, data: bytes) -> dict[str, Any]:
-        """The object that the text holds; an empty one, after a warning, if the text is anything else or empty."""
+        """Return the object in the text; an empty one, with a warning, if the text is anything else."""
         value = as_object(_value(data))
         if value:
             return value
@@ -145,7 +145,7 @@ def _value(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # NaN and other things that only Python's json reads
+        pass  # NaN and other extensions that only Python's json reads
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
@@ -164,7 +164,7 @@ class _Changing:
     def steps(self, changes: Iterable[Change]) -> list[Step]:
         for change in changes:
             self._add(change)
-        if self._removed:  # LREM does not say how many are left
+        if self._removed:  # the reply to LREM does not contain the length
             self._steps.append(Step(["LLEN", self._key(_QUEUE)], self._lengths[_QUEUE]))
         return self._steps
 

@@ -21,7 +21,7 @@ _BYTES_A_SECOND = 5_000_000
 
 
 class Link:
-    """Commands and transactions over one connection, each ``within`` so many seconds.
+    """Sends commands and transactions over one connection, with a time limit for each (``within``, in seconds).
 
     Every failure is a `StoreError`. Afterwards `connected` is true if the server refused the commands; if it is false,
     the connection is closed and the commands may have been carried out.
@@ -50,7 +50,7 @@ class Link:
         return self._connection is not None
 
     async def connect(self, within: float) -> None:
-        """Connect anew.
+        """Connect again.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Link:
             await connection.disconnect(nowait=True)
 
     async def ask(self, commands: Sequence[Command], within: float) -> list[Any]:
-        """The replies to commands.
+        """Send commands and return the replies.
 
         Raises
         ------
@@ -87,14 +87,14 @@ class Link:
         return replies
 
     async def transact(self, commands: Sequence[Command], within: float) -> list[Any]:
-        """The replies to commands that are made all or none.
+        """Send commands as one transaction and return the replies.
 
-        A command that the server could make only in part leaves its error among the replies.
+        If a command in the transaction fails, its reply is the error.
 
         Raises
         ------
         StoreError
-            None was made; if `connected` is false afterwards, all may have been made.
+            No command was run. If `connected` is false afterwards, all may have been run.
         """
         replies = await self._exchange([("MULTI",), *commands, ("EXEC",)], within)
         made = replies[-1]

@@ -1,4 +1,4 @@
-"""When the log must say that a store refuses changes: once, and once more when it accepts them again."""
+"""Decides when to log that a store refuses changes: once at the start and once at the end."""
 
 import logging
 
@@ -8,20 +8,20 @@ log = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """Logs the first of many refusals and their end; the clients hear of each refusal anyway."""
+    """Logs the first of many refusals and their end. Clients get an error for each refusal anyway."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._refusing = False
 
     def refused(self, error: StoreError) -> None:
-        """A change was refused, and the change is not the reason."""
+        """Record that a change was refused because the store failed."""
         if not self._refusing:
             log.error("%s Changes are refused until it accepts them again.", error.message)
         self._refusing = True
 
     def accepted(self) -> None:
-        """A change was stored."""
+        """Record that a change was stored."""
         if self._refusing:
             log.info("%s accepts changes again", self._name)
         self._refusing = False

@@ -76,17 +76,17 @@ class SQLiteStore:
         Raises
         ------
         StoreError
-            In use by another service, of a newer version, not a store, damaged, not writable.
+            The file is used by another service, has a newer version, is not a store, is damaged or is not writable.
         """
         await self._run(self._file.open)
 
     async def load(self) -> Snapshot:
-        """Everything that is stored."""
+        """Return everything that is stored."""
         return await self._run(self._file.load)
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes durable, all or none of them."""
-        # Shielded: a commit that waits for its turn would be skipped if its caller is cancelled.
+        # Shielded, because a commit that waits for its turn would be skipped if its caller is canceled.
         await asyncio.shield(self._write(changes))
 
     async def close(self) -> None:
@@ -228,7 +228,7 @@ class _File:
             _sync_folder(self.path.parent)
 
     def _layout(self, db: sqlite3.Connection) -> int:
-        """The number of the layout that the file has, 0 for an empty file; refuses a file of another program."""
+        """Return the layout number of the file, 0 for an empty file. Refuse a file of another program."""
         layout: int = db.execute("PRAGMA user_version").fetchone()[0]
         application: int = db.execute("PRAGMA application_id").fetchone()[0]
         empty: bool = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0

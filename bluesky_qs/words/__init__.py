@@ -1,1 +1,1 @@
-"""The words of the command line and of the prompt, and the requests that they stand for. Only `files` reads."""
+"""The commands of the command line and the prompt, and the requests that they stand for. Only `files` does I/O."""

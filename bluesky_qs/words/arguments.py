@@ -10,14 +10,14 @@ _BOOLEANS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "
 
 
 class FileContents(NamedTuple):
-    """A parameter whose value is in a file; `files.read` puts it in place."""
+    """A parameter whose value is in a file; `files.read` replaces it by the content."""
 
     path: str
     kind: str
 
 
 class Text(Argument):
-    """One word, as it is."""
+    """One word, unchanged."""
 
     def __init__(self, parameter: str, label: str, *, optional: bool = False) -> None:
         self.parameter = parameter
@@ -29,9 +29,9 @@ class Text(Argument):
 
 
 class Note(Text):
-    """All the words that are left, as one text."""
+    """All the remaining words, as one text."""
 
-    def fits(self, word: str) -> bool:  # noqa: ARG002 - also an empty one, in quotes
+    def fits(self, word: str) -> bool:  # noqa: ARG002 - even an empty word, in quotes
         return True
 
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ class Integer(Text):
 
 
 class Choice(Argument):
-    """One of some words, each with its value."""
+    """One of a few words, each with its value."""
 
     def __init__(self, parameter: str, values: Mapping[str, Any], *, optional: bool = False) -> None:
         self.parameter = parameter
@@ -82,7 +82,7 @@ class Choice(Argument):
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
         word = rest.pop(0)
         if word not in self.values:
-            raise UsageError(f"{word!r} is none of {self.label}")
+            raise UsageError(f"{word!r} is not one of {self.label}")
         params[self.parameter] = self.values[word]
 
 
@@ -100,12 +100,12 @@ class Safe(Argument):
         word = rest.pop(0)
         option = f"safe_{rest.pop(0)}" if word == "safe" and rest else word
         if option not in ("safe_on", "safe_off"):
-            raise UsageError("After 'safe' comes 'on' or 'off'", near=["safe on", "safe off"])
+            raise UsageError("'safe' needs 'on' or 'off' after it", near=["safe on", "safe off"])
         params["option"] = option
 
 
 class Flags(Argument):
-    """Words in any order, each of which sets a parameter."""
+    """Words in any order; each sets a parameter."""
 
     optional = True
 
@@ -127,7 +127,7 @@ class Flags(Argument):
 
 
 class Position(Argument):
-    """Where something goes: ``front``, ``back``, a position, ``before UID``, ``after UID``."""
+    """A place in the queue: ``front``, ``back``, a position, ``before UID``, ``after UID``."""
 
     words = ("front", "back", "before", "after")
     _BESIDE: Mapping[str, str] = {
@@ -149,25 +149,25 @@ class Position(Argument):
         word = rest.pop(0)
         if word in self._BESIDE:
             if not rest or rest[0].lstrip().startswith("{"):
-                raise UsageError(f"After {word!r} comes the UID of an item")
+                raise UsageError(f"{word!r} needs the UID of an item after it")
             params[self._BESIDE[word]] = rest.pop(0)
         elif word in ("front", "back"):
             params[self.parameter] = word
         elif (number := integer(word)) is not None:
             params[self.parameter] = number
         else:
-            raise UsageError(f"{word!r} is not a position: front, back, a number, before UID or after UID")
+            raise UsageError(f"{word!r} is not a position. Use front, back, a number, before UID or after UID")
 
 
 class Destination(Position):
-    """Where several items go: an end of the queue, or beside an item."""
+    """A place for several items: an end of the queue, or beside an item."""
 
     def fits(self, word: str) -> bool:
         return word in self.words or word in self._BESIDE
 
 
 class Place(Argument):
-    """Which item: ``front``, ``back``, its position or its uid."""
+    """An item in the queue: ``front``, ``back``, its position or its uid."""
 
     words = ("front", "back")
 
@@ -188,7 +188,7 @@ class Place(Argument):
 
 
 class SizeOrUid(Argument):
-    """How much of the history stays: the newest N, or what is newer than an item."""
+    """The part of the history to keep: the newest N items, or the items that are newer than one."""
 
     label = "N|UID"
     optional = True
@@ -213,7 +213,7 @@ class ItemArgument(Argument):
 
 
 class ItemsArgument(Argument):
-    """Items as a JSON or Python list; plans, where they do not say."""
+    """Items as a JSON or Python list. An item without a type is a plan."""
 
     label = "ITEMS"
 
@@ -223,7 +223,7 @@ class ItemsArgument(Argument):
 
 
 class Replacement(ItemArgument):
-    """``[UID] ITEM``: the new item in place of the one with that uid, which the item itself may name."""
+    """``[UID] ITEM``: the new item for the one with that uid. The uid may also be in the item itself."""
 
     label = "[UID] ITEM"
 
@@ -247,14 +247,14 @@ class Instruction(Argument):
 
 
 class InstructionFor(Instruction):
-    """``UID queue-stop``: the instruction in place of the item with that uid."""
+    """``UID queue-stop``: the instruction that replaces the item with that uid."""
 
     label = "UID queue-stop"
 
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
         uid = rest.pop(0)
         if not rest:
-            raise UsageError("Before the instruction comes the UID of the item to replace")
+            raise UsageError("Give the UID of the item to replace before the instruction")
         super().read(rest, params)
         _give_uid(params, uid)
 
@@ -273,13 +273,13 @@ class Modes(Argument):
         while rest:
             key = rest.pop(0)
             if not rest:
-                raise UsageError(f"After {key!r} comes True or False")
+                raise UsageError(f"{key!r} needs True or False after it")
             mode[key] = boolean(rest.pop(0))
         params["mode"] = mode
 
 
 class File(Argument):
-    """A file whose contents are the value."""
+    """A file that contains the value."""
 
     label = "FILE"
 
@@ -292,7 +292,7 @@ class File(Argument):
 
 
 class NamedValues(Argument):
-    """``NAME=VALUE``; a value is JSON, Python, or else text."""
+    """``NAME=VALUE``. A value is JSON, Python or plain text."""
 
     label = "NAME=VALUE…"
     optional = True
@@ -306,7 +306,7 @@ class NamedValues(Argument):
 
 
 def integer(word: str) -> int | None:
-    """The whole number that a word is, or None."""
+    """Return the word as a whole number, or None."""
     try:
         return int(word)
     except ValueError:
@@ -314,31 +314,31 @@ def integer(word: str) -> int | None:
 
 
 def boolean(word: str) -> bool:
-    """``True`` or ``False``, also as ``on``, ``off``, ``1``, ``0``.
+    """Convert ``True`` or ``False``, also written ``on``, ``off``, ``1``, ``0``.
 
     Raises
     ------
     UsageError
-        It is none of them.
+        The word is none of these.
     """
     try:
         return _BOOLEANS[word.lower()]
     except KeyError:
-        raise UsageError(f"{word!r} is neither True nor False") from None
+        raise UsageError(f"{word!r} is not True or False") from None
 
 
 def literal(text: str, what: str, kind: type) -> Any:
-    """The value that a text is in JSON, or else in Python.
+    """Read a value that is written in JSON or Python.
 
     Raises
     ------
     UsageError
-        It is neither, or not of that kind.
+        The text is neither, or the value has the wrong type.
     """
     try:
         found = json.loads(text)
     except ValueError as not_json:
-        found = _python(text, f"{what} is neither JSON ({not_json}) nor Python")
+        found = _python(text, f"{what} is not valid JSON ({not_json}) or Python")
     if not isinstance(found, kind):
         shape = {"dict": "an object: {…}", "list": "a list: […]"}[kind.__name__]
         raise UsageError(f"{what} is not {shape}")
@@ -346,7 +346,7 @@ def literal(text: str, what: str, kind: type) -> Any:
 
 
 def value(text: str) -> Any:
-    """The value that a text is in JSON or in Python, or else the text."""
+    """Read a value that is written in JSON or Python; return any other text unchanged."""
     try:
         return json.loads(text)
     except ValueError:
@@ -358,27 +358,27 @@ def value(text: str) -> Any:
 
 
 def as_item(item: Any, item_type: str | None) -> dict[str, Any]:
-    """The item with its type.
+    """Return the item with its type.
 
     Raises
     ------
     UsageError
-        It is of another type already.
+        The item already has another type.
     """
     if not isinstance(item, dict):
-        raise UsageError(f"An item is an object: {{…}}, not {item!r}")
-    if item_type and (said := item.get("item_type", item_type)) != item_type:
-        raise UsageError(f"The item is of type {said!r}, not {item_type!r}")
+        raise UsageError(f"An item must be an object {{…}}, not {item!r}")
+    if item_type and (given := item.get("item_type", item_type)) != item_type:
+        raise UsageError(f"The item is of type {given!r}, not {item_type!r}")
     return {"item_type": item_type or "plan", **item}
 
 
 def _python(text: str, problem: str) -> Any:
-    import ast  # noqa: PLC0415 - JSON, which is usual, does not pay for it
+    import ast  # noqa: PLC0415 - not needed for JSON, the usual case
 
     try:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError) as not_python:
-        reason = not_python.msg if isinstance(not_python, SyntaxError) else "something in it is not a literal"
+        reason = not_python.msg if isinstance(not_python, SyntaxError) else "it contains more than literals"
         raise UsageError(f"{problem} ({reason}). In a shell, put it in single quotes: {text}") from None
 
 

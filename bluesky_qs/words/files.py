@@ -1,4 +1,4 @@
-"""Puts the contents of the files that a line names into its parameters."""
+"""Reads the files that a command names, and puts their contents into its parameters."""
 
 from pathlib import Path
 from typing import Any
@@ -8,21 +8,21 @@ from bluesky_qs.words.grammar import UsageError
 
 
 def read(params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with every `FileContents` replaced by what the file holds.
+    """Return the parameters with each `FileContents` replaced by the content of the file.
 
     Raises
     ------
     UsageError
-        A file cannot be read, or is not what it should be.
+        A file cannot be read, or its content is not valid.
     """
     return {name: _contents(value) if isinstance(value, FileContents) else value for name, value in params.items()}
 
 
 def _contents(file: FileContents) -> Any:
-    import tokenize  # noqa: PLC0415 - only lines that name a file pay for it
+    import tokenize  # noqa: PLC0415 - only needed for commands that name a file
 
     try:
-        # As Python reads its files: with a byte order mark of Windows, or in the encoding that the first lines name.
+        # Like Python source: a byte order mark is allowed, and the first lines may declare the encoding.
         with tokenize.open(Path(file.path).expanduser()) as source:
             text = source.read()
     except OSError as error:
@@ -33,7 +33,7 @@ def _contents(file: FileContents) -> Any:
 
 
 def _yaml(path: str, text: str) -> Any:
-    import yaml  # noqa: PLC0415 - only 'permissions set' pays for it
+    import yaml  # noqa: PLC0415 - only needed for 'permissions set'
 
     try:
         return yaml.safe_load(text)

@@ -1,4 +1,4 @@
-"""Every line that ``qserver`` understands, and the 0MQ method that it stands for."""
+"""All commands of ``qserver``, and the 0MQ method that each stands for."""
 
 from bluesky_qs.words.arguments import (
     Choice,
@@ -23,7 +23,7 @@ from bluesky_qs.words.arguments import (
 )
 from bluesky_qs.words.grammar import Form, Grammar, ParsedCommand
 
-#: A command of the program itself: no 0MQ method has this name.
+#: A command of the program itself; there is no 0MQ method with this name.
 MONITOR = "monitor"
 
 _BACKGROUND = ("run_in_background", True)
@@ -31,12 +31,12 @@ _POSITION = Position(optional=True)
 _TO = Position("pos_dest", "POSITION")
 _BESIDE = Destination("pos_dest", "front|back|before UID|after UID")
 _NOTE = Note("note", "NOTE", optional=True)
-_REPLACES = "Replace the queued item by another one"
+_REPLACES = "Replace a queued item by another one"
 _IN_BACKGROUND = Flags(background=_BACKGROUND)
 
 
 class CallForm(Form):
-    """``call METHOD NAME=VALUE…``: the method is a word of the line."""
+    """``call METHOD NAME=VALUE…``: the line names the method."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ class CallForm(Form):
         )
 
     def read(self, rest: list[str]) -> ParsedCommand:
-        """The command that the line names."""
+        """Return a command for the method in the line."""
         _, params = super().read(rest)
         return ParsedCommand(params.pop("method"), params)
 
@@ -189,7 +189,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "input_reply",
             Text("input_uid", "UID"),
             Note("text", "TEXT", optional=True),
-            summary="Answer an input() prompt; without TEXT you are asked, without echo",
+            summary="Answer an input() prompt; without TEXT, type the answer unseen",
         ),
         Form(
             "kernel interrupt",
@@ -206,5 +206,5 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
     ),
 }
 
-#: The lines of ``qserver``; ``%qs`` understands them too.
+#: The commands of ``qserver``; ``%qs`` understands them too.
 QSERVER = Grammar(form for forms in SECTIONS.values() for form in forms)

@@ -1,4 +1,4 @@
-"""How a line of words becomes a request: forms, their arguments, and what to say about a line that is none."""
+"""Turns a line of words into a request: forms, their arguments, and errors for lines that match no form."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -8,12 +8,12 @@ from bluesky_qs.nearest import did_you_mean, nearest
 
 
 class UsageError(QSError):
-    """The words do not form a command.
+    """The words are not a valid command.
 
     Attributes
     ----------
     near
-        Words, or whole lines, that may have been meant.
+        Words, or whole lines, that the user may have meant.
     usage
         Forms that begin like the line did.
     """
@@ -24,27 +24,27 @@ class UsageError(QSError):
         super().__init__(message)
 
     def text(self, program: str) -> str:
-        """The message, what may have been meant, and the usage of ``program``."""
+        """Return the message, the suggestions and the usage of ``program``."""
         lines = [f"{self.message}{did_you_mean(self.near)}"]
         lines += [f"{'Usage:' if n == 0 else '      '} {program} {line}" for n, line in enumerate(self.usage)]
         return "\n".join(lines)
 
 
 class ParsedCommand(NamedTuple):
-    """What a line asks for: a 0MQ method, or a command of the program itself, with its parameters."""
+    """A line that was read: a 0MQ method, or a command of the program itself, with its parameters."""
 
     method: str
     params: dict[str, Any]
 
 
 class Argument:
-    """What may follow the fixed words of a form."""
+    """An argument that follows the fixed words of a form."""
 
-    #: How usage lines show it.
+    #: The name in usage lines.
     label: str = ""
-    #: Words that it understands as they are; for completion and for “did you mean”.
+    #: Fixed words that it accepts; for completion and for “did you mean”.
     words: tuple[str, ...] = ()
-    #: True where the line may end before it.
+    #: True if it may be left out.
     optional: bool = False
 
     def fits(self, word: str) -> bool:
@@ -52,23 +52,23 @@ class Argument:
         return bool(word)
 
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
-        """Take words from the front of ``rest`` and put what they mean into ``params``.
+        """Take words from the front of ``rest`` and put their values into ``params``.
 
         Raises
         ------
         UsageError
-            The words do not mean anything here.
+            The words are not valid here.
         """
         raise NotImplementedError
 
     @property
     def usage(self) -> str:
-        """The label as usage lines show it, in brackets if optional."""
+        """The label for usage lines, in brackets if optional."""
         return f"[{self.label}]" if self.optional else self.label
 
 
 class Form:
-    """Fixed words, the method that they stand for, and the arguments that may follow."""
+    """A command: fixed words, their method, and the arguments that may follow."""
 
     __slots__ = ("arguments", "method", "params", "summary", "words")
 
@@ -83,18 +83,18 @@ class Form:
         self.words = tuple(words.split())
         self.method = method
         self.arguments = arguments
-        #: Parameters that the words themselves give.
+        #: Parameters that the fixed words imply.
         self.params = params
-        #: One line of help; None where the method's own serves.
+        #: One line of help; None to use the method's own.
         self.summary = summary
 
     @property
     def usage(self) -> str:
-        """``queue add plan [POSITION] ITEM``."""
+        """The usage line, such as ``queue add plan [POSITION] ITEM``."""
         return " ".join((*self.words, *(argument.usage for argument in self.arguments)))
 
     def read(self, rest: list[str]) -> ParsedCommand:
-        """The command, from the words behind the fixed ones; takes them all from ``rest`` unless some are too many."""
+        """Read the words that follow the fixed ones and return the command. Words that do not fit stay in ``rest``."""
         params = dict(self.params)
         for argument in self.arguments:
             if argument.optional and not (rest and argument.fits(rest[0])):
@@ -109,18 +109,18 @@ class Form:
 
 
 class Grammar:
-    """The lines that a program understands."""
+    """The commands that a program understands."""
 
     def __init__(self, forms: Iterable[Form]) -> None:
         self.forms = tuple(forms)
 
     def parse(self, words: Sequence[str]) -> ParsedCommand:
-        """What a line asks for.
+        """Return the command in a line.
 
         Raises
         ------
         UsageError
-            Says what is wrong, the nearest valid words and the usage.
+            The line is not valid. The error has a message, the nearest valid words and the usage.
         """
         form = self.find(words)
         if form is None:
@@ -132,16 +132,16 @@ class Grammar:
         return command
 
     def find(self, words: Sequence[str]) -> Form | None:
-        """The form whose fixed words begin the line; of several, the one with the most of them."""
+        """Return the form whose fixed words begin the line; of several, the one with the most words."""
         fitting = [form for form in self.forms if tuple(words[: len(form.words)]) == form.words]
         return max(fitting, key=lambda form: len(form.words), default=None)
 
     def beginning_with(self, words: Sequence[str]) -> list[Form]:
-        """Forms whose fixed words begin with these."""
+        """Return the forms whose fixed words begin with these."""
         return [form for form in self.forms if form.words[: len(words)] == tuple(words)]
 
     def next_words(self, words: Sequence[str]) -> list[str]:
-        """Words that may follow these: for completion."""
+        """Return the words that may follow these, for completion."""
         depth = len(words)
         following = [form.words[depth] for form in self.beginning_with(words) if len(form.words) > depth]
         if form := self.find(words):
@@ -177,5 +177,5 @@ class Grammar:
 
 
 def _close(word: str, possible: Sequence[str]) -> list[str]:
-    """The words most like this one, which is none of them."""
+    """Return the words that are most like this unknown one."""
     return [near for near in nearest(word, possible) if near != word]

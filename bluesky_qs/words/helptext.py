@@ -1,4 +1,4 @@
-"""What the lines mean, for reading: all of them, or those that begin with some words."""
+"""Help for commands: for all of them, or for those that begin with some words."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ KEY       loop, ignore_failures"""
 
 
 def overview(sections: Mapping[str, Sequence[Form]]) -> str:
-    """All forms, by section, with what each does."""
+    """Return the help for all forms, by section."""
     parts = [title + "\n" + "\n".join(map(entry, forms)) for title, forms in sections.items()]
     return "\n\n".join([*parts, LEGEND])
 
 
 def entry(form: Form) -> str:
-    """One form and what it does, in two columns."""
+    """Return one form and its summary, in two columns."""
     usage = f"  {form.usage}"
     meaning = textwrap.wrap(summary(form), _WIDTH - _COLUMN)
     if len(usage) < _COLUMN:
@@ -34,10 +34,10 @@ def entry(form: Form) -> str:
 
 
 def summary(form: Form) -> str:
-    """What a form does: in its own words, else in the first sentence of its method's."""
+    """Return the summary of a form, or the first sentence of its method's."""
     if form.summary:
         return form.summary
-    from bluesky_qs.api import METHODS  # noqa: PLC0415 - help is rare, and a line is read without the contract
+    from bluesky_qs.api import METHODS  # noqa: PLC0415 - only needed for help
 
     first = (METHODS[form.method].stub.__doc__ or "").strip().partition("\n\n")[0].replace("``", "'")
     return " ".join(first.split()).partition(". ")[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""A plan as one types it into ``RE(…)``: from text to queue item and back. Parsed, never evaluated."""
+"""Converts plans, written as in ``RE(…)``, to queue items and back. The text is parsed, never evaluated."""
 
 import ast
 import keyword
@@ -12,10 +12,10 @@ from typing import Any
 from bluesky_qs.nearest import did_you_mean, nearest
 
 Item = dict[str, Any]
-#: What speaks against taking a bare name for a device or plan; None if nothing does.
+#: Returns the reason why a bare name is not a device or plan; None if it is one.
 Objection = Callable[[str], str | None]
 
-#: The one instruction; written in place of a plan, with or without brackets.
+#: The only instruction. It is written like a plan, with or without brackets.
 INSTRUCTION = "queue_stop"
 
 
@@ -25,11 +25,11 @@ class ExpressionError(ValueError):
     Attributes
     ----------
     message
-        What is wrong.
+        The error in words.
     text
-        All of the text that was read.
+        The whole text.
     offset, length
-        The characters that are wrong, in ``text``.
+        The place of the error in ``text``.
     """
 
     def __init__(self, message: str, text: str, offset: int, length: int = 1) -> None:
@@ -41,12 +41,12 @@ class ExpressionError(ValueError):
 
     @property
     def line(self) -> int:
-        """The line that holds the first wrong character, counted from 0."""
+        """The line of the error, counted from 0."""
         return self.text.count("\n", 0, self.offset)
 
     @property
     def column(self) -> int:
-        """The place of the first wrong character in its line, counted from 0."""
+        """The column of the error in its line, counted from 0."""
         return self.offset - (self.text.rfind("\n", 0, self.offset) + 1)
 
 
@@ -57,10 +57,10 @@ def plan_at(
     session: Mapping[str, Any] | None = None,
     objection: Objection | None = None,
 ) -> tuple[Item, int]:
-    """The queue item for the plan that begins at ``text[start]``, and the offset where the plan ends.
+    """Read the plan that begins at ``text[start]``; return its queue item and the offset where the plan ends.
 
-    Names become names of devices and plans unless ``objection`` has one to it; ``$name`` and ``{expression}`` become
-    the values of ``session``'s variables.
+    Bare names are names of devices and plans, unless ``objection`` returns a reason against one. ``$name`` and
+    ``{expression}`` are replaced by values of the variables in ``session``.
 
     >>> plan_at("count([det1, det2], num=10) --front")
     ({'item_type': 'plan', 'name': 'count', 'args': [['det1', 'det2']], 'kwargs': {'num': 10}}, 27)
@@ -68,7 +68,7 @@ def plan_at(
     Raises
     ------
     ExpressionError
-        Says what is wrong, and where in the text.
+        The text is not a plan. The error has the message and the place.
     """
     end = _end_of_call(text, start)
     if text[start:end].replace("-", "_").removesuffix("()") == INSTRUCTION:
@@ -84,15 +84,15 @@ def value_at(
     session: Mapping[str, Any] | None = None,
     objection: Objection | None = None,
 ) -> Any:
-    """The value written in ``text[start:end]``, by the rules for a plan's arguments."""
+    """Read the value in ``text[start:end]``, by the rules for a plan's arguments."""
     return _Reader(text, start, end, session or {}, objection).whole_value()
 
 
 def place_of(text: str, start: int, path: Sequence[int | str]) -> tuple[int, int]:
-    """Where a value of the plan that begins at ``text[start]`` stands: its offset and length.
+    """Find a value in the plan that begins at ``text[start]``; return its offset and length.
 
-    The path is one of the service's findings: a position in ``args`` or a name in ``kwargs``, then indices and keys.
-    Without a path it is the plan's name.
+    The path comes from an error of the service: a position in ``args`` or a name in ``kwargs``, then indices and keys.
+    An empty path stands for the plan's name.
 
     >>> place_of("count([det1, det2], num=0)", 0, ["num"])
     (20, 5)
@@ -104,7 +104,7 @@ def place_of(text: str, start: int, path: Sequence[int | str]) -> tuple[int, int
 
 
 def plan_text(item: Mapping[str, Any], known: Container[str] = ()) -> str:
-    """The call that one would type for this item; strings in ``known`` (names of devices, plans) without quotes.
+    """Return the call that a user would type for this item. Strings in ``known`` (devices, plans) have no quotes.
 
     >>> plan_text({"name": "count", "args": [["det1"]], "kwargs": {"num": 10}}, {"det1"})
     'count([det1], num=10)'
@@ -125,12 +125,12 @@ def plan_text(item: Mapping[str, Any], known: Container[str] = ()) -> str:
 
 
 def can_be_sent(value: Any) -> bool:
-    """Whether a variable of the session may stand in a plan, as far as a look at its type tells."""
+    """Return whether a variable of the session may be used in a plan, judging by its type."""
     return isinstance(value, int | float | str | list | tuple | dict) or _is_array(value) or _is_array_scalar(value)
 
 
 def end_of_brackets(text: str, start: int) -> int:
-    """The offset behind the bracket that closes the one at ``text[start]``; strings and comments are seen as such."""
+    """Return the offset after the bracket that closes the one at ``text[start]``. Strings and comments are skipped."""
     open_at: list[int] = []
     at = start
     while at < len(text):
@@ -154,7 +154,7 @@ def end_of_brackets(text: str, start: int) -> int:
 
 
 def end_of_string(text: str, start: int) -> int:
-    """The offset behind the string literal whose opening quote is ``text[start]``."""
+    """Return the offset after the string literal that begins at ``text[start]``."""
     quote = text[start]
     quote = quote * 3 if text.startswith(quote * 3, start) else quote
     at = start + len(quote)
@@ -173,7 +173,7 @@ def end_of_string(text: str, start: int) -> int:
 _OPENING = {")": "(", "]": "[", "}": "{"}
 _NAME = re.compile(r"[^\W\d]\w*(?:\s*\.\s*[^\W\d]\w*)*")
 _INSTRUCTION = re.compile(r"queue[_-]stop\b(?!\s*\(\s*[^)\s])(\(\))?")
-#: Stands for ``$`` in what Python parses: a letter of the same width that no name begins with.
+#: Replaces ``$`` in the text that Python parses: a letter of the same width with which no name begins.
 _MARK = "ǂ"
 _DEEPEST = 50
 _MOST_BITS = 4096
@@ -191,7 +191,7 @@ _REFUSED: dict[type[ast.AST], str] = {
     ast.Call: "A call cannot be an argument: nothing is evaluated here",
     ast.Attribute: "An attribute of a value cannot be used: nothing is evaluated here",
     ast.Subscript: "A subscript cannot be used: nothing is evaluated here",
-    ast.Set: "A set cannot be sent; {name} with one element stands for a variable of this session",
+    ast.Set: "A set cannot be sent; {name} with one element is the value of a variable of this session",
     ast.JoinedStr: "An f-string cannot be used: nothing is evaluated here",
     ast.Lambda: "A function cannot be sent",
     ast.Compare: "A comparison cannot be used: nothing is evaluated here",
@@ -199,7 +199,7 @@ _REFUSED: dict[type[ast.AST], str] = {
 
 
 def _end_of_call(text: str, start: int) -> int:
-    """The offset behind the plan's closing bracket."""
+    """Return the offset after the plan's closing bracket."""
     if instruction := _INSTRUCTION.match(text, start):
         return instruction.end()
     name = _NAME.match(text, start)
@@ -218,7 +218,7 @@ def _end_of_line(text: str, start: int) -> int:
 
 
 class _Reader:
-    """Reads one expression; knows where each node stands in the text as it was typed."""
+    """Reads one expression, and finds each node in the text that was typed."""
 
     def __init__(
         self,
@@ -251,7 +251,7 @@ class _Reader:
         return item
 
     def place(self, path: Sequence[int | str]) -> tuple[int, int]:
-        """Where the value stands to which a path leads; what can be told apart in the text is followed."""
+        """Return offset and length of the value at a path. Follow the path as far as the text shows its parts."""
         call, _ = self._plan_call()
         if not path:
             return self._extent(call.func)
@@ -265,7 +265,7 @@ class _Reader:
         return self._extent(node)
 
     def _plan_call(self) -> tuple[ast.Call, Item]:
-        """The plan's own call, and metadata given to RE."""
+        """Return the plan's own call, and the metadata given to RE."""
         call = self.tree
         if not isinstance(call, ast.Call):
             raise self._fault(call, "A plan is written as a call, such as count([det1], num=5)")
@@ -274,7 +274,7 @@ class _Reader:
         return call, {}
 
     def _argument(self, call: ast.Call, argument: int | str) -> ast.expr | ast.keyword:
-        """The argument at a position or of a name; what is spread, where it comes from that; else the plan's name."""
+        """Find an argument by position or name, or the ``*`` or ``**`` that contains it, or else the plan's name."""
         if isinstance(argument, int):
             for place, node in enumerate(call.args):
                 if place == argument or isinstance(node, ast.Starred):
@@ -290,7 +290,7 @@ class _Reader:
 
     # ---------------------------------------------------------------------------------------------------- parsing
     def _marked(self, end: int) -> str:
-        """The text with each ``$`` of a variable replaced by a letter, so that Python can parse it in place."""
+        """Return the text with each ``$`` of a variable replaced by a letter, so that Python can parse it."""
         text = self.text[self.start : end]
         if _MARK in text:
             raise ExpressionError(f"The character {_MARK} cannot be used", self.text, self.start + text.index(_MARK))
@@ -310,8 +310,8 @@ class _Reader:
         text = "\n".join(self.lines)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about what Python would say of running it
-                # The bracket lets a value go over several lines; nothing else in the text can see it.
+                warnings.simplefilter("ignore")  # warnings about running the code
+                # The brackets allow a value to have several lines. They change nothing else.
                 return ast.parse(f"({text}\n)", mode="eval").body
         except SyntaxError as error:
             raise ExpressionError(self._complaint(error), self.text, self._syntax_offset(error)) from None
@@ -319,8 +319,8 @@ class _Reader:
             raise ExpressionError("This cannot be read", self.text, self.start) from None
 
     def _complaint(self, error: SyntaxError) -> str:
-        said = (error.msg or "invalid syntax").replace(_MARK, "$")
-        return said[:1].upper() + said[1:]
+        message = (error.msg or "invalid syntax").replace(_MARK, "$")
+        return message[:1].upper() + message[1:]
 
     def _syntax_offset(self, error: SyntaxError) -> int:
         line = min(max(error.lineno or 1, 1), len(self.lines))
@@ -331,14 +331,14 @@ class _Reader:
         return self.start + sum(len(each) + 1 for each in self.lines[: line - 1]) + column
 
     def _extent(self, node: ast.AST) -> tuple[int, int]:
-        """Where a node begins and ends in ``text``."""
+        """Return the offsets in ``text`` where a node begins and ends."""
         first: int = getattr(node, "lineno", 1)
         last: int = getattr(node, "end_lineno", None) or first
         start = self._place(first, getattr(node, "col_offset", 1))
         return start, self._place(last, getattr(node, "end_col_offset", None) or 0)
 
     def _place(self, line: int, column: int) -> int:
-        """A place that ast tells, as one in ``text``: ast counts bytes, and a bracket that is not in the first line."""
+        """Convert a position of ast to an offset in ``text``: ast counts bytes, and our bracket in the first line."""
         in_bytes = column - (line == 1)
         if line > len(self.lines):
             return self.start
@@ -350,7 +350,7 @@ class _Reader:
 
     # ------------------------------------------------------------------------------------------------- plan calls
     def _inside_re(self, call: ast.Call) -> tuple[ast.Call, Item]:
-        """The plan in ``RE(plan, key=value…)``, and the keywords, which are metadata of its runs."""
+        """Return the plan in ``RE(plan, key=value…)``, and the keywords, which are metadata of its runs."""
         if not call.args:
             raise self._fault(call, "RE() needs a plan")
         if len(call.args) > 1:
@@ -384,12 +384,12 @@ class _Reader:
                 if name in kwargs:
                     raise self._fault(node, f"The parameter {name!r} is given twice")
                 if name.startswith(_MARK):
-                    raise self._fault(node, "A parameter has to be named as it is: $ is for values")
+                    raise self._fault(node, "A parameter name cannot start with $: $ is for values")
             kwargs.update(more)
         return kwargs
 
     def _dotted(self, node: ast.expr) -> str | None:
-        """``a.b.c`` of a name; None for anything else."""
+        """Return ``a.b.c`` for a dotted name; None for anything else."""
         parts = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
@@ -400,7 +400,7 @@ class _Reader:
 
     # ----------------------------------------------------------------------------------------------------- values
     def _sent(self, node: ast.expr, depth: int) -> Any:
-        """The value of an argument, in the types that a message can carry."""
+        """Return the value of an argument, in types that a message can carry."""
         if depth > _DEEPEST:
             raise self._fault(node, "This is nested too deeply")
         match node:
@@ -409,8 +409,8 @@ class _Reader:
             case ast.Dict():
                 return self._dictionary(node, depth)
             case ast.Name() | ast.Attribute() if (name := self._dotted(node)) is not None:
-                if self.objection and (said := self.objection(name)):
-                    raise self._fault(node, said)
+                if self.objection and (reason := self.objection(name)):
+                    raise self._fault(node, reason)
                 return name
             case ast.Set(elts=[element]) if not isinstance(element, ast.Starred):
                 return self._plain(element, self._computed(element, depth, in_braces=True))
@@ -440,12 +440,12 @@ class _Reader:
                 continue
             name = self._sent(key, depth + 1)
             if not isinstance(name, str):
-                raise self._fault(key, "A key of a dictionary has to be a string")
+                raise self._fault(key, "A key of a dictionary must be a string")
             values[name] = sent
         return values
 
     def _computed(self, node: ast.expr, depth: int, *, in_braces: bool) -> Any:
-        """A literal, a variable of the session, or arithmetic on them."""
+        """Compute a literal, a variable of the session, or arithmetic on them."""
         if depth > _DEEPEST:
             raise self._fault(node, "This is nested too deeply")
         match node:
@@ -456,7 +456,7 @@ class _Reader:
             case ast.Set(elts=[element]) if not in_braces and not isinstance(element, ast.Starred):
                 return self._computed(element, depth + 1, in_braces=True)  # as in -{n} or 2 * {n}
             case ast.Name(id=name):
-                raise self._fault(node, f"{name!r} is taken as a device or plan here; the variable is ${name}")
+                raise self._fault(node, f"{name!r} means a device or plan here; for the variable write ${name}")
             case ast.UnaryOp(op=ast.UAdd() | ast.USub() as sign, operand=operand):
                 value = self._operand(operand, depth, in_braces=in_braces)
                 return -value if isinstance(sign, ast.USub) else value
@@ -469,7 +469,7 @@ class _Reader:
 
     def _variable(self, node: ast.expr, name: str) -> Any:
         if not name.isidentifier():
-            raise self._fault(node, "The name of a variable is expected after $")
+            raise self._fault(node, "Put the name of a variable after $")
         if name not in self.session:
             hint = did_you_mean(nearest(name, [key for key in self.session if not key.startswith("_")], 1))
             raise self._fault(node, f"This session has no variable {name!r}{hint}")
@@ -499,7 +499,7 @@ class _Reader:
         return value
 
     def _plain(self, node: ast.AST, value: Any, depth: int = 0) -> Any:
-        """A value of the session in the types that a message can carry: arrays and tuples become lists."""
+        """Convert a value of the session to types that a message can carry: arrays and tuples become lists."""
         if depth > _DEEPEST:
             raise self._fault(node, "This is nested too deeply")
         if _is_array(value) or _is_array_scalar(value):
@@ -507,7 +507,7 @@ class _Reader:
         match value:
             case None | bool():
                 return value
-            case int():  # a subclass, such as an enumeration's member, is sent as what it is underneath
+            case int():  # a subclass, such as an Enum member, is sent as its base type
                 return int.__int__(value)
             case float():
                 return float.__float__(value)
@@ -518,14 +518,14 @@ class _Reader:
             case dict():
                 for key in value:
                     if not isinstance(key, str):
-                        raise self._fault(node, f"A key of a dictionary has to be a string, not {_kind(key)}")
+                        raise self._fault(node, f"A key of a dictionary must be a string, not {_kind(key)}")
                 return {str(key): self._plain(node, each, depth + 1) for key, each in value.items()}
             case _:
                 raise self._fault(node, f"A value of type {_kind(value)} cannot be sent")
 
 
 def _inner(node: ast.AST, step: int | str) -> ast.expr | None:
-    """The element of a list, or the value of a dictionary, as it is written there; None if it cannot be told."""
+    """Return the node of a list element or dictionary value; None if the text does not show it."""
     if isinstance(node, ast.keyword):
         node = node.value
     if isinstance(node, ast.List | ast.Tuple) and isinstance(step, int):
@@ -543,7 +543,7 @@ def _kind(value: Any) -> str:
 
 
 def _is_array(value: Any) -> bool:
-    numpy = sys.modules.get("numpy")  # no array can be there before NumPy is
+    numpy = sys.modules.get("numpy")  # without NumPy there are no arrays
     return numpy is not None and isinstance(value, numpy.ndarray)
 
 

@@ -174,7 +174,7 @@ async def test_a_source_that_holds_nothing_is_an_error_and_loses_nothing(redis_s
     here = File(tmp_path / "queue.sqlite3")
     await fill(here)
     mistyped = ("--from", redis_server.address, "--from-prefix", "mistyped", "--to", here.name, "--replace")
-    assert "keys mistyped_* holds nothing" in run("copy-store", *mistyped, code=1)
+    assert "keys mistyped_* is empty" in run("copy-store", *mistyped, code=1)
     assert len((await content(here)).items) == 2
 
 
@@ -199,7 +199,7 @@ async def test_a_source_that_holds_nothing_names_the_prefixes_that_hold_somethin
     await fill(here)
     run("copy-store", "--from", here.name, "--to", redis_server.address, "--to-prefix", "qs_x99")
     shown = run("copy-store", "--from", redis_server.address, "--to", tmp_path / "back.sqlite3", code=1)
-    assert "is that where the queue is? There is one with --from-prefix 'qs_x99'." in shown
+    assert "Is this the right store? There is a queue with --from-prefix 'qs_x99'." in shown
     assert "appendfsync" not in shown
 
 

@@ -152,7 +152,7 @@ def test_messagepack_and_group_are_options(new_manager, qserver):
         (["status", "--json=5"], "Option --json takes no value"),
         (["lock", "info", "-k", ""], "Option -k: Lock key must be a non-empty string"),
         (["status", "--zmq", "json"], "(did you mean '--zmq-control-addr' or '--zmq-info-addr' or '--zmq-encoding'?"),
-        (["lock", "queue", "caf\udce9", "-k", "k"], "'caf\\udce9' is not text in the encoding of this terminal"),
+        (["lock", "queue", "caf\udce9", "-k", "k"], "'caf\\udce9' is not valid text in the encoding of this terminal"),
         (["nonsense"], "Unknown command 'nonsense'\n'qserver -h' lists all commands and options"),
         (["status", "-t", "soon"], "Option -t needs a number of seconds, not 'soon'"),
         (["--zmq-encoding", "xml", "status"], "Unknown encoding 'xml'"),

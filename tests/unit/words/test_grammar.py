@@ -60,15 +60,15 @@ def test_a_missing_argument_is_told_with_the_form():
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["queue", "add", "plan", "{name: count}"], "neither JSON"),
+        (["queue", "add", "plan", "{name: count}"], "is not valid JSON"),
         (["queue", "add", "plan", "[1]"], "not an object"),
         (["queue", "add", "plan", '{"item_type": "function", "name": "f"}'], "of type 'function', not 'plan'"),
         (["queue", "add", "plan", "before"], "UID of an item"),
         (["queue", "add", "plan", "before", '{"name": "count"}'], "UID of an item"),
         (["queue", "add", "batch", "{}"], "not a list"),
-        (["queue", "add", "batch", "[5]"], "An item is an object"),
+        (["queue", "add", "batch", "[5]"], "An item must be an object"),
         (["queue", "add", "instruction", "queue-go"], "not an instruction"),
-        (["queue", "update", "instruction", "u1"], "comes the UID"),
+        (["queue", "update", "instruction", "u1"], "Give the UID of the item"),
         (["queue", "mode", "set", "loop"], "True or False"),
         (["queue", "mode", "set", "loop", "maybe"], "neither True nor False"),
         (["queue", "autostart", "maybe"], "none of enable|disable"),
