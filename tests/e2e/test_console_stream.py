@@ -157,7 +157,7 @@ def test_who_joins_late_reads_what_was_printed_before(published):
     published.do("script_upload", script="print('one')\nprint('two')")
     published.wait_idle()
     text = ""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while "one\ntwo\n" not in text and time.monotonic() < until:  # it is on its way through pipes
         page = published.do("console_get", since=first["last"])
         text = "".join(message["msg"] for message in page["messages"])

@@ -27,7 +27,7 @@ def client(packed, monkeypatch):
 def test_our_client_opens_queues_runs_waits_and_listens(client):
     client.console_monitor.enable()
     client.system_info_monitor.enable()
-    assert client.system_info_monitor.next_msg(timeout=30)["msg"]["status"]["manager_state"] == "idle"
+    assert client.system_info_monitor.next_msg(timeout=60)["msg"]["status"]["manager_state"] == "idle"
     client.environment_open()
     client.wait_for_idle(timeout=60)
     plan = BPlan("quick", {"a": [1, -1.5, None, True, "Ö — 試料"], "long": "x" * 100_000})
@@ -44,7 +44,7 @@ def test_our_client_opens_queues_runs_waits_and_listens(client):
     client.wait_for_completed_task(task, timeout=60)
     seen = ""
     while "is packed\n" not in seen:
-        seen += client.console_monitor.next_msg(timeout=30)["msg"]
+        seen += client.console_monitor.next_msg(timeout=60)["msg"]
     assert "quick" in client.plans_allowed()["plans_allowed"]
 
 

@@ -46,7 +46,7 @@ def test_events_are_published_when_they_are_stored(light):
                 known.add(json.loads(news.recv_multipart()[1])["seq"])
         item = light.add("quick")
         while True:
-            assert news.poll(5000)
+            assert news.poll(60_000)
             event = json.loads(news.recv_multipart()[1])
             if event["type"] == "queue_changed":
                 break

@@ -151,7 +151,7 @@ def test_a_password_that_is_typed_unseen_is_nowhere_to_be_read(asking):
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=60,
         start_new_session=True,
     )
     assert done.returncode == 0, done.stderr

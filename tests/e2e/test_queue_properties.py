@@ -358,7 +358,7 @@ class Sequence(RuleBasedStateMachine):
         else:
             manager = self.service.find("bluesky_qs.manager")
             manager.kill()
-            psutil.wait_procs([manager], timeout=10)
+            psutil.wait_procs([manager], timeout=60)
 
     def kill_while_a_plan_runs(self, *, everything: bool) -> None:
         """All of it: the plan is in the queue again. The manager alone: the plan does not notice."""

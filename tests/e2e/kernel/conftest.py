@@ -22,7 +22,7 @@ class Console:
     def wait(self, message):
         """The answer to code that was typed."""
         while True:
-            reply = self.client.get_shell_msg(timeout=30)
+            reply = self.client.get_shell_msg(timeout=60)
             if reply["parent_header"].get("msg_id") == message:
                 return reply["content"]
 
@@ -32,14 +32,14 @@ class Console:
 
     def value(self, expression):
         """What an expression is in the kernel."""
-        reply = self.client.execute("", user_expressions={"it": expression}, reply=True, timeout=30)
+        reply = self.client.execute("", user_expressions={"it": expression}, reply=True, timeout=60)
         return reply["content"]["user_expressions"]["it"]["data"]["text/plain"]
 
     def output(self, words):
         """Everything that is published until these words are."""
         text = ""
         while words not in text:
-            message = self.client.get_iopub_msg(timeout=30)
+            message = self.client.get_iopub_msg(timeout=60)
             text += message["content"].get("text", "") if message["msg_type"] == "stream" else ""
         return text
 

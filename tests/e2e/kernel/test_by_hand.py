@@ -130,7 +130,7 @@ def test_a_debugger_asks_who_sits_at_the_console_and_nobody_in_a_task(service, c
     code = f"def look(x):\n    {call}\n    return x\n"
     asking = console.client.execute(f"{code}y = look(1)", allow_stdin=True)
     for command in ("x = 5", "c"):
-        assert console.client.get_stdin_msg(timeout=30)["content"]["prompt"] == "ipdb> "
+        assert console.client.get_stdin_msg(timeout=60)["content"]["prompt"] == "ipdb> "
         console.client.input(command)
     assert console.wait(asking)["status"] == "ok"
     assert console.value("y") == "5"

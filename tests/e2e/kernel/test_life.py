@@ -54,7 +54,7 @@ def test_a_manager_that_comes_while_a_plan_of_the_console_is_paused_is_idle(serv
 
 def test_a_console_cannot_shut_the_kernel_down(service, console):
     console.client.shutdown()
-    reply = console.client.get_control_msg(timeout=30)
+    reply = console.client.get_control_msg(timeout=60)
     assert (reply["msg_type"], reply["content"]["status"]) == ("shutdown_reply", "error")
     console.run("exit")
     assert console.value("1 + 1") == "2"

@@ -65,7 +65,7 @@ def test_while_code_of_a_console_runs_the_environment_is_reserved_and_requests_a
 def test_code_that_gives_way_for_a_moment_still_has_the_kernel(service, console):
     # Made before the cell, because the environment is reserved before the first line of a cell has run.
     service.run_script("import asyncio; go_on = asyncio.Event()")
-    typed = console.type("await asyncio.wait_for(go_on.wait(), 30)")
+    typed = console.type("await asyncio.wait_for(go_on.wait(), 60)")
     service.reserved()
     assert BUSY in service.ask("script_upload", script="x = 1")["msg"]
     service.run_script("get_ipython().kernel.io_loop.add_callback(go_on.set)", run_in_background=True)

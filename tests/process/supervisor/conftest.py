@@ -44,7 +44,7 @@ except StartupError as error:
     code = 1
 sys.exit(code)
 """
-TIMEOUT = 20
+TIMEOUT = 60
 
 
 class Service:

@@ -54,7 +54,7 @@ PERMISSIONS = {
     }
 }
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Driver:

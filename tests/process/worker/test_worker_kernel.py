@@ -47,7 +47,7 @@ async def attach():
         client.load_connection_info(json.loads(opened.connection))
         client.start_channels()
         clients.append(client)
-        await client.wait_for_ready(timeout=20)
+        await client.wait_for_ready(timeout=60)
         return client
 
     yield new
@@ -57,7 +57,7 @@ async def attach():
 
 async def run(client, code):
     """Run code in a console; the kernel's answer."""
-    return (await client.execute(code, reply=True, timeout=20))["content"]
+    return (await client.execute(code, reply=True, timeout=60))["content"]
 
 
 async def open_at(driver, startup, kernel):
@@ -359,7 +359,7 @@ def hold(toolkit, tmp_path):
 
     async def until_held():
         await run(console, f"gate.append({str(path)!r})")
-        assert await asyncio.wait_for(asyncio.to_thread(path.read_text), 20) == "held"
+        assert await asyncio.wait_for(asyncio.to_thread(path.read_text), 60) == "held"
 
     return until_held
 
@@ -403,7 +403,7 @@ async def test_a_job_does_not_begin_while_a_cell_has_given_way(worker, spec, att
     await driver.wait(StateChanged, lambda r: r.state.environment == "reserved")
     await driver.start("noting")
     assert (await driver.wait(PlanEnded)).exit_status == "completed"
-    while (await console.get_shell_msg(timeout=20))["parent_header"]["msg_id"] != typed:
+    while (await console.get_shell_msg(timeout=60))["parent_header"]["msg_id"] != typed:
         pass
     assert await value(driver, "order", "a") == ["begin", "end", "plan"]
     assert "will start when the code in the IPython console" in driver.text()
