@@ -92,7 +92,7 @@ async def _copy(source: Store, target: Store, *, replace: bool) -> tuple[int, in
     try:
         found = await source.load()
         if not (found.items or found.history or found.events or any(found.facts.values())):
-            # With --replace a mistyped prefix would lose what the target holds.
+            # With --replace, a mistyped prefix would erase the target.
             raise StoreError(f"{source.description} is empty. Is this the right store?{await _elsewhere(source)}")
         await target.open()
         try:

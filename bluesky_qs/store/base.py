@@ -1,4 +1,4 @@
-"""What every store can do."""
+"""The interface of all stores."""
 
 from collections.abc import Sequence
 from typing import Protocol

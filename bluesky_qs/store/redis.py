@@ -157,7 +157,7 @@ class RedisStore:
 
     async def _write_anew(self, contents: Contents) -> None:
         if self._beside_service:
-            msg = f"{self._link.name} no longer holds what was just read from it."
+            msg = f"{self._link.name} changed after it was read."
             raise StoreError(msg)
         if not await self._transaction(
             self._layout.anew(contents.snapshot(), with_lock=not self._lock_exact), _PATIENT

@@ -47,7 +47,7 @@ def bind_plan(item: Mapping[str, Any], group: str, catalog: Catalog, namespace: 
     Raises
     ------
     InvalidPlan
-        The item is not valid for the group, or the namespace lacks what it names.
+        The item is not valid for the group, or it names something that is not in the namespace.
     """
     catalog.check(item, group)
     name = item["name"]

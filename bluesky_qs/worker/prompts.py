@@ -216,7 +216,7 @@ class Prompts:
             print(answer, flush=True)  # as a terminal shows what is typed
         return answer
 
-    # ------------------------------------------------------------------------------------- what user code calls
+    # ------------------------------------------------------------------------------------- called by user code
     def _input(self, prompt: object = "", /) -> str:
         return self.ask("input()", str(prompt))
 

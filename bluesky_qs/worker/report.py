@@ -99,14 +99,14 @@ class Reports:
             self._put(report)
 
     def document(self, document: Document) -> None:
-        """Report a document of the running plan, within `PERIOD`; it is lost if nobody listens."""
+        """Report a document of the running plan, within `PERIOD`. It is dropped if no manager is attached."""
         with self._lock:
             if document.name != "event" or len(self._waiting) < DOCUMENTS_WAITING:
                 self._waiting.append(document)
                 self._expect()
 
     def progress(self, progress: ProgressReport) -> None:
-        """Report progress of the running plan, the latest one every `PERIOD`; it is lost if nobody listens."""
+        """Report progress of the running plan, at most every `PERIOD`. It is dropped if no manager is attached."""
         with self._lock:
             self._progress = progress
             self._expect()
