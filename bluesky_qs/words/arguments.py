@@ -31,6 +31,8 @@ class Text(Argument):
 class Note(Text):
     """All the remaining words, as one text."""
 
+    is_free_text = True
+
     def fits(self, word: str) -> bool:  # noqa: ARG002 - even an empty word, in quotes
         return True
 

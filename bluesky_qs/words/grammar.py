@@ -46,6 +46,8 @@ class Argument:
     words: tuple[str, ...] = ()
     #: True if it may be left out.
     optional: bool = False
+    #: True for text in which quotes and brackets need not be closed.
+    is_free_text: bool = False
 
     def fits(self, word: str) -> bool:
         """Whether an optional argument begins with this word."""
@@ -87,6 +89,11 @@ class Form:
         self.params = params
         #: One line of help; None to use the method's own.
         self.summary = summary
+
+    @property
+    def takes_any_text(self) -> bool:
+        """Whether it takes text in which quotes and brackets need not be closed."""
+        return any(argument.is_free_text for argument in self.arguments)
 
     @property
     def usage(self) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.nearest import did_you_mean, nearest
+from bluesky_qs.words.scanner import ExpressionError, Kind, brackets, leaves, scan
 
 Item = dict[str, Any]
 #: Returns the reason why a bare name is not a device or plan; None if it is one.
@@ -17,37 +18,6 @@ Objection = Callable[[str], str | None]
 
 #: The only instruction. It is written like a plan, with or without brackets.
 INSTRUCTION = "queue_stop"
-
-
-class ExpressionError(ValueError):
-    """Text that is not a plan, or not a value that can be sent.
-
-    Attributes
-    ----------
-    message
-        The error in words.
-    text
-        The whole text.
-    offset, length
-        The place of the error in ``text``.
-    """
-
-    def __init__(self, message: str, text: str, offset: int, length: int = 1) -> None:
-        super().__init__(message)
-        self.message = message
-        self.text = text
-        self.offset = offset
-        self.length = length
-
-    @property
-    def line(self) -> int:
-        """The line of the error, counted from 0."""
-        return self.text.count("\n", 0, self.offset)
-
-    @property
-    def column(self) -> int:
-        """The column of the error in its line, counted from 0."""
-        return self.offset - (self.text.rfind("\n", 0, self.offset) + 1)
 
 
 def plan_at(
@@ -129,48 +99,6 @@ def can_be_sent(value: Any) -> bool:
     return isinstance(value, int | float | str | list | tuple | dict) or _is_array(value) or _is_array_scalar(value)
 
 
-def end_of_brackets(text: str, start: int) -> int:
-    """Return the offset after the bracket that closes the one at ``text[start]``. Strings and comments are skipped."""
-    open_at: list[int] = []
-    at = start
-    while at < len(text):
-        char = text[at]
-        if char in "'\"":
-            at = end_of_string(text, at)
-            continue
-        if char == "#":
-            at = _end_of_line(text, at)
-            continue
-        if char in "([{":
-            open_at.append(at)
-        elif char in ")]}":
-            if text[open_at[-1]] != _OPENING[char]:
-                raise ExpressionError(f"{char!r} does not close {text[open_at[-1]]!r}", text, at)
-            open_at.pop()
-            if not open_at:
-                return at + 1
-        at += 1
-    raise ExpressionError(f"{text[open_at[-1]]!r} is never closed", text, open_at[-1])
-
-
-def end_of_string(text: str, start: int) -> int:
-    """Return the offset after the string literal that begins at ``text[start]``."""
-    quote = text[start]
-    quote = quote * 3 if text.startswith(quote * 3, start) else quote
-    at = start + len(quote)
-    while at < len(text):
-        if text[at] == "\\":
-            at += 2
-        elif text.startswith(quote, at):
-            return at + len(quote)
-        elif text[at] == "\n" and len(quote) == 1:
-            break
-        else:
-            at += 1
-    raise ExpressionError("The string is never closed", text, start)
-
-
-_OPENING = {")": "(", "]": "[", "}": "{"}
 _NAME = re.compile(r"[^\W\d]\w*(?:\s*\.\s*[^\W\d]\w*)*")
 _INSTRUCTION = re.compile(r"queue[_-]stop\b(?!\s*\(\s*[^)\s])(\(\))?")
 #: Replaces ``$`` in the text that Python parses: a letter of the same width with which no name begins.
@@ -209,12 +137,7 @@ def _end_of_call(text: str, start: int) -> int:
     assert bracket is not None
     if not text.startswith("(", bracket.end()):
         raise ExpressionError(f"A plan is written as a call: {name[0]}(…)", text, name.end())
-    return end_of_brackets(text, bracket.end())
-
-
-def _end_of_line(text: str, start: int) -> int:
-    end = text.find("\n", start)
-    return len(text) if end < 0 else end
+    return brackets(text, bracket.end()).end
 
 
 class _Reader:
@@ -294,17 +217,17 @@ class _Reader:
         text = self.text[self.start : end]
         if _MARK in text:
             raise ExpressionError(f"The character {_MARK} cannot be used", self.text, self.start + text.index(_MARK))
-        parts = []
+        scanned = scan(text)
+        if scanned.faults:
+            fault = scanned.faults[0]
+            raise ExpressionError(fault.message, self.text, self.start + fault.offset)
+        parts: list[str] = []
         at = 0
-        while at < len(text):
-            after = at + 1
-            if text[at] in "'\"":
-                after = end_of_string(self.text, self.start + at) - self.start
-            elif text[at] == "#":
-                after = _end_of_line(text, at)
-            parts.append(_MARK if text[at] == "$" else text[at:after])
-            at = after
-        return "".join(parts)
+        for token in leaves(scanned.tokens):
+            is_text = token.kind in (Kind.QUOTED, Kind.COMMENT)
+            parts += [text[at : token.start], token.text if is_text else token.text.replace("$", _MARK)]
+            at = token.end
+        return "".join([*parts, text[at:]])
 
     def _parsed(self) -> ast.expr:
         text = "\n".join(self.lines)

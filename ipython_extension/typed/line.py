@@ -1,22 +1,18 @@
 """How a line after ``%qs`` is read: words, options, plans, values; each complaint points at its column."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from IPython.core.error import UsageError
 
 from bluesky_qs.nearest import did_you_mean, nearest
-from bluesky_qs.words.planexpr import (
-    ExpressionError,
-    Item,
-    Objection,
-    end_of_brackets,
-    end_of_string,
-    plan_at,
-    value_at,
-)
+from bluesky_qs.words import scanner
+from bluesky_qs.words.planexpr import Item, Objection, plan_at, value_at
+from bluesky_qs.words.scanner import ExpressionError, Kind
 
 
 class Token(NamedTuple):
@@ -46,36 +42,33 @@ class Line:
         objection: Objection | None = None,
     ) -> None:
         self.text = text
-        self.at = at
+        self.at = self._start = at
         self.session = session or {}
         self.objection = objection
 
+    @cached_property
+    def scanned(self) -> scanner.Scan:
+        """The tokens from where reading began."""
+        return scanner.scan(self.text, self._start)
+
     def more(self) -> bool:
         """Whether anything is left; comments and commas between plans are nothing."""
-        while True:
-            self._skip_blanks()
-            if self.text.startswith("#", self.at):
-                end = self.text.find("\n", self.at)
-                self.at = len(self.text) if end < 0 else end
-            elif self.text.startswith((",", ";"), self.at):
-                self.at += 1
-            else:
-                return self.at < len(self.text)
+        while (token := self._token()) and token.kind in (Kind.COMMENT, Kind.SEPARATOR):
+            self.at = token.end
+        return token is not None
 
     def word(self, expected: str) -> Token:
         """The next word, without its quotes if it is quoted; complains with ``expected`` if there is none."""
-        self._skip_blanks()
-        start = self.at
-        if start >= len(self.text):
+        token = self._token()
+        if token is None:
             raise self.fault(f"{expected} is expected here")
-        if self.text[start] in "'\"":
-            with pointing():
-                self.at = end_of_string(self.text, start)
-            return Token(self.text[start + 1 : self.at - 1], start)
-        found = _WORD.match(self.text, start)
-        assert found is not None
-        self.at = found.end()
-        return Token(found[0], start)
+        if token.kind is not Kind.QUOTED:
+            start, self.at = self.at, self._end_of_word(token)
+            return Token(self.text[start : self.at], start)
+        if not token.is_closed:
+            raise self.fault("The string is never closed")
+        self.at = token.end
+        return Token(token.text[1:-1], token.start)
 
     def rest(self) -> str:
         """All that is left, as it stands."""
@@ -86,7 +79,7 @@ class Line:
         """All that is left: the words, and the options by name without dashes; ``listed`` words may have commas."""
         words: list[Token] = []
         given: dict[str, Any] = {}
-        while self._skip_blanks():
+        while self._token():
             if not self.option(options or {}, given):
                 token = self.word("a word")
                 words += token.parts() if listed else [token]
@@ -94,7 +87,7 @@ class Line:
 
     def nothing_more(self) -> None:
         """Complain about anything that is left."""
-        if self._skip_blanks():
+        if self._token():
             raise self.fault("Nothing is expected here")
 
     def plan(self) -> Item:
@@ -109,7 +102,7 @@ class Line:
 
     def begins_call(self, otherwise: str) -> None:
         """Complain with ``otherwise`` about a name that no bracket follows."""
-        self._skip_blanks()
+        self._token()
         if (name := _BARE.match(self.text, self.at)) is not None:
             raise self.fault(f"{otherwise}: {name[0].strip()}(…)", name.end())
 
@@ -132,12 +125,11 @@ class Line:
 
     def pair(self, objection: Objection | None = None) -> tuple[str, Any]:
         """``name=value`` that begins here; the value is written as in a plan and ends at a blank."""
-        self._skip_blanks()
+        token = self._token()
         name = _PAIR.match(self.text, self.at)
-        if name is None:
+        if token is None or name is None:
             raise self.fault("NAME=VALUE is expected here")
-        with pointing():
-            end = self._end_of_value(name.end())
+        end = self._end_of_word(token)
         if end == name.end():
             raise self.fault("A value is expected here", end)
         with pointing():
@@ -147,17 +139,17 @@ class Line:
 
     def option(self, options: Options, given: dict[str, Any]) -> bool:
         """Read the option that begins here into ``given``; False if none does."""
-        found = _OPTION.match(self.text, self.at)
-        if found is None:
+        token = self._token()
+        if token is None or token.kind is not Kind.OPTION:
             return False
-        name = found[1]
+        name = token.text
         if name not in options:
             raise self.fault(f"There is no option {name}{hint(name, options)}")
-        self.at = found.end()
+        self.at = token.end
         key = name.lstrip("-")
         read = options[name]
         if name == "--md":
-            while _PAIR.match(self.text, self.at + self._blanks()):
+            while self._token() and _PAIR.match(self.text, self.at):
                 metadata = given.setdefault(key, {})
                 metadata.update([self.pair()])
             if key not in given:
@@ -202,24 +194,34 @@ class Line:
         """A complaint about the column ``at``, or about where reading has come to."""
         return pointed(message, self.text, self.at if at is None else at, length)
 
-    def _blanks(self) -> int:
-        found = _BLANKS.match(self.text, self.at)
-        return found.end() - self.at if found else 0
+    @cached_property
+    def _tokens(self) -> tuple[scanner.Token, ...]:
+        return self.scanned.tokens
 
-    def _skip_blanks(self) -> bool:
-        self.at += self._blanks()
-        return self.at < len(self.text)
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [token.end for token in self._tokens]
 
-    def _end_of_value(self, start: int) -> int:
-        at = start
-        while at < len(self.text) and not self.text[at].isspace():
-            if self.text[at] in "'\"":
-                at = end_of_string(self.text, at)
-            elif self.text[at] in "([{":
-                at = end_of_brackets(self.text, at)
-            else:
-                at += 1
-        return at
+    def _token(self) -> scanner.Token | None:
+        """The token that begins here or behind blanks, where reading goes on; of one that is half read, the rest."""
+        index = bisect_right(self._ends, self.at)
+        if index == len(self._tokens):
+            self.at = len(self.text)
+            return None
+        token = self._tokens[index]
+        if token.start < self.at:
+            return scanner.Token(Kind.WORD, self.text[self.at : token.end], self.at)
+        self.at = token.start
+        return token
+
+    def _end_of_word(self, token: scanner.Token) -> int:
+        """The end of the tokens that follow without a blank."""
+        end = token.end
+        for each in self._tokens[bisect_right(self._ends, end) :]:
+            if each.start != end or each.kind is Kind.COMMENT:
+                break
+            end = each.end
+        return end
 
 
 def pointed(message: str, text: str, offset: int, length: int = 1) -> UsageError:
@@ -255,11 +257,8 @@ def hint(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = N
 
 #: Characters of a line that are shown.
 _SHOWN = 100
-_BLANKS = re.compile(r"\s*")
 _BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
 _CALL = re.compile(r"[^\W\d][\w.]*\s*\(")
 _RANGE = re.compile(r"(\d{1,6})-(\d{1,6})")
-_WORD = re.compile(r"\S+")
 _PAIR = re.compile(r"([^\W\d]\w*)=(?!=)")
-_OPTION = re.compile(r"(--[a-z][a-z-]*|-[a-z])(?=\s|=|\d|$)")
 _DURATION = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:(\d+(?:\.\d*)?)s?)?")

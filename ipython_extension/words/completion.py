@@ -11,6 +11,7 @@ from bluesky_qs.plans.model import ABILITIES
 from bluesky_qs.startup.find import ipython_folder, shipped_profiles
 from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.planexpr import plan_text
+from bluesky_qs.words.scanner import Kind, Token, scan
 from ipython_extension.session.session import Session
 from ipython_extension.words import dispatch  # noqa: F401 - importing it fills the table of words
 from ipython_extension.words.vocabulary import CELLS, WORDS
@@ -66,7 +67,7 @@ def _in_cell(rest: str, session: Session) -> Offers | None:
 
 def _in_line(rest: str, session: Session) -> Offers:
     fragment = _end(_FRAGMENT, rest)
-    words = rest[: len(rest) - len(fragment)].split()
+    words = [word.text for word in scan(rest[: len(rest) - len(fragment)]).words()]
     if not words:
         names = dict.fromkeys([*WORDS, *(form.words[0] for form in QSERVER.forms), "help"])
         return _fitting(fragment, (Offer(name, "word") for name in names))
@@ -85,7 +86,7 @@ def _in_line(rest: str, session: Session) -> Offers:
 
 def _word(word: str, at: _At) -> Offers:
     usage = WORDS[word].usage
-    previous = at.typed[: len(at.typed) - len(at.fragment)].split()
+    previous = [word.text for word in scan(at.typed[: len(at.typed) - len(at.fragment)]).words()]
     values = {option: kind for option, kind in _OPTION.findall(usage) if kind}
     if previous and previous[-1] in values and values[previous[-1]] in _KINDS:
         return _fitting(at.fragment, _KINDS[values[previous[-1]]](at))
@@ -218,7 +219,7 @@ class _Inside(NamedTuple):
 
     name: str
     #: The brackets that are open, outermost first, each with what has been typed in it.
-    open: list[tuple[str, str]]
+    open: list[Token]
 
 
 def _plan(at: _At) -> Offers:
@@ -229,13 +230,13 @@ def _plan(at: _At) -> Offers:
         fragment = _end(_FRAGMENT, at.typed)
         return _fitting(fragment, [*_of_plans(at), Offer("queue_stop", "instruction")])
     variables = at.session.settings.variables()
-    bracket, typed = inside.open[-1]
-    if fragment.startswith("$") or (bracket == "{" and ":" not in typed):
+    innermost = inside.open[-1].text
+    if fragment.startswith("$") or (innermost.startswith("{") and ":" not in innermost):
         lead = fragment[:1] if fragment.startswith("$") else ""
         named = (Offer(lead + name, type(value).__name__) for name, value in variables.items() if _is_data(name, value))
         return _fitting(fragment, named)
     plan = at.session.at_hand().plans.get(inside.name) or {}
-    arguments = _split(inside.open[0][1])
+    arguments = _split(inside.open[0])
     last = arguments[-1].lstrip() if arguments else ""
     parameter = _parameter(plan, arguments, last)
     offers = _value(at.session, fragment, parameter)
@@ -250,39 +251,32 @@ def _plan(at: _At) -> Offers:
 
 def _inside(typed: str) -> _Inside | None:
     """The call that is open at the end of a text; None outside of calls, and in strings."""
-    opened: list[tuple[str, int]] = []
+    tokens = scan(typed).tokens
+    opened: list[Token] = []
     name = ""
-    at = 0
-    while at < len(typed):
-        char = typed[at]
-        if char in "'\"":
-            end = typed.find(char, at + 1)
-            if end < 0:
-                return None
-            at = end
-        elif char in "([{":
-            if not opened:
-                name = _end(_NAME, typed[:at].rstrip())
-            elif name == "RE" and len(opened) == 1 and char == "(":
-                opened.clear()
-                name = _end(_NAME, typed[:at].rstrip())
-            opened.append((char, at + 1))
-        elif char in ")]}" and opened:
-            opened.pop()
-        at += 1
-    return _Inside(name, [(char, typed[start:]) for char, start in opened]) if opened else None
+    while tokens and not (last := tokens[-1]).is_closed:
+        if last.kind is Kind.QUOTED:
+            return None
+        if not opened or (name == "RE" and len(opened) == 1 and last.text[0] == "("):
+            opened = []
+            name = _end(_NAME, typed[: last.start].rstrip())
+        opened.append(last)
+        tokens = last.inner
+    return _Inside(name, opened) if opened else None
 
 
-def _split(typed: str) -> list[str]:
+def _split(bracket: Token) -> list[str]:
     """What is typed in the brackets of a call, at its commas; what brackets in it hold is left out."""
     parts = [""]
-    depth = 0
-    for char in typed:
-        depth += (char in "([{") - (char in ")]}")
-        if char == "," and depth == 0:
+    end = bracket.start + 1
+    for token in bracket.inner:
+        parts[-1] += " " * (token.start - end)
+        if token.kind is Kind.SEPARATOR:
             parts.append("")
-        elif depth == 0:
-            parts[-1] += char
+        else:
+            parts[-1] += token.text if token.kind is not Kind.BRACKETS else ")" if token.is_closed else ""
+        end = token.end
+    parts[-1] += " " * (bracket.end - end)
     return parts
 
 

@@ -1,11 +1,9 @@
 """From a line to what it does: a ``qserver`` line as ``qserver`` takes it, else a word of the prompt."""
 
-import re
-import shlex
 from collections.abc import Mapping
 from functools import partial
 from getpass import getpass
-from typing import Any
+from typing import Any, NamedTuple
 
 from IPython.core.error import UsageError
 
@@ -13,13 +11,13 @@ from bluesky_qs.api import METHODS
 from bluesky_qs.nearest import did_you_mean
 from bluesky_qs.words import files, grammar
 from bluesky_qs.words.forms import MONITOR, QSERVER
-from bluesky_qs.words.planexpr import end_of_brackets
+from bluesky_qs.words.scanner import ExpressionError
 from ipython_extension.session.answers import present
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import Progress, waiting
 from ipython_extension.shown.display import View
 from ipython_extension.shown.status_text import Bar, status_sentence
-from ipython_extension.typed.line import Line, pointing
+from ipython_extension.typed.line import Line, pointed
 from ipython_extension.words import (
     console,
     environment,
@@ -41,8 +39,6 @@ VOCABULARIES = (console, environment, looking, plotting, profile, queue, running
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}
 #: Those that say how qserver prints; here the answer is an object.
 _PRINT_OPTIONS = frozenset({"--json", "-v", "--verbose"})
-#: A quoted string or an escaped character, as a shell reads them.
-_STRING = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 
 
 def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View:
@@ -51,28 +47,15 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
     line = _line(session, f"%qs {rest}", variables)
     if not line.more():
         return looking.overview(session)
-    first = line.word("a word")
-    if first.text == "help" or rest.rstrip().endswith("?"):
+    typed = _as_in_a_shell(line)
+    first = line.word("a word").text
+    if first == "help" or rest.rstrip().endswith("?"):
         return _help(rest)
-    try:
-        words, params = _qserver_words(rest)
-    except (ValueError, UsageError) as error:  # a quote or a bracket that is never closed
-        if first.text in WORDS and (first.text == "lock" or not QSERVER.beginning_with(rest.split()[:2])):
-            return WORDS[first.text].action(session, line)  # which takes it for a note, or complains better
-        is_begun = QSERVER.beginning_with([first.text])
-        raise UsageError(str(error) if is_begun else helptext.unknown(first.text)) from None
-    if QSERVER.find(words):
-        return _request(session, words, params)
-    if first.text not in WORDS:
-        raise UsageError(_complaint(words) if QSERVER.beginning_with([first.text]) else helptext.unknown(first.text))
-    try:
-        return WORDS[first.text].action(session, line)
-    except UsageError:
-        if len(words) > 1 and QSERVER.beginning_with(words[:2]):
-            raise UsageError(_complaint(words)) from None  # `queue item foo` is qserver's beyond doubt
-        if QSERVER.beginning_with([first.text]) and not _is_option(words) and (meant := _near_line(words)):
-            raise UsageError(meant) from None  # `queue gte` was meant for qserver's `queue get`
-        raise
+    if _is_for_qserver(typed):
+        return _request(session, typed)
+    if first in WORDS:
+        return WORDS[first].action(session, line)
+    raise UsageError(helptext.unknown(first))
 
 
 def carry_out_cell(session: Session, rest: str, cell: str, variables: Mapping[str, Any]) -> View:
@@ -92,45 +75,52 @@ def _line(session: Session, text: str, variables: Mapping[str, Any]) -> Line:
     return Line(text, text.index("qs") + 2, session=variables, objection=objection)
 
 
-def _qserver_words(rest: str) -> tuple[list[str], dict[str, str]]:
-    """The words of a qserver line without its options, and the parameters that options give."""
-    pending = shlex.split(_as_in_a_shell(rest))
+class _Typed(NamedTuple):
+    """A line as ``qserver`` takes it: its words without options, and the parameters that options give."""
+
+    words: list[str]
+    params: dict[str, str]
+    has_options: bool
+    faults: tuple[ExpressionError, ...]
+
+
+def _as_in_a_shell(line: Line) -> _Typed:
+    scanned = line.scanned
+    pending = scanned.words()
     words: list[str] = []
     params: dict[str, str] = {}
     while pending:
         word = pending.pop(0)
-        name, equals, value = word.partition("=")
-        if name in _REQUEST_OPTIONS and (equals or pending):
-            params[_REQUEST_OPTIONS[name]] = value if equals else pending.pop(0)
-        elif word not in _PRINT_OPTIONS:
-            words.append(word)
-    return words, params
+        name, equals, value = word.text.partition("=")
+        if word.is_option and name in _REQUEST_OPTIONS and (equals or pending):
+            params[_REQUEST_OPTIONS[name]] = value if equals else pending.pop(0).text
+        elif word.text not in _PRINT_OPTIONS:
+            words.append(word.text)
+    return _Typed(words, params, len(words) < len(scanned.words()), scanned.faults)
 
 
-def _as_in_a_shell(rest: str) -> str:
-    """The line with the quotes that a shell needs and the prompt does not: around brackets; none are apostrophes."""
-    parts: list[str] = []
-    at = 0
-    while at < len(rest):
-        char, before = rest[at], rest[at - 1 : at] or " "
-        after = at + 1
-        if char == "'" and before.isalnum():  # don't
-            parts.append("\\'")
-        elif char in "[{(" and (before.isspace() or before == "="):
-            with pointing():
-                after = end_of_brackets(rest, at)
-            parts.append(shlex.quote(rest[at:after]))
-        else:
-            if found := _STRING.match(rest, at):
-                after = found.end()
-            parts.append(rest[at:after])
-        at = after
-    return "".join(parts)
+def _is_for_qserver(typed: _Typed) -> bool:
+    """Whether a line is one of ``qserver``: its first word decides, and of four words that both have the next one."""
+    first, following = (*typed.words[:2], "", "")[:2]
+    match first:
+        case "start":
+            return bool(following) or typed.has_options
+        case "queue" | "history":
+            return following.replace("_", "").isalpha()
+        case "lock":
+            return following in QSERVER.next_words([first])
+        case _:
+            return bool(QSERVER.beginning_with([first]))
 
 
-def _request(session: Session, words: list[str], given: Mapping[str, str]) -> View:
+def _request(session: Session, typed: _Typed) -> View:
+    words, given = typed.words, typed.params
     if words in (["task", "result"], ["task", "status"]) and session.tasks:
         words.append(session.tasks[-1])
+    form = QSERVER.find(words)
+    if typed.faults and not (form and form.takes_any_text):
+        fault = typed.faults[0]
+        raise pointed(fault.message, fault.text, fault.offset)
     try:
         command = QSERVER.parse(words)
         params = files.read(command.params)
@@ -142,7 +132,6 @@ def _request(session: Session, words: list[str], given: Mapping[str, str]) -> Vi
     method.check_names(params)
     if isinstance(task := params.get("task_uid"), str):
         params["task_uid"] = session.task(task)
-    before = session.status() if method.name == "queue_start" else None
     params.update((name, value) for name, value in given.items() if name in method.parameters)
     if method.name == "input_reply" and "text" not in params:
         params["text"] = getpass("Answer: ")  # a password as a word of the line stays in the session's history
@@ -150,10 +139,9 @@ def _request(session: Session, words: list[str], given: Mapping[str, str]) -> Vi
         return service.locked(session, params)
     if method.name == "unlock":
         params.setdefault("lock_key", session.lock_key())
-    answer = session.rm.ask(method, params)
-    if before:
-        session.starts(before)
-    return present(session, method.name, params, answer)
+    if method.name == "queue_start":
+        return running.started(session, params)
+    return present(session, method.name, params, session.rm.ask(method, params))
 
 
 def _monitor(session: Session) -> View:
@@ -183,28 +171,7 @@ def _help(rest: str) -> View:
     return told
 
 
-def _complaint(words: list[str]) -> str:
-    try:
-        QSERVER.parse(words)
-    except grammar.UsageError as error:
-        return _told(error)
-    raise AssertionError("a line that qserver understands is carried out as such")
-
-
-def _near_line(words: list[str]) -> str | None:
-    """What to say of a line that is nearly one of qserver; None if it is not."""
-    try:
-        QSERVER.parse(words)
-    except grammar.UsageError as error:
-        return _told(error) if error.near else None
-    return None
-
-
 def _told(error: grammar.UsageError) -> str:
     if error.near:  # then the usage of everything else is only in the way
         return f"{error.message}{did_you_mean(error.near)}"
     return error.text("%qs")
-
-
-def _is_option(words: list[str]) -> bool:
-    return len(words) > 1 and words[1].startswith("-")

@@ -30,7 +30,7 @@ _STAYS = "the plan stays paused"
 def start(session: Session, line: Line) -> View:
     """Start the queue."""
     line.nothing_more()
-    return present(session, "queue_start", {}, session.rm.queue_start())
+    return started(session, {})
 
 
 @word("stop", "[cancel]")
@@ -136,6 +136,14 @@ def wait_for(session: Session, line: Line) -> View:
                 break
             wait.say(progress.of(status))
     return Waited(status, session.ran_since(before))
+
+
+def started(session: Session, params: dict[str, Any]) -> View:
+    """Start the queue, and keep in mind what had run before."""
+    before = session.status()
+    answer = session.rm.queue_start(**params)
+    session.starts(before)
+    return present(session, "queue_start", params, answer)
 
 
 def _until_paused(session: Session) -> None:

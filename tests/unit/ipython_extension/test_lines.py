@@ -8,8 +8,10 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.testing import Fail, Wait
+from bluesky_qs.words.forms import QSERVER
 from ipython_extension.live.progress_output import Terminal
 from ipython_extension.shown.tables import wrapped
+from ipython_extension.words.vocabulary import WORDS
 
 FAILED = {"exit_status": "failed", "msg": "no beam"}
 _COUNT = {"item_type": "plan", "name": "count", "args": [["det1"]]}
@@ -54,7 +56,7 @@ def test_an_apostrophe_in_a_note_is_one(qs, qs_manager, line, note):
     ("line", "hint"),
     [
         ("queue add plan {'name': ['count'}", "'}' does not close '['"),
-        ("call status x='abc", "No closing quotation"),
+        ("call status x='abc", "The string is never closed"),
         ("remove 0", "did you mean 'rm'?"),
         ("queue item foo", "Unexpected argument 'foo' after 'queue item'"),
         ("queue item", "Command 'queue item' is incomplete"),
@@ -244,3 +246,31 @@ def test_the_terminals_interrupt_mark_fits_behind_the_line(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     Terminal().say("x" * 200)
     assert len(capsys.readouterr().out.strip("\r")) + len("^C") < 80
+
+
+def test_only_four_words_begin_lines_of_the_prompt_and_of_qserver():
+    assert set(WORDS) & {form.words[0] for form in QSERVER.forms} == {"queue", "history", "lock", "start"}
+
+
+@pytest.mark.parametrize(
+    ("line", "method"),
+    [
+        ("queue", "item_check"),  # the prompt's queue also says which plans could not run now
+        ("queue get", "queue_get"),
+        ("history --failed", "history_get"),
+        ("history get 1", "history_get"),
+        ("lock", "lock"),
+        ("lock env aligning", "lock"),
+        ("lock environment aligning", "lock"),
+        ("lock info", "lock_info"),
+        ("start", "queue_start"),
+        ("start --json", "queue_start"),
+        ("start -k secret", "queue_start"),
+        ("--json queue get", "queue_get"),
+    ],
+)
+def test_a_word_of_both_is_taken_by_what_follows_it(qs, fake, line, method):
+    fake.queue = [fake.plan("count", "uid-aaaa")]
+    fake.answers["lock_info"] = {"lock_info": {}}
+    qs(line)
+    assert fake.asked(method)
