@@ -66,12 +66,16 @@ def removed(session: Session, answer: Answer) -> Changed:
 
 def whole(session: Session, item: Item) -> ItemView:
     """All about one item, and where it is now."""
-    queue = session.rm.queue_get(reload=True)
+    queue = session.line_queue()
     uids = [each["item_uid"] for each in queue["items"]]
     where = f"queued at position {uids.index(item['item_uid'])}" if item["item_uid"] in uids else ""
     if queue["running_item"].get("item_uid") == item["item_uid"]:
         where = "paused" if session.status()["manager_state"] == "paused" else "running"
-    if has_failed(item) and (back := queued_again(session.rm, [item["item_uid"]]).get(item["item_uid"])):
+    if (
+        not where
+        and has_failed(item)
+        and (back := queued_again(session.rm, [item["item_uid"]], queue).get(item["item_uid"]))
+    ):
         where = back.place
     return ItemView(item, session.known(), where=where)
 

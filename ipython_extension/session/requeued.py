@@ -32,7 +32,7 @@ class Again(NamedTuple):
         return f"it is {self.place}{' (position 0)' if self.position == 0 else ''}"
 
 
-def queued_again(rm: REManagerAPI, uids: Sequence[str]) -> dict[str, Again]:
+def queued_again(rm: REManagerAPI, uids: Sequence[str], queue: Mapping[str, Any] | None = None) -> dict[str, Again]:
     """Where those of the items are that are in the queue again, by their former uids."""
     if not uids:
         return {}
@@ -44,15 +44,17 @@ def queued_again(rm: REManagerAPI, uids: Sequence[str]) -> dict[str, Again]:
             raise
     if has_no_item_status(answer):
         return {}  # a service of the community, which does not tell
-    return places_again(rm, answer["status"])
+    return places_again(rm, answer["status"], queue)
 
 
-def places_again(rm: REManagerAPI, status: Mapping[str, Mapping[str, Any]]) -> dict[str, Again]:
+def places_again(
+    rm: REManagerAPI, status: Mapping[str, Mapping[str, Any]], queue: Mapping[str, Any] | None = None
+) -> dict[str, Again]:
     """The same, from what ``item_status`` has told of each."""
     back = {uid: where["requeued_as"] for uid, where in status.items() if "requeued_as" in where}
     if not back:
         return {}
-    queue = cast("dict[str, Any]", rm.queue_get(reload=True))
+    queue = queue or cast("dict[str, Any]", rm.queue_get(reload=True))
     places = {item["item_uid"]: Again(item, at) for at, item in enumerate(queue["items"])}
     if running := queue["running_item"]:
         places[running["item_uid"]] = Again(running, None)

@@ -96,6 +96,7 @@ class Session:
         self._grown: dict[int, Item] = {}
         self._known: tuple[tuple[object, ...], KnownNames] | None = None
         self._line_status: dict[str, Any] | None = None
+        self._line_queue: dict[str, Any] | None = None
         self._looked_at: list[Item] = []
         self._lists_are_checked = False
 
@@ -115,12 +116,18 @@ class Session:
 
     def begin_line(self) -> None:
         """A new line is carried out: what was fetched for the one before may be old."""
-        self._line_status = None
+        self._line_status = self._line_queue = None
         self._lists_are_checked = False
 
     def line_status(self) -> dict[str, Any]:
         """The status that was fetched first for this line; fetched now if none was."""
         return self._line_status or self.status()
+
+    def line_queue(self) -> dict[str, Any]:
+        """The queue that was fetched first to look for an item on this line; fetched now if none was."""
+        if self._line_queue is None:
+            self._line_queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
+        return self._line_queue
 
     def known(self, status: Mapping[str, Any] | None = None) -> KnownNames:
         """The names that the service knows for this user's group; none where it does not tell.
@@ -244,6 +251,7 @@ class Session:
         self.tasks.clear()
         self.functions.clear()
         self._queue = self._history = self._last = self._ran = self._started_at = None
+        self._grown = {}
 
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:
         """Against a bare name in a plan that is nothing that the service knows; none while it knows nothing at all.
@@ -289,8 +297,20 @@ class Session:
         is in the queue still is the service's to say; see `explained`.
         """
         if (position := _integer(token.text)) is None:
-            return self.queued_item(line, token)["item_uid"]
+            seen = [item["item_uid"] for item in {**(self._queue or {}), **self._grown}.values()]
+            found = {uid for uid in seen if uid.startswith(token.text)} if len(token.text) >= _SHORTEST_UID else set()
+            return found.pop() if len(found) == 1 else self.queued_item(line, token)["item_uid"]
         return self._shown_in_queue(line, token, position)["item_uid"]
+
+    def source(self, line: Line, token: Token) -> dict[str, Any]:
+        """The parameters of a request that name the queued item that a token means; see `queued`.
+
+        Where nothing of the queue was shown yet, a position is one in the queue as it is now.
+        """
+        position = _integer(token.text)
+        if position is None or self._queue is not None or self._grown:
+            return {"uid": self.queued(line, token)}
+        return {"pos": position}
 
     @contextmanager
     def explained(self, line: Line, tokens: Sequence[Token]) -> Iterator[None]:
@@ -331,18 +351,21 @@ class Session:
 
     def any_item(self, line: Line, token: Token) -> Item:
         """The item that a token means: a position of the table last shown, or a uid of queue or history."""
-        queue = self.rm.queue_get(reload=True)
-        running = [queue["running_item"]] if queue["running_item"] else []
-        now = [*queue["items"], *running, *self.rm.history_get()["items"]]
+        queue = self.line_queue()
+        now: list[Item] = [*queue["items"], *([queue["running_item"]] if queue["running_item"] else [])]
         if (position := _integer(token.text)) is None:
-            return self._by_beginning(line, token, now)
+            return self._by_beginning(line, token, [*now, *cast("list[Item]", self.rm.history_get()["items"])])
         if position == -1 and self._ran:
             seen = self._ran
         elif self._last is None or self._last is self._grown:
             seen = self._shown_in_queue(line, token, position)
         else:
             seen = _shown_at(line, token, position, self._last)
-        return next((item for item in now if item["item_uid"] == seen["item_uid"]), seen)
+        found = next((item for item in now if item["item_uid"] == seen["item_uid"]), None)
+        if found or "result" in seen:
+            return found or seen
+        past = cast("list[Item]", self.rm.history_get()["items"])
+        return next((item for item in past if item["item_uid"] == seen["item_uid"]), seen)
 
     def _shown_in_queue(self, line: Line, token: Token, position: int) -> Item:
         """The item that was last shown at this position of the queue."""

@@ -117,7 +117,6 @@ def _in_place_of(item: Item, plan: Item) -> Item:
 def move(session: Session, line: Line) -> Changed:
     """Move an item of the queue to an end, to the position N, or to beside another item."""
     items = [line.word("The position or uid of an item")]
-    uid = session.queued(line, items[0])
     target = line.word("front, back, a position, before ID or after ID")
     where: dict[str, Any]
     if target.text in ("front", "back"):
@@ -129,7 +128,7 @@ def move(session: Session, line: Line) -> Changed:
         where = {"pos_dest": line.number(target, "front, back, a position, before ID or after ID")}
     line.nothing_more()
     with session.explained(line, items):
-        answer = session.rm.queue_item_move(uid=uid, **where)
+        answer = session.rm.queue_item_move(**session.source(line, items[0]), **where)
     return placed(session, answer, at_back=False, lead="Moved to position")
 
 

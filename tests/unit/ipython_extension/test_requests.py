@@ -15,9 +15,14 @@ _LINES = {
         ("add scan([det1, det1, motor, motor.setpoint], motor, -1, 1, num=5)", _CHANGE),
         ("add count([det1]) --front", _CHANGE),
     ],
-    "rm": [("rm 0", _CHANGE), ("rm 0 1", _CHANGE), ("rm aaaa-1", _CHANGE)],
+    "rm": [("rm 0", _CHANGE), ("rm 0 1", _CHANGE), ("rm aaaa-1", 1)],
     "edit": [("edit 0 num=5", _CHANGE), ("edit 0 count([det1, motor])", _CHANGE)],
-    "move": [("move 0 back", _CHANGE), ("move 0 after 1", _CHANGE)],
+    "move": [
+        ("move 0 back", _CHANGE),
+        ("move 0 after 1", _CHANGE),
+        ("move aaaa back", _CHANGE),
+        ("move aaaa before cccc", _CHANGE),
+    ],
     "redo": [("redo -1", _CHANGE)],
     "clear": [("clear", _CHANGE)],
     "mode": [("mode loop on", _CHANGE)],
@@ -34,7 +39,7 @@ _LINES = {
     "update": [("update", _CHANGE)],
     "queue": [("queue", 3)],
     "history": [("history", _CHANGE)],
-    "item": [("item 0", 4)],
+    "item": [("item 0", 1), ("item aaaa", _CHANGE), ("item hhhh", _CHANGE)],
     "plans": [("plans", 2)],
     "devices": [("devices", 2)],
     "plan": [("plan count", 2)],
@@ -46,7 +51,24 @@ _LINES = {
 }
 #: Words that wait: requests made while waiting are not limited.
 _WAITING = {"open", "close", "destroy", "run", "wait", "func", "push"}
-
+#: The same in the form of qserver.
+_OF_QSERVER = [
+    ("queue get", 3),
+    ("queue add plan {'name': 'count', 'args': [['det1']]}", _CHANGE),
+    ("queue add plan front {'name': 'count', 'args': [['det1']]}", _CHANGE),
+    ("queue add batch [{'name': 'count', 'args': [['det1']]}]", _CHANGE),
+    ("queue item get 0", _CHANGE),
+    ("queue item remove uid aaaa-1", 1),
+    ("queue item move uid aaaa-1 back", _CHANGE),
+    ("queue clear", 1),
+    ("queue mode set loop True", _CHANGE),
+    ("queue autostart disable", 1),
+    ("queue start", _CHANGE),
+    ("history get", _CHANGE),
+    ("environment update", 1),
+    ("lock all", 1),
+    ("status", 1),
+]
 
 #: Words that want a plan that runs, and those that want one that is paused.
 _RUNNING, _PAUSED = {"pause", "stop"}, {"resume", "finish", "abort", "halt"}
@@ -73,6 +95,21 @@ def test_a_line_sends_few_requests(qs, known, bring, line, limit):
     bring("running" if word in _RUNNING else "paused" if word in _PAUSED else "idle")
     qs(line)
     assert 1 <= len(known.requests) <= limit, known.methods
+
+
+@pytest.mark.parametrize(("line", "limit"), _OF_QSERVER)
+def test_a_line_of_qserver_sends_as_few(qs, known, line, limit):
+    qs(line)
+    assert 1 <= len(known.requests) <= limit, known.methods
+
+
+@pytest.mark.parametrize(("line", "limit"), [("move 0 back", _CHANGE), ("rm 0", _CHANGE), ("item 0", _CHANGE)])
+def test_a_position_before_anything_was_shown_costs_no_more(qs, opened, plan, line, limit):
+    opened.fill([plan("count", f"{letter * 4}-1", ["det1"]) for letter in "abc"])
+    qs("status")  # now the lists are known, and no table was shown
+    opened.requests.clear()
+    qs(line)
+    assert 1 <= len(opened.requests) <= limit, opened.methods
 
 
 def test_every_word_is_counted():
