@@ -4,6 +4,7 @@ import pytest
 
 from bluesky_qs.errors import QSError
 from bluesky_qs.testing import Ask
+from ipython_extension.session import waiting
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
 #: The most that an accepted line sends that changes one thing.
@@ -49,8 +50,16 @@ _LINES = {
     "load": [],
     "connect": [],
 }
-#: Words that wait: requests made while waiting are not limited.
-_WAITING = {"open", "close", "destroy", "run", "wait", "func", "push"}
+#: Words that wait, and how many requests they may send besides those that are made while waiting.
+_WAITING = {
+    "open": ("open", 7),
+    "close": ("close", 1),
+    "destroy": ("destroy", 1),
+    "run": ("run count([det1])", 1),
+    "wait": ("wait", 2),
+    "func": ("func function_sleep(0)", 2),
+    "push": ("push x", 5),
+}
 #: The same in the form of qserver.
 _OF_QSERVER = [
     ("queue get", 3),
@@ -112,8 +121,41 @@ def test_a_position_before_anything_was_shown_costs_no_more(qs, opened, plan, li
     assert 1 <= len(opened.requests) <= limit, opened.methods
 
 
+@pytest.fixture
+def while_waiting(known, monkeypatch):
+    """Counts the requests that are made while waiting."""
+    spans = []
+
+    class Counted(waiting.Wait):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.span = [len(known.requests)] * 2
+            self.clear_stage, self.clear = self.clear, self.end
+            spans.append(self.span)
+
+        def end(self):
+            self.span[1] = len(known.requests)
+            self.clear_stage()
+
+    monkeypatch.setattr(waiting, "Wait", Counted)
+    return lambda: sum(end - begin for begin, end in spans)
+
+
+@pytest.mark.parametrize(("line", "limit"), _WAITING.values())
+def test_a_line_that_waits_sends_few_requests_besides(qs, shell, known, while_waiting, line, limit):
+    shell.user_ns["x"] = 1
+    if line == "open":
+        qs("close")
+        known.requests.clear()
+    before = while_waiting()
+    qs(line)
+    waited = while_waiting() - before
+    assert waited >= 1
+    assert 1 <= len(known.requests) - waited <= limit, known.methods
+
+
 def test_every_word_is_counted():
-    assert set(_LINES) | _WAITING == set(WORDS)
+    assert set(_LINES) | set(_WAITING) == set(WORDS)
     assert set(CELLS) == {"add", "script"}
 
 
