@@ -143,7 +143,7 @@ class RedisStore:
             after = Contents(self._contents.snapshot())
             after.apply(changes)
             self._exact = False
-            await self._write_anew(after)
+            await self._rewrite(after)
             self._contents = after
         self._lock_exact = True
 
@@ -152,15 +152,15 @@ class RedisStore:
         if not self._link.connected:
             await self._link.connect(_CONNECT)
         if not self._exact:
-            await self._write_anew(self._contents)
+            await self._rewrite(self._contents)
             log.info("%s is reachable again; the queue was rewritten there", self._link.name)
 
-    async def _write_anew(self, contents: Contents) -> None:
+    async def _rewrite(self, contents: Contents) -> None:
         if self._beside_service:
             msg = f"{self._link.name} changed after it was read."
             raise StoreError(msg)
         if not await self._transaction(
-            self._layout.anew(contents.snapshot(), with_lock=not self._lock_exact), _PATIENT
+            self._layout.rewriting(contents.snapshot(), with_lock=not self._lock_exact), _PATIENT
         ):
             msg = f"{self._link.name} did not accept the queue."
             raise StoreError(msg)

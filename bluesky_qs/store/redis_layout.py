@@ -80,7 +80,7 @@ class Layout:
         others = [change for change in changes if not isinstance(change, PutItem | DropItem | ClearQueue)]
         return [Step(["DEL", self.key(_QUEUE)]), *self._pushes(_QUEUE, queue), *_Changing(self, contents).steps(others)]
 
-    def anew(self, snapshot: Snapshot, *, with_lock: bool) -> list[Step]:
+    def rewriting(self, snapshot: Snapshot, *, with_lock: bool) -> list[Step]:
         """Return the commands that rewrite everything; the lock only with ``with_lock``."""
         facts = [name for name in FACTS if with_lock or name != LOCK]
         return [

@@ -194,7 +194,7 @@ async def test_a_forked_process_cannot_ask_and_does_not_wait(worker):
     driver = worker(CODE)
     await driver.open(input_policy="ask")
     done = await driver.function("ask_in_fork")
-    assert "'Who is there? ', and clients cannot be asked by a process that the worker has forked" in done.message
+    assert "'Who is there? ', but a process forked by the worker cannot ask clients" in done.message
 
 
 async def test_lines_of_standard_input_are_asked_for(worker):
