@@ -11,6 +11,7 @@ from bluesky_qs.plans.model import KINDS, Annotation, Kind, ParamSpec, PlanSpec,
 from bluesky_qs.plans.values import Wanted
 from bluesky_qs.startup import docstring, header
 from bluesky_qs.startup.decorator import ParameterWords, PlanWords, annotation_of, words_of
+from bluesky_qs.startup.limits import Limits, limits_of
 
 _KINDS = {name: Kind(name, value) for name, value in KINDS.items()}
 
@@ -79,6 +80,7 @@ def _parameter(
     plan: Any, parameter: inspect.Parameter, words: ParameterWords, text: str, names: Mapping[int, str]
 ) -> ParamSpec:
     annotation = annotation_of(words) or header.annotation_of(plan, parameter)
+    limits = _limits(plan, parameter)
     has_default = parameter.default is not inspect.Parameter.empty
     if words.default is not UNSET:
         default = repr(words.default)
@@ -88,15 +90,23 @@ def _parameter(
         name=parameter.name,
         kind=_KINDS[parameter.kind.name],
         default=default,
-        description=_valid(words.description if words.description is not UNSET else text),
+        description=_valid(words.description if words.description is not UNSET else text or limits.description),
         annotation=annotation,
-        min=words.min,
-        max=words.max,
+        min=words.min if words.min is not UNSET else limits.min,
+        max=words.max if words.max is not UNSET else limits.max,
         step=words.step,
         convert_device_names=_converts(words.convert_device_names, annotation, (Wanted.DEVICE, Wanted.PLAN_OR_DEVICE)),
         convert_plan_names=_converts(words.convert_plan_names, annotation, (Wanted.PLAN, Wanted.PLAN_OR_DEVICE)),
         eval_expressions=_converts(words.eval_expressions, annotation, (Wanted.CALLABLE,)),
     )
+
+
+def _limits(plan: Any, parameter: inspect.Parameter) -> Limits:
+    """The limits in the type of a parameter. A type that cannot be read has none; the log mentions it elsewhere."""
+    try:
+        return limits_of(header.resolved(parameter.annotation, header.scope_of(plan)))
+    except Exception:  # noqa: BLE001 - a type is user code and may raise anything
+        return Limits()
 
 
 def _converts(chosen: Any, annotation: Annotation | None, wanted: tuple[Wanted, ...]) -> Any:

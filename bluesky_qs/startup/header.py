@@ -1,6 +1,7 @@
 """Describes a plan's header: types and defaults as text."""
 
 import contextlib
+import dataclasses
 import enum
 import functools
 import inspect
@@ -11,6 +12,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from bluesky_qs.plans import annotation
@@ -48,7 +50,7 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
         return None
     enums: dict[str, list[str]] = {}
     try:
-        found = Annotation(_text(hint, enums, _scope(plan)), enums=enums)
+        found = Annotation(_text(hint, enums, scope_of(plan)), enums=enums)
         annotation.read(found)
     except (Unknown, AnnotationError) as err:
         # A type that many plans use is mentioned once.
@@ -85,7 +87,7 @@ def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
         if parameter.annotation is not inspect.Parameter.empty:
             # A type that cannot be read was reported when the plan was described.
             with contextlib.suppress(Exception):
-                _enums_in(parameter.annotation, classes, _scope(plan))
+                _enums_in(parameter.annotation, classes, scope_of(plan))
         if classes:
             found[parameter.name] = classes
     return found
@@ -182,11 +184,11 @@ def returns_plan(function: Any) -> bool:
     return _PLAN_RETURNED.match(hint if isinstance(hint, str) else repr(hint)) is not None
 
 
-def _scope(plan: Any) -> dict[str, Any]:
+def scope_of(plan: Any) -> dict[str, Any]:
     return getattr(inspect.unwrap(function_of(plan)), "__globals__", {})
 
 
-def _resolved(hint: Any, scope: dict[str, Any]) -> Any:
+def resolved(hint: Any, scope: dict[str, Any]) -> Any:
     """Return the object for a hint that is text; the text itself if only descriptions know its type."""
     if isinstance(hint, typing.ForwardRef):
         hint = hint.__forward_arg__
@@ -202,12 +204,12 @@ def _resolved(hint: Any, scope: dict[str, Any]) -> Any:
 def _text(  # noqa: PLR0911 - a table of cases, in order
     hint: Any, enums: dict[str, list[str]], scope: dict[str, Any]
 ) -> str:
-    hint = _resolved(hint, scope)
+    hint = resolved(hint, scope)
     if isinstance(hint, str):
         return hint
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
-    named = _type_of_names(origin or hint)
+    named = _type_of_names(origin or hint) or _type_of_given(hint)
     if named is not None:
         return named
     if hint is None or hint is type(None):
@@ -225,8 +227,7 @@ def _text(  # noqa: PLR0911 - a table of cases, in order
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         enums[hint.__name__] = choices(hint)
         return hint.__name__
-    # NewType, and the type aliases of Python 3.12, know the type that they stand for.
-    meant = getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)
+    meant = stands_for(hint)
     if meant is not None:
         return _text(meant, enums, scope)
     head = _head(hint, origin)
@@ -239,6 +240,22 @@ def _type_of_names(cls: Any) -> str | None:
     if getattr(cls, "__module__", None) == "bluesky.protocols":
         return PROTOCOLS.get(getattr(cls, "__name__", ""))
     return name_type(cls) if isinstance(cls, type) and not issubclass(cls, enum.Enum) else None
+
+
+def stands_for(hint: Any) -> Any:
+    """The type that a NewType, a type alias of Python 3.12 or a type variable stands for, or None."""
+    if isinstance(hint, typing.TypeVar):
+        return typing.Union[hint.__constraints__] if hint.__constraints__ else hint.__bound__
+    return getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)
+
+
+def _type_of_given(cls: Any) -> str | None:
+    """The type of the value from which an object of this class is built when the plan starts."""
+    if not isinstance(cls, type):
+        return None
+    if issubclass(cls, PurePath):
+        return "str"
+    return "dict" if dataclasses.is_dataclass(cls) or hasattr(cls, "model_validate") else None
 
 
 def _union(texts: list[str]) -> str:
@@ -273,8 +290,10 @@ def _head(hint: Any, origin: Any) -> str:
 
 
 def _enums_in(hint: Any, classes: dict[str, type[enum.Enum]], scope: dict[str, Any]) -> None:
-    hint = _resolved(hint, scope)
+    hint = resolved(hint, scope)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         classes[hint.__name__] = hint
+    if (meant := stands_for(hint)) is not None:
+        _enums_in(meant, classes, scope)
     for argument in () if typing.get_origin(hint) is typing.Literal else typing.get_args(hint):
         _enums_in(argument, classes, scope)

@@ -15,8 +15,10 @@ from bluesky_qs.plans.names import is_name_of_part
 from bluesky_qs.plans.signature import ItemProblem, Parameter
 from bluesky_qs.plans.values import Wanted, replaced
 from bluesky_qs.startup import header
+from bluesky_qs.startup.build import build
 from bluesky_qs.startup.collect import facts, is_device
 from bluesky_qs.startup.decorator import words_of
+from bluesky_qs.startup.failure import text_of
 from bluesky_qs.startup.parts import part
 
 _Enums = Mapping[str, type[Enum]]
@@ -61,7 +63,7 @@ def bind_plan(item: Mapping[str, Any], group: str, catalog: Catalog, namespace: 
     bound = _Binder(group, catalog, namespace)
 
     def converted(parameter: Parameter, value: Any) -> Any:
-        return bound.value(parameter, value, enums.get(parameter.name, {}))
+        return _built(plan, parameter, bound.value(parameter, value, enums.get(parameter.name, {})))
 
     given = {parameter.name for parameter in (*positional, *named)}
     unset = {parameter.name: parameter for parameter in signature.parameters if parameter.name not in given}
@@ -237,6 +239,18 @@ class _Binder:
     def _functions(self) -> Iterator[str]:
         named = list(self._namespace.items())
         return (name for name, value in named if inspect.isroutine(value) and not name.startswith("_"))
+
+
+def _built(plan: Any, parameter: Parameter, value: Any) -> Any:
+    """The object that the plan's header asks for, built from the value."""
+    hint = header.parameters_of(plan)[parameter.name].annotation
+    # A type that could not be read is as if absent.
+    if hint is inspect.Parameter.empty or parameter.type is None:
+        return value
+    try:
+        return build(hint, value, header.scope_of(plan))
+    except Exception as err:
+        raise InvalidPlan(f"Plan validation failed: parameter '{parameter.name}': {text_of(err)}") from err
 
 
 def _no_such_name(parameter: Parameter, where: str, text: str, reason: str, choices: Iterable[str]) -> InvalidPlan:

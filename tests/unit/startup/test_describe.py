@@ -1,14 +1,19 @@
+import dataclasses
 import enum
 import functools
 import logging
 import typing
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
+import annotated_types
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
+import msgspec
 import ophyd
 import ophyd_async.core
 import ophyd_async.sim
+import pydantic
 import pytest
 from bluesky.protocols import Checkable, Flyable, Movable, NamedMovable, Readable, Stageable
 from ophyd.sim import motor1
@@ -360,3 +365,68 @@ class Slits(Movable, typing.Protocol):
 )
 def test_device_classes_as_types_mean_names_of_devices(hint, expected):
     assert type_of(hint) == expected
+
+
+Number = typing.TypeVar("Number", int, float)
+Axis = typing.TypeVar("Axis", bound=Movable)
+
+
+@dataclasses.dataclass
+class Region:
+    start: float
+
+
+class Settings(pydantic.BaseModel):
+    gain: int
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (Number, "typing.Union[int, float]"),
+        (list[Axis], "list[__MOVABLE__]"),
+        (Path, "str"),
+        (Path | None, "typing.Optional[str]"),
+        (Region, "dict"),
+        (list[Settings], "list[dict]"),
+        (typing.Annotated[int, pydantic.Field(ge=1)], "int"),
+    ],
+)
+def test_types_as_beamlines_write_them(hint, expected):
+    assert type_of(hint) == expected
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (typing.Annotated[int, pydantic.Field(ge=1, le=10, description="Points.")], {"min": "1", "max": "10"}),
+        (typing.Annotated[int, annotated_types.Gt(0), annotated_types.Lt(5)], {"min": "1", "max": "4"}),
+        (list[typing.Annotated[float, pydantic.Field(ge=0.5)]], {"min": "0.5"}),
+        (pydantic.PositiveInt | None, {"min": "1"}),
+        (typing.Annotated[float, msgspec.Meta(le=2.5, description="Points.")], {"max": "2.5"}),
+        (typing.Annotated[str, "a remark"], {}),
+        (tuple[pydantic.PositiveInt, pydantic.NegativeInt], {}),
+    ],
+)
+def test_limits_and_descriptions_of_annotated_types(hint, expected):
+    def plan(x): ...
+
+    plan.__annotations__["x"] = hint
+    found = described(plan)["x"]
+    assert {key: found[key] for key in ("min", "max") if key in found} == expected
+    assert found.get("description", "") == ("Points." if "Points." in repr(hint) else "")
+
+
+def test_docstring_and_decorator_come_before_annotated_types():
+    @parameter_annotation_decorator({"parameters": {"x": {"max": 3}}})
+    def plan(x: typing.Annotated[float, pydantic.Field(ge=1, le=9, description="From the type.")]):
+        """Plan.
+
+        Parameters
+        ----------
+        x : float
+            From the docstring.
+        """
+
+    found = described(plan)["x"]
+    assert (found["min"], found["max"], found["description"]) == ("1", "3", "From the docstring.")

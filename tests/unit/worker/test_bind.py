@@ -1,7 +1,11 @@
+import dataclasses
 import enum
+import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import pydantic
 import pytest
 from bluesky.protocols import Movable, Readable
 from ophyd import Component, Device, Signal
@@ -459,3 +463,74 @@ def test_devices_below_the_lists_need_a_permission(bind_unlisted):
     with pytest.raises(InvalidPlan, match=r"'camera\.cam\.late' is not the name of a device that the user group 'few'"):
         bind_unlisted("one", "few", device="camera.cam.late")
     assert bind_unlisted("one", "few", untyped="camera.cam.late") == {"untyped": "camera.cam.late"}
+
+
+@dataclasses.dataclass
+class Region:
+    start: float
+    stop: float = 1.0
+    file: Path | None = None
+
+
+class Settings(pydantic.BaseModel):
+    gain: int
+    regions: list[Region] = []
+
+
+File = typing.NewType("File", Path)
+
+
+def builds(
+    f: File | None = None,
+    p: Path | None = None,
+    r: Region | None = None,
+    rs: list[Region] = (),
+    m: Settings | None = None,
+    by: dict[str, Path] | None = None,
+    ps: str | Path = "",
+    l: typing.Literal[Mode.FAST] | None = None,  # noqa: E741
+):
+    yield from ()
+
+
+@pytest.fixture(scope="module")
+def bind_built():
+    namespace = {"builds": builds, "det1": det1}
+    found = collect(namespace)
+    catalog = Catalog(found.plans, found.devices, PERMISSIONS)
+
+    def bound(**kwargs):
+        return bind_plan({"name": "builds", "kwargs": kwargs}, "primary", catalog, namespace).kwargs
+
+    return bound
+
+
+@pytest.mark.parametrize(
+    ("parameter", "given", "expected"),
+    [
+        ("p", "/data/det1", Path("/data/det1")),
+        ("p", "det1", Path("det1")),
+        ("f", "/data", Path("/data")),
+        ("p", None, None),
+        ("r", {"start": 2, "file": "a.txt"}, Region(2, file=Path("a.txt"))),
+        ("r", None, None),
+        ("rs", [{"start": 1}, {"start": 2, "stop": 3}], [Region(1), Region(2, 3)]),
+        ("m", {"gain": 5, "regions": [{"start": 1}]}, Settings(gain=5, regions=[Region(1)])),
+        ("by", {"a": "/b"}, {"a": Path("/b")}),
+        ("ps", "text", "text"),
+        ("l", "fast", Mode.FAST),
+    ],
+)
+def test_objects_are_built_before_the_plan_begins(bind_built, parameter, given, expected):
+    built = bind_built(**{parameter: given})[parameter]
+    assert built == expected
+    assert type(built) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "given", "word"),
+    [("r", {}, "start"), ("r", {"strt": 1}, "strt"), ("m", {"gain": "much"}, "gain"), ("rs", [{"stop": 1}], "start")],
+)
+def test_an_object_that_cannot_be_built_fails_the_plan_with_its_parameter(bind_built, parameter, given, word):
+    with pytest.raises(InvalidPlan, match=f"(?s)parameter '{parameter}': .*{word}"):
+        bind_built(**{parameter: given})
