@@ -63,20 +63,6 @@ def assemble(
         spawn=spawn,
         changed=changed,
     )
-    # Autostart and a pending stop do not outlive the service, but a manager that replaces another keeps them.
-    facts = snapshot.facts if inventory.restarted else {}
-    runner = Runner(
-        queue=queue,
-        ledger=ledger,
-        lists=lists,
-        environment=environment,
-        lifecycle=lifecycle,
-        clock=clock,
-        autostart=_enabled(facts.get("autostart_mode_info")),
-        stop_pending=_enabled(facts.get("stop_pending_info")),
-        changed=changed,
-        spawn=spawn,
-    )
     ctx = Context(
         settings=settings,
         clock=clock,
@@ -90,7 +76,17 @@ def assemble(
         lists=lists,
         tasks=_tasks(settings, outside, lifecycle, changed),
         environment=environment,
-        runner=runner,
+        runner=Runner(
+            queue=queue,
+            ledger=ledger,
+            lists=lists,
+            environment=environment,
+            lifecycle=lifecycle,
+            clock=clock,
+            changed=changed,
+            spawn=spawn,
+            **_kept_modes(snapshot, inventory),
+        ),
         supervisor=outside.supervisor,
         order=asyncio.Lock(),
         spawn=spawn,
@@ -99,6 +95,15 @@ def assemble(
     )
     _subscribe(ctx)
     return ctx
+
+
+def _kept_modes(snapshot: Snapshot, inventory: Inventory) -> dict[str, bool]:
+    """Autostart and a pending stop do not outlive the service, but a manager that replaces another keeps them."""
+    facts = snapshot.facts if inventory.restarted else {}
+    return {
+        "autostart": _enabled(facts.get("autostart_mode_info")),
+        "stop_pending": _enabled(facts.get("stop_pending_info")),
+    }
 
 
 def _tasks(settings: Settings, outside: Outside, lifecycle: Lifecycle, changed: Changes) -> Tasks:

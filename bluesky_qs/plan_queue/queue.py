@@ -29,6 +29,7 @@ from bluesky_qs.plan_queue.edit import Delta, Edit, EndEdit, Facts
 from bluesky_qs.plan_queue.entries import Entry, OrderedEntries, only_one, refuse_repeated
 from bluesky_qs.plan_queue.events import Ended, Event, HistoryCleared, ModeChanged, QueueChanged, Started
 from bluesky_qs.plan_queue.history import History
+from bluesky_qs.plan_queue.insertion import beside, insertion, neighbor
 from bluesky_qs.plan_queue.items import Prepared, Running, encoded, extended, uuid4_text
 from bluesky_qs.plan_queue.rules import QueueMode, end_rule, known_status
 
@@ -206,7 +207,7 @@ class PlanQueue:
         BadParams, NotFound, ItemError
             Two positions are given; the neighbor is not in the queue; it is running and the item would go before it.
         """
-        at = self._insertion(pos, before_uid, after_uid)
+        at = insertion(self._entries, self.running_uid, pos, before_uid, after_uid)
         prepared = [item if isinstance(item, Prepared) else self.prepare(item) for item in items]
         put, changes = self._puts(at, prepared)
         return self._make(Edit(changes, [one.data for one in prepared], [one.item for one in prepared]), put=put)
@@ -272,8 +273,10 @@ class PlanQueue:
             return self._relocate([source], lambda: destination)
         if source.uid in (before_uid, after_uid):
             return Edit([], [source.data])
-        neighbour = self._neighbour(before_uid, after_uid, "Destination plan (UID {uid!r}) was not found")
-        return self._relocate([source], lambda: self._beside(neighbour, after=after_uid is not None))
+        found = neighbor(
+            self._entries, self.running_uid, before_uid, after_uid, "Destination plan (UID {uid!r}) was not found"
+        )
+        return self._relocate([source], lambda: beside(self._entries, found, after=after_uid is not None))
 
     def move_batch(
         self,
@@ -297,11 +300,13 @@ class PlanQueue:
             entries.sort(key=lambda entry: entry.rank)
         if pos_dest is not None:
             return self._relocate(entries, lambda: 0 if pos_dest == "front" else len(self._entries))
-        if (beside := after_uid if before_uid is None else before_uid) in set(uids):
-            msg = f"Destination for the batch: item with UID {beside!r} is in the batch"
+        if (target := after_uid if before_uid is None else before_uid) in set(uids):
+            msg = f"Destination for the batch: item with UID {target!r} is in the batch"
             raise BadParams(msg)
-        neighbour = self._neighbour(before_uid, after_uid, "Destination plan (UID {uid!r}) was not found")
-        return self._relocate(entries, lambda: self._beside(neighbour, after=after_uid is not None))
+        found = neighbor(
+            self._entries, self.running_uid, before_uid, after_uid, "Destination plan (UID {uid!r}) was not found"
+        )
+        return self._relocate(entries, lambda: beside(self._entries, found, after=after_uid is not None))
 
     def clear(self) -> Edit:
         """Remove all items; the running one is not touched."""
@@ -472,34 +477,6 @@ class PlanQueue:
         if keep >= len(self._history):
             return Edit([])
         return self._make(Edit([TrimHistory(keep)]), keep=keep, event=HistoryCleared(keep))
-
-    # Positions
-
-    def _insertion(self, pos: Position | None, before_uid: str | None, after_uid: str | None) -> int:
-        """The place of a new item, as `list.insert` understands positions."""
-        only_one(pos=pos, before_uid=before_uid, after_uid=after_uid)
-        if before_uid is not None or after_uid is not None:
-            neighbour = self._neighbour(before_uid, after_uid, "Plan with UID {uid!r} is not in the queue")
-            return self._beside(neighbour, after=after_uid is not None)
-        size = len(self._entries)
-        if isinstance(pos, int):
-            return max(0, pos + size) if pos < 0 else min(pos, size)
-        return 0 if pos == "front" else size
-
-    def _neighbour(self, before_uid: str | None, after_uid: str | None, missing: str) -> Entry | None:
-        """The item to go beside; None for the running one, which has only the side behind it."""
-        uid = after_uid if before_uid is None else before_uid
-        assert uid is not None
-        if uid == self.running_uid:
-            if before_uid is None:
-                return None
-            raise ItemError("Can not insert a plan in the queue before a currently running plan")
-        if entry := self._entries.find(uid):
-            return entry
-        raise NotFound(missing.format(uid=uid))
-
-    def _beside(self, neighbour: Entry | None, *, after: bool) -> int:
-        return 0 if neighbour is None else self._entries.index(neighbour) + after
 
 
 def _queue_changed(taken: Sequence[Entry], put: Sequence[Entry]) -> QueueChanged:

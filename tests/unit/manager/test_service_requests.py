@@ -162,7 +162,7 @@ async def test_a_manager_that_is_killed_is_replaced_and_goes_on(opened, running)
 async def test_a_question_to_a_service_that_has_stopped_is_an_error(manager):
     await manager.do("manager_stop")
     await manager.ended()
-    with pytest.raises(RuntimeError, match="does not run"):
+    with pytest.raises(RuntimeError, match="not running"):
         await manager.ask("status")
 
 
