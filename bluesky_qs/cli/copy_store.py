@@ -21,8 +21,8 @@ _PREFIX = "qs_default"
 _HELP = """Copy queue, history, lock, modes and permissions from one store to another.
 
 A STORE is the path of a file or the address of a Redis (redis://HOST:PORT).
-If you leave one store out, it is the one of the service with this configuration
-(--config), or else the file that a service without options uses. Stop the
+If you name only one store, the other one is the store of the service with this
+configuration (--config), or the default file if there is no --config. Stop the
 service that uses the target store. The other service may keep running; its
 later changes are not copied.
 

@@ -1,4 +1,4 @@
-"""``qserver monitor``: the status, then every change of it."""
+"""``qserver monitor``: prints the status, then every change."""
 
 from collections.abc import Mapping
 from typing import Any

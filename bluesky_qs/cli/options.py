@@ -18,8 +18,8 @@ HELP = """\
   -k, --lock-key KEY                key to use while the manager is locked
       --user-group GROUP            user group whose permissions apply
                                     (or QSERVER_USER_GROUP)
-  -t, --timeout SECONDS             how long to wait for an answer, default 2
-      --json                        print the whole answer as JSON;
+  -t, --timeout SECONDS             how long to wait for a reply, default 2
+      --json                        print the whole reply as JSON;
                                     'monitor' prints one line per change
   -v, --verbose                     print the command as qserver reads it
   -h, --help                        show this text

@@ -351,7 +351,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Field(NamedTuple):
-    """One setting, with the facts of its class."""
+    """One setting: its section, name, type, default and description."""
 
     section: str
     name: str

@@ -174,7 +174,7 @@ class Runner:
     async def plan_ended(self, report: PlanEnded, acknowledge: Callable[[], None]) -> None:
         """Record the end of the running plan and start the next one. Ignore a repeated report."""
         if report.item_uid != self._queue.running_uid:
-            logger.debug("The end of the plan %s has been recorded already", report.item_uid)
+            logger.debug("The end of the plan %s was already recorded", report.item_uid)
             return
         result = reported(report)
         if self._stop_reason and report.exit_status != "completed":
@@ -431,7 +431,7 @@ class Runner:
         await asyncio.sleep(_RETRY)
 
     async def _switch_off(self) -> None:
-        """Switch autostart and a pending stop off, so that nothing starts by itself after an unexpected end."""
+        """Switch off autostart and cancel a pending stop, so that nothing starts by itself after an unexpected end."""
         autostart = self.autostart
         edits: list[Undoable] = []
         if self.stop_pending:

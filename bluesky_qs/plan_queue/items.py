@@ -157,7 +157,7 @@ def _refuse_depth(item: dict[str, Any]) -> None:
 
 
 def _without_json_form(item: dict[str, Any]) -> str:
-    """The first value or key that JSON cannot hold, by its place: ``kwargs['mask'][0] is of the type bytes``."""
+    """The first value or key that JSON cannot hold, with its place: ``kwargs['mask'][0] is of the type bytes``."""
     waiting: deque[tuple[str, Any]] = deque([("", item)])
     while waiting:
         place, value = waiting.popleft()

@@ -1,9 +1,9 @@
 """Ranks: sort keys of places in the queue. There is always room for another one between two of them.
 
 A rank is a number written in base 256, its integer part the first eight bytes, without trailing zero bytes: the
-order of the byte strings is the order of the numbers. The ends of the queue count in whole numbers, so that ranks stay
-eight bytes long however often items are added there or go round in loop mode; each insertion at one and the same place
-between two items costs one bit more.
+order of the byte strings is the order of the numbers. At both ends of the queue, ranks are whole numbers: they stay
+eight bytes long, no matter how many items are added there or go to the back in loop mode. Each insertion at the same
+place between two items makes the rank one bit longer.
 """
 
 from itertools import takewhile

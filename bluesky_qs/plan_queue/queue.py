@@ -410,7 +410,7 @@ class PlanQueue:
     ) -> E:
         """Make an edit in memory: entries out and in, other facts, history added and then cut to ``keep``.
 
-        ``event`` says what happened besides the change of the queue, ``queue_event`` how to report that one.
+        ``event`` reports what happened besides the change of the queue; ``queue_event`` reports that change.
         """
         if not edit.changes:
             return edit

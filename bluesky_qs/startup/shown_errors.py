@@ -1,6 +1,6 @@
-"""Errors that an IPython shell shows without passing them on: ``%run``, ``run_cell`` and ``showtraceback`` return.
+"""Errors that an IPython shell prints but does not raise: ``%run``, ``run_cell`` and ``showtraceback`` return normally.
 
-The startup code continues after them, so they have to be in the report on the opening, and in the console.
+The startup code continues after such an error, so the error has to be in the report on the opening and in the console.
 """
 
 import sys

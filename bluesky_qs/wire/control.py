@@ -42,7 +42,7 @@ def check_key(key: str, what: str = "key") -> str:
     try:
         zmq.curve_public(key.encode("ascii"))
     except (zmq.ZMQError, ValueError):  # a UnicodeEncodeError is a ValueError
-        raise ConfigError(f"The {what} is not valid: it has characters that no key has") from None
+        raise ConfigError(f"The {what} is not valid: it contains characters that are not allowed in a key") from None
     return key
 
 

@@ -1,7 +1,7 @@
 """The tokens of a typed line: words, quoted text, options, brackets, variables and comments, each with its place.
 
-A text is scanned once, and every text can be scanned: a quote or bracket that is never closed is a fault of its
-token, so that the reader decides. A note may hold it, and completion looks at what stands behind it.
+A text is scanned once, and every text can be scanned. If a quote or bracket is never closed, the token records a fault,
+and the caller decides what to do: a note may contain it, and completion uses the text after it.
 """
 
 import re
@@ -83,7 +83,7 @@ class Token(NamedTuple):
 
     @property
     def value(self) -> str:
-        """The text as a shell gives it to a program: without quotes, and without the backslashes that escape."""
+        """The text as a shell would pass it to a program: without quotes and escaping backslashes."""
         match self.kind:
             case Kind.WORD:
                 return _ESCAPED.sub(r"\1", self.text)
@@ -117,7 +117,7 @@ class Scan(NamedTuple):
     faults: tuple[ExpressionError, ...]
 
     def words(self) -> list[Word]:
-        """The words as a shell takes them; ``#`` begins no comment for it."""
+        """The words as a shell would split them, except that ``#`` does not start a comment."""
         words: list[Word] = []
         end = -1
         for token in self.tokens:

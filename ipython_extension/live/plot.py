@@ -34,12 +34,12 @@ class Canvas(Protocol):
 
 
 class LivePlot:
-    """One figure for each run: what is read along what is moved, or along the event number.
+    """One figure for each run: the readings against the moved axis, or against the event number.
 
     Parameters
     ----------
     fields
-        What to draw; all numbers that the devices' hints name where it is empty.
+        The fields to draw. If it is empty, all numbers that are named in the devices' hints.
     """
 
     def __init__(self, canvas: Canvas, fields: Sequence[str] = (), *, item_uid: str | None = None) -> None:

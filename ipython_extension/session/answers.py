@@ -176,7 +176,7 @@ def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Repl
         case "completed":
             return Reply(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
         case _:
-            return Reply(answer, "There is no such task, or its result has been forgotten.")
+            return Reply(answer, "There is no such task, or its result has expired.")
 
 
 def _stop_cancelled(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:

@@ -109,7 +109,10 @@ def waiting(
     timeout: float | None = None,
     live: Listener | None = None,
 ) -> Iterator[Wait]:
-    """A wait that Ctrl-C ends without ending ``what_goes_on``; with a plan that is paused, that is another."""
+    """A wait that Ctrl-C can end; the message then says what continues.
+
+    The message is ``what_goes_on``, or ``when_paused`` if the plan is paused.
+    """
     wait = Wait(session, timeout=timeout, live=live)
     try:
         yield wait
@@ -122,7 +125,7 @@ def waiting(
 
 
 class Progress:
-    """What somebody who waits is shown of the running plan."""
+    """The progress of the running plan, as shown to a user who waits."""
 
     def __init__(self, session: Session, wait: Wait) -> None:
         self._session = session

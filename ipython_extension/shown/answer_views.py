@@ -185,7 +185,7 @@ def _short(uid: object) -> str:
 
 
 def _found(status: str) -> str:
-    return "not known, or its result has been forgotten" if status == "not_found" else status
+    return "not known, or its result has expired" if status == "not_found" else status
 
 
 def _place(status: Mapping[str, Any]) -> str:

@@ -101,11 +101,11 @@ class PlanProgress(NamedTuple):
 
     @property
     def left(self) -> float | None:
-        """Seconds until the plan's end, if it goes on as it did; None if there is no telling."""
-        # One point tells no pace: how long it took may be what went before it, and the delay after it is to come.
+        """Seconds until the end of the plan at its pace so far; None if they cannot be estimated."""
+        # One event does not show the pace, because its time includes the start of the plan and no delay after it.
         if self.elapsed is None or not self.total or not 1 < self.events < self.total:
             return None
-        # Pauses say nothing of the pace at which the rest will go.
+        # Pauses are subtracted, because they say nothing about the pace of the rest.
         return max(self.elapsed - self.paused, 0.0) * (self.total - self.events) / self.events
 
 

@@ -176,14 +176,14 @@ class Line:
         return number
 
     def one_of(self, token: Token, choices: Mapping[str, Any]) -> Any:
-        """What the token stands for among ``choices``."""
+        """The value of the token in ``choices``."""
         if token.text not in choices:
             listed = " or ".join(choices)
             raise self.fault(f"{listed} is expected, not {token.text!r}", token.start)
         return choices[token.text]
 
     def seconds(self, token: Token) -> float:
-        """The length of time that a token is: ``90``, ``1.5s``, ``10m``, ``1h30m``."""
+        """The token as a length of time, in seconds: ``90``, ``1.5s``, ``10m``, ``1h30m``."""
         found = _DURATION.fullmatch(token.text)
         if not token.text or found is None:
             raise self.fault(f"A length of time is expected, such as 90 or 10m, not {token.text!r}", token.start)
@@ -191,7 +191,7 @@ class Line:
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
     def fault(self, message: str, at: int | None = None, length: int = 1) -> UsageError:
-        """A complaint about the column ``at``, or about where reading has come to."""
+        """An error that points at the column ``at``, by default at the current place."""
         return pointed(message, self.text, self.at if at is None else at, length)
 
     @cached_property
@@ -203,7 +203,7 @@ class Line:
         return [token.end for token in self._tokens]
 
     def _token(self) -> scanner.Token | None:
-        """The token that begins here or behind blanks, where reading goes on; of one that is half read, the rest."""
+        """The next token, after any spaces; if part of it was already read, the rest of it."""
         index = bisect_right(self._ends, self.at)
         if index == len(self._tokens):
             self.at = len(self.text)
@@ -215,7 +215,7 @@ class Line:
         return token
 
     def _end_of_word(self, token: scanner.Token) -> int:
-        """The end of the tokens that follow without a blank."""
+        """The end of the tokens that follow with no space between them."""
         end = token.end
         for each in self._tokens[bisect_right(self._ends, end) :]:
             if each.start != end or each.kind is Kind.COMMENT:

@@ -181,7 +181,7 @@ def _needed(source: str) -> list[str]:
 
 
 def _import(name: str, value: Any) -> str | None:
-    """Import lines for what has come from a module; what the worker has under that name stays."""
+    """The import of a name that comes from a module. It does not replace a name that the worker already has."""
     if isinstance(value, ModuleType):
         line = f"import {value.__name__}" if value.__name__ == name else f"import {value.__name__} as {name}"
         return None if value.__name__ == "__main__" else f"if {name!r} not in globals():\n    {line}"

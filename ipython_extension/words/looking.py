@@ -60,7 +60,7 @@ def queue(session: Session, line: Line) -> Queue:
 
 @word("history", "[-n N] [--failed]")
 def history(session: Session, line: Line) -> History:
-    """Show what ran: the newest at the bottom, N at most, or only what failed."""
+    """Show the items that ran, newest last: at most N, or only those that failed."""
     words, options = line.words({"-n": line.count, "--failed": None})
     if words:
         raise line.fault("-n N or --failed is expected here", words[0].start)

@@ -37,7 +37,7 @@ class QSMagics(Magics):
     user = Unicode(help="Recorded on items; empty: QSERVER_USER, else the login name.").tag(config=True)
     user_group = Unicode(help="Whose permissions decide; empty: QSERVER_USER_GROUP.").tag(config=True)
     lock_key = Unicode(help="Sent with every request that a lock may refuse.").tag(config=True)
-    timeout = Float(2.0, min=0.001, help="Seconds to wait for an answer.").tag(config=True)
+    timeout = Float(2.0, min=0.001, help="Seconds to wait for a reply.").tag(config=True)
     name = Unicode("RM", help="The variable that holds the client.").tag(config=True)
     table_rows = Int(20, min=1, help="Rows of a table that are shown.").tag(config=True)
 

@@ -67,8 +67,8 @@ def rm(session: Session, line: Line) -> Changed:
 def edit(session: Session, line: Line) -> Changed:
     """Change a queued plan: some of its parameters, or the whole call; its place stays.
 
-    A VALUE is written as in the plan. What a plan takes as *args, such as the motor and the range of a scan, is
-    changed by writing the whole call.
+    A VALUE is written as in the plan. To change *args, such as the motor and the range of a scan, write the whole
+    call.
 
         %qs edit 0 num=20 detectors=[det1, det2]
         %qs edit 0 scan([det1], motor, -2, 2, 9)

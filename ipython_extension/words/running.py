@@ -75,7 +75,7 @@ def finish(session: Session, line: Line) -> View:
 def abort(session: Session, line: Line) -> View:
     """End the plan with clean-up; it counts as failed and goes back to the front of the queue.
 
-    A plan that runs is paused first, at once. Ctrl-C ends the waiting for that pause, not the pause.
+    A running plan is paused first, at once. Ctrl-C ends the waiting for that pause, not the pause.
     """
     line.nothing_more()
     _pause_now(session)
@@ -86,7 +86,7 @@ def abort(session: Session, line: Line) -> View:
 def halt(session: Session, line: Line) -> View:
     """End the plan at once, without clean-up; it goes back to the front of the queue.
 
-    A plan that runs is paused first.
+    A running plan is paused first.
     """
     line.nothing_more()
     _pause_now(session)
