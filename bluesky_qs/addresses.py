@@ -42,7 +42,7 @@ def both_addresses(address: str) -> tuple[str, str]:
     """
     scheme, _, place = address.rpartition("://")
     if scheme not in ("", "tcp"):
-        raise ConfigError(f"Of {scheme}:// both addresses are needed: %config QSMagics.control_addr and .info_addr")
+        raise ConfigError(f"With {scheme}://, set both addresses: %config QSMagics.control_addr and .info_addr")
     host, port = _host_and_port(place)
     if port is None:
         port = str(CONTROL_PORT)

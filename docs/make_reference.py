@@ -192,32 +192,33 @@ def _qserver() -> str:
 _BAR = "\\|"
 
 _PROMPT = """\
-# The words of the prompt
+# Commands of the prompt
 
     %load_ext bluesky_qs
 
 in IPython, JupyterLab, `jupyter console` or VS Code gives you `%qs`, and the client `RM` for [scripts](scripts.md).
-Nothing is sent before you ask for something. To load it in every session, write
+No request is sent until you type a command. To load it in every session, write
 `c.InteractiveShellApp.extensions = ["bluesky_qs"]` into your `ipython_config.py`.
 
-- **Plans** are typed as into `RE(…)`: `%qs add count([det1, det2], num=10)`. Names are those of the service's plans
-  and devices; this session need not know them. `$name` and `{expression}` put in the value of a variable, or of
-  arithmetic on variables, of *this* session. What you type is parsed, never run.
-- **Items** are named by their position in the table that you were shown *last* (`-1` is the last one), or by the
-  beginning of their uid. A position means the item that you saw there, wherever it is now; a line that tells a
-  position of the queue counts as having shown the queue.
-- **Results** are objects: `q = %qs queue` is a list of items, and shows itself as a table. A `;` at the end of the
-  line shows nothing.
-- **Errors** are raised, in one line, so that a notebook stops. Ctrl-C ends a wait, never a scan.
-- **Every line of [qserver](reference/qserver.md)** works after `%qs`, unchanged.
-- **TAB** completes words, plans, devices and their parts, parameters. `%qs?` lists the words, `%qs add?` explains one.
+- **Plans** are written as in `RE(…)`: `%qs add count([det1, det2], num=10)`. Names are plans and devices of the
+  service; they need not exist in this session. `$name` and `{expression}` insert the value of a variable of *this*
+  session, or of arithmetic on variables. The text is parsed, never run.
+- **Items** are named by their position in the *last* table (`-1` is the last one), or by the first characters of
+  their uid. A position means the item that you saw there, wherever it is now. A message that names a position in the
+  queue has the same effect as a table of the queue.
+- **Results** are objects: `q = %qs queue` is a list of items that is displayed as a table. A `;` at the end of the
+  line hides the result.
+- **Errors** are raised and shown in one line, so that a notebook stops. Ctrl-C ends a wait, never a scan.
+- **All commands of [qserver](reference/qserver.md)** work after `%qs`, unchanged.
+- **TAB** completes commands, plans, parameters, devices and subdevices. `%qs?` lists the commands; `%qs add?` shows
+  the help of one.
 
 The [tutorials](index.md#tutorials) show them at work.
 """
 
 
 def _prompt() -> str:
-    parts = [_PROMPT, "## %qs\n", "What is going on: the state, the running plan with its progress, what comes next.\n"]
+    parts = [_PROMPT, "## %qs\n", "Show the state, the running plan with its progress, and the next items.\n"]
     parts += [_word(word, "%qs") for word in WORDS.values()]
     parts += [_word(word, "%%qs") for word in CELLS.values()]
     parts += [
@@ -228,7 +229,7 @@ def _prompt() -> str:
     parts += [
         "## Settings\n",
         "`%config QSMagics.table_rows = 50` in a session, or `c.QSMagics.table_rows = 50` in `ipython_config.py`,",
-        "where the extension need not be loaded yet.\n",
+        "which works before the extension is loaded.\n",
     ]
     for name, trait in QSMagics.class_own_traits(config=True).items():
         default = "" if trait.default_value in ("", None) else f" Default: `{trait.default_value}`."

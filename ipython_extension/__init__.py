@@ -9,13 +9,13 @@ _REGISTERED = "QSMagics"
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Register ``%qs`` and put the client ``RM`` into the namespace; nothing is sent.
+    """Register ``%qs`` and put the client ``RM`` into the namespace; no request is sent.
 
-    In a worker nothing happens: startup code that loads the extension runs there too.
+    Does nothing in a worker, which also runs startup code that loads the extension.
     """
     if os.environ.get("_QSERVER_RE_WORKER_ACTIVE") == "1":
         return
-    from ipython_extension.words.magics import QSMagics, help_lines  # noqa: PLC0415 - a worker does not pay for it
+    from ipython_extension.words.magics import QSMagics, help_lines  # noqa: PLC0415 - a worker does not need it
 
     magics = ipython.magics_manager.registry.get(_REGISTERED)
     if not isinstance(magics, QSMagics):
@@ -27,7 +27,7 @@ def load_ipython_extension(ipython: Any) -> None:
 
 
 def unload_ipython_extension(ipython: Any) -> None:
-    """Take the magics and the client away again."""
+    """Remove the magics and the client."""
     magics = ipython.magics_manager.registry.pop(_REGISTERED, None)
     if magics is None:
         return

@@ -1,1 +1,1 @@
-"""What changes while somebody watches: runs, their tables and plots, progress."""
+"""Live views of running plans: tables, plots, progress."""

@@ -1,4 +1,4 @@
-"""The table of a running scan, line by line as its events come."""
+"""The table of a running scan, printed line by line as events arrive."""
 
 import sys
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from ipython_extension.shown.tables import cut, moment, plural, shortened
 
 _INDENT = "  "
 _NUMBER, _TIME, _NARROWEST, _WIDEST = 5, 8, 10, 16
-#: Rows that are printed at once; of more, the latest.
+#: Most rows to print at once; if there are more, the latest are printed.
 _MOST = 40
 _DIGITS = 10
 
 
 class LiveTables:
-    """One table for each run, in at most ``width`` columns of a terminal."""
+    """One table for each run, at most ``width`` columns wide."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -25,7 +25,7 @@ class LiveTables:
         self._has_printed = False
 
     def take(self, name: str, doc: Mapping[str, Any]) -> list[str]:
-        """The lines that a document adds."""
+        """Return the lines to print for a document."""
         match self._runs.take(name, doc):
             case Reading(run, event):
                 return [*self._heading(run, event), self._row(run, event)]
@@ -36,7 +36,7 @@ class LiveTables:
                 return []
 
     def _heading(self, run: Run, event: Mapping[str, Any]) -> list[str]:
-        """What stands above a row: nothing if the row above it is of the same run."""
+        """Return the heading of a row; empty if the row above belongs to the same run."""
         if run is self._above:
             return []
         gap = [""] if self._has_printed else []
@@ -46,18 +46,18 @@ class LiveTables:
         left_out = self._fit(run)
         start = run.start
         points = start.get("num_points")
-        told = [str(start.get("plan_name") or "a plan")]
-        told += [plural(points, "point")] if isinstance(points, int) else []
-        lines = [*gap, shortened(f"{run.name}: {', '.join(told)}, since {moment(start['time'])}", self._width)]
+        details = [str(start.get("plan_name") or "a plan")]
+        details += [plural(points, "point")] if isinstance(points, int) else []
+        lines = [*gap, shortened(f"{run.name}: {', '.join(details)}, started {moment(start['time'])}", self._width)]
         if left_out:
-            lines.append(cut(f"{_INDENT}no room for {', '.join(left_out)}", self._width))
+            lines.append(cut(f"{_INDENT}columns omitted: {', '.join(left_out)}", self._width))
         lines.append(self._names(run))
         if earlier := int(event.get("seq_num", 1)) - 1:
-            lines.append(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'point')} before")
+            lines.append(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'earlier point')}")
         return lines
 
     def _fit(self, run: Run) -> list[str]:
-        """Choose the columns; returns the fields that there is no room for."""
+        """Choose the columns; return the fields that do not fit."""
         fields = [*run.along, *run.read]
         columns: list[tuple[str, int]] = []
         room = self._width - len(_INDENT) - _NUMBER - 2 - _TIME
@@ -95,9 +95,9 @@ class LiveTables:
 
 
 class Live:
-    """Documents as they come to somebody who waits, as the lines to print.
+    """Turns documents into lines to print while a command waits.
 
-    ``item_uid`` is the item that is waited for, if it may have ended already when its documents are asked for.
+    ``item_uid`` is the item to wait for; it may have ended before its documents are requested.
     """
 
     def __init__(self, width: int, *, item_uid: str | None = None) -> None:
@@ -108,7 +108,7 @@ class Live:
         self._lines: list[str] = []
 
     def hear(self, message: Mapping[str, Any], asked: bool) -> None:
-        """Take a document's message; ``asked`` for, or published just now."""
+        """Take a document that was requested (``asked``) or published."""
         doc = message["doc"]
         if (asked and message["item_uid"] not in (self._item_uid, self._running)) or doc["uid"] in self._seen:
             return
@@ -116,7 +116,7 @@ class Live:
         self._lines += self._tables.take(message["name"], doc)
 
     def show(self, status: Mapping[str, Any]) -> str:
-        """What is to be printed since the last time; of very many lines, the latest."""
+        """Return the new lines to print; if there are very many, the latest."""
         self._running = status["running_item_uid"]
         lines, self._lines = self._lines, []
         if len(lines) > _MOST:
@@ -125,10 +125,10 @@ class Live:
 
 
 def value_text(value: Any, key: Mapping[str, Any], width: int = _WIDEST) -> str:
-    """One reading as it is shown: with the device's own precision, if that is known; numbers fit into the width."""
+    """Format one reading, with the device's precision if it is known; numbers fit the width."""
     match value:
         case None:
-            return "–"  # noqa: RUF001 - an array that was left out, or no number
+            return "–"  # noqa: RUF001 - an omitted array, or no number
         case bool() | str():
             return str(value)
         case int():
@@ -146,6 +146,6 @@ def value_text(value: Any, key: Mapping[str, Any], width: int = _WIDEST) -> str:
 
 
 def _fitting(value: float, width: int) -> str:
-    """As many of six digits as fit: cut at its end, a number would lose its exponent."""
+    """Format with up to six digits, as many as fit: cutting a number at the end would lose its exponent."""
     texts = [f"{value:.{digits}g}" for digits in range(6, 0, -1)]
     return next((text for text in texts if len(text) <= width), texts[-1])

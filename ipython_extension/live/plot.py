@@ -1,4 +1,4 @@
-"""A plot of the running scan that grows as its events come; only with matplotlib."""
+"""A plot of the running scan that grows as events arrive; needs matplotlib."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,23 +9,23 @@ from bluesky_qs.documents import is_number
 from bluesky_qs.errors import QSError
 from ipython_extension.live.runs import Reading, Run, RunEnd, Runs
 
-#: Seconds between two drawings: of a notebook each is a picture that is sent to the browser.
+#: Seconds between updates: in a notebook each one sends a picture to the browser.
 _TERMINAL, _NOTEBOOK = 0.1, 0.5
-#: Panels beneath each other; a plan that reads more is asked for by name.
+#: Most panels in a figure; users name the fields of a plan that reads more.
 _MOST = 4
 
 
 class NoPlot(QSError):
-    """There is nothing to draw with, or nothing to draw on."""
+    """There is no matplotlib, no display, or nothing to plot."""
 
 
 class Canvas(Protocol):
-    """Where figures are seen."""
+    """Where figures are shown."""
 
     period: float
 
     def new(self, panels: int, size: tuple[float, float]) -> Any:
-        """A new figure, with panels beneath each other that share their x axis."""
+        """Create a figure with stacked panels that share the x axis."""
         ...
 
     def draw(self, figure: Any) -> None:
@@ -34,12 +34,12 @@ class Canvas(Protocol):
 
 
 class LivePlot:
-    """One figure for each run: the readings against the moved axis, or against the event number.
+    """One figure for each run: readings against the moved devices, or against the event number.
 
     Parameters
     ----------
     fields
-        The fields to draw. If it is empty, all numbers that are named in the devices' hints.
+        The fields to plot; if empty, all numeric fields in the devices' hints.
     """
 
     def __init__(self, canvas: Canvas, fields: Sequence[str] = (), *, item_uid: str | None = None) -> None:
@@ -55,7 +55,7 @@ class LivePlot:
         self._due = 0.0
 
     def hear(self, message: Mapping[str, Any], asked: bool) -> None:
-        """Take a document's message; of those asked for only the documents of the item that is drawn."""
+        """Take a document; requested documents count only if they belong to the plotted item."""
         doc = message["doc"]
         if (asked and message["item_uid"] != self._item_uid) or doc["uid"] in self._seen:
             return
@@ -68,15 +68,15 @@ class LivePlot:
             case _:
                 pass
 
-    def show(self, status: Mapping[str, Any]) -> str:  # noqa: ARG002 - documents tell all
-        """Draw what is new, if it is time; there is nothing to print."""
+    def show(self, status: Mapping[str, Any]) -> str:  # noqa: ARG002 - the documents are enough
+        """Draw new points if it is time; there is nothing to print."""
         if time.monotonic() >= self._due:
             self.end()
             self._due = time.monotonic() + self._canvas.period
         return ""
 
     def end(self) -> None:
-        """Draw what is new."""
+        """Draw the new points."""
         for figure in self._open.values():
             figure.draw(self._canvas)
 
@@ -94,7 +94,7 @@ class _Figure:
     def __init__(self, run: Run, wanted: Sequence[str], canvas: Canvas) -> None:
         numbers = [field for field, key in run.keys.items() if is_number(key)]
         if missing := [field for field in wanted if field not in numbers]:
-            raise NoPlot(f"{run.name} has no {', '.join(missing)} that can be drawn; it has {', '.join(numbers)}")
+            raise NoPlot(f"{run.name} has no numeric field {', '.join(missing)}. Choose from: {', '.join(numbers)}")
         self.fields = list(wanted) or [field for field in run.read if field in numbers][:_MOST] or run.along[:1]
         self._along = next((field for field in run.along if field in numbers and field not in self.fields), "")
         self._x: list[float] = []
@@ -110,7 +110,7 @@ class _Figure:
         self.figure.axes[-1].set_xlabel(self._along or "event")
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """One more point."""
+        """Add a point."""
         data = event.get("data") or {}
         along = data.get(self._along) if self._along else event.get("seq_num")
         self._x.append(_number(along))
@@ -119,7 +119,7 @@ class _Figure:
         self._is_stale = True
 
     def draw(self, canvas: Canvas) -> None:
-        """Put the points that have come into the panels and show them."""
+        """Put the new points into the panels and show them."""
         if not self._is_stale:
             return
         self._is_stale = False
@@ -131,7 +131,7 @@ class _Figure:
 
 
 class Window:
-    """Figures in windows of their own; they stay when drawing has ended."""
+    """Figures in their own windows, which stay open afterwards."""
 
     period = _TERMINAL
 
@@ -152,7 +152,7 @@ class Window:
 
 
 class Cell:
-    """Pictures in the output of a notebook's cell, each in the place of the one before."""
+    """Pictures in the output of a notebook cell; each one replaces the previous one."""
 
     period = _NOTEBOOK
 
@@ -162,7 +162,7 @@ class Cell:
     def new(self, panels: int, size: tuple[float, float]) -> Any:
         from matplotlib.figure import Figure  # noqa: PLC0415 - optional, and slow
 
-        # Not pyplot's: the inline backend would show those once more when the cell has ended.
+        # Not pyplot's: the inline backend would show those again at the end of the cell.
         figure = Figure(figsize=size, layout="tight")
         figure.subplots(panels, 1, sharex=True)
         return figure
@@ -180,27 +180,27 @@ class Cell:
 
 
 def canvas(shell: Any) -> Canvas:
-    """Where figures of this session are seen.
+    """Return the place where this session shows figures.
 
     Raises
     ------
     NoPlot
-        There is no matplotlib, or it has no display here.
+        matplotlib is not installed or has no display.
     """
     try:
         import matplotlib as mpl  # noqa: PLC0415 - optional, and slow
     except ImportError:
-        raise NoPlot("Plots need matplotlib, which is not installed here: pip install matplotlib") from None
+        raise NoPlot("Plots need matplotlib: pip install matplotlib") from None
     backend = str(mpl.get_backend())
     is_without_windows = backend.lower() in _WITHOUT_WINDOWS or "inline" in backend
     if hasattr(shell, "kernel"):
         return Cell() if is_without_windows else Window()
     if is_without_windows:
-        raise NoPlot(f"matplotlib has no display here (its backend is {backend}); %matplotlib chooses another")
+        raise NoPlot(f"This terminal has no display (matplotlib uses {backend}; ssh -X?). Plots work in a notebook.")
     return Window()
 
 
-#: Backends that draw into memory or files.
+#: Backends that write to memory or files.
 _WITHOUT_WINDOWS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
 
 

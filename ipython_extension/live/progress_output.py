@@ -1,4 +1,4 @@
-"""Where somebody who waits looks: one place that changes, and lines above it that stay."""
+"""Progress in a terminal or notebook: one line that changes, and lines above it that stay."""
 
 import html
 import sys
@@ -9,20 +9,20 @@ from ipython_extension.shown.display import View
 from ipython_extension.shown.status_text import Bar
 from ipython_extension.shown.tables import cells, cut, terminal_width
 
-#: Seconds between two changes of what a notebook shows: each is a message to the browser.
+#: Seconds between updates in a notebook: each one is a message to the browser.
 _PERIOD = 0.2
-#: Seconds before there is a bar at all: what is done by then needs none.
+#: Seconds before a bar appears: quick commands need none.
 _PATIENCE = 0.3
 _WIDTH = 100
-#: Columns of a terminal's ^C, and one that stays free: a line that fills the last one is broken by some terminals.
+#: Columns for ^C and one free column: some terminals break a line that fills the last column.
 _CTRL_C = 3
 
 
-class Stage(Protocol):
-    """What a wait writes on."""
+class ProgressOutput(Protocol):
+    """Shows the progress of a wait."""
 
-    def say(self, what: str | Bar) -> None:
-        """Show this in place of what was shown before."""
+    def say(self, progress: str | Bar) -> None:
+        """Replace the progress line."""
         ...
 
     def put(self, text: str) -> None:
@@ -30,14 +30,14 @@ class Stage(Protocol):
         ...
 
     def clear(self) -> None:
-        """Take away what `say` showed."""
+        """Remove the progress line."""
         ...
 
 
 class Nowhere:
-    """Nobody looks: a script, a pipe."""
+    """Shows nothing: for a script or a pipe."""
 
-    def say(self, what: str | Bar) -> None:
+    def say(self, progress: str | Bar) -> None:
         """Nothing."""
 
     def put(self, text: str) -> None:
@@ -48,14 +48,14 @@ class Nowhere:
 
 
 class Terminal:
-    """The last line of a terminal is written over."""
+    """Rewrites the last line of a terminal."""
 
     def __init__(self) -> None:
         self._shown = 0
 
-    def say(self, what: str | Bar) -> None:
+    def say(self, progress: str | Bar) -> None:
         width = terminal_width() - _CTRL_C
-        line = cut(what if isinstance(what, str) else what.text(width), width)
+        line = cut(progress if isinstance(progress, str) else progress.text(width), width)
         _write(f"\r{line}{' ' * (self._shown - cells(line))}")
         self._shown = cells(line)
 
@@ -66,24 +66,24 @@ class Terminal:
 
     def clear(self) -> None:
         if self._shown:
-            # The terminal has put ^C behind the line if that is what ends it.
+            # If Ctrl-C ended the wait, the terminal has printed ^C after the line.
             _write(f"\r{' ' * (self._shown + _CTRL_C - 1)}\r")
             self._shown = 0
 
 
 class Notebook:
-    """A bar below the cell: a widget if ipywidgets is there, else a display that is updated; lines are its output."""
+    """A bar below the cell: a widget if ipywidgets is installed, else an updated display; lines are cell output."""
 
     def __init__(self) -> None:
         self._place: _Widget | _Display | None = None
         self._due = time.monotonic() + _PATIENCE
 
-    def say(self, what: str | Bar) -> None:
+    def say(self, progress: str | Bar) -> None:
         now = time.monotonic()
         if now < self._due:
             return
         self._due = now + _PERIOD
-        bar = Bar(what, None, "") if isinstance(what, str) else what
+        bar = Bar(progress, None, "") if isinstance(progress, str) else progress
         if self._place is None:
             self._place = _place(bar)
         else:
@@ -101,14 +101,14 @@ class Notebook:
 
 class _Widget:
     def __init__(self, widgets: Any, bar: Bar) -> None:
-        from IPython.display import display  # noqa: PLC0415 - a terminal does without
+        from IPython.display import display  # noqa: PLC0415 - a terminal does not need it
 
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="30%"))
         self._text = widgets.Label()
         self._box = widgets.HBox([self._bar, self._text])
         self.show(bar)
-        # A console without widgets shows the text, and only this once: without what changes behind the first words.
-        shown = {**self._box._repr_mimebundle_(), "text/plain": f"Under way: {bar.what.partition('  ')[0]}"}
+        # A console without widgets shows the text only once: leave out the changing part.
+        shown = {**self._box._repr_mimebundle_(), "text/plain": f"In progress: {bar.title.partition('  ')[0]}"}
         display(shown, raw=True)
 
     def show(self, bar: Bar) -> None:
@@ -134,7 +134,7 @@ class _Display:
 
 
 class _Drawn(View):
-    """A bar as it is now."""
+    """A snapshot of a bar."""
 
     def __init__(self, bar: Bar | None) -> None:
         self.bar = bar
@@ -151,7 +151,7 @@ class _Drawn(View):
 
 def _place(bar: Bar) -> _Widget | _Display:
     try:
-        import ipywidgets  # noqa: PLC0415 - optional, and only where somebody waits  # pyright: ignore[reportMissingImports]
+        import ipywidgets  # noqa: PLC0415 - optional, and needed only while waiting  # pyright: ignore[reportMissingImports]
     except ImportError:
         return _Display(bar)
     return _Widget(ipywidgets, bar)

@@ -1,4 +1,4 @@
-"""What the documents of running plans tell: runs, the fields that matter in them, and their events."""
+"""Runs, their main fields and their events, from the documents of running plans."""
 
 from typing import NamedTuple
 
@@ -6,16 +6,16 @@ from bluesky_qs.documents import Dimensions, Doc, Reader, is_number
 
 
 class Run:
-    """One run, as far as its documents have come.
+    """One run, built from the documents received so far.
 
     Attributes
     ----------
     along
-        Fields of what the plan moves, by its hints; none for a plan that moves nothing.
+        Fields of the devices that the plan moves, from its hints; empty if it moves none.
     read
-        Fields of what it reads, by the hints of the devices; all that are single numbers where there are none.
+        Fields that the plan reads, from the hints of the devices; without hints, all single numbers.
     keys
-        What the descriptor says of each field.
+        The descriptor's entry for each field.
     """
 
     def __init__(self, start: Doc) -> None:
@@ -28,7 +28,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """``Scan 12``, or ``Run a1b2c3d4`` where there is no number."""
+        """``Scan 12``, or ``Run a1b2c3d4`` without a scan number."""
         number = self.start.get("scan_id")
         return f"Run {str(self.start.get('uid'))[:8]}" if number is None else f"Scan {number}"
 
@@ -38,7 +38,7 @@ class Run:
         return bool(self.keys)
 
     def describe(self, descriptor: Doc) -> None:
-        """Learn the fields of the stream that matters."""
+        """Read the fields of the main stream."""
         self.stream = descriptor.get("name", "primary")
         self.keys = descriptor.get("data_keys") or {}
         self.along, self.read = self._dimensions.fields(descriptor)
@@ -47,7 +47,7 @@ class Run:
 
 
 class Reading(NamedTuple):
-    """One event of a run's stream that matters."""
+    """One event of a run's main stream."""
 
     run: Run
     event: Doc
@@ -61,14 +61,14 @@ class RunEnd(NamedTuple):
 
 
 class Runs:
-    """The runs that are open; documents of runs whose beginning was not seen are left out."""
+    """The open runs; documents of runs whose start was missed are ignored."""
 
     def __init__(self) -> None:
         self._reader = Reader()
         self._runs: dict[str, Run] = {}
 
     def take(self, name: str, doc: Doc) -> Reading | RunEnd | None:
-        """What a document tells, if that is to be shown."""
+        """Take a document; return the row or the end of a run that it adds, if any."""
         place = self._reader.place(name, doc)
         if place is None or place.is_aside:
             return None
@@ -81,7 +81,7 @@ class Runs:
                     run.describe(doc)
             case "event":
                 run = self._runs[place.run]
-                if not run.is_described:  # a run without the stream that its hints speak of: the first one serves
+                if not run.is_described:  # the run has no stream that its hints name: use the first one
                     run.describe(place.descriptor)
                 return Reading(run, doc) if place.stream == run.stream else None
             case "stop":

@@ -1,1 +1,1 @@
-"""One user's session: the client, known names, positions last shown, waits, refusals."""
+"""One user's session: the client, known names, the positions shown last, waits, refusals."""

@@ -1,10 +1,10 @@
-"""How the answer to each 0MQ method is shown, whichever words asked for it."""
+"""The view of the reply to each 0MQ method, whichever command sent the request."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from bluesky_qs.words.planexpr import Item, plan_text
-from ipython_extension.session.requeued import queued_again
+from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown import answer_views
 from ipython_extension.shown.catalogue import Catalogue
@@ -14,39 +14,39 @@ from ipython_extension.shown.tables import length_of_time, moment, plural
 
 Answer = Mapping[str, Any]
 
-#: What to say of a request that was accepted, where the answer holds nothing more.
+#: Sentences for accepted requests whose replies hold nothing more.
 _SENTENCES = {
-    "environment_open": "The environment is being opened.",
-    "environment_close": "The environment is being closed.",
+    "environment_open": "The environment is opening.",
+    "environment_close": "The environment is closing.",
     "environment_destroy": "The environment is being destroyed.",
-    "environment_update": "The lists of plans and devices are being renewed.",
-    "queue_stop": "The queue stops after the running plan.",
+    "environment_update": "The lists of plans and devices are being updated.",
+    "queue_stop": "The queue will stop after the running plan.",
     "queue_clear": "The queue is empty.",
-    "re_resume": "The plan goes on.",
-    "re_stop": "The plan is being ended; it counts as done.",
-    "re_abort": "The plan is being aborted; if it came from the queue, it goes back to the front.",
-    "re_halt": "The plan is being halted, without clean-up; if it came from the queue, it goes back to the front.",
+    "re_resume": "The plan is resuming.",
+    "re_stop": "The plan is finishing; its result will be stopped.",
+    "re_abort": "The plan is being aborted. If it came from the queue, it goes back to the front.",
+    "re_halt": "The plan is being halted, without clean-up. If it came from the queue, it goes back to the front.",
     "manager_stop": "The service is stopping.",
-    "permissions_reload": "The permissions have been read again.",
-    "permissions_set": "The permissions are in force.",
-    "unlock": "Nothing is locked any more.",
+    "permissions_reload": "The permissions have been reloaded.",
+    "permissions_set": "The permissions have been replaced.",
+    "unlock": "Unlocked.",
 }
 
 
 def present(session: Session, method: str, params: Mapping[str, Any], answer: Answer) -> View:
-    """The answer as an object that shows itself."""
+    """The reply as an object that displays itself."""
     if show := _VIEWS.get(method):
         return show(session, params, answer)
     return Reply(answer, _SENTENCES.get(method, ""))
 
 
 def added(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
-    """One item that was added or changed, with its position; the table too where others have moved."""
+    """An added item with its position; the table too, if other items have moved."""
     return placed(session, answer, at_back=not _elsewhere(params), lead="Queued at position")
 
 
 def placed(session: Session, answer: Answer, *, at_back: bool, lead: str) -> Changed:
-    """The items of an answer and where in the queue they are now."""
+    """The items of a reply, with their positions in the queue now."""
     items, known = _items(answer), session.known()
     if at_back:
         first = (answer.get("qsize") or len(items)) - len(items)
@@ -54,18 +54,21 @@ def placed(session: Session, answer: Answer, *, at_back: bool, lead: str) -> Cha
         return Changed(items, answer, known, [f"{lead} {first + i}" for i in range(len(items))])
     queue = session.queue_after_change()
     places = {item["item_uid"]: at for at, item in enumerate(queue)}
-    leads = [f"{lead} {places[item['item_uid']]}" if item["item_uid"] in places else "Gone" for item in items]
+    leads = [
+        f"{lead} {places[item['item_uid']]}" if item["item_uid"] in places else "No longer in the queue"
+        for item in items
+    ]
     return Changed(items, answer, known, leads, queue=queue)
 
 
 def removed(session: Session, answer: Answer) -> Changed:
-    """The items of an answer, which are in the queue no more."""
+    """The items of a reply that were removed from the queue."""
     items = _items(answer)
     return Changed(items, answer, session.known(), ["Removed"] * len(items))
 
 
 def whole(session: Session, item: Item) -> ItemView:
-    """All about one item, and where it is now."""
+    """One item with all details, and where it is now."""
     queue = session.line_queue()
     uids = [each["item_uid"] for each in queue["items"]]
     where = f"queued at position {uids.index(item['item_uid'])}" if item["item_uid"] in uids else ""
@@ -74,7 +77,7 @@ def whole(session: Session, item: Item) -> ItemView:
     if (
         not where
         and has_failed(item)
-        and (back := queued_again(session.rm, [item["item_uid"]], queue).get(item["item_uid"]))
+        and (back := find_requeued(session.rm, [item["item_uid"]], queue).get(item["item_uid"]))
     ):
         where = back.place
     return ItemView(item, session.known(), where=where)
@@ -109,7 +112,7 @@ def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> Re
 
 def _paused(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
     now = params.get("option") == "immediate"
-    return Reply(answer, f"The plan pauses {'now' if now else 'at its next checkpoint'}.")
+    return Reply(answer, "The plan is pausing." if now else "The plan will pause at its next checkpoint.")
 
 
 def _batch(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
@@ -147,8 +150,8 @@ def _devices(_session: Session, _params: Mapping[str, Any], answer: Answer) -> C
 
 def _mode(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
     mode = session.status()["plan_queue_mode"]
-    told = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in mode.items())
-    return Reply(answer, f"Mode: {told}.")
+    modes = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in mode.items())
+    return Reply(answer, f"Mode: {modes}.")
 
 
 def _autostart(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
@@ -162,17 +165,17 @@ def _lock(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Repl
         return Reply(answer, "Nothing is locked.")
     note = f": {info['note']}" if info.get("note") else ""
     since = moment(info["time"]) if info.get("time") else info["time_str"]
-    return Reply(answer, f"Locked ({' and '.join(names)}) by {info['user']} at {since}{note}")
+    return Reply(answer, f"Locked ({' and '.join(names)}) by {info['user']} since {since}{note}")
 
 
 def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
     result = answer.get("result") or {}
     match answer["status"]:
         case "running":
-            return Reply(answer, f"The task is running, since {moment(result['time_start'])}.")
+            return Reply(answer, f"The task has been running since {moment(result['time_start'])}.")
         case "completed" if result["success"]:
             took = length_of_time(result["time_stop"] - result["time_start"])
-            return Reply(answer, f"The task is done, after {took}; its value: {result['return_value']!r}")
+            return Reply(answer, f"The task is done ({took}). It returned {result['return_value']!r}")
         case "completed":
             return Reply(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
         case _:
@@ -181,14 +184,14 @@ def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Repl
 
 def _stop_cancelled(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
     is_running = session.line_status()["manager_state"] != "idle"
-    return Reply(answer, "The queue goes on after the running plan." if is_running else "No stop is pending.")
+    return Reply(answer, "The queue will keep running after this plan." if is_running else "No stop is pending.")
 
 
 def _task_started(session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
     session.tasks.append(answer["task_uid"])
-    what = plan_text(params["item"], session.known()) if "item" in params else "the script"
+    task = plan_text(params["item"], session.known()) if "item" in params else "the script"
     return answer_views.started(
-        answer, f"{what} in the {'background' if params.get('run_in_background') else 'worker'}"
+        answer, f"{task} in the {'background' if params.get('run_in_background') else 'worker'}"
     )
 
 
@@ -200,9 +203,9 @@ def _cleared(_session: Session, params: Mapping[str, Any], answer: Answer) -> Re
     return answer_views.cleared(params, answer)
 
 
-def _by_itself(tell: Callable[[Answer], View]) -> Callable[[Session, Mapping[str, Any], Answer], View]:
-    """Answers that say all that there is to say of them."""
-    return lambda _session, _params, answer: tell(answer)
+def _reply_only(show: Callable[[Answer], View]) -> Callable[[Session, Mapping[str, Any], Answer], View]:
+    """A view that needs the reply only."""
+    return lambda _session, _params, answer: show(answer)
 
 
 _VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
@@ -235,14 +238,14 @@ _VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
     "script_upload": _task_started,
     "events_get": _events,
     "history_clear": _cleared,
-    "console_get": _by_itself(answer_views.console),
-    "documents_get": _by_itself(answer_views.documents),
-    "environment_report": _by_itself(answer_views.report),
-    "permissions_get": _by_itself(answer_views.permissions),
-    "re_runs": _by_itself(answer_views.runs),
-    "re_metadata": _by_itself(answer_views.metadata),
-    "task_status": _by_itself(answer_views.task_status),
-    "item_status": _by_itself(answer_views.item_status),
-    "item_check": _by_itself(answer_views.item_check),
-    "config_get": _by_itself(answer_views.kernel),
+    "console_get": _reply_only(answer_views.console),
+    "documents_get": _reply_only(answer_views.documents),
+    "environment_report": _reply_only(answer_views.report),
+    "permissions_get": _reply_only(answer_views.permissions),
+    "re_runs": _reply_only(answer_views.runs),
+    "re_metadata": _reply_only(answer_views.metadata),
+    "task_status": _reply_only(answer_views.task_status),
+    "item_status": _reply_only(answer_views.item_status),
+    "item_check": _reply_only(answer_views.item_check),
+    "config_get": _reply_only(answer_views.kernel),
 }

@@ -1,4 +1,4 @@
-"""What autostart starts, and why it is off: by the service's events."""
+"""What autostart will start, and why it is off, from the service's events."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,36 +8,40 @@ from bluesky_qs.words.planexpr import plan_text
 from ipython_extension.session.session import Session
 from ipython_extension.shown.tables import moment, plural
 
-#: Events that are looked through, from the latest back.
+#: Most events to search, newest first.
 _EVENTS = 1000
 
 
 def what_starts(status: Mapping[str, Any]) -> str:
-    """What autostart starts, where the status is the one before it was switched on."""
+    """What autostart will start; the status is from before it was switched on."""
     queued = status["items_in_queue"]
     if status["running_item_uid"]:
         return f"{plural(queued, 'item')} in the queue, after the running plan"
     if not queued:
-        return "what is queued from now on is run at once"
+        return "items queued from now on run immediately"
     if not status["worker_environment_exists"]:
-        return f"the queue ({plural(queued, 'item')}) starts when the environment is open (%qs open)"
+        return f"the queue ({plural(queued, 'item')}) will start when the environment is open (%qs open)"
     return f"the queue starts now, with {plural(queued, 'item')}"
 
 
 def autostart_is_off(session: Session) -> str:
-    """That it is off, and why if it was not switched off by hand."""
+    """Say that it is off, and why if no user switched it off."""
     return " ".join(["Autostart is off.", *switched_off(session)])
 
 
 def switched_off(session: Session) -> list[str]:
-    """A sentence on what has switched autostart off, unless that was somebody's wish or is not known any more."""
+    """Say what switched autostart off, unless a user did or the events are no longer kept."""
     events = _latest(session)
     changes = [event for event in events if event["type"] == "autostart_changed"]
     if not changes or changes[-1]["enabled"]:
         return []
-    # What is stored together has one time: the end of a plan with what follows from it.
+    # Changes that are stored together have the same time: the end of a plan and its consequences.
     why = _why(session, [event for event in events if event["time"] == changes[-1]["time"]])
-    return [f"Autostart was switched off at {moment(changes[-1]['time'])}, {why} (%qs autostart on)."] if why else []
+    return (
+        [f"Autostart was switched off at {moment(changes[-1]['time'])}, {why}. To switch it on: %qs autostart on."]
+        if why
+        else []
+    )
 
 
 def _why(session: Session, events: Sequence[Mapping[str, Any]]) -> str:
@@ -57,5 +61,5 @@ def _latest(session: Session) -> Sequence[Mapping[str, Any]]:
     try:
         last = session.rm.events_get(0, limit=0)["last"]
         return session.rm.events_get(max(last - _EVENTS, 0), limit=_EVENTS)["events"]
-    except RequestFailedError:  # of a service that keeps none
+    except RequestFailedError:  # the service keeps no events
         return []

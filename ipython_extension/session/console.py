@@ -1,4 +1,4 @@
-"""Console output of the service: from now on, of one task, and as text that stays."""
+"""Console output of the service: new output, the output of one task, and a view of it."""
 
 import html
 import re
@@ -10,23 +10,23 @@ from ipython_extension.session.session import Session
 from ipython_extension.shown.display import View
 
 _PAGE = 1000
-#: Lines that the service's own code logs.
+#: Log lines of the service itself.
 _OF_THE_SERVICE = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.[^\]\n]*\][^\n]*\n", re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class ConsoleTail:
-    """What the service has printed from now on, as far as it tells."""
+    """The output that the service prints from now on, if it keeps its console."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._since: int | None = None
-        self._told = True
+        self._is_kept = True
         self.text = ""
         self._page(limit=1)
 
     def new(self) -> str:
-        """What was printed since the last look."""
+        """Return the output since the last call."""
         parts: list[str] = []
         while messages := self._page(limit=_PAGE):
             parts += [message["msg"] for message in messages]
@@ -37,25 +37,25 @@ class ConsoleTail:
         return fresh
 
     def read(self) -> str:
-        """All of it, up to now."""
+        """Return all output up to now."""
         self.new()
         return self.text
 
     def last_line(self) -> str:
-        """The last line that says something."""
+        """Return the last line that is not empty."""
         lines = self.read().replace("\r", "\n").strip().splitlines()
         return lines[-1] if lines else ""
 
     def _page(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        if not self._told:
+        if not self._is_kept:
             return []
         try:
             page = self._session.rm.console_get(self._since, limit=limit)
         except RequestFailedError:
-            self._told = False  # a service that keeps no console: then there is nothing to show
+            self._is_kept = False  # the service keeps no console, so there is nothing to show
             return []
         if self._since is not None and page["last"] < self._since:
-            self._since = 0  # the service has been restarted and counts anew
+            self._since = 0  # the service has restarted and counts from 0
             return self._page(limit)
         messages = page["messages"]
         self._since = messages[-1]["seq"] if messages else page["last"]
@@ -63,7 +63,7 @@ class ConsoleTail:
 
 
 class TaskOutput:
-    """What a task prints: what stands in the console between the log's notes of its start and of its end."""
+    """The output of a task: the console between the log lines of its start and its end."""
 
     def __init__(self, task_uid: str) -> None:
         uid = re.escape(task_uid)
@@ -73,7 +73,7 @@ class TaskOutput:
         self._has_begun = self.has_ended = False
 
     def take(self, text: str) -> str:
-        """Lines of the task in more of the console; a line that has not ended is held back."""
+        """Take more of the console; return the complete lines of the task."""
         return _OF_THE_SERVICE.sub("", self._lines(text))
 
     def _lines(self, text: str) -> str:

@@ -1,5 +1,6 @@
-"""What ``%qs`` works with: the client, the names that the service knows, and what the user was last shown."""
+"""The state behind ``%qs``: the client, the known names, and the items that the user saw last."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
@@ -12,17 +13,18 @@ from bluesky_qs.errors import NotFound
 from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words.planexpr import Item, can_be_sent, plan_text
 from ipython_extension.live.plot import Canvas
-from ipython_extension.live.progress_output import Stage
-from ipython_extension.session.requeued import queued_again
+from ipython_extension.live.progress_output import ProgressOutput
+from ipython_extension.session.requeued import find_requeued
 from ipython_extension.shown.display import History, Queue
 from ipython_extension.shown.tables import ranges
 from ipython_extension.typed.line import Line, Token
 
 _SHORTEST_UID = 4
+_RANGE = re.compile(r"\d{1,3}-\d{1,3}")
 
 
 class KnownNames:
-    """Names of plans, devices and their subdevices, as the lists of what is allowed have them."""
+    """Names of the allowed plans and devices, with subdevices."""
 
     def __init__(self, plans: Mapping[str, Any], devices: Mapping[str, Any]) -> None:
         self.plans = plans
@@ -41,14 +43,14 @@ class KnownNames:
 
 
 class PromptSettings(Protocol):
-    """What the session needs of its surroundings."""
+    """The parts of IPython, and the options, that the session uses."""
 
     def rows(self) -> int:
-        """How many rows of a table to show."""
+        """The number of table rows to show."""
         ...
 
-    def stage(self) -> Stage:
-        """Where somebody looks who waits."""
+    def progress_output(self) -> ProgressOutput:
+        """Where the progress of a wait is shown."""
         ...
 
     def client(self) -> REManagerAPI:
@@ -56,7 +58,7 @@ class PromptSettings(Protocol):
         ...
 
     def canvas(self) -> Canvas:
-        """Where figures are seen."""
+        """Where figures are shown."""
         ...
 
     def variables(self) -> dict[str, Any]:
@@ -64,11 +66,11 @@ class PromptSettings(Protocol):
         ...
 
     def inputs(self) -> Sequence[str]:
-        """What was typed into this session, as Python, oldest first."""
+        """The inputs of this session, as Python, oldest first."""
         ...
 
     def connect(self, *, address: str | None, user: str | None, group: str | None) -> REManagerAPI:
-        """Use a client with these settings from now on, once it has an answer."""
+        """Switch to a client with these settings, if its service answers."""
         ...
 
 
@@ -79,20 +81,20 @@ class Session:
         self.settings = settings
         #: The user's client, and the one that raises refusals.
         self._clients: tuple[REManagerAPI, REManagerAPI] | None = None
-        #: Uids of tasks that go on in the background, oldest first.
+        #: Uids of background tasks, oldest first.
         self.tasks: list[str] = []
-        #: Functions that the worker has for certain: those that were pushed or called from here.
+        #: Functions that the worker certainly has: they were pushed or called from here.
         self.functions: list[str] = []
-        #: Why queued plans could not run now, by uid, and for which versions of queue and lists that holds.
+        #: Why queued plans cannot run now, by uid, and the versions of the queue and lists that were checked.
         self.checked: tuple[tuple[object, ...], dict[str, str]] | None = None
-        # What was last shown, by position: of the queue, of the history, and whichever of both came last.
+        # The items that were shown last, by position: of the queue, of the history, and of the later of the two.
         self._queue: dict[int, Item] | None = None
         self._history: dict[int, Item] | None = None
         self._last: dict[int, Item] | None = None
-        #: The item that was run without the queue since; it has no position, but nothing was shown later.
+        #: The item that ran without the queue, if nothing was shown since; it has no position.
         self._ran: Item | None = None
         self._started_at: int | None = None
-        #: Items that were added since the queue was last shown, by position.
+        #: Items that were added since the queue was shown last, by position.
         self._grown: dict[int, Item] = {}
         self._known: tuple[tuple[object, ...], KnownNames] | None = None
         self._line_status: dict[str, Any] | None = None
@@ -102,7 +104,7 @@ class Session:
 
     @property
     def rm(self) -> REManagerAPI:
-        """The client, as one that raises refusals whatever the user's own is set to."""
+        """The client; it raises refusals, whatever the user's own client does."""
         held = self.settings.client()
         if self._clients is None or self._clients[0] is not held:
             self._clients = (held, held.raising())
@@ -115,12 +117,12 @@ class Session:
         return status
 
     def begin_line(self) -> None:
-        """A new line is carried out: what was fetched for the one before may be old."""
+        """Begin a new line: discard what was fetched for the previous one."""
         self._line_status = self._line_queue = None
         self._lists_are_checked = False
 
     def line_status(self) -> dict[str, Any]:
-        """The status that was fetched first for this line; fetched now if none was."""
+        """The first status that was fetched for this line; fetched now if there is none."""
         return self._line_status or self.status()
 
     def line_queue(self) -> dict[str, Any]:
@@ -130,10 +132,10 @@ class Session:
         return self._line_queue
 
     def known(self, status: Mapping[str, Any] | None = None) -> KnownNames:
-        """The names that the service knows for this user's group; none where it does not tell.
+        """The names that this user's group may use; none if the service refuses to list them.
 
-        They are fetched when a ``status`` shows that they have changed. Without one, those that were fetched last
-        serve: the service validates every plan anyway.
+        They are fetched if ``status`` shows that they have changed. Without a status the last ones are used: the
+        service validates every plan anyway.
         """
         held = self._known
         if held is None or held[0][0] is not self.rm or (status and held[0][1:] != _versions(status)):
@@ -141,37 +143,37 @@ class Session:
         return held[1]
 
     def at_hand(self) -> KnownNames:
-        """The names that were downloaded last: for completion, which must not ask."""
+        """The names that were fetched last: for completion, which sends no requests."""
         if self._known is not None and self._known[0][0] is self.rm:
             return self._known[1]
         return KnownNames(self.rm.plans.at_hand(), self.rm.devices.at_hand())
 
     def shown(self) -> Mapping[int, Item]:
-        """What was last shown, by position: for completion, too."""
+        """The items that were shown last, by position."""
         return self._last or {}
 
     def queue(self, status: Mapping[str, Any] | None = None) -> Queue:
-        """The queue now; from here on positions refer to it."""
+        """Fetch the queue; positions refer to it from now on."""
         now = status or self.line_status()
         shown = Queue(self.rm.queue_get(reload=True), self.known(now), status=now, rows=self.settings.rows())
         self._queue_is_seen(shown)
         return shown
 
     def place_of(self, item: Item) -> int | None:
-        """The position of an item that was looked for in the queue for this line; from here on it is meant."""
+        """The position of an item that this line looked up; positions refer to that queue from now on."""
         place = next((at for at, each in enumerate(self._looked_at) if each["item_uid"] == item["item_uid"]), None)
         if place is not None:
             self._queue_is_seen(self._looked_at)
         return place
 
     def queue_after_change(self) -> Queue:
-        """The queue now, without the state of the service if that was not fetched for this line."""
+        """Fetch the queue; its view has the state of the service only if this line has fetched that."""
         shown = Queue(self.rm.queue_get(reload=True), self.known(), status=self._line_status, rows=self.settings.rows())
         self._queue_is_seen(shown)
         return shown
 
     def places(self) -> dict[str, int]:
-        """The positions in the queue now, by uid, of which one is about to be told: from here on they are meant."""
+        """Fetch the positions in the queue, by uid; positions refer to them from now on."""
         items = cast("list[Item]", self.rm.queue_get(reload=True)["items"])
         self._queue_is_seen(items)
         return {item["item_uid"]: at for at, item in enumerate(items)}
@@ -182,7 +184,7 @@ class Session:
         self._ran = None
 
     def history(self, *, rows: int | None = None, only_failed: bool = False) -> History:
-        """The history now; from here on ``redo`` refers to it."""
+        """Fetch the history; ``redo`` refers to it from now on."""
         return self.take_history(self.rm.history_get(), rows=rows, only_failed=only_failed)
 
     def take_history(
@@ -193,7 +195,7 @@ class Session:
         only_failed: bool = False,
         since: int = 0,
     ) -> History:
-        """The history in an answer, as what the user is shown now."""
+        """Show the history in a reply to the user."""
         shown = History(
             answer,
             self.known(),
@@ -202,22 +204,22 @@ class Session:
             only_last=rows is not None,
             since=since,
         )
-        shown.again = {uid: back.place for uid, back in queued_again(self.rm, shown.failed_rows()).items()}
+        shown.requeued = {uid: back.place for uid, back in find_requeued(self.rm, shown.failed_rows()).items()}
         self._history = self._last = shown.rows_by_number()
         self._ran = None
         return shown
 
     def starts(self, status: Mapping[str, Any]) -> None:
-        """The queue is being started, and the status is the one before: what runs from here on is to be told of."""
+        """Note that the queue is starting; ``status`` is from before, and `wait` shows the plans that run since."""
         self._started_at = status["items_in_history"]
 
     def ran_before(self, status: Mapping[str, Any]) -> int:
-        """How long the history was when this session started the queue; if it was told of that already, now."""
+        """The length of the history when this session started the queue; now, if `wait` has shown those plans."""
         now = status["items_in_history"]
         return now if self._started_at is None or self._started_at > now else self._started_at
 
     def ran_since(self, before: int) -> History:
-        """What has run since the history was that long; the table last shown, if it has rows."""
+        """The plans that ran since the history had that length; if any, the table that was shown last."""
         self._started_at = None
         answer = self.rm.history_get()
         if before < len(answer["items"]):
@@ -225,49 +227,49 @@ class Session:
         return History(answer, self.known(), since=before)
 
     def queue_has_grown(self, first: int, items: list[Item]) -> None:
-        """Items were added at the back and shown with their positions, the first of them at ``first``."""
+        """Note that items were added at the back and shown with their positions, the first at ``first``."""
         added = {first + i: item for i, item in enumerate(items)}
-        if first == len(self._queue or ()):  # as long as it was: what was seen of it holds
+        if first == len(self._queue or ()):  # nobody else changed its length: the shown positions are still right
             self._queue = self._last = {**(self._queue or {}), **added}
-        else:  # what is before them is looked at when it is needed
+        else:  # the items before them are fetched when they are needed
             self._queue = None
             self._grown = self._last = added
         self._ran = None
 
     def has_run(self, item: Item) -> None:
-        """An item is run without the queue: from here on it is the last one that was shown."""
+        """Note that an item ran without the queue: it is the one shown last from now on."""
         self._ran = item
 
     def lock_key(self) -> str:
-        """The client's lock key, else the one in this user's key file."""
+        """The client's lock key, or else the one in this user's key file."""
         return self.rm.lock_key or self.rm.get_default_lock_key()
 
     def task(self, beginning: str) -> str:
-        """The uid of a task of this session that begins so; what is unknown is left as it is."""
+        """Complete the uid of a task of this session; an unknown one is returned as it is."""
         return next((uid for uid in reversed(self.tasks) if uid.startswith(beginning)), beginning)
 
     def forget(self) -> None:
-        """Nothing that was shown counts any more: the client speaks to another service."""
+        """Forget all shown items: the client has another service now."""
         self.tasks.clear()
         self.functions.clear()
         self._queue = self._history = self._last = self._ran = self._started_at = None
         self._grown = {}
 
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:
-        """Against a bare name in a plan that is nothing that the service knows; none while it knows nothing at all.
+        """The objection to a bare name that is not a known plan or device; None while no names are known.
 
-        Most plans take any string: a misspelt device would only be noticed when the plan runs, at night.
+        Most plans accept any string, so a misspelled device would be noticed only when the plan runs, at night.
         """
         known = self.known()
         first, dot, _ = name.partition(".")
         if name not in known and first not in known.devices and not self._lists_are_checked:
             known = self.known(self.line_status())  # the name may be new
             self._lists_are_checked = True
-        # The lists may not go as deep as a name below a device does.
+        # The lists may not include all levels below a device.
         if name in known or first in known.devices:
             return None
         if can_be_sent(variables.get(name)):
-            return f"There is no device or plan {name!r}. To use this session's variable write ${name}"
+            return f"There is no device or plan {name!r}. To use the variable of this session, write ${name}"
         if dot and first in variables:
             return (
                 f"There is no device or plan {name!r}. Attributes are not evaluated: "
@@ -280,21 +282,21 @@ class Session:
         return f"There is no device or plan {name!r}{whose}{hint}. Put plain text in quotes: '{name}'"
 
     def _known_now(self, status: Mapping[str, Any]) -> tuple[tuple[object, ...], KnownNames]:
-        """The names as they are now, and their version."""
+        """Fetch the names and their version."""
         try:
-            # Reloaded, because the client would ask for the status first.
+            # Reloaded, because otherwise the client would fetch the status first.
             plans, devices = self.rm.plans_allowed(reload=True), self.rm.devices_allowed(reload=True)
         except RequestFailedError:
             return (self.rm, *_versions(status)), KnownNames({}, {})
         versions = (plans.get("plans_allowed_uid"), devices.get("devices_allowed_uid"))
         return (self.rm, *versions), KnownNames(plans["plans_allowed"], devices["devices_allowed"])
 
-    # ------------------------------------------------------------------------------------------- which item is meant
+    # ------------------------------------------------------------------------------------------- finding an item
     def queued(self, line: Line, token: Token) -> str:
-        """The uid of the queued item that a token means.
+        """The uid of the queued item that a token names.
 
-        A position refers to the table last shown: what the user saw there is what is meant, or nothing. Whether it
-        is in the queue still is the service's to say; see `explained`.
+        A position refers to the table that was shown last. The service checks whether the item is still in the
+        queue; see `explained`.
         """
         if (position := _integer(token.text)) is None:
             seen = [item["item_uid"] for item in {**(self._queue or {}), **self._grown}.values()]
@@ -314,7 +316,7 @@ class Session:
 
     @contextmanager
     def explained(self, line: Line, tokens: Sequence[Token]) -> Iterator[None]:
-        """A refusal of a request about the items that these tokens mean says so if one of them has gone."""
+        """If a request about these items is refused because one of them has left the queue, say which."""
         try:
             yield
         except RequestFailedError:
@@ -323,7 +325,7 @@ class Session:
             raise
 
     def queued_item(self, line: Line, token: Token) -> Item:
-        """The same item as it is now."""
+        """Fetch the queued item that a token names."""
         queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
         now, running = queue["items"], queue["running_item"]
         self._looked_at = now
@@ -337,10 +339,10 @@ class Session:
             if item["item_uid"] == seen["item_uid"]:
                 return item
         where = "is running now" if running.get("item_uid") == seen["item_uid"] else "is no longer in the queue"
-        raise NotFound(f"{plan_text(seen, self.known())}, which was shown at {position}, {where}")
+        raise NotFound(f"{plan_text(seen, self.known())}, which was shown at position {position}, {where}")
 
     def finished(self, line: Line, token: Token) -> Item:
-        """The item of the history that a token means."""
+        """The item of the history that a token names."""
         if (position := _integer(token.text)) is None:
             return self._by_beginning(line, token, cast("list[Item]", self.rm.history_get()["items"]))
         if position == -1 and self._ran:
@@ -350,7 +352,7 @@ class Session:
         return _shown_at(line, token, position, self._history or {})
 
     def any_item(self, line: Line, token: Token) -> Item:
-        """The item that a token means: a position of the table last shown, or a uid of queue or history."""
+        """The item that a token names: a position in the table that was shown last, or a uid."""
         queue = self.line_queue()
         now: list[Item] = [*queue["items"], *([queue["running_item"]] if queue["running_item"] else [])]
         if (position := _integer(token.text)) is None:
@@ -368,7 +370,7 @@ class Session:
         return next((item for item in past if item["item_uid"] == seen["item_uid"]), seen)
 
     def _shown_in_queue(self, line: Line, token: Token, position: int) -> Item:
-        """The item that was last shown at this position of the queue."""
+        """The item that was shown last at this position of the queue."""
         if self._queue is None:
             grown = self._grown
             self.places()
@@ -377,21 +379,23 @@ class Session:
 
     def _by_beginning(self, line: Line, token: Token, items: list[Item]) -> Item:
         """The one item whose uid begins with the token."""
+        if _RANGE.fullmatch(token.text):
+            raise line.fault("Only one item is possible here; give one position", token.start, len(token.text))
         if len(token.text) < _SHORTEST_UID:
-            raise line.fault(f"A position or at least {_SHORTEST_UID} characters of a uid are expected", token.start)
+            raise line.fault(f"Expected a position, or at least {_SHORTEST_UID} characters of a uid", token.start)
         found = {item["item_uid"]: item for item in items if item["item_uid"].startswith(token.text)}
         if not found:
-            raise line.fault(f"There is no item whose uid begins with {token.text!r}", token.start)
+            raise line.fault(f"No item has a uid that begins with {token.text!r}", token.start)
         if len(found) > 1:
             known = self.known()
             plans = "".join(f"\n    {uid}  {plan_text(item, known)}" for uid, item in found.items())
-            complaint = line.fault(f"{len(found)} items begin with {token.text!r}", token.start)
+            complaint = line.fault(f"{len(found)} items have a uid that begins with {token.text!r}", token.start)
             raise UsageError(f"{complaint}{plans}")
         return next(iter(found.values()))
 
 
 def _versions(status: Mapping[str, Any]) -> tuple[object, ...]:
-    """What shows whether the lists have changed."""
+    """The versions of the lists."""
     return status.get("plans_allowed_uid"), status.get("devices_allowed_uid")
 
 
@@ -403,7 +407,7 @@ def _integer(text: str) -> int | None:
 
 
 def _shown_at(line: Line, token: Token, position: int, seen: Mapping[int, Item]) -> Item:
-    """The item that was shown at a position, which may count from the back: -1 is the last that was shown."""
+    """The item that was shown at a position; negative positions count from the end: -1 is the last."""
     numbers = sorted(seen)
     if position in seen:
         return seen[position]
@@ -411,5 +415,5 @@ def _shown_at(line: Line, token: Token, position: int, seen: Mapping[int, Item])
         return seen[numbers[position]]
     there = f"it has {ranges(numbers)}" if numbers else "it is empty"
     if numbers and numbers[-1] == len(numbers) - 1:
-        there = f"its last is {numbers[-1]}"
-    raise line.fault(f"The table last shown has no item {position}: {there}", token.start)
+        there = f"its last item is {numbers[-1]}"
+    raise line.fault(f"The last table has no item {position}: {there}", token.start)

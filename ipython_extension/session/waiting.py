@@ -1,4 +1,4 @@
-"""Waiting with something to look at, and with Ctrl-C that leaves the service alone."""
+"""Waits with progress; Ctrl-C ends the wait and nothing in the service."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,60 +15,60 @@ from ipython_extension.shown.tables import length_of_time
 
 T = TypeVar("T")
 
-#: Seconds after which the line is drawn anew, even if nothing but the time has changed.
+#: Seconds between updates of the progress line, even if only the time has changed.
 _LOOK = 0.2
 
 
 class Listener(Protocol):
-    """Takes documents while somebody waits."""
+    """Receives documents during a wait."""
 
     def hear(self, message: Mapping[str, Any], asked: bool) -> None:
-        """Take a document's message; see `StatusFeed`."""
+        """Take a document; see `StatusFeed`."""
         ...
 
     def show(self, status: Mapping[str, Any]) -> str:
-        """Called at every look: text to print, if any."""
+        """Return text to print, if any; called for every status."""
         ...
 
 
 class Wait:
-    """A wait that somebody watches.
+    """A wait that shows progress.
 
     Attributes
     ----------
     elapsed
         Seconds since it began.
     is_paused
-        Whether a plan was paused at the last look.
+        Whether a plan was paused in the last status.
     """
 
     def __init__(self, session: Session, *, timeout: float | None = None, live: Listener | None = None) -> None:
         self._session = session
         self._timeout = timeout
         self._live = live
-        self._stage = session.settings.stage()
+        self._output = session.settings.progress_output()
         self._began = time.monotonic()
         self._feed: StatusFeed | None = None
         self._asked: str | None = None
         self.is_paused = False
-        self.put, self.say, self.clear = self._stage.put, self._stage.say, self._stage.clear
+        self.put, self.say, self.clear = self._output.put, self._output.say, self._output.clear
 
     @property
     def elapsed(self) -> float:
         return time.monotonic() - self._began
 
     def statuses(self) -> Iterator[dict[str, Any]]:
-        """The status now, every one that is published, and the last one again where none is.
+        """Yield the status now, each published one, and the last one again while none is published.
 
         Raises
         ------
         WaitTimeoutError
             The time is up.
         RequestTimeoutError
-            The service has not answered for long.
+            The service has not answered for a long time.
         """
         with StatusFeed(self._session.rm, self._live.hear if self._live else None) as self._feed:
-            # The subscription stands before the first look, so that no change falls between the two.
+            # Subscribe before the first request, so that no change is missed in between.
             status = self._session.status()
             while True:
                 self.is_paused = status["manager_state"] == "paused"
@@ -81,20 +81,20 @@ class Wait:
                 status = dict(self._feed.next_status(_LOOK) or status)
 
     def _ask(self, status: Mapping[str, Any]) -> None:
-        """Show a question of running code, once; it is answered after Ctrl-C or from elsewhere."""
+        """Show an input() prompt of user code, once; the user answers it after Ctrl-C or elsewhere."""
         question = status.get("input_pending") or {}
         uid = question.get("input_uid")
         if uid and uid != self._asked:
-            self.put(f"Running code asks: {question.get('prompt')}\n(answer it after Ctrl-C: %qs answer TEXT)")
+            self.put(f"User code is waiting for input: {question.get('prompt')}\n(press Ctrl-C, then: %qs answer TEXT)")
         self._asked = uid
 
     def patiently(self, ask: Callable[[], T]) -> T | None:
-        """The answer to a question; None if there is none now, because the service may be restarting."""
+        """Return the reply to a request; None if there is none, because the service may be restarting."""
         assert self._feed is not None
         return self._feed.patiently(ask)
 
     def last_documents(self, status: Mapping[str, Any]) -> None:
-        """Show what is still on its way, or was too quick for the subscription."""
+        """Show documents that are late, or that came before the subscription."""
         if self._live and self._feed:
             self._feed.recall()
             self.put(self._live.show(status))
@@ -103,39 +103,36 @@ class Wait:
 @contextmanager
 def waiting(
     session: Session,
-    what_goes_on: str,
+    still: str,
     *,
     when_paused: str = "",
     timeout: float | None = None,
     live: Listener | None = None,
 ) -> Iterator[Wait]:
-    """A wait that Ctrl-C can end; the message then says what continues.
-
-    The message is ``what_goes_on``, or ``when_paused`` if the plan is paused.
-    """
+    """A wait that Ctrl-C ends; ``still`` (or ``when_paused``) then says what happens in the service."""
     wait = Wait(session, timeout=timeout, live=live)
     try:
         yield wait
     except KeyboardInterrupt:
         wait.clear()
-        goes_on = when_paused if when_paused and wait.is_paused else what_goes_on
-        raise Detached(f"No longer waiting; {goes_on}") from None
+        state = when_paused if when_paused and wait.is_paused else still
+        raise Detached(f"Stopped watching; {state}") from None
     finally:
         wait.clear()
 
 
-class Progress:
-    """The progress of the running plan, as shown to a user who waits."""
+class PlanWatch:
+    """The progress line of the running plan during a wait."""
 
     def __init__(self, session: Session, wait: Wait) -> None:
         self._session = session
         self._wait = wait
         self._uid: str | None = None
-        #: The running plan as one would type it; empty while none is running.
+        #: The running plan as you would type it; empty if none is running.
         self.plan = ""
 
     def of(self, status: dict[str, Any]) -> str | Bar:
-        """The plan with its bar, or the state where none is running."""
+        """The plan with its bar, or the state if none is running."""
         uid = status["running_item_uid"]
         if uid and uid != self._uid:
             queue = self._wait.patiently(self._session.rm.queue_get)

@@ -1,1 +1,1 @@
-"""What a user sees: tables, sentences, views of replies, errors."""
+"""Views for users: tables, status text, replies, errors."""

@@ -1,4 +1,4 @@
-"""What may be used, as people read it: plans, devices, and one plan with its parameters."""
+"""Views of plans, of devices, and of one plan with its parameters."""
 
 import ast
 import fnmatch
@@ -46,14 +46,14 @@ class Catalogue(View, dict[str, Any]):
 
     @classmethod
     def of_plans(cls, plans: Mapping[str, Any], pattern: str = "*") -> "Catalogue":
-        """The plans whose names match, with the first line of what each says of itself."""
+        """The plans whose names match, with the first sentence of their descriptions."""
         chosen = {name: plans[name] for name in sorted(plans) if fnmatch.fnmatchcase(name, pattern)}
         rows = [Row((name, first_sentence(plan.get("description")))) for name, plan in chosen.items()]
-        return cls(chosen, "plan", ("plan", "what it does"), rows, _nothing("plan", plans, pattern))
+        return cls(chosen, "plan", ("plan", "description"), rows, _nothing("plan", plans, pattern))
 
     @classmethod
     def of_devices(cls, devices: Mapping[str, Any], pattern: str = "*") -> "Catalogue":
-        """The devices whose names match; subdevices where the pattern has a dot."""
+        """The devices whose names match; subdevices if the pattern has a dot."""
         chosen = {name: device for name, device in _devices(devices, pattern.count(".")) if _fits(name, pattern)}
         rows = [Row((name, _abilities(device), str(device.get("classname", "")))) for name, device in chosen.items()]
         return cls(chosen, "device", ("device", "is", "class"), rows, _nothing("device", devices, pattern))
@@ -62,19 +62,19 @@ class Catalogue(View, dict[str, Any]):
         return f"{plural(len(self), self.noun)}\n{self.table.text(width)}" if self else self.otherwise
 
     def html(self) -> str:
-        told = plural(len(self), self.noun) if self else self.otherwise
-        return f"<p>{html.escape(told)}</p>{self.table.html() if self else ''}"
+        title = plural(len(self), self.noun) if self else self.otherwise
+        return f"<p>{html.escape(title)}</p>{self.table.html() if self else ''}"
 
 
 def _nothing(noun: str, described: Mapping[str, Any], pattern: str) -> str:
-    """What to say where no name matches."""
+    """The message if no name matches."""
     if not described:
-        return f"No {noun}s are known yet: they are found when the environment opens (%qs open)."
+        return f"No {noun}s are known yet. Open the environment first (%qs open)."
     return f"No {noun} matches {pattern!r}{hint(pattern.strip('*?').lower(), described) or '.'}"
 
 
 class PlanView(View, dict[str, Any]):
-    """One plan: how it is called, its parameters with types, ranges, defaults, and what each means."""
+    """One plan: its signature, and its parameters with types, ranges, defaults and descriptions."""
 
     def text(self, width: int) -> str:
         lines = [textwrap.fill(signature(self), width, subsequent_indent="    ", break_on_hyphens=False)]
@@ -85,21 +85,21 @@ class PlanView(View, dict[str, Any]):
         return "\n".join([*lines, "", table.text(width)] if table.rows else lines)
 
     def html(self) -> str:
-        told = "".join(f"<p>{html.escape(part)}</p>" for part in _paragraphs(self))
+        description = "".join(f"<p>{html.escape(part)}</p>" for part in _paragraphs(self))
         table = self._table()
-        return f"<p><code>{html.escape(signature(self))}</code></p>{told}{table.html() if table.rows else ''}"
+        return f"<p><code>{html.escape(signature(self))}</code></p>{description}{table.html() if table.rows else ''}"
 
     def _table(self) -> Table:
         rows = [_parameter_row(p) for p in self.get("parameters", [])]
-        return Table(("parameter", "type", "default", "what it is"), rows, flexible=3, wrap=True)
+        return Table(("parameter", "type", "default", "description"), rows, flexible=3, wrap=True)
 
 
 def _parameter_row(parameter: Mapping[str, Any]) -> Row:
-    kind, said = _type(parameter), _plain(str(parameter.get("description", "")))
+    kind, description = _type(parameter), _plain(str(parameter.get("description", "")))
     short = shortened(kind, _TYPE_WIDTH)
-    if short != kind:  # a list of devices, say: the last column has room for it, on as many lines as it takes
-        said = f"{said} ({kind})" if said else kind
-    return Row((_starred(parameter), short, _default(parameter), said))
+    if short != kind:  # a list of devices, say: it fits into the last column, which wraps
+        description = f"{description} ({kind})" if description else kind
+    return Row((_starred(parameter), short, _default(parameter), description))
 
 
 def signature(plan: Mapping[str, Any]) -> str:
@@ -117,7 +117,7 @@ def signature(plan: Mapping[str, Any]) -> str:
 
 
 def first_sentence(text: str | None) -> str:
-    """The first sentence of a text, which need not end with its first line."""
+    """The first sentence of a text, which may extend over several lines."""
     paragraph = _plain((text or "").strip().split("\n\n")[0])
     sentence, stop, _ = paragraph.partition(". ")
     return sentence + stop.strip()
@@ -128,7 +128,7 @@ def _paragraphs(plan: Mapping[str, Any]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """A docstring's text without what reStructuredText needs and a reader does not."""
+    """Remove the markup of reStructuredText from a docstring."""
     text = _ROLE.sub(r"\1", _DIRECTIVE.sub("", text)).replace("``", "")
     return " ".join(text.split()).replace(" ::", ":")
 
@@ -146,17 +146,17 @@ def _default(parameter: Mapping[str, Any]) -> str:
 def _type(parameter: Mapping[str, Any]) -> str:
     """The annotation in words, with the range."""
     annotation = parameter.get("annotation") or {}
-    told = _readable(str(annotation.get("type", "")))
+    text = _readable(str(annotation.get("type", "")))
     for name, words in _READABLE_TYPES.items():
-        told = told.replace(name, words)
+        text = text.replace(name, words)
     for group in ("devices", "plans", "enums"):
         for name, members in (annotation.get(group) or {}).items():
-            told = told.replace(name, " | ".join(members))
+            text = text.replace(name, " | ".join(members))
     low, high = parameter.get("min"), parameter.get("max")
     if low is not None and high is not None:
-        return f"{told} {low}…{high}".strip()
+        return f"{text} {low}…{high}".strip()
     bound = f"≥ {low}" if low is not None else f"≤ {high}" if high is not None else ""
-    return f"{told} {bound}".strip()
+    return f"{text} {bound}".strip()
 
 
 def _readable(annotation: str) -> str:

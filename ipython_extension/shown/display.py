@@ -1,4 +1,4 @@
-"""What the words of ``%qs`` return: the service's answers, which show themselves as people read them."""
+"""Results of ``%qs`` commands: the service's replies, which display themselves."""
 
 import html
 import sys
@@ -10,6 +10,7 @@ from ipython_extension.shown.status_text import (
     flags_text,
     has_failed,
     last_sentence,
+    outcomes,
     progress_text,
     reason,
     status_sentence,
@@ -17,6 +18,7 @@ from ipython_extension.shown.status_text import (
 from ipython_extension.shown.tables import (
     Row,
     Table,
+    counted,
     length_of_time,
     moment,
     plural,
@@ -30,19 +32,19 @@ from ipython_extension.shown.traceback_text import folded
 _WIDE = 110
 #: Columns of a prompt.
 _PROMPT = 10
-#: A width at which nothing is cut.
+#: Wide enough that nothing is cut.
 _UNCUT = 100_000
 
 
 class View:
-    """Shows itself as text in a terminal and as HTML in a notebook."""
+    """Displays itself as text in a terminal and as HTML in a notebook."""
 
     def text(self, width: int) -> str:
-        """What a terminal of that many columns shows."""
+        """Return the text for a terminal of that width."""
         raise NotImplementedError
 
     def html(self) -> str:
-        """What a notebook shows."""
+        """Return the HTML for a notebook."""
         return f"<pre>{html.escape(self.text(_WIDE))}</pre>"
 
     def _repr_pretty_(self, p: Any, cycle: bool) -> None:
@@ -52,17 +54,17 @@ class View:
         return self.html()
 
     def _for_terminal(self, width: int) -> str:
-        """The text; a single line comes behind the prompt, ``Out[12]: ``, and has less room."""
+        """Return the text; a single line follows ``Out[12]: `` and has less room."""
         narrower, wide = self._fitted(width - _PROMPT), self._fitted(width)
         return wide if "\n" in wide else narrower
 
     def _fitted(self, width: int) -> str:
-        """The text; in a terminal, which would break its long lines within words, they are broken at blanks."""
+        """Return the text; for a terminal, long lines are broken at blanks."""
         return wrapped(self.text(width), width) if sys.stdout.isatty() else self.text(width)
 
 
 class Reply(View, dict[str, Any]):
-    """An answer of the service, shown as one sentence; all its keys beneath."""
+    """A reply of the service, displayed as one sentence; it is a dictionary with all keys of the reply."""
 
     def __init__(self, answer: Mapping[str, Any], sentence: str = "") -> None:
         super().__init__(answer)
@@ -76,7 +78,7 @@ class Reply(View, dict[str, Any]):
 
 
 class Items(View, list[Item]):
-    """Queue items that show themselves as a table; the answer that they came in beneath: ``items["running_item"]``."""
+    """Queue items displayed as a table; string keys read the reply: ``items["running_item"]``."""
 
     def __init__(self, items: Iterable[Item], answer: Mapping[str, Any], known: Container[str]) -> None:
         super().__init__(items)
@@ -87,12 +89,12 @@ class Items(View, list[Item]):
         return self.answer[key] if isinstance(key, str) else super().__getitem__(key)
 
     def plan(self, item: Item) -> str:
-        """The item as one would type it."""
+        """The item as you would type it."""
         return plan_text(item, self.known)
 
 
 class Queue(Items):
-    """The queue as it was: the running item, then the queued ones with their positions."""
+    """A snapshot of the queue: the running item, then the queued ones with their positions."""
 
     def __init__(
         self,
@@ -144,7 +146,7 @@ class Queue(Items):
         return Table((">#", "plan", "user", "state"), rows, flexible=1)
 
     def _note(self, item: Item) -> str:
-        """Below a row: why it could not run now, and its metadata."""
+        """The note below a row: why the plan cannot run now, and its metadata."""
         fault = self.faults.get(item["item_uid"])
         parts = [f"cannot run now: {fault}"] if fault else []
         return "; ".join([*parts, *([f"--md {metadata_text(item['meta'])}"] if item.get("meta") else [])])
@@ -155,14 +157,14 @@ class Queue(Items):
 
 
 class History(Items):
-    """Plans that ran, the newest at the bottom; numbered from the oldest, and from the back by negative numbers.
+    """Plans that ran, newest at the bottom; numbered from the oldest, negative numbers count from the newest.
 
-    With ``only_last`` it holds no more than the rows that it shows.
+    With ``only_last`` it holds only the rows that it displays.
 
     Attributes
     ----------
-    again
-        Where in the queue plans that failed are again, in words, by uid.
+    requeued
+        Where in the queue failed plans are now, in words, by uid.
     """
 
     def __init__(
@@ -180,32 +182,44 @@ class History(Items):
             for at, item in enumerate(answer["items"])
             if at >= since and (not only_failed or has_failed(item))
         ]
-        self.total, self.failed = len(numbered), sum(has_failed(item) for _, item in numbered)
+        self.total = len(numbered)
+        self._counts = outcomes(item for _, item in numbered)
         if only_last:
             numbered = numbered[-rows:]
         super().__init__([item for _, item in numbered], answer, known)
         self.numbers = [at for at, _ in numbered]
         self.rows = rows
         self.only_failed = only_failed
-        self.again: Mapping[str, str] = {}
+        self.requeued: Mapping[str, str] = {}
 
     def rows_by_number(self) -> dict[int, Item]:
-        """The rows that it shows."""
+        """The displayed rows."""
         first = max(len(self) - self.rows, 0)
         return dict(zip(self.numbers[first:], self[first:], strict=True))
 
     def failed_rows(self) -> list[str]:
-        """The uids of the plans in those rows that did not end in order."""
+        """The uids of the plans in those rows that failed, or were aborted or halted."""
         return [item["item_uid"] for item in self.rows_by_number().values() if has_failed(item)]
 
     @property
     def title(self) -> str:
         if not self:
             return "No plan has failed." if self.only_failed else "Nothing has run yet."
-        count = f"{plural(self.total, 'plan')} {'failed' if self.only_failed else 'ran'}"
-        if self.failed and not self.only_failed:
-            count += f", {self.failed} failed"
-        return f"{count}, these are the last {self.rows}" if self.total > self.rows else count
+        count = self._count()
+        return f"{count}; showing the last {counted(self.rows)}" if self.total > self.rows else count
+
+    def _count(self) -> str:
+        """``5 plans ran``, ``5 plans: 3 completed, 2 failed``, ``1 plan ran, and it failed``."""
+        plans = plural(self.total, "plan")
+        if set(self._counts) <= {"completed", "stopped"}:
+            return f"{plans} ran"
+        if self.total == 1:
+            status = next(iter(self._counts))
+            ending = {"failed": "it failed", "aborted": "it was aborted", "halted": "it was halted"}
+            return f"{plans} ran, and {ending.get(status, f'its exit status is {status}')}"
+        if set(self._counts) == {"failed"}:
+            return f"{plans} failed"
+        return f"{plans}: {', '.join(f'{count} {status}' for status, count in self._counts.items())}"
 
     def text(self, width: int) -> str:
         return f"{self.title}\n{self._table(wide=width >= _WIDE).text(width)}" if self else self.title
@@ -231,12 +245,12 @@ class History(Items):
             ranges(result.get("scan_ids") or ()),
             *((str(item.get("user", "")),) if wide else ()),
         )
-        notes = (self.again.get(item["item_uid"], ""), reason(result)) if has_failed(item) else ()
+        notes = (self.requeued.get(item["item_uid"], ""), reason(result)) if has_failed(item) else ()
         return Row(cells, note="; ".join(note for note in notes if note), mark=status)
 
 
 class Status(View, dict[str, Any]):
-    """The status, shown as one sentence; all its keys beneath."""
+    """The status, displayed as one sentence; it is a dictionary with all keys."""
 
     def __init__(self, status: Mapping[str, Any], running: Item | None = None, known: Container[str] = ()) -> None:
         super().__init__(status)
@@ -251,7 +265,7 @@ class Status(View, dict[str, Any]):
 
 
 class Overview(Status):
-    """The state in a sentence, what ran last, notes, the running item with its progress and what comes next."""
+    """The state, the last plan, notes, the running item with its progress, and the next items."""
 
     def __init__(
         self, status: Mapping[str, Any], queue: Queue, last: Item | None = None, notes: Sequence[str] = ()
@@ -280,7 +294,7 @@ class Overview(Status):
 
 
 class Waited(Status):
-    """The state after a wait, and how what ran meanwhile has ended."""
+    """The state after a wait, and the plans that ran during it."""
 
     def __init__(self, status: Mapping[str, Any], ran: History) -> None:
         super().__init__(status)
@@ -294,7 +308,7 @@ class Waited(Status):
 
 
 class ItemView(View, dict[str, Any]):
-    """One item, shown with where it is and what became of it."""
+    """One item, displayed with its place and its result."""
 
     def __init__(self, item: Item, known: Container[str], lead: str = "", *, where: str = "") -> None:
         super().__init__(item)
@@ -327,7 +341,7 @@ class ItemView(View, dict[str, Any]):
 
 
 class Changed(Items):
-    """Items that a request added, moved or removed, one line each; the queue below where positions have changed."""
+    """Items that a request added, moved or removed, one line each; then the queue, if positions have changed."""
 
     def __init__(
         self,
@@ -358,14 +372,14 @@ class Changed(Items):
         return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]
 
     def _warnings(self, number: int) -> Sequence[str]:
-        """Why the item of that number may fail, as the service sees it; the report of a batch has it for each."""
+        """The service's warnings about one item; the reply to a batch has them for each item."""
         results = self.answer.get("results") or [self.answer]
         return results[number].get("warnings", ()) if number < len(results) else ()
 
 
-def metadata_text(told: Any) -> str:
-    """Metadata as one types it behind ``--md``; of several dictionaries one after the other."""
-    parts = told if isinstance(told, list) else [told]
+def metadata_text(metadata: Any) -> str:
+    """Metadata as you would type it after ``--md``; several dictionaries one after the other."""
+    parts = metadata if isinstance(metadata, list) else [metadata]
     return "; ".join(" ".join(f"{name}={value!r}" for name, value in part.items()) for part in parts)
 
 
@@ -383,7 +397,7 @@ def _result_lines(result: Mapping[str, Any]) -> list[str]:
 
 
 def _rest(answer: Mapping[str, Any], width: int) -> str:
-    from IPython.lib.pretty import pretty  # noqa: PLC0415 - needed for answers without a view only
+    from IPython.lib.pretty import pretty  # noqa: PLC0415 - only replies without a view need it
 
     rest = {key: value for key, value in answer.items() if key not in ("success", "msg")}
     if not rest:

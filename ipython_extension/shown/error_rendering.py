@@ -1,4 +1,4 @@
-"""Errors as IPython shows them here: one line that says what to do, no traceback of ours."""
+"""Errors for IPython to show: one line that says what to do, without our own traceback."""
 
 from IPython.core.error import UsageError
 
@@ -10,7 +10,7 @@ _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
 class NotDone(QSError):
-    """What was asked for was accepted and then failed; ``detail`` is the worker's traceback."""
+    """An accepted request failed afterwards; ``detail`` is the worker's traceback."""
 
     def __init__(self, message: str, detail: str = "") -> None:
         super().__init__(message)
@@ -18,14 +18,14 @@ class NotDone(QSError):
 
 
 class Detached(KeyboardInterrupt):
-    """Ctrl-C while waiting: ends the wait, and a notebook's next cells, but nothing in the service."""
+    """Ctrl-C while waiting: ends the wait, and the next cells of a notebook, but nothing in the service."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
 
 
 def usage(error: UsageError, width: int) -> UsageError:
-    """The same complaint, broken at blanks to fit a terminal: behind ``UsageError: ``, which IPython writes."""
+    """Break the message at blanks to fit the terminal, after the ``UsageError: `` that IPython prints."""
     from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - loading the extension does not pay for it
 
     message, newline, line = str(error).partition("\n")
@@ -33,7 +33,7 @@ def usage(error: UsageError, width: int) -> UsageError:
 
 
 def in_one_line(error: QSError, message: str, *, coloured: bool) -> QSError:
-    """The same error, which IPython shows as the worker's traceback, the line ``message`` and the error's notes."""
+    """Make IPython show the error as the worker's traceback, the line ``message`` and the error's notes."""
     from ipython_extension.shown.traceback_text import folded  # noqa: PLC0415 - see `usage`
 
     match error:
@@ -47,5 +47,5 @@ def in_one_line(error: QSError, message: str, *, coloured: bool) -> QSError:
     detail = folded(error.detail).splitlines() if isinstance(error, NotDone) else []
     notes: list[str] = getattr(error, "__notes__", [])
     lines = [*detail, f"{shown} {message}", *(line for note in notes for line in note.splitlines())]
-    vars(error)["_render_traceback_"] = lambda: lines  # IPython asks the error itself how it is shown
+    vars(error)["_render_traceback_"] = lambda: lines  # IPython calls this to show the error
     return error

@@ -1,67 +1,69 @@
-"""The state of the service, progress and results in words."""
+"""Sentences about the state of the service, progress and results."""
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ipython_extension.shown.tables import length_of_time, moment, plural, ranges, shortened
 
+_EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
 #: Columns of a progress bar.
 _BAR = 20
 
 
 def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
-    """The state of the service in one sentence."""
+    """Describe the state of the service in one sentence."""
     parts = [*_waiting(status), *_flags(status)]
     tail = "".join(f"; {part}" for part in parts)
     progress = progress_text(status)
     lead = _lead(status)
     if plan and status.get("running_item_uid"):
         fixed = len(lead) + len(progress) + len(tail) + 4
-        # What does not fit beside the rest gets a line with its lead; the rest goes below it.
+        # A plan that does not fit gets its own line; the rest goes below.
         lead = f"{lead} {plan if len(plan) + fixed <= width else shortened(plan, max(width - len(lead) - 2, 32))}"
     return f"{lead}{f', {progress}' if progress else ''}{tail}."
 
 
 def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
-    """How far the running plan is: ``4/10``, or ``point 4 of 10, about 9 s to go``; empty if it does not tell."""
+    """Describe progress: ``4/10``, or ``point 4 of 10, about 9 s to go``; empty if it is unknown."""
     progress = PlanProgress.of(status)
     if progress is None:
         return ""
     if short:
         return f"{progress.events}/{progress.total}" if progress.total else str(progress.events or "")
-    told = [f"point {progress.events} of {progress.total}"] if progress.total else []
+    parts = [f"point {progress.events} of {progress.total}"] if progress.total else []
     if not progress.total and progress.events:
-        told = [plural(progress.events, "point")]
+        parts = [plural(progress.events, "point")]
     if status.get("manager_state") == "paused":
-        return ", ".join(told)  # how long the pause takes is not the plan's to tell
+        return ", ".join(parts)  # nobody knows how long the pause will take
     if progress.left is not None:
-        told.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
+        parts.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
     elif progress.elapsed is not None:
-        told.append(f"for {length_of_time(progress.elapsed)}")
-    return ", ".join(told)
+        parts.append(f"for {length_of_time(progress.elapsed)}")
+    return ", ".join(parts)
 
 
 class Bar(NamedTuple):
-    """How far something is, for somebody who waits; ``done`` of 1 where that can be told."""
+    """A progress bar with its text; ``done`` is a fraction of 1, or None if it is unknown."""
 
-    what: str
+    title: str
     done: float | None
-    told: str
+    details: str
 
     @classmethod
     def of(cls, status: Mapping[str, Any], plan: str) -> "Bar":
-        """The running plan, by the status."""
+        """Make the bar of the running plan from the status."""
         progress = PlanProgress.of(status)
         if progress is None:
             return cls(plan, None, "")
-        told = [progress_text(status, short=True)]
+        details = [progress_text(status, short=True)]
         if progress.elapsed is not None:
-            told.append(length_of_time(progress.elapsed))
+            details.append(length_of_time(progress.elapsed))
         if progress.left is not None and status.get("manager_state") != "paused":
-            told.append(f"about {length_of_time(progress.left)} to go")
+            details.append(f"about {length_of_time(progress.left)} to go")
         done = min(progress.events / progress.total, 1.0) if progress.total else None
-        return cls(plan, done, "  ".join(part for part in told if part))
+        return cls(plan, done, "  ".join(part for part in details if part))
 
     def text(self, width: int) -> str:
         """One line with a bar."""
@@ -69,16 +71,16 @@ class Bar(NamedTuple):
         return self._line(width, "" if self.done is None else "█" * full + "░" * (_BAR - full))
 
     def words(self, width: int) -> str:
-        """The same without the bar."""
+        """One line without the bar."""
         return self._line(width, "")
 
     def _line(self, width: int, bar: str) -> str:
-        tail = "  ".join(part for part in (bar, self.told) if part)
-        return f"{shortened(self.what, max(width - len(tail) - 2, 16))}  {tail}".rstrip()
+        tail = "  ".join(part for part in (bar, self.details) if part)
+        return f"{shortened(self.title, max(width - len(tail) - 2, 16))}  {tail}".rstrip()
 
 
 class PlanProgress(NamedTuple):
-    """How far the running plan is, in events; ``total`` where it announced how many there will be."""
+    """Progress of the running plan in events; ``total`` if the plan announced how many there will be."""
 
     events: int
     total: int | None
@@ -87,12 +89,12 @@ class PlanProgress(NamedTuple):
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> "PlanProgress | None":
-        """What the status tells."""
-        told = status.get("running_item_progress")
-        if not told:
+        """Read the progress from the status."""
+        fields = status.get("running_item_progress")
+        if not fields:
             return None
-        paused = told.get("time_paused") or 0.0
-        return cls(told.get("events") or 0, told.get("num_points"), told.get("time_start"), paused)
+        paused = fields.get("time_paused") or 0.0
+        return cls(fields.get("events") or 0, fields.get("num_points"), fields.get("time_start"), paused)
 
     @property
     def elapsed(self) -> float | None:
@@ -101,25 +103,25 @@ class PlanProgress(NamedTuple):
 
     @property
     def left(self) -> float | None:
-        """Seconds until the end of the plan at its pace so far; None if they cannot be estimated."""
-        # One event does not show the pace, because its time includes the start of the plan and no delay after it.
+        """Estimate the seconds until the end of the plan; None if that is not possible."""
+        # One point is not enough: its time may include preparation, and the delay after it is still to come.
         if self.elapsed is None or not self.total or not 1 < self.events < self.total:
             return None
-        # Pauses are subtracted, because they say nothing about the pace of the rest.
+        # Pauses do not slow down the remaining points.
         return max(self.elapsed - self.paused, 0.0) * (self.total - self.events) / self.events
 
 
 def reason(result: Mapping[str, Any]) -> str:
-    """Why a plan did not end well, in one line."""
-    said = str(result.get("msg") or "").strip()
-    if said:
-        return said.splitlines()[0]
+    """Why a plan failed, in one line."""
+    message = str(result.get("msg") or "").strip()
+    if message:
+        return message.splitlines()[0]
     lines = str(result.get("traceback") or "").strip().splitlines()
     return lines[-1] if lines else ""
 
 
 def last_sentence(item: Mapping[str, Any], plan: str, width: int) -> str:
-    """How the plan that ran last has ended."""
+    """Describe how the last plan ended."""
     result = item.get("result") or {}
     ended = f" {moment(result['time_stop'])}" if result.get("time_stop") else ""
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
@@ -129,22 +131,26 @@ def last_sentence(item: Mapping[str, Any], plan: str, width: int) -> str:
 
 
 def flags_text(status: Mapping[str, Any]) -> str:
-    """What else holds of the service, each after a semicolon."""
+    """List other conditions of the service, each after a semicolon."""
     return "".join(f"; {flag}" for flag in _flags(status))
 
 
 def has_failed(item: Mapping[str, Any]) -> bool:
-    """Whether an item of the history ended otherwise than in order."""
+    """Whether an item of the history did not complete: it failed, was aborted or was halted."""
     return (item.get("result") or {}).get("exit_status") not in ("completed", "stopped")
 
 
+def outcomes(items: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """How many items of the history ended with each exit status, in the order of the glossary."""
+    counts = Counter(str((item.get("result") or {}).get("exit_status") or "unknown") for item in items)
+    return Counter({status: counts[status] for status in [*_EXIT_STATUSES, *counts] if counts[status]})
+
+
 def pause_sentence(status: Mapping[str, Any]) -> str:
-    """That a plan is paused, since when, and what goes on from there."""
+    """Say that a plan is paused, since when, and which commands resume or end it."""
     since = (status.get("running_item_progress") or {}).get("paused_since")
-    return (
-        f"The plan is paused{f' since {moment(since)}' if since else ''}: "
-        "%qs resume goes on with it; %qs finish, %qs abort or %qs halt ends it."
-    )
+    at = f" at {moment(since)}" if since else ""
+    return f"Paused{at}. %qs resume resumes the plan; %qs finish, %qs abort or %qs halt ends it."
 
 
 _STATES = {
@@ -183,15 +189,15 @@ def _flags(status: Mapping[str, Any]) -> list[str]:
     locked = [name for name in ("environment", "queue") if lock.get(name)]
     background = status.get("worker_background_tasks") or 0
     question = status.get("input_pending") or {}
-    told = {
-        f"running code asks {str(question.get('prompt')).strip()!r} (%qs answer)": question,
-        "code of a console runs in the environment": status.get("worker_environment_state") == "reserved",
+    flags = {
+        f"user code is waiting for input: {str(question.get('prompt')).strip()!r} (%qs answer)": question,
+        "a console is running code in the environment": status.get("worker_environment_state") == "reserved",
         "pausing at the next checkpoint": status.get("pause_pending"),
-        "stops after this plan": status.get("queue_stop_pending"),
+        "the queue stops after this plan": status.get("queue_stop_pending"),
         "loop mode": mode.get("loop"),
         "failures are ignored": mode.get("ignore_failures"),
         "autostart is on": status.get("queue_autostart_enabled"),
         f"{plural(background, 'task')} in the background": background,
         f"{' and '.join(locked)} locked": locked,
     }
-    return [words for words, holds in told.items() if holds]
+    return [words for words, holds in flags.items() if holds]

@@ -1,4 +1,4 @@
-"""Tables, times and lengths of time as people read them."""
+"""Tables, times and durations for people to read."""
 
 import html
 import shutil
@@ -12,7 +12,7 @@ _PRECISE, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86400
 
 
 def terminal_width() -> int:
-    """Columns that a line may have; 80 where there is no terminal."""
+    """Return the width of the terminal; 80 without one."""
     return max(shutil.get_terminal_size((80, 24)).columns, 40)
 
 
@@ -39,7 +39,7 @@ def moment(epoch: float, now: float | None = None) -> str:
 
 
 def ranges(numbers: Iterable[object]) -> str:
-    """``7``, ``3, 5``, ``12-20``: scan ids with neighbours drawn together."""
+    """``7``, ``3, 5``, ``12-20``: consecutive scan ids as ranges."""
     groups: list[list[object]] = []
     for number in numbers:
         last = groups[-1][-1] if groups else None
@@ -56,20 +56,25 @@ def plural(count: int, noun: str) -> str:
     return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
 
 
+def counted(rows: int) -> str:
+    """``one``, ``20``: after “the last”."""
+    return "one" if rows == 1 else str(rows)
+
+
 def cells(text: str) -> int:
-    """How many columns of a terminal the text takes."""
+    """Return the width of the text in terminal columns."""
     if text.isascii():
         return len(text)
     return sum(_char_cells(char) for char in text)
 
 
 def shortened(text: str, width: int) -> str:
-    """The text in one line of at most ``width`` columns; what is cut off is marked by ``…``."""
+    """Return the text on one line of at most ``width`` columns; ``…`` marks a cut."""
     return cut(" ".join(text.split()), width)
 
 
 def cut(line: str, width: int) -> str:
-    """A line, cut at ``width`` columns; its blanks stay as they are."""
+    """Cut a line at ``width`` columns; its blanks are kept."""
     if cells(line) <= width:
         return line
     taken, used = [], 0
@@ -82,7 +87,7 @@ def cut(line: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """The text with the lines that are too long broken at blanks: a terminal breaks them within words."""
+    """Break long lines at blanks: a terminal would break them within words."""
     return "\n".join(_filled(line, width) if cells(line) > width else line for line in text.split("\n"))
 
 
@@ -92,7 +97,7 @@ def _filled(line: str, width: int) -> str:
 
 
 class Row(NamedTuple):
-    """One row of a table; ``note`` is a line of its own below it, ``mark`` a class for HTML."""
+    """One row of a table; ``note`` is an extra line below it, ``mark`` a CSS class."""
 
     cells: tuple[str, ...]
     note: str = ""
@@ -100,9 +105,9 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows under headings; the column ``flexible`` is cut, or wrapped, when the line is too narrow for all.
+    """Rows under headings; the column ``flexible`` is cut or wrapped if the line is too narrow.
 
-    Headings that begin with ``>`` are aligned to the right.
+    Columns whose headings begin with ``>`` are right-aligned.
     """
 
     headings: tuple[str, ...]
@@ -111,7 +116,7 @@ class Table(NamedTuple):
     wrap: bool = False
 
     def text(self, width: int) -> str:
-        """The table in at most ``width`` columns."""
+        """Return the table, at most ``width`` columns wide."""
         names = [heading.removeprefix(">") for heading in self.headings]
         widths = [max(map(cells, column)) for column in zip(names, *(row.cells for row in self.rows), strict=True)]
         gaps = _GAP * (len(widths) - 1) + len(_INDENT)
@@ -126,7 +131,7 @@ class Table(NamedTuple):
         return "\n".join(lines)
 
     def html(self) -> str:
-        """The table as HTML; nothing is cut, the browser wraps."""
+        """Return the table as HTML; nothing is cut, the browser wraps."""
         style = "text-align:left;white-space:pre-wrap"
         head = "".join(f'<th style="{style}">{html.escape(name.removeprefix(">"))}</th>' for name in self.headings)
         body = []
@@ -160,7 +165,7 @@ class Table(NamedTuple):
     def _html_cell(self, index: int, text: str) -> str:
         style = "text-align:left;white-space:pre-wrap"
         shown = html.escape(text)
-        is_code = index == self.flexible and not self.wrap  # what is wrapped is prose
+        is_code = index == self.flexible and not self.wrap  # wrapped text is prose
         return f'<td style="{style}">{f"<code>{shown}</code>" if is_code else shown}</td>'
 
 

@@ -1,18 +1,18 @@
-"""The worker's traceback as a user reads it: their own code, with what lies in bluesky folded."""
+"""The worker's traceback for users: their own code, with frames inside bluesky folded."""
 
 import re
 from itertools import groupby
 
 _FRAME = re.compile(r'  File "(?P<path>[^"]*)", line \d+')
-#: Code that is nobody's at the beamline: the RunEngine, what it wraps its functions in, and the worker that calls it.
+#: Code that is not written at the beamline: the RunEngine, its wrappers, and the worker that calls it.
 _INNER = re.compile(r"[/\\](site|dist)-packages[/\\](bluesky(_qs)?|opentelemetry)[/\\]|[/\\]bluesky_qs[/\\]worker[/\\]")
-#: Rows that mark a part of the line above: in a line that the terminal breaks they mark something else.
+#: Marks under a part of the line above: they would point elsewhere if the terminal breaks that line.
 _MARKS = re.compile(r"\s*[~^]+\s*")
 _FOLDED = "  … {count} in the code of bluesky"
 
 
 def folded(traceback: str) -> str:
-    """The traceback without frames inside of bluesky, but for the last one, where the error was raised."""
+    """Fold the frames inside bluesky, except the last one, where the error was raised."""
     lines = [line for line in traceback.rstrip().splitlines() if not _MARKS.fullmatch(line)]
     parts: list[list[str]] = []
     for line in lines:
@@ -20,11 +20,11 @@ def folded(traceback: str) -> str:
             parts.append([line])
         else:
             parts[-1].append(line)
-    told: list[str] = []
+    shown: list[str] = []
     for inner, group in groupby(enumerate(parts), lambda at: _is_inner(parts, at[0])):
         members = [part for _, part in group]
-        told += [_FOLDED.format(count=_frames(len(members)))] if inner else [line for part in members for line in part]
-    return "\n".join(told)
+        shown += [_FOLDED.format(count=_frames(len(members)))] if inner else [line for part in members for line in part]
+    return "\n".join(shown)
 
 
 def _is_inner(parts: list[list[str]], at: int) -> bool:

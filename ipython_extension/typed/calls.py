@@ -1,4 +1,4 @@
-"""A queued plan's call, and what it becomes with other values for some of its parameters."""
+"""The call of a queued plan, and how to change some of its parameters."""
 
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from bluesky_qs.words.planexpr import Item, plan_text
 
 
 class Call(NamedTuple):
-    """The call of a queued item, the description of its plan, and the line that changes it as far as the item."""
+    """The call of a queued item, the description of its plan, and the beginning of the line that edits it."""
 
     item: Item
     description: Mapping[str, Any]
@@ -15,9 +15,9 @@ class Call(NamedTuple):
     line: str
 
     def with_parameters(self, values: Mapping[str, Any]) -> Item:
-        """``args`` and ``kwargs`` of the item with other values for some parameters.
+        """``args`` and ``kwargs`` of the item, with new values for some parameters.
 
-        A parameter that is given by its position stays there: given by its name too it would be given twice.
+        A positional argument stays positional, because it would be given twice if it also had a name.
         """
         args, kwargs = list(self.item.get("args") or ()), dict(self.item.get("kwargs") or {})
         places = self._places
@@ -29,33 +29,33 @@ class Call(NamedTuple):
         return {"args": args, "kwargs": kwargs}
 
     def objection(self, name: str, value: Any) -> str | None:
-        """Why a parameter cannot be changed by its name alone.
+        """Why a parameter cannot be changed by its name alone; None if it can.
 
-        The values of ``*args`` have no names, so that one of them may be this one already, as the number of points
-        at the end of a scan's is.
+        The values of ``*args`` have no names, so one of them may already be this parameter: in a scan, the number of
+        points at the end.
         """
         kinds = self._kinds
         kwargs = self.item.get("kwargs") or {}
         if "VAR_POSITIONAL" not in kinds.values() or name in kwargs or name in self._places:
             return None
         if kinds.get(name) == "VAR_POSITIONAL":
-            return self.advice(f"*{name} are")
+            return self.advice(f"*{name}")
         spread = list(self.item.get("args") or ())[len(self._places) :]
         if name not in kinds and "VAR_KEYWORD" not in kinds.values():
-            named = f"{self.item['name']} has no parameter {name!r}; "
-            return named + self.advice("values of its *args are") if spread else None
+            named = f"{self.item['name']} has no parameter {name!r}. "
+            return named + self.advice("a value of its *args") if spread else None
         if not spread or _kind(spread[-1]) != _kind(value):
             return None
         instead = {"args": [*(self.item.get("args") or ())[:-1], value], "kwargs": kwargs}
         beside = self.with_parameters({name: value})
         return (
-            f"The last of *args may be {name!r} already. Write the whole call as you mean it: "
+            f"The last of *args may already be {name!r}. Write the whole call: "
             f"{self._line(instead)} or {self._line(beside)}"
         )
 
-    def advice(self, what: str) -> str:
-        """How that is changed which has no name."""
-        return f"{what} changed by writing the whole call: {self._line({})}"
+    def advice(self, values: str) -> str:
+        """How to change values that have no name."""
+        return f"To change {values}, write the whole call: {self._line({})}"
 
     def _line(self, changed: Item) -> str:
         return f"{self.line} {plan_text({**self.item, **changed}, self.known)}"
@@ -67,10 +67,10 @@ class Call(NamedTuple):
 
     @property
     def _places(self) -> list[str]:
-        """The parameters that may be given by position."""
+        """The parameters that can be positional."""
         return [name for name, kind in self._kinds.items() if kind.startswith("POSITIONAL")]
 
 
 def _kind(value: Any) -> str:
-    """What values are told apart by: a number is one, whether with a decimal point or without."""
+    """The type of a value; integers and floats are both numbers."""
     return "number" if type(value) in (int, float) else type(value).__name__

@@ -1,4 +1,4 @@
-"""How a line after ``%qs`` is read: words, options, plans, values; each complaint points at its column."""
+"""Reads a line after ``%qs``: words, options, plans, values; each error points at its column."""
 
 import re
 from bisect import bisect_right
@@ -22,16 +22,16 @@ class Token(NamedTuple):
     start: int
 
     def parts(self) -> list["Token"]:
-        """The token at its commas: ``1,2`` or ``1,`` are typed where ``1 2`` is meant."""
+        """Split the token at commas: ``1,2`` and ``1,`` mean ``1 2``."""
         return [Token(found[0], self.start + found.start()) for found in re.finditer(r"[^,]+", self.text)]
 
 
-#: What an option's value is made of: a function of its token; None for an option without a value.
+#: A function that makes the value of an option from its token; None for an option without a value.
 Options = Mapping[str, Callable[[Token], Any] | None]
 
 
 class Line:
-    """Text that is read from left to right."""
+    """A text that is read from left to right."""
 
     def __init__(
         self,
@@ -52,16 +52,16 @@ class Line:
         return scanner.scan(self.text, self._start)
 
     def more(self) -> bool:
-        """Whether anything is left; comments and commas between plans are nothing."""
+        """Whether anything is left; comments and separators between plans are skipped."""
         while (token := self._token()) and token.kind in (Kind.COMMENT, Kind.SEPARATOR):
             self.at = token.end
         return token is not None
 
     def word(self, expected: str) -> Token:
-        """The next word, without its quotes if it is quoted; complains with ``expected`` if there is none."""
+        """The next word, without quotes; if there is none, the error names ``expected``."""
         token = self._token()
         if token is None:
-            raise self.fault(f"{expected} is expected here")
+            raise self.fault(f"Expected {expected}")
         if token.kind is not Kind.QUOTED:
             start, self.at = self.at, self._end_of_word(token)
             return Token(self.text[start : self.at], start)
@@ -71,12 +71,12 @@ class Line:
         return Token(token.text[1:-1], token.start)
 
     def rest(self) -> str:
-        """All that is left, as it stands."""
+        """The rest of the text, unchanged."""
         text, self.at = self.text[self.at :].strip(), len(self.text)
         return text
 
     def words(self, options: Options | None = None, *, listed: bool = False) -> tuple[list[Token], dict[str, Any]]:
-        """All that is left: the words, and the options by name without dashes; ``listed`` words may have commas."""
+        """The remaining words, and the options by name without dashes; ``listed`` words may have commas."""
         words: list[Token] = []
         given: dict[str, Any] = {}
         while self._token():
@@ -97,11 +97,11 @@ class Line:
         return item
 
     def pointer(self, offset: int, length: int) -> str:
-        """The line that holds ``offset``, with carets under what is wrong there."""
+        """The line that contains ``offset``, with carets under the error."""
         return pointer(self.text, offset, length)
 
     def begins_call(self, otherwise: str) -> None:
-        """Complain with ``otherwise`` about a name that no bracket follows."""
+        """Raise an error with the text ``otherwise`` about a name without a bracket."""
         self._token()
         if (name := _BARE.match(self.text, self.at)) is not None:
             raise self.fault(f"{otherwise}: {name[0].strip()}(…)", name.end())
@@ -111,27 +111,28 @@ class Line:
         return _CALL.match(self.text, self.at) is not None
 
     def positions(self, token: Token) -> list[Token]:
-        """The positions that ``1-3`` stands for; anything else stands for itself.
+        """The positions in a range such as ``1-3``; any other token is returned as it is.
 
-        A uid may begin with digits and a dash, but not with so few digits.
+        A uid may also begin with digits and a dash, but has more digits.
         """
         found = _RANGE.fullmatch(token.text)
         if found is None:
             return [token]
         first, last = int(found[1]), int(found[2])
         if first > last:
-            raise self.fault(f"The first position comes first: {last}-{first}", token.start)
+            raise self.fault(f"Write the range as {last}-{first}", token.start)
         return [Token(str(position), token.start) for position in range(first, last + 1)]
 
     def pair(self, objection: Objection | None = None) -> tuple[str, Any]:
-        """``name=value`` that begins here; the value is written as in a plan and ends at a blank."""
+        """Read ``name=value``; the value is written as in a plan and ends at a blank."""
         token = self._token()
         name = _PAIR.match(self.text, self.at)
         if token is None or name is None:
-            raise self.fault("NAME=VALUE is expected here")
+            value = self.text[self.at : self._end_of_value(self.at)]
+            raise self.fault(f"Which parameter? Write NAME={value}, or the whole plan")
         end = self._end_of_word(token)
         if end == name.end():
-            raise self.fault("A value is expected here", end)
+            raise self.fault("Expected a value", end)
         with pointing():
             value = value_at(self.text, name.end(), end, session=self.session, objection=objection)
         self.at = end
@@ -144,7 +145,7 @@ class Line:
             return False
         name = token.text
         if name not in options:
-            raise self.fault(f"There is no option {name}{hint(name, options)}")
+            raise self.fault(f"Unknown option {name}{hint(name, options)}")
         self.at = token.end
         key = name.lstrip("-")
         read = options[name]
@@ -153,45 +154,45 @@ class Line:
                 metadata = given.setdefault(key, {})
                 metadata.update([self.pair()])
             if key not in given:
-                raise self.fault("KEY=VALUE is expected after --md")
+                raise self.fault("Expected KEY=VALUE after --md")
         elif read is None:
             given[key] = True
         else:
             self.at += self.text.startswith("=", self.at)
-            given[key] = read(self.word(f"A value for {name}"))
+            given[key] = read(self.word(f"a value for {name}"))
         return True
 
-    def number(self, token: Token, expected: str = "A number") -> int:
-        """The integer that a token is."""
+    def number(self, token: Token, expected: str = "a number") -> int:
+        """The token as an integer."""
         try:
             return int(token.text)
         except ValueError:
-            raise self.fault(f"{expected} is expected, not {token.text!r}", token.start) from None
+            raise self.fault(f"Expected {expected}, not {token.text!r}", token.start) from None
 
     def count(self, token: Token) -> int:
-        """The number of lines or rows that a token is: one at least."""
+        """The token as a number of lines or rows: 1 or more."""
         number = self.number(token)
         if number < 1:
-            raise self.fault(f"A number of 1 or more is expected, not {number}", token.start)
+            raise self.fault(f"Expected a number of 1 or more, not {number}", token.start)
         return number
 
     def one_of(self, token: Token, choices: Mapping[str, Any]) -> Any:
         """The value of the token in ``choices``."""
         if token.text not in choices:
             listed = " or ".join(choices)
-            raise self.fault(f"{listed} is expected, not {token.text!r}", token.start)
+            raise self.fault(f"Expected {listed}, not {token.text!r}", token.start)
         return choices[token.text]
 
     def seconds(self, token: Token) -> float:
-        """The token as a length of time, in seconds: ``90``, ``1.5s``, ``10m``, ``1h30m``."""
+        """The token as a duration in seconds: ``90``, ``1.5s``, ``10m``, ``1h30m``."""
         found = _DURATION.fullmatch(token.text)
         if not token.text or found is None:
-            raise self.fault(f"A length of time is expected, such as 90 or 10m, not {token.text!r}", token.start)
+            raise self.fault(f"Expected a duration, such as 90 or 10m, not {token.text!r}", token.start)
         days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
     def fault(self, message: str, at: int | None = None, length: int = 1) -> UsageError:
-        """An error that points at the column ``at``, by default at the current place."""
+        """An error about the column ``at``, or about the current place."""
         return pointed(message, self.text, self.at if at is None else at, length)
 
     @cached_property
@@ -225,16 +226,16 @@ class Line:
 
 
 def pointed(message: str, text: str, offset: int, length: int = 1) -> UsageError:
-    """A UsageError that shows the line of ``text`` that holds ``offset``, with carets under what is wrong."""
+    """A UsageError that shows the line of ``text`` with ``offset``, and carets under the error."""
     return UsageError(f"{message}\n{pointer(text, offset, length)}")
 
 
 def pointer(text: str, offset: int, length: int = 1) -> str:
-    """The line of ``text`` that holds ``offset``, and carets under that place."""
+    """The line of ``text`` that contains ``offset``, and carets under that place."""
     start = text.rfind("\n", 0, offset) + 1
     line = text[start:].partition("\n")[0]
     column = offset - start
-    if len(line) > _SHOWN:  # a caret under a line that the terminal has wrapped points nowhere
+    if len(line) > _SHOWN:  # in a wrapped line the caret would point at the wrong place
         first = max(0, column - _SHOWN // 2)
         line, column = line[first : first + _SHOWN], column - first
     carets = "^" * max(min(length, len(line) - column), 1)
@@ -243,7 +244,7 @@ def pointer(text: str, offset: int, length: int = 1) -> str:
 
 @contextmanager
 def pointing() -> Iterator[None]:
-    """What is wrong with a plan or a value is raised as a UsageError that points at it."""
+    """Turn an error in a plan or a value into a UsageError that points at it."""
     try:
         yield
     except ExpressionError as error:
@@ -251,11 +252,13 @@ def pointing() -> Iterator[None]:
 
 
 def hint(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = None) -> str:
-    """`` (did you mean …?)`` with what is ``meant`` by the word, or is close to it; or nothing."""
+    """`` (did you mean …?)`` with the word that is ``meant``, or else similar words; empty if there are none."""
     return did_you_mean([meant[word]] if meant and word in meant else nearest(word, words))
 
 
-#: Characters of a line that are shown.
+#: Words of ``%qs queue``.
+_BARE_COMMAND = 2
+#: Most characters of a line to show.
 _SHOWN = 100
 _BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
 _CALL = re.compile(r"[^\W\d][\w.]*\s*\(")

@@ -1,4 +1,4 @@
-"""What is defined in this session as a script that defines it in the worker."""
+"""Exports definitions of this session as a script that defines them in the worker."""
 
 import ast
 import builtins
@@ -17,7 +17,7 @@ from ipython_extension.typed.line import hint
 
 Variables = Mapping[str, Any]
 
-#: Runs first in the worker, so that nothing is defined there if something is missing.
+#: Runs first in the worker, so that nothing is defined if a name is missing.
 _CHECK = """
 def _qs_check(needed):
     import builtins
@@ -31,23 +31,23 @@ finally:
     del _qs_check
 """
 
-#: How the worker's complaint about missing names begins; the names follow.
-MISSING = "needed by what is pushed: "
+#: How the worker's error about missing names begins; the names follow.
+MISSING = "needed by the pushed definitions: "
 
 
 class NoSource(QSError):
-    """Something cannot be sent to the worker as it was typed."""
+    """A definition cannot be sent to the worker."""
 
 
 def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]) -> str:
     """The script that defines these names of the session in the worker.
 
-    ``inputs`` is what was typed into the session, oldest first: for what Python itself does not find.
+    ``inputs`` are the inputs of the session, oldest first: for source that Python does not find.
 
     Raises
     ------
     NoSource
-        Says of which name, and what to do about it.
+        Names the definition, and says what to do.
     """
     source = "\n\n".join(_in_order({name: _definition(name, variables, inputs) for name in names}))
     needed = _needed(source)
@@ -59,23 +59,23 @@ def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]
 
 def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise NoSource(f"{name!r} is no name of a function, plan or value")
+        raise NoSource(f"{name!r} is not a valid name")
     if name not in variables:
         raise NoSource(f"This session has no {name!r}{hint(name, [n for n in variables if not n.startswith('_')])}")
     value = variables[name]
     if (literal := _literal(value)) is not None:
         return f"{name} = {literal}"
     if isinstance(value, ModuleType):
-        raise NoSource(f"{name} is a module: install it where the worker runs and import it in the startup code")
+        raise NoSource(f"{name} is a module. Install it where the worker runs and import it in the startup code")
     if not callable(value):
         raise NoSource(
-            f"{name} is an object of type {type(value).__name__}: what can be sent is functions, plans, classes and "
-            "plain values; make it in a script (%%qs script)"
+            f"{name} has the type {type(value).__name__}. Only functions, plans, classes and plain values can be "
+            "sent; create it in a %%qs script cell"
         )
     if free := _free_variables(value):
         raise NoSource(
-            f"{name} was made inside of another function and uses that one's {', '.join(free)}: "
-            "define it at the top level, with parameters for them"
+            f"{name} was defined inside another function and uses its variables: {', '.join(free)}. "
+            "Define it at the top level, with parameters for them"
         )
     for source in _sources(name, value, inputs):
         if defines(source, name):
@@ -84,14 +84,14 @@ def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> str:
         if own.isidentifier() and defines(source, own):
             return f"{source}\n{name} = {own}"
     raise NoSource(
-        f"The source of {name} cannot be found: it was not typed in this session and is in no file that can be read. "
-        "Define it again in a cell, or put it into a script (%%qs script)"
+        f"Cannot find the source of {name}: it was not typed in this session and is not in a readable file. "
+        "Define it again in a cell, or in a %%qs script cell"
     )
 
 
 def _sources(name: str, value: Any, inputs: Sequence[str]) -> Iterator[str]:
-    """Texts that may define it, the most certain first."""
-    # Not for classes that were typed in, nor functions whose lines Python has forgotten: they were typed somewhere.
+    """Texts that may define it, the most reliable first."""
+    # This fails for typed classes, and for functions whose lines Python no longer has: search the inputs for them.
     with contextlib.suppress(OSError, TypeError, ValueError):
         yield textwrap.dedent(inspect.getsource(inspect.unwrap(value))).rstrip()
     for cell in reversed(inputs):
@@ -100,7 +100,7 @@ def _sources(name: str, value: Any, inputs: Sequence[str]) -> Iterator[str]:
 
 
 def defines(source: str, name: str) -> bool:
-    """Whether a text is Python that defines this name, and nothing else."""
+    """Whether a text is Python that defines this name and nothing else."""
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError):
@@ -131,7 +131,7 @@ def _defined_by(node: ast.stmt) -> str | None:
 
 
 def _literal(value: Any) -> str | None:
-    """The text of a plain value: one that is the same again when it is read."""
+    """The literal of a plain value, which evaluates to an equal value; None for others."""
     if not isinstance(value, bool | int | float | complex | str | bytes | list | tuple | dict | set | None):
         return None
     try:
@@ -147,11 +147,11 @@ def _free_variables(value: Any) -> tuple[str, ...]:
 
 
 def _in_order(parts: dict[str, str]) -> list[str]:
-    """Definitions before those that use them when they are made: as decorators, defaults, base classes."""
+    """Put definitions before those that need them at once: as decorators, defaults, base classes."""
     used = {name: parts.keys() & _used_at_once(part) - {name} for name, part in parts.items()}
     ordered: list[str] = []
     while used:
-        # In a circle there is no order; the worker will say what it lacks.
+        # A circle has no order; the worker will report the missing name.
         name = next((name for name, before in used.items() if not before & used.keys()), next(iter(used)))
         ordered.append(parts[name])
         del used[name]
@@ -181,7 +181,7 @@ def _needed(source: str) -> list[str]:
 
 
 def _import(name: str, value: Any) -> str | None:
-    """The import of a name that comes from a module. It does not replace a name that the worker already has."""
+    """The import of an object that comes from a module; the worker keeps its own object of that name."""
     if isinstance(value, ModuleType):
         line = f"import {value.__name__}" if value.__name__ == name else f"import {value.__name__} as {name}"
         return None if value.__name__ == "__main__" else f"if {name!r} not in globals():\n    {line}"

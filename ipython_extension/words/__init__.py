@@ -1,1 +1,1 @@
-"""The commands of ``%qs``: their table, their dispatch, help and completion, and the magics."""
+"""The commands of ``%qs``: their table, dispatch, help and completion, and the magics."""

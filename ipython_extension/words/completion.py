@@ -1,4 +1,4 @@
-"""What TAB offers after ``%qs``: from what is at hand in this session; nothing is ever asked of the service."""
+"""Completions after ``%qs``, from what this session already knows: completion sends no requests."""
 
 import ast
 import inspect
@@ -13,26 +13,26 @@ from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.planexpr import plan_text
 from bluesky_qs.words.scanner import Kind, Token, scan
 from ipython_extension.session.session import Session
-from ipython_extension.words import dispatch  # noqa: F401 - importing it fills the table of words
+from ipython_extension.words import dispatch  # noqa: F401 - importing it fills the table of commands
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
 
 class Offer(NamedTuple):
-    """One completion: what it puts in place of the fragment, and a word on what that is."""
+    """One completion: the text that replaces the fragment, and its kind."""
 
     text: str
     kind: str
 
 
 class Offers(NamedTuple):
-    """Completions, and the end of the text that they take the place of."""
+    """Completions, and the end of the text that they replace."""
 
     fragment: str
     offers: list[Offer]
 
 
 def offers_for(text: str, session: Session) -> Offers | None:
-    """Completions at the end of a text; None if it is no line or cell of ``%qs``."""
+    """Completions at the end of a text; None if it is not a line or cell of ``%qs``."""
     if cell := _CELL.match(text):
         return _in_cell(cell["rest"], session)
     line = _LINE.match(text.rpartition("\n")[2])
@@ -40,7 +40,7 @@ def offers_for(text: str, session: Session) -> Offers | None:
 
 
 class _At(NamedTuple):
-    """Where the cursor is: behind a word of the prompt and what was typed after it."""
+    """The place of the cursor: after a command and the text that follows it."""
 
     session: Session
     typed: str
@@ -51,7 +51,7 @@ _LINE = re.compile(r"\s*(?:[\w\s,.\[\]'\"]*=\s*)?%qs\s+(?P<rest>.*)", re.DOTALL)
 _CELL = re.compile(r"\s*%%qs\s+(?P<rest>.*)", re.DOTALL)
 _FRAGMENT = re.compile(r"[^\s=]*$")
 _NAME = re.compile(r"[\w.$]*$")
-#: An option of a usage line, and what its value is.
+#: An option in a usage line, and its value.
 _OPTION = re.compile(r"(--?[a-z][a-z-]*)(?: ([A-Z]+)(?:=[A-Z]+…)?)?")
 
 
@@ -109,7 +109,7 @@ def _options(usage: str, at: _At) -> Offers:
 
 # --------------------------------------------------------------------------------------------------- kinds of words
 def _ids(at: _At) -> Iterator[Offer]:
-    """Positions of the table last shown while nothing is typed, then uids; beside each the plan."""
+    """Positions in the last table if nothing is typed, or else uids; each with its plan."""
     known = at.session.at_hand()
     for position, item in at.session.shown().items():
         plan = plan_text(item, known)
@@ -145,7 +145,7 @@ _KINDS: Mapping[str, Callable[[_At], Iterable[Offer]]] = {
 
 
 def _definitions(at: _At, _previous: list[str]) -> Offers:
-    """For ``push``: functions, classes and values that were made in this session."""
+    """For ``push``: functions, classes and values that were defined in this session."""
     variables = at.session.settings.variables()
     mine = (
         Offer(name, type(value).__name__)
@@ -165,7 +165,7 @@ def _is_own(value: Any) -> bool:
 
 
 def _edit(at: _At, previous: list[str]) -> Offers:
-    """For ``edit``: an item, then the parameters of its plan, then values; or what stands in a whole call."""
+    """For ``edit``: an item, then the parameters of its plan, then values; or a whole call."""
     if not previous:
         return _fitting(at.fragment, _ids(at))
     if (inside := _inside(at.typed)) and inside.name:
@@ -180,7 +180,7 @@ def _edit(at: _At, previous: list[str]) -> Offers:
 
 
 def _functions(at: _At, previous: list[str]) -> Offers:
-    """For ``func``: functions that the worker has for certain; else what is typed, lest IPython offer its own."""
+    """For ``func``: functions that the worker has; else the typed text, so that IPython offers none of its own."""
     known = [Offer(f"{name}(", "function") for name in at.session.functions if not previous]
     offers = _fitting(at.fragment, known)
     return offers if offers.offers or not at.fragment else Offers(at.fragment, [Offer(at.fragment, "function")])
@@ -266,7 +266,7 @@ def _inside(typed: str) -> _Inside | None:
 
 
 def _split(bracket: Token) -> list[str]:
-    """What is typed in the brackets of a call, at its commas; what brackets in it hold is left out."""
+    """Split the arguments of a call at commas; the contents of inner brackets are left out."""
     parts = [""]
     end = bracket.start + 1
     for token in bracket.inner:
@@ -292,7 +292,7 @@ def _parameter(plan: Mapping[str, Any], arguments: list[str], last: str) -> Mapp
 
 
 def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None) -> Offers:
-    """Devices, those first choice that the parameter is for; after a dot their subdevices."""
+    """Devices that fit the parameter; after a dot their subdevices."""
     known = session.at_hand()
     parent, dot, beginning = fragment.rpartition(".")
     if dot:
@@ -306,10 +306,10 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
     if listed or choices:
         fitting = [Offer(text, "value") for text in choices if text.strip("'").startswith(fragment)]
         return Offers(fragment, [*_fitting(fragment, (Offer(name, "value") for name in listed)).offers, *fitting])
-    told = str(annotation.get("type", ""))
-    if told and set(_WORD.findall(told)) <= _OF_NUMBERS:
+    type_text = str(annotation.get("type", ""))
+    if type_text and set(_WORD.findall(type_text)) <= _OF_NUMBERS:
         return Offers(fragment, [])
-    wanted = [ability for mark, ability in ABILITIES.items() if mark in told]
+    wanted = [ability for mark, ability in ABILITIES.items() if mark in type_text]
     fitting = {n: d for n, d in known.devices.items() if all((d or {}).get(ability) for ability in wanted)}
     offers = [Offer(name, "device") for name in fitting or known.devices]
     plans = [] if wanted else [Offer(name, "plan") for name in known.plans]
@@ -317,7 +317,7 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
 
 
 def _choices(annotation: Mapping[str, Any]) -> list[str]:
-    """Values as one types them, where the type has few: of ``Literal``, of enumerations, of ``bool``."""
+    """The values of a type that has few: ``Literal``, enumerations, ``bool``."""
     enums = [repr(name) for names in (annotation.get("enums") or {}).values() for name in names]
     try:
         tree = ast.parse(str(annotation.get("type", "")), mode="eval")
@@ -333,7 +333,7 @@ def _choices(annotation: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*enums, *values]))
 
 
-#: Annotations of nothing but these are for numbers, not for devices.
+#: An annotation of only these names is for numbers, not for devices.
 _OF_NUMBERS = frozenset({
     "int", "float", "complex", "bool", "None", "Optional", "Union", "Iterable", "Sequence", "List", "list", "Tuple",
     "tuple", "typing", "collections", "abc",

@@ -1,4 +1,4 @@
-"""The word that shows what the service prints."""
+"""The command that shows the console output of the service."""
 
 import time
 
@@ -10,24 +10,24 @@ from ipython_extension.session.session import Session
 from ipython_extension.typed.line import Line
 from ipython_extension.words.vocabulary import word
 
-#: Lines that are shown unless another number is asked for.
+#: Lines to show by default.
 _LINES = 20
 _MESSAGES = 1000
-#: Seconds between two looks where the console is not published (start-re-manager without --zmq-publish-console).
+#: Seconds between requests if the console is not published (start-re-manager without --zmq-publish-console).
 _LOOK = 0.5
-#: Seconds for which a service that is followed may be away, because it is being restarted.
+#: Seconds for which the service may be unreachable, because it may be restarting.
 _AWAY = 15.0
 
 
 @word("log", "[-f] [-n N]")
 def log(session: Session, line: Line) -> ConsoleText | None:
-    """Show the last N lines of the console (20); with -f go on with what is printed, until Ctrl-C.
+    """Show the last N lines of the console (20); with -f also show new output, until Ctrl-C.
 
-    The console has what startup code, plans, scripts and the service itself print.
+    The console has the output of startup code, plans, scripts and the service itself.
     """
     words, options = line.words({"-f": None, "-n": line.count})
     if words:
-        raise line.fault("-f or -n N is expected here", words[0].start)
+        raise line.fault("Expected -f or -n N", words[0].start)
     wanted = options.get("n", _LINES)
     tail = ConsoleTail(session) if "f" in options else None
     shown = _last_lines(session, wanted)
@@ -38,7 +38,7 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     try:
         _follow(session, tail)
     except KeyboardInterrupt:
-        print(flush=True)  # the prompt begins on a line of its own
+        print(flush=True)  # start the prompt on a new line
     return None
 
 
@@ -50,9 +50,9 @@ def _last_lines(session: Session, count: int) -> ConsoleText:
 
 
 def _follow(session: Session, tail: ConsoleTail) -> None:
-    """Print what is new whenever a message tells that there is something, and now and then without one."""
+    """Print new output whenever a message announces some, and now and then without one."""
     answered = time.monotonic()
-    with session.rm.subscribe(CONSOLE) as news:
+    with session.rm.subscribe(CONSOLE) as messages:
         while True:
             try:
                 print(tail.new(), end="", flush=True)
@@ -60,6 +60,6 @@ def _follow(session: Session, tail: ConsoleTail) -> None:
             except RequestTimeoutError:
                 if time.monotonic() - answered > _AWAY:
                     raise
-            news.next(_LOOK)
-            while news.next(0):  # they are in the answer to the next request, all of them
+            messages.next(_LOOK)
+            while messages.next(0):  # the reply to the next request holds all of them
                 pass

@@ -1,4 +1,4 @@
-"""From a line to what it does: a ``qserver`` line as ``qserver`` takes it, else a word of the prompt."""
+"""Runs a line: as ``qserver`` would if it is one of its commands, or else as a command of the prompt."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,7 +14,7 @@ from bluesky_qs.words.forms import MONITOR, QSERVER
 from bluesky_qs.words.scanner import ExpressionError
 from ipython_extension.session.answers import present
 from ipython_extension.session.session import Session
-from ipython_extension.session.waiting import Progress, waiting
+from ipython_extension.session.waiting import PlanWatch, waiting
 from ipython_extension.shown.display import View
 from ipython_extension.shown.status_text import Bar, status_sentence
 from ipython_extension.typed.line import Line, pointed
@@ -32,7 +32,7 @@ from ipython_extension.words import (
 )
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
-#: Importing these modules fills the table of words.
+#: Importing these modules fills the table of commands.
 VOCABULARIES = (console, environment, looking, plotting, profile, queue, running, service, tasks)
 
 #: Options of qserver that say something about one request, and the parameter that they stand for.
@@ -42,7 +42,7 @@ _PRINT_OPTIONS = frozenset({"--json", "-v", "--verbose"})
 
 
 def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View:
-    """Do what a line says; ``rest`` is what follows ``%qs``."""
+    """Run a line; ``rest`` is the text after ``%qs``."""
     session.begin_line()
     line = _line(session, f"%qs {rest}", variables)
     if not line.more():
@@ -59,14 +59,14 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
 
 
 def carry_out_cell(session: Session, rest: str, cell: str, variables: Mapping[str, Any]) -> View:
-    """Do what a cell says."""
+    """Run a cell."""
     session.begin_line()
     line = _line(session, f"%%qs {rest}\n{cell}", variables)
     if not rest.strip():
-        raise line.fault(f"%%qs is followed by {' or '.join(CELLS)}")
+        raise line.fault(f"Expected %%qs {' or %%qs '.join(CELLS)}")
     first = line.word("a word")
     if first.text not in CELLS:
-        raise line.fault(f"%%qs is followed by {' or '.join(CELLS)}, not {first.text!r}", first.start)
+        raise line.fault(f"Expected %%qs {' or %%qs '.join(CELLS)}, not {first.text!r}", first.start)
     return CELLS[first.text].action(session, line)
 
 
@@ -125,7 +125,7 @@ def _request(session: Session, typed: _Typed) -> View:
         command = QSERVER.parse(words)
         params = files.read(command.params)
     except grammar.UsageError as error:
-        raise UsageError(_told(error)) from None
+        raise UsageError(_message(error)) from None
     if command.method == MONITOR:
         return _monitor(session)
     method = METHODS.find(command.method)
@@ -145,15 +145,15 @@ def _request(session: Session, typed: _Typed) -> View:
 
 
 def _monitor(session: Session) -> View:
-    """Say every change of the state until interrupted; the progress below it is written over."""
-    said = ""
-    with waiting(session, "the service goes on") as wait:
-        progress = Progress(session, wait)
+    """Print every change of the state until Ctrl-C, with the progress below."""
+    printed = ""
+    with waiting(session, "the service is still running") as wait:
+        progress = PlanWatch(session, wait)
         for status in wait.statuses():
             shown = progress.of(status)
             sentence = status_sentence({**status, "running_item_progress": None}, progress.plan, 1000)
-            if sentence != said:
-                said = sentence
+            if sentence != printed:
+                printed = sentence
                 wait.clear()
                 print(sentence, flush=True)
             if isinstance(shown, Bar):
@@ -165,13 +165,13 @@ def _help(rest: str) -> View:
     asked = rest.strip().rstrip("?").removeprefix("help").strip()
     if not asked:
         return helptext.overview()
-    told = helptext.about(asked) or helptext.about(asked.split()[0])
-    if told is None:
+    text = helptext.about(asked) or helptext.about(asked.split()[0])
+    if text is None:
         raise UsageError(helptext.unknown(asked.split()[0]))
     return told
 
 
-def _told(error: grammar.UsageError) -> str:
-    if error.near:  # then the usage of everything else is only in the way
+def _message(error: grammar.UsageError) -> str:
+    if error.near:  # the usage of other forms would only distract
         return f"{error.message}{did_you_mean(error.near)}"
     return error.text("%qs")

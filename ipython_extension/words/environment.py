@@ -1,4 +1,4 @@
-"""Words on the environment: open, close, destroy, update."""
+"""Commands for the environment: open, close, destroy, update."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from ipython_extension.shown.tables import length_of_time, plural
 from ipython_extension.typed.line import Line
 from ipython_extension.words.vocabulary import word
 
-#: Lines of the console that are shown where the service gives no better account of a failure.
+#: Console lines to show if the service has no better report of a failure.
 _LINES = 40
 
 
@@ -23,14 +23,13 @@ _LINES = 40
 def open_environment(session: Session, line: Line) -> Reply:
     """Open the environment: run the startup code in a worker process.
 
-    Waits until it is open and shows what happens; on failure shows the worker's traceback. Ctrl-C ends the waiting,
-    not the opening.
+    Waits until it is open. If that fails, shows the worker's traceback. Ctrl-C ends the waiting, not the opening.
     """
     line.nothing_more()
     console = ConsoleTail(session)
     session.rm.environment_open()
     status: dict[str, Any] = {}
-    with waiting(session, "the environment is still being opened (%qs status)") as wait:
+    with waiting(session, "the environment is still opening (%qs wait to watch again)") as wait:
         for status in wait.statuses():
             if status["manager_state"] != "creating_environment":
                 break
@@ -40,58 +39,58 @@ def open_environment(session: Session, line: Line) -> Reply:
     if not status["worker_environment_exists"]:
         raise _failure(session, console)
     known = session.known(status)
-    found = f"{plural(len(known.plans), 'plan')} and {plural(len(known.devices), 'device')}"
-    lines = [f"The environment is open, after {length_of_time(wait.elapsed)}: {found} to use."]
+    found = f"{plural(len(known.plans), 'plan')}, {plural(len(known.devices), 'device')}"
+    lines = [f"Environment open ({length_of_time(wait.elapsed)}): {found}."]
     report = _report(session)
     lines += [f"  Left out: {each['name']}: {each['reason']}" for each in report.get("left_out") or ()]
     lines += [f"  Note: {each['message']}" for each in report.get("problems") or ()]
-    lines += [f"  {line}" for line in queue_check.told(session, status)]
+    lines += [f"  {line}" for line in queue_check.warnings(session, status)]
     return Reply(status, "\n".join(lines))
 
 
 @word("close")
 def close_environment(session: Session, line: Line) -> Reply:
-    """Close the environment; only when nothing is running."""
+    """Close the environment. Nothing may be running."""
     line.nothing_more()
     return _gone(session, session.rm.environment_close, "closed")
 
 
 @word("destroy")
 def destroy_environment(session: Session, line: Line) -> Reply:
-    """Kill the worker process, whatever it is doing: for an environment that no longer responds."""
+    """Kill the worker process, whatever it is doing. For an environment that does not respond."""
     line.nothing_more()
     return _gone(session, session.rm.environment_destroy, "destroyed")
 
 
 @word("update")
 def update_environment(session: Session, line: Line) -> View:
-    """Look through the worker's namespace again: plans and devices may have changed."""
+    """Update the lists of plans and devices from the worker's namespace."""
     line.nothing_more()
     return present(session, "environment_update", {}, session.rm.environment_update())
 
 
-def _gone(session: Session, end: Callable[[], object], what: str) -> Reply:
+def _gone(session: Session, end: Callable[[], object], ending: str) -> Reply:
     end()
     status: dict[str, Any] = {}
-    with waiting(session, f"the environment is still being {what}") as wait:
+    with waiting(session, f"the environment is still being {ending}") as wait:
         for status in wait.statuses():
             if not status["worker_environment_exists"] and status["manager_state"] == "idle":
                 break
-            wait.say(f"The environment is being {what}  {length_of_time(wait.elapsed)}")
-    return Reply(status, f"The environment is {what}.")
+            wait.say(f"The environment is being {ending}  {length_of_time(wait.elapsed)}")
+    return Reply(status, f"The environment is {ending}.")
 
 
 def _failure(session: Session, console: ConsoleTail) -> NotDone:
-    """Why the environment did not open: by the service's report, else by what was printed."""
+    """Why the environment did not open, from the service's report or else from the console."""
     report = _report(session)
     trace = str(report.get("traceback") or "") or _last_traceback(console.read())
-    said = report.get("message") or (trace.splitlines()[-1] if trace else "")
+    message = report.get("message") or (trace.splitlines()[-1] if trace else "")
     detail = trace or "\n".join(console.text.strip().splitlines()[-_LINES:])
-    return NotDone(f"The environment could not be opened{f': {said}' if said else ''}", detail)
+    return NotDone(f"The environment could not be opened{f': {message}' if message else ''}", detail)
 
 
 def _report(session: Session) -> Mapping[str, Any]:
-    """What the service tells of the last opening; nothing if it does not."""
+    """The service's report of the last opening; empty if it has none."""
     try:
         return session.rm.environment_report()["report"]
     except RequestFailedError:
@@ -99,7 +98,7 @@ def _report(session: Session) -> Mapping[str, Any]:
 
 
 def _last_traceback(text: str) -> str:
-    """The last traceback in a text, from its heading to the line that names the error; empty if there is none."""
+    """The last traceback in a text, from its heading to the line with the error; empty if there is none."""
     _, heading, rest = text.rpartition("Traceback (most recent call last):\n")
     lines = [heading.rstrip()] if heading else []
     for line in rest.splitlines() if heading else ():

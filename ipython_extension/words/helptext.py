@@ -1,4 +1,4 @@
-"""Help: all lines that ``%qs`` understands, or one word."""
+"""Help: all commands of ``%qs``, or one command."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,13 @@ from ipython_extension.words.vocabulary import CELLS, WORDS, Word
 _COLUMN = 30
 _WIDEST = 110
 
-#: Lines of qserver that there is no other word for.
+#: Commands of qserver without a shorter name.
 ALSO = ("unlock", "call")
 
-#: What others call a thing, and the word for it here.
+#: Other names for a command.
 _MEANT = {
+    "undo": "rm",
+    "last": "history",
     "remove": "rm",
     "delete": "rm",
     "del": "rm",
@@ -38,31 +40,31 @@ _MEANT = {
     "upload": "push",
 }
 _QUEUE, _CODE, _SERVICE = "Change the queue", "Run code in the worker", "The service"
-#: Sections of the help, and the modules of actions whose words are in them.
+#: Sections of the help, and the modules whose commands they list.
 _SECTIONS: Mapping[str, Sequence[str]] = {
     "The environment": ("environment", "profile"),
     _QUEUE: ("queue",),
     "Run plans": ("running", "plotting"),
-    "Look": ("looking", "console"),
+    "Show": ("looking", "console"),
     _CODE: ("tasks",),
     _SERVICE: ("service",),
 }
 
 _PLAN = (
-    "as typed into RE(…): count([det1, det2], num=10). Names are devices and plans; $name and {expression} are "
-    "variables of this session. Nothing is evaluated."
+    "a call as in RE(…): count([det1, det2], num=10). Names are devices and plans; $name and {expression} use "
+    "variables of this session. Nothing else is evaluated."
 )
 _LEGEND = (
     ("PLAN", _PLAN),
-    ("ID", "a position of the table last shown (-1 is the last), or the beginning of a uid."),
-    ("WORD?", "or %qs help WORD: more of one word."),
-    (";", "at the end of a line silences it. q = %qs queue keeps the result."),
-    ("qserver", "Every line of qserver works too: %qs queue get, %qs re pause immediate, …"),
+    ("ID", "a position in the last table (-1 is the last), or the first characters of a uid."),
+    ("COMMAND?", "or %qs help COMMAND shows the help of one command."),
+    (";", "at the end of a line hides its result. q = %qs queue keeps the result."),
+    ("qserver", "All qserver commands work too: %qs queue get, %qs re pause immediate, …"),
 )
 
 
 class Help(View):
-    """Terms and what they mean, by section, in two columns as wide as there is room for."""
+    """Terms and their meanings by section, in two columns."""
 
     def __init__(self, sections: Mapping[str, Sequence[tuple[str, str]]]) -> None:
         self.sections = sections
@@ -74,8 +76,8 @@ class Help(View):
         )
 
 
-class Told(View):
-    """Text as it is written, each paragraph filled to the width."""
+class HelpText(View):
+    """Help of one command, each paragraph filled to the width."""
 
     def __init__(self, paragraphs: str) -> None:
         self.paragraphs = paragraphs
@@ -89,7 +91,7 @@ class Told(View):
 
 
 def overview() -> Help:
-    """All the words, one line each."""
+    """All commands, one line each."""
     sections = {
         title: [(_usage(word), word.summary) for module in modules for word in WORDS.values() if word.module == module]
         for title, modules in _SECTIONS.items()
@@ -99,28 +101,28 @@ def overview() -> Help:
     sections[_SERVICE] += [
         (f"%qs {form.usage}", summary(form)) for name in ALSO for form in QSERVER.beginning_with([name])
     ]
-    first = [("%qs", "What is going on: the state, the running plan, what comes next.")]
-    return Help({"": first, **sections, "In these lines": _LEGEND})
+    first = [("%qs", "Show the state, the running plan and the next items.")]
+    return Help({"": first, **sections, "Terms": _LEGEND})
 
 
 def _usage(word: Word) -> str:
     return f"%qs {word.name} {word.usage}".partition(" [--")[0].strip()
 
 
-def about(name: str) -> Told | None:
-    """The help for one word of the prompt or of qserver; None if there is no such word."""
+def about(name: str) -> HelpText | None:
+    """The help of one command of the prompt or of qserver; None if there is no such command."""
     if name in WORDS:
-        return Told("\n\n".join([WORDS[name].help, *([f"%{CELLS[name].help}"] if name in CELLS else [])]))
+        return HelpText("\n\n".join([WORDS[name].help, *([f"%{CELLS[name].help}"] if name in CELLS else [])]))
     if name in CELLS:
-        return Told(f"%{CELLS[name].help}")
+        return HelpText(f"%{CELLS[name].help}")
     forms = QSERVER.beginning_with(name.split())
-    return Told("\n\n".join(f"%qs {form.usage}\n\n    {summary(form)}" for form in forms)) if forms else None
+    return HelpText("\n\n".join(f"%qs {form.usage}\n\n    {summary(form)}" for form in forms)) if forms else None
 
 
 def unknown(name: str) -> str:
-    """What to say of a word that means nothing."""
+    """The message about an unknown command."""
     first_words = [*WORDS, *(form.words[0] for form in QSERVER.forms)]
-    return f"{name!r} is no word of %qs{hint(name, first_words, meant=_MEANT) or '; %qs help shows all'}"
+    return f"Unknown %qs command {name!r}{hint(name, first_words, meant=_MEANT) or '; %qs help lists all commands'}"
 
 
 def _entry(term: str, meaning: str, width: int) -> str:

@@ -1,4 +1,4 @@
-"""Words that look: at the state, the queue, the history, plans and devices."""
+"""Commands that show the state, the queue, the history, plans and devices."""
 
 import time
 from typing import cast
@@ -10,19 +10,19 @@ from ipython_extension.session.answers import present, whole
 from ipython_extension.session.session import Session
 from ipython_extension.shown.catalogue import Catalogue, PlanView
 from ipython_extension.shown.display import History, ItemView, Overview, Queue, View
-from ipython_extension.shown.status_text import has_failed
+from ipython_extension.shown.status_text import has_failed, outcomes
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.line import Line, hint
 from ipython_extension.words.typed_plans import point_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
 
 _NEXT = 5
-#: Seconds of the past whose failures are counted.
+#: Seconds back for which failures are counted.
 _LATELY = 86400
 
 
 def overview(session: Session) -> Overview:
-    """What bare ``%qs`` shows."""
+    """The view for ``%qs`` alone."""
     status = session.status()
     queue = session.queue(status)
     queue.rows = min(queue.rows, _NEXT)
@@ -36,20 +36,24 @@ def overview(session: Session) -> Overview:
 
 
 def _failed_lately(before: list[Item], last: Item) -> list[str]:
-    """How many plans have failed lately, unless it is the last one only, which is told anyway."""
+    """Count the recent plans that failed; not if only the last one did, which is shown anyway."""
     since = time.time() - _LATELY
     recent = [item for item in [*before, last] if ((item.get("result") or {}).get("time_stop") or 0) > since]
     failed = [item for item in recent if has_failed(item)]
     if not failed or failed == [last]:
         return []
-    return [f"Of {plural(len(recent), 'plan')} in the last 24 h {len(failed)} failed (%qs history --failed)."]
+    counts = outcomes(failed)
+    ended = counts.pop("aborted", 0) + counts.pop("halted", 0)
+    parts = [plural(len(recent), "plan"), *(f"{count} {status}" for status, count in counts.items())]
+    parts += [f"{ended} aborted or halted"] if ended else []
+    return [f"Last 24 h: {', '.join(parts)} (%qs history --failed)."]
 
 
 @word("queue")
 def queue(session: Session, line: Line) -> Queue:
-    """Show the queue. The positions are what other words take for an item.
+    """Show the queue. Other commands accept its positions.
 
-    Below a plan stands its metadata, and why it could not run now, if so: it is checked as if it were added now.
+    The line below a plan shows its metadata, and why it cannot run now: plans are checked as if they were added now.
     """
     line.nothing_more()
     status = session.status()
@@ -60,44 +64,44 @@ def queue(session: Session, line: Line) -> Queue:
 
 @word("history", "[-n N] [--failed]")
 def history(session: Session, line: Line) -> History:
-    """Show the items that ran, newest last: at most N, or only those that failed."""
+    """Show the plans that ran, newest at the bottom: all, the newest N, or only those that failed."""
     words, options = line.words({"-n": line.count, "--failed": None})
     if words:
-        raise line.fault("-n N or --failed is expected here", words[0].start)
+        raise line.fault("Expected -n N or --failed", words[0].start)
     return session.history(rows=options.get("n"), only_failed="failed" in options)
 
 
 @word("item", "ID")
 def item(session: Session, line: Line) -> ItemView:
-    """Show all about one item: a position of the table last shown, or a uid."""
-    found = session.any_item(line, line.word("The position or uid of an item"))
+    """Show all details of one item."""
+    found = session.any_item(line, line.word("the position or uid of an item"))
     line.nothing_more()
     return whole(session, found)
 
 
 @word("plans", "[GLOB]")
 def plans(session: Session, line: Line) -> Catalogue:
-    """List the plans that may be queued."""
-    pattern = line.word("A pattern").text if line.more() else "*"
+    """List the plans that you may queue."""
+    pattern = line.word("a pattern").text if line.more() else "*"
     line.nothing_more()
     return Catalogue.of_plans(session.rm.plans_allowed(reload=True)["plans_allowed"], pattern)
 
 
 @word("devices", "[GLOB]")
 def devices(session: Session, line: Line) -> Catalogue:
-    """List the devices that may be used; with dots in the pattern, subdevices: sim_bundle_A.*.*
+    """List the devices that you may use; a pattern with dots lists subdevices: sim_bundle_A.*.*
 
-    What a device reads now is the worker's to tell: print(motor.position) in a cell of %%qs script.
+    To read a device now, run code in the worker: print(motor.position) in a %%qs script cell.
     """
-    pattern = line.word("A pattern").text if line.more() else "*"
+    pattern = line.word("a pattern").text if line.more() else "*"
     line.nothing_more()
     return Catalogue.of_devices(session.rm.devices_allowed(reload=True)["devices_allowed"], pattern)
 
 
 @word("plan", "NAME")
 def plan(session: Session, line: Line) -> PlanView:
-    """Show how one plan is called: its parameters with types, ranges, defaults and meaning."""
-    token = line.word("The name of a plan")
+    """Show one plan: its parameters with types, ranges, defaults and descriptions."""
+    token = line.word("the name of a plan")
     line.nothing_more()
     allowed = session.rm.plans_allowed(reload=True)["plans_allowed"]
     if token.text not in allowed:
@@ -107,8 +111,8 @@ def plan(session: Session, line: Line) -> PlanView:
 
 @word("check", "PLAN")
 def check(session: Session, line: Line) -> View:
-    """Validate a plan exactly as adding it would; nothing is queued."""
-    plans, _ = read_plans(line, {}, only_one="One plan at a time is checked")
+    """Check a plan as if it were added. Nothing is queued."""
+    plans, _ = read_plans(line, {}, only_one="check takes one plan")
     answer = session.rm.item_check(plans[0].item)
     result = answer["results"][0]
     if not result["success"]:

@@ -1,4 +1,4 @@
-"""``%qs`` and ``%%qs``: what IPython knows of the extension."""
+"""``%qs`` and ``%%qs``: the magics that IPython calls."""
 
 import keyword
 import re
@@ -25,21 +25,23 @@ _CONNECTION = ("control_addr", "info_addr", "encoding", "public_key", "user", "u
 class QSMagics(Magics):
     """The Queue Server from the prompt.
 
-    Empty settings are taken from the environment, as by every client of the Queue Server.
+    Empty settings come from the environment variables that all clients of the Queue Server read.
     """
 
     control_addr = Unicode(help="Address of the service; empty: QSERVER_ZMQ_CONTROL_ADDRESS.").tag(config=True)
-    info_addr = Unicode(help="Address of its publications; empty: QSERVER_ZMQ_INFO_ADDRESS.").tag(config=True)
-    encoding = Enum(("", "json", "msgpack"), "", help="How messages are written; empty: QSERVER_ZMQ_ENCODING.").tag(
+    info_addr = Unicode(help="Address of its info (publish) socket; empty: QSERVER_ZMQ_INFO_ADDRESS.").tag(config=True)
+    encoding = Enum(("", "json", "msgpack"), "", help="Encoding of messages; empty: QSERVER_ZMQ_ENCODING.").tag(
         config=True
     )
     public_key = Unicode(help="CURVE public key of the service; empty: QSERVER_ZMQ_PUBLIC_KEY.").tag(config=True)
-    user = Unicode(help="Recorded on items; empty: QSERVER_USER, else the login name.").tag(config=True)
-    user_group = Unicode(help="Whose permissions decide; empty: QSERVER_USER_GROUP.").tag(config=True)
-    lock_key = Unicode(help="Sent with every request that a lock may refuse.").tag(config=True)
+    user = Unicode(help="User name that items are recorded with; empty: QSERVER_USER, or else the login name.").tag(
+        config=True
+    )
+    user_group = Unicode(help="User group whose permissions apply; empty: QSERVER_USER_GROUP.").tag(config=True)
+    lock_key = Unicode(help="Key to use while the manager is locked.").tag(config=True)
     timeout = Float(2.0, min=0.001, help="Seconds to wait for a reply.").tag(config=True)
     name = Unicode("RM", help="The variable that holds the client.").tag(config=True)
-    table_rows = Int(20, min=1, help="Rows of a table that are shown.").tag(config=True)
+    table_rows = Int(20, min=1, help="Most table rows to show.").tag(config=True)
 
     #: The shell may be any of IPython's.
     shell: Any
@@ -50,23 +52,23 @@ class QSMagics(Magics):
         self._session: Any = None
 
     # -------------------------------------------------------------------------------------------------- the magics
-    # `output_can_be_silenced` is done here: IPython's own tokenizes the line as Python *after* it was carried out, and
-    # raises where it is none, as a note or a JSON text need not be.
-    @no_var_expand  # IPython would evaluate {…} and $… before we see them
+    # This does the work of `output_can_be_silenced`: IPython's own tokenizes the line as Python *after* running it,
+    # and raises an error if it is not Python, such as a note or JSON.
+    @no_var_expand  # otherwise IPython would evaluate {…} and $… first
     @needs_local_scope
     @line_cell_magic
     def qs(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
-        """Drive the Queue Server: ``%qs help`` shows all words.
+        """Control the Queue Server; ``%qs help`` lists all commands.
 
-        %qs                                    what is going on
+        %qs                                    show the state
         %qs open                               open the environment
         %qs add count([det1, det2], num=10)    queue a plan
         %qs queue                              show the queue
-        %qs start                              run it
-        %qs history                            show what ran
+        %qs start                              start the queue
+        %qs history                            show the plans that ran
         """
-        from ipython_extension.session import refusals  # noqa: PLC0415 - loading the extension does not pay for it
-        from ipython_extension.words import dispatch  # noqa: PLC0415 - loading the extension does not pay for it
+        from ipython_extension.session import refusals  # noqa: PLC0415 - loading the extension does not need it
+        from ipython_extension.words import dispatch  # noqa: PLC0415 - loading the extension does not need it
 
         session = self._conversation()
         text = line if cell is None else cell
@@ -80,13 +82,13 @@ class QSMagics(Magics):
         except UsageError as error:
             raise (usage(error, width) if (width := self._width()) else error) from None
         except QSError as error:
-            said = refusals.told(error, session)
-            raise in_one_line(error, said, coloured=self.shell.colors.lower() != "nocolor") from None
+            message = refusals.explain(error, session)
+            raise in_one_line(error, message, coloured=self.shell.colors.lower() != "nocolor") from None
         return None if silent else view
 
     @context_matcher(priority=1000, identifier="QSMagics.matches")
     def matches(self, context: CompletionContext) -> SimpleMatcherResult:
-        """What TAB offers after ``%qs``."""
+        """Completions after ``%qs``."""
         above = context.full_text.split("\n")[: context.cursor_line]
         text = "\n".join([*above, context.text_until_cursor])
         if "%qs" not in text:
@@ -107,14 +109,14 @@ class QSMagics(Magics):
         return self._session
 
     def _width(self) -> int | None:
-        """Columns of the terminal that what is printed goes to; None if it goes elsewhere."""
+        """Width of the terminal that output goes to; None if there is none."""
         from ipython_extension.shown.tables import terminal_width  # noqa: PLC0415 - see `qs`
 
         return None if hasattr(self.shell, "kernel") or not sys.stdout.isatty() else terminal_width()
 
-    # -------------------------------------------------------------------------------- what the session needs of us
-    def stage(self) -> Any:
-        """Where somebody looks who waits: a notebook, a terminal, or nobody."""
+    # -------------------------------------------------------------------------------- what the session uses
+    def progress_output(self) -> Any:
+        """Where the progress of a wait is shown: in a notebook, a terminal, or nowhere."""
         from ipython_extension.live.progress_output import Notebook, Nowhere, Terminal  # noqa: PLC0415 - see `qs`
 
         if hasattr(self.shell, "kernel"):
@@ -122,13 +124,13 @@ class QSMagics(Magics):
         return Terminal() if self._width() else Nowhere()
 
     def canvas(self) -> Any:
-        """Where figures are seen."""
+        """Where figures are shown."""
         from ipython_extension.live.plot import canvas  # noqa: PLC0415 - see `qs`
 
         return canvas(self.shell)
 
     def rows(self) -> int:
-        """How many rows of a table to show."""
+        """The number of table rows to show."""
         return self.table_rows
 
     def variables(self) -> dict[str, Any]:
@@ -136,11 +138,11 @@ class QSMagics(Magics):
         return self.shell.user_ns
 
     def inputs(self) -> Sequence[str]:
-        """What was typed into this session, as Python, oldest first."""
+        """The inputs of this session, as Python, oldest first."""
         return self.shell.history_manager.input_hist_parsed
 
     def client(self) -> REManagerAPI:
-        """The client: the one in the namespace, if the user has put one of their own there."""
+        """The client: the one in the namespace if the user has put one there, or else our own."""
         held = self.shell.user_ns.get(self.name)
         if isinstance(held, REManagerAPI):
             return held
@@ -149,7 +151,7 @@ class QSMagics(Magics):
         return self._rm
 
     def connect(self, *, address: str | None = None, user: str | None = None, group: str | None = None) -> REManagerAPI:
-        """Use a service at another address from now on, if it answers."""
+        """Switch to the service at another address, if it answers."""
         control, info = both_addresses(address) if address else (self.control_addr, self.info_addr)
         wanted = {"control_addr": control, "info_addr": info}
         wanted |= {"user": user or self.user, "user_group": group or self.user_group}
@@ -167,17 +169,17 @@ class QSMagics(Magics):
 
     # ------------------------------------------------------------------------------------------ loading, unloading
     def put_client(self) -> None:
-        """Give the client its name in the namespace, unless that name is taken."""
+        """Put the client into the namespace, unless its name is taken."""
         if self.name not in self.shell.user_ns:
             try:
                 self._rm = self._rm or self._new_client()
             except ConfigError as error:
-                print(f"No {self.name}: {error}")
+                print(f"The client {self.name} was not created: {error}")
                 return
             self.shell.push({self.name: self._rm})
 
     def take_back_client(self) -> None:
-        """Take our client out of the namespace and close it."""
+        """Remove our client from the namespace and close it."""
         if self._rm is not None:
             self.shell.drop_by_id({self.name: self._rm})
             self._rm.close()
@@ -191,7 +193,7 @@ class QSMagics(Magics):
     @validate("name")
     def _name_is_one(self, proposal: Any) -> str:
         if not proposal["value"].isidentifier() or keyword.iskeyword(proposal["value"]):
-            raise TraitError(f"The 'name' trait of QSMagics has to be a name of a variable, not {proposal['value']!r}")
+            raise TraitError(f"The 'name' trait of QSMagics must be a variable name, not {proposal['value']!r}")
         return proposal["value"]
 
     @observe("name")
@@ -226,19 +228,19 @@ class QSMagics(Magics):
 
 
 def _globals_of_caller() -> dict[str, Any]:
-    """Variables of the module that the line is in: of a script under ``%run`` they are not yet the session's."""
+    """Variables of the module that contains the line: those of a script under ``%run`` are not in the session yet."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is the same
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
         frame = frame.f_back
     return frame.f_globals if frame else {}
 
 
-#: Packages whose functions stand between the line and the magic.
+#: Packages whose functions are on the stack between the line and the magic.
 _OURS = frozenset({"IPython", "ipykernel", __name__.partition(".")[0]})
 _HELP = re.compile(r"\s*%?(%qs)((?:\s[^'\"]*?)?)\s*\?{1,2}\s*")
 
 
 def help_lines(lines: list[str]) -> list[str]:
-    """``%qs add?`` as ``%qs help add``: IPython would look for an object named ``add``."""
+    """Turn ``%qs add?`` into ``%qs help add``: IPython would look for an object named ``add``."""
     asked = _HELP.fullmatch(lines[0]) if len(lines) == 1 else None
     return [f"{asked[1]} help {asked[2].strip()}\n"] if asked else lines

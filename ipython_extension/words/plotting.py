@@ -1,33 +1,33 @@
-"""The word that draws."""
+"""The command that plots."""
 
 from typing import Any
 
 from bluesky_qs.errors import NotFound
 from ipython_extension.live.plot import LivePlot
 from ipython_extension.session.session import Session
-from ipython_extension.session.waiting import Progress, waiting
+from ipython_extension.session.waiting import PlanWatch, waiting
 from ipython_extension.shown.display import View
 from ipython_extension.typed.line import Line
 from ipython_extension.words.vocabulary import word
 
 
 class Drawn(View, list[Any]):
-    """Figures, as a list; shown as a sentence, since they are seen already."""
+    """A list of figures; displayed as a sentence, because the figures are visible already."""
 
     def __init__(self, plot: LivePlot) -> None:
         super().__init__(plot.figures)
         self.names = plot.names
 
-    def text(self, width: int) -> str:  # noqa: ARG002 - as short as can be
-        return f"{', '.join(self.names)} {'is' if len(self) == 1 else 'are'} drawn." if self else "Nothing was drawn."
+    def text(self, width: int) -> str:  # noqa: ARG002 - it always fits
+        return f"Plotted {', '.join(self.names)}." if self else "Nothing was plotted."
 
 
 @word("plot", "[FIELD…]")
 def plot(session: Session, line: Line) -> Drawn:
-    """Draw the running scan as its points come, or the last scan if none is running.
+    """Plot the running scan as its points arrive, or the last scan if none is running.
 
-    All that it reads, or only the FIELDs: what the headings of the live table name. Ctrl-C ends the drawing, not the
-    scan. Needs matplotlib, in a notebook or in a session with a display.
+    Plots all readings, or only the FIELDs, named as in the headings of the live table. Ctrl-C ends the plotting, not
+    the scan. Needs matplotlib, and a notebook or a display.
     """
     tokens, _ = line.words()
     fields = [token.text.rstrip(",") for token in tokens]
@@ -36,8 +36,8 @@ def plot(session: Session, line: Line) -> Drawn:
     if uid is None:
         return _last(session, canvas, fields)
     drawing = LivePlot(canvas, fields, item_uid=uid)
-    with waiting(session, "the scan goes on", live=drawing) as wait:
-        progress = Progress(session, wait)
+    with waiting(session, "the scan is still running", live=drawing) as wait:
+        progress = PlanWatch(session, wait)
         for status in wait.statuses():
             if status["running_item_uid"] != uid:
                 wait.last_documents(status)
@@ -54,5 +54,5 @@ def _last(session: Session, canvas: Any, fields: list[str]) -> Drawn:
         drawing.hear(message, asked=False)
     drawing.end()
     if not drawing.figures:
-        raise NotFound("Nothing is running, and the last plan has read nothing that can be drawn")
+        raise NotFound("Nothing is running, and the last plan has no readings to plot")
     return Drawn(drawing)

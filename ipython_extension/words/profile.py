@@ -1,4 +1,4 @@
-"""The word that runs the worker's startup files in this session."""
+"""The command that runs the worker's startup files in this session."""
 
 import os
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from ipython_extension.words.vocabulary import word
 
 @word("load", "[PROFILE | DIR]")
 def load(session: Session, line: Line) -> Reply:
-    """Run the worker's startup files in this session too, by the same loader.
+    """Run the worker's startup files in this session too, with the same loader.
 
-    PROFILE is the name of an IPython profile, DIR a folder of startup files. Without either it is what the service
-    has opened its environment with, if those files are on this machine.
+    PROFILE is the name of an IPython profile, DIR a folder of startup files. Without either, the command runs the
+    files that the service opened its environment with, if they are on this machine.
 
         %qs load sim
     """
@@ -36,7 +36,7 @@ def load(session: Session, line: Line) -> Reply:
     names = [Path(run.file).name for run in report.files]
     lines = [f"Loaded {', '.join(names)} from {location} in {length_of_time(report.seconds)}."]
     lines += [
-        f"  {each.name} of {Path(each.file).name} is replaced by {Path(each.by).name}" for each in report.overwritten
+        f"  {each.name} from {Path(each.file).name} is redefined in {Path(each.by).name}" for each in report.overwritten
     ]
     lines += [f"  {problem.message}" for problem in report.problems]
     return Reply({"files": [run.file for run in report.files], "seconds": report.seconds}, "\n".join(lines))
@@ -57,12 +57,12 @@ def _of_the_service(session: Session, line: Line) -> StartupLocation:
         report = {}
     files = [Path(run["file"]) for run in report.get("files") or ()]
     if not files:
-        raise line.fault("PROFILE or DIR is expected here: the service has not opened an environment yet")
+        raise line.fault("Expected PROFILE or DIR: the service has not opened an environment yet")
     if not all(file.is_file() for file in files):
-        raise line.fault("PROFILE or DIR is expected here: the service's startup files are not on this machine")
+        raise line.fault("Expected PROFILE or DIR: the service's startup files are not on this machine")
     folder = files[0].parent
     if files == startup_files(folder):
         return find(startup_dir=str(folder))
     if len(files) == 1:
         return find(startup_script=str(files[0]))
-    raise line.fault("PROFILE or DIR is expected here: the service's startup files have changed since")
+    raise line.fault("Expected PROFILE or DIR: the service's startup files have changed since")

@@ -1,4 +1,4 @@
-"""Words that change the queue."""
+"""Commands that change the queue."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -7,7 +7,7 @@ from typing import Any, cast
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.session.answers import added, placed, present, removed
 from ipython_extension.session.autostart import autostart_is_off, what_starts
-from ipython_extension.session.requeued import queued_again
+from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.display import Changed, Reply, View
 from ipython_extension.shown.tables import plural
@@ -16,17 +16,17 @@ from ipython_extension.typed.line import Line, Options
 from ipython_extension.words.typed_plans import TypedPlan, pointing_at_errors, read_plans, with_metadata
 from ipython_extension.words.vocabulary import cell, word
 
-#: What the service calls an item; the rest of a history item is about its run.
+#: The keys that make an item; the others in a history item are about its run.
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _SWITCH = {"on": True, "off": False}
 
 
 @word("add", "PLAN [PLAN…] [--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
 def add(session: Session, line: Line) -> Changed:
-    """Queue plans, at the back unless an option says where.
+    """Queue plans, at the back or where an option says.
 
-    A plan is written as in RE(…): names are devices and plans, $name and {expression} variables of this session.
-    Several plans are queued all or none. queue_stop in place of a plan stops the queue there. --md adds metadata.
+    Write plans as in RE(…): names are devices and plans; $name and {expression} use variables of this session. Of
+    several plans, all are queued or none. queue_stop in place of a plan stops the queue there. --md adds metadata.
 
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
@@ -39,21 +39,21 @@ def add(session: Session, line: Line) -> Changed:
 
 @cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
 def add_cell(session: Session, line: Line) -> Changed:
-    """Queue the plans of a cell, one or more a line, all or none; comments are passed over."""
+    """Queue the plans of a cell, all or none; a line may hold several plans, and comments are ignored."""
     return add(session, line)
 
 
 @word("rm", "ID… | A-B")
 def rm(session: Session, line: Line) -> Changed:
-    """Remove items from the queue, by their positions in the table last shown, several as 1-3, or by uid.
+    """Remove items from the queue by position (1-3 for several) or uid.
 
-    `%qs clear` removes all.
+    Positions are those of the last table. To remove all items, use `%qs clear`.
     """
     tokens, _ = line.words(listed=True)
     if not tokens:
-        raise line.fault("The position or uid of an item is expected here")
+        raise line.fault("Expected the position or uid of an item")
     if every := next((token for token in tokens if token.text in ("all", "*")), None):
-        raise line.fault("All items are removed by %qs clear", every.start)
+        raise line.fault("To remove all items: %qs clear", every.start)
     items = [token for each in tokens for token in line.positions(each)]
     uids = [session.queued(line, token) for token in items]
     with session.explained(line, items):
@@ -65,15 +65,14 @@ def rm(session: Session, line: Line) -> Changed:
 
 @word("edit", "ID PLAN | ID NAME=VALUE… [--md KEY=VALUE…]")
 def edit(session: Session, line: Line) -> Changed:
-    """Change a queued plan: some of its parameters, or the whole call; its place stays.
+    """Change some parameters of a queued plan, or its whole call; it keeps its place.
 
-    A VALUE is written as in the plan. To change *args, such as the motor and the range of a scan, write the whole
-    call.
+    Write a VALUE as in the plan. To change *args, such as the motor and the range of a scan, write the whole call.
 
         %qs edit 0 num=20 detectors=[det1, det2]
         %qs edit 0 scan([det1], motor, -2, 2, 9)
     """
-    token = line.word("The position or uid of an item")
+    token = line.word("the position or uid of an item")
     item = session.queued_item(line, token)
     known = session.known()
     call = Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
@@ -88,13 +87,13 @@ def edit(session: Session, line: Line) -> Changed:
             whole = TypedPlan(line.plan(), start, line.at)
             continue
         if whole or line.text.startswith("*", start):
-            raise line.fault("Nothing but --md is expected here" if whole else call.advice("*args are"), start)
+            raise line.fault("Only --md can follow the plan" if whole else call.advice("*args"), start)
         name, value = line.pair(line.objection)
-        if said := call.objection(name, value):
-            raise line.fault(said, start)
+        if message := call.objection(name, value):
+            raise line.fault(message, start)
         values[name] = value
     if not (whole or values or given):
-        raise line.fault("NAME=VALUE is expected here, or PLAN(…)")
+        raise line.fault("Expected NAME=VALUE, or the whole plan")
     changed = {**item, **call.with_parameters(values)} if whole is None else _in_place_of(item, whole.item)
     if "md" in given:
         changed["meta"] = with_metadata(changed.get("meta") or {}, given["md"])
@@ -106,7 +105,7 @@ def edit(session: Session, line: Line) -> Changed:
 
 
 def _in_place_of(item: Item, plan: Item) -> Item:
-    """A queued item that is another plan now; what else is known of it, its metadata too, stays."""
+    """The queued item with another plan; it keeps everything else, such as its metadata."""
     kept = {key: value for key, value in item.items() if key not in ("name", "args", "kwargs")}
     if "meta" in plan:
         kept["meta"] = with_metadata(item.get("meta") or {}, plan["meta"])
@@ -115,14 +114,14 @@ def _in_place_of(item: Item, plan: Item) -> Item:
 
 @word("move", "ID front | back | N | before ID | after ID")
 def move(session: Session, line: Line) -> Changed:
-    """Move an item of the queue to an end, to the position N, or to beside another item."""
-    items = [line.word("The position or uid of an item")]
+    """Move an item to the front, the back, the position N, or next to another item."""
+    items = [line.word("the position or uid of an item")]
     target = line.word("front, back, a position, before ID or after ID")
     where: dict[str, Any]
     if target.text in ("front", "back"):
         where = {"pos_dest": target.text}
     elif target.text in ("before", "after"):
-        items.append(line.word("The position or uid of an item"))
+        items.append(line.word("the position or uid of an item"))
         where = {f"{target.text}_uid": session.queued(line, items[1])}
     else:
         where = {"pos_dest": line.number(target, "front, back, a position, before ID or after ID")}
@@ -134,26 +133,28 @@ def move(session: Session, line: Line) -> Changed:
 
 @word("redo", "ID [--front | --back | --at N | --before ID | --after ID]")
 def redo(session: Session, line: Line) -> Changed:
-    """Queue a plan of the history again, by its number in the history last shown (-1 is its last) or by uid.
+    """Queue a plan from the history again, by its number in the last history table (-1 is the last) or by uid.
 
-    A plan that is in the queue again already, as one that failed is, stays there and is not queued twice.
+    A plan that is already back in the queue, for example because it failed, is not queued twice.
     """
-    past = session.finished(line, line.word("The number or uid of an item of the history"))
+    past = session.finished(line, line.word("the number or uid of an item in the history"))
     options: dict[str, Any] = {}
     places = _places(session, line)
     while line.more():
         if not line.option(places, options):
-            raise line.fault("Nothing but where to queue it is expected here, such as --front")
+            raise line.fault(
+                "redo takes one item and its place, such as --front; to change the plan, use %qs edit afterwards"
+            )
     _one_place(line, options)
-    if back := queued_again(session.rm, [past["item_uid"]]).get(past["item_uid"]):
+    if back := find_requeued(session.rm, [past["item_uid"]]).get(past["item_uid"]):
         session.places()
-        return Changed([back.item], {}, session.known(), [f"Not queued a second time; {back.place_with_number}"])
+        return Changed([back.item], {}, session.known(), [f"Already {back.place_with_number}; not queued again"])
     return _add(session, [{key: past[key] for key in _OF_ITEM if key in past}], options)
 
 
 @word("clear")
 def clear(session: Session, line: Line) -> Reply:
-    """Remove all items from the queue; the running one is not touched."""
+    """Remove all items from the queue. The running plan is not affected."""
     line.nothing_more()
     count = session.status()["items_in_queue"]
     answer = session.rm.queue_clear()
@@ -162,7 +163,10 @@ def clear(session: Session, line: Line) -> Reply:
 
 @word("mode", "[loop on|off] [ignore_failures on|off]")
 def mode(session: Session, line: Line) -> View:
-    """Show or set the modes: loop (finished plans go to the back of the queue) and ignore_failures."""
+    """Show or set the queue modes.
+
+    loop: completed items go to the back of the queue. ignore_failures: the queue does not stop when a plan fails.
+    """
     wanted: dict[str, bool] = {}
     while line.more():
         name = line.one_of(line.word("loop or ignore_failures"), {n: n for n in ("loop", "ignore_failures")})
@@ -173,11 +177,11 @@ def mode(session: Session, line: Line) -> View:
 
 @word("autostart", "[on|off]")
 def autostart(session: Session, line: Line) -> View:
-    """Show or switch autostart: with it, the queue starts whenever there are items and the environment is ready."""
+    """Show or switch autostart: the queue starts by itself when it has items and the environment is open."""
     status = session.status()
     if not line.more():
-        told = present(session, "queue_autostart", {"enable": status["queue_autostart_enabled"]}, status)
-        return told if status["queue_autostart_enabled"] else Reply(status, autostart_is_off(session))
+        view = present(session, "queue_autostart", {"enable": status["queue_autostart_enabled"]}, status)
+        return view if status["queue_autostart_enabled"] else Reply(status, autostart_is_off(session))
     enable = line.one_of(line.word("on or off"), _SWITCH)
     line.nothing_more()
     answer = session.rm.queue_autostart(enable)
@@ -188,7 +192,7 @@ def autostart(session: Session, line: Line) -> View:
 
 
 def _places(session: Session, line: Line) -> Options:
-    """The options that say where in the queue."""
+    """The options for the place in the queue."""
     return {
         "--front": None,
         "--back": None,
@@ -200,7 +204,7 @@ def _places(session: Session, line: Line) -> Options:
 
 def _one_place(line: Line, given: Mapping[str, Any]) -> None:
     if len(given) > 1:
-        raise line.fault(f"--{' and --'.join(given)} exclude each other", 0)
+        raise line.fault(f"--{' and --'.join(given)} cannot be combined", 0)
 
 
 def _add(session: Session, items: list[Item], options: Mapping[str, Any]) -> Changed:

@@ -1,4 +1,4 @@
-"""Words that run plans, pause and end them, and wait."""
+"""Commands that run, pause and end plans, and wait."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -9,9 +9,9 @@ from bluesky_qs.errors import NotFound
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.live.live_table import Live
 from ipython_extension.session.answers import present
-from ipython_extension.session.requeued import places_again
+from ipython_extension.session.requeued import locate_requeued
 from ipython_extension.session.session import Session
-from ipython_extension.session.waiting import Progress, Wait, waiting
+from ipython_extension.session.waiting import PlanWatch, Wait, waiting
 from ipython_extension.shown.display import ItemView, View, Waited
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.status_text import pause_sentence, reason
@@ -20,10 +20,11 @@ from ipython_extension.typed.line import Line
 from ipython_extension.words.typed_plans import pointing_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
 
-#: States of a RunEngine whose pause is over, while the service does not know yet what follows.
+#: States of a RunEngine that has left its pause while the service still reports the pause.
 _LEAVING = ("running", "aborting", "stopping", "halting")
 
-_STAYS = "the plan stays paused"
+_ENDINGS = {"aborted": "was aborted", "halted": "was halted", "unknown": "ended in an unknown way"}
+_STAYS = "the plan is still paused"
 
 
 @word("start")
@@ -35,7 +36,7 @@ def start(session: Session, line: Line) -> View:
 
 @word("stop", "[cancel]")
 def stop(session: Session, line: Line) -> View:
-    """Stop the queue after the running plan; `cancel` takes that back."""
+    """Stop the queue after the running plan; `cancel` cancels a pending stop."""
     cancel = line.more() and line.one_of(line.word("cancel"), {"cancel": True})
     line.nothing_more()
     if cancel:
@@ -54,7 +55,7 @@ def pause(session: Session, line: Line) -> View:
 
 @word("resume")
 def resume(session: Session, line: Line) -> View:
-    """Go on with the paused plan."""
+    """Resume the paused plan."""
     line.nothing_more()
     _until_paused(session)
     return present(session, "re_resume", {}, session.rm.re_resume())
@@ -62,9 +63,9 @@ def resume(session: Session, line: Line) -> View:
 
 @word("finish")
 def finish(session: Session, line: Line) -> View:
-    """End the plan in order; it counts as done. One that runs is paused first.
+    """Finish the plan in an orderly way; its result is `stopped`.
 
-    `re stop` is the same for a plan that is paused.
+    A running plan is paused first. For a paused plan, `re stop` does the same.
     """
     line.nothing_more()
     _pause_now(session)
@@ -73,9 +74,9 @@ def finish(session: Session, line: Line) -> View:
 
 @word("abort")
 def abort(session: Session, line: Line) -> View:
-    """End the plan with clean-up; it counts as failed and goes back to the front of the queue.
+    """Abort the plan, with its clean-up; its result is `aborted`, and it goes back to the front of the queue.
 
-    A running plan is paused first, at once. Ctrl-C ends the waiting for that pause, not the pause.
+    A running plan is paused first, immediately. Ctrl-C ends the waiting for that pause, not the pause.
     """
     line.nothing_more()
     _pause_now(session)
@@ -84,7 +85,7 @@ def abort(session: Session, line: Line) -> View:
 
 @word("halt")
 def halt(session: Session, line: Line) -> View:
-    """End the plan at once, without clean-up; it goes back to the front of the queue.
+    """Halt the plan at once, without clean-up; its result is `halted`, and it goes back to the front of the queue.
 
     A running plan is paused first.
     """
@@ -95,9 +96,9 @@ def halt(session: Session, line: Line) -> View:
 
 @word("run", "PLAN [--md KEY=VALUE…]")
 def run(session: Session, line: Line) -> ItemView:
-    """Run a plan now, without queueing it, and wait for its end.
+    """Run a plan now, without the queue, and wait until it ends.
 
-    Shows its progress and the table of its runs as they come; what the plan itself prints is in %qs log.
+    Shows its progress and a live table of each run; the output of the plan itself is in %qs log.
 
     Raises an error if the plan fails, so that a notebook stops. Ctrl-C ends the waiting, not the plan.
     """
@@ -106,30 +107,32 @@ def run(session: Session, line: Line) -> ItemView:
         item = cast("Item", session.rm.queue_item_execute(plans[0].item)["item"])
     session.has_run(item)
     live = Live(terminal_width(), item_uid=item["item_uid"])
-    going, paused = "the plan goes on (%qs pause, %qs abort)", f"{_STAYS} (%qs resume, %qs abort)"
+    going, paused = "the plan is still running (%qs wait, %qs pause, %qs abort)", f"{_STAYS} (%qs resume, %qs abort)"
     with waiting(session, going, when_paused=paused, live=live) as wait:
         return _ended(session, item, wait, is_new=True)
 
 
 @word("wait", "[ID] [--timeout 10m]")
 def wait_for(session: Session, line: Line) -> View:
-    """Wait until the service is idle, or until that item is done; then show what has run.
+    """Wait until the service is idle, or until one item has ended; then show the plans that ran.
 
-    Shows progress and the tables of the runs as they come. Ctrl-C ends the waiting and never stops a scan. Raises an
-    error if that item fails. Of an item that has ended before, says so and when.
+    Shows progress and a live table of each run. Ctrl-C ends the waiting and never stops a scan. Raises an error if
+    that item fails. If the item had ended before, the result says so, and when.
     """
     tokens, options = line.words({"--timeout": line.seconds})
     if len(tokens) > 1:
-        raise line.fault("One item at most is expected", tokens[1].start)
+        raise line.fault("wait takes one item", tokens[1].start)
     item = session.any_item(line, tokens[0]) if tokens else None
     status = session.status()
     before = session.ran_before(status)
     live = Live(terminal_width())
     timeout = options.get("timeout")
-    with waiting(session, "the queue goes on", when_paused=_STAYS, timeout=timeout, live=live) as wait:
+    with waiting(
+        session, "the queue is still running (%qs wait to watch again)", when_paused=_STAYS, timeout=timeout, live=live
+    ) as wait:
         if item:
             return _ended(session, item, wait)
-        progress = Progress(session, wait)
+        progress = PlanWatch(session, wait)
         for status in _statuses(wait):
             if status["manager_state"] == "idle":
                 wait.last_documents(status)
@@ -148,11 +151,11 @@ def started(session: Session, params: dict[str, Any]) -> View:
 
 def _until_paused(session: Session) -> None:
     """Wait for a pending pause."""
-    with waiting(session, "the plan pauses at its next checkpoint") as wait:
+    with waiting(session, "the plan will pause at its next checkpoint") as wait:
         for status in wait.statuses() if session.status().get("pause_pending") else ():
             if not status.get("pause_pending"):
                 break
-            wait.say(f"The plan is about to pause  {length_of_time(wait.elapsed)}")
+            wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}")
 
 
 def _pause_now(session: Session) -> None:
@@ -161,17 +164,17 @@ def _pause_now(session: Session) -> None:
     uid = status["running_item_uid"]
     if status["manager_state"] == "executing_queue" and (uid or status.get("pause_pending")):
         session.rm.re_pause("immediate")
-        with waiting(session, "the plan pauses (then %qs resume, %qs abort)") as wait:
+        with waiting(session, "the plan is pausing (then %qs resume or %qs abort)") as wait:
             for status in wait.statuses():
                 if status["running_item_uid"] != uid or status["manager_state"] != "executing_queue":
                     break
                 wait.say(f"The plan is being paused  {length_of_time(wait.elapsed)}")
         if status["running_item_uid"] != uid:
-            raise NotDone("The plan had ended before it could be paused (%qs history); what follows it is held")
+            raise NotDone("The plan ended before it could be paused (%qs history); the queue has been stopped")
 
 
 def _statuses(wait: Wait) -> Iterator[dict[str, Any]]:
-    """The statuses of a wait, in which a pause is told of once: without a word it would seem to last for ever."""
+    """The statuses of a wait; prints a sentence at each pause, so that the wait does not seem to hang."""
     was_paused = False
     for status in wait.statuses():
         is_paused = status["manager_state"] == "paused" and status.get("re_state") not in _LEAVING
@@ -182,9 +185,9 @@ def _statuses(wait: Wait) -> Iterator[dict[str, Any]]:
 
 
 def _ended(session: Session, item: Item, wait: Wait, *, is_new: bool = False) -> ItemView:
-    """The item when it has run; an error if it did not run well. An item that ``is_new`` cannot have ended before."""
+    """Wait for the end of the item; raise an error if it failed. An item that ``is_new`` cannot have ended before."""
     seen: object = None
-    progress = Progress(session, wait)
+    progress = PlanWatch(session, wait)
     for status in _statuses(wait):
         moves = [status[part] for part in MOVES]
         if moves != seen and (where := wait.patiently(lambda: item_state(session.rm, item["item_uid"]))):
@@ -200,13 +203,14 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
     state, result = where["state"], where.get("result") or {}
     known = session.known()
     if state == "removed":
-        raise NotFound(f"{plan_text(item, known)} has been removed from the queue")
+        raise NotFound(f"{plan_text(item, known)} was removed from the queue")
     before = f" before this wait ({moment(result['time_stop'])})" if ended_before and result else ""
     if state not in ("completed", "stopped"):
-        said = f": {reason(result)}" if reason(result) else ""
-        back = places_again(session.rm, {item["item_uid"]: where}).get(item["item_uid"])
-        again = f"; it is {back.place}" if back else ""
-        raise NotDone(f"{plan_text(item, known)} {state}{before}{said}{again}", result.get("traceback") or "")
+        traceback = result.get("traceback") or ""
+        why = f": {reason(result)}" if reason(result) and not traceback else ""  # the traceback ends with the reason
+        back = locate_requeued(session.rm, {item["item_uid"]: where}).get(item["item_uid"])
+        place = f"; it is {back.place}" if back else ""
+        raise NotDone(f"{plan_text(item, known)} {_ENDINGS.get(state, state)}{before}{why}{place}", traceback)
     took = length_of_time(result["time_stop"] - result["time_start"])
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
     lead = f"{state.capitalize()}{before} in {took}{scans}"

@@ -1,4 +1,4 @@
-"""Words on the service as such: where it is, and who may use it."""
+"""Commands for the service itself: its address, its lock, its input() prompts."""
 
 from getpass import getpass
 from typing import Any
@@ -21,13 +21,13 @@ _PARTS = {
 
 @word("connect", "[ADDR] [--user U] [--group G]")
 def connect(session: Session, line: Line) -> View:
-    """Talk to the service at another address (host, host:port or tcp://host:port) from now on.
+    """Connect to the service at another address: host, host:port or tcp://host:port.
 
-    Nothing changes unless it answers.
+    Nothing changes if no service answers there.
     """
     words, options = line.words({"--user": lambda token: token.text, "--group": lambda token: token.text})
     if len(words) > 1:
-        raise line.fault("One address is expected", words[1].start)
+        raise line.fault("connect takes one address", words[1].start)
     address = words[0].text if words else None
     client = session.settings.connect(address=address, user=options.get("user"), group=options.get("group"))
     session.forget()
@@ -37,11 +37,10 @@ def connect(session: Session, line: Line) -> View:
 
 @word("lock", "[env | queue | all] [NOTE]")
 def lock(session: Session, line: Line) -> View:
-    """Keep others from using the environment, from changing the queue, or both (all).
+    """Keep others from using the environment (env), from changing the queue (queue), or both (all).
 
-    The key is RM.lock_key, else the one in your key file, which is made if there is none. This session goes on
-    working, and so does any other session with the key. `%qs unlock` opens everything again; `%qs lock info` tells
-    who locked what.
+    The key is RM.lock_key, or else the one in your key file, which is created if it is missing. This session and
+    all others with the key can still work. `%qs unlock` removes the lock; `%qs lock info` shows who locked what.
 
         %qs lock all "aligning the mirror, back at 15:00"
     """
@@ -52,20 +51,20 @@ def lock(session: Session, line: Line) -> View:
 
 @word("answer", "[TEXT]")
 def answer(session: Session, line: Line) -> View:
-    """Answer the question (input() or getpass()) for which running code waits.
+    """Answer an input() or getpass() prompt of user code.
 
-    Without TEXT you are asked, and a password is not shown while you type it.
+    Without TEXT you are asked; a password is not shown while you type it.
     """
     question = session.status().get("input_pending")
     if not question:
-        raise NotFound("No running code asks anything")
+        raise NotFound("No code is waiting for input")
     text = line.rest() or _asked(question)
-    told = session.rm.input_reply(question["input_uid"], _unquoted(text))
-    return Reply(told, "Answered.")
+    accepted = session.rm.input_reply(question["input_uid"], _unquoted(text))
+    return Reply(accepted, "Answered.")
 
 
 def locked(session: Session, params: dict[str, Any]) -> View:
-    """Lock, and keep the key: without it this session would be locked out too."""
+    """Lock and keep the key, because this session would be locked out without it."""
     key = params.setdefault("lock_key", session.lock_key())
     answer = session.rm.lock(**params)
     session.rm.lock_key = str(key)

@@ -1,4 +1,4 @@
-"""The plans on a line or in a cell, and where in them a value is that the service refuses."""
+"""The plans on a line or in a cell, and the places of values that the service refuses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ from bluesky_qs.words.planexpr import ExpressionError, Item, place_of
 from ipython_extension.shown.tables import shortened
 from ipython_extension.typed.line import Line, Options
 
-#: Characters of a plan that are quoted, and plans of a cell whose errors are listed.
+#: Most characters of a plan to quote, and most plans of a cell whose errors are listed.
 _QUOTED, _MOST_LISTED = 60, 3
 _LEAD = "Plan validation failed: "
 
 
 class TypedPlan(NamedTuple):
-    """A plan that was typed, and where in the text it begins and ends."""
+    """A plan as typed, and the place in the text where it begins and ends."""
 
     item: Item
     start: int
@@ -25,7 +25,7 @@ class TypedPlan(NamedTuple):
 def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[list[TypedPlan], dict[str, Any]]:
     """The plans on the rest of the line, with the metadata of ``--md`` in them, and the options.
 
-    With ``only_one``, that is the complaint about a second plan.
+    ``only_one`` is the message about a second plan, if only one is allowed.
     """
     plans: list[TypedPlan] = []
     given: dict[str, Any] = {}
@@ -38,7 +38,7 @@ def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[lis
         item = line.plan()
         plans.append(TypedPlan(item, start, line.at))
     if not plans:
-        raise line.fault("A plan is expected here, such as count([det1], num=5)")
+        raise line.fault("Expected a plan, such as count([det1], num=5)")
     if metadata := given.pop("md", None):
         for plan in plans:
             if plan.item["item_type"] == "plan":
@@ -47,13 +47,13 @@ def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[lis
 
 
 def with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
-    """Metadata of an item with some more, which wins; of several dictionaries the first one wins."""
+    """Metadata of an item with more, which takes precedence; the first of several dictionaries does."""
     return [dict(more), *metadata] if isinstance(metadata, list) else {**metadata, **more}
 
 
 @contextmanager
 def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]:
-    """A refusal of these plans says which of them is wrong, and shows where."""
+    """Make a refusal of these plans say which of them is wrong, and where."""
     try:
         yield
     except RequestFailedError as error:
@@ -63,7 +63,7 @@ def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]
 def point_at_errors(error: Exception, line: Line, plan: TypedPlan, check: Mapping[str, Any]) -> None:
     """Add to an error the line with carets under the first value that the service found wrong in this plan."""
     for finding in (check.get("errors") or ())[:1]:
-        if "path" not in finding:  # of an older service
+        if "path" not in finding:  # the service is older
             return
         try:
             offset, length = place_of(line.text, plan.start, finding["path"])
@@ -73,7 +73,7 @@ def point_at_errors(error: Exception, line: Line, plan: TypedPlan, check: Mappin
 
 
 def _located(error: RequestFailedError, line: Line, plans: Sequence[TypedPlan]) -> RequestFailedError:
-    """The same refusal, with places in the text in place of numbers of items."""
+    """The same refusal, with places in the text instead of item numbers."""
     if "results" not in error.response:
         point_at_errors(error, line, plans[0], error.response)
         return error
@@ -81,14 +81,14 @@ def _located(error: RequestFailedError, line: Line, plans: Sequence[TypedPlan]) 
     wrong = [(plan, result) for plan, result in zip(plans, results, strict=False) if result.get("msg")]
     if not wrong:
         return error
-    lead = error.message.partition(": item ")[0]  # behind it, items are counted from 0 and not named
+    lead = error.message.partition(": item ")[0]  # the rest only has item numbers
     located = failure(error.request, {**error.response, "msg": f"{lead}: {_listed(line, wrong)}"})
     point_at_errors(located, line, *wrong[0])
     return located
 
 
 def _listed(line: Line, wrong: Sequence[tuple[TypedPlan, Mapping[str, Any]]]) -> str:
-    """What is wrong with plans, each with its line if there are several, counted as those of the cell."""
+    """The errors of the plans; in a cell, each with its line number."""
     in_cell = "\n" in line.text
     reasons = [
         f"{f'line {line.text.count(chr(10), 0, plan.start) + 1}, ' if in_cell else ''}"

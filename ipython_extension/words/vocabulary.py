@@ -1,4 +1,4 @@
-"""The words of the prompt: each a function with its usage, in one table."""
+"""The table of ``%qs`` commands: each is a function with its usage."""
 
 import inspect
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Action = Callable[[Session, Line], Any]
 
 
 class Word(NamedTuple):
-    """One word: what follows it, and what it does."""
+    """One command: its usage and its function."""
 
     name: str
     usage: str
@@ -24,7 +24,7 @@ class Word(NamedTuple):
 
     @property
     def module(self) -> str:
-        """The module of actions that it is in: words of one module belong together."""
+        """The module that defines it: commands of one module belong together."""
         return self.action.__module__.rpartition(".")[2]
 
     @property
@@ -33,14 +33,14 @@ class Word(NamedTuple):
         return (inspect.getdoc(self.action) or "").partition("\n")[0]
 
 
-#: The words of the prompt by name.
+#: The commands of the prompt by name.
 WORDS: dict[str, Word] = {}
-#: Words that take a cell: ``%%qs add``.
+#: Commands that take a cell: ``%%qs add``.
 CELLS: dict[str, Word] = {}
 
 
 def word(name: str, usage: str = "") -> Callable[[Action], Action]:
-    """Enter a function into the table; its docstring is the help."""
+    """Register a function as a command; its docstring is the help."""
 
     def enter(action: Action) -> Action:
         WORDS[name] = Word(name, usage, action)
@@ -50,7 +50,7 @@ def word(name: str, usage: str = "") -> Callable[[Action], Action]:
 
 
 def cell(name: str, usage: str = "") -> Callable[[Action], Action]:
-    """The same for a word that is followed by a cell."""
+    """The same for a command that takes a cell."""
 
     def enter(action: Action) -> Action:
         CELLS[name] = Word(name, usage, action)

@@ -53,7 +53,7 @@ def prompt(service):
 def test_a_first_session_from_loading_to_history(prompt):
     assert prompt.type("%load_ext bluesky_qs") == ""
     assert "the environment is closed" in prompt.type("%qs status")
-    assert "The environment is open" in prompt.type("%qs open")
+    assert "Environment open" in prompt.type("%qs open")
     assert "Queued at position 0: count([det1, det2], num=3)" in prompt.type("%qs add count([det1, det2], num=3)")
     assert re.search(r"0 +count\(\[det1, det2\], num=3\) +ada +queued", prompt.type("%qs queue"))
     assert "Running 1 item." in prompt.type("%qs start")
@@ -64,7 +64,7 @@ def test_a_first_session_from_loading_to_history(prompt):
 def test_a_refusal_and_a_bad_line_take_one_line_each(prompt):
     prompt.type("%load_ext bluesky_qs")
     assert prompt.type("%qs start") == "Refused: The environment is not open (%qs open)."
-    assert prompt.type("%qs opne") == "UsageError: 'opne' is no word of %qs (did you mean 'open'?)"
+    assert prompt.type("%qs opne") == "UsageError: Unknown %qs command 'opne' (did you mean 'open'?)"
 
 
 def test_a_failed_opening_shows_the_traceback_of_the_startup_code(new_service, startup_dir):
@@ -87,9 +87,9 @@ def test_ctrl_c_ends_the_waiting_and_not_the_plan(prompt, service):
     prompt.child.expect(r"1/1000|2/1000")
     prompt.child.sendintr()
     prompt.child.expect(_PROMPT)
-    assert "No longer waiting; the queue goes on" in prompt.child.before
+    assert "Stopped watching; the queue is still running" in prompt.child.before
     assert service.ask("status")["manager_state"] == "executing_queue"
-    assert "The plan pauses now." in prompt.type("%qs pause now")
+    assert "The plan is pausing." in prompt.type("%qs pause now")
     service.wait(lambda status: status["manager_state"] == "paused", "paused")
     assert "Paused in count([det1], num=1000, delay=1)" in prompt.type("%qs")
     prompt.type("%qs abort")
@@ -103,9 +103,9 @@ def test_the_hint_after_ctrl_c_ends_the_plan_in_one_word(prompt, service):
     prompt.child.expect(r"1/2")
     prompt.child.sendintr()
     prompt.child.expect(_PROMPT)
-    assert "the plan goes on (%qs pause, %qs abort)" in prompt.child.before
+    assert "the plan is still running (%qs wait, %qs pause, %qs abort)" in prompt.child.before
     assert "The plan is being aborted" in prompt.type("%qs abort")
-    assert re.search(r"count\(\[det1\], num=2, delay=1000\) aborted", prompt.type("%qs wait -1"))
+    assert re.search(r"count\(\[det1\], num=2, delay=1000\) was aborted", prompt.type("%qs wait -1"))
     assert service.ask("status")["manager_state"] == "idle"
 
 
@@ -118,12 +118,12 @@ def test_who_waits_for_a_paused_plan_is_told_what_goes_on(prompt, service):
     prompt.type("%qs pause now")
     service.wait(lambda status: status["manager_state"] == "paused", "paused")
     prompt.child.sendline("%qs wait")
-    prompt.child.expect(r"The plan is paused since \d\d:\d\d:\d\d: %qs resume goes on")
+    prompt.child.expect(r"Paused at \d\d:\d\d:\d\d\. %qs resume resumes the plan")
     prompt.child.sendintr()
     prompt.child.expect(_PROMPT)
     prompt.type("%qs abort")
-    assert "first in the queue again" in prompt.type("%qs wait")
-    assert "Not queued a second time; it is first in the queue again (position 0)" in prompt.type("%qs redo -1")
+    assert "back at the front of the queue" in prompt.type("%qs wait")
+    assert "Already back in the queue at position 0; not queued again" in prompt.type("%qs redo -1")
 
 
 def test_a_scan_is_changed_by_its_whole_call(prompt):
@@ -241,7 +241,7 @@ def test_a_lock_keeps_others_out_and_this_session_in(prompt, service):
     assert "Locked (queue) by ada" in prompt.type("%qs lock queue 'my beamtime'")
     assert "Queued at position 0" in prompt.type("%qs add count([det1])")
     assert not service.ask("queue_clear")["success"]
-    assert "Nothing is locked any more" in prompt.type("%qs unlock")
+    assert "Unlocked" in prompt.type("%qs unlock")
     assert service.ask("queue_clear")["success"]
 
 

@@ -41,7 +41,7 @@ def kernel(service):
 
 
 def test_a_notebook_opens_adds_runs_and_sees_tables(kernel):
-    assert "The environment is open" in kernel.run("%qs open")[1]["text/html"]
+    assert "Environment open" in kernel.run("%qs open")[1]["text/html"]
     kernel.run("n = 2")
     kernel.run("%%qs add\ncount([det1], num=$n)  # twice\nscan([det1], motor, -1, 1, num=3)")
     queue = kernel.run("%qs queue")[1]

@@ -26,7 +26,7 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("documents get", "documents_get", {"documents": [_START, {"name": "stop", "doc": {}}]},
          "2 documents of scan 7: 1 start, 1 stop."),
         ("documents get", "documents_get", {"documents": []}, "No documents"),
-        ("re runs", "re_runs", {"run_list": [_RUN], "run_list_uid": _UID}, "7  open  3e5dac90"),
+        ("re runs", "re_runs", {"run_list": [_RUN], "run_list_uid": _UID}, "7  open    3e5dac90"),
         ("re runs", "re_runs", {"run_list": [], "run_list_uid": _UID}, "No runs."),
         ("re metadata", "re_metadata", {"re_metadata": {"beamline": "X"}}, "beamline  X"),
         ("re metadata", "re_metadata", {"re_metadata": {}}, "No metadata."),
@@ -34,7 +34,7 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
          "user_groups:\n  root: {}"),
         ("environment report", "environment_report", {"report": _REPORT}, "Left out: bad: its default cannot be shown"),
         ("environment report", "environment_report", {"report": {"success": False, "message": "no RE", "files": []}},
-         "It could not be opened: no RE"),
+         "The environment could not be opened: no RE"),
         ("environment report", "environment_report", {"report": {}}, "has not been opened"),
         ("task status abc", "task_status", {"task_uid": "abc", "status": "running"}, "The task is running."),
         ("queue item status abc", "item_status", {"status": {"state": "queued", "position": 3}},
@@ -44,10 +44,10 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("queue check plan {'name': 'count'}", "item_check", {"results": [{"success": True}]}, "can be queued"),
         ("queue check plan {'name': 'count'}", "item_check", {"results": [{"success": True, "warnings": [_DOUBT]}]},
          "can be queued.\nIt may fail: parameter 'detectors': 'det9' is no device"),
-        ("config", "config_get", {"config": {"ip_connect_info": {}}}, "No IPython kernel"),
-        ("history clear 3", "history_clear", {}, "The newest 3 items of the history stay."),
+        ("config", "config_get", {"config": {"ip_connect_info": {}}}, "no IPython kernel"),
+        ("history clear 3", "history_clear", {}, "Kept the newest 3 items of the history."),
         ("history clear 0", "history_clear", {}, "The history is cleared."),
-        (f"history clear {_UID}", "history_clear", {}, "That item and all older ones are out"),
+        (f"history clear {_UID}", "history_clear", {}, "Removed that item and all older ones"),
         ("queue stop cancel", "queue_stop_cancel", {}, "No stop is pending."),
     ],
 )  # fmt: skip
@@ -86,13 +86,13 @@ def test_a_stop_is_taken_back_while_the_queue_runs(qs, opened):
     opened.add("count", ["det1"])
     opened.do("queue_start")
     opened.do("queue_stop")
-    assert pretty(qs("stop cancel")) == "The queue goes on after the running plan."
+    assert pretty(qs("stop cancel")) == "The queue will keep running after this plan."
 
 
 def test_a_task_in_the_background_is_named_by_the_beginning_of_its_uid(qs, opened):
     answer = qs("func function_sleep(1) --background")
     short = answer["task_uid"][:8]
-    told = f"Running function_sleep(1) in the background; its result: %qs task result {short}"
+    told = f"Started function_sleep(1) in the background. Get its result with %qs task result {short}"
     assert " ".join(pretty(answer).split()) == told
     qs(f"task result {short}")
     qs("task result")
@@ -116,5 +116,5 @@ def test_metadata_is_shown_as_it_is_typed(qs, qs_manager, plan):
 def test_a_lock_is_told_with_the_time_of_the_wall_clock(qs, qs_manager):
     qs_manager.do("lock", lock_key="k", queue=True, user="ada")
     shown = pretty(qs("lock info"))
-    assert shown.startswith("Locked (queue) by ada at ")
+    assert shown.startswith("Locked (queue) by ada since ")
     assert qs_manager.do("lock_info")["lock_info"]["time_str"] not in shown

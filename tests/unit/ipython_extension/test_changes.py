@@ -58,15 +58,13 @@ def test_a_name_behind_args_that_is_given_is_changed(qs, scan, plan):
 
 @pytest.mark.parametrize("typed", ["args=[motor, -1, 1, 5]", "*args=[1]", "stop=2"])
 def test_it_is_told_how_args_are_changed(qs, scan, typed):
-    assert "changed by writing the whole call: %qs edit 0 scan([det1], motor, -1, 1, 5)" in refused(
-        qs, f"edit 0 {typed}"
-    )
+    assert "write the whole call: %qs edit 0 scan([det1], motor, -1, 1, 5)" in refused(qs, f"edit 0 {typed}")
     assert not scan.asked("queue_item_update")
 
 
 def test_a_call_and_parameters_exclude_each_other(qs, scan):
-    assert "Nothing but --md is expected here" in refused(qs, "edit 0 count() num=3")
-    assert "NAME=VALUE is expected here" in refused(qs, "edit 0 md={} count()")
+    assert "Only --md can follow the plan" in refused(qs, "edit 0 count() num=3")
+    assert "Which parameter? Write NAME=count()" in refused(qs, "edit 0 md={} count()")
     assert not scan.asked("queue_item_update")
 
 
@@ -82,10 +80,10 @@ def failed(opened, plan):
 
 def test_a_plan_that_is_in_the_queue_again_is_not_queued_twice(qs, failed):
     told = pretty(qs("redo -1 --front"))
-    again = "Not queued a second time; it is first in the queue again (position 0): scan([det1], motor, 0, 1, 5)"
+    again = "Already back in the queue at position 0; not queued again: scan([det1], motor, 0, 1, 5)"
     assert " ".join(told.split()) == again
     failed.add("count", ["det1"], pos="front")
-    assert "it is in the queue again, at position 1" in pretty(qs("redo -1"))
+    assert "back in the queue at position 1; not queued again" in pretty(qs("redo -1"))
     failed.do("queue_clear")
     assert "it is in the queue again" not in pretty(qs("redo -1"))
 
@@ -94,7 +92,7 @@ def test_a_plan_that_runs_again_is_not_queued_twice(qs, failed):
     failed.worker.on_plan("scan", Wait())
     failed.do("queue_start")
     failed.wait_until(lambda _: failed.worker.is_waiting)
-    assert "it is running again" in pretty(qs("redo -1"))
+    assert "running again" in pretty(qs("redo -1"))
     assert not failed.asked("queue_item_add")
 
 
@@ -111,15 +109,15 @@ def test_a_plan_of_the_history_is_queued_where_it_is_told(qs, failed, option, qu
 
 
 def test_places_of_redo_exclude_each_other_and_nothing_else_is_taken(qs, failed):
-    assert "exclude each other" in refused(qs, "redo -1 --front --back")
-    assert "where to queue it is expected" in refused(qs, "redo -1 0")
+    assert "cannot be combined" in refused(qs, "redo -1 --front --back")
+    assert "redo takes one item and its place" in refused(qs, "redo -1 0")
     assert not failed.asked("queue_item_add")
 
 
 def test_it_is_told_that_a_plan_that_failed_is_in_the_queue_again(qs, failed):
-    assert pretty(qs("history")).splitlines()[-1] == "     first in the queue again; no beam"
-    assert "  state    first in the queue again" in pretty(qs("item 0"))
-    with pytest.raises(NotDone, match="no beam; it is first in the queue again"):
+    assert pretty(qs("history")).splitlines()[-1] == "     back at the front of the queue; no beam"
+    assert "  state    back at the front of the queue" in pretty(qs("item 0"))
+    with pytest.raises(NotDone, match="no beam; it is back at the front of the queue"):
         qs("wait 0")
     failed.do("queue_clear")
     assert pretty(qs("history")).splitlines()[-1] == "     no beam"

@@ -31,7 +31,7 @@ def test_no_other_plan_is_ended_than_the_one_that_ran(qs, running):
         return DONE
 
     running.answers["re_pause"] = too_late
-    with pytest.raises(NotDone, match="had ended before it could be paused"):
+    with pytest.raises(NotDone, match="ended before it could be paused"):
         qs("abort")
     assert changes(running) == ["re_pause"]
 
@@ -39,7 +39,7 @@ def test_no_other_plan_is_ended_than_the_one_that_ran(qs, running):
 def test_ctrl_c_while_it_is_being_paused_ends_nothing(qs, running, at_looks):
     running.answers["re_pause"] = DONE
     at_looks(interrupt)
-    with pytest.raises(Detached, match="the plan pauses"):
+    with pytest.raises(Detached, match="the plan is pausing"):
         qs("abort")
     assert changes(running) == ["re_pause"]
 
@@ -61,14 +61,14 @@ def test_who_waits_is_told_of_a_pause_once(qs, running, monkeypatch, at_looks, l
     at_looks(None, None, end)
     pause(running)
     qs(line.format(uid=running.do("status")["running_item_uid"]))
-    (sentence,) = [text for text in told if "is paused" in text]
-    assert sentence.startswith("The plan is paused since ")
-    assert "%qs resume goes on" in sentence
+    (sentence,) = [text for text in told if "Paused" in text]
+    assert sentence.startswith("Paused at ")
+    assert "%qs resume resumes the plan" in sentence
 
 
 def test_who_stops_waiting_is_told_that_the_queue_runs(qs, running, at_looks):
     at_looks(None, interrupt)
-    with pytest.raises(Detached, match="No longer waiting; the queue goes on"):
+    with pytest.raises(Detached, match="Stopped watching; the queue is still running"):
         qs("wait")
 
 
@@ -80,9 +80,9 @@ def test_who_stops_waiting_is_told_that_the_plan_is_paused(qs, running, at_looks
             raise KeyboardInterrupt
 
     at_looks(lambda _: pause(running), *[interrupt_when_paused] * 1000)
-    with pytest.raises(Detached, match="No longer waiting; the plan stays paused"):
+    with pytest.raises(Detached, match="Stopped watching; the plan is still paused"):
         qs("wait")
 
 
 def test_since_when_a_plan_is_paused_is_left_out_where_it_is_not_told():
-    assert pause_sentence({"running_item_progress": None}).startswith("The plan is paused: %qs resume")
+    assert pause_sentence({"running_item_progress": None}).startswith("Paused. %qs resume")

@@ -61,11 +61,11 @@ def test_an_apostrophe_in_a_note_is_one(qs, qs_manager, line, note):
         ("queue item foo", "Unexpected argument 'foo' after 'queue item'"),
         ("queue item", "Command 'queue item' is incomplete"),
         ("env open", "did you mean 'environment'?"),
-        ("move 0 somewhere", "front, back, a position, before ID or after ID is expected, not 'somewhere'"),
-        ("history -n 0", "A number of 1 or more is expected, not 0"),
-        ("history 3", "-n N or --failed is expected"),
-        ("log -n -1", "A number of 1 or more"),
-        ("func sleep", "A function is called with brackets: sleep(…)"),
+        ("move 0 somewhere", "Expected front, back, a position, before ID or after ID, not 'somewhere'"),
+        ("history -n 0", "Expected a number of 1 or more, not 0"),
+        ("history 3", "Expected -n N or --failed"),
+        ("log -n -1", "Expected a number of 1 or more"),
+        ("func sleep", "Write a function call: sleep(…)"),
     ],
 )
 def test_a_bad_line_is_explained(qs, qs_manager, line, hint, plan):
@@ -80,7 +80,7 @@ def test_a_second_plan_is_pointed_at(qs, word):
 
 
 def test_a_cell_needs_a_word_behind_the_magic(shell, qs_manager):
-    with pytest.raises(UsageError, match="is followed by add or script\n    %%qs"):
+    with pytest.raises(UsageError, match="Expected %%qs add or %%qs script\n    %%qs"):
         shell.run_cell_magic("qs", "", "add count([det1])")
     assert not qs_manager.asked("queue_item_add")
 
@@ -94,7 +94,7 @@ def test_positions_may_be_parted_by_commas(qs, qs_manager, plan):
 
 def test_an_array_without_its_dollar_is_noticed(shell, qs):
     shell.user_ns |= {"x": np.arange(3.0), "scan": object()}
-    assert "To use this session's variable write $x" in usage_error(qs, "add scan([det1], motor, x)")
+    assert "To use the variable of this session, write $x" in usage_error(qs, "add scan([det1], motor, x)")
     assert "Attributes are not evaluated" in usage_error(qs, "add scan([det1], motor, x.T)")
 
 
@@ -124,7 +124,7 @@ def test_a_plan_with_its_module_is_explained(shell, opened, capsys, line, method
     shell.run_cell(f"%qs {line}")
     assert opened.asked(method)
     printed = capsys.readouterr().out.splitlines()[-3:]
-    assert printed[0].endswith("The service knows this plan as count: write it without bp.")
+    assert printed[0].endswith("The service knows this plan as count; leave out bp.")
     assert printed[2] == " " * printed[1].index("bp.count") + "^" * len("bp.count")
 
 
@@ -133,7 +133,7 @@ def test_a_lock_is_told_with_who_and_why(shell, qs_manager, capsys):
     shell.run_cell("%qs clear")
     shown = capsys.readouterr().out
     assert shown.startswith("Refused: The environment and the queue are locked by bob since ")
-    assert shown.endswith(": beamtime 42. Ask bob; whoever has the key sets RM.lock_key.\n")
+    assert shown.endswith(': beamtime 42. Ask bob to unlock. If you have the key: RM.lock_key = "…"\n')
     assert "True" not in shown
 
 
@@ -146,7 +146,7 @@ def test_bare_autostart_tells_how_it_is(qs, qs_manager):
 def test_no_plan_is_explained(qs, qs_manager):
     assert pretty(qs("plans COUNT*")) == "No plan matches 'COUNT*' (did you mean 'count' or 'count_bundle_test'?)"
     qs_manager.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
-    assert "found when the environment opens (%qs open)" in pretty(qs("plans"))
+    assert "Open the environment first (%qs open)" in pretty(qs("plans"))
 
 
 def test_markup_of_docstrings_is_not_shown(qs, update):
@@ -195,7 +195,7 @@ def test_a_plan_that_is_about_to_pause_is_waited_for(qs, opened, at_looks, word,
 
 def test_the_name_of_the_client_has_to_be_one(shell, caplog):
     shell.run_line_magic("config", "QSMagics.name = '3x'")
-    assert "has to be a name of a variable, not '3x'" in caplog.text
+    assert "must be a variable name, not '3x'" in caplog.text
     assert "RM" in shell.user_ns
 
 

@@ -23,15 +23,15 @@ def night(qs_manager, plan):
 
 
 def test_failures_are_counted_where_the_past_is_shown(qs, night):
-    assert pretty(qs("history -n 1")).startswith("4 plans ran, 2 failed, these are the last 1\n")
+    assert pretty(qs("history -n 1")).startswith("4 plans: 2 completed, 2 failed; showing the last one\n")
     assert pretty(qs("history --failed")).startswith("2 plans failed\n")
-    assert "Of 3 plans in the last 24 h 1 failed (%qs history --failed)." in pretty(qs("")).splitlines()
-    assert "3 plans in the last 24 h 1 failed" in qs("").html()
+    assert "Last 24 h: 3 plans, 1 failed (%qs history --failed)." in pretty(qs("")).splitlines()
+    assert "Last 24 h: 3 plans, 1 failed" in qs("").html()
 
 
 def test_a_failure_that_is_told_as_the_last_plan_is_not_counted_once_more(qs, qs_manager, plan):
     qs_manager.fill(history=[ended(plan, "uid-0", "failed", time.time())])
-    assert "in the last 24 h" not in pretty(qs(""))
+    assert "Last 24 h" not in pretty(qs(""))
 
 
 def event(seq, at, kind, **told):
@@ -41,7 +41,7 @@ def event(seq, at, kind, **told):
 @pytest.mark.parametrize(
     ("events", "why"),
     [
-        ([("item_ended", {"item_uid": "uid-1", "exit_status": "failed"})], ", when count() failed (%qs autostart on)."),
+        ([("item_ended", {"item_uid": "uid-1", "exit_status": "failed"})], ", when count() failed"),
         ([("item_ended", {"item_uid": "uid-1", "exit_status": "aborted"})], ", when count() was aborted"),
         ([("queue_stop_pending_changed", {"enabled": False})], ", when the queue was stopped"),
         ([("item_ended", {"item_uid": "x", "exit_status": "completed"}), ("queue_changed", {"dropped": ["y"]})],
@@ -75,8 +75,8 @@ def test_the_overview_tells_it_while_items_wait_behind_a_failure(qs, qs_manager,
     ("items", "is_open", "said"),
     [
         (2, True, "the queue starts now, with 2 items."),
-        (0, True, "what is queued from now on is run at once."),
-        (1, False, "the queue (1 item) starts when the environment is open (%qs open)."),
+        (0, True, "items queued from now on run immediately."),
+        (1, False, "the queue (1 item) will start when the environment is open (%qs open)."),
     ],
 )
 def test_switching_autostart_on_tells_what_starts(qs, qs_manager, items, is_open, said, plan):

@@ -123,7 +123,7 @@ def test_rows_that_a_long_table_leaves_out_have_not_been_shown(shell, qs):
     shell.run_line_magic("config", "QSMagics.table_rows = 2")
     history = qs("history")
     assert len(history) == 3
-    assert pretty(history).splitlines()[0] == "3 plans ran, 1 failed, these are the last 2"
+    assert pretty(history).splitlines()[0] == "3 plans: 2 completed, 1 failed; showing the last 2"
     assert "no item 0" in refused(qs, "item 0")
 
 
@@ -158,7 +158,12 @@ def test_several_positions_are_removed_in_one_request(qs, four, typed, meant):
 
 @pytest.mark.parametrize(
     ("typed", "said"),
-    [("all", "%qs clear"), ("*", "%qs clear"), ("2-9", "no item 4: its last is 3"), ("3-1", "comes first: 1-3")],
+    [
+        ("all", "%qs clear"),
+        ("*", "%qs clear"),
+        ("2-9", "no item 4: its last item is 3"),
+        ("3-1", "Write the range as 1-3"),
+    ],
 )
 def test_positions_that_are_none_are_refused_before_anything_is_removed(qs, four, typed, said):
     assert said in refused(qs, f"rm {typed}")

@@ -56,8 +56,8 @@ def test_a_plan_that_does_not_tell_how_long_it_is_has_no_bar():
 @pytest.mark.parametrize(
     ("said", "text"),
     [
-        (Bar("count([det1])", 0.5, "1/2"), "Under way: count([det1])"),
-        ("Opening the environment  0.4 s  Loading a.py", "Under way: Opening the environment"),
+        (Bar("count([det1])", 0.5, "1/2"), "In progress: count([det1])"),
+        ("Opening the environment  0.4 s  Loading a.py", "In progress: Opening the environment"),
     ],
 )
 def test_a_console_without_widgets_shows_what_is_under_way(bare_shell, monkeypatch, said, text):

@@ -33,19 +33,19 @@ def refused(shell, qs_manager, capsys):
     ("line", "method", "msg", "said"),
     [
         ("open", "environment_open", "RE Worker environment already exists.",
-         "The environment is open already; to run the startup code again: %qs close, then %qs open."),
+         "The environment is already open. To run the startup code again: %qs close, then %qs open."),
         ("start", "queue_start", "RE Worker environment does not exist. Open it first.",
          "The environment is not open (%qs open)."),
         ("start", "queue_start", f"Queue execution is in progress. {_IDLE}'executing_queue'",
-         "The queue is running already."),
+         "The queue is already running."),
         ("start", "queue_start", f"Queue execution is in progress. The current plan is paused. {_IDLE}'paused'",
-         "A plan is paused: %qs resume goes on with it."),
+         "A plan is paused. To resume it: %qs resume."),
         ("close", "environment_close", f"Queue execution is in progress. {_IDLE}'executing_queue'",
-         "A plan is running: wait for its end (%qs wait), or stop the queue after it (%qs stop)."),
+         "A plan is running. Wait until it ends (%qs wait), or stop the queue after it (%qs stop)."),
         ("resume", "re_resume", "No plan is paused: the manager must be in the state 'paused', current state: 'idle'.",
-         "No plan is paused: nothing is running."),
+         "Nothing is running, so there is nothing to resume."),
         ("pause", "re_pause", "Queue is not running: the manager is in the state 'idle'.",
-         "Nothing is running (%qs start)."),
+         "Nothing is running."),
         ("start", "queue_start", "RE Manager must be in idle state, current state: 'of_another_version'",
          "RE Manager must be in idle state, current state: 'of_another_version'"),
         ("add count(det1)", "queue_item_add",
@@ -64,7 +64,7 @@ def test_a_plan_that_only_this_session_has_is_to_be_pushed(shell, refused):
     shell.run_cell("def wiggle(): yield").raise_error()
     assert refused("add wiggle()", "queue_item_add", _UNKNOWN) == (
         "Not queued: Plan 'wiggle' is not in the list of allowed plans. "
-        "This session has it: send it to the worker first, with %qs push wiggle"
+        "It is defined in this session. Send it to the worker first: %qs push wiggle"
     )
 
 
@@ -77,12 +77,14 @@ def test_a_plan_is_unknown_before_the_first_opening(shell, qs_manager, refused):
 
 def test_a_function_that_may_not_be_called_is_told_from_one_that_is_not_there(shell, qs, opened, refused):
     opened.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
-    said = f"{_NOT_ALLOWED}. What may be called: function_sleep, :^mine"
+    said = f"{_NOT_ALLOWED}. Allowed functions: function_sleep, :^mine"
     assert refused("func where()", "function_execute", _NOT_ALLOWED) == said
     shell.run_cell("def where(): return 1").raise_error()
     assert refused("func where()", "function_execute", _NOT_ALLOWED).endswith("has not been pushed to the worker")
     qs("push where")
-    assert "The worker has it: a cell of %%qs script" in refused("func where()", "function_execute", _NOT_ALLOWED)
+    assert "The worker has it. Call it in a %%qs script cell" in refused(
+        "func where()", "function_execute", _NOT_ALLOWED
+    )
 
 
 @pytest.mark.parametrize(("name", "refused"), [("where", True), ("mine", False)])
@@ -91,4 +93,4 @@ def test_a_push_tells_whether_the_function_may_be_called(shell, qs, opened, name
     shell.run_cell(f"def {name}(): return 1").raise_error()
     said = qs(f"push {name}").sentence
     assert said.startswith(f"{name} is in the worker now.")
-    assert ("do not let the group 'admin' call where with %qs func" in said) is refused
+    assert ("does not permit group 'admin' to call where with %qs func" in said) is refused

@@ -59,7 +59,7 @@ def test_imports_go_along_and_what_the_worker_has_wins(define):
 def test_nothing_is_defined_if_the_worker_lacks_something(define):
     script = define("f", "n = 3\ndef f(): return n * step")
     namespace = {"step": 2}
-    with pytest.raises(NameError, match=r"needed by what is pushed: n$"):
+    with pytest.raises(NameError, match=r"needed by the pushed definitions: n$"):
         exec(script, namespace)
     assert set(namespace) == {"step", "__builtins__"}
     assert worker(define("f n"), step=2)["f"]() == 6
@@ -79,9 +79,9 @@ def test_names_that_are_pushed_together_need_no_check(define):
         (
             "f",
             "def make(k):\n    def f(): return k\n    return f\nf = make(1)",
-            "inside of another function.* uses .* k",
+            "inside another function and uses its variables: k",
         ),
-        ("o", "o = object()", "an object of type object"),
+        ("o", "o = object()", "has the type object"),
         ("a.b", "", "no name of a function"),
     ],
 )

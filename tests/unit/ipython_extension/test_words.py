@@ -162,7 +162,7 @@ def test_a_position_whose_item_has_gone_is_refused(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-aaaa"), plan("scan", "uid-bbbb")])
     qs("queue")
     qs_manager.do("queue_item_remove", pos="front")
-    with pytest.raises(NotFound, match=r"count\(\), which was shown at 0, is no longer in the queue"):
+    with pytest.raises(NotFound, match=r"count\(\), which was shown at position 0, is no longer in the queue"):
         qs("rm 0")
     assert [item["item_uid"] for item in qs_manager.do("queue_get")["items"]] == ["uid-bbbb"]
 
@@ -209,7 +209,7 @@ def test_the_history_tells_how_plans_ended(qs, qs_manager, plan):
     assert lines[2].endswith("3 min 10 s      3-5")
     assert lines[4] == "     ValueError: no beam"
     assert [item["name"] for item in qs("history --failed")] == ["scan"]
-    assert shown(qs("history -n 1")).splitlines()[0] == "2 plans ran, 1 failed, these are the last 1"
+    assert shown(qs("history -n 1")).splitlines()[0] == "2 plans: 1 completed, 1 failed; showing the last one"
 
 
 def test_the_state_is_one_sentence(qs, qs_manager):
@@ -239,7 +239,7 @@ def test_the_sentence_names_the_running_plan_and_its_progress(qs, opened):
     opened.wait_until(lambda status: opened.worker.is_waiting and status["running_item_progress"])
     sentence = shown(qs("")).splitlines()[0]
     assert sentence.startswith("Running count([det1]), point 4 of 4, for ")
-    assert sentence.endswith(" s; nothing more in the queue; stops after this plan.")
+    assert sentence.endswith(" s; nothing more in the queue; the queue stops after this plan.")
 
 
 @pytest.mark.parametrize(
@@ -287,15 +287,15 @@ def test_a_line_of_qserver_queues_an_item(qs, qs_manager):
         ("histroy", "did you mean 'history'"),
         ("re paus", "did you mean 'pause'"),
         ("add count([det1]) --frnt", "did you mean '--front'"),
-        ("add", "A plan is expected here"),
-        ("add count", "A plan is written as a call: count(…)"),
-        ("mode loop maybe", "on or off is expected"),
+        ("add", "Expected a plan"),
+        ("add count", "Write the plan as a call: count(…)"),
+        ("mode loop maybe", "Expected on or off"),
         ("rm x", "at least 4 characters of a uid"),
         ("rm 7", "no item 7: it is empty"),
-        ("open now", "Nothing is expected here"),
-        ("pause immediately", "now is expected"),
-        ("add --front --back count([det1])", "exclude each other"),
-        ("wait --timeout soon", "A length of time"),
+        ("open now", "%qs open takes no arguments"),
+        ("pause immediately", "Expected now"),
+        ("add --front --back count([det1])", "cannot be combined"),
+        ("wait --timeout soon", "Expected a duration"),
     ],
 )
 def test_a_bad_line_says_what_may_be_meant(qs, qs_manager, line, hint):

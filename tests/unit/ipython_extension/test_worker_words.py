@@ -36,9 +36,9 @@ def test_the_item_that_is_shown_is_the_one_that_is_there_now(qs, qs_manager, pla
 
 def test_an_edit_without_a_value_says_what_is_expected(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-aaaa")])
-    with pytest.raises(UsageError, match="NAME=VALUE is expected here"):
+    with pytest.raises(UsageError, match="Expected NAME=VALUE, or the whole plan"):
         qs("edit 0")
-    with pytest.raises(UsageError, match="A value is expected here"):
+    with pytest.raises(UsageError, match="Expected a value"):
         qs("edit 0 num= 5")
 
 
@@ -90,7 +90,7 @@ def test_a_function_of_the_session_is_pushed_and_can_be_queued(shell, qs, opened
 
 def test_what_the_worker_lacks_is_told_as_the_line_to_type(shell, qs, opened):
     shell.run_cell("n = 2\ndef f(): return n\n", store_history=True).raise_error()
-    opened.worker.on_script(Fail("NameError: needed by what is pushed: n", "…"))
+    opened.worker.on_script(Fail("NameError: needed by the pushed definitions: n", "…"))
     with pytest.raises(NotDone, match=r"The worker has no n\. Push it too: %qs push n f") as caught:
         qs("push f")
     assert caught.value.detail == ""
@@ -126,7 +126,7 @@ def test_a_lock_is_on_what_the_line_names(shell, qs, qs_manager, line, parts, no
 
 
 def test_a_note_needs_what_is_locked_before_it(qs, qs_manager):
-    with pytest.raises(UsageError, match="env or environment or queue or all is expected"):
+    with pytest.raises(UsageError, match="Expected env or environment or queue or all"):
         qs("lock 'my note'")
     assert qs_manager.asked("lock") == []
 
@@ -169,10 +169,10 @@ def ask(manager, prompt, *, secret):
 
 
 def test_a_question_of_running_code_is_told_and_answered(qs, opened, monkeypatch):
-    with pytest.raises(NotFound, match="No running code asks anything"):
+    with pytest.raises(NotFound, match="No code is waiting for input"):
         qs("answer yes")
     ask(opened, "Shutter open? ", secret=False)
-    assert "running code asks 'Shutter open?' (%qs answer)" in pretty(qs("status"))
+    assert "user code is waiting for input: 'Shutter open?' (%qs answer)" in pretty(qs("status"))
     qs("answer yes, it is")
     opened.wait_idle()
     ask(opened, "Password: ", secret=True)
