@@ -288,7 +288,7 @@ def test_a_line_of_qserver_queues_an_item(qs, qs_manager):
         ("re paus", "did you mean 'pause'"),
         ("add count([det1]) --frnt", "did you mean '--front'"),
         ("add", "Expected a plan"),
-        ("add count", "Write the plan as a call: count(…)"),
+        ("add count", "A plan is written as a call: count(…)"),
         ("mode loop maybe", "Expected on or off"),
         ("rm x", "at least 4 characters of a uid"),
         ("rm 7", "no item 7: it is empty"),
