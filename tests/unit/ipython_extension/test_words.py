@@ -204,7 +204,7 @@ def test_the_history_tells_how_plans_ended(qs, qs_manager, plan):
         ]
     )
     lines = shown(qs("history")).splitlines()
-    assert lines[0] == "2 plans ran, 1 failed"
+    assert lines[0] == "2 plans: 1 completed, 1 failed"
     assert lines[2].split()[:3] == ["0", "count([det1])", "completed"]
     assert lines[2].endswith("3 min 10 s      3-5")
     assert lines[4] == "     ValueError: no beam"
@@ -371,7 +371,7 @@ def test_opening_waits_and_tells_what_is_there_and_what_is_left_out(qs, qs_manag
     qs_manager.answers["environment_report"] = {"report": {"success": True, "left_out": left_out}}
     lines = shown(qs("open")).splitlines()
     worker = qs_manager.worker
-    assert lines[0].endswith(f"{len(worker.plans)} plans and {len(worker.devices)} devices to use.")
+    assert lines[0].endswith(f"{len(worker.plans)} plans, {len(worker.devices)} devices.")
     assert lines[1] == "  Left out: odd: its decorator contradicts it"
 
 
