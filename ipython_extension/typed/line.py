@@ -86,9 +86,11 @@ class Line:
         return words, given
 
     def nothing_more(self) -> None:
-        """Complain about anything that is left."""
+        """Raise an error if anything is left."""
         if self._token():
-            raise self.fault("Nothing is expected here")
+            command = self.text[: self.at].split()
+            is_bare = len(command) == _BARE_COMMAND
+            raise self.fault(f"{' '.join(command)} takes no arguments" if is_bare else "Unexpected text")
 
     def plan(self) -> Item:
         """The plan that begins here."""

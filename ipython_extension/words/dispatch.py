@@ -168,7 +168,7 @@ def _help(rest: str) -> View:
     text = helptext.about(asked) or helptext.about(asked.split()[0])
     if text is None:
         raise UsageError(helptext.unknown(asked.split()[0]))
-    return told
+    return text
 
 
 def _message(error: grammar.UsageError) -> str:
