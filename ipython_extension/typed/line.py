@@ -130,7 +130,7 @@ class Line:
         token = self._token()
         name = _PAIR.match(self.text, self.at)
         if token is None or name is None:
-            value = self.text[self.at : self._end_of_value(self.at)]
+            value = "".join(self.text[self.at :].split()[:1])
             raise self.fault(f"Which parameter? Write NAME={value}, or the whole plan")
         end = self._end_of_word(token)
         if end == name.end():
