@@ -74,7 +74,7 @@ def test_names_that_are_pushed_together_need_no_check(define):
     [
         ("nothing", "", "This session has no 'nothing'"),
         ("wigle", "def wiggle(): ...", "did you mean 'wiggle'"),
-        ("f", "exec('def f(): pass')", "source of f cannot be found"),
+        ("f", "exec('def f(): pass')", "Cannot find the source of f"),
         ("math", "import math", "math is a module"),
         (
             "f",
@@ -82,7 +82,7 @@ def test_names_that_are_pushed_together_need_no_check(define):
             "inside another function and uses its variables: k",
         ),
         ("o", "o = object()", "has the type object"),
-        ("a.b", "", "no name of a function"),
+        ("a.b", "", "is not a valid name"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_with_the_reason(define, name, cell, said):
