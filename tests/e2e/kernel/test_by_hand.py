@@ -29,7 +29,7 @@ def test_a_paused_plan_that_is_ended_by_hand_is_reported_as_that(service, consol
     assert console.run(f"RE.{how}()")["status"] == "ok"
     assert service.wait_idle()["items_in_queue"] == left
     (ended,) = service.history()
-    assert (ended["result"]["exit_status"], "by hand" in ended["result"]["msg"]) == (status, True)
+    assert (ended["result"]["exit_status"], "from a console" in ended["result"]["msg"]) == (status, True)
 
 
 def test_a_plan_that_fails_after_it_was_resumed_by_hand_is_reported_with_its_error(service, console):
