@@ -153,7 +153,7 @@ def test_a_plan_that_runs_now_shows_its_table(prompt):
     prompt.type("%load_ext bluesky_qs")
     prompt.type("%qs open")
     shown = prompt.type("%qs run scan([det1], motor, -1, 1, num=3)").splitlines()
-    assert shown[0].startswith("Scan 1: scan, 3 points, since ")
+    assert shown[0].startswith("Scan 1: scan, 3 points, started ")
     assert shown[1].split() == ["#", "time", "motor", "det1"]
     assert [line.split()[0] for line in shown[2:5]] == ["1", "2", "3"]
     assert "scan 1: scan([det1], motor, -1, 1, num=3)" in shown[-1]
