@@ -260,7 +260,7 @@ def test_async_devices_are_listed_with_their_children_and_take_part_in_scans(ope
     x = devices["stage"]["components"]["x"]
     assert (x["is_readable"], x["is_movable"], x["is_flyable"]) == (True, True, True)
     assert "user_readback" in x["components"]
-    assert list(devices["oven"]["components"]) == ["temperature"]
+    assert list(devices["oven"]["components"]) == ["temperature", "zones"]
     plans = [["count", ["pdet", "oven"]], ["scan", ["oven"], "stage.x", 0, 0.1, 2], ["count", ["oven.temperature"], 2]]
     assert run(service, *plans) == [("completed", "")] * 3
 

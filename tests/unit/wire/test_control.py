@@ -24,7 +24,7 @@ def test_public_key_follows_from_the_private_one():
 def test_invalid_key_is_refused_without_being_shown(key):
     with pytest.raises(ConfigError) as caught:
         check_key(key, "private key")
-    assert caught.value.message.startswith("The private key is not valid: it has")
+    assert caught.value.message.startswith("The private key is not valid: it ")
     assert not key or key not in caught.value.message
 
 
