@@ -100,7 +100,7 @@ def test_a_plan_that_ends_while_redis_is_away_is_recorded_when_it_is_back_and_th
     first, second = on_redis.add("steps", 10, 0.05), on_redis.add("quick")
     on_redis.wait(lambda s: s["re_state"] == "running", "the plan runs")
     redis_server.kill()
-    on_redis.wait(lambda _: "could not be stored; trying again" in on_redis.output(), "the plan has ended")
+    on_redis.wait(lambda _: "could not be stored. Trying again" in on_redis.output(), "the plan has ended")
     status = on_redis.ask("status")
     assert (status["manager_state"], status["running_item_uid"]) == ("executing_queue", first["item_uid"])
     redis_server.start()
