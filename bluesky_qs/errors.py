@@ -104,10 +104,11 @@ def _first_line(cls: type[QSError]) -> str:
 
 def by_code(code: str) -> type[QSError]:
     """The class that carries this code; `QSError` for a code that this version does not know."""
-    pending: list[type[QSError]] = [QSError]
-    while pending:
-        cls = pending.pop()
-        if cls.__name__ == code:
-            return cls
-        pending.extend(cls.__subclasses__())
-    return QSError
+    return _CODES.get(code, QSError)
+
+
+# The classes of this module only. The client's errors are QSErrors too, and those that it makes for a refusal carry the
+# name of its cause; neither must be raised in place of the cause.
+_CODES: dict[str, type[QSError]] = {
+    name: cls for name, cls in globals().items() if isinstance(cls, type) and issubclass(cls, QSError)
+}

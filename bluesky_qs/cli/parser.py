@@ -41,6 +41,23 @@ class Parser(argparse.ArgumentParser):
         """Add ``-h`` and ``--help``. Call it last, because help lists them last."""
         self.add_argument("-h", "--help", action="help", help="Show this message and exit.")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the command line. A value may begin with a dash, as one key in 85 does."""
+        return super().parse_known_args(self._values_joined(sys.argv[1:] if args is None else args), namespace)
+
+    def _values_joined(self, args: Sequence[str]) -> list[str]:
+        """Change ``--x -value`` to ``--x=-value``, because argparse takes ``-value`` for an option."""
+        options = self._option_string_actions
+        joined: list[str] = []
+        for arg in args:
+            option = options.get(joined[-1]) if joined else None
+            takes_value = option is not None and option.nargs is None
+            if takes_value and arg.startswith("-") and arg.partition("=")[0] not in options:
+                joined[-1] += f"={arg}"
+            else:
+                joined.append(arg)
+        return joined
+
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with the code for a bad command line."""
         self.exit(

@@ -34,6 +34,13 @@ def test_public_key_of_a_private_one_is_shown_and_that_is_not(run):
     assert private not in shown.out
 
 
+def test_a_private_key_may_begin_with_a_dash(run):
+    private = "-IT#HNGtmd(V{]tgua?pb.9n<(Df]yzC83MdaZf["
+    code, shown = run("--zmq-private-key", private)
+    assert code == 0
+    assert public_key(private) in shown.out
+
+
 def test_invalid_key_is_4_and_not_shown(run):
     code, shown = run("--zmq-private-key", "nonsense")
     assert code == 4
