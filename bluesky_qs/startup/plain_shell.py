@@ -81,6 +81,10 @@ class PlainShell(TerminalInteractiveShell):
             self._ignore("the welcome message of pylab")
         return gui, backend, []
 
+    def _atexit_once(self) -> None:
+        """Leave the objects of user code alone: to free them takes IPython 0.1 s, and the process ends anyway."""
+        self._atexit_once_called = True
+
     def _ignore(self, what: str) -> None:
         if what not in self._mentioned:
             self._mentioned.add(what)

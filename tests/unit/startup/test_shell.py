@@ -48,6 +48,11 @@ def test_every_way_to_the_shell_leads_to_the_same_one(shell):
     assert InteractiveShell.instance() is TerminalInteractiveShell.instance() is shell
 
 
+def test_the_end_of_the_process_leaves_the_namespace_alone(shell):
+    shell._atexit_once()
+    assert shell.user_ns["a"] == 1
+
+
 def test_it_is_gone_afterwards(code, clean_process):
     main = sys.modules["__main__"]
     with installed(code, {}, []) as lazy:
