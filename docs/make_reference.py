@@ -21,7 +21,7 @@ from bluesky_qs.words.helptext import LEGEND, summary
 from ipython_extension.words import dispatch  # noqa: F401 - it fills the table of words
 from ipython_extension.words.helptext import ALSO
 from ipython_extension.words.magics import QSMagics
-from ipython_extension.words.vocabulary import CELLS, WORDS, Word
+from ipython_extension.words.vocabulary import CELLS, WORDS, PromptCommand
 
 DOCS = Path(__file__).parent
 HERE = DOCS / "reference"
@@ -237,7 +237,7 @@ def _prompt() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _word(word: Word, magic: str) -> str:
+def _word(word: PromptCommand, magic: str) -> str:
     head, _, rest = (inspect.getdoc(word.action) or "").partition("\n")
     usage = f"{magic} {word.name} {word.usage}".rstrip()
     return f"## {magic} {word.name}\n\n    {usage}\n\n" + f"{head}\n{rest}".rstrip() + "\n"

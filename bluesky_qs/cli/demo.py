@@ -39,7 +39,7 @@ def main() -> int:
 
 def _show(api: REManagerAPI) -> int:
     # The tables of the prompt, so that the demonstration looks like the prompt.
-    from ipython_extension.shown.display import History, Queue  # noqa: PLC0415 - slow; the service starts first
+    from ipython_extension.shown.display import HistoryView, QueueView  # noqa: PLC0415 - slow; the service starts first
 
     _say("Opening the environment: the worker runs the startup code of the simulated beamline")
     api.environment_open()
@@ -50,14 +50,14 @@ def _show(api: REManagerAPI) -> int:
     for plan in _PLANS:
         api.queue_item_add(plan)
     known = set(api.devices_allowed()["devices_allowed"])
-    _print(Queue(api.queue_get(), known).text(_width()))
+    _print(QueueView(api.queue_get(), known).text(_width()))
     _say("Starting the queue")
     api.queue_start()
     api.wait_for_idle(timeout=_PATIENCE)
     _say("The queue has run. Here are the queue and the history now:")
-    _print(Queue(api.queue_get(), known).text(_width()))
+    _print(QueueView(api.queue_get(), known).text(_width()))
     history = api.history_get()
-    _print(History(history, known).text(_width()))
+    _print(HistoryView(history, known).text(_width()))
     statuses = [item["result"]["exit_status"] for item in history["items"]]
     if statuses != ["completed"] * len(_PLANS):
         raise QSError(f"the scans should be 'completed' but ended with {statuses}")

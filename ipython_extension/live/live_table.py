@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ipython_extension.live.runs import Reading, Run, RunEnd, Runs
+from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd
 from ipython_extension.shown.tables import cut, moment, plural, shortened
 
 _INDENT = "  "
@@ -14,14 +14,14 @@ _MOST = 40
 _DIGITS = 10
 
 
-class LiveTables:
+class RunTables:
     """One table for each run, at most ``width`` columns wide."""
 
     def __init__(self, width: int) -> None:
         self._width = width
-        self._runs = Runs()
+        self._runs = LiveRuns()
         self._columns: dict[int, list[tuple[str, int]]] = {}
-        self._above: Run | None = None
+        self._above: LiveRun | None = None
         self._has_printed = False
 
     def take(self, name: str, doc: Mapping[str, Any]) -> list[str]:
@@ -35,7 +35,7 @@ class LiveTables:
             case _:
                 return []
 
-    def _heading(self, run: Run, event: Mapping[str, Any]) -> list[str]:
+    def _heading(self, run: LiveRun, event: Mapping[str, Any]) -> list[str]:
         """Return the heading of a row; empty if the row above belongs to the same run."""
         if run is self._above:
             return []
@@ -56,7 +56,7 @@ class LiveTables:
             lines.append(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'earlier point')}")
         return lines
 
-    def _fit(self, run: Run) -> list[str]:
+    def _fit(self, run: LiveRun) -> list[str]:
         """Choose the columns; return the fields that do not fit."""
         fields = [*run.along, *run.read]
         columns: list[tuple[str, int]] = []
@@ -70,11 +70,11 @@ class LiveTables:
         self._columns[id(run)] = columns
         return fields[len(columns) :]
 
-    def _names(self, run: Run) -> str:
+    def _names(self, run: LiveRun) -> str:
         names = "".join(f"  {cut(field, width):>{width}}" for field, width in self._columns[id(run)])
         return f"{_INDENT}{'#':>{_NUMBER}}  {'time':<{_TIME}}{names}"
 
-    def _row(self, run: Run, event: Mapping[str, Any]) -> str:
+    def _row(self, run: LiveRun, event: Mapping[str, Any]) -> str:
         data = event.get("data") or {}
         cells = "".join(
             f"  {cut(value_text(data.get(field), run.keys.get(field) or {}, width), width):>{width}}"
@@ -83,7 +83,7 @@ class LiveTables:
         clock = moment(event["time"], event["time"])
         return f"{_INDENT}{event.get('seq_num', ''):>{_NUMBER}}  {clock:<{_TIME}}{cells}"
 
-    def _ending(self, run: Run, stop: Mapping[str, Any]) -> list[str]:
+    def _ending(self, run: LiveRun, stop: Mapping[str, Any]) -> list[str]:
         if self._above is run:
             self._above = None
         status = stop.get("exit_status", "success")
@@ -103,7 +103,7 @@ class Live:
     def __init__(self, width: int, *, item_uid: str | None = None) -> None:
         self._running: str | None = None
         self._item_uid = item_uid
-        self._tables = LiveTables(width)
+        self._tables = RunTables(width)
         self._seen: set[str] = set()
         self._lines: list[str] = []
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from bluesky_qs.documents import is_number
 from bluesky_qs.errors import QSError
-from ipython_extension.live.runs import Reading, Run, RunEnd, Runs
+from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd
 
 #: Seconds between updates: in a notebook each one sends a picture to the browser.
 _TERMINAL, _NOTEBOOK = 0.1, 0.5
@@ -46,7 +46,7 @@ class LivePlot:
         self._canvas = canvas
         self._fields = fields
         self._item_uid = item_uid
-        self._runs = Runs()
+        self._runs = LiveRuns()
         self._seen: set[str] = set()
         #: All figures that were made, and the runs that they show.
         self.figures: list[Any] = []
@@ -80,7 +80,7 @@ class LivePlot:
         for figure in self._open.values():
             figure.draw(self._canvas)
 
-    def _figure(self, run: Run) -> "_Figure":
+    def _figure(self, run: LiveRun) -> "_Figure":
         if id(run) not in self._open:
             figure = self._open[id(run)] = _Figure(run, self._fields, self._canvas)
             self.figures.append(figure.figure)
@@ -91,7 +91,7 @@ class LivePlot:
 class _Figure:
     """The panels of one run."""
 
-    def __init__(self, run: Run, wanted: Sequence[str], canvas: Canvas) -> None:
+    def __init__(self, run: LiveRun, wanted: Sequence[str], canvas: Canvas) -> None:
         numbers = [field for field, key in run.keys.items() if is_number(key)]
         if missing := [field for field in wanted if field not in numbers]:
             raise NoPlot(f"{run.name} has no numeric field {', '.join(missing)}. Choose from: {', '.join(numbers)}")

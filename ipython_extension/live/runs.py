@@ -5,7 +5,7 @@ from typing import NamedTuple
 from bluesky_qs.documents import Dimensions, Doc, Reader, is_number
 
 
-class Run:
+class LiveRun:
     """One run, built from the documents received so far.
 
     Attributes
@@ -49,23 +49,23 @@ class Run:
 class Reading(NamedTuple):
     """One event of a run's main stream."""
 
-    run: Run
+    run: LiveRun
     event: Doc
 
 
 class RunEnd(NamedTuple):
     """The end of a run."""
 
-    run: Run
+    run: LiveRun
     stop: Doc
 
 
-class Runs:
+class LiveRuns:
     """The open runs; documents of runs whose start was missed are ignored."""
 
     def __init__(self) -> None:
         self._reader = Reader()
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, LiveRun] = {}
 
     def take(self, name: str, doc: Doc) -> Reading | RunEnd | None:
         """Take a document; return the row or the end of a run that it adds, if any."""
@@ -74,7 +74,7 @@ class Runs:
             return None
         match name:
             case "start":
-                self._runs[place.run] = Run(doc)
+                self._runs[place.run] = LiveRun(doc)
             case "descriptor":
                 run = self._runs[place.run]
                 if place.stream == run.stream:

@@ -7,8 +7,8 @@ from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown import answer_views
-from ipython_extension.shown.catalogue import Catalogue
-from ipython_extension.shown.display import Changed, History, ItemView, Queue, Reply, Status, View
+from ipython_extension.shown.catalogue import CatalogueView
+from ipython_extension.shown.display import Changed, HistoryView, ItemView, QueueView, ReplyView, StatusView, View
 from ipython_extension.shown.status_text import has_failed
 from ipython_extension.shown.tables import length_of_time, moment, plural
 
@@ -37,7 +37,7 @@ def present(session: Session, method: str, params: Mapping[str, Any], answer: An
     """The reply as an object that displays itself."""
     if show := _VIEWS.get(method):
         return show(session, params, answer)
-    return Reply(answer, _SENTENCES.get(method, ""))
+    return ReplyView(answer, _SENTENCES.get(method, ""))
 
 
 def added(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
@@ -91,28 +91,28 @@ def _elsewhere(params: Mapping[str, Any]) -> bool:
     return params.get("pos") not in (None, "back") or bool(params.get("before_uid") or params.get("after_uid"))
 
 
-def _queue(session: Session, _params: Mapping[str, Any], _answer: Answer) -> Queue:
+def _queue(session: Session, _params: Mapping[str, Any], _answer: Answer) -> QueueView:
     return session.queue()
 
 
-def _history(session: Session, _params: Mapping[str, Any], answer: Answer) -> History:
+def _history(session: Session, _params: Mapping[str, Any], answer: Answer) -> HistoryView:
     return session.take_history(answer)
 
 
-def _status(session: Session, _params: Mapping[str, Any], answer: Answer) -> Status:
+def _status(session: Session, _params: Mapping[str, Any], answer: Answer) -> StatusView:
     running = cast("Item", session.rm.queue_get(reload=True)["running_item"]) if answer.get("running_item_uid") else {}
-    return Status(answer, running, session.known(answer))
+    return StatusView(answer, running, session.known(answer))
 
 
-def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
     status = session.line_status()
     queued = status["items_in_queue"] + (1 if status["running_item_uid"] else 0)
-    return Reply(answer, f"Running {plural(queued, 'item')}." if queued else "Nothing is left to run.")
+    return ReplyView(answer, f"Running {plural(queued, 'item')}." if queued else "Nothing is left to run.")
 
 
-def _paused(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+def _paused(_session: Session, params: Mapping[str, Any], answer: Answer) -> ReplyView:
     now = params.get("option") == "immediate"
-    return Reply(answer, "The plan is pausing." if now else "The plan will pause at its next checkpoint.")
+    return ReplyView(answer, "The plan is pausing." if now else "The plan will pause at its next checkpoint.")
 
 
 def _batch(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
@@ -140,54 +140,54 @@ def _executing(session: Session, _params: Mapping[str, Any], answer: Answer) -> 
     return ItemView(answer["item"], session.known(), "Running")
 
 
-def _plans(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Catalogue:
-    return Catalogue.of_plans(answer.get("plans_allowed") or answer.get("plans_existing") or {})
+def _plans(_session: Session, _params: Mapping[str, Any], answer: Answer) -> CatalogueView:
+    return CatalogueView.of_plans(answer.get("plans_allowed") or answer.get("plans_existing") or {})
 
 
-def _devices(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Catalogue:
-    return Catalogue.of_devices(answer.get("devices_allowed") or answer.get("devices_existing") or {})
+def _devices(_session: Session, _params: Mapping[str, Any], answer: Answer) -> CatalogueView:
+    return CatalogueView.of_devices(answer.get("devices_allowed") or answer.get("devices_existing") or {})
 
 
-def _mode(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+def _mode(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
     mode = session.status()["plan_queue_mode"]
     modes = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in mode.items())
-    return Reply(answer, f"Mode: {modes}.")
+    return ReplyView(answer, f"Mode: {modes}.")
 
 
-def _autostart(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
-    return Reply(answer, f"Autostart is {'on' if params['enable'] else 'off'}.")
+def _autostart(_session: Session, params: Mapping[str, Any], answer: Answer) -> ReplyView:
+    return ReplyView(answer, f"Autostart is {'on' if params['enable'] else 'off'}.")
 
 
-def _lock(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+def _lock(_session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
     info = answer["lock_info"]
     names = [name for name in ("environment", "queue") if info.get(name)]
     if not names:
-        return Reply(answer, "Nothing is locked.")
+        return ReplyView(answer, "Nothing is locked.")
     note = f": {info['note']}" if info.get("note") else ""
     since = moment(info["time"]) if info.get("time") else info["time_str"]
-    return Reply(answer, f"Locked ({' and '.join(names)}) by {info['user']} since {since}{note}")
+    return ReplyView(answer, f"Locked ({' and '.join(names)}) by {info['user']} since {since}{note}")
 
 
-def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
     result = answer.get("result") or {}
     match answer["status"]:
         case "running":
-            return Reply(answer, f"The task has been running since {moment(result['time_start'])}.")
+            return ReplyView(answer, f"The task has been running since {moment(result['time_start'])}.")
         case "completed" if result["success"]:
             took = length_of_time(result["time_stop"] - result["time_start"])
-            return Reply(answer, f"The task is done ({took}). It returned {result['return_value']!r}")
+            return ReplyView(answer, f"The task is done ({took}). It returned {result['return_value']!r}")
         case "completed":
-            return Reply(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
+            return ReplyView(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
         case _:
-            return Reply(answer, "There is no such task, or its result has expired.")
+            return ReplyView(answer, "There is no such task, or its result has expired.")
 
 
-def _stop_cancelled(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+def _stop_cancelled(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
     is_running = session.line_status()["manager_state"] != "idle"
-    return Reply(answer, "The queue will keep running after this plan." if is_running else "No stop is pending.")
+    return ReplyView(answer, "The queue will keep running after this plan." if is_running else "No stop is pending.")
 
 
-def _task_started(session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+def _task_started(session: Session, params: Mapping[str, Any], answer: Answer) -> ReplyView:
     session.tasks.append(answer["task_uid"])
     task = plan_text(params["item"], session.known()) if "item" in params else "the script"
     return answer_views.started(
@@ -195,11 +195,11 @@ def _task_started(session: Session, params: Mapping[str, Any], answer: Answer) -
     )
 
 
-def _events(session: Session, _params: Mapping[str, Any], answer: Answer) -> Reply:
+def _events(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
     return answer_views.events(answer, session.settings.rows())
 
 
-def _cleared(_session: Session, params: Mapping[str, Any], answer: Answer) -> Reply:
+def _cleared(_session: Session, params: Mapping[str, Any], answer: Answer) -> ReplyView:
     return answer_views.cleared(params, answer)
 
 

@@ -15,9 +15,9 @@ from bluesky_qs.words.planexpr import Item, can_be_sent, plan_text
 from ipython_extension.live.plot import Canvas
 from ipython_extension.live.progress_output import ProgressOutput
 from ipython_extension.session.requeued import find_requeued
-from ipython_extension.shown.display import History, Queue
+from ipython_extension.shown.display import HistoryView, QueueView
 from ipython_extension.shown.tables import ranges
-from ipython_extension.typed.line import Line, Token
+from ipython_extension.typed.line import Line, LineWord
 
 _SHORTEST_UID = 4
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
@@ -152,10 +152,10 @@ class Session:
         """The items that were shown last, by position."""
         return self._last or {}
 
-    def queue(self, status: Mapping[str, Any] | None = None) -> Queue:
+    def queue(self, status: Mapping[str, Any] | None = None) -> QueueView:
         """Fetch the queue; positions refer to it from now on."""
         now = status or self.line_status()
-        shown = Queue(self.rm.queue_get(reload=True), self.known(now), status=now, rows=self.settings.rows())
+        shown = QueueView(self.rm.queue_get(reload=True), self.known(now), status=now, rows=self.settings.rows())
         self._queue_is_seen(shown)
         return shown
 
@@ -166,9 +166,11 @@ class Session:
             self._queue_is_seen(self._looked_at)
         return place
 
-    def queue_after_change(self) -> Queue:
+    def queue_after_change(self) -> QueueView:
         """Fetch the queue; its view has the state of the service only if this line has fetched that."""
-        shown = Queue(self.rm.queue_get(reload=True), self.known(), status=self._line_status, rows=self.settings.rows())
+        shown = QueueView(
+            self.rm.queue_get(reload=True), self.known(), status=self._line_status, rows=self.settings.rows()
+        )
         self._queue_is_seen(shown)
         return shown
 
@@ -183,7 +185,7 @@ class Session:
         self._grown = {}
         self._ran = None
 
-    def history(self, *, rows: int | None = None, only_failed: bool = False) -> History:
+    def history(self, *, rows: int | None = None, only_failed: bool = False) -> HistoryView:
         """Fetch the history; ``redo`` refers to it from now on."""
         return self.take_history(self.rm.history_get(), rows=rows, only_failed=only_failed)
 
@@ -194,9 +196,9 @@ class Session:
         rows: int | None = None,
         only_failed: bool = False,
         since: int = 0,
-    ) -> History:
+    ) -> HistoryView:
         """Show the history in a reply to the user."""
-        shown = History(
+        shown = HistoryView(
             answer,
             self.known(),
             rows=rows or self.settings.rows(),
@@ -218,13 +220,13 @@ class Session:
         now = status["items_in_history"]
         return now if self._started_at is None or self._started_at > now else self._started_at
 
-    def ran_since(self, before: int) -> History:
+    def ran_since(self, before: int) -> HistoryView:
         """The plans that ran since the history had that length; if any, the table that was shown last."""
         self._started_at = None
         answer = self.rm.history_get()
         if before < len(answer["items"]):
             return self.take_history(answer, since=before)
-        return History(answer, self.known(), since=before)
+        return HistoryView(answer, self.known(), since=before)
 
     def queue_has_grown(self, first: int, items: list[Item]) -> None:
         """Note that items were added at the back and shown with their positions, the first at ``first``."""
@@ -292,7 +294,7 @@ class Session:
         return (self.rm, *versions), KnownNames(plans["plans_allowed"], devices["devices_allowed"])
 
     # ------------------------------------------------------------------------------------------- finding an item
-    def queued(self, line: Line, token: Token) -> str:
+    def queued(self, line: Line, token: LineWord) -> str:
         """The uid of the queued item that a token names.
 
         A position refers to the table that was shown last. The service checks whether the item is still in the
@@ -304,7 +306,7 @@ class Session:
             return found.pop() if len(found) == 1 else self.queued_item(line, token)["item_uid"]
         return self._shown_in_queue(line, token, position)["item_uid"]
 
-    def source(self, line: Line, token: Token) -> dict[str, Any]:
+    def source(self, line: Line, token: LineWord) -> dict[str, Any]:
         """The parameters of a request that name the queued item that a token means; see `queued`.
 
         Where nothing of the queue was shown yet, a position is one in the queue as it is now.
@@ -315,7 +317,7 @@ class Session:
         return {"pos": position}
 
     @contextmanager
-    def explained(self, line: Line, tokens: Sequence[Token]) -> Iterator[None]:
+    def explained(self, line: Line, tokens: Sequence[LineWord]) -> Iterator[None]:
         """If a request about these items is refused because one of them has left the queue, say which."""
         try:
             yield
@@ -324,7 +326,7 @@ class Session:
                 self.queued_item(line, token)
             raise
 
-    def queued_item(self, line: Line, token: Token) -> Item:
+    def queued_item(self, line: Line, token: LineWord) -> Item:
         """Fetch the queued item that a token names."""
         queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
         now, running = queue["items"], queue["running_item"]
@@ -341,7 +343,7 @@ class Session:
         where = "is running now" if running.get("item_uid") == seen["item_uid"] else "is no longer in the queue"
         raise NotFound(f"{plan_text(seen, self.known())}, which was shown at position {position}, {where}")
 
-    def finished(self, line: Line, token: Token) -> Item:
+    def finished(self, line: Line, token: LineWord) -> Item:
         """The item of the history that a token names."""
         if (position := _integer(token.text)) is None:
             return self._by_beginning(line, token, cast("list[Item]", self.rm.history_get()["items"]))
@@ -351,7 +353,7 @@ class Session:
             self.history()
         return _shown_at(line, token, position, self._history or {})
 
-    def any_item(self, line: Line, token: Token) -> Item:
+    def any_item(self, line: Line, token: LineWord) -> Item:
         """The item that a token names: a position in the table that was shown last, or a uid."""
         queue = self.line_queue()
         now: list[Item] = [*queue["items"], *([queue["running_item"]] if queue["running_item"] else [])]
@@ -369,7 +371,7 @@ class Session:
         past = cast("list[Item]", self.rm.history_get()["items"])
         return next((item for item in past if item["item_uid"] == seen["item_uid"]), seen)
 
-    def _shown_in_queue(self, line: Line, token: Token, position: int) -> Item:
+    def _shown_in_queue(self, line: Line, token: LineWord, position: int) -> Item:
         """The item that was shown last at this position of the queue."""
         if self._queue is None:
             grown = self._grown
@@ -377,7 +379,7 @@ class Session:
             self._queue = self._last = {**(self._queue or {}), **grown}
         return _shown_at(line, token, position, self._queue or {})
 
-    def _by_beginning(self, line: Line, token: Token, items: list[Item]) -> Item:
+    def _by_beginning(self, line: Line, token: LineWord, items: list[Item]) -> Item:
         """The one item whose uid begins with the token."""
         if _RANGE.fullmatch(token.text):
             raise line.fault("Only one item is possible here; give one position", token.start, len(token.text))
@@ -406,7 +408,7 @@ def _integer(text: str) -> int | None:
         return None
 
 
-def _shown_at(line: Line, token: Token, position: int, seen: Mapping[int, Item]) -> Item:
+def _shown_at(line: Line, token: LineWord, position: int, seen: Mapping[int, Item]) -> Item:
     """The item that was shown at a position; negative positions count from the end: -1 is the last."""
     numbers = sorted(seen)
     if position in seen:

@@ -31,7 +31,7 @@ class Listener(Protocol):
         ...
 
 
-class Wait:
+class ProgressWait:
     """A wait that shows progress.
 
     Attributes
@@ -108,9 +108,9 @@ def waiting(
     when_paused: str = "",
     timeout: float | None = None,
     live: Listener | None = None,
-) -> Iterator[Wait]:
+) -> Iterator[ProgressWait]:
     """A wait that Ctrl-C ends; ``still`` (or ``when_paused``) then says what happens in the service."""
-    wait = Wait(session, timeout=timeout, live=live)
+    wait = ProgressWait(session, timeout=timeout, live=live)
     try:
         yield wait
     except KeyboardInterrupt:
@@ -124,7 +124,7 @@ def waiting(
 class PlanWatch:
     """The progress line of the running plan during a wait."""
 
-    def __init__(self, session: Session, wait: Wait) -> None:
+    def __init__(self, session: Session, wait: ProgressWait) -> None:
         self._session = session
         self._wait = wait
         self._uid: str | None = None

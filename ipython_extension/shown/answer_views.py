@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ipython_extension.shown.display import Reply
+from ipython_extension.shown.display import ReplyView
 from ipython_extension.shown.tables import Row, Table, counted, length_of_time, moment, plural, ranges
 
 Answer = Mapping[str, Any]
@@ -15,14 +15,14 @@ SHORT = 8
 _ASIDE = ("seq", "time", "type", "requeued_as")
 
 
-class Printed(Reply):
+class Printed(ReplyView):
     """A reply shown as text with its own line breaks."""
 
     def text(self, width: int) -> str:  # noqa: ARG002 - a terminal wraps lines as it likes
         return self.sentence
 
 
-class Tabled(Reply):
+class Tabled(ReplyView):
     """A reply shown as a sentence with a table below."""
 
     def __init__(self, answer: Answer, sentence: str, table: Table) -> None:
@@ -56,16 +56,16 @@ def events(answer: Answer, rows: int) -> Tabled:
     return Tabled(answer, f"{plural(len(answer['events']), 'event')}{more}", table)
 
 
-def documents(answer: Answer) -> Reply:
+def documents(answer: Answer) -> ReplyView:
     """Count the documents of each kind; the reply holds them."""
     messages = answer["documents"]
     if not messages:
-        return Reply(answer, "No documents. Nothing has run since the service started.")
+        return ReplyView(answer, "No documents. Nothing has run since the service started.")
     kinds = Counter(str(message["name"]) for message in messages)
     scans = ranges(message["doc"].get("scan_id") for message in messages if message["name"] == "start")
     of = f" of scan {scans}" if scans else ""
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    return Reply(answer, f"{plural(len(messages), 'document')}{of}: {listed}.")
+    return ReplyView(answer, f"{plural(len(messages), 'document')}{of}: {listed}.")
 
 
 def runs(answer: Answer) -> Tabled:
@@ -99,11 +99,11 @@ def permissions(answer: Answer) -> Printed:
     return Printed(answer, yaml.safe_dump(answer["user_group_permissions"], sort_keys=False).rstrip())
 
 
-def report(answer: Answer) -> Reply:
+def report(answer: Answer) -> ReplyView:
     """Show how the environment was opened."""
     opening = answer["report"]
     if not opening:
-        return Reply(answer, "The environment has not been opened since the service started.")
+        return ReplyView(answer, "The environment has not been opened since the service started.")
     rows = [Row((str(run["file"]), length_of_time(run["seconds"]))) for run in opening.get("files") or ()]
     lines = [
         f"Opened {moment(opening['time'])}: {plural(opening.get('plans') or 0, 'plan')} and "
@@ -121,23 +121,23 @@ def report(answer: Answer) -> Reply:
     return Tabled(answer, "\n".join(lines), Table(("startup file", ">took"), rows, flexible=0))
 
 
-def task_status(answer: Answer) -> Reply:
+def task_status(answer: Answer) -> ReplyView:
     """Show the status of tasks."""
     status = answer["status"]
     if isinstance(status, str):
-        return Reply(answer, f"The task is {_found(status)}.")
-    return Reply(answer, "\n".join(f"{_short(uid)}  {_found(each)}" for uid, each in status.items()))
+        return ReplyView(answer, f"The task is {_found(status)}.")
+    return ReplyView(answer, "\n".join(f"{_short(uid)}  {_found(each)}" for uid, each in status.items()))
 
 
-def item_status(answer: Answer) -> Reply:
+def item_status(answer: Answer) -> ReplyView:
     """Show where items are."""
     status = answer["status"]
     if "state" in status:
-        return Reply(answer, f"The item is {_place(status)}.")
-    return Reply(answer, "\n".join(f"{_short(uid)}  {_place(each)}" for uid, each in status.items()))
+        return ReplyView(answer, f"The item is {_place(status)}.")
+    return ReplyView(answer, "\n".join(f"{_short(uid)}  {_place(each)}" for uid, each in status.items()))
 
 
-def item_check(answer: Answer) -> Reply:
+def item_check(answer: Answer) -> ReplyView:
     """Show whether plans can be queued."""
     results = answer["results"]
     lines = [str(each["msg"]) for each in results if not each["success"]]
@@ -145,27 +145,27 @@ def item_check(answer: Answer) -> Reply:
         lines.append("The plan can be queued." if len(results) == 1 else "The plans can be queued.")
     warnings = [warning for each in results for warning in each.get("warnings", ())]
     lines += [f"It may fail: parameter {warning['parameter']!r}: {warning['reason']}" for warning in warnings]
-    return Reply(answer, "\n".join(lines))
+    return ReplyView(answer, "\n".join(lines))
 
 
-def kernel(answer: Answer) -> Reply:
+def kernel(answer: Answer) -> ReplyView:
     """Show how to connect to the worker's kernel."""
     if not answer["config"].get("ip_connect_info"):
-        return Reply(answer, "The environment has no IPython kernel (start-re-manager --use-ipython-kernel=ON).")
-    return Reply(answer)
+        return ReplyView(answer, "The environment has no IPython kernel (start-re-manager --use-ipython-kernel=ON).")
+    return ReplyView(answer)
 
 
-def started(answer: Answer, task: str) -> Reply:
+def started(answer: Answer, task: str) -> ReplyView:
     """Show a task that has been started."""
-    return Reply(answer, f"Started {task}. Get its result with %qs task result {_short(answer['task_uid'])}")
+    return ReplyView(answer, f"Started {task}. Get its result with %qs task result {_short(answer['task_uid'])}")
 
 
-def cleared(params: Mapping[str, Any], answer: Answer) -> Reply:
+def cleared(params: Mapping[str, Any], answer: Answer) -> ReplyView:
     """Show how much of the history is left."""
     size = params.get("size")
     if params.get("item_uid"):
-        return Reply(answer, "Removed that item and all older ones from the history.")
-    return Reply(
+        return ReplyView(answer, "Removed that item and all older ones from the history.")
+    return ReplyView(
         answer,
         f"Kept the newest {plural(size, 'item')} of the history." if size and size > 0 else "The history is cleared.",
     )

@@ -33,7 +33,7 @@ _READABLE_TYPES = {
 }
 
 
-class Catalogue(View, dict[str, Any]):
+class CatalogueView(View, dict[str, Any]):
     """Plans or devices by name, shown as a table."""
 
     def __init__(
@@ -45,14 +45,14 @@ class Catalogue(View, dict[str, Any]):
         self.table = Table(headings, rows, flexible=len(headings) - 1, wrap=True)
 
     @classmethod
-    def of_plans(cls, plans: Mapping[str, Any], pattern: str = "*") -> "Catalogue":
+    def of_plans(cls, plans: Mapping[str, Any], pattern: str = "*") -> "CatalogueView":
         """The plans whose names match, with the first sentence of their descriptions."""
         chosen = {name: plans[name] for name in sorted(plans) if fnmatch.fnmatchcase(name, pattern)}
         rows = [Row((name, first_sentence(plan.get("description")))) for name, plan in chosen.items()]
         return cls(chosen, "plan", ("plan", "description"), rows, _nothing("plan", plans, pattern))
 
     @classmethod
-    def of_devices(cls, devices: Mapping[str, Any], pattern: str = "*") -> "Catalogue":
+    def of_devices(cls, devices: Mapping[str, Any], pattern: str = "*") -> "CatalogueView":
         """The devices whose names match; subdevices if the pattern has a dot."""
         chosen = {name: device for name, device in _devices(devices, pattern.count(".")) if _fits(name, pattern)}
         rows = [Row((name, _abilities(device), str(device.get("classname", "")))) for name, device in chosen.items()]

@@ -63,7 +63,7 @@ class View:
         return wrapped(self.text(width), width) if sys.stdout.isatty() else self.text(width)
 
 
-class Reply(View, dict[str, Any]):
+class ReplyView(View, dict[str, Any]):
     """A reply of the service, displayed as one sentence; it is a dictionary with all keys of the reply."""
 
     def __init__(self, answer: Mapping[str, Any], sentence: str = "") -> None:
@@ -93,7 +93,7 @@ class Items(View, list[Item]):
         return plan_text(item, self.known)
 
 
-class Queue(Items):
+class QueueView(Items):
     """A snapshot of the queue: the running item, then the queued ones with their positions."""
 
     def __init__(
@@ -156,7 +156,7 @@ class Queue(Items):
         return [f"  … and {hidden} more"] if hidden > 0 else []
 
 
-class History(Items):
+class HistoryView(Items):
     """Plans that ran, newest at the bottom; numbered from the oldest, negative numbers count from the newest.
 
     With ``only_last`` it holds only the rows that it displays.
@@ -249,7 +249,7 @@ class History(Items):
         return Row(cells, note="; ".join(note for note in notes if note), mark=status)
 
 
-class Status(View, dict[str, Any]):
+class StatusView(View, dict[str, Any]):
     """The status, displayed as one sentence; it is a dictionary with all keys."""
 
     def __init__(self, status: Mapping[str, Any], running: Item | None = None, known: Container[str] = ()) -> None:
@@ -261,14 +261,14 @@ class Status(View, dict[str, Any]):
         return status_sentence(self, plan_text(self.running, self.known) if self.running else "", width)
 
     def html(self) -> str:
-        return f"<p>{html.escape(Status.text(self, _UNCUT))}</p>"
+        return f"<p>{html.escape(StatusView.text(self, _UNCUT))}</p>"
 
 
-class Overview(Status):
+class Overview(StatusView):
     """The state, the last plan, notes, the running item with its progress, and the next items."""
 
     def __init__(
-        self, status: Mapping[str, Any], queue: Queue, last: Item | None = None, notes: Sequence[str] = ()
+        self, status: Mapping[str, Any], queue: QueueView, last: Item | None = None, notes: Sequence[str] = ()
     ) -> None:
         super().__init__(status, queue.running, queue.known)
         self.queue = queue
@@ -293,10 +293,10 @@ class Overview(Status):
         return bool(self.queue or self.queue.running)
 
 
-class Waited(Status):
+class Waited(StatusView):
     """The state after a wait, and the plans that ran during it."""
 
-    def __init__(self, status: Mapping[str, Any], ran: History) -> None:
+    def __init__(self, status: Mapping[str, Any], ran: HistoryView) -> None:
         super().__init__(status)
         self.ran = ran
 
@@ -350,7 +350,7 @@ class Changed(Items):
         known: Container[str],
         leads: Sequence[str],
         *,
-        queue: Queue | None = None,
+        queue: QueueView | None = None,
     ) -> None:
         super().__init__(items, answer, known)
         self.leads = leads

@@ -15,19 +15,19 @@ from bluesky_qs.words.planexpr import Item, Objection, plan_at, value_at
 from bluesky_qs.words.scanner import ExpressionError, Kind
 
 
-class Token(NamedTuple):
+class LineWord(NamedTuple):
     """A word of the line and where it begins."""
 
     text: str
     start: int
 
-    def parts(self) -> list["Token"]:
+    def parts(self) -> list["LineWord"]:
         """Split the token at commas: ``1,2`` and ``1,`` mean ``1 2``."""
-        return [Token(found[0], self.start + found.start()) for found in re.finditer(r"[^,]+", self.text)]
+        return [LineWord(found[0], self.start + found.start()) for found in re.finditer(r"[^,]+", self.text)]
 
 
 #: A function that makes the value of an option from its token; None for an option without a value.
-Options = Mapping[str, Callable[[Token], Any] | None]
+Options = Mapping[str, Callable[[LineWord], Any] | None]
 
 
 class Line:
@@ -57,27 +57,27 @@ class Line:
             self.at = token.end
         return token is not None
 
-    def word(self, expected: str) -> Token:
+    def word(self, expected: str) -> LineWord:
         """The next word, without quotes; if there is none, the error names ``expected``."""
         token = self._token()
         if token is None:
             raise self.fault(f"Expected {expected}")
         if token.kind is not Kind.QUOTED:
             start, self.at = self.at, self._end_of_word(token)
-            return Token(self.text[start : self.at], start)
+            return LineWord(self.text[start : self.at], start)
         if not token.is_closed:
             raise self.fault("The string is never closed")
         self.at = token.end
-        return Token(token.text[1:-1], token.start)
+        return LineWord(token.text[1:-1], token.start)
 
     def rest(self) -> str:
         """The rest of the text, unchanged."""
         text, self.at = self.text[self.at :].strip(), len(self.text)
         return text
 
-    def words(self, options: Options | None = None, *, listed: bool = False) -> tuple[list[Token], dict[str, Any]]:
+    def words(self, options: Options | None = None, *, listed: bool = False) -> tuple[list[LineWord], dict[str, Any]]:
         """The remaining words, and the options by name without dashes; ``listed`` words may have commas."""
-        words: list[Token] = []
+        words: list[LineWord] = []
         given: dict[str, Any] = {}
         while self._token():
             if not self.option(options or {}, given):
@@ -112,7 +112,7 @@ class Line:
         """Whether a call begins here, rather than ``name=value``."""
         return _CALL.match(self.text, self.at) is not None
 
-    def positions(self, token: Token) -> list[Token]:
+    def positions(self, token: LineWord) -> list[LineWord]:
         """The positions in a range such as ``1-3``; any other token is returned as it is.
 
         A uid may also begin with digits and a dash, but has more digits.
@@ -123,7 +123,7 @@ class Line:
         first, last = int(found[1]), int(found[2])
         if first > last:
             raise self.fault(f"Write the range as {last}-{first}", token.start)
-        return [Token(str(position), token.start) for position in range(first, last + 1)]
+        return [LineWord(str(position), token.start) for position in range(first, last + 1)]
 
     def pair(self, objection: Objection | None = None) -> tuple[str, Any]:
         """Read ``name=value``; the value is written as in a plan and ends at a blank."""
@@ -164,28 +164,28 @@ class Line:
             given[key] = read(self.word(f"a value for {name}"))
         return True
 
-    def number(self, token: Token, expected: str = "a number") -> int:
+    def number(self, token: LineWord, expected: str = "a number") -> int:
         """The token as an integer."""
         try:
             return int(token.text)
         except ValueError:
             raise self.fault(f"Expected {expected}, not {token.text!r}", token.start) from None
 
-    def count(self, token: Token) -> int:
+    def count(self, token: LineWord) -> int:
         """The token as a number of lines or rows: 1 or more."""
         number = self.number(token)
         if number < 1:
             raise self.fault(f"Expected a number of 1 or more, not {number}", token.start)
         return number
 
-    def one_of(self, token: Token, choices: Mapping[str, Any]) -> Any:
+    def one_of(self, token: LineWord, choices: Mapping[str, Any]) -> Any:
         """The value of the token in ``choices``."""
         if token.text not in choices:
             listed = " or ".join(choices)
             raise self.fault(f"Expected {listed}, not {token.text!r}", token.start)
         return choices[token.text]
 
-    def seconds(self, token: Token) -> float:
+    def seconds(self, token: LineWord) -> float:
         """The token as a duration in seconds: ``90``, ``1.5s``, ``10m``, ``1h30m``."""
         found = _DURATION.fullmatch(token.text)
         if not token.text or found is None:

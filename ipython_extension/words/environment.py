@@ -9,7 +9,7 @@ from ipython_extension.session.answers import present
 from ipython_extension.session.console import ConsoleTail
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import waiting
-from ipython_extension.shown.display import Reply, View
+from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.tables import length_of_time, plural
 from ipython_extension.typed.line import Line
@@ -20,7 +20,7 @@ _LINES = 40
 
 
 @word("open")
-def open_environment(session: Session, line: Line) -> Reply:
+def open_environment(session: Session, line: Line) -> ReplyView:
     """Open the environment: run the startup code in a worker process.
 
     Waits until it is open. If that fails, shows the worker's traceback. Ctrl-C ends the waiting, not the opening.
@@ -45,18 +45,18 @@ def open_environment(session: Session, line: Line) -> Reply:
     lines += [f"  Left out: {each['name']}: {each['reason']}" for each in report.get("left_out") or ()]
     lines += [f"  Note: {each['message']}" for each in report.get("problems") or ()]
     lines += [f"  {line}" for line in queue_check.warnings(session, status)]
-    return Reply(status, "\n".join(lines))
+    return ReplyView(status, "\n".join(lines))
 
 
 @word("close")
-def close_environment(session: Session, line: Line) -> Reply:
+def close_environment(session: Session, line: Line) -> ReplyView:
     """Close the environment. Nothing may be running."""
     line.nothing_more()
     return _gone(session, session.rm.environment_close, "closed")
 
 
 @word("destroy")
-def destroy_environment(session: Session, line: Line) -> Reply:
+def destroy_environment(session: Session, line: Line) -> ReplyView:
     """Kill the worker process, whatever it is doing. For an environment that does not respond."""
     line.nothing_more()
     return _gone(session, session.rm.environment_destroy, "destroyed")
@@ -69,7 +69,7 @@ def update_environment(session: Session, line: Line) -> View:
     return present(session, "environment_update", {}, session.rm.environment_update())
 
 
-def _gone(session: Session, end: Callable[[], object], ending: str) -> Reply:
+def _gone(session: Session, end: Callable[[], object], ending: str) -> ReplyView:
     end()
     status: dict[str, Any] = {}
     with waiting(session, f"the environment is still being {ending}") as wait:
@@ -77,7 +77,7 @@ def _gone(session: Session, end: Callable[[], object], ending: str) -> Reply:
             if not status["worker_environment_exists"] and status["manager_state"] == "idle":
                 break
             wait.say(f"The environment is being {ending}  {length_of_time(wait.elapsed)}")
-    return Reply(status, f"The environment is {ending}.")
+    return ReplyView(status, f"The environment is {ending}.")
 
 
 def _failure(session: Session, console: ConsoleTail) -> NotDone:

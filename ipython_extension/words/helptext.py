@@ -7,7 +7,7 @@ from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.helptext import summary
 from ipython_extension.shown.display import View
 from ipython_extension.typed.line import hint
-from ipython_extension.words.vocabulary import CELLS, WORDS, Word
+from ipython_extension.words.vocabulary import CELLS, WORDS, PromptCommand
 
 _COLUMN = 30
 _WIDEST = 110
@@ -105,7 +105,7 @@ def overview() -> Help:
     return Help({"": first, **sections, "Terms": _LEGEND})
 
 
-def _usage(word: Word) -> str:
+def _usage(word: PromptCommand) -> str:
     return f"%qs {word.name} {word.usage}".partition(" [--")[0].strip()
 
 

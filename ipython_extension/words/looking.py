@@ -8,8 +8,8 @@ from bluesky_qs.words.planexpr import Item
 from ipython_extension.session import autostart, queue_check
 from ipython_extension.session.answers import present, whole
 from ipython_extension.session.session import Session
-from ipython_extension.shown.catalogue import Catalogue, PlanView
-from ipython_extension.shown.display import History, ItemView, Overview, Queue, View
+from ipython_extension.shown.catalogue import CatalogueView, PlanView
+from ipython_extension.shown.display import HistoryView, ItemView, Overview, QueueView, View
 from ipython_extension.shown.status_text import has_failed, outcomes
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.line import Line, hint
@@ -50,7 +50,7 @@ def _failed_lately(before: list[Item], last: Item) -> list[str]:
 
 
 @word("queue")
-def queue(session: Session, line: Line) -> Queue:
+def queue(session: Session, line: Line) -> QueueView:
     """Show the queue. Other commands accept its positions.
 
     The line below a plan shows its metadata, and why it cannot run now: plans are checked as if they were added now.
@@ -63,7 +63,7 @@ def queue(session: Session, line: Line) -> Queue:
 
 
 @word("history", "[-n N] [--failed]")
-def history(session: Session, line: Line) -> History:
+def history(session: Session, line: Line) -> HistoryView:
     """Show the plans that ran, newest at the bottom: all, the newest N, or only those that failed."""
     words, options = line.words({"-n": line.count, "--failed": None})
     if words:
@@ -80,22 +80,22 @@ def item(session: Session, line: Line) -> ItemView:
 
 
 @word("plans", "[GLOB]")
-def plans(session: Session, line: Line) -> Catalogue:
+def plans(session: Session, line: Line) -> CatalogueView:
     """List the plans that you may queue."""
     pattern = line.word("a pattern").text if line.more() else "*"
     line.nothing_more()
-    return Catalogue.of_plans(session.rm.plans_allowed(reload=True)["plans_allowed"], pattern)
+    return CatalogueView.of_plans(session.rm.plans_allowed(reload=True)["plans_allowed"], pattern)
 
 
 @word("devices", "[GLOB]")
-def devices(session: Session, line: Line) -> Catalogue:
+def devices(session: Session, line: Line) -> CatalogueView:
     """List the devices that you may use; a pattern with dots lists subdevices: sim_bundle_A.*.*
 
     To read a device now, run code in the worker: print(motor.position) in a %%qs script cell.
     """
     pattern = line.word("a pattern").text if line.more() else "*"
     line.nothing_more()
-    return Catalogue.of_devices(session.rm.devices_allowed(reload=True)["devices_allowed"], pattern)
+    return CatalogueView.of_devices(session.rm.devices_allowed(reload=True)["devices_allowed"], pattern)
 
 
 @word("plan", "NAME")

@@ -10,7 +10,7 @@ from bluesky_qs.startup import loader
 from bluesky_qs.startup.failure import StartupFailed
 from bluesky_qs.startup.find import StartupLocation, find, startup_files
 from ipython_extension.session.session import Session
-from ipython_extension.shown.display import Reply
+from ipython_extension.shown.display import ReplyView
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.tables import length_of_time
 from ipython_extension.typed.line import Line
@@ -18,7 +18,7 @@ from ipython_extension.words.vocabulary import word
 
 
 @word("load", "[PROFILE | DIR]")
-def load(session: Session, line: Line) -> Reply:
+def load(session: Session, line: Line) -> ReplyView:
     """Run the worker's startup files in this session too, with the same loader.
 
     PROFILE is the name of an IPython profile, DIR a folder of startup files. Without either, the command runs the
@@ -39,7 +39,7 @@ def load(session: Session, line: Line) -> Reply:
         f"  {each.name} from {Path(each.file).name} is redefined in {Path(each.by).name}" for each in report.overwritten
     ]
     lines += [f"  {problem.message}" for problem in report.problems]
-    return Reply({"files": [run.file for run in report.files], "seconds": report.seconds}, "\n".join(lines))
+    return ReplyView({"files": [run.file for run in report.files], "seconds": report.seconds}, "\n".join(lines))
 
 
 def _location(named: str) -> StartupLocation:

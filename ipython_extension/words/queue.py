@@ -9,7 +9,7 @@ from ipython_extension.session.answers import added, placed, present, removed
 from ipython_extension.session.autostart import autostart_is_off, what_starts
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
-from ipython_extension.shown.display import Changed, Reply, View
+from ipython_extension.shown.display import Changed, ReplyView, View
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.calls import Call
 from ipython_extension.typed.line import Line, Options
@@ -153,12 +153,12 @@ def redo(session: Session, line: Line) -> Changed:
 
 
 @word("clear")
-def clear(session: Session, line: Line) -> Reply:
+def clear(session: Session, line: Line) -> ReplyView:
     """Remove all items from the queue. The running plan is not affected."""
     line.nothing_more()
     count = session.status()["items_in_queue"]
     answer = session.rm.queue_clear()
-    return Reply(answer, f"Removed {plural(count, 'item')}." if count else "The queue was empty.")
+    return ReplyView(answer, f"Removed {plural(count, 'item')}." if count else "The queue was empty.")
 
 
 @word("mode", "[loop on|off] [ignore_failures on|off]")
@@ -181,14 +181,14 @@ def autostart(session: Session, line: Line) -> View:
     status = session.status()
     if not line.more():
         view = present(session, "queue_autostart", {"enable": status["queue_autostart_enabled"]}, status)
-        return view if status["queue_autostart_enabled"] else Reply(status, autostart_is_off(session))
+        return view if status["queue_autostart_enabled"] else ReplyView(status, autostart_is_off(session))
     enable = line.one_of(line.word("on or off"), _SWITCH)
     line.nothing_more()
     answer = session.rm.queue_autostart(enable)
     if not enable:
         return present(session, "queue_autostart", {"enable": enable}, answer)
     session.starts(status)
-    return Reply(answer, f"Autostart is on: {what_starts(status)}.")
+    return ReplyView(answer, f"Autostart is on: {what_starts(status)}.")
 
 
 def _places(session: Session, line: Line) -> Options:

@@ -11,7 +11,7 @@ from ipython_extension.live.live_table import Live
 from ipython_extension.session.answers import present
 from ipython_extension.session.requeued import locate_requeued
 from ipython_extension.session.session import Session
-from ipython_extension.session.waiting import PlanWatch, Wait, waiting
+from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
 from ipython_extension.shown.display import ItemView, View, Waited
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.status_text import pause_sentence, reason
@@ -173,7 +173,7 @@ def _pause_now(session: Session) -> None:
             raise NotDone("The plan ended before it could be paused (%qs history); the queue has been stopped")
 
 
-def _statuses(wait: Wait) -> Iterator[dict[str, Any]]:
+def _statuses(wait: ProgressWait) -> Iterator[dict[str, Any]]:
     """The statuses of a wait; prints a sentence at each pause, so that the wait does not seem to hang."""
     was_paused = False
     for status in wait.statuses():
@@ -184,7 +184,7 @@ def _statuses(wait: Wait) -> Iterator[dict[str, Any]]:
         yield status
 
 
-def _ended(session: Session, item: Item, wait: Wait, *, is_new: bool = False) -> ItemView:
+def _ended(session: Session, item: Item, wait: ProgressWait, *, is_new: bool = False) -> ItemView:
     """Wait for the end of the item; raise an error if it failed. An item that ``is_new`` cannot have ended before."""
     seen: object = None
     progress = PlanWatch(session, wait)

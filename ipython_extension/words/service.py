@@ -6,7 +6,7 @@ from typing import Any
 from bluesky_qs.errors import NotFound
 from ipython_extension.session.answers import present
 from ipython_extension.session.session import Session
-from ipython_extension.shown.display import Reply, View
+from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.typed.line import Line
 from ipython_extension.words.vocabulary import word
 
@@ -32,7 +32,9 @@ def connect(session: Session, line: Line) -> View:
     client = session.settings.connect(address=address, user=options.get("user"), group=options.get("group"))
     session.forget()
     status = session.status()
-    return Reply(status, f"{status['msg']} at {client.settings.control_addr}, as {client.user} of {client.user_group}.")
+    return ReplyView(
+        status, f"{status['msg']} at {client.settings.control_addr}, as {client.user} of {client.user_group}."
+    )
 
 
 @word("lock", "[env | queue | all] [NOTE]")
@@ -60,7 +62,7 @@ def answer(session: Session, line: Line) -> View:
         raise NotFound("No code is waiting for input")
     text = line.rest() or _asked(question)
     accepted = session.rm.input_reply(question["input_uid"], _unquoted(text))
-    return Reply(accepted, "Answered.")
+    return ReplyView(accepted, "Answered.")
 
 
 def locked(session: Session, params: dict[str, Any]) -> View:

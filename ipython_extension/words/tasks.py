@@ -11,7 +11,7 @@ from ipython_extension.session.console import ConsoleTail, TaskOutput
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import waiting
 from ipython_extension.shown import answer_views
-from ipython_extension.shown.display import Reply, View
+from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.tables import length_of_time, plural, shortened
 from ipython_extension.typed.line import Line
@@ -95,7 +95,7 @@ def push(session: Session, line: Line) -> View:
     lines += [f"{', '.join(others)} {'is' if len(others) == 1 else 'are'} in the worker now."] if others else []
     called = [name for name in others if inspect.isroutine(session.settings.variables()[name])]
     session.functions += [name for name in called if name not in session.functions]
-    return Reply(answer, " ".join([*lines, *_callable(session, called)]))
+    return ReplyView(answer, " ".join([*lines, *_callable(session, called)]))
 
 
 def _callable(session: Session, names: list[str]) -> list[str]:
@@ -124,7 +124,7 @@ def _calls(line: Line) -> tuple[list[Item], dict[str, Any]]:
     return items, given
 
 
-def _upload(session: Session, source: str, given: dict[str, Any], *, task: str = "the script") -> Reply:
+def _upload(session: Session, source: str, given: dict[str, Any], *, task: str = "the script") -> ReplyView:
     background = "background" in given
     console = ConsoleTail(session)
     answer = session.rm.script_upload(
@@ -140,7 +140,7 @@ def _upload(session: Session, source: str, given: dict[str, Any], *, task: str =
     took = length_of_time(result["time_stop"] - result["time_start"])
     new = [name for name in session.known(session.status()).plans if name not in before.plans]
     more = f"; {plural(len(new), 'new plan')}: {shortened(', '.join(new), _NAME_WIDTH)}" if new else ""
-    return Reply({**answer, **result}, f"Done in {took}{more}.")
+    return ReplyView({**answer, **result}, f"Done in {took}{more}.")
 
 
 def _run(session: Session, started: Answer, task: str, console: ConsoleTail) -> dict[str, Any]:
@@ -177,6 +177,6 @@ def _result(answer: Answer, task: str) -> dict[str, Any] | None:
     return None
 
 
-def _in_background(session: Session, answer: Answer, task: str) -> Reply:
+def _in_background(session: Session, answer: Answer, task: str) -> ReplyView:
     session.tasks.append(answer["task_uid"])
     return answer_views.started(answer, f"{task} in the background")

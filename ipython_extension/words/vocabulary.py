@@ -10,7 +10,7 @@ from ipython_extension.typed.line import Line
 Action = Callable[[Session, Line], Any]
 
 
-class Word(NamedTuple):
+class PromptCommand(NamedTuple):
     """One command: its usage and its function."""
 
     name: str
@@ -34,16 +34,16 @@ class Word(NamedTuple):
 
 
 #: The commands of the prompt by name.
-WORDS: dict[str, Word] = {}
+WORDS: dict[str, PromptCommand] = {}
 #: Commands that take a cell: ``%%qs add``.
-CELLS: dict[str, Word] = {}
+CELLS: dict[str, PromptCommand] = {}
 
 
 def word(name: str, usage: str = "") -> Callable[[Action], Action]:
     """Register a function as a command; its docstring is the help."""
 
     def enter(action: Action) -> Action:
-        WORDS[name] = Word(name, usage, action)
+        WORDS[name] = PromptCommand(name, usage, action)
         return action
 
     return enter
@@ -53,7 +53,7 @@ def cell(name: str, usage: str = "") -> Callable[[Action], Action]:
     """The same for a command that takes a cell."""
 
     def enter(action: Action) -> Action:
-        CELLS[name] = Word(name, usage, action)
+        CELLS[name] = PromptCommand(name, usage, action)
         return action
 
     return enter

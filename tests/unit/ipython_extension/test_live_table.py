@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipython_extension.live.live_table import Live, LiveTables, value_text
+from ipython_extension.live.live_table import Live, RunTables, value_text
 
 _IDLE = {"running_item_uid": None}
 _NUMBER = {"dtype": "number", "shape": []}
@@ -34,7 +34,7 @@ def stop(run="r1", status="success", reason=""):
 
 
 def printed(*documents, width=80):
-    tables = LiveTables(width)
+    tables = RunTables(width)
     return [line for name, doc in documents for line in tables.take(name, doc)]
 
 
@@ -147,7 +147,7 @@ def test_a_number_beyond_all_measure_is_cut():
 
 
 def test_a_row_holds_numbers_of_any_size_in_full():
-    tables = LiveTables(80)
+    tables = RunTables(80)
     for document in [start(), descriptor(["a"])]:
         tables.take(*document)
     row = tables.take(*event(1, a=-7.18054e-05))[-1]

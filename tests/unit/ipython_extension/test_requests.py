@@ -126,7 +126,7 @@ def while_waiting(known, monkeypatch):
     """Counts the requests that are made while waiting."""
     spans = []
 
-    class Counted(waiting.Wait):
+    class Counted(waiting.ProgressWait):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             self.span = [len(known.requests)] * 2
