@@ -41,7 +41,9 @@ class Parser(argparse.ArgumentParser):
         """Add ``-h`` and ``--help``. Call it last, because help lists them last."""
         self.add_argument("-h", "--help", action="help", help="Show this message and exit.")
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] - it takes what all overloads take
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
         """Parse the command line. A value may begin with a dash, as one key in 85 does."""
         return super().parse_known_args(self._values_joined(sys.argv[1:] if args is None else args), namespace)
 
