@@ -137,7 +137,7 @@ def while_waiting(known, monkeypatch):
             self.span[1] = len(known.requests)
             self.clear_stage()
 
-    monkeypatch.setattr(waiting, "Wait", Counted)
+    monkeypatch.setattr(waiting, "ProgressWait", Counted)
     return lambda: sum(end - begin for begin, end in spans)
 
 
