@@ -62,7 +62,6 @@ NO_KERNEL = "IPython kernel mode needs the package ipykernel: pip install 'blues
 #: Modules that startup code is likely to import and that are safe to import before it: they start no Python threads
 #: and read no environment variables that startup code sets. bluesky, tqdm, ophyd, epics and matplotlib do.
 WARM = (
-    "bluesky_qs.startup.plain_shell",
     "event_model",
     "jsonschema",
     "msgpack_numpy",
@@ -72,9 +71,16 @@ WARM = (
     "packaging.version",
     "pint",
     "toolz",
+    "bluesky_qs.startup.plain_shell",  # the longest, and not all startup code needs it
 )
 
 _BUSY = (EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
+
+
+def _import(module: str) -> None:
+    # Startup code reports a missing or broken module if it needs it.
+    with contextlib.suppress(Exception):
+        importlib.import_module(module)
 
 
 COMMANDS: "CommandTable[Worker]" = CommandTable()
@@ -269,10 +275,12 @@ class Worker:
 
     # ----------------------------------------------------------------------------------------------- main thread
     def _warm_up(self) -> None:
-        for module in (*WARM, *self._preload):
-            # Startup code reports a missing or broken module if it needs it.
-            with contextlib.suppress(Exception):
-                importlib.import_module(module)
+        for module in WARM:
+            if self._jobs.waiting:  # the startup code imports by itself what it needs
+                break
+            _import(module)
+        for module in self._preload:
+            _import(module)
 
     def _interrupt(self, _number: int, _frame: Any) -> None:
         # Anywhere else the exception would end a job or lose a report. The RunEngine handles Ctrl-C while a plan runs.
