@@ -75,7 +75,8 @@ class _ItemKeys(TypedDict):
 class Item(_ItemKeys):
     """An item of the queue. The service keeps the known keys, in the order in which they were sent.
 
-    ``result`` is there if the item was put back into the queue after it had run.
+    ``result`` is there if the item ran and did not complete, and was put back at the front of the queue: it says how it
+    ended. It is dropped when a client adds, updates or replaces the item.
     """
 
     result: NotRequired[Result]

@@ -100,6 +100,11 @@ class Prepared(msgspec.Struct, frozen=True):
             raise ItemError(msg)
         return cls(item, uid, data)
 
+    def with_result(self, result: dict[str, Any]) -> Self:
+        """The item with the result of its last execution. The limits of `of` are not for the result."""
+        item = {**self.item, "result": result}
+        return msgspec.structs.replace(self, item=item, data=extended(self.data, "result", result))
+
 
 class Running(msgspec.Struct, frozen=True):
     """The item that runs.

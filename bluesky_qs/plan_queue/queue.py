@@ -351,6 +351,8 @@ class PlanQueue:
     def finish(self, result: dict[str, Any], *, interrupted: bool = False) -> EndEdit:
         """Record the end of the running item: it goes to the history with its ``result``, and may be requeued.
 
+        The item keeps the result if it goes back to the front, so that clients see how it ended.
+
         Parameters
         ----------
         result
@@ -363,11 +365,14 @@ class PlanQueue:
             raise WrongState("No item is running")
         status = known_status(result.get("exit_status"))
         end = end_rule(status, self.mode, interrupted=interrupted)
+        result = {**result, "exit_status": status}
         requeued = None
         if not running.immediate and (end.to_front or self.mode.loop):
             requeued = self.prepare(json.loads(running.item))
+            if end.to_front:
+                requeued = requeued.with_result(result)
         ended = Ended(running.uid, status, requeued.uid if requeued else None)
-        entry = extended(running.item, "result", {**result, "exit_status": status})
+        entry = extended(running.item, "result", result)
         put, puts = self._puts(0 if end.to_front else len(self._entries), [requeued] if requeued else [])
         limit = self._history_limit
         keep = limit if limit is not None and len(self._history) >= limit else None

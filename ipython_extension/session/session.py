@@ -366,10 +366,15 @@ class Session:
         else:
             seen = _shown_at(line, token, position, self._last)
         found = next((item for item in now if item["item_uid"] == seen["item_uid"]), None)
-        if found or "result" in seen:
+        # That an item has a result does not mean that it is in the history: requeued items have one too.
+        if found or self._is_in_history(seen):
             return found or seen
         past = cast("list[Item]", self.rm.history_get()["items"])
         return next((item for item in past if item["item_uid"] == seen["item_uid"]), seen)
+
+    def _is_in_history(self, seen: Item) -> bool:
+        """Whether an item that was shown is one of the history that was shown last."""
+        return any(item is seen for item in (self._history or {}).values())
 
     def _shown_in_queue(self, line: Line, token: LineWord, position: int) -> Item:
         """The item that was shown last at this position of the queue."""

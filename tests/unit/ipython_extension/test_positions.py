@@ -76,6 +76,16 @@ def test_a_plan_that_was_run_is_the_last_item_even_if_it_failed(qs, opened, past
     assert qs("item -1")["item_uid"] == "uid-aaaa"
 
 
+def test_a_requeued_plan_that_ran_again_is_shown_with_its_last_result(qs, opened):
+    opened.add("count", ["det1"])
+    for message in ("no beam", "no air"):
+        opened.worker.on_plan("count", Fail(message))
+        qs("queue;")
+        opened.do("queue_start")
+        opened.wait_idle()
+        assert qs("item 0")["result"]["msg"] == message
+
+
 def test_a_plan_that_a_line_of_qserver_runs_is_the_last_item(qs, opened, past):
     qs("history")
     executed = qs("queue execute plan {'name': 'count', 'args': [['det1']]}")

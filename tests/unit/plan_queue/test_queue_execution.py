@@ -6,6 +6,7 @@ import pytest
 
 from bluesky_qs.errors import BadParams, NotFound, WrongState
 from bluesky_qs.plan_queue.changes import AddHistory, DropItem, PutItem, SetFact, Snapshot, StoredItem, TrimHistory
+from bluesky_qs.plan_queue.items import DEEPEST
 from bluesky_qs.plan_queue.queue import PlanQueue
 
 
@@ -113,6 +114,63 @@ def test_the_end_decides_where_the_item_goes_and_whether_the_queue_goes_on(queue
         assert finished.ended.requeued_as == queue.item(pos=left.index("a"))["item_uid"] != uid
     else:
         assert finished.ended.requeued_as is None
+
+
+@pytest.mark.parametrize(
+    ("status", "mode", "kept"),
+    [
+        ("failed", {}, "failed"),
+        ("aborted", {"loop": True}, "aborted"),
+        ("halted", {}, "halted"),
+        ("lost", {}, "unknown"),
+        ("completed", {"loop": True}, None),
+        ("stopped", {"loop": True}, None),
+        ("failed", {"ignore_failures": True, "loop": True}, None),
+    ],
+)
+def test_a_plan_that_goes_back_to_the_front_keeps_its_result(queue, status, mode, kept):
+    queue.set_mode(mode)
+    queue.start_next(1.0)
+    queue.finish({"exit_status": status, "run_uids": ["r"], "msg": "no beam"})
+    requeued = next(json.loads(data) for data in queue.items_json() if json.loads(data)["name"] == "a")
+    assert requeued.get("result") == (kept and {"exit_status": kept, "run_uids": ["r"], "msg": "no beam"})
+
+
+def test_a_requeued_plan_keeps_its_result_when_it_moves_and_until_it_has_run_again(queue):
+    queue.start_next(1.0)
+    queue.finish({"exit_status": "aborted"})
+    queue.move(pos="front", pos_dest="back")
+    assert queue.item()["result"] == {"exit_status": "aborted"}
+    queue.move(pos="back", pos_dest="front")
+    queue.start_next(2.0)
+    assert queue.running["result"] == {"exit_status": "aborted"}
+    queue.finish({"exit_status": "failed"})
+    assert queue.item(pos=0)["result"] == json.loads(queue.history_json()[1])["result"] == {"exit_status": "failed"}
+    queue.set_mode({"loop": True})
+    queue.start_next(3.0)
+    queue.finish({"exit_status": "completed"})
+    assert "result" not in queue.item()
+
+
+def test_a_result_does_not_count_for_the_limits_of_an_item(queue):
+    deep = []
+    for _ in range(DEEPEST):
+        deep = [deep]
+    queue.start_next(1.0)
+    queue.finish({"exit_status": "failed", "return_value": deep})
+    assert queue.item(pos=0)["result"]["return_value"] == deep
+
+
+@pytest.mark.parametrize("change", ["add", "update", "replace"])
+def test_a_client_that_adds_or_changes_an_item_drops_the_result(queue, change):
+    queue.start_next(1.0)
+    queue.finish({"exit_status": "aborted"})
+    requeued = queue.item(pos=0)
+    edit = queue.add(requeued) if change == "add" else queue.update(requeued, replace=change == "replace")
+    assert "result" not in edit.items[0]
+    stored = queue.item(uid=edit.items[0]["item_uid"])
+    assert stored["name"] == "a"
+    assert "result" not in stored
 
 
 def test_an_interrupted_plan_returns_to_the_front_even_if_failures_are_ignored(queue):
