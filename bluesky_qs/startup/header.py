@@ -11,7 +11,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -213,13 +213,14 @@ def _text(  # noqa: PLR0911 - a table of cases, in order
     if named is not None:
         return named
     if hint is None or hint is type(None):
-        return "NoneType"
+        return "None" if hint is None else "NoneType"
     if hint is Any:
         return "typing.Any"
     if origin is typing.Annotated:
         return _text(arguments[0], enums, scope)
     if origin is typing.Union or isinstance(hint, types.UnionType):
-        return _union([_text(argument, enums, scope) for argument in arguments])
+        texts = [_text(argument, enums, scope) for argument in arguments]
+        return _alternatives(texts) if isinstance(hint, types.UnionType) else _union(texts)
     if origin is typing.Literal:
         return f"typing.Literal[{', '.join(_literal(argument) for argument in arguments)}]"
     if hint is Callable or hint is typing.Callable or origin is Callable:
@@ -232,7 +233,7 @@ def _text(  # noqa: PLR0911 - a table of cases, in order
         return _text(meant, enums, scope)
     head = _head(hint, origin)
     if not arguments:
-        return head
+        return f"{head}[()]" if repr(hint).endswith("[()]") else head
     return f"{head}[{', '.join('...' if argument is ... else _text(argument, enums, scope) for argument in arguments)}]"
 
 
@@ -258,15 +259,18 @@ def _type_of_given(cls: Any) -> str | None:
     return "dict" if dataclasses.is_dataclass(cls) or hasattr(cls, "model_validate") else None
 
 
+def _alternatives(texts: list[str]) -> str:
+    """The text of ``X | Y``. Since Python 3.14 also of ``Optional`` and ``Union``, which are the same there."""
+    return " | ".join(dict.fromkeys("None" if text == "NoneType" else text for text in texts))
+
+
 def _union(texts: list[str]) -> str:
-    # Written as Optional and Union, because Python 3.14 no longer distinguishes them from ``X | Y``.
-    parts = sorted(dict.fromkeys(texts), key="NoneType".__eq__)
-    match parts:
+    match list(dict.fromkeys(texts)):
         case [only]:
             return only
-        case [only, "NoneType"]:
+        case [only, "NoneType"] | ["NoneType", only]:
             return f"typing.Optional[{only}]"
-        case _:
+        case parts:
             return f"typing.Union[{', '.join(parts)}]"
 
 
@@ -280,6 +284,8 @@ def _head(hint: Any, origin: Any) -> str:
     if isinstance(hint, type) and origin is None:
         if hint.__module__ == "builtins":
             return hint.__qualname__
+        if hint is Iterable:
+            return "collections.abc.Iterable[typing.Any]"
         if hint.__module__ == "collections.abc":
             return f"collections.abc.{hint.__qualname__}"
         raise Unknown(f"{hint.__module__}.{hint.__qualname__}")

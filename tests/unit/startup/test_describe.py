@@ -2,6 +2,7 @@ import dataclasses
 import enum
 import functools
 import logging
+import sys
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_description_has_the_keys_that_carry_something():
     ("annotation", "text"),
     [
         (int, "int"),
-        (None, "NoneType"),
+        (None, "None"),
         (list, "list"),
         (typing.Any, "typing.Any"),
         (list[int], "list[int]"),
@@ -97,23 +98,59 @@ def test_description_has_the_keys_that_carry_something():
         (NamedMovable, "__MOVABLE__"),
         (Flyable, "__FLYABLE__"),
         (Stageable | Checkable, "__DEVICE__"),
-        (int | None, "typing.Optional[int]"),
-        (typing.Union[None, int, str], "typing.Union[int, str, NoneType]"),
+        (int | None, "int | None"),
+        (None | float, "None | float"),
+        (int | str | None, "int | str | None"),
+        (list[float | None], "list[float | None]"),
+        (Movable | typing.Any, "__MOVABLE__ | typing.Any"),
+        (Mode | None, "Mode | None"),
+        (Iterable | bool, "collections.abc.Iterable[typing.Any] | bool"),
+        (tuple[()], "tuple[()]"),
         (tuple[int, ...], "tuple[int, ...]"),
         (dict[str, typing.Any], "dict[str, typing.Any]"),
         (typing.Literal["a", 1], "typing.Literal['a', 1]"),
         (typing.Annotated[int, "steps"], "int"),
         (typing.NewType("Seconds", float), "float"),
         (Callable, "__CALLABLE__"),
-        (Callable[[int], str] | None, "typing.Optional[__CALLABLE__]"),
-        (Iterable, "collections.abc.Iterable"),
-        ("int | None", "typing.Optional[int]"),
+        (Callable[[int], str] | None, "__CALLABLE__ | None"),
+        (Iterable, "collections.abc.Iterable[typing.Any]"),
+        ("int | None", "int | None"),
         ("typing.List[__READABLE__]", "typing.List[__READABLE__]"),
         ("Sequence['Movable']", "collections.abc.Sequence[__MOVABLE__]"),
     ],
 )
 def test_types_are_described_as_text(annotation, text):
     assert type_of(annotation) == text
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="there Optional and Union are the same as X | Y")
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [
+        (typing.Optional[float], "typing.Optional[float]"),
+        (typing.Union[None, float], "typing.Optional[float]"),
+        (typing.Union[int, str], "typing.Union[int, str]"),
+        (typing.Union[None, int, str], "typing.Union[NoneType, int, str]"),
+        (typing.Optional[list[int | str]], "typing.Optional[list[int | str]]"),
+        ("typing.Optional[float]", "typing.Optional[float]"),
+    ],
+)
+def test_optional_and_union_stay_as_they_are_written(annotation, text):
+    assert type_of(annotation) == text
+
+
+@pytest.mark.parametrize(
+    ("plan", "parameter", "text"),
+    [
+        (bp.count, "num", "int | None"),
+        (bp.count, "delay", "float | collections.abc.Iterable[float]"),
+        (bp.grid_scan, "snake_axes", "collections.abc.Iterable[typing.Any] | bool | None"),
+        (bps.mv, "args", "__MOVABLE__ | typing.Any"),
+        (bps.mv, "timeout", "float | None"),
+    ],
+)
+def test_plans_of_bluesky_have_the_types_that_clients_know_from_the_community_service(plan, parameter, text):
+    assert described(plan)[parameter]["annotation"]["type"] == text
 
 
 @pytest.mark.parametrize(
@@ -352,7 +389,7 @@ class Slits(Movable, typing.Protocol):
         (ophyd.Signal, "__READABLE__"),
         (ophyd.Device, "__READABLE__"),
         (list[Stage], "list[__READABLE__]"),
-        (ophyd.EpicsMotor | ophyd.PVPositioner | None, "typing.Optional[__MOVABLE__]"),
+        (ophyd.EpicsMotor | ophyd.PVPositioner | None, "__MOVABLE__ | None"),
         (ophyd_async.sim.SimMotor, "__MOVABLE__"),
         (ophyd_async.core.StandardReadable, "__READABLE__"),
         (ophyd_async.core.Device, "__DEVICE__"),
@@ -386,7 +423,7 @@ class Settings(pydantic.BaseModel):
         (Number, "typing.Union[int, float]"),
         (list[Axis], "list[__MOVABLE__]"),
         (Path, "str"),
-        (Path | None, "typing.Optional[str]"),
+        (Path | None, "str | None"),
         (Region, "dict"),
         (list[Settings], "list[dict]"),
         (typing.Annotated[int, pydantic.Field(ge=1)], "int"),
