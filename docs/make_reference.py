@@ -150,7 +150,8 @@ def _settings() -> str:
             section = field.section
             parts.append(f"\n## {section}\n\n{inspect.getdoc(schema.SECTIONS[section])}\n")
         ways = [f"`{option}`" for option in field.setting.options] + [f"`{name}`" for name in field.setting.variables]
-        default = "" if field.setting.secret or field.default in (None, ()) else f" Default: `{field.default}`."
+        value = " ".join(field.default) if isinstance(field.default, tuple) else field.default
+        default = "" if field.setting.secret or value in (None, "") else f" Default: `{value}`."
         words = schema.choices(field.type)
         choice = f" One of {', '.join(f'`{word}`' for word in words)}." if words else ""
         parts.append(f"- **`{field.name}`** ({', '.join(ways) or 'file only'}): {field.setting.text}{choice}{default}")

@@ -70,7 +70,10 @@ def documents_get(*, limit: int = 1000) -> Documents:
     raise NotImplementedError
 
 
-@method(scope="read:monitor", on_failure={"re_metadata": {}})
+@method(scope="read:monitor", on_failure={"re_metadata": {}, "permitted_keys": []})
 def re_metadata() -> Metadata:
-    """The RunEngine's persistent metadata (``RE.md``), limited to the keys that may be shown."""
+    """The RunEngine's persistent metadata (``RE.md``), limited to the keys that may be shown.
+
+    ``permitted_keys`` has the paths of these keys: ``/`` for everything, nothing if no metadata may be shown.
+    """
     raise NotImplementedError

@@ -217,6 +217,7 @@ class Runs(Reply):
 
 class Metadata(Reply):
     re_metadata: dict[str, Any]
+    permitted_keys: list[str]
 
 
 class TaskStarted(Reply):

@@ -96,8 +96,10 @@ def _add_option(group: "argparse._ArgumentGroup", field: Field) -> None:
 
 
 def _help(field: Field) -> str:
-    default = {True: "ON", False: "OFF"}.get(field.default, field.default) if field.type is bool else field.default
-    notes = [f"default: {default}"] if default not in (None, (), "") and field.name != "keep_re" else []
+    default = " ".join(field.default) if isinstance(field.default, tuple) else field.default
+    if field.type is bool:
+        default = "ON" if field.default else "OFF"
+    notes = [f"default: {default}"] if default not in (None, "") and field.name != "keep_re" else []
     notes += field.setting.variables[:1]
     return described(field.setting.text, *notes)
 

@@ -1,18 +1,20 @@
-"""Configuration files: YAML, with ``${VAR}`` replaced by environment variables."""
+"""Configuration files: YAML, in which ``${NAME}`` stands for the value of an environment variable."""
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bluesky_qs.config.schema import Setting
 from bluesky_qs.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HINTS = {"run_engine": "create the RunEngine in the startup code, with the name RE"}
 
 
 class Entry(NamedTuple):
-    """A value found in a file."""
+    """A value found in a file, as it is written there."""
 
     section: str
     name: str
@@ -20,21 +22,53 @@ class Entry(NamedTuple):
     file: Path
 
 
-def read(path: str, environ: Mapping[str, str]) -> list[Entry]:
+def read(path: str) -> list[Entry]:
     """Return every setting in the file, or in the ``*.yml`` and ``*.yaml`` files of the folder, without checking names.
 
     Raises
     ------
     ConfigError
-        The file does not exist or is not valid YAML, a variable is not set, or two files set the same key.
+        The file does not exist or is not valid YAML, or two files set the same key.
     """
     entries: dict[tuple[str, str], Entry] = {}
     for file in _files(Path(path).expanduser()):
-        for entry in _entries(file, environ):
+        for entry in _entries(file):
             known = entries.setdefault((entry.section, entry.name), entry)
             if known is not entry:
                 raise ConfigError(f"{entry.section}.{entry.name} is set twice: in {known.file} and in {file}")
     return list(entries.values())
+
+
+def expanded(value: Any, setting: Setting, environ: Mapping[str, str]) -> Any:
+    """Return the value with each ``${NAME}`` replaced by that variable.
+
+    Braces around anything that is not the name of a variable stay as they are. So does a value that is a key already,
+    because the characters of a key may look like a variable.
+
+    Raises
+    ------
+    ValueError
+        A variable is not set. The message contains no part of a key.
+    """
+    if isinstance(value, list):
+        return [expanded(element, setting, environ) for element in value]
+    if not isinstance(value, str):
+        return value
+    is_only_a_name = _VARIABLE.fullmatch(value)
+    if setting.secret and setting.pattern and setting.pattern.fullmatch(value) and not is_only_a_name:
+        return value
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[1] in environ:
+            return environ[match[1]]
+        if not _NAME.fullmatch(match[1]):
+            return match[0]
+        name = f"the environment variable {match[1]}"
+        if setting.secret and not is_only_a_name:
+            name = "an environment variable in the value"
+        raise ValueError(f"{name} is not set")
+
+    return _VARIABLE.sub(replaced, value)
 
 
 def _files(path: Path) -> list[Path]:
@@ -45,17 +79,12 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _entries(file: Path, environ: Mapping[str, str]) -> Iterator[Entry]:
+def _entries(file: Path) -> Iterator[Entry]:
     for section, values in _mapping(_parse(file), f"The configuration file {file}").items():
         if section in _HINTS:
             raise ConfigError(f"Section {section!r} in {file} is not supported: {_HINTS[section]}")
         for name, value in _mapping(values, f"Section {section!r} in {file}").items():
-            try:
-                yield Entry(str(section), str(name), _expand(value, environ), file)
-            except KeyError as error:
-                raise ConfigError(
-                    f"{section}.{name} in {file}: the environment variable {error.args[0]} is not set"
-                ) from None
+            yield Entry(str(section), str(name), value, file)
 
 
 def _parse(file: Path) -> Any:
@@ -81,12 +110,4 @@ def _mapping(value: Any, what: str) -> Mapping[Any, Any]:
         return {}
     if not isinstance(value, dict):
         raise ConfigError(f"{what} must hold keys and values, but it is of type {type(value).__name__}")
-    return value
-
-
-def _expand(value: Any, environ: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: environ[match[1]], value)
-    if isinstance(value, list):
-        return [_expand(element, environ) for element in value]
     return value

@@ -107,9 +107,13 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
             values.set(field, raw, Origin(1, f"environment variable {variable}"))
     path = config or environ.get(CONFIG_VARIABLE)
     if path:
-        for entry in files.read(path, environ):
+        for entry in files.read(path):
             field = _field(entry, known)
-            values.set(field, entry.value, Origin(2, f"{field.key} in {entry.file}"))
+            origin = Origin(2, f"{field.key} in {entry.file}")
+            try:
+                values.set(field, files.expanded(entry.value, field.setting, environ), origin)
+            except ValueError as error:
+                raise ConfigError(f"{origin.where}: {error}") from None
     for key, raw in options.items():
         values.set(known[key], raw, Origin(3, _option(known[key])))
     _choose_startup_code(values)
@@ -211,7 +215,7 @@ def _convert(field: Field, raw: Any) -> Any:
     if _is_list(kind):
         if not isinstance(raw, (list, tuple)):
             raw = [raw]
-        return tuple(_text(element, setting) for element in raw)
+        return tuple(text for element in raw if (text := _text(element, setting)))
     kinds = get_args(kind) or (kind,)
     if bool in kinds:
         return _switch(raw)

@@ -124,6 +124,28 @@ class Network(msgspec.Struct, frozen=True):
             ("--zmq-publish-documents",),
         ),
     ] = True
+    zmq_publish_info: Annotated[
+        bool,
+        Setting(
+            "Accepted for start scripts of the community's newest service. The status is always published, because "
+            "clients of this service wait for it.",
+            ("--zmq-publish-info",),
+        ),
+    ] = True
+    zmq_stream_device_progress: Annotated[
+        bool,
+        Setting(
+            "Accepted for start scripts of the community's newest service. It has no effect yet.",
+            ("--zmq-stream-device-progress",),
+        ),
+    ] = False
+    zmq_stream_re_messages: Annotated[
+        bool,
+        Setting(
+            "Accepted for start scripts of the community's newest service. It has no effect yet.",
+            ("--zmq-stream-re-messages",),
+        ),
+    ] = False
     redis_addr: Annotated[
         str | None,
         Setting(
@@ -312,12 +334,13 @@ class Worker(msgspec.Struct, frozen=True):
     permitted_re_metadata_keys: Annotated[
         tuple[str, ...],
         Setting(
-            "Parts of RE.md that clients may read: / for everything, /a/b for one subtree.",
+            "Parts of RE.md that clients may read: / for everything, /a/b for one subtree. An empty list in the "
+            "configuration file permits none.",
             ("--permitted-re-metadata-keys",),
             ("QSERVER_PERMITTED_RE_METADATA_KEYS",),
             "KEY...",
         ),
-    ] = ()
+    ] = ("/",)
     input_policy: Annotated[
         InputPolicy,
         Setting(

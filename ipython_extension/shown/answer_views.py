@@ -1,7 +1,7 @@
 """Views of replies other than the queue, the history, plans and devices."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipython_extension.shown.display import ReplyView
@@ -89,7 +89,19 @@ def metadata(answer: Answer) -> Tabled:
     """Show the metadata of every run."""
     values = answer["re_metadata"] or {}
     rows = [Row((name, str(value))) for name, value in values.items()]
-    return Tabled(answer, "Added to every run:" if rows else "No metadata.", Table(("name", "value"), rows, flexible=1))
+    title = "Added to every run:" if rows else _no_metadata(answer.get("permitted_keys", ["/"]))
+    return Tabled(answer, title, Table(("name", "value"), rows, flexible=1))
+
+
+def _no_metadata(permitted: Sequence[str]) -> str:
+    if "/" in permitted:
+        return "No metadata."
+    if not permitted:
+        return "The service does not permit showing metadata (its setting permitted_re_metadata_keys)."
+    return (
+        f"No metadata in {', '.join(permitted)}. The service does not permit showing more (its setting "
+        "permitted_re_metadata_keys)."
+    )
 
 
 def permissions(answer: Answer) -> Printed:

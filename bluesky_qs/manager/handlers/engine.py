@@ -67,8 +67,9 @@ def documents_get(ctx: Context, *, limit: int = 1000) -> Documents:
 async def re_metadata(ctx: Context) -> Metadata:
     require_environment(ctx)
     metadata = json.loads(await ctx.environment.query(EngineMetadata()))
-    shown: Any = Encoded(json_text(permitted(metadata, ctx.settings.worker.permitted_re_metadata_keys or ())))
-    return {"re_metadata": shown}
+    keys = ctx.settings.worker.permitted_re_metadata_keys
+    shown: Any = Encoded(json_text(permitted(metadata, keys)))
+    return {"re_metadata": shown, "permitted_keys": list(keys)}
 
 
 def permitted(metadata: dict[str, Any], paths: Any) -> dict[str, Any]:

@@ -91,6 +91,14 @@ def test_several_values_may_stand_behind_one_option(run):
     assert settings.startup.keep_re
 
 
+@pytest.mark.parametrize("option", ["--zmq-publish-info", "--zmq-stream-device-progress", "--zmq-stream-re-messages"])
+@pytest.mark.parametrize("value", ["ON", "OFF"])
+def test_options_of_the_newest_community_service_are_accepted(run, option, value):
+    code, settings = run(option, value)
+    assert code == 0
+    assert getattr(settings.network, option.removeprefix("--").replace("-", "_")) == (value == "ON")
+
+
 @pytest.mark.parametrize(("option", "level"), [("verbose", "VERBOSE"), ("quiet", "QUIET"), ("silent", "SILENT")])
 def test_amount_of_logging_has_an_option_each(run, option, level):
     assert run(f"--{option}")[1].operation.console_logging_level == level

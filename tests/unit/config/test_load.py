@@ -103,6 +103,33 @@ def test_variable_that_is_not_set_is_named(config):
     assert refusal({}, {}, path) == f"network.redis_addr in {path}: the environment variable REDIS is not set"
 
 
+@pytest.mark.parametrize("inside", ["${Ek)F*+7zC5Du}", "${name}", "${}", "${HOME}", "${a${b}}"])
+def test_a_private_key_may_contain_what_looks_like_a_variable(config, inside):
+    key = ("1v6/" + inside).ljust(40, "#")
+    path = config(f"network: {{zmq_private_key: '{key}'}}")
+    assert load({}, {"HOME": "/root"}, path).settings.network.zmq_private_key == key
+
+
+def test_a_private_key_may_be_in_a_variable(config):
+    path = config("network: {zmq_private_key: '${SITE_KEY}'}")
+    assert load({}, {"SITE_KEY": KEY}, path).settings.network.zmq_private_key == KEY
+    assert refusal({}, {}, path) == f"network.zmq_private_key in {path}: the environment variable SITE_KEY is not set"
+
+
+@pytest.mark.parametrize("name", ["network.zmq_private_key", "operation.emergency_lock_key"])
+def test_no_part_of_a_key_is_shown_where_it_looks_like_a_variable(config, name):
+    section, key = name.split(".")
+    path = config(f"{section}: {{{key}: 'abc${{secret}}def'}}")
+    assert refusal({}, {}, path) == f"{name} in {path}: an environment variable in the value is not set"
+
+
+def test_braces_around_what_is_no_name_of_a_variable_stay(config):
+    path = config("operation: {emergency_lock_key: 'a${b c}d'}\nnetwork: {redis_addr: 'redis://:p${+}w@host'}")
+    settings = load({}, {}, path).settings
+    assert settings.operation.emergency_lock_key == "a${b c}d"
+    assert settings.network.redis_addr == "redis://:p${+}w@host"
+
+
 def test_variables_that_nobody_knows_are_told_with_the_nearest():
     known = [name for field in fields() for name in field.setting.variables if name.startswith("QSERVER_")]
     known += ["QSERVER_CONFIG", "QSERVER_USER", "QSERVER_ZMQ_PUBLIC_KEY", "QSERVER_HTTP_SERVER_CONFIG", "PATH"]
@@ -331,3 +358,10 @@ def test_redis_of_the_command_line_wins_over_a_store_in_the_environment():
 def test_metadata_keys_are_separated_by_colons_in_the_environment():
     settings = load({}, {"QSERVER_PERMITTED_RE_METADATA_KEYS": "/a/b:/c"}).settings
     assert settings.worker.permitted_re_metadata_keys == ("/a/b", "/c")
+
+
+def test_all_metadata_may_be_shown_unless_the_keys_are_limited(config):
+    assert Settings().worker.permitted_re_metadata_keys == ("/",)
+    for nothing in ("[]", "''", "['']"):
+        path = config(f"worker: {{permitted_re_metadata_keys: {nothing}}}")
+        assert load({}, {}, path).settings.worker.permitted_re_metadata_keys == ()

@@ -147,8 +147,24 @@ async def test_metadata_is_shown_as_far_as_that_is_permitted():
     async with AsyncManager(settings=settings) as manager:
         manager.worker.metadata = {"proposal": {"id": 7, "pi": "ada"}, "cycle": "2026-3", "secret": 1}
         await manager.open()
-        shown = (await manager.do("re_metadata"))["re_metadata"]
-        assert shown == {"proposal": {"id": 7}, "cycle": "2026-3"}
+        reply = await manager.do("re_metadata")
+        assert reply["re_metadata"] == {"proposal": {"id": 7}, "cycle": "2026-3"}
+        assert reply["permitted_keys"] == ["/proposal/id", "/cycle", "/nothing"]
+
+
+async def test_all_metadata_is_shown_by_default(opened):
+    opened.worker.metadata = {"metadata_key": {"value": 1}, "cycle": "2026-3"}
+    reply = await opened.do("re_metadata")
+    assert reply["re_metadata"] == opened.worker.metadata
+    assert reply["permitted_keys"] == ["/"]
+
+
+async def test_no_metadata_is_shown_if_none_is_permitted():
+    async with AsyncManager(settings=Settings(worker=Worker(permitted_re_metadata_keys=()))) as manager:
+        manager.worker.metadata = {"secret": 1}
+        await manager.open()
+        reply = await manager.do("re_metadata")
+        assert (reply["re_metadata"], reply["permitted_keys"]) == ({}, [])
 
 
 async def test_metadata_needs_an_environment(refused):

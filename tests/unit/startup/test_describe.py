@@ -127,11 +127,11 @@ def test_types_are_described_as_text(annotation, text):
 @pytest.mark.parametrize(
     ("annotation", "text"),
     [
-        (typing.Optional[float], "typing.Optional[float]"),
+        (typing.Optional[float], "typing.Optional[float]"),  # noqa: UP045
         (typing.Union[None, float], "typing.Optional[float]"),
         (typing.Union[int, str], "typing.Union[int, str]"),
         (typing.Union[None, int, str], "typing.Union[NoneType, int, str]"),
-        (typing.Optional[list[int | str]], "typing.Optional[list[int | str]]"),
+        (typing.Optional[list[int | str]], "typing.Optional[list[int | str]]"),  # noqa: UP045
         ("typing.Optional[float]", "typing.Optional[float]"),
     ],
 )
