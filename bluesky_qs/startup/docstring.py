@@ -2,8 +2,10 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from textwrap import dedent
+from types import MappingProxyType
 from typing import NamedTuple
 
 _UNDERLINE = re.compile(r"\s*([-=~])\1{2,}\s*")
@@ -127,7 +129,7 @@ class Docstring(NamedTuple):
     """The text without the parameters, and the texts of the parameters."""
 
     description: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
 
 
 class _Section(NamedTuple):
@@ -140,10 +142,11 @@ class _Section(NamedTuple):
     google: bool
 
 
+@lru_cache(maxsize=4096)  # an update of the lists reads the same docstrings again
 def read(docstring: str | None) -> Docstring:
-    """Read a docstring. The description is what stands in no section for parameters, results, notes and the like."""
+    """Read a docstring. The description is the text outside of sections for parameters, results, notes and the like."""
     if not docstring:
-        return Docstring("", {})
+        return Docstring("", MappingProxyType({}))
     lines = inspect.cleandoc(docstring.replace("\r\n", "\n")).split("\n")
     fields = next((place for place, line in enumerate(lines) if _FIELD.match(line.strip())), len(lines))
     sections = list(_sections(lines))
@@ -152,7 +155,7 @@ def read(docstring: str | None) -> Docstring:
         if section.heading in _PARAMETERS:
             parameters |= dict(_entries(lines[section.body : section.end], _GOOGLE if section.google else _ENTRY))
     parameters |= dict(_entries(lines[fields:], _SPHINX))
-    return Docstring(_description(lines[:fields], sections), parameters)
+    return Docstring(_description(lines[:fields], sections), MappingProxyType(parameters))
 
 
 def _sections(lines: list[str]) -> Iterator[_Section]:
