@@ -23,10 +23,16 @@ class AnsweringEnd(ABC):
         Union of the command types that the other end may send.
     handle
         Called with each command. It returns the reply, or raises `QSError` to refuse.
+    push_waiting
+        Called before each reply. It pushes the reports that wait, so that the changes that a command makes are reported
+        before its reply.
     """
 
-    def __init__(self, commands: Any, handle: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, commands: Any, handle: Callable[[Any], Any], push_waiting: Callable[[], object] = lambda: None
+    ) -> None:
         self._handle = handle
+        self._push_waiting = push_waiting
         fields = [("id", int), ("ack", int), ("command", commands | None)]
         self._decoder = msgspec.msgpack.Decoder(msgspec.defstruct("Incoming", fields))
         self._peer: bytes | None = None
@@ -68,6 +74,8 @@ class AnsweringEnd(ABC):
             answer: Any = Answer(request.id, msgspec.Raw(encode(self._handle(request.command))))
         except QSError as error:
             answer = Refusal(request.id, error.code, error.message)
+        if not self._resend:  # a new peer gets the kept reports first, after the reply
+            self._push_waiting()
         self._transmit(peer, encode(answer))
         if self._resend:
             for _, kept in self._kept:
@@ -85,7 +93,7 @@ class ServerEnd(AnsweringEnd):
     ----------
     address
         Where to bind.
-    commands, handle
+    commands, handle, push_waiting
         As in `AnsweringEnd`.
     """
 
@@ -95,8 +103,9 @@ class ServerEnd(AnsweringEnd):
         address: str,
         commands: Any,
         handle: Callable[[Any], Any],
+        push_waiting: Callable[[], object] = lambda: None,
     ) -> None:
-        super().__init__(commands, handle)
+        super().__init__(commands, handle, push_waiting)
         self.socket = context.socket(zmq.ROUTER)
         self.socket.linger = 0
         self.socket.sndhwm = self.socket.rcvhwm = 0  # reports are never dropped, however slow the peer is

@@ -54,8 +54,6 @@ class WorkerState(msgspec.Struct, frozen=True):
         State of the RunEngine (``idle``, ``running``, ``paused``, ``panicked``, …), None without one.
     pause_pending
         True from the request of a deferred pause until the RunEngine pauses or the plan ends.
-    background_tasks
-        Number of tasks that run in background threads.
     item_uid
         The plan that runs or is paused.
     kernel
@@ -71,7 +69,6 @@ class WorkerState(msgspec.Struct, frozen=True):
     environment: EnvironmentState
     engine: str | None = None
     pause_pending: bool = False
-    background_tasks: int = 0
     item_uid: str | None = None
     kernel: KernelState = "disabled"
     captured: bool = True

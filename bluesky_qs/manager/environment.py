@@ -58,6 +58,8 @@ class Environment:
     ----------
     reports
         The worker's reports, for the parts that handle them.
+    pending
+        Commands that the worker has not answered yet.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Environment:
         self._gone = asyncio.Event()
         self._taken_up = asyncio.Event()
         self.reports = Subscriptions()
+        self.pending: list[Command[None]] = []
         self.state = _CLOSED
         self._link_state = LinkLifecycle()
         self.runs: list[RunState] = []
@@ -159,12 +162,33 @@ class Environment:
             The worker refuses the command.
         """
         sending = asyncio.get_running_loop().create_task(self.link.request(command))
+        self.pending.append(command)
+        self._changed()
         if (await asyncio.wait([sending], timeout=_REPLY_TIMEOUT))[0]:
+            self._answered(command)
             return sending.result()
-        request = _request_name(command)
-        logger.warning("The worker is busy with user code; the request %r is pending", request)
-        self._spawn(_log_late_reply(sending, request, refused))
+        logger.warning("The worker is busy with user code; the request %r is pending", _request_name(command))
+        self._spawn(self._await_late_reply(sending, command, refused))
         return None
+
+    async def _await_late_reply(
+        self, sending: asyncio.Task[None], command: Command[None], refused: Callable[[], object]
+    ) -> None:
+        request = _request_name(command)
+        try:
+            await sending
+        except WorkerLost:
+            pass  # `ended` logs it
+        except QSError as error:
+            logger.error("The worker refused the pending request %r: %s", request, error.message)  # noqa: TRY400 - the message is enough
+            refused()
+        else:
+            logger.info("The worker accepted the pending request %r", request)
+        self._answered(command)
+
+    def _answered(self, command: Command[None]) -> None:
+        self.pending.remove(command)
+        self._changed()
 
     @property
     def _connected(self) -> Link:
@@ -210,8 +234,6 @@ class Environment:
         if self._link is None:
             raise WrongState("RE Worker environment does not exist.")
         await self._link.request(ReplyInput(input_uid, text))
-        if self.state.input and self.state.input.input_uid == input_uid:
-            self._set_state(msgspec.structs.replace(self.state, input=None))
 
     async def destroy(self) -> None:
         """Kill the worker process."""
@@ -451,18 +473,6 @@ class Environment:
 def _request_name(command: Command[Any]) -> str:
     """``run script`` for `RunScript`, because users who read the log do not know our classes."""
     return re.sub(r"\B(?=[A-Z])", " ", type(command).__name__).lower()
-
-
-async def _log_late_reply(sending: asyncio.Task[None], request: str, refused: Callable[[], object]) -> None:
-    try:
-        await sending
-    except WorkerLost:
-        return  # `Environment.ended` logs it
-    except QSError as error:
-        logger.error("The worker refused the pending request %r: %s", request, error.message)  # noqa: TRY400 - the message is enough
-        refused()
-    else:
-        logger.info("The worker accepted the pending request %r", request)
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:

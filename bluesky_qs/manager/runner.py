@@ -145,6 +145,7 @@ class Runner:
             return False
         if self.running is not None:  # else the queue is about to stop anyway
             self.running.waiting_pause = option
+            self._changed()
         return True
 
     async def resume_plan(self, option: ContinueOption) -> None:

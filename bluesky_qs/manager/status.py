@@ -8,6 +8,7 @@ from uuid import uuid4
 from bluesky_qs._version import __version__
 from bluesky_qs.api.types import Status
 from bluesky_qs.api.values import EnvironmentStateName, InputPending, KernelState, RunningItemProgress
+from bluesky_qs.ipc.commands import PausePlan
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.events import EnvironmentChanged, InputChanged, ListsChanged, TasksChanged
@@ -101,11 +102,11 @@ def derive(ctx: Context) -> Status:
         "queue_autostart_enabled": runner.autostart,
         "worker_environment_exists": environment.is_open,
         "worker_environment_state": _environment_state(ctx),
-        "worker_background_tasks": worker.background_tasks,
+        "worker_background_tasks": ctx.tasks.background,
         "re_state": worker.engine if environment.is_open else None,
         "ip_kernel_state": _kernel_state(ctx),
         "ip_kernel_captured": worker.captured if environment.is_open else None,
-        "pause_pending": worker.pause_pending,
+        "pause_pending": _pause_pending(ctx),
         "run_list_uid": environment.runs_uid,
         "plan_queue_uid": queue.queue_uid,
         "plan_history_uid": queue.history_uid,
@@ -122,6 +123,16 @@ def derive(ctx: Context) -> Status:
         "time": "",
         "status_uid": "",
     }
+
+
+def _pause_pending(ctx: Context) -> bool:
+    """Whether a deferred pause was requested and has not happened yet, even if the worker does not know of it yet."""
+    environment, run = ctx.environment, ctx.runner.running
+    return (
+        environment.state.pause_pending
+        or PausePlan("deferred") in environment.pending
+        or (run is not None and run.waiting_pause == "deferred")
+    )
 
 
 def _progress(ctx: Context) -> RunningItemProgress | None:

@@ -44,6 +44,11 @@ class Tasks:
         self._completed: dict[str, tuple[float, bytes]] = {}  # in the order in which they ended
         self.uid = str(uuid4())
 
+    @property
+    def background(self) -> int:
+        """Number of tasks that run in background threads, including those that the worker has yet to accept."""
+        return sum(task["run_in_background"] for task in self._running.values())
+
     def started(self, task_uid: str, time_start: float, *, background: bool) -> None:
         """Record the start of a task."""
         self._running[task_uid] = {
@@ -53,11 +58,13 @@ class Tasks:
         }
         if not background:
             self.foreground = task_uid
+        self._changed()
 
     def refused(self, task_uid: str) -> None:
         """Remove a task that the worker refused."""
         self._running.pop(task_uid, None)
         self._release(task_uid)
+        self._changed()
 
     def ended(self, report: TaskEnded) -> None:
         """Record the result of a task that has just ended. A repeated report changes nothing."""

@@ -286,7 +286,10 @@ class AsyncManager(InLoop):
             The manager ends before that.
         """
         if self._task is not None:
-            self._info.status = await self.ask("status")
+            published = self._info.status
+            status = await self.ask("status")
+            if self._info.status is published:  # else a newer one was published while the reply was on its way
+                self._info.status = status
         waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._conditions.append((condition, waiting))
         self._look()

@@ -214,7 +214,6 @@ class Life:
         job = Job(self._script.steps_of(command), task_uid=uid)
         if background:
             self.background.append(job)
-            self._update(background_tasks=len(self.background))
         else:
             self.main = job
             self._update(environment=EnvironmentState.EXECUTING_TASK)
@@ -235,6 +234,7 @@ class Life:
     def _reply(self, input_uid: str, text: str) -> None:
         if (waiting := self._questions.pop(input_uid, None)) is None:
             raise NotFound(f"No question with the uid {input_uid!r} is waiting for an answer")
+        self._show_question()
         waiting[1].set_result(text)
 
     def _need_environment(self) -> None:
@@ -299,7 +299,6 @@ class Life:
         started, background = self._running_tasks.pop(job.task_uid)
         if background:
             self.background.remove(job)
-            self._change(background_tasks=len(self.background))
         else:
             self.main = None
             self._change(environment=EnvironmentState.IDLE)
@@ -395,7 +394,6 @@ class Life:
         self._questions[uid] = (question, answer)
         self._show_question()
         self._script.replies.append(await answer)
-        self._show_question()
 
     def _show_question(self) -> None:
         self._update(input=next((question for question, _ in self._questions.values()), None))

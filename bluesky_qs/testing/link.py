@@ -5,6 +5,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from bluesky_qs.errors import WorkerLost
 from bluesky_qs.ipc.link import Link
 from bluesky_qs.ipc.server import AnsweringEnd
@@ -24,10 +26,11 @@ class InProcessServer(AnsweringEnd):
     """
 
     def __init__(self, commands: Any, handle: Callable[[Any], Any], held: Callable[[], None] = lambda: None) -> None:
-        super().__init__(commands, handle)
+        super().__init__(commands, handle, self._push_late)
         self._numbers_of_links = itertools.count(1)
         self._links: dict[bytes, InProcessLink] = {}
         self._waiting: list[tuple[bytes, bytes]] | None = None
+        self._late: list[tuple[msgspec.Struct, bool]] | None = None
         self._closed = False
         self._held = held
 
@@ -59,8 +62,31 @@ class InProcessServer(AnsweringEnd):
         requests: list[Any] = [self._decoder.decode(frame) for _, frame in self._waiting or []]
         return [request.command for request in requests if request.command is not None]
 
+    def hold_reports(self) -> None:
+        """Send reports as late as a real process may: just before the next reply."""
+        if self._late is None:
+            self._late = []
+
+    def send_reports(self) -> None:
+        """Send reports at once again, beginning with those that were held."""
+        self._push_late()
+        self._late = None
+
+    def push(self, report: msgspec.Struct, *, keep: bool = True) -> None:
+        """Send a report, or hold it until the next reply."""
+        if self._late is None:
+            super().push(report, keep=keep)
+        else:
+            self._late.append((report, keep))
+
+    def _push_late(self) -> None:
+        late, self._late = self._late, None if self._late is None else []
+        for report, keep in late or ():
+            super().push(report, keep=keep)
+
     def close(self) -> None:
         """Send and receive nothing more. Messages that were sent still arrive."""
+        self.send_reports()
         self._closed = True
 
     def hear(self, name: bytes, frame: bytes) -> None:

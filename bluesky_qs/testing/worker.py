@@ -172,6 +172,16 @@ class ScriptedWorker(InLoop):
         """Answer again after `hang`."""
         self._living.server.recover()
 
+    @in_loop
+    def hold_reports(self) -> None:
+        """Send reports as late as a real worker may: just before the reply to the next command."""
+        self._living.server.hold_reports()
+
+    @in_loop
+    def send_reports(self) -> None:
+        """Send reports at once again, beginning with those that were held."""
+        self._living.server.send_reports()
+
     def refuse(self, command: type[Any], error: QSError) -> None:
         """Refuse the next command of this type (`bluesky_qs.ipc.commands`)."""
         self.refusals[command] = error

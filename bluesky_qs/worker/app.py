@@ -113,7 +113,9 @@ class Worker:
         self._prompts = Prompts(self._reports)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         # Made here so that the process fails if the address cannot be bound. Only the link thread uses it.
-        self._server = ServerEnd(self._context, address, WorkerCommand, self._answer)
+        self._server = ServerEnd(
+            self._context, address, WorkerCommand, self._answer, lambda: self._reports.send(self._server)
+        )
 
     def serve(self) -> int:
         """Run the jobs from the link thread until the environment is closed; return the exit code."""

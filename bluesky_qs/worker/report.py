@@ -134,20 +134,16 @@ class Reports:
         with self._lock:
             start = time.time()
             self._tasks[task_uid] = (start, background)
-            changes: dict[str, Any] = {"background_tasks": self._background_tasks()}
             if not background:
-                changes["environment"] = EnvironmentState.EXECUTING_TASK
-            self._change(changes)
+                self._change({"environment": EnvironmentState.EXECUTING_TASK})
             return start
 
     def task_finished(self, task_uid: str, report: Callable[[WorkerState], TaskEnded]) -> None:
         """Record that a task ended, and report it."""
         with self._lock:
             _, background = self._tasks.pop(task_uid)
-            changes: dict[str, Any] = {"background_tasks": self._background_tasks()}
             if not background:
-                changes["environment"] = EnvironmentState.IDLE
-            self._state = self._changed(changes)
+                self._state = self._changed({"environment": EnvironmentState.IDLE})
             done = report(self._state)
             self._remember(done)
             self._put(done)
@@ -242,6 +238,3 @@ class Reports:
             len(self._finished) > FINISHED_KEPT or self._finished_size > FINISHED_SIZE_KEPT
         ):
             self._finished_size -= len(self._finished.popleft().return_value)
-
-    def _background_tasks(self) -> int:
-        return sum(background for _, background in self._tasks.values())

@@ -121,8 +121,7 @@ async def tasks(RM):
     await done(RM.wait_for_idle(timeout=30))
 
     uid = (await done(RM.function_execute(BFunc("wait_until_told"), run_in_background=True)))["task_uid"]
-    # The worker's report of its state may follow its reply by a moment.
-    await done(RM.wait_for_condition(lambda status: status["worker_background_tasks"] == 1, timeout=30))
+    assert (await done(RM.status(reload=True)))["worker_background_tasks"] == 1
     reply = await done(RM.task_result(uid))
     assert (reply["status"], reply["result"]["run_in_background"]) == ("running", True)
     assert (await done(RM.task_status(uid)))["status"] == "running"

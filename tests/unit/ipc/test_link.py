@@ -32,6 +32,10 @@ class Wait(Command[None], frozen=True, tag=True):
     """Never answered while the test looks."""
 
 
+class Later(Command[None], frozen=True, tag=True):
+    """Changes something and leaves the report of it to the server's loop."""
+
+
 class Said(msgspec.Struct, frozen=True, tag=True):
     text: str
 
@@ -41,7 +45,8 @@ class Server(threading.Thread):
 
     def __init__(self, context):
         super().__init__()
-        self.end = ServerEnd(context, ADDRESS, Double | Take | Push | Wait, self.obey)
+        self.end = ServerEnd(context, ADDRESS, Double | Take | Push | Wait | Later, self.obey, self.push_waiting)
+        self.waiting = []
         self.stop_reader = context.socket(zmq.PULL)
         self.stop_reader.bind("inproc://stop")
         self.stop_writer = context.socket(zmq.PUSH)
@@ -68,7 +73,13 @@ class Server(threading.Thread):
                 self.end.push(Said(text), keep=keep)
             case Wait():
                 self.goes_on.wait(20)
+            case Later():
+                self.waiting.append(Said("changed"))
         return None
+
+    def push_waiting(self):
+        while self.waiting:
+            self.end.push(self.waiting.pop(0))
 
     def stop(self):
         self.goes_on.set()
@@ -131,6 +142,24 @@ async def test_reports_go_to_the_one_who_took_them_over(connect):
     await second.request(Take())
     await second.request(Push("b", keep=False))
     assert [await heard_second.get() for _ in range(2)] == [(1, Said("a")), (0, Said("b"))]
+
+
+async def test_a_waiting_report_arrives_before_the_reply(connect, server):
+    client, heard = connect()
+    await client.request(Take())
+    await client.request(Later())
+    assert heard.get_nowait() == (1, Said("changed"))
+
+
+async def test_a_new_client_gets_the_kept_reports_before_the_waiting_ones(connect, server):
+    first, heard = connect()
+    await first.request(Take())
+    await first.request(Push("a"))
+    server.waiting.append(Said("b"))
+    second, heard = connect()
+    await second.request(Take())
+    await second.request(Double(1))
+    assert [heard.get_nowait()[1].text for _ in range(2)] == ["a", "b"]
 
 
 async def test_report_is_kept_for_the_next_client_until_acknowledged(connect, server):

@@ -117,3 +117,19 @@ async def test_the_requests_of_the_kit_are_not_those_of_clients():
     async with AsyncManager() as manager:
         await manager.do("queue_get")
         assert manager.requests == []
+
+
+async def test_a_status_that_is_published_meanwhile_is_newer_than_the_reply(monkeypatch):
+    async with AsyncManager(clock=Clock(still=True)) as manager:
+        ask = manager.ask
+
+        async def ask_and_be_overtaken(method):
+            reply = await ask(method)
+            monkeypatch.setattr(manager, "ask", ask)
+            await manager.do("environment_open")
+            await manager.until(lambda status: status["worker_environment_exists"])
+            return reply
+
+        monkeypatch.setattr(manager, "ask", ask_and_be_overtaken)
+        status = await manager.until(lambda status: status["worker_environment_exists"])
+        assert status["manager_state"] in ("idle", "creating_environment")

@@ -159,12 +159,11 @@ def test_a_report_that_cannot_be_encoded_takes_no_other_with_it(link, caplog):
     assert "Could not send a report" in caplog.text
 
 
-def test_background_tasks_are_counted_and_foreground_tasks_are_the_environments_state(link):
+def test_only_a_foreground_task_is_the_environments_state(link):
     link.reports.update(environment="idle")
     link.reports.task_started("a", background=True)
     link.reports.task_started("b", background=False)
-    state = link.reports.state
-    assert (state.environment, state.background_tasks) == ("executing_task", 1)
+    assert link.reports.state.environment == "executing_task"
     assert {uid: background for uid, (_, background) in link.reports.snapshot().running_tasks.items()} == {
         "a": True,
         "b": False,
@@ -173,8 +172,7 @@ def test_background_tasks_are_counted_and_foreground_tasks_are_the_environments_
         link.reports.task_finished(uid, lambda s, uid=uid: TaskEnded(uid, True, "", "", b"null", 0.0, 1.0, s))
     link.send()
     *_, first, second = link.arrived(3)
-    assert (first.state.environment, first.state.background_tasks) == ("executing_task", 0)
-    assert (second.state.environment, second.state.background_tasks) == ("idle", 0)
+    assert (first.state.environment, second.state.environment) == ("executing_task", "idle")
 
 
 def test_lists_are_told_to_differ_once():
