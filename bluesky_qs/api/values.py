@@ -49,7 +49,11 @@ KernelState = Literal["disabled", "starting", "idle", "busy"]
 
 
 class Result(TypedDict):
-    """How an item ended. Times are in seconds since 1970."""
+    """How an item ended. Times are in seconds since 1970.
+
+    ``msg`` has at most 10 kB and ``traceback`` 100 kB: longer texts are cut in the middle. Control characters in them
+    are written as escapes.
+    """
 
     exit_status: ExitStatus
     run_uids: list[str]
@@ -169,7 +173,7 @@ class TaskOutcome(TypedDict, total=False):
     """What is known about a task.
 
     A running task has ``task_uid``, ``time_start`` and ``run_in_background``. A completed one has all keys but the
-    last. The object is empty if the task is not known.
+    last. The object is empty if the task is not known. ``msg`` and ``traceback`` have the limits of `Result`.
     """
 
     task_uid: str

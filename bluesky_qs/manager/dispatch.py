@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bluesky_qs.api.method import METHODS, Lock, Method, shortened
+from bluesky_qs.error_text import LONGEST_MESSAGE, cut
 from bluesky_qs.errors import BadParams, Locked, QSError, RequestError
 from bluesky_qs.manager.context import Context
 from bluesky_qs.wire.codec import DecodeError, Encoded, Encoding, decode, encode
@@ -145,20 +146,12 @@ class Dispatcher:
             method is not None and method.failing and not isinstance(error, Locked)
         ):  # the message about the lock is complete
             message = f"{method.failing}: {message}"
-        reply: dict[str, Any] = {"success": False, "msg": _abridged(message), "error": error.code}
+        reply: dict[str, Any] = {"success": False, "msg": cut(message, LONGEST_MESSAGE), "error": error.code}
         if method is not None:
             reply |= method.failure(params)
             if method.name in FAILED:
                 reply |= FAILED[method.name](self._ctx)
         return encode(reply | error.reply, self._encoding)
-
-
-def _abridged(message: str) -> str:
-    """The message, cut in the middle if it quotes a very long request."""
-    if len(message) <= _LONGEST_MESSAGE:
-        return message
-    half = _LONGEST_MESSAGE // 2
-    return f"{message[:half]} … ({len(message)} characters) … {message[-half:]}"
 
 
 def _check_text(params: dict[str, Any]) -> None:
@@ -172,4 +165,3 @@ def _check_text(params: dict[str, Any]) -> None:
 
 
 _LONGEST_STATUS_REQUEST = 4096
-_LONGEST_MESSAGE = 10_000

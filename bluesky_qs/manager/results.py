@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bluesky_qs.error_text import stored_message
 from bluesky_qs.ipc.reports import PlanEnded
 
 
@@ -26,6 +27,6 @@ def unreported(exit_status: str, msg: str = "", *, now: float) -> dict[str, Any]
         "scan_ids": [],
         "time_start": now,
         "time_stop": now,
-        "msg": msg,
+        "msg": stored_message(msg),
         "traceback": "",
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Literal, NamedTuple
 
 from bluesky_qs.api.types import PauseOption
+from bluesky_qs.error_text import stored_message
 from bluesky_qs.errors import QSError, StoreError, WorkerLost, WrongState
 from bluesky_qs.ipc.commands import ContinuePlan, PausePlan, RunPlan, WorkerSnapshot
 from bluesky_qs.ipc.reports import PlanEnded
@@ -184,7 +185,7 @@ class Runner:
                 self.running.clean_up_error = error
             result |= {
                 "exit_status": "failed",
-                "msg": self._stop_reason + (f". It ended with an error: {error}" if error else ""),
+                "msg": stored_message(self._stop_reason + (f". It ended with an error: {error}" if error else "")),
             }
         await self._advance(_End(result, acknowledge, report.pause_missed))
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from bluesky_qs.error_text import safe, stored_traceback
 from bluesky_qs.errors import StartupError
 
-#: The most characters of an exception's text in the sentence; the traceback has all of them.
+#: The most characters of an exception's text in the sentence; the traceback has more of them.
 LONGEST = 2000
 
 #: Our code that calls user code, or that user code calls (input prompts, interrupts).
@@ -58,7 +59,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"
     text = text_of(error).strip().partition("\n")[0]
-    text = text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text)} characters)"
+    text = safe(text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text)} characters)")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -100,7 +101,7 @@ def traceback_text(error: BaseException) -> str:
     """Return the traceback with the correct files and lines, without frames of the loader and the import system."""
     report = traceback.TracebackException.from_exception(error)
     _strip(report)
-    return "".join(report.format())
+    return stored_traceback("".join(report.format()))
 
 
 def _strip(report: traceback.TracebackException) -> None:

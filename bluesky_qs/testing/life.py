@@ -287,8 +287,8 @@ class Life:
             scan_ids=measurement.scan_ids,
             time_start=started,
             time_stop=self._script.now(),
-            message=last.message if isinstance(last, steps.Fail) else "",
-            traceback=last.traceback if isinstance(last, steps.Fail) else "",
+            message=last.message if isinstance(last, steps.End | steps.Fail) else "",
+            traceback=last.traceback if isinstance(last, steps.End | steps.Fail) else "",
             state=self.state,
             pause_missed=missed,
         )

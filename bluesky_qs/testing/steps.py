@@ -9,6 +9,8 @@ class End(msgspec.Struct, frozen=True):
     """The plan ends. It is the implicit last step of a script that does not end the plan itself."""
 
     exit_status: Literal["completed", "stopped", "aborted", "halted", "unknown"] = "completed"
+    message: str = ""
+    traceback: str = ""
 
 
 class Fail(msgspec.Struct, frozen=True):

@@ -1,10 +1,11 @@
 """Runs plans: calls ``RE(plan)`` in the main thread, and pauses and resumes it when the manager requests it."""
 
+import contextlib
 import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from bluesky_qs.api.values import ExitStatus
@@ -22,7 +23,7 @@ PauseOption = Literal["deferred", "immediate"]
 
 NO_ENGINE = "Run Engine is not found in the RE Worker environment"
 ENDED_ELSEWHERE = "The plan was ended by startup code or from a console, or could not be paused there"
-ABORTED_ITSELF = "The plan aborted itself, or something it waited for was canceled; see the console for the traceback"
+ABORTED_ITSELF = "The plan aborted itself, or something it waited for was canceled"
 PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
 
 #: States in which the RunEngine ends a plan early, and the exit status that follows.
@@ -50,6 +51,53 @@ class _Plan:
         self.over = False
         #: The exception that it raised in other code that had resumed it.
         self.error: BaseException | None = None
+        #: The exception that ended it, before the RunEngine and asyncio handled it.
+        self.raised: BaseException | None = None
+
+    def watched(self, messages: Iterator[Any]) -> Iterator[Any]:
+        """Pass the plan's messages on, and keep the exception that ends it."""
+        try:
+            return (yield from messages)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.raised = error
+            raise
+
+    def original(self, error: BaseException) -> BaseException:
+        """Return the plan's own exception for the one that left the RunEngine.
+
+        asyncio replaces exceptions of some classes (`TimeoutError`) by copies without traceback, cause and notes.
+        """
+        raised = self.raised
+        if raised is None or type(raised).__name__ != type(error).__name__ or len(raised.args) != len(error.args):
+            return error
+        # Not ``==``, because comparing arrays returns an array; a copy has the very same arguments.
+        return raised if all(one is other for one, other in zip(raised.args, error.args, strict=True)) else error
+
+
+@contextlib.contextmanager
+def _outermost(engine: Any, wrap: Callable[[Iterator[Any]], Iterator[Any]]) -> Iterator[None]:
+    """Let ``wrap`` have the messages of the plan that is started in this block, after the user's preprocessors.
+
+    The plan itself is not wrapped, because start documents contain its name and type.
+    """
+    users = engine.preprocessors
+
+    def wrapped(messages: Iterator[Any]) -> Iterator[Any]:
+        engine.preprocessors = users  # the plan may use or change them
+        return wrap(messages)
+
+    ours = engine.preprocessors = [*users, wrapped]
+    try:
+        yield
+    finally:
+        if engine.preprocessors is ours:
+            engine.preprocessors = users
+
+
+def _failed(error: BaseException) -> tuple[ExitStatus, str, str]:
+    return "failed", sentence(error), traceback_text(error)
 
 
 class Engine:
@@ -168,13 +216,14 @@ class Engine:
             raise WorkerError(PANICKED)
         self._watch_state()
         generator, metadata = make()
-        self.RE(generator, plan.observer, **metadata)
+        with _outermost(self.RE, plan.watched):
+            self.RE(generator, plan.observer, **metadata)
 
     def _step(self, plan: _Plan, step: Callable[[], Any], how: How | None = None) -> None:
         try:
             outcome = self._outcome(plan, step, how)
         except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
-            outcome = "failed", sentence(error), traceback_text(error)
+            outcome = _failed(plan.original(error))
             log.error("The plan failed: %s", outcome[1])  # noqa: TRY400 - the RunEngine has printed the traceback
             self._clean_up()
         if outcome is not None:
@@ -200,13 +249,13 @@ class Engine:
     def _end(self, plan: _Plan, how: How | None, *, otherwise: ExitStatus = "completed") -> tuple[ExitStatus, str, str]:
         """Return how a plan ended that raised nothing here; ``otherwise`` if nothing ended it early."""
         if plan.ending is None and plan.error is not None:
-            return "failed", sentence(plan.error), traceback_text(plan.error)
+            return _failed(plan.original(plan.error))
         if plan.ending is None and plan.observer.last_exit_status == "fail":
             return "failed", "The plan failed after it was resumed by startup code or from a console", ""
         if plan.ending == "halting":
             log.warning("The plan was halted without its clean-up; close the environment and open it again")
         if plan.ending is None and otherwise == "completed" and self._aborted_itself(plan):
-            return "aborted", ABORTED_ITSELF, ""
+            return "aborted", ABORTED_ITSELF, "" if plan.raised is None else traceback_text(plan.raised)
         status = _ENDS.get(plan.ending, otherwise)
         if status == "completed" or (how and plan.ending == _ENDINGS.get(how)):
             return status, "", ""

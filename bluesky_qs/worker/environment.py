@@ -23,7 +23,7 @@ from bluesky_qs.startup.report import LoadProblem
 from bluesky_qs.worker.bind import bind_function, bind_plan
 from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.report import Reports
-from bluesky_qs.worker.trace import sendable, sentence, traceback_text
+from bluesky_qs.worker.trace import sentence, traceback_text
 
 if TYPE_CHECKING:
     from bluesky_qs.worker.kernel import Kernel
@@ -153,7 +153,7 @@ def failure_report(error: BaseException) -> tuple[str, str, bytes]:
     """Return message, traceback and report (JSON) of an environment that did not open."""
     if not isinstance(error, QSError):  # interrupted: show where the code was
         error = failed(error)
-    message, trace = sentence(error), sendable(getattr(error, "traceback", "")) or traceback_text(error)
+    message, trace = sentence(error), getattr(error, "traceback", "") or traceback_text(error)
     report = {
         "success": False,
         "time": time.time(),

@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+from bluesky_qs.error_text import stored_message, stored_traceback
 from bluesky_qs.errors import QSError
 from bluesky_qs.startup.failure import text_of
 
@@ -15,9 +16,9 @@ _BETWEEN = ("bluesky.run_engine", "bluesky.utils", "concurrent.futures", "asynci
 def sentence(error: BaseException) -> str:
     """Return the exception as ``NameError: name 'x' is not defined``; for our own errors, the message alone."""
     if isinstance(error, QSError):
-        return sendable(error.message)
-    text = text_of(error)
-    return sendable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+        return stored_message(error.message)
+    text = text_of(error).strip()
+    return stored_message(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def traceback_text(error: BaseException) -> str:
@@ -30,7 +31,7 @@ def traceback_text(error: BaseException) -> str:
         start = start.tb_next
     if start is None and isinstance(error, QSError):
         return ""
-    return sendable("".join(traceback.format_exception(type(error), error, start or error.__traceback__)))
+    return stored_traceback("".join(traceback.format_exception(type(error), error, start or error.__traceback__)))
 
 
 def came_through(error: BaseException, module: str) -> bool:

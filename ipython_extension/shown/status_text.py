@@ -5,9 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from bluesky_qs.error_text import safe
 from ipython_extension.shown.tables import length_of_time, moment, plural, ranges, shortened
 
 _EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
+#: Columns of the reason why a plan failed.
+_LONGEST_REASON = 1000
 #: Columns of a progress bar.
 _BAR = 20
 
@@ -113,11 +116,12 @@ class PlanProgress(NamedTuple):
 
 def reason(result: Mapping[str, Any]) -> str:
     """Why a plan failed, in one line."""
-    message = str(result.get("msg") or "").strip()
+    message = [line.strip() for line in safe(str(result.get("msg") or "")).split("\n") if line.strip()]
     if message:
-        return message.splitlines()[0]
-    lines = str(result.get("traceback") or "").strip().splitlines()
-    return lines[-1] if lines else ""
+        # Messages of some libraries begin with a line break: "ValueError:", and the reason below it.
+        return shortened(" ".join(message[: 2 if message[0].endswith(":") else 1]), _LONGEST_REASON)
+    lines = safe(str(result.get("traceback") or "")).strip().split("\n")
+    return shortened(lines[-1], _LONGEST_REASON)
 
 
 def last_sentence(item: Mapping[str, Any], plan: str, width: int) -> str:

@@ -3,6 +3,8 @@
 import re
 from itertools import groupby
 
+from bluesky_qs.error_text import LONGEST_MESSAGE, cut, safe
+
 _FRAME = re.compile(r'  File "(?P<path>[^"]*)", line \d+')
 #: Code that is not written at the beamline: the RunEngine, its wrappers, and the worker that calls it.
 _INNER = re.compile(r"[/\\](site|dist)-packages[/\\](bluesky(_qs)?|opentelemetry)[/\\]|[/\\]bluesky_qs[/\\]worker[/\\]")
@@ -12,8 +14,9 @@ _FOLDED = "  … {count} in the code of bluesky"
 
 
 def folded(traceback: str) -> str:
-    """Fold the frames inside bluesky, except the last one, where the error was raised."""
-    lines = [line for line in traceback.rstrip().splitlines() if not _MARKS.fullmatch(line)]
+    """Fold the frames inside bluesky, except the last one, where the error was raised. Very long texts are cut."""
+    text = safe(traceback.rstrip())
+    lines = [line for line in text.split("\n") if text and not _MARKS.fullmatch(line)]
     parts: list[list[str]] = []
     for line in lines:
         if _FRAME.match(line) or not line.startswith("    ") or not parts:
@@ -24,7 +27,7 @@ def folded(traceback: str) -> str:
     for inner, group in groupby(enumerate(parts), lambda at: _is_inner(parts, at[0])):
         members = [part for _, part in group]
         shown += [_FOLDED.format(count=_frames(len(members)))] if inner else [line for part in members for line in part]
-    return "\n".join(shown)
+    return cut("\n".join(shown), LONGEST_MESSAGE)
 
 
 def _is_inner(parts: list[list[str]], at: int) -> bool:

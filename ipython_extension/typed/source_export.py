@@ -10,7 +10,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from bluesky_qs.errors import QSError
 from ipython_extension.typed.line import hint
@@ -31,12 +31,37 @@ finally:
     del _qs_check
 """
 
+#: Runs the definitions in the worker under the place where they were typed, so that tracebacks there show their lines.
+_DEFINE = """
+def _qs_define(place, line, source):
+    import linecache
+    text = "\\n" * (line - 1) + source
+    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
+    exec(compile(text, place, "exec"), globals())
+
+try:
+    {DEFINITIONS}
+finally:
+    del _qs_define
+"""
+
 #: How the worker's error about missing names begins; the names follow.
 MISSING = "needed by the pushed definitions: "
+
+#: IPython's name for an input.
+_CELL = "Cell In[{}]"
 
 
 class NoSource(QSError):
     """A definition cannot be sent to the worker."""
+
+
+class _Source(NamedTuple):
+    """The source of a definition, and where it begins; a source without a line was not typed."""
+
+    text: str
+    line: int = 0
+    place: str = ""
 
 
 def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]) -> str:
@@ -49,22 +74,34 @@ def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]
     NoSource
         Names the definition, and says what to do.
     """
-    source = "\n\n".join(_in_order({name: _definition(name, variables, inputs) for name in names}))
-    needed = _needed(source)
+    sources = {name: _definition(name, variables, inputs) for name in names}
+    order = _in_order({name: source.text for name, source in sources.items()})
+    needed = _needed("\n".join(sources[name].text for name in order))
     imports = {name: line for name in needed if name in variables and (line := _import(name, variables[name]))}
     elsewhere = [name for name in needed if name not in imports]
     check = _CHECK.replace("{MISSING}", MISSING).replace("{NEEDED}", repr(elsewhere)) if elsewhere else ""
-    return "\n".join([check, *imports.values(), "", source, ""])
+    return "\n".join([check, *imports.values(), _definitions({name: sources[name] for name in order})])
 
 
-def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> str:
+def _definitions(sources: Mapping[str, _Source]) -> str:
+    """The lines of the script that define these names, in this order."""
+    if not any(source.line for source in sources.values()):
+        return "".join(f"{source.text}\n" for source in sources.values())
+    calls = [
+        f"_qs_define({f'{source.place} ({name})'!r}, {source.line}, {source.text!r})" if source.line else source.text
+        for name, source in sources.items()
+    ]
+    return _DEFINE.replace("{DEFINITIONS}", "\n    ".join(calls))
+
+
+def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> _Source:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise NoSource(f"{name!r} is not a valid name")
     if name not in variables:
         raise NoSource(f"This session has no {name!r}{hint(name, [n for n in variables if not n.startswith('_')])}")
     value = variables[name]
     if (literal := _literal(value)) is not None:
-        return f"{name} = {literal}"
+        return _Source(f"{name} = {literal}")
     if isinstance(value, ModuleType):
         raise NoSource(f"{name} is a module. Install it where the worker runs and import it in the startup code")
     if not callable(value):
@@ -78,25 +115,35 @@ def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> str:
             "Define it at the top level, with parameters for them"
         )
     for source in _sources(name, value, inputs):
-        if defines(source, name):
+        if defines(source.text, name):
             return source
         own = getattr(value, "__name__", "")
-        if own.isidentifier() and defines(source, own):
-            return f"{source}\n{name} = {own}"
+        if own.isidentifier() and defines(source.text, own):
+            return source._replace(text=f"{source.text}\n{name} = {own}")
     raise NoSource(
         f"Cannot find the source of {name}: it was not typed in this session and is not in a readable file. "
         "Define it again in a cell, or in a %%qs script cell"
     )
 
 
-def _sources(name: str, value: Any, inputs: Sequence[str]) -> Iterator[str]:
+def _sources(name: str, value: Any, inputs: Sequence[str]) -> Iterator[_Source]:
     """Texts that may define it, the most reliable first."""
     # This fails for typed classes, and for functions whose lines Python no longer has: search the inputs for them.
     with contextlib.suppress(OSError, TypeError, ValueError):
-        yield textwrap.dedent(inspect.getsource(inspect.unwrap(value))).rstrip()
-    for cell in reversed(inputs):
+        lines, first = inspect.getsourcelines(inspect.unwrap(value))
+        place = _cell_of(lines, first, inputs) or inspect.getsourcefile(inspect.unwrap(value)) or "pushed"
+        yield _Source(textwrap.dedent("".join(lines)).rstrip(), max(first, 1), place)
+    for number, cell in reversed(list(enumerate(inputs))):
         if (found := _last_definition(cell, name)) is not None:
-            yield found
+            yield found._replace(place=_CELL.format(number))
+
+
+def _cell_of(lines: list[str], first: int, inputs: Sequence[str]) -> str:
+    """The last input that contains these lines at this place; empty if there is none."""
+    for number, cell in reversed(list(enumerate(inputs))):
+        if [line.rstrip() for line in lines] == [*map(str.rstrip, cell.splitlines()[first - 1 :][: len(lines)])]:
+            return _CELL.format(number)
+    return ""
 
 
 def defines(source: str, name: str) -> bool:
@@ -108,7 +155,7 @@ def defines(source: str, name: str) -> bool:
     return len(body) == 1 and _defined_by(body[0]) == name
 
 
-def _last_definition(cell: str, name: str) -> str | None:
+def _last_definition(cell: str, name: str) -> _Source | None:
     try:
         body = ast.parse(cell).body
     except (SyntaxError, ValueError):
@@ -116,7 +163,7 @@ def _last_definition(cell: str, name: str) -> str | None:
     for node in reversed(body):
         if _defined_by(node) == name:
             first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
-            return "\n".join(cell.splitlines()[first - 1 : node.end_lineno])
+            return _Source("\n".join(cell.splitlines()[first - 1 : node.end_lineno]), first)
     return None
 
 
@@ -147,13 +194,13 @@ def _free_variables(value: Any) -> tuple[str, ...]:
 
 
 def _in_order(parts: dict[str, str]) -> list[str]:
-    """Put definitions before those that need them at once: as decorators, defaults, base classes."""
+    """Put the names of definitions before those that need them at once: as decorators, defaults, base classes."""
     used = {name: parts.keys() & _used_at_once(part) - {name} for name, part in parts.items()}
     ordered: list[str] = []
     while used:
         # A circle has no order; the worker will report the missing name.
         name = next((name for name, before in used.items() if not before & used.keys()), next(iter(used)))
-        ordered.append(parts[name])
+        ordered.append(name)
         del used[name]
     return ordered
 

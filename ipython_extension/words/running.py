@@ -207,7 +207,8 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
     before = f" before this wait ({moment(result['time_stop'])})" if ended_before and result else ""
     if state not in ("completed", "stopped"):
         traceback = result.get("traceback") or ""
-        why = f": {reason(result)}" if reason(result) and not traceback else ""  # the traceback ends with the reason
+        is_shown = traceback and state == "failed"  # the traceback of a failed plan ends with the reason
+        why = f": {reason(result)}" if reason(result) and not is_shown else ""
         back = locate_requeued(session.rm, {item["item_uid"]: where}).get(item["item_uid"])
         place = f"; it is {back.place}" if back else ""
         raise NotDone(f"{plan_text(item, known)} {_ENDINGS.get(state, state)}{before}{why}{place}", traceback)

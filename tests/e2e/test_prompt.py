@@ -180,6 +180,19 @@ def test_what_is_written_here_runs_there(prompt):
     assert "Completed" in prompt.type("%qs run wiggle(det1, motor)")
 
 
+def test_a_pushed_plan_that_times_out_shows_its_own_line_as_it_was_typed(prompt):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    prompt.type("import bluesky.plans as bp")
+    prompt.child.sendline("def late(det):\n    yield from bp.count([det])\n    raise TimeoutError('no beam')\n")
+    prompt.child.expect(_PROMPT)
+    prompt.type("%qs push late")
+    failed = prompt.type("%qs run late(det1)")
+    assert re.search(r"""File "Cell In\[\d+\] \(late\)", line 3, in late\n\s+raise TimeoutError\('no beam'\)""", failed)
+    assert "TimeoutError: no beam" in failed
+    assert failed.splitlines()[-1].startswith("Failed: late(det1) failed")
+
+
 def test_a_script_shows_what_it_prints_and_where_it_fails(prompt):
     prompt.type("%load_ext bluesky_qs")
     prompt.type("%qs open")

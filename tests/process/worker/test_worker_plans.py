@@ -77,6 +77,15 @@ def cancelled():
     yield from bps.null()
     raise asyncio.CancelledError
 
+def late(error):
+    yield from bps.null()
+    module, _, name = error.rpartition(".")
+    raise getattr(sys.modules[module], name)("never came back") from OSError("why")
+
+def talking(text, times):
+    yield from bps.null()
+    raise ValueError(text * times)
+
 def run_given_up():
     yield from bps.open_run()
     yield from bps.close_run(exit_status="abort")
@@ -90,6 +99,21 @@ def failing_in_cleanup():
         yield from steps()
     finally:
         raise RuntimeError("no clean-up")
+"""
+
+PREPROCESSED = """
+def slow_answer(messages):
+    yield from messages
+    raise TimeoutError("the logbook")
+
+def preprocessors():
+    return [each.__name__ for each in RE.preprocessors]
+
+def looking():
+    yield from bps.null()
+    print("SEEN", preprocessors())
+
+RE.preprocessors.append(slow_answer)
 """
 
 
@@ -158,6 +182,71 @@ async def test_a_plan_that_raises_is_reported_with_the_users_frames(worker):
     assert "in failing" in lines[1]
     assert lines[-1] == "ZeroDivisionError: division by zero"
     assert (await driver.run("one_run", uid="next")).exit_status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("builtins.TimeoutError", "failed"),
+        ("asyncio.InvalidStateError", "failed"),
+        ("concurrent.futures.InvalidStateError", "failed"),
+        ("concurrent.futures.CancelledError", "failed"),
+        ("asyncio.CancelledError", "aborted"),
+    ],
+)
+async def test_a_traceback_ends_in_the_line_of_the_plan_whatever_asyncio_does_to_the_exception(worker, error, status):
+    driver = worker(PLANS)
+    await driver.open()
+    done = await driver.run("late", error)
+    assert done.exit_status == status
+    lines = done.traceback.splitlines()
+    assert [line for line in lines if line.startswith("  File")][-1].endswith("in late")
+    assert lines[-1].endswith("Error: never came back")
+    assert "OSError: why" in lines
+    assert (await driver.run("one_run", uid="next")).exit_status == "completed"
+
+
+async def test_the_preprocessors_of_the_run_engine_stay_the_users_own(worker):
+    driver = worker(PLANS + PREPROCESSED)
+    await driver.open()
+    done = await driver.run("looking")
+    assert (done.exit_status, done.message) == ("failed", "TimeoutError: the logbook")
+    assert [line for line in done.traceback.splitlines() if line.startswith("  File")][-1].endswith("in slow_answer")
+    assert (await driver.function("preprocessors")).return_value == b'["slow_answer"]'
+    assert "SEEN ['slow_answer']" in driver.text()
+    await driver.run("steps", 1, 2, 3, uid="not callable")
+    assert (await driver.function("preprocessors", uid="again")).return_value == b'["slow_answer"]'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n\n  the stage\nis stuck\n", "ValueError: the stage\nis stuck"),
+        ("beep \a\x1b[2J\x9b1m\r\nend", "ValueError: beep \\x07\\x1b[2J\\x9b1m\nend"),
+        ("over\rwritten \u202egnirts \u2028x", "ValueError: over\\rwritten \\u202egnirts \\u2028x"),
+    ],
+)
+async def test_the_text_of_an_error_cannot_disturb_a_terminal(worker, text, message):
+    driver = worker(PLANS)
+    await driver.open()
+    done = await driver.run("talking", text, 1)
+    assert done.message == message
+    assert not set(done.traceback) & set("\a\r\x1b\x9b\u202e\u2028")
+
+
+async def test_a_text_of_megabytes_is_cut_in_the_middle(worker):
+    driver = worker(PLANS)
+    await driver.open()
+    done = await driver.run("talking", "frame é\x1b lost\n", 500_000)
+    assert 9_900 < len(done.message.encode()) <= 10_000
+    assert done.message.startswith("ValueError: frame é\\x1b lost\nframe")
+    assert done.message.endswith("lost\nframe é\\x1b lost")
+    assert "… (7000011 characters) …" in done.message
+    assert 99_000 < len(done.traceback.encode()) <= 100_000
+    assert "in talking" in done.traceback
+    task = await driver.script("raise ValueError('y' * 1_000_000)")
+    assert 9_900 < len(task.message) <= 10_000
+    assert 99_900 < len(task.traceback) <= 100_000
 
 
 @pytest.mark.parametrize(

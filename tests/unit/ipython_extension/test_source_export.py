@@ -1,6 +1,7 @@
 """What is defined in a session as a script for the worker: found, complete, or refused with what to do."""
 
 import math
+import traceback
 
 import pytest
 
@@ -98,3 +99,40 @@ def test_what_was_made_by_a_call_is_made_again(define):
 def test_definitions_come_before_what_uses_them_at_once(define):
     cells = "from functools import wraps\ndef twice(f):\n    @wraps(f)\n    def g(*a): return f(*a) * 2\n    return g"
     assert worker(define("f twice n", "n = 3", cells, "@twice\ndef f(x=n):\n    return x"))["f"]() == 6
+
+
+def failing_line(script, call):
+    """File, line and text of the innermost frame of a call in the worker."""
+    namespace = worker(script)
+    with pytest.raises(ZeroDivisionError) as caught:
+        eval(call, namespace)
+    frame = traceback.extract_tb(caught.value.__traceback__)[-1]
+    return frame.filename, frame.lineno, frame.line
+
+
+def test_lines_are_numbered_as_typed_in_their_cells(define):
+    cells = ["import functools", "x = 1\n\n@functools.cache\ndef f():\n\n    return 1 / 0", "def g():\n    return f()"]
+    script = define("f g", *cells)
+    assert failing_line(script, "g()") == ("Cell In[2] (f)", 6, "return 1 / 0")
+    assert "_qs_define" not in worker(script)
+
+
+def test_lines_of_a_typed_class_are_numbered_as_typed(define):
+    script = define("A B", "n = 3\nclass A:\n    def f(self):\n        1 / 0\n\nclass B(A):\n    pass")
+    assert failing_line(script, "B().f()") == ("Cell In[1] (A)", 4, "1 / 0")
+
+
+def test_lines_of_a_file_are_numbered_as_in_the_file(define, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "wiggles_of_a_test.py"
+    file.write_text("import math\n\n\ndef wiggle(n):\n    # why\n    return n / 0\n")
+    script = define("wiggle", "from wiggles_of_a_test import wiggle")
+    assert failing_line(script, "wiggle(1)") == (f"{file} (wiggle)", 6, "return n / 0")
+
+
+def test_a_definition_that_fails_leaves_no_helper_behind(define):
+    script = define("f", "z = 1\ndef f(x=1 / z): pass", "z = 0")
+    namespace = {"z": 0}
+    with pytest.raises(ZeroDivisionError):
+        exec(script, namespace)
+    assert set(namespace) == {"z", "__builtins__"}

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from ipython_extension.shown.catalogue import PlanView
-from ipython_extension.shown.status_text import PlanProgress, progress_text
+from ipython_extension.shown.status_text import PlanProgress, progress_text, reason
 
 
 def running(events, total, *, elapsed, paused=0.0, state="executing_queue"):
@@ -43,3 +43,20 @@ def test_one_point_tells_no_pace():
     told = progress_text({"manager_state": "executing_queue", "running_item_progress": progress})
     assert told.startswith("point 1 of 60, for 0.")
     assert "to go" not in told
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("ValueError: bad\nand more", "ValueError: bad"),
+        ("ValueError: \n\n  1 field is missing\n  x", "ValueError: 1 field is missing"),
+        ("OSError: \x1b]0;title\x07gone\rX", "OSError: \\x1b]0;title\\x07gone\\rX"),
+        ("", ""),
+    ],
+)
+def test_the_reason_of_a_failure_is_one_harmless_line(message, line):
+    assert reason({"msg": message}) == line
+
+
+def test_a_reason_of_megabytes_does_not_fill_the_screen():
+    assert len(reason({"msg": "ValueError: " + "x" * 1_000_000})) <= 1000

@@ -3,7 +3,7 @@
 import pytest
 from IPython.lib.pretty import pretty
 
-from bluesky_qs.testing import Fail
+from bluesky_qs.testing import End, Fail
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.traceback_text import folded
 
@@ -64,3 +64,20 @@ def test_a_failed_plan_is_shown_with_it_and_keeps_the_whole(shell, qs, opened, c
     item = qs("item -1")
     assert SHOWN in pretty(item)
     assert item["result"]["traceback"] == TRACE
+
+
+def test_control_characters_and_megabytes_of_a_traceback_do_not_reach_the_terminal():
+    shown = folded(TRACE + "ValueError: \x1b[2Jwiped\r" + "x" * 1_000_000 + "\nTheEnd: y")
+    assert shown.startswith(SHOWN[:200])
+    assert shown.endswith("TheEnd: y")
+    assert not set("\x1b\r") & set(shown)
+    assert len(shown.encode()) <= 10_000
+
+
+def test_an_aborted_plan_is_shown_with_its_traceback_and_the_reason(shell, qs, opened, capsys):
+    opened.worker.on_plan("count", End("aborted", "The plan aborted itself", TRACE))
+    result = shell.run_cell("%qs run count([det1])")
+    shown = capsys.readouterr().out
+    assert shown.startswith(SHOWN)
+    assert "aborted: The plan aborted itself" in shown
+    assert isinstance(result.error_in_exec, NotDone)
