@@ -1,10 +1,11 @@
-"""Views of replies other than the queue, the history, plans and devices."""
+"""Views of replies that need only the request and its reply."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ipython_extension.shown.display import ReplyView
+from ipython_extension.shown.catalogue import CatalogueView
+from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.tables import Row, Table, counted, length_of_time, moment, plural, ranges
 
 Answer = Mapping[str, Any]
@@ -13,6 +14,23 @@ Answer = Mapping[str, Any]
 SHORT = 8
 #: Keys of an event that have their own columns or mean nothing to a reader.
 _ASIDE = ("seq", "time", "type", "requeued_as")
+#: Sentences for accepted requests whose replies contain nothing more.
+_SENTENCES = {
+    "environment_open": "The environment is opening.",
+    "environment_close": "The environment is closing.",
+    "environment_destroy": "The environment is being destroyed.",
+    "environment_update": "The lists of plans and devices are being updated.",
+    "queue_stop": "The queue will stop after the running plan.",
+    "queue_clear": "The queue is empty.",
+    "re_resume": "The plan is resuming.",
+    "re_stop": "The plan is finishing; its result will be stopped.",
+    "re_abort": "The plan is being aborted. If it came from the queue, it goes back to the front.",
+    "re_halt": "The plan is being halted, without clean-up. If it came from the queue, it goes back to the front.",
+    "manager_stop": "The service is stopping.",
+    "permissions_reload": "The permissions have been reloaded.",
+    "permissions_set": "The permissions have been replaced.",
+    "unlock": "Unlocked.",
+}
 
 
 class Printed(ReplyView):
@@ -34,6 +52,15 @@ class Tabled(ReplyView):
 
     def html(self) -> str:
         return super().html() + self.table.html() if self.table.rows else super().html()
+
+
+def view(method: str, params: Mapping[str, Any], answer: Answer) -> View:
+    """The reply to a method as an object that displays itself."""
+    if show := _OF_ANSWERS.get(method):
+        return show(answer)
+    if method in _OF_REQUESTS:
+        return _OF_REQUESTS[method](params, answer)
+    return ReplyView(answer, _SENTENCES.get(method, ""))
 
 
 def console(answer: Answer) -> Printed:
@@ -167,6 +194,59 @@ def kernel(answer: Answer) -> ReplyView:
     return ReplyView(answer)
 
 
+def plans(answer: Answer) -> CatalogueView:
+    """List plans."""
+    return CatalogueView.of_plans(answer.get("plans_allowed") or answer.get("plans_existing") or {})
+
+
+def devices(answer: Answer) -> CatalogueView:
+    """List devices."""
+    return CatalogueView.of_devices(answer.get("devices_allowed") or answer.get("devices_existing") or {})
+
+
+def lock(answer: Answer) -> ReplyView:
+    """Show who locked the service, and why."""
+    info = answer["lock_info"]
+    names = [name for name in ("environment", "queue") if info.get(name)]
+    if not names:
+        return ReplyView(answer, "Nothing is locked.")
+    note = f": {info['note']}" if info.get("note") else ""
+    since = moment(info["time"]) if info.get("time") else info["time_str"]
+    return ReplyView(answer, f"Locked ({' and '.join(names)}) by {info['user']} since {since}{note}")
+
+
+def task_result(answer: Answer) -> ReplyView:
+    """Show the result of a task."""
+    result = answer.get("result") or {}
+    match answer["status"]:
+        case "running":
+            return ReplyView(answer, f"The task has been running since {moment(result['time_start'])}.")
+        case "completed" if result["success"]:
+            took = length_of_time(result["time_stop"] - result["time_start"])
+            return ReplyView(answer, f"The task is done ({took}). It returned {result['return_value']!r}")
+        case "completed":
+            return ReplyView(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
+        case _:
+            return ReplyView(answer, "There is no such task, or its result has expired.")
+
+
+def mode(answer: Answer, modes: Mapping[str, bool]) -> ReplyView:
+    """Show the queue modes."""
+    listed = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in modes.items())
+    return ReplyView(answer, f"Mode: {listed}.")
+
+
+def pausing(params: Mapping[str, Any], answer: Answer) -> ReplyView:
+    """Show when the plan will pause."""
+    now = params.get("option") == "immediate"
+    return ReplyView(answer, "The plan is pausing." if now else "The plan will pause at its next checkpoint.")
+
+
+def autostart(params: Mapping[str, Any], answer: Answer) -> ReplyView:
+    """Show whether autostart is on."""
+    return ReplyView(answer, f"Autostart is {'on' if params['enable'] else 'off'}.")
+
+
 def started(answer: Answer, task: str) -> ReplyView:
     """Show a task that has been started."""
     return ReplyView(answer, f"Started {task}. Get its result with %qs task result {_short(answer['task_uid'])}")
@@ -206,3 +286,29 @@ def _found(status: str) -> str:
 def _place(status: Mapping[str, Any]) -> str:
     position = status.get("position")
     return f"{_spaced(status['state'])}{'' if position is None else f' at position {position}'}"
+
+
+_OF_ANSWERS: dict[str, Callable[[Answer], View]] = {
+    "plans_allowed": plans,
+    "plans_existing": plans,
+    "devices_allowed": devices,
+    "devices_existing": devices,
+    "lock": lock,
+    "lock_info": lock,
+    "task_result": task_result,
+    "console_get": console,
+    "documents_get": documents,
+    "environment_report": report,
+    "permissions_get": permissions,
+    "re_runs": runs,
+    "re_metadata": metadata,
+    "task_status": task_status,
+    "item_status": item_status,
+    "item_check": item_check,
+    "config_get": kernel,
+}
+_OF_REQUESTS: dict[str, Callable[[Mapping[str, Any], Answer], View]] = {
+    "re_pause": pausing,
+    "queue_autostart": autostart,
+    "history_clear": cleared,
+}

@@ -5,8 +5,9 @@ import time
 from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.monitor import Screen
 from bluesky_qs.wire.info import CONSOLE
-from ipython_extension.session.console import ConsoleTail, ConsoleText
+from ipython_extension.live.console import ConsoleTail
 from ipython_extension.session.session import Session
+from ipython_extension.shown.console_text import ConsoleText
 from ipython_extension.typed.line import Line
 from ipython_extension.words.vocabulary import word
 
@@ -29,7 +30,7 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     if words:
         raise line.fault("Expected -f or -n N", words[0].start)
     wanted = options.get("n", _LINES)
-    tail = ConsoleTail(session) if "f" in options else None
+    tail = ConsoleTail(session.rm) if "f" in options else None
     shown = _last_lines(session, wanted)
     if tail is None:
         return shown

@@ -12,7 +12,6 @@ from bluesky_qs.nearest import did_you_mean
 from bluesky_qs.words import files, grammar
 from bluesky_qs.words.forms import MONITOR, QSERVER
 from bluesky_qs.words.scanner import ExpressionError
-from ipython_extension.session.answers import present
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, waiting
 from ipython_extension.shown.display import View
@@ -30,6 +29,7 @@ from ipython_extension.words import (
     service,
     tasks,
 )
+from ipython_extension.words.replies import present
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
 #: Importing these modules fills the table of commands.

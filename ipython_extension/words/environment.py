@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
+from ipython_extension.live.console import ConsoleTail
 from ipython_extension.session import queue_check
-from ipython_extension.session.answers import present
-from ipython_extension.session.console import ConsoleTail
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import waiting
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.tables import length_of_time, plural
 from ipython_extension.typed.line import Line
+from ipython_extension.words.replies import present
 from ipython_extension.words.vocabulary import word
 
 #: Console lines to show if the service has no better report of a failure.
@@ -26,7 +26,7 @@ def open_environment(session: Session, line: Line) -> ReplyView:
     Waits until it is open. If that fails, shows the worker's traceback. Ctrl-C ends the waiting, not the opening.
     """
     line.nothing_more()
-    console = ConsoleTail(session)
+    console = ConsoleTail(session.rm)
     session.rm.environment_open()
     status: dict[str, Any] = {}
     with waiting(session, "the environment is still opening (%qs wait to watch again)") as wait:

@@ -5,14 +5,15 @@ from typing import cast
 
 from bluesky_qs.errors import InvalidPlan, NotFound
 from bluesky_qs.words.planexpr import Item
-from ipython_extension.session import autostart, queue_check
-from ipython_extension.session.answers import present, whole
+from ipython_extension.session import queue_check
 from ipython_extension.session.session import Session
 from ipython_extension.shown.catalogue import CatalogueView, PlanView
 from ipython_extension.shown.display import HistoryView, ItemView, Overview, QueueView, View
 from ipython_extension.shown.status_text import has_failed, outcomes
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.line import Line, hint
+from ipython_extension.words import autostart
+from ipython_extension.words.replies import present, whole
 from ipython_extension.words.typed_plans import point_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
 

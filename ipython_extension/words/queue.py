@@ -5,14 +5,15 @@ from contextlib import nullcontext
 from typing import Any, cast
 
 from bluesky_qs.words.planexpr import Item
-from ipython_extension.session.answers import added, placed, present, removed
-from ipython_extension.session.autostart import autostart_is_off, what_starts
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
+from ipython_extension.shown.autostart_text import what_starts
 from ipython_extension.shown.display import Changed, ReplyView, View
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.calls import Call
 from ipython_extension.typed.line import Line, Options
+from ipython_extension.words.autostart import autostart_is_off
+from ipython_extension.words.replies import added, placed, present, removed
 from ipython_extension.words.typed_plans import TypedPlan, pointing_at_errors, read_plans, with_metadata
 from ipython_extension.words.vocabulary import cell, word
 

@@ -8,7 +8,6 @@ from bluesky_qs.client.wait import ENDED, MOVES
 from bluesky_qs.errors import NotFound
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.live.live_table import Live
-from ipython_extension.session.answers import present
 from ipython_extension.session.requeued import locate_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
@@ -17,6 +16,7 @@ from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.status_text import pause_sentence, reason
 from ipython_extension.shown.tables import length_of_time, moment, ranges, terminal_width
 from ipython_extension.typed.line import Line
+from ipython_extension.words.replies import present
 from ipython_extension.words.typed_plans import pointing_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
 

@@ -4,10 +4,10 @@ from getpass import getpass
 from typing import Any
 
 from bluesky_qs.errors import NotFound
-from ipython_extension.session.answers import present
 from ipython_extension.session.session import Session
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.typed.line import Line
+from ipython_extension.words.replies import present
 from ipython_extension.words.vocabulary import word
 
 _ENVIRONMENT, _QUEUE = {"environment": True}, {"queue": True}

@@ -5,12 +5,12 @@ import math
 from typing import Any
 
 from bluesky_qs.words.planexpr import Item, plan_text
+from ipython_extension.live.console import ConsoleTail, TaskOutput
 from ipython_extension.session import functions
-from ipython_extension.session.answers import Answer
-from ipython_extension.session.console import ConsoleTail, TaskOutput
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import waiting
 from ipython_extension.shown import answer_views
+from ipython_extension.shown.answer_views import Answer
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.tables import length_of_time, plural, shortened
@@ -35,7 +35,7 @@ def func(session: Session, line: Line) -> Any:
     items, given = _calls(line)
     call = plan_text(items[0], session.known())
     background = "background" in given
-    console = ConsoleTail(session)
+    console = ConsoleTail(session.rm)
     answer = session.rm.function_execute({**items[0], "item_type": "function"}, run_in_background=background)
     if background:
         return _in_background(session, answer, call)
@@ -126,7 +126,7 @@ def _calls(line: Line) -> tuple[list[Item], dict[str, Any]]:
 
 def _upload(session: Session, source: str, given: dict[str, Any], *, task: str = "the script") -> ReplyView:
     background = "background" in given
-    console = ConsoleTail(session)
+    console = ConsoleTail(session.rm)
     answer = session.rm.script_upload(
         source,
         update_re="update-re" in given,

@@ -1,8 +1,9 @@
-"""The output of one task, picked from the console."""
+"""The console while it prints: new output, and the output of one task."""
 
 import pytest
 
-from ipython_extension.session.console import TaskOutput
+from bluesky_qs.client.sync import REManagerAPI
+from ipython_extension.live.console import ConsoleTail, TaskOutput
 
 _BEGIN = "[I 2026-11-22 11:07:34,328 bluesky_qs.worker.tasks] Starting the task u-1: script\n"
 _END = "[I 2026-11-22 11:07:34,639 bluesky_qs.worker.tasks] The task u-1 is completed\n"
@@ -29,3 +30,14 @@ def test_what_the_service_logs_meanwhile_is_left_out():
 
 def test_a_last_line_without_an_end_is_taken_too():
     assert TaskOutput("u-1").take(f"{_BEGIN}no end{_END}") == "no end"
+
+
+def test_the_tail_of_a_client_is_what_is_printed_from_now_on(qs_manager):
+    qs_manager.say("before\n")
+    with REManagerAPI() as rm:
+        tail = ConsoleTail(rm)
+        assert tail.new() == ""
+        qs_manager.say("one\n")
+        qs_manager.say("two\n")
+        assert tail.new() == "one\ntwo\n"
+        assert tail.last_line() == "two"

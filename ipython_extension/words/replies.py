@@ -1,4 +1,4 @@
-"""The view of the reply to each 0MQ method, whichever command sent the request."""
+"""The view of the reply to each 0MQ method, whichever command sent the request; fetches what the reply lacks."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -7,41 +7,21 @@ from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown import answer_views
-from ipython_extension.shown.catalogue import CatalogueView
+from ipython_extension.shown.answer_views import Answer
 from ipython_extension.shown.display import Changed, HistoryView, ItemView, QueueView, ReplyView, StatusView, View
 from ipython_extension.shown.status_text import has_failed
-from ipython_extension.shown.tables import length_of_time, moment, plural
-
-Answer = Mapping[str, Any]
-
-#: Sentences for accepted requests whose replies hold nothing more.
-_SENTENCES = {
-    "environment_open": "The environment is opening.",
-    "environment_close": "The environment is closing.",
-    "environment_destroy": "The environment is being destroyed.",
-    "environment_update": "The lists of plans and devices are being updated.",
-    "queue_stop": "The queue will stop after the running plan.",
-    "queue_clear": "The queue is empty.",
-    "re_resume": "The plan is resuming.",
-    "re_stop": "The plan is finishing; its result will be stopped.",
-    "re_abort": "The plan is being aborted. If it came from the queue, it goes back to the front.",
-    "re_halt": "The plan is being halted, without clean-up. If it came from the queue, it goes back to the front.",
-    "manager_stop": "The service is stopping.",
-    "permissions_reload": "The permissions have been reloaded.",
-    "permissions_set": "The permissions have been replaced.",
-    "unlock": "Unlocked.",
-}
+from ipython_extension.shown.tables import plural
 
 
 def present(session: Session, method: str, params: Mapping[str, Any], answer: Answer) -> View:
     """The reply as an object that displays itself."""
-    if show := _VIEWS.get(method):
+    if show := _FETCHING.get(method):
         return show(session, params, answer)
-    return ReplyView(answer, _SENTENCES.get(method, ""))
+    return answer_views.view(method, params, answer)
 
 
 def added(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
-    """An added item with its position; the table too, if other items have moved."""
+    """Added items with their positions; the table too, if other items have moved."""
     return placed(session, answer, at_back=not _elsewhere(params), lead="Queued at position")
 
 
@@ -110,15 +90,6 @@ def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> Re
     return ReplyView(answer, f"Running {plural(queued, 'item')}." if queued else "Nothing is left to run.")
 
 
-def _paused(_session: Session, params: Mapping[str, Any], answer: Answer) -> ReplyView:
-    now = params.get("option") == "immediate"
-    return ReplyView(answer, "The plan is pausing." if now else "The plan will pause at its next checkpoint.")
-
-
-def _batch(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
-    return placed(session, answer, at_back=not _elsewhere(params), lead="Queued at position")
-
-
 def _moved(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
     return placed(session, answer, at_back=False, lead="Moved to position")
 
@@ -140,46 +111,8 @@ def _executing(session: Session, _params: Mapping[str, Any], answer: Answer) -> 
     return ItemView(answer["item"], session.known(), "Running")
 
 
-def _plans(_session: Session, _params: Mapping[str, Any], answer: Answer) -> CatalogueView:
-    return CatalogueView.of_plans(answer.get("plans_allowed") or answer.get("plans_existing") or {})
-
-
-def _devices(_session: Session, _params: Mapping[str, Any], answer: Answer) -> CatalogueView:
-    return CatalogueView.of_devices(answer.get("devices_allowed") or answer.get("devices_existing") or {})
-
-
 def _mode(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
-    mode = session.status()["plan_queue_mode"]
-    modes = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in mode.items())
-    return ReplyView(answer, f"Mode: {modes}.")
-
-
-def _autostart(_session: Session, params: Mapping[str, Any], answer: Answer) -> ReplyView:
-    return ReplyView(answer, f"Autostart is {'on' if params['enable'] else 'off'}.")
-
-
-def _lock(_session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
-    info = answer["lock_info"]
-    names = [name for name in ("environment", "queue") if info.get(name)]
-    if not names:
-        return ReplyView(answer, "Nothing is locked.")
-    note = f": {info['note']}" if info.get("note") else ""
-    since = moment(info["time"]) if info.get("time") else info["time_str"]
-    return ReplyView(answer, f"Locked ({' and '.join(names)}) by {info['user']} since {since}{note}")
-
-
-def _task(_session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
-    result = answer.get("result") or {}
-    match answer["status"]:
-        case "running":
-            return ReplyView(answer, f"The task has been running since {moment(result['time_start'])}.")
-        case "completed" if result["success"]:
-            took = length_of_time(result["time_stop"] - result["time_start"])
-            return ReplyView(answer, f"The task is done ({took}). It returned {result['return_value']!r}")
-        case "completed":
-            return ReplyView(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
-        case _:
-            return ReplyView(answer, "There is no such task, or its result has expired.")
+    return answer_views.mode(answer, session.status()["plan_queue_mode"])
 
 
 def _stop_cancelled(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
@@ -199,24 +132,15 @@ def _events(session: Session, _params: Mapping[str, Any], answer: Answer) -> Rep
     return answer_views.events(answer, session.settings.rows())
 
 
-def _cleared(_session: Session, params: Mapping[str, Any], answer: Answer) -> ReplyView:
-    return answer_views.cleared(params, answer)
-
-
-def _reply_only(show: Callable[[Answer], View]) -> Callable[[Session, Mapping[str, Any], Answer], View]:
-    """A view that needs the reply only."""
-    return lambda _session, _params, answer: show(answer)
-
-
-_VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
+#: Views that need more than the request and its reply.
+_FETCHING: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
     "status": _status,
     "ping": _status,
     "queue_get": _queue,
     "history_get": _history,
     "queue_start": _started,
-    "re_pause": _paused,
     "queue_item_add": added,
-    "queue_item_add_batch": _batch,
+    "queue_item_add_batch": added,
     "queue_item_update": _updated,
     "queue_item_move": _moved,
     "queue_item_move_batch": _moved,
@@ -224,28 +148,9 @@ _VIEWS: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
     "queue_item_remove_batch": _removed,
     "queue_item_get": _one_item,
     "queue_item_execute": _executing,
-    "plans_allowed": _plans,
-    "plans_existing": _plans,
-    "devices_allowed": _devices,
-    "devices_existing": _devices,
     "queue_mode_set": _mode,
-    "queue_autostart": _autostart,
-    "task_result": _task,
-    "lock": _lock,
-    "lock_info": _lock,
     "queue_stop_cancel": _stop_cancelled,
     "function_execute": _task_started,
     "script_upload": _task_started,
     "events_get": _events,
-    "history_clear": _cleared,
-    "console_get": _reply_only(answer_views.console),
-    "documents_get": _reply_only(answer_views.documents),
-    "environment_report": _reply_only(answer_views.report),
-    "permissions_get": _reply_only(answer_views.permissions),
-    "re_runs": _reply_only(answer_views.runs),
-    "re_metadata": _reply_only(answer_views.metadata),
-    "task_status": _reply_only(answer_views.task_status),
-    "item_status": _reply_only(answer_views.item_status),
-    "item_check": _reply_only(answer_views.item_check),
-    "config_get": _reply_only(answer_views.kernel),
 }

@@ -1,25 +1,22 @@
-"""Console output of the service: new output, the output of one task, and a view of it."""
+"""The console of the service while it prints: new output, and the output of one task."""
 
-import html
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
-from ipython_extension.session.session import Session
-from ipython_extension.shown.display import View
+from bluesky_qs.client.sync import REManagerAPI
 
 _PAGE = 1000
 #: Log lines of the service itself.
 _OF_THE_SERVICE = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.[^\]\n]*\][^\n]*\n", re.MULTILINE)
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class ConsoleTail:
     """The output that the service prints from now on, if it keeps its console."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, rm: REManagerAPI) -> None:
+        self._rm = rm
         self._since: int | None = None
         self._is_kept = True
         self.text = ""
@@ -50,7 +47,7 @@ class ConsoleTail:
         if not self._is_kept:
             return []
         try:
-            page = self._session.rm.console_get(self._since, limit=limit)
+            page = self._rm.console_get(self._since, limit=limit)
         except RequestFailedError:
             self._is_kept = False  # the service keeps no console, so there is nothing to show
             return []
@@ -90,15 +87,3 @@ class TaskOutput:
             return self._text[: end.start()]
         lines, newline, self._text = self._text.rpartition("\n")
         return lines + newline
-
-
-class ConsoleText(View, str):
-    """Lines of the console."""
-
-    __slots__ = ()
-
-    def text(self, width: int) -> str:  # noqa: ARG002 - a terminal wraps lines as it likes
-        return self.rstrip("\n") or "Nothing has been printed."
-
-    def html(self) -> str:
-        return f"<pre>{html.escape(_COLOURS.sub('', self.text(0)))}</pre>"
