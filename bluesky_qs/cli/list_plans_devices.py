@@ -62,7 +62,11 @@ def _parser() -> Parser:
     add("--startup-profile", metavar="NAME", help="IPython profile whose startup files are run.")
     add("--startup-module", metavar="MODULE", help="Importable module with startup code.")
     add("--startup-script", metavar="FILE", help="Python file with startup code.")
-    add("--ipython-dir", metavar="DIR", help="Folder with the IPython profiles.  [IPYTHONDIR; ~/.ipython]")
+    add(
+        "--ipython-dir",
+        metavar="DIR",
+        help="Folder with the IPython profiles. Alone it means the profile 'default' in it.  [IPYTHONDIR; ~/.ipython]",
+    )
     add("--file-dir", metavar="DIR", default=".", help="Folder for the output file.  [default: the current folder]")
     add("--file-name", metavar="NAME", default=FILE_NAME, help=f"Name of the output file.  [default: {FILE_NAME}]")
     add(
@@ -95,6 +99,8 @@ def _parser() -> Parser:
 
 def _write_lists(parser: Parser, options: argparse.Namespace) -> None:
     startup: dict[str, Any] = {name: getattr(options, name) for name in _STARTUP}
+    if options.ipython_dir and not any(startup.values()):
+        startup["startup_profile"] = "default"  # as in start-re-manager
     if not any(startup.values()):
         # Simulated plans and devices must not replace the lists of a beamline by mistake.
         parser.error(

@@ -30,6 +30,8 @@ _OF_OTHERS = ("QSERVER_HTTP_",)
 _WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 #: Sources of startup code; a profile may accompany a module or a script.
 _CODE = ("startup.startup_dir", "startup.startup_profile", "startup.startup_module", "startup.startup_script")
+#: Ranks of the sources.
+_ENVIRONMENT, _FILE, _COMMAND_LINE = 1, 2, 3
 _EXCLUSIVE = [(_CODE[0], _CODE[1]), *combinations((_CODE[0], *_CODE[2:]), 2)]
 
 
@@ -104,18 +106,18 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
             raw: Any = environ[variable]
             if _is_list(field.type):
                 raw = [part for part in raw.split(":") if part]
-            values.set(field, raw, Origin(1, f"environment variable {variable}"))
+            values.set(field, raw, Origin(_ENVIRONMENT, f"environment variable {variable}"))
     path = config or environ.get(CONFIG_VARIABLE)
     if path:
         for entry in files.read(path):
             field = _field(entry, known)
-            origin = Origin(2, f"{field.key} in {entry.file}")
+            origin = Origin(_FILE, f"{field.key} in {entry.file}")
             try:
                 values.set(field, files.expanded(entry.value, field.setting, environ), origin)
             except ValueError as error:
                 raise ConfigError(f"{origin.where}: {error}") from None
     for key, raw in options.items():
-        values.set(known[key], raw, Origin(3, _option(known[key])))
+        values.set(known[key], raw, Origin(_COMMAND_LINE, _option(known[key])))
     _choose_startup_code(values)
     _choose_store(values)
     _part_sockets(values)
@@ -166,6 +168,11 @@ def _meant(word: str, known: Iterable[str]) -> str:
 def _choose_startup_code(values: _Values) -> None:
     for a, b in _EXCLUSIVE:
         _exclude(values, (a,), (b,))
+    ipython_dir = values.origins.get("startup.ipython_dir")
+    # The variable IPYTHONDIR is set for other programs, too, and chooses nothing.
+    if ipython_dir and ipython_dir.rank > _ENVIRONMENT and not any(key in values.values for key in _CODE):
+        values.values["startup.startup_profile"] = "default"
+        values.origins["startup.startup_profile"] = ipython_dir
 
 
 def _choose_store(values: _Values) -> None:

@@ -183,7 +183,8 @@ class Startup(msgspec.Struct, frozen=True):
     ipython_dir: Annotated[
         str | None,
         Setting(
-            "Folder with the IPython profiles. Default: ~/.ipython.",
+            "Folder with the IPython profiles. Default: ~/.ipython. If the option or the key of the file is set and no "
+            "startup code is, the profile 'default' in this folder is used.",
             ("--ipython-dir",),
             ("IPYTHONDIR",),
             "DIR",

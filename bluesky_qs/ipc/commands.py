@@ -14,7 +14,7 @@ from bluesky_qs.ipc.states import Lists, RunState, WorkerState
 
 
 class StartupSpec(msgspec.Struct, frozen=True):
-    """Location of the startup code. At most one field is set besides ``profile_dir``.
+    """Location of the startup code. At most one of the first three fields is set.
 
     Attributes
     ----------
@@ -26,12 +26,15 @@ class StartupSpec(msgspec.Struct, frozen=True):
         Name of an importable module.
     profile_dir
         IPython profile of ``directory``, if there is one.
+    module_folder
+        Folder from which uploaded scripts import if ``module`` is set.
     """
 
     directory: str | None = None
     script: str | None = None
     module: str | None = None
     profile_dir: str | None = None
+    module_folder: str | None = None
 
 
 class KernelSpec(msgspec.Struct, frozen=True):

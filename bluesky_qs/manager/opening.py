@@ -29,7 +29,7 @@ def opening(settings: Settings, location: StartupLocation, permissions: bytes) -
     """The command that opens the environment with these user group permissions (JSON)."""
     startup = settings.startup
     return OpenEnvironment(
-        StartupSpec(location.directory, location.script, location.module, location.profile_dir),
+        StartupSpec(location.directory, location.script, location.module, location.profile_dir, location.module_folder),
         permissions,
         startup.device_max_depth,
         startup.ignore_invalid_plans,

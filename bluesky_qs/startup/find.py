@@ -29,6 +29,8 @@ class StartupCode(Protocol):
     def module(self) -> str | None: ...
     @property
     def profile_dir(self) -> str | None: ...
+    @property
+    def module_folder(self) -> str | None: ...
 
 
 class StartupLocation(msgspec.Struct, frozen=True):
@@ -41,6 +43,9 @@ class StartupLocation(msgspec.Struct, frozen=True):
     profile_dir
         The IPython profile, if one was given or is built in. For a script or module it supplies lists and permissions,
         and in IPython mode its startup files run first.
+    module_folder
+        For a module: the startup folder of the profile, or of IPython's profile ``default``. Uploaded scripts import
+        from it.
     lists_path
         File of existing plans and devices. It may not exist yet. None if there is no place for it.
     permissions_path
@@ -55,6 +60,7 @@ class StartupLocation(msgspec.Struct, frozen=True):
     script: str | None
     module: str | None
     profile_dir: str | None
+    module_folder: str | None
     lists_path: str | None
     permissions_path: str
     writable: bool
@@ -106,11 +112,18 @@ def find(
         script=str(script) if script else None,
         module=startup_module or None,
         profile_dir=str(profile_dir) if profile_dir else None,
+        module_folder=_module_folder(profile_dir, ipython_dir) if startup_module else None,
         lists_path=str(lists) if lists else None,
         permissions_path=str(permissions),
         writable=lists is not None and not lists.resolve().is_relative_to(shipped_profiles()),
         notes=tuple(notes),
     )
+
+
+def local_folder(code: StartupCode) -> Path | None:
+    """Return the folder where uploaded scripts appear to be, and from which they import."""
+    folder = code.directory or (str(Path(code.script).parent) if code.script else code.module_folder)
+    return Path(folder) if folder else None
 
 
 def startup_files(directory: str | Path) -> list[Path]:
@@ -164,6 +177,10 @@ def _refuse_contradictions(directory: str | None, profile: str | None, module: s
         raise StartupError(f"Only one source of startup code may be given; there are {' and '.join(named)}")
 
 
+def _module_folder(profile_dir: Path | None, ipython_dir: str | None) -> str:
+    return str((profile_dir or ipython_folder(ipython_dir) / "profile_default") / "startup")
+
+
 def _lists_path(given: str | None, beside: Path | None, notes: list[str]) -> Path | None:
     if given:
         return _file_or_folder(given, LISTS_FILE)
@@ -205,4 +222,4 @@ def _no_such_profile(name: str, folders: list[Path]) -> str:
     there = sorted({p.name.removeprefix("profile_") for f in folders if f.is_dir() for p in f.glob("profile_*")})
     searched = " and ".join(repr(str(f)) for f in folders)
     hint = did_you_mean(nearest(name, there)) or (f"; there is {', '.join(map(repr, there))}" if there else "")
-    return f"The startup profile {name!r} was not found in {searched}{hint}"
+    return f"The startup profile {name!r} was not found in {searched}{hint}. Choose a profile with --startup-profile"

@@ -16,7 +16,7 @@ from typing import Any
 
 from bluesky_qs.startup import compat, shell
 from bluesky_qs.startup.failure import failed, shown
-from bluesky_qs.startup.find import StartupCode, lost_links, startup_files
+from bluesky_qs.startup.find import StartupCode, local_folder, lost_links, startup_files
 from bluesky_qs.startup.namespace import global_user_namespace
 from bluesky_qs.startup.report import FileRun, LoadProblem, LoadReport, Overwritten
 from bluesky_qs.startup.user_code import compiled, execute
@@ -89,9 +89,17 @@ def main_namespace() -> Namespace:
 _scripts = count(1)
 
 
-def run_script(source: str, namespace: Namespace, *, update_re: bool = False, may_make_re: bool = False) -> None:
+def run_script(
+    source: str,
+    namespace: Namespace,
+    folder: Path | None = None,
+    *,
+    update_re: bool = False,
+    may_make_re: bool = False,
+) -> None:
     """Run uploaded code in the namespace. Restore ``RE`` and ``db`` afterwards, unless ``update_re`` is true.
 
+    ``__file__`` is the path of a file ``script`` in the folder. It stays set, for functions that the script defines.
     With ``may_make_re``, ``RE`` is not restored, because the present ``RE`` is not a RunEngine. If a script fails, its
     changes stay, and its exception is raised.
     """
@@ -100,6 +108,8 @@ def run_script(source: str, namespace: Namespace, *, update_re: bool = False, ma
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     keep = () if update_re else ("db",) if may_make_re else ("RE", "db")
     kept = {key: namespace[key] for key in keep if key in namespace}
+    if folder:
+        namespace["__file__"] = str(folder / "script")
     try:
         execute(compiled(source, name), namespace)
     finally:
@@ -244,9 +254,8 @@ def _let_import_from_working_directory() -> None:
 
 
 def _prepend_to_path(location: StartupCode) -> None:
-    """Add the startup folder, the script's folder or the profile's folder to sys.path, for local imports."""
-    folders = [location.profile_dir] if location.profile_dir else []
-    folders += [location.directory or str(Path(location.script or "").parent)] if not location.module else []
-    for folder in folders:
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+    """Add the folders of the startup code and of the profile to sys.path, for local imports."""
+    profile = Path(location.profile_dir) if location.profile_dir else None
+    for folder in (profile, profile and profile / "startup", local_folder(location)):
+        if folder and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))

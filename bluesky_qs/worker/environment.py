@@ -11,7 +11,7 @@ import msgspec
 
 from bluesky_qs.config.logs import enable_logging
 from bluesky_qs.errors import QSError
-from bluesky_qs.ipc.commands import OpenEnvironment
+from bluesky_qs.ipc.commands import OpenEnvironment, StartupSpec
 from bluesky_qs.ipc.reports import EnvironmentOpened, ListsReport
 from bluesky_qs.ipc.states import EnvironmentState, Lists
 from bluesky_qs.plans.catalog import Catalog
@@ -19,6 +19,7 @@ from bluesky_qs.plans.permissions import Permissions
 from bluesky_qs.startup import loader
 from bluesky_qs.startup.collect import Collected, collect
 from bluesky_qs.startup.failure import failed
+from bluesky_qs.startup.find import local_folder
 from bluesky_qs.startup.report import LoadProblem
 from bluesky_qs.worker.bind import bind_function, bind_plan
 from bluesky_qs.worker.engine import Engine
@@ -43,6 +44,7 @@ class Environment:
         self._engine = engine
         self._permissions = Permissions({}, {})
         self._catalog = Catalog({}, {}, self._permissions)
+        self._startup = StartupSpec()
         self._device_max_depth = 0
         self._ignore_invalid_plans = False
         self._looking = threading.Lock()
@@ -54,6 +56,7 @@ class Environment:
         """
         started = time.monotonic()
         self.set_permissions(command.permissions)
+        self._startup = command.startup
         self._device_max_depth = command.device_max_depth
         self._ignore_invalid_plans = command.ignore_invalid_plans
         self.namespace = loader.main_namespace() if kernel is None else kernel.namespace
@@ -111,7 +114,8 @@ class Environment:
         failed = True
         first = self._engine.RE is None
         try:
-            loader.run_script(source, self.namespace, update_re=update_re, may_make_re=first)
+            folder = local_folder(self._startup)
+            loader.run_script(source, self.namespace, folder, update_re=update_re, may_make_re=first)
             failed = False
         finally:
             enable_logging()

@@ -78,7 +78,7 @@ def test_the_built_in_lists_are_those_of_the_built_in_code(run):
     assert (run.here / FILE_NAME).read_bytes() == shipped.read_bytes()
 
 
-@pytest.mark.parametrize("options", [[], ["--ipython-dir", "."], ["--ignore-invalid-plans", "ON"]])
+@pytest.mark.parametrize("options", [[], ["--ignore-invalid-plans", "ON"]])
 def test_without_startup_code_the_lists_that_are_there_stay(run, options):
     (run.here / FILE_NAME).write_text("mine")
     assert "Source of the startup code was not specified: give --startup-dir, " in run(*options, code=1).stderr
@@ -111,6 +111,16 @@ def test_a_script_a_module_and_a_profile_are_found(run, startup, tmp_path):
     run("--startup-profile", "mine", "--ipython-dir", tmp_path / "ipython", "--file-name", "profile.yaml")
     for name in ("script", "module", "profile"):
         assert "quick" in read(run.here / f"{name}.yaml").existing_plans
+
+
+def test_an_ipython_folder_alone_means_its_default_profile(run, tmp_path):
+    folder = tmp_path / "ipython"
+    assert "profile 'default' was not found" in run("--ipython-dir", folder, code=1).stderr
+    profile = folder / "profile_default" / "startup"
+    profile.mkdir(parents=True)
+    (profile / "00.py").write_text(PLANS)
+    run("--ipython-dir", folder)
+    assert "quick" in read(run.here / FILE_NAME).existing_plans
 
 
 def test_the_code_of_a_profile_runs_before_the_script_in_a_shell(run, tmp_path):

@@ -170,6 +170,15 @@ async def test_a_failing_script_keeps_what_it_had_done_and_names_its_line(worker
     assert json.loads((await driver.function("value", "kept", uid="f")).return_value) == 5
 
 
+async def test_a_script_finds_files_beside_the_startup_code(worker):
+    driver = worker(CODE)
+    await driver.open()
+    (driver.directory / "angles.txt").write_text("0.5")
+    done = await driver.script("import pathlib; kept = pathlib.Path(__file__).with_name('angles.txt').read_text()")
+    assert (done.success, done.message) == (True, "")
+    assert json.loads((await driver.function("value", "kept", uid="f")).return_value) == "0.5"
+
+
 async def test_a_script_that_exits_only_fails(worker):
     driver = worker(CODE)
     await driver.open()

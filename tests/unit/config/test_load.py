@@ -355,6 +355,24 @@ def test_redis_of_the_command_line_wins_over_a_store_in_the_environment():
     assert settings.network.redis_addr == "host"
 
 
+def test_an_ipython_folder_alone_means_its_default_profile(config):
+    path = config("startup: {ipython_dir: /beamline}")
+    for loaded in (load({"startup.ipython_dir": "/beamline"}, {}), load({}, {}, path)):
+        assert loaded.settings.startup.startup_profile == "default"
+        assert any("startup.startup_profile = 'default' (" in line for line in loaded.described())
+
+
+@pytest.mark.parametrize("code", ["startup_dir", "startup_profile", "startup_module", "startup_script"])
+def test_an_ipython_folder_beside_startup_code_chooses_nothing(code):
+    startup = load({"startup.ipython_dir": "/beamline", f"startup.{code}": "/x"}, {}).settings.startup
+    assert startup.startup_profile == ("/x" if code == "startup_profile" else None)
+
+
+def test_the_variable_for_the_ipython_folder_chooses_no_profile():
+    startup = load({}, {"IPYTHONDIR": "/beamline"}).settings.startup
+    assert (startup.ipython_dir, startup.startup_profile) == ("/beamline", None)
+
+
 def test_metadata_keys_are_separated_by_colons_in_the_environment():
     settings = load({}, {"QSERVER_PERMITTED_RE_METADATA_KEYS": "/a/b:/c"}).settings
     assert settings.worker.permitted_re_metadata_keys == ("/a/b", "/c")

@@ -1,7 +1,7 @@
 import pytest
 
 from bluesky_qs.errors import StartupError
-from bluesky_qs.startup.find import find, ipython_folder, profile, shipped_profiles, startup_files
+from bluesky_qs.startup.find import find, ipython_folder, local_folder, profile, shipped_profiles, startup_files
 
 
 @pytest.fixture
@@ -90,6 +90,21 @@ def test_profile_beside_a_module_supplies_lists_and_permissions(ipython_dir):
     assert found.directory is None
     assert found.lists_path == str(beside / "existing_plans_and_devices.yaml")
     assert found.permissions_path == str(beside / "user_group_permissions.yaml")
+
+
+@pytest.mark.parametrize(
+    ("settings", "folder"),
+    [
+        ({"startup_module": "m", "startup_profile": "collection"}, "profile_collection/startup"),
+        ({"startup_module": "m"}, "profile_default/startup"),
+        ({"startup_profile": "collection"}, "profile_collection/startup"),
+        ({"startup_script": "start.py", "startup_profile": "collection"}, "."),
+    ],
+)
+def test_folder_from_which_uploaded_scripts_import(ipython_dir, monkeypatch, settings, folder):
+    monkeypatch.chdir(ipython_dir)
+    (ipython_dir / "start.py").touch()
+    assert local_folder(find(**settings, ipython_dir=str(ipython_dir))) == ipython_dir / folder
 
 
 def test_missing_permissions_are_replaced_by_the_built_in_ones_and_the_log_says_so(ipython_dir):

@@ -288,6 +288,25 @@ def test_uploaded_script_imports_from_the_startup_folder(startup):
     assert namespace["value"] == 9
 
 
+@pytest.mark.parametrize("profile", ["collection", None])
+def test_uploaded_script_imports_from_the_profile_beside_a_module(tmp_path, clean_process, write_files, profile):
+    folder = f"profile_{profile or 'default'}"
+    write_files(tmp_path, {"lib/instrument_m.py": "a = 1", f"{folder}/startup/beside.py": "value = 9"})
+    sys.path.append(str(tmp_path / "lib"))
+    found = find(startup_module="instrument_m", startup_profile=profile, ipython_dir=str(tmp_path))
+    namespace = {}
+    load(found, namespace)
+    run_script("from beside import value", namespace)
+    assert (namespace["a"], namespace["value"]) == (1, 9)
+
+
+def test_uploaded_script_has_a_path_beside_the_startup_code(tmp_path):
+    namespace = {}
+    run_script("where = __file__\ndef later(): return __file__", namespace, tmp_path)
+    assert namespace["where"] == str(tmp_path / "script")
+    assert namespace["later"]() == namespace["where"]
+
+
 def test_uploaded_script_sees_the_shell(startup):
     namespace, _ = startup({"00.py": ""})
     run_script("same = get_ipython().user_ns is globals()\n%matplotlib inline", namespace)
