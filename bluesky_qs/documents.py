@@ -9,7 +9,7 @@ Doc = Mapping[str, Any]
 _ASIDE = ("baseline", "interruptions")
 
 
-class Place(NamedTuple):
+class DocumentPlace(NamedTuple):
     """Where a document belongs.
 
     Attributes
@@ -35,17 +35,19 @@ class Reader:
 
     def __init__(self) -> None:
         self._open: set[str] = set()
-        self._streams: dict[str, Place] = {}
+        self._streams: dict[str, DocumentPlace] = {}
 
-    def place(self, name: str, doc: Doc) -> Place | None:
+    def place(self, name: str, doc: Doc) -> DocumentPlace | None:
         """Return where a document belongs; None if the start of its run was not seen."""
         match name:
             case "start":
                 uid = str(doc["uid"])
                 self._open.add(uid)
-                return Place(uid)
+                return DocumentPlace(uid)
             case "descriptor" if doc["run_start"] in self._open:
-                place = self._streams[doc["uid"]] = Place(doc["run_start"], str(doc.get("name", "primary")), doc)
+                place = self._streams[doc["uid"]] = DocumentPlace(
+                    doc["run_start"], str(doc.get("name", "primary")), doc
+                )
                 return place
             case "event" | "event_page":
                 return self._streams.get(doc["descriptor"])
@@ -53,7 +55,7 @@ class Reader:
                 uid = doc["run_start"]
                 self._open.discard(uid)
                 self._streams = {each: place for each, place in self._streams.items() if place.run != uid}
-                return Place(uid)
+                return DocumentPlace(uid)
             case _:
                 return None
 

@@ -11,8 +11,8 @@ from typing import Any
 from bluesky_qs.cli.parser import Parser, ParserExit, natural, switch
 from bluesky_qs.config.logs import configure_logging, enable_logging
 from bluesky_qs.errors import QSError, StartupError
-from bluesky_qs.plans.lists import FILE_NAME, Lists, write
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.lists import FILE_NAME, ListsFile, write
+from bluesky_qs.plans.permissions import PermissionRules
 from bluesky_qs.startup import loader
 from bluesky_qs.startup.collect import Collected, collect
 from bluesky_qs.startup.failure import StartupFailed, failed
@@ -121,7 +121,7 @@ def _write_lists(parser: Parser, options: argparse.Namespace) -> None:
         for problem in found.problems:
             print(f"Left out: {problem}", file=sys.stderr)
     file = folder.absolute() / options.file_name
-    done = "Written to" if write(file, Lists(found.plans, found.devices)) else "Unchanged in"
+    done = "Written to" if write(file, ListsFile(found.plans, found.devices)) else "Unchanged in"
     print(f"{done} {file}: plans: {len(found.plans)}, devices: {len(found.devices)}")
 
 
@@ -159,7 +159,7 @@ def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_
         namespace,
         device_max_depth=depth,
         ignore_invalid_plans=ignore_invalid_plans,
-        permissions=Permissions.load(location.permissions_path),
+        permissions=PermissionRules.load(location.permissions_path),
     )
 
 

@@ -22,7 +22,7 @@ _USER = "qserver-cli"
 _INTERRUPTED = 130
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """Exit codes, for scripts."""
 
     SUCCESS = 0
@@ -45,24 +45,24 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output has gone. Without this, Python reports an error when it flushes at exit.
         sys.stdout = None
-        code = Exit.SUCCESS
+        code = ExitCode.SUCCESS
     except Exception as error:  # noqa: BLE001 - the boundary of this process: an exit code and one sentence
         print(f"Unexpected error: {type(error).__name__}: {error}", file=sys.stderr)
-        code = Exit.ERROR
+        code = ExitCode.ERROR
     sys.exit(code)
 
 
-def run(arguments: Sequence[str]) -> Exit:
+def run(arguments: Sequence[str]) -> ExitCode:
     """Run a command line and return the exit code."""
     command = None
     try:
         options = parse(arguments)
         if options.help or options.version:
             print(_help(options.words) if options.help else f"qserver {__version__}")
-            return Exit.SUCCESS
+            return ExitCode.SUCCESS
         if not options.words:
             print(_help([]), file=sys.stderr)
-            return Exit.USAGE
+            return ExitCode.USAGE
         command = QSERVER.parse(options.words)
         if options.verbose:
             print(f"Arguments: {options.words}")
@@ -71,22 +71,22 @@ def run(arguments: Sequence[str]) -> Exit:
         print(error.text("qserver"), file=sys.stderr)
         if command is None and not error.usage:
             print("'qserver -h' lists all commands and options", file=sys.stderr)
-        return Exit.USAGE
+        return ExitCode.USAGE
     except (ConfigError, RequestError) as error:
         print(error, file=sys.stderr)
-        return Exit.USAGE
+        return ExitCode.USAGE
     except RequestTimeoutError as error:
         print(error, file=sys.stderr)
-        return Exit.NO_ANSWER
+        return ExitCode.NO_ANSWER
 
 
-def _carry_out(command: ParsedCommand, options: Options) -> Exit:
+def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
     with _client(options) as manager:
         if command.method == MONITOR:
             from bluesky_qs.cli.monitor import follow  # noqa: PLC0415 - the other commands do not pay for it
 
             follow(manager, as_json=options.json)
-            return Exit.SUCCESS
+            return ExitCode.SUCCESS
         method = METHODS.find(command.method)
         params = files.read(command.params)
         if method.name == "input_reply" and "text" not in params:
@@ -99,7 +99,7 @@ def _carry_out(command: ParsedCommand, options: Options) -> Exit:
             raise NoLockKeyError("Request contains no lock key: give one with -k KEY (--lock-key KEY)")
         response = manager.ask(method, params)
     print(output.as_json(response) if options.json else output.message(response))
-    return Exit.REFUSED if response.get("success") is False else Exit.SUCCESS
+    return ExitCode.REFUSED if response.get("success") is False else ExitCode.SUCCESS
 
 
 def _client(options: Options) -> REManagerAPI:

@@ -10,7 +10,7 @@ from bluesky_qs.client.base import Client
 from bluesky_qs.client.methods_aio import Methods
 from bluesky_qs.client.monitor_aio import ConsoleMonitor, DocumentMonitor, Monitor
 from bluesky_qs.client.over_zmq_aio import AsyncZmqTransport
-from bluesky_qs.client.requests import Answer, Asking, asking, asking_cached, exchanging
+from bluesky_qs.client.requests import Asking, Exchange, asking, asking_cached, exchanging
 from bluesky_qs.client.steps import drive_async
 from bluesky_qs.client.transport import AsyncFeed, AsyncTransport, Request
 from bluesky_qs.client.waits_aio import Waiting
@@ -52,7 +52,7 @@ class REManagerAPI(Methods, Client, Waiting):
             return await self.ask(method, params)
         steps = asking_cached(self.identity, self._answers, method, params, uid, reload=reload)
         answer = await self._drive(steps)
-        return self._checked(answer) if isinstance(answer, Answer) else answer
+        return self._checked(answer) if isinstance(answer, Exchange) else answer
 
     def subscribe(self, *topics: bytes) -> AsyncFeed:
         """Subscribe to topics of the info channel in the running loop; use the feed with ``async with``."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from bluesky_qs.client import failures
 from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.locks import LockKeys
-from bluesky_qs.client.requests import Answer, Answers
+from bluesky_qs.client.requests import Answers, Exchange
 from bluesky_qs.client.settings import ConnectionSettings, settings
 from bluesky_qs.client.wait import WaitMonitor
 from bluesky_qs.errors import BadParams
@@ -122,7 +122,7 @@ class Client(LockKeys):
     def request_fail_exceptions_enabled(self, enabled: bool) -> None:
         self.request_fail_exceptions = enabled
 
-    def _checked(self, answer: Answer) -> dict[str, Any]:
+    def _checked(self, answer: Exchange) -> dict[str, Any]:
         """Return the reply; raise an error if it is a refusal and errors are enabled."""
         if self.request_fail_exceptions and answer.values.get("success") is False:
             raise failures.failure(answer.request._asdict(), answer.values)

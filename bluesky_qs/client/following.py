@@ -9,7 +9,7 @@ from bluesky_qs.client.transport import Message
 from bluesky_qs.wire.info import DOCUMENT, INFO_PERIOD
 
 T = TypeVar("T")
-Status = Mapping[str, Any]
+StatusDict = Mapping[str, Any]
 #: Takes a document's message, and True if it was asked for, False if it was just published.
 OnDocument = Callable[[dict[str, Any], bool], None]
 
@@ -23,7 +23,7 @@ DOCUMENTS = 1000
 GONE = 15.0
 
 
-class Ask(NamedTuple):
+class Send(NamedTuple):
     """A step: send a request; the outcome is the reply.
 
     With a ``uid``, the outcome may be the kept reply as long as the status shows the same ``uid``.
@@ -41,7 +41,7 @@ class Listen(NamedTuple):
 
 
 #: A procedure that asks and listens.
-Steps = Generator[Ask | Listen, Any, T]
+Steps = Generator[Send | Listen, Any, T]
 
 
 class Following:
@@ -64,7 +64,7 @@ class Following:
         #: When to ask if nothing is published earlier.
         self._due = self._answered + SILENCE
 
-    def next_status(self, timeout: float) -> Steps[Status | None]:
+    def next_status(self, timeout: float) -> Steps[StatusDict | None]:
         """Return a status, which may be the same as before; None if there is none within ``timeout`` seconds.
 
         Raises
@@ -83,7 +83,7 @@ class Following:
             return (yield from self._status_in(message))
         if timeout < patience:
             return None
-        status = yield from self.patiently(asked(Ask("status", {})))
+        status = yield from self.patiently(asked(Send("status", {})))
         yield from self.recall()
         self._due = self._now() + POLL
         return status
@@ -93,7 +93,7 @@ class Following:
         if self._on_document is None:
             return
         try:
-            answer = yield from self.patiently(asked(Ask("documents_get", {"limit": DOCUMENTS})))
+            answer = yield from self.patiently(asked(Send("documents_get", {"limit": DOCUMENTS})))
         except RequestFailedError:  # a service that keeps no documents
             return
         documents: list[Any] = (answer.get("documents") if answer else None) or []
@@ -125,7 +125,7 @@ class Following:
         """Whether the service has been unreachable for too long."""
         return self._now() - self._answered > GONE
 
-    def _status_in(self, message: Message) -> Steps[Status | None]:
+    def _status_in(self, message: Message) -> Steps[StatusDict | None]:
         """The status in this message or in one that has already arrived behind it; hand over documents on the way.
 
         A plan may publish documents faster than they are read. The limit keeps them from holding back the status.
@@ -142,6 +142,6 @@ class Following:
         return None
 
 
-def asked(step: Ask) -> Steps[Any]:
+def asked(step: Send) -> Steps[Any]:
     """The reply to one request."""
     return (yield step)

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self, TypeVar
 from bluesky_qs.api.method import METHODS
 from bluesky_qs.client.bind import Asks
 from bluesky_qs.client.failures import RequestTimeoutError
-from bluesky_qs.client.following import Ask, Following, Listen, OnDocument, Status, Steps
+from bluesky_qs.client.following import Following, Listen, OnDocument, Send, StatusDict, Steps
 from bluesky_qs.client.steps import drive
 from bluesky_qs.client.transport import Feed
 from bluesky_qs.client.wait import item_state as item_state_steps
@@ -35,7 +35,7 @@ class StatusFeed:
         self._feed = client.subscribe(INFO, *((DOCUMENT,) if on_document else ()))
         self.following = Following(on_document)
 
-    def next_status(self, timeout: float) -> Status | None:
+    def next_status(self, timeout: float) -> StatusDict | None:
         """Return a status, which may be the same as before; None if there is none within ``timeout`` seconds.
 
         Raises
@@ -85,11 +85,11 @@ class StatusFeed:
     ) -> None:
         self.close()
 
-    def _perform(self, step: Ask | Listen) -> Any:
+    def _perform(self, step: Send | Listen) -> Any:
         return self._feed.next(step.timeout) if isinstance(step, Listen) else ask(self._client, step)
 
 
-def ask(client: Asks, step: Ask) -> Any:
+def ask(client: Asks, step: Send) -> Any:
     """Send the request of a step; return the reply, or let it be awaited."""
     return client.ask_cached(METHODS[step.method], step.params, step.uid, reload=False)
 
@@ -97,8 +97,8 @@ def ask(client: Asks, step: Ask) -> Any:
 def item_state(client: Asks, item_uid: str) -> dict[str, Any]:
     """Return the state of an item as `item_status` describes it; see `wait.item_state`."""
 
-    def perform(step: Ask | Listen) -> Any:
-        assert isinstance(step, Ask), "looking an item up does not listen"
+    def perform(step: Send | Listen) -> Any:
+        assert isinstance(step, Send), "looking an item up does not listen"
         return ask(client, step)
 
     return drive(item_state_steps(item_uid), perform)

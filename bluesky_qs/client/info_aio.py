@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from bluesky_qs.client.bind import Asks
-from bluesky_qs.client.following import Ask, Following, Listen, Steps
+from bluesky_qs.client.following import Following, Listen, Send, Steps
 from bluesky_qs.client.info import ask
 from bluesky_qs.client.steps import drive_async
 from bluesky_qs.client.transport import AsyncFeed
@@ -45,7 +45,7 @@ class AsyncStatusFeed:
     ) -> None:
         await self._feed.__aexit__(kind, error, traceback)
 
-    async def _perform(self, step: Ask | Listen) -> Any:
+    async def _perform(self, step: Send | Listen) -> Any:
         if isinstance(step, Listen):
             return await self._feed.next(step.timeout)
         return await ask(self._client, step)

@@ -12,7 +12,7 @@ from bluesky_qs.addresses import CONTROL_ADDRESS, INFO_ADDRESS
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
 from bluesky_qs.client.settings import ConnectionSettings
-from bluesky_qs.client.transport import Message, Reply, Request
+from bluesky_qs.client.transport import EncodedReply, Message, Request
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 
@@ -32,12 +32,12 @@ class ZmqTransport:
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._pid = os.getpid()
 
-    def exchange(self, request: Request) -> Reply:
+    def exchange(self, request: Request) -> EncodedReply:
         """Send a request and return the reply; see `transport.Transport`."""
         encoding = self._settings.encoding
         frame = encode_request(request.method, request.params, encoding)
         try:
-            return Reply(self._exchange(frame), encoding)
+            return EncodedReply(self._exchange(frame), encoding)
         except TimeoutError:
             raise failures.no_answer(self._settings, request._asdict()) from None
 

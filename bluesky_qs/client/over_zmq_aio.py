@@ -12,7 +12,7 @@ from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
 from bluesky_qs.client.over_zmq import connected, decoded, subscribed
 from bluesky_qs.client.settings import ConnectionSettings
-from bluesky_qs.client.transport import Message, Reply, Request
+from bluesky_qs.client.transport import EncodedReply, Message, Request
 from bluesky_qs.wire.codec import Encoding
 
 
@@ -28,12 +28,12 @@ class AsyncZmqTransport:
         self._context: zmq.asyncio.Context | None = None
         self._idle: list[Any] = []
 
-    async def exchange(self, request: Request) -> Reply:
+    async def exchange(self, request: Request) -> EncodedReply:
         """Send a request and return the reply; see `transport.AsyncTransport`."""
         encoding = self._settings.encoding
         frame = encode_request(request.method, request.params, encoding)
         try:
-            return Reply(await self._exchange(frame), encoding)
+            return EncodedReply(await self._exchange(frame), encoding)
         except TimeoutError:
             raise failures.no_answer(self._settings, request._asdict()) from None
 

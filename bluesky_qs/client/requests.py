@@ -6,18 +6,18 @@ from typing import Any, NamedTuple, TypeVar
 
 from bluesky_qs.api.method import Method
 from bluesky_qs.client.identity import Identity
-from bluesky_qs.client.transport import Reply, Request
+from bluesky_qs.client.transport import EncodedReply, Request
 
 T = TypeVar("T")
 #: A procedure whose steps are requests.
-Asking = Generator[Request, Reply, T]
+Asking = Generator[Request, EncodedReply, T]
 
 
-class Answer(NamedTuple):
+class Exchange(NamedTuple):
     """A request and its reply."""
 
     request: Request
-    reply: Reply
+    reply: EncodedReply
     values: dict[str, Any]
 
 
@@ -29,7 +29,7 @@ class Answers:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._kept: dict[str, tuple[dict[str, Any], str, Reply]] = {}
+        self._kept: dict[str, tuple[dict[str, Any], str, EncodedReply]] = {}
 
     def recall(self, method: Method[..., Any], params: dict[str, Any], uid: str | None) -> dict[str, Any] | None:
         """Return the reply to the same request if its content still has this ``uid``."""
@@ -45,14 +45,14 @@ class Answers:
             kept = self._kept.get(method)
         return None if kept is None else kept[2].values()
 
-    def keep(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, reply: Reply) -> None:
+    def keep(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, reply: EncodedReply) -> None:
         """Keep a reply. Refusals have no ``uid`` and are not kept."""
         if uid:
             with self._guard:
                 self._kept[method.name] = (params, uid, reply)
 
 
-def asking(identity: Identity, method: Method[..., Any], params: dict[str, Any]) -> Asking[Answer]:
+def asking(identity: Identity, method: Method[..., Any], params: dict[str, Any]) -> Asking[Exchange]:
     """Ask with user, group and lock key filled in; ask again if only the guessed group was wrong."""
     sent = identity.fill(method, params)
     first = yield from exchanging(Request(method.name, sent))
@@ -71,7 +71,7 @@ def asking_cached(
     uid: str,
     *,
     reload: bool,
-) -> Asking[Answer | dict[str, Any]]:
+) -> Asking[Exchange | dict[str, Any]]:
     """Return the kept reply if the status still shows its ``uid``; otherwise ask and keep the reply."""
     if not reload:
         status = yield from exchanging(Request("status", {}))
@@ -82,7 +82,7 @@ def asking_cached(
     return answer
 
 
-def exchanging(request: Request) -> Asking[Answer]:
+def exchanging(request: Request) -> Asking[Exchange]:
     """Send one request as it is."""
     reply = yield request
-    return Answer(request, reply, reply.values())
+    return Exchange(request, reply, reply.values())

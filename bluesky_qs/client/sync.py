@@ -13,7 +13,7 @@ from bluesky_qs.client.items import BPlan
 from bluesky_qs.client.methods_sync import Methods
 from bluesky_qs.client.monitor import ConsoleMonitor, StatusMonitor
 from bluesky_qs.client.over_zmq import ZmqTransport
-from bluesky_qs.client.requests import Answer, Asking, asking, asking_cached, exchanging
+from bluesky_qs.client.requests import Asking, Exchange, asking, asking_cached, exchanging
 from bluesky_qs.client.steps import drive
 from bluesky_qs.client.transport import Feed, Request, Transport
 from bluesky_qs.client.waits_sync import Waiting
@@ -68,7 +68,7 @@ class REManagerAPI(Methods, Client, Waiting):
             return self.ask(method, params)
         steps = asking_cached(self.identity, self._answers, method, params, uid, reload=reload)
         answer = self._drive(steps)
-        return self._checked(answer) if isinstance(answer, Answer) else answer
+        return self._checked(answer) if isinstance(answer, Exchange) else answer
 
     def subscribe(self, *topics: bytes) -> Feed:
         """Subscribe to topics of the info channel, such as `bluesky_qs.wire.info.CONSOLE`; close the feed after use."""

@@ -17,7 +17,7 @@ class Request(NamedTuple):
     params: dict[str, Any]
 
 
-class Reply(NamedTuple):
+class EncodedReply(NamedTuple):
     """The reply to a request, as bytes."""
 
     frame: bytes
@@ -65,7 +65,7 @@ class Feed(Protocol):
 class Transport(Protocol):
     """How a blocking client reaches the service. Any number of threads may use one."""
 
-    def exchange(self, request: Request) -> Reply:
+    def exchange(self, request: Request) -> EncodedReply:
         """Send a request and return the reply.
 
         Raises
@@ -114,7 +114,7 @@ class AsyncFeed(Protocol):
 class AsyncTransport(Protocol):
     """`Transport` for an asyncio client."""
 
-    async def exchange(self, request: Request) -> Reply:
+    async def exchange(self, request: Request) -> EncodedReply:
         """Send a request and return the reply; raises the same errors."""
         ...
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from bluesky_qs.client.failures import RequestFailedError, WaitCancelError, WaitTimeoutError, refused_because
-from bluesky_qs.client.following import Ask, Following, Status, Steps
+from bluesky_qs.client.following import Following, Send, StatusDict, Steps
 from bluesky_qs.errors import BadParams, NotFound, UnknownMethod
 
 T = TypeVar("T")
 Condition = Callable[[Mapping[str, Any]], bool]
 #: Looks at a status, asks more if needed, and gives the result of the wait once it is over; until then None or False.
-Check = Callable[[Status], Steps[T | None]]
+Check = Callable[[StatusDict], Steps[T | None]]
 
 #: Seconds between looks at a monitor that another thread may have cancelled.
 _TICK = 0.1
@@ -95,17 +95,17 @@ class WaitMonitor:
         return min(left, _TICK)
 
 
-def idle(status: Status) -> bool:
+def idle(status: StatusDict) -> bool:
     """Whether the manager is idle."""
     return status["manager_state"] == "idle"
 
 
-def idle_or_paused(status: Status) -> bool:
+def idle_or_paused(status: StatusDict) -> bool:
     """Whether the manager is idle or a plan is paused."""
     return status["manager_state"] in ("idle", "paused")
 
 
-def idle_or_running(status: Status) -> bool:
+def idle_or_running(status: StatusDict) -> bool:
     """Whether the manager is idle or runs the queue."""
     return status["manager_state"] in ("idle", "executing_queue")
 
@@ -121,7 +121,7 @@ def until(check: Check[T], what: str, monitor: WaitMonitor, following: Following
         The service does not answer.
     """
     # The subscription exists before the first status is asked for, so that no change is missed in between.
-    status: Status | None = yield Ask("status", {})
+    status: StatusDict | None = yield Send("status", {})
     while True:
         # Checks may ask the service too, while it is restarting.
         if status and (result := (yield from following.patiently(check(status)))):
@@ -132,7 +132,7 @@ def until(check: Check[T], what: str, monitor: WaitMonitor, following: Following
 def fulfilled(condition: Condition) -> Check[bool]:
     """The check for a condition of the status."""
 
-    def check(status: Status) -> Steps[bool]:
+    def check(status: StatusDict) -> Steps[bool]:
         yield from ()  # nothing else is asked
         return bool(condition(status))
 
@@ -143,8 +143,8 @@ def task_ended(task_uids: list[str], *, expired: bool) -> Check[dict[str, str]]:
     """The check for the tasks that are completed, by uid; with ``expired`` also those that the service forgot."""
     ends = ("completed", "not_found") if expired else ("completed",)
 
-    def check(_status: Status) -> Steps[dict[str, str]]:
-        answer = yield Ask("task_status", {"task_uid": task_uids})
+    def check(_status: StatusDict) -> Steps[dict[str, str]]:
+        answer = yield Send("task_status", {"task_uid": task_uids})
         return {uid: status for uid, status in answer["status"].items() if status in ends}
 
     return check
@@ -157,7 +157,7 @@ def item_ended(item_uid: str) -> Check[dict[str, Any]]:
     """
     seen: list[Any] | None = None
 
-    def check(status: Status) -> Steps[dict[str, Any] | None]:
+    def check(status: StatusDict) -> Steps[dict[str, Any] | None]:
         nonlocal seen
         if (moves := [status.get(key) for key in MOVES]) == seen:
             return None
@@ -177,12 +177,12 @@ def item_state(item_uid: str) -> Steps[dict[str, Any]]:
     the service knows what comes next, because requests that change the state would be refused until then.
     """
     item = yield from _item_state(item_uid)
-    if item["state"] in ENDED and is_settling((yield Ask("status", {}))):
+    if item["state"] in ENDED and is_settling((yield Send("status", {}))):
         return {"state": "running"}
     return item
 
 
-def is_settling(status: Status) -> bool:
+def is_settling(status: StatusDict) -> bool:
     """Whether a plan has ended and the service has not decided what comes next; this takes a moment."""
     return status["manager_state"] == "executing_queue" and not status.get("running_item_uid")
 
@@ -208,15 +208,15 @@ def task_uid_list(task_uid: str | Iterable[str]) -> list[str]:
 
 def _item_state(item_uid: str) -> Steps[dict[str, Any]]:
     try:
-        answer = yield Ask("item_status", {"item_uid": item_uid})
+        answer = yield Send("item_status", {"item_uid": item_uid})
     except RequestFailedError as error:
         answer = cast("Any", error.response)
         if not has_no_item_status(answer):
             raise
     if not has_no_item_status(answer):
         return answer["status"]
-    queue = yield Ask("queue_get", {}, "plan_queue_uid")
-    history = yield Ask("history_get", {}, "plan_history_uid")
+    queue = yield Send("queue_get", {}, "plan_queue_uid")
+    history = yield Send("history_get", {}, "plan_history_uid")
     return _state_in(item_uid, queue, history)
 
 

@@ -13,7 +13,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HINTS = {"run_engine": "create the RunEngine in the startup code, with the name RE"}
 
 
-class Entry(NamedTuple):
+class FileValue(NamedTuple):
     """A value found in a file, as it is written there."""
 
     section: str
@@ -22,7 +22,7 @@ class Entry(NamedTuple):
     file: Path
 
 
-def read(path: str) -> list[Entry]:
+def read(path: str) -> list[FileValue]:
     """Return every setting in the file, or in the ``*.yml`` and ``*.yaml`` files of the folder, without checking names.
 
     Raises
@@ -30,7 +30,7 @@ def read(path: str) -> list[Entry]:
     ConfigError
         The file does not exist or is not valid YAML, or two files set the same key.
     """
-    entries: dict[tuple[str, str], Entry] = {}
+    entries: dict[tuple[str, str], FileValue] = {}
     for file in _files(Path(path).expanduser()):
         for entry in _entries(file):
             known = entries.setdefault((entry.section, entry.name), entry)
@@ -79,12 +79,12 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _entries(file: Path) -> Iterator[Entry]:
+def _entries(file: Path) -> Iterator[FileValue]:
     for section, values in _mapping(_parse(file), f"The configuration file {file}").items():
         if section in _HINTS:
             raise ConfigError(f"Section {section!r} in {file} is not supported: {_HINTS[section]}")
         for name, value in _mapping(values, f"Section {section!r} in {file}").items():
-            yield Entry(str(section), str(name), value, file)
+            yield FileValue(str(section), str(name), value, file)
 
 
 def _parse(file: Path) -> Any:

@@ -149,7 +149,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
     return Settings(**sections)
 
 
-def _field(entry: files.Entry, known: Mapping[str, Field]) -> Field:
+def _field(entry: files.FileValue, known: Mapping[str, Field]) -> Field:
     key = f"{entry.section}.{entry.name}"
     if field := known.get(key):
         return field

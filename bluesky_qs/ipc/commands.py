@@ -10,7 +10,7 @@ import msgspec
 from bluesky_qs.config.schema import InputPolicy
 from bluesky_qs.ipc.frames import Command
 from bluesky_qs.ipc.reports import TaskEnded
-from bluesky_qs.ipc.states import Lists, RunState, WorkerState
+from bluesky_qs.ipc.states import EncodedLists, RunState, WorkerState
 
 
 class StartupSpec(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
     """
 
     state: WorkerState
-    lists: Lists | None
+    lists: EncodedLists | None
     runs: list[RunState]
     running_tasks: dict[str, tuple[float, bool]]
     connection: bytes = b"{}"

@@ -11,7 +11,7 @@ class Command(msgspec.Struct, Generic[R], frozen=True, tag=True):
     """A request of the manager; ``R`` is the type of its reply."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class CommandFrame(msgspec.Struct, frozen=True):
     """A command with its number; ``ack`` acknowledges all reports up to that sequence number."""
 
     id: int
@@ -19,7 +19,7 @@ class Request(msgspec.Struct, frozen=True):
     command: Any
 
 
-class Answer(msgspec.Struct, frozen=True, tag=True):
+class ReplyFrame(msgspec.Struct, frozen=True, tag=True):
     """The reply to the request with this number."""
 
     id: int
@@ -41,4 +41,4 @@ class Report(msgspec.Struct, frozen=True, tag=True):
     body: msgspec.Raw
 
 
-FromServer = Answer | Refusal | Report
+FromServer = ReplyFrame | Refusal | Report

@@ -20,7 +20,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from bluesky_qs.errors import QSError, WorkerError, by_code
 from bluesky_qs.ipc.encoding import encode
-from bluesky_qs.ipc.frames import Answer, Command, FromServer, Refusal, Report, Request
+from bluesky_qs.ipc.frames import Command, CommandFrame, FromServer, Refusal, ReplyFrame, Report
 from bluesky_qs.ipc.server import ServerEnd
 
 __all__ = ["ClientEnd", "Link", "ServerEnd"]
@@ -81,7 +81,7 @@ class Link(ABC):
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting[number] = (future, answer_type(type(command)))
         try:
-            await self._send(encode(Request(number, self._ack, command)))
+            await self._send(encode(CommandFrame(number, self._ack, command)))
             return await future
         finally:
             self._waiting.pop(number, None)
@@ -92,7 +92,7 @@ class Link(ABC):
 
     async def flush(self) -> None:
         """Send the acknowledgement now, without a request."""
-        await self._send(encode(Request(0, self._ack, None)))
+        await self._send(encode(CommandFrame(0, self._ack, None)))
 
     async def reports(self) -> AsyncIterator[tuple[int, Any]]:
         """Yield each report once, with its sequence number, and hand replies to their requests.
@@ -102,7 +102,7 @@ class Link(ABC):
         while True:
             message = self._messages.decode(await self._receive())
             match message:
-                case Answer(number, value):
+                case ReplyFrame(number, value):
                     self._settle(number, value)
                 case Refusal(number, code, text):
                     if (waiting := self._waiting.get(number)) and not waiting[0].done():

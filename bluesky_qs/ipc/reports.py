@@ -7,7 +7,7 @@ Values that come from users or user code travel as JSON text (``bytes``), becaus
 import msgspec
 
 from bluesky_qs.api.values import ExitStatus
-from bluesky_qs.ipc.states import Lists, RunState, WorkerState
+from bluesky_qs.ipc.states import EncodedLists, RunState, WorkerState
 
 
 class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
@@ -16,7 +16,7 @@ class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
     ``connection`` is as in `WorkerSnapshot`.
     """
 
-    lists: Lists
+    lists: EncodedLists
     state: WorkerState
     seconds: float
     report: bytes = b"{}"
@@ -75,7 +75,7 @@ class RunsChanged(msgspec.Struct, frozen=True, tag=True):
 class ListsReport(msgspec.Struct, frozen=True, tag=True):
     """Plans or devices of the namespace changed."""
 
-    lists: Lists
+    lists: EncodedLists
 
 
 class TaskEnded(msgspec.Struct, frozen=True, tag=True):
@@ -92,14 +92,14 @@ class TaskEnded(msgspec.Struct, frozen=True, tag=True):
 
 
 class ProgressReport(msgspec.Struct, frozen=True, tag=True):
-    """ProgressReport of the running plan: events so far, and the number that it announced, if any. Not acknowledged."""
+    """Progress of the running plan: events so far, and the announced number, if any. Not acknowledged."""
 
     item_uid: str
     events: int
     num_points: int | None
 
 
-class Document(msgspec.Struct, frozen=True, tag=True):
+class DocumentReport(msgspec.Struct, frozen=True, tag=True):
     """A document of the running plan (JSON), without large arrays. Not acknowledged."""
 
     item_uid: str
@@ -116,5 +116,5 @@ WorkerReport = (
     | ListsReport
     | TaskEnded
     | ProgressReport
-    | Document
+    | DocumentReport
 )

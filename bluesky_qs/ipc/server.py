@@ -11,7 +11,7 @@ import zmq
 
 from bluesky_qs.errors import QSError
 from bluesky_qs.ipc.encoding import encode
-from bluesky_qs.ipc.frames import Answer, Refusal, Report
+from bluesky_qs.ipc.frames import Refusal, ReplyFrame, Report
 
 
 class AnsweringEnd(ABC):
@@ -71,7 +71,7 @@ class AnsweringEnd(ABC):
         if request.id == 0:  # a bare acknowledgement
             return
         try:
-            answer: Any = Answer(request.id, msgspec.Raw(encode(self._handle(request.command))))
+            answer: Any = ReplyFrame(request.id, msgspec.Raw(encode(self._handle(request.command))))
         except QSError as error:
             answer = Refusal(request.id, error.code, error.message)
         if not self._resend:  # a new peer gets the kept reports first, after the reply

@@ -85,7 +85,7 @@ class RunState(msgspec.Struct, frozen=True):
     exit_status: str | None
 
 
-class Lists(msgspec.Struct, frozen=True):
+class EncodedLists(msgspec.Struct, frozen=True):
     """Existing plans and devices, each a JSON object {name: description}."""
 
     plans: bytes

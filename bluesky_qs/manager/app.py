@@ -46,10 +46,10 @@ def run(directory: RuntimeDir) -> int:
 
 
 async def _run(directory: RuntimeDir, settings: Settings) -> None:
-    await Manager(settings, outside_of_service(directory, settings)).run()
+    await RunningManager(settings, outside_of_service(directory, settings)).run()
 
 
-class Manager:
+class RunningManager:
     """A manager, from its start to its end.
 
     Attributes

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bluesky_qs.config.schema import Settings
-from bluesky_qs.ipc.reports import Document, EnvironmentOpened, ListsReport, PlanEnded, StateChanged, TaskEnded
+from bluesky_qs.ipc.reports import DocumentReport, EnvironmentOpened, ListsReport, PlanEnded, StateChanged, TaskEnded
 from bluesky_qs.ipc.supervision import Inventory
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.changes import Changes
@@ -23,7 +23,7 @@ from bluesky_qs.manager.publisher import Publisher
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.subscriptions import WorkerGone
-from bluesky_qs.manager.tasks import Tasks
+from bluesky_qs.manager.tasks import TaskRecords
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.startup.find import StartupLocation
@@ -106,18 +106,20 @@ def _kept_modes(snapshot: Snapshot, inventory: Inventory) -> dict[str, bool]:
     }
 
 
-def _tasks(settings: Settings, outside: Outside, lifecycle: Lifecycle, changed: Changes) -> Tasks:
+def _tasks(settings: Settings, outside: Outside, lifecycle: Lifecycle, changed: Changes) -> TaskRecords:
     def foreground_ended() -> None:
         if lifecycle.state is ManagerState.EXECUTING_TASK:
             lifecycle.fire(ManagerEvent.TASK_ENDED)
 
-    return Tasks(settings.operation.task_result_retention, outside.clock, changed, foreground_ended=foreground_ended)
+    return TaskRecords(
+        settings.operation.task_result_retention, outside.clock, changed, foreground_ended=foreground_ended
+    )
 
 
 def _subscribe(ctx: Context) -> None:
     """Subscribe the parts to the worker's reports. Parts with the same report get it in this order."""
     reports = ctx.environment.reports
-    reports.at_once(Document, ctx.documents.add)
+    reports.at_once(DocumentReport, ctx.documents.add)
     reports.in_turn_acknowledging(PlanEnded, ctx.runner.plan_ended)
     reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))
     reports.in_turn(TaskEnded, ctx.tasks.ended)

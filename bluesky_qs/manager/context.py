@@ -17,7 +17,7 @@ from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle
-from bluesky_qs.manager.tasks import Tasks
+from bluesky_qs.manager.tasks import TaskRecords
 from bluesky_qs.plan_queue.queue import PlanQueue
 
 
@@ -47,7 +47,7 @@ class Context:
     ledger: Ledger
     lock: LockBook
     lists: ListBook
-    tasks: Tasks
+    tasks: TaskRecords
     environment: Environment
     runner: Runner
     supervisor: Link

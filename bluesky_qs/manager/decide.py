@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from bluesky_qs.manager.running import RunningItem
+from bluesky_qs.manager.running import CurrentItem
 
 #: The reason why nothing follows an item that was executed without the queue.
 BY_ITSELF = "it was not running"
@@ -76,7 +76,7 @@ class Decision(msgspec.Struct, frozen=True):
     clear_stop_pending: bool = False
 
 
-def decide(ended: Ended | None, run: RunningItem | None, modes: Modes) -> Decision:
+def decide(ended: Ended | None, run: CurrentItem | None, modes: Modes) -> Decision:
     """Decide what follows the item ``run``, which ended as ``ended``. Both are None when the queue starts."""
     pause_missed = ended is not None and (ended.pause_missed or (run is not None and run.waiting_pause is not None))
     autostart_off = pause_missed or (ended is not None and not ended.continues)
@@ -91,7 +91,7 @@ def decide(ended: Ended | None, run: RunningItem | None, modes: Modes) -> Decisi
     return Decision(Next.START_ITEM)
 
 
-def _why_stop(ended: Ended | None, run: RunningItem | None, modes: Modes, *, pause_missed: bool) -> str:
+def _why_stop(ended: Ended | None, run: CurrentItem | None, modes: Modes, *, pause_missed: bool) -> str:
     """The first reason to stop before the next item; empty if there is none."""
     has_ended = ended is not None
     reasons = (

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from bluesky_qs.ipc.reports import Document
+from bluesky_qs.ipc.reports import DocumentReport
 from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.info import document_payload
 
@@ -31,7 +31,7 @@ class DocumentBook:
         self._events: deque[tuple[int, bytes]] = deque(maxlen=EVENTS_KEPT)
         self._others: deque[tuple[int, bytes]] = deque(maxlen=OTHERS_KEPT)
 
-    def add(self, report: Document) -> None:
+    def add(self, report: DocumentReport) -> None:
         """Keep and publish the next document. The first document of another plan replaces those of the last plan."""
         if not self._enabled:
             return

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 from bluesky_qs.config.schema import UpdateLists
 from bluesky_qs.errors import BadParams, UnknownUserGroup
-from bluesky_qs.ipc.states import Lists
+from bluesky_qs.ipc.states import EncodedLists
 from bluesky_qs.manager.events import PermissionsChanged
 from bluesky_qs.manager.ledger import FactEdit
 from bluesky_qs.plans import lists as lists_file
 from bluesky_qs.plans.catalog import Catalog
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.permissions import PermissionRules
 from bluesky_qs.startup.find import StartupLocation
 from bluesky_qs.wire.codec import Encoded, json_text
 
@@ -42,7 +42,7 @@ class ListBook:
         self._changed = changed
         self._plans: dict[str, Any] = {}
         self._devices: dict[str, Any] = {}
-        self._permissions = Permissions.from_dict({"user_groups": {"root": {}}})
+        self._permissions = PermissionRules.from_dict({"user_groups": {"root": {}}})
         self._encoded: dict[tuple[str, str], Encoded] = {}
         self.catalog = Catalog({}, {}, self._permissions)
         self.plans_existing_uid, self.devices_existing_uid = str(uuid4()), str(uuid4())
@@ -58,7 +58,7 @@ class ListBook:
         """
         if stored is not None:
             try:
-                self._permissions = Permissions.from_dict(json.loads(stored))
+                self._permissions = PermissionRules.from_dict(json.loads(stored))
             except BadParams as error:
                 logger.warning(
                     "Ignoring invalid stored user group permissions; reading the file instead: %s", error.message
@@ -81,7 +81,7 @@ class ListBook:
             return []
         return [FactEdit("user_group_permissions", self.permissions_json, lambda: None, PermissionsChanged())]
 
-    def permissions_from_file(self) -> Permissions:
+    def permissions_from_file(self) -> PermissionRules:
         """The permissions in the file.
 
         Raises
@@ -89,7 +89,7 @@ class ListBook:
         ConfigError
             The file is missing or not valid.
         """
-        return Permissions.load(self._location.permissions_path)
+        return PermissionRules.load(self._location.permissions_path)
 
     async def reload_lists(self) -> None:
         """Read the lists of existing plans and devices from the disk. Without a file, keep the lists."""
@@ -115,13 +115,13 @@ class ListBook:
                     logger.warning("Ignored in the lists in %s: %s", self._lists_path, entry)
         self.renew()
 
-    async def found_by_worker(self, lists: Lists, *, opening: bool) -> None:
+    async def found_by_worker(self, lists: EncodedLists, *, opening: bool) -> None:
         """Use the lists that the worker reports. Write them to their file if the settings require it."""
         self.replace(lists)
         if self._update == "ALWAYS" or (opening and self._update == "ENVIRONMENT_OPEN"):
             await self.write()
 
-    def replace(self, lists: Lists) -> bool:
+    def replace(self, lists: EncodedLists) -> bool:
         """Use the lists that the worker reports; return True if they differ from the current ones."""
         plans_differ, devices_differ = self._replace(json.loads(lists.plans), json.loads(lists.devices))
         if plans_differ or devices_differ:
@@ -145,7 +145,7 @@ class ListBook:
             written = await asyncio.to_thread(
                 lists_file.write,
                 self._lists_path,
-                lists_file.Lists(self._plans, self._devices),
+                lists_file.ListsFile(self._plans, self._devices),
             )
         except OSError as error:
             logger.error(  # noqa: TRY400 - the message is enough
@@ -157,7 +157,7 @@ class ListBook:
         if written:
             logger.info("Saved the lists of plans and devices to %s", self._lists_path)
 
-    def set_permissions(self, permissions: Permissions) -> FactEdit | None:
+    def set_permissions(self, permissions: PermissionRules) -> FactEdit | None:
         """Replace the permissions; return None if the new ones are the same."""
         if permissions.as_dict() == self._permissions.as_dict():
             return None
@@ -219,7 +219,7 @@ class ListBook:
         return self._encoded[key]
 
 
-def _on_devices(permissions: Permissions) -> dict[str, Any]:
+def _on_devices(permissions: PermissionRules) -> dict[str, Any]:
     """The part of the permissions that concerns devices, by group."""
     return {
         group: {key: names for key, names in (lists or {}).items() if key.endswith("_devices")}

@@ -19,7 +19,7 @@ from bluesky_qs.manager.events import AutostartChanged, StopPendingChanged
 from bluesky_qs.manager.ledger import FactEdit, Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.results import reported, unreported
-from bluesky_qs.manager.running import RunningItem
+from bluesky_qs.manager.running import CurrentItem
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.plan_queue.edit import Edit
 from bluesky_qs.plan_queue.queue import PlanQueue
@@ -81,7 +81,7 @@ class Runner:
         self._changed = changed
         self._spawn = spawn
         self._stop_reason: str | None = None  # set when the service is stopping
-        self.running: RunningItem | None = None
+        self.running: CurrentItem | None = None
         self.autostart = autostart
         self.stop_pending = stop_pending
 
@@ -166,7 +166,7 @@ class Runner:
         if self._lifecycle.state is ManagerState.PAUSED and same_pause:
             self._resumed()
 
-    def _resume_refused(self, run: RunningItem | None) -> None:
+    def _resume_refused(self, run: CurrentItem | None) -> None:
         """Handle a late refusal: the item is still paused."""
         if run is not None:
             run.resumed_from_pause = None
@@ -372,10 +372,10 @@ class Runner:
                 pass
         return edits
 
-    def _new_run(self) -> RunningItem | None:
-        """A new `RunningItem` for the running item of the queue, if there is one."""
+    def _new_run(self) -> CurrentItem | None:
+        """A new `CurrentItem` for the running item of the queue, if there is one."""
         uid = self._queue.running_uid
-        return RunningItem(uid, self._clock, immediate=self._queue.running_immediately) if uid is not None else None
+        return CurrentItem(uid, self._clock, immediate=self._queue.running_immediately) if uid is not None else None
 
     @property
     def _worker_is_ready(self) -> bool:

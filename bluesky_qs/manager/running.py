@@ -4,7 +4,7 @@ from bluesky_qs.api.types import PauseOption
 from bluesky_qs.manager.clock import Clock
 
 
-class RunningItem:
+class CurrentItem:
     """State of an item from its start to its end.
 
     Attributes

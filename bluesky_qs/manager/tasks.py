@@ -11,7 +11,7 @@ from bluesky_qs.manager.clock import Clock
 from bluesky_qs.wire.codec import Encoded, json_text
 
 
-class Tasks:
+class TaskRecords:
     """Running tasks and the results of completed ones. Results expire.
 
     Parameters

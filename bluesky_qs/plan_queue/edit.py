@@ -8,15 +8,15 @@ import msgspec
 
 from bluesky_qs.plan_queue.changes import Change
 from bluesky_qs.plan_queue.entries import Entry
-from bluesky_qs.plan_queue.events import Ended, Event
+from bluesky_qs.plan_queue.events import Event, ItemEnded
 from bluesky_qs.plan_queue.items import Running
-from bluesky_qs.plan_queue.rules import QueueMode
+from bluesky_qs.plan_queue.rules import ModeSwitches
 
 
 class Facts(msgspec.Struct, frozen=True):
     """What the queue consists of besides its items and its history."""
 
-    mode: QueueMode
+    mode: ModeSwitches
     running: Running | None
     queue_uid: str
     history_uid: str
@@ -110,7 +110,7 @@ class EndEdit(Edit):
         self,
         changes: Sequence[Change],
         item_json: bytes,
-        ended: Ended,
+        ended: ItemEnded,
         *,
         continue_queue: bool,
         autostart_stays: bool,

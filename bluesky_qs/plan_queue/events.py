@@ -4,7 +4,7 @@ from typing import Self
 
 import msgspec
 
-from bluesky_qs.plan_queue.rules import QueueMode
+from bluesky_qs.plan_queue.rules import ModeSwitches
 
 #: More uids are only counted, because an event says what happened and is not a copy of the queue.
 _MOST_UIDS = 100
@@ -45,13 +45,13 @@ class QueueChanged(Event, frozen=True, tag="queue_changed"):
         )
 
 
-class Started(Event, frozen=True, tag="item_started"):
+class ItemStarted(Event, frozen=True, tag="item_started"):
     """An item is running now."""
 
     item_uid: str
 
 
-class Ended(Event, frozen=True, tag="item_ended"):
+class ItemEnded(Event, frozen=True, tag="item_ended"):
     """The running item has ended; ``requeued_as`` is the uid under which it is in the queue again."""
 
     item_uid: str
@@ -68,4 +68,4 @@ class HistoryCleared(Event, frozen=True, tag="history_cleared"):
 class ModeChanged(Event, frozen=True, tag="mode_changed"):
     """The queue mode changed: loop mode, or whether failures are ignored."""
 
-    mode: QueueMode
+    mode: ModeSwitches

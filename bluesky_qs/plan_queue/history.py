@@ -11,7 +11,7 @@ from bluesky_qs.errors import BadParams, NotFound
 from bluesky_qs.plan_queue.items import as_object
 
 
-class History:
+class ItemHistory:
     """Items are added at the new end, dropped at the old end, and read by page or by uid."""
 
     def __init__(self, items: Iterable[bytes] = ()) -> None:

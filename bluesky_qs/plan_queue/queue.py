@@ -27,11 +27,11 @@ from bluesky_qs.plan_queue.changes import (
 )
 from bluesky_qs.plan_queue.edit import Delta, Edit, EndEdit, Facts
 from bluesky_qs.plan_queue.entries import Entry, OrderedEntries, only_one, refuse_repeated
-from bluesky_qs.plan_queue.events import Ended, Event, HistoryCleared, ModeChanged, QueueChanged, Started
-from bluesky_qs.plan_queue.history import History
+from bluesky_qs.plan_queue.events import Event, HistoryCleared, ItemEnded, ItemStarted, ModeChanged, QueueChanged
+from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.plan_queue.insertion import beside, insertion, neighbor
 from bluesky_qs.plan_queue.items import Prepared, Running, encoded, extended, uuid4_text
-from bluesky_qs.plan_queue.rules import QueueMode, end_rule, known_status
+from bluesky_qs.plan_queue.rules import ModeSwitches, end_rule, known_status
 
 NewUid = Callable[[], str]
 E = TypeVar("E", bound=Edit)
@@ -50,8 +50,8 @@ class PlanQueue:
         self._new_uid = new_uid
         self._history_limit = history_limit
         self._entries = OrderedEntries()
-        self._history = History()
-        self._facts = Facts(QueueMode(), None, new_uid(), new_uid())
+        self._history = ItemHistory()
+        self._facts = Facts(ModeSwitches(), None, new_uid(), new_uid())
 
     @classmethod
     def restore(
@@ -64,10 +64,10 @@ class PlanQueue:
         """The queue from the content of a store."""
         queue = cls(new_uid=new_uid, history_limit=history_limit)
         queue._entries = OrderedEntries(Entry(item.uid, item.rank, item.data) for item in snapshot.items)
-        queue._history = History(snapshot.history)
+        queue._history = ItemHistory(snapshot.history)
         queue._facts = replace(
             queue._facts,
-            mode=QueueMode.restored(snapshot.facts.get("plan_queue_mode")),
+            mode=ModeSwitches.restored(snapshot.facts.get("plan_queue_mode")),
             running=Running.restored(snapshot.facts.get("running_plan")),
         )
         return queue
@@ -94,7 +94,7 @@ class PlanQueue:
         return self._facts.history_uid
 
     @property
-    def mode(self) -> QueueMode:
+    def mode(self) -> ModeSwitches:
         """Loop mode, and whether failures are ignored."""
         return self._facts.mode
 
@@ -316,7 +316,7 @@ class PlanQueue:
 
     def set_mode(self, mode: dict[str, Any] | Literal["default"]) -> Edit:
         """Set ``loop`` and ``ignore_failures``; those not named stay; ``"default"`` switches both off."""
-        new = QueueMode() if mode == "default" else self.mode.with_(mode)
+        new = ModeSwitches() if mode == "default" else self.mode.with_(mode)
         if new == self.mode:
             return Edit([])
         edit = Edit([SetFact("plan_queue_mode", encoded(msgspec.structs.asdict(new)))])
@@ -371,7 +371,7 @@ class PlanQueue:
             requeued = self.prepare(json.loads(running.item))
             if end.to_front:
                 requeued = requeued.with_result(result)
-        ended = Ended(running.uid, status, requeued.uid if requeued else None)
+        ended = ItemEnded(running.uid, status, requeued.uid if requeued else None)
         entry = extended(running.item, "result", result)
         put, puts = self._puts(0 if end.to_front else len(self._entries), [requeued] if requeued else [])
         limit = self._history_limit
@@ -457,7 +457,7 @@ class PlanQueue:
         changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in taken]
         changes.append(SetFact("running_plan", running.stored))
         edit = Edit(changes, [data])
-        return self._make(edit, facts=replace(self._facts, running=running), taken=taken, event=Started(uid))
+        return self._make(edit, facts=replace(self._facts, running=running), taken=taken, event=ItemStarted(uid))
 
     def _remove(self, entries: list[Entry]) -> Edit:
         changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in entries]

@@ -9,7 +9,7 @@ from bluesky_qs.errors import BadParams
 from bluesky_qs.plan_queue.items import as_object
 
 
-class QueueMode(msgspec.Struct, frozen=True):
+class ModeSwitches(msgspec.Struct, frozen=True):
     """How the queue treats finished and failed plans."""
 
     loop: bool = False
@@ -73,7 +73,7 @@ def known_status(exit_status: Any) -> str:
     return exit_status if exit_status in _ENDS else "unknown"
 
 
-def end_rule(exit_status: str, mode: QueueMode, *, interrupted: bool) -> EndRule:
+def end_rule(exit_status: str, mode: ModeSwitches, *, interrupted: bool) -> EndRule:
     """What happens after this exit status. The failure of an ``interrupted`` plan is never ignored."""
     if exit_status == "failed" and mode.ignore_failures and not interrupted:
         return _ENDS["completed"]

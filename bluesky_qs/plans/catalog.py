@@ -14,7 +14,7 @@ from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.allowed_names import ListedNames, ReachableNames, is_below
 from bluesky_qs.plans.choices import Devices, every, expanded
 from bluesky_qs.plans.model import PlanSpec
-from bluesky_qs.plans.permissions import GroupRules, Permissions
+from bluesky_qs.plans.permissions import GroupRules, PermissionRules
 from bluesky_qs.plans.signature import ItemProblem, NameWarning, Signature
 
 Descriptions = dict[str, Any]
@@ -32,7 +32,9 @@ class Catalog:
     Methods that take a group raise `UnknownUserGroup` (“Unknown user group: 'x'”) if there is no such group.
     """
 
-    def __init__(self, existing_plans: Descriptions, existing_devices: Descriptions, permissions: Permissions) -> None:
+    def __init__(
+        self, existing_plans: Descriptions, existing_devices: Descriptions, permissions: PermissionRules
+    ) -> None:
         self.existing_plans = existing_plans
         self.existing_devices = existing_devices
         self.permissions = permissions

@@ -17,7 +17,7 @@ _COMMENT = b"# Written by the Queue Server from the startup code; manual changes
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-class Lists(msgspec.Struct, frozen=True):
+class ListsFile(msgspec.Struct, frozen=True):
     """Existing plans and devices: {name: description} each; and the reasons why other entries were ignored."""
 
     existing_plans: dict[str, Any] = {}
@@ -31,7 +31,7 @@ def file_in(path: str | Path) -> Path:
     return path / FILE_NAME if path.is_dir() else path
 
 
-def read(path: str | Path) -> Lists:
+def read(path: str | Path) -> ListsFile:
     """The lists in this file, or in the file of the usual name in this folder, without invalid descriptions.
 
     Raises
@@ -55,10 +55,10 @@ def read(path: str | Path) -> Lists:
     ignored: list[str] = []
     plans = _described(file, content, "existing_plans", PlanSpec.from_dict, ignored)
     devices = _described(file, content, "existing_devices", DeviceSpec.from_dict, ignored)
-    return Lists(plans, devices, ignored)
+    return ListsFile(plans, devices, ignored)
 
 
-def write(path: str | Path, lists: Lists) -> bool:
+def write(path: str | Path, lists: ListsFile) -> bool:
     """Replace the file atomically if its content changes. Returns True if it did."""
     file = file_in(path)
     data = _COMMENT + _to_json(lists)
@@ -166,7 +166,7 @@ def _refuse_repeated_keys(data: bytes) -> None:
             nodes.extend(node.value)
 
 
-def _to_json(lists: Lists) -> bytes:
+def _to_json(lists: ListsFile) -> bytes:
     content = {
         "existing_devices": lists.existing_devices,
         "existing_plans": {name: _with_yaml_floats(plan) for name, plan in lists.existing_plans.items()},

@@ -18,7 +18,7 @@ KINDS = {
 ABILITIES = {"__READABLE__": "is_readable", "__MOVABLE__": "is_movable", "__FLYABLE__": "is_flyable"}
 
 
-class Kind(msgspec.Struct, frozen=True):
+class ParamKind(msgspec.Struct, frozen=True):
     """How arguments bind to a parameter."""
 
     name: str
@@ -40,7 +40,7 @@ class ParamSpec(msgspec.Struct, frozen=True, omit_defaults=True):
 
     name: str
     # Files of other programs omit the usual kind.
-    kind: Kind = Kind("POSITIONAL_OR_KEYWORD", 1)
+    kind: ParamKind = ParamKind("POSITIONAL_OR_KEYWORD", 1)
     default: Any | UnsetType = UNSET
     description: str = ""
     annotation: Annotation | None = None

@@ -51,7 +51,7 @@ class GroupRules(msgspec.Struct, frozen=True):
     functions: Rule
 
 
-class Permissions:
+class PermissionRules:
     """The rules of all user groups. Use `from_dict` or `load` to make them."""
 
     def __init__(self, groups: dict[str, GroupRules], source: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ class Permissions:
         self._source = source
 
     @classmethod
-    def from_dict(cls, permissions: Mapping[str, Any]) -> "Permissions":
+    def from_dict(cls, permissions: Mapping[str, Any]) -> "PermissionRules":
         """Rules from the content of a permissions file.
 
         Raises
@@ -81,7 +81,7 @@ class Permissions:
         return cls(rules, dict(permissions))
 
     @classmethod
-    def load(cls, path: str | Path) -> "Permissions":
+    def load(cls, path: str | Path) -> "PermissionRules":
         """Rules from a YAML file, or from ``user_group_permissions.yaml`` in a folder.
 
         Raises
@@ -147,7 +147,7 @@ class Permissions:
         return (root,) if own is root else (root, own)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Permissions) and self._source == other._source
+        return isinstance(other, PermissionRules) and self._source == other._source
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 

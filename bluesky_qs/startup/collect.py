@@ -17,7 +17,7 @@ from bluesky_qs.errors import StartupError
 from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.plans.choices import every, expanded
 from bluesky_qs.plans.names import is_name_of_part
-from bluesky_qs.plans.permissions import ROOT, Permissions
+from bluesky_qs.plans.permissions import ROOT, PermissionRules
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
 from bluesky_qs.startup.failure import sentence
@@ -62,7 +62,7 @@ def collect(
     *,
     device_max_depth: int = 0,
     ignore_invalid_plans: bool = False,
-    permissions: Permissions | None = None,
+    permissions: PermissionRules | None = None,
 ) -> Collected:
     """Describe the plans and devices of a namespace.
 
@@ -114,7 +114,7 @@ def _not_identifiers(namespace: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _not_recognized(
-    namespace: Mapping[str, Any], plans: Mapping[str, Any], permissions: Permissions | None
+    namespace: Mapping[str, Any], plans: Mapping[str, Any], permissions: PermissionRules | None
 ) -> Iterator[Problem]:
     """Callables that are most likely meant as plans, but that only `register_plan` makes plans."""
     root = permissions.rules(ROOT)[0].plans if permissions is not None else None
@@ -213,7 +213,7 @@ def _is_listed_plan(name: str, value: Any) -> bool:
 
 
 def _described(
-    found: Mapping[str, Any], names: Mapping[int, str], permissions: Permissions | None
+    found: Mapping[str, Any], names: Mapping[int, str], permissions: PermissionRules | None
 ) -> tuple[dict[str, Any], list[Problem]]:
     plans: dict[str, Any] = {}
     problems: list[Problem] = []

@@ -7,13 +7,13 @@ from typing import Any
 from msgspec import UNSET
 
 from bluesky_qs.plans.annotation import NAME_TYPES
-from bluesky_qs.plans.model import KINDS, Annotation, Kind, ParamSpec, PlanSpec, Properties
+from bluesky_qs.plans.model import KINDS, Annotation, ParamKind, ParamSpec, PlanSpec, Properties
 from bluesky_qs.plans.values import Wanted
 from bluesky_qs.startup import docstring, header
 from bluesky_qs.startup.decorator import ParameterWords, PlanWords, annotation_of, words_of
 from bluesky_qs.startup.limits import Limits, limits_of
 
-_KINDS = {name: Kind(name, value) for name, value in KINDS.items()}
+_KINDS = {name: ParamKind(name, value) for name, value in KINDS.items()}
 
 
 class CannotDescribe(ValueError):

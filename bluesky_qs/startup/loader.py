@@ -18,7 +18,7 @@ from bluesky_qs.startup import compat, shell
 from bluesky_qs.startup.failure import failed, shown
 from bluesky_qs.startup.find import StartupCode, local_folder, lost_links, startup_files
 from bluesky_qs.startup.namespace import global_user_namespace
-from bluesky_qs.startup.report import FileRun, LoadProblem, LoadReport, Overwritten
+from bluesky_qs.startup.report import LoadedFile, LoadProblem, LoadReport, Overwritten
 from bluesky_qs.startup.user_code import compiled, execute
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class _Run:
         self.namespace = namespace
         self.roots = roots
         self.begins = begins
-        self.files: list[FileRun] = []
+        self.files: list[LoadedFile] = []
         self.overwritten: list[Overwritten] = []
         self.problems: list[LoadProblem] = []
         self._origin: dict[str, str] = {}
@@ -135,7 +135,7 @@ class _Run:
         started = time.perf_counter()
         with self._errors_located(str(file)):
             self.file(file, ipython=ipython)
-        self.files.append(FileRun(str(file), time.perf_counter() - started))
+        self.files.append(LoadedFile(str(file), time.perf_counter() - started))
         self._compare(before, str(file))
 
     def file(self, file: Path, *, ipython: bool = True) -> None:
@@ -166,7 +166,7 @@ class _Run:
         with self._errors_located(None, f"The startup module {name!r}"):
             module = importlib.import_module(name)
         self.namespace.update({k: v for k, v in vars(module).items() if not (k.startswith("__") and k.endswith("__"))})
-        self.files.append(FileRun(getattr(module, "__file__", None) or name, time.perf_counter() - started))
+        self.files.append(LoadedFile(getattr(module, "__file__", None) or name, time.perf_counter() - started))
 
     @contextlib.contextmanager
     def _errors_located(self, file: str | None, what: str = "") -> Iterator[None]:

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class FileRun(msgspec.Struct, frozen=True):
+class LoadedFile(msgspec.Struct, frozen=True):
     """A file that ran, and for how long (seconds)."""
 
     file: str
@@ -29,7 +29,7 @@ class LoadProblem(msgspec.Struct, frozen=True):
 class LoadReport(msgspec.Struct, frozen=True):
     """The outcome of running the startup code."""
 
-    files: list[FileRun]
+    files: list[LoadedFile]
     seconds: float
     overwritten: list[Overwritten]
     problems: list[LoadProblem]

@@ -13,7 +13,7 @@ from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import Change, SetFact, Snapshot
 from bluesky_qs.store.memory import Contents
 from bluesky_qs.store.redis_layout import LOCK, Layout, Step
-from bluesky_qs.store.redis_link import Link
+from bluesky_qs.store.redis_link import RedisLink
 from bluesky_qs.store.refusals import RefusalLog
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class RedisStore:
         prefix: str = "qs_default",
         beside_service: bool = False,
     ) -> None:
-        self._link = Link(address)
+        self._link = RedisLink(address)
         self._layout = Layout(prefix)
         self._beside_service = beside_service
         self._contents = Contents()

@@ -20,7 +20,7 @@ Command = Sequence[Any]
 _BYTES_A_SECOND = 5_000_000
 
 
-class Link:
+class RedisLink:
     """Sends commands and transactions over one connection, with a time limit for each (``within``, in seconds).
 
     Every failure is a `StoreError`. Afterwards `connected` is true if the server refused the commands; if it is false,

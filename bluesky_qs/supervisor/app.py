@@ -24,7 +24,7 @@ from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.server import ServerEnd
 from bluesky_qs.supervisor.child import Child, Lifeline
 from bluesky_qs.supervisor.console import Console
-from bluesky_qs.supervisor.policy import GiveUp, Keep, Life, Restart, decide
+from bluesky_qs.supervisor.policy import GiveUp, Keep, ManagerLife, Restart, decide
 from bluesky_qs.supervisor.rundir import OwnedDir
 from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
 
@@ -124,7 +124,7 @@ class Supervisor:
         self._workers = Workers(rundir, self._spawn, worker, keep_spare=settings.worker.warm_worker)
         self._manager: Child | None = None
         self._greeted = False
-        self._life = Life(time.monotonic())
+        self._life = ManagerLife(time.monotonic())
         self._start_due: float | None = None
         self._stop_due: float | None = None
         self._exit_code: int | None = None

@@ -12,7 +12,7 @@ from typing import Any
 import zmq
 
 from bluesky_qs.supervisor.record import Batcher, Record
-from bluesky_qs.supervisor.terminal import Terminal
+from bluesky_qs.supervisor.terminal import TerminalWriter
 from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import Encoding
 from bluesky_qs.wire.control import server_socket
@@ -51,7 +51,7 @@ class Console:
         self._stop_reader, self._stop_writer = os.pipe()
         self._publish = publish
         self._encoding: Encoding = encoding
-        self._terminal = None if terminal is None else Terminal(terminal)
+        self._terminal = None if terminal is None else TerminalWriter(terminal)
         self.record = Record()
         self._batcher = Batcher()
         self._waiting: list[ConsoleMessage] = []

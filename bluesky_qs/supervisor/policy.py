@@ -24,7 +24,7 @@ class Exit(msgspec.Struct, frozen=True):
     how: str
 
 
-class Life(msgspec.Struct, frozen=True):
+class ManagerLife(msgspec.Struct, frozen=True):
     """The manager's life so far, and its predecessors. Times are monotonic.
 
     Attributes
@@ -47,20 +47,20 @@ class Life(msgspec.Struct, frozen=True):
     short_lives: int = 0
     number: int = 1
 
-    def beats(self, now: float) -> "Life":
+    def beats(self, now: float) -> "ManagerLife":
         """Return the life after a heartbeat."""
         return msgspec.structs.replace(self, last_beat=now, served=True)
 
-    def excused(self, now: float) -> "Life":
+    def excused(self, now: float) -> "ManagerLife":
         """Return the life after a pause of the whole machine, such as sleep."""
         if self.last_beat is None:
             return msgspec.structs.replace(self, started=now)
         return msgspec.structs.replace(self, last_beat=now)
 
-    def ended(self, now: float) -> "Life":
+    def ended(self, now: float) -> "ManagerLife":
         """Return the life of the next manager; set ``started`` when it starts."""
         short_lives = self.short_lives + 1 if now - self.started < SHORT_LIFE else 0
-        return Life(now, served=self.served, short_lives=short_lives, number=self.number + 1)
+        return ManagerLife(now, served=self.served, short_lives=short_lives, number=self.number + 1)
 
 
 class Keep(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ class GiveUp(msgspec.Struct, frozen=True):
     reason: str
 
 
-def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | GiveUp:
+def decide(now: float, life: ManagerLife, ending: Exit | None) -> Keep | Restart | GiveUp:
     """Decide about a manager that runs or has ended."""
     if ending is not None:
         if ending.code == 0:

@@ -11,7 +11,7 @@ LIMIT = 4 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
-class Terminal:
+class TerminalWriter:
     """A thread that writes to a file descriptor at its pace."""
 
     def __init__(self, fd: int, limit: int = LIMIT) -> None:

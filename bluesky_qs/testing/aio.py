@@ -16,7 +16,7 @@ import zmq.asyncio
 
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.errors import QSError
-from bluesky_qs.manager.app import Manager as App
+from bluesky_qs.manager.app import RunningManager as App
 from bluesky_qs.manager.outside import Outside
 from bluesky_qs.manager.results import unreported
 from bluesky_qs.plan_queue.changes import AddHistory, Change, ClearQueue, PutItem, TrimHistory
@@ -26,7 +26,7 @@ from bluesky_qs.store.memory import MemoryStore
 from bluesky_qs.supervisor.record import Record
 from bluesky_qs.testing.clock import Clock
 from bluesky_qs.testing.sockets import OWN, ControlLease, ControlSocket, InfoLease, InfoSocket
-from bluesky_qs.testing.supervisor import RealProcesses, ScriptedProcesses, Supervisor
+from bluesky_qs.testing.supervisor import InProcessSupervisor, RealProcesses, ScriptedProcesses
 from bluesky_qs.testing.worker import InLoop, ScriptedWorker, in_loop
 from bluesky_qs.wire.codec import decode, encode
 from bluesky_qs.wire.control import server_socket
@@ -128,7 +128,7 @@ class AsyncManager(InLoop):
         else:
             self._workers = ScriptedProcesses(self._worker)
         self._closed = False
-        self._supervisor = Supervisor(self._workers, self._console)
+        self._supervisor = InProcessSupervisor(self._workers, self._console)
         try:
             self._control = self._bind_control()
         except QSError:

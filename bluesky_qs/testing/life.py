@@ -19,7 +19,7 @@ from bluesky_qs.ipc.reports import (
     StateChanged,
     TaskEnded,
 )
-from bluesky_qs.ipc.states import KERNEL_BUSY, EnvironmentState, Lists, PendingInput, RunState, WorkerState
+from bluesky_qs.ipc.states import KERNEL_BUSY, EncodedLists, EnvironmentState, PendingInput, RunState, WorkerState
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.link import InProcessServer
 from bluesky_qs.testing.measurement import Measurement
@@ -83,7 +83,7 @@ class Job:
         self.resumed: asyncio.Future[str] | None = None
 
 
-class Life:
+class ScriptedProcess:
     """One process. It calls ``ended`` with the exit code and a description at its end."""
 
     def __init__(self, script: Script, pid: int, ended: Callable[[int, str], None]) -> None:
@@ -95,7 +95,7 @@ class Life:
         self.background: list[Job] = []
         self._script = script
         self._ended = ended
-        self._lists: Lists | None = None
+        self._lists: EncodedLists | None = None
         self._report = b"{}"
         self._connection = b"{}"
         self._doing = EnvironmentState.INITIALIZING
@@ -261,7 +261,7 @@ class Life:
             self.server.push(EnvironmentFailed(last.message, last.traceback, msgspec.json.encode(report)))
             self.end(1, "exit code 1")
             return
-        lists = self._lists = Lists(json_text(self._script.plans), json_text(self._script.devices))
+        lists = self._lists = EncodedLists(json_text(self._script.plans), json_text(self._script.devices))
         now = self._script.now()
         found = {"plans": len(self._script.plans), "devices": len(self._script.devices)}
         report = {"success": True, "time": now, "files": [], "problems": [], "left_out": [], **found}
@@ -401,7 +401,7 @@ class Life:
     def _take_lists(self, plans: dict[str, Any] | None, devices: dict[str, Any] | None) -> None:
         self._script.plans = self._script.plans if plans is None else plans
         self._script.devices = self._script.devices if devices is None else devices
-        lists = Lists(json_text(self._script.plans), json_text(self._script.devices))
+        lists = EncodedLists(json_text(self._script.plans), json_text(self._script.devices))
         if lists != self._lists:
             self._lists = lists
             self._push(ListsReport(lists))

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import msgspec
 
-from bluesky_qs.ipc.reports import Document, ProgressReport
+from bluesky_qs.ipc.reports import DocumentReport, ProgressReport
 from bluesky_qs.ipc.states import RunState
 from bluesky_qs.testing import steps
 from bluesky_qs.wire.codec import json_text
@@ -118,4 +118,4 @@ class Measurement:
 
     def _push_document(self, kind: str, /, **document: Any) -> None:
         text = json_text({"time": self._counter.now(), **document})
-        self._push(Document(self._item["item_uid"], kind, text), keep=False)
+        self._push(DocumentReport(self._item["item_uid"], kind, text), keep=False)

@@ -23,7 +23,7 @@ from bluesky_qs.supervisor.app import worker_command
 from bluesky_qs.supervisor.child import Child, Lifeline
 from bluesky_qs.supervisor.record import Record
 from bluesky_qs.supervisor.workers import Workers
-from bluesky_qs.testing.life import Life
+from bluesky_qs.testing.life import ScriptedProcess
 from bluesky_qs.testing.link import InProcessLink, InProcessServer
 from bluesky_qs.testing.worker import ScriptedWorker
 
@@ -34,7 +34,7 @@ _GRACE = 10.0
 
 
 class WorkerSource(Protocol):
-    """Starts and kills workers. The `Supervisor` sets ``ended``, which is called when one has ended."""
+    """Starts and kills workers. The `InProcessSupervisor` sets ``ended``, which is called when one has ended."""
 
     ended: Callable[[WorkerEnded], None]
 
@@ -53,7 +53,7 @@ class ScriptedProcesses:
         self.ended: Callable[[WorkerEnded], None] = _unheard
         self._worker = worker
         self._pids = itertools.count(_FIRST_PID)
-        self._lives: dict[str, Life] = {}
+        self._lives: dict[str, ScriptedProcess] = {}
 
     @property
     def current(self) -> WorkerProcess | None:
@@ -68,7 +68,7 @@ class ScriptedProcesses:
         if self._worker.cannot_start is not None:
             raise WorkerError(self._worker.cannot_start)
         pid = next(self._pids)
-        self._worker.life = self._lives[_address(pid)] = Life(
+        self._worker.life = self._lives[_address(pid)] = ScriptedProcess(
             self._worker, pid, lambda exit_code, how: self.ended(WorkerEnded(pid, exit_code, how))
         )
         if self._worker.begins_hung:
@@ -156,7 +156,7 @@ class RealProcesses:
             self.ended(ended)
 
 
-class Supervisor:
+class InProcessSupervisor:
     """The other end of the manager's link to the supervisor.
 
     Attributes

@@ -14,7 +14,7 @@ from bluesky_qs.startup.collect import collect
 from bluesky_qs.startup.find import LISTS_FILE, shipped_profiles
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.clock import Clock
-from bluesky_qs.testing.life import Life
+from bluesky_qs.testing.life import ScriptedProcess
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -110,7 +110,7 @@ class ScriptedWorker(InLoop):
         self.begins_hung = False
         #: Error in a script, which is raised where a test waits for the manager.
         self.error: BaseException | None = None
-        self.life: Life | None = None
+        self.life: ScriptedProcess | None = None
         self._scripts: dict[tuple[str, str], list[steps.Step]] = {}
 
     # ------------------------------------------------------------------------------------------------- scripts
@@ -206,7 +206,7 @@ class ScriptedWorker(InLoop):
         """The plans that were run, as items, oldest first."""
         return [json.loads(command.item) for command in self.commands if isinstance(command, commands.RunPlan)]
 
-    # ------------------------------------------------------------------------------------- used by `Life`
+    # ------------------------------------------------------------------------------------- used by `ScriptedProcess`
     def steps_of(self, command: Any) -> list[steps.Step]:
         """The script for this command of the manager."""
         match command:
@@ -227,7 +227,7 @@ class ScriptedWorker(InLoop):
         return self.clock.time()
 
     @property
-    def _living(self) -> Life:
+    def _living(self) -> ScriptedProcess:
         if self.life is None or self.life.over:
             raise RuntimeError("No worker process is running: the environment is closed")
         return self.life

@@ -58,7 +58,7 @@ class Uids(Text):
         params[self.parameter] = uids if self.listed or len(uids) > 1 else uids[0]
 
 
-class Integer(Text):
+class WholeNumber(Text):
     """A whole number."""
 
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
@@ -261,7 +261,7 @@ class InstructionFor(Instruction):
         _give_uid(params, uid)
 
 
-class Modes(Argument):
+class ModeArguments(Argument):
     """``loop True ignore_failures False``, or ``default``."""
 
     label = "default|KEY True|False…"

@@ -7,10 +7,9 @@ from bluesky_qs.words.arguments import (
     Flags,
     Instruction,
     InstructionFor,
-    Integer,
     ItemArgument,
     ItemsArgument,
-    Modes,
+    ModeArguments,
     NamedValues,
     Note,
     Place,
@@ -20,6 +19,7 @@ from bluesky_qs.words.arguments import (
     SizeOrUid,
     Text,
     Uids,
+    WholeNumber,
 )
 from bluesky_qs.words.grammar import Form, Grammar, ParsedCommand
 
@@ -66,14 +66,14 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form(
             "events get",
             "events_get",
-            Integer("since", "N", optional=True),
+            WholeNumber("since", "N", optional=True),
             since=0,
             summary="Events since event number N",
         ),
         Form(
             "console get",
             "console_get",
-            Integer("since", "N", optional=True),
+            WholeNumber("since", "N", optional=True),
             summary="Show console output since message number N, or the latest",
         ),
         CallForm(),
@@ -91,7 +91,12 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("queue stop", "queue_stop"),
         Form("queue stop cancel", "queue_stop_cancel"),
         Form("queue autostart", "queue_autostart", Choice("enable", {"enable": True, "disable": False})),
-        Form("queue mode set", "queue_mode_set", Modes(), summary="Set queue modes; 'default' turns all of them off"),
+        Form(
+            "queue mode set",
+            "queue_mode_set",
+            ModeArguments(),
+            summary="Set queue modes; 'default' turns all of them off",
+        ),
         Form("queue get", "queue_get"),
         Form("queue clear", "queue_clear"),
         Form("queue add plan", "queue_item_add", _POSITION, ItemArgument("plan")),
@@ -132,7 +137,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form(
             "history get",
             "history_get",
-            Integer("limit", "N", optional=True),
+            WholeNumber("limit", "N", optional=True),
             summary="Show the history, or its newest N items, oldest first",
         ),
         Form(
@@ -170,7 +175,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form(
             "documents get",
             "documents_get",
-            Integer("limit", "N", optional=True),
+            WholeNumber("limit", "N", optional=True),
             summary="Show the documents of the running or last plan, with at most N events",
         ),
     ),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.nearest import did_you_mean, nearest
-from bluesky_qs.words.scanner import ExpressionError, Kind, brackets, leaves, scan
+from bluesky_qs.words.scanner import ExpressionError, TokenKind, brackets, leaves, scan
 
 Item = dict[str, Any]
 #: Returns the reason why a bare name is not a device or plan; None if it is one.
@@ -224,7 +224,7 @@ class _Reader:
         parts: list[str] = []
         at = 0
         for token in leaves(scanned.tokens):
-            is_text = token.kind in (Kind.QUOTED, Kind.COMMENT)
+            is_text = token.kind in (TokenKind.QUOTED, TokenKind.COMMENT)
             parts += [text[at : token.start], token.text if is_text else token.text.replace("$", _MARK)]
             at = token.end
         return "".join([*parts, text[at:]])

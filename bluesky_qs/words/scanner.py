@@ -41,7 +41,7 @@ class ExpressionError(ValueError):
         return self.offset - (self.text.rfind("\n", 0, self.offset) + 1)
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     """What a token is."""
 
     WORD = "word"
@@ -70,7 +70,7 @@ class Token(NamedTuple):
         False for quotes or brackets that the text ends in.
     """
 
-    kind: Kind
+    kind: TokenKind
     text: str
     start: int
     inner: tuple["Token", ...] = ()
@@ -85,9 +85,9 @@ class Token(NamedTuple):
     def value(self) -> str:
         """The text as a shell would pass it to a program: without quotes and escaping backslashes."""
         match self.kind:
-            case Kind.WORD:
+            case TokenKind.WORD:
                 return _ESCAPED.sub(r"\1", self.text)
-            case Kind.QUOTED if self.is_closed:
+            case TokenKind.QUOTED if self.is_closed:
                 inside = self.text[1:-1]
                 return _ESCAPED_IN_QUOTES.sub(r"\1", inside) if self.text[0] == '"' else inside
             case _:
@@ -107,7 +107,7 @@ class Word(NamedTuple):
     @property
     def is_option(self) -> bool:
         """Whether it begins with an option."""
-        return self.tokens[0].kind is Kind.OPTION
+        return self.tokens[0].kind is TokenKind.OPTION
 
 
 class Scan(NamedTuple):
@@ -121,9 +121,9 @@ class Scan(NamedTuple):
         words: list[Word] = []
         end = -1
         for token in self.tokens:
-            if token.kind is Kind.COMMENT:
+            if token.kind is TokenKind.COMMENT:
                 found = _NOT_BLANK.finditer(token.text)
-                words += [Word((Token(Kind.WORD, each[0], token.start + each.start()),)) for each in found]
+                words += [Word((Token(TokenKind.WORD, each[0], token.start + each.start()),)) for each in found]
             elif words and token.start == end:
                 words[-1] = Word((*words[-1].tokens, token))
             else:
@@ -165,7 +165,7 @@ def leaves(tokens: Sequence[Token]) -> Iterator[Token]:
     pending = list(reversed(tokens))
     while pending:
         token = pending.pop()
-        if token.kind is Kind.BRACKETS:
+        if token.kind is TokenKind.BRACKETS:
             pending += reversed(token.inner)
         else:
             yield token
@@ -219,17 +219,17 @@ class _Scanner:
     def _take(self, char: str) -> None:
         """The token that begins here, other than brackets."""
         if char == "#":
-            self._add(Kind.COMMENT, _end(_TO_END_OF_LINE, self.text, self.at))
+            self._add(TokenKind.COMMENT, _end(_TO_END_OF_LINE, self.text, self.at))
         elif char == "," or (char == ";" and not self._open):
-            self._add(Kind.SEPARATOR, self.at + 1)
+            self._add(TokenKind.SEPARATOR, self.at + 1)
         elif char in "'\"":
             self._string()
         elif variable := _VARIABLE.match(self.text, self.at):
-            self._add(Kind.VARIABLE, variable.end())
+            self._add(TokenKind.VARIABLE, variable.end())
         elif not self._open and (option := _OPTION.match(self.text, self.at)):
-            self._add(Kind.OPTION, option.end())
+            self._add(TokenKind.OPTION, option.end())
         else:
-            self._add(Kind.WORD, self._end_of_word())
+            self._add(TokenKind.WORD, self._end_of_word())
 
     def _end_of_word(self) -> int:
         pattern = _WORD_IN_BRACKETS if self._open else _WORD
@@ -241,7 +241,7 @@ class _Scanner:
             end = _end_in_a_shell(self.text, self.at)
         if end is None:
             self._fault("The string is never closed", self.at)
-        self._add(Kind.QUOTED, end or _end(_TO_END_OF_LINE, self.text, self.at), is_closed=end is not None)
+        self._add(TokenKind.QUOTED, end or _end(_TO_END_OF_LINE, self.text, self.at), is_closed=end is not None)
 
     def _close(self, char: str) -> None:
         opening = self.text[self._open[-1][0]]
@@ -252,10 +252,10 @@ class _Scanner:
 
     def _end_brackets(self, *, is_closed: bool) -> None:
         start, inner = self._open.pop()
-        token = Token(Kind.BRACKETS, self.text[start : self.at], start, tuple(inner), is_closed)
+        token = Token(TokenKind.BRACKETS, self.text[start : self.at], start, tuple(inner), is_closed)
         (self._open[-1][1] if self._open else self.tokens).append(token)
 
-    def _add(self, kind: Kind, end: int, *, is_closed: bool = True) -> None:
+    def _add(self, kind: TokenKind, end: int, *, is_closed: bool = True) -> None:
         token = Token(kind, self.text[self.at : end], self.at, (), is_closed)
         (self._open[-1][1] if self._open else self.tokens).append(token)
         self.at = end

@@ -20,9 +20,9 @@ def main() -> None:
     # Startup code must not see the service's own options.
     sys.argv = [sys.argv[0]]
 
-    from bluesky_qs.worker.app import Worker  # noqa: PLC0415 - after the parent is being watched
+    from bluesky_qs.worker.app import WorkerProcess  # noqa: PLC0415 - after the parent is being watched
 
-    leave(Worker(options.address, preload=options.preload).serve())
+    leave(WorkerProcess(options.address, preload=options.preload).serve())
 
 
 def _options() -> argparse.Namespace:

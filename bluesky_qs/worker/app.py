@@ -43,13 +43,13 @@ from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.states import KERNEL_BUSY, EnvironmentState
 from bluesky_qs.ipc.table import CommandTable
 from bluesky_qs.worker.engine import NO_ENGINE, Engine
-from bluesky_qs.worker.environment import Environment, failure_report
+from bluesky_qs.worker.environment import UserEnvironment, failure_report
 from bluesky_qs.worker.interrupt import interrupt
 from bluesky_qs.worker.jobs import Jobs
 from bluesky_qs.worker.observe import plain_text
 from bluesky_qs.worker.prompts import Prompts
 from bluesky_qs.worker.report import Reports
-from bluesky_qs.worker.tasks import Tasks
+from bluesky_qs.worker.tasks import TaskRunner
 from bluesky_qs.worker.trace import sentence
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ def _import(module: str) -> None:
         importlib.import_module(module)
 
 
-COMMANDS: "CommandTable[Worker]" = CommandTable()
+COMMANDS: "CommandTable[WorkerProcess]" = CommandTable()
 
 
-class Worker:
+class WorkerProcess:
     """One worker process. ``serve`` is its main thread.
 
     Parameters
@@ -108,8 +108,8 @@ class Worker:
         self._stop = threading.Event()
         self._reports = Reports()
         self._engine = Engine(self._reports, self._jobs.put)
-        self._environment = Environment(self._reports, self._engine)
-        self._tasks = Tasks(self._reports, self._jobs.put)
+        self._environment = UserEnvironment(self._reports, self._engine)
+        self._tasks = TaskRunner(self._reports, self._jobs.put)
         self._prompts = Prompts(self._reports)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         # Made here so that the process fails if the address cannot be bound. Only the link thread uses it.

@@ -13,9 +13,9 @@ from bluesky_qs.config.logs import enable_logging
 from bluesky_qs.errors import QSError
 from bluesky_qs.ipc.commands import OpenEnvironment, StartupSpec
 from bluesky_qs.ipc.reports import EnvironmentOpened, ListsReport
-from bluesky_qs.ipc.states import EnvironmentState, Lists
+from bluesky_qs.ipc.states import EncodedLists, EnvironmentState
 from bluesky_qs.plans.catalog import Catalog
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.permissions import PermissionRules
 from bluesky_qs.startup import loader
 from bluesky_qs.startup.collect import Collected, collect
 from bluesky_qs.startup.failure import failed
@@ -35,14 +35,14 @@ log = logging.getLogger(__name__)
 NO_ENGINE = "The startup code does not create a RunEngine named 'RE'; plans cannot run until one exists"
 
 
-class Environment:
+class UserEnvironment:
     """The user's namespace. Filled by `open` in the main thread; later also used by background tasks."""
 
     def __init__(self, reports: Reports, engine: Engine) -> None:
         self.namespace: dict[str, Any] = {}
         self._reports = reports
         self._engine = engine
-        self._permissions = Permissions({}, {})
+        self._permissions = PermissionRules({}, {})
         self._catalog = Catalog({}, {}, self._permissions)
         self._startup = StartupSpec()
         self._device_max_depth = 0
@@ -82,7 +82,7 @@ class Environment:
         )
         self._reports.opening = report
         self._reports.lists(lists)
-        log.info("RE Environment is ready")
+        log.info("RE UserEnvironment is ready")
         seconds = time.monotonic() - started
         self._reports.finish(
             lambda state: EnvironmentOpened(lists, state, seconds, report, self._reports.connection),
@@ -91,7 +91,7 @@ class Environment:
 
     def set_permissions(self, permissions: bytes) -> None:
         """Use these permissions from now on: they decide which strings in the next plan become objects."""
-        self._permissions = Permissions.from_dict(json.loads(permissions))
+        self._permissions = PermissionRules.from_dict(json.loads(permissions))
         self._catalog = Catalog(self._catalog.existing_plans, self._catalog.existing_devices, self._permissions)
 
     def plan(self, item: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -149,8 +149,8 @@ class Environment:
         return found
 
 
-def _lists(found: Collected) -> Lists:
-    return Lists(msgspec.json.encode(found.plans), msgspec.json.encode(found.devices))
+def _lists(found: Collected) -> EncodedLists:
+    return EncodedLists(msgspec.json.encode(found.plans), msgspec.json.encode(found.devices))
 
 
 def failure_report(error: BaseException) -> tuple[str, str, bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bluesky_qs.documents import Reader
-from bluesky_qs.ipc.reports import Document, ProgressReport
+from bluesky_qs.ipc.reports import DocumentReport, ProgressReport
 from bluesky_qs.ipc.states import RunState
 from bluesky_qs.worker.report import Reports
 
@@ -50,7 +50,7 @@ class Observer:
         try:
             self._note(name, document)
             for kind, each in _published(name, document):
-                self._reports.document(Document(self._item_uid, kind, document_text(kind, each)))
+                self._reports.document(DocumentReport(self._item_uid, kind, document_text(kind, each)))
         except Exception:  # a process boundary: watching a plan must not make it fail
             if not self._complained:  # once per plan, because a thousand more may follow
                 log.exception("Could not report a document of the plan (%s)", name)

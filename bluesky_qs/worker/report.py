@@ -12,8 +12,8 @@ import msgspec
 
 from bluesky_qs.ipc.commands import WorkerSnapshot
 from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.reports import Document, ProgressReport, RunsChanged, StateChanged, TaskEnded
-from bluesky_qs.ipc.states import EnvironmentState, Lists, RunState, WorkerState
+from bluesky_qs.ipc.reports import DocumentReport, ProgressReport, RunsChanged, StateChanged, TaskEnded
+from bluesky_qs.ipc.states import EncodedLists, EnvironmentState, RunState, WorkerState
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Reports:
         self._doing = EnvironmentState.INITIALIZING
         self._reserved = False
         self._connection = b"{}"
-        self._lists: Lists | None = None
+        self._lists: EncodedLists | None = None
         self._runs: list[RunState] = []
         self._tasks: dict[str, tuple[float, bool]] = {}
         self._finished: deque[TaskEnded] = deque()
@@ -98,7 +98,7 @@ class Reports:
         with self._lock:
             self._put(report)
 
-    def document(self, document: Document) -> None:
+    def document(self, document: DocumentReport) -> None:
         """Report a document of the running plan, within `PERIOD`. It is dropped if no manager is attached."""
         with self._lock:
             if document.name != "event" or len(self._waiting) < DOCUMENTS_WAITING:
@@ -122,7 +122,7 @@ class Reports:
         if self._runs:
             self.runs([])
 
-    def lists(self, lists: Lists) -> bool:
+    def lists(self, lists: EncodedLists) -> bool:
         """Store the lists of plans and devices without a report; return True if they changed."""
         with self._lock:
             differ = lists != self._lists
@@ -188,7 +188,7 @@ class Reports:
             server.push(progress, keep=False)
         for report in waiting:
             try:
-                server.push(report, keep=not isinstance(report, Document))
+                server.push(report, keep=not isinstance(report, DocumentReport))
             except Exception:  # the process boundary: a report that cannot be encoded must not block the others
                 log.exception("Could not send a report: %r", report)
         return None

@@ -15,7 +15,7 @@ from bluesky_qs.worker.trace import sentence, traceback_text
 log = logging.getLogger(__name__)
 
 
-class Tasks:
+class TaskRunner:
     """Accepts tasks in the link thread, runs each in the right thread and reports its end.
 
     Parameters

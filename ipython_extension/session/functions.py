@@ -10,13 +10,13 @@ from ipython_extension.session.session import Session
 
 def may_call(session: Session, name: str) -> bool | None:
     """Whether this user's group may call a function; None if the permissions are unknown."""
-    from bluesky_qs.plans.permissions import Permissions  # noqa: PLC0415 - only these commands need it
+    from bluesky_qs.plans.permissions import PermissionRules  # noqa: PLC0415 - only these commands need it
 
     source = _permissions(session)
     if not source:
         return None
     try:
-        rules = Permissions.from_dict(source).rules(session.rm.user_group)
+        rules = PermissionRules.from_dict(source).rules(session.rm.user_group)
     except QSError:  # the service has other rules
         return None
     return all(rule.functions.allows(name) for rule in rules)

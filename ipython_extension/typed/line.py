@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words import scanner
 from bluesky_qs.words.planexpr import Item, Objection, plan_at, value_at
-from bluesky_qs.words.scanner import ExpressionError, Kind
+from bluesky_qs.words.scanner import ExpressionError, TokenKind
 
 
 class LineWord(NamedTuple):
@@ -53,7 +53,7 @@ class Line:
 
     def more(self) -> bool:
         """Whether anything is left; comments and separators between plans are skipped."""
-        while (token := self._token()) and token.kind in (Kind.COMMENT, Kind.SEPARATOR):
+        while (token := self._token()) and token.kind in (TokenKind.COMMENT, TokenKind.SEPARATOR):
             self.at = token.end
         return token is not None
 
@@ -62,7 +62,7 @@ class Line:
         token = self._token()
         if token is None:
             raise self.fault(f"Expected {expected}")
-        if token.kind is not Kind.QUOTED:
+        if token.kind is not TokenKind.QUOTED:
             start, self.at = self.at, self._end_of_word(token)
             return LineWord(self.text[start : self.at], start)
         if not token.is_closed:
@@ -143,7 +143,7 @@ class Line:
     def option(self, options: Options, given: dict[str, Any]) -> bool:
         """Read the option that begins here into ``given``; False if none does."""
         token = self._token()
-        if token is None or token.kind is not Kind.OPTION:
+        if token is None or token.kind is not TokenKind.OPTION:
             return False
         name = token.text
         if name not in options:
@@ -213,7 +213,7 @@ class Line:
             return None
         token = self._tokens[index]
         if token.start < self.at:
-            return scanner.Token(Kind.WORD, self.text[self.at : token.end], self.at)
+            return scanner.Token(TokenKind.WORD, self.text[self.at : token.end], self.at)
         self.at = token.start
         return token
 
@@ -221,7 +221,7 @@ class Line:
         """The end of the tokens that follow with no space between them."""
         end = token.end
         for each in self._tokens[bisect_right(self._ends, end) :]:
-            if each.start != end or each.kind is Kind.COMMENT:
+            if each.start != end or each.kind is TokenKind.COMMENT:
                 break
             end = each.end
         return end

@@ -11,7 +11,7 @@ from bluesky_qs.plans.model import ABILITIES
 from bluesky_qs.startup.find import ipython_folder, shipped_profiles
 from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.planexpr import plan_text
-from bluesky_qs.words.scanner import Kind, Token, scan
+from bluesky_qs.words.scanner import Token, TokenKind, scan
 from ipython_extension.session.session import Session
 from ipython_extension.words import dispatch  # noqa: F401 - importing it fills the table of commands
 from ipython_extension.words.vocabulary import CELLS, WORDS
@@ -255,7 +255,7 @@ def _inside(typed: str) -> _Inside | None:
     opened: list[Token] = []
     name = ""
     while tokens and not (last := tokens[-1]).is_closed:
-        if last.kind is Kind.QUOTED:
+        if last.kind is TokenKind.QUOTED:
             return None
         if not opened or (name == "RE" and len(opened) == 1 and last.text[0] == "("):
             opened = []
@@ -271,10 +271,10 @@ def _split(bracket: Token) -> list[str]:
     end = bracket.start + 1
     for token in bracket.inner:
         parts[-1] += " " * (token.start - end)
-        if token.kind is Kind.SEPARATOR:
+        if token.kind is TokenKind.SEPARATOR:
             parts.append("")
         else:
-            parts[-1] += token.text if token.kind is not Kind.BRACKETS else ")" if token.is_closed else ""
+            parts[-1] += token.text if token.kind is not TokenKind.BRACKETS else ")" if token.is_closed else ""
         end = token.end
     parts[-1] += " " * (bracket.end - end)
     return parts

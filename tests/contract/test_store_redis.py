@@ -12,7 +12,7 @@ from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.copy import copy_store
 from bluesky_qs.store.elsewhere import queue_in_redis
 from bluesky_qs.store.redis import RedisStore
-from bluesky_qs.store.redis_link import Link
+from bluesky_qs.store.redis_link import RedisLink
 from bluesky_qs.store.sqlite import SQLiteStore
 
 
@@ -296,12 +296,12 @@ async def test_a_tool_beside_the_service_changes_one_fact_and_writes_nothing_ane
     ],
 )
 def test_addresses_of_all_kinds_are_understood_and_named_without_their_secrets(address, name):
-    assert Link(address).name == name
+    assert RedisLink(address).name == name
 
 
 def test_an_address_that_is_none_is_refused():
     with pytest.raises(StoreError, match="address of Redis is not valid: 'http://x'"):
-        Link("http://x")
+        RedisLink("http://x")
 
 
 async def test_a_queue_that_lies_in_redis_is_found_without_a_redis_client(redis_server):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bluesky_qs.documents import Dimensions, Place, Reader, hinted_fields
+from bluesky_qs.documents import Dimensions, DocumentPlace, Reader, hinted_fields
 
 DESCRIPTOR = {
     "uid": "d",
@@ -24,7 +24,7 @@ def reader():
 @pytest.mark.parametrize("name", ["event", "event_page"])
 def test_an_event_belongs_to_the_run_and_stream_of_its_descriptor(reader, name):
     reader.place("descriptor", DESCRIPTOR)
-    assert reader.place(name, {"descriptor": "d"}) == Place("r", "primary", DESCRIPTOR)
+    assert reader.place(name, {"descriptor": "d"}) == DocumentPlace("r", "primary", DESCRIPTOR)
 
 
 def test_documents_of_a_run_whose_start_was_not_seen_belong_nowhere():
@@ -37,7 +37,7 @@ def test_the_stop_document_is_the_last_of_its_run_and_no_other_run_ends_with_it(
     reader.place("start", {"uid": "outer"})
     reader.place("descriptor", DESCRIPTOR)
     reader.place("descriptor", {**DESCRIPTOR, "uid": "d2", "run_start": "outer"})
-    assert reader.place("stop", {"run_start": "r"}) == Place("r")
+    assert reader.place("stop", {"run_start": "r"}) == DocumentPlace("r")
     assert reader.place("event", {"descriptor": "d"}) is None
     assert reader.place("event", {"descriptor": "d2"}).run == "outer"
 

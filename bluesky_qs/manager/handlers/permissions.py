@@ -16,7 +16,7 @@ from bluesky_qs.errors import Refused
 from bluesky_qs.ipc.commands import SetPermissions
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
-from bluesky_qs.plans.permissions import Permissions as UserGroupPermissions
+from bluesky_qs.plans.permissions import PermissionRules
 
 
 @handles(api.permissions.plans_allowed)
@@ -56,7 +56,7 @@ async def permissions_set(
     ctx: Context,
     user_group_permissions: dict[str, Any],
 ) -> Reply:
-    await _put_in_force(ctx, UserGroupPermissions.from_dict(user_group_permissions))
+    await _put_in_force(ctx, PermissionRules.from_dict(user_group_permissions))
     return {}
 
 
@@ -82,7 +82,7 @@ async def permissions_reload(
     return {}
 
 
-async def _put_in_force(ctx: Context, permissions: UserGroupPermissions) -> None:
+async def _put_in_force(ctx: Context, permissions: PermissionRules) -> None:
     edit = ctx.lists.set_permissions(permissions)
     if edit is None:
         return

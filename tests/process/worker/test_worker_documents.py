@@ -2,7 +2,7 @@
 
 import json
 
-from bluesky_qs.ipc.reports import Document, ProgressReport
+from bluesky_qs.ipc.reports import DocumentReport, ProgressReport
 
 MEASURING = """
 import time
@@ -51,13 +51,13 @@ async def test_documents_are_sent_as_json_with_large_arrays_left_out(worker):
     driver = worker(MEASURING)
     await driver.open()
     await driver.run("measure", 1, 2.5)
-    documents = {r.name: json.loads(r.document) for r in driver.received if isinstance(r, Document)}
+    documents = {r.name: json.loads(r.document) for r in driver.received if isinstance(r, DocumentReport)}
     assert list(documents) == ["start", "descriptor", "event", "stop"]
     assert documents["event"]["data"] == {"det": 2.5}
     driver.received.clear()
     driver._given_out = 0
     await driver.run("measure", 1, "image", uid="next")
-    (event,) = [json.loads(r.document) for r in driver.received if isinstance(r, Document) and r.name == "event"]
+    (event,) = [json.loads(r.document) for r in driver.received if isinstance(r, DocumentReport) and r.name == "event"]
     assert event["data"] == {"det": None}
 
 
@@ -66,5 +66,5 @@ async def test_documents_that_are_no_json_do_not_fail_the_plan(worker):
     await driver.open()
     done = await driver.run("odd")
     assert (done.exit_status, done.message) == ("completed", "")
-    starts = [json.loads(r.document) for r in driver.received if isinstance(r, Document) and r.name == "start"]
+    starts = [json.loads(r.document) for r in driver.received if isinstance(r, DocumentReport) and r.name == "start"]
     assert (starts[0]["odd"], starts[0]["what"]) == ([3], "<built-in function print>")

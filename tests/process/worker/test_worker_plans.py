@@ -7,7 +7,7 @@ import pytest
 
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import CloseEnvironment, ContinuePlan, EngineMetadata, PausePlan, SetPermissions
-from bluesky_qs.ipc.reports import Document, PlanEnded, RunsChanged, StateChanged
+from bluesky_qs.ipc.reports import DocumentReport, PlanEnded, RunsChanged, StateChanged
 
 FORBIDDING = {"user_groups": {"root": {"allowed_plans": [None]}, "admin": {"allowed_plans": ["empty"]}}}
 
@@ -142,7 +142,7 @@ async def test_every_start_document_names_its_item_and_carries_the_metadata(work
     driver = worker(PLANS)
     await driver.open()
     done = await driver.run("two_runs", uid="abc", meta=[{"sample": "A", "x": 1}, {"sample": "B", "y": 2}])
-    documents = [r for r in driver.received if isinstance(r, Document)]
+    documents = [r for r in driver.received if isinstance(r, DocumentReport)]
     starts = [json.loads(d.document) for d in documents if d.name == "start"]
     assert [s["uid"] for s in starts] == done.run_uids
     for start in starts:

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from bluesky_qs.cli.monitor import changes
-from bluesky_qs.cli.qserver import Exit, run
+from bluesky_qs.cli.qserver import ExitCode, run
 from bluesky_qs.config.schema import Network, Settings
 
 ITEM = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 10, "delay": 1}}'
@@ -43,7 +43,7 @@ def test_an_answer_is_printed_as_in_the_tutorials(accepting, qserver):
     }
     code, out, err = qserver("queue", "add", "plan", ITEM)
     first, _, rest = out.partition("\n")
-    assert (code, err) == (Exit.SUCCESS, "")
+    assert (code, err) == (ExitCode.SUCCESS, "")
     assert re.fullmatch(r"\d\d:\d\d:\d\d - MESSAGE:", first)
     assert rest == (
         "{'item': {'args': [['det1', 'det2']],\n"
@@ -66,7 +66,7 @@ def test_a_refusal_is_printed_and_has_its_exit_code(accepting, qserver):
         "error": "Locked",
     }
     code, out, _ = qserver("environment", "open")
-    assert code == Exit.REFUSED
+    assert code == ExitCode.REFUSED
     assert out.partition("MESSAGE:\n")[2] == (
         "{'msg': 'Error: Invalid lock key: \\n'\n"
         "        'RE Manager is locked by qserver-cli at 07/25/2022 12:03:40',\n"
@@ -77,7 +77,7 @@ def test_a_refusal_is_printed_and_has_its_exit_code(accepting, qserver):
 def test_json_is_the_answer_complete(accepting, qserver):
     accepting.answers["environment_open"] = {"success": False, "msg": "no", "error": "Locked"}
     code, out, _ = qserver("--json", "environment", "open")
-    assert (code, json.loads(out)) == (Exit.REFUSED, accepting.answers["environment_open"])
+    assert (code, json.loads(out)) == (ExitCode.REFUSED, accepting.answers["environment_open"])
 
 
 def test_plans_and_devices_are_shown_by_name(accepting, qserver):
@@ -103,7 +103,7 @@ def test_the_words_are_printed_only_on_demand(qserver):
     ],
 )
 def test_options_stand_before_or_after_the_words(accepting, qserver, arguments):
-    assert qserver(*arguments)[0] == Exit.SUCCESS
+    assert qserver(*arguments)[0] == ExitCode.SUCCESS
     assert accepting.asked("unlock")[-1] == {"lock_key": "key"}
 
 
@@ -131,7 +131,7 @@ def test_a_text_with_blanks_is_no_option(accepting, qserver):
 @pytest.mark.parametrize("option", ["-a", "--address", "--zmq-control-addr"])
 def test_the_service_may_be_elsewhere(new_manager, qserver, option):
     elsewhere = new_manager()
-    assert qserver(option, elsewhere.control, "ping")[0] == Exit.SUCCESS
+    assert qserver(option, elsewhere.control, "ping")[0] == ExitCode.SUCCESS
     assert elsewhere.methods == ["ping"]
 
 
@@ -174,21 +174,21 @@ def test_messagepack_and_group_are_options(new_manager, qserver):
 )
 def test_wrong_words_are_told_and_nothing_is_sent(accepting, qserver, arguments, said):
     code, out, err = qserver(*arguments)
-    assert (code, out) == (Exit.USAGE, "")
+    assert (code, out) == (ExitCode.USAGE, "")
     assert said in err
     assert accepting.requests == []
 
 
 def test_no_answer_says_where_and_what_to_start(qserver):
     code, out, err = qserver("-a", "tcp://127.0.0.1:1", "-t", "0.05", "status")
-    assert (code, out) == (Exit.NO_ANSWER, "")
+    assert (code, out) == (ExitCode.NO_ANSWER, "")
     assert "tcp://127.0.0.1:1" in err
     assert "start-re-manager" in err
 
 
 def test_help_shows_everything_or_what_one_asks_for(qserver):
     code, out, _ = qserver("-h")
-    assert code == Exit.SUCCESS
+    assert code == ExitCode.SUCCESS
     assert max(map(len, out.splitlines())) <= 80
     assert "queue add plan [POSITION] ITEM" in out
     assert "--lock-key" in out

@@ -5,7 +5,7 @@ import pytest
 from bluesky_qs import errors
 from bluesky_qs.api.method import METHODS
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError, WaitCancelError, WaitTimeoutError
-from bluesky_qs.client.following import DOCUMENTS, GONE, POLL, SILENCE, Ask, Following, Listen
+from bluesky_qs.client.following import DOCUMENTS, GONE, POLL, SILENCE, Following, Listen, Send
 from bluesky_qs.client.steps import drive, drive_async
 from bluesky_qs.client.transport import Message
 from bluesky_qs.client.wait import (
@@ -287,7 +287,7 @@ async def test_the_same_steps_serve_both_kinds_of_client(scene):
 def test_an_error_is_raised_where_the_step_stands_and_others_pass():
     def procedure():
         try:
-            yield Ask("status", {})
+            yield Send("status", {})
         except RequestTimeoutError:
             return "caught"
 

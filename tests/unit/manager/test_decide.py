@@ -6,13 +6,13 @@ import pytest
 
 from bluesky_qs.manager.clock import SystemClock
 from bluesky_qs.manager.decide import BY_ITSELF, Decision, Ended, Modes, Next, decide
-from bluesky_qs.manager.running import RunningItem
+from bluesky_qs.manager.running import CurrentItem
 
 BOTH = (False, True)
 
 
 def run_of(*, immediate, pause_waits):
-    run = RunningItem("uid", SystemClock(), immediate=immediate)
+    run = CurrentItem("uid", SystemClock(), immediate=immediate)
     run.waiting_pause = "deferred" if pause_waits else None
     return run
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from bluesky_qs.ipc.reports import Document
+from bluesky_qs.ipc.reports import DocumentReport
 from bluesky_qs.manager.documents import EVENTS_KEPT, DocumentBook
 
 
 def report(name, number=0, item="one"):
-    return Document(item, name, json.dumps({"number": number}).encode())
+    return DocumentReport(item, name, json.dumps({"number": number}).encode())
 
 
 def told(payloads):

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from bluesky_qs.ipc.states import Lists
+from bluesky_qs.ipc.states import EncodedLists
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.plans import lists as lists_file
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.permissions import PermissionRules
 from bluesky_qs.startup.find import find
 
 PLAN = {"name": "scan", "module": "lab", "parameters": [], "properties": {"is_generator": True}}
@@ -19,7 +19,9 @@ def groups(**lists):
 
 
 def worker_lists(plans, devices):
-    return Lists(json.dumps(dict.fromkeys(plans, PLAN)).encode(), json.dumps(dict.fromkeys(devices, DEVICE)).encode())
+    return EncodedLists(
+        json.dumps(dict.fromkeys(plans, PLAN)).encode(), json.dumps(dict.fromkeys(devices, DEVICE)).encode()
+    )
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_a_new_device_may_be_named_in_the_description_of_a_plan(book, before):
     ],
 )
 def test_permissions_change_the_lists_that_they_speak_of(book, before, lists, expected):
-    book.set_permissions(Permissions.from_dict(groups(**lists)))
+    book.set_permissions(PermissionRules.from_dict(groups(**lists)))
     assert changed(book, before) == expected
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.plans import lists as lists_file
-from bluesky_qs.plans.lists import Lists
+from bluesky_qs.plans.lists import ListsFile
 from bluesky_qs.startup.find import find
 
 PLAN = {"name": "count", "module": "m", "parameters": [], "properties": {"is_generator": True}}
@@ -14,7 +14,7 @@ DEVICE = {"classname": "D", "module": "m", "is_readable": True, "is_movable": Fa
 @pytest.fixture
 def book(tmp_path):
     (tmp_path / "startup.py").write_text("")
-    lists_file.write(tmp_path, Lists({"count": PLAN}, {"det": DEVICE}))
+    lists_file.write(tmp_path, ListsFile({"count": PLAN}, {"det": DEVICE}))
     book = ListBook(find(startup_dir=str(tmp_path)), lambda: None)
     asyncio.run(book.reload_lists())
     return book
@@ -31,7 +31,7 @@ def test_lists_whose_file_is_gone_or_broken_stay_as_they_are(book, tmp_path):
 
 
 def test_description_that_is_wrong_is_told_and_costs_itself_only(book, tmp_path, caplog):
-    lists_file.write(tmp_path, Lists({"count": PLAN, "bad": {}}, {"det": DEVICE}))
+    lists_file.write(tmp_path, ListsFile({"count": PLAN, "bad": {}}, {"det": DEVICE}))
     asyncio.run(book.reload_lists())
     assert list(book.catalog.existing_plans) == ["count"]
     assert "existing_plans, 'bad'" in caplog.text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bluesky_qs.manager.running import RunningItem
+from bluesky_qs.manager.running import CurrentItem
 
 
 class Clock:
@@ -24,7 +24,7 @@ def clock():
 
 @pytest.fixture
 def run(clock):
-    return RunningItem("uid", clock)
+    return CurrentItem("uid", clock)
 
 
 def test_pauses_add_up_and_the_one_that_lasts_is_told_by_its_start(run, clock):

@@ -2,7 +2,7 @@ import pytest
 
 from bluesky_qs.ipc.reports import TaskEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
-from bluesky_qs.manager.tasks import Tasks
+from bluesky_qs.manager.tasks import TaskRecords
 
 
 class Clock:
@@ -22,7 +22,7 @@ def clock():
 
 @pytest.fixture
 def tasks(clock):
-    return Tasks(120, clock, lambda: None, foreground_ended=lambda: None)
+    return TaskRecords(120, clock, lambda: None, foreground_ended=lambda: None)
 
 
 def done(uid, value=b"42", *, success=True):

@@ -8,7 +8,7 @@ import pytest
 from bluesky_qs.errors import WorkerError, WorkerLost, WrongState
 from bluesky_qs.ipc.commands import Attach, OpenEnvironment, StartupSpec, WorkerSnapshot
 from bluesky_qs.ipc.reports import EnvironmentOpened
-from bluesky_qs.ipc.states import EnvironmentState, Lists, WorkerState
+from bluesky_qs.ipc.states import EncodedLists, EnvironmentState, WorkerState
 from bluesky_qs.ipc.supervision import WorkerEnded, WorkerProcess
 from bluesky_qs.manager.clock import SystemClock
 from bluesky_qs.manager.environment import Environment
@@ -117,7 +117,7 @@ async def opened(environment, link):
     environment.open()
     assert environment.exists
     assert not environment.is_open
-    link.sent.put_nowait(EnvironmentOpened(Lists(b"{}", b"{}"), IDLE, 0.1))
+    link.sent.put_nowait(EnvironmentOpened(EncodedLists(b"{}", b"{}"), IDLE, 0.1))
     await until(lambda: environment.is_open)
 
 
@@ -140,7 +140,7 @@ async def test_an_opening_that_is_among_the_last_reports_does_not_open_the_envir
     environment.open()
     await until(lambda: environment.has_process)
     ending = asyncio.create_task(environment.ended(WorkerEnded(1, 1, "exit code 1")))
-    link.sent.put_nowait(EnvironmentOpened(Lists(b"{}", b"{}"), IDLE, 0.1))
+    link.sent.put_nowait(EnvironmentOpened(EncodedLists(b"{}", b"{}"), IDLE, 0.1))
     await until(lambda: lifecycle.state is ManagerState.IDLE)
     assert not environment.is_open
     link.heard_out.set()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluesky_qs.errors import NotFound
-from bluesky_qs.plan_queue.history import History
+from bluesky_qs.plan_queue.history import ItemHistory
 
 
 def item(uid, number=0):
@@ -28,7 +28,7 @@ STEPS = st.lists(
 @settings(deadline=None)  # the machine may be busy
 @given(STEPS)
 def test_a_uid_finds_its_newest_item_as_a_walk_would(steps):
-    history, plain = History(), []
+    history, plain = ItemHistory(), []
     for number, (kind, what) in enumerate(steps):
         match kind:
             case "add":
@@ -51,7 +51,7 @@ def test_a_uid_finds_its_newest_item_as_a_walk_would(steps):
 
 
 def test_a_uid_in_an_argument_is_not_that_of_the_item():
-    history = History([json.dumps({"kwargs": {"item_uid": "a"}, "item_uid": "b"}).encode()])
+    history = ItemHistory([json.dumps({"kwargs": {"item_uid": "a"}, "item_uid": "b"}).encode()])
     assert list(history.find(["a", "b"])) == ["b"]
     with pytest.raises(NotFound, match="'a' is not in the history"):
         history.place("a")
@@ -59,18 +59,18 @@ def test_a_uid_in_an_argument_is_not_that_of_the_item():
 
 @pytest.mark.parametrize("odd", [b"not json", b"[1]", b'{"item_uid": 7}', b"{}", b"[" * 10_000])
 def test_an_entry_without_a_uid_is_kept_and_not_found(odd):
-    history = History([item("a"), odd, item("b")])
+    history = ItemHistory([item("a"), odd, item("b")])
     assert history.page() == [item("a"), odd, item("b")]
     assert (history.place("a"), history.place("b")) == (0, 2)
 
 
 def test_an_item_that_only_the_json_module_reads_is_found():
     data = json.dumps({"item_uid": "a", "args": [float("nan"), 2**70]}).encode()
-    assert History([data]).find(["a"]) == {"a": data}
+    assert ItemHistory([data]).find(["a"]) == {"a": data}
 
 
 def test_to_find_an_item_decodes_none(monkeypatch):
-    history = History(item(str(number)) for number in range(1000))
+    history = ItemHistory(item(str(number)) for number in range(1000))
     monkeypatch.setattr("bluesky_qs.plan_queue.history.json", None)
     monkeypatch.setattr("bluesky_qs.plan_queue.history._uid", None)
     assert history.find(["3"]) == {"3": item("3")}

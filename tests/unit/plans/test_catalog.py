@@ -2,7 +2,7 @@ import pytest
 
 from bluesky_qs.errors import InvalidPlan, NotPermitted
 from bluesky_qs.plans.catalog import Catalog
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.permissions import PermissionRules
 
 SIGNAL = {"classname": "S", "module": "m", "is_readable": True, "is_movable": True, "is_flyable": False}
 DETECTOR = {**SIGNAL, "is_movable": False}
@@ -45,7 +45,7 @@ def catalog(plans=PLANS, devices=DEVICES, **groups):
         "allowed_functions": [None],
         "forbidden_functions": [":^_"],
     }
-    return Catalog(plans, devices, Permissions.from_dict({"user_groups": {"root": root, **groups}}))
+    return Catalog(plans, devices, PermissionRules.from_dict({"user_groups": {"root": root, **groups}}))
 
 
 ALL = {"allowed_plans": [":.*"], "allowed_devices": [":?.*"], "allowed_functions": [":.*"]}

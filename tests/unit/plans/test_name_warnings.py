@@ -3,7 +3,7 @@
 import pytest
 
 from bluesky_qs.plans.catalog import Catalog
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.permissions import PermissionRules
 
 DETECTOR = {"classname": "D", "module": "m", "is_readable": True, "is_movable": False, "is_flyable": False}
 MOTOR = {**DETECTOR, "is_movable": True}
@@ -35,7 +35,7 @@ def warnings():
         everything = {"allowed_plans": [None], "allowed_devices": [None]}
         groups = {"root": {**everything, "forbidden_devices": [":^_"]}, "primary": everything}
         plans = {"plan": plan(annotation, **rest), "count": plan("int")}
-        catalog = Catalog(plans, devices, Permissions.from_dict({"user_groups": groups}))
+        catalog = Catalog(plans, devices, PermissionRules.from_dict({"user_groups": groups}))
         item = {"name": "plan", "args": list(args), "kwargs": kwargs or {}}
         catalog.check(item, "primary")
         return catalog.warnings(item, "primary")
@@ -187,7 +187,7 @@ def test_each_group_is_warned_about_devices_that_it_may_not_use():
     everything = {"allowed_plans": [None], "allowed_devices": [None]}
     few = {"allowed_plans": [None], "allowed_devices": ["det1", "stage.x"]}
     groups = {"root": everything, "primary": everything, "guests": few}
-    catalog = Catalog({"plan": plan("__DEVICE__")}, DEVICES, Permissions.from_dict({"user_groups": groups}))
+    catalog = Catalog({"plan": plan("__DEVICE__")}, DEVICES, PermissionRules.from_dict({"user_groups": groups}))
 
     def warned(group):
         return [name for name in ("det1", "det2", "stage", "stage.x") if catalog.warnings(item(name), group)]

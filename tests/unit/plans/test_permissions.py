@@ -1,26 +1,26 @@
 import pytest
 
 from bluesky_qs.errors import BadParams, ConfigError, NotPermitted
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.permissions import PermissionRules
 
 GOOD = {"user_groups": {"root": {"allowed_plans": [None]}, "primary": {"allowed_plans": [":.*"]}}}
 
 
 def test_groups_and_source_are_kept():
-    permissions = Permissions.from_dict(GOOD)
+    permissions = PermissionRules.from_dict(GOOD)
     assert permissions.groups == ("root", "primary")
     assert permissions.as_dict() == GOOD
 
 
 def test_group_without_lists_may_do_nothing():
-    permissions = Permissions.from_dict({"user_groups": {"root": None}})
+    permissions = PermissionRules.from_dict({"user_groups": {"root": None}})
     (rules,) = permissions.rules("root")
     assert not rules.plans.allows("count")
     assert not rules.functions.allows("f")
 
 
 def test_first_null_of_a_forbidding_list_forbids_nothing():
-    permissions = Permissions.from_dict(
+    permissions = PermissionRules.from_dict(
         {"user_groups": {"root": {"allowed_plans": [None], "forbidden_plans": [None], "forbidden_devices": [None]}}}
     )
     (rules,) = permissions.rules("root")
@@ -45,25 +45,25 @@ def test_first_null_of_a_forbidding_list_forbids_nothing():
 )
 def test_bad_permissions_are_refused_with_the_place(permissions, words):
     with pytest.raises(BadParams, match=words.replace("(", r"\(")):
-        Permissions.from_dict(permissions)
+        PermissionRules.from_dict(permissions)
 
 
 def test_unknown_group_is_named():
     with pytest.raises(NotPermitted, match="Unknown user group: 'guests'"):
-        Permissions.from_dict(GOOD).rules("guests")
+        PermissionRules.from_dict(GOOD).rules("guests")
 
 
 @pytest.mark.parametrize("by_folder", [True, False])
 def test_load_takes_a_file_or_its_folder(tmp_path, by_folder):
     file = tmp_path / "user_group_permissions.yaml"
     file.write_text("user_groups:\n  root:\n    allowed_plans:\n      - null  # all\n    forbidden_plans: [':^_']\n")
-    permissions = Permissions.load(tmp_path if by_folder else file)
+    permissions = PermissionRules.load(tmp_path if by_folder else file)
     assert permissions.as_dict() == {"user_groups": {"root": {"allowed_plans": [None], "forbidden_plans": [":^_"]}}}
 
 
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match="no_such"):
-        Permissions.load(tmp_path / "no_such.yaml")
+        PermissionRules.load(tmp_path / "no_such.yaml")
 
 
 @pytest.mark.parametrize("text", ["user_groups: [", "- 5", "user_groups: {}", "\x00"])
@@ -71,14 +71,14 @@ def test_bad_file_is_refused_with_its_name(tmp_path, text):
     file = tmp_path / "p.yaml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=r"p\.yaml"):
-        Permissions.load(file)
+        PermissionRules.load(file)
 
 
 def test_duplicate_group_is_refused_with_its_line(tmp_path):
     file = tmp_path / "p.yaml"
     file.write_text("user_groups:\n  root: {}\n  primary: {}\n  primary: {}\n")
     with pytest.raises(ConfigError, match=r"p\.yaml.*duplicate key 'primary' \(line 4\)"):
-        Permissions.load(file)
+        PermissionRules.load(file)
 
 
 def test_lists_that_groups_share_by_aliases_are_not_duplicates(tmp_path):
@@ -86,17 +86,17 @@ def test_lists_that_groups_share_by_aliases_are_not_duplicates(tmp_path):
     file.write_text(
         "user_groups:\n  root: &all\n    allowed_plans: &list [null]\n  primary: *all\n  g: {allowed_plans: *list}\n"
     )
-    assert Permissions.load(file).groups == ("root", "primary", "g")
+    assert PermissionRules.load(file).groups == ("root", "primary", "g")
     file.write_text("user_groups: &again\n  root: *again\n")
     with pytest.raises(ConfigError, match="unknown key 'root'"):
-        Permissions.load(file)
+        PermissionRules.load(file)
 
 
 def test_an_empty_file_is_refused(tmp_path):
     file = tmp_path / "user_group_permissions.yaml"
     file.write_text("# nothing yet\n")
     with pytest.raises(ConfigError, match=r"user_group_permissions.yaml' is empty$"):
-        Permissions.load(file)
+        PermissionRules.load(file)
 
 
 BARE = """
@@ -115,7 +115,7 @@ user_groups:
 
 def test_regular_expressions_without_a_colon_are_read_as_such_with_a_warning(tmp_path, caplog):
     (tmp_path / "user_group_permissions.yaml").write_text(BARE)
-    permissions = Permissions.load(tmp_path)
+    permissions = PermissionRules.load(tmp_path)
     rules = permissions.rules("primary")
 
     def allowed(what, *arguments):
@@ -144,4 +144,4 @@ def test_regular_expressions_without_a_colon_are_read_as_such_with_a_warning(tmp
 @pytest.mark.parametrize("pattern", ["(", "*", "__NOBODY__:x"])
 def test_what_is_no_regular_expression_either_is_refused(pattern):
     with pytest.raises(BadParams, match=r"user_groups\.root\.allowed_devices: "):
-        Permissions.from_dict({"user_groups": {"root": {"allowed_devices": [pattern]}}})
+        PermissionRules.from_dict({"user_groups": {"root": {"allowed_devices": [pattern]}}})

@@ -24,7 +24,7 @@ from ophyd.sim import SynAxis, SynSignalRO, hw
 from pydantic import validate_call
 
 from bluesky_qs.errors import StartupError
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.permissions import PermissionRules
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.collect import collect
 from bluesky_qs.startup.decorator import parameter_annotation_decorator
@@ -387,7 +387,7 @@ def test_patterns_of_the_decorator_are_written_out_as_names():
 
 
 def test_plans_that_root_forbids_are_no_reason_to_refuse():
-    permissions = Permissions.from_dict(
+    permissions = PermissionRules.from_dict(
         {"user_groups": {"root": {"allowed_plans": [None], "forbidden_plans": ["contradicted"]}}}
     )
     found = collect({"contradicted": contradicted, "good": good}, permissions=permissions)
@@ -550,4 +550,4 @@ def test_what_does_not_look_like_a_plan_is_not_reported():
         "number": 5,
         "stage": Stage(name="stage"),
     }
-    assert collect(namespace, permissions=Permissions.from_dict({"user_groups": root})).problems == []
+    assert collect(namespace, permissions=PermissionRules.from_dict({"user_groups": root})).problems == []

@@ -20,7 +20,7 @@ from bluesky.protocols import Checkable, Flyable, Movable, NamedMovable, Readabl
 from ophyd.sim import motor1
 
 from bluesky_qs.plans.catalog import Catalog
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.permissions import PermissionRules
 from bluesky_qs.startup import header
 from bluesky_qs.startup.decorator import parameter_annotation_decorator
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
@@ -291,7 +291,7 @@ def test_all_plans_of_bluesky_are_described_and_can_be_checked(module):
         for name, plan in vars(module).items()
         if callable(plan) and getattr(plan, "__module__", "") == module.__name__ and not name.startswith("_")
     }
-    permissions = Permissions.from_dict({"user_groups": {"root": {"allowed_plans": [None]}}})
+    permissions = PermissionRules.from_dict({"user_groups": {"root": {"allowed_plans": [None]}}})
     catalog = Catalog(plans, {}, permissions)
     assert len(plans) > 20
     for name in plans:
@@ -312,7 +312,7 @@ def test_all_plans_of_bluesky_are_described_and_can_be_checked(module):
 )
 def test_plans_of_bluesky_take_the_arguments_that_users_give(name, args, kwargs):
     plans = {name: describe(name, getattr(bp, name)).as_dict()}
-    catalog = Catalog(plans, {}, Permissions.from_dict({"user_groups": {"root": {"allowed_plans": [None]}}}))
+    catalog = Catalog(plans, {}, PermissionRules.from_dict({"user_groups": {"root": {"allowed_plans": [None]}}}))
     catalog.check({"name": name, "args": args, "kwargs": kwargs}, "root")
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bluesky_qs.supervisor.terminal import Terminal
+from bluesky_qs.supervisor.terminal import TerminalWriter
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def read(fd, size):
 def test_all_is_written_in_order_to_one_that_is_slow(pipe, blocking):
     reader, writer = pipe
     os.set_blocking(writer, blocking)
-    terminal = Terminal(writer)
+    terminal = TerminalWriter(writer)
     pieces = [bytes([65 + number]) * 50_000 for number in range(20)]
     for piece in pieces:
         terminal.write(piece)
@@ -37,7 +37,7 @@ def test_all_is_written_in_order_to_one_that_is_slow(pipe, blocking):
 
 def test_what_is_too_much_is_left_out_and_counted_once(pipe):
     reader, writer = pipe
-    terminal = Terminal(writer, limit=1_000_000)
+    terminal = TerminalWriter(writer, limit=1_000_000)
     for _ in range(30):
         terminal.write(b"x" * 100_000)
     shown = b""
@@ -52,7 +52,7 @@ def test_what_is_too_much_is_left_out_and_counted_once(pipe):
 
 def test_closing_does_not_wait_for_a_blocked_one(pipe):
     reader, writer = pipe
-    terminal = Terminal(writer)
+    terminal = TerminalWriter(writer)
     terminal.write(b"x" * 1_000_000)
     begin = time.monotonic()
     terminal.close(timeout=0.1)
@@ -63,7 +63,7 @@ def test_closing_does_not_wait_for_a_blocked_one(pipe):
 def test_one_that_has_gone_hurts_nobody():
     reader, writer = os.pipe()
     os.close(reader)
-    terminal = Terminal(writer)
+    terminal = TerminalWriter(writer)
     for _ in range(100):
         terminal.write(b"x" * 100_000)
     terminal.close(timeout=10)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluesky_qs.words.scanner import ExpressionError, Kind, brackets, leaves, scan
+from bluesky_qs.words.scanner import ExpressionError, TokenKind, brackets, leaves, scan
 
 
 def kinds(text):
@@ -33,9 +33,9 @@ def test_a_line_has_tokens_of_every_kind():
 def test_brackets_hold_tokens():
     (token,) = scan("([a, $n], num={n}  # why )\n)").tokens
     assert [each.kind for each in token.inner] == [
-        Kind.BRACKETS, Kind.SEPARATOR, Kind.WORD, Kind.BRACKETS, Kind.COMMENT,
+        TokenKind.BRACKETS, TokenKind.SEPARATOR, TokenKind.WORD, TokenKind.BRACKETS, TokenKind.COMMENT,
     ]  # fmt: skip
-    assert [each.text for each in leaves([token]) if each.kind is Kind.VARIABLE] == ["$n"]
+    assert [each.text for each in leaves([token]) if each.kind is TokenKind.VARIABLE] == ["$n"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ophyd_async.core import DeviceVector, soft_signal_rw
 
 from bluesky_qs.errors import InvalidPlan, NotFound, NotPermitted
 from bluesky_qs.plans.catalog import Catalog
-from bluesky_qs.plans.permissions import Permissions
+from bluesky_qs.plans.permissions import PermissionRules
 from bluesky_qs.startup.collect import collect
 from bluesky_qs.startup.decorator import parameter_annotation_decorator
 from bluesky_qs.worker.bind import bind_function, bind_plan
@@ -85,7 +85,7 @@ NAMESPACE = {
     "number": 5,
     "_private": helper,
 }
-PERMISSIONS = Permissions.from_dict(
+PERMISSIONS = PermissionRules.from_dict(
     {
         "user_groups": {
             "root": {"allowed_plans": [None], "allowed_devices": [None], "allowed_functions": [None]},
@@ -252,7 +252,7 @@ def test_a_name_that_is_none_is_told_however_deep_it_is():
     namespace = {**NAMESPACE, "nested": nested}
     found = collect(namespace)
     everything = {"allowed_plans": [None], "allowed_devices": [None]}
-    permissions = Permissions.from_dict({"user_groups": {"root": everything, "primary": everything}})
+    permissions = PermissionRules.from_dict({"user_groups": {"root": everything, "primary": everything}})
     catalog = Catalog(found.plans, found.devices, permissions)
 
     def bound(**kwargs):
@@ -422,7 +422,7 @@ def bind_unlisted():
     found = collect(namespace, device_max_depth=2)
     few = {"allowed_plans": [None], "allowed_devices": ["camera", "camera.cam.x"]}
     groups = {"root": {"allowed_plans": [None], "allowed_devices": [None]}, "few": few}
-    permissions = Permissions.from_dict(
+    permissions = PermissionRules.from_dict(
         {"user_groups": groups | {"primary": PERMISSIONS.as_dict()["user_groups"]["primary"]}}
     )
     catalog = Catalog(found.plans, found.devices, permissions)

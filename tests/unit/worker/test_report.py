@@ -7,10 +7,10 @@ import pytest
 import zmq
 
 from bluesky_qs.ipc.commands import Attach, WorkerCommand
-from bluesky_qs.ipc.frames import FromServer, Request
+from bluesky_qs.ipc.frames import CommandFrame, FromServer
 from bluesky_qs.ipc.link import ServerEnd
 from bluesky_qs.ipc.reports import (
-    Document,
+    DocumentReport,
     PlanEnded,
     ProgressReport,
     RunsChanged,
@@ -18,7 +18,7 @@ from bluesky_qs.ipc.reports import (
     TaskEnded,
     WorkerReport,
 )
-from bluesky_qs.ipc.states import Lists, RunState
+from bluesky_qs.ipc.states import EncodedLists, RunState
 from bluesky_qs.worker.report import DOCUMENTS_WAITING, FINISHED_KEPT, FINISHED_SIZE_KEPT, PERIOD, Reports
 
 
@@ -31,7 +31,7 @@ class Link:
         self.server = ServerEnd(self.context, "inproc://worker", WorkerCommand, lambda _: self.server.adopt())
         self.manager = self.context.socket(zmq.DEALER)
         self.manager.connect("inproc://worker")
-        self.manager.send(msgspec.msgpack.encode(Request(1, 0, Attach())))
+        self.manager.send(msgspec.msgpack.encode(CommandFrame(1, 0, Attach())))
         self.server.receive()
         self.manager.recv()
 
@@ -121,12 +121,12 @@ def test_the_last_progress_goes_out_before_the_end_of_the_plan(link):
 
 
 def test_documents_wait_for_one_message_but_keep_their_order_among_the_others(link):
-    link.reports.document(Document("item", "start", b"{}"))
+    link.reports.document(DocumentReport("item", "start", b"{}"))
     link.send()
-    link.reports.document(Document("item", "event", b"{}"))
+    link.reports.document(DocumentReport("item", "event", b"{}"))
     assert link.send() is not None
     link.reports.runs([RunState("a", 1, is_open=False, exit_status="success")])
-    link.reports.document(Document("item", "stop", b"{}"))
+    link.reports.document(DocumentReport("item", "stop", b"{}"))
     link.send()
     kinds = [getattr(r, "name", type(r)) for r in link.arrived(4)]
     assert kinds == ["start", "event", RunsChanged, "stop"]
@@ -134,8 +134,8 @@ def test_documents_wait_for_one_message_but_keep_their_order_among_the_others(li
 
 def test_events_beyond_the_bound_are_left_out_and_nothing_else_is(link):
     for _ in range(DOCUMENTS_WAITING + 10):
-        link.reports.document(Document("item", "event", b"{}"))
-    link.reports.document(Document("item", "stop", b"{}"))
+        link.reports.document(DocumentReport("item", "event", b"{}"))
+    link.reports.document(DocumentReport("item", "stop", b"{}"))
     link.reports.finish(plan_ended, engine="idle")
     link.send()
     received = link.arrived(DOCUMENTS_WAITING + 2)
@@ -143,7 +143,7 @@ def test_events_beyond_the_bound_are_left_out_and_nothing_else_is(link):
 
 
 def test_reports_are_kept_and_documents_and_progress_are_not(link):
-    link.reports.document(Document("item", "start", b"{}"))
+    link.reports.document(DocumentReport("item", "start", b"{}"))
     link.reports.progress(ProgressReport("item", 1, 2))
     link.reports.finish(plan_ended, engine="idle")
     link.send()
@@ -177,10 +177,10 @@ def test_only_a_foreground_task_is_the_environments_state(link):
 
 def test_lists_are_told_to_differ_once():
     reports = Reports()
-    assert reports.lists(Lists(b"{}", b"{}"))
-    assert not reports.lists(Lists(b"{}", b"{}"))
-    assert reports.lists(Lists(b'{"a": {}}', b"{}"))
-    assert reports.snapshot().lists == Lists(b'{"a": {}}', b"{}")
+    assert reports.lists(EncodedLists(b"{}", b"{}"))
+    assert not reports.lists(EncodedLists(b"{}", b"{}"))
+    assert reports.lists(EncodedLists(b'{"a": {}}', b"{}"))
+    assert reports.snapshot().lists == EncodedLists(b'{"a": {}}', b"{}")
 
 
 def test_runs_are_forgotten_with_their_plan():
