@@ -216,7 +216,7 @@ class Service:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(10)
+                self.process.wait(5)  # a plan may have longer for its clean-up
         if self.process:
             self.kill_everything()
         self._context.destroy(linger=0)

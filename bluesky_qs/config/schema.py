@@ -259,6 +259,16 @@ class Operation(msgspec.Struct, frozen=True):
         int,
         Setting("Keep the result of a task for this many seconds after it ends.", metavar="SECONDS", minimum=0),
     ] = 120
+    plan_cleanup_timeout: Annotated[
+        int,
+        Setting(
+            "Wait this many seconds for the clean-up of a plan that is aborted because the service is stopped. Then "
+            "kill the plan.",
+            ("--plan-cleanup-timeout",),
+            metavar="SECONDS",
+            minimum=0,
+        ),
+    ] = 30
     store: Annotated[
         str | None,
         Setting(

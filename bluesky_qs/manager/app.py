@@ -141,7 +141,7 @@ class RunningManager:
             if inventory.stopping:
                 self.stop("the service was stopping when this manager started")
             await self._stopping.wait()
-            await end(ctx, self._stopping.why)
+            await end(ctx, self._stopping)
         finally:
             server.close()
         raise _Stopped
@@ -167,8 +167,10 @@ class RunningManager:
             match await inbox.get():
                 case WorkerEnded() as report:
                     await ctx.environment.ended(report)
-                case StopRequested(reason):
+                case StopRequested(reason, hurry):
                     self.stop(reason)
+                    if hurry:
+                        self._stopping.hurry()
 
     async def _beat(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """An orderly end of the service: the plan cleans up, the worker ends and the result is stored."""
 
 import asyncio
+import contextlib
 import logging
 
 from bluesky_qs.errors import QSError
@@ -9,9 +10,7 @@ from bluesky_qs.manager.state import ManagerState
 
 logger = logging.getLogger(__name__)
 
-# The sum of the three is less than the time that the supervisor gives to the manager.
-#: Seconds for the clean-up of the running plan.
-_CLEANUP_SECONDS = 2.0
+# The supervisor gives the manager more time than `plan_cleanup_timeout` and these, twice the last one, together.
 #: Seconds in which the worker can close before it is killed.
 _CLOSING_SECONDS = 0.8
 #: Seconds for attempts to store the end of the plan while the store fails.
@@ -23,6 +22,7 @@ class Stopping:
 
     def __init__(self) -> None:
         self._requested = asyncio.Event()
+        self._hurried = asyncio.Event()
         self.why = ""
 
     @property
@@ -40,16 +40,27 @@ class Stopping:
         """Wait for the first request."""
         await self._requested.wait()
 
+    def hurry(self) -> None:
+        """End the wait for the plan's clean-up, because of a second request."""
+        self._hurried.set()
 
-async def end(ctx: Context, why: str) -> None:
+    async def wait_hurried(self) -> None:
+        """Wait for the second request."""
+        await self._hurried.wait()
+
+
+async def end(ctx: Context, stopping: Stopping) -> None:
     """End the worker, then record its plan as failed."""
-    reason = f"The service was stopped while the plan was running: {why}"
-    if ctx.environment.is_open and ctx.queue.running_uid is not None and not await _clean_up(ctx, reason):
-        reason += f". The plan did not end within {_CLEANUP_SECONDS:g} s and was killed without its clean-up"
+    reason = f"The service was stopped while the plan was running: {stopping.why}"
+    is_running = ctx.environment.is_open and ctx.queue.running_uid is not None
+    if is_running and (problem := await _clean_up(ctx, reason, stopping)):
+        logger.warning("The plan %s. Killing it WITHOUT its clean-up.", problem)
+        reason += f". The plan {problem} and was killed without its clean-up"
     if ctx.environment.has_process:
         await _end_worker(ctx, reason)
     try:
         async with asyncio.timeout(_RECORDING_SECONDS):
+            await ctx.ledger.drain()  # the end of the plan may be among the edits that wait
             await ctx.runner.worker_lost(reason)
             await ctx.ledger.drain()
     except TimeoutError:
@@ -69,21 +80,41 @@ async def _end_worker(ctx: Context, reason: str) -> None:
         await ctx.environment.kill(reason)
 
 
-async def _clean_up(ctx: Context, reason: str) -> bool:
-    """Abort the running plan, so that it closes shutters and stops motors. Return True if it ended in time."""
+async def _wait_until_stored(ctx: Context, changed: asyncio.Event) -> None:
+    """Wait until the end of the plan is stored and the worker can be closed, while the store works."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_RECORDING_SECONDS):
+            while ctx.queue.running_uid is not None or ctx.lifecycle.state is not ManagerState.IDLE:
+                changed.clear()
+                await changed.wait()
+
+
+async def _clean_up(ctx: Context, reason: str, stopping: Stopping) -> str:
+    """Abort the running plan, so that it closes shutters and stops motors.
+
+    Return what went wrong, as words that follow “the plan”; empty if it ended.
+    """
     changed = asyncio.Event()
     ctx.changed.watch(changed.set)
+    seconds = ctx.settings.operation.plan_cleanup_timeout
+    aborting = asyncio.ensure_future(ctx.runner.interrupt(reason, changed))
+    hurried = asyncio.ensure_future(stopping.wait_hurried())
+    logger.warning("Waiting up to %d s for the clean-up of the plan. Ctrl-C again ends the wait.", seconds)
     try:
-        async with asyncio.timeout(_CLEANUP_SECONDS):
-            failure = await ctx.runner.interrupt(reason, changed)
-    except TimeoutError:
-        logger.warning("The plan did not end within %g s. Killing it WITHOUT its clean-up.", _CLEANUP_SECONDS)
-        return False
+        await asyncio.wait([aborting, hurried], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if not aborting.done():
+            return (
+                "did not end before the second request to stop" if hurried.done() else f"did not end within {seconds} s"
+            )
+        failure = aborting.result()
+        await _wait_until_stored(ctx, changed)
     except QSError as error:
-        logger.warning("The plan cannot be aborted. Killing it WITHOUT its clean-up: %s", error)
-        return False
+        return f"could not be aborted ({error})"
+    finally:
+        aborting.cancel()
+        hurried.cancel()
     if failure:
         logger.error("The plan ended, but its clean-up may be incomplete: %s", failure)
     else:
         logger.info("The plan cleaned up and ended")
-    return True
+    return ""

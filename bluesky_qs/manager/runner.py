@@ -178,6 +178,9 @@ class Runner:
         if report.item_uid != self._queue.running_uid:
             logger.debug("The end of the plan %s was already recorded", report.item_uid)
             return
+        if self.running is not None:
+            self.running.has_ended = True
+            self._changed()
         result = reported(report)
         if self._stop_reason and report.exit_status != "completed":
             error = report.message if report.exit_status == "failed" else ""
@@ -210,7 +213,7 @@ class Runner:
         if self._lifecycle.state is not ManagerState.PAUSED:
             await self.pause("immediate")
         abort_sent = False
-        while self._queue.running_uid is not None:
+        while self._queue.running_uid is not None and not (self.running and self.running.has_ended):
             run = self.running or run
             if self._lifecycle.state is ManagerState.PAUSED and not abort_sent:
                 abort_sent = True

@@ -19,6 +19,8 @@ class CurrentItem:
         Seconds for which the item has been paused, without the current pause.
     paused_since
         Start of the current pause, in epoch seconds.
+    has_ended
+        The worker has reported the end of the item, which may not be stored yet.
     clean_up_error
         The error with which the item ended when the stopping service aborted it.
     """
@@ -32,6 +34,7 @@ class CurrentItem:
         self.resumed_from_pause: int | None = None
         self.time_paused = 0.0
         self.paused_since: float | None = None
+        self.has_ended = False
         self.clean_up_error = ""
 
     def paused(self) -> None:

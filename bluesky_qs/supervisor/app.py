@@ -24,14 +24,16 @@ from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.server import ServerEnd
 from bluesky_qs.supervisor.child import Child, Lifeline
 from bluesky_qs.supervisor.console import Console
-from bluesky_qs.supervisor.policy import GiveUp, Keep, ManagerLife, Restart, decide
+from bluesky_qs.supervisor.policy import Exit, GiveUp, Keep, ManagerLife, Restart, decide
 from bluesky_qs.supervisor.rundir import OwnedDir
 from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that the manager has for an orderly end when the service stops.
-STOP_TIMEOUT = 4.0
+#: Seconds that the manager has for an orderly end when the service stops, besides those for the plan's clean-up.
+STOP_TIMEOUT = 3.5
+#: The same after a second request to stop, when nobody waits for the plan.
+HURRY_TIMEOUT = 2.0
 #: Waking up so many seconds late means that nothing could run, including the manager.
 _OVERSLEPT = 1.0
 _TRACEBACK_TIME = 0.2
@@ -127,6 +129,7 @@ class Supervisor:
         self._life = ManagerLife(time.monotonic())
         self._start_due: float | None = None
         self._stop_due: float | None = None
+        self._hurried = False
         self._exit_code: int | None = None
 
     def run(self) -> int:
@@ -181,7 +184,7 @@ class Supervisor:
         """Keep, replace or give up the manager, and return the time of the next decision."""
         ending = manager.poll()
         if self._stop_due is not None:
-            return self._watch_stop(ending.code if ending else None, now)
+            return self._watch_stop(ending, now)
         match decide(now, self._life, ending):
             case Keep(until):
                 return until
@@ -199,30 +202,46 @@ class Supervisor:
             case never:
                 assert_never(never)
 
-    def _watch_stop(self, exit_code: int | None, now: float) -> float:
+    def _watch_stop(self, ending: Exit | None, now: float) -> float:
         assert self._stop_due is not None
-        if exit_code is not None:
-            self._exit_code = 0 if exit_code == 0 else 1
-        elif now >= self._stop_due:
-            _log.error("RE Manager did not stop in time; killing it")
-            self._exit_code = 1
-        return self._stop_due
+        if ending is not None:
+            self._exit_code = 0 if ending.code == 0 else 1
+            return now
+        decision = decide(now, self._life, None)
+        until = decision.until if isinstance(decision, Keep) else now  # a frozen manager does not clean up
+        if now < min(until, self._stop_due):
+            return min(until, self._stop_due)
+        _log.error("RE Manager did not stop in time; killing it")
+        self._exit_code = 1
+        return now
 
     def _stop_asked(self, number: signal.Signals, now: float) -> None:
         reason = _REASONS[number]
         if self._stop_due is not None:
-            _log.warning("Second request to stop (%s): stopping immediately", reason)
-            self._stop_due = now
+            self._stop_again(reason, now)
             return
         _log.info("Stopping (%s) ...", reason)
         self._workers.spare_due = None
         # A manager that has not served yet has nothing to put in order, and reads no message before its start is done.
-        self._stop_due = now + STOP_TIMEOUT if self._life.served else now
+        patience = self._settings.operation.plan_cleanup_timeout + STOP_TIMEOUT
+        self._stop_due = now + patience if self._life.served else now
         self._link.push(
             supervision.StopRequested(reason), keep=False
         )  # one that starts now learns it from the reply to its Hello
         if not self._life.served:
             self._exit_code = 0
+
+    def _stop_again(self, reason: str, now: float) -> None:
+        """End the wait for the plan's clean-up; after the next request, end everything at once."""
+        assert self._stop_due is not None
+        if self._hurried:
+            _log.warning("Another request to stop (%s): stopping immediately", reason)
+            self._stop_due = now
+            return
+        _log.warning("Second request to stop (%s): not waiting any longer for the running plan", reason)
+        self._hurried = True
+        self._stop_due = min(self._stop_due, now + HURRY_TIMEOUT)
+        self._link.push(supervision.StopRequested(reason, hurry=True), keep=False)
 
     # ------------------------------------------------------------------------------------- messages of the manager
     def _receive(self) -> None:

@@ -180,10 +180,10 @@ class InProcessSupervisor:
         """A link for a manager."""
         return self._server.connect(supervision.SupervisorReport)
 
-    def ask_stop(self, reason: str) -> None:
-        """Ask the manager to stop the service, as a signal from outside does."""
+    def ask_stop(self, reason: str, *, hurry: bool = False) -> None:
+        """Ask the manager to stop the service, as a signal from outside does; the second signal with ``hurry``."""
         self._stopping = True
-        self._server.push(supervision.StopRequested(reason))
+        self._server.push(supervision.StopRequested(reason, hurry))
 
     def _worker_ended(self, ended: WorkerEnded) -> None:
         self._ended = ended

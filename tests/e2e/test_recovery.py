@@ -198,8 +198,9 @@ def test_a_stop_while_a_plan_runs_leaves_the_plan_in_the_queue_and_nothing_behin
     assert service.processes() == []
     service.restart()
     (again,) = service.queue()
-    assert {**again, "item_uid": 0} == {**plan, "item_uid": 0}
+    (again,) = service.queue()
     (stopped,) = service.history()
+    assert {**again, "item_uid": 0} == {**plan, "item_uid": 0, "result": stopped["result"]}
     assert stopped["result"]["exit_status"] == "failed"
     assert "service was stopped" in stopped["result"]["msg"]
 
@@ -248,19 +249,40 @@ def test_a_plan_cleans_up_when_the_service_is_stopped(new_service, startup_dir, 
 
 def test_a_clean_up_that_hangs_is_killed_in_time(new_service, startup_dir, tmp_path):
     (startup_dir / "50-shutter.py").write_text(SHUTTER)
-    service = light(new_service, startup_dir)
+    service = light(new_service, startup_dir, "--plan-cleanup-timeout", "3")
     service.open()
     service.add("expose", str(tmp_path / "shutter"), hang=True)
     service.do("queue_start")
     service.wait(lambda s: s["run_list_uid"] and service.ask("re_runs")["run_list"], "a run is open")
     began = time.monotonic()
     assert service.stop() == 0
-    assert time.monotonic() - began < 5
+    assert 3 < time.monotonic() - began < 6
     assert service.processes() == []
     assert "WITHOUT its clean-up" in service.output()
     service.restart()
     (killed,) = service.history()
-    assert killed["result"]["msg"].endswith("The plan did not end within 2 s and was killed without its clean-up")
+    assert killed["result"]["msg"].endswith("The plan did not end within 3 s and was killed without its clean-up")
+
+
+def test_a_second_ctrl_c_ends_the_wait_for_a_clean_up(new_service, startup_dir, tmp_path):
+    (startup_dir / "50-shutter.py").write_text(SHUTTER)
+    service = light(new_service, startup_dir)
+    service.open()
+    service.add("expose", str(tmp_path / "shutter"), hang=True)
+    service.do("queue_start")
+    service.wait(lambda s: s["run_list_uid"] and service.ask("re_runs")["run_list"], "a run is open")
+    service.process.send_signal(signal.SIGINT)
+    service.wait(lambda _: "Waiting up to 30 s for the clean-up of the plan" in service.output(), "the log")
+    service.wait(lambda _: (tmp_path / "shutter").exists(), "the clean-up")
+    began = time.monotonic()
+    assert service.stop(signal.SIGINT) == 0
+    assert time.monotonic() - began < 3
+    assert service.processes() == []
+    service.restart()
+    (killed,) = service.history()
+    assert killed["result"]["exit_status"] == "failed"
+    assert "did not end before the second request to stop" in killed["result"]["msg"]
+    assert [item["name"] for item in service.queue()] == ["expose"]
 
 
 def test_a_clean_up_that_fails_when_the_service_is_stopped_is_told(new_service, startup_dir):

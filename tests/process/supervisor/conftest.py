@@ -50,13 +50,15 @@ TIMEOUT = 60
 class Service:
     """A running supervisor."""
 
-    def __init__(self, folder, *, manager=None, worker=WORKER, stdout=None, info=None, show=True, warm=False):
+    def __init__(
+        self, folder, *, manager=None, worker=WORKER, stdout=None, info=None, show=True, warm=False, cleanup=1
+    ):
         self.folder = folder
         self.control = f"ipc://{folder}/control"
         self.info = info or f"ipc://{folder}/info"
         settings = Settings(
             network=Network(zmq_control_addr=self.control, zmq_info_addr=self.info, zmq_publish_console=True),
-            operation=Operation(print_console_output=show),
+            operation=Operation(print_console_output=show, plan_cleanup_timeout=cleanup),
             worker=Worker(warm_worker=warm),
         )
         with (folder / "output").open("wb") as output:

@@ -26,7 +26,7 @@ async def main():
 
     async def follow():
         async for _, report in link.reports():
-            reports.append(type(report).__name__)
+            reports.append(type(report).__name__ + (", hurry" if getattr(report, "hurry", False) else ""))
             if isinstance(report, supervision.StopRequested) and obedient:
                 print("fake manager stops:", report.reason)
                 stop.set()

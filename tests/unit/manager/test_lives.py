@@ -6,9 +6,16 @@ import logging
 
 import pytest
 
+from bluesky_qs.config.schema import Operation, Settings
 from bluesky_qs.errors import StoreError
 from bluesky_qs.ipc.commands import OpenEnvironment, RunPlan
 from bluesky_qs.testing import AsyncManager, End, Fail, Hang, Measure, MemoryStore, Wait
+
+
+async def turns_of_the_loop():
+    """Let everything happen that is due."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 async def test_a_new_manager_finds_the_queue_as_it_was(manager):
@@ -181,10 +188,43 @@ async def test_a_plan_that_does_not_end_is_killed_when_the_service_stops(opened,
     await running(Hang())
     stopping = opened.loop.create_task(opened.stop())
     await opened.until(lambda _: opened.worker.unheard)
-    opened.clock.advance(3)
+    opened.clock.advance(29)
+    await turns_of_the_loop()
+    assert not stopping.done()
+    opened.clock.advance(2)
     await stopping
-    assert "Killing it WITHOUT its clean-up" in caplog.text
+    assert "The plan did not end within 30 s. Killing it WITHOUT its clean-up" in caplog.text
     assert opened.worker.life.over
+
+
+async def test_a_second_request_to_stop_ends_the_wait_for_the_clean_up(opened, running):
+    await running(Hang())
+    stopping = opened.loop.create_task(opened.stop("Ctrl-C"))
+    await opened.until(lambda _: opened.worker.unheard)
+    opened._supervisor.ask_stop("Ctrl-C", hurry=True)
+    await stopping
+    assert opened.worker.life.over
+    await opened.start()
+    (item,) = (await opened.do("history_get"))["items"]
+    assert item["result"]["msg"].endswith(
+        "Ctrl-C. The plan did not end before the second request to stop and was killed without its clean-up"
+    )
+
+
+async def test_a_plan_has_as_long_for_its_clean_up_as_the_settings_say():
+    settings = Settings(operation=Operation(plan_cleanup_timeout=500))
+    async with AsyncManager(settings=settings) as manager:
+        await manager.open()
+        manager.worker.on_plan("count", Hang())
+        await manager.add("count", ["det1"])
+        await manager.do("queue_start")
+        stopping = manager.loop.create_task(manager.stop())
+        await manager.until(lambda _: manager.worker.unheard)
+        manager.clock.advance(499)
+        await turns_of_the_loop()
+        assert not stopping.done()
+        manager.clock.advance(2)
+        await stopping
 
 
 async def test_an_idle_environment_is_closed_when_the_service_stops(opened, caplog):
