@@ -5,7 +5,7 @@ import pytest
 import zmq
 
 from bluesky_qs.ipc.commands import Attach, PausePlan, RunScript
-from bluesky_qs.ipc.frames import Answer, FromServer, Report, Request
+from bluesky_qs.ipc.frames import CommandFrame, FromServer, ReplyFrame, Report
 from bluesky_qs.ipc.reports import StateChanged, WorkerReport
 from bluesky_qs.testing import Service
 
@@ -41,7 +41,7 @@ class Peer:
     def reported_before_reply(self, command):
         """The reports that arrive before the reply to a command."""
         self.number += 1
-        self.socket.send(msgspec.msgpack.encode(Request(self.number, 0, command)))
+        self.socket.send(msgspec.msgpack.encode(CommandFrame(self.number, 0, command)))
         reports = []
         while True:
             assert self.socket.poll(PATIENCE_MS), reports
@@ -49,7 +49,7 @@ class Peer:
             match message:
                 case Report(_, body):
                     reports.append(msgspec.msgpack.decode(body, type=WorkerReport))
-                case Answer(self.number):
+                case ReplyFrame(self.number):
                     return reports
 
     def close(self):
