@@ -52,7 +52,8 @@ class Result(TypedDict):
     """How an item ended. Times are in seconds since 1970.
 
     ``msg`` has at most 10 kB and ``traceback`` 100 kB: longer texts are cut in the middle. Control characters in them
-    are written as escapes.
+    are written as escapes. ``return_value`` is what the plan returned, null if it did not complete. If the value has no
+    JSON form, it is a text and ``return_value_is_text`` is true. Results of earlier versions have neither key.
     """
 
     exit_status: ExitStatus
@@ -62,6 +63,8 @@ class Result(TypedDict):
     time_stop: float
     msg: str
     traceback: str
+    return_value: NotRequired[Any]
+    return_value_is_text: NotRequired[bool]
 
 
 class _ItemKeys(TypedDict):

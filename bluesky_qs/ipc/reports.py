@@ -52,6 +52,9 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
         The worker's state after the plan.
     pause_missed
         A pause was requested, and the plan ended before it.
+    return_value, return_value_is_text
+        What the plan returned, as JSON text; the text of the value if it has no JSON form. ``null`` unless the plan
+        completed.
     """
 
     item_uid: str
@@ -64,6 +67,8 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     traceback: str
     state: WorkerState
     pause_missed: bool = False
+    return_value: bytes = b"null"
+    return_value_is_text: bool = False
 
 
 class RunsChanged(msgspec.Struct, frozen=True, tag=True):

@@ -1,5 +1,6 @@
 """The ``result`` of an item in the history."""
 
+import json
 from typing import Any
 
 from bluesky_qs.error_text import stored_message
@@ -16,6 +17,8 @@ def reported(report: PlanEnded) -> dict[str, Any]:
         "time_stop": report.time_stop,
         "msg": report.message,
         "traceback": report.traceback,
+        "return_value": json.loads(report.return_value),
+        "return_value_is_text": report.return_value_is_text,
     }
 
 
@@ -29,4 +32,6 @@ def unreported(exit_status: str, msg: str = "", *, now: float) -> dict[str, Any]
         "time_stop": now,
         "msg": stored_message(msg),
         "traceback": "",
+        "return_value": None,
+        "return_value_is_text": False,
     }

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import msgspec
 
+from bluesky_qs.api.values import ExitStatus
 from bluesky_qs.errors import NotFound, QSError, WorkerError, WrongState
 from bluesky_qs.ipc import commands
 from bluesky_qs.ipc.reports import (
@@ -274,7 +275,7 @@ class ScriptedProcess:
         self._update(engine="running")
         measurement = job.measurement = Measurement(item, self.server.push, self._script, self._set_runs)
         last = await self._follow(job)
-        status = last.exit_status if isinstance(last, steps.End) else "failed"
+        status = _exit_status(last)
         measurement.close(status)
         missed = job.pause is not None
         self.main = None
@@ -291,6 +292,7 @@ class ScriptedProcess:
             traceback=last.traceback if isinstance(last, steps.End | steps.Fail) else "",
             state=self.state,
             pause_missed=missed,
+            return_value=_value_of(last),
         )
         self._push(done)
 
@@ -308,7 +310,7 @@ class ScriptedProcess:
             success=failure is None,
             message=failure.message if failure else "",
             traceback=failure.traceback if failure else "",
-            return_value=json_text(last.value if isinstance(last, steps.Return) else None),
+            return_value=_value_of(last),
             time_start=started,
             time_stop=self._script.now(),
             state=self.state,
@@ -327,7 +329,7 @@ class ScriptedProcess:
 
     async def _take(self, job: Job, step: steps.Step) -> None:
         await asyncio.sleep(0)
-        if job.pause is not None and not isinstance(step, steps.End | steps.Fail):
+        if job.pause is not None and not isinstance(step, steps.End | steps.Fail | steps.Return):
             await self._stand_still(job)
             if isinstance(step, steps.Pause):
                 return
@@ -445,3 +447,17 @@ class ScriptedProcess:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._script.error = error
             self._script.changed()
+
+
+def _exit_status(last: steps.End | steps.Fail | steps.Return) -> ExitStatus:
+    match last:
+        case steps.End(exit_status):
+            return exit_status
+        case steps.Fail():
+            return "failed"
+        case steps.Return():
+            return "completed"
+
+
+def _value_of(last: steps.End | steps.Fail | steps.Return) -> bytes:
+    return json_text(last.value if isinstance(last, steps.Return) else None)

@@ -86,7 +86,7 @@ class Print(msgspec.Struct, frozen=True):
 
 
 class Return(msgspec.Struct, frozen=True):
-    """The function returns this value; None unless the script has this step."""
+    """The function or plan returns this value; None unless the script has this step."""
 
     value: Any = None
 

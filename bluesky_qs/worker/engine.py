@@ -14,6 +14,7 @@ from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.worker.observe import Observer
 from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.returned import Returned, value_of_plan
 from bluesky_qs.worker.trace import came_through, sentence, traceback_text
 
 log = logging.getLogger(__name__)
@@ -53,16 +54,19 @@ class _Plan:
         self.error: BaseException | None = None
         #: The exception that ended it, before the RunEngine and asyncio handled it.
         self.raised: BaseException | None = None
+        #: What it returned.
+        self.value: Any = None
 
     def watched(self, messages: Iterator[Any]) -> Iterator[Any]:
-        """Pass the plan's messages on, and keep the exception that ends it."""
+        """Pass the plan's messages on, and keep the value that it returns or the exception that ends it."""
         try:
-            return (yield from messages)
+            self.value = yield from messages
         except GeneratorExit:
             raise
         except BaseException as error:
             self.raised = error
             raise
+        return self.value
 
     def original(self, error: BaseException) -> BaseException:
         """Return the plan's own exception for the one that left the RunEngine.
@@ -266,6 +270,7 @@ class Engine:
         return getattr(self.RE, "_exit_status", plan.observer.last_exit_status) == "abort"
 
     def _finish(self, plan: _Plan, status: ExitStatus, message: str, trace: str) -> None:
+        returned = value_of_plan(plan.value) if status == "completed" else Returned()
         with self._lock:
             pause_missed = self._pause is not None
             self._item_uid, self._plan, self._paused, self._pause = None, None, False, None
@@ -285,6 +290,8 @@ class Engine:
                 traceback=trace,
                 state=state,
                 pause_missed=pause_missed,
+                return_value=returned.json,
+                return_value_is_text=returned.is_text,
             ),
             environment=EnvironmentState.IDLE,
             item_uid=None,

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bluesky_qs.errors import WorkerError, WrongState
+from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.reports import TaskEnded
-from bluesky_qs.wire.codec import json_text
 from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.returned import value_of_task
 from bluesky_qs.worker.trace import sentence, traceback_text
 
 log = logging.getLogger(__name__)
@@ -56,9 +56,10 @@ class TaskRunner:
         return_value = b"null"
         log.info("Starting the task %s: %s", task_uid, what)
         try:
-            return_value = _return_value(work())
+            return_value = value_of_task(work())
         except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
-            message, trace = sentence(error), traceback_text(error)
+            message = sentence(error)
+            trace = traceback_text(error) or message  # an error of ours has no frames of user code
             log.error("The task %s failed: %s\n%s", task_uid, message, trace)  # noqa: TRY400 - the user's frames only
         else:
             log.info("The task %s is completed", task_uid)
@@ -75,10 +76,3 @@ class TaskRunner:
                 state=state,
             ),
         )
-
-
-def _return_value(value: Any) -> bytes:
-    try:
-        return json_text(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise WorkerError(f"The returned value cannot be sent as JSON: {error}") from None

@@ -531,3 +531,87 @@ async def test_the_engines_metadata_is_told(worker):
     driver = worker("import numpy\nRE.md['proposal'] = numpy.int64(7)")
     await driver.open()
     assert json.loads(await driver.ask(EngineMetadata()))["proposal"] == 7
+
+
+RETURNING = """
+import numpy as np
+import bluesky.plan_stubs as bps
+from bluesky import RunEngine
+from bluesky.preprocessors import SupplementalData
+from bluesky.utils import plan
+from ophyd.sim import det1
+
+RE = RunEngine({})
+RE.preprocessors.append(SupplementalData())
+
+def fitted():
+    yield from bps.checkpoint()
+    yield from bps.pause()
+    return {"center": np.float64(0.25), "points": np.arange(3)}
+
+@plan
+def reading():
+    return (yield from bps.rd(det1))
+
+def odd():
+    yield from bps.null()
+    return 1j
+
+def nothing():
+    yield from bps.null()
+
+def failing():
+    yield from bps.null()
+    raise ValueError(1)
+
+def go_on():
+    RE.context_managers = []
+    RE.resume()
+"""
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_the_value_of_a_plan_comes_back_also_after_a_pause(worker, by_hand):
+    driver = worker(RETURNING)
+    await driver.open()
+    await driver.start("fitted")
+    await driver.wait_engine("paused")
+    if by_hand:
+        await driver.start_function("go_on", background=True)
+    else:
+        await driver.ask(ContinuePlan("resume"))
+    done = await driver.wait(PlanEnded)
+    assert json.loads(done.return_value) == {"center": 0.25, "points": [0, 1, 2]}
+    assert not done.return_value_is_text
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "value", "is_text"),
+    [
+        ("odd", "completed", "1j", True),
+        ("nothing", "completed", None, False),
+        ("failing", "failed", None, False),
+    ],
+)
+async def test_a_plans_value_never_fails_the_plan(worker, name, status, value, is_text):
+    driver = worker(RETURNING)
+    await driver.open()
+    await driver.run("reading", uid="before")
+    done = await driver.run(name)
+    assert (done.exit_status, json.loads(done.return_value), done.return_value_is_text) == (status, value, is_text)
+
+
+async def test_the_value_that_a_plan_has_read_comes_back(worker):
+    driver = worker(RETURNING)
+    await driver.open()
+    assert isinstance(json.loads((await driver.run("reading")).return_value), float)
+
+
+async def test_a_plan_that_is_stopped_has_no_value(worker):
+    driver = worker(RETURNING)
+    await driver.open()
+    await driver.start("fitted")
+    await driver.wait_engine("paused")
+    await driver.ask(ContinuePlan("stop"))
+    done = await driver.wait(PlanEnded)
+    assert (done.exit_status, done.return_value) == ("stopped", b"null")

@@ -51,6 +51,42 @@ async def test_a_function_returns_its_value(worker):
     assert done.state.environment == "idle"
 
 
+async def test_a_function_returns_numpy_values_sets_and_dates(worker):
+    driver = worker("""
+import datetime
+import numpy as np
+
+def measured():
+    return {"waveform": np.arange(3), "mean": np.float32(1.5), "names": {"b", "a"}, "day": datetime.date(2024, 1, 2)}
+""")
+    await driver.open()
+    done = await driver.function("measured")
+    assert (done.success, done.message) == (True, "")
+    assert json.loads(done.return_value) == {
+        "waveform": [0, 1, 2],
+        "mean": 1.5,
+        "names": ["a", "b"],
+        "day": "2024-01-02",
+    }
+
+
+async def test_a_value_that_json_cannot_hold_fails_the_task_and_its_type_is_named_twice(worker):
+    driver = worker("def odd():\n    return {'z': 1j}\n")
+    await driver.open()
+    done = await driver.function("odd")
+    assert (done.success, json.loads(done.return_value)) == (False, None)
+    for text in (done.message, done.traceback):
+        assert "value['z'] is of the type complex, which JSON cannot hold" in text
+
+
+async def test_an_error_of_the_service_itself_has_a_text_as_traceback(worker):
+    driver = worker(CODE)
+    await driver.open()
+    done = await driver.function("absent")
+    assert not done.success
+    assert "'absent' is not found" in done.traceback
+
+
 async def test_a_foreground_task_runs_in_the_main_thread_and_a_background_task_does_not(worker):
     driver = worker(CODE)
     await driver.open()
@@ -111,7 +147,7 @@ async def test_a_function_that_raises_fails_alone(worker, name, message, backgro
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"), [("numpy.int64(1)", "int64"), ("numpy.zeros(2)", "ndarray"), ("{1, 2}", "set"), ("b'x'", "bytes")]
+    ("text", "kind"), [("numpy.complex64(1)", "complex64"), ("numpy", "module"), ("{b'x'}", "bytes"), ("b'x'", "bytes")]
 )
 async def test_a_value_that_json_does_not_know_fails_the_task_by_name(worker, text, kind):
     driver = worker(CODE)
