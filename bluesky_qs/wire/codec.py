@@ -5,7 +5,7 @@ standard library decides, so that a client written for the community's service s
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, cast
 
 import msgspec
@@ -55,22 +55,44 @@ def encode(message: Any, encoding: Encoding = "json") -> bytes:
     except UnicodeEncodeError:  # a lone surrogate: JSON can hold it, UTF-8 cannot
         if encoding == "json":
             return json.dumps(message, default=_value_of).encode()
-        return _msgpack_encoder.encode(storable(message))
+        return _msgpack_encoder.encode(_packable(message))
+    except OverflowError:  # an integer of more than 64 bits: JSON can hold it, MessagePack cannot
+        return _msgpack_encoder.encode(_packable(message))
 
 
 def storable(value: Any) -> Any:
     """Escape lone surrogates in the value, because UTF-8 cannot hold them."""
+    return _each(value, lambda leaf: leaf)
+
+
+def _packable(value: Any) -> Any:
+    """Convert what JSON can hold and MessagePack cannot: lone surrogates, and integers of more than 64 bits."""
+    return _each(value, _as_packed_number)
+
+
+def _each(value: Any, convert: Callable[[Any], Any]) -> Any:
+    """Convert each value inside the value, and escape lone surrogates."""
     match value:
         case str():
             return value.encode(errors="backslashreplace").decode()
         case dict():
-            return {storable(key): storable(element) for key, element in cast("dict[Any, Any]", value).items()}
+            members = cast("dict[Any, Any]", value).items()
+            return {_each(key, convert): _each(element, convert) for key, element in members}
         case list() | tuple():
-            return [storable(element) for element in cast("list[Any]", value)]
+            return [_each(element, convert) for element in cast("list[Any]", value)]
         case Encoded():
-            return storable(value.value())
+            return _each(value.value(), convert)
         case _:
-            return value
+            return convert(value)
+
+
+def _as_packed_number(value: Any) -> Any:
+    if not isinstance(value, int) or -(2**63) <= value < 2**64:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return str(value)
 
 
 def decode(frame: bytes, encoding: Encoding = "json") -> Any:

@@ -1,6 +1,6 @@
 """Values that user code returns, as JSON text: NumPy's scalars and arrays, sets, tuples and dates are converted."""
 
-import datetime
+import datetime as dt
 import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
@@ -19,7 +19,7 @@ LARGEST_OF_PLAN = 2**23
 #: Bytes of the largest floating point number for which NumPy gives Python's own.
 _DOUBLE = 8
 _ADVICE = "Return numbers, strings, lists, dictionaries, sets, dates or NumPy arrays"
-_DATES = (datetime.date, datetime.time)  # a datetime is a date
+_DATES = (dt.date, dt.time)  # a datetime is a date
 _PYTHON_SCALARS = (str, int, float, type(None))  # a bool is an int
 
 
@@ -87,6 +87,13 @@ class _Conversion:
             return value
         if isinstance(value, _DATES):
             return value.isoformat()
+        if self._numpy is not None and isinstance(value, self._numpy.generic):
+            return self._scalar(value, depth)
+        if self._numpy is not None and isinstance(value, self._numpy.ndarray):
+            return self._array(value, depth)
+        return self._container(value, depth)
+
+    def _container(self, value: Any, depth: int) -> Any:
         if depth >= DEEPEST:
             raise _NoForm(f"is nested more than {DEEPEST} levels deep, or it contains itself")
         if isinstance(value, dict):
@@ -95,10 +102,6 @@ class _Conversion:
             return self._list(cast("Iterable[Any]", value), depth)
         if isinstance(value, set | frozenset):
             return _in_order([self.plain(element, depth + 1) for element in cast("Iterable[Any]", value)])
-        if self._numpy is not None and isinstance(value, self._numpy.generic):
-            return self._scalar(value, depth)
-        if self._numpy is not None and isinstance(value, self._numpy.ndarray):
-            return self._array(value, depth)
         raise _without_form(value)
 
     def _list(self, elements: Iterable[Any], depth: int) -> list[Any]:

@@ -9,6 +9,7 @@ from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.shown.status_text import (
     flags_text,
     has_failed,
+    has_value,
     last_sentence,
     outcomes,
     progress_text,
@@ -391,6 +392,10 @@ def _result_lines(result: Mapping[str, Any]) -> list[str]:
     if result.get("scan_ids"):
         lines.append(f"  scan id  {ranges(result['scan_ids'])}")
     lines += [f"  run      {uid}" for uid in result.get("run_uids") or ()]
+    if has_value(result):
+        lines.append(f"  returned {shortened(repr(result['return_value']), _WIDE)}")
+    elif result.get("return_value_is_text"):
+        lines.append(f"  returned {shortened(result['return_value'], _WIDE)}")
     if result.get("traceback"):
         lines.append(folded(str(result["traceback"])))
     return lines

@@ -114,6 +114,16 @@ class PlanProgress(NamedTuple):
         return max(self.elapsed - self.paused, 0.0) * (self.total - self.events) / self.events
 
 
+def has_value(result: Mapping[str, Any]) -> bool:
+    """Whether the plan returned a value with a JSON form, other than uids of its runs, as most measurements do."""
+    value = result.get("return_value")
+    if value is None or result.get("return_value_is_text"):
+        return False
+    return any(
+        uid not in result.get("run_uids", ()) for uid in (value if isinstance(value, list) and value else [value])
+    )
+
+
 def reason(result: Mapping[str, Any]) -> str:
     """Why a plan failed, in one line."""
     message = [line.strip() for line in safe(str(result.get("msg") or "")).split("\n") if line.strip()]

@@ -13,7 +13,7 @@ from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
 from ipython_extension.shown.display import ItemView, View, Waited
 from ipython_extension.shown.error_rendering import NotDone
-from ipython_extension.shown.status_text import pause_sentence, reason
+from ipython_extension.shown.status_text import has_value, pause_sentence, reason
 from ipython_extension.shown.tables import length_of_time, moment, ranges, terminal_width
 from ipython_extension.typed.line import Line
 from ipython_extension.words.replies import present
@@ -95,10 +95,15 @@ def halt(session: Session, line: Line) -> View:
 
 
 @word("run", "PLAN [--md KEY=VALUE…]")
-def run(session: Session, line: Line) -> ItemView:
+def run(session: Session, line: Line) -> Any:
     """Run a plan now, without the queue, and wait until it ends.
 
     Shows its progress and a live table of each run; the output of the plan itself is in %qs log.
+
+    If the plan returns a value, other than the uids of its runs, so does the line. Otherwise it returns the item with
+    its result.
+
+        x = %qs run rd(det1)
 
     Raises an error if the plan fails, so that a notebook stops. Ctrl-C ends the waiting, not the plan.
     """
@@ -109,7 +114,11 @@ def run(session: Session, line: Line) -> ItemView:
     live = Live(terminal_width(), item_uid=item["item_uid"])
     going, paused = "the plan is still running (%qs wait, %qs pause, %qs abort)", f"{_STAYS} (%qs resume, %qs abort)"
     with waiting(session, going, when_paused=paused, live=live) as wait:
-        return _ended(session, item, wait, is_new=True)
+        ended = _ended(session, item, wait, is_new=True)
+        if not has_value(ended["result"]):
+            return ended
+        wait.put(f"{ended.text(terminal_width())}\n")
+        return ended["result"]["return_value"]
 
 
 @word("wait", "[ID] [--timeout 10m]")

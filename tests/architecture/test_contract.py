@@ -91,6 +91,7 @@ USER_VALUES = {
     ("Item", "properties"),
     ("Metadata", "re_metadata"),
     ("ParameterDescription", "default"),
+    ("Result", "return_value"),
     ("RunningItem", "args"),
     ("RunningItem", "kwargs"),
     ("RunningItem", "meta"),

@@ -149,3 +149,38 @@ def test_a_failed_opening_names_file_line_and_error(new_service, startup_dir):
     assert "ZeroDivisionError" in text
     assert "10-broken.py" in service.output()
     assert msgspec.json.decode(text)
+
+
+VALUES = """
+import datetime
+import numpy as np
+from bluesky.plan_stubs import rd
+from ophyd.sim import det1
+
+def waveform():
+    return {"y": np.arange(3), "when": {datetime.date(2024, 1, 2)}}
+
+def far():
+    yield from null()
+    return 2**70
+"""
+
+
+@pytest.mark.parametrize(("encoding", "number"), [("json", 2**70), ("msgpack", float(2**70))])
+def test_values_of_functions_and_plans_come_back(new_service, startup_dir, encoding, number):
+    (startup_dir / "10-values.py").write_text(VALUES)
+    args = ("--startup-dir", str(startup_dir), "--warm-worker", "OFF", "--zmq-encoding", encoding)
+    service = new_service(*args, encoding=encoding).start()
+    service.open()
+    function = {"item_type": "function", "name": "waveform"}
+    task = service.do("function_execute", item=function, user="tester", user_group="primary")["task_uid"]
+    service.wait(lambda s: service.do("task_result", task_uid=task)["status"] == "completed", "the function has ended")
+    result = service.do("task_result", task_uid=task)["result"]
+    assert (result["success"], result["return_value"]) == (True, {"y": [0, 1, 2], "when": ["2024-01-02"]})
+    for plan in (service.add("rd", "det1"), service.add("far")):
+        service.do("queue_start")
+        service.wait_idle()
+        assert service.do("item_status", item_uid=plan["item_uid"])["status"]["state"] == "completed"
+    read, far = [item["result"] for item in service.do("history_get")["items"]]
+    assert isinstance(read["return_value"], float)
+    assert (far["return_value"], far["return_value_is_text"]) == (number, False)

@@ -6,8 +6,9 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.errors import NotFound, UnknownMethod
-from bluesky_qs.testing import Fail, Measure, Wait
+from bluesky_qs.testing import Fail, Measure, Return, Wait
 from ipython_extension.shown.error_rendering import NotDone
+from ipython_extension.shown.status_text import has_value
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
 #: The state of the manager that requests need.
@@ -395,6 +396,34 @@ def test_a_plan_that_runs_well_now_is_told_with_its_scan(qs, opened):
     told = shown(qs("run count([det1])"))
     assert told.startswith("Completed in ")
     assert told.endswith(" s, scan 7: count([det1])")
+
+
+@pytest.mark.parametrize("value", [1.5, [1, 2], [], "text", {"x": None}, False])
+def test_the_value_of_a_plan_is_the_value_of_the_line_that_runs_it(qs, opened, value):
+    opened.worker.on_plan("count", Return(value))
+    assert qs("run count([det1])") == value
+    assert shown(qs("item -1")).splitlines()[-1] == f"  returned {value!r}"
+
+
+def test_a_plan_that_returns_nothing_gives_its_item(qs, opened):
+    opened.worker.on_plan("count", Return(None))
+    item = qs("run count([det1])")
+    assert item["result"]["exit_status"] == "completed"
+    assert item["result"]["return_value"] is None
+    assert "returned" not in shown(qs("item -1"))
+
+
+def test_the_uids_of_its_runs_are_no_value_of_a_plan():
+    runs = {"run_uids": ["u1", "u2"]}
+    assert not any(has_value({**runs, "return_value": value}) for value in ("u1", ["u1", "u2"]))
+    assert has_value({**runs, "return_value": "u3"})
+
+
+def test_a_value_that_is_only_a_text_is_shown_with_the_item(qs, qs_manager, plan):
+    result = {"exit_status": "completed", "return_value": "<Fit 3>", "return_value_is_text": True}
+    qs_manager.fill(history=[{**plan("count", "uid-aaaa"), "result": result}])
+    qs("history")
+    assert shown(qs("item -1")).splitlines()[-1] == "  returned <Fit 3>"
 
 
 @pytest.mark.parametrize("asked", ["%qs?", "%%qs?", "%qs ?", "%qs??", "%qs help"])

@@ -72,3 +72,10 @@ def test_half_a_surrogate_pair_is_an_escape_sequence_where_messagepack_cannot_ho
         "item": {"\\ud800": ["x\\udfff", {"deep": ["\\udc00"]}], "whole": "ö", "n": 1},
         "none": None,
     }
+
+
+def test_an_integer_of_more_than_64_bits_is_a_float_or_a_text_where_messagepack_cannot_hold_it():
+    message = {"items": Encoded(json_text([2**70, -(2**63), 2**64 - 1, 10**400, True]))}
+    assert decode(encode(message, "msgpack"), "msgpack") == {
+        "items": [float(2**70), -(2**63), 2**64 - 1, str(10**400), True]
+    }

@@ -1,6 +1,6 @@
 """Values that user code returns: which have a JSON form, and what is said of the others."""
 
-import datetime
+import datetime as dt
 import enum
 import json
 import math
@@ -8,8 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from bluesky_qs.error_text import LONGEST_MESSAGE
 from bluesky_qs.errors import WorkerError
-from bluesky_qs.worker.returned import DEEPEST, LARGEST_ARRAYS, LONGEST_TEXT, value_of_plan, value_of_task
+from bluesky_qs.worker.returned import DEEPEST, LARGEST_ARRAYS, value_of_plan, value_of_task
 
 
 class Sample:
@@ -49,12 +50,12 @@ class Mode(enum.IntEnum):
         ({"b", "a"}, ["a", "b"]),
         (frozenset({3, 1, 2}), [1, 2, 3]),
         ((1, (2, "x")), [1, [2, "x"]]),
-        (datetime.datetime(2024, 1, 2), "2024-01-02T00:00:00"),
-        (datetime.date(2024, 1, 2), "2024-01-02"),
-        (datetime.time(3, 4), "03:04:00"),
+        (dt.datetime(2024, 1, 2, tzinfo=dt.UTC), "2024-01-02T00:00:00+00:00"),
+        (dt.date(2024, 1, 2), "2024-01-02"),
+        (dt.time(3, 4), "03:04:00"),
         (Mode.FLY, 2),
         ({"det1": {"value": np.float64(0.5)}, np.int64(3): None}, {"det1": {"value": 0.5}, "3": None}),
-        ({datetime.date(2024, 1, 2): {1}}, {"2024-01-02": [1]}),
+        ({dt.date(2024, 1, 2): {1}}, {"2024-01-02": [1]}),
         (None, None),
     ],
 )
@@ -131,7 +132,7 @@ def test_a_plans_value_without_even_a_text_is_named():
 
 def test_the_text_of_a_plans_value_is_cut_in_the_middle():
     text = json.loads(value_of_plan([1j, "a" * 50_000]).json)
-    assert len(text) <= LONGEST_TEXT
+    assert len(text.encode()) <= LONGEST_MESSAGE
     assert text.startswith("[1j, 'aaa")
     assert text.endswith("aaa']")
     assert "characters" in text
