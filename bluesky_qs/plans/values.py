@@ -277,13 +277,15 @@ class Name(Type):
         self.phrase = f"the name of a {wanted.value}" if wanted is not Wanted.ENUM else f"one of {self._listed()}"
 
     def check(self, value: Any) -> Mismatch | None:
-        if not isinstance(value, str):
+        if not (isinstance(value, str) or self.takes_number(value)):
             return self._mismatch(value)
         if self.choices is None:
             # The names that exist are known when the plan runs. Text that cannot be a name is refused now.
             return None if is_name(value) else self._mismatch(value)
         if self._choice(value) in self.choices:
             return None
+        if not isinstance(value, str):
+            return self._mismatch(value)
         return Mismatch("", value, f"is not one of {self._listed()}", nearest(value, self.choices))
 
     def convert(self, value: Any, find: Find) -> Any:
@@ -295,9 +297,17 @@ class Name(Type):
         found = names.warning(value, [self])
         return () if found is None else (found,)
 
-    def _choice(self, value: str) -> str:
-        # ``Mode.FAST``, as in Python, means ``FAST``.
-        return value.removeprefix(f"{self.label}.") if self.wanted is Wanted.ENUM else value
+    def takes_number(self, value: Any) -> bool:
+        """Whether this is a number that may be the value of a member of an enumeration."""
+        return self.wanted is Wanted.ENUM and type(value) in (int, float)
+
+    def _choice(self, value: str | float) -> str:
+        if isinstance(value, str):
+            # ``Mode.FAST``, as in Python, means ``FAST``.
+            return value.removeprefix(f"{self.label}.") if self.wanted is Wanted.ENUM else value
+        # JSON does not distinguish 1 and 1.0.
+        other = repr(int(value)) if isinstance(value, float) and value.is_integer() else f"{value}.0"
+        return other if other in (self.choices or ()) else repr(value)
 
     def _listed(self) -> str:
         few = 8
@@ -337,6 +347,8 @@ class OneOf(Type):
 
     def convert(self, value: Any, find: Find) -> Any:
         fitting = [alternative for alternative in self.alternatives if alternative.check(value) is None]
+        if type(value) in self.classes:  # a number stays one where numbers are accepted
+            fitting = [each for each in fitting if not (isinstance(each, Name) and each.takes_number(value))]
         for alternative in fitting:
             converted = alternative.convert(value, find)
             if converted is not value:

@@ -1,83 +1,157 @@
-"""Builds the objects that a header asks for and that no name stands for: paths, dataclasses and pydantic models."""
+"""Builds the objects that a header asks for and that no name stands for.
+
+These are paths, members of enumerations in ``Literal``, and objects of classes with typed fields: dataclasses, pydantic
+models and msgspec structs, which are built from dictionaries.
+"""
 
 import dataclasses
 import enum
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
-from bluesky_qs.startup.header import resolved, stands_for
+from bluesky_qs.startup.header import is_model, is_struct, resolved, stands_for
 
 _Scope = dict[str, Any]
 
 
-def is_built(kind: Any) -> bool:
-    """Whether objects of this class are built from a dictionary: dataclasses and pydantic models."""
-    return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or hasattr(kind, "model_validate"))
+class Field(NamedTuple):
+    """A field of an object that is built: its type, the scope of names in the type, and its place in the value.
 
-
-def build(  # noqa: PLR0911 - a table of cases, in order
-    hint: Any, value: Any, scope: _Scope
-) -> Any:
-    """Return what a parameter with this type gets for a value; the same object if there is nothing to build.
-
-    Raises
-    ------
-    Exception
-        An object cannot be built from the value, for example because a field is missing.
+    ``validates`` is true if the class checks its fields itself.
     """
-    hint = resolved(hint, scope)
-    if (meant := stands_for(hint)) is not None:
-        return build(meant, value, scope)
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Annotated:
-        return build(arguments[0], value, scope)
-    if origin is typing.Union or isinstance(hint, types.UnionType):
-        return _alternative(arguments, value, scope)
-    if origin is typing.Literal:
-        members = (each for each in arguments if isinstance(each, enum.Enum))
-        return next((each for each in members if value in (each.value, each.name)), value)
-    if isinstance(hint, type) and issubclass(hint, PurePath):
-        return hint(value) if isinstance(value, str) else value
-    if is_built(hint):
-        return _object(hint, value) if isinstance(value, Mapping) else value
-    if isinstance(value, list | tuple | set | frozenset) and arguments:
-        each = arguments if origin is tuple and ... not in arguments else [arguments[0]] * len(value)
-        return _same_or_new(value, [build(kind, element, scope) for kind, element in zip(each, value, strict=False)])
-    if isinstance(value, dict) and len(arguments) == 2:  # noqa: PLR2004 - key and value
-        new = {build(arguments[0], key, scope): build(arguments[1], each, scope) for key, each in value.items()}
-        same = all(any(key is old for old in value) and value[key] is each for key, each in new.items())
-        return value if same else new
-    return value
+
+    name: str
+    hint: Any
+    scope: _Scope
+    where: str
+    validates: bool
 
 
-def _alternative(hints: tuple[Any, ...], value: Any, scope: _Scope) -> Any:
-    """What the first alternative makes of a value; a string stays one where strings are accepted."""
-    if isinstance(value, str) and str in hints:
+#: Returns the value for a field: the names in it are replaced by their objects.
+Convert = Callable[[Field, Any], Any]
+
+
+class Builder:
+    """Builds the value of one parameter. ``convert`` is called for the value of each field of an object."""
+
+    def __init__(self, convert: Convert) -> None:
+        self._convert = convert
+
+    def build(  # noqa: PLR0911 - a table of cases, in order
+        self, hint: Any, value: Any, scope: _Scope, where: str = ""
+    ) -> Any:
+        """Return what a parameter with this type gets for a value; the same object if there is nothing to build.
+
+        Raises
+        ------
+        Exception
+            An object cannot be built from the value, for example because a field is missing.
+        """
+        hint = resolved(hint, scope)
+        if (meant := stands_for(hint)) is not None:
+            return self.build(meant, value, scope, where)
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin is typing.Annotated:
+            return self.build(arguments[0], value, scope, where)
+        if origin is typing.Union or isinstance(hint, types.UnionType):
+            return self._alternative(arguments, value, scope, where)
+        if origin is typing.Literal:
+            members = (each for each in arguments if isinstance(each, enum.Enum))
+            return next((each for each in members if value in (each.value, each.name)), value)
+        if isinstance(hint, type) and issubclass(hint, PurePath):
+            return hint(value) if isinstance(value, str) else value
+        if _is_built(hint):
+            return self._object(hint, value, where)
+        if isinstance(value, list | tuple | set | frozenset) and arguments:
+            each = arguments if origin is tuple and ... not in arguments else [arguments[0]] * len(value)
+            parts = enumerate(zip(each, value, strict=False))
+            return _same_or_new(value, [self.build(kind, e, scope, f"{where}[{n}]") for n, (kind, e) in parts])
+        if isinstance(value, dict) and len(arguments) == 2:  # noqa: PLR2004 - key and value
+            new = {
+                self.build(arguments[0], key, scope): self.build(arguments[1], each, scope, f"{where}[{key!r}]")
+                for key, each in value.items()
+            }
+            same = all(any(key is old for old in value) and value[key] is each for key, each in new.items())
+            return value if same else new
         return value
-    failure: Exception | None = None
-    for hint in hints:
-        try:
-            built = build(hint, value, scope)
-        except Exception as err:  # noqa: BLE001 - another alternative may fit; raised below if none does
-            failure = failure or err
-            continue
-        if built is not value:
-            return built
-    if failure is not None and not any(typing.get_origin(hint) is dict or hint in (dict, Any) for hint in hints):
-        raise failure
-    return value
+
+    def _alternative(self, hints: tuple[Any, ...], value: Any, scope: _Scope, where: str) -> Any:
+        """What the first alternative makes of a value; a string stays one where strings are accepted."""
+        if isinstance(value, str) and str in hints:
+            return value
+        failure: Exception | None = None
+        takes_dictionaries = False
+        for hint in hints:
+            try:
+                built = self.build(hint, value, scope, where)
+            except Exception as err:  # noqa: BLE001 - another alternative may fit; raised below if none does
+                failure = failure or err
+                continue
+            if built is not value:
+                return built
+            takes_dictionaries |= typing.get_origin(hint) is dict or hint in (dict, Any)
+        if failure is not None and not takes_dictionaries:
+            raise failure
+        return value
+
+    def _object(self, kind: Any, value: Any, where: str) -> Any:
+        if is_struct(kind):
+            return self._struct(kind, value, where)
+        if not isinstance(value, Mapping):
+            return value
+        if is_model(kind):
+            hints = _of_model(kind)
+            return kind.model_validate(self._fields(kind, hints, value, where, validates=True))
+        hints = {field.name: field.type for field in dataclasses.fields(kind)}
+        return kind(**self._fields(kind, hints, value, where, validates=False))
+
+    def _struct(self, kind: Any, value: Any, where: str) -> Any:
+        import msgspec  # noqa: PLC0415 - loaded already, because a class of it is in use
+
+        if isinstance(value, list | tuple):  # a struct with array_like
+            scope = _scope_of(kind)
+            fields = (Field(f.name, f.type, scope, f"{where}[{n}]", True) for n, f in enumerate(_of_struct(kind)))
+            new = [self._field(field, each) for field, each in zip(fields, value, strict=False)]
+            return msgspec.convert([*new, *value[len(new) :]], kind)
+        if not isinstance(value, Mapping):
+            return value
+        hints = {field.encode_name: field.type for field in _of_struct(kind)}
+        return msgspec.convert(self._fields(kind, hints, value, where, validates=True), kind)
+
+    def _fields(
+        self, kind: Any, hints: Mapping[str, Any], value: Mapping[str, Any], where: str, *, validates: bool
+    ) -> dict[str, Any]:
+        scope = _scope_of(kind)
+        fields = {name: Field(name, hint, scope, f"{where}[{name!r}]", validates) for name, hint in hints.items()}
+        # The class refuses or ignores names that it does not know.
+        return {name: self._field(fields[name], each) if name in fields else each for name, each in value.items()}
+
+    def _field(self, field: Field, value: Any) -> Any:
+        return self.build(field.hint, self._convert(field, value), field.scope, field.where)
 
 
-def _object(kind: Any, value: Mapping[str, Any]) -> Any:
-    if hasattr(kind, "model_validate"):
-        return kind.model_validate(value)
-    scope = vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
-    hints = {field.name: field.type for field in dataclasses.fields(kind)}
-    return kind(**{name: build(hints[name], each, scope) if name in hints else each for name, each in value.items()})
+def _is_built(kind: Any) -> bool:
+    return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or is_model(kind) or is_struct(kind))
+
+
+def _of_model(kind: Any) -> dict[str, Any]:
+    """The types of the fields of a pydantic model, by the names that a value may have for them."""
+    names = ((name, field, getattr(field, "alias", None)) for name, field in kind.model_fields.items())
+    return {each: field.annotation for name, field, alias in names for each in (name, alias) if isinstance(each, str)}
+
+
+def _of_struct(kind: Any) -> Iterable[Any]:
+    import msgspec  # noqa: PLC0415 - as above
+
+    return msgspec.structs.fields(kind)
+
+
+def _scope_of(kind: Any) -> _Scope:
+    return vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
 
 
 def _same_or_new(old: Any, new: list[Any]) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 from bluesky_qs.plans import annotation
 from bluesky_qs.plans.annotation import PROTOCOLS, AnnotationError
 from bluesky_qs.plans.model import Annotation
+from bluesky_qs.plans.values import Type
 from bluesky_qs.startup.failure import sentence
 from bluesky_qs.startup.parts import name_type
 
@@ -48,9 +49,8 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
     hint = parameter.annotation
     if hint is inspect.Parameter.empty:
         return None
-    enums: dict[str, list[str]] = {}
     try:
-        found = Annotation(_text(hint, enums, scope_of(plan)), enums=enums)
+        found = _described_type(hint, scope_of(plan))
         annotation.read(found)
     except (Unknown, AnnotationError) as err:
         # A type that many plans use is mentioned once.
@@ -62,6 +62,19 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
     else:
         return found
     return None
+
+
+def type_in(hint: Any, scope: dict[str, Any]) -> Type | None:
+    """Return the type that a hint describes; None if a description cannot express it."""
+    try:
+        return annotation.read(_described_type(hint, scope))
+    except Exception:  # noqa: BLE001 - a type is user code and may raise anything
+        return None
+
+
+def _described_type(hint: Any, scope: dict[str, Any]) -> Annotation:
+    enums: dict[str, list[str]] = {}
+    return Annotation(_text(hint, enums, scope), enums=enums)
 
 
 def parameters_of(plan: Any) -> Mapping[str, inspect.Parameter]:
@@ -81,27 +94,34 @@ def parameters_of(plan: Any) -> Mapping[str, inspect.Parameter]:
 
 def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
     """Return the Enum classes in a plan's header: {parameter: {name of the class: class}}."""
-    found: dict[str, dict[str, type[enum.Enum]]] = {}
-    for parameter in parameters_of(plan).values():
-        classes: dict[str, type[enum.Enum]] = {}
-        if parameter.annotation is not inspect.Parameter.empty:
-            # A type that cannot be read was reported when the plan was described.
-            with contextlib.suppress(Exception):
-                _enums_in(parameter.annotation, classes, scope_of(plan))
-        if classes:
-            found[parameter.name] = classes
-    return found
+    scope = scope_of(plan)
+    found = {name: enums_in(parameter.annotation, scope) for name, parameter in parameters_of(plan).items()}
+    return {name: classes for name, classes in found.items() if classes}
+
+
+def enums_in(hint: Any, scope: dict[str, Any]) -> dict[str, type[enum.Enum]]:
+    """Return the Enum classes in a type, by their names."""
+    classes: dict[str, type[enum.Enum]] = {}
+    if hint is not inspect.Parameter.empty:
+        # A type that cannot be read was reported when the plan was described.
+        with contextlib.suppress(Exception):
+            _enums_in(hint, classes, scope)
+    return classes
 
 
 def choices(cls: type[enum.Enum]) -> list[str]:
-    """Return the texts for the members of an Enum: their values if all are strings, and their names."""
-    values = [member.value for member in cls]
-    texts = [str(value) for value in values] if all(isinstance(value, str) for value in values) else []
-    return list(dict.fromkeys([*texts, *cls.__members__]))
+    """Return the texts for the members of an Enum: their names, and their values if all are strings or all numbers."""
+    values = [_value_text(member) for member in cls]
+    if None in values:
+        return list(cls.__members__)
+    texts = [str(value) for value in values]
+    # Forms of other programs show the first ones: words rather than numbers.
+    first, last = (texts, cls.__members__) if _has_strings(cls) else (cls.__members__, texts)
+    return list(dict.fromkeys([*first, *last]))
 
 
 def member(cls: type[enum.Enum], text: str) -> enum.Enum:
-    """Return the member for a text.
+    """Return the member for a text, which is its value or its name.
 
     Raises
     ------
@@ -109,9 +129,23 @@ def member(cls: type[enum.Enum], text: str) -> enum.Enum:
         There is no such member.
     """
     for candidate in cls:
-        if isinstance(candidate.value, str) and candidate.value == text:
+        if _value_text(candidate) == text:
             return candidate
     return cls[text]
+
+
+def _has_strings(cls: type[enum.Enum]) -> bool:
+    return all(isinstance(member.value, str) for member in cls)
+
+
+def _value_text(member: enum.Enum) -> str | None:
+    """The text for the value of a member; None if values of its class have none."""
+    value = member.value
+    if isinstance(value, str):
+        return str(value) if _has_strings(type(member)) else None
+    if isinstance(value, bool) or not all(isinstance(each.value, numbers.Real) for each in type(member)):
+        return None
+    return repr(_PLAIN[numbers.Integral if isinstance(value, numbers.Integral) else numbers.Real](value))
 
 
 def default_text(value: Any, names: ObjectNames) -> str:
@@ -124,7 +158,7 @@ def default_text(value: Any, names: ObjectNames) -> str:
 
 def _described(value: Any, names: ObjectNames) -> Any:
     if isinstance(value, enum.Enum):
-        return choices(type(value))[list(type(value)).index(value)]
+        return value.value if _has_strings(type(value)) else _member_name(value)
     if value is None:
         return None
     for kind, plain in _PLAIN.items():
@@ -138,6 +172,12 @@ def _described(value: Any, names: ObjectNames) -> Any:
     if name is None:
         raise Unknown(type(value).__name__)
     return name
+
+
+def _member_name(value: enum.Enum) -> str:
+    if value.name not in type(value).__members__:  # a combination of flags
+        raise Unknown(repr(value))
+    return str(value.name)
 
 
 def _object_name(value: Any, names: ObjectNames) -> str | None:
@@ -256,7 +296,19 @@ def _type_of_given(cls: Any) -> str | None:
         return None
     if issubclass(cls, PurePath):
         return "str"
-    return "dict" if dataclasses.is_dataclass(cls) or hasattr(cls, "model_validate") else None
+    if is_struct(cls) and cls.__struct_config__.array_like:
+        return "list"
+    return "dict" if dataclasses.is_dataclass(cls) or is_model(cls) or is_struct(cls) else None
+
+
+def is_model(cls: Any) -> bool:
+    """Whether this is a pydantic model."""
+    return hasattr(cls, "model_validate")
+
+
+def is_struct(cls: Any) -> bool:
+    """Whether this is a struct of msgspec."""
+    return hasattr(cls, "__struct_config__")
 
 
 def _alternatives(texts: list[str]) -> str:
@@ -275,9 +327,12 @@ def _union(texts: list[str]) -> str:
 
 
 def _literal(value: Any) -> str:
-    if isinstance(value, enum.Enum):
-        return repr(value.value if isinstance(value.value, str) else value.name)
-    return repr(value)
+    if not isinstance(value, enum.Enum):
+        return repr(value)
+    if isinstance(value.value, str):
+        return repr(str(value.value))
+    text = _value_text(value)
+    return repr(value.name) if text is None else f"{value.name!r}, {text}"
 
 
 def _head(hint: Any, origin: Any) -> str:

@@ -13,9 +13,9 @@ from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.catalog import Catalog
 from bluesky_qs.plans.names import is_name_of_part
 from bluesky_qs.plans.signature import ItemProblem, Parameter
-from bluesky_qs.plans.values import Wanted, replaced
+from bluesky_qs.plans.values import Find, Wanted, replaced
 from bluesky_qs.startup import header
-from bluesky_qs.startup.build import build
+from bluesky_qs.startup.build import Builder, Field
 from bluesky_qs.startup.collect import facts, is_device
 from bluesky_qs.startup.decorator import words_of
 from bluesky_qs.startup.failure import text_of
@@ -63,7 +63,7 @@ def bind_plan(item: Mapping[str, Any], group: str, catalog: Catalog, namespace: 
     bound = _Binder(group, catalog, namespace)
 
     def converted(parameter: Parameter, value: Any) -> Any:
-        return _built(plan, parameter, bound.value(parameter, value, enums.get(parameter.name, {})))
+        return bound.built(plan, parameter, bound.value(parameter, value, enums.get(parameter.name, {})))
 
     given = {parameter.name for parameter in (*positional, *named)}
     unset = {parameter.name: parameter for parameter in signature.parameters if parameter.name not in given}
@@ -123,14 +123,53 @@ class _Binder:
 
     def value(self, parameter: Parameter, given: Any, enums: _Enums) -> Any:
         """Return the value that the plan gets for this argument."""
-        spec = parameter.spec
-        devices, plans = spec.convert_device_names, spec.convert_plan_names
-        if parameter.name == _METADATA:
-            # Strings in metadata stay strings, even if one is a device name, unless the plan's author wants objects.
-            anywhere_device, anywhere_plan = devices is True, plans is True
-        else:
-            anywhere_device, anywhere_plan = devices is not False, plans is not False
         value = parameter.value(given)
+        if parameter.type is None:
+            device, plan = _anywhere(parameter, parameter.name)
+        else:
+            # Refused here, because the plan would fail later with a less clear error.
+            for warning in parameter.warnings(given, self._names, parameter.name):
+                raise InvalidPlan(f"Plan validation failed: {warning}")
+            value = parameter.type.convert(value, self._find(parameter, parameter.name, enums))
+            # The type itself shows where names belong; the flags are for types that do not.
+            everywhere = not parameter.type.has_names
+            device = everywhere and parameter.spec.convert_device_names is True
+            plan = everywhere and parameter.spec.convert_plan_names is True
+        if not (device or plan):
+            return value
+        return replaced(value, functools.partial(self._object, device=device, plan=plan))
+
+    def built(self, plan: Any, parameter: Parameter, value: Any) -> Any:
+        """Return the object that the plan's header asks for, built from the value."""
+        hint = header.parameters_of(plan)[parameter.name].annotation
+        # A type that could not be read is as if absent.
+        if hint is inspect.Parameter.empty or parameter.type is None:
+            return value
+        builder = Builder(functools.partial(self._field, parameter))
+        try:
+            return builder.build(hint, value, header.scope_of(plan))
+        except InvalidPlan:
+            raise
+        except Exception as err:
+            raise InvalidPlan(f"Plan validation failed: parameter '{parameter.name}': {text_of(err)}") from err
+
+    def _field(self, parameter: Parameter, field: Field, value: Any) -> Any:
+        """Return the value for a field of an object in an argument: a parameter of this type would get it."""
+        kind = header.type_in(field.hint, field.scope)
+        if kind is None:
+            return value
+        mismatch = kind.check(value)
+        if mismatch is not None and field.validates:
+            return value
+        for found in kind.warnings(value, self._names) if mismatch is None else [mismatch]:
+            where = field.where + found.where
+            problem = ItemProblem(parameter.name, found.value, found.reason, found.suggestions, where)
+            raise InvalidPlan(f"Plan validation failed: {problem}")
+        return kind.convert(value, self._find(parameter, field.name, header.enums_in(field.hint, field.scope)))
+
+    def _find(self, parameter: Parameter, place: str, enums: _Enums) -> Find:
+        """Return the function that finds the objects of names in a parameter, or in a field of an object in it."""
+        spec = parameter.spec
 
         def find(wanted: Wanted, label: str, name: str) -> Any:
             if wanted is Wanted.ENUM:
@@ -138,26 +177,15 @@ class _Binder:
             if wanted is Wanted.CALLABLE:
                 return self._function(parameter, name)
             if not label:  # this type accepts anything
-                return self._object(name, device=anywhere_device, plan=anywhere_plan)
+                device, plan = _anywhere(parameter, place)
+                return self._object(name, device=device, plan=plan)
             return self._object(
                 name,
-                device=wanted is not Wanted.PLAN and devices is not False,
-                plan=wanted is not Wanted.DEVICE and plans is not False,
+                device=wanted is not Wanted.PLAN and spec.convert_device_names is not False,
+                plan=wanted is not Wanted.DEVICE and spec.convert_plan_names is not False,
             )
 
-        if parameter.type is None:
-            device, plan = anywhere_device, anywhere_plan
-        else:
-            # Refused here, because the plan would fail later with a less clear error.
-            for warning in parameter.warnings(given, self._names, parameter.name):
-                raise InvalidPlan(f"Plan validation failed: {warning}")
-            value = parameter.type.convert(value, find)
-            # The type itself shows where names belong; the flags are for types that do not.
-            everywhere = not parameter.type.has_names
-            device, plan = everywhere and devices is True, everywhere and plans is True
-        if not (device or plan):
-            return value
-        return replaced(value, functools.partial(self._object, device=device, plan=plan))
+        return find
 
     def decorator_defaults(self, plan: Any, missing: Mapping[str, Parameter]) -> dict[str, Any]:
         """Return the decorator's defaults that differ from those of the function, with names replaced.
@@ -241,16 +269,13 @@ class _Binder:
         return (name for name, value in named if inspect.isroutine(value) and not name.startswith("_"))
 
 
-def _built(plan: Any, parameter: Parameter, value: Any) -> Any:
-    """The object that the plan's header asks for, built from the value."""
-    hint = header.parameters_of(plan)[parameter.name].annotation
-    # A type that could not be read is as if absent.
-    if hint is inspect.Parameter.empty or parameter.type is None:
-        return value
-    try:
-        return build(hint, value, header.scope_of(plan))
-    except Exception as err:
-        raise InvalidPlan(f"Plan validation failed: parameter '{parameter.name}': {text_of(err)}") from err
+def _anywhere(parameter: Parameter, place: str) -> tuple[bool, bool]:
+    """Whether names of devices, and of plans, become objects where a type accepts anything."""
+    devices, plans = parameter.spec.convert_device_names, parameter.spec.convert_plan_names
+    if place == _METADATA:
+        # Strings in metadata stay strings, even if one is a device name, unless the plan's author wants objects.
+        return devices is True, plans is True
+    return devices is not False, plans is not False
 
 
 def _no_such_name(parameter: Parameter, where: str, text: str, reason: str, choices: Iterable[str]) -> InvalidPlan:

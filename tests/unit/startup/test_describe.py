@@ -168,12 +168,49 @@ def test_type_without_words_is_warned_about_once(caplog, monkeypatch):
     assert [record.getMessage().count("Unheard") for record in caplog.records] == [1]
 
 
+class Odd(enum.Enum):
+    ONE = "one"
+    PAIR = (1, 2)
+
+
+class Rate(enum.Enum):
+    SLOW = 0.5
+    FAST = 2
+    QUICK = FAST
+
+
+class Access(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+@pytest.mark.parametrize(
+    ("default", "names", "text"),
+    [
+        (Odd.PAIR, ["ONE", "PAIR"], "'PAIR'"),
+        (Rate.FAST, ["SLOW", "FAST", "QUICK", "0.5", "2"], "'FAST'"),
+        (Access.WRITE, ["READ", "WRITE", "1", "2"], "'WRITE'"),
+        (Access.READ | Access.WRITE, ["READ", "WRITE", "1", "2"], "..."),
+        (Mode.SLOW, ["fast", "slow", "FAST", "SLOW"], "'slow'"),
+    ],
+)
+def test_enums_are_listed_by_names_and_by_values_that_are_strings_or_numbers(default, names, text):
+    def plan(x: type(default) = default): ...
+
+    parameter = described(plan)["x"]
+    assert list(parameter["annotation"]["enums"].values()) == [names]
+    assert parameter["default"] == text
+
+
 def test_enums_are_listed_by_their_values_or_names():
     def plan(mode: Mode, gain: list[Gain]): ...
 
     parameters = described(plan)
     assert parameters["mode"]["annotation"] == {"type": "Mode", "enums": {"Mode": ["fast", "slow", "FAST", "SLOW"]}}
-    assert parameters["gain"]["annotation"] == {"type": "list[Gain]", "enums": {"Gain": ["LOW", "HIGH"]}}
+    assert parameters["gain"]["annotation"] == {
+        "type": "list[Gain]",
+        "enums": {"Gain": ["LOW", "HIGH", "1", "2"]},
+    }
 
 
 def test_defaults_are_described_by_repr_name_or_dots():
@@ -417,6 +454,14 @@ class Settings(pydantic.BaseModel):
     gain: int
 
 
+class Shot(msgspec.Struct):
+    detectors: list[Readable]
+
+
+class Point(msgspec.Struct, array_like=True):
+    x: float
+
+
 @pytest.mark.parametrize(
     ("hint", "expected"),
     [
@@ -426,6 +471,9 @@ class Settings(pydantic.BaseModel):
         (Path | None, "str | None"),
         (Region, "dict"),
         (list[Settings], "list[dict]"),
+        (Shot | None, "dict | None"),
+        (list[Point], "list[list]"),
+        (typing.Literal[Gain.LOW, Mode.SLOW, 7], "typing.Literal['LOW', 1, 'slow', 7]"),
         (typing.Annotated[int, pydantic.Field(ge=1)], "int"),
     ],
 )

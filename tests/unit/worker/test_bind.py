@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pydantic
 import pytest
 from bluesky.protocols import Movable, Readable
@@ -477,6 +478,43 @@ class Settings(pydantic.BaseModel):
     regions: list[Region] = []
 
 
+class Speed(enum.Enum):
+    SLOW = 0.5
+    NORMAL = 1.0
+
+
+@dataclasses.dataclass
+class Step:
+    motor: Movable
+    to: float = 0.0
+    also: "list[Readable] | None" = None
+    mode: Mode = Mode.FAST
+    note: str = ""
+    anything: Any = None
+    md: Any = None
+    next: "Step | None" = None
+
+
+class Beam(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+    shutter: Readable = pydantic.Field(alias="fast_shutter")
+    name: str = ""
+    steps: list[Step] = []
+
+
+class Shot(msgspec.Struct, rename="camel"):
+    detectors: list[Readable]
+    gain_now: Gain = Gain.LOW
+    beam: Beam | None = None
+    file: Path | None = None
+    inner: "Shot | None" = None
+
+
+class Point(msgspec.Struct, array_like=True):
+    motor: Movable
+    to: float = 0.0
+
+
 File = typing.NewType("File", Path)
 
 
@@ -489,13 +527,27 @@ def builds(
     by: dict[str, Path] | None = None,
     ps: str | Path = "",
     l: typing.Literal[Mode.FAST] | None = None,  # noqa: E741
+    lg: typing.Literal[Gain.LOW] | None = None,
+    g: Gain | None = None,
+    gs: list[Gain] = (),
+    ng: int | Speed | None = None,
+    v: Speed | None = None,
+    by_gain: dict[Gain, int] | None = None,
+    step: Step | None = None,
+    steps: dict[str, list[Step]] | None = None,
+    beam: Beam | None = None,
+    shot: Shot | None = None,
+    points: list[Point] = (),
 ):
     yield from ()
 
 
+axis = SynAxis(name="axis")
+
+
 @pytest.fixture(scope="module")
 def bind_built():
-    namespace = {"builds": builds, "det1": det1}
+    namespace = {"builds": builds, "det1": det1, "det2": det2, "axis": axis, "secret": secret}
     found = collect(namespace)
     catalog = Catalog(found.plans, found.devices, PERMISSIONS)
 
@@ -519,6 +571,40 @@ def bind_built():
         ("by", {"a": "/b"}, {"a": Path("/b")}),
         ("ps", "text", "text"),
         ("l", "fast", Mode.FAST),
+        ("lg", 1, Gain.LOW),
+        ("lg", "LOW", Gain.LOW),
+        ("g", 1, Gain.LOW),
+        ("g", 1.0, Gain.LOW),
+        ("g", "1", Gain.LOW),
+        ("g", "Gain.LOW", Gain.LOW),
+        ("gs", [1, "LOW"], [Gain.LOW, Gain.LOW]),
+        ("ng", 1, 1),
+        ("ng", 0.5, Speed.SLOW),
+        ("v", 1, Speed.NORMAL),
+        ("v", 0.5, Speed.SLOW),
+        ("v", "SLOW", Speed.SLOW),
+        ("by_gain", {"1": 5}, {Gain.LOW: 5}),
+        ("step", {"motor": "axis", "to": 3, "also": ["det1"], "note": "det1"}, Step(axis, 3, [det1], note="det1")),
+        ("step", {"motor": "axis", "mode": "slow", "anything": "det1"}, Step(axis, mode=Mode.SLOW, anything=det1)),
+        ("step", {"motor": "axis", "md": "det1", "next": {"motor": "axis"}}, Step(axis, md="det1", next=Step(axis))),
+        ("steps", {"det1": [{"motor": "axis"}]}, {"det1": [Step(axis)]}),
+        ("beam", {"fast_shutter": "det1", "name": "det1"}, Beam(fast_shutter=det1, name="det1")),
+        (
+            "beam",
+            {"fast_shutter": "det1", "steps": [{"motor": "axis"}]},
+            Beam(fast_shutter=det1, steps=[Step(axis)]),
+        ),
+        (
+            "shot",
+            {"detectors": ["det1", "det2"], "gainNow": 1, "file": "/det1"},
+            Shot([det1, det2], Gain.LOW, file=Path("/det1")),
+        ),
+        (
+            "shot",
+            {"detectors": [], "beam": {"fast_shutter": "det1"}, "inner": {"detectors": ["det1"]}},
+            Shot([], beam=Beam(fast_shutter=det1), inner=Shot([det1])),
+        ),
+        ("points", [["axis", 1], ["axis"]], [Point(axis, 1), Point(axis)]),
     ],
 )
 def test_objects_are_built_before_the_plan_begins(bind_built, parameter, given, expected):
@@ -529,8 +615,37 @@ def test_objects_are_built_before_the_plan_begins(bind_built, parameter, given, 
 
 @pytest.mark.parametrize(
     ("parameter", "given", "word"),
-    [("r", {}, "start"), ("r", {"strt": 1}, "strt"), ("m", {"gain": "much"}, "gain"), ("rs", [{"stop": 1}], "start")],
+    [
+        ("r", {}, "start"),
+        ("r", {"strt": 1}, "strt"),
+        ("m", {"gain": "much"}, "gain"),
+        ("rs", [{"stop": 1}], "start"),
+        ("g", 2, "2 is not one of 'LOW', '1'"),
+        ("g", True, "True is not one of"),
+        ("v", 0.25, "0.25 is not one of"),
+        ("shot", {"detectors": ["det1"], "gainNow": 7}, "7"),
+        ("shot", {}, "detectors"),
+    ],
 )
 def test_an_object_that_cannot_be_built_fails_the_plan_with_its_parameter(bind_built, parameter, given, word):
     with pytest.raises(InvalidPlan, match=f"(?s)parameter '{parameter}': .*{word}"):
         bind_built(**{parameter: given})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "given", "words"),
+    [
+        ("step", {"motor": "axs"}, "parameter 'step'['motor']: 'axs' is not the name of a device"),
+        ("step", {"motor": 5}, "parameter 'step'['motor']: 5 is not the name of a device"),
+        ("step", {"motor": "axis", "to": "far"}, "parameter 'step'['to']: 'far' is not a number"),
+        ("step", {"motor": "axis", "also": ["det1", "nothing"]}, "'step'['also'][1]: 'nothing' is not the name of a"),
+        ("steps", {"a": [{"motor": "axis", "next": {"motor": "b"}}]}, "'steps'['a'][0]['next']['motor']: 'b' is not"),
+        ("beam", {"fast_shutter": "dett1"}, "'beam'['fast_shutter']: 'dett1' is not the name of a device"),
+        ("shot", {"detectors": ["secret"]}, "'shot'['detectors'][0]: 'secret' is not the name of a device"),
+        ("points", [["axis"], ["nothing"]], "'points'[1][0]: 'nothing' is not the name of a device"),
+    ],
+)
+def test_a_wrong_value_in_a_field_fails_the_plan_with_its_place(bind_built, parameter, given, words):
+    with pytest.raises(InvalidPlan) as caught:
+        bind_built(**{parameter: given})
+    assert words in str(caught.value)
