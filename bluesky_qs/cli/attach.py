@@ -71,6 +71,7 @@ def _attach(start: Start, front_end: list[str], options: Namespace) -> None:
     ) as manager:
         info = _connection(manager)
         with _file(info) as path:
+            print("Starting Jupyter Console ...", file=sys.stderr)
             start([*front_end, f"--existing={path}"], manager)
 
 

@@ -321,7 +321,8 @@ class Worker(msgspec.Struct, frozen=True):
     ipython_connection_file: Annotated[
         str | None,
         Setting(
-            "Name of the kernel's connection file.",
+            "Name of the kernel's connection file. With a name, the file, its key and its ports stay the same while "
+            "the service runs, and consoles stay attached when the environment is opened again.",
             ("--ipython-connection-file",),
             ("QSERVER_IPYTHON_KERNEL_CONNECTION_FILE",),
             "FILE",

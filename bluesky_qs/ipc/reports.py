@@ -55,6 +55,8 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     return_value, return_value_is_text
         What the plan returned, as JSON text; the text of the value if it has no JSON form. ``null`` unless the plan
         completed.
+    resumed_by_hand
+        Code of a console or of the environment has resumed the plan after a pause.
     """
 
     item_uid: str
@@ -69,6 +71,7 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     pause_missed: bool = False
     return_value: bytes = b"null"
     return_value_is_text: bool = False
+    resumed_by_hand: bool = False
 
 
 class RunsChanged(msgspec.Struct, frozen=True, tag=True):

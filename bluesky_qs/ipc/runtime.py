@@ -6,6 +6,7 @@
 ``p``              publications: two-frame messages that are pushed here are published unchanged
 ``w-N``            link of worker number N, which binds it
 ``w-N.own``        path of a file elsewhere that is removed after the worker
+``all.own``        path of a file elsewhere that is removed after the service
 ``w-N.last``       notes of the worker while it runs startup code (`ipc.last_words`)
 =================  ==================================================================================
 
@@ -70,6 +71,10 @@ class RuntimeDir:
     def own(self, link: str, file: Path) -> None:
         """Note a file that a worker made elsewhere. It is removed after the worker, however that ends."""
         _owned(link).write_text(str(file))
+
+    def own_for_all(self, file: Path) -> None:
+        """Note a file that a worker made elsewhere for later workers, too. It is removed after the service."""
+        (self.path / f"all{_OWNED}").write_text(str(file))
 
     def clear(self, link: str) -> None:
         """Remove the socket of a worker that has ended, and its file elsewhere."""

@@ -22,11 +22,14 @@ class Ended(msgspec.Struct, frozen=True):
         With this exit status the queue continues in its present mode.
     pause_missed
         A pause was requested, and the item ended before the worker could pause it.
+    resumed_by_hand
+        The item was resumed from a console or by code of the environment, so somebody has taken over.
     """
 
     exit_status: str
     continues: bool
     pause_missed: bool = False
+    resumed_by_hand: bool = False
 
 
 class Modes(msgspec.Struct, frozen=True):
@@ -99,6 +102,10 @@ def _why_stop(ended: Ended | None, run: CurrentItem | None, modes: Modes, *, pau
         (has_ended and run is not None and run.immediate, BY_ITSELF),
         (has_ended and not ended.continues, f"the last plan's exit status is {ended.exit_status!r}" if ended else ""),
         (pause_missed, "the plan ended before the requested pause"),
+        (
+            ended is not None and ended.resumed_by_hand and not modes.autostart,
+            "the last plan was resumed from a console or by startup code",
+        ),
         (modes.stop_pending, "as requested"),
         (modes.next_item == "none", "it is empty"),
         (not modes.worker_is_ready, "the environment is closed"),

@@ -42,11 +42,12 @@ _CONTINUING: dict[ContinueOption, str] = {
 
 
 class _End(NamedTuple):
-    """The end of the running item: its result, a callback for when that is stored, and whether a pause was missed."""
+    """The end of the running item: its result, a callback for when that is stored, and what `Ended` says besides."""
 
     result: dict[str, Any]
     stored: Callable[[], None] = lambda: None
     pause_missed: bool = False
+    resumed_by_hand: bool = False
 
 
 class Runner:
@@ -190,7 +191,7 @@ class Runner:
                 "exit_status": "failed",
                 "msg": stored_message(self._stop_reason + (f". It ended with an error: {error}" if error else "")),
             }
-        await self._advance(_End(result, acknowledge, report.pause_missed))
+        await self._advance(_End(result, acknowledge, report.pause_missed, report.resumed_by_hand))
 
     async def interrupt(self, reason: str, changed: asyncio.Event) -> str:
         """Abort the running plan, so that it cleans up. Record it as failed for this reason, and start no other plan.
@@ -326,7 +327,8 @@ class Runner:
         if end is not None:
             finished = self._queue.finish(end.result, interrupted=self._stop_reason is not None)
             edits.append(finished)
-            ended = Ended(end.result["exit_status"], finished.autostart_stays, end.pause_missed)
+            status, stays = end.result["exit_status"], finished.autostart_stays
+            ended = Ended(status, stays, end.pause_missed, end.resumed_by_hand)
         decision = decide(ended, run, self._modes())
         edits += self._edits(decision)
         self.running = self._new_run() if decision.next is Next.START_ITEM else None

@@ -105,6 +105,7 @@ class WorkerProcess:
         self._in_user_code = False
         self._opening_requested = False
         self._last_words: LastWords | None = None
+        self._kernel: Kernel | None = None
         self._stop = threading.Event()
         self._reports = Reports()
         self._engine = Engine(self._reports, self._jobs.put)
@@ -194,7 +195,7 @@ class WorkerProcess:
 
     @COMMANDS.handles(ContinuePlan)
     def _continue(self, command: ContinuePlan) -> None:
-        self._refuse_reserved()
+        self._refuse_busy_kernel()
         self._engine.resume(command.how)
 
     @COMMANDS.handles(EngineMetadata)
@@ -209,7 +210,7 @@ class WorkerProcess:
 
     @COMMANDS.handles(NeedMainThread)
     def _check_main_thread(self, _command: NeedMainThread) -> None:
-        self._refuse_reserved()
+        self._refuse_busy_kernel()
 
     @COMMANDS.handles(InterruptKernel)
     def _interrupt_kernel(self, _command: InterruptKernel) -> None:
@@ -222,7 +223,7 @@ class WorkerProcess:
 
     @COMMANDS.handles(CloseEnvironment)
     def _close(self, _command: CloseEnvironment) -> None:
-        self._refuse_reserved()
+        self._refuse_busy_kernel()
         self._need_main_thread()
         self._reports.update(environment=EnvironmentState.CLOSING)
         self._prompts.cancel("the environment is being closed")
@@ -233,7 +234,7 @@ class WorkerProcess:
         if command.background:
             self._need_environment()
         else:
-            self._refuse_reserved()
+            self._refuse_busy_kernel()
             self._need_main_thread()
         environment = self._environment
         match command:
@@ -265,8 +266,9 @@ class WorkerProcess:
         ):
             raise WrongState("RE Worker environment does not exist.")
 
-    def _refuse_reserved(self) -> None:
-        if self._reports.state.environment is EnvironmentState.RESERVED:
+    def _refuse_busy_kernel(self) -> None:
+        reserved = self._reports.state.environment is EnvironmentState.RESERVED
+        if reserved or (self._kernel is not None and self._kernel.has_requests()):
             raise WrongState(KERNEL_BUSY)
 
     def _need_main_thread(self) -> None:
@@ -321,14 +323,15 @@ class WorkerProcess:
         except ModuleNotFoundError as error:
             raise StartupError(f"{NO_KERNEL} ({error})") from error
 
-        kernel = Kernel(
+        folder = RuntimeDir.of_link(self._address)
+        kernel = self._kernel = Kernel(
             spec,
             startup,
             reserve=lambda reserved: self._reports.reserve(reserved=reserved),
             waiting=lambda: self._jobs.waiting,
             raised=self._engine.raised,
             at_console=self._prompts.at_console,
-            own=partial(RuntimeDir.of_link(self._address).own, self._address),
+            own=folder.own_for_all if spec.connection_file else partial(folder.own, self._address),
         )
         self._reports.kernel(kernel.connection)
         self._jobs.lend(kernel)

@@ -48,6 +48,8 @@ class _Plan:
         self.ending: str | None = None
         #: True while our own call runs it. Otherwise it is paused, or other code has resumed it.
         self.stepping = True
+        #: True once other code, of a console for example, has resumed it.
+        self.resumed_by_hand = False
         #: True once the RunEngine has finished with it.
         self.over = False
         #: The exception that it raised in other code that had resumed it.
@@ -292,6 +294,7 @@ class Engine:
                 pause_missed=pause_missed,
                 return_value=returned.json,
                 return_value_is_text=returned.is_text,
+                resumed_by_hand=plan.resumed_by_hand,
             ),
             environment=EnvironmentState.IDLE,
             item_uid=None,
@@ -335,6 +338,8 @@ class Engine:
     def _follow(self, plan: _Plan, state: str) -> None:
         if state == "running" and self._pause is not None:
             self._start_pause()
+        if state == "running" and not plan.stepping:
+            plan.resumed_by_hand = True
         if state in ("pausing", "paused"):
             self._pause = None
         if state in _ENDS:

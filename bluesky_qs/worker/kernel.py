@@ -37,11 +37,14 @@ from bluesky_qs.startup.loader import roots
 from bluesky_qs.startup.plain_shell import prepare
 from bluesky_qs.startup.report import LoadProblem
 from bluesky_qs.startup.shown_errors import ShownErrors
+from bluesky_qs.worker.requests import ConsoleRequests
 
 log = logging.getLogger(__name__)
 
 #: The slowest import of a kernel. It is used here so that a spare worker imports it in advance.
 _WARM = ipykernel.debugger
+#: Seconds to wait until the kernel has read the messages that have arrived.
+_PATIENCE = 0.5
 
 
 class Kernel:
@@ -113,6 +116,10 @@ class Kernel:
         """The connection data for Jupyter clients (JSON)."""
         return Path(self._app.abs_connection_file).read_bytes()
 
+    def has_requests(self) -> bool:
+        """Whether a console has asked to run code and has no answer yet. Any other thread may ask."""
+        return self._kernel.has_requests()
+
     def run_configured_code(self) -> list[LoadProblem]:
         """Run the configured code that follows the startup files; return the problems of the whole opening."""
         self._app.run_configured_code()
@@ -181,6 +188,7 @@ class _Cells(IPythonKernel):
     job_waits: Callable[[], bool]
 
     def start(self) -> None:
+        self._requests = ConsoleRequests(self.session)
         #: The number of shell messages that have been received and not handled yet.
         self._in_hand = 0
         self._invitation: object | None = None
@@ -189,6 +197,19 @@ class _Cells(IPythonKernel):
         if self._has_shell_thread:
             manager: Any = self.shell_channel_thread.manager
             manager.get_shell_channel_to_subshell_pair(None).on_recv(self.io_loop, self._receive)
+
+    def has_requests(self) -> bool:
+        """Whether a console has asked to run code and has no answer yet. ipykernel 6 shows it only while code runs."""
+        if not self._requests and self._has_shell_thread:
+            loop, read = self.shell_channel_thread.io_loop, threading.Event()
+            # Twice, because the loop reads sockets after the callbacks that were added before.
+            loop.add_callback(loop.add_callback, read.set)
+            read.wait(_PATIENCE)
+        return bool(self._requests)
+
+    def shell_channel_thread_main(self, msg: Any) -> Any:
+        self._requests.arrived(msg)  # at once, and not when the coroutine begins
+        return super().shell_channel_thread_main(msg)
 
     def enter_eventloop(self) -> None:
         if self._has_shell_thread:
@@ -218,11 +239,12 @@ class _Cells(IPythonKernel):
         self._in_hand += 1
         loop: Any = self.io_loop
         task = loop.asyncio_loop.create_task(self.shell_main(None, message), context=self._context)
-        task.add_done_callback(self._handled)
+        task.add_done_callback(lambda _: self._handled(message))
         return task
 
-    def _handled(self, _: Any) -> None:
+    def _handled(self, message: Any) -> None:
         self._in_hand -= 1
+        self._requests.handled(message)
         if not self._in_hand:
             self.invite_gui()
 
@@ -235,7 +257,10 @@ class _Cells(IPythonKernel):
         execute = super().do_execute
         if threading.current_thread() is threading.main_thread():
             # The reply is sent afterwards, so a client that has it finds the kernel free.
-            return await self.cell(lambda: execute(*args, **options))
+            try:
+                return await self.cell(lambda: execute(*args, **options))
+            finally:
+                self._requests.done_with(self.get_parent("shell"))
         return await execute(*args, **options)  # a subshell has a thread of its own
 
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
@@ -265,8 +290,41 @@ class Stream(OutStream):
 class _Application(ConfiguredCode, IPKernelApp):
     """Creates the kernel and its sockets. The worker handles startup files, signals and the loop."""
 
+    #: Whether the connection file stays for the next kernel.
+    keeps_file = False
+    #: Called with the path of the connection file when it has been written.
+    wrote: Callable[[Path], None]
+
     def init_code(self) -> None:
         pass
+
+    def write_connection_file(self, **info: Any) -> None:
+        super().write_connection_file(**info)
+        self.wrote(Path(self.abs_connection_file))
+
+    def cleanup_connection_file(self) -> None:
+        if not self.keeps_file:
+            super().cleanup_connection_file()
+
+    def init_sockets(self) -> None:
+        for channel in ("shell", "iopub", "stdin", "hb", "control"):
+            if port := getattr(self, f"{channel}_port"):
+                self._require_free(channel, port)
+        super().init_sockets()
+
+    def _require_free(self, channel: str, port: int) -> None:
+        """Refuse a port that another program uses. The kernel would go on without its heartbeat."""
+        if self.transport != "tcp":
+            return
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as 0MQ does
+            try:
+                probe.bind(("" if self.ip == "*" else self.ip, port))
+            except OSError as error:
+                raise StartupError(
+                    f"The IPython kernel cannot listen at {self.ip}:{port} ({channel} channel): {error.strerror}. "
+                    f"The port comes from the settings or from the connection file {self.abs_connection_file}"
+                ) from error
 
     def init_signal(self) -> None:
         pass
@@ -303,7 +361,9 @@ def _application(
     arguments |= {f"{channel}_port": str(port) for channel, port in spec.ports.items()}
     if spec.connection_dir:
         app.connection_dir = spec.connection_dir
-    own_file = not _exists(app, spec.connection_file)
+    # A file with a name of its own keeps its key and its ports, so that consoles connect to the next kernel again.
+    app.keeps_file = spec.connection_file is not None
+    app.wrote = (lambda _: None) if _exists(app, spec.connection_file) else own
     try:
         app.initialize([f"--IPKernelApp.{name}={value}" for name, value in arguments.items() if value is not None])
     except zmq.ZMQError as error:
@@ -311,8 +371,6 @@ def _application(
     except OSError as error:
         name = spec.connection_file or spec.connection_dir or app.connection_dir
         raise StartupError(f"The connection file of the IPython kernel cannot be written ({name}): {error}") from error
-    if own_file:
-        own(Path(app.abs_connection_file))
     if not app.ip.startswith("127."):
         log.warning("The IPython kernel listens at %s: clients need the key; the connections are not encrypted", app.ip)
     return app

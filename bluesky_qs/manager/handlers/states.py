@@ -2,7 +2,6 @@
 
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import NeedMainThread
-from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
 
@@ -43,9 +42,9 @@ async def require_idle_kernel(ctx: Context) -> None:
 
 
 async def require_main_thread(ctx: Context) -> None:
-    """Refuse while code from a console is running in the IPython kernel."""
-    if ctx.environment.state.environment is EnvironmentState.RESERVED:
-        # Ask the worker, because the code may have just ended: users who see its result expect the kernel to be free.
+    """Refuse while code from a console is running in the IPython kernel, or is about to run."""
+    if ctx.settings.worker.use_ipython_kernel and ctx.environment.is_open:
+        # Ask the worker, because the manager learns later than a console that its code begins or has ended.
         await ctx.environment.query(NeedMainThread())
 
 

@@ -83,11 +83,29 @@ class Words:
 
 
 @pytest.fixture
-def closed(new_service, startup_dir):
+def start(new_service, startup_dir):
+    """Starts a service whose environment is not open, with more options."""
+
+    def with_options(*options):
+        service = new_service(
+            "--startup-dir", str(startup_dir), "--use-ipython-kernel", "ON", "--warm-worker", "OFF", *options
+        )
+        service.__class__ = type("ServiceWithKernel", (Words, type(service)), {})
+        return service.start()
+
+    return with_options
+
+
+@pytest.fixture
+def closed(start):
     """A running service whose environment is not open."""
-    service = new_service("--startup-dir", str(startup_dir), "--use-ipython-kernel", "ON", "--warm-worker", "OFF")
-    service.__class__ = type("ServiceWithKernel", (Words, type(service)), {})
-    return service.start()
+    return start()
+
+
+@pytest.fixture
+def named(start):
+    """The same, with a name for the connection file of the kernel."""
+    return start("--ipython-connection-file", "beamline.json")
 
 
 @pytest.fixture

@@ -5,17 +5,22 @@ import pytest
 BUSY = "IPython kernel (RE Worker) is busy"
 
 
-def test_a_paused_plan_that_is_resumed_by_hand_is_reported_and_the_queue_goes_on(service, console, tmp_path):
+@pytest.mark.parametrize("autostart", [False, True])
+def test_after_a_plan_that_was_resumed_by_hand_the_queue_stops_unless_autostart_is_on(
+    service, console, tmp_path, autostart
+):
     service.add("steps", 30, 0.02, str(tmp_path / "trace"))
     service.add("quick")
     service.paused()
+    service.do("queue_autostart", enable=autostart)
     typed = console.type("RE.resume()")
-    status = service.wait(lambda s: s["manager_state"] == "executing_queue", "it goes on")
+    status = service.wait(lambda s: s["manager_state"] == "executing_queue", "it continues")
     assert status["worker_environment_state"] == "reserved"
     assert console.wait(typed)["status"] == "ok"
-    status = service.wait_idle()
-    assert (status["items_in_history"], status["items_in_queue"]) == (2, 0)
-    assert [item["result"]["exit_status"] for item in service.history()] == ["completed", "completed"]
+    ran = 2 if autostart else 1
+    status = service.wait(lambda s: s["manager_state"] == "idle" and s["items_in_history"] == ran, "the queue stops")
+    assert (status["items_in_queue"], status["queue_autostart_enabled"]) == (2 - ran, autostart)
+    assert [item["result"]["exit_status"] for item in service.history()] == ["completed"] * ran
     assert (tmp_path / "trace").read_text() == "done\n"
 
 

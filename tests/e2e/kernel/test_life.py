@@ -33,6 +33,28 @@ def test_the_connection_file_is_there_for_jupyter_and_goes_with_the_kernel(servi
     assert runtime_files(service) == []
 
 
+@pytest.mark.parametrize("end", ["stop", "kill the supervisor"])
+def test_a_console_stays_attached_when_the_environment_is_opened_again(named, attach, end):
+    service = named
+    service.open()
+    before = service.do("config_get")["config"]
+    console = attach(service)
+    for how in ("close", "destroy"):
+        service.do(f"environment_{how}")
+        service.wait_idle()
+        service.open()
+        assert service.do("config_get")["config"] == before
+        assert console.value("1 + 1") == "2"
+    if end == "stop":
+        assert service.stop() == 0
+    else:
+        service.process.kill()
+        service.process.wait(5)
+        while service.processes():
+            threading.Event().wait(0.01)  # orphans are not ours to wait for
+    assert runtime_files(service) == []
+
+
 def test_a_manager_that_replaces_another_knows_the_kernel(service, attach):
     before = service.do("config_get")["config"]
     service.find("bluesky_qs.manager").kill()

@@ -1,5 +1,7 @@
 """Who has the main thread: the manager, or code of a console."""
 
+import os
+
 BUSY = "IPython kernel (RE Worker) is busy"
 
 
@@ -58,6 +60,20 @@ def test_while_code_of_a_console_runs_the_environment_is_reserved_and_requests_a
     gate.open()
     assert console.wait(typed)["status"] == "ok"
     assert service.kernel_state(service.free()) == ("idle", "idle", False)
+    service.do("queue_start")
+    assert service.wait_idle()["items_in_history"] == 1
+
+
+def test_a_start_is_refused_as_soon_as_a_console_has_sent_code(service, console, tmp_path):
+    service.add("quick")
+    for n in range(8):
+        gate = tmp_path / f"gate-{n}"
+        os.mkfifo(gate)
+        typed = console.type(f"open({str(gate)!r}).read()")
+        answer = service.ask("queue_start")
+        gate.write_text("go on")
+        assert (answer["success"], BUSY in answer["msg"]) == (False, True), answer
+        console.wait(typed)
     service.do("queue_start")
     assert service.wait_idle()["items_in_history"] == 1
 

@@ -17,6 +17,7 @@ class Terminal:
         self.child = pexpect.spawn(
             sys.executable, arguments, env=env, cwd=str(service.home), encoding="utf-8", timeout=60, echo=False
         )
+        self.child.expect_exact("Starting Jupyter Console ...")
         self.child.expect(PROMPT)
 
     def type(self, line):
@@ -131,7 +132,9 @@ def test_a_console_that_is_not_installed_is_told(service):
     # No test environment has a Qt: what is told is what a user of a plain installation sees.
     ended = command(service, "qserver-qtconsole")
     assert ended.returncode == 5
-    assert ended.stderr.startswith("Failed to start the console: qtconsole and a Qt are needed: pip install ")
+    begin, failed = ended.stderr.splitlines()
+    assert begin == "Starting Jupyter Console ..."
+    assert failed.startswith("Failed to start the console: qtconsole and a Qt are needed: pip install ")
 
 
 def test_without_a_service_there_is_no_console(new_service):

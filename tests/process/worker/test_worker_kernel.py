@@ -3,13 +3,16 @@
 import asyncio
 import json
 import os
+import re
 import socket
 
 import pytest
 from jupyter_client import AsyncKernelClient
 
-from bluesky_qs.ipc.commands import KernelSpec, OpenEnvironment, PausePlan, StartupSpec
+from bluesky_qs.errors import WrongState
+from bluesky_qs.ipc.commands import KernelSpec, NeedMainThread, OpenEnvironment, PausePlan, StartupSpec
 from bluesky_qs.ipc.reports import EnvironmentFailed, EnvironmentOpened, PlanEnded, StateChanged
+from bluesky_qs.ipc.states import KERNEL_BUSY
 from bluesky_qs.startup.find import find
 
 ALL = {"allowed_plans": [None], "allowed_devices": [None], "allowed_functions": [None]}
@@ -221,6 +224,22 @@ async def test_the_kernel_listens_where_it_is_told_and_says_so_in_its_file(worke
     assert {channel: info[f"{channel}_port"] for channel in ports} == ports
     assert (info["ip"], info["transport"], bool(info["key"])) == ("127.0.0.1", "tcp", True)
     assert json.loads((tmp_path / "runtime" / "my-kernel.json").read_text()) == info
+
+
+async def test_a_named_connection_file_keeps_key_and_ports_for_the_next_kernel(worker, spec, tmp_path):
+    connections = []
+    for _ in range(2):
+        driver = worker()
+        connections.append((await driver.open(kernel=spec(connection_file="my-kernel.json"))).connection)
+        await driver.close()
+        assert await driver.exit_code() == 0
+    assert json.loads(connections[0]) == json.loads(connections[1])
+    assert (tmp_path / "runtime" / "my-kernel.json").stat().st_mode & 0o077 == 0
+
+
+async def test_a_connection_file_without_a_chosen_name_goes_with_the_kernel(worker, spec, tmp_path):
+    driver = worker()
+    await driver.open(kernel=spec())
     await driver.close()
     assert await driver.exit_code() == 0
     assert list((tmp_path / "runtime").iterdir()) == []
@@ -249,15 +268,59 @@ async def test_with_auto_it_listens_at_this_hosts_address_and_warns(worker, spec
     assert ip.startswith("127.") or f"listens at {ip}" in driver.text()
 
 
-async def test_a_port_in_use_fails_the_opening_in_one_sentence(worker, spec):
+@pytest.mark.parametrize("channel", ["shell", "hb"])
+async def test_a_port_in_use_fails_the_opening_in_one_sentence(worker, spec, channel):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
+        port = taken.getsockname()[1]
         driver = worker()
-        kernel = spec(ports={"shell": taken.getsockname()[1]})
-        failed = await open_at(driver, StartupSpec(directory=str(driver.directory)), kernel)
-    assert failed.message.startswith("The IPython kernel cannot listen at 127.0.0.1: ")
-    assert "Address already in use" in failed.message
+        failed = await open_at(driver, StartupSpec(directory=str(driver.directory)), spec(ports={channel: port}))
+    where = f"127.0.0.1:{port} ({channel} channel)"
+    assert failed.message.startswith(f"The IPython kernel cannot listen at {where}: Address already in use. ")
+
+
+async def test_a_port_of_the_connection_file_that_is_taken_is_named(worker, spec, tmp_path):
+    first = worker()
+    info = json.loads((await first.open(kernel=spec(connection_file="my-kernel.json"))).connection)
+    second = worker()
+    kernel = spec(connection_file="my-kernel.json")
+    failed = await open_at(second, StartupSpec(directory=str(second.directory)), kernel)
+    assert f"127.0.0.1:{info['shell_port']} (shell channel): Address already in use" in failed.message
+    assert str(tmp_path / "runtime" / "my-kernel.json") in failed.message
+
+
+# ------------------------------------------------------------------------------------------------- requests of consoles
+async def test_code_that_has_arrived_from_a_console_has_the_kernel_before_it_runs(worker, spec, attach):
+    driver = worker(PLANS)
+    console = await attach(await driver.open(kernel=spec()))
+    await driver.start("steps")
+    await driver.wait_engine("running")
+    console.complete("x")
+    await driver.ask(NeedMainThread())  # only code has the kernel
+    console.execute("x = 1")  # waits for the end of the plan
+    with pytest.raises(WrongState, match=re.escape(KERNEL_BUSY)):
+        await driver.ask(NeedMainThread())
+
+
+async def test_the_kernel_is_free_when_a_console_has_the_answer(worker, spec, attach):
+    driver = worker()
+    console = await attach(await driver.open(kernel=spec()))
+    for code in ("x = 1", "1 / 0", "not python", "") * 3:
+        await run(console, code)
+        await driver.ask(NeedMainThread())
+
+
+async def test_code_without_the_key_does_not_keep_the_kernel(worker, spec, attach):
+    driver = worker()
+    opened = await driver.open(kernel=spec())
+    console = await attach(opened)
+    console.session.key = b"guessed"
+    console.execute("x = 1")
+    console.session.key = json.loads(opened.connection)["key"].encode()
+    await run(console, "y = 1")
+    await driver.ask(NeedMainThread())
+    assert await value(driver, "'x' in globals()", "a") is False
 
 
 async def test_a_backend_that_cannot_be_used_is_a_problem_and_the_environment_opens(worker, spec):

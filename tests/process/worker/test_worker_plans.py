@@ -490,7 +490,8 @@ async def test_a_paused_plan_resumed_by_code_of_the_environment_is_reported_when
     await driver.start("pausing")
     await driver.wait_engine("paused")
     await driver.start_function("go_on", background=True)
-    assert (await driver.wait(PlanEnded)).exit_status == "completed"
+    ended = await driver.wait(PlanEnded)
+    assert (ended.exit_status, ended.resumed_by_hand) == ("completed", True)
 
 
 async def test_the_users_own_state_hook_is_called_too(worker):

@@ -31,6 +31,14 @@ def test_what_a_worker_made_elsewhere_goes_when_the_worker_is_cleared_away(rundi
     rundir.clear(link)  # twice does no harm
 
 
+def test_what_a_worker_made_for_later_ones_goes_with_the_directory(rundir, elsewhere):
+    rundir.own_for_all(elsewhere)
+    rundir.clear(rundir.worker_link(1))
+    assert elsewhere.exists()
+    rundir.remove()
+    assert not elsewhere.exists()
+
+
 def test_what_workers_made_elsewhere_goes_with_the_directory(rundir, elsewhere):
     rundir.own(rundir.worker_link(1), elsewhere)
     rundir.remove()

@@ -59,6 +59,13 @@ def test_an_instruction_is_passed_exactly_where_a_plan_would_start_and_stops_the
             assert decision.switch_autostart_off == modes.autostart
 
 
+def test_after_a_plan_that_was_resumed_by_hand_only_autostart_continues():
+    run = run_of(immediate=False, pause_waits=False)
+    ended = Ended("completed", True, resumed_by_hand=True)
+    assert decide(ended, run, Modes("plan")).next is Next.STOP
+    assert decide(ended, run, Modes("plan", autostart=True)) == Decision(Next.START_ITEM)
+
+
 def test_a_queue_that_continues_changes_no_mode_and_one_that_stops_says_why():
     for *_, decision in CASES:
         if decision.next is Next.START_ITEM:
@@ -121,6 +128,12 @@ def test_autostart_outlives_an_empty_queue_a_closed_environment_and_an_item_exec
             run_of(immediate=False, pause_waits=True),
             Modes("plan", stop_pending=True),
             "the plan ended before the requested pause",
+        ),
+        (
+            Ended("completed", True, resumed_by_hand=True),
+            run_of(immediate=False, pause_waits=False),
+            Modes("plan"),
+            "the last plan was resumed from a console or by startup code",
         ),
         (None, None, Modes("none", stop_pending=True), "as requested"),
         (None, None, Modes("none", worker_is_ready=False), "it is empty"),
