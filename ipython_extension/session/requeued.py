@@ -1,11 +1,8 @@
-"""Requeued items: a plan that failed goes back to the front of the queue with a new uid."""
+"""Requeued items: a plan that failed goes back to the front of the queue, with its result and a new uid."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from bluesky_qs.client.failures import RequestFailedError
-from bluesky_qs.client.sync import REManagerAPI
-from bluesky_qs.client.wait import has_no_item_status
 from bluesky_qs.words.planexpr import Item
 
 
@@ -32,30 +29,21 @@ class Requeued(NamedTuple):
         return self.place if self.position is None else f"back in the queue at position {self.position}"
 
 
-def find_requeued(rm: REManagerAPI, uids: Sequence[str], queue: Mapping[str, Any] | None = None) -> dict[str, Requeued]:
-    """Find the items that were requeued, by their former uids."""
-    if not uids:
-        return {}
-    try:
-        answer: Any = rm.item_status(list(uids))
-    except RequestFailedError as error:
-        answer = error.response
-        if not has_no_item_status(answer):
-            raise
-    if has_no_item_status(answer):
-        return {}  # bluesky-queueserver has no such method
-    return locate_requeued(rm, answer["status"], queue)
+def find_requeued(past: Iterable[Item], queue: Mapping[str, Any]) -> dict[str, Requeued]:
+    """Find the items of the history that are in the queue again, by their former uids.
+
+    A requeued item keeps the result of its last run until somebody changes it.
+    """
+    back = [each for each in _places(queue) if each.item.get("result")]
+    return {item["item_uid"]: each for item in past for each in back if each.item["result"] == item.get("result")}
 
 
-def locate_requeued(
-    rm: REManagerAPI, status: Mapping[str, Mapping[str, Any]], queue: Mapping[str, Any] | None = None
-) -> dict[str, Requeued]:
-    """The same, from the reply to ``item_status``."""
-    back = {uid: where["requeued_as"] for uid, where in status.items() if "requeued_as" in where}
-    if not back:
-        return {}
-    queue = queue or cast("dict[str, Any]", rm.queue_get(reload=True))
-    places = {item["item_uid"]: Requeued(item, at) for at, item in enumerate(queue["items"])}
+def find_by_uid(uid: str, queue: Mapping[str, Any]) -> Requeued | None:
+    """Find the requeued item with this uid."""
+    return next((each for each in _places(queue) if each.item["item_uid"] == uid), None)
+
+
+def _places(queue: Mapping[str, Any]) -> Iterator[Requeued]:
+    yield from (Requeued(item, at) for at, item in enumerate(queue["items"]))
     if running := queue["running_item"]:
-        places[running["item_uid"]] = Requeued(running, None)
-    return {uid: places[new] for uid, new in back.items() if new in places}
+        yield Requeued(running, None)

@@ -1,7 +1,7 @@
 """The state behind ``%qs``: the client, the known names, and the items that the user saw last."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
@@ -14,6 +14,7 @@ from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words.planexpr import Item, can_be_sent, plan_text
 from ipython_extension.live.plot import Canvas
 from ipython_extension.live.progress_output import ProgressOutput
+from ipython_extension.session.placing import placed_in
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.shown.display import HistoryView, QueueView
 from ipython_extension.shown.tables import ranges
@@ -126,7 +127,7 @@ class Session:
         return self._line_status or self.status()
 
     def line_queue(self) -> dict[str, Any]:
-        """The queue that was fetched first to look for an item on this line; fetched now if none was."""
+        """The queue before this line changes it, fetched once."""
         if self._line_queue is None:
             self._line_queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
         return self._line_queue
@@ -166,19 +167,35 @@ class Session:
             self._queue_is_seen(self._looked_at)
         return place
 
-    def queue_after_change(self) -> QueueView:
-        """Fetch the queue; its view has the state of the service only if this line has fetched that."""
-        shown = QueueView(
-            self.rm.queue_get(reload=True), self.known(), status=self._line_status, rows=self.settings.rows()
+    def queue_after_change(self, items: Sequence[Item], where: Mapping[str, Any], size: int | None) -> QueueView:
+        """The queue after this line added or moved items; its view has the state only if this line has fetched that.
+
+        If this line has fetched the queue before the change, the order now follows from it, unless the service reports
+        another size: then somebody else has changed the queue meanwhile.
+
+        Parameters
+        ----------
+        items
+            The items, as the service returned them.
+        where
+            Their place, as in `placed_in`.
+        size
+            The size of the queue in the reply.
+        """
+        before, self._line_queue = self._line_queue, None
+        after = placed_in(before["items"], items, where) if before else None
+        now = (
+            {"items": after, "running_item": before["running_item"]}
+            if before and after and len(after) == size
+            else self.rm.queue_get(reload=True)
         )
+        shown = QueueView(now, self.known(), status=self._line_status, rows=self.settings.rows())
         self._queue_is_seen(shown)
         return shown
 
-    def places(self) -> dict[str, int]:
-        """Fetch the positions in the queue, by uid; positions refer to them from now on."""
-        items = cast("list[Item]", self.rm.queue_get(reload=True)["items"])
-        self._queue_is_seen(items)
-        return {item["item_uid"]: at for at, item in enumerate(items)}
+    def sees_queue(self) -> None:
+        """Let positions refer to the queue of this line from now on."""
+        self._queue_is_seen(self.line_queue()["items"])
 
     def _queue_is_seen(self, items: Sequence[Item]) -> None:
         self._queue = self._last = dict(enumerate(items))
@@ -187,7 +204,9 @@ class Session:
 
     def history(self, *, rows: int | None = None, only_failed: bool = False) -> HistoryView:
         """Fetch the history; ``redo`` refers to it from now on."""
-        return self.take_history(self.rm.history_get(), rows=rows, only_failed=only_failed)
+        # Without a history that was shown before, the client has none to compare versions with.
+        answer = self.rm.history_get(reload=self._history is None)
+        return self.take_history(answer, rows=rows, only_failed=only_failed)
 
     def take_history(
         self,
@@ -198,6 +217,16 @@ class Session:
         since: int = 0,
     ) -> HistoryView:
         """Show the history in a reply to the user."""
+        shown = self._history_is_seen(answer, rows=rows, only_failed=only_failed, since=since)
+        if failed := shown.failed_rows():
+            self._line_queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
+            shown.requeued = {uid: back.place for uid, back in find_requeued(failed, self._line_queue).items()}
+        return shown
+
+    def _history_is_seen(
+        self, answer: Mapping[str, Any], *, rows: int | None = None, only_failed: bool = False, since: int = 0
+    ) -> HistoryView:
+        """The view of the history, to which positions refer from now on."""
         shown = HistoryView(
             answer,
             self.known(),
@@ -206,7 +235,6 @@ class Session:
             only_last=rows is not None,
             since=since,
         )
-        shown.requeued = {uid: back.place for uid, back in find_requeued(self.rm, shown.failed_rows()).items()}
         self._history = self._last = shown.rows_by_number()
         self._ran = None
         return shown
@@ -228,10 +256,27 @@ class Session:
             return self.take_history(answer, since=before)
         return HistoryView(answer, self.known(), since=before)
 
-    def queue_has_grown(self, first: int, items: list[Item]) -> None:
-        """Note that items were added at the back and shown with their positions, the first at ``first``."""
+    def place_of_added(self, where: Mapping[str, Any], count: int, size: int) -> int | None:
+        """The first position of items that were just added; None if the table of the queue is needed.
+
+        It is needed if they are not at the back and other items, whose positions were shown, have moved.
+        """
+        pos = where.get("pos")
+        if where.get("before_uid") or where.get("after_uid"):
+            return None
+        if pos in (None, "back"):
+            return size - count
+        if self._queue is not None or self._grown:
+            return None
+        if pos == "front":
+            return 0
+        return min(pos, size - count) if isinstance(pos, int) and pos >= 0 else None
+
+    def queue_has_grown(self, first: int, items: list[Item], size: int) -> None:
+        """Note that items were added and shown with their positions, the first at ``first``."""
         added = {first + i: item for i, item in enumerate(items)}
-        if first == len(self._queue or ()):  # nobody else changed its length: the shown positions are still right
+        # If nobody else changed its length, the shown positions are still right.
+        if first == len(self._queue or ()) == size - len(items):
             self._queue = self._last = {**(self._queue or {}), **added}
         else:  # the items before them are fetched when they are needed
             self._queue = None
@@ -301,9 +346,8 @@ class Session:
         queue; see `explained`.
         """
         if (position := _integer(token.text)) is None:
-            seen = [item["item_uid"] for item in {**(self._queue or {}), **self._grown}.values()]
-            found = {uid for uid in seen if uid.startswith(token.text)} if len(token.text) >= _SHORTEST_UID else set()
-            return found.pop() if len(found) == 1 else self.queued_item(line, token)["item_uid"]
+            found = _only_one(token, {**(self._queue or {}), **self._grown}.values())
+            return (found or self.queued_item(line, token))["item_uid"]
         return self._shown_in_queue(line, token, position)["item_uid"]
 
     def source(self, line: Line, token: LineWord) -> dict[str, Any]:
@@ -322,13 +366,14 @@ class Session:
         try:
             yield
         except RequestFailedError:
+            self._line_queue = None
             for token in tokens:
                 self.queued_item(line, token)
             raise
 
     def queued_item(self, line: Line, token: LineWord) -> Item:
-        """Fetch the queued item that a token names."""
-        queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
+        """The item that a token names in the queue of this line."""
+        queue = self.line_queue()
         now, running = queue["items"], queue["running_item"]
         self._looked_at = now
         if (position := _integer(token.text)) is None:
@@ -346,11 +391,11 @@ class Session:
     def finished(self, line: Line, token: LineWord) -> Item:
         """The item of the history that a token names."""
         if (position := _integer(token.text)) is None:
-            return self._by_beginning(line, token, cast("list[Item]", self.rm.history_get()["items"]))
+            return _only_one(token, (self._history or {}).values()) or self._by_beginning(line, token, self._past())
         if position == -1 and self._ran:
             return self._ran
         if self._history is None:
-            self.history()
+            self._history_is_seen(self.rm.history_get(reload=True))
         return _shown_at(line, token, position, self._history or {})
 
     def any_item(self, line: Line, token: LineWord) -> Item:
@@ -358,7 +403,7 @@ class Session:
         queue = self.line_queue()
         now: list[Item] = [*queue["items"], *([queue["running_item"]] if queue["running_item"] else [])]
         if (position := _integer(token.text)) is None:
-            return self._by_beginning(line, token, [*now, *cast("list[Item]", self.rm.history_get()["items"])])
+            return self._by_beginning(line, token, [*now, *self._past()])
         if position == -1 and self._ran:
             seen = self._ran
         elif self._last is None or self._last is self._grown:
@@ -369,8 +414,11 @@ class Session:
         # That an item has a result does not mean that it is in the history: requeued items have one too.
         if found or self._is_in_history(seen):
             return found or seen
-        past = cast("list[Item]", self.rm.history_get()["items"])
-        return next((item for item in past if item["item_uid"] == seen["item_uid"]), seen)
+        return next((item for item in self._past() if item["item_uid"] == seen["item_uid"]), seen)
+
+    def _past(self) -> list[Item]:
+        """Fetch the items of the history, in one request."""
+        return cast("list[Item]", self.rm.history_get(reload=True)["items"])
 
     def _is_in_history(self, seen: Item) -> bool:
         """Whether an item that was shown is one of the history that was shown last."""
@@ -380,7 +428,7 @@ class Session:
         """The item that was shown last at this position of the queue."""
         if self._queue is None:
             grown = self._grown
-            self.places()
+            self.sees_queue()
             self._queue = self._last = {**(self._queue or {}), **grown}
         return _shown_at(line, token, position, self._queue or {})
 
@@ -399,6 +447,12 @@ class Session:
             complaint = line.fault(f"{len(found)} items have a uid that begins with {token.text!r}", token.start)
             raise UsageError(f"{complaint}{plans}")
         return next(iter(found.values()))
+
+
+def _only_one(token: LineWord, seen: Iterable[Item]) -> Item | None:
+    """The item that was shown and whose uid begins with the token, if there is exactly one."""
+    found = {item["item_uid"]: item for item in seen if item["item_uid"].startswith(token.text)}
+    return found.popitem()[1] if len(found) == 1 and len(token.text) >= _SHORTEST_UID else None
 
 
 def _versions(status: Mapping[str, Any]) -> tuple[object, ...]:

@@ -198,9 +198,9 @@ class HistoryView(Items):
         first = max(len(self) - self.rows, 0)
         return dict(zip(self.numbers[first:], self[first:], strict=True))
 
-    def failed_rows(self) -> list[str]:
-        """The uids of the plans in those rows that failed, or were aborted or halted."""
-        return [item["item_uid"] for item in self.rows_by_number().values() if has_failed(item)]
+    def failed_rows(self) -> list[Item]:
+        """The plans in those rows that failed, or were aborted or halted."""
+        return [item for item in self.rows_by_number().values() if has_failed(item)]
 
     @property
     def title(self) -> str:

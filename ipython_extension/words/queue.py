@@ -9,11 +9,12 @@ from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import what_starts
 from ipython_extension.shown.display import Changed, ReplyView, View
+from ipython_extension.shown.status_text import has_failed
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.calls import Call
 from ipython_extension.typed.line import Line, Options
 from ipython_extension.words.autostart import autostart_is_off
-from ipython_extension.words.replies import added, placed, present, removed
+from ipython_extension.words.replies import added, moved, present, removed
 from ipython_extension.words.typed_plans import TypedPlan, pointing_at_errors, read_plans, with_metadata
 from ipython_extension.words.vocabulary import cell, word
 
@@ -129,14 +130,14 @@ def move(session: Session, line: Line) -> Changed:
     line.nothing_more()
     with session.explained(line, items):
         answer = session.rm.queue_item_move(**session.source(line, items[0]), **where)
-    return placed(session, answer, at_back=False, lead="Moved to position")
+    return moved(session, where, answer)
 
 
 @word("redo", "ID [--front | --back | --at N | --before ID | --after ID]")
 def redo(session: Session, line: Line) -> Changed:
     """Queue a plan from the history again, by its number in the last history table (-1 is the last) or by uid.
 
-    A plan that is already back in the queue, for example because it failed, is not queued twice.
+    A plan that is already back in the queue, because it failed or was aborted, is not queued twice.
     """
     past = session.finished(line, line.word("the number or uid of an item in the history"))
     options: dict[str, Any] = {}
@@ -147,8 +148,8 @@ def redo(session: Session, line: Line) -> Changed:
                 "redo takes one item and its place, such as --front; to change the plan, use %qs edit afterwards"
             )
     _one_place(line, options)
-    if back := find_requeued(session.rm, [past["item_uid"]]).get(past["item_uid"]):
-        session.places()
+    if has_failed(past) and (back := find_requeued([past], session.line_queue()).get(past["item_uid"])):
+        session.sees_queue()
         return Changed([back.item], {}, session.known(), [f"Already {back.place_with_number}; not queued again"])
     return _add(session, [{key: past[key] for key in _OF_ITEM if key in past}], options)
 
@@ -215,6 +216,4 @@ def _add(session: Session, items: list[Item], options: Mapping[str, Any]) -> Cha
         where[key] = name if name in ("front", "back") else value
     if len(items) == 1:
         return added(session, where, session.rm.queue_item_add(items[0], **where))
-    answer = session.rm.queue_item_add_batch(items, **where)
-    at_back = where in ({}, {"pos": "back"})
-    return placed(session, answer, at_back=at_back, lead="Queued at position")
+    return added(session, where, session.rm.queue_item_add_batch(items, **where))

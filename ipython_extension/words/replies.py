@@ -21,18 +21,27 @@ def present(session: Session, method: str, params: Mapping[str, Any], answer: An
 
 
 def added(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
-    """Added items with their positions; the table too, if other items have moved."""
-    return placed(session, answer, at_back=not _elsewhere(params), lead="Queued at position")
+    """Added items with their positions; the table too, if items that were shown have moved."""
+    items, lead = _items(answer), "Queued at position"
+    size = answer.get("qsize") or len(items)
+    first = session.place_of_added(params, len(items), size)
+    if first is None:
+        return placed(session, answer, params, lead)
+    session.queue_has_grown(first, items, size)
+    return Changed(items, answer, session.known(), [f"{lead} {first + i}" for i in range(len(items))])
 
 
-def placed(session: Session, answer: Answer, *, at_back: bool, lead: str) -> Changed:
-    """The items of a reply, with their positions in the queue now."""
+def moved(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
+    """Moved items with their positions, and the table."""
+    # In a batch, the service decides about the order.
+    where = {**params, "pos": -1 if params.get("reorder") else params.get("pos_dest")}
+    return placed(session, answer, where, "Moved to position")
+
+
+def placed(session: Session, answer: Answer, where: Mapping[str, Any], lead: str) -> Changed:
+    """The items of a reply with their positions in the queue now, and the table; ``where`` is as in `placed_in`."""
     items, known = _items(answer), session.known()
-    if at_back:
-        first = (answer.get("qsize") or len(items)) - len(items)
-        session.queue_has_grown(first, items)
-        return Changed(items, answer, known, [f"{lead} {first + i}" for i in range(len(items))])
-    queue = session.queue_after_change()
+    queue = session.queue_after_change(items, where, answer.get("qsize"))
     places = {item["item_uid"]: at for at, item in enumerate(queue)}
     leads = [
         f"{lead} {places[item['item_uid']]}" if item["item_uid"] in places else "No longer in the queue"
@@ -54,21 +63,13 @@ def whole(session: Session, item: Item) -> ItemView:
     where = f"queued at position {uids.index(item['item_uid'])}" if item["item_uid"] in uids else ""
     if queue["running_item"].get("item_uid") == item["item_uid"]:
         where = "paused" if session.status()["manager_state"] == "paused" else "running"
-    if (
-        not where
-        and has_failed(item)
-        and (back := find_requeued(session.rm, [item["item_uid"]], queue).get(item["item_uid"]))
-    ):
+    if not where and has_failed(item) and (back := find_requeued([item], queue).get(item["item_uid"])):
         where = back.place
     return ItemView(item, session.known(), where=where)
 
 
 def _items(answer: Answer) -> list[Item]:
     return answer["items"] if "items" in answer else [answer["item"]]
-
-
-def _elsewhere(params: Mapping[str, Any]) -> bool:
-    return params.get("pos") not in (None, "back") or bool(params.get("before_uid") or params.get("after_uid"))
 
 
 def _queue(session: Session, _params: Mapping[str, Any], _answer: Answer) -> QueueView:
@@ -90,12 +91,8 @@ def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> Re
     return ReplyView(answer, f"Running {plural(queued, 'item')}." if queued else "Nothing is left to run.")
 
 
-def _moved(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
-    return placed(session, answer, at_back=False, lead="Moved to position")
-
-
 def _updated(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
-    return placed(session, answer, at_back=False, lead="Changed at position")
+    return placed(session, answer, {"pos": -1}, "Changed at position")
 
 
 def _removed(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
@@ -142,8 +139,8 @@ _FETCHING: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
     "queue_item_add": added,
     "queue_item_add_batch": added,
     "queue_item_update": _updated,
-    "queue_item_move": _moved,
-    "queue_item_move_batch": _moved,
+    "queue_item_move": moved,
+    "queue_item_move_batch": moved,
     "queue_item_remove": _removed,
     "queue_item_remove_batch": _removed,
     "queue_item_get": _one_item,

@@ -8,7 +8,7 @@ from bluesky_qs.client.wait import ENDED, MOVES
 from bluesky_qs.errors import NotFound
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.live.live_table import Live
-from ipython_extension.session.requeued import locate_requeued
+from ipython_extension.session.requeued import find_by_uid
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
 from ipython_extension.shown.display import ItemView, View, Waited
@@ -218,7 +218,8 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
         traceback = result.get("traceback") or ""
         is_shown = traceback and state == "failed"  # the traceback of a failed plan ends with the reason
         why = f": {reason(result)}" if reason(result) and not is_shown else ""
-        back = locate_requeued(session.rm, {item["item_uid"]: where}).get(item["item_uid"])
+        uid = where.get("requeued_as")
+        back = find_by_uid(uid, session.rm.queue_get(reload=True)) if uid else None
         place = f"; it is {back.place}" if back else ""
         raise NotDone(f"{plan_text(item, known)} {_ENDINGS.get(state, state)}{before}{why}{place}", traceback)
     took = length_of_time(result["time_stop"] - result["time_start"])

@@ -123,9 +123,15 @@ def test_it_is_told_that_a_plan_that_failed_is_in_the_queue_again(qs, failed):
     assert pretty(qs("history")).splitlines()[-1] == "     no beam"
 
 
-def test_a_service_that_does_not_tell_leaves_that_out(qs, failed):
+def test_the_place_is_shown_also_if_the_service_has_no_item_status(qs, failed):
     failed.answers["item_status"] = {"success": False, "msg": "Unknown method 'item_status'"}
+    assert pretty(qs("history")).splitlines()[-1] == "     back at the front of the queue; no beam"
+
+
+def test_a_copy_that_was_changed_is_another_plan(qs, failed):
+    qs("edit 0 scan([det1], motor, 0, 1, 9)")
     assert pretty(qs("history")).splitlines()[-1] == "     no beam"
+    assert "Queued at position 1" in pretty(qs("redo -1"))
 
 
 def refuse(params):

@@ -1,6 +1,7 @@
 """What a line costs: requests are counted, line by line, for all words."""
 
 import pytest
+from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import QSError
 from bluesky_qs.testing import Ask
@@ -24,7 +25,7 @@ _LINES = {
         ("move aaaa back", _CHANGE),
         ("move aaaa before cccc", _CHANGE),
     ],
-    "redo": [("redo -1", _CHANGE)],
+    "redo": [("redo -1", _CHANGE), ("redo -1 --front", _CHANGE), ("redo hhhh --after 1", _CHANGE)],
     "clear": [("clear", _CHANGE)],
     "mode": [("mode loop on", _CHANGE)],
     "autostart": [("autostart on", _CHANGE), ("autostart off", _CHANGE)],
@@ -40,7 +41,7 @@ _LINES = {
     "update": [("update", _CHANGE)],
     "queue": [("queue", 3)],
     "history": [("history", _CHANGE)],
-    "item": [("item 0", 1), ("item aaaa", _CHANGE), ("item hhhh", _CHANGE)],
+    "item": [("item 0", 1), ("item aaaa", _CHANGE), ("item hhhh", _CHANGE), ("item -1", 1)],
     "plans": [("plans", 2)],
     "devices": [("devices", 2)],
     "plan": [("plan count", 2)],
@@ -79,6 +80,8 @@ _OF_QSERVER = [
     ("status", 1),
 ]
 
+#: The history of a first line: a plan that failed, and one that completed.
+_PAST = [("ffff-1", "failed"), ("hhhh-1", "completed")]
 #: Words that want a plan that runs, and those that want one that is paused.
 _RUNNING, _PAUSED = {"pause", "stop"}, {"resume", "finish", "abort", "halt"}
 
@@ -112,13 +115,66 @@ def test_a_line_of_qserver_sends_as_few(qs, known, line, limit):
     assert 1 <= len(known.requests) <= limit, known.methods
 
 
-@pytest.mark.parametrize(("line", "limit"), [("move 0 back", _CHANGE), ("rm 0", _CHANGE), ("item 0", _CHANGE)])
-def test_a_position_before_anything_was_shown_costs_no_more(qs, opened, plan, line, limit):
-    opened.fill([plan("count", f"{letter * 4}-1", ["det1"]) for letter in "abc"])
+#: First lines of a session that know the lists only; no table was shown. `redo` fetches the history besides.
+_FIRST = [
+    ("move 0 back", _CHANGE),
+    ("move 0 after 1", _CHANGE),
+    ("move 0 before -1", _CHANGE),
+    ("move aaaa after cccc", _CHANGE),
+    ("rm 0", _CHANGE),
+    ("rm 0 1", _CHANGE),
+    ("rm aaaa", _CHANGE),
+    ("edit 0 num=5", _CHANGE),
+    ("edit aaaa num=5", _CHANGE),
+    ("add count([det1]) --front", _CHANGE),
+    ("add count([det1]) --at 1", _CHANGE),
+    ("add count([det1]) --after 1", _CHANGE),
+    ("add count([det1]) --before cccc", _CHANGE),
+    ("redo -1", _CHANGE),
+    ("redo -1 --front", _CHANGE),
+    ("redo hhhh --at 1", _CHANGE),
+    ("redo hhhh --after 1", _CHANGE + 1),
+    ("redo ffff --front", _CHANGE + 1),
+    ("item 0", 1),
+    ("item aaaa", _CHANGE),
+    ("item hhhh", _CHANGE),
+    ("item ffff", _CHANGE),
+]
+
+
+@pytest.mark.parametrize(("line", "limit"), _FIRST)
+def test_a_first_line_sends_as_few(qs, opened, plan, line, limit):
+    past = [plan("count", uid, ["det1"]) | {"result": {"exit_status": status}} for uid, status in _PAST]
+    opened.fill([plan("count", f"{letter * 4}-1", ["det1"]) for letter in "abc"], past)
     qs("status")  # now the lists are known, and no table was shown
     opened.requests.clear()
     qs(line)
     assert 1 <= len(opened.requests) <= limit, opened.methods
+
+
+@pytest.mark.parametrize("line", ["redo -1 --front", "redo 0 --at 1", "redo ffff --after 1"])
+def test_a_plan_that_failed_is_queued_again_with_two_requests(qs, opened, plan, line):
+    opened.fill([plan("count", "aaaa-1"), plan("count", "bbbb-1")], [_failed(plan)])
+    for each in ("queue", "history"):
+        qs(each)
+    opened.requests.clear()
+    qs(line)
+    assert len(opened.requests) <= _CHANGE, opened.methods
+
+
+def test_an_item_that_is_back_in_the_queue_costs_two_requests(qs, opened, plan):
+    failed = _failed(plan)
+    opened.fill([{**failed, "item_uid": "back-1"}], [failed])
+    qs("status")
+    opened.requests.clear()
+    assert "back at the front of the queue" in pretty(qs("item ffff"))
+    assert len(opened.requests) <= _CHANGE, opened.methods
+
+
+def _failed(plan):
+    times = {"time_start": 1.0, "time_stop": 2.0}
+    result = {"exit_status": "failed", "run_uids": ["r"], "scan_ids": [1], **times, "msg": "no beam", "traceback": ""}
+    return plan("count", "ffff-1", ["det1"]) | {"result": result}
 
 
 @pytest.fixture
@@ -187,3 +243,29 @@ def test_positions_before_added_items_are_looked_at_when_they_are_needed(qs, kno
     qs("add count([det1])")
     assert known.methods == ["queue_item_add"]
     assert qs("item 3")["item_uid"] == uid
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "move 0 after 1",
+        "move -1 before 0",
+        "move aaaa after cccc",
+        "move cccc before aaaa",
+        "add count([det2]) --after 1",
+        "add count([det2]) count([det3]) --before cccc",
+    ],
+)
+def test_the_table_after_a_change_is_the_queue_of_the_service(qs, opened, plan, line):
+    opened.fill([plan("count", f"{letter * 4}-1", ["det1"]) for letter in "abc"])
+    shown = qs(line).queue
+    assert opened.methods.count("queue_get") == 1
+    assert list(shown) == opened.do("queue_get")["items"]
+
+
+def test_the_queue_is_fetched_again_when_somebody_else_changed_it_meanwhile(qs, opened, plan):
+    items = [plan("count", f"{letter * 4}-1", ["det1"]) for letter in "abc"]
+    opened.fill(items)
+    opened.answers["queue_item_move"] = {"success": True, "msg": "", "qsize": 4, "item": items[0]}
+    qs("move 0 after 1")
+    assert opened.methods.count("queue_get") == 2
