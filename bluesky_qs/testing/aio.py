@@ -15,7 +15,6 @@ import zmq
 import zmq.asyncio
 
 from bluesky_qs.config.schema import Settings
-from bluesky_qs.errors import QSError
 from bluesky_qs.manager.app import RunningManager as App
 from bluesky_qs.manager.outside import Outside
 from bluesky_qs.manager.results import unreported
@@ -104,8 +103,8 @@ class AsyncManager(InLoop):
         self._console = Record()
         self._numbers = itertools.count(1)
         self._task: asyncio.Task[None] | None = None
-        self._folder: Path | None = None
-        self._closed = True
+        #: Closes what the current run of the service has opened.
+        self._outside = contextlib.ExitStack()
 
     # ------------------------------------------------------------------------------------------------------ life
     async def __aenter__(self) -> Self:
@@ -116,27 +115,30 @@ class AsyncManager(InLoop):
         await self.close()
 
     async def start(self) -> None:
-        """Start the manager; after `stop`, start it again at the same addresses. Return when it answers."""
+        """Start the manager; after `stop`, start it again at the same addresses. Return when it answers.
+
+        Raises
+        ------
+        AddressInUse
+            Another program has taken one of the addresses since `stop`.
+        """
         self.loop = self.worker.loop = asyncio.get_running_loop()
         self.clock.drive(self.loop)
-        self._context = zmq.asyncio.Context()
-        self._sockets = zmq.Context(self._context)
         self._worker.clock, self._worker.changed, self._worker.say = self.clock, self._changed, self.say
-        if self._real:
-            self._folder = Path(tempfile.mkdtemp(prefix="qs-"))
-            self._workers: RealProcesses | ScriptedProcesses = RealProcesses(self._context, self._folder, self.settings)
-        else:
-            self._workers = ScriptedProcesses(self._worker)
-        self._closed = False
+        with contextlib.ExitStack() as opened:
+            folder = self._new_folder(opened) if self._real else None
+            self._context = zmq.asyncio.Context()
+            opened.callback(self._context.destroy, linger=500)
+            self._control = self._bind_control(opened)
+            self._info = self._bind_info(opened)
+            self._workers: RealProcesses | ScriptedProcesses = (
+                ScriptedProcesses(self._worker)
+                if folder is None
+                else RealProcesses(self._context, folder, self.settings)
+            )
+            opened.callback(self._workers.close)
+            self._outside = opened.pop_all()
         self._supervisor = InProcessSupervisor(self._workers, self._console)
-        try:
-            self._control = self._bind_control()
-        except QSError:
-            self._closed = True
-            self._workers.close()
-            self._context.destroy(linger=0)
-            raise
-        self._info = self._bind_info()
         await self._begin()
 
     async def restart(self) -> None:
@@ -159,7 +161,7 @@ class AsyncManager(InLoop):
         if self._task is not None:
             self._supervisor.ask_stop(reason)
             await self.ended()
-        self._close_outside()
+        self._outside.close()
 
     async def ended(self) -> None:
         """Wait until the service has stopped."""
@@ -178,7 +180,7 @@ class AsyncManager(InLoop):
         try:
             await self._cancel()
         finally:
-            self._close_outside()
+            self._outside.close()
 
     # ------------------------------------------------------------------------------------------------- requests
     @property
@@ -205,12 +207,16 @@ class AsyncManager(InLoop):
             await socket.send_multipart([b"", frame])
             answer = asyncio.ensure_future(socket.recv_multipart())
             await asyncio.wait([answer, self._task], return_when=asyncio.FIRST_COMPLETED)
-            # The reply to a request that ended the manager may still be on its way.
-            if not answer.done() and not zmq.Socket.shadow(socket.underlying).poll(_LAST_ANSWER_MS):
-                answer.cancel()
-                self._task.result()
-                raise RuntimeError("The manager ended without a reply")
-            return (await answer)[-1]
+            if answer.done():
+                return answer.result()[-1]
+            answer.cancel()
+            # The reply to a request that ended the manager may still be on its way. The loop would not wake up for a
+            # reply that arrives during the poll, so it is received here.
+            late = zmq.Socket.shadow(socket.underlying)
+            if late.poll(_LAST_ANSWER_MS):
+                return late.recv_multipart()[-1]
+            self._task.result()
+            raise RuntimeError("The manager ended without a reply")
 
     async def do(self, method: str, **params: Any) -> dict[str, Any]:
         """The reply to a request that must be accepted.
@@ -341,7 +347,7 @@ class AsyncManager(InLoop):
         ready.cancel()
         if self._task.done():
             task, self._task = self._task, None
-            self._close_outside()
+            self._outside.close()
             task.result()
 
     async def _live(self, app: App) -> None:
@@ -369,20 +375,29 @@ class AsyncManager(InLoop):
         )
         return App(self.settings, outside)
 
-    def _bind_control(self) -> ControlSocket:
-        network = self.settings.network
-        socket: Any = server_socket(
-            self._sockets, self.control, private_key=network.zmq_private_key, setting="--zmq-control-addr"
-        )
-        self.control = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
-        return ControlSocket(socket, network.zmq_encoding, self.answers, self._asked)
+    def _new_folder(self, opened: contextlib.ExitStack) -> Path:
+        folder = tempfile.mkdtemp(prefix="qs-")
+        opened.callback(shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
-    def _bind_info(self) -> InfoSocket:
-        socket: Any = self._sockets.socket(zmq.XPUB)
-        socket.xpub_verboser = True
-        socket.bind(self.info)
-        self.info = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
-        return InfoSocket(socket, self.settings.network.zmq_encoding, self._changed)
+    def _bind_control(self, opened: contextlib.ExitStack) -> ControlSocket:
+        network = self.settings.network
+        bound: Any = server_socket(
+            zmq.Context(self._context), self.control, private_key=network.zmq_private_key, setting="--zmq-control-addr"
+        )
+        socket = ControlSocket(bound, network.zmq_encoding, self.answers, self._asked)
+        opened.callback(socket.close)
+        self.control = _endpoint(bound)
+        return socket
+
+    def _bind_info(self, opened: contextlib.ExitStack) -> InfoSocket:
+        bound: Any = server_socket(
+            zmq.Context(self._context), self.info, kind=zmq.XPUB, setting="--zmq-info-addr", xpub_verboser=True
+        )
+        socket = InfoSocket(bound, self.settings.network.zmq_encoding, self._changed)
+        opened.callback(socket.close)
+        self.info = _endpoint(bound)
+        return socket
 
     async def _cancel(self) -> None:
         task, self._task = self._task, None
@@ -390,18 +405,6 @@ class AsyncManager(InLoop):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-
-    def _close_outside(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self._workers.close()
-        self._control.close()
-        self._info.close()
-        self._context.destroy(linger=500)
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
 
     def _asked(self, method: str, params: dict[str, Any]) -> None:
         self.requests.append((method, params))
@@ -431,3 +434,7 @@ class AsyncManager(InLoop):
 
 def _freeze() -> None:
     raise _Frozen
+
+
+def _endpoint(socket: Any) -> str:
+    return socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()

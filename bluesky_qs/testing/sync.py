@@ -69,12 +69,22 @@ class Manager:
         self.close()
 
     def start(self) -> None:
-        """Start the manager; after `stop`, start it again at the same addresses. Return when it answers."""
+        """Start the manager; after `stop`, start it again at the same addresses. Return when it answers.
+
+        Raises
+        ------
+        AddressInUse
+            Another program has taken one of the addresses since `stop`.
+        """
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="manager", daemon=True)
             self._thread.start()
-        self._run(self._inside.start())
+        try:
+            self._run(self._inside.start())
+        except BaseException:
+            self.close()
+            raise
 
     def restart(self) -> None:
         """Let the manager die and start another, as a service does. The worker is not affected."""

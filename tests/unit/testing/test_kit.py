@@ -2,10 +2,14 @@
 
 import doctest
 import importlib
+import tempfile
+import threading
 
 import pytest
+import zmq
 
-from bluesky_qs.testing import AsyncManager, Clock, End, Fail, Manager, Measure, Print, ScriptedWorker, Wait
+from bluesky_qs.errors import AddressInUse
+from bluesky_qs.testing import AsyncManager, Clock, End, Fail, Manager, Measure, Print, ScriptedWorker, Service, Wait
 
 PARTS = ["aio", "clock", "pytest_plugin", "steps", "sync", "worker"]
 
@@ -111,6 +115,22 @@ def test_a_service_that_is_started_again_has_its_queue_and_address(qs_manager):
     qs_manager.start()
     assert qs_manager.control == control
     assert qs_manager.do("queue_get")["items"] == [item]
+
+
+@pytest.mark.parametrize(("taken", "free"), [("control", "info"), ("info", "control")])
+def test_a_service_whose_address_is_taken_says_so_and_leaves_nothing_open(taken, free, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with zmq.Context() as context, Service() as service:
+        service.stop()
+        with context.socket(zmq.PUB) as other:
+            other.bind(getattr(service, taken))
+            with pytest.raises(AddressInUse, match=f"Cannot bind to {getattr(service, taken)}.*--zmq-{taken}-addr"):
+                service.start()
+            other.bind(getattr(service, free))
+        assert "manager" not in [thread.name for thread in threading.enumerate()]
+        assert list(tmp_path.iterdir()) == []
+        service.start()
+        assert service.ask("status")["manager_state"] == "idle"
 
 
 async def test_the_requests_of_the_kit_are_not_those_of_clients():
