@@ -1,17 +1,18 @@
 """How the documentation site is built: `make docs`. The pages are where they are; nothing is copied or executed."""
 
+import sys
 from pathlib import Path
 
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
 
 project = "bluesky_qs"
 author = "The bluesky_qs developers"
 version = release = (ROOT / "bluesky_qs" / "_version.py").read_text().split('"')[1]
 
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "state_diagrams"]
 root_doc = "docs/index"
 include_patterns = [
     "docs/**.md",
@@ -68,6 +69,3 @@ def _with_menu(_app: Sphinx, docname: str, content: list[str]) -> None:
 def setup(app: Sphinx) -> None:
     """Hook into the build."""
     app.connect("source-read", _with_menu)
-    app.add_lexer(
-        "mermaid", TextLexer
-    )  # GitHub draws it; here it is shown as text, because its script is another host's
