@@ -1,5 +1,6 @@
 """What every measurement needs: a client over one socket, a clock, a private Redis."""
 
+import contextlib
 import json
 import os
 import random
@@ -96,17 +97,22 @@ class Client:
     def status(self, timeout=10.0):
         return self.call("status", None, timeout)
 
+    def answers(self, timeout):
+        """Whether the service answers within so many seconds."""
+        try:
+            return bool(self.status(timeout))
+        except Timeout:
+            return False
+
     def wait(self, pred, timeout, poll=0.01, what=""):
         """Poll status until pred(status); seconds waited.  Survives a dead server."""
         t0 = now()
         st = None
         while now() - t0 < timeout:
-            try:
+            with contextlib.suppress(Timeout):
                 st = self.status(timeout=min(0.5, timeout))
                 if pred(st):
                     return now() - t0
-            except Timeout:
-                pass
             time.sleep(poll)
         keys = ("manager_state", "worker_environment_state", "re_state", "items_in_queue", "items_in_history")
         raise Timeout(

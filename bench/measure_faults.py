@@ -1,5 +1,7 @@
 """Measurements of what happens when processes are killed and when storage fails."""
 
+import contextlib
+import itertools
 import json
 import os
 import random
@@ -72,6 +74,37 @@ def worker_of(s, before):
     return max(new, key=lambda p: p.memory_info().rss) if new else None
 
 
+def notice_of_loss(b, im, s, tag):
+    """When does the service say that its worker is gone? And how fast does it answer then?"""
+    try:
+        took = s.c.wait(
+            lambda x: not x["worker_environment_exists"] or x["worker_environment_state"] in ("closed", "failed"),
+            15.0,
+            poll=0.05,
+            what="worker loss noticed",
+        )
+    except Timeout as ex:
+        took = float("inf")
+        b.note(im, "kill_worker", f"{tag}: {ex}")
+    b.rec(im, f"recover.worker_killed_{tag}_noticed", took, "s (inf: not in 15 s)")
+    b.rec(im, f"recover.worker_killed_{tag}_status_p99", pct(latencies(s.c, 200), 99), "ms")
+
+
+def leave_lost_environment(b, im, s, tag):
+    """Get rid of the environment whose worker is gone; the method that it took."""
+    if not s.c.status()["worker_environment_exists"]:
+        return "nothing"
+    try:
+        s.close_env("environment_close", 15)
+    except (Timeout, RuntimeError):  # it does not close, or the request is refused
+        try:
+            s.close_env("environment_destroy", 30)
+        except (Timeout, RuntimeError) as ex:
+            b.note(im, "kill_worker", f"{tag}: environment_destroy: {ex}")
+        return "environment_destroy"
+    return "environment_close"
+
+
 @group("kill_worker", 2)
 def g_kill_worker(b, im, rep):
     """kill -9 of the worker: when does the service say so, and can it go on?"""
@@ -89,46 +122,79 @@ def g_kill_worker(b, im, rep):
                 add(s.c, plan("p_steps", kwargs={"n": 100000, "delay": 0.01}), pos="front")
                 s.c.ok("queue_start")
                 s.c.wait(lambda x: x["manager_state"] == "executing_queue" and x["re_state"] == "running", 20)
-            t = now()
             w.kill()
-            cap = 15.0
-            try:
-                took = s.c.wait(
-                    lambda x: (
-                        not x["worker_environment_exists"] or x["worker_environment_state"] in ("closed", "failed")
-                    ),
-                    cap, poll=0.05, what="worker loss noticed",
-                )  # fmt: skip
-            except Timeout as ex:
-                took = float("inf")
-                b.note(im, "kill_worker", f"{tag}: {ex}")
-            b.rec(im, f"recover.worker_killed_{tag}_noticed", took, "s (inf: not in 15 s)")
-            v = latencies(s.c, 200)
-            b.rec(im, f"recover.worker_killed_{tag}_status_p99", pct(v, 99), "ms")
+            notice_of_loss(b, im, s, tag)
             t = now()
-            how = "nothing"
-            if s.c.status()["worker_environment_exists"]:
-                how = "environment_close"
-                r = s.c.call("environment_close")
-                try:
-                    if not r["success"]:
-                        raise Timeout(r["msg"])
-                    s.c.wait(lambda x: not x["worker_environment_exists"] and x["manager_state"] == "idle", 15)
-                except Timeout:
-                    how = "environment_destroy"
-                    try:
-                        s.close_env("environment_destroy", 30)
-                    except Exception as ex:
-                        b.note(im, "kill_worker", f"{tag}: environment_destroy: {ex}")
+            how = leave_lost_environment(b, im, s, tag)
             try:
                 s.open_env(60)
-                b.rec(im, f"recover.worker_killed_{tag}_reopen", now() - t, "s")
-                b.note(im, "kill_worker", f"{tag}: needed {how}")
-                left = queue_uids(s.c)
-                ok = left[-5:] == uids and len(left) == (6 if tag == "in_plan" else 5)
-                b.rec(im, f"recover.worker_killed_{tag}_queue_intact", int(ok), "1=yes")
-            except Exception as ex:
+            except (Timeout, RuntimeError) as ex:
                 b.note(im, "kill_worker", f"{tag}: environment cannot be opened again: {ex}")
+                continue
+            b.rec(im, f"recover.worker_killed_{tag}_reopen", now() - t, "s")
+            b.note(im, "kill_worker", f"{tag}: needed {how}")
+            left = queue_uids(s.c)
+            ok = left[-5:] == uids and len(left) == (6 if tag == "in_plan" else 5)
+            b.rec(im, f"recover.worker_killed_{tag}_queue_intact", int(ok), "1=yes")
+
+
+@contextlib.contextmanager
+def load(port, send, threads=1):
+    """Threads that send requests, one after the other, until the service is killed in the body of the statement."""
+    stop = threading.Event()
+
+    def work():
+        c = Client(port)
+        try:
+            while not stop.is_set():
+                send(c)
+        except Timeout:  # it was killed
+            return
+        finally:
+            c.close()
+
+    ths = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
+    for th in ths:
+        th.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for th in ths:
+            th.join()
+
+
+def killed_while_adding(b, im):
+    """A service killed while items are added: the one after it, its items, the uids of those that were acknowledged."""
+    s = b.service(im, None)
+    s.start()
+    acked, sent = set(), itertools.count()
+
+    def send(c):
+        r = c.call("queue_item_add", {"item": plan(i=next(sent)), **USER}, timeout=1.0)
+        if r["success"]:
+            acked.add(r["item"]["item_uid"])
+
+    with load(s.port, send):
+        time.sleep(0.5 + random.random() * 0.5)
+        s.kill_group()
+    s2 = s.restart()
+    s2.start()
+    return s2, s2.c.ok("queue_get")["items"], acked
+
+
+def killed_while_moving(s):
+    """Kill a service while items are moved; the uids of its items afterwards."""
+    with load(
+        s.port, lambda c: c.call("queue_item_move", {"pos": "front", "pos_dest": "back"}, timeout=1.0), threads=2
+    ):
+        time.sleep(0.3 + random.random() * 0.3)
+        s.kill_group()
+    s2 = s.restart()
+    s2.start()
+    uids = queue_uids(s2.c)
+    s2.stop()
+    return uids
 
 
 @group("kill_service", 3)
@@ -136,62 +202,14 @@ def g_kill_service(b, im, rep):
     """kill -9 of everything while items are added / moved; restart; count."""
     lost = dup = extra = acked_n = moved_lost = 0
     for _trial in range(3):
-        s = b.service(im, None)
-        s.start()
-        acked, stop = [], threading.Event()
-        sent = [0]
-
-        def adder():
-            c = Client(s.port)
-            try:
-                while not stop.is_set():
-                    i = sent[0]
-                    sent[0] += 1
-                    r = c.call("queue_item_add", {"item": plan(i=i), **USER}, timeout=1.0)
-                    if r["success"]:
-                        acked.append((r["item"]["item_uid"], i))
-            except Exception:
-                pass
-            c.close()
-
-        th = threading.Thread(target=adder, daemon=True)
-        th.start()
-        time.sleep(0.5 + random.random() * 0.5)
-        s.kill_group()
-        stop.set()
-        th.join()
-        s2 = s.restart()
-        s2.start()
-        items = s2.c.ok("queue_get")["items"]
+        s, items, acked = killed_while_adding(b, im)
         have = [it["item_uid"] for it in items]
         nums = [it["kwargs"]["num"] for it in items]
         acked_n += len(acked)
-        lost += len({u for u, _ in acked} - set(have))
+        lost += len(acked - set(have))
         dup += (len(have) - len(set(have))) + (len(nums) - len(set(nums)))
-        extra += len(set(have) - {u for u, _ in acked})
-        # moves: the number of items must not change whenever the kill comes
-        uids = have
-        stop.clear()
-
-        def mover():
-            c = Client(s2.port)
-            try:
-                while not stop.is_set():
-                    c.call("queue_item_move", {"pos": "front", "pos_dest": "back"}, timeout=1.0)
-            except Exception:
-                pass
-            c.close()
-
-        ths = [threading.Thread(target=mover, daemon=True) for _ in range(2)]
-        [t.start() for t in ths]
-        time.sleep(0.3 + random.random() * 0.3)
-        s2.kill_group()
-        stop.set()
-        [t.join() for t in ths]
-        s3 = s2.restart()
-        s3.start()
-        moved_lost += len(set(uids) - set(queue_uids(s3.c)))
-        s3.stop()
+        extra += len(set(have) - acked)
+        moved_lost += len(set(have) - set(killed_while_moving(s)))  # a move changes no number of items
     b.rec(im, "recover.killed_acked_adds", acked_n, "items")
     b.rec(im, "recover.killed_lost_acked", lost, "items")
     b.rec(im, "recover.killed_duplicated", dup, "items")
@@ -250,19 +268,14 @@ def g_kill_top(b, im, rep):
     time.sleep(8)
     left = s.tree()
     b.rec(im, "recover.top_killed_orphans_after_8s", len(left), "processes")
-    alive = False
-    try:
-        alive = bool(s.c.status(timeout=2))
-    except Timeout:
-        pass
-    b.rec(im, "recover.top_killed_old_manager_answers", int(alive), "1=yes")
+    b.rec(im, "recover.top_killed_old_manager_answers", int(s.c.answers(2)), "1=yes")
     s2 = s.restart()
     s2.port, s2.iport = s.port, s.iport
     try:
         s2.start(timeout=15)
         owner = s2.listener()
         b.rec(im, "recover.top_killed_restart_same_port", int(owner is not None), "1=new service answers")
-    except Exception as ex:
+    except (Timeout, RuntimeError) as ex:
         b.note(im, "kill_top", f"restart on the same ports: {str(ex)[:200]}")
         b.rec(im, "recover.top_killed_restart_same_port", 0, "1=new service answers")
     s2.kill_all()
@@ -299,78 +312,85 @@ def g_destroy_printing(b, im, rep):
     s.kill_all()
 
 
+def store_dies_with_the_service(b, im, own):
+    """A power cut after 300 acknowledged items; the service after it."""
+    s = b.service(im, None, redis_addr=own.addr)
+    s.start()
+    for i in range(300):
+        add(s.c, plan(i=i))
+    time.sleep(1)
+    s.kill_group()
+    own.kill()
+    own.start()
+    s2 = s.restart()
+    s2.redis_addr = own.addr
+    s2.start()
+    b.rec(im, "recover.powercut_lost_acked", 300 - len(queue_uids(s2.c)), "of 300")
+    return s2
+
+
+def can_add(c):
+    """Whether the service accepts an item within a second."""
+    try:
+        return c.call("queue_item_add", {"item": plan(i=0), **USER}, timeout=1.0)["success"]
+    except Timeout:
+        return False
+
+
+def store_restarts(b, im, own, s):
+    """The store is away for a moment under a running service."""
+    for i in range(20):
+        add(s.c, plan(i=i))
+    own.kill(signal.SIGTERM)
+    try:
+        r = str(s.c.call("queue_item_add", {"item": plan(i=0), **USER}, timeout=5.0))
+    except Timeout as ex:
+        r = str(ex)
+    b.note(im, "redis_faults", f"queue_item_add with the store away: {r[:160]}")
+    own.start()
+    t = now()
+    while now() - t < 30 and not can_add(s.c):
+        time.sleep(0.05)
+    b.rec(im, "recover.store_restarted_to_add", now() - t, "s")
+    s.kill_all()
+
+
+def store_absent_at_the_start(b, im, own):
+    """The store is away when the service starts, and comes back 15 s later."""
+    own.kill(signal.SIGTERM)
+    s = b.service(im, None, redis_addr=own.addr)
+    s.spawn()
+    c = Client(s.port)
+    up = False
+    t = now()
+    while now() - t < 15 and s.proc.poll() is None and not up:
+        up = c.answers(0.5)
+    rc = s.proc.poll()
+    own.start()
+    recovered = up
+    t = now()
+    while rc is None and not recovered and now() - t < 15:
+        recovered = c.answers(0.5)
+    c.close()
+    b.note(
+        im,
+        "redis_faults",
+        f"store away at the start: exit code {rc}, answers {up}, answers after the store is back {recovered}",
+    )
+    b.rec(im, "recover.store_absent_at_start_hangs", int(rc is None and not recovered), "1=hangs for ever")
+    s.kill_all()
+
+
 @group("redis_faults", 1)
 def g_redis_faults(b, im, rep):
-    if not im.redis:
-        return
     """The store is away at the start, restarted or killed: what becomes of the service and of acknowledged items."""
-    if b.o.redis != "auto":
+    if not im.redis or b.o.redis != "auto":
         return
     own = Redis("auto", tempfile.mkdtemp(dir=b.work))
     try:
-        # 1. acknowledged items when service and store die together (power cut)
-        s = b.service(im, None, redis_addr=own.addr)
-        s.start()
-        for i in range(300):
-            add(s.c, plan(i=i))
-        time.sleep(1)
-        s.kill_group()
-        own.kill()
-        own.start()
-        s2 = s.restart()
-        s2.redis_addr = own.addr
-        s2.start()
-        b.rec(im, "recover.powercut_lost_acked", 300 - len(queue_uids(s2.c)), "of 300")
-        # 2. the store restarts under a running service
-        for i in range(20):
-            add(s2.c, plan(i=i))
-        own.kill(signal.SIGTERM)
-        r = None
-        try:
-            r = s2.c.call("queue_item_add", {"item": plan(i=0), **USER}, timeout=5.0)
-        except Timeout:
-            pass
-        b.note(im, "redis_faults", f"queue_item_add with the store away: {str(r)[:160]}")
-        own.start()
-        t = now()
-        while now() - t < 30:
-            try:
-                if s2.c.call("queue_item_add", {"item": plan(i=0), **USER}, timeout=1.0)["success"]:
-                    break
-            except Timeout:
-                pass
-            time.sleep(0.05)
-        b.rec(im, "recover.store_restarted_to_add", now() - t, "s")
-        s2.kill_all()
-        # 3. the store is away at the start
-        own.kill(signal.SIGTERM)
-        s = b.service(im, None, redis_addr=own.addr)
-        s.spawn()
-        c = Client(s.port)
-        up = False
-        t = now()
-        while now() - t < 15 and s.proc.poll() is None and not up:
-            try:
-                up = bool(c.status(timeout=0.5))
-            except Timeout:
-                pass
-        rc = s.proc.poll()
-        own.start()
-        recovered = up
-        t = now()
-        while rc is None and not recovered and now() - t < 15:
-            try:
-                recovered = bool(c.status(timeout=0.5))
-            except Timeout:
-                pass
-        c.close()
-        b.note(
-            im,
-            "redis_faults",
-            f"store away at the start: exit code {rc}, answers {up}, answers after the store is back {recovered}",
-        )
-        b.rec(im, "recover.store_absent_at_start_hangs", int(rc is None and not recovered), "1=hangs for ever")
-        s.kill_all()
+        s = store_dies_with_the_service(b, im, own)
+        store_restarts(b, im, own, s)
+        store_absent_at_the_start(b, im, own)
     finally:
         own.kill()
 

@@ -1,5 +1,6 @@
 """Measurements of the start, of requests and of the queue."""
 
+import contextlib
 import json
 import statistics
 import subprocess
@@ -88,11 +89,9 @@ def g_status(b, im, rep):
         def drain():
             while not stop.is_set():
                 if sub.poll(50):
-                    try:
+                    with contextlib.suppress(zmq.Again):
                         while True:
                             sub.recv(zmq.NOBLOCK)
-                    except zmq.Again:
-                        pass
 
         th = threading.Thread(target=drain, daemon=True)
         th.start()

@@ -259,7 +259,7 @@ def g_history(b, im, rep):
         try:  # the layout of the reference service: a redis list PREFIX_plan_history of JSON items
             b.redis.rpush(s.prefix + "_plan_history", [json.dumps(history_item(i)) for i in range(n)])
             seeded = True
-        except Exception as ex:
+        except (OSError, RuntimeError) as ex:  # no Redis there, or one that refuses
             b.note(im, "history", f"seeding failed: {ex}")
     s.start()
     s.open_env()

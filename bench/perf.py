@@ -98,7 +98,7 @@ def measure(o, impls, names):
                     live0 = len(b.live)
                     try:
                         f(b, im, rep)
-                    except Exception as ex:
+                    except Exception as ex:  # noqa: BLE001 - reported at the end; the other groups are measured
                         b.errors.append(f"{n} {im.label} repeat {rep}: {type(ex).__name__}: {ex}")
                         print("    ERROR " + b.errors[-1], flush=True)
                     if n != "cli":

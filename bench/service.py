@@ -1,5 +1,6 @@
 """One measured service: how it is started, driven, observed and killed."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -135,11 +136,9 @@ class Service:
     def tree(self):
         """Processes of the service (remembered, so that orphans can be cleaned up)."""
         found = []
-        try:
+        with contextlib.suppress(psutil.Error):
             top = psutil.Process(self.proc.pid)
             found = [top, *top.children(recursive=True)]
-        except psutil.Error:
-            pass
         for p in found:
             self.procs.setdefault((p.pid, p.create_time()), p)
         return [p for p in self.procs.values() if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
@@ -148,12 +147,10 @@ class Service:
         """The process that answers requests: holder of the listening control socket."""
         for p in self.tree():
             get = getattr(p, "net_connections", None) or p.connections
-            try:
+            with contextlib.suppress(psutil.Error):
                 for c in get(kind="tcp"):
                     if c.status == psutil.CONN_LISTEN and c.laddr.port == self.port:
                         return p  # parents come first: a forked child may share the socket
-            except psutil.Error:
-                pass
         return None
 
     def mem(self):
@@ -207,24 +204,18 @@ class Service:
     def kill_group(self):
         """SIGKILL of everything at once (power-cut of the service)."""
         self.tree()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.proc.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.kill_all()
 
     def kill_all(self):
         if self.proc is None:
             return
         for p in self.tree():
-            try:
+            with contextlib.suppress(psutil.Error):
                 p.kill()
-            except psutil.Error:
-                pass
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.proc.wait(10)
-        except subprocess.TimeoutExpired:
-            pass
         t = now()
         while now() - t < 5 and self.tree():
             time.sleep(0.01)
@@ -233,12 +224,10 @@ class Service:
         if self.proc is None:
             return
         self.tree()
-        try:
-            if self.proc.poll() is None:
+        if self.proc.poll() is None:
+            with contextlib.suppress(Timeout, subprocess.TimeoutExpired):  # then it is killed
                 self.c.call("manager_stop", {"option": "safe_off"}, timeout=2.0)
                 self.proc.wait(8)
-        except Exception:
-            pass
         self.kill_all()
         if self.c:
             self.c.close()
