@@ -1,5 +1,6 @@
 """What tests of the whole service share: a real service on free ports, its state in a temporary directory."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,17 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def await_end(pids: Iterable[int], timeout: float = PATIENCE) -> None:
+    """Wait until these processes have ended. They need not be children of this one."""
+    end = time.monotonic() + timeout
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            watch = os.pidfd_open(pid)
+            ended, _, _ = select.select([watch], [], [], max(0.0, end - time.monotonic()))
+            os.close(watch)
+            assert ended, f"process {pid} is still alive after {timeout:g} s"
 
 
 class Service:
@@ -197,9 +209,7 @@ class Service:
             process.kill()
         if self.process:
             self.process.wait(10)
-        end = time.monotonic() + 10
-        while self.processes() and time.monotonic() < end:
-            select.select([], [], [], 0.01)  # orphans are not ours to wait for, only to look at
+        await_end([process.pid for process in self.processes()])
 
     def stop(self, sig: int = signal.SIGTERM) -> int:
         """Tell the service to stop; its exit code."""
@@ -270,6 +280,30 @@ def new_service(worker_mode):
 def service(new_service):
     """A running service with the built-in profile."""
     return new_service("--warm-worker", "OFF").start()
+
+
+@pytest.fixture
+def wait_ended():
+    """Waits until processes have ended, which may be those of others: ``wait_ended(pids)``."""
+    return await_end
+
+
+@pytest.fixture
+def begin():
+    """Starts a coroutine as a task and returns when it has come to its first wait: ``await begin(coroutine)``."""
+
+    async def begin(work: Awaitable[Any]) -> "asyncio.Task[Any]":
+        begun = asyncio.Event()
+
+        async def run() -> Any:
+            begun.set()
+            return await work
+
+        task = asyncio.create_task(run())
+        await begun.wait()
+        return task
+
+    return begin
 
 
 @pytest.fixture

@@ -195,11 +195,10 @@ async def test_commits_that_are_asked_for_together_are_made_in_their_order(home)
     assert [entry.data for entry in (await loaded(home)).items] == queue.items_json()
 
 
-async def test_a_commit_whose_caller_went_away_is_made_all_the_same(home):
+async def test_a_commit_whose_caller_went_away_is_made_all_the_same(home, begin):
     store = home.store()
     await store.open()
-    waiting = asyncio.create_task(store.commit([item("a")]))
-    await asyncio.sleep(0)
+    waiting = await begin(store.commit([item("a")]))
     waiting.cancel()
     await store.commit([item("b", b"\x81")])
     await store.close()
@@ -229,7 +228,7 @@ async def test_a_store_that_failed_takes_commits_again(home):
     assert [entry.uid for entry in (await loaded(home)).items] == ["b"]
 
 
-async def test_memory_and_store_agree_after_edits_that_failed_together(home):
+async def test_memory_and_store_agree_after_edits_that_failed_together(home, monkeypatch):
     store = home.store()
     await store.open()
     queue = PlanQueue.restore(await store.load())
@@ -241,9 +240,16 @@ async def test_memory_and_store_agree_after_edits_that_failed_together(home):
         with pytest.raises(StoreError):
             await ledger.commit(queue.add({"name": name}, pos="front"))
 
+    begun, commit = asyncio.Event(), store.commit
+
+    async def noted(changes):
+        begun.set()
+        await commit(changes)
+
+    monkeypatch.setattr(store, "commit", noted)
     with home.broken():
         first = asyncio.gather(*[add(n) for n in range(10)])
-        await asyncio.sleep(0)
+        await begun.wait()
         await asyncio.gather(first, *[add(n) for n in range(10)])
     writer.cancel()
     snapshot = await loaded_after_recovery(store, home)

@@ -16,9 +16,10 @@ def blocks(page):
     return _BLOCK.findall((_DOCS / page).read_text())
 
 
-def test_the_scripts_run_from_the_first_to_the_last(service):
-    script = service.home / "script.py"
-    script.write_text("\n".join(blocks("scripts.md")))
+def run_page(service, page):
+    """Run the Python of a page as one script; what it printed."""
+    script = service.home / "page.py"
+    script.write_text("\n".join(blocks(page)))
     ran = subprocess.run(
         [sys.executable, script],
         env=service.env,
@@ -29,29 +30,22 @@ def test_the_scripts_run_from_the_first_to_the_last(service):
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    said = ran.stdout.splitlines()
-    assert said[0].startswith("completed ['"), said
-    assert "stopped waiting; the plan is still running" in said
-    assert "Plan validation failed: parameter 'num': 'many' is not an integer or None" in ran.stdout
-    assert said[-1] == "completed"
+    return ran.stdout
+
+
+def test_the_scripts_run_from_the_first_to_the_last(service):
+    printed = run_page(service, "scripts.md")
+    lines = printed.splitlines()
+    assert lines[0].startswith("completed ['"), printed
+    assert "stopped waiting; the plan is still running" in lines
+    assert "Plan validation failed: parameter 'num': 'many' is not an integer or None" in printed
+    assert lines[-1] == "completed"
 
 
 def test_the_cookbook_runs_from_the_first_to_the_last(service):
-    script = service.home / "cookbook.py"
-    script.write_text("\n".join(blocks("cookbook.md")))
-    ran = subprocess.run(
-        [sys.executable, script],
-        env=service.env,
-        cwd=service.home,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    lines = ran.stdout.splitlines()
-    assert lines[:3] == ["scan completed "] * 2 + ["completed"], ran.stdout
-    assert "motr" in ran.stdout
+    printed = run_page(service, "cookbook.md")
+    assert printed.splitlines()[:3] == ["scan completed "] * 2 + ["completed"], printed
+    assert "motr" in printed
 
 
 def test_the_startup_code_opens_and_means_what_is_said(new_service, tmp_path):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -47,6 +48,33 @@ sys.exit(code)
 TIMEOUT = 60
 
 
+class Output:
+    """What processes write into a pipe, read as it comes."""
+
+    def __init__(self):
+        self._reader, self.writer = os.pipe()
+        self.content = bytearray()
+        self._grew = threading.Condition()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        while more := os.read(self._reader, 65536):
+            with self._grew:
+                self.content += more
+                self._grew.notify_all()
+        os.close(self._reader)
+
+    def wait_for(self, text, times):
+        with self._grew:
+            came = self._grew.wait_for(lambda: self.content.count(text.encode()) >= times, TIMEOUT)
+        assert came, f"{text!r} did not come; the service printed: {self.content.decode(errors='replace')}"
+
+    def wait_for_the_end(self):
+        self._thread.join(TIMEOUT)
+        assert not self._thread.is_alive(), "a process still holds the pipe"
+
+
 class Service:
     """A running supervisor."""
 
@@ -61,14 +89,16 @@ class Service:
             operation=Operation(print_console_output=show, plan_cleanup_timeout=cleanup),
             worker=Worker(warm_worker=warm),
         )
-        with (folder / "output").open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", RUNNER, repr(manager or [str(MANAGER)]), worker, msgspec.json.encode(settings)],
-                stdin=subprocess.DEVNULL,
-                stdout=output if stdout is None else stdout,
-                stderr=output,
-                env={**os.environ, "TMPDIR": str(folder / "tmp"), "QSERVER_ZMQ_PRIVATE_KEY": "secret"},
-            )
+        self.output = Output()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", RUNNER, repr(manager or [str(MANAGER)]), worker, msgspec.json.encode(settings)],
+            stdin=subprocess.DEVNULL,
+            stdout=self.output.writer if stdout is None else stdout,
+            stderr=self.output.writer,
+            env={**os.environ, "TMPDIR": str(folder / "tmp"), "QSERVER_ZMQ_PRIVATE_KEY": "secret"},
+        )
+        os.close(self.output.writer)
+        self._sockets = []
         self.context = zmq.Context()
 
     def ask(self, **request):
@@ -106,6 +136,7 @@ class Service:
     def subscribe(self, topic=b"QS_Console"):
         """A subscriber with default limits, after its subscription came in force."""
         subscriber = self.context.socket(zmq.SUB)
+        self._sockets.append(subscriber)
         subscriber.connect(self.info)
         subscriber.subscribe(topic)
         for _ in range(1000):
@@ -120,21 +151,34 @@ class Service:
             subscriber.recv_multipart()
         return subscriber
 
+    def wait_reported(self, name):
+        """Wait until the supervisor has sent a report of this kind to the manager."""
+        assert self.ask(reported=name) == name
+
+    def wait_printed(self, text, times=1):
+        self.output.wait_for(text, times)
+
     def wait(self):
-        return self.process.wait(TIMEOUT)
+        """Wait for the end of the supervisor and of all that holds its output; the exit code."""
+        code = self.process.wait(TIMEOUT)
+        self.output.wait_for_the_end()
+        return code
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         return self.wait()
 
     def printed(self):
-        """What it wrote into its terminal, which is a file."""
-        return (self.folder / "output").read_bytes().decode()
+        """What it wrote into its terminal, which is a pipe."""
+        return self.output.content.decode()
 
     def close(self):
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(TIMEOUT)
+        self.output.wait_for_the_end()
+        for socket in self._sockets:
+            socket.close(linger=0)
         self.context.destroy(linger=0)
 
 
@@ -162,19 +206,6 @@ def start(folder):
 def worker_code():
     """Source of the worker that is started unless a test gives another."""
     return WORKER
-
-
-@pytest.fixture
-def eventually():
-    """Wait for what no event tells: the end of processes that are not ours, files."""
-
-    def wait_for(condition):
-        until = time.monotonic() + TIMEOUT
-        while not condition():
-            assert time.monotonic() < until
-            time.sleep(0.01)
-
-    return wait_for
 
 
 @pytest.fixture

@@ -21,12 +21,15 @@ async def main():
     context = zmq.asyncio.Context()
     link = ClientEnd(context, rundir.supervisor_link, supervision.SupervisorReport)
     reports = []
+    reported = asyncio.Condition()
     stop = asyncio.Event()
     obedient = True
 
     async def follow():
         async for _, report in link.reports():
-            reports.append(type(report).__name__ + (", hurry" if getattr(report, "hurry", False) else ""))
+            async with reported:
+                reports.append(type(report).__name__ + (", hurry" if getattr(report, "hurry", False) else ""))
+                reported.notify_all()
             if isinstance(report, supervision.StopRequested) and obedient:
                 print("fake manager stops:", report.reason)
                 stop.set()
@@ -34,7 +37,7 @@ async def main():
     async def beat():
         while True:
             await link.request(supervision.Beat())
-            await asyncio.sleep(supervision.BEAT_PERIOD)
+            await asyncio.sleep(supervision.BEAT_PERIOD)  # as the real one does
 
     async def serve():
         nonlocal obedient
@@ -59,6 +62,10 @@ async def main():
                 case {"publish": [topic, payload]}:
                     await push.send_multipart([topic.encode(), payload.encode()])
                     answer = None
+                case {"reported": answer}:
+                    async with reported:
+                        while answer not in reports:
+                            await reported.wait()
                 case {"obedient": value}:
                     obedient, answer = value, None
                 case {"exit": code}:

@@ -15,31 +15,32 @@ def test_first_manager_is_told_that_it_is_the_first(start):
     assert start().ask()["inventory"] == {"restarted": False, "worker": None, "stopping": False, "ended": None}
 
 
-def test_crashed_manager_is_replaced_at_once_and_finds_its_worker(start, eventually):
+def test_crashed_manager_is_replaced_at_once_and_finds_its_worker(start, wait_ended):
     service = start()
     pid = service.ask()["pid"]
     worker = service.command("StartWorker")
     begin = time.monotonic()
     service.send(exit=3)
-    eventually(lambda: service.ask()["pid"] != pid)
-    assert time.monotonic() - begin < 3
+    wait_ended([pid])
     status = service.ask()
+    assert time.monotonic() - begin < 3
+    assert status["pid"] != pid
     assert status["inventory"] == {"restarted": True, "worker": worker, "stopping": False, "ended": None}
     assert "RE Manager process ended unexpectedly (exit code 3). Restarting ..." in service.printed()
 
 
-def test_killed_manager_is_replaced(start, eventually):
+def test_killed_manager_is_replaced(start):
     service = start()
     os.kill(service.ask()["pid"], signal.SIGKILL)
-    eventually(lambda: "ended unexpectedly (killed by SIGKILL)" in service.printed())
+    service.wait_printed("ended unexpectedly (killed by SIGKILL)")
     assert service.ask()["inventory"]["restarted"]
 
 
-def test_frozen_manager_is_replaced_with_a_traceback(start, eventually, gone):
+def test_frozen_manager_is_replaced_with_a_traceback(start, wait_ended):
     service = start()
     pid = service.ask()["pid"]
     service.send(exec="time.sleep(3600)")
-    eventually(lambda: gone([pid]))
+    wait_ended([pid])
     assert service.ask()["inventory"]["restarted"]
     assert "has not responded for 5 s" in service.printed()
     assert "in serve" in service.printed()
@@ -75,14 +76,14 @@ def test_manager_that_ends_with_0_ends_the_service(start, gone):
 
 
 # ---------------------------------------------------------------------------------------------------- the worker
-def test_end_of_the_worker_is_reported(start, eventually):
+def test_end_of_the_worker_is_reported(start, wait_ended):
     service = start()
     worker = service.command("StartWorker")
     os.kill(worker["pid"], signal.SIGSEGV)
-    eventually(lambda: "WorkerEnded" in service.ask()["reports"])
+    service.wait_reported("WorkerEnded")
     first = service.ask()["pid"]
     service.send(exit=1)
-    eventually(lambda: service.ask()["pid"] != first)
+    wait_ended([first])
     ended = service.ask()["inventory"]["ended"]
     assert ended == {"pid": worker["pid"], "exit_code": -11, "how": "killed by SIGSEGV", "last_words": ""}
 
@@ -93,11 +94,11 @@ def test_second_worker_is_refused_while_one_is_in_use(start):
     assert service.command("StartWorker")["refused"] == "WrongState"
 
 
-def test_killed_worker_makes_room_for_the_next(start, eventually):
+def test_killed_worker_makes_room_for_the_next(start):
     service = start()
     first = service.command("StartWorker")
     service.command("KillWorker")
-    eventually(lambda: "WorkerEnded" in service.ask()["reports"])
+    service.wait_reported("WorkerEnded")
     second = service.command("StartWorker")
     assert second["pid"] != first["pid"]
     assert second["address"] != first["address"]
@@ -107,23 +108,23 @@ def test_killing_without_a_worker_is_refused(start):
     assert start().command("KillWorker")["refused"] == "WorkerError"
 
 
-def test_process_that_the_worker_started_is_killed_with_it(start, worker_code, eventually, gone):
+def test_process_that_the_worker_started_is_killed_with_it(start, worker_code, wait_ended):
     code = "import subprocess, sys; print('child', subprocess.Popen(['sleep', '1000']).pid, flush=True)\n" + worker_code
     service = start(worker=code)
     service.command("StartWorker")
-    eventually(lambda: "worker at" in service.printed())
+    service.wait_printed("worker at")
     child = int(service.printed().partition("child ")[2].split()[0])
     service.command("KillWorker")
-    eventually(lambda: gone([child]))
+    wait_ended([child])
 
 
-def test_spare_worker_is_given_out_and_replaced(start, eventually):
+def test_spare_worker_is_given_out_and_replaced(start):
     service = start(warm=True)
-    eventually(lambda: service.printed().count("worker at") == 1)
+    service.wait_printed("worker at")
     spare = service.pids()
     worker = service.command("StartWorker")
     assert worker["pid"] in spare
-    eventually(lambda: service.printed().count("worker at") == 2)
+    service.wait_printed("worker at", times=2)
 
 
 def test_keys_are_not_in_the_environment_of_children(start):
@@ -158,53 +159,52 @@ def test_a_frozen_manager_does_not_get_the_time_of_a_clean_up(start):
     assert "RE Manager did not stop in time; killing it" in service.printed()
 
 
-def test_the_second_signal_hurries_the_manager(start, eventually):
+def test_the_second_signal_hurries_the_manager(start):
     service = start(cleanup=3600)
     service.ask(obedient=False)
     service.process.send_signal(signal.SIGINT)
-    eventually(lambda: service.ask()["reports"] == ["StopRequested"])
+    service.wait_reported("StopRequested")
     begin = time.monotonic()
     service.process.send_signal(signal.SIGINT)
-    eventually(lambda: service.ask()["reports"] == ["StopRequested", "StopRequested, hurry"])
+    service.wait_reported("StopRequested, hurry")
     assert service.wait() == 1
     assert time.monotonic() - begin < 3
 
 
-def test_the_third_signal_does_not_wait(start, eventually):
+def test_the_third_signal_does_not_wait(start):
     service = start(cleanup=3600)
     service.ask(obedient=False)
-    for number in range(2):
+    for report in ("StopRequested", "StopRequested, hurry"):
         service.process.send_signal(signal.SIGINT)
-        eventually(lambda n=number: len(service.ask()["reports"]) == n + 1)
+        service.wait_reported(report)
     begin = time.monotonic()
     assert service.stop(signal.SIGINT) == 1
     assert time.monotonic() - begin < 2
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_nothing_is_left_when_the_supervisor_is_killed(start, stopped, eventually, gone):
+def test_nothing_is_left_when_the_supervisor_is_killed(start, stopped, wait_ended):
     service = start(warm=True)
     service.command("StartWorker")
-    eventually(lambda: len(service.pids()) == 3)
+    service.wait_printed("worker at", times=2)
     children = service.pids()
+    assert len(children) == 3
     manager = service.ask()["pid"]
     if stopped:
         os.kill(manager, signal.SIGSTOP)
     service.process.kill()
-    service.wait()
-    eventually(lambda: gone(children))
-    eventually(lambda: service.rundirs() == [])
+    wait_ended(children)
+    assert service.rundirs() == []
 
 
-def test_children_that_block_die_with_the_supervisor(start, worker_code, eventually, gone):
+def test_children_that_block_die_with_the_supervisor(start, worker_code, wait_ended):
     code = worker_code.replace("signal.pause()", "pass")
     service = start(worker=code)
     service.command("StartWorker")
     children = service.pids()
     service.send(exec="time.sleep(3600)")
     service.process.kill()
-    service.wait()
-    eventually(lambda: gone(children))
+    wait_ended(children)
 
 
 def test_stale_runtime_directories_are_removed_and_others_left(start, folder):

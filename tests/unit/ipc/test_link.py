@@ -198,10 +198,9 @@ async def test_client_that_takes_over_again_hears_each_report_once(connect):
     assert heard.empty()
 
 
-async def test_requests_fail_when_the_other_end_is_known_to_be_gone(connect):
+async def test_requests_fail_when_the_other_end_is_known_to_be_gone(connect, begin):
     client, _ = connect()
-    waiting = asyncio.create_task(client.request(Wait()))
-    await asyncio.sleep(0)
+    waiting = await begin(client.request(Wait()))
     client.fail(WorkerLost("killed by SIGKILL"))
     with pytest.raises(WorkerLost, match="killed by SIGKILL"):
         await waiting

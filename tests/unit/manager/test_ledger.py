@@ -155,10 +155,14 @@ async def test_fifty_writers_share_commits(slow, slow_ledger):
         for _ in range(4):
             await slow_ledger.commit(queue.add(PLAN))
 
-    clients = asyncio.gather(*(client() for _ in range(50)))
-    while not clients.done():
-        slow.go.release()
-        await asyncio.sleep(0)
+    async def finish_each_commit():
+        while True:
+            await slow.begun.acquire()
+            slow.go.release()
+
+    disk = asyncio.create_task(finish_each_commit())
+    await asyncio.gather(*(client() for _ in range(50)))
+    disk.cancel()
     assert len((await slow.load()).items) == 200
     assert len(slow.commits) < 20
 

@@ -9,6 +9,7 @@ import pytest
 from bluesky_qs.config.schema import Operation, Settings
 from bluesky_qs.errors import StoreError
 from bluesky_qs.ipc.commands import OpenEnvironment, RunPlan
+from bluesky_qs.manager import ending
 from bluesky_qs.testing import AsyncManager, End, Fail, Hang, Measure, MemoryStore, Wait
 
 
@@ -251,13 +252,11 @@ async def test_a_store_that_cannot_be_opened_is_an_error_of_the_start():
         await AsyncManager(store=Broken()).start()
 
 
-async def test_a_store_that_refuses_at_the_end_leaves_the_plan_to_the_next_start(opened, running, caplog):
+async def test_a_store_that_refuses_at_the_end_leaves_the_plan_to_the_next_start(opened, running, caplog, monkeypatch):
+    monkeypatch.setattr(ending, "_CLEANUP_SECONDS", 0.1)
+    monkeypatch.setattr(ending, "_RECORDING_SECONDS", 0.1)
     await running()
     opened.store.refuse = "disk full"
-    stopping = opened.loop.create_task(opened.stop())
-    while not stopping.done():
-        opened.clock.advance(0.1)
-        await asyncio.sleep(0)
-    await stopping
+    await opened.stop()
     assert "could not be stored. The service will record it at its next start" in caplog.text
     assert json.loads((await opened.store.load()).facts["running_plan"])["name"] == "count"

@@ -166,9 +166,9 @@ async def test_a_question_to_a_service_that_has_stopped_is_an_error(manager):
         await manager.ask("status")
 
 
-async def test_a_client_that_goes_away_without_its_answer_harms_nobody(opened):
+async def test_a_client_that_goes_away_without_its_answer_harms_nobody(opened, begin):
     opened.worker.on_script(Wait())
-    asked = opened.loop.create_task(opened.ask("script_upload", script="x"))
-    await asyncio.sleep(0)
+    asked = await begin(opened.ask("script_upload", script="x"))
     asked.cancel()
+    await opened.until(lambda _: opened.worker.is_waiting)
     assert (await opened.do("status"))["worker_environment_exists"]

@@ -48,10 +48,12 @@ class Link:
 
     def __init__(self):
         self.sent = asyncio.Queue()
+        self.attached = asyncio.Event()
         self.heard_out = asyncio.Event()
 
     async def request(self, command):
         if isinstance(command, Attach):
+            self.attached.set()
             return WorkerSnapshot(WorkerState(EnvironmentState.INITIALIZING), None, [], {})
         return None
 
@@ -88,9 +90,27 @@ class Supervisor:
         return WorkerProcess(1, "address")
 
 
+class Changes:
+    """The changes that the environment and the manager's state report."""
+
+    def __init__(self):
+        self._changed = asyncio.Event()
+        self.add = self._changed.set
+
+    async def until(self, condition):
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+
 @pytest.fixture
-async def parts():
-    link, supervisor, lifecycle = Link(), Supervisor(), Lifecycle(lambda: None)
+def changes():
+    return Changes()
+
+
+@pytest.fixture
+async def parts(changes):
+    link, supervisor, lifecycle = Link(), Supervisor(), Lifecycle(changes.add)
     lifecycle.fire(ManagerEvent.FOUND_NOTHING_RUNNING)
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         started = []
@@ -101,47 +121,49 @@ async def parts():
             opening=lambda: OpenEnvironment(StartupSpec(), b"{}"),
             clock=SystemClock(),
             spawn=lambda work: started.append(tasks.create_task(work)),
-            changed=lambda: None,
+            changed=changes.add,
         )
         yield environment, link, supervisor, lifecycle
         for task in [*started, *environment._followers]:
             task.cancel()
 
 
-async def until(condition):
-    while not condition():  # noqa: ASYNC110 - a few turns of the loop; the fixture limits the time
-        await asyncio.sleep(0)
+@pytest.fixture
+def opened(parts, changes):
+    """Opens the environment."""
+    environment, link, _, _ = parts
+
+    async def opened():
+        environment.open()
+        assert environment.exists
+        assert not environment.is_open
+        link.sent.put_nowait(EnvironmentOpened(EncodedLists(b"{}", b"{}"), IDLE, 0.1))
+        await changes.until(lambda: environment.is_open)
+
+    return opened
 
 
-async def opened(environment, link):
-    environment.open()
-    assert environment.exists
-    assert not environment.is_open
-    link.sent.put_nowait(EnvironmentOpened(EncodedLists(b"{}", b"{}"), IDLE, 0.1))
-    await until(lambda: environment.is_open)
-
-
-async def test_an_environment_is_not_opened_again_while_the_last_worker_is_ending(parts):
+async def test_an_environment_is_not_opened_again_while_the_last_worker_is_ending(parts, opened, begin):
     environment, link, _, lifecycle = parts
-    await opened(environment, link)
-    ending = asyncio.create_task(environment.ended(WorkerEnded(1, 1, "exit code 1")))
-    await until(lambda: not environment.is_open)
+    await opened()
+    ending = await begin(environment.ended(WorkerEnded(1, 1, "exit code 1")))
+    assert not environment.is_open
     assert lifecycle.state is ManagerState.IDLE
     with pytest.raises(WrongState, match="still ending"):
         environment.open()
     assert lifecycle.state is ManagerState.IDLE
     link.heard_out.set()
     await ending
-    await opened(environment, link)
+    await opened()
 
 
-async def test_an_opening_that_is_among_the_last_reports_does_not_open_the_environment(parts):
+async def test_an_opening_that_is_among_the_last_reports_does_not_open_the_environment(parts, changes):
     environment, link, _, lifecycle = parts
     environment.open()
-    await until(lambda: environment.has_process)
+    await link.attached.wait()
     ending = asyncio.create_task(environment.ended(WorkerEnded(1, 1, "exit code 1")))
     link.sent.put_nowait(EnvironmentOpened(EncodedLists(b"{}", b"{}"), IDLE, 0.1))
-    await until(lambda: lifecycle.state is ManagerState.IDLE)
+    await changes.until(lambda: lifecycle.state is ManagerState.IDLE)
     assert not environment.is_open
     link.heard_out.set()
     await ending
@@ -149,12 +171,12 @@ async def test_an_opening_that_is_among_the_last_reports_does_not_open_the_envir
 
 
 @pytest.mark.parametrize("destroyed", [False, True])
-async def test_a_worker_that_cannot_be_started_leaves_the_manager_idle(parts, destroyed):
+async def test_a_worker_that_cannot_be_started_leaves_the_manager_idle(parts, changes, destroyed):
     environment, _, supervisor, lifecycle = parts
     supervisor.error = WorkerError("There is no more memory")
     environment.open()
     if destroyed:
         await environment.destroy()
-    await until(lambda: lifecycle.state is ManagerState.IDLE)
+    await changes.until(lambda: lifecycle.state is ManagerState.IDLE)
     assert not environment.exists
     assert b"There is no more memory" in environment.report
