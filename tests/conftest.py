@@ -35,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--repeat", type=int, default=1, metavar="N", help="run each test N times (make stress)")
 
 
+_HERE = Path(__file__).parent
 #: Seconds for which anything may take before a test gives it up; never waited for in full when all is well.
 PATIENCE = 60.0
 
@@ -237,6 +238,14 @@ class Service:
         return subprocess.run(
             command, env=self.env, cwd=self.home, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
+
+
+def pytest_collection_modifyitems(items):
+    """Warnings are errors everywhere but in the tests with processes, whose files are still being checked."""
+    for item in items:
+        if item.path.is_relative_to(_HERE / "process") or item.path.is_relative_to(_HERE / "e2e"):
+            item.add_marker(pytest.mark.filterwarnings("default"))
+            item.add_marker(pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning"))
 
 
 def pytest_generate_tests(metafunc):
