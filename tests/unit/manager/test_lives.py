@@ -253,7 +253,6 @@ async def test_a_store_that_cannot_be_opened_is_an_error_of_the_start():
 
 
 async def test_a_store_that_refuses_at_the_end_leaves_the_plan_to_the_next_start(opened, running, caplog, monkeypatch):
-    monkeypatch.setattr(ending, "_CLEANUP_SECONDS", 0.1)
     monkeypatch.setattr(ending, "_RECORDING_SECONDS", 0.1)
     await running()
     opened.store.refuse = "disk full"
