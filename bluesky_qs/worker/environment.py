@@ -82,7 +82,7 @@ class UserEnvironment:
         )
         self._reports.opening = report
         self._reports.lists(lists)
-        log.info("RE UserEnvironment is ready")
+        log.info("RE Environment is ready")
         seconds = time.monotonic() - started
         self._reports.finish(
             lambda state: EnvironmentOpened(lists, state, seconds, report, self._reports.connection),
