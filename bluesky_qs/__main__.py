@@ -1,4 +1,4 @@
-"""``python -m bluesky_qs COMMAND``: every command, also where another package owns the names of the scripts."""
+"""``python -m bluesky_qs COMMAND`` runs any command, even if another package owns the scripts with these names."""
 
 import sys
 from importlib import import_module
@@ -18,7 +18,7 @@ _COMMANDS = {
 
 
 def main() -> None:
-    """Run the command that the first argument names, with the arguments behind it."""
+    """Run the command named by the first argument, with the remaining arguments."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in _COMMANDS:
         asked_for_help = name in ("-h", "--help")

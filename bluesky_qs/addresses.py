@@ -1,4 +1,4 @@
-"""Addresses as people write them: of the service's 0MQ sockets, and of a Redis."""
+"""The forms in which people write the addresses of the service's 0MQ sockets and of Redis."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ _REDIS = re.compile(
 
 
 def expanded(text: str, usual_port: int) -> str:
-    """Return the whole address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the usual port."""
+    """Return the full address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the usual port."""
     if "://" in text:
         return text
     host, port = _host_and_port(text)
@@ -33,12 +33,12 @@ def expanded(text: str, usual_port: int) -> str:
 
 
 def both_addresses(address: str) -> tuple[str, str]:
-    """Return control and info address for ``host``, ``host:port`` or ``tcp://host:port``: their ports differ by 10.
+    """Return the control and info addresses for ``host``, ``host:port`` or ``tcp://host:port``; the ports differ by 10.
 
     Raises
     ------
     ConfigError
-        The port is not a number, or it is an address of another kind, from which the second one does not follow.
+        The port is not a number, or the address is not a TCP address, so the second one cannot be derived from it.
     """
     scheme, _, place = address.rpartition("://")
     if scheme not in ("", "tcp"):
@@ -67,7 +67,7 @@ def check_address(address: str) -> str:
 
 
 def client_address(address: str) -> str:
-    """Return the address where clients on this host reach ``address``: ``tcp://*:60615`` → ``tcp://localhost:60615``."""
+    """Return the address that clients on this host connect to: ``tcp://*:60615`` → ``tcp://localhost:60615``."""
     parts = _TCP.fullmatch(check_address(address))
     if parts and parts["host"] in _EVERY_HOST:
         return f"tcp://localhost:{parts['port']}"
@@ -81,7 +81,7 @@ def bind_address(address: str) -> str:
 
 
 def socket_fault(address: str) -> str:
-    """Return why the service cannot listen at this address, as words that follow the address; empty if it can."""
+    """Return the reason why the service cannot listen at this address, as text that follows the address, or ``""``."""
     if _IPC.fullmatch(address):
         return ""
     parts = _TCP.fullmatch(address)
@@ -91,13 +91,13 @@ def socket_fault(address: str) -> str:
 
 
 def port_fault(address: str) -> str:
-    """Return why the port of a ``tcp://`` address is invalid; empty for valid ports and other addresses."""
+    """Return the reason why the port of a ``tcp://`` address is invalid; ``""`` for valid ports and other addresses."""
     parts = _TCP.fullmatch(address)
     return "" if parts is None else _number_fault(parts["port"])
 
 
 def collide(one: str, other: str) -> bool:
-    """Return whether two sockets cannot be bound to these addresses at once."""
+    """Return whether two sockets with these addresses would conflict."""
     if one == other:
         return not one.endswith(":*")
     ours, theirs = _TCP.fullmatch(one), _TCP.fullmatch(other)
@@ -108,7 +108,7 @@ def collide(one: str, other: str) -> bool:
 
 
 def redis_meant(path: str) -> str:
-    """Return the Redis address that a path without a file probably means; empty for a path."""
+    """Return the Redis address that somebody gave in place of a path; ``""`` if it is a path."""
     if not _REDIS.fullmatch(path) or Path(path).exists():
         return ""
     scheme, has_scheme, rest = path.partition(":/")
@@ -123,7 +123,7 @@ def redis_url(address: str) -> str:
 
 
 def redis_fault(address: str) -> str:
-    """Return why this is not the address of a Redis, as words that follow it; empty if it may be one."""
+    """Return the reason why this is not the address of a Redis, as text that follows the address, or ``""``."""
     scheme, has_scheme, rest = address.partition("://")
     if scheme == "unix":
         return ""

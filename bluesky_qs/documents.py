@@ -10,7 +10,7 @@ _ASIDE = ("baseline", "interruptions")
 
 
 class DocumentPlace(NamedTuple):
-    """Where a document belongs.
+    """The run and the stream that a document belongs to.
 
     Attributes
     ----------
@@ -26,19 +26,19 @@ class DocumentPlace(NamedTuple):
 
     @property
     def is_aside(self) -> bool:
-        """Whether the stream is beside the measurement: a baseline, a monitored signal, interruptions."""
+        """Whether the stream is not part of the measurement itself: a baseline, a monitored signal, interruptions."""
         return self.stream in _ASIDE or self.stream.endswith("_monitor")
 
 
 class Reader:
-    """Finds the place of each document, in the order in which they come."""
+    """Finds the run and stream of each document. Pass the documents in the order in which they arrive."""
 
     def __init__(self) -> None:
         self._open: set[str] = set()
         self._streams: dict[str, DocumentPlace] = {}
 
     def place(self, name: str, doc: Doc) -> DocumentPlace | None:
-        """Return where a document belongs; None if the start of its run was not seen."""
+        """Return the run and stream of a document; None if the start of its run was missed."""
         match name:
             case "start":
                 uid = str(doc["uid"])
@@ -61,14 +61,14 @@ class Reader:
 
 
 class Dimensions:
-    """What a plan moves, by the hints or the motors of its start document.
+    """The axes that a plan moves, according to the hints or the motors in its start document.
 
     Attributes
     ----------
     stream
         Name of the stream to show.
     count
-        How many dimensions there are: a scan of two motors along one line has one, a grid has two.
+        The number of dimensions: one for a scan of two motors along a line, two for a grid.
     """
 
     def __init__(self, start: Doc) -> None:
@@ -82,7 +82,7 @@ class Dimensions:
         self.count = len(self._names)
 
     def fields(self, descriptor: Doc) -> tuple[list[str], list[str]]:
-        """Return the fields of what the plan moves, and those of what it reads by the hints of its devices."""
+        """Return the fields of the moved axes, and the fields that the hints of the devices name."""
         keys, objects = descriptor.get("data_keys") or {}, descriptor.get("object_keys") or {}
         names = [name for names in self._names for name in names]
         # A dimension names a field or, without hints, a motor; the descriptor has the fields of a motor.

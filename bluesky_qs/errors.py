@@ -1,7 +1,7 @@
-"""Every way in which a request, an item, the worker or the store can fail.
+"""The errors of the service: one class for each way in which a request, an item, the worker or the store can fail.
 
-The class is the code: the service answers with the sentence, and a client of ours raises the class that it finds in the
-answer. The docstring's first line is the sentence where none is given.
+The class name is the error code in a reply, and our clients raise the class with that name. The first line of the
+docstring is the default message.
 """
 
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ class QSError(Exception):
 
     @property
     def code(self) -> str:
-        """The class name: what an answer carries to tell a client which class to raise."""
+        """The class name. Replies contain it, so that a client knows which class to raise."""
         return type(self).__name__
 
 
@@ -103,7 +103,7 @@ def _first_line(cls: type[QSError]) -> str:
 
 
 def by_code(code: str) -> type[QSError]:
-    """The class that carries this code; `QSError` for a code that this version does not know."""
+    """The class with this code; `QSError` for a code that this version does not know."""
     return _CODES.get(code, QSError)
 
 

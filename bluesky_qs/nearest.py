@@ -1,4 +1,4 @@
-"""Which known names a mistyped one may mean, and the one phrase that suggests them."""
+"""Finds the known names that a mistyped name may mean, and phrases the suggestion."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,7 +14,8 @@ _MUCH_ALIKE = 0.75
 def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
     """The choices that ``name`` may mean, best first; none if nothing is close.
 
-    Close is what differs by one letter in three, begins with the name, or has most of its parts.
+    A choice is close if at most one letter in three differs, if it begins with ``name``, or if it has most of its
+    parts.
 
     >>> nearest("cuont", ["count", "scan"])
     ['count']
@@ -41,7 +42,7 @@ def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
 
 
 def did_you_mean(near: Sequence[str]) -> str:
-    """`` (did you mean 'det1' or 'det2'?)`` for the end of a sentence; empty if nothing is near.
+    """`` (did you mean 'det1' or 'det2'?)`` for the end of a sentence; empty if there are none.
 
     >>> did_you_mean(["det1", "det2"])
     " (did you mean 'det1' or 'det2'?)"
@@ -54,7 +55,7 @@ def _close(word: str, choice: str, ratio: float) -> bool:
 
 
 def _steps(one: str, other: str) -> int:
-    """How many letters are to be added, removed, replaced or swapped with the next one."""
+    """The number of letters to add, remove, replace or swap with the next one."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, a in enumerate(one, 1):

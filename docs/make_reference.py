@@ -142,7 +142,7 @@ def _settings() -> str:
     parts = [
         "# Settings of the service\n",
         "Each setting by its key in a configuration file (`--config`), its option of `start-re-manager` and its",
-        "environment variable. The command line wins over the file, the file over the environment.\n",
+        "environment variable. The command line overrides the file, and the file overrides the variables.\n",
     ]
     section = ""
     for field in schema.fields():

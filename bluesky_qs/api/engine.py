@@ -19,7 +19,7 @@ _RunOption = Annotated[
 def re_pause(option: _PauseOption = "deferred", **key: Unpack[Keyed]) -> Reply:
     """Pause the running plan: at the next checkpoint (``deferred``), or now (``immediate``).
 
-    The answer comes at once; ``status`` shows when the plan is paused. A plan with no checkpoint left runs to its end.
+    The reply comes at once; ``status`` shows when the plan is paused. A plan with no checkpoint left runs to its end.
     Then the queue stops, and autostart is switched off.
     """
     raise NotImplementedError

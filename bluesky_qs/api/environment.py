@@ -10,7 +10,7 @@ from bluesky_qs.api.types import EnvironmentReport, Keyed, Reply, TaskStarted
 def environment_open(**key: Unpack[Keyed]) -> Reply:
     """Open the environment: start a worker process that runs the startup code.
 
-    The answer comes at once; ``status`` shows when the environment is open. Refused unless the manager is idle and no
+    The reply comes at once; ``status`` shows when the environment is open. Refused unless the manager is idle and no
     environment exists.
     """
     raise NotImplementedError
@@ -24,21 +24,20 @@ def environment_close(**key: Unpack[Keyed]) -> Reply:
 
 @method(scope="write:manager:control", lock=Lock.ENVIRONMENT)
 def environment_destroy(**key: Unpack[Keyed]) -> Reply:
-    """Kill the worker process, whatever it is doing. For an environment that does not respond."""
+    """Kill the worker process, whatever it is doing. Use it if the environment does not respond."""
     raise NotImplementedError
 
 
 @method(scope="write:queue:control", lock=Lock.ENVIRONMENT, on_failure={"task_uid": None})
 def environment_update(*, run_in_background: bool = False, **key: Unpack[Keyed]) -> TaskStarted:
-    """Look again for plans, devices and ``RE`` in the worker's namespace. This runs as a task."""
+    """Search the worker's namespace for plans, devices and ``RE`` again. This runs as a task."""
     raise NotImplementedError
 
 
 @method(scope="read:monitor", on_failure={"report": {}})
 def environment_report() -> EnvironmentReport:
-    """What happened when the environment was last opened.
+    """The report on the last opening of the environment.
 
-    The report lists the startup files and how long each took, the problems, and the plans and devices that were left
-    out.
+    It lists the startup files and how long each took, the problems, and the plans and devices that were left out.
     """
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Events: one for every change of the service, by the value of ``type``."""
+"""Events: the service publishes one for every change. ``type`` tells what has changed."""
 
 from typing import Literal, NotRequired, TypedDict
 
@@ -6,16 +6,16 @@ from bluesky_qs.api.values import ExitStatus, InputPending, ManagerStateName, Qu
 
 
 class NumberedEvent(TypedDict):
-    """What every event has: a number that grows by one each time, and a time in seconds since 1970."""
+    """The keys of every event: a number that increases by one each time, and the time in seconds since 1970."""
 
     seq: int
     time: float
 
 
 class QueueChangedEvent(NumberedEvent):
-    """Items were put into the queue, changed or moved (``put``), or have left it (``dropped``).
+    """Items were added to the queue, changed or moved (``put``), or have left it (``dropped``).
 
-    A change of many items gives only their number. ``cleared``: the whole queue was cleared.
+    If a change affects many items, the event has only their number. ``cleared``: the whole queue was cleared.
     """
 
     type: Literal["queue_changed"]
@@ -87,7 +87,7 @@ class PermissionsChangedEvent(NumberedEvent):
 
 
 class EnvironmentChangedEvent(NumberedEvent):
-    """The manager is in another state, or the environment was opened or closed."""
+    """The state of the manager has changed, or the environment was opened or closed."""
 
     type: Literal["environment_changed"]
     manager_state: ManagerStateName
@@ -112,7 +112,7 @@ class TasksChangedEvent(NumberedEvent):
 
 
 class InputChangedEvent(NumberedEvent):
-    """User code asks for input, or no longer does."""
+    """User code has begun to wait for input, or no longer waits for it."""
 
     type: Literal["input_changed"]
     input_pending: InputPending | None

@@ -1,9 +1,9 @@
-"""What a 0MQ method is: a typed stub. Also the table of all methods.
+"""A 0MQ method is defined by a typed stub. This module also has the table of all methods.
 
-A stub is the only definition of its method. The signature gives the parameters and the docstring the documentation.
-The decorator gives the scope, the lock and the values that a refused request is answered with. Everything else is
-derived from the stub: the validation of parameters, the type of the handler, the clients, the commands of ``qserver``
-and ``%qs``, the reference and the JSON Schemas.
+A stub is the only definition of its method. The signature gives the parameters and the docstring the documentation. The
+decorator gives the scope, the lock and the values in the reply to a refused request. Everything else is derived from
+the stub: the validation of parameters, the type of the handler, the clients, the commands of ``qserver`` and ``%qs``,
+the reference and the JSON Schemas.
 """
 
 import inspect
@@ -53,7 +53,7 @@ Scope = Literal[
 
 
 class Lock(StrEnum):
-    """The lock that refuses a method to everyone without the key."""
+    """The lock that keeps everyone without the key from using a method."""
 
     NONE = "none"
     ENVIRONMENT = "environment"
@@ -61,7 +61,7 @@ class Lock(StrEnum):
 
 
 class Messages(NamedTuple):
-    """The sentences for a parameter that is missing, or wrong. Existing clients match them.
+    """The messages for a missing or invalid parameter. Existing clients match these texts.
 
     ``wrong`` may use ``{value!r}`` and ``{type}``.
     """
@@ -71,7 +71,7 @@ class Messages(NamedTuple):
 
 
 class EchoParam(NamedTuple):
-    """In a refusal, answer with the parameter as it was sent, or with ``otherwise`` if it was not sent."""
+    """A refusal contains the parameter as it was sent, or ``otherwise`` if it was not sent."""
 
     parameter: str
     otherwise: Any = None
@@ -89,9 +89,9 @@ class Method(Generic[P, R]):
     scope
         The permission that a caller over HTTP needs.
     lock
-        The lock that refuses it.
+        The lock that may refuse it.
     requires
-        Names of parameters that the service requires although our clients fill them in.
+        Names of the parameters that the service requires, although our clients can fill them in.
     on_failure
         The keys of a refusal besides ``success`` and ``msg``, with their values.
     failing
@@ -137,7 +137,7 @@ class Method(Generic[P, R]):
 
     @cached_property
     def reply(self) -> Any:
-        """The type of the answer."""
+        """The type of the reply."""
         return typing.get_type_hints(self.stub)["return"]
 
     @cached_property
@@ -245,7 +245,7 @@ def method(
     failing: str = "",
     lenient: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Enter a stub in the table of methods. The stub itself is returned unchanged."""
+    """Add a stub to the table of methods. The stub itself is returned unchanged."""
 
     def enter(stub: Callable[P, R]) -> Callable[P, R]:
         METHODS[stub.__name__] = Method(

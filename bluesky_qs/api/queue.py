@@ -57,8 +57,8 @@ def queue_item_add(
 ) -> ItemAdded:
     """Add an item to the queue: at the back, unless a position is given.
 
-    ``warnings`` are sentences about names that are not devices or plans where one is needed, and about devices of the
-    wrong kind. The item is added in spite of them.
+    ``warnings`` are sentences about devices of the wrong kind, and about names that should be devices or plans and are
+    not. The item is added anyway.
     """
     raise NotImplementedError
 
@@ -195,9 +195,9 @@ def queue_clear(**key: Unpack[Keyed]) -> Reply:
 
 @method(scope="write:queue:control", lock=Lock.QUEUE, failing="Failed to set queue mode")
 def queue_mode_set(mode: _Mode, **key: Unpack[Keyed]) -> Reply:
-    """Set ``loop`` and ``ignore_failures``. A mode that is not named stays as it is.
+    """Set ``loop`` and ``ignore_failures``. A mode that you leave out does not change.
 
-    ``"default"`` switches both off.
+    ``"default"`` switches off both.
     """
     raise NotImplementedError
 
@@ -246,7 +246,7 @@ def item_check(
     user: str | None = None,
     user_group: UserGroup = "",
 ) -> Checks:
-    """Validate items exactly as adding them would. Nothing is queued.
+    """Validate items in the same way as if they were added, but do not add them.
 
     ``results`` has one entry per item: ``success``, ``msg``, ``errors``, ``arguments``, and ``warnings`` if there are
     any. Each error or warning has ``parameter``, ``value``, ``reason`` and ``suggestions``.

@@ -1,6 +1,6 @@
-"""JSON Schemas of parameters and answers, made from the types of the contract.
+"""JSON Schemas of parameters and replies, made from the types of the contract.
 
-msgspec writes no schema for a choice between several TypedDicts, which events are; hence these few lines.
+msgspec cannot write a schema for a union of TypedDicts, such as the events. This module can.
 """
 
 import inspect
@@ -25,7 +25,7 @@ _PLAIN: dict[Any, Schema] = {
 
 
 def contract() -> Schema:
-    """All methods with the schemas of their parameters and answers; the shapes are under ``$defs``."""
+    """All methods with the schemas of their parameters and replies; the shapes are under ``$defs``."""
     return {
         "$schema": _DIALECT,
         "title": "The 0MQ methods of bluesky_qs",
@@ -51,7 +51,7 @@ def parameters_schema(method: Method[..., Any]) -> Schema:
 
 
 def answer_schema(method: Method[..., Any]) -> Schema:
-    """The schema of the answer to an accepted request."""
+    """The schema of the reply to an accepted request."""
     return schema_of(method.reply)
 
 
@@ -98,7 +98,7 @@ _COMPOSED: dict[Any, Callable[..., Schema]] = {
 
 
 def shape_schema(shape: type[Any]) -> Schema:
-    """The schema of a TypedDict. Other keys may be added later, so that clients have to ignore those."""
+    """The schema of a TypedDict. Clients must ignore unknown keys, because later versions may add keys."""
     keys = typing.get_type_hints(shape)
     schema: Schema = {
         "type": "object",
@@ -115,7 +115,7 @@ def required_keys(shape: type[Any]) -> frozenset[str]:
 
 
 def shapes() -> list[type[Any]]:
-    """The TypedDicts that answers consist of, sorted by name."""
+    """The TypedDicts of all replies, sorted by name."""
     found: dict[str, type[Any]] = {}
     waiting: list[Any] = [method.reply for method in METHODS.values()]
     while waiting:

@@ -6,7 +6,7 @@ from bluesky_qs.api.types import Config, ConsoleMessages, Events, Reply, Status,
 
 @method(scope="read:status", lenient=True)
 def ping() -> Status:
-    """Answer with the status, to show that the service is running."""
+    """Reply with the status, to show that the service is running."""
     raise NotImplementedError
 
 
@@ -14,7 +14,7 @@ def ping() -> Status:
 def status() -> Status:
     """State of the service: manager, environment, RunEngine, queue. Each ``…_uid`` shows whether a list has changed.
 
-    Always answered at once, whatever the service is doing.
+    The service always replies at once, whatever it is doing.
     """
     raise NotImplementedError
 
@@ -40,7 +40,7 @@ def manager_stop(option: StopOption = "safe_on") -> Reply:
 
 @method(scope="write:testing")
 def manager_kill() -> Reply:
-    """For tests: freeze the manager. There is no answer; the supervisor replaces the manager after about 5 s."""
+    """For tests: freeze the manager. There is no reply; the supervisor replaces the manager after about 5 s."""
     raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""Parameters of requests, and answers."""
+"""The types of the parameters and of the replies."""
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
@@ -74,7 +74,7 @@ class Keyed(TypedDict, total=False):
 
 
 class Writer(Keyed, total=False):
-    """The user who sends the request; both are recorded on the item. Our clients fill them in."""
+    """The user who sends the request and the user's group. The item records both. Our clients fill them in."""
 
     user: Annotated[str, Messages(missing="Incorrect request format: user name is not specified")]
     user_group: UserGroup
@@ -88,7 +88,7 @@ WRITER = ("user", "user_group")
 
 
 class Reply(TypedDict):
-    """Every answer. The dispatcher adds these keys; handlers do not.
+    """Keys of every reply. The dispatcher adds them, not the handlers.
 
     ``error`` is the class of the error (see `bluesky_qs.errors`), in refusals only.
     """
@@ -99,7 +99,7 @@ class Reply(TypedDict):
 
 
 class Status(TypedDict):
-    """The state of the service. Each ``…_uid`` changes whenever the thing that it names changes, and only then."""
+    """The state of the service. Each ``…_uid`` changes if, and only if, the list that it is named for changes."""
 
     msg: str
     time: str
@@ -172,7 +172,7 @@ class Queue(Reply):
 
 
 class Accepted(Reply):
-    """``warnings`` are sentences about names that will probably make the plan fail. The key is omitted if empty.
+    """``warnings`` are sentences about names that will probably make the plan fail. The key is omitted if it is empty.
 
     ``errors`` of a refused plan say which arguments are wrong.
     """

@@ -1,4 +1,4 @@
-"""The values that answers and events carry, key by key.
+"""The values in replies and events, key by key.
 
 Clients get dictionaries; these types say which keys are in them. ``Any`` stands only where a value comes from the user
 or from user code: arguments, metadata, return values, documents.
@@ -82,8 +82,8 @@ class _ItemKeys(TypedDict):
 class Item(_ItemKeys):
     """An item of the queue. The service keeps the known keys, in the order in which they were sent.
 
-    ``result`` is there if the item ran and did not complete, and was put back at the front of the queue: it says how it
-    ended. It is dropped when a client adds, updates or replaces the item.
+    ``result`` shows how the item ended, if it ran, did not complete, and was put back at the front of the queue. The
+    service drops it when a client adds, updates or replaces the item.
     """
 
     result: NotRequired[Result]
@@ -96,7 +96,7 @@ class HistoryItem(_ItemKeys):
 
 
 class RunningProperties(TypedDict, total=False):
-    """Properties of the running item. ``immediate_execution`` is there if it was not taken from the queue."""
+    """Properties of the running item. ``immediate_execution`` is present if the item was not taken from the queue."""
 
     time_start: float
     immediate_execution: bool
@@ -118,7 +118,7 @@ class RunningItem(TypedDict, total=False):
 
 
 class ItemState(TypedDict):
-    """Where an item is now. ``times`` has the time of each state that is known, in seconds since 1970.
+    """The present state of an item. ``times`` has the time of each state that is known, in seconds since 1970.
 
     ``requeued_as`` is the uid of the item that was put back into the queue in its place.
     """
@@ -131,7 +131,7 @@ class ItemState(TypedDict):
 
 
 class Finding(TypedDict):
-    """Something about one value of a plan: an error or a warning. ``suggestions`` are valid values, best first.
+    """An error or a warning about one value of a plan. ``suggestions`` are valid values, best first.
 
     ``path`` leads to the value: a position in ``args`` or a name in ``kwargs``, then indices and keys inside that
     argument. It is empty if no argument is to blame.
@@ -173,10 +173,11 @@ class Document(TypedDict):
 
 
 class TaskOutcome(TypedDict, total=False):
-    """What is known about a task.
+    """A task and, once it has completed, its result.
 
-    A running task has ``task_uid``, ``time_start`` and ``run_in_background``. A completed one has all keys but the
-    last. The object is empty if the task is not known. ``msg`` and ``traceback`` have the limits of `Result`.
+    A running task has ``task_uid``, ``time_start`` and ``run_in_background``. A completed one has all keys except the
+    last. The object is empty if the service does not know the task. ``msg`` and ``traceback`` have the limits of
+    `Result`.
     """
 
     task_uid: str
@@ -220,7 +221,7 @@ class QueueMode(TypedDict):
 
 
 class RunningItemProgress(TypedDict):
-    """How far the running plan is.
+    """The progress of the running plan.
 
     ``num_points`` is the number of events that the plan announced, null if it announced none. ``time_paused`` is the
     time that it has spent paused, in seconds; ``paused_since`` is the start of the present pause.
@@ -236,7 +237,7 @@ class RunningItemProgress(TypedDict):
 class InputPending(TypedDict):
     """A prompt of user code that waits for `input_reply`.
 
-    ``item_uid`` or ``task_uid`` is the plan or task that asks; both are null for startup code. ``secret``: do not show
+    ``item_uid`` or ``task_uid`` is the plan or task that waits; both are null for startup code. ``secret``: do not show
     what the user types.
     """
 
@@ -320,7 +321,7 @@ class DeviceDescription(TypedDict):
 
 
 class GroupPermissions(TypedDict, total=False):
-    """What a user group may use: names and patterns. Null as the first element means all."""
+    """Names and patterns of what a user group may use and not use. Null as the first element means all."""
 
     allowed_plans: list[str | None]
     forbidden_plans: list[str | None]
@@ -358,7 +359,7 @@ class OverwrittenName(TypedDict):
 
 
 class StartupProblem(TypedDict):
-    """Something that did not stop the startup code and may still surprise the user."""
+    """A problem that did not stop the startup code."""
 
     message: str
     file: str | None
@@ -366,7 +367,7 @@ class StartupProblem(TypedDict):
 
 
 class LeftOut(TypedDict):
-    """A plan or device that was left out of the lists, and why."""
+    """A plan or device that was left out of the lists, with the reason."""
 
     name: str
     file: str
@@ -375,7 +376,7 @@ class LeftOut(TypedDict):
 
 
 class OpeningReport(TypedDict, total=False):
-    """What happened when the environment was opened.
+    """The report on the last opening of the environment.
 
     Empty before the first opening. If the opening failed, ``message``, ``traceback``, ``file`` and ``line`` say why
     and where. ``plans`` and ``devices`` are numbers.

@@ -19,7 +19,8 @@ _OPTIONS = {"store": "operation.store", "redis_addr": "network.redis_addr", "pre
 
 _HELP = """Clear the lock of RE Manager in its store. Restart the service afterwards: it reads the lock when it starts.
 
-The store is found as the service finds it: give the same options, environment variables and configuration file."""
+The command looks for the store in the same places as the service. Give it the
+same options, environment variables and configuration file."""
 
 
 def main() -> int:
@@ -53,7 +54,7 @@ def _parser() -> Parser:
 
 
 async def _clear(store: Store) -> str:
-    """Clear the lock; return a sentence that says what was done."""
+    """Clear the lock; return a sentence that reports it."""
     await store.open()
     try:
         info = (await store.load()).facts.get(_LOCK)

@@ -8,14 +8,15 @@ from bluesky_qs.client.sync import REManagerAPI
 
 _HELP = """Attach a terminal console to the IPython kernel of the RE Worker environment.
 
-While a plan or a foreground task runs, your input waits until it ends. Ctrl-C only interrupts code of the console."""
+While a plan or a foreground task runs, your input waits until it ends. Ctrl-C interrupts only code that
+you typed in the console."""
 
 
 def _start(arguments: list[str], manager: REManagerAPI) -> None:
     try:
         from jupyter_console.app import ZMQTerminalIPythonApp  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        raise CannotStart(f"jupyter-console is needed: pip install 'bluesky-qs[kernel]' ({error})") from error
+        raise CannotStart(f"jupyter-console is required: pip install 'bluesky-qs[kernel]' ({error})") from error
 
     class Console(ZMQTerminalIPythonApp):
         name = "qserver-console"

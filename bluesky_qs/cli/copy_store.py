@@ -78,7 +78,8 @@ def _store(option: str, named: str | None, prefix: str, config: str | None, *, b
     if named and (redis := redis_meant(named)):
         # Refused, because the user may mean a file or a Redis: with the wrong one the next service has the old queue.
         raise StoreError(
-            f"{option} {named} is the address of a Redis{did_you_mean([redis])}. A file of that name is ./{named}"
+            f"{option} {named} is the address of a Redis{did_you_mean([redis])}. "
+            f"For a file of that name, write ./{named}"
         )
     from bluesky_qs.store.sqlite import SQLiteStore  # noqa: PLC0415 - not needed between two of Redis
 
@@ -100,7 +101,7 @@ async def _copy(source: Store, target: Store, *, replace: bool) -> tuple[int, in
             if not replace and (held.items or held.history or held.facts.get("running_plan", b"{}") != b"{}"):
                 raise StoreError(
                     f"{target.description} is not empty (items: {len(held.items)}, history: {len(held.history)}): "
-                    "nothing was copied. The option --replace overwrites it"
+                    "nothing was copied. Use --replace to overwrite it"
                 )
             copied = await copy_store(source, target)
         finally:

@@ -25,8 +25,8 @@ from bluesky_qs.startup.shown_errors import ShownErrors
 _STARTUP = ("startup_dir", "startup_profile", "startup_module", "startup_script")
 _HELP = """Run startup code and write the lists of its plans and devices to a file.
 
-The command finds the code as a service does, but has no default: use one of the
-options below that name startup code. A service writes the lists beside the code
+Unlike the service, this command has no default startup code: use one of the
+options below to name it. The service writes the lists next to the startup code
 whenever its environment opens; use this command if you need the lists earlier, or
 in another place."""
 

@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] - it takes what all overloads take
         self, args: Any = None, namespace: Any = None
     ) -> Any:
-        """Parse the command line. A value may begin with a dash, as one key in 85 does."""
+        """Parse the command line. A value may begin with a dash, because some encryption keys do."""
         return super().parse_known_args(self._values_joined(sys.argv[1:] if args is None else args), namespace)
 
     def _values_joined(self, args: Sequence[str]) -> list[str]:

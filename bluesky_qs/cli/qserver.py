@@ -121,10 +121,10 @@ def _help(words: Sequence[str]) -> str:
     if forms:
         return "\n".join(helptext.entry(form) for form in forms)
     return (
-        "Usage: qserver [OPTIONS] COMMAND…\n\nSend one request to the RE Manager and print its answer.\n\n"
+        "Usage: qserver [OPTIONS] COMMAND…\n\nSend one request to the RE Manager and print its reply.\n\n"
         f"{helptext.overview(SECTIONS)}\n\nOptions, before or after the command\n{HELP}\n\n"
-        "Exit codes: 0 success, 1 wrong words or parameters, 2 request refused,\n"
-        "3 no answer, 4 unexpected error, 5 operation failed"
+        "Exit codes: 0 success, 1 invalid command line, 2 request refused,\n"
+        "3 no reply, 4 unexpected error, 5 operation failed"
     )
 
 

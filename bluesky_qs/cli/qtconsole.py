@@ -14,7 +14,7 @@ def _start(arguments: list[str], _: REManagerAPI) -> None:
     try:
         from qtconsole.qtconsoleapp import JupyterQtConsoleApp  # noqa: PLC0415 # pyright: ignore[reportMissingImports] - optional
     except ImportError as error:  # qtpy says so too if there is no Qt
-        raise CannotStart(f"qtconsole and a Qt are needed: pip install qtconsole PyQt5 ({error})") from error
+        raise CannotStart(f"qtconsole and PyQt5 are required: pip install qtconsole PyQt5 ({error})") from error
 
     JupyterQtConsoleApp.launch_instance(arguments)
 

@@ -24,10 +24,10 @@ _TITLES = {
 }
 _HELP = """Start RE Manager, the service that keeps the queue and runs it.
 
-Without options it offers a simulated beamline to try things out. Stop it with Ctrl-C.
+Without options it runs a simulated beamline, so that you can try it out. Stop it with Ctrl-C.
 
 You can also give every setting in a configuration file, and many as an environment
-variable. The command line wins over the file, the file over the environment."""
+variable. The command line overrides the file, and the file overrides the variables."""
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ _VARIABLE_OF_SERVER = "QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER"
 _VARIABLE_OF_CLIENT = "QSERVER_ZMQ_PUBLIC_KEY"
 
 
-_HELP = """Make a new pair of keys for the encryption of the control socket.
+_HELP = """Make a new pair of keys to encrypt the control socket.
 
 The private key is for the service, the public key for its clients."""
 
@@ -20,7 +20,7 @@ def main() -> int:
     """Run the command; its exit code: 1 for bad options, 4 for a key that is not valid."""
     parser = Parser("qserver-zmq-keys", _HELP)
     parser.add_argument(
-        "--zmq-private-key", metavar="KEY", help="Show the public key of this private key; make no new keys."
+        "--zmq-private-key", metavar="KEY", help="Show the public key for this private key; make no new keys."
     )
     parser.add_help_option()
     try:

@@ -46,9 +46,9 @@ Bound = TypeVar("Bound")
 
 
 class ClientMethod(Generic[Bound]):
-    """Becomes a plain function of its class at its first use.
+    """A method that is built when it is first used, and is a plain function of its class from then on.
 
-    Making sixty signatures at import would take more time than ``qserver status`` may take.
+    Building all signatures at import would make ``qserver status`` too slow.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ def agathering(stub: Callable[P, R], parameter: str) -> "ClientMethod[Gathering[
 
 
 def readable(signature: inspect.Signature) -> inspect.Signature:
-    """Return the signature without the parts for the server: its messages for wrong values, the names of its dicts."""
+    """Return the signature without the parts for the service: its messages for wrong values, the names of its dicts."""
     parameters = [p.replace(annotation=_bare(p.annotation)) for p in signature.parameters.values()]
     return signature.replace(parameters=parameters, return_annotation=dict)
 

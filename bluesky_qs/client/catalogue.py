@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Catalogue(Mapping[str, T]):
-    """The allowed plans or devices by name. Completion uses the list at hand; everything else checks for changes."""
+    """The allowed plans or devices by name. Completion uses the downloaded list; everything else checks for changes."""
 
     def __init__(
         self,

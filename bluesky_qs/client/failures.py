@@ -62,14 +62,14 @@ class NoLockKeyError(BadParams, RuntimeError):
 
 
 def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestFailedError:
-    """Return the error for a refusal; its class is the one that the reply names under ``error``, if any."""
+    """Return the error for a refusal; it has the class in the reply's ``error``, if any."""
     return _class_for(str(response.get("error") or ""))(request, response)
 
 
 def refused_because(reason: type[QSError], response: Mapping[str, Any]) -> bool:
-    """Whether the service refused the request for this reason: by the class that the answer names under ``error``.
+    """Whether the service refused the request for this reason, according to the class in the reply's ``error``.
 
-    The community's service names none; its sentence decides.
+    bluesky-queueserver names no class; for it, the message decides.
     """
     if response.get("success") is not False:
         return False
@@ -87,7 +87,7 @@ def no_answer(settings: ConnectionSettings, request: Mapping[str, Any]) -> Reque
     """Return the error for a missing reply; its message says what to check."""
     # An encrypted service does not reply without the right key, nor does an unencrypted one reply to encryption.
     key = (
-        "Is the public key (QSERVER_ZMQ_PUBLIC_KEY) that of this service, and does the service use encryption?"
+        "Does the service use encryption, and is the public key (QSERVER_ZMQ_PUBLIC_KEY) the key of this service?"
         if settings.public_key
         else "If the service uses encryption, set its public key (QSERVER_ZMQ_PUBLIC_KEY)."
     )

@@ -50,8 +50,8 @@ class Following:
     Parameters
     ----------
     on_document
-        Called with each document of running plans. Documents from before the subscription are asked for, and all of
-        them where nothing is published, so some are handed over twice.
+        Called with each document of running plans. Documents from before the subscription are requested, and so are all
+        documents if the service publishes none. Some documents may therefore come twice.
     now
         A monotonic clock, in seconds.
     """
@@ -89,7 +89,7 @@ class Following:
         return status
 
     def recall(self) -> Steps[None]:
-        """Ask for the documents of the plan that is running or ran last, and hand them over."""
+        """Request the documents of the plan that is running or ran last, and pass them to ``on_document``."""
         if self._on_document is None:
             return
         try:
@@ -118,7 +118,7 @@ class Following:
         return result
 
     def note_answer(self) -> None:
-        """The service has just answered or published something."""
+        """Note that the service has just replied or published something."""
         self._answered = self._now()
 
     def has_waited_enough(self) -> bool:
@@ -126,7 +126,7 @@ class Following:
         return self._now() - self._answered > GONE
 
     def _status_in(self, message: Message) -> Steps[StatusDict | None]:
-        """The status in this message or in one that has already arrived behind it; hand over documents on the way.
+        """The status in this message or in a later one that has already arrived; pass on the documents between them.
 
         A plan may publish documents faster than they are read. The limit keeps them from holding back the status.
         """

@@ -1,4 +1,4 @@
-"""The user, group and lock key that a client fills into its requests."""
+"""The user, the group and the lock key that a client adds to its requests."""
 
 import os
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ class Identity:
     Attributes
     ----------
     user
-        Recorded on the items that are added; any text.
+        The name that is recorded on added items; any text.
     user_group
-        Its permissions apply. If no group was chosen it is ``admin``, or ``primary`` once the service has replied that
-        it has ``primary`` and no ``admin``.
+        The group whose permissions apply. If nobody chose a group, it is ``admin``, or ``primary`` after the service
+        has replied that it has no ``admin``.
     lock_key
         Sent with every request that the lock may refuse.
     enable_locked_api
@@ -46,7 +46,7 @@ class Identity:
 
     @property
     def user_group(self) -> str:
-        """The group that is sent with requests."""
+        """The group in requests."""
         return self._group
 
     @user_group.setter

@@ -1,4 +1,4 @@
-"""The status as a blocking client follows it: published, or asked for while the info channel is silent."""
+"""Follows the status for a blocking client: listens to the info channel, and sends requests while that is silent."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -25,9 +25,9 @@ class Source(Asks, Protocol):
 
 
 class StatusFeed:
-    """The status, as soon as it is published, and asked for where nothing is published.
+    """The status: received when it is published, and requested if nothing is published.
 
-    A service that does not answer is given time to restart. See `Following` for ``on_document``.
+    A service that does not reply gets time to restart. See `Following` for ``on_document``.
     """
 
     def __init__(self, client: Source, on_document: OnDocument | None = None) -> None:
@@ -46,11 +46,11 @@ class StatusFeed:
         return self.run(self.following.next_status(timeout))
 
     def recall(self) -> None:
-        """Ask for the documents of the plan that is running or ran last, and hand them over."""
+        """Request the documents of the plan that is running or ran last, and pass them to ``on_document``."""
         self.run(self.following.recall())
 
     def patiently(self, ask: Callable[[], T]) -> T | None:
-        """Call a function that asks the service; None if there is no answer, because it may be restarting.
+        """Call a function that sends a request; return None without a reply, because the service may be restarting.
 
         Raises
         ------

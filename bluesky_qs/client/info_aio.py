@@ -1,4 +1,4 @@
-"""The status as an asyncio client follows it: published, or asked for while the info channel is silent."""
+"""Follows the status for an asyncio client: listens to the info channel, and sends requests while that is silent."""
 
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -22,7 +22,7 @@ class AsyncSource(Asks, Protocol):
 
 
 class AsyncStatusFeed:
-    """The status, as soon as it is published, and asked for where nothing is published."""
+    """The status: received when it is published, and requested if nothing is published."""
 
     def __init__(self, client: AsyncSource) -> None:
         self._client = client

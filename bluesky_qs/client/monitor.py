@@ -145,7 +145,7 @@ class ConsoleMonitor(Monitor):
 
 
 class Screen:
-    """Text as a terminal shows it: a progress bar moves back or up and overwrites what is there."""
+    """Text as a terminal shows it: a progress bar moves the cursor back or up and overwrites earlier text."""
 
     def __init__(self, max_lines: int) -> None:
         self.max_lines = max_lines

@@ -20,9 +20,9 @@ from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 class ZmqTransport:
     """Exchanges requests and replies with the service; implements `transport.Transport`.
 
-    Each thread that asks at the same time uses its own socket; idle sockets are kept for the next request. A socket
-    whose reply did not arrive is closed, because REQ would wait for that reply forever. Its request is dropped with
-    it, so that a service that starts later does not carry it out.
+    Threads that send requests at the same time use separate sockets; idle sockets are kept for the next request. A
+    socket whose reply did not arrive is closed, because REQ would wait for that reply forever. Its request is discarded
+    too, so that a service that starts later does not carry it out.
     """
 
     def __init__(self, settings: ConnectionSettings) -> None:

@@ -19,7 +19,7 @@ from bluesky_qs.wire.codec import Encoding
 class AsyncZmqTransport:
     """Exchanges requests and replies with the service; implements `transport.AsyncTransport`.
 
-    Each task that asks at the same time uses its own socket.
+    Tasks that send requests at the same time use separate sockets.
     """
 
     def __init__(self, settings: ConnectionSettings) -> None:

@@ -1,4 +1,4 @@
-"""How a client asks: user, group and lock key are added, a wrong default group is corrected, replies are reused."""
+"""How a client sends requests: it adds user, group and lock key, corrects a wrong default group, and reuses replies."""
 
 import threading
 from collections.abc import Generator
@@ -40,7 +40,7 @@ class Answers:
         return kept[2].values()
 
     def latest(self, method: str) -> dict[str, Any] | None:
-        """Return the latest reply, however old: for completion, which must not send requests."""
+        """Return the latest reply, of any age. Completion uses it, because completion must not send requests."""
         with self._guard:
             kept = self._kept.get(method)
         return None if kept is None else kept[2].values()
@@ -53,7 +53,7 @@ class Answers:
 
 
 def asking(identity: Identity, method: Method[..., Any], params: dict[str, Any]) -> Asking[Exchange]:
-    """Ask with user, group and lock key filled in; ask again if only the guessed group was wrong."""
+    """Send a request with user, group and lock key filled in; send it again if only the default group was wrong."""
     sent = identity.fill(method, params)
     first = yield from exchanging(Request(method.name, sent))
     if again := identity.retry(params, sent, first.values):
@@ -72,7 +72,7 @@ def asking_cached(
     *,
     reload: bool,
 ) -> Asking[Exchange | dict[str, Any]]:
-    """Return the kept reply if the status still shows its ``uid``; otherwise ask and keep the reply."""
+    """Return the kept reply if the status still shows its ``uid``; otherwise send the request and keep the reply."""
     if not reload:
         status = yield from exchanging(Request("status", {}))
         if (kept := answers.recall(method, params, status.values.get(uid))) is not None:

@@ -1,4 +1,4 @@
-"""The address of the service and how to talk to it: from arguments, then the environment, then defaults."""
+"""The connection settings of a client: from arguments, then the environment, then defaults."""
 
 import os
 from dataclasses import dataclass

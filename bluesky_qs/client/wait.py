@@ -1,4 +1,4 @@
-"""What clients wait for, and when a wait is over: conditions, item states, tasks, limits. No I/O."""
+"""The conditions that clients wait for and the rules that end a wait: states, items, tasks, time limits. No I/O."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -79,7 +79,7 @@ class WaitMonitor:
         self.timeout = timeout
 
     def remaining(self, what: str) -> float:
-        """Return the seconds until the next look at this monitor; ``what`` is waited for.
+        """Return the seconds until the next check of this monitor. ``what`` names the condition in messages.
 
         Raises
         ------
@@ -140,7 +140,7 @@ def fulfilled(condition: Condition) -> Check[bool]:
 
 
 def task_ended(task_uids: list[str], *, expired: bool) -> Check[dict[str, str]]:
-    """The check for the tasks that are completed, by uid; with ``expired`` also those that the service forgot."""
+    """The check for completed tasks, by uid; with ``expired``, tasks whose results have expired count too."""
     ends = ("completed", "not_found") if expired else ("completed",)
 
     def check(_status: StatusDict) -> Steps[dict[str, str]]:
@@ -151,7 +151,7 @@ def task_ended(task_uids: list[str], *, expired: bool) -> Check[dict[str, str]]:
 
 
 def item_ended(item_uid: str) -> Check[dict[str, Any]]:
-    """The check for an item that has run or has left the queue; the service is asked only when something moved.
+    """The check for an item that has run or has left the queue. It sends a request only after a change.
 
     It raises `NotFound` if the service does not know the item.
     """
@@ -173,7 +173,7 @@ def item_ended(item_uid: str) -> Check[dict[str, Any]]:
 def item_state(item_uid: str) -> Steps[dict[str, Any]]:
     """Return the state of an item as `item_status` describes it.
 
-    It is put together from queue and history if the service has no ``item_status``. An item counts as running until
+    If the service has no ``item_status``, the state is derived from queue and history. An item counts as running until
     the service knows what comes next, because requests that change the state would be refused until then.
     """
     item = yield from _item_state(item_uid)
@@ -183,7 +183,7 @@ def item_state(item_uid: str) -> Steps[dict[str, Any]]:
 
 
 def is_settling(status: StatusDict) -> bool:
-    """Whether a plan has ended and the service has not decided what comes next; this takes a moment."""
+    """Whether a plan has ended and the service has not yet decided on the next step. That takes a moment."""
     return status["manager_state"] == "executing_queue" and not status.get("running_item_uid")
 
 

@@ -1,4 +1,4 @@
-"""The waits of the asyncio client; `wait` decides, this shell asks and listens."""
+"""The waits of the asyncio client. `wait` makes the decisions; this module sends requests and listens."""
 
 # ruff: noqa: ASYNC109 - a wait takes the same parameters as its blocking twin
 

@@ -1,4 +1,4 @@
-"""The waits of the blocking client; `wait` decides, this shell asks and listens."""
+"""The waits of the blocking client. `wait` makes the decisions; this module sends requests and listens."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar

@@ -14,7 +14,7 @@ _HINTS = {"run_engine": "create the RunEngine in the startup code, with the name
 
 
 class FileValue(NamedTuple):
-    """A value found in a file, as it is written there."""
+    """A value in a configuration file, as it is written there."""
 
     section: str
     name: str
@@ -109,5 +109,5 @@ def _mapping(value: Any, what: str) -> Mapping[Any, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ConfigError(f"{what} must hold keys and values, but it is of type {type(value).__name__}")
+        raise ConfigError(f"{what} must contain keys and values, but it is of type {type(value).__name__}")
     return value

@@ -36,7 +36,7 @@ _EXCLUSIVE = [(_CODE[0], _CODE[1]), *combinations((_CODE[0], *_CODE[2:]), 2)]
 
 
 class Origin(NamedTuple):
-    """Source of a value; the greater rank wins."""
+    """The source of a value. The greater rank takes precedence."""
 
     rank: int
     where: str
@@ -91,7 +91,7 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
     environ
         Environment variables; an empty one counts as not set.
     config
-        Path given on the command line; otherwise the environment may name one.
+        Path from the command line; without it, the environment may name one.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def _choose_store(values: _Values) -> None:
 
 
 def _part_sockets(values: _Values) -> None:
-    """Refuse one port for both sockets: binding would blame another program."""
+    """Refuse the same port for both sockets. The error from 0MQ would blame another program."""
     keys = ("network.zmq_control_addr", "network.zmq_info_addr")
     defaults = {field.key: field.default for field in fields() if field.key in keys}
     one, other = (values.values.get(key, defaults[key]) for key in keys)
@@ -198,7 +198,7 @@ def _part_sockets(values: _Values) -> None:
 
 
 def _exclude(values: _Values, some: tuple[str, ...], others: tuple[str, ...]) -> None:
-    """Keep the value of the higher source of two that exclude each other; refuse both from one source."""
+    """Of two settings that exclude each other, keep that of the higher source; refuse both from one source."""
     some = tuple(key for key in some if key in values.origins)
     others = tuple(key for key in others if key in values.origins)
     if not (some and others):

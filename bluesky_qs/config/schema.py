@@ -23,7 +23,7 @@ InputPolicy = Literal["error", "default", "ask"]
 
 
 class Setting(NamedTuple):
-    """Facts about a setting besides its type and default.
+    """The properties of a setting besides its type and default.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Setting(NamedTuple):
     pattern, expected
         Pattern of valid values, and its description in words.
     fault
-        Function that returns why a value is invalid, as words that follow it; empty for a valid one.
+        Function that returns the reason why a value is invalid, as text that follows the value; ``""`` for a valid one.
     """
 
     text: str
@@ -127,22 +127,22 @@ class Network(msgspec.Struct, frozen=True):
     zmq_publish_info: Annotated[
         bool,
         Setting(
-            "Accepted for start scripts of the community's newest service. The status is always published, because "
-            "clients of this service wait for it.",
+            "Accepted because start scripts for bluesky-queueserver may use it. The status is always published, "
+            "because clients of this service wait for it.",
             ("--zmq-publish-info",),
         ),
     ] = True
     zmq_stream_device_progress: Annotated[
         bool,
         Setting(
-            "Accepted for start scripts of the community's newest service. It has no effect yet.",
+            "Accepted because start scripts for bluesky-queueserver may use it. It has no effect yet.",
             ("--zmq-stream-device-progress",),
         ),
     ] = False
     zmq_stream_re_messages: Annotated[
         bool,
         Setting(
-            "Accepted for start scripts of the community's newest service. It has no effect yet.",
+            "Accepted because start scripts for bluesky-queueserver may use it. It has no effect yet.",
             ("--zmq-stream-re-messages",),
         ),
     ] = False
@@ -183,8 +183,8 @@ class Startup(msgspec.Struct, frozen=True):
     ipython_dir: Annotated[
         str | None,
         Setting(
-            "Folder with the IPython profiles. Default: ~/.ipython. If the option or the key of the file is set and no "
-            "startup code is, the profile 'default' in this folder is used.",
+            "Folder with the IPython profiles. Default: ~/.ipython. If you set this in an option or in the "
+            "configuration file and name no startup code, the profile 'default' in this folder is used.",
             ("--ipython-dir",),
             ("IPYTHONDIR",),
             "DIR",

@@ -1,4 +1,4 @@
-"""First steps of a process that the supervisor starts: it dies with the supervisor, and a crash leaves a traceback."""
+"""First steps of the supervisor's child processes: they die with the supervisor, and a crash leaves a traceback."""
 
 import contextlib
 import ctypes
@@ -17,7 +17,7 @@ _IOLBF = 1  # line buffered, in the C library of Linux and macOS
 
 
 def begin_manager(argv: Sequence[str]) -> RuntimeDir:
-    """Prepare the manager's process; return the runtime directory that its command line names.
+    """Prepare the manager's process; return the runtime directory from its command line.
 
     If the supervisor dies, the manager ends at once and leaves no runtime directory behind.
     """
@@ -29,7 +29,7 @@ def begin_manager(argv: Sequence[str]) -> RuntimeDir:
 
 
 def begin_worker(argv: Sequence[str]) -> str:
-    """Prepare a worker's process; return the address that its command line names, to which it binds its link.
+    """Prepare a worker's process; return the address from its command line, at which it listens to the manager.
 
     If the supervisor dies, the worker dies at once, whatever code it runs.
     """
@@ -74,6 +74,6 @@ def _flush_lines() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Set a property of this process on Linux. Elsewhere the pipe alone has to do."""
+    """Set a property of this process on Linux. On other systems, the pipe alone must suffice."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value)

@@ -38,7 +38,7 @@ class StartupSpec(msgspec.Struct, frozen=True):
 
 
 class KernelSpec(msgspec.Struct, frozen=True):
-    """Settings of the environment's IPython kernel. The kernel chooses what is None.
+    """Settings of the environment's IPython kernel. For a setting that is None, the kernel chooses.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ class PendingInput(msgspec.Struct, frozen=True):
     Attributes
     ----------
     time
-        Time of the question in epoch seconds.
+        Time of the prompt in epoch seconds.
     item_uid, task_uid
         The plan or task that waits; both None for startup code.
     secret

@@ -42,7 +42,7 @@ class Inventory(msgspec.Struct, frozen=True):
     restarted
         True if this manager replaces one that died; False at the start of the service.
     worker
-        The worker in use (not the warm spare), if one is alive.
+        The worker in use (not the spare worker), if one is alive.
     stopping
         True if the service is about to stop.
     ended
@@ -69,7 +69,7 @@ class Hello(Command[Inventory], frozen=True, tag=True):
 
 
 class StartWorker(Command[WorkerProcess], frozen=True, tag=True):
-    """Give me a worker process: the warm spare, or a new one. `WorkerEnded` follows when it ends."""
+    """Provide a worker process: the spare worker, or a new one. `WorkerEnded` follows when it ends."""
 
 
 class KillWorker(Command[None], frozen=True, tag=True):
@@ -84,7 +84,7 @@ class ReadConsole(Command[ConsolePage], frozen=True, tag=True):
 
 
 class Beat(Command[None], frozen=True, tag=True):
-    """The manager's event loop is alive. Sent every `BEAT_PERIOD` seconds; its answer is ignored."""
+    """The manager's event loop is alive. Sent every `BEAT_PERIOD` seconds; the reply is ignored."""
 
 
 SupervisorCommand = Hello | StartWorker | KillWorker | ReadConsole | Beat

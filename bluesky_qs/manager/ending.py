@@ -92,7 +92,7 @@ async def _wait_until_stored(ctx: Context, changed: asyncio.Event) -> None:
 async def _clean_up(ctx: Context, reason: str, stopping: Stopping) -> str:
     """Abort the running plan, so that it closes shutters and stops motors.
 
-    Return what went wrong, as words that follow “the plan”; empty if it ended.
+    Return the problem, as words that follow “the plan”; empty if the plan ended.
     """
     changed = asyncio.Event()
     ctx.changed.watch(changed.set)

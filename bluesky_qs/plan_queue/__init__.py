@@ -1,4 +1,5 @@
-"""The rules of the queue: where items go when they are added, moved, run and ended, and which events that makes.
+"""The rules of the queue: where items go when they are added, moved, run and ended, and which events follow.
 
-Pure: no I/O, no clock. Every change is made in memory and returned as an edit, which says what to store.
+The package does no I/O and reads no clock. It makes each change in memory and returns an edit, which lists what to
+store.
 """

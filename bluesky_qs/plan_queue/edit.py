@@ -1,4 +1,4 @@
-"""A change that was made in memory and is not stored yet: what to store, which events it makes, how to undo it."""
+"""A change that was made in memory and is not stored yet: changes for the store, events, and a way to undo it."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from bluesky_qs.plan_queue.rules import ModeSwitches
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What the queue consists of besides its items and its history."""
+    """The state of the queue besides its items and its history."""
 
     mode: ModeSwitches
     running: Running | None
@@ -23,16 +23,16 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """What an edit did to memory, so that the reverse can be done.
+    """The effects of an edit in memory, recorded so that it can be undone.
 
     Attributes
     ----------
     taken, put
-        Entries that left and that entered the line.
+        Entries that left the queue, and entries that entered it.
     dropped, added
-        History items dropped at the old end; number of those added at the new end.
+        The oldest history items, which were dropped; the number of new history items.
     facts
-        As they were before.
+        The facts before the edit.
     """
 
     facts: Facts
@@ -48,7 +48,7 @@ class Edit:
     Attributes
     ----------
     items_json
-        The items concerned, as JSON text, in the order in which the method reports them.
+        The affected items, as JSON text, in the order in which the method reports them.
     changes
         What to commit to the store; empty if the request changed nothing.
     events
@@ -71,18 +71,18 @@ class Edit:
 
     @property
     def items(self) -> list[dict[str, Any]]:
-        """The items concerned; decoded when first asked for."""
+        """The affected items, decoded on first use."""
         if self._items is None:
             self._items = [json.loads(data) for data in self.items_json]
         return self._items
 
     def made(self, events: Sequence[Event], revert: Callable[[], None]) -> None:
-        """Record that memory has the edit: its events, and how to reverse it."""
+        """Record that the edit was made in memory: its events, and how to undo it."""
         self.events = events
         self._revert = revert
 
     def undo(self) -> None:
-        """Make memory what it was before this edit; a second time does nothing.
+        """Undo this edit in memory. A second call does nothing.
 
         Later edits depend on this one, so undo the newest first.
         """

@@ -1,4 +1,4 @@
-"""The items that wait, in their order, found by position and by uid in O(log n)."""
+"""The queued items in their order, found by position and by uid in O(log n)."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from bluesky_qs.plan_queue.position import spread
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An item that waits: ``data`` is its JSON text."""
+    """A queued item: ``data`` is its JSON text."""
 
     uid: str
     rank: bytes
@@ -37,7 +37,7 @@ def _in_order(ranks: Iterable[bytes] = ()) -> _Ranks:
 
 
 class OrderedEntries:
-    """Entries by position and by uid; does not look into items."""
+    """Entries by position and by uid. The items themselves are not decoded."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._ranks = _in_order()
@@ -49,7 +49,7 @@ class OrderedEntries:
         return len(self._ranks)
 
     def __getitem__(self, index: int) -> Entry:
-        """The entry at a place, negative ones counted from the back; IndexError beyond either end."""
+        """The entry at a position; negative positions count from the back. Raises IndexError beyond either end."""
         return self._by_rank[self._ranks[index]]
 
     def find(self, uid: str) -> Entry | None:
@@ -57,11 +57,11 @@ class OrderedEntries:
         return self._by_uid.get(uid)
 
     def index(self, entry: Entry) -> int:
-        """The place of an entry, from 0."""
+        """The position of an entry, from 0."""
         return self._ranks.index(entry.rank)
 
     def place(self, pos: Position | None) -> int | None:
-        """The place of an item, from 0; None if there is no such place. No position means the last one."""
+        """The position of an item, from 0; None if there is no such position. Without ``pos``, the last one."""
         size = len(self)
         if pos == "front":
             index = 0
@@ -72,7 +72,7 @@ class OrderedEntries:
         return index if 0 <= index < size else None
 
     def one(self, pos: Position | None, uid: str | None) -> Entry:
-        """The entry at a place or with a uid; the last one by default.
+        """The entry at a position or with a uid; the last one by default.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class OrderedEntries:
         Raises
         ------
         NotFound
-            Names all that are missing.
+            The message lists all missing uids.
         """
         if missing := [uid for uid in uids if uid not in self._by_uid]:
             msg = f"The queue does not contain items with the following UIDs: {missing}"
@@ -105,7 +105,7 @@ class OrderedEntries:
         return [self._by_uid[uid] for uid in uids]
 
     def data_at(self, index: int) -> bytes | None:
-        """The JSON text of the item at a place; None after the last one."""
+        """The JSON text of the item at a position; None after the last one."""
         return self[index].data if index < len(self) else None
 
     def data(self) -> list[bytes]:
@@ -118,7 +118,7 @@ class OrderedEntries:
         return [self._by_rank[rank] for rank in self._ranks]
 
     def put(self, entries: Iterable[Entry]) -> None:
-        """Put entries in at their ranks."""
+        """Insert entries at their ranks."""
         ranks: list[bytes] = []
         for entry in entries:
             self._by_rank[entry.rank] = self._by_uid[entry.uid] = entry
@@ -126,7 +126,7 @@ class OrderedEntries:
         self._ranks.update(ranks)
 
     def take(self, entries: Sequence[Entry]) -> None:
-        """Take entries out."""
+        """Remove entries."""
         for entry in entries:
             del self._by_uid[entry.uid], self._by_rank[entry.rank]
         if len(entries) * 4 > len(self._ranks):
@@ -136,14 +136,14 @@ class OrderedEntries:
                 self._ranks.remove(entry.rank)
 
     def room(self, index: int, count: int) -> list[bytes]:
-        """Ranks for ``count`` entries side by side, the first of them at this place."""
+        """Ranks for ``count`` adjacent entries, the first of them at this position."""
         low = self[index - 1].rank if index > 0 else None
         high = self[index].rank if index < len(self) else None
         return spread(low, high, count)
 
 
 def only_one(**places: Any) -> None:
-    """Refuse parameters of which only one may be given.
+    """Refuse the request if it has more than one of these parameters.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def only_one(**places: Any) -> None:
 
 
 def refuse_repeated(uids: Sequence[str]) -> None:
-    """Refuse a list of uids that names an item twice.
+    """Refuse a list that contains a uid twice.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The items that ran, from old to new, each as JSON text with its ``result``; found by uid without a walk."""
+"""The items that ran, from old to new, each as JSON text with its ``result``; found by uid without a search."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -49,7 +49,7 @@ class ItemHistory:
         return dropped
 
     def restore(self, dropped: Sequence[bytes], added: int) -> None:
-        """Undo: put back the items dropped at the old end, take back the newest ``added``."""
+        """Undo an edit: restore the oldest items, which were dropped, and remove the newest ``added`` items."""
         uids = [_uid(data) for data in dropped]
         self._items[:0] = dropped
         self._uids[:0] = uids
@@ -74,7 +74,7 @@ class ItemHistory:
         return self._numbers[uid] - self._first
 
     def find(self, uids: Collection[str]) -> dict[str, bytes]:
-        """Those of these items that are here, by uid."""
+        """The items with these uids that are in the history, by uid."""
         return {uid: self._items[self.place(uid)] for uid in uids if uid in self._numbers}
 
     def page(
@@ -84,7 +84,7 @@ class ItemHistory:
         exit_status: str | None = None,
         name: str | None = None,
     ) -> list[bytes]:
-        """The newest ``limit`` items older than the item ``before``, of that exit status and name; oldest first."""
+        """The newest ``limit`` items older than ``before`` with this exit status and name; oldest first."""
         if limit is not None and limit < 0:
             msg = f"Parameter 'limit' must not be negative: limit={limit}"
             raise BadParams(msg)
@@ -106,8 +106,8 @@ class ItemHistory:
     def _newest_first(self, wanted: dict[str, str], end: int) -> Iterator[bytes]:
         """Items with these values.
 
-        The text alone rules out almost all items, because it is exactly what ``json.dumps`` gives; the few that remain
-        are decoded, because an argument of theirs may hold the same words.
+        A search in the text rules out almost all items, because the text is exactly what ``json.dumps`` gives. The few
+        other items are decoded, because their arguments may contain the same text.
         """
         words = [json.dumps({key: value})[1:-1].encode() for key, value in wanted.items()]
         for place in range(end - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""Where an item goes: the positions and neighbors that requests name, as indices into the queue."""
+"""Turns the positions and neighbors in requests into indices of the queue."""
 
 from bluesky_qs.api.types import Position
 from bluesky_qs.errors import ItemError, NotFound
@@ -35,7 +35,7 @@ def insertion(
 def neighbor(
     entries: OrderedEntries, running_uid: str | None, before_uid: str | None, after_uid: str | None, missing: str
 ) -> Entry | None:
-    """Return the entry that an item goes beside; None for the running item, which only has a place after it.
+    """Return the entry next to the new place; None for the running item, because items can only go after it.
 
     Raises
     ------

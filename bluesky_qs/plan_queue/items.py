@@ -1,4 +1,4 @@
-"""An item as it is queued, while it runs, and as it goes to the history."""
+"""The forms of an item: in the queue, while it runs, and in the history."""
 
 import json
 import uuid
@@ -49,7 +49,7 @@ def encoded(value: dict[str, Any]) -> bytes:
     Raises
     ------
     ItemError
-        Something in the item has no JSON form; the message says where and what.
+        A value in the item cannot be written as JSON; the message gives its place and type.
     """
     try:
         return json.dumps(value).encode()
@@ -87,7 +87,7 @@ class Prepared(msgspec.Struct, frozen=True):
         Raises
         ------
         ItemError
-            Something in the item has no JSON form or is nested too deeply, or the item is too large.
+            A value in the item cannot be written as JSON or is nested too deeply, or the item is too large.
         """
         item = queued(item, uid)
         data = encoded(item)
@@ -101,7 +101,7 @@ class Prepared(msgspec.Struct, frozen=True):
         return cls(item, uid, data)
 
     def with_result(self, result: dict[str, Any]) -> Self:
-        """The item with the result of its last execution. The limits of `of` are not for the result."""
+        """The item with the result of its last execution. The limits of `of` do not apply to the result."""
         item = {**self.item, "result": result}
         return msgspec.structs.replace(self, item=item, data=extended(self.data, "result", result))
 
@@ -162,17 +162,19 @@ def _refuse_depth(item: dict[str, Any]) -> None:
 
 
 def _without_json_form(item: dict[str, Any]) -> str:
-    """The first value or key that JSON cannot hold, with its place: ``kwargs['mask'][0] is of the type bytes``."""
+    """The first value or key that JSON does not support, with its place: ``kwargs['mask'][0] is of the type bytes``."""
     waiting: deque[tuple[str, Any]] = deque([("", item)])
     while waiting:
         place, value = waiting.popleft()
         if isinstance(value, _CONTAINERS):
             for key, element in _elements(value):
                 if key is not None and not isinstance(key, _SCALARS):
-                    return f"{place or 'the item'} has a key of the type {type(key).__name__}, which JSON cannot hold"
+                    return (
+                        f"{place or 'the item'} has a key of the type {type(key).__name__}, which JSON does not support"
+                    )
                 waiting.append((f"{place}[{key!r}]" if place else str(key), element))
         elif value is not None and not isinstance(value, _SCALARS):
-            return f"{place} is of the type {type(value).__name__}, which JSON cannot hold"
+            return f"{place} is of the type {type(value).__name__}, which JSON does not support"
     return ""
 
 

@@ -18,7 +18,7 @@ def between(low: bytes | None, high: bytes | None) -> bytes:
 
 
 def spread(low: bytes | None, high: bytes | None, count: int) -> list[bytes]:
-    """``count`` ranks between two others, rising, as short as they can be.
+    """``count`` ranks between two others, in ascending order and as short as possible.
 
     ``low < high`` are the neighbours' ranks; None stands for the end of the queue on that side.
     """

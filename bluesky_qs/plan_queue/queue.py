@@ -1,8 +1,8 @@
 """The queue, the running item and the history, and every change that users and plans can make.
 
-Pure: no I/O and no clock. Each change is made in memory at once and returned as an `Edit`, which says what to commit to
-the store and can be undone if that fails. Errors have the texts that clients know, without the beginning (“Failed to
-add an item: …”), which the method adds.
+This module does no I/O and reads no clock. It makes each change in memory at once and returns an `Edit`, which lists
+the changes for the store and can be undone if storing fails. The messages of errors are those that clients know,
+without the beginning (“Failed to add an item: …”), which the method adds.
 """
 
 import json
@@ -85,12 +85,12 @@ class PlanQueue:
 
     @property
     def queue_uid(self) -> str:
-        """Changes with the waiting items and the running one, and only then."""
+        """A uid that changes if, and only if, the queued items or the running item change."""
         return self._facts.queue_uid
 
     @property
     def history_uid(self) -> str:
-        """Changes with the history, and only then."""
+        """A uid that changes if, and only if, the history changes."""
         return self._facts.history_uid
 
     @property
@@ -151,11 +151,11 @@ class PlanQueue:
         return self._history.page(limit, before, exit_status, name)
 
     def history_items(self, uids: Collection[str]) -> dict[str, dict[str, Any]]:
-        """Those of these items that are in the history, by uid, each with its ``result``."""
+        """The items with these uids that are in the history, by uid, each with its ``result``."""
         return {uid: json.loads(data) for uid, data in self._history.find(uids).items()}
 
     def item(self, *, pos: Position | None = None, uid: str | None = None) -> dict[str, Any]:
-        """One item, by place or uid; the last one by default. Raises what `item_json` raises."""
+        """One item, by position or uid; the last one by default. Raises the same errors as `item_json`."""
         return json.loads(self.item_json(pos=pos, uid=uid))
 
     def item_json(self, *, pos: Position | None = None, uid: str | None = None) -> bytes:
@@ -171,7 +171,7 @@ class PlanQueue:
         return self._entries.one(pos, uid).data
 
     def position_of(self, uid: str) -> int | None:
-        """Place of an item, from 0; None if it does not wait in the queue."""
+        """Position of an item, from 0; None if it is not in the queue."""
         entry = self._entries.find(uid)
         return None if entry is None else self._entries.index(entry)
 
@@ -189,7 +189,7 @@ class PlanQueue:
         before_uid: str | None = None,
         after_uid: str | None = None,
     ) -> Edit:
-        """Add an item, at the back unless a place is given. It gets a new uid; unknown keys are dropped."""
+        """Add an item, at the back unless a position is given. It gets a new uid; unknown keys are dropped."""
         return self.add_batch([item], pos=pos, before_uid=before_uid, after_uid=after_uid)
 
     def add_batch(
@@ -200,7 +200,7 @@ class PlanQueue:
         before_uid: str | None = None,
         after_uid: str | None = None,
     ) -> Edit:
-        """Add items side by side, in their order.
+        """Add items next to each other, in their order.
 
         Raises
         ------
@@ -213,7 +213,7 @@ class PlanQueue:
         return self._make(Edit(changes, [one.data for one in prepared], [one.item for one in prepared]), put=put)
 
     def update(self, item: dict[str, Any], *, replace: bool = False) -> Edit:
-        """Put an item in the place of the queued one that has its ``item_uid``; ``replace`` gives it a new uid."""
+        """Replace the queued item with the same ``item_uid``. With ``replace``, the new item gets a new uid."""
         uid = item.get("item_uid")
         if uid is not None and uid == self.running_uid:
             raise ItemError(f"Item with UID {uid!r} is currently running")
@@ -233,14 +233,14 @@ class PlanQueue:
         return self._make(Edit(changes, [new.data], [prepared.item]), taken=[old], put=[new])
 
     def remove(self, *, pos: Position | None = None, uid: str | None = None) -> Edit:
-        """Remove one item, by place or uid; the last one by default."""
+        """Remove one item, by position or uid; the last one by default."""
         if uid is not None and uid == self.running_uid:
             msg = f"Can not remove an item which is currently running: UID {uid!r}"
             raise ItemError(msg)
         return self._remove([self._entries.one(pos, uid)])
 
     def remove_batch(self, uids: Sequence[str], *, ignore_missing: bool = True) -> Edit:
-        """Remove the items with these uids; those that are not there are an error unless ``ignore_missing``."""
+        """Remove the items with these uids. Missing items are an error unless ``ignore_missing`` is true."""
         if not ignore_missing:
             refuse_repeated(uids)
             return self._remove(self._entries.all_of(uids))
@@ -255,7 +255,7 @@ class PlanQueue:
         before_uid: str | None = None,
         after_uid: str | None = None,
     ) -> Edit:
-        """Move one item to the place ``pos_dest``, or to the one before or after another item."""
+        """Move one item to the position ``pos_dest``, or directly before or after another item."""
         only_one(pos=pos, uid=uid)
         only_one(pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
         if pos is None and uid is None:
@@ -287,7 +287,7 @@ class PlanQueue:
         after_uid: str | None = None,
         reorder: bool = False,
     ) -> Edit:
-        """Move items side by side, in the order of ``uids``; ``reorder``: in the order that they have now."""
+        """Move items next to each other, in the order of ``uids``; with ``reorder``, in their present order."""
         only_one(pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
         if pos_dest is None and before_uid is None and after_uid is None:
             raise BadParams("Destination for the batch is not specified")
@@ -309,13 +309,13 @@ class PlanQueue:
         return self._relocate(entries, lambda: beside(self._entries, found, after=after_uid is not None))
 
     def clear(self) -> Edit:
-        """Remove all items; the running one is not touched."""
+        """Remove all items. The running item is not affected."""
         entries = self._entries.entries()
         edit = Edit([ClearQueue()] if entries else [], [entry.data for entry in entries])
         return self._make(edit, taken=entries, queue_event=QueueChanged(cleared=True))
 
     def set_mode(self, mode: dict[str, Any] | Literal["default"]) -> Edit:
-        """Set ``loop`` and ``ignore_failures``; those not named stay; ``"default"`` switches both off."""
+        """Set ``loop`` and ``ignore_failures``; those not named stay; ``"default"`` switches off both."""
         new = ModeSwitches() if mode == "default" else self.mode.with_(mode)
         if new == self.mode:
             return Edit([])
@@ -333,7 +333,7 @@ class PlanQueue:
     # Execution
 
     def start_next(self, time_start: float) -> Edit:
-        """The front item becomes the running one.
+        """Make the first item the running item.
 
         Raises
         ------
@@ -344,7 +344,7 @@ class PlanQueue:
         return self._start(entry.uid, entry.data, time_start, [entry])
 
     def start_now(self, item: dict[str, Any], time_start: float) -> Edit:
-        """An item that is not in the queue becomes the running one. It gets a new uid; it never enters the queue."""
+        """Make an item that is not in the queue the running item. It gets a new uid and never enters the queue."""
         prepared = self.prepare(item)
         return self._start(prepared.uid, prepared.data, time_start, [])
 
@@ -356,7 +356,7 @@ class PlanQueue:
         Parameters
         ----------
         result
-            With ``exit_status``; any value that is not known becomes ``unknown``.
+            The result with its ``exit_status``; an unrecognized exit status becomes ``unknown``.
         interrupted
             The service was stopped or the worker was lost: the item goes to the front even if failures are ignored.
         """
@@ -413,7 +413,7 @@ class PlanQueue:
         event: Event | None = None,
         queue_event: QueueChanged | None = None,
     ) -> E:
-        """Make an edit in memory: entries out and in, other facts, history added and then cut to ``keep``.
+        """Make an edit in memory: remove and insert entries, set facts, extend the history and trim it to ``keep``.
 
         ``event`` reports what happened besides the change of the queue; ``queue_event`` reports that change.
         """
@@ -464,7 +464,7 @@ class PlanQueue:
         return self._make(Edit(changes, [entry.data for entry in entries]), taken=entries)
 
     def _relocate(self, entries: list[Entry], destination: Callable[[], int]) -> Edit:
-        """Move entries side by side to the place that ``destination`` names in the queue without them."""
+        """Move entries next to each other, to the ``destination`` in the queue without them."""
         data = [entry.data for entry in entries]
         places = [self._entries.index(entry) for entry in entries]
         self._entries.take(entries)

@@ -102,7 +102,7 @@ class ListedNames(AllowedNames):
             return Mismatch("", text, f"is a device that cannot {abilities}", near, outlook=_LIKELY_FAILS)
         if of_devices and is_below(self._existing, text):
             outlook = f"the plan will fail unless there is such a device and the user group {self._group!r} may use it"
-            return Mismatch("", text, "is below the devices that the lists describe", [], outlook=outlook)
+            return Mismatch("", text, "is a subdevice that the list of devices does not include", [], outlook=outlook)
         return super().warning(text, wanted)
 
     def _of_type(self, wanted: Name) -> dict[str, None]:

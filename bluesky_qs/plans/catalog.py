@@ -118,9 +118,9 @@ class Catalog:
         return list(islice(found, _MOST_WARNINGS)) if found else []
 
     def reachable_names(self, group: str, is_reachable: Callable[[str], bool]) -> ReachableNames:
-        """The names of devices and plans that the group may use where the objects are there.
+        """The names of devices and plans that the group may use, for the worker, which has the objects.
 
-        ``is_reachable`` knows of names below the lists whether they belong to a device that the group may use.
+        ``is_reachable`` returns whether a name below the lists belongs to a device that the group may use.
         """
         view = self._view(group)
         return ReachableNames(

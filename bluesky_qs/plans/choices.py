@@ -18,7 +18,7 @@ class Devices:
         self._matching: dict[str | None, list[str]] = {}
 
     def matching(self, pattern: str | None) -> list[str]:
-        """The names that match a pattern; none if the pattern is invalid, as in a file that was written by hand."""
+        """The names that match a pattern; none if the pattern is invalid, as may happen in an edited file."""
         if pattern not in self._matching:
             self._matching[pattern] = list(_matching_devices(self, pattern))
         return self._matching[pattern]

@@ -39,7 +39,7 @@ def read(path: str | Path) -> ListsFile:
     OSError
         The file cannot be read (`FileNotFoundError`: there is none).
     ValueError
-        The file has another content.
+        The content of the file is not valid.
     """
     file = file_in(path)
     data = file.read_bytes()

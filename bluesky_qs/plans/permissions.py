@@ -109,7 +109,7 @@ class PermissionRules:
         return permissions
 
     def warnings(self) -> Iterator[str]:
-        """Entries that are read in another way than they are written, with their place."""
+        """Warnings about entries without a colon that are read as regular expressions, with their places."""
         for group, rules in self._rules.items():
             for what, rule, colon in (
                 ("plans", rules.plans, ":"),

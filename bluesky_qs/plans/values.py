@@ -114,7 +114,7 @@ class Scalar(Type):
 
 
 class Integer(Scalar):
-    """Accepts integers, and integral floats such as ``5.0``, which arithmetic may produce."""
+    """Accepts integers, and floats without a fraction such as ``5.0``, which arithmetic may produce."""
 
     converts = True
 

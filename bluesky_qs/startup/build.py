@@ -1,4 +1,4 @@
-"""Builds the objects that a header asks for and that no name stands for.
+"""Builds the objects that the types in a plan's header require and that have no names.
 
 These are paths, members of enumerations in ``Literal``, and objects of classes with typed fields: dataclasses, pydantic
 models and msgspec structs, which are built from dictionaries.
@@ -44,7 +44,7 @@ class Builder:
     def build(  # noqa: PLR0911 - a table of cases, in order
         self, hint: Any, value: Any, scope: _Scope, where: str = ""
     ) -> Any:
-        """Return what a parameter with this type gets for a value; the same object if there is nothing to build.
+        """Return the object that a parameter of this type gets for a value, or the value if there is nothing to build.
 
         Raises
         ------
@@ -80,7 +80,8 @@ class Builder:
         return value
 
     def _alternative(self, hints: tuple[Any, ...], value: Any, scope: _Scope, where: str) -> Any:
-        """What the first alternative makes of a value; a string stays one where strings are accepted."""
+        """The value as the first fitting alternative converts it. Where strings are accepted, a string stays a
+        string."""
         if isinstance(value, str) and str in hints:
             return value
         failure: Exception | None = None

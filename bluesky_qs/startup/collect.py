@@ -37,7 +37,7 @@ _NO_WRAPPERS_OF_PLANS = sys.stdlib_module_names | {"bluesky", "ophyd", "ophyd_as
 
 
 class Problem(NamedTuple):
-    """A plan or device that was left out, and why."""
+    """A plan or device that was left out, with the reason."""
 
     name: str
     file: str
@@ -116,7 +116,7 @@ def _not_identifiers(namespace: Mapping[str, Any]) -> Iterator[Problem]:
 def _not_recognized(
     namespace: Mapping[str, Any], plans: Mapping[str, Any], permissions: PermissionRules | None
 ) -> Iterator[Problem]:
-    """Callables that are most likely meant as plans, but that only `register_plan` makes plans."""
+    """Callables that are most likely meant as plans, but are listed only after `register_plan`."""
     root = permissions.rules(ROOT)[0].plans if permissions is not None else None
     for name, value in _named(namespace):
         if name in plans or name in registry.plans or not (root is None or root.allows(name)):

@@ -1,4 +1,4 @@
-"""Lets code run in the worker that needs packages which are not installed there.
+"""Lets startup code run although packages that it needs are not installed in the worker.
 
 ``bluesky_queueserver``: if it is not installed, its names refer to ours. If it is installed, it gets our namespace, and
 its registrations come to us.

@@ -65,7 +65,7 @@ def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F
     Raises
     ------
     ValueError
-        ``annotation`` has another structure. Wrong types, patterns and numbers, and contradictions to the plan, are
+        ``annotation`` has a wrong structure. Wrong types, patterns and numbers, and contradictions to the plan, are
         reported when the plans are listed, so that a mistake in one plan does not affect the others.
 
     Examples

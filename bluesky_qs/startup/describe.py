@@ -21,7 +21,7 @@ class CannotDescribe(ValueError):
 
 
 def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | None = None) -> PlanSpec:
-    """Describe a plan. ``names`` has the names of devices and plans by id, for defaults that are such objects.
+    """Describe a plan. ``names`` has the names of devices and plans by id, for defaults that are devices or plans.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _limits(plan: Any, parameter: inspect.Parameter) -> Limits:
 
 
 def _converts(chosen: Any, annotation: Annotation | None, wanted: tuple[Wanted, ...]) -> Any:
-    """The decorator's choice; without one True if the type asks for names, as in the community's files."""
+    """The decorator's choice; without one, True if the type requires names, as in files of bluesky-queueserver."""
     if chosen is not UNSET or annotation is None:
         return chosen
     asks = any(label in annotation.type for label, kind in NAME_TYPES.items() if kind in wanted)

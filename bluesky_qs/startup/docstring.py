@@ -133,7 +133,7 @@ class Docstring(NamedTuple):
 
 
 class _Section(NamedTuple):
-    """A part of a docstring: the numbers of its first line, the first line of its body, and the line behind it."""
+    """A part of a docstring: the numbers of its first line, the first line of its body, and the line after it."""
 
     heading: str
     start: int
@@ -229,7 +229,7 @@ def _entries(lines: list[str], pattern: re.Pattern[str]) -> Iterator[tuple[str, 
 
 
 def _is_type(text: str) -> bool:
-    """Whether the text behind a name is only the type of the parameter."""
+    """Whether the text after a name is only the type of the parameter."""
     words = _WORD.findall(_NOT_WORDS.sub(" ", text))
     return len(words) <= 1 or all(
         word.lower() in _TYPE_WORDS or "." in word or word[1:] != word[1:].lower() for word in words

@@ -130,7 +130,7 @@ def startup_files(directory: str | Path) -> list[Path]:
     """Return the ``*.py`` and ``*.ipy`` files of a folder in the order in which they run."""
     folder = Path(directory)
     if folder.is_file():
-        raise StartupError(f"The startup folder {str(folder)!r} is a file: --startup-script runs a single file")
+        raise StartupError(f"The startup folder {str(folder)!r} is a file. To run a single file, use --startup-script")
     if not folder.is_dir():
         raise StartupError(f"The startup folder {str(folder)!r} does not exist")
     # Hidden files are skipped, as in IPython: editors keep locks and copies in them.
@@ -174,7 +174,7 @@ def _refuse_contradictions(directory: str | None, profile: str | None, module: s
     if profile and directory:
         named.append("startup profile")
     if len(named) > 1:
-        raise StartupError(f"Only one source of startup code may be given; there are {' and '.join(named)}")
+        raise StartupError(f"Only one source of startup code is allowed; these were given: {' and '.join(named)}")
 
 
 def _module_folder(profile_dir: Path | None, ipython_dir: str | None) -> str:

@@ -187,7 +187,7 @@ class _Run:
 
 
 def _is_worth_a_line(old: Any) -> bool:
-    """Whether the author may miss a value under a name that another file has reused."""
+    """Whether the author may miss a value, because another file has reused its name."""
     if isinstance(old, _PLAIN) or type(old).__name__.endswith(("Logger", "LoggerAdapter")):
         return False
     # Files import the same names again, from other places; what they define themselves belongs to the main program.

@@ -1,4 +1,4 @@
-"""What devices can do and what they consist of, from their classes and children; nothing is connected or read."""
+"""The abilities and the parts of devices, from their classes and children. Nothing is connected or read."""
 
 import functools
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _LIBRARIES = ("ophyd", "ophyd_async")
 
 
 class Abilities(NamedTuple):
-    """What plans can do with a device."""
+    """The abilities of a device."""
 
     readable: bool
     movable: bool
@@ -18,7 +18,7 @@ class Abilities(NamedTuple):
 
 
 def abilities(kind: type, instance: Any = None) -> Abilities:
-    """Return what objects of this class can do, by their methods; none of their code runs."""
+    """Return the abilities of objects of this class, according to their methods. None of their code runs."""
     own = getattr(instance, "__dict__", None)
     if not isinstance(own, dict):
         own = {}

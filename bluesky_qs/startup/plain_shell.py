@@ -32,7 +32,7 @@ _RC = {
 
 
 class PlainShell(TerminalInteractiveShell):
-    """The terminal's shell. What needs the terminal does nothing, and the log mentions it once."""
+    """IPython's terminal shell. Functions that need a terminal do nothing, and the log mentions each of them once."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._mentioned: set[str] = set()
@@ -82,7 +82,7 @@ class PlainShell(TerminalInteractiveShell):
         return gui, backend, []
 
     def _atexit_once(self) -> None:
-        """Leave the objects of user code alone: to free them takes IPython 0.1 s, and the process ends anyway."""
+        """Do not free the objects of user code: IPython takes 0.1 s for that, and the process ends anyway."""
         self._atexit_once_called = True
 
     def _ignore(self, what: str) -> None:
@@ -96,7 +96,7 @@ PlainShell.__name__ = PlainShell.__qualname__ = TerminalInteractiveShell.__name_
 
 
 class PlainApp(ConfiguredCode, TerminalIPythonApp):
-    """The terminal's application, as far as it makes the shell and reads the profile's configuration."""
+    """The part of IPython's terminal application that makes the shell and reads the profile's configuration."""
 
     interactive_shell_class = PlainShell  # pyright: ignore[reportAssignmentType] - a default for the trait
 
@@ -126,14 +126,14 @@ PlainApp.__name__ = PlainApp.__qualname__ = TerminalIPythonApp.__name__
 
 
 def make_shell(code: StartupCode, namespace: dict[str, Any], shown_errors: ShownErrors) -> tuple[PlainApp, PlainShell]:
-    """Make the shell of this process, whose ``get_ipython()`` gives it from now on."""
+    """Make the shell of this process. From now on, ``get_ipython()`` returns it."""
     app = PlainApp.instance(log_level=logging.ERROR)
     app.shown_errors = shown_errors
     return app, app.make_shell(code, namespace)
 
 
 def discard_shell(shell: PlainShell) -> None:
-    """Take `make_shell` back."""
+    """Undo `make_shell`."""
     shell.builtin_trap.__exit__(None, None, None)
     if main := shell._orig_sys_modules_main_mod:  # noqa: SLF001 - IPython restores the standard streams with it
         sys.modules[shell._orig_sys_modules_main_name] = main  # noqa: SLF001

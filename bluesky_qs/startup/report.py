@@ -1,4 +1,4 @@
-"""The report on an opening: which files ran, and what may surprise their author."""
+"""The report on an opening: the files that ran, and problems that did not stop the startup code."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ class Overwritten(msgspec.Struct, frozen=True):
 
 
 class LoadProblem(msgspec.Struct, frozen=True):
-    """Something that did not stop the loading and may still surprise."""
+    """A problem that did not stop the startup code."""
 
     message: str
     file: str | None = None

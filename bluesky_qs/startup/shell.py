@@ -1,8 +1,8 @@
 """``get_ipython()`` for startup code that runs in plain Python.
 
-It gives IPython's own shell (`bluesky_qs.startup.plain_shell`). Importing IPython takes long, so the shell is made when
-the code asks for it: with a call of ``get_ipython()``, with an import of IPython, or with code in the configuration of
-its profile.
+It returns IPython's own shell (`bluesky_qs.startup.plain_shell`). Importing IPython takes a long time, so the shell is
+made when the code needs it: with a call of ``get_ipython()``, with an import of IPython, or with code in the
+configuration of its profile.
 """
 
 import builtins
@@ -24,7 +24,7 @@ _installed: "LazyShell | None" = None
 
 
 class LazyShell:
-    """The shell of this process, made at the first use.
+    """The shell of this process, made when it is first used.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ _BUILTINS = {"display": display, "get_ipython": get_ipython}
 
 
 def install(code: StartupCode, namespace: dict[str, Any], roots: list[Path]) -> LazyShell:
-    """From now on ``get_ipython()`` gives a shell in every module of this process, imported or not.
+    """From now on, ``get_ipython()`` returns a shell in every module of this process, imported or not.
 
-    It stays: plans and uploaded scripts ask for it long after the startup files have run. `uninstall` removes it.
+    It stays, because plans and uploaded scripts need it long after the startup files have run. `uninstall` removes it.
     """
     global _installed  # noqa: PLW0603 - there is one shell per process
     _installed = LazyShell(code, namespace, roots)

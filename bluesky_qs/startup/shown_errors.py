@@ -22,7 +22,7 @@ class ShownErrors:
     Parameters
     ----------
     roots
-        Folders of the user's own code, in which the place of an error is looked for.
+        Folders of the user's own code. The place of an error is a line in one of them.
     print_them
         Also print each traceback to standard error. A kernel sends tracebacks to its clients only.
     """

@@ -31,8 +31,8 @@ class Store(Protocol):
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes durable, all of them or none, in their order.
 
-        Commits are made one after the other, in the order of the calls. The caller combines edits into one commit.
-        After the return a power cut loses nothing. Canceling the caller does not stop its commit.
+        Commits are made one after the other, in the order of the calls. The caller combines edits into one commit. Once
+        it returns, a power cut loses nothing. Canceling the caller does not stop its commit.
 
         Raises
         ------

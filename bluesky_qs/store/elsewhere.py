@@ -1,4 +1,4 @@
-"""Whether a Redis on this machine holds a queue, so that a site that moves to this service can be warned."""
+"""Detects a queue in a Redis on this machine, to help sites that move to this service."""
 
 import asyncio
 from contextlib import suppress
@@ -9,7 +9,7 @@ _KEYS = ("plan_queue", "plan_history", "running_plan")
 
 
 async def queue_in_redis(host: str = "localhost", port: int = 6379, *, prefix: str = "qs_default") -> bool:
-    """Whether a Redis there holds the queue or the history of a service.
+    """Whether a Redis at this address contains the queue or the history of a service.
 
     Sends a few bytes itself, because importing a Redis client takes longer than the rest of a start.
     """

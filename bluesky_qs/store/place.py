@@ -78,7 +78,7 @@ class LockFile:
             raise StoreError(msg) from None
         except OSError as error:
             os.close(descriptor)
-            msg = f"{self._path} cannot be locked: {error.strerror}. A path on a local disk may help (--store PATH)"
+            msg = f"{self._path} cannot be locked: {error.strerror}. Try a path on a local disk (--store PATH)"
             raise StoreError(msg) from error
         self._descriptor = descriptor
         with contextlib.suppress(OSError):  # a full disk: the file is locked, only the name of the holder is missing

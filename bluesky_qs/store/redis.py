@@ -1,7 +1,7 @@
 """The queue in Redis, in the layout of bluesky-queueserver, so that existing queues can be used.
 
-While the service runs, its memory is right, and a mirror here holds the content that Redis should have. If Redis may
-differ (it was unreachable, an operator deleted keys), everything is rewritten from the mirror, except the lock,
+While the service runs, its memory is authoritative, and a mirror here has the content that Redis should have. If Redis
+may differ (it was unreachable, an operator deleted keys), everything is rewritten from the mirror, except the lock,
 because an operator may have cleared it on purpose.
 """
 

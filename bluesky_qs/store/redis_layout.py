@@ -1,4 +1,4 @@
-"""The keys in Redis and their content, and the commands that read and change them. Nothing is sent from here."""
+"""The keys in Redis and their content, and the commands that read and change them. This module sends nothing."""
 
 import json
 import logging

@@ -214,7 +214,7 @@ class _File:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             log.warning(
                 "The queue store %s is on a network file system (%s). It is safe there but slow, and another service "
-                "may be able to open it too. Choose a path on a local disk (--store PATH).",
+                "might open it at the same time. Choose a path on a local disk (--store PATH).",
                 self.path,
                 network,
             )

@@ -1,4 +1,4 @@
-"""The decision to keep, replace or give up a manager. Pure: no clock and no process."""
+"""Decides whether to keep, replace or give up a manager. It uses no clock and no process."""
 
 import msgspec
 

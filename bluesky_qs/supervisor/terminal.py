@@ -12,7 +12,7 @@ _CHUNK = 64 * 1024
 
 
 class TerminalWriter:
-    """A thread that writes to a file descriptor at its pace."""
+    """A thread that writes to a file descriptor as fast as the terminal accepts output."""
 
     def __init__(self, fd: int, limit: int = LIMIT) -> None:
         self._fd = fd

@@ -36,7 +36,7 @@ class _Worker:
 
 
 class Workers:
-    """Worker processes: start, hand out, kill.
+    """Starts, provides and kills worker processes.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Workers:
         return self._current.process if self._current else None
 
     def start(self, now: float) -> WorkerProcess:
-        """Hand out the spare worker or a new one.
+        """Provide the spare worker or a new one.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class Workers:
             self._spare = self._new()
 
     def reap(self, now: float) -> WorkerEnded | None:
-        """Return how the worker in use ended, once."""
+        """Return how the worker in use ended. Each end is returned once."""
         if self._spare and (exit_ := self._spare.child.poll()):
             _log.warning("The spare worker process ended unexpectedly (%s)", exit_.how)
             self._spare.clear()
@@ -123,7 +123,7 @@ class Workers:
         return self.ended
 
     def end(self) -> None:
-        """End all workers; the one in use is asked first."""
+        """End all workers. The worker in use gets a request first."""
         self.spare_due = None
         if self._spare:
             self._spare.child.kill()

@@ -37,7 +37,7 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move the clock ahead. Any thread may call this."""
         if seconds < 0:
-            raise ValueError("The clock moves forward only")
+            raise ValueError("The clock only moves forward")
         self._moved += seconds
         for loop in self._loops:
             if not loop.is_closed():

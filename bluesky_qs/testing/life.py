@@ -234,7 +234,7 @@ class ScriptedProcess:
 
     def _reply(self, input_uid: str, text: str) -> None:
         if (waiting := self._questions.pop(input_uid, None)) is None:
-            raise NotFound(f"No question with the uid {input_uid!r} is waiting for an answer")
+            raise NotFound(f"No input prompt with the uid {input_uid!r} is waiting for a reply")
         self._show_question()
         waiting[1].set_result(text)
 

@@ -181,7 +181,7 @@ class InProcessSupervisor:
         return self._server.connect(supervision.SupervisorReport)
 
     def ask_stop(self, reason: str, *, hurry: bool = False) -> None:
-        """Ask the manager to stop the service, as a signal from outside does; the second signal with ``hurry``."""
+        """Tell the manager to stop the service, as a signal does. The second signal sets ``hurry``."""
         self._stopping = True
         self._server.push(supervision.StopRequested(reason, hurry))
 

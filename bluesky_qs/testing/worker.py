@@ -68,7 +68,7 @@ class ScriptedWorker(InLoop):
     commands
         All commands that the manager has sent (`bluesky_qs.ipc.commands`), oldest first.
     replies
-        Answers to input prompts (`Ask`), oldest first.
+        Replies to input prompts (`Ask`), oldest first.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Encoding of messages on the public sockets: JSON or MessagePack, with the rules of Python's ``json`` module.
 
-msgspec does the work where it agrees with ``json``. Elsewhere (NaN, infinities, integers beyond 64 bits) the
-standard library decides, so that a client written for the community's service sees no difference.
+msgspec is used where it agrees with ``json``. For NaN, infinities and integers beyond 64 bits, the standard library is
+used, so that clients of bluesky-queueserver see no difference.
 """
 
 import json
@@ -43,7 +43,7 @@ def json_text(value: Any) -> bytes:
     Raises
     ------
     TypeError, ValueError
-        The value has no JSON form; the message names the type.
+        The value cannot be written as JSON; the message names the type.
     """
     return json.dumps(value).encode()
 
@@ -61,7 +61,7 @@ def encode(message: Any, encoding: Encoding = "json") -> bytes:
 
 
 def storable(value: Any) -> Any:
-    """Escape lone surrogates in the value, because UTF-8 cannot hold them."""
+    """Escape lone surrogates in the value, because they are not valid in UTF-8."""
     return _each(value, lambda leaf: leaf)
 
 
@@ -116,7 +116,7 @@ def decode(frame: bytes, encoding: Encoding = "json") -> Any:
 
 
 def _json_loads(frame: bytes) -> Any:
-    """Decode with the standard library: NaN, infinities; raise for what it refuses too."""
+    """Decode with the standard library, which accepts NaN and infinities. Raise an error for other invalid input."""
     try:
         return json.loads(frame)
     except (ValueError, RecursionError) as error:
@@ -127,14 +127,14 @@ def _json_loads(frame: bytes) -> Any:
 def _as_raw_json(value: Any) -> Any:
     if isinstance(value, Encoded):
         return msgspec.Raw(value.json)
-    msg = f"A message cannot hold a value of type {type(value).__name__}"
+    msg = f"A message cannot contain a value of type {type(value).__name__}"
     raise TypeError(msg)
 
 
 def _value_of(value: Any) -> Any:
     if isinstance(value, Encoded):
         return value.value()
-    msg = f"A message cannot hold a value of type {type(value).__name__}"
+    msg = f"A message cannot contain a value of type {type(value).__name__}"
     raise TypeError(msg)
 
 

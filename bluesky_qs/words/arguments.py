@@ -102,7 +102,7 @@ class Safe(Argument):
         word = rest.pop(0)
         option = f"safe_{rest.pop(0)}" if word == "safe" and rest else word
         if option not in ("safe_on", "safe_off"):
-            raise UsageError("'safe' needs 'on' or 'off' after it", near=["safe on", "safe off"])
+            raise UsageError("'safe' must be followed by 'on' or 'off'", near=["safe on", "safe off"])
         params["option"] = option
 
 
@@ -151,7 +151,7 @@ class Position(Argument):
         word = rest.pop(0)
         if word in self._BESIDE:
             if not rest or rest[0].lstrip().startswith("{"):
-                raise UsageError(f"{word!r} needs the UID of an item after it")
+                raise UsageError(f"{word!r} must be followed by the UID of an item")
             params[self._BESIDE[word]] = rest.pop(0)
         elif word in ("front", "back"):
             params[self.parameter] = word
@@ -162,7 +162,7 @@ class Position(Argument):
 
 
 class Destination(Position):
-    """A place for several items: an end of the queue, or beside an item."""
+    """A place for several items: an end of the queue, or next to an item."""
 
     def fits(self, word: str) -> bool:
         return word in self.words or word in self._BESIDE
@@ -275,7 +275,7 @@ class ModeArguments(Argument):
         while rest:
             key = rest.pop(0)
             if not rest:
-                raise UsageError(f"{key!r} needs True or False after it")
+                raise UsageError(f"{key!r} must be followed by True or False")
             mode[key] = boolean(rest.pop(0))
         params["mode"] = mode
 

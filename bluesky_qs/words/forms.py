@@ -205,7 +205,14 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
     "Lock": (
         Form("lock environment", "lock", _NOTE, environment=True, summary="Keep others from using the environment"),
         Form("lock queue", "lock", _NOTE, queue=True, summary="Keep others from changing the queue"),
-        Form("lock all", "lock", _NOTE, environment=True, queue=True, summary="Keep others from both"),
+        Form(
+            "lock all",
+            "lock",
+            _NOTE,
+            environment=True,
+            queue=True,
+            summary="Keep others from using the environment and from changing the queue",
+        ),
         Form("lock info", "lock_info"),
         Form("unlock", "unlock"),
     ),

@@ -15,7 +15,7 @@ class UsageError(QSError):
     near
         Words, or whole lines, that the user may have meant.
     usage
-        Forms that begin like the line did.
+        Forms that begin like the line.
     """
 
     def __init__(self, message: str | None = None, *, near: Sequence[str] = (), usage: Sequence[str] = ()) -> None:
@@ -184,5 +184,5 @@ class Grammar:
 
 
 def _close(word: str, possible: Sequence[str]) -> list[str]:
-    """Return the words that are most like this unknown one."""
+    """Return the words that are most similar to this unknown one."""
     return [near for near in nearest(word, possible) if near != word]

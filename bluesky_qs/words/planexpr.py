@@ -54,7 +54,7 @@ def value_at(
     session: Mapping[str, Any] | None = None,
     objection: Objection | None = None,
 ) -> Any:
-    """Read the value in ``text[start:end]``, by the rules for a plan's arguments."""
+    """Read the value in ``text[start:end]`` in the same way as a plan's arguments."""
     return _Reader(text, start, end, session or {}, objection).whole_value()
 
 
@@ -116,13 +116,13 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: operator.pow,
 }
 _REFUSED: dict[type[ast.AST], str] = {
-    ast.Call: "A call cannot be an argument: nothing is evaluated here",
-    ast.Attribute: "An attribute of a value cannot be used: nothing is evaluated here",
-    ast.Subscript: "A subscript cannot be used: nothing is evaluated here",
-    ast.Set: "A set cannot be sent; {name} with one element is the value of a variable of this session",
-    ast.JoinedStr: "An f-string cannot be used: nothing is evaluated here",
+    ast.Call: "Function calls are not evaluated: assign the result to a variable and write $name",
+    ast.Attribute: "Attributes are not evaluated: assign the value to a variable and write $name",
+    ast.Subscript: "Subscripts are not evaluated: assign the value to a variable and write $name",
+    ast.Set: "A set cannot be sent; {name} stands for the value of a variable of this session",
+    ast.JoinedStr: "f-strings are not evaluated: assign the value to a variable and write $name",
     ast.Lambda: "A function cannot be sent",
-    ast.Compare: "A comparison cannot be used: nothing is evaluated here",
+    ast.Compare: "Comparisons are not evaluated: assign the result to a variable and write $name",
 }
 
 
@@ -132,7 +132,7 @@ def _end_of_call(text: str, start: int) -> int:
         return instruction.end()
     name = _NAME.match(text, start)
     if name is None:
-        raise ExpressionError("A plan is expected here, such as count([det1], num=5)", text, start)
+        raise ExpressionError("Expected a plan, such as count([det1], num=5)", text, start)
     bracket = re.compile(r"\s*").match(text, name.end())
     assert bracket is not None
     if not text.startswith("(", bracket.end()):
@@ -162,7 +162,7 @@ class _Reader:
         call, meta = self._plan_call()
         name = self._dotted(call.func)
         if name is None:
-            raise self._fault(call.func, "The name of a plan is expected here")
+            raise self._fault(call.func, "Expected the name of a plan")
         item: Item = {"item_type": "plan", "name": name}
         args, kwargs = self._arguments(call)
         if args:
@@ -174,7 +174,7 @@ class _Reader:
         return item
 
     def place(self, path: Sequence[int | str]) -> tuple[int, int]:
-        """Return offset and length of the value at a path. Follow the path as far as the text shows its parts."""
+        """Return offset and length of the value at a path. Follow the path as far as its parts are in the text."""
         call, _ = self._plan_call()
         if not path:
             return self._extent(call.func)
@@ -197,7 +197,7 @@ class _Reader:
         return call, {}
 
     def _argument(self, call: ast.Call, argument: int | str) -> ast.expr | ast.keyword:
-        """Find an argument by position or name, or the ``*`` or ``**`` that contains it, or else the plan's name."""
+        """Find an argument by position or name; otherwise the ``*`` or ``**`` that contains it, or the plan's name."""
         if isinstance(argument, int):
             for place, node in enumerate(call.args):
                 if place == argument or isinstance(node, ast.Starred):
@@ -239,7 +239,7 @@ class _Reader:
         except SyntaxError as error:
             raise ExpressionError(self._complaint(error), self.text, self._syntax_offset(error)) from None
         except (ValueError, MemoryError, RecursionError, OverflowError):
-            raise ExpressionError("This cannot be read", self.text, self.start) from None
+            raise ExpressionError("Invalid syntax", self.text, self.start) from None
 
     def _complaint(self, error: SyntaxError) -> str:
         message = (error.msg or "invalid syntax").replace(_MARK, "$")
@@ -379,7 +379,7 @@ class _Reader:
             case ast.Set(elts=[element]) if not in_braces and not isinstance(element, ast.Starred):
                 return self._computed(element, depth + 1, in_braces=True)  # as in -{n} or 2 * {n}
             case ast.Name(id=name):
-                raise self._fault(node, f"{name!r} means a device or plan here; for the variable write ${name}")
+                raise self._fault(node, f"{name!r} means a device or plan here; for the variable, write ${name}")
             case ast.UnaryOp(op=ast.UAdd() | ast.USub() as sign, operand=operand):
                 value = self._operand(operand, depth, in_braces=in_braces)
                 return -value if isinstance(sign, ast.USub) else value
@@ -388,7 +388,12 @@ class _Reader:
                 b = self._operand(right, depth, in_braces=in_braces)
                 return self._arithmetic(node, a, b)
             case _:
-                raise self._fault(node, _REFUSED.get(type(node), "This cannot be used: nothing is evaluated here"))
+                raise self._fault(
+                    node,
+                    _REFUSED.get(
+                        type(node), "This expression is not evaluated: assign the value to a variable and write $name"
+                    ),
+                )
 
     def _variable(self, node: ast.expr, name: str) -> Any:
         if not name.isidentifier():

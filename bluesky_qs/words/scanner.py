@@ -16,7 +16,7 @@ class ExpressionError(ValueError):
     Attributes
     ----------
     message
-        The error in words.
+        The message of the error.
     text
         The whole text.
     offset, length
@@ -42,7 +42,7 @@ class ExpressionError(ValueError):
 
 
 class TokenKind(Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     WORD = "word"
     QUOTED = "quoted"
@@ -59,11 +59,11 @@ class Token(NamedTuple):
     Attributes
     ----------
     kind
-        What it is; brackets are one token from the opening to the closing one.
+        The kind of the token. Brackets are one token, from the opening to the closing bracket.
     text
         The characters as they were typed.
     start
-        The offset of the first one.
+        The offset of the first character.
     inner
         The tokens between brackets.
     is_closed
@@ -78,7 +78,7 @@ class Token(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The offset behind the last character."""
+        """The offset after the last character."""
         return self.start + len(self.text)
 
     @property
@@ -151,7 +151,7 @@ def brackets(text: str, start: int) -> Token:
     Raises
     ------
     ExpressionError
-        It is never closed, or a string in it is not.
+        The bracket, or a string in it, is never closed.
     """
     scanner = _Scanner(text, start)
     scanner.run(only_one=True)
@@ -187,7 +187,7 @@ _TO_END_OF_LINE = re.compile(r".*")
 
 
 class _Scanner:
-    """Goes through a text once."""
+    """Scans a text in one pass."""
 
     def __init__(self, text: str, at: int) -> None:
         self.text = text
@@ -270,7 +270,7 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _end_of_string(text: str, start: int) -> int | None:
-    """The offset behind the string of Python that opens at ``text[start]``; None if it is never closed."""
+    """The offset after the Python string that opens at ``text[start]``; None if the string is never closed."""
     quote = text[start]
     quote = quote * 3 if text.startswith(quote * 3, start) else quote
     at = start + len(quote)

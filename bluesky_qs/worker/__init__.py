@@ -1,1 +1,1 @@
-"""worker"""
+"""The worker process: it runs startup code, plans, functions and scripts."""

@@ -1,4 +1,4 @@
-"""Turn an item into a call: replace names by the plans, devices, functions and Enum members that they stand for."""
+"""Turns an item into a call: replaces names with the plans, devices, functions and Enum members of these names."""
 
 import functools
 import inspect

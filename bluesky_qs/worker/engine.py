@@ -24,7 +24,7 @@ PauseOption = Literal["deferred", "immediate"]
 
 NO_ENGINE = "Run Engine is not found in the RE Worker environment"
 ENDED_ELSEWHERE = "The plan was ended by startup code or from a console, or could not be paused there"
-ABORTED_ITSELF = "The plan aborted itself, or something it waited for was canceled"
+ABORTED_ITSELF = "The plan aborted itself, or an operation that it waited for was canceled"
 PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
 
 #: States in which the RunEngine ends a plan early, and the exit status that follows.
@@ -71,7 +71,7 @@ class _Plan:
         return self.value
 
     def original(self, error: BaseException) -> BaseException:
-        """Return the plan's own exception for the one that left the RunEngine.
+        """Return the plan's own exception for the exception from the RunEngine.
 
         asyncio replaces exceptions of some classes (`TimeoutError`) by copies without traceback, cause and notes.
         """
@@ -350,7 +350,7 @@ class Engine:
                 self._in_main_thread(lambda: self._settle(plan))
 
     def _watch_state(self) -> None:
-        """Install our hook; it calls the user's own hook, which may be set at any time."""
+        """Install our hook. It calls the user's own hook, which may be set at any time."""
         if self.RE is not None and self.RE.state_hook != self._state_changed:
             self._users_hook = self.RE.state_hook
             self.RE.state_hook = self._state_changed

@@ -9,7 +9,7 @@ Job = Callable[[], None] | None
 
 
 class Meanwhile(Protocol):
-    """Uses the main thread while there is no job."""
+    """A user of the main thread while there is no job."""
 
     @property
     def in_cell(self) -> bool:

@@ -38,14 +38,14 @@ AT_ONCE = 0.1
 
 
 class InputRefused(EOFError):
-    """Nobody will answer an input request of user code.
+    """Nobody can answer an input request of user code.
 
     An ``EOFError``, as from a closed terminal: code that does not depend on an answer already handles it.
     """
 
 
 class _Waiting:
-    """A question and its future answer. ``blocks``: the thread waits for the answer and does nothing else."""
+    """An input prompt and its future reply. ``blocks``: the thread waits for the reply and does nothing else."""
 
     def __init__(self, question: PendingInput, *, blocks: bool) -> None:
         self.question = question
@@ -55,7 +55,7 @@ class _Waiting:
 
 
 class Prompts:
-    """Replaces the terminal. Any thread may ask; the link thread answers."""
+    """Replaces the terminal. Any thread may wait for input; the link thread delivers the reply."""
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
@@ -79,7 +79,7 @@ class Prompts:
 
     @contextlib.contextmanager
     def at_console(self) -> Iterator[None]:
-        """Restore debuggers while code from a console runs: its user answers there, through Jupyter."""
+        """Restore debuggers while code from a console runs. Its user replies there, through Jupyter."""
         refusals = [(owner, name, getattr(owner, name)) for owner, name, _ in self._debuggers]
         for owner, name, debugger in self._debuggers:
             setattr(owner, name, debugger)
@@ -90,7 +90,7 @@ class Prompts:
                 setattr(owner, name, refusal)
 
     def of_task(self, task_uid: str, work: Callable[[], R]) -> R:
-        """Call ``work`` and return its value. Its questions carry the uid of the task."""
+        """Call ``work`` and return its value. Its input prompts contain the uid of the task."""
         self._thread.task_uid = task_uid
         try:
             return work()
@@ -99,29 +99,29 @@ class Prompts:
 
     # ----------------------------------------------------------------------------------------------- link thread
     def reply(self, input_uid: str, text: str) -> None:
-        """Answer a question.
+        """Deliver the reply to an input prompt.
 
         Raises
         ------
         NotFound
-            The question was already answered or canceled, or never existed.
+            The prompt was already answered or canceled, or never existed.
         """
         with self._lock:
             waiting = self._waiting.pop(input_uid, None)
             self._report()
         if waiting is None:
-            raise NotFound(f"No question with the uid {input_uid!r} is waiting for an answer")
+            raise NotFound(f"No input prompt with the uid {input_uid!r} is waiting for a reply")
         waiting.answer.set_result(text)
 
     def cancel(self, reason: str, *, all_of_them: bool = True) -> None:
-        """Raise `InputRefused` in all code that waits for an answer, or only in a plan that is blocked by it."""
+        """Raise `InputRefused` in all code that waits for a reply, or only in a plan that is blocked by it."""
         with self._lock:
             refused = [w for w in self._waiting.values() if all_of_them or (w.blocks and w.question.item_uid)]
             for waiting in refused:
                 del self._waiting[waiting.question.input_uid]
             self._report()
         for waiting in refused:
-            message = f"The question {waiting.question.prompt!r} was canceled: {reason}"
+            message = f"The input prompt {waiting.question.prompt!r} was canceled: {reason}"
             waiting.answer.set_exception(InputRefused(message))
 
     # ---------------------------------------------------------------------------------------------- user's threads
@@ -131,12 +131,12 @@ class Prompts:
         return text + "\n" if self._policy == "ask" else text
 
     def ask(self, call: str, prompt: str, *, secret: bool = False) -> str:
-        """Answer a question by the policy. ``call`` names the function; a ``secret`` answer is not shown.
+        """Get a reply according to the policy. ``call`` names the function; a ``secret`` reply is not shown.
 
         Raises
         ------
         InputRefused
-            The policy is ``error``, or the question was canceled.
+            The policy is ``error``, or the prompt was canceled.
         """
         if self._policy != "ask" or os.getpid() != self._process:
             return self._answer_alone(call, prompt)
@@ -147,7 +147,7 @@ class Prompts:
             self._withdraw(waiting)
 
     async def ask_in_loop(self, prompt: str) -> str:
-        """Do the same for a plan whose RunEngine keeps running, so that it can be paused before the answer comes."""
+        """Do the same for a plan whose RunEngine keeps running, so that it can be paused before the reply comes."""
         if self._policy != "ask":
             return self._answer_alone("The plan", prompt)
         waiting = self._begin(prompt, secret=False, blocks=False)
@@ -161,7 +161,7 @@ class Prompts:
         if self._policy == "default":
             if self._keeps_asking(about):
                 raise InputRefused(
-                    f"{about} again and again; it does not accept an empty answer (--worker-input default)"
+                    f"{about} again and again, because it does not accept an empty reply (--worker-input default)"
                 )
             log.warning("%s: answered with an empty string (--worker-input default)", about)
             return ""
@@ -176,7 +176,7 @@ class Prompts:
         raise InputRefused(msg)
 
     def _keeps_asking(self, about: str) -> bool:
-        """Whether the thread keeps asking the same question, more than `PATIENCE` times in quick succession."""
+        """Whether the thread repeats the same prompt more than `PATIENCE` times in quick succession."""
         now = time.monotonic()
         last, when, times = getattr(self._thread, "last_question", ("", 0.0, 0))
         times = times + 1 if about == last and now - when < AT_ONCE else 1
@@ -207,7 +207,7 @@ class Prompts:
             self._report()
 
     def _report(self) -> None:
-        """Report the oldest open question, because the status has room for one."""
+        """Report the oldest open prompt. The status has room for one."""
         first = next(iter(self._waiting.values()), None)
         self._reports.update(input=first and first.question)
 
@@ -264,5 +264,5 @@ class _Stdin(io.TextIOBase):
         return line if size < 0 else line[:size]
 
     def read(self, size: int | None = -1, /) -> str:
-        """Read one answer, because this stream has no end."""
+        """Read one reply, because this stream has no end."""
         return self.readline(-1 if size is None else size)

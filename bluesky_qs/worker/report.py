@@ -221,7 +221,7 @@ class Reports:
         self._wake()
 
     def _expect(self) -> None:
-        """Wake the link thread unless it will look soon anyway."""
+        """Wake the link thread, unless it will check for reports soon anyway."""
         if not self._expected:
             self._expected = True
             self._wake()

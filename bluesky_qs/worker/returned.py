@@ -127,7 +127,7 @@ class _Conversion:
         is_scalar = isinstance(key, _DATES) or (self._numpy is not None and isinstance(key, self._numpy.generic))
         plain_key = self.plain(key) if is_scalar else key
         if not isinstance(plain_key, _PYTHON_SCALARS):
-            raise _NoForm(f"has a key of the type {_type_name(key)}, which JSON cannot hold")
+            raise _NoForm(f"has a key of the type {_type_name(key)}, which JSON does not support")
         return plain_key
 
     def _scalar(self, value: Any, depth: int) -> Any:
@@ -156,7 +156,7 @@ class _Conversion:
             case "M":
                 return self._numpy.datetime_as_string(value).tolist()
             case "c" | "m" | "S":
-                raise _NoForm(f"is a NumPy array of the type {value.dtype}, which JSON cannot hold. {_ADVICE}")
+                raise _NoForm(f"is a NumPy array of the type {value.dtype}, which JSON does not support. {_ADVICE}")
             case _:
                 return self.plain(value.tolist(), depth)
 
@@ -170,7 +170,7 @@ def _in_order(elements: list[Any]) -> list[Any]:
 
 
 def _without_form(value: Any) -> _NoForm:
-    return _NoForm(f"is of the type {_type_name(value)}, which JSON cannot hold. {_ADVICE}")
+    return _NoForm(f"is of the type {_type_name(value)}, which JSON does not support. {_ADVICE}")
 
 
 def _type_name(value: Any) -> str:

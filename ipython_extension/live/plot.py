@@ -20,7 +20,7 @@ class NoPlot(QSError):
 
 
 class Canvas(Protocol):
-    """Where figures are shown."""
+    """The place where figures are shown."""
 
     period: float
 

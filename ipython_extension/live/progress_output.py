@@ -35,7 +35,7 @@ class ProgressOutput(Protocol):
 
 
 class Nowhere:
-    """Shows nothing: for a script or a pipe."""
+    """Shows nothing. Scripts and pipes use it."""
 
     def say(self, progress: str | Bar) -> None:
         """Nothing."""

@@ -1,1 +1,1 @@
-"""One user's session: the client, known names, the positions shown last, waits, refusals."""
+"""One user's session: the client, the known names, the last table, waits and refusals."""

@@ -1,4 +1,4 @@
-"""Which functions of the worker a user group may call, from the service's permissions."""
+"""The functions of the worker that a user group may call, according to the service's permissions."""
 
 from collections.abc import Mapping
 from typing import Any

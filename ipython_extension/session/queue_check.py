@@ -1,4 +1,4 @@
-"""Queued plans that cannot run now, and why: lists and permissions may have changed since they were queued."""
+"""Finds queued plans that cannot run now, because lists or permissions have changed since they were queued."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -20,7 +20,7 @@ _VERSIONS = ("plans_allowed_uid", "devices_allowed_uid", "plan_queue_uid")
 
 
 def faults(session: Session, items: Sequence[Item], status: Mapping[str, Any]) -> dict[str, str]:
-    """Why queued plans cannot run now, by uid; requested only if the queue or the lists have changed."""
+    """The reasons why queued plans cannot run now, by uid; requested only if the queue or the lists have changed."""
     known = session.known(status)
     if not items or not known.plans:  # no plans are known yet
         return {}
@@ -46,7 +46,7 @@ def warnings(session: Session, status: Mapping[str, Any]) -> list[str]:
 
 
 def _refused(session: Session, items: Sequence[Item]) -> list[tuple[str, str]]:
-    """Uids and reasons: the service checks the items as if they were added now, for the group of each."""
+    """Uids and reasons. The service checks the items as if they were added now, each for its own group."""
     groups: dict[str, list[Item]] = {}
     for item in items:
         if item.get("item_type") == "plan":

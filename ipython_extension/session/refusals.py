@@ -1,4 +1,4 @@
-"""Messages for refused requests: the service's reason as users of the prompt know it, and what to do.
+"""Messages for refused requests: the service's reason in the words of the prompt, and what to do.
 
 The error itself keeps the service's text, because programs match it.
 """
@@ -69,7 +69,7 @@ _NOTE = re.compile(r"^\s*Note: (.*)", re.MULTILINE | re.DOTALL)
 
 
 def explain(error: QSError, session: Session) -> str:
-    """Say in one line why a request was refused, and what to do."""
+    """Return one line with the reason for a refusal and what to do."""
     text = str(error)
     method = str(error.request.get("method")) if isinstance(error, RequestFailedError) else ""
     line = " ".join(text.split())
@@ -85,7 +85,7 @@ def explain(error: QSError, session: Session) -> str:
 
 
 def _of_a_lock(text: str, locked: re.Match[str]) -> str:
-    """Say who locked it, since when and why; the service's text is for programs."""
+    """Describe the lock for users: who, since when, why. The service's text is for programs."""
     since = moment(time.mktime(time.strptime(locked["time"], "%m/%d/%Y %H:%M:%S")))
     parts = [part for part in ("Environment", "Queue") if re.search(rf"{part} is locked: +True", text)]
     locked_parts = " and ".join(f"the {part.lower()}" for part in parts) or "the service"
@@ -117,7 +117,7 @@ def _of_a_state(line: str, method: str) -> str | None:
 
 
 def _of_a_plan(line: str, method: str, session: Session) -> str:
-    """Write names as users type them; if only this session has the plan, say how to send it."""
+    """Write names as users type them. If only this session has the plan, add how to send it."""
     known = session.at_hand()
     _, lead, reason = line.rpartition(_LEAD)
     shown = f"{_NOT_DONE.get(method, 'This plan cannot be queued')}: {as_typed(reason, known)}" if lead else line
@@ -143,12 +143,12 @@ def _is_own_plan(value: Any) -> bool:
 
 
 def _about_function(session: Session, name: str, lack: str) -> str:
-    """Say what this session knows about a function that cannot be called."""
+    """Explain from this session why a function cannot be called."""
     own = callable(session.settings.variables().get(name))
     if lack != "allowed":
         return f". It is defined in this session. Send it to the worker first: %qs push {name}" if own else ""
     if name in session.functions:
-        return f". The worker has it. Call it in a %%qs script cell: print({name}(…))"
+        return f". The worker has this function. Call it in a %%qs script cell: print({name}(…))"
     if own:
         return ". It is defined in this session only, and has not been pushed to the worker"
     names = functions.named(session)

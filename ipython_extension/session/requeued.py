@@ -14,7 +14,7 @@ class Requeued(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is, in words; after “it is”."""
+        """Its place in words that follow “it is”."""
         match self.position:
             case None:
                 return "running again"
@@ -25,7 +25,7 @@ class Requeued(NamedTuple):
 
     @property
     def place_with_number(self) -> str:
-        """Where it is, with its position."""
+        """Its place with its position."""
         return self.place if self.position is None else f"back in the queue at position {self.position}"
 
 

@@ -51,7 +51,7 @@ class PromptSettings(Protocol):
         ...
 
     def progress_output(self) -> ProgressOutput:
-        """Where the progress of a wait is shown."""
+        """The output for the progress of a wait."""
         ...
 
     def client(self) -> REManagerAPI:
@@ -59,7 +59,7 @@ class PromptSettings(Protocol):
         ...
 
     def canvas(self) -> Canvas:
-        """Where figures are shown."""
+        """The place where figures are shown."""
         ...
 
     def variables(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class PromptSettings(Protocol):
 
 
 class Session:
-    """One user's conversation with the service."""
+    """One user's session with the service."""
 
     def __init__(self, settings: PromptSettings) -> None:
         self.settings = settings
@@ -135,8 +135,8 @@ class Session:
     def known(self, status: Mapping[str, Any] | None = None) -> KnownNames:
         """The names that this user's group may use; none if the service refuses to list them.
 
-        They are fetched if ``status`` shows that they have changed. Without a status the last ones are used: the
-        service validates every plan anyway.
+        They are fetched if ``status`` shows that they have changed. Without a status, the last names are used, because
+        the service validates every plan anyway.
         """
         held = self._known
         if held is None or held[0][0] is not self.rm or (status and held[0][1:] != _versions(status)):
@@ -240,7 +240,7 @@ class Session:
         return shown
 
     def starts(self, status: Mapping[str, Any]) -> None:
-        """Note that the queue is starting; ``status`` is from before, and `wait` shows the plans that run since."""
+        """Note that the queue is starting, so that `wait` shows the plans after this; ``status`` is from before it."""
         self._started_at = status["items_in_history"]
 
     def ran_before(self, status: Mapping[str, Any]) -> int:
@@ -284,7 +284,7 @@ class Session:
         self._ran = None
 
     def has_run(self, item: Item) -> None:
-        """Note that an item ran without the queue: it is the one shown last from now on."""
+        """Note that an item ran without the queue. From now on, it is the item that was shown last."""
         self._ran = item
 
     def lock_key(self) -> str:
@@ -305,7 +305,7 @@ class Session:
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:
         """The objection to a bare name that is not a known plan or device; None while no names are known.
 
-        Most plans accept any string, so a misspelled device would be noticed only when the plan runs, at night.
+        Most plans accept any string. Without this check, a misspelled device would be noticed only when the plan runs.
         """
         known = self.known()
         first, dot, _ = name.partition(".")
@@ -353,7 +353,7 @@ class Session:
     def source(self, line: Line, token: LineWord) -> dict[str, Any]:
         """The parameters of a request that name the queued item that a token means; see `queued`.
 
-        Where nothing of the queue was shown yet, a position is one in the queue as it is now.
+        If the queue was not shown yet, a position refers to the queue as it is now.
         """
         position = _integer(token.text)
         if position is None or self._queue is not None or self._grown:

@@ -109,7 +109,7 @@ def waiting(
     timeout: float | None = None,
     live: Listener | None = None,
 ) -> Iterator[ProgressWait]:
-    """A wait that Ctrl-C ends; ``still`` (or ``when_paused``) then says what happens in the service."""
+    """A wait that Ctrl-C ends. ``still`` (or ``when_paused``) then describes the state of the service."""
     wait = ProgressWait(session, timeout=timeout, live=live)
     try:
         yield wait

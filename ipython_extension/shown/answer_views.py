@@ -23,7 +23,7 @@ _SENTENCES = {
     "queue_stop": "The queue will stop after the running plan.",
     "queue_clear": "The queue is empty.",
     "re_resume": "The plan is resuming.",
-    "re_stop": "The plan is finishing; its result will be stopped.",
+    "re_stop": "The plan is finishing; its exit status will be 'stopped'.",
     "re_abort": "The plan is being aborted. If it came from the queue, it goes back to the front.",
     "re_halt": "The plan is being halted, without clean-up. If it came from the queue, it goes back to the front.",
     "manager_stop": "The service is stopping.",
@@ -84,7 +84,7 @@ def events(answer: Answer, rows: int) -> Tabled:
 
 
 def documents(answer: Answer) -> ReplyView:
-    """Count the documents of each kind; the reply holds them."""
+    """Count the documents of each kind. The reply contains the documents."""
     messages = answer["documents"]
     if not messages:
         return ReplyView(answer, "No documents. Nothing has run since the service started.")
@@ -169,7 +169,7 @@ def task_status(answer: Answer) -> ReplyView:
 
 
 def item_status(answer: Answer) -> ReplyView:
-    """Show where items are."""
+    """Show the states of items."""
     status = answer["status"]
     if "state" in status:
         return ReplyView(answer, f"The item is {_place(status)}.")

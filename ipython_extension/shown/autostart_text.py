@@ -1,4 +1,4 @@
-"""Sentences about autostart: what it will start, and what switched it off."""
+"""Sentences about autostart: the items that it will start, and the event that switched it off."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Event = Mapping[str, Any]
 
 
 def what_starts(status: Mapping[str, Any]) -> str:
-    """What autostart will start; the status is from before it was switched on."""
+    """The items that autostart will start. The status is from before autostart was switched on."""
     queued = status["items_in_queue"]
     if status["running_item_uid"]:
         return f"{plural(queued, 'item')} in the queue, after the running plan"
@@ -35,7 +35,7 @@ def failed_plan(events: Sequence[Event]) -> Event | None:
 
 
 def switched_off(events: Sequence[Event], plan: str) -> list[str]:
-    """Say what switched autostart off, unless a user did or the events are no longer kept.
+    """Explain what switched autostart off; empty if a user did or the events are no longer kept.
 
     ``events`` are those of `last_switch_off`; ``plan`` is the plan of `failed_plan` as you would type it.
     """

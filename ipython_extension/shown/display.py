@@ -165,7 +165,7 @@ class HistoryView(Items):
     Attributes
     ----------
     requeued
-        Where in the queue failed plans are now, in words, by uid.
+        The present places of failed plans in the queue, in words, by uid.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Errors for IPython to show: one line that says what to do, without our own traceback."""
+"""Makes errors short for IPython to show: one line with what to do, and no traceback of our own code."""
 
 from IPython.core.error import UsageError
 

@@ -125,7 +125,7 @@ def has_value(result: Mapping[str, Any]) -> bool:
 
 
 def reason(result: Mapping[str, Any]) -> str:
-    """Why a plan failed, in one line."""
+    """The reason why a plan failed, in one line."""
     message = [line.strip() for line in safe(str(result.get("msg") or "")).split("\n") if line.strip()]
     if message:
         # Messages of some libraries begin with a line break: "ValueError:", and the reason below it.
@@ -155,13 +155,13 @@ def has_failed(item: Mapping[str, Any]) -> bool:
 
 
 def outcomes(items: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    """How many items of the history ended with each exit status, in the order of the glossary."""
+    """The number of history items with each exit status, in the order of the glossary."""
     counts = Counter(str((item.get("result") or {}).get("exit_status") or "unknown") for item in items)
     return Counter({status: counts[status] for status in [*_EXIT_STATUSES, *counts] if counts[status]})
 
 
 def pause_sentence(status: Mapping[str, Any]) -> str:
-    """Say that a plan is paused, since when, and which commands resume or end it."""
+    """Report that a plan is paused, since when, and which commands resume or end it."""
     since = (status.get("running_item_progress") or {}).get("paused_since")
     at = f" at {moment(since)}" if since else ""
     return f"Paused{at}. %qs resume resumes the plan; %qs finish, %qs abort or %qs halt ends it."

@@ -1,1 +1,1 @@
-"""What was typed: lines after ``%qs``, changes of a queued call, code of this session."""
+"""Reads the user's text: lines after ``%qs``, changes of a queued call, code of this session."""

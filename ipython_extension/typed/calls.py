@@ -17,7 +17,7 @@ class Call(NamedTuple):
     def with_parameters(self, values: Mapping[str, Any]) -> Item:
         """``args`` and ``kwargs`` of the item, with new values for some parameters.
 
-        A positional argument stays positional, because it would be given twice if it also had a name.
+        A positional argument stays positional. With a name as well, it would be given twice.
         """
         args, kwargs = list(self.item.get("args") or ()), dict(self.item.get("kwargs") or {})
         places = self._places
@@ -29,7 +29,7 @@ class Call(NamedTuple):
         return {"args": args, "kwargs": kwargs}
 
     def objection(self, name: str, value: Any) -> str | None:
-        """Why a parameter cannot be changed by its name alone; None if it can.
+        """The reason why a parameter cannot be changed by its name alone; None if it can.
 
         The values of ``*args`` have no names, so one of them may already be this parameter: in a scan, the number of
         points at the end.

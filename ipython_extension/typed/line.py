@@ -48,7 +48,7 @@ class Line:
 
     @cached_property
     def scanned(self) -> scanner.Scan:
-        """The tokens from where reading began."""
+        """The tokens from the position where reading began."""
         return scanner.scan(self.text, self._start)
 
     def more(self) -> bool:

@@ -72,7 +72,7 @@ def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]
     Raises
     ------
     NoSource
-        Names the definition, and says what to do.
+        The message names the definition and gives a solution.
     """
     sources = {name: _definition(name, variables, inputs) for name in names}
     order = _in_order({name: source.text for name, source in sources.items()})

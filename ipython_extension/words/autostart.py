@@ -1,4 +1,4 @@
-"""Why autostart is off, from the service's events."""
+"""Explains from the service's events why autostart is off."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ _EVENTS = 1000
 
 
 def autostart_is_off(session: Session) -> str:
-    """Say that it is off, and why if no user switched it off."""
+    """Report that autostart is off, and why if no user switched it off."""
     return " ".join(["Autostart is off.", *switched_off(session)])
 
 
 def switched_off(session: Session) -> list[str]:
-    """Say what switched autostart off, unless a user did or the events are no longer kept."""
+    """Explain what switched autostart off; empty if a user did or the events are no longer kept."""
     events = autostart_text.last_switch_off(_latest(session))
     plan = ""
     if ended := autostart_text.failed_plan(events):

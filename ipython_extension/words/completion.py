@@ -1,4 +1,4 @@
-"""Completions after ``%qs``, from what this session already knows: completion sends no requests."""
+"""Completions after ``%qs``. They use names that this session already has, because completion sends no requests."""
 
 import ast
 import inspect

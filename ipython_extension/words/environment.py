@@ -57,7 +57,7 @@ def close_environment(session: Session, line: Line) -> ReplyView:
 
 @word("destroy")
 def destroy_environment(session: Session, line: Line) -> ReplyView:
-    """Kill the worker process, whatever it is doing. For an environment that does not respond."""
+    """Kill the worker process, whatever it is doing. Use it if the environment does not respond."""
     line.nothing_more()
     return _gone(session, session.rm.environment_destroy, "destroyed")
 

@@ -37,7 +37,7 @@ def overview(session: Session) -> Overview:
 
 
 def _failed_lately(before: list[Item], last: Item) -> list[str]:
-    """Count the recent plans that failed; not if only the last one did, which is shown anyway."""
+    """Count the recent plans that failed. If only the last plan failed, it is shown anyway."""
     since = time.time() - _LATELY
     recent = [item for item in [*before, last] if ((item.get("result") or {}).get("time_stop") or 0) > since]
     failed = [item for item in recent if has_failed(item)]
@@ -113,7 +113,7 @@ def plan(session: Session, line: Line) -> PlanView:
 @word("check", "PLAN")
 def check(session: Session, line: Line) -> View:
     """Check a plan as if it were added. Nothing is queued."""
-    plans, _ = read_plans(line, {}, only_one="check takes one plan")
+    plans, _ = read_plans(line, {}, only_one="check takes only one plan")
     answer = session.rm.item_check(plans[0].item)
     result = answer["results"][0]
     if not result["success"]:

@@ -34,14 +34,14 @@ class QSMagics(Magics):
         config=True
     )
     public_key = Unicode(help="CURVE public key of the service; empty: QSERVER_ZMQ_PUBLIC_KEY.").tag(config=True)
-    user = Unicode(help="User name that items are recorded with; empty: QSERVER_USER, or else the login name.").tag(
+    user = Unicode(help="User name that is recorded on items; empty: QSERVER_USER, or else the login name.").tag(
         config=True
     )
     user_group = Unicode(help="User group whose permissions apply; empty: QSERVER_USER_GROUP.").tag(config=True)
     lock_key = Unicode(help="Key to use while the manager is locked.").tag(config=True)
     timeout = Float(2.0, min=0.001, help="Seconds to wait for a reply.").tag(config=True)
     name = Unicode("RM", help="The variable that holds the client.").tag(config=True)
-    table_rows = Int(20, min=1, help="Most table rows to show.").tag(config=True)
+    table_rows = Int(20, min=1, help="Maximum number of table rows to show.").tag(config=True)
 
     #: The shell may be any of IPython's.
     shell: Any
@@ -124,7 +124,7 @@ class QSMagics(Magics):
         return Terminal() if self._width() else Nowhere()
 
     def canvas(self) -> Any:
-        """Where figures are shown."""
+        """The place where figures are shown."""
         from ipython_extension.live.plot import canvas  # noqa: PLC0415 - see `qs`
 
         return canvas(self.shell)

@@ -107,7 +107,7 @@ def edit(session: Session, line: Line) -> Changed:
 
 
 def _in_place_of(item: Item, plan: Item) -> Item:
-    """The queued item with another plan; it keeps everything else, such as its metadata."""
+    """The queued item with a new plan. Everything else stays, such as its metadata."""
     kept = {key: value for key, value in item.items() if key not in ("name", "args", "kwargs")}
     if "meta" in plan:
         kept["meta"] = with_metadata(item.get("meta") or {}, plan["meta"])

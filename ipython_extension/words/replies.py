@@ -1,4 +1,4 @@
-"""The view of the reply to each 0MQ method, whichever command sent the request; fetches what the reply lacks."""
+"""Views of the replies to all 0MQ methods, whichever command sent the request. They fetch missing data."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -57,7 +57,7 @@ def removed(session: Session, answer: Answer) -> Changed:
 
 
 def whole(session: Session, item: Item) -> ItemView:
-    """One item with all details, and where it is now."""
+    """One item with all details and its present place."""
     queue = session.line_queue()
     uids = [each["item_uid"] for each in queue["items"]]
     where = f"queued at position {uids.index(item['item_uid'])}" if item["item_uid"] in uids else ""

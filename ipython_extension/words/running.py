@@ -23,7 +23,7 @@ from ipython_extension.words.vocabulary import word
 #: States of a RunEngine that has left its pause while the service still reports the pause.
 _LEAVING = ("running", "aborting", "stopping", "halting")
 
-_ENDINGS = {"aborted": "was aborted", "halted": "was halted", "unknown": "ended in an unknown way"}
+_ENDINGS = {"aborted": "was aborted", "halted": "was halted", "unknown": "ended with an unknown status"}
 _STAYS = "the plan is still paused"
 
 
@@ -125,8 +125,8 @@ def run(session: Session, line: Line) -> Any:
 def wait_for(session: Session, line: Line) -> View:
     """Wait until the service is idle, or until one item has ended; then show the plans that ran.
 
-    Shows progress and a live table of each run. Ctrl-C ends the waiting and never stops a scan. Raises an error if
-    that item fails. If the item had ended before, the result says so, and when.
+    Shows progress and a live table of each run. Ctrl-C ends the waiting and never stops a scan. Raises an error if that
+    item fails. If the item has already ended, the result shows when.
     """
     tokens, options = line.words({"--timeout": line.seconds})
     if len(tokens) > 1:
@@ -151,7 +151,7 @@ def wait_for(session: Session, line: Line) -> View:
 
 
 def started(session: Session, params: dict[str, Any]) -> View:
-    """Start the queue, and keep in mind what had run before."""
+    """Start the queue, and remember which plans had run before."""
     before = session.status()
     answer = session.rm.queue_start(**params)
     session.starts(before)

@@ -55,7 +55,7 @@ def lock(session: Session, line: Line) -> View:
 def answer(session: Session, line: Line) -> View:
     """Answer an input() or getpass() prompt of user code.
 
-    Without TEXT you are asked; a password is not shown while you type it.
+    Without TEXT, you are prompted for it; a password is not shown while you type it.
     """
     question = session.status().get("input_pending")
     if not question:

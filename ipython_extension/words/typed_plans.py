@@ -53,7 +53,7 @@ def with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]:
-    """Make a refusal of these plans say which of them is wrong, and where."""
+    """Add to a refusal of these plans which of them is wrong, and where."""
     try:
         yield
     except RequestFailedError as error:

@@ -76,7 +76,7 @@ def test_a_question_is_in_the_status_and_the_console_and_is_answered_with_qserve
     assert told == [asked, None]
     again = service.qserver("input", "reply", asked["input_uid"], "yes")
     assert again.returncode == 2
-    assert "No question with the uid" in again.stdout
+    assert "No input prompt with the uid" in again.stdout
 
 
 def test_a_question_is_published_at_once(asking):

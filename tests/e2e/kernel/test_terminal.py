@@ -134,7 +134,7 @@ def test_a_console_that_is_not_installed_is_told(service):
     assert ended.returncode == 5
     begin, failed = ended.stderr.splitlines()
     assert begin == "Starting Jupyter Console ..."
-    assert failed.startswith("Failed to start the console: qtconsole and a Qt are needed: pip install ")
+    assert failed.startswith("Failed to start the console: qtconsole and PyQt5 are required: pip install ")
 
 
 def test_without_a_service_there_is_no_console(new_service):

@@ -206,7 +206,7 @@ def test_threads_that_go_on_do_not_keep_the_command_from_ending(run, startup):
     ("args", "sentence"),
     [
         (["--startup-dir", "/no/such"], "'/no/such' does not exist"),
-        (["--startup-dir", ".", "--startup-profile", "x"], "Only one source of startup code may be given"),
+        (["--startup-dir", ".", "--startup-profile", "x"], "Only one source of startup code is allowed"),
         (["--startup-profile", "sim", "--file-dir", "/no/such"], "'/no/such' does not exist"),
         (["--device-max-depth", "-1"], "-1"),
         (["--no-such-option"], "--no-such-option"),

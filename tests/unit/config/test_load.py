@@ -174,7 +174,7 @@ def test_broken_yaml_is_refused_with_its_line_and_without_its_text(config):
 
 @pytest.mark.parametrize("text", ["- a", "network: 5", "hello"])
 def test_file_that_is_not_sections_of_keys_is_refused(config, text):
-    assert "must hold keys and values" in refusal({}, {}, config(text))
+    assert "must contain keys and values" in refusal({}, {}, config(text))
 
 
 @pytest.mark.parametrize(

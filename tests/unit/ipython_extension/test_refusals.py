@@ -82,7 +82,7 @@ def test_a_function_that_may_not_be_called_is_told_from_one_that_is_not_there(sh
     shell.run_cell("def where(): return 1").raise_error()
     assert refused("func where()", "function_execute", _NOT_ALLOWED).endswith("has not been pushed to the worker")
     qs("push where")
-    assert "The worker has it. Call it in a %%qs script cell" in refused(
+    assert "The worker has this function. Call it in a %%qs script cell" in refused(
         "func where()", "function_execute", _NOT_ALLOWED
     )
 

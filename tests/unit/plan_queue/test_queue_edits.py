@@ -446,7 +446,9 @@ def test_a_value_that_cannot_be_stored_is_named_and_the_queue_stays_as_it_is(ite
     queue = PlanQueue()
     queue.add({"name": "p"})
     before = queue.items_json(), queue.queue_uid
-    with pytest.raises(ItemError, match=re.escape(f"The item cannot be stored: {message}, which JSON cannot hold")):
+    with pytest.raises(
+        ItemError, match=re.escape(f"The item cannot be stored: {message}, which JSON does not support")
+    ):
         queue.add_batch([{"name": "p"}, item])
     assert (queue.items_json(), queue.queue_uid) == before
 

@@ -138,7 +138,7 @@ def test_only_one_source_of_startup_code_is_accepted(settings):
 
 def test_missing_folder_is_an_error(tmp_path):
     (tmp_path / "code.py").touch()
-    with pytest.raises(StartupError, match=r"startup folder '.*code\.py' is a file: --startup-script runs"):
+    with pytest.raises(StartupError, match=r"startup folder '.*code\.py' is a file\. To run a single file"):
         find(startup_dir=str(tmp_path / "code.py"))
     with pytest.raises(StartupError, match=r"startup folder '.*absent' does not exist"):
         find(startup_dir=str(tmp_path / "absent"))

@@ -175,7 +175,7 @@ def test_a_misspelt_variable_is_recognised():
 
 
 def test_a_name_in_arithmetic_is_explained():
-    assert "for the variable write $n" in complaint("p(n + 1)", n=1)
+    assert "for the variable, write $n" in complaint("p(n + 1)", n=1)
 
 
 @pytest.mark.parametrize("value", [object(), b"bytes", {1, 2}, {1: 2}, 1j, np.array(["2020-01-01"], "datetime64[D]")])

@@ -129,7 +129,7 @@ def test_debugger_does_not_wait_where_empty_texts_are_answers(installed):
 def test_code_that_does_not_take_an_empty_text_for_an_answer_is_not_asked_for_ever(installed):
     installed("default")
     answers = []
-    with pytest.raises(InputRefused, match=r"^input\(\) asks 'Sample\? ' again and again; it does not accept"):  # noqa: PT012 - a loop as users write it
+    with pytest.raises(InputRefused, match=r"^input\(\) asks 'Sample\? ' again and again, because it does not accept"):  # noqa: PT012 - a loop as users write it
         while not (name := input("Sample? ")):
             answers.append(name)
     assert answers == [""] * PATIENCE

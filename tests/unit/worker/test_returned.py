@@ -80,7 +80,7 @@ CYCLE.append(CYCLE)
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (Sample(), r"value is of the type .*Sample, which JSON cannot hold\. Return numbers"),
+        (Sample(), r"value is of the type .*Sample, which JSON does not support\. Return numbers"),
         (1 + 2j, "value is of the type complex"),
         (b"raw", "value is of the type bytes"),
         (np.complex64(1), "value is of the type numpy.complex64"),
