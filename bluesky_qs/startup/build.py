@@ -80,8 +80,7 @@ class Builder:
         return value
 
     def _alternative(self, hints: tuple[Any, ...], value: Any, scope: _Scope, where: str) -> Any:
-        """The value as the first fitting alternative converts it. Where strings are accepted, a string stays a
-        string."""
+        """The value as the first fitting alternative converts it; a string stays one where strings are accepted."""
         if isinstance(value, str) and str in hints:
             return value
         failure: Exception | None = None

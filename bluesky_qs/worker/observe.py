@@ -111,7 +111,7 @@ def _cut(value: Any) -> Any:
 
 
 def _fallback(value: Any) -> Any:
-    """Convert an object that JSON does not support. NumPy is recognized by its methods, because it may not be installed."""
+    """Convert an object that JSON does not support. NumPy may not be installed; its methods show it."""
     if hasattr(value, "tolist"):
         return value.tolist() if getattr(value, "size", 1) <= LARGEST else None
     if hasattr(value, "items"):
