@@ -8,6 +8,7 @@ from bluesky_qs.api.types import (
     DevicesExisting,
     Keyed,
     Permissions,
+    PermissionsSet,
     PlansAllowed,
     PlansExisting,
     Reply,
@@ -68,9 +69,10 @@ def permissions_set(
         Messages(missing="Parameter 'user_group_permissions' is missing"),
     ],
     **key: Unpack[Keyed],
-) -> Reply:
+) -> PermissionsSet:
     """Replace the user group permissions.
 
-    They are checked first; if anything is wrong, nothing changes. An identical object also changes nothing.
+    They are checked first; if anything is wrong, nothing changes. An identical object also changes nothing. Entries
+    that are neither names nor patterns (``^_``) are read as regular expressions; ``warnings`` names them.
     """
     raise NotImplementedError

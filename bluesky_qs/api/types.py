@@ -160,6 +160,12 @@ class Permissions(Reply):
     user_group_permissions: UserGroupPermissions
 
 
+class PermissionsSet(Reply):
+    """``warnings`` are sentences about entries that are not read as written. The key is omitted if empty."""
+
+    warnings: NotRequired[list[str]]
+
+
 class History(Reply):
     items: list[HistoryItem]
     plan_history_uid: str

@@ -64,6 +64,8 @@ class ListBook:
                     "Ignoring invalid stored user group permissions; reading the file instead: %s", error.message
                 )
             else:
+                for warning in self._permissions.warnings():
+                    logger.warning("Stored user group permissions: %s", warning)
                 return
         self._permissions = await asyncio.to_thread(self.permissions_from_file)
         groups = self._permissions.groups

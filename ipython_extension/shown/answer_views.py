@@ -28,7 +28,6 @@ _SENTENCES = {
     "re_halt": "The plan is being halted, without clean-up. If it came from the queue, it goes back to the front.",
     "manager_stop": "The service is stopping.",
     "permissions_reload": "The permissions have been reloaded.",
-    "permissions_set": "The permissions have been replaced.",
     "unlock": "Unlocked.",
 }
 
@@ -247,6 +246,11 @@ def autostart(params: Mapping[str, Any], answer: Answer) -> ReplyView:
     return ReplyView(answer, f"Autostart is {'on' if params['enable'] else 'off'}.")
 
 
+def permissions_set(answer: Answer) -> ReplyView:
+    """Show that the permissions have been replaced, and what may not mean what its author thinks."""
+    return ReplyView(answer, " ".join(["The permissions have been replaced.", *answer.get("warnings", ())]))
+
+
 def started(answer: Answer, task: str) -> ReplyView:
     """Show a task that has been started."""
     return ReplyView(answer, f"Started {task}. Get its result with %qs task result {_short(answer['task_uid'])}")
@@ -300,6 +304,7 @@ _OF_ANSWERS: dict[str, Callable[[Answer], View]] = {
     "documents_get": documents,
     "environment_report": report,
     "permissions_get": permissions,
+    "permissions_set": permissions_set,
     "re_runs": runs,
     "re_metadata": metadata,
     "task_status": task_status,

@@ -1,6 +1,7 @@
 """Handlers of methods for lists of plans and devices and for permissions."""
 
 import asyncio
+import logging
 from typing import Any
 
 from bluesky_qs import api
@@ -8,6 +9,7 @@ from bluesky_qs.api.types import (
     DevicesAllowed,
     DevicesExisting,
     Permissions,
+    PermissionsSet,
     PlansAllowed,
     PlansExisting,
     Reply,
@@ -17,6 +19,8 @@ from bluesky_qs.ipc.commands import SetPermissions
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.plans.permissions import PermissionRules
+
+logger = logging.getLogger(__name__)
 
 
 @handles(api.permissions.plans_allowed)
@@ -55,9 +59,13 @@ def permissions_get(ctx: Context) -> Permissions:
 async def permissions_set(
     ctx: Context,
     user_group_permissions: dict[str, Any],
-) -> Reply:
-    await _put_in_force(ctx, PermissionRules.from_dict(user_group_permissions))
-    return {}
+) -> PermissionsSet:
+    permissions = PermissionRules.from_dict(user_group_permissions)
+    await _put_in_force(ctx, permissions)
+    warnings = list(permissions.warnings())
+    for warning in warnings:
+        logger.warning("User group permissions of permissions_set: %s", warning)
+    return {"warnings": warnings} if warnings else {}
 
 
 @handles(api.permissions.permissions_reload)

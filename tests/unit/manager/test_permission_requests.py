@@ -192,3 +192,25 @@ async def test_a_lock_outlives_the_service():
         await manager.do("lock", lock_key="k", queue=True, user="ada")
     async with AsyncManager(store=store) as manager:
         assert (await manager.do("status"))["lock"]["queue"]
+
+
+BARE = {"user_groups": {**PERMISSIONS["user_groups"], "root": {"allowed_plans": [None], "forbidden_plans": ["^_"]}}}
+
+
+async def test_permissions_with_bare_regular_expressions_are_set_with_a_warning(manager, caplog):
+    reply = await manager.do("permissions_set", user_group_permissions=BARE)
+    (warning,) = reply["warnings"]
+    assert warning.startswith("user_groups.root.forbidden_plans: '^_' is not a name, so it is read as a regular")
+    assert warning in caplog.text
+    assert "warnings" not in await manager.do("permissions_set", user_group_permissions=PERMISSIONS)
+
+
+async def test_stored_permissions_with_bare_regular_expressions_are_used_with_a_warning(files, caplog):
+    store = MemoryStore()
+    settings = settings_of(files, user_group_permissions_reload="ON_REQUEST")
+    async with AsyncManager(settings=settings, store=store) as manager:
+        await manager.do("permissions_set", user_group_permissions=BARE)
+    caplog.clear()
+    async with AsyncManager(settings=settings, store=store) as manager:
+        assert (await manager.do("permissions_get"))["user_group_permissions"] == BARE
+    assert "Stored user group permissions: user_groups.root.forbidden_plans: '^_' is not a name" in caplog.text
