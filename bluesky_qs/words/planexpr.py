@@ -10,7 +10,8 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.nearest import did_you_mean, nearest
-from bluesky_qs.words.scanner import ExpressionError, TokenKind, brackets, leaves, scan
+from bluesky_qs.words.parseable import MARK, has_index, parseable, written
+from bluesky_qs.words.scanner import ExpressionError, brackets
 
 Item = dict[str, Any]
 #: Returns the reason why a bare name is not a device or plan; None if it is one.
@@ -29,7 +30,8 @@ def plan_at(
 ) -> tuple[Item, int]:
     """Read the plan that begins at ``text[start]``; return its queue item and the offset where the plan ends.
 
-    Bare names are names of devices and plans, unless ``objection`` returns a reason against one. ``$name`` and
+    Bare names are names of devices and plans, unless ``objection`` returns a reason against one. With ``objection``,
+    elements of a vector are names, too: ``vec.axes[1]`` is ``vec.axes.1``, as the service calls it. ``$name`` and
     ``{expression}`` are replaced by values of the variables in ``session``.
 
     >>> plan_at("count([det1, det2], num=10) --front")
@@ -101,8 +103,6 @@ def can_be_sent(value: Any) -> bool:
 
 _NAME = re.compile(r"[^\W\d]\w*(?:\s*\.\s*[^\W\d]\w*)*")
 _INSTRUCTION = re.compile(r"queue[_-]stop\b(?!\s*\(\s*[^)\s])(\(\))?")
-#: Replaces ``$`` in the text that Python parses: a letter of the same width with which no name begins.
-_MARK = "ǂ"
 _DEEPEST = 50
 _MOST_BITS = 4096
 
@@ -155,13 +155,14 @@ class _Reader:
         self.start = start
         self.session = session
         self.objection = objection
-        self.lines = self._marked(end).split("\n")
+        code, self.indices = parseable(text, start, end)
+        self.lines = code.split("\n")
         self.tree = self._parsed()
 
     def item(self) -> Item:
         call, meta = self._plan_call()
         name = self._dotted(call.func)
-        if name is None:
+        if name is None or has_index(name):
             raise self._fault(call.func, "Expected the name of a plan")
         item: Item = {"item_type": "plan", "name": name}
         args, kwargs = self._arguments(call)
@@ -212,23 +213,6 @@ class _Reader:
         return self._sent(self.tree, 0)
 
     # ---------------------------------------------------------------------------------------------------- parsing
-    def _marked(self, end: int) -> str:
-        """Return the text with each ``$`` of a variable replaced by a letter, so that Python can parse it."""
-        text = self.text[self.start : end]
-        if _MARK in text:
-            raise ExpressionError(f"The character {_MARK} cannot be used", self.text, self.start + text.index(_MARK))
-        scanned = scan(text)
-        if scanned.faults:
-            fault = scanned.faults[0]
-            raise ExpressionError(fault.message, self.text, self.start + fault.offset)
-        parts: list[str] = []
-        at = 0
-        for token in leaves(scanned.tokens):
-            is_text = token.kind in (TokenKind.QUOTED, TokenKind.COMMENT)
-            parts += [text[at : token.start], token.text if is_text else token.text.replace("$", _MARK)]
-            at = token.end
-        return "".join([*parts, text[at:]])
-
     def _parsed(self) -> ast.expr:
         text = "\n".join(self.lines)
         try:
@@ -242,7 +226,7 @@ class _Reader:
             raise ExpressionError("Invalid syntax", self.text, self.start) from None
 
     def _complaint(self, error: SyntaxError) -> str:
-        message = (error.msg or "invalid syntax").replace(_MARK, "$")
+        message = (error.msg or "invalid syntax").replace(MARK, "$")
         return message[:1].upper() + message[1:]
 
     def _syntax_offset(self, error: SyntaxError) -> int:
@@ -306,20 +290,32 @@ class _Reader:
             for name in more:
                 if name in kwargs:
                     raise self._fault(node, f"The parameter {name!r} is given twice")
-                if name.startswith(_MARK):
+                if name.startswith(MARK):
                     raise self._fault(node, "A parameter name cannot start with $: $ is for values")
             kwargs.update(more)
         return kwargs
 
     def _dotted(self, node: ast.expr) -> str | None:
-        """Return ``a.b.c`` for a dotted name; None for anything else."""
-        parts = []
-        while isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name) or node.id.startswith(_MARK):
+        """Return ``a.b.c`` for a dotted name, ``a.b.1`` for ``a.b[1]``; None for anything else."""
+        parts: list[str] = []
+        while True:
+            match node:
+                case ast.Attribute(value=inner, attr=name):
+                    end = self._extent(node)[1]
+                    parts.append(self.text[end - len(name) : end] if end - len(name) in self.indices else name)
+                case ast.Subscript(value=inner, slice=ast.Constant(value=int(index))) if type(index) is int:
+                    parts.append(str(index))
+                case _:
+                    break
+            node = inner
+        if not isinstance(node, ast.Name) or node.id.startswith(MARK):
             return None
         return ".".join([node.id, *reversed(parts)])
+
+    def _name(self, node: ast.expr) -> str | None:
+        """Return the name of a device or plan. Names with an index need somebody who knows whether they exist."""
+        name = self._dotted(node)
+        return None if name is not None and self.objection is None and has_index(name) else name
 
     # ----------------------------------------------------------------------------------------------------- values
     def _sent(self, node: ast.expr, depth: int) -> Any:
@@ -331,7 +327,7 @@ class _Reader:
                 return self._elements(elements, depth)
             case ast.Dict():
                 return self._dictionary(node, depth)
-            case ast.Name() | ast.Attribute() if (name := self._dotted(node)) is not None:
+            case ast.Name() | ast.Attribute() | ast.Subscript() if (name := self._name(node)) is not None:
                 if self.objection and (reason := self.objection(name)):
                     raise self._fault(node, reason)
                 return name
@@ -374,8 +370,8 @@ class _Reader:
         match node:
             case ast.Constant(value=value):
                 return value
-            case ast.Name(id=name) if name.startswith(_MARK) or in_braces:
-                return self._variable(node, name.removeprefix(_MARK))
+            case ast.Name(id=name) if name.startswith(MARK) or in_braces:
+                return self._variable(node, name.removeprefix(MARK))
             case ast.Set(elts=[element]) if not in_braces and not isinstance(element, ast.Starred):
                 return self._computed(element, depth + 1, in_braces=True)  # as in -{n} or 2 * {n}
             case ast.Name(id=name):
@@ -483,7 +479,7 @@ def _is_array_scalar(value: Any) -> bool:
 def _value_text(value: Any, known: Container[str]) -> str:
     match value:
         case str() if value in known:
-            return value
+            return written(value)
         case list():
             return f"[{', '.join(_value_text(each, known) for each in value)}]"
         case dict():

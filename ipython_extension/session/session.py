@@ -10,10 +10,11 @@ from IPython.core.error import UsageError
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import NotFound
-from bluesky_qs.nearest import did_you_mean, nearest
-from bluesky_qs.words.planexpr import Item, can_be_sent, plan_text
+from bluesky_qs.words.parseable import has_index
+from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.live.plot import Canvas
 from ipython_extension.live.progress_output import ProgressOutput
+from ipython_extension.session.known_names import KnownNames
 from ipython_extension.session.placing import placed_in
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.shown.display import HistoryView, QueueView
@@ -22,25 +23,6 @@ from ipython_extension.typed.line import Line, LineWord
 
 _SHORTEST_UID = 4
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
-
-
-class KnownNames:
-    """Names of the allowed plans and devices, with subdevices."""
-
-    def __init__(self, plans: Mapping[str, Any], devices: Mapping[str, Any]) -> None:
-        self.plans = plans
-        self.devices = devices
-
-    def __contains__(self, name: object) -> bool:
-        if not isinstance(name, str):
-            return False
-        first, *rest = name.split(".")
-        if name in self.plans:
-            return True
-        device = self.devices.get(first)
-        for part in rest:
-            device = (device or {}).get("components", {}).get(part)
-        return device is not None
 
 
 class PromptSettings(Protocol):
@@ -308,25 +290,11 @@ class Session:
         Most plans accept any string. Without this check, a misspelled device would be noticed only when the plan runs.
         """
         known = self.known()
-        first, dot, _ = name.partition(".")
-        if name not in known and first not in known.devices and not self._lists_are_checked:
+        is_new = name.partition(".")[0] not in known.devices or has_index(name)
+        if name not in known and is_new and not self._lists_are_checked:
             known = self.known(self.line_status())  # the name may be new
             self._lists_are_checked = True
-        # The lists may not include all levels below a device.
-        if name in known or first in known.devices:
-            return None
-        if can_be_sent(variables.get(name)):
-            return f"There is no device or plan {name!r}. To use the variable of this session, write ${name}"
-        if dot and first in variables:
-            return (
-                f"There is no device or plan {name!r}. Attributes are not evaluated: "
-                "assign the value to a variable and write $name"
-            )
-        if not (known.plans or known.devices):
-            return None
-        hint = did_you_mean(nearest(name, [*known.devices, *known.plans], 2))
-        whose = "" if hint else f" that the group {self.rm.user_group!r} may use"
-        return f"There is no device or plan {name!r}{whose}{hint}. Put plain text in quotes: '{name}'"
+        return known.objection(name, variables, self.rm.user_group)
 
     def _known_now(self, status: Mapping[str, Any]) -> tuple[tuple[object, ...], KnownNames]:
         """Fetch the names and their version."""

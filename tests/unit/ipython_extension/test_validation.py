@@ -1,6 +1,7 @@
 """The service decides whether a plan is valid; the prompt shows where in the line its errors are."""
 
 import pytest
+from IPython.core.error import UsageError
 
 from bluesky_qs.errors import InvalidPlan
 from ipython_extension.typed.line import pointer
@@ -87,3 +88,33 @@ def test_check_points_at_what_is_wrong(qs):
     with pytest.raises(InvalidPlan) as caught:
         qs("check count([det1], num='x')")
     assert shown(caught.value) == ["    %qs check count([det1], num='x')", "                            ^^^^^^^"]
+
+
+_AXIS = {"is_readable": True, "is_movable": True, "is_flyable": False, "components": {}}
+_GROUP = {"is_readable": False, "is_movable": False, "is_flyable": False}
+_VECTOR = {"vec": _GROUP | {"components": {"axes": _GROUP | {"components": {"1": _AXIS, "2": _AXIS}}}}, "flat": _AXIS}
+
+
+def test_an_element_of_a_vector_is_queued_and_shown_as_it_was_typed(qs, opened, update):
+    update(devices=_VECTOR)
+    shown = qs("add count([vec.axes[1], vec.axes.2])")
+    (request,) = opened.asked("queue_item_add")
+    assert request["item"]["args"] == [["vec.axes.1", "vec.axes.2"]]
+    assert "count([vec.axes[1], vec.axes[2]])" in shown.text(80)
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("vec.axes[12]", "There is no device 'vec.axes[12]' (did you mean 'vec.axes[1]' or 'vec.axes[2]'?)"),
+        ("vec[1]", "There is no device 'vec[1]'"),
+        ("things[0]", "There is no device 'things[0]'. Elements of variables are not evaluated: assign the value"),
+    ],
+)
+def test_an_element_that_is_not_there_is_refused(shell, qs, opened, update, typed, message):
+    update(devices=_VECTOR)
+    shell.user_ns["things"] = [1]
+    with pytest.raises(UsageError) as caught:
+        qs(f"add count([{typed}])")
+    assert message in " ".join(str(caught.value).split())
+    assert opened.asked("queue_item_add") == []

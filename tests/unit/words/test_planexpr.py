@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 from bluesky_qs.words.planexpr import ExpressionError, plan_at, plan_text, value_at
 
 
+def any_name(_name):
+    return None
+
+
 def item(text, **session):
     return plan_at(text, session=session)[0]
 
@@ -208,7 +212,25 @@ class Tripwire:
 
 
 _PUNCTUATION = "()[]{},=.:*-+/%#$'\"\\ \n\0é0"
-_WORDS = ("count", "det1", "trip", "$trip", "n", "$n", "{n}", "**", "RE", "lambda", "await", "f'", "b'", ":=", "1e9")
+_WORDS = (
+    "count",
+    "det1",
+    "trip",
+    "$trip",
+    "n",
+    "$n",
+    "{n}",
+    "v.1",
+    "v[1]",
+    "**",
+    "RE",
+    "lambda",
+    "await",
+    "f'",
+    "b'",
+    ":=",
+    "1e9",
+)
 _MORE = ("0x", "queue_stop", "ǂ", "__import__('os')", "not ", " if ", " for x in ", "yield ")
 _pieces = st.sampled_from([*_PUNCTUATION, *_WORDS, *_MORE])
 
@@ -216,12 +238,13 @@ _pieces = st.sampled_from([*_PUNCTUATION, *_WORDS, *_MORE])
 @given(st.one_of(st.text(), st.lists(_pieces).map("".join), st.lists(_pieces).map(lambda some: f"p({''.join(some)})")))
 def test_any_text_is_an_item_or_an_error_and_nothing_is_evaluated(text):
     session = {"trip": Tripwire(), "det1": Tripwire(), "count": Tripwire(), "n": 3}
-    try:
-        found, end = plan_at(text, session=session)
-    except ExpressionError:
-        return
-    assert found["item_type"] in {"plan", "instruction"}
-    assert 0 < end <= len(text)
+    for objection in (None, any_name):
+        try:
+            found, end = plan_at(text, session=session, objection=objection)
+        except ExpressionError:
+            continue
+        assert found["item_type"] in {"plan", "instruction"}
+        assert 0 < end <= len(text)
 
 
 _values = st.recursive(
@@ -248,3 +271,44 @@ def test_known_names_are_shown_without_quotes():
 
 def test_an_instruction_is_shown_by_its_name():
     assert plan_text({"item_type": "instruction", "name": "queue_stop"}) == "queue_stop"
+
+
+@pytest.mark.parametrize(
+    ("text", "args"),
+    [
+        ("mv(vec.axes[1], 3)", ["vec.axes.1", 3]),
+        ("mv(vec.axes.12, -1.5)", ["vec.axes.12", -1.5]),
+        ("count([vec[0].x, vec.0.x.2,stage.y])", [["vec.0.x", "vec.0.x.2", "stage.y"]]),
+        ("mv({vec.axes[1]: 2.5, 'é.1': .5})", [{"vec.axes.1": 2.5, "é.1": 0.5}]),
+        ("p('vec.axes[1]', 'vec.axes.1')", ["vec.axes[1]", "vec.axes.1"]),
+        ("p(\n  é.ü[10],  # vec.axes.1\n  $x)", ["é.ü.10", 1.5]),
+        ("p(x1.y2.3, 2 - 1.5)", ["x1.y2.3", 0.5]),
+    ],
+)
+def test_elements_of_a_vector_are_named_as_in_python_or_as_the_service_names_them(text, args):
+    found, end = plan_at(text, session={"x": 1.5}, objection=any_name)
+    assert (found["args"], end) == (args, len(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p(vec[-1])", "p(vec['a'])", "p(vec[1:2])", "p(vec[True])", "p($x[1])", "p($x.1)", "p({vec.axes[1]})",
+        "p(vec.1a)", "p(vec[1]())", "p(vec.axes[n])", "vec.axes[1](3)", "vec.axes.1(3)", "p(a[1] + 1)",
+    ],
+)  # fmt: skip
+def test_other_subscripts_are_refused(text):
+    with pytest.raises(ExpressionError):
+        plan_at(text, session={"x": [1, 2], "n": 1}, objection=any_name)
+
+
+def test_an_objection_to_an_element_points_at_all_of_it():
+    with pytest.raises(ExpressionError, match="no vec") as caught:
+        plan_at("mv(vec.axes[3], 1)", objection=lambda name: f"no {name}" if name.endswith("3") else None)
+    assert (caught.value.offset, caught.value.length) == (3, len("vec.axes[3]"))
+
+
+def test_elements_of_a_vector_are_shown_as_they_are_typed():
+    shown = plan_text({"name": "mv", "args": ["vec.axes.1", 3, "vec.0.x", 1, "a.1"]}, {"vec.axes.1", "vec.0.x"})
+    assert shown == "mv(vec.axes[1], 3, vec[0].x, 1, 'a.1')"
+    assert plan_at(shown, objection=any_name)[0]["args"] == ["vec.axes.1", 3, "vec.0.x", 1, "a.1"]

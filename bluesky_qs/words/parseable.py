@@ -1,0 +1,62 @@
+"""Makes a typed expression one that Python can parse: ``$name``, and indices such as ``vec.axes.1``.
+
+Each character that Python does not take is replaced by one letter, so that all offsets stay the same.
+"""
+
+import re
+from typing import NamedTuple
+
+from bluesky_qs.words.scanner import ExpressionError, TokenKind, leaves, scan
+
+#: Replaces ``$``: a letter of the same width with which no name begins.
+MARK = "ǂ"
+_INDEX = re.compile(r"\.(\d+)(?![^.])")
+_NAME_WITH_INDEX = re.compile(r"(?<![\w.])[^\W\d]\w*(?:\.\w+)*?\.\d+(?:\.\w+)*(?!\w)")
+
+
+class Parseable(NamedTuple):
+    """A text that Python can parse, and the offsets of the indices in it, whose first digits are replaced."""
+
+    text: str
+    indices: frozenset[int]
+
+
+def parseable(text: str, start: int, end: int) -> Parseable:
+    """Return ``text[start:end]`` for Python. Offsets of indices are those in ``text``.
+
+    >>> parseable("p($x, vec.1)", 0, 12)
+    Parseable(text='p(ǂx, vec._)', indices=frozenset({10}))
+
+    Raises
+    ------
+    ExpressionError
+        A quote or a bracket is not closed, or the text contains the letter that replaces ``$``.
+    """
+    code = text[start:end]
+    if MARK in code:
+        raise ExpressionError(f"The character {MARK} cannot be used", text, start + code.index(MARK))
+    scanned = scan(code)
+    if scanned.faults:
+        fault = scanned.faults[0]
+        raise ExpressionError(fault.message, text, start + fault.offset)
+    characters, indices = list(code), list[int]()
+    for token in leaves(scanned.tokens):
+        if token.kind in (TokenKind.QUOTED, TokenKind.COMMENT):
+            continue
+        for dollar in re.finditer(r"\$", token.text):
+            characters[token.start + dollar.start()] = MARK
+        for name in _NAME_WITH_INDEX.finditer(token.text):
+            indices += [token.start + name.start() + index.start(1) for index in _INDEX.finditer(name[0])]
+    for index in indices:
+        characters[index] = "_"
+    return Parseable("".join(characters), frozenset(start + index for index in indices))
+
+
+def has_index(name: str) -> bool:
+    """Whether this is the name of an element of a vector, or of a part of one."""
+    return _INDEX.search(name) is not None
+
+
+def written(name: str) -> str:
+    """Return the name of a device as it is written in Python: ``vec.axes[1]`` for ``vec.axes.1``."""
+    return _INDEX.sub(r"[\1]", name)

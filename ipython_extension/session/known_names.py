@@ -1,0 +1,80 @@
+"""Names of plans and devices that the user may use, and what to say about other names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bluesky_qs.nearest import did_you_mean, nearest
+from bluesky_qs.words.parseable import has_index, written
+from bluesky_qs.words.planexpr import can_be_sent
+
+
+class KnownNames:
+    """Names of the allowed plans and devices, with subdevices."""
+
+    def __init__(self, plans: Mapping[str, Any], devices: Mapping[str, Any]) -> None:
+        self.plans = plans
+        self.devices = devices
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        first, *rest = name.split(".")
+        if name in self.plans:
+            return True
+        device = self.devices.get(first)
+        for part in rest:
+            device = (device or {}).get("components", {}).get(part)
+        return device is not None
+
+    def objection(self, name: str, variables: Mapping[str, Any], group: str) -> str | None:
+        """The objection to a bare name that is not a plan or device; None while no names are known.
+
+        ``variables`` are those of the session: the user may have meant one of them.
+        """
+        first, dot, _ = name.partition(".")
+        # The lists may not include all levels below a device.
+        if name in self or (first in self.devices and (not has_index(name) or self._is_below(name))):
+            return None
+        if has_index(name) and (self.plans or self.devices or first in variables):
+            return self._no_such_element(name, variables)
+        if can_be_sent(variables.get(name)):
+            return f"There is no device or plan {name!r}. To use the variable of this session, write ${name}"
+        if dot and first in variables:
+            return (
+                f"There is no device or plan {name!r}. Attributes are not evaluated: "
+                "assign the value to a variable and write $name"
+            )
+        if not (self.plans or self.devices):
+            return None
+        hint = did_you_mean(nearest(name, [*self.devices, *self.plans], 2))
+        whose = "" if hint else f" that the group {group!r} may use"
+        return f"There is no device or plan {name!r}{whose}{hint}. Put plain text in quotes: '{name}'"
+
+    def _no_such_element(self, name: str, variables: Mapping[str, Any]) -> str:
+        """The objection to a name with an index that the lists do not contain."""
+        first, parent = name.partition(".")[0], name.rpartition(".")[0]
+        if first in variables and first not in self.devices:
+            return (
+                f"There is no device {written(name)!r}. Elements of variables are not evaluated: "
+                "assign the value to a variable and write $name"
+            )
+        elements = [f"{parent}.{element}" for element in self._parts(parent)]
+        hint = did_you_mean([written(element) for element in nearest(name, elements, 2)])
+        return f"There is no device {written(name)!r}{hint}"
+
+    def _parts(self, name: str) -> list[str]:
+        """The names of the parts of a device; empty if it has none or is not known."""
+        parts: Mapping[str, Any] = self.devices
+        for part in name.split("."):
+            parts = (parts.get(part) or {}).get("components") or {}
+        return list(parts)
+
+    def _is_below(self, name: str) -> bool:
+        """Whether the lists stop above this name, so that nobody here knows whether there is such a device."""
+        first, *rest = name.split(".")
+        device = self.devices.get(first)
+        for part in rest:
+            if device is not None and not device.get("components"):
+                return True
+            device = (device or {}).get("components", {}).get(part)
+        return False
