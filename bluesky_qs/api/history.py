@@ -27,10 +27,11 @@ def history_get(
     raise NotImplementedError
 
 
-@method(scope="write:history:edit", lock=Lock.QUEUE)
+@method(scope="write:history:edit", lock=Lock.QUEUE, bare=True)
 def history_clear(*, size: _SIZE = None, item_uid: str | None = None, **key: Unpack[Keyed]) -> Reply:
     """Clear the history.
 
-    With ``size``, the newest ``size`` items are kept. With ``item_uid``, only that item and all older ones are removed.
+    With ``size``, the newest ``size`` items are kept. With ``item_uid``, only that item and all older ones are removed;
+    nothing is removed if it is not in the history.
     """
     raise NotImplementedError

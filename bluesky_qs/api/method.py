@@ -98,6 +98,8 @@ class Method(Generic[P, R]):
         The beginning of the message of a refusal (“Failed to add an item”). The reason follows it.
     lenient
         True for methods that ignore their parameters (``status``, ``ping``).
+    bare
+        True for methods whose refusals have ``success`` and ``msg`` only, because existing clients unpack two values.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Method(Generic[P, R]):
         on_failure: Mapping[str, Any],
         failing: str,
         lenient: bool,
+        bare: bool,
     ) -> None:
         self.name = stub.__name__
         self.stub = stub
@@ -119,6 +122,7 @@ class Method(Generic[P, R]):
         self.on_failure = on_failure
         self.failing = failing
         self.lenient = lenient
+        self.bare = bare
 
     @cached_property
     def signature(self) -> inspect.Signature:
@@ -244,6 +248,7 @@ def method(
     on_failure: Mapping[str, Any] | None = None,
     failing: str = "",
     lenient: bool = False,
+    bare: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Add a stub to the table of methods. The stub itself is returned unchanged."""
 
@@ -256,6 +261,7 @@ def method(
             on_failure=on_failure or {},
             failing=failing,
             lenient=lenient,
+            bare=bare,
         )
         return stub
 

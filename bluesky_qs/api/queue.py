@@ -187,13 +187,13 @@ def queue_item_execute(item: ItemParameter, **who: Unpack[Writer]) -> ItemAdded:
     raise NotImplementedError
 
 
-@method(scope="write:queue:edit", lock=Lock.QUEUE)
+@method(scope="write:queue:edit", lock=Lock.QUEUE, bare=True)
 def queue_clear(**key: Unpack[Keyed]) -> Reply:
     """Remove all items from the queue. The running item is not affected."""
     raise NotImplementedError
 
 
-@method(scope="write:queue:control", lock=Lock.QUEUE, failing="Failed to set queue mode")
+@method(scope="write:queue:control", lock=Lock.QUEUE, failing="Failed to set queue mode", bare=True)
 def queue_mode_set(mode: _Mode, **key: Unpack[Keyed]) -> Reply:
     """Set ``loop`` and ``ignore_failures``. A mode that you leave out does not change.
 

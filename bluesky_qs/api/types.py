@@ -99,7 +99,10 @@ class Reply(TypedDict):
 
 
 class Status(TypedDict):
-    """The state of the service. Each ``…_uid`` changes if, and only if, the list that it is named for changes."""
+    """The state of the service. Each ``…_uid`` changes if, and only if, the list that it is named for changes.
+
+    ``queue_autostart_off_reason`` is the reason if autostart switched itself off, otherwise null.
+    """
 
     msg: str
     time: str
@@ -111,6 +114,7 @@ class Status(TypedDict):
     manager_state: ManagerStateName
     queue_stop_pending: bool
     queue_autostart_enabled: bool
+    queue_autostart_off_reason: str | None
     worker_environment_exists: bool
     worker_environment_state: EnvironmentStateName
     worker_background_tasks: int

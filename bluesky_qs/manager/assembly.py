@@ -1,7 +1,6 @@
 """How the parts of a manager are created and connected."""
 
 import asyncio
-import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -23,6 +22,7 @@ from bluesky_qs.manager.publisher import Publisher
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.subscriptions import WorkerGone
+from bluesky_qs.manager.switches import Switches
 from bluesky_qs.manager.tasks import TaskRecords
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
@@ -85,7 +85,8 @@ def assemble(
             clock=clock,
             changed=changed,
             spawn=spawn,
-            **_kept_modes(snapshot, inventory),
+            # They do not outlive the service, but a manager that replaces another keeps them.
+            switches=Switches(changed, snapshot.facts if inventory.restarted else None),
         ),
         supervisor=outside.supervisor,
         order=asyncio.Lock(),
@@ -95,15 +96,6 @@ def assemble(
     )
     _subscribe(ctx)
     return ctx
-
-
-def _kept_modes(snapshot: Snapshot, inventory: Inventory) -> dict[str, bool]:
-    """Autostart and a pending stop do not outlive the service, but a manager that replaces another keeps them."""
-    facts = snapshot.facts if inventory.restarted else {}
-    return {
-        "autostart": _enabled(facts.get("autostart_mode_info")),
-        "stop_pending": _enabled(facts.get("stop_pending_info")),
-    }
 
 
 def _tasks(settings: Settings, outside: Outside, lifecycle: Lifecycle, changed: Changes) -> TaskRecords:
@@ -127,7 +119,3 @@ def _subscribe(ctx: Context) -> None:
     reports.in_turn(EnvironmentOpened, lambda report: ctx.lists.found_by_worker(report.lists, opening=True))
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
     reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))
-
-
-def _enabled(fact: bytes | None) -> bool:
-    return bool(fact and json.loads(fact).get("enabled"))

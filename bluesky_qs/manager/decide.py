@@ -10,6 +10,8 @@ from bluesky_qs.manager.running import CurrentItem
 #: The reason why nothing follows an item that was executed without the queue.
 BY_ITSELF = "it was not running"
 
+NO_ENGINE = "the environment has no RunEngine 'RE'"
+
 NextItem = Literal["plan", "instruction", "none"]
 
 
@@ -39,6 +41,8 @@ class Modes(msgspec.Struct, frozen=True):
     ----------
     next_item
         The kind of item at the front of the queue.
+    engine_is_missing
+        The environment has no RunEngine.
     worker_is_ready
         The environment is open, and the manager is still running the queue.
     service_stops
@@ -50,6 +54,7 @@ class Modes(msgspec.Struct, frozen=True):
     stop_pending: bool = False
     worker_is_ready: bool = True
     service_stops: bool = False
+    engine_is_missing: bool = False
 
 
 class Next(StrEnum):
@@ -82,8 +87,8 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(ended: Ended | None, run: CurrentItem | None, modes: Modes) -> Decision:
     """Decide what follows the item ``run``, which ended as ``ended``. Both are None when the queue starts."""
     pause_missed = ended is not None and (ended.pause_missed or (run is not None and run.waiting_pause is not None))
-    autostart_off = pause_missed or (ended is not None and not ended.continues)
     why = _why_stop(ended, run, modes, pause_missed=pause_missed)
+    autostart_off = pause_missed or why == NO_ENGINE or (ended is not None and not ended.continues)
     if why:
         # After a requested stop, autostart must not start the queue again.
         off = modes.autostart and (autostart_off or modes.stop_pending)
@@ -109,5 +114,6 @@ def _why_stop(ended: Ended | None, run: CurrentItem | None, modes: Modes, *, pau
         (modes.stop_pending, "as requested"),
         (modes.next_item == "none", "it is empty"),
         (not modes.worker_is_ready, "the environment is closed"),
+        (modes.engine_is_missing and modes.next_item == "plan", NO_ENGINE),
     )
     return next((why for holds, why in reasons if holds), "")

@@ -19,14 +19,16 @@ Handler = Callable[..., Any]
 
 #: Handlers by method name; filled by importing `bluesky_qs.manager.handlers`.
 HANDLERS: dict[str, Handler] = {}
+#: Takes the parameters as they were sent, and the message.
+RefusalKeys = Callable[[Context, Mapping[str, Any], str], Mapping[str, Any]]
 #: Functions that add keys to a refusal that only the manager knows, by method name.
-FAILED: dict[str, Callable[[Context], Mapping[str, Any]]] = {}
+FAILED: dict[str, RefusalKeys] = {}
 
 
 def handles(
     stub: Callable[..., R],
     *,
-    failed: Callable[[Context], Mapping[str, Any]] | None = None,
+    failed: RefusalKeys | None = None,
 ) -> Callable[
     [Callable[Concatenate[Context, P], R | Awaitable[R]]], Callable[Concatenate[Context, P], R | Awaitable[R]]
 ]:
@@ -146,11 +148,13 @@ class Dispatcher:
             method is not None and method.failing and not isinstance(error, Locked)
         ):  # the message about the lock is complete
             message = f"{method.failing}: {message}"
-        reply: dict[str, Any] = {"success": False, "msg": cut(message, LONGEST_MESSAGE), "error": error.code}
+        reply: dict[str, Any] = {"success": False, "msg": cut(message, LONGEST_MESSAGE)}
+        if method is None or not method.bare:
+            reply["error"] = error.code
         if method is not None:
             reply |= method.failure(params)
             if method.name in FAILED:
-                reply |= FAILED[method.name](self._ctx)
+                reply |= FAILED[method.name](self._ctx, params, error.message)
         return encode(reply | error.reply, self._encoding)
 
 

@@ -95,6 +95,7 @@ class ListBook:
 
     async def reload_lists(self) -> None:
         """Read the lists of existing plans and devices from the disk. Without a file, keep the lists."""
+        devices_differ = False
         if self._lists_path is None:
             logger.warning(
                 "The lists of plans and devices are empty until the RE Worker environment is opened. A startup module "
@@ -112,10 +113,10 @@ class ListBook:
             except (OSError, ValueError) as error:
                 logger.error("Could not read the lists of plans and devices: %s", error)  # noqa: TRY400 - message is enough
             else:
-                self._replace(lists.existing_plans, lists.existing_devices)
+                _, devices_differ = self._replace(lists.existing_plans, lists.existing_devices)
                 for entry in lists.ignored:
                     logger.warning("Ignored in the lists in %s: %s", self._lists_path, entry)
-        self.renew()
+        self.renew(devices=devices_differ)
 
     async def found_by_worker(self, lists: EncodedLists, *, opening: bool) -> None:
         """Use the lists that the worker reports. Write them to their file if the settings require it."""
@@ -165,13 +166,14 @@ class ListBook:
             return None
         before = self._permissions
         data = json_text(permissions.as_dict())  # first, because it fails if they cannot be encoded
+        devices_differ = _on_devices(permissions) != _on_devices(before)
 
         def undo() -> None:
             self._permissions = before
-            self.renew()
+            self.renew(devices=devices_differ)
 
         self._permissions = permissions
-        self.renew(devices=_on_devices(permissions) != _on_devices(before))
+        self.renew(devices=devices_differ)
         return FactEdit("user_group_permissions", data, undo, PermissionsChanged())
 
     @property
@@ -204,15 +206,20 @@ class ListBook:
         if group not in self._permissions.groups:
             raise UnknownUserGroup(f"Unknown user group: {group!r}")
 
-    def renew(self, *, devices: bool = True) -> None:
+    def renew(self, *, devices: bool) -> None:
         """Compute the lists of allowed plans and devices again. Without ``devices``, the devices keep their uid."""
+        before = self._plans_by_group()
         self.catalog = Catalog(self._plans, self._devices, self._permissions)
         self._encoded.clear()
-        # Always a new uid, because descriptions of plans contain names of devices and other plans.
-        self.plans_allowed_uid = str(uuid4())
+        # Descriptions of plans contain names of devices and other plans, so they change with those, too.
+        if self._plans_by_group() != before:
+            self.plans_allowed_uid = str(uuid4())
         if devices:
             self.devices_allowed_uid = str(uuid4())
         self._changed()
+
+    def _plans_by_group(self) -> dict[str, dict[str, Any]]:
+        return {group: self.catalog.plans_allowed(group) for group in self.catalog.permissions.groups}
 
     def _encode(self, kind: str, group: str, make: Callable[[], dict[str, Any]]) -> Encoded:
         key = (kind, group)

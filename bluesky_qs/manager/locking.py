@@ -110,8 +110,11 @@ class LockBook:
         if not key:
             raise BadParams(f"Lock key must be a non-empty string: lock_key={key!r}")
         if not (environment or queue):
-            msg = "The request must lock at least one of 'environment' and 'queue': environment=False, queue=False"
-            raise BadParams(msg)
+            raise BadParams(
+                "Nothing to lock: environment and/or queue must be selected: environment=False, queue=False"
+            )
+        if not user:
+            raise BadParams(f"User name is not specified: user={user!r}")
         if self._is_locked and not self._fits(key):
             raise Locked("RE Manager was locked with a different key: \n" + self._description())
         return self._set(environment=environment, queue=queue, lock_key=key, note=note, user=user, time=now)

@@ -1,26 +1,25 @@
 """Runs the queue: sends items to the worker one after the other and puts their results into the history."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal, NamedTuple
 
 from bluesky_qs.api.types import PauseOption
 from bluesky_qs.error_text import stored_message
-from bluesky_qs.errors import QSError, StoreError, WorkerLost, WrongState
+from bluesky_qs.errors import NoRunEngine, QSError, StoreError, WorkerLost, WrongState
 from bluesky_qs.ipc.commands import ContinuePlan, PausePlan, RunPlan, WorkerSnapshot
 from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.clock import Clock
-from bluesky_qs.manager.decide import BY_ITSELF, Decision, Ended, Modes, Next, NextItem, decide
+from bluesky_qs.manager.decide import BY_ITSELF, NO_ENGINE, Decision, Ended, Modes, Next, NextItem, decide
 from bluesky_qs.manager.environment import Environment
-from bluesky_qs.manager.events import AutostartChanged, StopPendingChanged
-from bluesky_qs.manager.ledger import FactEdit, Ledger, Undoable
+from bluesky_qs.manager.ledger import Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.results import reported, unreported
 from bluesky_qs.manager.running import CurrentItem
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
+from bluesky_qs.manager.switches import Switches
 from bluesky_qs.plan_queue.edit import Edit
 from bluesky_qs.plan_queue.queue import PlanQueue
 
@@ -70,8 +69,7 @@ class Runner:
         clock: Clock,
         changed: Callable[[], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
-        autostart: bool,
-        stop_pending: bool,
+        switches: Switches,
     ) -> None:
         self._queue = queue
         self._ledger = ledger
@@ -83,8 +81,7 @@ class Runner:
         self._spawn = spawn
         self._stop_reason: str | None = None  # set when the service is stopping
         self.running: CurrentItem | None = None
-        self.autostart = autostart
-        self.stop_pending = stop_pending
+        self.switches = switches
 
     # ------------------------------------------------------------------------------------------------ requests of users
     async def start(self) -> None:
@@ -104,7 +101,7 @@ class Runner:
             self._end(decision.why)
 
     async def execute(self, item: dict[str, Any]) -> Edit:
-        """Run an item now, without queueing it. The returned edit contains the item with its uid."""
+        """Run a plan now, without queueing it. The returned edit contains the item with its uid."""
         edit = self._queue.start_now(item, self._clock.time())
         self.running = self._new_run()
         self._lifecycle.fire(ManagerEvent.START_REQUESTED)
@@ -114,19 +111,8 @@ class Runner:
             self.running = None
             self._leave()
             raise
-        if item["item_type"] == "instruction":
-            await self._advance(_End(unreported("completed", now=self._clock.time())))
-        else:
-            self._spawn(self._begin())
+        self._spawn(self._begin())
         return edit
-
-    def set_stop_pending(self, *, pending: bool) -> FactEdit:
-        """Make the queue stop after the running plan, or cancel that."""
-        return self._set_fact("stop_pending", "stop_pending_info", StopPendingChanged(pending))
-
-    def set_autostart(self, *, enabled: bool) -> FactEdit:
-        """Switch autostart on or off."""
-        return self._set_fact("autostart", "autostart_mode_info", AutostartChanged(enabled))
 
     async def pause(self, option: PauseOption) -> None:
         """Pause the running plan. Between two plans, pause the next one or stop before it."""
@@ -284,7 +270,7 @@ class Runner:
     def consider_autostart(self) -> bool:
         """Whether autostart must start the queue now."""
         return (
-            self.autostart
+            self.switches.autostart
             and self._lifecycle.state is ManagerState.IDLE
             and self._environment.is_open
             and self._environment.state.environment is EnvironmentState.IDLE
@@ -321,7 +307,7 @@ class Runner:
 
     async def _step(self, end: _End | None) -> Decision:
         """Store the end of the running item, if there is one, and the next step in one transaction."""
-        run, uid, autostart = self.running, self._queue.running_uid, self.autostart
+        run, uid, autostart = self.running, self._queue.running_uid, self.switches.autostart
         edits: list[Undoable] = []
         ended: Ended | None = None
         if end is not None:
@@ -349,9 +335,10 @@ class Runner:
         """Everything else that the next step depends on."""
         return Modes(
             self._next_item,
-            autostart=self.autostart,
-            stop_pending=self.stop_pending,
+            autostart=self.switches.autostart,
+            stop_pending=self.switches.stop_pending,
             worker_is_ready=self._worker_is_ready,
+            engine_is_missing=self._environment.state.engine is None,
             service_stops=self._stop_reason is not None,
         )
 
@@ -365,9 +352,9 @@ class Runner:
         """Carry out the decision in memory."""
         edits: list[Undoable] = []
         if decision.clear_stop_pending:
-            edits.append(self.set_stop_pending(pending=False))
+            edits.append(self.switches.set_stop_pending(pending=False))
         if decision.switch_autostart_off:
-            edits.append(self.set_autostart(enabled=False))
+            edits.append(self.switches.set_autostart(enabled=False, off_reason=decision.why))
         match decision.next:
             case Next.START_ITEM:
                 edits.append(self._queue.start_next(self._clock.time()))
@@ -400,6 +387,11 @@ class Runner:
             await self._environment.link.request(RunPlan(self._running_json()))
         except WorkerLost:
             return None  # `worker_lost` records it
+        except NoRunEngine as refusal:
+            if self._queue.running_immediately:
+                return _End(unreported("failed", refusal.message, now=self._clock.time()))
+            await self._put_back(NO_ENGINE)
+            return None
         except QSError as error:
             logger.error("The plan %r cannot run: %s", running.get("name"), error.message)  # noqa: TRY400 - the message is enough
             return _End(unreported("failed", error.message, now=self._clock.time()))
@@ -431,6 +423,19 @@ class Runner:
             name, uid, status = running.get("name"), running.get("item_uid"), result["exit_status"]
             logger.warning("Plan %r (item %s): recorded as %r%s. %s", name, uid, status, requeued, result["msg"])
 
+    async def _put_back(self, why: str) -> None:
+        """Put the running item back to the front, because it could not start, and stop the queue."""
+        autostart, logged = self.switches.autostart, False
+        while self._queue.running_uid is not None:
+            try:
+                await self._ledger.commit(self._queue.put_back(), *self.switches.off(why))
+            except StoreError as error:
+                await self._wait_for_store(error, logged=logged)
+                logged = True
+        self.running = None
+        self._log_autostart(why, before=autostart)
+        self._end(why)
+
     async def _wait_for_store(self, error: StoreError, *, logged: bool) -> None:
         """Wait before the next attempt to store the end of an item."""
         if not logged:
@@ -439,15 +444,11 @@ class Runner:
 
     async def _switch_off(self) -> None:
         """Switch off autostart and cancel a pending stop, so that nothing starts by itself after an unexpected end."""
-        autostart = self.autostart
-        edits: list[Undoable] = []
-        if self.stop_pending:
-            edits.append(self.set_stop_pending(pending=False))
-        if autostart:
-            edits.append(self.set_autostart(enabled=False))
+        autostart, why = self.switches.autostart, "the worker was lost while a plan was running"
+        edits = self.switches.off(why)
         try:
             await self._ledger.commit(*edits)
-            self._log_autostart("the worker was lost while a plan was running", before=autostart)
+            self._log_autostart(why, before=autostart)
         except StoreError as error:
             logger.error("Could not store that autostart is off: %s", error.message)  # noqa: TRY400
 
@@ -462,7 +463,7 @@ class Runner:
             self._lifecycle.fire(ManagerEvent.QUEUE_ENDED)
 
     def _log_autostart(self, why: str, *, before: bool) -> None:
-        if before and not self.autostart:
+        if before and not self.switches.autostart:
             logger.info("Autostart was switched off: %s", why)
 
     def _running_json(self) -> bytes:
@@ -475,13 +476,3 @@ class Runner:
             "run_uids": [run.uid for run in runs],
             "scan_ids": [run.scan_id for run in runs],
         }
-
-    def _set_fact(self, attribute: str, fact: str, event: AutostartChanged | StopPendingChanged) -> FactEdit:
-        before = getattr(self, attribute)
-
-        def undo() -> None:
-            setattr(self, attribute, before)
-
-        setattr(self, attribute, event.enabled)
-        self._changed()
-        return FactEdit(fact, json.dumps({"enabled": event.enabled}).encode(), undo, event)

@@ -61,6 +61,9 @@ class ItemHistory:
         for _ in range(added):
             self._take_back_newest()
 
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._numbers
+
     def place(self, uid: str) -> int:
         """The number of items older than the one with this uid.
 

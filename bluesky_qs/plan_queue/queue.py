@@ -323,9 +323,14 @@ class PlanQueue:
         return self._make(edit, facts=replace(self._facts, mode=new), event=ModeChanged(new))
 
     def clear_history(self, *, size: int | None = None, item_uid: str | None = None) -> Edit:
-        """Clear the history, or keep the newest ``size`` items, or drop the item ``item_uid`` and all older ones."""
+        """Clear the history, or keep the newest ``size`` items, or drop the item ``item_uid`` and all older ones.
+
+        Drops nothing if the item is not in the history.
+        """
         if size is not None and item_uid is not None:
             raise BadParams("Error: Parameters 'size' and 'item_uid' are mutually exclusive.")
+        if item_uid is not None and item_uid not in self._history:
+            return Edit([])
         if item_uid is not None:
             return self._trim(len(self._history) - self._history.place(item_uid) - 1)
         return self._trim(max(0, size or 0))
@@ -347,6 +352,15 @@ class PlanQueue:
         """Make an item that is not in the queue the running item. It gets a new uid and never enters the queue."""
         prepared = self.prepare(item)
         return self._start(prepared.uid, prepared.data, time_start, [])
+
+    def put_back(self) -> Edit:
+        """The running item, which could not start, goes back to the front and keeps its uid."""
+        running = self._facts.running
+        if running is None:
+            raise WrongState("No item is running")
+        put, puts = self._puts(0, [Prepared(json.loads(running.item), running.uid, running.item)])
+        edit = Edit([SetFact("running_plan", None), *puts], [running.item])
+        return self._make(edit, facts=replace(self._facts, running=None), put=put)
 
     def finish(self, result: dict[str, Any], *, interrupted: bool = False) -> EndEdit:
         """Record the end of the running item: it goes to the history with its ``result``, and may be requeued.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Pause,
         Print,
         Return,
+        RunEngine,
         Step,
         Wait,
     )
@@ -53,6 +54,7 @@ _HOME = {
     "Print": "bluesky_qs.testing.steps",
     "Result": "bluesky_qs.testing.sync",
     "Return": "bluesky_qs.testing.steps",
+    "RunEngine": "bluesky_qs.testing.steps",
     "ScriptedWorker": "bluesky_qs.testing.worker",
     "Service": "bluesky_qs.testing.sync",
     "Step": "bluesky_qs.testing.steps",
@@ -76,6 +78,7 @@ __all__ = [
     "Print",
     "Result",
     "Return",
+    "RunEngine",
     "ScriptedWorker",
     "Service",
     "Step",

@@ -96,6 +96,7 @@ class ScriptedProcess:
         self.background: list[Job] = []
         self._script = script
         self._ended = ended
+        self._idle_engine: str | None = "idle"
         self._lists: EncodedLists | None = None
         self._report = b"{}"
         self._connection = b"{}"
@@ -267,7 +268,7 @@ class ScriptedProcess:
         found = {"plans": len(self._script.plans), "devices": len(self._script.devices)}
         report = {"success": True, "time": now, "files": [], "problems": [], "left_out": [], **found}
         self._report = msgspec.json.encode(report)
-        self._change(environment=EnvironmentState.IDLE, engine="idle")
+        self._change(environment=EnvironmentState.IDLE, engine=self._idle_engine)
         self._push(EnvironmentOpened(lists, self.state, now - started, self._report, self._connection))
 
     async def _run_plan(self, job: Job, item: dict[str, Any]) -> None:
@@ -280,7 +281,7 @@ class ScriptedProcess:
         missed = job.pause is not None
         self.main = None
         self._set_runs([])
-        self._change(environment=EnvironmentState.IDLE, engine="idle", item_uid=None, pause_pending=False)
+        self._change(environment=EnvironmentState.IDLE, engine=self._idle_engine, item_uid=None, pause_pending=False)
         done = PlanEnded(
             item_uid=item["item_uid"],
             exit_status=status,
@@ -353,8 +354,8 @@ class ScriptedProcess:
                 await self._ask(job, step)
             case steps.Print(text):
                 self._script.say(text)
-            case steps.NewLists(plans, devices):
-                self._take_lists(plans, devices)
+            case steps.NewLists() | steps.RunEngine():
+                self._change_namespace(job, step)
 
     async def _wait(self, job: Job) -> None:
         """Wait until the test continues the script. Run the steps that it inserts meanwhile."""
@@ -399,6 +400,14 @@ class ScriptedProcess:
 
     def _show_question(self) -> None:
         self._update(input=next((question for question, _ in self._questions.values()), None))
+
+    def _change_namespace(self, job: Job, step: steps.NewLists | steps.RunEngine) -> None:
+        if isinstance(step, steps.NewLists):
+            self._take_lists(step.plans, step.devices)
+            return
+        self._idle_engine = "idle" if step.exists else None
+        if job.item is None:  # a plan keeps its RunEngine to its end
+            self._update(engine=self._idle_engine)
 
     def _take_lists(self, plans: dict[str, Any] | None, devices: dict[str, Any] | None) -> None:
         self._script.plans = self._script.plans if plans is None else plans

@@ -98,4 +98,10 @@ class NewLists(msgspec.Struct, frozen=True):
     devices: dict[str, Any] | None = None
 
 
-Step = End | Fail | Pause | Wait | Hang | Die | Measure | Open | Ask | Print | Return | NewLists
+class RunEngine(msgspec.Struct, frozen=True):
+    """The namespace has a RunEngine from now on, or no longer. When the environment opens it has one."""
+
+    exists: bool = True
+
+
+Step = End | Fail | Pause | Wait | Hang | Die | Measure | Open | Ask | Print | Return | NewLists | RunEngine

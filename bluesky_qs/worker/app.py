@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import zmq
 
 from bluesky_qs.config.logs import enable_logging
-from bluesky_qs.errors import QSError, StartupError, WorkerError, WrongState
+from bluesky_qs.errors import NoRunEngine, QSError, StartupError, WorkerError, WrongState
 from bluesky_qs.ipc.commands import (
     Attach,
     CloseEnvironment,
@@ -42,7 +42,7 @@ from bluesky_qs.ipc.reports import EnvironmentFailed
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.states import KERNEL_BUSY, EnvironmentState
 from bluesky_qs.ipc.table import CommandTable
-from bluesky_qs.worker.engine import NO_ENGINE, Engine
+from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.environment import UserEnvironment, failure_report
 from bluesky_qs.worker.interrupt import interrupt
 from bluesky_qs.worker.jobs import Jobs
@@ -201,7 +201,7 @@ class WorkerProcess:
     @COMMANDS.handles(EngineMetadata)
     def _metadata(self, _command: EngineMetadata) -> bytes:
         if self._engine.RE is None:
-            raise WrongState(NO_ENGINE)
+            raise NoRunEngine
         return plain_text(dict(self._engine.RE.md))
 
     @COMMANDS.handles(ReplyInput)

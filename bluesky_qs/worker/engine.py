@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from bluesky_qs.api.values import ExitStatus
-from bluesky_qs.errors import WorkerError, WrongState
+from bluesky_qs.errors import NoRunEngine, WorkerError, WrongState
 from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.worker.observe import Observer
@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 How = Literal["resume", "stop", "abort", "halt"]
 PauseOption = Literal["deferred", "immediate"]
 
-NO_ENGINE = "Run Engine is not found in the RE Worker environment"
 ENDED_ELSEWHERE = "The plan was ended by startup code or from a console, or could not be paused there"
 ABORTED_ITSELF = "The plan aborted itself, or an operation that it waited for was canceled"
 PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
@@ -156,7 +155,9 @@ class Engine:
             raise WrongState(f"The worker already has the plan {item_uid!r}")
 
     def begin(self, item_uid: str) -> None:
-        """Accept an item; `run` follows in the main thread."""
+        """Accept an item; `run` follows in the main thread. Raise `NoRunEngine` if there is none."""
+        if self.RE is None and not self._next:
+            raise NoRunEngine
         self._accepted.add(item_uid)
         with self._lock:
             self._item_uid, self._paused, self._pause = item_uid, False, None
@@ -238,7 +239,7 @@ class Engine:
     def _outcome(self, plan: _Plan, step: Callable[[], Any], how: How | None) -> tuple[ExitStatus, str, str] | None:
         """Run the plan until it pauses or ends. Return its status, message and traceback, or None if it is paused."""
         if self.RE is None:
-            raise WorkerError(NO_ENGINE)
+            raise NoRunEngine
         from bluesky.utils import RunEngineInterrupted  # noqa: PLC0415 - startup code decides when bluesky is imported
 
         try:

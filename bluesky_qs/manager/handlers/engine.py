@@ -8,12 +8,14 @@ from bluesky_qs.api.types import Documents, Metadata, PauseOption, Reply, Run, R
 from bluesky_qs.ipc.commands import EngineMetadata
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
-from bluesky_qs.manager.handlers.states import require_environment, require_paused, require_running
+from bluesky_qs.manager.handlers.states import require_environment, require_paused, require_run_engine, require_running
 from bluesky_qs.wire.codec import Encoded, json_text
 
 
 @handles(api.engine.re_pause)
 async def re_pause(ctx: Context, option: PauseOption = "deferred") -> Reply:
+    if ctx.environment.is_open:
+        require_run_engine(ctx)
     require_running(ctx)
     await ctx.runner.pause(option)
     return {}

@@ -7,7 +7,7 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 
 
-def _answer(ctx: Context) -> Locking:
+def _info(ctx: Context, *_: object) -> Locking:
     return {"lock_info": ctx.lock.info, "lock_info_uid": ctx.lock.uid}
 
 
@@ -25,14 +25,14 @@ async def lock(
         key=lock_key, environment=environment, queue=queue, user=user, note=note, now=ctx.clock.time()
     )
     await ctx.ledger.commit(edit)
-    return _answer(ctx)
+    return _info(ctx)
 
 
-@handles(api.locking.lock_info, failed=_answer)
+@handles(api.locking.lock_info, failed=_info)
 def lock_info(ctx: Context, lock_key: str | None = None) -> Locking:
     if lock_key is not None:
         ctx.lock.check_key(lock_key)
-    return _answer(ctx)
+    return _info(ctx)
 
 
 @handles(api.locking.unlock)
@@ -40,7 +40,7 @@ async def unlock(ctx: Context, lock_key: str = "") -> Locking:
     try:
         edit = ctx.lock.release(lock_key)
     except Locked as error:
-        raise Locked(error.message, **_answer(ctx)) from None
+        raise Locked(error.message, **_info(ctx)) from None
     if edit:
         await ctx.ledger.commit(edit)
-    return _answer(ctx)
+    return _info(ctx)

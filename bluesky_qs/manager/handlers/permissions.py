@@ -85,8 +85,6 @@ async def permissions_reload(
         await _put_in_force(ctx, await asyncio.to_thread(ctx.lists.permissions_from_file))
     if restore_plans_devices:
         await ctx.lists.reload_lists()
-    else:
-        ctx.lists.renew()
     return {}
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, cast
 
 from bluesky_qs import api
 from bluesky_qs.api.method import shortened
@@ -30,10 +30,11 @@ from bluesky_qs.manager.handlers.states import (
     require_engine,
     require_environment,
     require_idle_kernel,
+    require_run_engine,
     require_running,
 )
 from bluesky_qs.plan_queue.edit import Edit
-from bluesky_qs.plan_queue.items import Prepared
+from bluesky_qs.plan_queue.items import Prepared, uuid4_text
 from bluesky_qs.plans.signature import NameWarning
 from bluesky_qs.wire.codec import Encoded
 
@@ -56,7 +57,27 @@ def queue_get(ctx: Context) -> Queue:
     }
 
 
-@handles(api.queue.queue_item_add)
+def _refused_add(ctx: Context, params: Mapping[str, Any], _message: str) -> Mapping[str, Any]:
+    """The item as a client sent it, with a uid and its owner."""
+    item = params.get("item")
+    if isinstance(item, dict):
+        owner = {key: params[key] for key in ("user", "user_group") if key in params}
+        item = {"item_uid": uuid4_text(), **cast("dict[str, Any]", item), **owner}
+    return {"qsize": len(ctx.queue), "item": item}
+
+
+def _refused_batch(ctx: Context, params: Mapping[str, Any], message: str) -> Mapping[str, Any]:
+    items = params.get("items")
+    items = cast("list[Any]", items) if isinstance(items, list) else []
+    results = [{"success": False, "msg": message}] * len(items)
+    return {"qsize": len(ctx.queue), "items": items, "results": results}
+
+
+def _refused_update(ctx: Context, params: Mapping[str, Any], _message: str) -> Mapping[str, Any]:
+    return {"qsize": len(ctx.queue), "item": params.get("item")}
+
+
+@handles(api.queue.queue_item_add, failed=_refused_add)
 async def queue_item_add(
     ctx: Context,
     item: SentItem,
@@ -73,7 +94,7 @@ async def queue_item_add(
     return {"qsize": size, "item": _one(edit), **accepted}
 
 
-@handles(api.queue.queue_item_add_batch)
+@handles(api.queue.queue_item_add_batch, failed=_refused_batch)
 async def queue_item_add_batch(
     ctx: Context,
     items: list[Any],
@@ -90,7 +111,7 @@ async def queue_item_add_batch(
             msg = f"validation of {failed} out of {len(items)} submitted items failed: " + next(
                 f"item {n}: {result.get('msg')}" for n, result in enumerate(results) if result.get("msg")
             )
-            raise InvalidPlan(msg, items=items, results=results)
+            raise InvalidPlan(msg, results=results)
         edit = ctx.queue.add_batch(prepared, pos=pos, before_uid=before_uid, after_uid=after_uid)
         stored = ctx.ledger.submit(edit)
         size = len(ctx.queue)
@@ -100,7 +121,7 @@ async def queue_item_add_batch(
     return {"qsize": size, "items": added, "results": results}
 
 
-@handles(api.queue.queue_item_update)
+@handles(api.queue.queue_item_update, failed=_refused_update)
 async def queue_item_update(ctx: Context, item: SentItem, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
     checked = checked_item(ctx, item, who)
     if checked.get("item_uid") is None:
@@ -182,10 +203,14 @@ async def queue_item_move_batch(
 
 @handles(api.queue.queue_item_execute)
 async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]) -> ItemAdded:
+    checked = checked_item(ctx, item, who)
     require_environment(ctx)
     await require_idle_kernel(ctx)
+    if checked["item_type"] == "instruction":  # the queue does not run, so there is nothing to stop
+        done: Any = Encoded(ctx.queue.prepare(checked).data)
+        return {"qsize": len(ctx.queue), "item": done}
+    require_run_engine(ctx)
     require_engine(ctx)
-    checked = checked_item(ctx, item, who)
     accepted = _accepted(ctx, checked)
     started = await ctx.runner.execute(checked)
     _log(started.items_json, [accepted])
@@ -208,6 +233,7 @@ async def queue_mode_set(ctx: Context, mode: dict[str, Any] | Literal["default"]
 async def queue_start(ctx: Context) -> Reply:
     require_environment(ctx)
     await require_idle_kernel(ctx)
+    require_run_engine(ctx)
     require_engine(ctx)
     await ctx.runner.start()
     return {}
@@ -216,21 +242,21 @@ async def queue_start(ctx: Context) -> Reply:
 @handles(api.queue.queue_stop)
 async def queue_stop(ctx: Context) -> Reply:
     require_running(ctx)
-    await ctx.ledger.commit(ctx.runner.set_stop_pending(pending=True))
+    await ctx.ledger.commit(ctx.runner.switches.set_stop_pending(pending=True))
     return {}
 
 
 @handles(api.queue.queue_stop_cancel)
 async def queue_stop_cancel(ctx: Context) -> Reply:
-    if ctx.runner.stop_pending:
-        await ctx.ledger.commit(ctx.runner.set_stop_pending(pending=False))
+    if ctx.runner.switches.stop_pending:
+        await ctx.ledger.commit(ctx.runner.switches.set_stop_pending(pending=False))
     return {}
 
 
 @handles(api.queue.queue_autostart)
 async def queue_autostart(ctx: Context, enable: bool) -> Reply:
-    if ctx.runner.autostart != enable:
-        await ctx.ledger.commit(ctx.runner.set_autostart(enabled=enable))
+    if ctx.runner.switches.autostart != enable or ctx.runner.switches.autostart_off_reason is not None:
+        await ctx.ledger.commit(ctx.runner.switches.set_autostart(enabled=enable))
     return {}
 
 

@@ -1,6 +1,6 @@
 """Checks of the manager's state, with the messages of refused requests."""
 
-from bluesky_qs.errors import WrongState
+from bluesky_qs.errors import NoRunEngine, WrongState
 from bluesky_qs.ipc.commands import NeedMainThread
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
@@ -46,6 +46,12 @@ async def require_main_thread(ctx: Context) -> None:
     if ctx.settings.worker.use_ipython_kernel and ctx.environment.is_open:
         # Ask the worker, because the manager learns later than a console that its code begins or has ended.
         await ctx.environment.query(NeedMainThread())
+
+
+def require_run_engine(ctx: Context) -> None:
+    """Refuse if the environment has no RunEngine."""
+    if ctx.environment.state.engine is None:
+        raise NoRunEngine
 
 
 def require_engine(ctx: Context) -> None:

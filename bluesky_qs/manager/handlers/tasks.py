@@ -68,8 +68,10 @@ async def function_execute(
     name = item.get("name")
     if not isinstance(name, str) or not name:
         raise BadParams(f"Function name is not specified: item={shortened(item)}")
-    arguments: dict[str, Any] = {"args": item.get("args") or [], "kwargs": item.get("kwargs") or {}}
+    arguments: dict[str, Any] = {}
     for field, (kind, description) in {"args": (list, "a list"), "kwargs": (dict, "an object")}.items():
+        given = item.get(field)
+        arguments[field] = kind() if given is None else given
         if not isinstance(arguments[field], kind):
             raise BadParams(f"Function parameter {field!r} must be {description}: {shortened(item[field])}")
     if not ctx.lists.catalog.function_allowed(name, group):

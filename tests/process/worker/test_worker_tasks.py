@@ -155,6 +155,7 @@ async def test_a_value_that_json_does_not_know_fails_the_task_by_name(worker, te
     done = await driver.function("value", text)
     assert not done.success
     assert kind in done.message
+    assert kind in done.traceback
 
 
 async def test_an_unknown_function_fails_its_task(worker):
@@ -163,6 +164,7 @@ async def test_an_unknown_function_fails_its_task(worker):
     done = await driver.function("no_such_function")
     assert not done.success
     assert "no_such_function" in done.message
+    assert "no_such_function" in done.traceback
 
 
 async def test_a_task_uid_is_taken_once(worker):

@@ -126,7 +126,7 @@ async def test_a_question_is_not_pending_when_the_reply_to_its_answer_arrives(op
         ("queue_autostart", {"enable": True}, "queue_autostart_enabled"),
         ("queue_mode_set", {"mode": {"loop": True}}, "plan_queue_mode"),
         ("lock", {"lock_key": "k", "queue": True, "user": "Ada"}, "lock"),
-        ("permissions_reload", {"restore_plans_devices": True}, "plans_allowed_uid"),
+        ("permissions_set", {"user_group_permissions": {"user_groups": {"root": {}}}}, "plans_allowed_uid"),
         (
             "queue_item_execute",
             {"item": {"item_type": "plan", "name": "count", "args": [["det1"]]}, **TESTER},

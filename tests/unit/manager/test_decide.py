@@ -18,9 +18,9 @@ def run_of(*, immediate, pause_waits):
 
 
 MODES = [
-    Modes(next_item, autostart, stop_pending, worker_is_ready, service_stops)
-    for next_item, autostart, stop_pending, worker_is_ready, service_stops in product(
-        ("plan", "instruction", "none"), BOTH, BOTH, BOTH, BOTH
+    Modes(next_item, autostart, stop_pending, worker_is_ready, service_stops, engine_is_missing)
+    for next_item, autostart, stop_pending, worker_is_ready, service_stops, engine_is_missing in product(
+        ("plan", "instruction", "none"), BOTH, BOTH, BOTH, BOTH, BOTH
     )
 ]
 ENDS = [(None, None)] + [
@@ -46,7 +46,8 @@ def free_to_continue(ended, run, modes):
 
 def test_a_plan_starts_exactly_if_nothing_speaks_against_it():
     for ended, run, modes, decision in CASES:
-        expected = free_to_continue(ended, run, modes) and modes.next_item == "plan"
+        is_plan = modes.next_item == "plan" and not modes.engine_is_missing
+        expected = free_to_continue(ended, run, modes) and is_plan
         assert (decision.next is Next.START_ITEM) == expected, (ended, modes)
 
 
@@ -106,7 +107,8 @@ def test_a_stop_as_requested_switches_autostart_off():
 def test_autostart_outlives_an_empty_queue_a_closed_environment_and_an_item_executed_by_itself():
     def harmless(ended, run, modes):
         ended_well = ended is None or (ended.continues and not ended.pause_missed and not run.waiting_pause)
-        return ended_well and not modes.stop_pending and modes.next_item != "instruction"
+        goes_on = not modes.stop_pending and not modes.engine_is_missing
+        return ended_well and goes_on and modes.next_item != "instruction"
 
     for *_, decision in cases(harmless):
         assert not decision.switch_autostart_off
@@ -137,7 +139,9 @@ def test_autostart_outlives_an_empty_queue_a_closed_environment_and_an_item_exec
         ),
         (None, None, Modes("none", stop_pending=True), "as requested"),
         (None, None, Modes("none", worker_is_ready=False), "it is empty"),
-        (None, None, Modes("plan", worker_is_ready=False), "the environment is closed"),
+        (None, None, Modes("plan", worker_is_ready=False, engine_is_missing=True), "the environment is closed"),
+        (None, None, Modes("plan", engine_is_missing=True), "the environment has no RunEngine 'RE'"),
+        (None, None, Modes("instruction", engine_is_missing=True), "by the instruction 'queue_stop'"),
     ],
 )
 def test_of_several_reasons_to_stop_the_first_is_given(ended, run, modes, why):

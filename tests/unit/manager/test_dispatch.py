@@ -19,7 +19,7 @@ ALWAYS_AT_HAND = {"ping", "status"}
 
 @pytest.fixture
 def dispatcher():
-    ctx = SimpleNamespace(lock=LockBook(None))
+    ctx = SimpleNamespace(lock=LockBook(None), queue=[])
     dispatcher = Dispatcher(ctx, lambda: Encoded(b'{"manager_state": "idle"}'), "json")
     dispatcher.ready.set()
     return dispatcher
@@ -95,8 +95,8 @@ async def test_a_string_of_ten_megabytes_is_refused_with_a_short_sentence(dispat
 
 async def test_a_failed_answer_has_the_methods_other_keys(dispatcher):
     answer = await ask(dispatcher, {"method": "queue_item_add", "params": {"item": {"a": 1}}})
-    assert answer["item"] == {"a": 1}
-    assert answer["qsize"] is None
+    assert answer["item"] == {"a": 1, "item_uid": answer["item"]["item_uid"]}
+    assert answer["qsize"] == 0
 
 
 async def test_a_locked_queue_refuses_before_the_parameters_are_looked_at(dispatcher):

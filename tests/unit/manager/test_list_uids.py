@@ -56,16 +56,26 @@ def test_a_new_plan_leaves_the_devices_as_they_are(book, before):
     assert changed(book, before) == ["plans_existing_uid", "plans_allowed_uid"]
 
 
-def test_a_new_device_may_be_named_in_the_description_of_a_plan(book, before):
+def test_a_new_device_changes_the_plans_only_if_a_description_names_it(book, before):
     assert book.replace(worker_lists(["scan"], ["motor", "det"]))
+    assert changed(book, before) == ["devices_existing_uid", "devices_allowed_uid"]
+    annotation = {"type": "Motors", "devices": {"Motors": [":^m.*"]}}
+    parameter = {"name": "motor", "kind": {"name": "POSITIONAL_OR_KEYWORD", "value": 1}, "annotation": annotation}
+    naming = json.dumps({"scan": {**PLAN, "parameters": [parameter]}}).encode()
+    book.set_permissions(PermissionRules.from_dict(groups(allowed_plans=[None], allowed_devices=[None])))
+    for devices in (["motor", "det"], ["motor", "det", "m2"]):
+        before = {name: getattr(book, name) for name in UIDS}
+        book.replace(EncodedLists(naming, worker_lists([], devices).devices))
     assert changed(book, before) == ["devices_existing_uid", "plans_allowed_uid", "devices_allowed_uid"]
 
 
 @pytest.mark.parametrize(
     ("lists", "expected"),
     [
-        ({"allowed_plans": ["scan"]}, ["plans_allowed_uid"]),
-        ({"allowed_plans": [None], "allowed_devices": ["motor"]}, ["plans_allowed_uid", "devices_allowed_uid"]),
+        ({"allowed_plans": ["other"]}, ["plans_allowed_uid"]),
+        ({"allowed_plans": ["scan"]}, []),
+        ({"allowed_plans": [None], "allowed_devices": ["motor"]}, ["devices_allowed_uid"]),
+        ({"allowed_plans": [None], "allowed_functions": [None]}, []),
         ({"allowed_plans": [None]}, []),
     ],
 )
@@ -76,10 +86,10 @@ def test_permissions_change_the_lists_that_they_speak_of(book, before, lists, ex
 
 async def test_lists_read_from_the_disk_are_told_if_they_differ(book, before, tmp_path):
     file = tmp_path / "existing_plans_and_devices.yaml"
-    lists_file.write(file, lists_file.Lists({"scan": PLAN, "mine": PLAN}, {"motor": DEVICE}))
+    lists_file.write(file, lists_file.ListsFile({"scan": PLAN, "mine": PLAN}, {"motor": DEVICE}))
     await book.reload_lists()
-    assert changed(book, before) == ["plans_existing_uid", "plans_allowed_uid", "devices_allowed_uid"]
+    assert changed(book, before) == ["plans_existing_uid", "plans_allowed_uid"]
     assert set(book.catalog.existing_plans) == {"scan", "mine"}
     again = {name: getattr(book, name) for name in UIDS}
     await book.reload_lists()
-    assert not {"plans_existing_uid", "devices_existing_uid"} & set(changed(book, again))
+    assert changed(book, again) == []

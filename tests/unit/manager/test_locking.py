@@ -64,10 +64,19 @@ def test_the_same_key_changes_what_is_locked_and_the_uid():
     assert book.uid != before
 
 
-@pytest.mark.parametrize("what", [{"key": "", "environment": True}, {"key": "k", "environment": False}])
-def test_an_empty_key_or_nothing_to_lock_is_refused(what):
-    with pytest.raises(BadParams):
-        LockBook(None).apply(queue=False, user="x", note=None, now=NOW, **what)
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ({"key": ""}, "Lock key must be a non-empty string"),
+        ({"environment": False}, "environment and/or queue must be selected"),
+        ({"user": ""}, "User name is not specified: user=''"),
+    ],
+)
+def test_a_lock_without_key_user_or_something_to_lock_is_refused(what, words):
+    with pytest.raises(BadParams, match=words):
+        LockBook(None).apply(
+            **{"key": "k", "environment": True, "queue": False, "user": "x", "note": None, "now": NOW, **what}
+        )
 
 
 def test_what_was_stored_is_in_force_after_a_restart_with_its_uid():

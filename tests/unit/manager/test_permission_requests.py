@@ -169,7 +169,7 @@ async def test_a_lock_can_be_changed_with_its_key_only(manager, refused):
 
 
 async def test_a_lock_locks_something(refused):
-    assert "at least one" in await refused("lock", lock_key="k", user="ada")
+    assert "environment and/or queue must be selected" in await refused("lock", lock_key="k", user="ada")
 
 
 async def test_the_emergency_key_opens_every_lock():

@@ -211,9 +211,47 @@ async def test_an_item_is_executed_without_the_queue(opened):
     assert (answer["qsize"], status["items_in_queue"]) == (1, 1)
 
 
-async def test_an_instruction_is_executed_at_once(opened, results):
-    await opened.do("queue_item_execute", item=STOP, **TESTER)
-    assert [result["exit_status"] for result in await results()] == ["completed"]
+async def test_an_instruction_that_is_executed_leaves_no_entry_in_the_history(opened, results):
+    answer = await opened.do("queue_item_execute", item=STOP, **TESTER)
+    assert answer["item"]["item_uid"]
+    assert await results() == []
+    assert (await opened.do("status"))["manager_state"] == "idle"
+
+
+async def test_an_item_to_execute_is_checked_before_the_environment(manager, refused):
+    assert "Plan 'nothing' is not in the list of allowed plans" in await refused(
+        "queue_item_execute", item={**COUNT, "name": "nothing"}, **TESTER
+    )
+    assert "RE Worker environment does not exist" in await refused("queue_item_execute", item=COUNT, **TESTER)
+
+
+@pytest.mark.parametrize("method", ["queue_item_add", "queue_item_update"])
+async def test_a_refusal_shows_the_item_and_the_size_of_the_queue(manager, three, method):
+    answer = await manager.ask(method, item=WRONG, **TESTER)
+    assert (answer["success"], answer["qsize"]) == (False, 3)
+    assert {key: answer["item"][key] for key in WRONG} == WRONG
+
+
+async def test_a_refused_addition_shows_the_item_with_a_uid_and_its_owner(manager):
+    item = (await manager.ask("queue_item_add", item=WRONG, **TESTER))["item"]
+    assert (item["user"], item["user_group"]) == ("tester", "primary")
+    assert item["item_uid"]
+    assert (await manager.ask("queue_item_add", **TESTER))["item"] is None
+
+
+@pytest.mark.parametrize("where", [{"pos": 1.5}, {"before_uid": "nobody"}, {"pos": 0, "after_uid": "nobody"}])
+async def test_a_refused_batch_has_a_result_for_each_item(manager, three, where):
+    answer = await manager.ask("queue_item_add_batch", items=[COUNT, COUNT], **where, **TESTER)
+    assert (answer["success"], answer["qsize"], answer["items"]) == (False, 3, [COUNT, COUNT])
+    assert [result["success"] for result in answer["results"]] == [False, False]
+    assert all(result["msg"] for result in answer["results"])
+
+
+@pytest.mark.parametrize(
+    ("method", "params"), [("queue_clear", {"no": 1}), ("history_clear", {"size": "x"}), ("queue_mode_set", {})]
+)
+async def test_three_refusals_have_exactly_two_keys(manager, method, params):
+    assert list(await manager.ask(method, **params)) == ["success", "msg"]
 
 
 async def test_the_running_item_is_told_with_its_start(opened, running):

@@ -14,6 +14,7 @@ from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
+from bluesky_qs.manager.switches import Switches
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.memory import MemoryStore
@@ -75,8 +76,7 @@ async def runner(store):
         clock=SystemClock(),
         changed=lambda: None,
         spawn=asyncio.ensure_future,
-        autostart=False,
-        stop_pending=False,
+        switches=Switches(lambda: None),
     )
     writer = asyncio.create_task(ledger.write())
     yield runner, queue, ledger, lifecycle

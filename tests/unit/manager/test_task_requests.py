@@ -66,7 +66,10 @@ async def test_several_tasks_are_asked_for_at_once(opened):
         ({"item_type": "plan", "name": "count"}, "unsupported 'item_type' value: 'plan'"),
         ({"item_type": "function"}, "Function name is not specified"),
         ({"name": "function_sleep", "args": 1}, "'args' must be a list"),
+        ({"name": "function_sleep", "args": 0}, "'args' must be a list: 0"),
+        ({"name": "function_sleep", "args": ""}, "'args' must be a list: ''"),
         ({"name": "function_sleep", "kwargs": [1]}, "'kwargs' must be an object"),
+        ({"name": "function_sleep", "kwargs": []}, "'kwargs' must be an object: []"),
         ({"name": "os_system"}, "is not allowed for the user group 'primary'"),
     ],
 )

@@ -86,6 +86,7 @@ def test_a_cleared_history_says_how_many_items_are_left(queue):
     for _ in range(2):
         queue.start_next(1.0)
         queue.finish({"exit_status": "completed"})
+    assert events(queue.clear_history(item_uid="nobody")) == []
     assert events(queue.clear_history(size=1)) == [{"type": "history_cleared", "items_left": 1}]
 
 
