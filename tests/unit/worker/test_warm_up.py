@@ -14,7 +14,7 @@ def worker(tmp_path, monkeypatch):
     for name in ("common", "named"):
         (tmp_path / f"warm_{name}.py").write_text("")
     monkeypatch.setattr(app, "WARM", ("warm_common",))
-    worker = app.Worker(f"ipc://{tmp_path}/link", preload=["warm_named", "warm_missing"])
+    worker = app.WorkerProcess(f"ipc://{tmp_path}/link", preload=["warm_named", "warm_missing"])
     yield worker
     worker._server.close()
     worker._context.term()
