@@ -54,10 +54,11 @@ def load(
     global_user_namespace.set_user_namespace(user_ns=namespace, use_ipython=shell_exists)
     compat.install()
     lazy_shell = None
+    if location.directory or shell_exists:
+        _let_import_from_working_directory()
     if location.directory:
         _let_import_from_each_other(Path(location.directory), namespace)
         if not shell_exists:
-            _let_import_from_working_directory()
             lazy_shell = shell.install(location, namespace, run.roots)
             lazy_shell.begin()
         for file in startup_files(location.directory):

@@ -97,6 +97,23 @@ async def test_startup_code_has_a_real_shell_also_in_the_modules_that_it_imports
     assert await value(driver, "here", "a") == expected
 
 
+async def test_modules_of_the_working_directory_can_be_imported_and_run(worker, spec):
+    driver = worker(
+        """
+        import os
+        os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "optics"))
+        import mirror_angles
+        get_ipython().run_line_magic("run", "-m mirror_angles")
+        ran_as = get_ipython().user_ns["own_name"]
+        """
+    )
+    optics = driver.directory / "optics"
+    optics.mkdir()
+    (optics / "mirror_angles.py").write_text("own_name = __name__\n")
+    await driver.open(kernel=spec())
+    assert await value(driver, "[mirror_angles.own_name, ran_as]", "a") == ["mirror_angles", "__main__"]
+
+
 async def test_cells_and_plans_share_the_main_module_and_dataclasses_of_it_can_be_pickled(worker, spec, attach):
     driver = worker(
         """
