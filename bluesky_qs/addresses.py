@@ -68,7 +68,7 @@ def check_address(address: str) -> str:
 
 def client_address(address: str) -> str:
     """Return the address that clients on this host connect to: ``tcp://*:60615`` → ``tcp://localhost:60615``."""
-    parts = _TCP.fullmatch(check_address(address))
+    parts = _TCP.fullmatch(address)
     if parts and parts["host"] in _EVERY_HOST:
         return f"tcp://localhost:{parts['port']}"
     return address

@@ -8,13 +8,13 @@ from typing import Any, Self
 
 import zmq
 
-from bluesky_qs.addresses import CONTROL_ADDRESS, INFO_ADDRESS
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
 from bluesky_qs.client.settings import ConnectionSettings
 from bluesky_qs.client.transport import EncodedReply, Message, Request
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
+from bluesky_qs.wire.control import client_socket
 
 
 class ZmqTransport:
@@ -132,24 +132,8 @@ def connected(context: "zmq.Context[Any]", settings: ConnectionSettings) -> Any:
     ConfigError
         The address or the public key is not valid.
     """
-    socket = context.socket(zmq.REQ)
-    socket.linger = 0
-    socket.rcvtimeo = int(settings.timeout_recv * 1000)
-    socket.sndtimeo = int(settings.timeout_send * 1000)
-    try:
-        if settings.public_key:
-            socket.curve_serverkey = settings.public_key.encode()
-            # The service identifies itself by its key and does not check its clients' keys: any pair will do.
-            socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
-        socket.connect(settings.control_addr)
-    except (zmq.ZMQError, ValueError, UnicodeEncodeError) as error:
-        socket.close(linger=0)
-        raise ConfigError(
-            f"Cannot connect to {settings.control_addr!r}"
-            f"{' with the given public key' if settings.public_key else ''}: {error}. "
-            f"An address looks like {CONTROL_ADDRESS} or ipc:///path"
-        ) from None
-    return socket
+    timeouts = {"rcvtimeo": int(settings.timeout_recv * 1000), "sndtimeo": int(settings.timeout_send * 1000)}
+    return client_socket(context, settings.control_addr, server_key=settings.public_key, **timeouts)
 
 
 def subscribed(context: "zmq.Context[Any]", settings: ConnectionSettings, topics: tuple[bytes, ...]) -> Any:
@@ -160,19 +144,14 @@ def subscribed(context: "zmq.Context[Any]", settings: ConnectionSettings, topics
     ConfigError
         The address is not valid.
     """
-    socket = context.socket(zmq.SUB)
-    socket.linger = 0
-    socket.rcvhwm = 0  # the service limits how much it keeps for us
+    try:
+        # The service limits how much it keeps for us.
+        socket = client_socket(context, settings.info_addr, kind=zmq.SUB, rcvhwm=0)
+    except ConfigError:
+        context.term()
+        raise
     for topic in topics:
         socket.subscribe(topic)
-    try:
-        socket.connect(settings.info_addr)
-    except zmq.ZMQError as error:
-        socket.close(linger=0)
-        context.term()
-        raise ConfigError(
-            f"Cannot connect to {settings.info_addr!r}: {error}. An address looks like {INFO_ADDRESS} or ipc:///path"
-        ) from None
     return socket
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.ipc.reports import DocumentReport, EnvironmentOpened, ListsReport, PlanEnded, StateChanged, TaskEnded
 from bluesky_qs.ipc.supervision import Inventory
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.changes import Changes
+from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.environment import Environment
@@ -47,47 +48,29 @@ def assemble(
     ``snapshot`` is the content of the store. ``inventory`` lists the processes that the supervisor has. ``spawn`` and
     ``stop`` are described in `Context`.
     """
-    clock = outside.clock
     changed = Changes()
-    lifecycle = Lifecycle(changed)
+    common = _Common(outside.clock, changed, Lifecycle(changed), spawn)
     queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
-    events = EventBook(snapshot.events, publisher.event, clock.time)
+    events = EventBook(snapshot.events, publisher.event, outside.clock.time)
     ledger = Ledger(outside.store, events, changed)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
-    environment = Environment(
-        connect=outside.connect_worker,
-        supervisor=outside.supervisor,
-        lifecycle=lifecycle,
-        opening=lambda: opening(settings, location, lists.permissions_json),
-        clock=clock,
-        spawn=spawn,
-        changed=changed,
-    )
+    environment = _environment(common, settings, outside, location, lists)
+    # They do not outlive the service, but a manager that replaces another keeps them.
+    switches = Switches(changed, snapshot.facts if inventory.restarted else None)
     ctx = Context(
         settings=settings,
-        clock=clock,
+        clock=outside.clock,
         changed=changed,
-        lifecycle=lifecycle,
+        lifecycle=common.lifecycle,
         queue=queue,
         events=events,
         documents=DocumentBook(publisher.document, enabled=settings.network.zmq_publish_documents),
         ledger=ledger,
         lock=LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key),
         lists=lists,
-        tasks=_tasks(settings, outside, lifecycle, changed),
+        tasks=_tasks(common, settings),
         environment=environment,
-        runner=Runner(
-            queue=queue,
-            ledger=ledger,
-            lists=lists,
-            environment=environment,
-            lifecycle=lifecycle,
-            clock=clock,
-            changed=changed,
-            spawn=spawn,
-            # They do not outlive the service, but a manager that replaces another keeps them.
-            switches=Switches(changed, snapshot.facts if inventory.restarted else None),
-        ),
+        runner=_runner(common, queue, ledger, lists, environment, switches=switches),
         supervisor=outside.supervisor,
         order=asyncio.Lock(),
         spawn=spawn,
@@ -98,14 +81,58 @@ def assemble(
     return ctx
 
 
-def _tasks(settings: Settings, outside: Outside, lifecycle: Lifecycle, changed: Changes) -> TaskRecords:
-    def foreground_ended() -> None:
-        if lifecycle.state is ManagerState.EXECUTING_TASK:
-            lifecycle.fire(ManagerEvent.TASK_ENDED)
+class _Common(NamedTuple):
+    """What several parts get."""
 
-    return TaskRecords(
-        settings.operation.task_result_retention, outside.clock, changed, foreground_ended=foreground_ended
+    clock: Clock
+    changed: Changes
+    lifecycle: Lifecycle
+    spawn: Callable[[Coroutine[Any, Any, None]], object]
+
+
+def _environment(
+    common: _Common, settings: Settings, outside: Outside, location: StartupLocation, lists: ListBook
+) -> Environment:
+    return Environment(
+        connect=outside.connect_worker,
+        supervisor=outside.supervisor,
+        lifecycle=common.lifecycle,
+        opening=lambda: opening(settings, location, lists.permissions_json),
+        clock=common.clock,
+        spawn=common.spawn,
+        changed=common.changed,
     )
+
+
+def _runner(
+    common: _Common,
+    queue: PlanQueue,
+    ledger: Ledger,
+    lists: ListBook,
+    environment: Environment,
+    *,
+    switches: Switches,
+) -> Runner:
+    return Runner(
+        queue=queue,
+        ledger=ledger,
+        lists=lists,
+        environment=environment,
+        lifecycle=common.lifecycle,
+        clock=common.clock,
+        changed=common.changed,
+        spawn=common.spawn,
+        switches=switches,
+    )
+
+
+def _tasks(common: _Common, settings: Settings) -> TaskRecords:
+    def foreground_ended() -> None:
+        if common.lifecycle.state is ManagerState.EXECUTING_TASK:
+            common.lifecycle.fire(ManagerEvent.TASK_ENDED)
+
+    retention = settings.operation.task_result_retention
+    return TaskRecords(retention, common.clock, common.changed, foreground_ended=foreground_ended)
 
 
 def _subscribe(ctx: Context) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from bluesky_qs.plan_queue.changes import Change
 from bluesky_qs.plan_queue.entries import Entry
-from bluesky_qs.plan_queue.events import Event, ItemEnded
+from bluesky_qs.plan_queue.events import Event, ItemEnded, QueueChanged
 from bluesky_qs.plan_queue.items import Running
 from bluesky_qs.plan_queue.rules import ModeSwitches
 
@@ -119,3 +119,10 @@ class EndEdit(Edit):
         self.ended = ended
         self.continue_queue = continue_queue
         self.autostart_stays = autostart_stays
+
+
+def queue_changed(taken: Sequence[Entry], put: Sequence[Entry]) -> QueueChanged:
+    """Return the event for entries that left the queue and entries that were put into it."""
+    entered = [entry.uid for entry in put]
+    stay = set(entered)  # those that moved or changed
+    return QueueChanged.of(entered, [entry.uid for entry in taken if entry.uid not in stay])

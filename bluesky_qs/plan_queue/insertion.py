@@ -58,3 +58,10 @@ def neighbor(
 def beside(entries: OrderedEntries, found: Entry | None, *, after: bool) -> int:
     """Return the index before or after an entry; None stands for the running item."""
     return 0 if found is None else entries.index(found) + after
+
+
+def not_found(what: str, pos: Position | None, uid: str | None, *, running: str | None = None) -> str:
+    """Return the message for a position or uid that names no item."""
+    if uid is None:
+        return f"{what} plan (position {pos!r}) was not found"
+    return f"{what} plan (UID {uid!r}) was not found{': it is currently running' if uid == running else ''}"

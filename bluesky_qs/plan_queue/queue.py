@@ -25,11 +25,11 @@ from bluesky_qs.plan_queue.changes import (
     Snapshot,
     TrimHistory,
 )
-from bluesky_qs.plan_queue.edit import Delta, Edit, EndEdit, Facts
+from bluesky_qs.plan_queue.edit import Delta, Edit, EndEdit, Facts, queue_changed
 from bluesky_qs.plan_queue.entries import Entry, OrderedEntries, only_one, refuse_repeated
 from bluesky_qs.plan_queue.events import Event, HistoryCleared, ItemEnded, ItemStarted, ModeChanged, QueueChanged
 from bluesky_qs.plan_queue.history import ItemHistory
-from bluesky_qs.plan_queue.insertion import beside, insertion, neighbor
+from bluesky_qs.plan_queue.insertion import beside, insertion, neighbor, not_found
 from bluesky_qs.plan_queue.items import Prepared, Running, encoded, extended, uuid4_text
 from bluesky_qs.plan_queue.rules import ModeSwitches, end_rule, known_status
 
@@ -265,11 +265,11 @@ class PlanQueue:
         place = self._entries.place(pos) if uid is None else None
         source = self._entries.find(uid) if uid is not None else place is not None and self._entries[place]
         if not source:
-            raise NotFound(_not_found("Source", pos, uid, running=self.running_uid))
+            raise NotFound(not_found("Source", pos, uid, running=self.running_uid))
         if pos_dest is not None:
             destination = self._entries.place(pos_dest)
             if destination is None:
-                raise NotFound(_not_found("Destination", pos_dest, None))
+                raise NotFound(not_found("Destination", pos_dest, None))
             return self._relocate([source], lambda: destination)
         if source.uid in (before_uid, after_uid):
             return Edit([], [source.data])
@@ -444,7 +444,7 @@ class PlanQueue:
         if added or dropped:
             facts = replace(facts, history_uid=self._new_uid())
         self._facts = facts
-        events: list[Event] = [queue_event or _queue_changed(taken, put)] if taken or put else []
+        events: list[Event] = [queue_event or queue_changed(taken, put)] if taken or put else []
         edit.made(
             [*events, event] if event else events,
             partial(self._revert, Delta(before, taken, put, dropped, len(added))),
@@ -496,15 +496,3 @@ class PlanQueue:
         if keep >= len(self._history):
             return Edit([])
         return self._make(Edit([TrimHistory(keep)]), keep=keep, event=HistoryCleared(keep))
-
-
-def _queue_changed(taken: Sequence[Entry], put: Sequence[Entry]) -> QueueChanged:
-    entered = [entry.uid for entry in put]
-    stay = set(entered)  # those that moved or changed
-    return QueueChanged.of(entered, [entry.uid for entry in taken if entry.uid not in stay])
-
-
-def _not_found(what: str, pos: Position | None, uid: str | None, *, running: str | None = None) -> str:
-    if uid is None:
-        return f"{what} plan (position {pos!r}) was not found"
-    return f"{what} plan (UID {uid!r}) was not found{': it is currently running' if uid == running else ''}"

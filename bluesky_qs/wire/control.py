@@ -4,7 +4,7 @@ from typing import Any
 
 import zmq
 
-from bluesky_qs.addresses import bind_address, client_address
+from bluesky_qs.addresses import CONTROL_ADDRESS, bind_address, client_address
 from bluesky_qs.errors import AddressInUse, ConfigError
 
 #: Length of a key in its text form (Z85).
@@ -63,6 +63,11 @@ def client_socket(
         Type of the socket: ``zmq.REQ``, ``zmq.DEALER``, ``zmq.SUB``, ….
     options
         Socket options, set before connecting: ``rcvhwm=0``, ….
+
+    Raises
+    ------
+    ConfigError
+        The address or the key is not valid.
     """
     socket = context.socket(kind)
     try:
@@ -70,10 +75,14 @@ def client_socket(
         for name, value in options.items():
             setattr(socket, name, value)
         if server_key is not None:
-            own_public, own_private = zmq.curve_keypair()  # any pair works: the service accepts every client
-            socket.curve_publickey, socket.curve_secretkey = own_public, own_private
+            # Any pair works, because the service accepts every client.
+            socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
             socket.curve_serverkey = check_key(server_key, "public key").encode()
         socket.connect(client_address(address))
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        msg = f"Cannot connect to {address!r}: {error}. An address looks like {CONTROL_ADDRESS} or ipc:///path"
+        raise ConfigError(msg) from None
     except BaseException:
         socket.close(linger=0)
         raise

@@ -304,6 +304,12 @@ def test_settings_that_cannot_work_are_named(clean_environment):
         REManagerAPI(zmq_public_key="short")
 
 
+def test_the_address_that_the_service_binds_to_means_this_host(new_manager, clean_environment):
+    port = new_manager().control.rpartition(":")[2]
+    with REManagerAPI(f"tcp://*:{port}") as manager:
+        assert manager.status()["manager_state"] == "idle"
+
+
 def test_messagepack_is_spoken_where_it_is_configured(new_manager, clean_environment):
     service = new_manager(settings=Settings(network=Network(zmq_encoding="msgpack")))
     with REManagerAPI(service.control, zmq_encoding="msgpack") as manager:

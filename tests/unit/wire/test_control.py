@@ -81,6 +81,13 @@ def test_address_in_use_is_told(context):
             server_socket(context, address)
 
 
+def test_an_address_that_cannot_be_used_is_named(context):
+    with pytest.raises(ConfigError, match="Cannot connect to 'nowhere://x': Protocol not supported"):
+        client_socket(context, "nowhere://x")
+    with pytest.raises(ConfigError, match="An address looks like tcp://localhost:60615"):
+        client_socket(context, "tcp://localhost", kind=zmq.SUB)
+
+
 def test_options_are_set(context):
     with client_socket(context, "tcp://127.0.0.1:1", kind=zmq.SUB, rcvhwm=7) as client:
         assert client.rcvhwm == 7
