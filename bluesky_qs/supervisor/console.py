@@ -135,6 +135,8 @@ class Console:
         return len(data)
 
     def _say(self, now: float, *, everything: bool = False) -> None:
+        if self._batcher.due is not None and now >= self._batcher.due:
+            self._read()  # the rest of an unfinished line may be in the pipe by now
         if text := self._batcher.take(now, everything=everything):
             message = self.record.add(text, time.time())
             if self._publish:
