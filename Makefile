@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 # Number of parallel test processes. Fixed, because the services that the tests start need cores too.
 WORKERS ?= 2
-# The community's service, which `make bench PEER=1` compares with ours.
+# bluesky-queueserver, which `make bench PEER=1` compares with ours.
 PEER_BIN := build/peer/bin
 PEER_INSTALLED := build/peer/.installed
 comma := ,
@@ -20,7 +20,7 @@ help:
 	@echo "make notebooks   run the tutorials and store their outputs"
 	@echo "make docs        build the documentation site in build/site"
 	@echo "make coverage    run all the tests and list the lines that no process ran"
-	@echo "make bench       measure the speed of the service; QUICK=1 for a short run, PEER=1 to compare with the community's service"
+	@echo "make bench       measure the speed of the service; QUICK=1 for a short run, PEER=1 to compare with bluesky-queueserver"
 	@echo "make format      format the source code"
 	@echo "make clean       remove .venv and everything that was built"
 

@@ -22,7 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-#: What a client must be permitted to do, in the words of the community's HTTP server. Each method needs one scope.
+#: The permissions of clients, with the names of the Bluesky HTTP server. Each method needs one scope.
 Scope = Literal[
     "read:status",
     "read:queue",

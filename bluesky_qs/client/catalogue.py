@@ -102,7 +102,7 @@ def signature(description: Mapping[str, Any]) -> inspect.Signature:
     ]
     try:
         return inspect.Signature(parameters)
-    except ValueError:  # a description written by hand, with an order of parameters that Python does not allow
+    except ValueError:  # a manually written description, with an order of parameters that Python does not allow
         return inspect.Signature(
             [inspect.Parameter("args", _KINDS["VAR_POSITIONAL"]), inspect.Parameter("kwargs", _KINDS["VAR_KEYWORD"])]
         )

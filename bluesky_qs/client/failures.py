@@ -79,7 +79,7 @@ def refused_because(reason: type[QSError], response: Mapping[str, Any]) -> bool:
     return issubclass(by_code(str(code)), reason)
 
 
-#: How the community's service words the refusals that a client has to tell apart.
+#: The texts by which bluesky-queueserver's refusals can be distinguished.
 _SENTENCES: dict[type[QSError], str] = {UnknownMethod: "Unknown method", UnknownUserGroup: "Unknown user group"}
 
 

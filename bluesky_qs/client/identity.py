@@ -9,7 +9,7 @@ from bluesky_qs.api.method import Method
 from bluesky_qs.client.failures import NoLockKeyError, refused_because
 from bluesky_qs.errors import UnknownUserGroup
 
-#: The seed's group, then the one that the community's permissions files define.
+#: The group in our permissions files, then the one in those of bluesky-queueserver.
 _GROUPS = ("admin", "primary")
 
 

@@ -15,7 +15,7 @@ Check = Callable[[StatusDict], Steps[T | None]]
 
 #: Seconds between looks at a monitor that another thread may have cancelled.
 _TICK = 0.1
-#: The default limit of the community's client, in seconds. None waits forever.
+#: The default limit of bluesky-queueserver-api, in seconds. None waits forever.
 TIMEOUT = 600.0
 #: Final states of an item.
 ENDED = frozenset({"completed", "failed", "stopped", "aborted", "halted", "unknown", "removed"})

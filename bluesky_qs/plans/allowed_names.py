@@ -115,7 +115,7 @@ class ListedNames(AllowedNames):
     def _description(self, name: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = {"components": self._devices.tree}
         for part in name.split("."):
-            # A name in a file that was written by hand may contain a dot.
+            # A name in a manually written file may contain a dot.
             found = found.get("components", {}).get(part, {})
         return found
 

@@ -127,7 +127,7 @@ def _from_json(data: bytes) -> Any:
 def _from_yaml(data: bytes) -> Any:
     import yaml  # noqa: PLC0415 - our own files are read without it
 
-    # The C loader is ten times faster on the large files of the community's service.
+    # The C loader is ten times faster on the large files of bluesky-queueserver.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return yaml.load(data, Loader=loader)  # noqa: S506 - both loaders are safe
