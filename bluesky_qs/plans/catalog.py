@@ -22,6 +22,7 @@ Descriptions = dict[str, Any]
 _NOT_ITSELF = {"is_readable": False, "is_movable": False, "is_flyable": False, "excluded": True}
 #: Limits the warnings of one item, because every name in a long list may be wrong.
 _MOST_WARNINGS = 5
+_NOTHING_KNOWN = "No plans are known yet: open the environment first (%qs open)."
 #: The number of errors that a refusal lists in detail for one plan.
 _MOST_ERRORS = 20
 
@@ -101,12 +102,16 @@ class Catalog:
         if signature is None:
             if not view.plan_allowed(name):
                 near = nearest(name, view.plan_names())
-                return [ItemProblem(None, name, f"Plan '{name}' is not in the list of allowed plans", near)]
+                return [ItemProblem(None, name, self._not_allowed(name), near)]
             try:
                 signature = view.signature(name)
             except InvalidPlan as err:
                 return [ItemProblem(None, name, err.message)]
         return signature.check(item.get("args") or (), item.get("kwargs") or {})
+
+    def _not_allowed(self, name: str) -> str:
+        reason = f"Plan '{name}' is not in the list of allowed plans"
+        return reason if self.existing_plans else f"{reason}. {_NOTHING_KNOWN}"
 
     def warnings(self, item: Mapping[str, Any], group: str) -> list[NameWarning]:
         """The first names in a plan that passed `check` that are likely to make it fail."""

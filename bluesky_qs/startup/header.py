@@ -6,6 +6,7 @@ import enum
 import functools
 import inspect
 import logging
+import math
 import numbers
 import re
 import sys
@@ -163,7 +164,9 @@ def _described(value: Any, names: ObjectNames) -> Any:
         return None
     for kind, plain in _PLAIN.items():
         if isinstance(value, kind):
-            return plain(value)
+            known = plain(value)
+            # The community's service reads defaults as Python literals, and nan and inf are none.
+            return str(known) if isinstance(known, float) and not math.isfinite(known) else known
     if type(value) in (list, tuple, set, frozenset):
         return type(value)(_described(element, names) for element in value)
     if type(value) is dict:

@@ -61,6 +61,7 @@ _NOT_DONE = {
     "queue_item_execute": "Not run",
 }
 _UNKNOWN_PLAN = re.compile(r"Plan '([\w.]+)' is not in the list of allowed plans")
+_NOTHING_KNOWN = "No plans are known yet"
 _FUNCTION = re.compile(r"Function '(\w+)' is not (allowed|found in the worker namespace)")
 #: A value in quotes; the name of a parameter keeps its quotes, because it may not be a device.
 _QUOTED = re.compile(r"(?<!parameter )'([^\W\d][\w.]*)'")
@@ -124,13 +125,16 @@ def _of_a_plan(line: str, method: str, session: Session) -> str:
     unknown = _UNKNOWN_PLAN.search(line)
     if unknown is None:
         return shown
+    begun = shown.rstrip(".")
     name = unknown[1]
     module, dot, last = name.rpartition(".")
     if dot and last in known.plans:
-        return f"{shown}. The service knows this plan as {last}; leave out {module}."
+        return f"{begun}. The service knows this plan as {last}; leave out {module}."
     if _is_own_plan(session.settings.variables().get(name)):
-        return f"{shown}. It is defined in this session. Send it to the worker first: %qs push {name}"
-    return shown if known.plans else f"{shown}. No plans are known yet: open the environment first (%qs open)."
+        return f"{begun}. It is defined in this session. Send it to the worker first: %qs push {name}"
+    if known.plans or _NOTHING_KNOWN in shown:
+        return shown
+    return f"{shown}. {_NOTHING_KNOWN}: open the environment first (%qs open)."  # the community's service
 
 
 def as_typed(text: str, known: Container[str]) -> str:

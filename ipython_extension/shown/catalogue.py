@@ -16,6 +16,8 @@ from ipython_extension.typed.line import hint
 #: Columns of a parameter's type.
 _TYPE_WIDTH = 26
 _DESCRIPTION_WIDTH = 100
+#: Characters of a default; a longer one is shortened.
+_DEFAULT_WIDTH = 60
 _DEFAULTS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
 #: ``:func:`name` `` and the like; ``.. code-block:: python``.
 _ROLE = re.compile(r":[a-z][a-z:]*:`~?([^`<]*)(?:<[^`]*>)?`")
@@ -111,7 +113,7 @@ def signature(plan: Mapping[str, Any]) -> str:
         if kind == "KEYWORD_ONLY" and not starred:
             parts.append("*")
         starred = starred or kind in ("KEYWORD_ONLY", "VAR_POSITIONAL")
-        default = f"={parameter['default']}" if "default" in parameter else ""
+        default = f"={_short_default(parameter)}" if "default" in parameter else ""
         parts.append(f"{_starred(parameter)}{default}")
     return f"{plan.get('name')}({', '.join(parts)})"
 
@@ -139,8 +141,28 @@ def _starred(parameter: Mapping[str, Any]) -> str:
 
 def _default(parameter: Mapping[str, Any]) -> str:
     if "default" in parameter:
-        return str(parameter["default"])
+        return _shortened_default(str(parameter["default"]))
     return "" if _starred(parameter).startswith("*") else "(required)"
+
+
+def _short_default(parameter: Mapping[str, Any]) -> str:
+    """The default for the signature; ``...`` if it is long, because the table shows its beginning."""
+    text = str(parameter["default"])
+    return text if len(text) <= _DEFAULT_WIDTH else "..."
+
+
+def _shortened_default(text: str) -> str:
+    """``[0, 1, 2, …] (5000 elements)`` for a long default."""
+    if len(text) <= _DEFAULT_WIDTH:
+        return text
+    try:
+        elements = len(ast.literal_eval(text))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return f"{text[: _DEFAULT_WIDTH // 2]}… ({len(text)} characters)"
+    start, comma, _ = text[: _DEFAULT_WIDTH // 2].rpartition(",")
+    if text[0] in "'\"" or not comma:
+        return f"{text[: _DEFAULT_WIDTH // 2]}… ({elements} characters)"
+    return f"{start}, …{text[-1]} ({elements} elements)"
 
 
 def _type(parameter: Mapping[str, Any]) -> str:

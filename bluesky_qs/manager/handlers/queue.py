@@ -34,7 +34,8 @@ from bluesky_qs.manager.handlers.states import (
     require_running,
 )
 from bluesky_qs.plan_queue.edit import Edit
-from bluesky_qs.plan_queue.items import Prepared, uuid4_text
+from bluesky_qs.plan_queue.items import KNOWN_KEYS, Prepared, uuid4_text
+from bluesky_qs.plans.item_keys import unknown_keys
 from bluesky_qs.plans.signature import NameWarning
 from bluesky_qs.wire.codec import Encoded
 
@@ -291,8 +292,12 @@ def checked_item(ctx: Context, item: SentItem, who: Writer) -> SentItem:
 
 
 def warnings_of(ctx: Context, checked: SentItem) -> list[NameWarning]:
-    """Reasons why the plan of an accepted item may fail."""
-    return ctx.lists.catalog.warnings(checked, checked["user_group"]) if checked["item_type"] == "plan" else []
+    """Reasons why an accepted item may not do what its author expects."""
+    if checked["item_type"] != "plan":
+        return unknown_keys(checked, KNOWN_KEYS)
+    catalog, group = ctx.lists.catalog, checked["user_group"]
+    parameters = [parameter.name for parameter in catalog.signature(checked["name"], group).parameters]
+    return [*unknown_keys(checked, KNOWN_KEYS, parameters), *catalog.warnings(checked, group)]
 
 
 def must_yield(number: int, result: Mapping[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bluesky_qs.testing import Fail
+from bluesky_qs.config.schema import Settings, Startup
+from bluesky_qs.testing import AsyncManager, Fail
 
 TESTER = {"user": "tester", "user_group": "primary"}
 COUNT = {"item_type": "plan", "name": "count", "args": [["det1"]]}
@@ -223,6 +224,31 @@ async def test_an_item_to_execute_is_checked_before_the_environment(manager, ref
         "queue_item_execute", item={**COUNT, "name": "nothing"}, **TESTER
     )
     assert "RE Worker environment does not exist" in await refused("queue_item_execute", item=COUNT, **TESTER)
+
+
+async def test_an_unknown_key_of_an_item_gets_a_warning(manager):
+    item = {**COUNT, "num": 3}
+    warning = "Unknown item key 'num', a parameter of 'count': it is ignored; put it in 'kwargs'"
+    added = await manager.do("queue_item_add", item=item, **TESTER)
+    assert added["warnings"] == [warning]
+    assert "num" not in added["item"]
+    batch = await manager.do("queue_item_add_batch", items=[COUNT, {**STOP, "nme": ""}], **TESTER)
+    assert [result.get("warnings") for result in batch["results"]] == [
+        None,
+        ["Unknown item key 'nme' (did you mean 'name'?): it is ignored"],
+    ]
+    (check,) = (await manager.do("item_check", item=item, **TESTER))["results"]
+    assert [found["reason"] for found in check["warnings"]] == ["Unknown item key 'num', a parameter of 'count'"]
+
+
+async def test_before_the_first_opening_a_refusal_says_that_no_plans_are_known_yet(tmp_path):
+    (tmp_path / "00.py").write_text("")
+    async with AsyncManager(settings=Settings(startup=Startup(startup_dir=str(tmp_path)))) as manager:
+        answer = await manager.ask("queue_item_add", item=COUNT, **TESTER)
+    assert answer["msg"].endswith(
+        "Plan 'count' is not in the list of allowed plans. No plans are known yet: "
+        "open the environment first (%qs open)."
+    )
 
 
 @pytest.mark.parametrize("method", ["queue_item_add", "queue_item_update"])

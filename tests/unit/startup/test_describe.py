@@ -1,3 +1,4 @@
+import ast
 import dataclasses
 import enum
 import functools
@@ -515,3 +516,12 @@ def test_docstring_and_decorator_come_before_annotated_types():
 
     found = described(plan)["x"]
     assert (found["min"], found["max"], found["description"]) == ("1", "3", "From the docstring.")
+
+
+def test_defaults_that_are_not_finite_are_text_that_every_reader_of_the_lists_can_read():
+    def limits(low=float("nan"), high=float("inf"), both=(1.5, -float("inf"))):
+        yield from ()
+
+    texts = [parameter["default"] for parameter in described(limits).values()]
+    assert texts == ["'nan'", "'inf'", "(1.5, '-inf')"]
+    assert [ast.literal_eval(text) for text in texts] == ["nan", "inf", (1.5, "-inf")]
