@@ -21,10 +21,10 @@ def main() -> None:
     """Run the command named by the first argument, with the remaining arguments."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in _COMMANDS:
-        asked_for_help = name in ("-h", "--help")
+        wants_help = name in ("-h", "--help")
         text = "Usage: python -m bluesky_qs COMMAND ...\n\nCommands: " + "\n          ".join(_COMMANDS)
-        print(text, file=sys.stdout if asked_for_help else sys.stderr)
-        sys.exit(0 if asked_for_help else 1)
+        print(text, file=sys.stdout if wants_help else sys.stderr)
+        sys.exit(0 if wants_help else 1)
     sys.argv = [name, *sys.argv[2:]]
     sys.exit(import_module(f"bluesky_qs.cli.{_COMMANDS[name]}").main())
 

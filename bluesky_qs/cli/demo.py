@@ -41,27 +41,27 @@ def _show(api: REManagerAPI) -> int:
     # The tables of the prompt, so that the demonstration looks like the prompt.
     from ipython_extension.shown.display import HistoryView, QueueView  # noqa: PLC0415 - slow; the service starts first
 
-    _say("Opening the environment: the worker runs the startup code of the simulated beamline")
+    _print_step("Opening the environment: the worker runs the startup code of the simulated beamline")
     api.environment_open()
     api.wait_for_idle(timeout=_PATIENCE)
     if not api.status()["worker_environment_exists"]:
         raise QSError("the environment did not open; its output is above")
-    _say("Adding two scans to the queue")
+    _print_step("Adding two scans to the queue")
     for plan in _PLANS:
         api.queue_item_add(plan)
     known = set(api.devices_allowed()["devices_allowed"])
     _print(QueueView(api.queue_get(), known).text(_width()))
-    _say("Starting the queue")
+    _print_step("Starting the queue")
     api.queue_start()
     api.wait_for_idle(timeout=_PATIENCE)
-    _say("The queue has run. Here are the queue and the history now:")
+    _print_step("The queue has run. Here are the queue and the history now:")
     _print(QueueView(api.queue_get(), known).text(_width()))
     history = api.history_get()
     _print(HistoryView(history, known).text(_width()))
     statuses = [item["result"]["exit_status"] for item in history["items"]]
     if statuses != ["completed"] * len(_PLANS):
         raise QSError(f"the scans should be 'completed' but ended with {statuses}")
-    _say("Both scans are completed. Stopping the service")
+    _print_step("Both scans are completed. Stopping the service")
     if not os.environ.get("PATH", "").startswith(bin_folder := str(Path(sys.executable).parent)):
         activate = f"{os.path.relpath(bin_folder)}/activate"
         _print(f"To start your own service: source {activate}, then start-re-manager (see README.md)")
@@ -76,7 +76,7 @@ def _service(folder: Path) -> Iterator[REManagerAPI]:
     command += ["--zmq-control-addr", control, "--zmq-info-addr", info, "--store", str(folder / "queue.sqlite3")]
     # The user's settings for another service must not apply to this one.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QSERVER_")}
-    _say(f"Starting a separate service at {control}, with its store in {folder}")
+    _print_step(f"Starting a separate service at {control}, with its store in {folder}")
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
     try:
         with REManagerAPI(control, zmq_info_addr=info, user="demo") as api:
@@ -114,7 +114,7 @@ def _free_ports(number: int) -> list[int]:
             each.close()
 
 
-def _say(text: str) -> None:
+def _print_step(text: str) -> None:
     _print(f"\n─── {text}")
 
 

@@ -10,7 +10,7 @@ from bluesky_qs.client.base import Client
 from bluesky_qs.client.methods_aio import Methods
 from bluesky_qs.client.monitor_aio import ConsoleMonitor, DocumentMonitor, Monitor
 from bluesky_qs.client.over_zmq_aio import AsyncZmqTransport
-from bluesky_qs.client.requests import Asking, Exchange, asking, asking_cached, exchanging
+from bluesky_qs.client.requests import Exchange, RequestSteps, exchanging, requesting, requesting_cached
 from bluesky_qs.client.steps import drive_async
 from bluesky_qs.client.transport import AsyncFeed, AsyncTransport, Request
 from bluesky_qs.client.waits_aio import Waiting
@@ -42,7 +42,7 @@ class REManagerAPI(Methods, Client, Waiting):
 
     async def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         """Send the request of a method of the contract, with user, group and lock key filled in."""
-        return self._checked(await self._drive(asking(self.identity, method, params)))
+        return self._checked(await self._drive(requesting(self.identity, method, params)))
 
     async def ask_cached(
         self, method: Method[..., Any], params: dict[str, Any], uid: str | None, *, reload: bool
@@ -50,7 +50,7 @@ class REManagerAPI(Methods, Client, Waiting):
         """`ask`, but return the kept reply if the status still shows its ``uid``."""
         if uid is None:
             return await self.ask(method, params)
-        steps = asking_cached(self.identity, self._answers, method, params, uid, reload=reload)
+        steps = requesting_cached(self.identity, self._answers, method, params, uid, reload=reload)
         answer = await self._drive(steps)
         return self._checked(answer) if isinstance(answer, Exchange) else answer
 
@@ -92,5 +92,5 @@ class REManagerAPI(Methods, Client, Waiting):
     ) -> None:
         await self.close()
 
-    async def _drive(self, steps: Asking[T]) -> T:
+    async def _drive(self, steps: RequestSteps[T]) -> T:
         return await drive_async(steps, self._transport.exchange)

@@ -83,7 +83,7 @@ class Following:
             return (yield from self._status_in(message))
         if timeout < patience:
             return None
-        status = yield from self.patiently(asked(Send("status", {})))
+        status = yield from self.patiently(reply_to(Send("status", {})))
         yield from self.recall()
         self._due = self._now() + POLL
         return status
@@ -93,7 +93,7 @@ class Following:
         if self._on_document is None:
             return
         try:
-            answer = yield from self.patiently(asked(Send("documents_get", {"limit": DOCUMENTS})))
+            answer = yield from self.patiently(reply_to(Send("documents_get", {"limit": DOCUMENTS})))
         except RequestFailedError:  # a service that keeps no documents
             return
         documents: list[Any] = (answer.get("documents") if answer else None) or []
@@ -142,6 +142,6 @@ class Following:
         return None
 
 
-def asked(step: Send) -> Steps[Any]:
+def reply_to(step: Send) -> Steps[Any]:
     """The reply to one request."""
     return (yield step)

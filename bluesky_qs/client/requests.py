@@ -10,7 +10,7 @@ from bluesky_qs.client.transport import EncodedReply, Request
 
 T = TypeVar("T")
 #: A procedure whose steps are requests.
-Asking = Generator[Request, EncodedReply, T]
+RequestSteps = Generator[Request, EncodedReply, T]
 
 
 class Exchange(NamedTuple):
@@ -52,7 +52,7 @@ class Answers:
                 self._kept[method.name] = (params, uid, reply)
 
 
-def asking(identity: Identity, method: Method[..., Any], params: dict[str, Any]) -> Asking[Exchange]:
+def requesting(identity: Identity, method: Method[..., Any], params: dict[str, Any]) -> RequestSteps[Exchange]:
     """Send a request with user, group and lock key filled in; send it again if only the default group was wrong."""
     sent = identity.fill(method, params)
     first = yield from exchanging(Request(method.name, sent))
@@ -63,7 +63,7 @@ def asking(identity: Identity, method: Method[..., Any], params: dict[str, Any])
     return first
 
 
-def asking_cached(
+def requesting_cached(
     identity: Identity,
     answers: Answers,
     method: Method[..., Any],
@@ -71,18 +71,18 @@ def asking_cached(
     uid: str,
     *,
     reload: bool,
-) -> Asking[Exchange | dict[str, Any]]:
+) -> RequestSteps[Exchange | dict[str, Any]]:
     """Return the kept reply if the status still shows its ``uid``; otherwise send the request and keep the reply."""
     if not reload:
         status = yield from exchanging(Request("status", {}))
         if (kept := answers.recall(method, params, status.values.get(uid))) is not None:
             return kept
-    answer = yield from asking(identity, method, params)
+    answer = yield from requesting(identity, method, params)
     answers.keep(method, params, answer.values.get(uid), answer.reply)
     return answer
 
 
-def exchanging(request: Request) -> Asking[Exchange]:
+def exchanging(request: Request) -> RequestSteps[Exchange]:
     """Send one request as it is."""
     reply = yield request
     return Exchange(request, reply, reply.values())

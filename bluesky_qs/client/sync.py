@@ -13,7 +13,7 @@ from bluesky_qs.client.items import BPlan
 from bluesky_qs.client.methods_sync import Methods
 from bluesky_qs.client.monitor import ConsoleMonitor, StatusMonitor
 from bluesky_qs.client.over_zmq import ZmqTransport
-from bluesky_qs.client.requests import Asking, Exchange, asking, asking_cached, exchanging
+from bluesky_qs.client.requests import Exchange, RequestSteps, exchanging, requesting, requesting_cached
 from bluesky_qs.client.steps import drive
 from bluesky_qs.client.transport import Feed, Request, Transport
 from bluesky_qs.client.waits_sync import Waiting
@@ -60,13 +60,13 @@ class REManagerAPI(Methods, Client, Waiting):
 
     def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         """Send the request of a method of the contract, with user, group and lock key filled in."""
-        return self._checked(self._drive(asking(self.identity, method, params)))
+        return self._checked(self._drive(requesting(self.identity, method, params)))
 
     def ask_cached(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, *, reload: bool) -> Any:
         """`ask`, but return the kept reply if the status still shows its ``uid``."""
         if uid is None:
             return self.ask(method, params)
-        steps = asking_cached(self.identity, self._answers, method, params, uid, reload=reload)
+        steps = requesting_cached(self.identity, self._answers, method, params, uid, reload=reload)
         answer = self._drive(steps)
         return self._checked(answer) if isinstance(answer, Exchange) else answer
 
@@ -128,5 +128,5 @@ class REManagerAPI(Methods, Client, Waiting):
     ) -> None:
         self.close()
 
-    def _drive(self, steps: Asking[T]) -> T:
+    def _drive(self, steps: RequestSteps[T]) -> T:
         return drive(steps, self._transport.exchange)

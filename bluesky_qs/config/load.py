@@ -188,12 +188,12 @@ def _part_sockets(values: _Values) -> None:
     defaults = {field.key: field.default for field in fields() if field.key in keys}
     one, other = (values.values.get(key, defaults[key]) for key in keys)
     if collide(one, other):
-        said = "; ".join(
+        both = "; ".join(
             f"{values.origins[key].where if key in values.origins else f'{key} by default'}: {address}"
             for key, address in zip(keys, (one, other), strict=True)
         )
         raise ConfigError(
-            f"zmq_control_addr and zmq_info_addr must use different ports; both have the same one: {said}"
+            f"zmq_control_addr and zmq_info_addr must use different ports; both have the same one: {both}"
         )
 
 

@@ -63,7 +63,7 @@ class Link(ABC):
         """The next message of the other end."""
 
     @abstractmethod
-    async def hear_out(self) -> None:
+    async def drain(self) -> None:
         """Return when `reports` has given everything that the other end sent. Call it after that end has ended."""
 
     async def request(self, command: Command[R]) -> R:
@@ -147,7 +147,7 @@ class ClientEnd(Link):
         self._socket.linger = 0
         self._socket.sndhwm = self._socket.rcvhwm = 0
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self._heard = False
+        self._has_received = False
         self._socket.connect(address)
 
     async def _send(self, frame: bytes) -> None:
@@ -155,11 +155,11 @@ class ClientEnd(Link):
 
     async def _receive(self) -> bytes:
         frame = await self._socket.recv()
-        self._heard = True
+        self._has_received = True
         return frame
 
-    async def hear_out(self) -> None:
-        if not self._heard:
+    async def drain(self) -> None:
+        if not self._has_received:
             return
         try:
             async with asyncio.timeout(_DISCONNECTING):

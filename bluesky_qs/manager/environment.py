@@ -450,7 +450,7 @@ class Environment:
         """Wait for the last reports of the dead worker, which may include the result of a plan."""
         if self._link is None:
             return
-        await self._link.hear_out()
+        await self._link.drain()
         self._link.fail(WorkerLost("The RE Worker process ended"))
         await self._inbox.join()
 

@@ -113,8 +113,8 @@ def _converts(chosen: Any, annotation: Annotation | None, wanted: tuple[Wanted, 
     """The decorator's choice; without one, True if the type requires names, as in files of bluesky-queueserver."""
     if chosen is not UNSET or annotation is None:
         return chosen
-    asks = any(label in annotation.type for label, kind in NAME_TYPES.items() if kind in wanted)
-    return True if asks else UNSET
+    takes_names = any(label in annotation.type for label, kind in NAME_TYPES.items() if kind in wanted)
+    return True if takes_names else UNSET
 
 
 def _valid(text: str) -> str:

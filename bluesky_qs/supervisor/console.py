@@ -109,7 +109,7 @@ class Console:
             if self._reader in events:
                 full = self._read() == _READ_SIZE
                 next_read = 0.0 if full else time.monotonic() + self._read_period
-            self._say(time.monotonic())
+            self._emit(time.monotonic())
             if self._stop_reader in events:
                 break
         self._drain()
@@ -117,8 +117,8 @@ class Console:
     def _drain(self) -> None:
         until = time.monotonic() + LINGER  # a process that a plan left behind may print forever
         while self._read() and time.monotonic() < until:
-            self._say(time.monotonic())
-        self._say(time.monotonic(), everything=True)
+            self._emit(time.monotonic())
+        self._emit(time.monotonic(), everything=True)
         if self._pull is not None:
             while self._pull.poll(_LAST_PUSH_MS):
                 self._forward(_FORWARD_AT_ONCE)
@@ -134,7 +134,7 @@ class Console:
         self._batcher.add(data, time.monotonic())
         return len(data)
 
-    def _say(self, now: float, *, everything: bool = False) -> None:
+    def _emit(self, now: float, *, everything: bool = False) -> None:
         if self._batcher.due is not None and now >= self._batcher.due:
             self._read()  # the rest of an unfinished line may be in the pipe by now
         if text := self._batcher.take(now, everything=everything):

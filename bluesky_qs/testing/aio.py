@@ -385,7 +385,7 @@ class AsyncManager(InLoop):
         bound: Any = server_socket(
             zmq.Context(self._context), self.control, private_key=network.zmq_private_key, setting="--zmq-control-addr"
         )
-        socket = ControlSocket(bound, network.zmq_encoding, self.answers, self._asked)
+        socket = ControlSocket(bound, network.zmq_encoding, self.answers, self._requested)
         opened.callback(socket.close)
         self.control = _endpoint(bound)
         return socket
@@ -406,7 +406,7 @@ class AsyncManager(InLoop):
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def _asked(self, method: str, params: dict[str, Any]) -> None:
+    def _requested(self, method: str, params: dict[str, Any]) -> None:
         self.requests.append((method, params))
         self._changed()
 

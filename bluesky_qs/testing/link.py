@@ -89,7 +89,7 @@ class InProcessServer(AnsweringEnd):
         self.send_reports()
         self._closed = True
 
-    def hear(self, name: bytes, frame: bytes) -> None:
+    def receive(self, name: bytes, frame: bytes) -> None:
         """Receive a message from a requesting end."""
         if self._closed:
             return
@@ -101,7 +101,7 @@ class InProcessServer(AnsweringEnd):
 
     def _transmit(self, peer: bytes, frame: bytes) -> None:
         if not self._closed:
-            self._links[peer].hear(frame)
+            self._links[peer].receive(frame)
 
 
 class InProcessLink(Link):
@@ -115,12 +115,12 @@ class InProcessLink(Link):
         self._frames: asyncio.Queue[bytes] = asyncio.Queue()
         self._closed = False
 
-    def hear(self, frame: bytes) -> None:
+    def receive(self, frame: bytes) -> None:
         """Receive a message from the answering end."""
         if not self._closed:
             self._frames.put_nowait(frame)
 
-    async def hear_out(self) -> None:
+    async def drain(self) -> None:
         while not self._frames.empty():  # noqa: ASYNC110 - the reader empties it in its own turns
             await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -134,7 +134,7 @@ class InProcessLink(Link):
         if self._closed:
             raise WorkerLost("The link is closed")
         # In a separate turn, because the sender of a message to another process continues first too.
-        self._loop.call_soon(self._server.hear, self._name, frame)
+        self._loop.call_soon(self._server.receive, self._name, frame)
 
     async def _receive(self) -> bytes:
         return await self._frames.get()

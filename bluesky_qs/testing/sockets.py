@@ -22,7 +22,7 @@ class ControlSocket:
     answers
         Replies to send instead of the manager's, by method name: a reply, a function of the parameters that returns
         one, or None for no reply.
-    asked
+    requested
         Called with the method and the parameters of each request.
     """
 
@@ -31,12 +31,12 @@ class ControlSocket:
         socket: "zmq.Socket[bytes]",
         encoding: Encoding,
         answers: Mapping[str, Any],
-        asked: Callable[[str, dict[str, Any]], None],
+        requested: Callable[[str, dict[str, Any]], None],
     ) -> None:
         self._socket = socket
         self._encoding: Encoding = encoding
         self._answers = answers
-        self._asked = asked
+        self._requested = requested
 
     def getsockopt(self, option: int) -> Any:
         return self._socket.getsockopt(option)
@@ -62,7 +62,7 @@ class ControlSocket:
             method, params = request["method"], request.get("params") or {}
         except (DecodeError, KeyError, TypeError, AttributeError):  # the manager refuses it with the reason
             return False
-        self._asked(method, params)
+        self._requested(method, params)
         if method not in self._answers:
             return False
         answer = self._answers[method]
@@ -103,7 +103,7 @@ class InfoSocket:
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._fd: Any = socket.getsockopt(zmq.FD)
-        self._loop.add_reader(self._fd, self._hear)
+        self._loop.add_reader(self._fd, self._receive)
         #: The status that was published last.
         self.status: dict[str, Any] = {}
         #: Topics and payloads except those of the status, oldest first.
@@ -119,7 +119,7 @@ class InfoSocket:
         else:
             self.published.append((topic, payload))
         self._socket.send_multipart(frames, flags)
-        self._hear()
+        self._receive()
         self._changed()
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class InfoSocket:
             self._loop.remove_reader(self._fd)
             self._socket.close(linger=500)
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         """Count subscribers."""
         while not self._socket.closed:
             try:

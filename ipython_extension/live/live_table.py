@@ -107,10 +107,10 @@ class Live:
         self._seen: set[str] = set()
         self._lines: list[str] = []
 
-    def hear(self, message: Mapping[str, Any], asked: bool) -> None:
-        """Take a document that was requested (``asked``) or published."""
+    def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
+        """Take a document that was requested (``requested``) or published."""
         doc = message["doc"]
-        if (asked and message["item_uid"] not in (self._item_uid, self._running)) or doc["uid"] in self._seen:
+        if (requested and message["item_uid"] not in (self._item_uid, self._running)) or doc["uid"] in self._seen:
             return
         self._seen.add(doc["uid"])
         self._lines += self._tables.take(message["name"], doc)

@@ -54,10 +54,10 @@ class LivePlot:
         self._open: dict[int, _Figure] = {}
         self._due = 0.0
 
-    def hear(self, message: Mapping[str, Any], asked: bool) -> None:
+    def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
         """Take a document; requested documents count only if they belong to the plotted item."""
         doc = message["doc"]
-        if (asked and message["item_uid"] != self._item_uid) or doc["uid"] in self._seen:
+        if (requested and message["item_uid"] != self._item_uid) or doc["uid"] in self._seen:
             return
         self._seen.add(doc["uid"])
         match self._runs.take(message["name"], doc):

@@ -22,7 +22,7 @@ _LOOK = 0.2
 class Listener(Protocol):
     """Receives documents during a wait."""
 
-    def hear(self, message: Mapping[str, Any], asked: bool) -> None:
+    def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
         """Take a document; see `StatusFeed`."""
         ...
 
@@ -49,7 +49,7 @@ class ProgressWait:
         self._output = session.settings.progress_output()
         self._began = time.monotonic()
         self._feed: StatusFeed | None = None
-        self._asked: str | None = None
+        self._shown_prompt: str | None = None
         self.is_paused = False
         self.put, self.say, self.clear = self._output.put, self._output.say, self._output.clear
 
@@ -67,7 +67,7 @@ class ProgressWait:
         RequestTimeoutError
             The service has not answered for a long time.
         """
-        with StatusFeed(self._session.rm, self._live.hear if self._live else None) as self._feed:
+        with StatusFeed(self._session.rm, self._live.take_document if self._live else None) as self._feed:
             # Subscribe before the first request, so that no change is missed in between.
             status = self._session.status()
             while True:
@@ -84,9 +84,9 @@ class ProgressWait:
         """Show an input() prompt of user code, once; the user answers it after Ctrl-C or elsewhere."""
         question = status.get("input_pending") or {}
         uid = question.get("input_uid")
-        if uid and uid != self._asked:
+        if uid and uid != self._shown_prompt:
             self.put(f"User code is waiting for input: {question.get('prompt')}\n(press Ctrl-C, then: %qs answer TEXT)")
-        self._asked = uid
+        self._shown_prompt = uid
 
     def patiently(self, ask: Callable[[], T]) -> T | None:
         """Return the reply to a request; None if there is none, because the service may be restarting."""

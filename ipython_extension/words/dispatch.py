@@ -162,12 +162,12 @@ def _monitor(session: Session) -> View:
 
 
 def _help(rest: str) -> View:
-    asked = rest.strip().rstrip("?").removeprefix("help").strip()
-    if not asked:
+    topic = rest.strip().rstrip("?").removeprefix("help").strip()
+    if not topic:
         return helptext.overview()
-    text = helptext.about(asked) or helptext.about(asked.split()[0])
+    text = helptext.about(topic) or helptext.about(topic.split()[0])
     if text is None:
-        raise UsageError(helptext.unknown(asked.split()[0]))
+        raise UsageError(helptext.unknown(topic.split()[0]))
     return text
 
 

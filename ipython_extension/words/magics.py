@@ -242,5 +242,5 @@ _HELP = re.compile(r"\s*%?(%qs)((?:\s[^'\"]*?)?)\s*\?{1,2}\s*")
 
 def help_lines(lines: list[str]) -> list[str]:
     """Turn ``%qs add?`` into ``%qs help add``: IPython would look for an object named ``add``."""
-    asked = _HELP.fullmatch(lines[0]) if len(lines) == 1 else None
-    return [f"{asked[1]} help {asked[2].strip()}\n"] if asked else lines
+    found = _HELP.fullmatch(lines[0]) if len(lines) == 1 else None
+    return [f"{found[1]} help {found[2].strip()}\n"] if found else lines

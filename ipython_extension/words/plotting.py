@@ -51,7 +51,7 @@ def _last(session: Session, canvas: Any, fields: list[str]) -> Drawn:
     messages = session.rm.documents_get()["documents"]
     drawing = LivePlot(canvas, fields)
     for message in messages:
-        drawing.hear(message, asked=False)
+        drawing.take_document(message, requested=False)
     drawing.end()
     if not drawing.figures:
         raise NotFound("Nothing is running, and the last plan has no readings to plot")

@@ -60,7 +60,7 @@ def answer(session: Session, line: Line) -> View:
     question = session.status().get("input_pending")
     if not question:
         raise NotFound("No code is waiting for input")
-    text = line.rest() or _asked(question)
+    text = line.rest() or _typed_answer(question)
     accepted = session.rm.input_reply(question["input_uid"], _unquoted(text))
     return ReplyView(accepted, "Answered.")
 
@@ -73,7 +73,7 @@ def locked(session: Session, params: dict[str, Any]) -> View:
     return present(session, "lock", params, answer)
 
 
-def _asked(question: dict[str, Any]) -> str:
+def _typed_answer(question: dict[str, Any]) -> str:
     if question.get("secret"):
         return getpass(question["prompt"])
     return input(question["prompt"])

@@ -163,9 +163,9 @@ def test_what_was_asked_for_and_comes_again_is_shown_once():
     live = Live(80, item_uid="i1")
     documents = [start(), descriptor(["a"]), event(1, a=1)]
     for document in documents:
-        live.hear(message(document), True)
+        live.take_document(message(document), True)
     for document in [*documents, event(2, a=2)]:
-        live.hear(message(document), False)
+        live.take_document(message(document), False)
     assert len(live.show(_IDLE).splitlines()) == 4
     assert live.show(_IDLE) == ""
 
@@ -174,14 +174,14 @@ def test_documents_of_a_plan_that_has_ended_are_not_shown():
     live = Live(80)
     live.show({"running_item_uid": "i2"})
     for document in [start(), descriptor(["a"]), event(1, a=1)]:
-        live.hear(message(document, "i1"), True)
+        live.take_document(message(document, "i1"), True)
     assert live.show(_IDLE) == ""
 
 
 def test_of_very_many_lines_at_once_the_first_and_the_latest_are_shown():
     live = Live(80, item_uid="i1")
     for document in [start(), descriptor(["a"]), *(event(n, a=n) for n in range(1, 1001))]:
-        live.hear(message(document), False)
+        live.take_document(message(document), False)
     lines = live.show(_IDLE).splitlines()
     assert len(lines) < 50
     assert columns(lines[-1])[0] == "1000"

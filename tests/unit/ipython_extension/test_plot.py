@@ -59,9 +59,9 @@ def event(number, **data):
 STOP = ("stop", {"uid": "s", "run_start": "r"})
 
 
-def feed(plot, *documents, asked=False, item="i1"):
+def feed(plot, *documents, requested=False, item="i1"):
     for name, doc in documents:
-        plot.hear({"item_uid": item, "name": name, "doc": doc}, asked)
+        plot.take_document({"item_uid": item, "name": name, "doc": doc}, requested)
     plot.show({})
 
 
@@ -105,13 +105,13 @@ def test_a_value_that_was_left_out_is_a_gap(paper):
 
 def test_what_was_asked_for_and_comes_again_is_drawn_once(paper):
     plot = LivePlot(paper, item_uid="i1")
-    feed(plot, *begin("det"), event(1, motor=0.0, det=0.5), asked=True)
+    feed(plot, *begin("det"), event(1, motor=0.0, det=0.5), requested=True)
     feed(plot, event(1, motor=0.0, det=0.5), event(2, motor=1.0, det=0.7))
     assert [len(drawing[0]) for drawing in paper.drawings] == [1, 2]
 
 
 def test_documents_of_another_plan_that_was_before_are_not_drawn(paper):
-    feed(LivePlot(paper, item_uid="i2"), *begin("det"), event(1, motor=0.0, det=0.5), asked=True)
+    feed(LivePlot(paper, item_uid="i2"), *begin("det"), event(1, motor=0.0, det=0.5), requested=True)
     assert paper.drawings == []
 
 

@@ -69,7 +69,7 @@ class Link:
     async def flush(self):
         pass
 
-    async def hear_out(self):
+    async def drain(self):
         await self.heard_out.wait()
 
     def fail(self, error):
