@@ -110,7 +110,7 @@ async def test_a_question_is_in_the_status_until_it_is_answered(opened):
 
 
 async def test_a_question_that_nobody_asked_cannot_be_answered(opened, refused):
-    assert "No question" in await refused("input_reply", input_uid="nobody", text="yes")
+    assert "No input prompt" in await refused("input_reply", input_uid="nobody", text="yes")
 
 
 async def test_without_a_worker_nobody_asks(refused):
