@@ -9,6 +9,8 @@ from bluesky_qs.manager.running import CurrentItem
 
 #: The reason why nothing follows an item that was executed without the queue.
 BY_ITSELF = "it was not running"
+#: The reason why the queue stops after its last item.
+EMPTY = "it is empty"
 
 NO_ENGINE = "the environment has no RunEngine 'RE'"
 
@@ -112,7 +114,7 @@ def _why_stop(ended: Ended | None, run: CurrentItem | None, modes: Modes, *, pau
             "the last plan was resumed from a console or by startup code",
         ),
         (modes.stop_pending, "as requested"),
-        (modes.next_item == "none", "it is empty"),
+        (modes.next_item == "none", EMPTY),
         (not modes.worker_is_ready, "the environment is closed"),
         (modes.engine_is_missing and modes.next_item == "plan", NO_ENGINE),
     )

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from bluesky_qs.api.method import METHODS, Lock, Method, shortened
 from bluesky_qs.error_text import LONGEST_MESSAGE, cut
 from bluesky_qs.errors import BadParams, Locked, QSError, RequestError
+from bluesky_qs.manager.console_lines import log_change
 from bluesky_qs.manager.context import Context
 from bluesky_qs.wire.codec import DecodeError, Encoded, Encoding, decode, encode
 
@@ -140,7 +141,9 @@ class Dispatcher:
         if method.lock is not Lock.NONE:
             arguments.pop("lock_key", None)
         reply = HANDLERS[method.name](self._ctx, **arguments)
-        return await reply if isinstance(reply, Awaitable) else reply
+        reply = await reply if isinstance(reply, Awaitable) else reply
+        log_change(method.name, arguments)
+        return reply
 
     def _refusal(self, method: Method[..., Any] | None, params: dict[str, Any], error: QSError) -> bytes:
         message = error.message

@@ -12,7 +12,7 @@ from bluesky_qs.ipc.commands import ContinuePlan, PausePlan, RunPlan, WorkerSnap
 from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.clock import Clock
-from bluesky_qs.manager.decide import BY_ITSELF, NO_ENGINE, Decision, Ended, Modes, Next, NextItem, decide
+from bluesky_qs.manager.decide import BY_ITSELF, EMPTY, NO_ENGINE, Decision, Ended, Modes, Next, NextItem, decide
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.ledger import Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
@@ -86,9 +86,10 @@ class Runner:
     # ------------------------------------------------------------------------------------------------ requests of users
     async def start(self) -> None:
         """Start the queue. Do nothing if it is empty."""
-        if not len(self._queue):
-            return
         logger.info("Starting queue processing ...")
+        if not len(self._queue):
+            logger.info("Queue is empty.")
+            return
         self._lifecycle.fire(ManagerEvent.START_REQUESTED)
         try:
             decision = await self._step(None)
@@ -316,6 +317,7 @@ class Runner:
             status, stays = end.result["exit_status"], finished.autostart_stays
             ended = Ended(status, stays, end.pause_missed, end.resumed_by_hand)
         decision = decide(ended, run, self._modes())
+        waiting = len(self._queue)
         edits += self._edits(decision)
         self.running = self._new_run() if decision.next is Next.START_ITEM else None
         try:
@@ -328,6 +330,8 @@ class Runner:
         if end is not None:
             end.stored()
             logger.info("Item %s: exit status %r", uid, end.result["exit_status"])
+        if decision.next is not Next.STOP:
+            logger.info("Processing the next queue item: %d plans are left in the queue.", waiting)
         self._log_autostart(decision.why, before=autostart)
         return decision
 
@@ -453,7 +457,9 @@ class Runner:
             logger.error("Could not store that autostart is off: %s", error.message)  # noqa: TRY400
 
     def _end(self, why: str) -> None:
-        if why != BY_ITSELF:
+        if why == EMPTY:
+            logger.info("Queue is empty.")
+        elif why != BY_ITSELF:
             logger.info("The queue has stopped: %s", why)
         self._leave()
 

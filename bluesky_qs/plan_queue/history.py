@@ -5,10 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import msgspec
-
 from bluesky_qs.errors import BadParams, NotFound
-from bluesky_qs.plan_queue.items import as_object
+from bluesky_qs.plan_queue.items import as_object, uid_of
 
 
 class ItemHistory:
@@ -30,7 +28,7 @@ class ItemHistory:
     def extend(self, added: Iterable[bytes]) -> None:
         """Add items at the new end."""
         for data in added:
-            uid = _uid(data)
+            uid = uid_of(data)
             if uid is not None:
                 if uid in self._numbers:
                     self._repeated.add(uid)
@@ -50,7 +48,7 @@ class ItemHistory:
 
     def restore(self, dropped: Sequence[bytes], added: int) -> None:
         """Undo an edit: restore the oldest items, which were dropped, and remove the newest ``added`` items."""
-        uids = [_uid(data) for data in dropped]
+        uids = [uid_of(data) for data in dropped]
         self._items[:0] = dropped
         self._uids[:0] = uids
         self._first -= len(dropped)
@@ -117,24 +115,6 @@ class ItemHistory:
             data = self._items[place]
             if all(word in data for word in words) and _has(json.loads(data), wanted):
                 yield data
-
-
-class _Item(msgspec.Struct):
-    item_uid: str
-
-
-def _uid(data: bytes) -> str | None:
-    """The uid of an item; None if it has none."""
-    try:
-        return msgspec.json.decode(data, type=_Item).item_uid
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # NaN and other things that only Python's json reads
-    try:
-        item: Any = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    uid = as_object(item).get("item_uid")
-    return uid if isinstance(uid, str) else None
 
 
 def _has(item: dict[str, Any], wanted: dict[str, str]) -> bool:

@@ -73,6 +73,24 @@ def extended(item: bytes, key: str, value: Any) -> bytes:
     return item[:-1] + b", " + encoded({key: value})[1:]
 
 
+class _WithUid(msgspec.Struct):
+    item_uid: str
+
+
+def uid_of(item: bytes) -> str | None:
+    """The uid in the JSON text of an item; None if it has none."""
+    try:
+        return msgspec.json.decode(item, type=_WithUid).item_uid
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # NaN and other things that only Python's json reads
+    try:
+        decoded: Any = json.loads(item)
+    except (ValueError, RecursionError):
+        return None
+    uid = as_object(decoded).get("item_uid")
+    return uid if isinstance(uid, str) else None
+
+
 class Prepared(msgspec.Struct, frozen=True):
     """An item ready to be queued: its final form, its uid, its JSON text."""
 

@@ -24,6 +24,7 @@ from bluesky_qs.api.types import (
     Writer,
 )
 from bluesky_qs.errors import BadParams, InvalidPlan, ItemError, QSError
+from bluesky_qs.manager.console_lines import log_added, log_batch, log_batch_added, log_edit, log_item
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.states import (
@@ -90,7 +91,12 @@ async def queue_item_add(
 ) -> ItemAdded:
     checked = checked_item(ctx, item, who)
     accepted = _accepted(ctx, checked)
-    edit, size = await _commit(ctx, lambda: ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid))
+    async with ctx.order:
+        edit = ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
+        stored = ctx.ledger.submit(edit)
+        size, position = len(ctx.queue), _position(ctx, edit)
+    await stored
+    log_added(edit.items[0], size, position)
     _log(edit.items_json, [accepted])
     return {"qsize": size, "item": _one(edit), **accepted}
 
@@ -115,8 +121,9 @@ async def queue_item_add_batch(
             raise InvalidPlan(msg, results=results)
         edit = ctx.queue.add_batch(prepared, pos=pos, before_uid=before_uid, after_uid=after_uid)
         stored = ctx.ledger.submit(edit)
-        size = len(ctx.queue)
+        size, position = len(ctx.queue), _position(ctx, edit)
     await stored
+    log_batch_added(len(items), size, position)
     _log(edit.items_json, results)
     added: Any = Encoded.array(edit.items_json)
     return {"qsize": size, "items": added, "results": results}
@@ -129,6 +136,7 @@ async def queue_item_update(ctx: Context, item: SentItem, *, replace: bool = Fal
         raise ItemError("The item has no 'item_uid'. Set it to the uid of the item to replace.")
     accepted = _accepted(ctx, checked)
     edit, size = await _commit(ctx, lambda: ctx.queue.update(checked, replace=replace))
+    log_item("Item updated", edit.items[0], size)
     _log(edit.items_json, [accepted])
     return {"qsize": size, "item": _one(edit), **accepted}
 
@@ -147,6 +155,7 @@ async def queue_item_remove(
     uid: str | None = None,
 ) -> ItemAndSize:
     edit, size = await _commit(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid))
+    log_edit("Removing item from the queue ...", edit, size)
     return {"item": _one(edit), "qsize": size}
 
 
@@ -158,6 +167,7 @@ async def queue_item_remove_batch(
     ignore_missing: bool = True,
 ) -> ItemsAndSize:
     edit, size = await _commit(ctx, lambda: ctx.queue.remove_batch(uids, ignore_missing=ignore_missing))
+    log_batch("Removing a batch of items from the queue ...", edit, size)
     removed: Any = Encoded.array(edit.items_json)
     return {"items": removed, "qsize": size}
 
@@ -175,6 +185,7 @@ async def queue_item_move(
     edit, size = await _commit(
         ctx, lambda: ctx.queue.move(pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
     )
+    log_edit("Moving a queue item ...", edit, size)
     return {"item": _one(edit), "qsize": size}
 
 
@@ -198,6 +209,7 @@ async def queue_item_move_batch(
             reorder=reorder,
         ),
     )
+    log_batch("Moving a batch of queue items ...", edit, size)
     moved: Any = Encoded.array(edit.items_json)
     return {"items": moved, "qsize": size}
 
@@ -208,12 +220,15 @@ async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]
     require_environment(ctx)
     await require_idle_kernel(ctx)
     if checked["item_type"] == "instruction":  # the queue does not run, so there is nothing to stop
-        done: Any = Encoded(ctx.queue.prepare(checked).data)
+        prepared = ctx.queue.prepare(checked)
+        log_item("Item execution started", prepared.item, len(ctx.queue))
+        done: Any = Encoded(prepared.data)
         return {"qsize": len(ctx.queue), "item": done}
     require_run_engine(ctx)
     require_engine(ctx)
     accepted = _accepted(ctx, checked)
     started = await ctx.runner.execute(checked)
+    log_item("Item execution started", started.items[0], len(ctx.queue))
     _log(started.items_json, [accepted])
     return {"qsize": len(ctx.queue), "item": _one(started), **accepted}
 
@@ -348,6 +363,11 @@ async def _commit(ctx: Context, make: Callable[[], Edit]) -> tuple[Edit, int]:
         size = len(ctx.queue)
     await stored
     return edit, size
+
+
+def _position(ctx: Context, edit: Edit) -> int | None:
+    """The position of the first item that the edit has added; None if it has added none."""
+    return ctx.queue.position_of(edit.items[0]["item_uid"]) if edit.items else None
 
 
 def _one(edit: Edit) -> Any:

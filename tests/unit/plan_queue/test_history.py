@@ -72,6 +72,6 @@ def test_an_item_that_only_the_json_module_reads_is_found():
 def test_to_find_an_item_decodes_none(monkeypatch):
     history = ItemHistory(item(str(number)) for number in range(1000))
     monkeypatch.setattr("bluesky_qs.plan_queue.history.json", None)
-    monkeypatch.setattr("bluesky_qs.plan_queue.history._uid", None)
+    monkeypatch.setattr("bluesky_qs.plan_queue.history.uid_of", None)
     assert history.find(["3"]) == {"3": item("3")}
     assert history.page(limit=1, before="3") == [item("2")]
