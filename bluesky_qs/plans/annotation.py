@@ -34,16 +34,19 @@ NAME_TYPES = {
     "__PLAN_OR_DEVICE__": Wanted.PLAN_OR_DEVICE,
     "__CALLABLE__": Wanted.CALLABLE,
 }
+#: Protocols of bluesky for devices that have no built-in type of their own.
+_OTHER_PROTOCOLS = (
+    *("Configurable", "Triggerable", "Locatable", "Stageable", "Pausable", "Stoppable", "Subscribable", "Checkable"),
+    *("Preparable", "Collectable", "EventCollectable", "EventPageCollectable", "HasName", "HasParent", "HasHints"),
+    *("WritesExternalAssets", "WritesStreamAssets"),
+)
 #: Protocols of bluesky, each with the built-in type that means the same.
 PROTOCOLS = {
     "Readable": "__READABLE__",
     "Movable": "__MOVABLE__",
     "NamedMovable": "__MOVABLE__",
     "Flyable": "__FLYABLE__",
-    **dict.fromkeys(
-        ("Configurable", "Triggerable", "Locatable", "Stageable", "Pausable", "Stoppable", "Subscribable", "Checkable"),
-        "__DEVICE__",
-    ),
+    **dict.fromkeys(_OTHER_PROTOCOLS, "__DEVICE__"),
 }
 _PROTOCOL_MODULE = "bluesky.protocols."
 _MODULES = ("typing.", "collections.abc.", "typing_extensions.", "builtins.", "types.", "collections.")

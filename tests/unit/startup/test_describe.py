@@ -11,6 +11,7 @@ from pathlib import Path
 import annotated_types
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
+import bluesky.protocols
 import msgspec
 import ophyd
 import ophyd_async.core
@@ -440,6 +441,29 @@ class Slits(Movable, typing.Protocol):
 )
 def test_device_classes_as_types_mean_names_of_devices(hint, expected):
     assert type_of(hint) == expected
+
+
+#: Protocols of bluesky that say nothing of devices.
+NOT_OF_DEVICES = {"Status", "Callback"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, value in vars(bluesky.protocols).items()
+        if getattr(value, "_is_protocol", False) and value.__module__ == "bluesky.protocols"
+    ],
+)
+def test_each_protocol_of_bluesky_for_devices_is_known(name):
+    known = type_of(list[getattr(bluesky.protocols, name)])
+    assert (known is None) == (name in NOT_OF_DEVICES)
+
+
+def test_a_device_that_may_be_of_several_protocols_is_checked():
+    # As the acquisition plan of blop and bluesky-adaptive has it.
+    hint = Sequence[Readable | bluesky.protocols.EventCollectable | bluesky.protocols.EventPageCollectable] | None
+    assert type_of(hint) == "collections.abc.Sequence[__READABLE__ | __DEVICE__] | None"
 
 
 Number = typing.TypeVar("Number", int, float)
