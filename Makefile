@@ -7,13 +7,17 @@ WORKERS ?= 2
 # bluesky-queueserver, which `make bench PEER=1` compares with ours.
 PEER_BIN := build/peer/bin
 PEER_INSTALLED := build/peer/.installed
+# Programs of other people that `make clients` runs against our service, each in an environment of its own.
+CLIENTS ?= $(patsubst tests/clients/requirements/%.txt,%,$(wildcard tests/clients/requirements/*.txt))
+CLIENTS_INSTALLED := $(CLIENTS:%=build/clients/%/.installed)
 comma := ,
 
-.PHONY: help setup demo test stress check format reference notebooks docs coverage bench clean
+.PHONY: help setup demo test clients stress check format reference notebooks docs coverage bench clean
 
 help:
 	@echo "make demo        run two scans through a demo queue, with live tables"
 	@echo "make test        run all the tests; ARGS=... runs some of them"
+	@echo "make clients     run other people's clients against our service; CLIENTS=... runs some of them"
 	@echo "make stress      run two tests of kernel mode N times on a busy machine (N=200)"
 	@echo "make check       check format, lint, types and import contracts"
 	@echo "make reference   generate docs/reference and the methods of the clients from the code"
@@ -38,6 +42,17 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+clients: $(INSTALLED) $(CLIENTS_INSTALLED)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/clients $(ARGS)
+
+# A client that cannot be installed is left out: its tests are skipped, with the reason from the log.
+build/clients/%/.installed: tests/clients/requirements/%.txt
+	@echo "Installing $* into build/clients/$* …"
+	@mkdir -p build/clients/$*
+	@if $(PYTHON) -m venv --clear build/clients/$* \
+		&& build/clients/$*/bin/pip install --quiet --disable-pip-version-check -r $< > build/clients/$*/install.log 2>&1; \
+	then touch $@; else echo "$* could not be installed; see build/clients/$*/install.log"; fi
 
 stress: $(INSTALLED)
 	.ci/stress $(N)

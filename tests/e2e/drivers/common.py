@@ -37,6 +37,11 @@ def refused(RM, words):
     assert words in str(caught[0])
 
 
+def says_who(RM):
+    """Whether requests name their user and group as the script says; an HTTP server names whoever has signed in."""
+    return RM.protocol.name == "ZMQ"
+
+
 async def names(RM):
     return [item["kwargs"].get("num", item["name"]) for item in await items(RM)]
 

@@ -1,0 +1,60 @@
+"""The agents of blop and bluesky-adaptive: their module ``queueserver``, with plans that their packages define."""
+
+import pytest
+
+STARTUP = """
+import sys
+from pathlib import Path
+
+sys.path.append({packages!r})  # our own packages come first
+
+from bluesky import RunEngine
+from bluesky.callbacks.zmq import Publisher
+from bluesky.plan_stubs import close_run, open_run, null
+from bluesky.plans import count
+from ophyd.sim import det, motor
+from {package}.plans import default_acquire
+
+RE = RunEngine({{}})
+RE.subscribe(Publisher(Path({proxy!r}).read_text()))
+
+
+def failing_acquire(suggestions, actuators, sensors=None, *, md=None):
+    yield from open_run(md=md)
+    yield from null()
+    raise ValueError("the shutter is closed")
+"""
+
+
+@pytest.fixture(params=["blop", "adaptive"])
+def report(request, variant, environment, new_publishing, new_http_server, startup_dir):
+    """What the agent got."""
+    agent = environment(request.param)
+    package = {"blop": "blop", "adaptive": "bluesky_adaptive"}[request.param]
+    service = new_publishing("--startup-dir", str(startup_dir))
+    found = STARTUP.format(package=package, packages=str(agent.packages), proxy=str(service.home / "proxy"))
+    (startup_dir / "00-base.py").write_text(found)
+    uri = [new_http_server(service).uri] if variant == "HTTP" else []
+    return agent.run("agent", package, service.control, service.info, *uri, service=service)
+
+
+@pytest.mark.parametrize("variant", ["0MQ", "HTTP"])
+def test_an_agent_measures_where_it_wants_to_and_gets_every_end(report):
+    assert report["closed"] == "The queueserver environment is not open"
+    assert report["optimizing"] == {
+        "iterations": 3,
+        "current": 3,
+        "same uids": True,
+        "statuses": ["completed"] * 3,
+        "measured": [0, 0.5, 1, 1.5, 2, 2.5],
+    }
+    assert report["suggesting"] == {"uids": 1, "measured": 7.5, "item": "default_acquire"}
+    assert "the shutter is closed" in report["failing"].pop("error")
+    assert report["failing"] == {"failed": [0], "autostart": False, "back in the queue": 1}
+    assert "Plan 'no_such_plan' is not in the list of allowed plans" in report["refusing"]["told"]
+    assert report["refusing"]["ended"]
+    assert report["stopping"] == {"ended early": True}
+    misspelling = report["misspelling"]
+    assert "'dett'" in misspelling["warnings"][0]
+    assert "dett" in misspelling["told"]
+    assert (misspelling["status"], misspelling["runs"]) == ("failed", 0)

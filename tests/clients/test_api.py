@@ -1,0 +1,22 @@
+"""bluesky-queueserver-api, over 0MQ and through bluesky-httpserver: every public name of the client is used."""
+
+import pytest
+
+CHAPTERS = ["status_and_environment", "queue", "running", "run_engine", "permissions", "tasks", "lock", "monitors"]
+CHAPTERS += ["waits", "names_and_keys", "monitors_in_detail", "stop"]
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("variant", ["zmq", "zmq.aio", "http", "http.aio"])
+def test_every_method_of_the_client_works(environment, new_publishing, new_http_server, variant):
+    http = variant.startswith("http")
+    client = environment("httpserver" if http else "api")
+    public, used = set(), set()
+    for chapter in [*CHAPTERS, "kernel", *(["signing_in"] if http else [])]:
+        service = new_publishing(*(["--use-ipython-kernel", "ON"] if chapter == "kernel" else []))
+        uri = [new_http_server(service).uri] if http else []
+        report = client.run("api", variant, chapter, service.control, service.info, *uri, service=service)
+        public |= set(report["public"])
+        used |= set(report["used"])
+        service.close()
+    assert sorted(public - used) == []
