@@ -101,7 +101,7 @@ async def queue(RM):
 
     RM.request_fail_exceptions_enabled = False
     reply = await done(RM.item_add(BPlan("no_such_plan")))
-    assert (reply["success"], reply["qsize"]) == (False, None)
+    assert (reply["success"], reply["qsize"]) == (False, 0)
     assert reply["item"]["name"] == "no_such_plan"
     reply = await done(RM.item_get())
     assert (reply["success"], reply["item"]) == (False, {})
