@@ -35,7 +35,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--repeat", type=int, default=1, metavar="N", help="run each test N times (make stress)")
 
 
-_HERE = Path(__file__).parent
 #: Seconds for which anything may take before a test gives it up; never waited for in full when all is well.
 PATIENCE = 60.0
 
@@ -240,14 +239,6 @@ class Service:
         )
 
 
-def pytest_collection_modifyitems(items):
-    """Warnings are errors everywhere but in the tests with processes, whose files are still being checked."""
-    for item in items:
-        if item.path.is_relative_to(_HERE / "process") or item.path.is_relative_to(_HERE / "e2e"):
-            item.add_marker(pytest.mark.filterwarnings("default"))
-            item.add_marker(pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning"))
-
-
 def pytest_generate_tests(metafunc):
     if metafunc.definition.get_closest_marker("in_both_modes"):
         metafunc.parametrize("worker_mode", list(WORKER_MODES), indirect=True)
@@ -295,6 +286,31 @@ def service(new_service):
 def wait_ended():
     """Waits until processes have ended, which may be those of others: ``wait_ended(pids)``."""
     return await_end
+
+
+class Gate:
+    """A named pipe, at which code in other processes waits: ``open(path).close()`` returns when the gate is open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        os.mkfifo(path)
+        self._writer: int | None = None
+
+    def open(self) -> None:
+        """Let everyone pass who waits, or comes later."""
+        self._writer = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
+
+    def remove(self) -> None:
+        if self._writer is not None:
+            os.close(self._writer)
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """A closed gate for code in other processes."""
+    gate = Gate(tmp_path / "gate")
+    yield gate
+    gate.remove()
 
 
 @pytest.fixture

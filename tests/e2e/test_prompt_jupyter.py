@@ -141,10 +141,10 @@ def test_a_plot_without_matplotlib_says_what_is_missing(kernel):
 
 _TICKING = """
 import asyncio
-ticks = []
+ticked = asyncio.Event()
 async def tick():
     while True:
-        ticks.append(1)
+        ticked.set()
         await asyncio.sleep(0.01)
 task = asyncio.create_task(tick())
 """
@@ -154,9 +154,9 @@ assert asyncio.get_running_loop().is_running()
 %qs run count([det1], num=2)
 """
 _STILL_TICKING = """
-before = len(ticks)
-await asyncio.sleep(0.1)
-assert len(ticks) > before and not task.done()
+ticked.clear()
+await asyncio.wait_for(ticked.wait(), 30)
+assert not task.done()
 """
 _IN_A_THREAD = """
 from threading import Thread

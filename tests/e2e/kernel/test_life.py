@@ -1,7 +1,6 @@
 """The kernel lives and dies with the environment, and follows no other order."""
 
 import json
-import threading
 
 import pytest
 
@@ -11,8 +10,14 @@ def runtime_files(service):
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
+def kill_the_supervisor(service, wait_ended):
+    everyone = [process.pid for process in service.processes()]
+    service.process.kill()
+    wait_ended(everyone)
+
+
 @pytest.mark.parametrize("end", ["close", "destroy", "stop", "kill the worker", "kill the supervisor"])
-def test_the_connection_file_is_there_for_jupyter_and_goes_with_the_kernel(service, end):
+def test_the_connection_file_is_there_for_jupyter_and_goes_with_the_kernel(service, end, wait_ended):
     (file,) = runtime_files(service)
     assert json.loads(file.read_text()) == service.do("config_get")["config"]["ip_connect_info"]
     assert file.stat().st_mode & 0o077 == 0
@@ -26,15 +31,12 @@ def test_the_connection_file_is_there_for_jupyter_and_goes_with_the_kernel(servi
             service.find("bluesky_qs.worker").kill()
             service.wait(lambda s: not s["worker_environment_exists"], "noticed")
         case _:
-            service.process.kill()
-            service.process.wait(5)
-            while service.processes():
-                threading.Event().wait(0.01)  # orphans are not ours to wait for
+            kill_the_supervisor(service, wait_ended)
     assert runtime_files(service) == []
 
 
 @pytest.mark.parametrize("end", ["stop", "kill the supervisor"])
-def test_a_console_stays_attached_when_the_environment_is_opened_again(named, attach, end):
+def test_a_console_stays_attached_when_the_environment_is_opened_again(named, attach, end, wait_ended):
     service = named
     service.open()
     before = service.do("config_get")["config"]
@@ -48,10 +50,7 @@ def test_a_console_stays_attached_when_the_environment_is_opened_again(named, at
     if end == "stop":
         assert service.stop() == 0
     else:
-        service.process.kill()
-        service.process.wait(5)
-        while service.processes():
-            threading.Event().wait(0.01)  # orphans are not ours to wait for
+        kill_the_supervisor(service, wait_ended)
     assert runtime_files(service) == []
 
 

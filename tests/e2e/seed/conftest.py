@@ -70,26 +70,10 @@ def qserver(service):
 
 
 @pytest.fixture
-def gate(qserver, tmp_path):
-    """An open environment in which `ttime.sleep` ends when the gate opens, whatever the number of seconds."""
+def sleep_ends(qserver, gate):
+    """An open environment in which `ttime.sleep` ends when this is called, whatever the number of seconds."""
     qserver.service.open()
-    file = tmp_path / "gate"
-    script = (
-        "class ttime:\n"
-        "    from pathlib import Path\n"
-        "    import time\n"
-        f"    file = Path({str(file)!r})\n"
-        "    @classmethod\n"
-        "    def sleep(cls, seconds):\n"
-        "        while not cls.file.exists():\n"
-        "            cls.time.sleep(0.01)\n"
-    )
+    script = f"class ttime:\n    @staticmethod\n    def sleep(seconds):\n        open({str(gate.path)!r}).close()\n"
     qserver.service.do("script_upload", script=script)
     qserver.service.wait_idle()
-    return Gate(file)
-
-
-class Gate:
-    def __init__(self, file) -> None:
-        self.open = file.touch
-        self.close = file.unlink
+    return gate.open

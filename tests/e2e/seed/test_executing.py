@@ -65,14 +65,14 @@ def test_a_plan_is_executed_without_the_queue(qserver, uid):
 
 
 @pytest.mark.in_both_modes
-def test_a_function_is_executed_in_the_foreground(qserver, uid, gate):
+def test_a_function_is_executed_in_the_foreground(qserver, uid, sleep_ends):
     item = {"args": [60], "item_uid": uid, "kwargs": {}, "name": "function_sleep", **ADMIN}
     shown = qserver.shows(SLEEP, {"item": item, "msg": "", "success": True, "task_uid": uid})
     task = shown["task_uid"]
     assert shown["item"]["item_uid"] == task
     qserver.shows("status", EXECUTING | {"worker_background_tasks": 0})
     status_of_task(qserver, task, "running")
-    gate.open()
+    sleep_ends()
     qserver.service.wait_idle()
     status_of_task(qserver, task, "completed")
     result_of_task(qserver, task, {"success": True, "time": 60})
@@ -86,7 +86,7 @@ def test_a_function_is_executed_in_the_foreground(qserver, uid, gate):
 
 
 @pytest.mark.in_both_modes
-def test_functions_are_executed_in_the_background_beside_plans_and_foreground_tasks(qserver, uid, gate):
+def test_functions_are_executed_in_the_background_beside_plans_and_foreground_tasks(qserver, uid, sleep_ends):
     tasks = [qserver(f"{SLEEP} background")["task_uid"]]
     qserver.shows("status", IDLE | {"worker_background_tasks": 1})
     tasks.append(qserver(f"{SLEEP} background")["task_uid"])
@@ -100,7 +100,7 @@ def test_functions_are_executed_in_the_background_beside_plans_and_foreground_ta
     tasks.append(qserver(f"{SLEEP} background")["task_uid"])
     qserver.shows("status", EXECUTING | {"worker_background_tasks": 3})
     assert qserver(SLEEP, code=2)["msg"].startswith("Foreground task execution is in progress.")
-    gate.open()
+    sleep_ends()
     qserver.service.wait(
         lambda status: status["manager_state"] == "idle" and not status["worker_background_tasks"], "all tasks ended"
     )
@@ -109,7 +109,7 @@ def test_functions_are_executed_in_the_background_beside_plans_and_foreground_ta
 
 
 @pytest.mark.in_both_modes
-def test_a_script_brings_a_plan_that_can_be_run(qserver, uid, gate):
+def test_a_script_brings_a_plan_that_can_be_run(qserver, uid, sleep_ends):
     (qserver.service.home / "test_script.py").write_text(SCRIPT)
     plans = dict.fromkeys(["adaptive_scan", "count", "count_bundle_test", "fly"], "{...}")
     before = qserver.shows(
@@ -122,7 +122,7 @@ def test_a_script_brings_a_plan_that_can_be_run(qserver, uid, gate):
     assert (shown, task) == (qserver.ACCEPTED, uid)
     qserver.shows("status", EXECUTING)
     status_of_task(qserver, task, "running")
-    gate.open()
+    sleep_ends()
     qserver.service.wait_idle()
     status_of_task(qserver, task, "completed")
     result_of_task(qserver, task, None)
@@ -136,7 +136,7 @@ def test_a_script_brings_a_plan_that_can_be_run(qserver, uid, gate):
 
 
 @pytest.mark.in_both_modes
-def test_a_script_that_fails_says_why(qserver, gate):
+def test_a_script_that_fails_says_why(qserver, sleep_ends):
     (qserver.service.home / "wrong.py").write_text("x = 1\nx.no_such\n")
     task = qserver("script upload wrong.py")["task_uid"]
     qserver.service.wait_idle()
@@ -146,7 +146,7 @@ def test_a_script_that_fails_says_why(qserver, gate):
     assert "line 2" in result["traceback"]
 
 
-def test_a_script_replaces_the_engine_only_if_it_may(qserver, gate):
+def test_a_script_replaces_the_engine_only_if_it_may(qserver, sleep_ends):
     (qserver.service.home / "engine.py").write_text("RE = type(RE)({'made_by': 'the script'})\n")
     service = qserver.service
     service.do("script_upload", script="def func_for_test():\n    return RE.md.get('made_by')\n", update_lists=False)
@@ -160,8 +160,8 @@ def test_a_script_replaces_the_engine_only_if_it_may(qserver, gate):
         assert service.do("task_result", task_uid=task)["result"]["return_value"] == made_by
 
 
-def test_lists_are_kept_if_the_script_is_said_to_bring_nothing(qserver, gate):
-    gate.open()
+def test_lists_are_kept_if_the_script_is_said_to_bring_nothing(qserver, sleep_ends):
+    sleep_ends()
     (qserver.service.home / "test_script.py").write_text(SCRIPT)
     before = qserver("allowed plans")
     qserver("script upload test_script.py keep-lists")

@@ -33,11 +33,9 @@ def fails():
 def exits():
     sys.exit(2)
 
-def wait_for(file):
-    import pathlib
-    while not pathlib.Path(file).exists():
-        time.sleep(0.005)
-    return "seen"
+def pass_gate(path):
+    open(path).close()
+    return "passed"
 """
 
 
@@ -94,10 +92,10 @@ async def test_a_foreground_task_runs_in_the_main_thread_and_a_background_task_d
     assert json.loads((await driver.function("where", uid="b", background=True)).return_value) is False
 
 
-async def test_a_foreground_task_makes_the_environment_busy(worker, tmp_path):
+async def test_a_foreground_task_makes_the_environment_busy(worker, gate):
     driver = worker(CODE)
     await driver.open()
-    await driver.start_function("wait_for", str(tmp_path / "go"))
+    await driver.start_function("pass_gate", str(gate.path))
     changed = await driver.wait(StateChanged)
     assert changed.state.environment == "executing_task"
     with pytest.raises(WrongState, match="busy"):
@@ -105,21 +103,21 @@ async def test_a_foreground_task_makes_the_environment_busy(worker, tmp_path):
     with pytest.raises(WrongState, match="busy"):
         await driver.start_function("echo", uid="other")
     assert list((await driver.attach()).running_tasks) == ["task-1"]
-    (tmp_path / "go").touch()
-    assert json.loads((await driver.wait(TaskEnded)).return_value) == "seen"
+    gate.open()
+    assert json.loads((await driver.wait(TaskEnded)).return_value) == "passed"
     assert (await driver.attach()).running_tasks == {}
 
 
-async def test_background_tasks_leave_the_environment_idle(worker, tmp_path):
+async def test_background_tasks_leave_the_environment_idle(worker, gate):
     driver = worker(CODE)
     await driver.open()
     for n in (1, 2):
-        await driver.start_function("wait_for", str(tmp_path / "go"), uid=f"task-{n}", background=True)
+        await driver.start_function("pass_gate", str(gate.path), uid=f"task-{n}", background=True)
     snapshot = await driver.attach()
     assert snapshot.state.environment == "idle"
     assert [background for _, background in snapshot.running_tasks.values()] == [True, True]
     assert (await driver.run("plan")).exit_status == "completed"
-    (tmp_path / "go").touch()
+    gate.open()
     ends = [await driver.wait(TaskEnded), await driver.wait(TaskEnded)]
     assert {e.task_uid for e in ends} == {"task-1", "task-2"}
     assert (await driver.attach()).running_tasks == {}
