@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from bluesky_qs.errors import WrongState
+from bluesky_qs.errors import NoRunEngine, WrongState
 from bluesky_qs.ipc.commands import CloseEnvironment, ContinuePlan, EngineMetadata, PausePlan, SetPermissions
 from bluesky_qs.ipc.reports import DocumentReport, PlanEnded, RunsChanged, StateChanged
 
@@ -288,15 +288,12 @@ async def test_a_plan_is_bound_with_the_permissions_in_force_when_it_runs(worker
     assert "'one_run' is not in the list of allowed plans" in done.message
 
 
-async def test_without_a_run_engine_a_plan_fails_until_a_script_makes_one(worker):
+async def test_without_a_run_engine_a_plan_is_refused_until_a_script_makes_one(worker):
     driver = worker(PLANS, engine=False)
     opened = await driver.open()
     assert opened.state.engine is None
-    done = await driver.run("one_run")
-    assert (done.exit_status, done.message) == (
-        "failed",
-        "Run Engine is not found in the RE Worker environment",
-    )
+    with pytest.raises(NoRunEngine, match="Run Engine is not found in the RE Worker environment"):
+        await driver.run("one_run")
     await driver.script("from bluesky import RunEngine\nRE = RunEngine()")
     assert (await driver.run("one_run", uid="next")).exit_status == "completed"
 
