@@ -362,7 +362,7 @@ def test_docstring_that_is_no_text_is_none():
     assert "description" not in describe("plan", plan).as_dict()
 
 
-JSON = typing.Union[dict[str, "JSON"], list["JSON"], str, int, float, bool, None]
+Tree = typing.Union[tuple["Tree", ...], dict[int, "Tree"], float]
 
 
 class Raises:
@@ -383,8 +383,8 @@ class RaisingType(metaclass=RaisingMeta):
 
 # By name, because pytest would read the attributes of the types.
 UNREADABLE = {
-    "alias": (JSON, "refers to itself"),
-    "alias as text": ("list[JSON]", "refers to itself"),
+    "alias": (Tree, "refers to itself"),
+    "alias as text": ("list[Tree]", "refers to itself"),
     "inside": (list[Raises()], "cannot be read: RuntimeError: no connection"),
     "object": (Raises(), "cannot be read: RuntimeError: no connection"),
     "class": (list[RaisingType], "cannot be read: OSError: no "),

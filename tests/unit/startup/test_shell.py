@@ -296,10 +296,10 @@ def test_modules_of_the_working_directory_can_be_imported(startup):
         {
             "00.py": """
                 import os
-                os.chdir(os.path.join(os.path.dirname(__file__), "lib"))
-                import stage_helper
+                os.chdir(os.path.join(os.path.dirname(__file__), "optics"))
+                import mirror_angles
                 """,
-            "lib/stage_helper.py": "value = 1",
+            "optics/mirror_angles.py": "pitch = 3",
         }
     )
-    assert namespace["stage_helper"].value == 1
+    assert namespace["mirror_angles"].pitch == 3
