@@ -127,6 +127,7 @@ class RunningManager:
         tasks.create_task(self._beat())
         # A manager that replaces this one uses the stored permissions, even if their file has changed.
         ctx.ledger.submit(*ctx.lists.to_store(snapshot.facts.get("user_group_permissions")))
+        ctx.ledger.submit(*ctx.runner.switches.to_store(snapshot.facts))
         board = StatusBoard(ctx)
         dispatcher = Dispatcher(ctx, lambda: board.json, encoding)
         server = ControlServer(self._outside.control_socket(), dispatcher, tasks.create_task)

@@ -56,7 +56,7 @@ def assemble(
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
     environment = _environment(common, settings, outside, location, lists)
     # They do not outlive the service, but a manager that replaces another keeps them.
-    switches = Switches(changed, snapshot.facts if inventory.restarted else None)
+    switches = Switches(changed, snapshot.facts, restarted=inventory.restarted)
     ctx = Context(
         settings=settings,
         clock=outside.clock,

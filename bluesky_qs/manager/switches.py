@@ -14,18 +14,42 @@ _STOP_PENDING = "stop_pending_info"
 class Switches:
     """Autostart and the pending stop, which decide whether the queue starts and goes on by itself.
 
+    Parameters
+    ----------
+    facts
+        The stored facts.
+    restarted
+        The manager replaces another one in the same service. Otherwise the service starts, and both switches are off.
+
     Attributes
     ----------
     autostart_off_reason
         The reason if autostart switched itself off, otherwise None.
     """
 
-    def __init__(self, changed: Callable[[], None], facts: Mapping[str, bytes] | None = None) -> None:
+    def __init__(
+        self, changed: Callable[[], None], facts: Mapping[str, bytes] | None = None, *, restarted: bool = True
+    ) -> None:
         autostart, stop = _read(facts, _AUTOSTART), _read(facts, _STOP_PENDING)
         self._changed = changed
-        self.autostart = bool(autostart.get("enabled"))
+        self.autostart = bool(autostart.get("enabled")) and restarted
         self.autostart_off_reason: str | None = autostart.get("off_reason")
-        self.stop_pending = bool(stop.get("enabled"))
+        if autostart.get("enabled") and not restarted:
+            self.autostart_off_reason = "the service was restarted"
+        self.stop_pending = bool(stop.get("enabled")) and restarted
+
+    def to_store(self, facts: Mapping[str, bytes]) -> list[FactEdit]:
+        """The edits that store the switches that the start of the service has switched off.
+
+        Without them, a manager that replaces this one would find the switches on.
+        """
+        edits: list[FactEdit] = []
+        if _read(facts, _AUTOSTART).get("enabled") and not self.autostart:
+            off = _fact(enabled=False, off_reason=self.autostart_off_reason)
+            edits.append(FactEdit(_AUTOSTART, off, lambda: None, AutostartChanged(enabled=False)))
+        if _read(facts, _STOP_PENDING).get("enabled") and not self.stop_pending:
+            edits.append(FactEdit(_STOP_PENDING, _fact(enabled=False), lambda: None, StopPendingChanged(enabled=False)))
+        return edits
 
     def set_stop_pending(self, *, pending: bool) -> FactEdit:
         """Make the queue stop after the running plan, or cancel that."""

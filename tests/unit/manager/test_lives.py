@@ -156,6 +156,32 @@ async def test_nothing_starts_by_itself_when_the_service_starts():
         assert not (await manager.do("status"))["queue_autostart_enabled"]
 
 
+async def test_nothing_starts_by_itself_when_the_manager_is_replaced_after_the_start_of_the_service():
+    store = MemoryStore()
+    async with AsyncManager(store=store) as manager:
+        await manager.add("count", ["det1"])
+        await manager.do("queue_autostart", enable=True)
+    async with AsyncManager(store=store) as manager:
+        assert (await manager.do("status"))["queue_autostart_off_reason"] == "the service was restarted"
+        await manager.restart()
+        status = await manager.do("status")
+        assert (status["queue_autostart_enabled"], status["queue_stop_pending"]) == (False, False)
+        assert status["queue_autostart_off_reason"] == "the service was restarted"
+
+
+async def test_the_reason_why_autostart_switched_itself_off_outlives_manager_and_service(opened):
+    opened.worker.on_plan("count", Fail("no beam"))
+    await opened.do("queue_autostart", enable=True)
+    await opened.add("count", ["det1"])
+    reason = (await opened.until(lambda status: not status["queue_autostart_enabled"]))["queue_autostart_off_reason"]
+    assert reason == "the last plan's exit status is 'failed'"
+    await opened.restart()
+    assert (await opened.do("status"))["queue_autostart_off_reason"] == reason
+    await opened.stop()
+    await opened.start()
+    assert (await opened.do("status"))["queue_autostart_off_reason"] == reason
+
+
 async def test_a_plan_that_was_running_when_everything_ended_has_failed(opened, running):
     await running()
     store = opened.store
