@@ -112,7 +112,9 @@ def test_it_is_asked_again_only_when_queue_or_lists_have_changed(qs, qs_manager,
     qs("queue")
     qs("queue")
     assert len(qs_manager.asked("item_check")) == 1
-    qs_manager.do("permissions_reload")  # the lists are made anew
+    lists = {"allowed_plans": [None], "forbidden_plans": ["scan"], "allowed_devices": [None]}
+    groups = {"root": {"allowed_plans": [None], "allowed_devices": [None]}, "admin": lists}
+    qs_manager.do("permissions_set", user_group_permissions={"user_groups": groups})
     qs("queue")
     qs_manager.do("queue_item_remove")
     assert pretty(qs("queue")).startswith("1 item in the queue\n")

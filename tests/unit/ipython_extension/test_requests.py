@@ -4,6 +4,7 @@ import pytest
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import QSError
+from bluesky_qs.manager.results import unreported
 from bluesky_qs.testing import Ask
 from ipython_extension.session import waiting
 from ipython_extension.words.vocabulary import CELLS, WORDS
@@ -173,7 +174,7 @@ def test_an_item_that_is_back_in_the_queue_costs_two_requests(qs, opened, plan):
 
 def _failed(plan):
     times = {"time_start": 1.0, "time_stop": 2.0}
-    result = {"exit_status": "failed", "run_uids": ["r"], "scan_ids": [1], **times, "msg": "no beam", "traceback": ""}
+    result = unreported("failed", "no beam", now=2.0) | {"run_uids": ["r"], "scan_ids": [1], **times}
     return plan("count", "ffff-1", ["det1"]) | {"result": result}
 
 
