@@ -26,7 +26,7 @@ class CannotStart(Exception):
 
 
 def command(name: str, help_text: str, start: Start) -> Callable[[], int]:
-    """Return the ``main`` of a command. Exit codes: 0, 1 for bad options, 5 if the front end could not be started."""
+    """Return the ``main`` of a command. Exit codes: 0, 2 for bad options, 5 if the front end could not be started."""
 
     def main() -> int:
         parser = _parser(name, help_text)

@@ -26,6 +26,10 @@ HELP = """\
   -V, --version                     show the version"""
 
 
+class BadOption(UsageError):
+    """An option is unknown, or its value is missing or wrong."""
+
+
 @dataclass(slots=True)
 class Options:
     """The options of a command line, and its words."""
@@ -71,8 +75,10 @@ def parse(arguments: Sequence[str]) -> Options:
 
     Raises
     ------
-    UsageError
+    BadOption
         An option is unknown, or its value missing or wrong.
+    UsageError
+        The lock key is empty, or an argument is not text.
     """
     options = Options()
     rest = list(arguments)
@@ -96,12 +102,12 @@ def _set(options: Options, argument: str, rest: list[str]) -> None:
     attribute = _attribute(name)
     if attribute in _SWITCHES:
         if value is not None:
-            raise UsageError(f"Option {name} takes no value")
+            raise BadOption(f"Option {name} takes no value")
         setattr(options, attribute, True)
         return
     if value is None:
         if not rest:
-            raise UsageError(f"Option {name} needs a value")
+            raise BadOption(f"Option {name} needs a value")
         value = rest.pop(0)
     if attribute == "lock_key" and not value:
         # Probably an unset variable in a script. A request without a key would mean something else.
@@ -129,8 +135,8 @@ def _attribute(name: str) -> str:
     if len(attributes) == 1:
         return attributes.pop()
     if meant:
-        raise UsageError(f"Option {name} is ambiguous", near=meant)
-    raise UsageError(f"No such option: {name}", near=nearest(name, _NAMES))
+        raise BadOption(f"Option {name} is ambiguous", near=meant)
+    raise BadOption(f"No such option: {name}", near=nearest(name, _NAMES))
 
 
 def _seconds(name: str, value: str) -> float:
@@ -139,7 +145,7 @@ def _seconds(name: str, value: str) -> float:
     except ValueError:
         seconds = 0.0
     if not seconds > 0:
-        raise UsageError(f"Option {name} needs a number of seconds, not {value!r}")
+        raise BadOption(f"Option {name} needs a number of seconds, not {value!r}")
     return seconds
 
 

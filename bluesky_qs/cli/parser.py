@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
         Exit code for a bad command line.
     """
 
-    def __init__(self, prog: str, description: str, *, arguments: str = "", usage_code: int = 1, **kwargs: Any) -> None:
+    def __init__(self, prog: str, description: str, *, arguments: str = "", usage_code: int = 2, **kwargs: Any) -> None:
         super().__init__(
             prog,
             usage=f"{prog} [OPTIONS]{arguments}",

@@ -9,7 +9,7 @@ from enum import IntEnum
 from bluesky_qs._version import __version__
 from bluesky_qs.api.method import METHODS
 from bluesky_qs.cli import output
-from bluesky_qs.cli.options import HELP, Options, parse
+from bluesky_qs.cli.options import HELP, BadOption, Options, parse
 from bluesky_qs.client.failures import NoLockKeyError, RequestTimeoutError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, RequestError
@@ -23,11 +23,12 @@ _INTERRUPTED = 130
 
 
 class ExitCode(IntEnum):
-    """Exit codes, for scripts."""
+    """Exit codes, for scripts: those of the community's ``qserver``."""
 
     SUCCESS = 0
     USAGE = 1
     REFUSED = 2
+    OPTIONS = 2
     NO_ANSWER = 3
     ERROR = 4
     FAILED = 5
@@ -54,7 +55,6 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> ExitCode:
     """Run a command line and return the exit code."""
-    command = None
     try:
         options = parse(arguments)
         if options.help or options.version:
@@ -62,19 +62,28 @@ def run(arguments: Sequence[str]) -> ExitCode:
             return ExitCode.SUCCESS
         if not options.words:
             print(_help([]), file=sys.stderr)
-            return ExitCode.USAGE
+            return ExitCode.OPTIONS
         command = QSERVER.parse(options.words)
-        if options.verbose:
-            print(f"Arguments: {options.words}")
+    except UsageError as error:
+        print(error.text("qserver"), file=sys.stderr)
+        if not error.usage:
+            print("'qserver -h' lists all commands and options", file=sys.stderr)
+        return ExitCode.OPTIONS if isinstance(error, BadOption) else ExitCode.USAGE
+    if options.verbose:
+        print(f"Arguments: {options.words}")
+    return _request(command, options)
+
+
+def _request(command: ParsedCommand, options: Options) -> ExitCode:
+    """Carry out a command; print why if that fails."""
+    try:
         return _carry_out(command, options)
     except UsageError as error:
         print(error.text("qserver"), file=sys.stderr)
-        if command is None and not error.usage:
-            print("'qserver -h' lists all commands and options", file=sys.stderr)
         return ExitCode.USAGE
     except (ConfigError, RequestError) as error:
         print(error, file=sys.stderr)
-        return ExitCode.USAGE
+        return ExitCode.REFUSED if isinstance(error, NoLockKeyError) else ExitCode.USAGE
     except RequestTimeoutError as error:
         print(error, file=sys.stderr)
         return ExitCode.NO_ANSWER
@@ -123,7 +132,7 @@ def _help(words: Sequence[str]) -> str:
     return (
         "Usage: qserver [OPTIONS] COMMAND…\n\nSend one request to the RE Manager and print its reply.\n\n"
         f"{helptext.overview(SECTIONS)}\n\nOptions, before or after the command\n{HELP}\n\n"
-        "Exit codes: 0 success, 1 invalid command line, 2 request refused,\n"
+        "Exit codes: 0 success, 1 invalid command, 2 request refused or invalid option,\n"
         "3 no reply, 4 unexpected error, 5 operation failed"
     )
 

@@ -9,6 +9,11 @@ from bluesky_qs.words.grammar import Argument, UsageError
 _BOOLEANS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}
 
 
+#: Words that follow ``lock``, and a sentence for somebody who typed several of them.
+LOCK_WORDS = ("environment", "queue", "all", "info")
+_LOCK_BOTH = "To lock the environment and the queue: lock all"
+
+
 class FileContents(NamedTuple):
     """A parameter whose value is in a file; `files.read` replaces it by the content."""
 
@@ -28,7 +33,7 @@ class Text(Argument):
         params[self.parameter] = rest.pop(0)
 
 
-class Note(Text):
+class RestOfLine(Text):
     """All the remaining words, as one text."""
 
     is_free_text = True
@@ -39,6 +44,32 @@ class Note(Text):
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
         params[self.parameter] = " ".join(rest)
         rest.clear()
+
+
+class LockNote(Text):
+    """The note of a lock, as one word, in quotes if it has blanks.
+
+    More words, and a note that may be part of the command, are errors: ``lock environment queue`` locks only the
+    environment.
+    """
+
+    is_free_text = True
+
+    def fits(self, word: str) -> bool:  # noqa: ARG002 - even an empty word, in quotes
+        return True
+
+    def read(self, rest: list[str], params: dict[str, Any]) -> None:
+        note = rest.pop(0)
+        if fault := note_fault(note):
+            raise UsageError(fault)
+        if rest:
+            raise UsageError(f"Unexpected argument {rest[0]!r}: put a note of several words in quotes. {_LOCK_BOTH}")
+        params[self.parameter] = note
+
+
+def note_fault(note: str) -> str:
+    """Return why a text cannot be the note of a lock; empty if it can."""
+    return f"{note!r} cannot be the note of a lock. {_LOCK_BOTH}" if note in LOCK_WORDS else ""
 
 
 class Uids(Text):
@@ -262,10 +293,11 @@ class InstructionFor(Instruction):
 
 
 class ModeArguments(Argument):
-    """``loop True ignore_failures False``, or ``default``."""
+    """``loop True ignore_failures False``, or ``default``; without words, no mode changes."""
 
     label = "default|KEY True|False…"
     words = ("loop", "ignore_failures", "default")
+    optional = True
 
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
         if rest == ["default"]:
@@ -276,7 +308,8 @@ class ModeArguments(Argument):
             key = rest.pop(0)
             if not rest:
                 raise UsageError(f"{key!r} must be followed by True or False")
-            mode[key] = boolean(rest.pop(0))
+            word = rest.pop(0)
+            mode[key] = _BOOLEANS.get(word.lower(), word)  # the service refuses any other value
         params["mode"] = mode
 
 
@@ -313,20 +346,6 @@ def integer(word: str) -> int | None:
         return int(word)
     except ValueError:
         return None
-
-
-def boolean(word: str) -> bool:
-    """Convert ``True`` or ``False``, also written ``on``, ``off``, ``1``, ``0``.
-
-    Raises
-    ------
-    UsageError
-        The word is none of these.
-    """
-    try:
-        return _BOOLEANS[word.lower()]
-    except KeyError:
-        raise UsageError(f"{word!r} is not True or False") from None
 
 
 def literal(text: str, what: str, kind: type) -> Any:

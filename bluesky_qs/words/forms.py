@@ -9,12 +9,13 @@ from bluesky_qs.words.arguments import (
     InstructionFor,
     ItemArgument,
     ItemsArgument,
+    LockNote,
     ModeArguments,
     NamedValues,
-    Note,
     Place,
     Position,
     Replacement,
+    RestOfLine,
     Safe,
     SizeOrUid,
     Text,
@@ -30,7 +31,7 @@ _BACKGROUND = ("run_in_background", True)
 _POSITION = Position(optional=True)
 _TO = Position("pos_dest", "POSITION")
 _BESIDE = Destination("pos_dest", "front|back|before UID|after UID")
-_NOTE = Note("note", "NOTE", optional=True)
+_NOTE = LockNote("note", "NOTE", optional=True)
 _REPLACES = "Replace a queued item by another one"
 _IN_BACKGROUND = Flags(background=_BACKGROUND)
 
@@ -95,6 +96,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "queue mode set",
             "queue_mode_set",
             ModeArguments(),
+            mode={},
             summary="Set queue modes; 'default' turns all of them off",
         ),
         Form("queue get", "queue_get"),
@@ -193,7 +195,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "input reply",
             "input_reply",
             Text("input_uid", "UID"),
-            Note("text", "TEXT", optional=True),
+            RestOfLine("text", "TEXT", optional=True),
             summary="Answer an input() prompt; without TEXT, type the answer unseen",
         ),
         Form(

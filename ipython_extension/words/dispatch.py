@@ -29,6 +29,7 @@ from ipython_extension.words import (
     service,
     tasks,
 )
+from ipython_extension.words.free_text import has_text
 from ipython_extension.words.replies import present
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
@@ -49,10 +50,10 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
         return looking.overview(session)
     typed = _as_in_a_shell(line)
     first = line.word("a word").text
-    if first == "help" or rest.rstrip().endswith("?"):
+    if _asks_for_help(typed.words):
         return _help(rest)
     if _is_for_qserver(typed):
-        return _request(session, typed)
+        return _request(session, _with_reply(typed, line) if first == "input" else typed)
     if first in WORDS:
         return WORDS[first].action(session, line)
     raise UsageError(helptext.unknown(first))
@@ -99,6 +100,15 @@ def _as_in_a_shell(line: Line) -> _Typed:
     return _Typed(words, params, len(words) < len(scanned.words()), scanned.faults)
 
 
+def _with_reply(typed: _Typed, line: Line) -> _Typed:
+    """The words of ``input reply UID TEXT``; the text is as it was typed, with all blanks, quotes and dashes."""
+    words = ["input", *(line.word("a word").text for _ in typed.words[1:3])]
+    if len(words) < len(("input", "reply", "UID")) or words != typed.words[:3]:
+        return typed
+    text = filter(None, [line.rest()])
+    return _Typed([*words, *map(service.unquoted, text)], {}, has_options=False, faults=())
+
+
 def _is_for_qserver(typed: _Typed) -> bool:
     """Whether a line is one of ``qserver``: its first word decides, and of four words that both have the next one."""
     first, following = (*typed.words[:2], "", "")[:2]
@@ -108,7 +118,7 @@ def _is_for_qserver(typed: _Typed) -> bool:
         case "queue" | "history":
             return following.replace("_", "").isalpha()
         case "lock":
-            return following in QSERVER.next_words([first])
+            return following == "info" or typed.has_options
         case _:
             return bool(QSERVER.beginning_with([first]))
 
@@ -117,6 +127,8 @@ def _request(session: Session, typed: _Typed) -> View:
     words, given = typed.words, typed.params
     if words in (["task", "result"], ["task", "status"]) and session.tasks:
         words.append(session.tasks[-1])
+    if words[0] == "lock" and words[1:2] != ["info"]:
+        words = _lock_words(words)
     form = QSERVER.find(words)
     if typed.faults and not (form and form.takes_any_text):
         fault = typed.faults[0]
@@ -144,6 +156,12 @@ def _request(session: Session, typed: _Typed) -> View:
     return present(session, method.name, params, session.rm.ask(method, params))
 
 
+def _lock_words(words: list[str]) -> list[str]:
+    """A lock in the words of ``qserver``: here ``env`` is short, ``all`` is the default, and a note needs no quotes."""
+    part, *note = words[1:] or ["all"]
+    return ["lock", "environment" if part == "env" else part, *filter(None, [" ".join(note)])]
+
+
 def _monitor(session: Session) -> View:
     """Print every change of the state until Ctrl-C, with the progress below."""
     printed = ""
@@ -159,6 +177,11 @@ def _monitor(session: Session) -> View:
             if isinstance(shown, Bar):
                 wait.say(shown)
     raise AssertionError("statuses never end")
+
+
+def _asks_for_help(words: list[str]) -> bool:
+    """Whether a line begins with ``help`` or ends with ``?``, unless that is the end of a free text."""
+    return bool(words) and (words[0] == "help" or (words[-1].endswith("?") and not has_text(words)))
 
 
 def _help(rest: str) -> View:

@@ -17,6 +17,7 @@ from bluesky_qs.addresses import both_addresses
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
 from ipython_extension.shown.error_rendering import in_one_line, usage
+from ipython_extension.words.free_text import has_text
 
 _CONNECTION = ("control_addr", "info_addr", "encoding", "public_key", "user", "user_group", "lock_key", "timeout")
 
@@ -237,10 +238,17 @@ def _globals_of_caller() -> dict[str, Any]:
 
 #: Packages whose functions are on the stack between the line and the magic.
 _OURS = frozenset({"IPython", "ipykernel", __name__.partition(".")[0]})
+_QUESTION = re.compile(r"\s*%qs\s+(.*\?)\s*")
 _HELP = re.compile(r"\s*%?(%qs)((?:\s[^'\"]*?)?)\s*\?{1,2}\s*")
 
 
 def help_lines(lines: list[str]) -> list[str]:
-    """Turn ``%qs add?`` into ``%qs help add``: IPython would look for an object named ``add``."""
+    """Turn ``%qs add?`` into ``%qs help add``: IPython would look for an object named ``add``.
+
+    A text that ends with a question mark, such as an answer, stays as it is.
+    """
+    text = _QUESTION.fullmatch(lines[0]) if len(lines) == 1 else None
+    if text and has_text(text[1].split()):
+        return [f"get_ipython().run_line_magic('qs', {text[1]!r})\n"]
     found = _HELP.fullmatch(lines[0]) if len(lines) == 1 else None
     return [f"{found[1]} help {found[2].strip()}\n"] if found else lines

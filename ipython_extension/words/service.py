@@ -4,6 +4,7 @@ from getpass import getpass
 from typing import Any
 
 from bluesky_qs.errors import NotFound
+from bluesky_qs.words.arguments import note_fault
 from ipython_extension.session.session import Session
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.typed.line import Line
@@ -47,8 +48,11 @@ def lock(session: Session, line: Line) -> View:
         %qs lock all "aligning the mirror, back at 15:00"
     """
     parts = line.one_of(line.word("env, queue or all"), _PARTS) if line.more() else _PARTS["all"]
-    note = _unquoted(line.rest()) or None
-    return locked(session, {**parts, "note": note})
+    start = line.at
+    note = unquoted(line.rest())
+    if fault := note_fault(note):
+        raise line.fault(fault, start + 1)
+    return locked(session, {**parts, "note": note or None})
 
 
 @word("answer", "[TEXT]")
@@ -61,7 +65,7 @@ def answer(session: Session, line: Line) -> View:
     if not question:
         raise NotFound("No code is waiting for input")
     text = line.rest() or _typed_answer(question)
-    accepted = session.rm.input_reply(question["input_uid"], _unquoted(text))
+    accepted = session.rm.input_reply(question["input_uid"], unquoted(text))
     return ReplyView(accepted, "Answered.")
 
 
@@ -79,6 +83,7 @@ def _typed_answer(question: dict[str, Any]) -> str:
     return input(question["prompt"])
 
 
-def _unquoted(note: str) -> str:
-    quote = note[:1]
-    return note[1:-1] if quote in ("'", '"') and len(note) > 1 and note.endswith(quote) else note
+def unquoted(text: str) -> str:
+    """The text without the quotes around it, if there are any."""
+    quote = text[:1]
+    return text[1:-1] if quote in ("'", '"') and len(text) > 1 and text.endswith(quote) else text

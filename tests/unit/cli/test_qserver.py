@@ -147,14 +147,9 @@ def test_messagepack_and_group_are_options(new_manager, qserver):
     [
         (["queue"], "Command 'queue' is incomplete\nUsage: qserver queue start\n"),
         (["queu", "get"], "(did you mean 'queue'?)"),
-        (["--jsn", "status"], "No such option: --jsn (did you mean '--json'?)"),
-        (["status", "--lock-key"], "Option --lock-key needs a value"),
-        (["status", "--json=5"], "Option --json takes no value"),
         (["lock", "info", "-k", ""], "Option -k: Lock key must be a non-empty string"),
-        (["status", "--zmq", "json"], "(did you mean '--zmq-control-addr' or '--zmq-info-addr' or '--zmq-encoding'?"),
         (["lock", "queue", "caf\udce9", "-k", "k"], "'caf\\udce9' is not valid text in the encoding of this terminal"),
         (["nonsense"], "Unknown command 'nonsense'\n'qserver -h' lists all commands and options"),
-        (["status", "-t", "soon"], "Option -t needs a number of seconds, not 'soon'"),
         (["--zmq-encoding", "xml", "status"], "Unknown encoding 'xml'"),
         (["-a", "nowhere://x", "status"], "Cannot connect to 'nowhere://x'"),
         (["-a", "tcp://host", "status"], "An address looks like tcp://localhost:60615"),
@@ -169,7 +164,8 @@ def test_messagepack_and_group_are_options(new_manager, qserver):
         (["script", "upload", "/no/such/file"], "Cannot read '/no/such/file': No such file or directory"),
         (["queue", "add", "plan", "{'name': 'p', 'args': [{1, 2}]}"], "type set"),
         (["call", "queue_gt"], "Unknown method 'queue_gt' (did you mean 'queue_get'"),
-        ([], "Usage: qserver [OPTIONS] COMMAND"),
+        (["lock", "environment", "queue", "-k", "k"], "lock all"),
+        (["lock", "all", "back", "at", "15:00", "-k", "k"], "put a note of several words in quotes"),
     ],
 )
 def test_wrong_words_are_told_and_nothing_is_sent(accepting, qserver, arguments, said):
@@ -177,6 +173,37 @@ def test_wrong_words_are_told_and_nothing_is_sent(accepting, qserver, arguments,
     assert (code, out) == (ExitCode.USAGE, "")
     assert said in err
     assert accepting.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--jsn", "status"], "No such option: --jsn (did you mean '--json'?)"),
+        (["status", "--lock-key"], "Option --lock-key needs a value"),
+        (["status", "--json=5"], "Option --json takes no value"),
+        (["status", "--zmq", "json"], "(did you mean '--zmq-control-addr' or '--zmq-info-addr' or '--zmq-encoding'?"),
+        (["status", "-t", "soon"], "Option -t needs a number of seconds, not 'soon'"),
+        ([], "Usage: qserver [OPTIONS] COMMAND"),
+        (["-k", "key"], "Usage: qserver [OPTIONS] COMMAND"),
+        (["lock", "all", "aligning"], "Request contains no lock key: give one with -k KEY (--lock-key KEY)\n"),
+        (["unlock"], "Request contains no lock key"),
+    ],
+)
+def test_wrong_options_and_a_missing_key_or_command_are_2(accepting, qserver, arguments, said):
+    code, out, err = qserver(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert accepting.requests == []
+
+
+def test_a_mode_that_is_not_named_stays(qs_manager, qserver):
+    qs_manager.answers.clear()  # the real ones
+    qs_manager.do("queue_mode_set", mode={"loop": True})
+    assert qserver("queue", "mode", "set")[0] == 0
+    assert qs_manager.do("status")["plan_queue_mode"]["loop"]
+    code, out, _ = qserver("queue", "mode", "set", "loop", "maybe")
+    assert code == 2
+    assert "Failed to set queue mode" in out
 
 
 def test_no_answer_says_where_and_what_to_start(qserver):
@@ -269,8 +296,3 @@ def test_a_command_that_does_not_exist_is_told():
     )
     assert done.returncode == 1
     assert "start-re-manager" in done.stderr
-
-
-def test_a_lock_without_a_key_names_the_option(accepting, qserver):
-    code, _, err = qserver("lock", "all", "aligning")
-    assert (code, err) == (1, "Request contains no lock key: give one with -k KEY (--lock-key KEY)\n")

@@ -48,5 +48,5 @@ def test_invalid_key_is_4_and_not_shown(run):
     assert "nonsense" not in shown.err
 
 
-def test_bad_option_is_1(run):
-    assert run("--no")[0] == 1
+def test_bad_option_is_2(run):
+    assert run("--no")[0] == 2

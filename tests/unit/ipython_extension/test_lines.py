@@ -7,7 +7,7 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
-from bluesky_qs.testing import Fail, Wait
+from bluesky_qs.testing import Ask, Fail, Wait
 from bluesky_qs.words.forms import QSERVER
 from ipython_extension.live.progress_output import Terminal
 from ipython_extension.shown.tables import wrapped
@@ -45,11 +45,42 @@ def test_brackets_need_no_quotes_here(qs, qs_manager, line):
         ("lock queue don't (back at 3)", "don't (back at 3)"),
         ('lock environment "it\'s aligning; the mirror"', "it's aligning; the mirror"),
         ("lock env back (soon", "back (soon"),
+        ("lock environment back at  15:00", "back at  15:00"),
+        ("lock env queue is mine", "queue is mine"),
+        ("lock all who knows why?", "who knows why?"),
+        ("lock environment back soon -k secret", "back soon"),
+        ("lock env back soon -k secret", "back soon"),
+        ("lock -k secret", None),
     ],
 )
 def test_an_apostrophe_in_a_note_is_one(qs, qs_manager, line, note):
     qs(line)
-    assert qs_manager.asked("lock")[0]["note"] == note
+    assert qs_manager.asked("lock")[0].get("note") == note
+
+
+@pytest.mark.parametrize("part", ["env", "environment", "queue", "all"])
+@pytest.mark.parametrize("note", ["environment", "queue", "all", "info", "'queue'"])
+@pytest.mark.parametrize("options", ["", " -k secret"])
+def test_a_note_that_may_be_part_of_the_command_is_refused(qs, qs_manager, part, note, options):
+    assert "To lock the environment and the queue: lock all" in usage_error(qs, f"lock {part} {note}{options}")
+    assert not qs_manager.asked("lock")
+
+
+@pytest.mark.parametrize("command", ["answer", "input reply {uid}"])
+@pytest.mark.parametrize("text", ["yes", "-v is fine", "two  blanks", "--json -k key", "really?", "?", "it's", "lock"])
+def test_the_rest_of_the_line_is_the_answer(qs, opened, command, text):
+    opened.worker.on_script(Ask("Ready?"))
+    opened.do("script_upload", script="x")
+    uid = opened.wait_until(lambda status: status["input_pending"])["input_pending"]["input_uid"]
+    qs(f"{command.format(uid=uid)} {text}")
+    opened.wait_idle()
+    assert opened.worker.replies == [text]
+
+
+@pytest.mark.parametrize("line", ["lock?", "lock env?", "answer?", "input reply?"])
+def test_a_question_mark_after_a_command_asks_for_help(qs, qs_manager, line):
+    assert line.split()[0].rstrip("?") in pretty(qs(line))
+    assert qs_manager.requests == []
 
 
 @pytest.mark.parametrize(
