@@ -55,7 +55,9 @@ def require_run_engine(ctx: Context) -> None:
 
 
 def require_engine(ctx: Context) -> None:
-    """Refuse while the RunEngine is paused in a plan from a console."""
+    """Refuse while the RunEngine is panicked, or paused in a plan from a console."""
+    if ctx.environment.state.engine == "panicked":
+        raise WrongState("Run Engine is panicked and cannot run plans. Close the environment and open it again.")
     if ctx.environment.state.engine == "paused":
         raise WrongState("Run Engine is paused in a plan that was started in the IPython console. End that plan there.")
 

@@ -1,5 +1,6 @@
 """The queue of an environment that has no RunEngine."""
 
+import msgspec
 import pytest
 
 from bluesky_qs.errors import NoRunEngine
@@ -43,6 +44,17 @@ async def test_the_queue_does_not_start(without, refused, plans):
 async def test_a_plan_is_not_executed_and_an_instruction_is(without, refused):
     assert MISSING in await refused("queue_item_execute", item=COUNT, **TESTER)
     await without.do("queue_item_execute", item=STOP, **TESTER)
+
+
+async def test_no_plan_starts_in_a_run_engine_that_is_panicked(opened, refused):
+    await opened.do("queue_mode_set", mode={"ignore_failures": True})
+    uids = [(await opened.add("count", ["det1"]))["item_uid"] for _ in range(2)]
+    opened.worker.life.state = msgspec.structs.replace(opened.worker.life.state, engine="panicked")
+    await opened.do("script_upload", script="pass", run_in_background=True)
+    await opened.until(lambda status: status["re_state"] == "panicked")
+    assert "Run Engine is panicked" in await refused("queue_start")
+    assert "Run Engine is panicked" in await refused("queue_item_execute", item=COUNT, **TESTER)
+    assert await waiting(opened) == uids
 
 
 async def test_a_pause_says_that_there_is_no_run_engine(without, refused):
