@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from bluesky_qs.client.settings import ConnectionSettings
-from bluesky_qs.errors import BadParams, ConfigError, QSError, UnknownMethod, UnknownUserGroup, by_code
+from bluesky_qs.errors import BadParams, ConfigError, Locked, QSError, UnknownMethod, UnknownUserGroup, by_code
 
 
 class RequestFailedError(QSError):
@@ -62,8 +62,11 @@ class NoLockKeyError(BadParams, RuntimeError):
 
 
 def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestFailedError:
-    """Return the error for a refusal; it has the class in the reply's ``error``, if any."""
-    return _class_for(str(response.get("error") or ""))(request, response)
+    """Return the error for a refusal; it has the class in the reply's ``error``, or the one that the message shows."""
+    code = response.get("error")
+    if code is None:  # of bluesky-queueserver; and three methods of ours have refusals without this key
+        code = next((reason.__name__ for reason in _SENTENCES if refused_because(reason, response)), "")
+    return _class_for(str(code))(request, response)
 
 
 def refused_because(reason: type[QSError], response: Mapping[str, Any]) -> bool:
@@ -79,8 +82,12 @@ def refused_because(reason: type[QSError], response: Mapping[str, Any]) -> bool:
     return issubclass(by_code(str(code)), reason)
 
 
-#: The texts by which bluesky-queueserver's refusals can be distinguished.
-_SENTENCES: dict[type[QSError], str] = {UnknownMethod: "Unknown method", UnknownUserGroup: "Unknown user group"}
+#: The texts by which refusals without a class can be distinguished.
+_SENTENCES: dict[type[QSError], str] = {
+    UnknownMethod: "Unknown method",
+    UnknownUserGroup: "Unknown user group",
+    Locked: "Invalid lock key",
+}
 
 
 def no_answer(settings: ConnectionSettings, request: Mapping[str, Any]) -> RequestTimeoutError:

@@ -223,7 +223,7 @@ async def test_a_file_in_use_is_no_target_and_a_missing_one_no_source(tmp_path):
     await service.close()
     assert f"There is no queue store {missing}" in run("copy-store", "--from", missing, "--to", here.name, code=1)
     assert not missing.exists()
-    assert "Give --from or --to" in run("copy-store", code=1)
+    assert "Give --from or --to" in run("copy-store", code=2)
 
 
 async def test_the_store_that_is_not_named_is_the_usual_file(tmp_path):

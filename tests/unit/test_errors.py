@@ -22,3 +22,9 @@ def test_the_errors_of_a_client_take_no_code():
     assert refusal.code == "WorkerError"
     assert by_code("WorkerError") is errors.WorkerError
     assert by_code("RequestFailedError") is QSError
+
+
+def test_a_refusal_without_a_class_gets_the_one_that_its_message_shows():
+    msg = "Error: Invalid lock key: \nRE Manager is locked by Ada"
+    assert isinstance(failure({"method": "queue_clear"}, {"success": False, "msg": msg}), errors.Locked)
+    assert type(failure({"method": "queue_clear"}, {"success": False, "msg": "No."})) is RequestFailedError
