@@ -17,7 +17,8 @@ LONGEST = 2000
 _OURS = tuple(f"{Path(__file__).resolve().parents[1]}{os.sep}{part}{os.sep}" for part in ("startup", "worker", "cli"))
 _STANDARD = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - compared as text
 _IMPORTLIB = f"{_STANDARD}importlib{os.sep}"
-_ASYNCIO = f"{_STANDARD}asyncio{os.sep}"
+#: Code that calls the user's: files that await at their top level run in asyncio, cells and `%run` in IPython.
+_CALLERS = (f"{_STANDARD}asyncio{os.sep}", f"{os.sep}IPython{os.sep}core{os.sep}")
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", _STANDARD)
 
 
@@ -110,8 +111,7 @@ def _strip(report: traceback.TracebackException) -> None:
         one = pending.pop()
         if one is not None:
             frames = [f for f in one.stack if not _is_machinery(f.filename)]
-            # A file that awaits at its top level was called through asyncio.
-            first = next((n for n, frame in enumerate(frames) if not frame.filename.startswith(_ASYNCIO)), 0)
+            first = next((n for n, frame in enumerate(frames) if not _is_caller(frame.filename)), 0)
             one.stack = traceback.StackSummary.from_list(frames[first:])
             pending += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or [])]
 
@@ -119,6 +119,10 @@ def _strip(report: traceback.TracebackException) -> None:
 def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
     for frame, line in traceback.walk_tb(trace):
         yield frame.f_code.co_filename, line
+
+
+def _is_caller(filename: str) -> bool:
+    return any(part in filename for part in _CALLERS)
 
 
 def _is_machinery(filename: str) -> bool:

@@ -360,6 +360,7 @@ async def test_errors_that_ipython_shows_reach_console_and_report(worker, spec, 
     assert (shown[0]["file"], shown[0]["line"]) == (str(tmp_path / "macro.py"), 2)
     assert await value(driver, "after", "a") == 1
     assert "RuntimeError: no answer" in driver.text()
+    assert "interactiveshell.py" not in driver.text()
 
 
 async def test_the_backend_is_chosen_before_the_startup_code_runs(worker, spec, tmp_path):
