@@ -43,7 +43,7 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 _MENU: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("README.md", "docs/install.md", "docs/glossary.md")),
     ("Tutorials", ("notebooks/*.ipynb",)),
-    ("For users", ("docs/prompt.md", "docs/scripts.md", "docs/cookbook.md")),
+    ("For users", ("docs/prompt.md", "docs/scripts.md", "docs/cookbook.md", "docs/agents.md")),
     (
         "For beamline staff",
         ("docs/startup-code.md", "docs/operating.md", "docs/moving-from-bluesky-queueserver.md"),

@@ -58,3 +58,6 @@ def test_an_agent_measures_where_it_wants_to_and_gets_every_end(report):
     assert "'dett'" in misspelling["warnings"][0]
     assert "dett" in misspelling["told"]
     assert (misspelling["status"], misspelling["runs"]) == ("failed", 0)
+    if "careful" in report:  # over 0MQ
+        assert "'dett'" in report["careful"].pop("told")
+        assert report["careful"] == {"ended": True, "queued": 0}

@@ -48,6 +48,17 @@ def test_the_cookbook_runs_from_the_first_to_the_last(service):
     assert "motr" in printed
 
 
+def test_the_agents_do_not_wait_for_data_that_never_come(service):
+    lines = run_page(service, "agents.md").splitlines()
+    place, warning, queued, ended, reason = lines
+    assert place == "best position: 0.0"
+    assert "'dett' is not the name of a device" in warning
+    assert "'det'" in warning
+    assert queued == "items in the queue: 0"
+    assert ended.startswith("failed False the last plan's exit status is 'failed'")
+    assert reason == "None"
+
+
 def test_the_startup_code_opens_and_means_what_is_said(new_service, tmp_path):
     folder = tmp_path / "startup"
     folder.mkdir()

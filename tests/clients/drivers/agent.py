@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import sys
 import threading
 from pathlib import Path
@@ -72,6 +73,8 @@ class Documents:
 
     def measured(self, uid, suggestions):
         """The evaluation function of the agent: reads the documents of the run."""
+        with self._stopped:  # the agent's own dispatcher may have been quicker
+            self._stopped.wait_for(lambda: uid in self.stops, PATIENCE)
         order = self.starts[uid]["blop_acquisition_order"]
         by_id = dict(zip(order, self.events[uid], strict=True))
         return [{"_id": s["_id"], "at": by_id[s["_id"]]["motor"]} for s in suggestions]
@@ -191,6 +194,24 @@ def misspelling(RM, proxy, documents):
     return found | {"runs": len(documents.starts) - runs}
 
 
+def careful(proxy, documents):
+    """An agent with the client of docs/agents.md and a misspelled detector: it raises, and leaves nothing queued."""
+    page = (Path(__file__).parents[3] / "docs" / "agents.md").read_text()
+    code = re.search(r"```py\n(.*?)```", page, re.DOTALL)[1].partition("\nRM = ")[0]
+    names = {}
+    exec(code, names)
+    RM = names["CarefulManager"](zmq_control_addr=_CONTROL, zmq_info_addr=_INFO)
+    RM.user, RM.user_group = "agent", "primary"
+    agent, qs = runner(RM, proxy, documents, sensors=["dett"])
+    try:
+        agent.run()
+    except ValueError as error:
+        told = str(error)
+    stop(qs)
+    RM.wait_for_idle(timeout=PATIENCE)
+    return {"told": told, "ended": agent._current_future.done(), "queued": RM.status(reload=True)["items_in_queue"]}
+
+
 def main():
     proxy = Proxy()
     threading.Thread(target=proxy.start, daemon=True).start()
@@ -209,6 +230,8 @@ def main():
     found |= {"optimizing": optimizing(agent, RM), "suggesting": suggesting(agent, RM)}
     stop(qs)
     found |= {step.__name__: step(RM, proxy, documents) for step in (failing, refusing, stopping, misspelling)}
+    if not _URI:  # the HTTP server does not know `item_status`
+        found["careful"] = careful(proxy, documents)
     RM.close()
     print(json.dumps(found), flush=True)
     os._exit(0)  # threads of the dispatchers do not end
