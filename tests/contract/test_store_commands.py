@@ -149,7 +149,7 @@ async def test_everything_is_copied_from_a_file_to_redis_and_back(redis_server, 
     assert json.loads(copied.facts["running_plan"])["args"] == [0]
 
 
-async def test_a_store_that_holds_a_queue_is_replaced_only_if_asked(redis_server, tmp_path):
+async def test_a_store_with_a_queue_is_replaced_only_on_request(redis_server, tmp_path):
     here, there = File(tmp_path / "queue.sqlite3"), Redis(redis_server)
     await fill(here)
     await fill(there)

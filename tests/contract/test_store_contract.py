@@ -171,7 +171,7 @@ async def test_history_and_events_keep_their_newest_entries(home, keep):
     assert snapshot.history == snapshot.events == added[max(0, 4 - keep) :]
 
 
-async def test_history_goes_on_after_it_was_trimmed(home):
+async def test_the_history_grows_after_it_was_trimmed(home):
     added = [AddHistory("u", b'{"n": %d}' % n) for n in range(6)]
     trim = TrimHistory(2)
     snapshot = await reopened(home, added[:2], [TrimHistory(0)], added[2:5], [trim], added[5:], [trim])
@@ -186,7 +186,7 @@ async def test_every_fact_is_kept_replaced_and_forgotten(home):
     assert (await reopened(home, [SetFact(name, None) for name in FACTS])).facts == {}
 
 
-async def test_commits_that_are_asked_for_together_are_made_in_their_order(home):
+async def test_commits_that_are_requested_together_are_made_in_their_order(home):
     store = home.store()
     await store.open()
     queue = PlanQueue.restore(await store.load())

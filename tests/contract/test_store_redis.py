@@ -116,7 +116,7 @@ async def test_what_the_communitys_service_has_written_is_simply_there(redis_ser
     assert redis_server.texts("qs_default_plan_queue") == [items[1], items[0], items[2]]
 
 
-async def test_entries_that_are_no_items_are_left_out_and_told(redis_server, caplog):
+async def test_invalid_entries_are_ignored_with_a_warning(redis_server, caplog):
     good = b'{"item_uid":"u","name":  "oddly written"}'
     deep = "[" * 100_000
     redis_server.client.rpush("qs_default_plan_queue", good, "not json", '{"name": "no uid"}', good, "[]", deep)
@@ -137,7 +137,7 @@ async def test_entries_that_are_no_items_are_left_out_and_told(redis_server, cap
     assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
 
 
-async def test_a_key_of_another_kind_is_told_when_the_store_is_opened(redis_server):
+async def test_a_key_of_another_kind_is_an_error_when_the_store_is_opened(redis_server):
     redis_server.client.set("qs_default_plan_queue", "a string")
     with pytest.raises(StoreError, match="refuses LRANGE qs_default_plan_queue: WRONGTYPE"):
         await RedisStore(redis_server.address).open()
@@ -253,7 +253,7 @@ async def test_a_server_that_refuses_a_change_makes_none_of_it_and_stays_connect
     assert again == f"{store._link.name} accepts changes again"
 
 
-async def test_a_redis_that_hangs_is_told_in_time(redis_server, store, queue):
+async def test_a_redis_that_hangs_is_an_error_in_time(redis_server, store, queue):
     redis_server.client.client_pause(3000, all=True)
     async with asyncio.timeout(2):
         with pytest.raises(StoreError, match="is unreachable: no answer"):
@@ -261,7 +261,7 @@ async def test_a_redis_that_hangs_is_told_in_time(redis_server, store, queue):
     redis_server.kill()
 
 
-async def test_a_redis_that_is_not_there_is_told_at_the_start(tmp_path):
+async def test_an_unreachable_redis_is_an_error_at_the_start(tmp_path):
     with pytest.raises(StoreError, match=r"Redis at /.*/none\.sock is unreachable"):
         await RedisStore(f"unix://{tmp_path}/none.sock").open()
 

@@ -114,7 +114,7 @@ async def test_a_tool_makes_no_store_where_there_is_none(path):
     assert not path.parent.exists()
 
 
-async def test_a_store_tells_whether_it_was_made_now(path):
+async def test_a_store_reports_whether_it_is_new(path):
     first, second = SQLiteStore(path), SQLiteStore(path)
     await first.open()
     await first.close()
@@ -159,7 +159,7 @@ async def test_a_database_of_another_program_is_refused_and_left_alone(path):
     assert path.read_bytes() == before
 
 
-async def test_a_folder_in_its_place_is_told_as_that(path):
+async def test_a_folder_in_place_of_the_file_is_an_error(path):
     path.mkdir(parents=True)
     with pytest.raises(StoreError, match="is a folder"):
         await SQLiteStore(path).open()
@@ -173,7 +173,7 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
     assert path.read_text() == "precious words " * 1000
 
 
-async def test_a_damaged_file_is_told_when_it_is_loaded(path):
+async def test_a_damaged_file_is_an_error_when_it_is_loaded(path):
     store = SQLiteStore(path)
     await store.open()
     await store.commit([AddHistory("u", os.urandom(500)) for _ in range(500)])
@@ -195,7 +195,7 @@ async def test_an_opening_without_space_on_the_disk_leaves_no_file_behind(path, 
     assert await loaded(path) == Snapshot()
 
 
-async def test_a_full_disk_is_told_once_and_so_is_its_end(path, no_space_left, caplog):
+async def test_a_full_disk_is_logged_once_and_so_is_its_end(path, no_space_left, caplog):
     caplog.set_level(logging.INFO, "bluesky_qs.store")
     store = SQLiteStore(path)
     await store.open()
@@ -265,7 +265,7 @@ def network_disk(tmp_path, monkeypatch):
     return lambda: monkeypatch.setattr(place, "_MOUNTS", mounts)
 
 
-async def test_on_a_network_disk_the_journal_is_one_that_is_safe_there_and_the_log_says_so(path, network_disk, caplog):
+async def test_on_a_network_disk_a_safe_journal_is_used_and_logged(path, network_disk, caplog):
     network_disk()
     store = SQLiteStore(path)
     await store.open()

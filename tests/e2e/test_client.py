@@ -49,7 +49,7 @@ def test_a_lock_of_mine_is_open_to_me_and_closed_to_others(RM, service):
     RM.unlock()
 
 
-def test_a_wait_goes_on_when_the_manager_is_replaced(RM, service):
+def test_a_wait_survives_a_replacement_of_the_manager(RM, service):
     RM.environment_open()
     RM.wait_for_idle(timeout=60)
     RM.item_add(BPlan("count", ["det1"], num=8, delay=0.5))

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 
-def test_a_service_that_publishes_no_console_output_is_told_of(service):
+def test_a_service_that_publishes_no_console_output_is_reported(service):
     command = [sys.executable, "-m", "bluesky_qs", "qserver-console-monitor", "--zmq-info-addr", service.info]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=service.env

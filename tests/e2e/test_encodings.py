@@ -77,7 +77,7 @@ def test_the_command_line_speaks_it_too(packed):
     assert packed.qserver("queue", "get").returncode == 0
 
 
-def test_a_client_of_the_other_encoding_is_told_which_one_it_is(packed):
+def test_a_client_with_the_wrong_encoding_gets_an_error_that_names_it(packed):
     ran = packed.qserver("status")
     assert ran.returncode == 1
     assert "Does the service use msgpack" in ran.stderr

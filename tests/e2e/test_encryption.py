@@ -74,7 +74,7 @@ def test_without_the_right_key_there_is_no_answer_but_a_hint(encrypted, client, 
     assert encrypted.ask("status")["manager_state"] == "idle"
 
 
-def test_the_command_line_says_so_and_its_exit_code_is_that_of_no_answer(encrypted, another_key):
+def test_the_command_line_reports_it_with_the_exit_code_for_no_reply(encrypted, another_key):
     encrypted.env["QSERVER_ZMQ_PUBLIC_KEY"] = another_key
     ran = encrypted.qserver("status")
     assert ran.returncode == 3

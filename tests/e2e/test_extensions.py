@@ -53,7 +53,7 @@ def test_events_are_published_when_they_are_stored(light):
         assert event["put"] == [item["item_uid"]]
 
 
-def test_the_state_of_an_item_is_told_from_the_queue_to_its_end(light):
+def test_the_state_of_an_item_is_known_from_the_queue_to_its_end(light):
     waiting, running = light.add("quick"), light.add("steps", 200, 0.05, pos="front")
     uid, other = running["item_uid"], waiting["item_uid"]
     status = light.do("item_status", item_uid=other)["status"]
@@ -81,7 +81,7 @@ def test_the_state_of_an_item_is_told_from_the_queue_to_its_end(light):
     assert several[uid]["requeued_as"] == again
 
 
-def test_many_items_are_told_as_one_is(light):
+def test_many_items_are_shown_like_one(light):
     for n in range(30):
         light.add("quick", n)
     uids = [item["item_uid"] for item in light.queue()]
@@ -131,7 +131,7 @@ def test_documents_and_progress_of_a_running_plan_are_published(light):
     )
 
 
-def test_the_report_of_the_opening_tells_files_and_their_times(light):
+def test_the_report_on_the_opening_has_files_and_their_times(light):
     report = light.do("environment_report")["report"]
     assert [file["file"].rpartition("/")[2] for file in report["files"]] == ["00-base.py"]
     assert report["files"][0]["seconds"] > 0

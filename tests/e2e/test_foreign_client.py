@@ -42,7 +42,7 @@ def test_the_client_stops_the_service(drive, publishing, variant):
 
 
 @pytest.mark.parametrize("variant", ["threads", "async"])
-def test_the_client_is_told_where_no_service_answers(drive, new_service, variant):
+def test_a_missing_service_is_an_error_with_the_address(drive, new_service, variant):
     assert drive(new_service(), variant, "nobody")
 
 

@@ -109,7 +109,7 @@ def test_the_hint_after_ctrl_c_ends_the_plan_in_one_word(prompt, service):
     assert service.ask("status")["manager_state"] == "idle"
 
 
-def test_who_waits_for_a_paused_plan_is_told_what_goes_on(prompt, service):
+def test_a_wait_for_a_paused_plan_reports_the_pause(prompt, service):
     prompt.type("%load_ext bluesky_qs")
     prompt.type("%qs open")
     prompt.type("%qs add count([det1], num=2, delay=1000)")
@@ -139,7 +139,7 @@ def test_a_scan_is_changed_by_its_whole_call(prompt):
     assert re.search(r"[Cc]ompleted.* scan 1: scan\(\[det1\], motor, -1, 1, 9\)", told)
 
 
-def test_without_a_service_the_line_says_what_to_start(new_service):
+def test_without_a_service_the_error_names_the_command_to_start(new_service):
     prompt = Prompt(new_service())  # not started
     prompt.type("%load_ext bluesky_qs")
     said = prompt.type("%qs status")
@@ -228,7 +228,7 @@ def test_the_console_is_followed_until_ctrl_c(prompt, service):
     assert "Interrupt" not in prompt.child.before
 
 
-def test_a_session_goes_on_after_a_restart_of_the_service(prompt, service):
+def test_a_session_works_after_a_restart_of_the_service(prompt, service):
     prompt.type("%load_ext bluesky_qs")
     prompt.type("%qs add count([det1])")
     service.stop()

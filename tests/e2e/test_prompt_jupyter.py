@@ -134,7 +134,7 @@ def test_a_notebook_sees_a_plot_grow(kernel):
     assert "image/png" in kernel.run("%qs plot")[1]  # the last scan, where none is running
 
 
-def test_a_plot_without_matplotlib_says_what_is_missing(kernel):
+def test_a_plot_without_matplotlib_names_the_missing_package(kernel):
     kernel.run("import sys; sys.modules['matplotlib'] = None")
     assert kernel.run("%qs plot")[0]["evalue"].startswith("Plots need matplotlib")
 

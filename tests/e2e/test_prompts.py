@@ -173,7 +173,7 @@ def test_startup_code_that_asks_waits_for_its_answer(asking, startup_dir):
     assert service.wait_idle()["worker_environment_exists"]
 
 
-def test_startup_code_that_asks_where_nobody_is_to_answer_is_told_with_its_line(asking, startup_dir):
+def test_startup_code_that_waits_for_input_fails_with_its_line(asking, startup_dir):
     (startup_dir / "20-name.py").write_text("\nbeamline = input('Which beamline? ')\n")
     service = asking(opened=False)
     service.do("environment_open")

@@ -64,7 +64,7 @@ def test_a_plan_that_ends_while_there_is_no_manager_is_recorded_once(service, tm
     assert not manager.is_running() or manager.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_frozen_manager_is_replaced_while_the_plan_goes_on(new_service, startup_dir):
+def test_a_frozen_manager_is_replaced_while_the_plan_keeps_running(new_service, startup_dir):
     service = light(new_service, startup_dir)
     service.open()
     service.add("steps", 40, 0.05)
@@ -77,7 +77,7 @@ def test_a_frozen_manager_is_replaced_while_the_plan_goes_on(new_service, startu
     assert service.history()[0]["result"]["exit_status"] == "completed"
 
 
-def test_a_manager_that_replaces_another_goes_on_with_the_permissions_in_force(service, startup_dir):
+def test_a_manager_that_replaces_another_keeps_the_permissions(service, startup_dir):
     changed = service.do("permissions_get")["user_group_permissions"]
     changed["user_groups"]["primary"]["forbidden_plans"] = ["run"]
     service.do("permissions_set", user_group_permissions=changed)
@@ -96,7 +96,7 @@ def test_permissions_that_were_never_changed_outlive_a_bad_file_too(service, sta
     assert service.do("permissions_get") == before
 
 
-def test_a_service_with_bad_permissions_does_not_start_and_says_why(new_service, startup_dir):
+def test_a_service_with_bad_permissions_does_not_start_and_logs_the_reason(new_service, startup_dir):
     (startup_dir / "user_group_permissions.yaml").write_text("user_groups: {primary: {}}")
     service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF")
     assert service.spawn().wait(20) == 78  # which systemd's RestartPreventExitStatus= knows
@@ -157,7 +157,7 @@ def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(service, 
     assert service.output().count(message) == 1
 
 
-def test_the_log_tells_the_state_in_which_the_service_starts(new_service, startup_dir):
+def test_the_log_has_the_state_in_which_the_service_starts(new_service, startup_dir):
     service = light(new_service, startup_dir)
     assert "0 items in the queue, 0 in the history\n" in service.output()
     service.do(
@@ -286,7 +286,7 @@ def test_a_second_ctrl_c_ends_the_wait_for_a_clean_up(new_service, startup_dir, 
     assert [item["name"] for item in service.queue()] == ["expose"]
 
 
-def test_a_clean_up_that_fails_when_the_service_is_stopped_is_told(new_service, startup_dir):
+def test_a_clean_up_that_fails_when_the_service_stops_is_reported(new_service, startup_dir):
     stuck = SHUTTER.replace("yield from null()", "yield from null()\n        raise OSError('shutter is stuck')")
     (startup_dir / "50-shutter.py").write_text(stuck)
     service = light(new_service, startup_dir)
@@ -393,7 +393,7 @@ def test_a_worker_that_cannot_answer_keeps_no_client_waiting(new_service, startu
     assert "The worker accepted the pending request 'run script'" in service.output()
 
 
-def test_manager_stop_is_refused_while_busy_unless_told_that_it_is_not_safe(new_service, startup_dir):
+def test_manager_stop_is_refused_while_busy_unless_safe_off(new_service, startup_dir):
     service = light(new_service, startup_dir)
     service.open()
     service.add("steps", 1000, 0.05)
@@ -422,7 +422,7 @@ def test_a_worker_that_ends_at_once_is_a_failed_opening_and_nothing_else(new_ser
     service.open()
 
 
-def test_the_time_in_which_a_plan_was_paused_is_told(new_service, startup_dir):
+def test_the_status_has_the_time_that_a_plan_was_paused(new_service, startup_dir):
     service = light(new_service, startup_dir)
     service.open()
     service.add("steps", 1000, 0.05)

@@ -29,7 +29,7 @@ def refused(service, method, **params):
 ITEM = {"item": {"item_type": "plan", "name": "quick"}, "user": "tester", "user_group": "primary"}
 
 
-def test_without_redis_the_service_does_not_start_and_says_why(new_service, redis_server):
+def test_without_redis_the_service_does_not_start_and_logs_the_reason(new_service, redis_server):
     redis_server.kill()
     service = new_service("--redis-addr", redis_server.address, store=False)
     assert service.spawn().wait(20) != 0
@@ -94,7 +94,7 @@ def test_nothing_that_was_acknowledged_is_lost_when_redis_is_killed_at_any_momen
     assert on_redis.queue() == acknowledged
 
 
-def test_a_plan_that_ends_while_redis_is_away_is_recorded_when_it_is_back_and_the_queue_goes_on(on_redis, redis_server):
+def test_a_plan_that_ends_while_redis_is_unreachable_is_recorded_later_and_the_queue_continues(on_redis, redis_server):
     on_redis.open()
     on_redis.do("queue_autostart", enable=True)
     first, second = on_redis.add("steps", 10, 0.05), on_redis.add("quick")
@@ -155,7 +155,7 @@ def test_keys_that_vanish_while_the_service_runs_do_no_harm(on_redis, redis_serv
     assert on_redis.queue() == []
 
 
-def test_a_site_that_moves_to_us_is_told_where_its_queue_is(redis_server, new_service, tmp_path):
+def test_the_log_names_the_redis_with_the_queue_of_a_site(redis_server, new_service, tmp_path):
     redis_server.client.rpush("qs_default_plan_queue", '{"item_uid": "1", "item_type": "plan", "name": "count"}')
     # Redis has a port of its own here, because that of a site (6379) may be in use where the tests run.
     (tmp_path / "sitecustomize.py").write_text(

@@ -14,7 +14,7 @@ def idle(new_service, startup_dir):
     return new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF").start()
 
 
-def test_garbage_gets_an_error_answer_each_and_the_service_goes_on(idle):
+def test_invalid_requests_get_error_replies_and_the_service_keeps_running(idle):
     rng = random.Random(7)
     frames = [rng.randbytes(rng.randrange(1, 400)) for _ in range(100)]
     frames += [

@@ -50,7 +50,7 @@ def test_ctrl_c_stops_the_service(service):
     assert service.processes() == []
 
 
-def test_the_service_says_where_it_waits(service):
+def test_the_log_has_the_address_of_the_control_socket(service):
     assert f"ZeroMQ server is waiting on {service.control}" in service.output()
     assert "ZMQ control channels: encryption disabled" in service.output()
 

@@ -65,7 +65,7 @@ def test_the_profile_of_a_whole_beamline_runs_its_plans(bench):
     assert [len(item["result"]["run_uids"]) for item in ended] == [1] * 7
 
 
-def test_what_the_plans_of_the_profile_have_as_defaults_is_said_in_words(bench):
+def test_the_defaults_of_the_plans_of_the_profile_are_described_as_text(bench):
     plans = bench.do("plans_existing")["plans_existing"]
     defaults = {p["name"]: p.get("default") for p in plans["scan_sample"]["parameters"]}
     assert defaults == {
@@ -86,7 +86,7 @@ def test_what_the_plans_of_the_profile_have_as_defaults_is_said_in_words(bench):
     assert sorted(devices["slits"]["components"]) == ["center", "gap"]
 
 
-def test_the_report_tells_files_names_that_were_overwritten_and_what_ended_early(bench):
+def test_the_report_lists_files_redefined_names_and_files_that_ended_early(bench):
     report = bench.do("environment_report")["report"]
     assert [short(file["file"]) for file in report["files"]] == sorted(short(f["file"]) for f in report["files"])
     assert {short(file["file"]) for file in report["files"]} >= {"00-base.py", "40-interactive.ipy", "90-last.py"}

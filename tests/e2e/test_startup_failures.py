@@ -84,7 +84,7 @@ def light(new_service, startup_dir):
 
 @pytest.mark.in_both_modes
 @pytest.mark.parametrize("what", list(FAILING))
-def test_the_client_is_told_where_and_why(light, startup_dir, what):
+def test_the_client_gets_the_place_and_the_reason(light, startup_dir, what):
     files, (file, line, error) = FAILING[what]
     macro = str(startup_dir / "macros" / "m.py")
     write(startup_dir, {name: text.replace("MACRO", macro) for name, text in files.items()})
@@ -143,7 +143,7 @@ DYING = {
 
 @pytest.mark.in_both_modes
 @pytest.mark.parametrize("how", list(DYING))
-def test_startup_code_that_takes_its_process_down_is_told_with_its_file_and_line(light, startup_dir, how):
+def test_startup_code_that_ends_its_process_is_reported_with_file_and_line(light, startup_dir, how):
     code, line, end = DYING[how]
     write(startup_dir, {"10.py": code})
     light.start().do("environment_open")
@@ -159,7 +159,7 @@ def test_startup_code_that_takes_its_process_down_is_told_with_its_file_and_line
 
 
 @pytest.mark.in_both_modes
-def test_startup_code_that_is_interrupted_is_told_with_its_file_and_line(light, startup_dir):
+def test_interrupted_startup_code_is_reported_with_file_and_line(light, startup_dir):
     write(startup_dir, {"10.py": "import signal\nsignal.raise_signal(signal.SIGINT)\n"})
     light.start().do("environment_open")
     assert not light.wait_idle()["worker_environment_exists"]
@@ -180,7 +180,7 @@ def test_an_opening_that_is_destroyed_is_reported_as_that(light, startup_dir):
     assert '10.py", line 3 in <module>' in report["traceback"]
 
 
-def test_an_opening_that_cannot_tell_where_it_is_is_destroyed_all_the_same(light, startup_dir):
+def test_an_opening_whose_position_is_unknown_is_destroyed_too(light, startup_dir):
     # A C library that keeps the interpreter to itself.
     write(startup_dir, {"10.py": "import ctypes\nprint('wai' + 'ting')\nctypes.PyDLL(None).pause()\n"})
     light.start().do("environment_open")

@@ -135,7 +135,7 @@ def test_a_module_with_paths_of_its_permissions_and_lists(opened, write, startup
     assert sorted(service.do("permissions_get")["user_group_permissions"]["user_groups"]) == ["primary", "root"]
 
 
-def test_a_module_without_paths_has_no_lists_and_the_log_says_so(opened, write):
+def test_a_module_without_paths_has_no_lists_and_logs_it(opened, write):
     folder = write({"instrument_r.py": ENGINE})
     service = opened("--startup-module", "instrument_r", env={"PYTHONPATH": str(folder)})
     assert "The lists of plans and devices are not written" in service.output()

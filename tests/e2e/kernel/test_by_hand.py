@@ -6,7 +6,7 @@ BUSY = "IPython kernel (RE Worker) is busy"
 
 
 @pytest.mark.parametrize("autostart", [False, True])
-def test_after_a_plan_that_was_resumed_by_hand_the_queue_stops_unless_autostart_is_on(
+def test_after_a_plan_that_a_console_resumed_the_queue_stops_unless_autostart_is_on(
     service, console, tmp_path, autostart
 ):
     service.add("steps", 30, 0.02, str(tmp_path / "trace"))
@@ -27,7 +27,7 @@ def test_after_a_plan_that_was_resumed_by_hand_the_queue_stops_unless_autostart_
 @pytest.mark.parametrize(
     ("how", "status", "left"), [("stop", "stopped", 1), ("abort", "aborted", 2), ("halt", "halted", 2)]
 )
-def test_a_paused_plan_that_is_ended_by_hand_is_reported_as_that(service, console, how, status, left):
+def test_a_paused_plan_that_is_ended_from_a_console_is_reported(service, console, how, status, left):
     service.add("steps", 1000, 0.05)
     service.add("quick")
     service.paused()
@@ -37,7 +37,7 @@ def test_a_paused_plan_that_is_ended_by_hand_is_reported_as_that(service, consol
     assert (ended["result"]["exit_status"], "from a console" in ended["result"]["msg"]) == (status, True)
 
 
-def test_a_plan_that_fails_after_it_was_resumed_by_hand_is_reported_with_its_error(service, console):
+def test_a_plan_that_fails_after_a_console_resumed_it_is_reported_with_its_error(service, console):
     console.run(
         "from bluesky.plan_stubs import checkpoint, null, pause\n"
         "def breaks():\n"
@@ -66,7 +66,7 @@ def test_a_plan_of_the_console_after_the_ended_one_is_not_taken_for_it(service, 
     assert (ended["result"]["exit_status"], ended["result"]["run_uids"]) == ("stopped", [])
 
 
-def test_a_plan_that_was_resumed_by_hand_can_be_paused_again_and_resumed_by_the_manager(service, console):
+def test_a_plan_that_a_console_resumed_can_be_paused_again_and_resumed_by_the_manager(service, console):
     service.add("steps", 60, 0.05)
     service.paused()
     typed = console.type("RE.resume()")
@@ -95,7 +95,7 @@ def test_a_paused_plan_is_not_resumed_while_the_console_has_the_kernel(service, 
     assert service.history()[0]["result"]["exit_status"] == "aborted"
 
 
-def test_what_is_defined_by_hand_can_be_queued_after_an_update(service, console):
+def test_a_plan_from_a_console_can_be_queued_after_an_update(service, console):
     console.run("def by_hand():\n    executed.append('by hand')\n    yield from null()\n")
     item = {"item_type": "plan", "name": "by_hand"}
     assert not service.ask("queue_item_add", item=item, user="tester", user_group="primary")["success"]
@@ -108,7 +108,7 @@ def test_what_is_defined_by_hand_can_be_queued_after_an_update(service, console)
     assert console.value("executed") == "['by hand']"
 
 
-def test_a_run_engine_made_by_hand_is_used_after_an_update(service, console):
+def test_a_run_engine_from_a_console_is_used_after_an_update(service, console):
     console.run("RE = RunEngine({'made': 'by hand'})")
     service.do("environment_update")
     service.wait_idle()

@@ -20,7 +20,7 @@ def test_a_command_of_a_cell_is_interrupted_too(service, console):
     service.free()
 
 
-def test_a_task_is_interrupted_only_if_asked(service):
+def test_a_task_is_interrupted_only_on_request(service):
     service.do("script_upload", script="def sleep():\n    time.sleep(3600)")
     service.wait_idle()
     task = service.function("sleep")
@@ -35,7 +35,7 @@ def test_a_task_is_interrupted_only_if_asked(service):
     assert (result["success"], result["msg"]) == (False, "KeyboardInterrupt")
 
 
-def test_a_plan_is_paused_by_an_interrupt_only_if_asked(service):
+def test_an_interrupt_pauses_a_plan_only_on_request(service):
     service.add("steps", 1000, 0.05)
     service.do("queue_start")
     service.running()
@@ -47,7 +47,7 @@ def test_a_plan_is_paused_by_an_interrupt_only_if_asked(service):
     service.wait_idle()
 
 
-def test_a_plan_that_was_resumed_by_hand_is_paused_by_ctrl_c_of_whom_has_resumed_it(service, console):
+def test_ctrl_c_in_the_console_that_resumed_a_plan_pauses_it(service, console):
     service.add("steps", 1000, 0.05)
     service.paused()
     typed = console.type("RE.resume()")

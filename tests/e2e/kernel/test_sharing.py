@@ -5,7 +5,7 @@ import os
 BUSY = "IPython kernel (RE Worker) is busy"
 
 
-def test_the_status_tells_who_has_the_kernel(closed):
+def test_the_status_shows_who_uses_the_kernel(closed):
     service = closed
     assert service.kernel_state(service.ask("status")) == ("closed", None, None)
     assert service.do("config_get")["config"] == {"ip_connect_info": {}}

@@ -128,7 +128,7 @@ def test_without_a_kernel_there_is_no_console(new_service, startup_dir, name, ke
     assert (ended.returncode, ended.stderr) == (5, f"Failed to start the console: {reason}\n")
 
 
-def test_a_console_that_is_not_installed_is_told(service):
+def test_a_console_that_is_not_installed_is_an_error(service):
     # No test environment has a Qt: what is told is what a user of a plain installation sees.
     ended = command(service, "qserver-qtconsole")
     assert ended.returncode == 5

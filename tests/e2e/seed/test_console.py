@@ -111,7 +111,7 @@ def test_monitors_and_the_service_s_terminal_show_the_same(new_service, terminal
         assert one.text in service.output()
 
 
-def test_a_monitor_that_was_closed_goes_on_with_what_comes(new_service, terminal, monitor):
+def test_a_monitor_that_was_closed_continues_with_new_output(new_service, terminal, monitor):
     service = new_service(*PUBLISHED)
     qserver = terminal(service.start())
     service.open()
@@ -135,7 +135,7 @@ def test_a_monitor_survives_a_restart_of_the_service(new_service, monitor):
     one.connected_to(service)
 
 
-def test_the_terminal_stays_empty_if_it_is_told_to(new_service, terminal, monitor):
+def test_the_terminal_stays_empty_with_console_output_off(new_service, terminal, monitor):
     service = new_service(*PUBLISHED, "--console-output", "OFF")
     one = monitor(service)
     qserver = terminal(service.start())
@@ -148,7 +148,7 @@ def test_the_terminal_stays_empty_if_it_is_told_to(new_service, terminal, monito
     assert service.output() == ""
 
 
-def test_nothing_is_published_unless_asked(new_service, terminal, monitor):
+def test_nothing_is_published_by_default(new_service, terminal, monitor):
     service = new_service("--warm-worker", "OFF")
     one = monitor(service)
     qserver = terminal(service.start())

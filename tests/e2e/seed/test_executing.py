@@ -136,7 +136,7 @@ def test_a_script_brings_a_plan_that_can_be_run(qserver, uid, sleep_ends):
 
 
 @pytest.mark.in_both_modes
-def test_a_script_that_fails_says_why(qserver, sleep_ends):
+def test_a_failed_script_has_its_error(qserver, sleep_ends):
     (qserver.service.home / "wrong.py").write_text("x = 1\nx.no_such\n")
     task = qserver("script upload wrong.py")["task_uid"]
     qserver.service.wait_idle()
@@ -160,7 +160,7 @@ def test_a_script_replaces_the_engine_only_if_it_may(qserver, sleep_ends):
         assert service.do("task_result", task_uid=task)["result"]["return_value"] == made_by
 
 
-def test_lists_are_kept_if_the_script_is_said_to_bring_nothing(qserver, sleep_ends):
+def test_lists_are_kept_if_the_script_must_not_update_them(qserver, sleep_ends):
     sleep_ends()
     (qserver.service.home / "test_script.py").write_text(SCRIPT)
     before = qserver("allowed plans")

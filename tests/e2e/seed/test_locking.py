@@ -84,7 +84,7 @@ def test_the_key_is_not_changed_without_unlocking(qserver):
     qserver("-k other lock queue")
 
 
-def test_the_key_is_never_told(qserver):
+def test_the_key_is_never_shown(qserver):
     qserver("-k userlockkey lock all the-note")
     told = [
         qserver.service.qserver(*line.split()) for line in ("lock info", "status", "-k wrong lock info", "queue clear")

@@ -60,7 +60,7 @@ def startup(tmp_path):
     return folder
 
 
-def test_the_file_is_written_here_unless_told_otherwise(run, startup, tmp_path):
+def test_the_file_is_written_to_the_current_folder_by_default(run, startup, tmp_path):
     done = run("--startup-dir", startup)
     assert "the startup code runs" in done.stdout
     lists = read(run.here / FILE_NAME)
@@ -162,7 +162,7 @@ def test_what_root_forbids_is_no_reason_to_refuse(run, startup):
     assert list(read(run.here / FILE_NAME).existing_plans) == ["quick"]
 
 
-def test_the_report_tells_files_names_and_what_was_left_out(run, startup):
+def test_the_report_lists_files_names_and_omitted_objects(run, startup):
     (startup / "10-wrong.py").write_text(INVALID)
     (startup / "20-again.py").write_text(
         "from ophyd import Device\nstage = Device(name='stage')\ndef quick():\n    yield\n"
@@ -186,7 +186,7 @@ def test_only_changed_lists_are_written(run, startup):
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_subdevices_are_listed_to_the_depth_that_is_asked_for(run, tmp_path):
+def test_subdevices_are_listed_to_the_requested_depth(run, tmp_path):
     run("--startup-profile", "sim", "--device-max-depth", 1)
     assert "components" not in read(run.here / FILE_NAME).existing_devices["sim_bundle_A"]
     run("--startup-profile", "sim", "--device-max-depth", 2)
@@ -244,7 +244,7 @@ def test_code_that_sends_its_output_elsewhere_does_not_take_ours_along(run, star
     assert "20.py, line 1: ZeroDivisionError: division by zero" in run("--startup-dir", startup, code=1).stderr
 
 
-def test_ctrl_c_tells_where_the_code_was(run, startup):
+def test_ctrl_c_shows_the_position_of_the_code(run, startup):
     (startup / "10.py").write_text("import signal\n\nsignal.raise_signal(signal.SIGINT)\n")
     said = run("--startup-dir", startup, code=1).stderr
     assert f"Interrupted: {startup / '10.py'}, line 3: KeyboardInterrupt" in said

@@ -11,7 +11,7 @@ import pytest
 
 
 # --------------------------------------------------------------------------------------------------- the manager
-def test_first_manager_is_told_that_it_is_the_first(start):
+def test_the_first_manager_knows_that_it_is_the_first(start):
     assert start().ask()["inventory"] == {"restarted": False, "worker": None, "stopping": False, "ended": None}
 
 
@@ -230,7 +230,7 @@ def test_runtime_directory_is_private(start):
     assert (rundir / "settings.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_mistyped_variable_is_told_in_the_log(start, monkeypatch):
+def test_a_mistyped_variable_is_logged(start, monkeypatch):
     monkeypatch.setenv("QSERVER_STOER", "/a")
     service = start()
     service.ask()
@@ -238,7 +238,7 @@ def test_mistyped_variable_is_told_in_the_log(start, monkeypatch):
     assert "QSERVER_STOER is unknown and ignored (did you mean 'QSERVER_STORE'?)" in service.printed()
 
 
-def test_information_port_in_use_is_an_error_that_says_so(start):
+def test_an_info_port_in_use_is_a_clear_error(start):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

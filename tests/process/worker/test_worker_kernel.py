@@ -233,7 +233,7 @@ async def test_the_simulated_beamline_is_the_same_in_plain_python_and_in_a_kerne
 
 
 # ------------------------------------------------------------------------------------------------- options
-async def test_the_kernel_listens_where_it_is_told_and_says_so_in_its_file(worker, spec, tmp_path):
+async def test_the_kernel_listens_at_the_given_ports_and_writes_them_to_its_file(worker, spec, tmp_path):
     ports = dict(zip(("shell", "iopub", "stdin", "hb", "control"), free_ports(5), strict=True))
     driver = worker()
     opened = await driver.open(kernel=spec(ports=ports, connection_file="my-kernel.json"))
@@ -490,9 +490,7 @@ async def test_a_job_does_not_begin_while_a_cell_has_given_way(worker, spec, att
     assert "will start when the code in the IPython console" in driver.text()
 
 
-async def test_a_pause_that_is_asked_for_while_a_plan_waits_does_not_pause_the_plan_of_the_console(
-    worker, spec, attach
-):
+async def test_a_pause_requested_while_a_plan_waits_does_not_pause_the_plan_of_the_console(worker, spec, attach):
     driver = worker(PLANS)
     opened = await driver.open(kernel=spec())
     console = await attach(opened)

@@ -341,7 +341,7 @@ async def test_a_deferred_pause_waits_for_the_checkpoint_and_resume_completes_th
 
 
 @pytest.mark.parametrize(("how", "status"), [("stop", "stopped"), ("abort", "aborted"), ("halt", "halted")])
-async def test_a_paused_plan_is_ended_as_asked(worker, how, status):
+async def test_a_paused_plan_is_ended_as_requested(worker, how, status):
     driver = worker(PLANS)
     await driver.open()
     await driver.start("steps")
@@ -525,7 +525,7 @@ async def test_a_run_engine_that_is_replaced_while_a_plan_runs_takes_over_after_
     assert json.loads((await driver.function("used", uid="f")).return_value) == [1, 2, False]
 
 
-async def test_the_engines_metadata_is_told(worker):
+async def test_the_metadata_of_the_engine_is_returned(worker):
     driver = worker("import numpy\nRE.md['proposal'] = numpy.int64(7)")
     await driver.open()
     assert json.loads(await driver.ask(EngineMetadata()))["proposal"] == 7

@@ -126,7 +126,7 @@ async def test_questions_are_passed_over_with_an_empty_text(worker):
 
 
 # -------------------------------------------------------------------------------------------------------------- ask
-async def test_a_plan_goes_on_with_the_answer_that_it_is_given(worker):
+async def test_a_plan_continues_with_the_reply_to_its_prompt(worker):
     driver = worker(CODE)
     await driver.open(input_policy="ask")
     await driver.start("asking")
@@ -197,7 +197,7 @@ async def test_a_forked_process_cannot_ask_and_does_not_wait(worker):
     assert "'Who is there? ', but a process forked by the worker cannot ask clients" in done.message
 
 
-async def test_lines_of_standard_input_are_asked_for(worker):
+async def test_lines_of_standard_input_are_requested_from_clients(worker):
     driver = worker(CODE)
     await driver.open(input_policy="ask")
     await driver.start_function("read")

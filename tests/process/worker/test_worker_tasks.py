@@ -184,7 +184,7 @@ async def test_a_script_adds_a_plan_and_the_lists_tell(worker):
     assert (await driver.run("new_plan")).exit_status == "completed"
 
 
-async def test_lists_are_reported_only_if_they_changed_and_were_asked_for(worker):
+async def test_lists_are_reported_only_on_request_and_after_a_change(worker):
     driver = worker(CODE)
     await driver.open()
     await driver.script("x = 1", uid="a")

@@ -79,7 +79,7 @@ def test_a_long_option_may_be_cut_short_where_no_other_begins_like_it(run):
     assert settings.worker.permitted_re_metadata_keys == ("/a", "/b")
 
 
-def test_an_option_that_is_cut_too_short_is_told_with_those_that_begin_like_it(run, capsys):
+def test_an_ambiguous_option_is_an_error_with_the_candidates(run, capsys):
     assert run("--startup", "sim") == (78, None)
     assert "--startup-dir" in capsys.readouterr().err
 

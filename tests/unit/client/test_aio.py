@@ -52,7 +52,7 @@ async def test_a_group_that_nobody_chose_becomes_primary_where_admin_is_unknown(
     assert RM.user_group == "primary"
 
 
-async def test_who_waits_for_an_answer_is_told_that_the_client_was_closed(qs_manager, RM):
+async def test_a_waiting_call_fails_when_the_client_is_closed(qs_manager, RM):
     qs_manager.answers["queue_start"] = None
     request = asyncio.create_task(RM.queue_start())
     await asyncio.to_thread(qs_manager.wait_asked, "queue_start")
@@ -120,7 +120,7 @@ async def test_waits_end_in_their_states(paused, RM):
     await RM.wait_for_condition(lambda status: status["manager_state"] == "executing_queue", timeout=10)
 
 
-async def test_where_the_info_channel_is_silent_the_status_is_asked_for(qs_manager, clean_environment):
+async def test_while_the_info_channel_is_silent_the_status_is_requested(qs_manager, clean_environment):
     states = iter(["executing_queue", "executing_queue", "idle"])
     qs_manager.answers["status"] = lambda _: {"manager_state": next(states)}
     async with REManagerAPI(qs_manager.control, zmq_info_addr="tcp://127.0.0.1:1") as manager:
@@ -158,7 +158,7 @@ async def test_an_item_is_waited_for_until_it_has_run(running, RM):
     assert (await wait)["state"] == "completed"
 
 
-async def test_a_question_that_a_restart_swallowed_is_asked_again(qs_manager, clean_environment):
+async def test_a_request_that_was_lost_in_a_restart_is_repeated(qs_manager, clean_environment):
     answers = iter([None, {"success": True, "status": {"state": "completed"}}])
     qs_manager.answers["item_status"] = lambda _: next(answers)
     async with REManagerAPI(qs_manager.control, zmq_info_addr=qs_manager.info, timeout_recv=0.2) as manager:

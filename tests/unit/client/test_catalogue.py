@@ -53,7 +53,7 @@ def test_a_device_is_its_name_with_subdevices(RM):
     assert "ophyd.sim.SynBundle (readable)" in RM.devices.bundle.__doc__
 
 
-def test_a_name_that_is_not_allowed_says_which_are_near(RM):
+def test_an_unknown_name_is_refused_with_similar_names(RM):
     with pytest.raises(AttributeError, match="did you mean 'count'"):
         RM.plans.cuont  # noqa: B018
 

@@ -90,7 +90,7 @@ def test_who_waits_gets_documents_and_those_from_before_the_subscription(RM, qs_
     assert told == [("start", True), ("descriptor", False), ("event", False)]
 
 
-def test_where_nothing_is_published_documents_are_asked_for(RM, qs_manager):
+def test_if_nothing_is_published_documents_are_requested(RM, qs_manager):
     qs_manager.answers["documents_get"] = {"success": True, "msg": "", "documents": [message(*each) for each in RUN]}
     told = []
     with StatusFeed(RM, lambda message, asked: told.append((message["name"], asked))) as feed:

@@ -45,7 +45,7 @@ def test_an_item_goes_out_with_user_and_group(accepting, RM):
     }
 
 
-def test_what_a_call_says_wins_over_the_clients_defaults(accepting, RM):
+def test_arguments_of_a_call_override_the_clients_defaults(accepting, RM):
     RM.queue_item_add(COUNT, user="bob", user_group="test_user")
     assert (accepting.asked("queue_item_add")[-1]["user"], accepting.asked("queue_item_add")[-1]["user_group"]) == (
         "bob",
@@ -120,7 +120,7 @@ def test_a_client_that_returns_refusals_has_a_twin_that_raises_them(accepting, c
         assert manager.queue_start() == accepting.answers["queue_start"]
 
 
-def test_silence_is_an_error_that_says_where_and_what_to_start(accepting, clean_environment):
+def test_a_missing_reply_is_an_error_with_the_address_and_the_command_to_start(accepting, clean_environment):
     accepting.answers["queue_start"] = None
     with REManagerAPI(accepting.control, timeout_recv=0.05) as manager:
         with pytest.raises(TimeoutError, match="start-re-manager") as caught:
@@ -139,7 +139,7 @@ def test_a_request_that_timed_out_is_not_carried_out_later(accepting, RM, clean_
     assert accepting.methods == ["status"]
 
 
-def test_a_client_goes_on_after_the_service_restarted(accepting, RM):
+def test_a_client_works_after_a_restart_of_the_service(accepting, RM):
     RM.status()
     accepting.stop()
     accepting.start()
@@ -180,7 +180,7 @@ def test_a_group_that_somebody_chose_is_not_replaced(accepting, RM):
     assert len(accepting.requests) == 1
 
 
-def test_where_neither_group_exists_the_first_refusal_is_told(accepting, RM):
+def test_if_neither_group_exists_the_first_refusal_is_raised(accepting, RM):
     accepting.answers["plans_allowed"] = lambda params: {
         "success": False,
         "msg": f"Unknown user group: {params['user_group']!r}",
@@ -330,7 +330,7 @@ def test_curve_needs_the_public_key_only(new_manager, clean_environment):
         stranger.status()
 
 
-def test_who_waits_for_an_answer_is_told_that_the_client_was_closed(accepting, RM):
+def test_a_waiting_call_fails_when_the_client_is_closed(accepting, RM):
     accepting.answers["queue_start"] = None
     with ThreadPoolExecutor(1) as threads:
         request = threads.submit(RM.queue_start)
@@ -386,5 +386,5 @@ RM.status()
         ({"success": True, "msg": "Unknown user group: 'x'"}, False),
     ],
 )
-def test_the_code_tells_why_a_request_was_refused_and_the_text_only_where_there_is_none(answer, unknown):
+def test_the_code_gives_the_reason_of_a_refusal_and_the_text_only_without_a_code(answer, unknown):
     assert refused_because(errors.UnknownUserGroup, answer) is unknown

@@ -63,7 +63,7 @@ def test_a_condition_sees_the_status(qs_manager, RM, waiting):
     assert waiting.result() is None
 
 
-def test_where_the_info_channel_is_silent_the_status_is_asked_for(qs_manager, clean_environment):
+def test_while_the_info_channel_is_silent_the_status_is_requested(qs_manager, clean_environment):
     states = iter(["executing_queue", "executing_queue", "idle"])
     qs_manager.answers["status"] = lambda _: {"manager_state": next(states)}
     with REManagerAPI(qs_manager.control, zmq_info_addr="tcp://127.0.0.1:1") as manager:
@@ -114,7 +114,7 @@ def test_a_monitor_changes_how_long_a_wait_lasts(paused, RM, waiting):
     assert isinstance(waiting.result(), RM.WaitTimeoutError)
 
 
-def test_a_wait_without_a_service_says_that_there_is_none(clean_environment):
+def test_a_wait_without_a_service_fails_with_a_clear_error(clean_environment):
     with (
         REManagerAPI("tcp://127.0.0.1:1", zmq_info_addr="tcp://127.0.0.1:2", timeout_recv=0.05) as manager,
         pytest.raises(manager.RequestTimeoutError),
@@ -147,7 +147,7 @@ def test_of_several_tasks_the_first_to_end_ends_the_wait(qs_manager, RM, task):
         RM.wait_for_completed_task([])
 
 
-def test_a_task_that_is_forgotten_counts_as_completed_unless_told_otherwise(RM):
+def test_an_expired_task_counts_as_completed_by_default(RM):
     assert RM.wait_for_completed_task("t1", timeout=10) == {"t1": "not_found"}
     with pytest.raises(RM.WaitTimeoutError):
         RM.wait_for_completed_task("t1", timeout=0.05, treat_not_found_as_completed=False)
@@ -164,7 +164,7 @@ def test_an_item_is_waited_for_until_it_has_run(running, RM, waiting):
     assert running.methods.count("item_status") <= 3
 
 
-def test_a_question_that_a_restart_swallowed_is_asked_again(qs_manager, clean_environment, waiting):
+def test_a_request_that_was_lost_in_a_restart_is_repeated(qs_manager, clean_environment, waiting):
     answers = iter([None, {"success": True, "status": {"state": "completed"}}])
     qs_manager.answers["item_status"] = lambda _: next(answers)
     with REManagerAPI(qs_manager.control, zmq_info_addr=qs_manager.info, timeout_recv=0.2) as manager:
@@ -172,7 +172,7 @@ def test_a_question_that_a_restart_swallowed_is_asked_again(qs_manager, clean_en
         assert waiting.result() == {"state": "completed"}
 
 
-def test_an_item_that_the_service_does_not_know_is_told(RM):
+def test_an_unknown_item_is_an_error(RM):
     with pytest.raises(errors.NotFound, match="'a'"):
         RM.wait_for_item("a")
 

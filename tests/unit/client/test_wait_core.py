@@ -98,7 +98,7 @@ def test_a_condition_holds_in_its_states(condition, states):
     assert {state for state in all_states if condition({"manager_state": state})} == states
 
 
-def test_the_first_status_is_asked_for_and_may_be_enough(scene):
+def test_the_first_status_is_requested_and_may_be_enough(scene):
     scene.status["manager_state"] = "idle"
     assert scene.wait(fulfilled(idle)) is True
     assert (scene.asked, scene.time) == (["status"], 1000.0)
@@ -112,7 +112,7 @@ def test_a_published_status_ends_a_wait_without_another_request(scene):
     assert scene.time == pytest.approx(1000.2)
 
 
-def test_a_silent_channel_is_noticed_and_then_the_status_is_asked_for_regularly(scene):
+def test_while_the_channel_is_silent_the_status_is_requested_regularly(scene):
     seen = []
 
     def third(status):
@@ -130,7 +130,7 @@ def test_a_message_makes_the_channel_count_as_audible_again(scene):
     assert scene.asked == ["status", "status"]
 
 
-def test_a_wait_has_its_limit_and_says_what_it_was_for(scene):
+def test_a_wait_has_a_limit_and_its_error_names_the_condition(scene):
     with pytest.raises(WaitTimeoutError, match="Still waiting for it after 3 s"):
         scene.wait(fulfilled(idle), timeout=3)
     assert scene.time == pytest.approx(1003)
@@ -174,7 +174,7 @@ def test_without_a_service_a_wait_does_not_begin(scene):
     assert scene.asked == ["status"]
 
 
-def test_the_service_is_asked_about_an_item_only_when_something_moved(scene):
+def test_the_state_of_an_item_is_requested_only_after_a_change(scene):
     states = iter(["queued", "completed"])
     scene.answers["item_status"] = lambda _: {"status": {"state": next(states)}}
     scene.publish(items_in_queue=5)
@@ -183,7 +183,7 @@ def test_the_service_is_asked_about_an_item_only_when_something_moved(scene):
     assert scene.asked.count("item_status") == 2
 
 
-def test_a_question_that_a_restart_swallowed_is_asked_again(scene):
+def test_a_request_that_was_lost_in_a_restart_is_repeated(scene):
     def item_status(_params):
         if scene.asked.count("item_status") == 1:
             raise RequestTimeoutError("No answer")
@@ -211,7 +211,7 @@ def test_an_item_is_running_until_the_service_knows_what_comes_next(scene):
 @pytest.mark.parametrize(
     ("uid", "state"), [("r", "running"), ("q", "queued"), ("h", "aborted"), ("nobody", "not_found")]
 )
-def test_a_service_without_item_status_is_asked_for_queue_and_history(scene, uid, state):
+def test_without_item_status_the_queue_and_the_history_are_requested(scene, uid, state):
     scene.answers = {
         "item_status": {"success": False, "msg": "Unknown method 'item_status'"},
         "queue_get": {"running_item": {"item_uid": "r"}, "items": [{"item_uid": "q"}]},
@@ -247,7 +247,7 @@ def test_tasks_are_given_as_one_or_several():
         task_uid_list([])
 
 
-def test_documents_are_handed_over_and_earlier_ones_asked_for_at_the_first_message(scene):
+def test_documents_are_passed_on_and_earlier_ones_requested_at_the_first_message(scene):
     got = []
     following = Following(lambda message, asked: got.append((message["name"], asked)), now=scene.now)
     scene.answers["documents_get"] = {"documents": [{"name": "start"}]}

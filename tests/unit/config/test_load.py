@@ -25,7 +25,7 @@ def refusal(*args):
     return caught.value.message
 
 
-def test_nothing_said_gives_the_defaults():
+def test_without_settings_the_defaults_apply():
     assert load({}, {}).settings == Settings()
 
 
@@ -78,7 +78,7 @@ def test_files_of_a_folder_are_read_together(config, tmp_path):
     assert not settings.worker.warm_worker
 
 
-def test_a_folder_without_files_says_nothing(tmp_path):
+def test_a_folder_without_files_gives_no_settings(tmp_path):
     assert load({}, {}, str(tmp_path)).settings == Settings()
 
 
@@ -130,7 +130,7 @@ def test_braces_around_what_is_no_name_of_a_variable_stay(config):
     assert settings.network.redis_addr == "redis://:p${+}w@host"
 
 
-def test_variables_that_nobody_knows_are_told_with_the_nearest():
+def test_unknown_variables_get_a_warning_with_the_nearest_name():
     known = [name for field in fields() for name in field.setting.variables if name.startswith("QSERVER_")]
     known += ["QSERVER_CONFIG", "QSERVER_USER", "QSERVER_ZMQ_PUBLIC_KEY", "QSERVER_HTTP_SERVER_CONFIG", "PATH"]
     assert unknown_variables(dict.fromkeys(known, "x")) == []
@@ -150,7 +150,7 @@ def test_unknown_key_is_refused_with_the_nearest_one(config):
     )
 
 
-def test_key_in_the_wrong_section_is_told_its_section(config):
+def test_a_key_in_the_wrong_section_is_an_error_with_the_right_one(config):
     assert "it belongs in startup.startup_dir" in refusal({}, {}, config("worker: {startup_dir: x}"))
 
 

@@ -21,5 +21,5 @@ def done(message):
     )
 
 
-def test_text_that_utf8_cannot_hold_is_told_with_escape_sequences():
+def test_invalid_utf8_text_is_reported_with_escape_sequences():
     assert msgspec.msgpack.decode(encode(done("no file '\udcff'")), type=PlanEnded) == done("no file '\\udcff'")

@@ -53,18 +53,18 @@ def test_end_without_a_word_names_the_file(die, tmp_path):
     assert end == ("10.py: it ended", str(tmp_path / "10.py"), None, "")
 
 
-def test_after_the_startup_code_crashes_are_told_where_they_were_before(die):
+def test_after_the_startup_code_crashes_are_reported_on_the_usual_stream(die):
     done, end = die("x = 1\n")
     assert "Segmentation fault" in done.stderr
     assert end == ("it ended", None, None, "")
 
 
-def test_choice_of_the_startup_code_where_crashes_are_told_stays(die, tmp_path):
+def test_the_stream_for_crashes_that_startup_code_chooses_stays(die, tmp_path):
     die(f"import faulthandler\nfaulthandler.enable(open({str(tmp_path / 'crash.txt')!r}, 'w'))\n")
     assert "Segmentation fault" in (tmp_path / "crash.txt").read_text()
 
 
-def test_place_of_code_that_goes_on_is_noted_as_long_as_it_is_startup_code(link, tmp_path, capfd):
+def test_the_position_of_running_startup_code_is_noted(link, tmp_path, capfd):
     enabled = faulthandler.is_enabled()
     words = last_words.LastWords(link)
     try:

@@ -55,7 +55,7 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("queue stop cancel", "queue_stop_cancel", {}, "No stop is pending."),
     ],
 )  # fmt: skip
-def test_an_answer_is_told_in_words(qs, qs_manager, line, method, answer, told):
+def test_a_reply_is_shown_as_a_sentence(qs, qs_manager, line, method, answer, told):
     qs_manager.answers[method] = answer
     view = qs(line)
     shown = pretty(view)
@@ -103,7 +103,7 @@ def test_a_task_in_the_background_is_named_by_the_beginning_of_its_uid(qs, opene
     assert [request["task_uid"] for request in opened.asked("task_result")] == [answer["task_uid"]] * 2
 
 
-def test_an_item_tells_where_it_is(qs, opened, plan):
+def test_an_item_shows_its_place(qs, opened, plan):
     opened.worker.on_plan("count", Wait())
     opened.fill([plan("count", "uid-cccc", ["det1"]), plan("count", "uid-aaaa"), plan("scan", "uid-bbbb")])
     opened.do("queue_start")
@@ -117,7 +117,7 @@ def test_metadata_is_shown_as_it_is_typed(qs, qs_manager, plan):
     assert "metadata sample='Si 111' run=6" in pretty(qs("item 0"))
 
 
-def test_a_lock_is_told_with_the_time_of_the_wall_clock(qs, qs_manager):
+def test_a_lock_is_shown_with_the_local_time(qs, qs_manager):
     qs_manager.do("lock", lock_key="k", queue=True, user="ada")
     shown = pretty(qs("lock info"))
     assert shown.startswith("Locked (queue) by ada since ")

@@ -52,7 +52,7 @@ def outcome(act):
 
 @_SETTINGS
 @given(line=st.one_of(st.lists(st.sampled_from(_WORDS)).map(" ".join), st.text()))
-def test_any_line_gives_a_result_or_says_what_is_wrong(shell, qs_manager, line, plan):
+def test_any_line_gives_a_result_or_a_clear_error(shell, qs_manager, line, plan):
     if "connect" in line:
         line = line.replace("connect", "conect")  # it would leave the manager
     qs_manager.fill([plan("count", "uid-0001", ["det1"])])

@@ -57,7 +57,7 @@ def test_a_name_behind_args_that_is_given_is_changed(qs, scan, plan):
 
 
 @pytest.mark.parametrize("typed", ["args=[motor, -1, 1, 5]", "*args=[1]", "stop=2"])
-def test_it_is_told_how_args_are_changed(qs, scan, typed):
+def test_the_refusal_explains_how_to_change_args(qs, scan, typed):
     assert "write the whole call: %qs edit 0 scan([det1], motor, -1, 1, 5)" in refused(qs, f"edit 0 {typed}")
     assert not scan.asked("queue_item_update")
 
@@ -101,7 +101,7 @@ def test_a_plan_that_runs_again_is_not_queued_twice(qs, failed):
     [("--front", ["scan", "count"]), ("--at 1", ["count", "scan"]), ("--before 0", ["scan", "count"]),
      ("", ["count", "scan"])],
 )  # fmt: skip
-def test_a_plan_of_the_history_is_queued_where_it_is_told(qs, failed, option, queue):
+def test_a_plan_of_the_history_is_queued_at_the_given_place(qs, failed, option, queue):
     failed.do("queue_clear")
     failed.add("count", ["det1"])
     qs(f"redo -1 {option}")
@@ -114,7 +114,7 @@ def test_places_of_redo_exclude_each_other_and_nothing_else_is_taken(qs, failed)
     assert not failed.asked("queue_item_add")
 
 
-def test_it_is_told_that_a_plan_that_failed_is_in_the_queue_again(qs, failed):
+def test_a_failed_plan_is_shown_as_requeued(qs, failed):
     assert pretty(qs("history")).splitlines()[-1] == "     back at the front of the queue; no beam"
     assert "  state    back at the front of the queue" in pretty(qs("item 0"))
     with pytest.raises(NotDone, match="no beam; it is back at the front of the queue"):
@@ -145,7 +145,7 @@ def refuse(params):
     return {"success": False, "msg": f"{lead}: {listed}", "items": params["items"], "results": results}
 
 
-def test_plans_of_a_cell_that_are_refused_are_told_by_their_lines(shell, qs_manager):
+def test_refused_plans_of_a_cell_are_listed_with_their_lines(shell, qs_manager):
     qs_manager.answers["queue_item_add_batch"] = refuse
     cell = "%%qs add\n# alignment\ncount([det1])\nscan([det1],\n     motor, num='x')\n\ncount([det1], num='y')\n"
     error = shell.run_cell(cell).error_in_exec
@@ -162,7 +162,7 @@ def test_plans_of_a_line_that_are_refused_are_quoted(qs, qs_manager):
         qs("add count() count(num=2)")
 
 
-def test_of_many_plans_that_are_refused_a_few_are_told(shell, qs_manager):
+def test_only_some_of_many_refused_plans_are_listed(shell, qs_manager):
     qs_manager.answers["queue_item_add_batch"] = refuse
     error = shell.run_cell("%%qs add\n" + "count(num=2)\n" * 9).error_in_exec
     assert str(error).endswith("line 4, count(num=2): no; and 6 more")

@@ -67,7 +67,7 @@ def informed(qs, opened, plan):
         ("%%qs script --", {"--background", "--update-re", "--keep-lists"}),
     ],
 )
-def test_words_and_options_are_offered_before_anything_was_asked(offered, text, some):
+def test_words_and_options_are_completed_before_any_request(offered, text, some):
     assert some <= set(offered(text))
 
 
@@ -136,7 +136,7 @@ def test_nothing_is_offered_in_strings_and_elsewhere_python_is_left_alone(shell,
     assert "det1" not in offered("x = de")
 
 
-def test_plan_text_is_told_beside_the_positions(shell, informed):
+def test_positions_are_completed_with_the_text_of_their_plans(shell, informed):
     with provisionalcompleter():
         offers = list(shell.Completer.completions("%qs rm ", 7))
     assert [(each.text, each.type) for each in offers] == [("0", "count([det1])"), ("1", "scan()")]

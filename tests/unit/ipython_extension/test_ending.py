@@ -45,7 +45,7 @@ def test_ctrl_c_while_it_is_being_paused_ends_nothing(qs, running, at_looks):
 
 
 @pytest.mark.parametrize("line", ["wait", "wait {uid}"])
-def test_who_waits_is_told_of_a_pause_once(qs, running, monkeypatch, at_looks, line):
+def test_a_wait_reports_a_pause_once(qs, running, monkeypatch, at_looks, line):
     """The plan is paused during two looks, then it ends."""
     told = []
     for stage in ("Nowhere", "Terminal"):  # it depends on how the tests are run which one a shell has
@@ -66,13 +66,13 @@ def test_who_waits_is_told_of_a_pause_once(qs, running, monkeypatch, at_looks, l
     assert "%qs resume resumes the plan" in sentence
 
 
-def test_who_stops_waiting_is_told_that_the_queue_runs(qs, running, at_looks):
+def test_an_interrupted_wait_reports_that_the_queue_is_running(qs, running, at_looks):
     at_looks(None, interrupt)
     with pytest.raises(Detached, match="Stopped watching; the queue is still running"):
         qs("wait")
 
 
-def test_who_stops_waiting_is_told_that_the_plan_is_paused(qs, running, at_looks):
+def test_an_interrupted_wait_reports_that_the_plan_is_paused(qs, running, at_looks):
     """The plan runs when the wait begins."""
 
     def interrupt_when_paused(status):
@@ -84,5 +84,5 @@ def test_who_stops_waiting_is_told_that_the_plan_is_paused(qs, running, at_looks
         qs("wait")
 
 
-def test_since_when_a_plan_is_paused_is_left_out_where_it_is_not_told():
+def test_the_start_of_a_pause_is_omitted_if_it_is_unknown():
     assert pause_sentence({"running_item_progress": None}).startswith("Paused. %qs resume")

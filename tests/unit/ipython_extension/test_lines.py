@@ -159,7 +159,7 @@ def test_a_plan_with_its_module_is_explained(shell, opened, capsys, line, method
     assert printed[2] == " " * printed[1].index("bp.count") + "^" * len("bp.count")
 
 
-def test_a_lock_is_told_with_who_and_why(shell, qs_manager, capsys):
+def test_a_lock_is_shown_with_user_and_reason(shell, qs_manager, capsys):
     qs_manager.do("lock", lock_key="k", environment=True, queue=True, user="bob", note="beamtime 42")
     shell.run_cell("%qs clear")
     shown = capsys.readouterr().out
@@ -168,7 +168,7 @@ def test_a_lock_is_told_with_who_and_why(shell, qs_manager, capsys):
     assert "True" not in shown
 
 
-def test_bare_autostart_tells_how_it_is(qs, qs_manager):
+def test_autostart_without_argument_shows_its_state(qs, qs_manager):
     qs_manager.do("queue_autostart", enable=True)
     assert pretty(qs("autostart")) == "Autostart is on."
     assert not qs_manager.asked("queue_autostart")
@@ -191,7 +191,7 @@ def test_markup_of_docstrings_is_not_shown(qs, update):
     assert "::" not in shown
 
 
-def test_waiting_tells_what_ran_since_the_start_even_if_it_is_over(qs, opened, plan):
+def test_a_wait_shows_the_plans_since_the_start_even_if_they_have_ended(qs, opened, plan):
     opened.worker.on_plan("count", Fail("no beam"))
     opened.fill([plan("count", "uid-bbbb", ["det1"])], [plan("scan", "uid-aaaa") | {"result": FAILED}])
     qs("start")
@@ -238,7 +238,7 @@ def test_another_group_has_to_exist(qs, shell):
 
 
 @pytest.mark.parametrize(("address", "said"), [("host:port", "is not a number"), ("ipc:///tmp/x", "both addresses")])
-def test_an_address_that_is_none_is_told(qs, qs_manager, address, said):
+def test_an_invalid_address_is_an_error(qs, qs_manager, address, said):
     with pytest.raises(Exception, match=said):
         qs(f"connect {address}")
     assert not qs_manager.requests

@@ -98,11 +98,11 @@ def test_a_run_with_another_stream_only_shows_that():
     assert columns(lines[1])[2:] == ["x"]
 
 
-def test_a_run_that_fails_says_so():
+def test_a_failed_run_ends_with_its_failure():
     assert printed(start(), stop(status="fail", reason="no beam")) == ["Scan 7 failed: no beam"]
 
 
-def test_a_table_that_begins_late_says_how_much_is_missing():
+def test_a_table_that_begins_late_reports_the_number_of_missing_rows():
     lines = printed(start(), descriptor(["a"]), event(13, a=1))
     assert columns(lines[2]) == ["…", "12", "earlier", "points"]
 
@@ -159,7 +159,7 @@ def message(document, item="i1"):
     return {"item_uid": item, "name": document[0], "doc": document[1]}
 
 
-def test_what_was_asked_for_and_comes_again_is_shown_once():
+def test_a_document_that_comes_twice_is_shown_once():
     live = Live(80, item_uid="i1")
     documents = [start(), descriptor(["a"]), event(1, a=1)]
     for document in documents:

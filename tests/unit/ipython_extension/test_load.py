@@ -91,13 +91,13 @@ def test_what_cannot_be_found_out_has_to_be_named(qs, qs_manager, files, said):
         qs("load")
 
 
-def test_code_that_fails_is_told_with_its_place_and_traceback(qs, folder):
+def test_code_that_fails_is_reported_with_its_place_and_traceback(qs, folder):
     (folder / "02-c.py").write_text("\nc = nothing\n")
     with pytest.raises(NotDone, match=r"02-c.py, line 2: NameError: name 'nothing'") as caught:
         qs(f"load {folder}")
     assert "c = nothing" in caught.value.detail
 
 
-def test_a_profile_that_there_is_not_is_told_with_those_that_there_are(qs):
+def test_an_unknown_profile_is_refused_with_the_known_ones(qs):
     with pytest.raises(StartupError, match=r"'nosuch' was not found .* 'sim'"):
         qs("load nosuch")

@@ -29,7 +29,7 @@ def test_failures_are_counted_where_the_past_is_shown(qs, night):
     assert "Last 24 h: 3 plans, 1 failed" in qs("").html()
 
 
-def test_a_failure_that_is_told_as_the_last_plan_is_not_counted_once_more(qs, qs_manager, plan):
+def test_a_failure_that_is_shown_as_the_last_plan_is_not_counted_again(qs, qs_manager, plan):
     qs_manager.fill(history=[ended(plan, "uid-0", "failed", time.time())])
     assert "Last 24 h" not in pretty(qs(""))
 
@@ -49,7 +49,7 @@ def event(seq, at, kind, **told):
         ([], None),
     ],
 )  # fmt: skip
-def test_what_has_switched_autostart_off_is_told(qs, qs_manager, night, events, why):
+def test_the_event_that_switched_autostart_off_is_shown(qs, qs_manager, night, events, why):
     off = event(9, 70.0, "autostart_changed", enabled=False)
     before = [event(1, 60.0, "autostart_changed", enabled=True), event(2, 60.0, "queue_changed", put=["uid-1"])]
     told = [event(3 + n, 70.0, kind, **what) for n, (kind, what) in enumerate(events)]
@@ -59,7 +59,7 @@ def test_what_has_switched_autostart_off_is_told(qs, qs_manager, night, events, 
     assert (why in said) if why else said == "Autostart is off."
 
 
-def test_the_overview_tells_it_while_items_wait_behind_a_failure(qs, qs_manager, plan):
+def test_the_overview_explains_autostart_while_items_wait_behind_a_failure(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-2")], [ended(plan, "uid-1", "failed", time.time())])
     both = [
         event(1, 70.0, "item_ended", item_uid="uid-1", exit_status="failed"),
@@ -79,7 +79,7 @@ def test_the_overview_tells_it_while_items_wait_behind_a_failure(qs, qs_manager,
         (1, False, "the queue (1 item) will start when the environment is open (%qs open)."),
     ],
 )
-def test_switching_autostart_on_tells_what_starts(qs, qs_manager, items, is_open, said, plan):
+def test_switching_autostart_on_shows_the_items_that_start(qs, qs_manager, items, is_open, said, plan):
     qs_manager.worker.on_plan("count", Wait())
     qs_manager.fill([plan("count", f"uid-{n}") for n in range(items)])
     if is_open:
@@ -98,7 +98,7 @@ def lost(qs_manager, plan):
     )
 
 
-def test_the_queue_tells_what_could_not_run_now_and_the_metadata(qs, qs_manager, lost):
+def test_the_queue_shows_plans_that_cannot_run_now_and_metadata(qs, qs_manager, lost):
     lines = [" ".join(line.split()) for line in pretty(qs("queue")).splitlines()]
     assert lines[0] == "2 items in the queue; 1 cannot run now"
     assert lines[3] == "--md sample='Si 111' n=3"
@@ -108,7 +108,7 @@ def test_the_queue_tells_what_could_not_run_now_and_the_metadata(qs, qs_manager,
     assert asked["items"][1] == {"item_type": "plan", "name": "count", "args": ["det1"], "kwargs": {}}
 
 
-def test_it_is_asked_again_only_when_queue_or_lists_have_changed(qs, qs_manager, lost):
+def test_the_check_is_repeated_only_when_queue_or_lists_have_changed(qs, qs_manager, lost):
     qs("queue")
     qs("queue")
     assert len(qs_manager.asked("item_check")) == 1
@@ -121,7 +121,7 @@ def test_it_is_asked_again_only_when_queue_or_lists_have_changed(qs, qs_manager,
     assert len(qs_manager.asked("item_check")) == 3
 
 
-def test_opening_tells_what_could_not_run(qs, lost):
+def test_opening_lists_queued_plans_that_cannot_run(qs, lost):
     lines = pretty(qs("open")).splitlines()
     assert lines[1:] == [
         "  1 queued plan cannot run now (%qs queue):",

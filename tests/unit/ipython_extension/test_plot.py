@@ -87,7 +87,7 @@ def test_what_moves_nothing_is_drawn_along_the_event_number(paper):
     assert paper.drawings == [[[(3.0, 0.5)]]]
 
 
-def test_each_field_has_a_panel_or_only_those_asked_for(paper):
+def test_each_field_or_only_each_requested_field_has_a_panel(paper):
     feed(LivePlot(paper), *begin("a", "b"), event(1, motor=0.0, a=1.0, b=2.0))
     feed(LivePlot(paper, ["b"]), *begin("a", "b"), event(1, motor=0.0, a=1.0, b=2.0))
     assert [len(drawing) for drawing in paper.drawings] == [2, 1]
@@ -103,7 +103,7 @@ def test_a_value_that_was_left_out_is_a_gap(paper):
     assert math.isnan(paper.drawings[0][0][0][1])
 
 
-def test_what_was_asked_for_and_comes_again_is_drawn_once(paper):
+def test_a_document_that_comes_twice_is_drawn_once(paper):
     plot = LivePlot(paper, item_uid="i1")
     feed(plot, *begin("det"), event(1, motor=0.0, det=0.5), requested=True)
     feed(plot, event(1, motor=0.0, det=0.5), event(2, motor=1.0, det=0.7))
@@ -115,7 +115,7 @@ def test_documents_of_another_plan_that_was_before_are_not_drawn(paper):
     assert paper.drawings == []
 
 
-def test_without_a_display_it_is_said_what_to_do(bare_shell, monkeypatch):
+def test_without_a_display_the_error_gives_a_solution(bare_shell, monkeypatch):
     monkeypatch.setitem(mpl.rcParams, "backend", "agg")
     with pytest.raises(NoPlot, match=r"terminal has no display .*Plots work in a notebook"):
         canvas(bare_shell)

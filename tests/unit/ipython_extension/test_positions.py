@@ -31,7 +31,7 @@ def refused(qs, line):
 
 
 @pytest.mark.parametrize("position", ["1", "-1"])
-def test_what_adding_tells_counts_as_the_queue_last_shown(qs, qs_manager, position, past, plan):
+def test_positions_shown_by_add_count_as_the_last_table(qs, qs_manager, position, past, plan):
     qs_manager.fill([plan("scan", "uid-aaaa")], past)
     qs("history -n 3;")
     added = qs("add count([det1], num=7)")
@@ -56,7 +56,7 @@ def test_many_plans_are_added_without_asking_for_the_queue_each_time(qs, qs_mana
 
 
 @pytest.mark.parametrize("line", ["edit 0 num=4", "move 0 front"])
-def test_what_a_change_tells_counts_as_the_queue_last_shown(qs, qs_manager, line, past, plan):
+def test_positions_shown_by_a_change_count_as_the_last_table(qs, qs_manager, line, past, plan):
     qs_manager.fill([plan("count", "uid-aaaa", ["det1"])], past)
     qs("queue;")
     qs("history;")
@@ -101,7 +101,7 @@ def test_a_plan_that_was_run_is_run_again_by_redo(qs, opened):
 
 
 @pytest.mark.usefixtures("past")
-def test_waiting_for_what_ended_before_says_so(qs):
+def test_a_wait_for_an_ended_item_reports_its_end(qs):
     qs("history")
     told = pretty(qs("wait 0"))
     assert told.startswith("Completed before this wait (")
@@ -138,7 +138,7 @@ def test_rows_that_a_long_table_leaves_out_have_not_been_shown(shell, qs):
 
 
 @pytest.mark.parametrize("named", ["0", "uid-a"])
-def test_an_item_that_has_begun_to_run_is_told_to_be_running(qs, opened, named, plan):
+def test_an_item_that_has_begun_to_run_is_shown_as_running(qs, opened, named, plan):
     opened.worker.on_plan("count", Wait())
     opened.fill([plan("count", "uid-aaaa", ["det1"])])
     qs("queue")

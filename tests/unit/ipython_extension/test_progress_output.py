@@ -48,7 +48,7 @@ def test_the_line_is_never_wrapped(monkeypatch, capsys, columns):
     assert len(line) < int(columns)
 
 
-def test_a_plan_that_does_not_tell_how_long_it_is_has_no_bar():
+def test_a_plan_of_unknown_length_has_no_bar():
     assert Bar.of({"running_item_progress": {"events": 3}}, "fly()").text(80) == "fly()  3"
     assert Bar.of({}, "fly()").text(80) == "fly()"
 

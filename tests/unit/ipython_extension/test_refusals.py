@@ -75,7 +75,7 @@ def test_a_plan_is_unknown_before_the_first_opening(shell, qs_manager, refused):
     )
 
 
-def test_a_function_that_may_not_be_called_is_told_from_one_that_is_not_there(shell, qs, opened, refused):
+def test_a_forbidden_function_and_a_missing_function_have_different_messages(shell, qs, opened, refused):
     opened.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
     said = f"{_NOT_ALLOWED}. Allowed functions: function_sleep, :^mine"
     assert refused("func where()", "function_execute", _NOT_ALLOWED) == said
@@ -88,7 +88,7 @@ def test_a_function_that_may_not_be_called_is_told_from_one_that_is_not_there(sh
 
 
 @pytest.mark.parametrize(("name", "refused"), [("where", True), ("mine", False)])
-def test_a_push_tells_whether_the_function_may_be_called(shell, qs, opened, name, refused):
+def test_a_push_reports_whether_the_function_may_be_called(shell, qs, opened, name, refused):
     opened.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
     shell.run_cell(f"def {name}(): return 1").raise_error()
     said = qs(f"push {name}").sentence

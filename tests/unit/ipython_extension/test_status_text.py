@@ -17,7 +17,7 @@ def test_the_time_to_go_follows_the_pace_so_far():
     assert PlanProgress.of(running(4, 8, elapsed=10)).left == pytest.approx(10, abs=0.5)
 
 
-def test_a_pause_says_nothing_of_the_pace():
+def test_a_pause_does_not_change_the_estimated_pace():
     assert PlanProgress.of(running(4, 8, elapsed=110, paused=100)).left == pytest.approx(10, abs=0.5)
 
 
@@ -38,7 +38,7 @@ def test_a_long_type_leaves_the_table_readable():
     assert "detector19" in text
 
 
-def test_one_point_tells_no_pace():
+def test_one_point_gives_no_estimate():
     progress = {"events": 1, "num_points": 60, "time_start": time.time() - 0.4}
     told = progress_text({"manager_state": "executing_queue", "running_item_progress": progress})
     assert told.startswith("point 1 of 60, for 0.")

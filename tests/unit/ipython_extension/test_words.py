@@ -195,7 +195,7 @@ def test_a_plan_of_the_history_can_be_queued_again(qs, qs_manager, plan):
     assert item == {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {}}
 
 
-def test_the_history_tells_how_plans_ended(qs, qs_manager, plan):
+def test_the_history_shows_how_plans_ended(qs, qs_manager, plan):
     good = {"exit_status": "completed", "time_start": 100.0, "time_stop": 290.0, "scan_ids": [3, 4, 5]}
     bad = {"exit_status": "failed", "time_start": 300.0, "time_stop": 300.5, "msg": "ValueError: no beam\nmore"}
     qs_manager.fill(
@@ -226,7 +226,7 @@ def test_the_state_is_one_sentence(qs, qs_manager):
     )
 
 
-def test_the_state_tells_that_the_environment_opens(qs, qs_manager):
+def test_the_state_shows_that_the_environment_is_opening(qs, qs_manager):
     qs_manager.worker.on_open(Wait())
     qs_manager.do("environment_open")
     assert shown(qs("status")) == "Opening the environment; the queue is empty."
@@ -299,7 +299,7 @@ def test_a_line_of_qserver_queues_an_item(qs, qs_manager):
         ("wait --timeout soon", "Expected a duration"),
     ],
 )
-def test_a_bad_line_says_what_may_be_meant(qs, qs_manager, line, hint):
+def test_an_invalid_line_gets_suggestions(qs, qs_manager, line, hint):
     assert hint in usage_error(qs, line)
     assert not [
         name
@@ -308,7 +308,7 @@ def test_a_bad_line_says_what_may_be_meant(qs, qs_manager, line, hint):
     ]
 
 
-def test_a_method_that_there_is_not_is_told_with_the_nearest(qs):
+def test_an_unknown_method_is_an_error_with_the_nearest_name(qs):
     with pytest.raises(UnknownMethod, match="queue_autostart"):
         qs("call queue_autostrt enable=1")
 
@@ -367,7 +367,7 @@ def test_help_is_there_for_all_and_for_one(qs):
     assert "re pause" in shown(qs("help re"))
 
 
-def test_opening_waits_and_tells_what_is_there_and_what_is_left_out(qs, qs_manager):
+def test_opening_waits_and_shows_the_lists_and_omitted_objects(qs, qs_manager):
     left_out = [{"name": "odd", "file": "a.py", "line": 3, "reason": "its decorator contradicts it"}]
     qs_manager.answers["environment_report"] = {"report": {"success": True, "left_out": left_out}}
     lines = shown(qs("open")).splitlines()
@@ -376,7 +376,7 @@ def test_opening_waits_and_tells_what_is_there_and_what_is_left_out(qs, qs_manag
     assert lines[1] == "  Left out: odd: its decorator contradicts it"
 
 
-def test_a_failed_opening_is_told_by_the_report(shell, qs_manager, capsys):
+def test_a_failed_opening_is_shown_from_the_report(shell, qs_manager, capsys):
     trace = "Traceback (most recent call last):\n  File ...\nNameError: x\n"
     qs_manager.worker.on_open(Fail("a.py, line 3: NameError: x", trace))
     shell.run_cell("%qs open")
@@ -391,7 +391,7 @@ def test_a_plan_that_fails_now_is_an_error_with_its_reason(qs, opened):
         qs("run count([det1])")
 
 
-def test_a_plan_that_runs_well_now_is_told_with_its_scan(qs, opened):
+def test_a_plan_that_completes_is_shown_with_its_scan_id(qs, opened):
     opened.worker.scan_id = 6
     told = shown(qs("run count([det1])"))
     assert told.startswith("Completed in ")
@@ -427,14 +427,14 @@ def test_a_value_that_is_only_a_text_is_shown_with_the_item(qs, qs_manager, plan
 
 
 @pytest.mark.parametrize("asked", ["%qs?", "%%qs?", "%qs ?", "%qs??", "%qs help"])
-def test_all_words_are_explained_however_it_is_asked(shell, asked):
+def test_every_form_of_help_lists_all_commands(shell, asked):
     result = shell.run_cell(asked)
     result.raise_error()
     assert shown(result.result).startswith("%qs  ")
 
 
 @pytest.mark.parametrize("asked", ["%qs help add", "%qs add?", "%qs add ?"])
-def test_one_word_is_explained_however_it_is_asked(shell, asked):
+def test_every_form_of_help_shows_one_command(shell, asked):
     result = shell.run_cell(asked)
     result.raise_error()
     assert shown(result.result).startswith("%qs add PLAN")

@@ -34,7 +34,7 @@ def test_the_item_that_is_shown_is_the_one_that_is_there_now(qs, qs_manager, pla
     assert qs("item 0")["args"] == [["det1"], 5]
 
 
-def test_an_edit_without_a_value_says_what_is_expected(qs, qs_manager, plan):
+def test_an_edit_without_a_value_shows_the_expected_form(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-aaaa")])
     with pytest.raises(UsageError, match="Expected NAME=VALUE, or the whole plan"):
         qs("edit 0")
@@ -88,7 +88,7 @@ def test_a_function_of_the_session_is_pushed_and_can_be_queued(shell, qs, opened
     assert "def scan(n=3):" in opened.asked("script_upload")[0]["script"]
 
 
-def test_what_the_worker_lacks_is_told_as_the_line_to_type(shell, qs, opened):
+def test_missing_names_are_shown_as_the_line_to_type(shell, qs, opened):
     shell.run_cell("n = 2\ndef f(): return n\n", store_history=True).raise_error()
     opened.worker.on_script(Fail("NameError: needed by the pushed definitions: n", "…"))
     with pytest.raises(NotDone, match=r"The worker has no n\. Push it too: %qs push n f") as caught:
@@ -168,7 +168,7 @@ def ask(manager, prompt, *, secret):
     manager.wait_until(lambda status: status["input_pending"])
 
 
-def test_a_question_of_running_code_is_told_and_answered(qs, opened, monkeypatch):
+def test_an_input_prompt_of_user_code_is_shown_and_answered(qs, opened, monkeypatch):
     with pytest.raises(NotFound, match="No code is waiting for input"):
         qs("answer yes")
     ask(opened, "Shutter open? ", secret=False)

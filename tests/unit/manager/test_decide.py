@@ -60,14 +60,14 @@ def test_an_instruction_is_passed_exactly_where_a_plan_would_start_and_stops_the
             assert decision.switch_autostart_off == modes.autostart
 
 
-def test_after_a_plan_that_was_resumed_by_hand_only_autostart_continues():
+def test_after_a_plan_that_was_resumed_elsewhere_only_autostart_continues():
     run = run_of(immediate=False, pause_waits=False)
     ended = Ended("completed", True, resumed_by_hand=True)
     assert decide(ended, run, Modes("plan")).next is Next.STOP
     assert decide(ended, run, Modes("plan", autostart=True)) == Decision(Next.START_ITEM)
 
 
-def test_a_queue_that_continues_changes_no_mode_and_one_that_stops_says_why():
+def test_a_queue_that_continues_changes_no_mode_and_one_that_stops_has_a_reason():
     for *_, decision in CASES:
         if decision.next is Next.START_ITEM:
             assert decision == Decision(Next.START_ITEM)

@@ -81,7 +81,7 @@ def test_a_handler_has_the_signature_of_its_stub_without_the_key_of_the_lock(nam
         ),
     ],
 )
-async def test_what_is_wrong_with_a_request_is_said_by_name_and_value(dispatcher, request_, sentence):
+async def test_an_invalid_request_is_refused_with_name_and_value(dispatcher, request_, sentence):
     answer = await ask(dispatcher, request_)
     assert answer["success"] is False
     assert sentence in answer["msg"]
@@ -122,7 +122,7 @@ async def test_an_error_in_a_handler_is_answered_and_the_next_request_too(dispat
     assert (await ask(dispatcher, {"method": "status"}))["manager_state"] == "idle"
 
 
-async def test_the_log_of_an_error_in_a_handler_does_not_tell_the_lock_key(dispatcher, monkeypatch, caplog):
+async def test_the_log_of_an_error_in_a_handler_does_not_contain_the_lock_key(dispatcher, monkeypatch, caplog):
     def fail(ctx, **params):
         raise RuntimeError("no such thing")
 
@@ -163,7 +163,7 @@ async def test_every_refusal_of_a_method_begins_alike(dispatcher, method, params
     assert answer["msg"].startswith(beginning)
 
 
-async def test_the_lock_is_told_whatever_is_wrong_with_the_key_that_is_to_be_checked(dispatcher):
+async def test_the_lock_is_described_for_any_fault_of_the_key(dispatcher):
     dispatcher._ctx.lock.apply(key="mine", environment=True, queue=False, user="me", note=None, now=1.0)
     for key in ("other", "", 7):
         answer = await ask(dispatcher, {"method": "lock_info", "params": {"lock_key": key}})

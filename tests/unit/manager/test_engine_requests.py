@@ -107,7 +107,7 @@ async def test_a_pause_reaches_a_worker_that_hangs_when_it_recovers(opened, runn
     await paused(opened)
 
 
-async def test_the_runs_of_the_plan_are_told(opened, running):
+async def test_the_runs_of_the_plan_are_listed(opened, running):
     await running(Measure(), Open(), Wait())
     answer = await opened.do("re_runs")
     assert [run["is_open"] for run in answer["run_list"]] == [False, True]
@@ -128,7 +128,7 @@ async def test_the_result_has_the_runs_of_the_plan(opened, running, results):
     assert len(result["run_uids"]) == 1
 
 
-async def test_the_progress_of_the_plan_is_told(opened, running):
+async def test_the_status_has_the_progress_of_the_plan(opened, running):
     await running(Measure(num=4), Wait())
     status = await opened.until(lambda status: status["running_item_progress"]["events"] == 4)
     assert status["running_item_progress"]["num_points"] == 4

@@ -51,7 +51,7 @@ async def test_an_environment_opens_after_one_that_failed(manager):
     assert (await manager.do("environment_report"))["report"]["success"]
 
 
-async def test_startup_code_that_kills_its_process_is_told(manager):
+async def test_startup_code_that_kills_its_process_is_reported(manager):
     manager.worker.on_open(Die("killed by SIGSEGV"))
     await manager.do("environment_open")
     await manager.until_idle()
@@ -59,7 +59,7 @@ async def test_startup_code_that_kills_its_process_is_told(manager):
     assert "killed by SIGSEGV" in report["message"]
 
 
-async def test_a_worker_that_cannot_be_started_is_told(manager):
+async def test_a_worker_that_cannot_be_started_is_reported(manager):
     manager.worker.cannot_start = "Cannot allocate memory"
     await manager.do("environment_open")
     await manager.until_idle()
@@ -113,7 +113,7 @@ async def test_a_worker_that_dies_fails_the_running_plan_with_its_runs(opened, r
     assert (status["items_in_queue"], status["worker_environment_exists"]) == (1, False)
 
 
-async def test_what_a_worker_said_before_it_died_counts(opened, running, results):
+async def test_the_last_reports_of_a_dead_worker_count(opened, running, results):
     await running()
     opened.worker.do(End())
     await opened.until(lambda _: opened.worker.life.main is None)
@@ -139,7 +139,7 @@ async def test_a_worker_that_hangs_closes_when_it_recovers(opened, refused):
     await opened.until(lambda status: not status["worker_environment_exists"])
 
 
-async def test_a_closing_that_the_worker_refuses_is_as_if_it_had_not_been_asked(opened, refused):
+async def test_a_closing_that_the_worker_refuses_has_no_effect(opened, refused):
     opened.worker.refuse(CloseEnvironment, WrongState("RE Worker is busy"))
     assert "busy" in await refused("environment_close")
     assert (await opened.do("status"))["manager_state"] == "idle"
@@ -155,7 +155,7 @@ async def test_the_lists_are_those_of_the_worker():
         assert (await manager.do("devices_existing"))["devices_existing"] == {}
 
 
-async def test_kernel_mode_is_asked_for_with_its_settings():
+async def test_kernel_mode_is_requested_with_its_settings():
     settings = Settings(worker=Worker(use_ipython_kernel=True, ipython_shell_port=60001))
     async with AsyncManager(settings=settings) as manager:
         await manager.open()

@@ -16,7 +16,7 @@ def book(*stored):
 
 
 @pytest.mark.parametrize("damaged", [b"not json", b"[1]", b'{"seq": "1"}', b"{}", b"[" * 10_000])
-def test_a_damaged_event_is_left_out_with_all_before_it_and_told(damaged, caplog):
+def test_a_damaged_event_and_all_before_it_are_ignored_with_a_warning(damaged, caplog):
     events = book(event(1), damaged, event(3), event(4))
     assert (events.first, events.last) == (3, 4)
     assert events.since(3, 10) == [event(4)]

@@ -84,7 +84,7 @@ def test_permissions_change_the_lists_that_they_speak_of(book, before, lists, ex
     assert changed(book, before) == expected
 
 
-async def test_lists_read_from_the_disk_are_told_if_they_differ(book, before, tmp_path):
+async def test_lists_read_from_the_disk_are_announced_if_they_differ(book, before, tmp_path):
     file = tmp_path / "existing_plans_and_devices.yaml"
     lists_file.write(file, lists_file.ListsFile({"scan": PLAN, "mine": PLAN}, {"motor": DEVICE}))
     await book.reload_lists()

@@ -30,7 +30,7 @@ def test_lists_whose_file_is_gone_or_broken_stay_as_they_are(book, tmp_path):
     assert (book.plans_existing_uid, book.devices_existing_uid) == before
 
 
-def test_description_that_is_wrong_is_told_and_costs_itself_only(book, tmp_path, caplog):
+def test_an_invalid_description_is_logged_and_affects_nothing_else(book, tmp_path, caplog):
     lists_file.write(tmp_path, ListsFile({"count": PLAN, "bad": {}}, {"det": DEVICE}))
     asyncio.run(book.reload_lists())
     assert list(book.catalog.existing_plans) == ["count"]
@@ -70,6 +70,6 @@ def test_permissions_without_the_default_groups_cause_a_warning(tmp_path, caplog
     assert "Existing groups: 'root', 'Primary'" in caplog.text
 
 
-def test_the_log_says_how_to_store_the_lists_of_a_startup_module(caplog):
+def test_the_log_explains_how_to_store_the_lists_of_a_startup_module(caplog):
     asyncio.run(ListBook(find(startup_module="json"), lambda: None).reload_lists())
     assert "A startup module has no folder for them; set one with --existing-plans-devices." in caplog.text

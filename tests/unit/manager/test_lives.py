@@ -101,7 +101,7 @@ async def test_a_plan_that_the_worker_never_got_is_sent_by_the_next_manager():
         assert len(manager.worker.items) == 1
 
 
-async def test_a_new_manager_goes_on_opening(manager):
+async def test_a_new_manager_continues_an_opening(manager):
     manager.worker.on_open(Wait())
     await manager.do("environment_open")
     await manager.until(lambda _: manager.worker.is_waiting)
@@ -111,7 +111,7 @@ async def test_a_new_manager_goes_on_opening(manager):
     await manager.until(lambda status: status["worker_environment_exists"])
 
 
-async def test_a_worker_that_was_not_asked_to_open_is_asked_by_the_next_manager(manager):
+async def test_the_next_manager_repeats_an_opening_that_the_worker_did_not_get(manager):
     manager.worker.begins_hung = True
     await manager.do("environment_open")
     await manager.until(lambda _: manager.worker.unheard)

@@ -16,7 +16,7 @@ def locked(*, environment=True, queue=False, note=None, emergency_key=None):
     return book
 
 
-def test_a_locked_environment_refuses_without_the_key_and_says_who_locked_it():
+def test_a_locked_environment_refuses_without_the_key_and_names_the_user():
     book = locked(note="The environment is locked. Do not unlock environment!")
     at = time.strftime("%m/%d/%Y %H:%M:%S", time.localtime(NOW))
     with pytest.raises(Locked) as refusal:
@@ -104,7 +104,7 @@ WHOLE = {
     [{"lock_key": None}, {"lock_key": 17}, {"time": "noon"}, {"queue": 1}, {"uid": None}],
     ids=str,
 )
-def test_a_stored_lock_that_no_key_could_open_is_left_aside_and_told(damage, caplog):
+def test_a_stored_lock_that_no_key_could_open_is_ignored_with_a_warning(damage, caplog):
     book = LockBook(json.dumps(WHOLE | damage).encode())
     book.check(Lock.ENVIRONMENT, None)
     assert book.state == {"environment": False, "queue": False}

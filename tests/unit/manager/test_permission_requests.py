@@ -50,7 +50,7 @@ async def test_existing_plans_and_devices_are_all_of_them(manager):
     assert "det1" in (await manager.do("devices_existing"))["devices_existing"]
 
 
-async def test_other_permissions_are_in_force_at_once_and_the_worker_is_told(opened):
+async def test_new_permissions_apply_at_once_and_are_sent_to_the_worker(opened):
     before = await opened.do("status")
     await opened.do("permissions_set", user_group_permissions=PERMISSIONS)
     assert (await opened.do("permissions_get"))["user_group_permissions"] == PERMISSIONS

@@ -28,7 +28,7 @@ async def test_an_item_that_is_added_has_a_uid_and_its_owner(manager):
     assert (await manager.do("queue_get"))["items"] == [answer["item"]]
 
 
-async def test_an_item_goes_to_the_front_if_asked(manager, three):
+async def test_an_item_goes_to_the_front_on_request(manager, three):
     await manager.add("count", ["det1"], num=4, pos="front")
     assert await names(manager) == [4, 1, 2, 3]
 
@@ -69,7 +69,7 @@ async def test_a_batch_is_added_whole(manager):
     assert [result["success"] for result in answer["results"]] == [True, True]
 
 
-async def test_a_batch_with_a_wrong_item_adds_nothing_and_says_which(manager):
+async def test_a_batch_with_a_wrong_item_adds_nothing_and_names_the_item(manager):
     answer = await manager.ask("queue_item_add_batch", items=[COUNT, WRONG], **TESTER)
     assert not answer["success"]
     assert [result["success"] for result in answer["results"]] == [True, False]
@@ -241,7 +241,7 @@ async def test_an_unknown_key_of_an_item_gets_a_warning(manager):
     assert [found["reason"] for found in check["warnings"]] == ["Unknown item key 'num', a parameter of 'count'"]
 
 
-async def test_before_the_first_opening_a_refusal_says_that_no_plans_are_known_yet(tmp_path):
+async def test_before_the_first_opening_a_refusal_explains_that_no_plans_are_known(tmp_path):
     (tmp_path / "00.py").write_text("")
     async with AsyncManager(settings=Settings(startup=Startup(startup_dir=str(tmp_path)))) as manager:
         answer = await manager.ask("queue_item_add", item=COUNT, **TESTER)
@@ -280,14 +280,14 @@ async def test_three_refusals_have_exactly_two_keys(manager, method, params):
     assert list(await manager.ask(method, **params)) == ["success", "msg"]
 
 
-async def test_the_running_item_is_told_with_its_start(opened, running):
+async def test_the_running_item_has_its_start_time(opened, running):
     (item,) = await running()
     answer = await opened.do("queue_get")
     assert answer["items"] == []
     assert answer["running_item"]["item_uid"] == item["item_uid"]
 
 
-async def test_a_refusing_store_is_told_and_the_queue_is_as_before(manager, refused):
+async def test_a_store_error_is_reported_and_the_queue_is_unchanged(manager, refused):
     manager.store.refuse = "disk full"
     assert "disk full" in await refused("queue_item_add", item=COUNT, **TESTER)
     manager.store.refuse = None
@@ -342,7 +342,7 @@ async def test_where_an_item_is_follows_its_life(opened, running):
     assert [answer["status"][uid]["state"] for uid in (uids[0], "nobody")] == ["completed", "not_found"]
 
 
-async def test_an_item_that_was_removed_is_told(manager, three):
+async def test_a_removed_item_is_reported(manager, three):
     await manager.do("queue_item_remove", uid=three[0])
     assert (await manager.do("item_status", item_uid=three[0]))["status"]["state"] == "removed"
 
@@ -357,7 +357,7 @@ async def test_a_failed_item_names_the_item_that_takes_its_place(opened):
     assert (status["state"], status["requeued_as"]) == ("failed", again["item_uid"])
 
 
-async def test_a_check_says_what_is_wrong_and_changes_nothing(manager):
+async def test_a_check_lists_errors_and_changes_nothing(manager):
     answer = await manager.do("item_check", items=[COUNT, WRONG, STOP], user_group="primary")
     assert [result["success"] for result in answer["results"]] == [True, False, True]
     assert [error["parameter"] for error in answer["results"][1]["errors"]] == ["num"]
@@ -380,13 +380,13 @@ async def test_the_history_is_read_by_page_and_cleared(opened):
 
 
 @pytest.mark.parametrize("method", ["queue_item_add", "queue_item_execute"])
-async def test_a_refused_plan_says_which_argument_is_wrong(opened, method):
+async def test_a_refused_plan_names_the_wrong_argument(opened, method):
     answer = await opened.ask(method, item=WRONG, **TESTER)
     assert not answer["success"]
     assert [(error["parameter"], error["path"]) for error in answer["errors"]] == [("num", ["num"])]
 
 
-async def test_a_refused_batch_says_it_for_each_plan(manager):
+async def test_a_refused_batch_names_the_wrong_argument_of_each_plan(manager):
     answer = await manager.ask("queue_item_add_batch", items=[COUNT, WRONG], **TESTER)
     assert ["errors" in result for result in answer["results"]] == [False, True]
     assert answer["results"][1]["errors"][0]["path"] == ["num"]

@@ -27,7 +27,7 @@ def run(clock):
     return CurrentItem("uid", clock)
 
 
-def test_pauses_add_up_and_the_one_that_lasts_is_told_by_its_start(run, clock):
+def test_pauses_add_up_and_the_present_one_has_its_start(run, clock):
     run.paused()
     clock.now = 5.0
     assert (run.time_paused, run.paused_since) == (0.0, 1000.0)

@@ -149,7 +149,7 @@ async def test_a_manager_that_is_busy_is_not_stopped_unless_forced(opened, runni
     await opened.ended()
 
 
-async def test_a_manager_that_is_killed_is_replaced_and_goes_on(opened, running):
+async def test_a_killed_manager_is_replaced_and_the_plan_keeps_running(opened, running):
     (item,) = await running()
     asked = opened.loop.create_task(opened.ask("manager_kill"))
     status = await opened.until(lambda status: status["manager_state"] == "executing_queue" and opened.replaced == 1)

@@ -24,7 +24,7 @@ async def test_a_script_runs_and_its_result_is_kept(opened):
     assert opened.worker.commands[-1].script == "x = 1"
 
 
-async def test_a_script_that_fails_says_why(opened):
+async def test_a_failed_script_has_its_error(opened):
     opened.worker.on_script(Fail("NameError: name 'y' is not defined", traceback="Traceback …"))
     uid = (await opened.do("script_upload", script="y"))["task_uid"]
     _, result = await ended(opened, uid)
@@ -53,7 +53,7 @@ async def test_a_background_task_leaves_the_manager_idle(opened):
     assert result["return_value"] == 3
 
 
-async def test_several_tasks_are_asked_for_at_once(opened):
+async def test_several_tasks_are_requested_at_once(opened):
     uid = (await opened.do("script_upload", script="x"))["task_uid"]
     await ended(opened, uid)
     answer = await opened.do("task_status", task_uid=[uid, "nobody"])
@@ -109,7 +109,7 @@ async def test_a_question_is_in_the_status_until_it_is_answered(opened):
     assert opened.worker.replies == ["yes"]
 
 
-async def test_a_question_that_nobody_asked_cannot_be_answered(opened, refused):
+async def test_a_reply_without_a_prompt_is_refused(opened, refused):
     assert "No input prompt" in await refused("input_reply", input_uid="nobody", text="yes")
 
 

@@ -26,7 +26,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(LinkState, LinkEvent)))
-def test_each_pair_leads_where_the_table_says_or_is_an_error_that_names_both(state, event):
+def test_each_pair_follows_the_table_or_is_an_error_that_names_both(state, event):
     link = LinkLifecycle()
     for step in WAYS[state]:
         link.fire(step)

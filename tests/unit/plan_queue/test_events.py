@@ -82,7 +82,7 @@ def test_the_mode_is_reported_whole(queue):
     ]
 
 
-def test_a_cleared_history_says_how_many_items_are_left(queue):
+def test_the_event_for_a_cleared_history_has_the_number_of_remaining_items(queue):
     for _ in range(2):
         queue.start_next(1.0)
         queue.finish({"exit_status": "completed"})

@@ -30,7 +30,7 @@ def test_many_ranks_fit_at_once_between_two_neighbours(first, second):
     assert [low, *ranks[:1], *inner, *ranks[1:], high] == sorted({low, high, *ranks, *inner})
 
 
-def test_no_ranks_are_made_where_none_are_asked_for():
+def test_no_ranks_are_made_for_a_count_of_zero():
     assert spread(None, None, 0) == []
     assert spread(b"\x80", b"\x81", 0) == []
 

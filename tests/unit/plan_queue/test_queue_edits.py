@@ -52,7 +52,7 @@ def names(queue):
         ({"after_uid": "4"}, "abcdeX"),
     ],
 )
-def test_an_item_is_added_where_the_request_says(queue, place, result):
+def test_an_item_is_added_at_the_requested_place(queue, place, result):
     edit = queue.add(plan("X"), **place)
     assert names(queue) == result
     assert edit.items[0]["item_uid"] == json.loads(queue.items_json()[result.index("X")])["item_uid"]
@@ -237,7 +237,7 @@ def test_a_batch_is_removed_in_the_order_of_the_uids(queue):
     assert names(queue) == "ace"
 
 
-def test_a_batch_with_a_missing_item_is_removed_not_at_all_when_asked(queue):
+def test_a_batch_with_a_missing_item_is_not_removed_unless_missing_items_are_ignored(queue):
     words = r"The queue does not contain items with the following UIDs: \['7', '8'\]"
     with pytest.raises(NotFound, match=words):
         queue.remove_batch(["1", "7", "8"], ignore_missing=False)

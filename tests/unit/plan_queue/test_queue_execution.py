@@ -60,7 +60,7 @@ def test_the_front_item_becomes_the_running_one(queue):
         ({"properties": None, "result": {"exit_status": "unknown"}}, {"time_start": 1.5}),
     ],
 )
-def test_what_runs_and_has_run_is_told_as_json_dumps_does_whatever_the_item_holds(arguments, left):
+def test_running_item_and_history_are_encoded_like_json_dumps_for_any_content(arguments, left):
     item = plan("a", item_uid="x", **arguments)  # by another service, which stores what it is sent
     queue = PlanQueue.restore(Snapshot([StoredItem("x", b"a", json.dumps(item).encode())]))
     queue.start_next(1.5)
@@ -100,7 +100,9 @@ def test_nothing_finishes_that_does_not_run(queue):
         ("unknown", {"ignore_failures": True}, "ab", False),
     ],
 )
-def test_the_end_decides_where_the_item_goes_and_whether_the_queue_goes_on(queue, status, mode, left, goes_on):
+def test_the_exit_status_decides_where_the_item_goes_and_whether_the_queue_continues(
+    queue, status, mode, left, goes_on
+):
     queue.set_mode(mode)
     uid = queue.start_next(1.0).items[0]["item_uid"]
     result = {"exit_status": status, "run_uids": ["r"], "time_start": 1.0, "time_stop": 2.0, "msg": "", "traceback": ""}
@@ -229,7 +231,7 @@ def test_nothing_runs_where_the_stored_fact_names_no_item(stored):
     assert PlanQueue.restore(Snapshot(facts={"running_plan": stored})).running is None
 
 
-def test_modes_are_restored_and_what_is_not_said_is_off():
+def test_modes_are_restored_and_missing_ones_are_off():
     restored = PlanQueue.restore(Snapshot(facts={"plan_queue_mode": b'{"loop": true, "other": 1}'}))
     assert restored.mode.loop
     assert not restored.mode.ignore_failures

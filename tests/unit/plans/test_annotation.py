@@ -217,7 +217,7 @@ def test_name_wins_over_string_in_a_union():
     assert found("typing.Union[str, Detectors]", "other", devices=DETECTORS) == "other"
 
 
-def test_lists_become_what_the_type_says():
+def test_lists_become_the_type_of_the_annotation():
     assert found("tuple[int, ...]", [1, 2.0]) == (1, 2)
     assert found("set[str]", ["a", "a"]) == {"a"}
     assert type(found("int", 5.0)) is int

@@ -173,7 +173,7 @@ def test_there_are_no_warnings_while_no_device_is_known(warnings):
     assert warnings("list[__READABLE__]", ["det9"], devices={}) == []
 
 
-def test_names_in_a_list_written_by_hand_may_contain_dots(warnings):
+def test_names_in_a_manually_written_list_may_contain_dots(warnings):
     devices = {"a.b": DETECTOR, "det1": DETECTOR}
     assert warnings("list[__READABLE__]", ["a.b", "det1"], devices=devices) == []
 

@@ -65,7 +65,7 @@ def test_other_annotations_are_refused_where_they_stand(annotation, words):
         ({"parameters": {"x": {"default": object()}}}, "'default' must consist of"),
     ],
 )
-def test_what_is_wrong_with_types_patterns_and_numbers_is_told_when_the_plan_is_described(annotation, words):
+def test_errors_in_types_patterns_and_numbers_are_reported_when_the_plan_is_described(annotation, words):
     def measure(x=1):
         yield from ()
 
@@ -78,5 +78,5 @@ def test_numbers_of_numpy_are_numbers():
     parameter_annotation_decorator({"parameters": {"x": {"min": np.float64(0.5), "max": np.int64(2)}}})
 
 
-def test_undecorated_plan_has_nothing_said_about_it():
+def test_an_undecorated_plan_has_no_description_from_a_decorator():
     assert words_of(plan).parameters == {}

@@ -75,7 +75,7 @@ def test_lists_and_permissions_lie_beside_a_script(tmp_path):
     assert found.permissions_path == str(tmp_path / "user_group_permissions.yaml")
 
 
-def test_module_has_no_place_for_lists_and_the_log_says_so():
+def test_a_module_has_no_place_for_lists_and_logs_it():
     found = find(startup_module="my_beamline.startup")
     assert found.module == "my_beamline.startup"
     assert found.lists_path is None
@@ -107,7 +107,7 @@ def test_folder_from_which_uploaded_scripts_import(ipython_dir, monkeypatch, set
     assert local_folder(find(**settings, ipython_dir=str(ipython_dir))) == ipython_dir / folder
 
 
-def test_missing_permissions_are_replaced_by_the_built_in_ones_and_the_log_says_so(ipython_dir):
+def test_missing_permissions_are_replaced_by_the_built_in_ones_with_a_log_line(ipython_dir):
     found = find(startup_profile="collection", ipython_dir=str(ipython_dir))
     assert found.permissions_path == find().permissions_path
     assert any("built-in user group permissions" in note for note in found.notes)

@@ -40,7 +40,7 @@ def test_exit_handler_that_never_ends_is_given_up_and_shown():
     assert "in flush_to_a_broker_that_is_gone" in err
 
 
-def test_process_of_multiprocessing_that_goes_on_is_killed():
+def test_a_multiprocessing_process_that_keeps_running_is_killed():
     out, err = left(
         """
         import multiprocessing, threading

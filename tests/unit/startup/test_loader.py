@@ -145,7 +145,7 @@ def test_traceback_shows_the_users_frames_and_lines_only(startup):
     assert "importlib" not in told
 
 
-def test_causes_are_told_without_our_frames_too(startup):
+def test_causes_of_errors_are_also_shown_without_our_frames(startup):
     with pytest.raises(StartupFailed) as caught:
         startup(
             {
@@ -234,7 +234,7 @@ def test_failure_in_a_module_that_is_one_file_names_that(tmp_path, clean_process
         load(find(startup_module="beamline_z"), {})
 
 
-def test_script_with_ipython_syntax_is_told_where_that_belongs(tmp_path, clean_process, write_files):
+def test_a_script_with_ipython_syntax_fails_with_a_hint(tmp_path, clean_process, write_files):
     write_files(tmp_path, {"code.py": "a = 1\n%matplotlib inline\n"})
     with pytest.raises(StartupFailed, match=r"^code\.py, line 2: SyntaxError") as failed:
         load(find(startup_script=str(tmp_path / "code.py")), {})
@@ -260,7 +260,7 @@ def test_deleted_re_is_put_back_too():
     assert namespace["RE"] == "engine"
 
 
-def test_script_may_replace_re_when_asked_for():
+def test_a_script_may_replace_re_on_request():
     namespace = {"RE": "engine"}
     run_script("RE = 'other'", namespace, update_re=True)
     assert namespace["RE"] == "other"
@@ -386,7 +386,7 @@ def test_links_that_lead_nowhere_are_reported(tmp_path, clean_process, write_fil
     assert problem.message == "10-devices.py was skipped: it is a link to a file that does not exist"
 
 
-def test_beginning_of_each_file_is_told(tmp_path, clean_process, write_files):
+def test_the_start_of_each_file_is_reported(tmp_path, clean_process, write_files):
     folder = write_files(tmp_path, {"00.py": "a = 1", "10.py": "1 / 0"})
     told = []
     with pytest.raises(StartupFailed):

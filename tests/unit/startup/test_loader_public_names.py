@@ -30,7 +30,7 @@ def test_other_names_are_attribute_errors():
 
 # --------------------------------------------------------------------------------------------------------------- where
 @pytest.mark.parametrize(("value", "active"), [("1", True), ("0", False), ("", False), (None, False)])
-def test_environment_tells_whether_a_worker_is_active(monkeypatch, value, active):
+def test_the_environment_variable_shows_whether_a_worker_is_active(monkeypatch, value, active):
     monkeypatch.delenv("_QSERVER_RE_WORKER_ACTIVE", raising=False)
     if value is not None:
         monkeypatch.setenv("_QSERVER_RE_WORKER_ACTIVE", value)

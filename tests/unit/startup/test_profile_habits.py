@@ -317,7 +317,7 @@ def test_code_that_was_written_for_the_other_package(in_fresh_process):
     assert out == "(True, False, True) ((True, False, True), None, 1)\n"
 
 
-def test_other_package_where_it_is_installed_is_told_the_namespace(startup):
+def test_the_other_package_gets_the_namespace_if_it_is_installed(startup):
     namespace, _ = startup(
         {
             "00.py": """

@@ -28,7 +28,7 @@ def devices():
     return hw()
 
 
-def test_callback_can_be_imported_and_asked_what_profiles_ask(startup, without_matplotlib, caplog):
+def test_the_callback_has_the_attributes_that_profiles_use(startup, without_matplotlib, caplog):
     namespace, _ = startup(
         {
             "00.py": """

@@ -52,7 +52,7 @@ def test_first_manager_that_ends_before_its_first_beat_ends_the_service(code, ex
 
 
 @pytest.mark.parametrize(("code", "expected"), [(ERROR_LOGGED, 1), (78, 78)])
-def test_what_the_first_manager_has_told_is_not_told_again(code, expected):
+def test_a_failure_that_the_first_manager_has_logged_is_not_logged_again(code, expected):
     assert decide(1, ManagerLife(0), Exit(code, "somehow")) == GiveUp(expected, "")
     assert isinstance(decide(9, ManagerLife(0).beats(1), Exit(code, "somehow")), Restart)
 

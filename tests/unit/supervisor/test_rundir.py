@@ -28,7 +28,7 @@ def test_folder_with_too_long_a_name_for_sockets_is_not_used(tmp_path, monkeypat
     assert not owned.path.exists()
 
 
-def test_where_none_can_be_made_the_reason_is_told(monkeypatch):
+def test_if_no_runtime_directory_can_be_made_the_error_has_the_reasons(monkeypatch):
     monkeypatch.setenv("TMPDIR", "/no/such/folder")
     monkeypatch.setattr("bluesky_qs.supervisor.rundir._TMP", "/not/this")
     with pytest.raises(StartupError, match=r"/no/such/folder/.*No such file or directory; /not/this/"):

@@ -53,7 +53,7 @@ def test_a_worker_that_is_not_there_cannot_die(qs_manager):
         qs_manager.worker.die()
 
 
-def test_a_manager_that_was_not_started_says_so():
+def test_a_manager_that_was_not_started_is_a_clear_error():
     with pytest.raises(RuntimeError, match="is not running"):
         Manager().ask("status")
 
@@ -118,7 +118,7 @@ def test_a_service_that_is_started_again_has_its_queue_and_address(qs_manager):
 
 
 @pytest.mark.parametrize(("taken", "free"), [("control", "info"), ("info", "control")])
-def test_a_service_whose_address_is_taken_says_so_and_leaves_nothing_open(taken, free, tmp_path, monkeypatch):
+def test_a_service_whose_address_is_taken_fails_and_leaves_nothing_open(taken, free, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with zmq.Context() as context, Service() as service:
         service.stop()

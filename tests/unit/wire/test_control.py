@@ -73,7 +73,7 @@ def test_client_without_the_key_gets_no_answer(context):
         server.disable_monitor()
 
 
-def test_address_in_use_is_told(context):
+def test_an_address_in_use_is_an_error(context):
     with server_socket(context, "tcp://127.0.0.1:*") as server:
         address = server.last_endpoint.decode()
         taken = f"Cannot bind to {address}: Address already in use: is another RE Manager"

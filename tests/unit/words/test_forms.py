@@ -146,7 +146,7 @@ def test_a_line_is_its_request(words, method, params):
     assert QSERVER.parse(words) == (method, params)
 
 
-def test_every_method_can_be_said():
+def test_every_method_has_a_command():
     assert {form.method for form in QSERVER.forms} - {MONITOR, "call"} == set(METHODS)
 
 

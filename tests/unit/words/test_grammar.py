@@ -12,16 +12,16 @@ def refusal(*words):
     return caught.value
 
 
-def test_a_misspelt_word_is_told_with_the_nearest():
+def test_a_misspelled_command_is_an_error_with_the_nearest_one():
     assert refusal("queu", "get").near == ("queue",)
     assert refusal("queue", "strat").near == ("start",)
 
 
-def test_a_word_of_another_place_is_told_with_its_line():
+def test_a_misplaced_word_is_an_error_with_the_right_line():
     assert refusal("pause").near == ("re pause",)
 
 
-def test_an_incomplete_line_is_told_with_its_continuations():
+def test_an_incomplete_line_is_an_error_with_its_continuations():
     error = refusal("environment")
     assert error.message == "Command 'environment' is incomplete"
     assert error.usage == (
@@ -33,26 +33,26 @@ def test_an_incomplete_line_is_told_with_its_continuations():
     )
 
 
-def test_a_word_too_many_is_told():
+def test_an_extra_word_is_an_error():
     error = refusal("queue", "stop", "cancl")
     assert (error.message, error.near) == ("Unexpected argument 'cancl' after 'queue stop'", ("cancel",))
 
 
-def test_a_word_in_the_wrong_place_is_told():
+def test_a_word_in_the_wrong_place_is_an_error():
     error = refusal("queue", "add", "plan", "{}", "front")
     assert error.message == "'front' is in the wrong place: it cannot follow 'queue add plan {}'"
     assert (error.near, error.usage) == ((), ("queue add plan [POSITION] ITEM",))
 
 
-def test_a_word_is_never_told_to_be_near_itself():
+def test_a_word_is_never_suggested_for_itself():
     assert refusal("queue", "item", "remove", "front", "front").near == ()
 
 
-def test_capital_letters_are_told_as_the_word_without_them():
+def test_a_command_in_capital_letters_is_suggested_in_small_ones():
     assert refusal("QUEUE", "get").near == ("queue",)
 
 
-def test_a_missing_argument_is_told_with_the_form():
+def test_a_missing_argument_is_an_error_with_the_form():
     error = refusal("queue", "add", "plan", "front")
     assert (error.message, error.usage) == ("ITEM is missing", ("queue add plan [POSITION] ITEM",))
 
@@ -84,7 +84,7 @@ def test_a_missing_argument_is_told_with_the_form():
         (["lock", "environment", "back", "queue"], "lock all"),
     ],
 )
-def test_an_argument_that_means_nothing_is_told(words, reason):
+def test_an_unexpected_argument_is_an_error(words, reason):
     error = refusal(*words)
     assert reason in error.message
     assert len(error.usage) == 1
@@ -127,7 +127,7 @@ def test_a_script_is_read_as_python_reads_it(tmp_path, data):
     assert "\ufeff" not in text
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path):
+def test_an_unreadable_file_is_an_error(tmp_path):
     (tmp_path / "bad.yaml").write_text("a: [")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for name, kind, reason in [

@@ -230,7 +230,7 @@ def test_function_that_cannot_be_called_is_refused(catalog, item, error, words):
         bind_function(item, "primary", catalog, NAMESPACE)
 
 
-def test_a_name_that_is_none_is_told_before_the_plan_stumbles_over_it(bind):
+def test_an_unknown_name_is_an_error_before_the_plan_begins(bind):
     with pytest.raises(
         InvalidPlan, match=r"parameter 'b'\[1\]: 'dett1' is not the name of a device .*did you mean 'det1'"
     ):
@@ -249,7 +249,7 @@ def nested(by_role=None, motor="none"):
     yield from ()
 
 
-def test_a_name_that_is_none_is_told_however_deep_it_is():
+def test_an_unknown_name_is_an_error_at_any_depth():
     namespace = {**NAMESPACE, "nested": nested}
     found = collect(namespace)
     everything = {"allowed_plans": [None], "allowed_devices": [None]}
@@ -388,7 +388,7 @@ def test_metadata_bare_dictionaries_and_texts_stay_texts(bind_anywhere, given):
     assert bind_anywhere("texts", **given) == given
 
 
-def test_metadata_stays_text_typed_or_not_unless_the_decorator_says_otherwise(bind_anywhere):
+def test_metadata_stays_text_unless_the_decorator_changes_that(bind_anywhere):
     metadata = {"sample": "det1"}
     assert bind_anywhere("untyped_metadata", md=metadata, other=metadata) == {"md": metadata, "other": {"sample": det1}}
     assert bind_anywhere("any_metadata", md=metadata) == {"md": metadata}

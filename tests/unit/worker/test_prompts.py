@@ -52,7 +52,7 @@ def asked(reports):
     return reports.state.input
 
 
-def test_refusal_is_logged_where_nobody_tells_of_it(installed, caplog):
+def test_a_refusal_is_logged_if_the_code_hides_it(installed, caplog):
     installed("error")
     with contextlib.suppress(EOFError):
         input("Name? ")
@@ -79,7 +79,7 @@ def test_standard_input_still_has_a_file_descriptor_for_processes_that_inherit_i
     assert not sys.stdin.isatty()
 
 
-def test_lines_are_cut_as_they_are_asked_for(installed, reports, thread):
+def test_lines_are_cut_to_the_requested_length(installed, reports, thread):
     prompts = installed("ask")
     answer = thread(sys.stdin.readline, 3)
     prompts.reply(asked(reports).input_uid, "abcdef")
@@ -108,12 +108,12 @@ def test_pause_leaves_the_questions_of_tasks_alone(installed, reports, thread):
         answer.result(5)
 
 
-def test_answer_to_a_question_that_nobody_asked_is_refused(installed):
+def test_a_reply_without_a_prompt_is_refused(installed):
     with pytest.raises(NotFound, match="'q1'"):
         installed("ask").reply("q1", "yes")
 
 
-def test_debugger_is_refused_by_its_name_where_nobody_can_be_asked(installed):
+def test_a_debugger_is_refused_by_name_if_nobody_can_answer(installed):
     installed("error")
     for ask, name in ((pdb.set_trace, "pdb.set_trace()"), (breakpoint, "breakpoint()")):
         with pytest.raises(InputRefused) as refused:
@@ -126,7 +126,7 @@ def test_debugger_does_not_wait_where_empty_texts_are_answers(installed):
     assert pdb.set_trace() is None  # noqa: T100 - under test
 
 
-def test_code_that_does_not_take_an_empty_text_for_an_answer_is_not_asked_for_ever(installed):
+def test_code_that_does_not_accept_an_empty_reply_does_not_loop_forever(installed):
     installed("default")
     answers = []
     with pytest.raises(InputRefused, match=r"^input\(\) asks 'Sample\? ' again and again, because it does not accept"):  # noqa: PT012 - a loop as users write it

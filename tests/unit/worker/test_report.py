@@ -176,7 +176,7 @@ def test_only_a_foreground_task_is_the_environments_state(link):
     assert (first.state.environment, second.state.environment) == ("executing_task", "idle")
 
 
-def test_lists_are_told_to_differ_once():
+def test_a_change_of_the_lists_is_reported_once():
     reports = Reports()
     assert reports.lists(EncodedLists(b"{}", b"{}"))
     assert not reports.lists(EncodedLists(b"{}", b"{}"))
