@@ -71,7 +71,7 @@ class Service:
     server_key
         Public key of the service, if its control socket is encrypted.
     encoding
-        Of the requests; the service is to be told by an option or the environment.
+        Of the requests; the service gets its own from an option or the environment.
     """
 
     def __init__(

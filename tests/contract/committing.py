@@ -1,4 +1,4 @@
-"""A process that changes a queue until it is killed, and says what it has been told is durable.
+"""A process that changes a queue until it is killed, and prints the changes that are durable.
 
 Lines on stdout: ``try STATE`` before each commit and ``done STATE`` after it, STATE being all that the store should
 hold. With ``many``: ``done UID`` for each item, added by several tasks at once.

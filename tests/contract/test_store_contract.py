@@ -264,7 +264,7 @@ async def loaded_after_recovery(store, home) -> Snapshot:
 
 
 class Model:
-    """The queue as a plain list of names, told what users and plans do."""
+    """The queue as a plain list of names, with the same changes as the real one."""
 
     def __init__(self) -> None:
         self.items: list[str] = []

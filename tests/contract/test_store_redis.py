@@ -33,7 +33,7 @@ async def queue(store):
     return queue
 
 
-class Said:
+class LogRecords:
     """Waits for words in the log."""
 
     def __init__(self) -> None:
@@ -47,15 +47,15 @@ class Said:
 
 
 @pytest.fixture
-def said():
-    said = Said()
+def shown():
+    shown = LogRecords()
     handler = logging.Handler()
-    handler.emit = said.records.put_nowait
+    handler.emit = shown.records.put_nowait
     logger = logging.getLogger("bluesky_qs.store.redis")
     before = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
-    yield said
+    yield shown
     logger.removeHandler(handler)
     logger.setLevel(before)
 
@@ -180,27 +180,27 @@ async def test_keys_that_were_meddled_with_are_written_anew_at_the_next_edit(red
 
 
 async def test_changes_are_refused_while_redis_is_away_and_all_is_written_anew_afterwards(
-    redis_server, store, queue, said
+    redis_server, store, queue, shown
 ):
     redis_server.kill()
     edit = queue.add({"name": "lost"})
     with pytest.raises(StoreError, match=r"Redis at .* The change was not made\."):
         await store.commit(edit.changes)
     edit.undo()
-    assert (await said.wait("Changes are refused until it is reachable again")).levelno == logging.ERROR
+    assert (await shown.wait("Changes are refused until it is reachable again")).levelno == logging.ERROR
     redis_server.start()
     assert redis_server.keys() == set()  # it has forgotten everything
-    await said.wait("is reachable again; the queue was rewritten there")
+    await shown.wait("is reachable again; the queue was rewritten there")
     assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
     await store.commit(queue.add({"name": "new"}).changes)
     assert names(redis_server) == ["p0", "p1", "p2", "p3", "p4", "new"]
 
 
-async def test_redis_that_goes_and_comes_while_nobody_asks_is_noticed(redis_server, store, queue, said):
+async def test_redis_that_goes_and_comes_while_nobody_asks_is_noticed(redis_server, store, queue, shown):
     redis_server.kill()
-    await said.wait("Changes are refused until it is reachable again")
+    await shown.wait("Changes are refused until it is reachable again")
     redis_server.start()
-    await said.wait("is reachable again; the queue was rewritten there")
+    await shown.wait("is reachable again; the queue was rewritten there")
     assert names(redis_server) == ["p0", "p1", "p2", "p3", "p4"]
 
 
@@ -215,22 +215,22 @@ async def test_a_redis_that_restarts_unnoticed_is_filled_before_the_next_edit(re
     assert names(redis_server) == ["p0", "p1", "p2", "p3", "p4", "new"]
 
 
-async def test_a_lock_that_an_operator_cleared_does_not_come_back(redis_server, store, queue, said):
+async def test_a_lock_that_an_operator_cleared_does_not_come_back(redis_server, store, queue, shown):
     await store.commit([SetFact("lock_info", b'{"queue": true}'), SetFact("stop_pending_info", b"{}")])
     redis_server.kill()
-    await said.wait("Changes are refused until it is reachable again")
+    await shown.wait("Changes are refused until it is reachable again")
     redis_server.start()
-    await said.wait("is reachable again; the queue was rewritten there")
+    await shown.wait("is reachable again; the queue was rewritten there")
     assert redis_server.keys() == {"qs_default_plan_queue", "qs_default_stop_pending_info"}
 
 
-async def test_a_lock_whose_writing_was_cut_off_is_written_as_memory_has_it(redis_server, store, queue, said):
+async def test_a_lock_whose_writing_was_cut_off_is_written_as_memory_has_it(redis_server, store, queue, shown):
     await store.commit([SetFact("lock_info", b'{"queue": true}')])
     redis_server.kill()
     with pytest.raises(StoreError):
         await store.commit([SetFact("lock_info", b'{"queue": false}')])
     redis_server.start()
-    await said.wait("is reachable again; the queue was rewritten there")
+    await shown.wait("is reachable again; the queue was rewritten there")
     assert redis_server.client.get("qs_default_lock_info") == b'{"queue": true}'
 
 

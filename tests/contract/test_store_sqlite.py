@@ -53,26 +53,26 @@ async def pragma(store, name):
 @pytest.mark.parametrize("lines", [1, 2, 3, 10, 41, 80, 121])
 async def test_a_process_killed_amid_commits_loses_nothing_that_was_acknowledged(path, lines):
     with committing(path, "one") as process:
-        said = [line.split(" ", 1) for line in islice(process.stdout, lines)]
+        shown = [line.split(" ", 1) for line in islice(process.stdout, lines)]
         process.kill()
-        said += [line.split(" ", 1) for line in process.stdout if line.endswith("\n")]
+        shown += [line.split(" ", 1) for line in process.stdout if line.endswith("\n")]
     queue = PlanQueue.restore(await loaded(path))
     have = [
         [json.loads(data) for data in queue.items_json()],
         [json.loads(data) for data in queue.history_json()],
         queue.running_uid,
     ]
-    acknowledged = [json.loads(state) for word, state in said if word == "done"] or [[[], [], None]]
-    assert have in (acknowledged[-1], json.loads(said[-1][1]))
+    acknowledged = [json.loads(state) for word, state in shown if word == "done"] or [[[], [], None]]
+    assert have in (acknowledged[-1], json.loads(shown[-1][1]))
 
 
 @pytest.mark.parametrize("lines", [1, 20, 300])
 async def test_a_process_killed_amid_commits_made_together_loses_and_doubles_nothing(path, lines):
     with committing(path, "many") as process:
-        said = list(islice(process.stdout, lines))
+        shown = list(islice(process.stdout, lines))
         process.kill()
-        said += [line for line in process.stdout if line.endswith("\n")]
-    acknowledged = [json.loads(line.split(" ", 1)[1]) for line in said]
+        shown += [line for line in process.stdout if line.endswith("\n")]
+    acknowledged = [json.loads(line.split(" ", 1)[1]) for line in shown]
     have = [item.uid for item in (await loaded(path)).items]
     assert len(set(have)) == len(have)
     assert set(acknowledged) <= set(have)

@@ -171,8 +171,8 @@ def test_who_joins_late_reads_what_was_printed_before(published):
 def test_late_comers_are_served_without_publication_too(new_service, startup_dir):
     service = new_service("--warm-worker", "OFF", "--console-output", "OFF", "--startup-dir", str(startup_dir)).start()
 
-    def told(_status):
+    def printed(_status):
         whole = "".join(message["msg"] for message in service.do("console_get")["messages"])
         return f"ZeroMQ server is waiting on {service.control}" in whole
 
-    service.wait(told, "the line that was printed before")  # it is on its way through pipes
+    service.wait(printed, "the line that was printed before")  # it is on its way through pipes

@@ -25,7 +25,7 @@ def another_key():
 
 @pytest.fixture
 def encrypted(new_service, startup_dir, keys):
-    """A running service that encrypts; its clients are told the key by the environment."""
+    """A running service that encrypts; its clients get the key from the environment."""
     public, private = keys
     env = {"QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER": private, "QSERVER_ZMQ_PUBLIC_KEY": public}
     return new_service("--startup-dir", str(startup_dir), *LIGHT, env=env, server_key=public).start()

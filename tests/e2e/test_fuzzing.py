@@ -114,9 +114,9 @@ class Line:
         assert self.ask_json({"method": "status"})["manager_state"] == "idle"
         assert self.manager.is_running()
         assert self.service.find("bluesky_qs.manager").pid == self.manager.pid
-        said = self.service.output()
-        assert "Unexpected error while answering a request" not in said, said[-5000:]
-        assert "exception" not in said.lower(), said[-5000:]
+        shown = self.service.output()
+        assert "Unexpected error while answering a request" not in shown, shown[-5000:]
+        assert "exception" not in shown.lower(), shown[-5000:]
 
     def memory(self):
         """Of the manager, in bytes, as the system sees it."""

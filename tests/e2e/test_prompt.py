@@ -135,17 +135,19 @@ def test_a_scan_is_changed_by_its_whole_call(prompt):
         "%qs edit 0 scan([det1], motor, -1, 1, 9)"
     )
     prompt.type("%qs start")
-    told = " ".join(prompt.type("%qs wait 0").split())  # a line that is longer when the scan was over before the wait
-    assert re.search(r"[Cc]ompleted.* scan 1: scan\(\[det1\], motor, -1, 1, 9\)", told)
+    printed = " ".join(
+        prompt.type("%qs wait 0").split()
+    )  # a line that is longer when the scan was over before the wait
+    assert re.search(r"[Cc]ompleted.* scan 1: scan\(\[det1\], motor, -1, 1, 9\)", printed)
 
 
 def test_without_a_service_the_error_names_the_command_to_start(new_service):
     prompt = Prompt(new_service())  # not started
     prompt.type("%load_ext bluesky_qs")
-    said = prompt.type("%qs status")
-    assert said.startswith("Error: No answer from the RE Manager at tcp://127.0.0.1:")
-    assert "start-re-manager" in said
-    assert len(said.splitlines()) == 1
+    printed = prompt.type("%qs status")
+    assert printed.startswith("Error: No answer from the RE Manager at tcp://127.0.0.1:")
+    assert "start-re-manager" in printed
+    assert len(printed.splitlines()) == 1
     prompt.close()
 
 

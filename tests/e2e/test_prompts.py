@@ -72,8 +72,8 @@ def test_a_question_is_in_the_status_and_the_console_and_is_answered_with_qserve
     assert service.history()[0]["result"]["exit_status"] == "completed"
     service.wait(lambda s: "Is the sample loaded? \n" in service.output(), "the question on the console")
     service.wait(lambda s: f"qserver input reply {asked['input_uid']} TEXT" in service.output(), "how to answer it")
-    told = [e["input_pending"] for e in service.do("events_get", since=0)["events"] if e["type"] == "input_changed"]
-    assert told == [asked, None]
+    shown = [e["input_pending"] for e in service.do("events_get", since=0)["events"] if e["type"] == "input_changed"]
+    assert shown == [asked, None]
     again = service.qserver("input", "reply", asked["input_uid"], "yes")
     assert again.returncode == 2
     assert "No input prompt with the uid" in again.stdout

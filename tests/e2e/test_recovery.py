@@ -168,8 +168,8 @@ def test_the_log_has_the_state_in_which_the_service_starts(new_service, startup_
     service.stop()
     service.restart()
     locked = service.do("lock_info")["lock_info"]["time_str"]
-    told = f"1 items in the queue, 0 in the history; modes on: loop; queue locked by root at {locked}: realigning\n"
-    assert told in service.output()
+    shown = f"1 items in the queue, 0 in the history; modes on: loop; queue locked by root at {locked}: realigning\n"
+    assert shown in service.output()
 
 
 def test_a_plan_that_was_run_without_the_queue_stops_none(new_service, startup_dir):

@@ -19,7 +19,7 @@ open(PATH, "w").write(json.dumps(wanted))
 """
 
 
-def told(path):
+def shown(path):
     names = json.loads(path.read_text())
     return {name: kind for name, kind in names.items() if name not in OF_THE_SESSION}
 
@@ -27,7 +27,7 @@ def told(path):
 def in_ipython(path, code, *args):
     command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", *args, "-c", code]
     subprocess.run(command, check=True, capture_output=True, cwd=path.parent, timeout=60)
-    return told(path)
+    return shown(path)
 
 
 def in_a_worker(new_service, path, *args):
@@ -37,7 +37,7 @@ def in_a_worker(new_service, path, *args):
     uid = service.do("script_upload", script=script, update_lists=False)["task_uid"]
     service.wait_idle()
     assert service.do("task_result", task_uid=uid)["result"]["success"]
-    return told(path)
+    return shown(path)
 
 
 @pytest.fixture

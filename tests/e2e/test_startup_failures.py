@@ -1,4 +1,4 @@
-"""Startup code that fails: every client is told the file, the line and the error, and the service goes on."""
+"""Startup code that fails: every client gets the file, the line and the error, and the service keeps running."""
 
 import textwrap
 
@@ -99,8 +99,8 @@ def test_the_client_gets_the_place_and_the_reason(light, startup_dir, what):
     assert file in report["message"]
     assert error in report["message"]
     assert "bluesky_qs/" not in report["traceback"]
-    said = f"Failed to open the RE Worker environment: {report['message'].splitlines()[0]}"
-    light.wait(lambda s: said in light.output(), "the log")
+    shown = f"Failed to open the RE Worker environment: {report['message'].splitlines()[0]}"
+    light.wait(lambda s: shown in light.output(), "the log")
     assert report["traceback"] in light.output()
     assert light.output().count(error) <= report["traceback"].count(error) + 1  # once, with its traceback
     assert light.qserver("environment", "report").returncode == 0

@@ -92,13 +92,13 @@ def double(number, *, times=1):
     return [number] * 2 * times
 
 import threading
-told = threading.Event()
+released = threading.Event()
 
 def wait_until_told():
-    return told.wait(60)
+    return released.wait(60)
 
 def tell():
-    told.set()
+    released.set()
 """
 
 

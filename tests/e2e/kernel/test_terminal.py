@@ -129,7 +129,7 @@ def test_without_a_kernel_there_is_no_console(new_service, startup_dir, name, ke
 
 
 def test_a_console_that_is_not_installed_is_an_error(service):
-    # No test environment has a Qt: what is told is what a user of a plain installation sees.
+    # No test environment has a Qt, so this is the message of a plain installation.
     ended = command(service, "qserver-qtconsole")
     assert ended.returncode == 5
     begin, failed = ended.stderr.splitlines()

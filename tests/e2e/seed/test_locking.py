@@ -86,10 +86,10 @@ def test_the_key_is_not_changed_without_unlocking(qserver):
 
 def test_the_key_is_never_shown(qserver):
     qserver("-k userlockkey lock all the-note")
-    told = [
+    printed = [
         qserver.service.qserver(*line.split()) for line in ("lock info", "status", "-k wrong lock info", "queue clear")
     ]
-    assert "userlockkey" not in "".join(done.stdout + done.stderr for done in told) + qserver.service.output()
+    assert "userlockkey" not in "".join(done.stdout + done.stderr for done in printed) + qserver.service.output()
 
 
 def test_the_emergency_key_unlocks(new_service, terminal):

@@ -246,5 +246,5 @@ def test_code_that_sends_its_output_elsewhere_does_not_take_ours_along(run, star
 
 def test_ctrl_c_shows_the_position_of_the_code(run, startup):
     (startup / "10.py").write_text("import signal\n\nsignal.raise_signal(signal.SIGINT)\n")
-    said = run("--startup-dir", startup, code=1).stderr
-    assert f"Interrupted: {startup / '10.py'}, line 3: KeyboardInterrupt" in said
+    printed = run("--startup-dir", startup, code=1).stderr
+    assert f"Interrupted: {startup / '10.py'}, line 3: KeyboardInterrupt" in printed

@@ -205,7 +205,7 @@ RE = RunEngine()
 
 @pytest.fixture
 def startup(tmp_path):
-    """Writes startup files: ``startup(code)``; with a RunEngine unless told otherwise."""
+    """Writes startup files: ``startup(code)``; with a RunEngine by default."""
     folder = tmp_path / "startup"
     folder.mkdir()
 

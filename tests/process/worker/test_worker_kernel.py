@@ -72,8 +72,8 @@ async def open_at(driver, startup, kernel):
 
 async def value(driver, expression, uid):
     """What an expression is in the namespace."""
-    await driver.script(f"def told():\n    return {expression}\n", uid=f"{uid}-script", update_lists=False)
-    return json.loads((await driver.function("told", uid=uid)).return_value)
+    await driver.script(f"def shown():\n    return {expression}\n", uid=f"{uid}-script", update_lists=False)
+    return json.loads((await driver.function("printed", uid=uid)).return_value)
 
 
 # ------------------------------------------------------------------------------------------------- startup code
@@ -158,8 +158,8 @@ async def test_the_configuration_of_the_profile_is_in_force_and_its_lines_run_la
     driver = worker()
     before = sorted(p.name for p in profile.iterdir())
     await open_at(driver, StartupSpec(directory=str(profile / "startup"), profile_dir=str(profile)), spec())
-    told = await value(driver, "[order, get_ipython().history_length, get_ipython().profile_dir.location]", "a")
-    assert told == [["file", "line"], 77, str(profile)]
+    printed = await value(driver, "[order, get_ipython().history_length, get_ipython().profile_dir.location]", "a")
+    assert printed == [["file", "line"], 77, str(profile)]
     assert [name for name in sorted(p.name for p in profile.iterdir()) if "history" not in name] == before
 
 
@@ -218,16 +218,16 @@ async def test_the_simulated_beamline_is_the_same_in_plain_python_and_in_a_kerne
     location = find()
     startup = StartupSpec(directory=location.directory, profile_dir=location.profile_dir)
     names = "{name: type(it).__name__ for name, it in list(globals().items()) if not name.startswith('_')}"
-    told = {}
+    printed = {}
     for mode, kernel in (("plain", None), ("kernel", spec())):
         driver = worker()
         opened = await open_at(driver, startup, kernel)
-        told[mode] = await value(driver, names, "a") | {
+        printed[mode] = await value(driver, names, "a") | {
             "": json.loads(opened.lists.plans),
             " ": json.loads(opened.lists.devices),
         }
     ipython = {"In", "Out", "exit", "quit", "open", "get_ipython", "display"}
-    plain, in_kernel = ({n: kind for n, kind in names.items() if n not in ipython} for names in told.values())
+    plain, in_kernel = ({n: kind for n, kind in names.items() if n not in ipython} for names in printed.values())
     assert "RE" in plain
     assert plain == in_kernel
 

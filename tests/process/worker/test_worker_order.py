@@ -15,16 +15,16 @@ CODE = """
 import threading
 from bluesky import plan_stubs as bps
 
-told = threading.Event()
+released = threading.Event()
 
 def wait_until_told():
-    return told.wait(60)
+    return released.wait(60)
 
 def tell():
-    told.set()
+    released.set()
 
 def stay():
-    while not told.is_set():
+    while not released.is_set():
         yield from bps.sleep(0.01)
 """
 
@@ -75,7 +75,7 @@ def states(reports):
 
 async def test_a_task_is_reported_before_the_reply_to_its_start(opened):
     _, peer = opened
-    reports = peer.reported_before_reply(RunScript("a", "told.wait(60)", False, False, False))
+    reports = peer.reported_before_reply(RunScript("a", "released.wait(60)", False, False, False))
     assert states(reports)[-1].environment == "executing_task"
 
 

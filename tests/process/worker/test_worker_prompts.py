@@ -90,7 +90,7 @@ async def test_a_question_is_an_error_at_once_that_names_the_policy_and_the_opti
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "expected_text"),
     [
         ("ask", "input() asks for input"),
         ("password", "getpass() asks 'Token: '"),
@@ -99,12 +99,12 @@ async def test_a_question_is_an_error_at_once_that_names_the_policy_and_the_opti
         ("debug", "breakpoint()"),
     ],
 )
-async def test_whatever_reads_from_a_terminal_is_refused(worker, function, said):
+async def test_whatever_reads_from_a_terminal_is_refused(worker, function, expected_text):
     driver = worker(CODE)
     await driver.open()
     done = await driver.function(function)
     assert not done.success
-    assert said in done.message
+    assert expected_text in done.message
 
 
 async def test_code_that_can_do_without_an_answer_sees_the_end_of_a_file(worker):

@@ -29,7 +29,7 @@ def heard():
 @pytest.fixture
 def subscribe(RM, qs_manager, heard):
     def to(name="all", callback=None):
-        token = RM.documents.subscribe(callback or (lambda *told: heard.put(told)), name)
+        token = RM.documents.subscribe(callback or (lambda *shown: heard.put(shown)), name)
         qs_manager.wait_subscribed()
         return token
 
@@ -78,24 +78,24 @@ def test_nothing_is_collected_without_a_subscriber(RM, subscribe):
 
 
 def test_who_waits_gets_documents_and_those_from_before_the_subscription(RM, qs_manager):
-    told = []
+    shown = []
     qs_manager.answers["documents_get"] = {"success": True, "msg": "", "documents": [message(*RUN[0])]}
-    with StatusFeed(RM, lambda message, asked: told.append((message["name"], asked))) as feed:
+    with StatusFeed(RM, lambda message, asked: shown.append((message["name"], asked))) as feed:
         qs_manager.wait_subscribed(b"QS_Document")
         qs_manager.wait_subscribed(b"QS_Info")
         publish(qs_manager, *RUN[1:3])
         qs_manager.add("count", ["det1"])
         while not (status := feed.next_status(10)) or not status["items_in_queue"]:
             pass
-    assert told == [("start", True), ("descriptor", False), ("event", False)]
+    assert shown == [("start", True), ("descriptor", False), ("event", False)]
 
 
 def test_if_nothing_is_published_documents_are_requested(RM, qs_manager):
     qs_manager.answers["documents_get"] = {"success": True, "msg": "", "documents": [message(*each) for each in RUN]}
-    told = []
-    with StatusFeed(RM, lambda message, asked: told.append((message["name"], asked))) as feed:
+    shown = []
+    with StatusFeed(RM, lambda message, asked: shown.append((message["name"], asked))) as feed:
         assert feed.next_status(10)["manager_state"] == "idle"
-    assert told == [(name, True) for name, _ in RUN]
+    assert shown == [(name, True) for name, _ in RUN]
 
 
 def test_a_service_without_documents_can_be_waited_for(RM, qs_manager):
@@ -107,7 +107,7 @@ def test_a_service_without_documents_can_be_waited_for(RM, qs_manager):
 async def test_the_asyncio_client_calls_back_in_the_loop(qs_manager, clean_environment):
     heard = asyncio.Queue()
     async with AsyncClient(qs_manager.control, zmq_info_addr=qs_manager.info) as manager:
-        manager.documents.subscribe(lambda *told: heard.put_nowait(told))
+        manager.documents.subscribe(lambda *shown: heard.put_nowait(shown))
         await asyncio.to_thread(qs_manager.wait_subscribed)
         publish(qs_manager, *RUN)
         async with asyncio.timeout(10):

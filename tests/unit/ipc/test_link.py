@@ -36,7 +36,7 @@ class Later(Command[None], frozen=True, tag=True):
     """Changes something and leaves the report of it to the server's loop."""
 
 
-class Said(msgspec.Struct, frozen=True, tag=True):
+class Noted(msgspec.Struct, frozen=True, tag=True):
     text: str
 
 
@@ -70,11 +70,11 @@ class Server(threading.Thread):
             case Take():
                 self.end.adopt()
             case Push(text, keep):
-                self.end.push(Said(text), keep=keep)
+                self.end.push(Noted(text), keep=keep)
             case Wait():
                 self.goes_on.wait(20)
             case Later():
-                self.waiting.append(Said("changed"))
+                self.waiting.append(Noted("changed"))
         return None
 
     def push_waiting(self):
@@ -112,7 +112,7 @@ async def connect(context, server):
             heard.put_nowait(report)
 
     def new():
-        client, heard = ClientEnd(zmq.asyncio.Context(context), ADDRESS, Said), asyncio.Queue()
+        client, heard = ClientEnd(zmq.asyncio.Context(context), ADDRESS, Noted), asyncio.Queue()
         clients.append((client, asyncio.create_task(listen(client, heard))))
         return client, heard
 
@@ -138,24 +138,24 @@ async def test_reports_go_to_the_one_who_took_them_over(connect):
     second, heard_second = connect()
     await first.request(Take())
     await second.request(Push("a"))
-    assert (await heard_first.get())[1] == Said("a")
+    assert (await heard_first.get())[1] == Noted("a")
     await second.request(Take())
     await second.request(Push("b", keep=False))
-    assert [await heard_second.get() for _ in range(2)] == [(1, Said("a")), (0, Said("b"))]
+    assert [await heard_second.get() for _ in range(2)] == [(1, Noted("a")), (0, Noted("b"))]
 
 
 async def test_a_waiting_report_arrives_before_the_reply(connect, server):
     client, heard = connect()
     await client.request(Take())
     await client.request(Later())
-    assert heard.get_nowait() == (1, Said("changed"))
+    assert heard.get_nowait() == (1, Noted("changed"))
 
 
 async def test_a_new_client_gets_the_kept_reports_before_the_waiting_ones(connect, server):
     first, heard = connect()
     await first.request(Take())
     await first.request(Push("a"))
-    server.waiting.append(Said("b"))
+    server.waiting.append(Noted("b"))
     second, heard = connect()
     await second.request(Take())
     await second.request(Double(1))
@@ -174,7 +174,7 @@ async def test_report_is_kept_for_the_next_client_until_acknowledged(connect, se
     assert server.end.unacknowledged == 1
     second, heard = connect()
     await second.request(Take())
-    assert await heard.get() == (3, Said("c"))
+    assert await heard.get() == (3, Noted("c"))
     assert heard.empty()
 
 

@@ -18,7 +18,7 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
 
 
 @pytest.mark.parametrize(
-    ("line", "method", "answer", "told"),
+    ("line", "method", "answer", "expected_text"),
     [
         ("console get", "console_get", {"messages": [{"msg": "a\n", "seq": 1}, {"msg": "b\n", "seq": 2}]}, "a\nb"),
         ("console get", "console_get", {"messages": []}, "Nothing has been printed."),
@@ -55,11 +55,11 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("queue stop cancel", "queue_stop_cancel", {}, "No stop is pending."),
     ],
 )  # fmt: skip
-def test_a_reply_is_shown_as_a_sentence(qs, qs_manager, line, method, answer, told):
+def test_a_reply_is_shown_as_a_sentence(qs, qs_manager, line, method, answer, expected_text):
     qs_manager.answers[method] = answer
     view = qs(line)
     shown = pretty(view)
-    assert told in shown
+    assert expected_text in shown
     assert "{'" not in shown
     assert _UID not in shown
     assert view.items() >= answer.items()
@@ -96,8 +96,8 @@ def test_a_stop_is_taken_back_while_the_queue_runs(qs, opened):
 def test_a_task_in_the_background_is_named_by_the_beginning_of_its_uid(qs, opened):
     answer = qs("func function_sleep(1) --background")
     short = answer["task_uid"][:8]
-    told = f"Started function_sleep(1) in the background. Get its result with %qs task result {short}"
-    assert " ".join(pretty(answer).split()) == told
+    printed = f"Started function_sleep(1) in the background. Get its result with %qs task result {short}"
+    assert " ".join(pretty(answer).split()) == printed
     qs(f"task result {short}")
     qs("task result")
     assert [request["task_uid"] for request in opened.asked("task_result")] == [answer["task_uid"]] * 2

@@ -39,8 +39,8 @@ def test_arguments_that_the_whole_call_has_not_are_gone(qs, scan):
 
 
 def test_a_name_behind_args_that_may_be_given_already_is_refused_with_what_to_type(qs, scan):
-    said = refused(qs, "edit 0 num=9")
-    assert "%qs edit 0 scan([det1], motor, -1, 1, 9) or %qs edit 0 scan([det1], motor, -1, 1, 5, num=9)" in said
+    printed = refused(qs, "edit 0 num=9")
+    assert "%qs edit 0 scan([det1], motor, -1, 1, 9) or %qs edit 0 scan([det1], motor, -1, 1, 5, num=9)" in printed
     assert not scan.asked("queue_item_update")
 
 
@@ -79,9 +79,9 @@ def failed(opened, plan):
 
 
 def test_a_plan_that_is_in_the_queue_again_is_not_queued_twice(qs, failed):
-    told = pretty(qs("redo -1 --front"))
+    printed = pretty(qs("redo -1 --front"))
     again = "Already back in the queue at position 0; not queued again: scan([det1], motor, 0, 1, 5)"
-    assert " ".join(told.split()) == again
+    assert " ".join(printed.split()) == again
     failed.add("count", ["det1"], pos="front")
     assert "back in the queue at position 1; not queued again" in pretty(qs("redo -1"))
     failed.do("queue_clear")

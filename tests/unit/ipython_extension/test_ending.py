@@ -1,4 +1,4 @@
-"""Plans that are ended at the prompt, and pauses that somebody who waits is told of."""
+"""Plans that are ended at the prompt, and pauses during a wait."""
 
 import pytest
 
@@ -47,10 +47,10 @@ def test_ctrl_c_while_it_is_being_paused_ends_nothing(qs, running, at_looks):
 @pytest.mark.parametrize("line", ["wait", "wait {uid}"])
 def test_a_wait_reports_a_pause_once(qs, running, monkeypatch, at_looks, line):
     """The plan is paused during two looks, then it ends."""
-    told = []
+    printed = []
     for stage in ("Nowhere", "Terminal"):  # it depends on how the tests are run which one a shell has
         monkeypatch.setattr(
-            f"ipython_extension.live.progress_output.{stage}.put", lambda _self, text: told.append(text)
+            f"ipython_extension.live.progress_output.{stage}.put", lambda _self, text: printed.append(text)
         )
 
     def end(_status):
@@ -61,7 +61,7 @@ def test_a_wait_reports_a_pause_once(qs, running, monkeypatch, at_looks, line):
     at_looks(None, None, end)
     pause(running)
     qs(line.format(uid=running.do("status")["running_item_uid"]))
-    (sentence,) = [text for text in told if "Paused" in text]
+    (sentence,) = [text for text in printed if "Paused" in text]
     assert sentence.startswith("Paused at ")
     assert "%qs resume resumes the plan" in sentence
 

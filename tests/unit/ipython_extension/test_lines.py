@@ -106,8 +106,8 @@ def test_a_bad_line_is_explained(qs, qs_manager, line, hint, plan):
 
 @pytest.mark.parametrize("word", ["run", "check"])
 def test_a_second_plan_is_pointed_at(qs, word):
-    said = usage_error(qs, f"{word} count([det1]) scan([det1])").splitlines()
-    assert said[2].index("^") == said[1].index("scan(")
+    printed = usage_error(qs, f"{word} count([det1]) scan([det1])").splitlines()
+    assert printed[2].index("^") == printed[1].index("scan(")
 
 
 def test_a_cell_needs_a_word_behind_the_magic(shell, qs_manager):
@@ -181,10 +181,12 @@ def test_no_plan_is_explained(qs, qs_manager):
 
 
 def test_markup_of_docstrings_is_not_shown(qs, update):
-    told = "Hook, see :func:`bluesky.plan_stubs.one_nd_step` (the default), of ``motor``.\n.. code-block:: python\n  a"
+    printed = (
+        "Hook, see :func:`bluesky.plan_stubs.one_nd_step` (the default), of ``motor``.\n.. code-block:: python\n  a"
+    )
     kind = {"name": "POSITIONAL_OR_KEYWORD"}
-    parameters = [{"name": "n", "kind": kind, "description": told}]
-    update(plans={"count": {"name": "count", "description": told, "parameters": parameters}})
+    parameters = [{"name": "n", "kind": kind, "description": printed}]
+    update(plans={"count": {"name": "count", "description": printed, "parameters": parameters}})
     shown = " ".join(pretty(qs("plan count")).split())
     assert shown.count("see bluesky.plan_stubs.one_nd_step (the default), of motor. a") == 2
     assert "`" not in shown
@@ -196,11 +198,11 @@ def test_a_wait_shows_the_plans_since_the_start_even_if_they_have_ended(qs, open
     opened.fill([plan("count", "uid-bbbb", ["det1"])], [plan("scan", "uid-aaaa") | {"result": FAILED}])
     qs("start")
     opened.wait_until(lambda status: status["items_in_history"] == 2 and status["manager_state"] == "idle")
-    told = pretty(qs("wait"))
-    assert "1 plan failed" not in told
-    assert "count([det1])" in told
-    assert "no beam" in told
-    assert "scan()" not in told
+    printed = pretty(qs("wait"))
+    assert "1 plan failed" not in printed
+    assert "count([det1])" in printed
+    assert "no beam" in printed
+    assert "scan()" not in printed
     assert "count([det1])" not in pretty(qs("wait"))
 
 
@@ -237,9 +239,11 @@ def test_another_group_has_to_exist(qs, shell):
     assert shell.user_ns["RM"].user_group == "admin"
 
 
-@pytest.mark.parametrize(("address", "said"), [("host:port", "is not a number"), ("ipc:///tmp/x", "both addresses")])
-def test_an_invalid_address_is_an_error(qs, qs_manager, address, said):
-    with pytest.raises(Exception, match=said):
+@pytest.mark.parametrize(
+    ("address", "expected_text"), [("host:port", "is not a number"), ("ipc:///tmp/x", "both addresses")]
+)
+def test_an_invalid_address_is_an_error(qs, qs_manager, address, expected_text):
+    with pytest.raises(Exception, match=expected_text):
         qs(f"connect {address}")
     assert not qs_manager.requests
 

@@ -82,12 +82,12 @@ def test_without_a_name_it_is_what_the_service_has_loaded(qs, qs_manager, shell,
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "expected_text"),
     [([], "has not opened an environment yet"), (["/nowhere/00.py"], "are not on this machine")],
 )
-def test_what_cannot_be_found_out_has_to_be_named(qs, qs_manager, files, said):
+def test_what_cannot_be_found_out_has_to_be_named(qs, qs_manager, files, expected_text):
     qs_manager.answers["environment_report"] = {"report": report_of(files)}
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=expected_text):
         qs("load")
 
 

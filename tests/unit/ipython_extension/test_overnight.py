@@ -34,8 +34,8 @@ def test_a_failure_that_is_shown_as_the_last_plan_is_not_counted_again(qs, qs_ma
     assert "Last 24 h" not in pretty(qs(""))
 
 
-def event(seq, at, kind, **told):
-    return {"seq": seq, "time": at, "type": kind, **told}
+def event(seq, at, kind, **shown):
+    return {"seq": seq, "time": at, "type": kind, **shown}
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def event(seq, at, kind, **told):
 def test_the_event_that_switched_autostart_off_is_shown(qs, qs_manager, night, events, why):
     off = event(9, 70.0, "autostart_changed", enabled=False)
     before = [event(1, 60.0, "autostart_changed", enabled=True), event(2, 60.0, "queue_changed", put=["uid-1"])]
-    told = [event(3 + n, 70.0, kind, **what) for n, (kind, what) in enumerate(events)]
-    qs_manager.answers["events_get"] = {"events": [*before, *told, off], "last": 9}
-    said = pretty(qs("autostart"))
-    assert said.startswith("Autostart is off.")
-    assert (why in said) if why else said == "Autostart is off."
+    shown = [event(3 + n, 70.0, kind, **what) for n, (kind, what) in enumerate(events)]
+    qs_manager.answers["events_get"] = {"events": [*before, *shown, off], "last": 9}
+    shown = pretty(qs("autostart"))
+    assert shown.startswith("Autostart is off.")
+    assert (why in shown) if why else shown == "Autostart is off."
 
 
 def test_the_overview_explains_autostart_while_items_wait_behind_a_failure(qs, qs_manager, plan):
@@ -72,19 +72,19 @@ def test_the_overview_explains_autostart_while_items_wait_behind_a_failure(qs, q
 
 
 @pytest.mark.parametrize(
-    ("items", "is_open", "said"),
+    ("items", "is_open", "expected_text"),
     [
         (2, True, "the queue starts now, with 2 items."),
         (0, True, "items queued from now on run immediately."),
         (1, False, "the queue (1 item) will start when the environment is open (%qs open)."),
     ],
 )
-def test_switching_autostart_on_shows_the_items_that_start(qs, qs_manager, items, is_open, said, plan):
+def test_switching_autostart_on_shows_the_items_that_start(qs, qs_manager, items, is_open, expected_text, plan):
     qs_manager.worker.on_plan("count", Wait())
     qs_manager.fill([plan("count", f"uid-{n}") for n in range(items)])
     if is_open:
         qs_manager.open()
-    assert pretty(qs("autostart on")) == f"Autostart is on: {said}"
+    assert pretty(qs("autostart on")) == f"Autostart is on: {expected_text}"
 
 
 @pytest.fixture

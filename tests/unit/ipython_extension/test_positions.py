@@ -103,9 +103,9 @@ def test_a_plan_that_was_run_is_run_again_by_redo(qs, opened):
 @pytest.mark.usefixtures("past")
 def test_a_wait_for_an_ended_item_reports_its_end(qs):
     qs("history")
-    told = pretty(qs("wait 0"))
-    assert told.startswith("Completed before this wait (")
-    assert told.endswith("in 9.1 s, scan 1: count([det1])")
+    printed = pretty(qs("wait 0"))
+    assert printed.startswith("Completed before this wait (")
+    assert printed.endswith("in 9.1 s, scan 1: count([det1])")
     with pytest.raises(NotDone, match=r"scan\(.*\) failed before this wait \(.*\): no beam"):
         qs("wait 1")
 
@@ -167,7 +167,7 @@ def test_several_positions_are_removed_in_one_request(qs, four, typed, meant):
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "expected_text"),
     [
         ("all", "%qs clear"),
         ("*", "%qs clear"),
@@ -175,8 +175,8 @@ def test_several_positions_are_removed_in_one_request(qs, four, typed, meant):
         ("3-1", "Write the range as 1-3"),
     ],
 )
-def test_positions_that_are_none_are_refused_before_anything_is_removed(qs, four, typed, said):
-    assert said in refused(qs, f"rm {typed}")
+def test_positions_that_are_none_are_refused_before_anything_is_removed(qs, four, typed, expected_text):
+    assert expected_text in refused(qs, f"rm {typed}")
     assert not four.asked("queue_item_remove_batch")
 
 

@@ -54,17 +54,17 @@ def test_a_plan_of_unknown_length_has_no_bar():
 
 
 @pytest.mark.parametrize(
-    ("said", "text"),
+    ("expected_text", "text"),
     [
         (Bar("count([det1])", 0.5, "1/2"), "In progress: count([det1])"),
         ("Opening the environment  0.4 s  Loading a.py", "In progress: Opening the environment"),
     ],
 )
-def test_a_console_without_widgets_shows_what_is_under_way(bare_shell, monkeypatch, said, text):
+def test_a_console_without_widgets_shows_what_is_under_way(bare_shell, monkeypatch, expected_text, text):
     monkeypatch.setattr("ipython_extension.live.progress_output._PATIENCE", 0.0)
     stage = Notebook()
     with capture_output() as captured:
-        stage.say(said)
+        stage.say(expected_text)
     (shown,) = captured.outputs
     assert shown.data["text/plain"] == text
     assert "application/vnd.jupyter.widget-view+json" in shown.data

@@ -1,4 +1,4 @@
-"""What is said of refusals: the reason in the prompt's words, and what to do."""
+"""Messages of refusals: the reason in the words of the prompt, and what to do."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def refused(shell, qs_manager, capsys):
 
 
 @pytest.mark.parametrize(
-    ("line", "method", "msg", "said"),
+    ("line", "method", "msg", "expected_text"),
     [
         ("open", "environment_open", "RE Worker environment already exists.",
          "The environment is already open. To run the startup code again: %qs close, then %qs open."),
@@ -55,8 +55,8 @@ def refused(shell, qs_manager, capsys):
          "Not queued: parameter 'mode': 'quick' is not one of 'fast'"),
     ],
 )  # fmt: skip
-def test_the_reason_is_in_the_words_of_the_prompt(refused, line, method, msg, said):
-    assert refused(line, method, msg) == said
+def test_the_reason_is_in_the_words_of_the_prompt(refused, line, method, msg, expected_text):
+    assert refused(line, method, msg) == expected_text
 
 
 def test_a_plan_that_only_this_session_has_is_to_be_pushed(shell, refused):
@@ -77,8 +77,8 @@ def test_a_plan_is_unknown_before_the_first_opening(shell, qs_manager, refused):
 
 def test_a_forbidden_function_and_a_missing_function_have_different_messages(shell, qs, opened, refused):
     opened.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
-    said = f"{_NOT_ALLOWED}. Allowed functions: function_sleep, :^mine"
-    assert refused("func where()", "function_execute", _NOT_ALLOWED) == said
+    shown = f"{_NOT_ALLOWED}. Allowed functions: function_sleep, :^mine"
+    assert refused("func where()", "function_execute", _NOT_ALLOWED) == shown
     shell.run_cell("def where(): return 1").raise_error()
     assert refused("func where()", "function_execute", _NOT_ALLOWED).endswith("has not been pushed to the worker")
     qs("push where")
@@ -91,6 +91,6 @@ def test_a_forbidden_function_and_a_missing_function_have_different_messages(she
 def test_a_push_reports_whether_the_function_may_be_called(shell, qs, opened, name, refused):
     opened.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
     shell.run_cell(f"def {name}(): return 1").raise_error()
-    said = qs(f"push {name}").sentence
-    assert said.startswith(f"{name} is in the worker now.")
-    assert ("does not permit group 'admin' to call where with %qs func" in said) is refused
+    shown = qs(f"push {name}").sentence
+    assert shown.startswith(f"{name} is in the worker now.")
+    assert ("does not permit group 'admin' to call where with %qs func" in shown) is refused

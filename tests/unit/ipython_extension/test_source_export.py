@@ -71,7 +71,7 @@ def test_names_that_are_pushed_together_need_no_check(define):
 
 
 @pytest.mark.parametrize(
-    ("name", "cell", "said"),
+    ("name", "cell", "expected_text"),
     [
         ("nothing", "", "This session has no 'nothing'"),
         ("wigle", "def wiggle(): ...", "did you mean 'wiggle'"),
@@ -86,8 +86,8 @@ def test_names_that_are_pushed_together_need_no_check(define):
         ("a.b", "", "is not a valid name"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_with_the_reason(define, name, cell, said):
-    with pytest.raises(NoSource, match=said):
+def test_what_cannot_be_sent_is_refused_with_the_reason(define, name, cell, expected_text):
+    with pytest.raises(NoSource, match=expected_text):
         define(name, cell)
 
 

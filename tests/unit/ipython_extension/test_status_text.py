@@ -9,8 +9,8 @@ from ipython_extension.shown.status_text import PlanProgress, progress_text, rea
 
 
 def running(events, total, *, elapsed, paused=0.0, state="executing_queue"):
-    told = {"events": events, "num_points": total, "time_start": time.time() - elapsed, "time_paused": paused}
-    return {"manager_state": state, "running_item_uid": "a", "running_item_progress": told}
+    printed = {"events": events, "num_points": total, "time_start": time.time() - elapsed, "time_paused": paused}
+    return {"manager_state": state, "running_item_uid": "a", "running_item_progress": printed}
 
 
 def test_the_time_to_go_follows_the_pace_so_far():
@@ -40,9 +40,9 @@ def test_a_long_type_leaves_the_table_readable():
 
 def test_one_point_gives_no_estimate():
     progress = {"events": 1, "num_points": 60, "time_start": time.time() - 0.4}
-    told = progress_text({"manager_state": "executing_queue", "running_item_progress": progress})
-    assert told.startswith("point 1 of 60, for 0.")
-    assert "to go" not in told
+    printed = progress_text({"manager_state": "executing_queue", "running_item_progress": progress})
+    assert printed.startswith("point 1 of 60, for 0.")
+    assert "to go" not in printed
 
 
 @pytest.mark.parametrize(

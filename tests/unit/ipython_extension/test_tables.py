@@ -8,14 +8,14 @@ from ipython_extension.shown.tables import Row, Table, cells, length_of_time, mo
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "expected_text"),
     [
         (0.04, "0.0 s"), (3.14, "3.1 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"),
         (7500, "2 h 05 min"), (100_000, "1 d 3 h"), (-1, "0.0 s"),
     ],
 )  # fmt: skip
-def test_a_length_of_time_has_two_units_at_most(seconds, told):
-    assert length_of_time(seconds) == told
+def test_a_length_of_time_has_two_units_at_most(seconds, expected_text):
+    assert length_of_time(seconds) == expected_text
 
 
 def test_a_moment_of_today_needs_no_date():
@@ -26,10 +26,10 @@ def test_a_moment_of_today_needs_no_date():
 
 
 @pytest.mark.parametrize(
-    ("numbers", "told"), [([], ""), ([7], "7"), ([7, 8], "7, 8"), ([1, 2, 3, 9], "1-3, 9"), ([None], "None")]
+    ("numbers", "expected_text"), [([], ""), ([7], "7"), ([7, 8], "7, 8"), ([1, 2, 3, 9], "1-3, 9"), ([None], "None")]
 )
-def test_neighbouring_scans_are_drawn_together(numbers, told):
-    assert ranges(numbers) == told
+def test_neighbouring_scans_are_drawn_together(numbers, expected_text):
+    assert ranges(numbers) == expected_text
 
 
 def test_nothing_one_and_many():

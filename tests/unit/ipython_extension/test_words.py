@@ -88,9 +88,10 @@ def test_a_variable_without_its_dollar_is_noticed(shell, qs, qs_manager):
 
 
 def test_a_misspelt_device_is_noticed_before_it_is_queued(qs):
-    said = usage_error(qs, "add count([dett1])")
+    printed = usage_error(qs, "add count([dett1])")
     assert (
-        "There is no device or plan 'dett1' (did you mean 'det1' or 'det'?). Put plain text in quotes: 'dett1'" in said
+        "There is no device or plan 'dett1' (did you mean 'det1' or 'det'?). Put plain text in quotes: 'dett1'"
+        in printed
     )
     qs("add count(['dett1'])")
 
@@ -331,10 +332,10 @@ def test_silence_names_the_address_and_what_to_start(shell, capsys):
     shell.run_line_magic("config", "QSMagics.control_addr = 'tcp://127.0.0.1:9'")
     result = shell.run_cell("%qs status")
     assert isinstance(result.error_in_exec, RequestTimeoutError)
-    said = capsys.readouterr().out
-    assert "tcp://127.0.0.1:9" in said
-    assert "start-re-manager" in said
-    assert "Traceback" not in said
+    printed = capsys.readouterr().out
+    assert "tcp://127.0.0.1:9" in printed
+    assert "start-re-manager" in printed
+    assert "Traceback" not in printed
 
 
 def test_connecting_elsewhere_changes_nothing_without_an_answer(shell, qs, qs_manager):
@@ -393,9 +394,9 @@ def test_a_plan_that_fails_now_is_an_error_with_its_reason(qs, opened):
 
 def test_a_plan_that_completes_is_shown_with_its_scan_id(qs, opened):
     opened.worker.scan_id = 6
-    told = shown(qs("run count([det1])"))
-    assert told.startswith("Completed in ")
-    assert told.endswith(" s, scan 7: count([det1])")
+    printed = shown(qs("run count([det1])"))
+    assert printed.startswith("Completed in ")
+    assert printed.endswith(" s, scan 7: count([det1])")
 
 
 @pytest.mark.parametrize("value", [1.5, [1, 2], [], "text", {"x": None}, False])
@@ -441,6 +442,6 @@ def test_every_form_of_help_shows_one_command(shell, asked):
 
 
 def test_every_word_is_in_the_help(qs):
-    told = shown(qs("help"))
-    assert [name for name in WORDS if f"%qs {name} " not in told] == []
-    assert [name for name in CELLS if f"%%qs {name} " not in told] == []
+    printed = shown(qs("help"))
+    assert [name for name in WORDS if f"%qs {name} " not in printed] == []
+    assert [name for name in CELLS if f"%%qs {name} " not in printed] == []

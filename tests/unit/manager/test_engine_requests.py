@@ -1,4 +1,4 @@
-"""Pausing, resuming and ending a plan, and what is told of its runs, in a whole manager."""
+"""Pausing, resuming and ending a plan, and its runs, in a whole manager."""
 
 import pytest
 

@@ -69,7 +69,7 @@ async def test_a_worker_that_dies_while_there_is_no_manager_is_known_to_the_next
 
 
 class SlowStore(MemoryStore):
-    """A store that has made the changes and does not say so, when it is told to."""
+    """A store that makes the changes and reports a failure, when a test sets this."""
 
     says_nothing = False
 

@@ -136,13 +136,13 @@ def test_file_that_cannot_be_read_as_text_is_named(tmp_path, clean_process, cont
 def test_traceback_shows_the_users_frames_and_lines_only(startup):
     with pytest.raises(StartupFailed) as caught:
         startup({"00.py": "from local import f\nf()", "local.py": "def f():\n    return 1 / 0"})
-    told = caught.value.traceback
-    assert told.startswith("Traceback (most recent call last):\n")
-    assert told.endswith("ZeroDivisionError: division by zero\n")
-    assert "    f()\n" in told
-    assert "    return 1 / 0\n" in told
-    assert "bluesky_qs" not in told.replace(str(Path(caught.value.file).parent), "")
-    assert "importlib" not in told
+    shown = caught.value.traceback
+    assert shown.startswith("Traceback (most recent call last):\n")
+    assert shown.endswith("ZeroDivisionError: division by zero\n")
+    assert "    f()\n" in shown
+    assert "    return 1 / 0\n" in shown
+    assert "bluesky_qs" not in shown.replace(str(Path(caught.value.file).parent), "")
+    assert "importlib" not in shown
 
 
 def test_causes_of_errors_are_also_shown_without_our_frames(startup):
@@ -153,9 +153,9 @@ def test_causes_of_errors_are_also_shown_without_our_frames(startup):
                 "local.py": "int('x')",
             }
         )
-    told = caught.value.traceback
-    assert told.index("ValueError: invalid literal") < told.index("RuntimeError: no")
-    assert "importlib" not in told
+    shown = caught.value.traceback
+    assert shown.index("ValueError: invalid literal") < shown.index("RuntimeError: no")
+    assert "importlib" not in shown
     assert caught.value.line == 4
 
 
@@ -350,7 +350,7 @@ def test_files_of_a_folder_that_is_a_package_import_as_modules_of_it(tmp_path, c
 # -------------------------------------------------------------------------------------------------- odd failures, too
 ODD = {
     "an exception of its own kind": ("class Beam(BaseException): pass\nraise Beam('dump')", 2, "Beam: dump"),
-    "one that cannot be told": (
+    "one without a text": (
         "class Odd(Exception):\n    def __str__(self): raise ValueError('no')\nraise Odd()",
         3,
         "Odd: (str() of the exception raised ValueError)",
@@ -388,10 +388,10 @@ def test_links_that_lead_nowhere_are_reported(tmp_path, clean_process, write_fil
 
 def test_the_start_of_each_file_is_reported(tmp_path, clean_process, write_files):
     folder = write_files(tmp_path, {"00.py": "a = 1", "10.py": "1 / 0"})
-    told = []
+    shown = []
     with pytest.raises(StartupFailed):
-        load(find(startup_dir=str(folder)), {}, begins=lambda *names: told.append(names))
-    assert told == [(str(folder / name), name) for name in ("00.py", "10.py")]
+        load(find(startup_dir=str(folder)), {}, begins=lambda *names: shown.append(names))
+    assert shown == [(str(folder / name), name) for name in ("00.py", "10.py")]
 
 
 def test_script_may_make_the_first_re_where_something_else_has_its_name():

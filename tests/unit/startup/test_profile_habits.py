@@ -329,14 +329,14 @@ def test_the_other_package_gets_the_namespace_if_it_is_installed(startup):
             "bluesky_queueserver/manager/profile_tools.py": """
                 class Told:
                     def set_user_namespace(self, *, user_ns, use_ipython=False):
-                        self.told = user_ns, use_ipython
+                        self.received = user_ns, use_ipython
                 global_user_namespace = Told()
                 """,
         }
     )
     assert namespace["is_re_worker_active"]() == "its own"
-    told, use_ipython = namespace["global_user_namespace"].told
-    assert told is namespace
+    shown, use_ipython = namespace["global_user_namespace"].received
+    assert shown is namespace
     assert use_ipython is False
 
 

@@ -180,21 +180,21 @@ def test_ipython_and_the_worker_make_the_same_namespace(namespace, tmp_path):
         textwrap.dedent("""
             import json
             import os
-            told = {n: type(v).__name__ for n, v in list(globals().items()) if not n.startswith("__")}
+            shown = {n: type(v).__name__ for n, v in list(globals().items()) if not n.startswith("__")}
             with open(os.environ["QS_TEST_TELL"], "w") as f:
-                json.dump(told, f)
+                json.dump(shown, f)
             """)
     )
-    tell = tmp_path / "told.json"
+    tell = tmp_path / "shown.json"
     subprocess.run(
         [sys.executable, "-m", "IPython", "--profile-dir", str(profile), "-c", "pass"],
         check=True,
         capture_output=True,
         env={**os.environ, "QS_TEST_TELL": str(tell), "IPYTHONDIR": str(tmp_path)},
     )
-    told = yaml.safe_load(tell.read_text())
-    own = {"In", "Out", "exit", "quit", "open", "json", "os", "f", "told", "plan_under_test"}
-    in_ipython = {n: kind for n, kind in told.items() if n not in own and not n.startswith(("_i", "_o", "_d", "_"))}
+    shown = yaml.safe_load(tell.read_text())
+    own = {"In", "Out", "exit", "quit", "open", "json", "os", "f", "shown", "plan_under_test"}
+    in_ipython = {n: kind for n, kind in shown.items() if n not in own and not n.startswith(("_i", "_o", "_d", "_"))}
     in_worker = {n: type(v).__name__ for n, v in namespace.items() if n not in own and not n.startswith("_")}
     in_ipython.pop("get_ipython")
     in_worker.pop("get_ipython")

@@ -1,4 +1,4 @@
-"""Values that user code returns: which have a JSON form, and what is said of the others."""
+"""Values that user code returns: their JSON form, and the errors of values without one."""
 
 import datetime as dt
 import enum
@@ -78,7 +78,7 @@ CYCLE.append(CYCLE)
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected_text"),
     [
         (Sample(), r"value is of the type .*Sample, which JSON does not support\. Return numbers"),
         (1 + 2j, "value is of the type complex"),
@@ -93,8 +93,8 @@ CYCLE.append(CYCLE)
         pytest.param(10**5000, "cannot be sent as JSON: .*digits", id="digits"),
     ],
 )
-def test_a_value_without_a_json_form_fails_a_task_with_its_place_and_type(value, said):
-    with pytest.raises(WorkerError, match=said):
+def test_a_value_without_a_json_form_fails_a_task_with_its_place_and_type(value, expected_text):
+    with pytest.raises(WorkerError, match=expected_text):
         value_of_task(value)
     assert value_of_plan(value).is_text
 

@@ -1,4 +1,4 @@
-"""How exceptions of user code are told."""
+"""Texts for exceptions of user code."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def users():
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "expected_text"),
     [
         (ValueError("not today"), "ValueError: not today"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
@@ -27,8 +27,8 @@ def users():
         (OSError("no file \udcff"), "OSError: no file \\udcff"),
     ],
 )
-def test_an_error_is_one_sentence(error, said):
-    assert sentence(error) == said
+def test_an_error_is_one_sentence(error, expected_text):
+    assert sentence(error) == expected_text
 
 
 def test_a_traceback_starts_with_the_users_code():
