@@ -53,7 +53,7 @@ class NoRunEngine(WrongState):
     """Run Engine is not found in the RE Worker environment."""
 
     def __init__(self, message: str | None = None, **reply: Any) -> None:
-        # The community's clients look for the first sentence.
+        # bluesky-queueserver-api looks for the first sentence.
         found = _first_line(NoRunEngine)
         super().__init__(message or f"{found} Define 'RE' in the startup code, or upload a script that does.", **reply)
 

@@ -203,7 +203,7 @@ class LockInfo(TypedDict):
 
 
 class LockState(TypedDict):
-    """Which of the two locks is on."""
+    """The two locks: whether each is on."""
 
     environment: bool
     queue: bool

@@ -97,7 +97,7 @@ class ConsoleMonitor(Monitor):
 
     @property
     def text_max_lines(self) -> int:
-        """How many lines of text are kept."""
+        """The number of lines of text that are kept."""
         return self._screen.max_lines
 
     @text_max_lines.setter

@@ -183,7 +183,7 @@ class NeedMainThread(Command[None], frozen=True, tag=True):
 
 
 class NotePlace(Command[None], frozen=True, tag=True):
-    """Note the position of the startup code in the last words (`ipc.last_words`), before the worker is killed."""
+    """Write the position of the startup code to the worker's notes (`ipc.last_words`), before the worker is killed."""
 
 
 class InterruptKernel(Command[None], frozen=True, tag=True):

@@ -30,7 +30,7 @@ class Stopping:
         return self._requested.is_set()
 
     def request(self, why: str) -> None:
-        """Request a stop. The log and the result of a plan that is ended give ``why`` as the reason."""
+        """Request a stop. ``why`` is the reason in the log, and in the result of a plan that the stop ends."""
         if not self._requested.is_set():
             self.why = why
             logger.info("RE Manager is stopping: %s", why)

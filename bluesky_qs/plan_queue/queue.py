@@ -110,7 +110,7 @@ class PlanQueue:
 
     @property
     def running_since(self) -> float | None:
-        """When the running item was started, in epoch seconds."""
+        """Start time of the running item, in epoch seconds."""
         return self._facts.running.time_start if self._facts.running else None
 
     @property

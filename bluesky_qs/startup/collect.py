@@ -155,7 +155,8 @@ def _unknown_registrations(
 
 
 def is_device(value: Any) -> bool:
-    """Whether a value is readable, movable or flyable by the methods of its class, or an ophyd-async device."""
+    """Whether a value is an ophyd-async device, or its class has the methods of a readable, movable or flyable
+    device."""
     if isinstance(value, _NEITHER) or type(value).__module__ == "builtins":
         return False
     kind = type(value)

@@ -165,7 +165,7 @@ def _described(value: Any, names: ObjectNames) -> Any:
     for kind, plain in _PLAIN.items():
         if isinstance(value, kind):
             known = plain(value)
-            # The community's service reads defaults as Python literals, and nan and inf are none.
+            # bluesky-queueserver reads defaults as Python literals, and nan and inf are none.
             return str(known) if isinstance(known, float) and not math.isfinite(known) else known
     if type(value) in (list, tuple, set, frozenset):
         return type(value)(_described(element, names) for element in value)

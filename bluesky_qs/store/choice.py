@@ -1,4 +1,4 @@
-"""Which store the settings select."""
+"""Selects the store from the settings."""
 
 from pathlib import Path
 

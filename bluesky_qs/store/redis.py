@@ -31,7 +31,7 @@ class RedisStore:
     Parameters
     ----------
     address
-        ``host``, ``host:port``, ``host:port/db``, or an URL: ``redis://…``, ``rediss://…``, ``unix://…``.
+        ``host``, ``host:port``, ``host:port/db``, or a URL: ``redis://…``, ``rediss://…``, ``unix://…``.
     prefix
         The prefix of all keys. No other key in the server is touched.
     beside_service

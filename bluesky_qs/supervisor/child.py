@@ -47,7 +47,7 @@ class Child:
         return self._process.pid
 
     def poll(self) -> Exit | None:
-        """How it ended; None while it runs."""
+        """The end of the process; None while it runs."""
         code = self._process.poll()
         return None if code is None else Exit(code, _phrase(code))
 

@@ -40,7 +40,7 @@ class Batcher:
             self._due = max(now, self._last + PERIOD)
 
     def take(self, now: float, *, everything: bool = False) -> str:
-        """Return the text of the next message; empty before its time.
+        """Return the text of the next message; empty if it is not due yet.
 
         An unfinished line waits for one period, because its rest usually follows at once.
         """

@@ -146,7 +146,7 @@ def scan(text: str, start: int = 0) -> Scan:
 
 
 def brackets(text: str, start: int) -> Token:
-    """The bracket that opens at ``text[start]``, with what is in it.
+    """The bracket that opens at ``text[start]``, with its content.
 
     Raises
     ------

@@ -117,7 +117,7 @@ class Kernel:
         return Path(self._app.abs_connection_file).read_bytes()
 
     def has_requests(self) -> bool:
-        """Whether a console has asked to run code and has no answer yet. Any other thread may ask."""
+        """Whether a console's request to run code has no reply yet. Any other thread may call this."""
         return self._kernel.has_requests()
 
     def run_configured_code(self) -> list[LoadProblem]:
@@ -199,7 +199,7 @@ class _Cells(IPythonKernel):
             manager.get_shell_channel_to_subshell_pair(None).on_recv(self.io_loop, self._receive)
 
     def has_requests(self) -> bool:
-        """Whether a console has asked to run code and has no answer yet. ipykernel 6 shows it only while code runs."""
+        """Whether a console's request to run code has no reply yet. ipykernel 6 shows it only while code runs."""
         if not self._requests and self._has_shell_thread:
             loop, read = self.shell_channel_thread.io_loop, threading.Event()
             # Twice, because the loop reads sockets after the callbacks that were added before.

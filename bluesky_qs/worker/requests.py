@@ -1,4 +1,4 @@
-"""Which requests of consoles to run code have arrived in the kernel and are not done yet."""
+"""Tracks the requests of consoles to run code that have arrived in the kernel and are not done yet."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ _PYTHON_SCALARS = (str, int, float, type(None))  # a bool is an int
 
 
 class Returned(NamedTuple):
-    """What a plan returned. ``json`` is JSON text: of the value, or of its text if the value has no JSON form."""
+    """The return value of a plan. ``json`` is JSON text: of the value, or of its text if the value has no JSON form."""
 
     json: bytes = b"null"
     is_text: bool = False
@@ -36,7 +36,7 @@ def value_of_task(value: Any) -> bytes:
     Raises
     ------
     WorkerError
-        The value, or a part of it, has no JSON form. The message has its place and its type.
+        The value, or a part of it, has no JSON form. The message gives its place and type.
     """
     try:
         return json_text(_Conversion().plain(value))

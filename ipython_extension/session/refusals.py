@@ -134,7 +134,7 @@ def _of_a_plan(line: str, method: str, session: Session) -> str:
         return f"{begun}. It is defined in this session. Send it to the worker first: %qs push {name}"
     if known.plans or _NOTHING_KNOWN in shown:
         return shown
-    return f"{shown}. {_NOTHING_KNOWN}: open the environment first (%qs open)."  # the community's service
+    return f"{shown}. {_NOTHING_KNOWN}: open the environment first (%qs open)."  # bluesky-queueserver
 
 
 def as_typed(text: str, known: Container[str]) -> str:

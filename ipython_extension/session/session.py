@@ -87,7 +87,7 @@ class Session:
 
     @property
     def rm(self) -> REManagerAPI:
-        """The client; it raises refusals, whatever the user's own client does."""
+        """The client. It raises an error for each refused request, even if the user's own client does not."""
         held = self.settings.client()
         if self._clients is None or self._clients[0] is not held:
             self._clients = (held, held.raising())

@@ -109,7 +109,8 @@ def waiting(
     timeout: float | None = None,
     live: Listener | None = None,
 ) -> Iterator[ProgressWait]:
-    """A wait that Ctrl-C ends. ``still`` (or ``when_paused``) then describes the state of the service."""
+    """Run a wait until its end or Ctrl-C. After Ctrl-C, ``still`` (or ``when_paused``) describes the service's
+    state."""
     wait = ProgressWait(session, timeout=timeout, live=live)
     try:
         yield wait

@@ -117,7 +117,7 @@ class QSMagics(Magics):
 
     # -------------------------------------------------------------------------------- what the session uses
     def progress_output(self) -> Any:
-        """Where the progress of a wait is shown: in a notebook, a terminal, or nowhere."""
+        """The output for the progress of a wait: a notebook, a terminal, or none."""
         from ipython_extension.live.progress_output import Notebook, Nowhere, Terminal  # noqa: PLC0415 - see `qs`
 
         if hasattr(self.shell, "kernel"):

@@ -382,7 +382,7 @@ RM.status()
     [
         ({"success": False, "msg": "whatever", "error": "UnknownUserGroup"}, True),
         ({"success": False, "msg": "Item 'Unknown user group' is refused", "error": "InvalidPlan"}, False),
-        ({"success": False, "msg": "Unknown user group: 'x'"}, True),  # the community's service has no codes
+        ({"success": False, "msg": "Unknown user group: 'x'"}, True),  # bluesky-queueserver has no codes
         ({"success": True, "msg": "Unknown user group: 'x'"}, False),
     ],
 )
