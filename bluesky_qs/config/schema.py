@@ -357,7 +357,7 @@ class Worker(msgspec.Struct, frozen=True):
         InputPolicy,
         Setting(
             "How to handle input() and getpass() in startup code, plans and tasks: 'error' raises an error at once, "
-            "'default' returns an empty text, 'ask' forwards the question to clients (qserver input reply).",
+            "'default' returns an empty string, 'ask' forwards the question to clients (qserver input reply).",
             ("--worker-input",),
         ),
     ] = "error"

@@ -73,7 +73,7 @@ class LockBook:
         }
 
     def check(self, lock: Lock, key: str | None) -> None:
-        """Check that nothing locks a method with this lock, or that the key is right.
+        """Check that a method with this lock may be used: it is not locked, or the key is right.
 
         Raises
         ------

@@ -51,7 +51,7 @@ class ItemProblem(msgspec.Struct, frozen=True):
     path: tuple[int | str, ...] = ()
 
     def as_finding(self) -> dict[str, Any]:
-        """The problem in the form that replies contain."""
+        """The problem as an object for replies."""
         return {
             "parameter": self.parameter,
             "value": self.value,

@@ -155,8 +155,7 @@ def _unknown_registrations(
 
 
 def is_device(value: Any) -> bool:
-    """Whether a value is an ophyd-async device, or its class has the methods of a readable, movable or flyable
-    device."""
+    """Whether a value is an ophyd-async device or has the methods of a readable, movable or flyable device."""
     if isinstance(value, _NEITHER) or type(value).__module__ == "builtins":
         return False
     kind = type(value)

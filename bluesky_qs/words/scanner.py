@@ -95,7 +95,7 @@ class Token(NamedTuple):
 
 
 class Word(NamedTuple):
-    """Tokens without a blank between them: a word as a shell takes it."""
+    """Tokens without a blank between them, which a shell treats as one word."""
 
     tokens: tuple[Token, ...]
 

@@ -109,8 +109,7 @@ def waiting(
     timeout: float | None = None,
     live: Listener | None = None,
 ) -> Iterator[ProgressWait]:
-    """Run a wait until its end or Ctrl-C. After Ctrl-C, ``still`` (or ``when_paused``) describes the service's
-    state."""
+    """Wait until the end or Ctrl-C. After Ctrl-C, ``still`` (or ``when_paused``) describes the service's state."""
     wait = ProgressWait(session, timeout=timeout, live=live)
     try:
         yield wait
