@@ -56,7 +56,10 @@ def function_execute(
 
 @method(scope="read:monitor", on_failure={"task_uid": EchoParam("task_uid"), "status": None})
 def task_status(task_uid: Annotated[str | list[str], _MISSING]) -> TaskStatus:
-    """The status of a task: ``running``, ``completed`` or ``not_found``. For a list of uids: by uid."""
+    """The status of a task: ``running``, ``completed`` or ``not_found``.
+
+    For a list of uids, the reply has the status of each task by uid.
+    """
     raise NotImplementedError
 
 
