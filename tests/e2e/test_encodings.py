@@ -66,7 +66,7 @@ def test_what_json_cannot_hold_is_refused_by_name(packed, value):
     packed.open()
     item = {"item_type": "plan", "name": "quick", "args": [value]}
     answer = packed.ask("queue_item_add", item=item, user="tester", user_group="primary")
-    assert (answer["success"], answer["qsize"]) == (False, None)
+    assert (answer["success"], answer["qsize"]) == (False, 0)
     assert answer["msg"]
     assert packed.queue() == []
 
