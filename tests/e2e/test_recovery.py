@@ -121,9 +121,9 @@ def test_a_killed_worker_is_noticed_and_its_plan_is_first_in_the_queue_again(new
     again, second = service.queue()
     assert second == following
     assert again["item_uid"] != plan["item_uid"]
-    assert {**again, "item_uid": 0} == {**plan, "item_uid": 0}
     (lost,) = service.history()
     assert (lost["item_uid"], lost["result"]["exit_status"]) == (plan["item_uid"], "failed")
+    assert {**again, "item_uid": 0} == {**plan, "item_uid": 0, "result": lost["result"]}
     assert "SIGKILL" in lost["result"]["msg"]
     service.open()
     service.do("queue_item_remove", pos="front")
@@ -148,7 +148,7 @@ def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(service, 
         assert (after, history) == (queue, [])
         return
     assert after[1:] == queue[1:]
-    assert {**after[0], "item_uid": 0} == {**queue[0], "item_uid": 0}
+    assert {**after[0], "item_uid": 0} == {**queue[0], "item_uid": 0, "result": history[0]["result"]}
     assert after[0]["item_uid"] != queue[0]["item_uid"]
     assert [(h["item_uid"], h["result"]["exit_status"]) for h in history] == [(queue[0]["item_uid"], "failed")]
     status = service.ask("status")

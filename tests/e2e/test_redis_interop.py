@@ -160,6 +160,7 @@ def test_a_plan_that_ran_when_one_service_was_killed_is_not_lost_to_the_other(ou
     if first == "ours":  # theirs does with it what it does with its own
         assert (again, lost["result"]["exit_status"]) == ([], "unknown")
     else:
-        assert [{**item, "item_uid": plan["item_uid"]} for item in again] == [plan]
+        requeued = {**plan, "result": lost["result"]}
+        assert [{**item, "item_uid": plan["item_uid"]} for item in again] == [requeued]
         assert again[0]["item_uid"] != plan["item_uid"]
         assert lost["result"]["exit_status"] == "failed"

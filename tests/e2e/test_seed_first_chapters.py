@@ -182,7 +182,7 @@ def test_a_paused_plan_is_stopped_aborted_or_halted(service, word, exit_status, 
     if left:
         (again,) = service.queue()
         assert again["item_uid"] != item["item_uid"]
-        assert {**again, "item_uid": None} == {**item, "item_uid": None}
+        assert {**again, "item_uid": None} == {**item, "item_uid": None, "result": done["result"]}
 
 
 def test_what_cannot_be_done_now_is_refused_with_the_reason(service):
