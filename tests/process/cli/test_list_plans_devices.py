@@ -81,7 +81,7 @@ def test_the_built_in_lists_are_those_of_the_built_in_code(run):
 @pytest.mark.parametrize("options", [[], ["--ignore-invalid-plans", "ON"]])
 def test_without_startup_code_the_lists_that_are_there_stay(run, options):
     (run.here / FILE_NAME).write_text("mine")
-    assert "Source of the startup code was not specified: give --startup-dir, " in run(*options, code=1).stderr
+    assert "Source of the startup code was not specified: give --startup-dir, " in run(*options, code=2).stderr
     assert (run.here / FILE_NAME).read_text() == "mine"
 
 
@@ -203,18 +203,18 @@ def test_threads_that_go_on_do_not_keep_the_command_from_ending(run, startup):
 
 
 @pytest.mark.parametrize(
-    ("args", "sentence"),
+    ("args", "sentence", "code"),
     [
-        (["--startup-dir", "/no/such"], "'/no/such' does not exist"),
-        (["--startup-dir", ".", "--startup-profile", "x"], "Only one source of startup code is allowed"),
-        (["--startup-profile", "sim", "--file-dir", "/no/such"], "'/no/such' does not exist"),
-        (["--device-max-depth", "-1"], "-1"),
-        (["--no-such-option"], "--no-such-option"),
-        (["--startup-profile", "sin"], "'sim'"),
+        (["--startup-dir", "/no/such"], "'/no/such' does not exist", 1),
+        (["--startup-dir", ".", "--startup-profile", "x"], "Only one source of startup code is allowed", 1),
+        (["--startup-profile", "sim", "--file-dir", "/no/such"], "'/no/such' does not exist", 2),
+        (["--device-max-depth", "-1"], "-1", 2),
+        (["--no-such-option"], "--no-such-option", 2),
+        (["--startup-profile", "sin"], "'sim'", 1),
     ],
 )
-def test_bad_options_are_refused_with_the_reason(run, args, sentence):
-    assert sentence in run(*args, code=1).stderr
+def test_bad_options_are_refused_with_the_reason(run, args, sentence, code):
+    assert sentence in run(*args, code=code).stderr
 
 
 SHELL_HABITS = {

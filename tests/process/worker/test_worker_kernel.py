@@ -73,7 +73,7 @@ async def open_at(driver, startup, kernel):
 async def value(driver, expression, uid):
     """What an expression is in the namespace."""
     await driver.script(f"def shown():\n    return {expression}\n", uid=f"{uid}-script", update_lists=False)
-    return json.loads((await driver.function("printed", uid=uid)).return_value)
+    return json.loads((await driver.function("shown", uid=uid)).return_value)
 
 
 # ------------------------------------------------------------------------------------------------- startup code
