@@ -18,10 +18,10 @@ def console():
 def test_a_line_whose_rest_is_in_the_pipe_when_it_is_due_is_published_whole(console):
     os.write(console.output, b"one\ntw")
     console._read()
-    console._say(time.monotonic())
+    console._emit(time.monotonic())
     assert console.record.text() == "one\n"
     os.write(console.output, b"o\n")
-    console._say(time.monotonic() + 1)
+    console._emit(time.monotonic() + 1)
     first, second = console.record.page(0, 10).messages
     assert b'"msg":"two\\n"' in second
     assert b'"msg":"one\\n"' in first
