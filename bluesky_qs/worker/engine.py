@@ -317,10 +317,12 @@ class Engine:
         with self._lock:
             self._engine_state = state
             plan = self._plan if self._plan and not self._plan.over else None
+            by_hand = state == "running" and self._paused  # `resume` has cleared it if the resume is ours
             self._paused = plan is not None and state == "paused"
             if state == "running":
                 self._loop_thread = threading.current_thread()
             if plan is not None:
+                plan.resumed_by_hand |= by_hand
                 self._follow(plan, state)
         if plan is None:
             self._reports.update(engine=state)
@@ -339,8 +341,6 @@ class Engine:
     def _follow(self, plan: _Plan, state: str) -> None:
         if state == "running" and self._pause is not None:
             self._start_pause()
-        if state == "running" and not plan.stepping:
-            plan.resumed_by_hand = True
         if state in ("pausing", "paused"):
             self._pause = None
         if state in _ENDS:
