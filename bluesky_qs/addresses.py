@@ -81,7 +81,7 @@ def bind_address(address: str) -> str:
 
 
 def socket_fault(address: str) -> str:
-    """Return the reason why the service cannot listen at this address, as text that follows the address, or ``""``."""
+    """Return why the service cannot listen at this address, as text to append to the address, or ``""``."""
     if _IPC.fullmatch(address):
         return ""
     parts = _TCP.fullmatch(address)
@@ -123,7 +123,7 @@ def redis_url(address: str) -> str:
 
 
 def redis_fault(address: str) -> str:
-    """Return the reason why this is not the address of a Redis, as text that follows the address, or ``""``."""
+    """Return why this is not the address of a Redis, as text to append to the address, or ``""``."""
     scheme, has_scheme, rest = address.partition("://")
     if scheme == "unix":
         return ""

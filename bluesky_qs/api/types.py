@@ -165,7 +165,7 @@ class Permissions(Reply):
 
 
 class PermissionsSet(Reply):
-    """``warnings`` are sentences about entries that are not read as written. The key is omitted if empty."""
+    """``warnings`` name entries with an unusual form and explain their meaning. No warnings, no key."""
 
     warnings: NotRequired[list[str]]
 

@@ -367,7 +367,7 @@ class StartupProblem(TypedDict):
 
 
 class LeftOut(TypedDict):
-    """A plan or device that was left out of the lists, with the reason."""
+    """A plan or device that is missing from the lists, with the reason."""
 
     name: str
     file: str

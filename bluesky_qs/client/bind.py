@@ -46,7 +46,7 @@ Bound = TypeVar("Bound")
 
 
 class ClientMethod(Generic[Bound]):
-    """A method that is built when it is first used, and is a plain function of its class from then on.
+    """Builds a method at its first use and replaces itself in the class by that function.
 
     Building all signatures at import would make ``qserver status`` too slow.
     """

@@ -89,7 +89,7 @@ class Following:
         return status
 
     def recall(self) -> Steps[None]:
-        """Request the documents of the plan that is running or ran last, and pass them to ``on_document``."""
+        """Request the documents of the running plan, or of the last one, and pass them to ``on_document``."""
         if self._on_document is None:
             return
         try:

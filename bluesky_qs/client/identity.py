@@ -19,7 +19,7 @@ class Identity:
     Attributes
     ----------
     user
-        The name that is recorded on added items; any text.
+        User name for added items; any text.
     user_group
         The group whose permissions apply. If nobody chose a group, it is ``admin``, or ``primary`` after the service
         has replied that it has no ``admin``.

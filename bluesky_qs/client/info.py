@@ -1,4 +1,4 @@
-"""Follows the status for a blocking client: listens to the info channel, and sends requests while that is silent."""
+"""Follows the status for a blocking client: listens to the info channel, and asks the service if no message comes."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -46,7 +46,7 @@ class StatusFeed:
         return self.run(self.following.next_status(timeout))
 
     def recall(self) -> None:
-        """Request the documents of the plan that is running or ran last, and pass them to ``on_document``."""
+        """Request the documents of the running plan, or of the last one, and pass them to ``on_document``."""
         self.run(self.following.recall())
 
     def patiently(self, ask: Callable[[], T]) -> T | None:

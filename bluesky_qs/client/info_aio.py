@@ -1,4 +1,4 @@
-"""Follows the status for an asyncio client: listens to the info channel, and sends requests while that is silent."""
+"""Follows the status for an asyncio client: listens to the info channel, and asks the service if no message comes."""
 
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar

@@ -82,7 +82,7 @@ def assemble(
 
 
 class _Common(NamedTuple):
-    """What several parts get."""
+    """Arguments that several parts share."""
 
     clock: Clock
     changed: Changes

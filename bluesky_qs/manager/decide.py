@@ -12,6 +12,7 @@ BY_ITSELF = "it was not running"
 #: The reason why the queue stops after its last item.
 EMPTY = "it is empty"
 
+#: The reason why the queue stops before a plan that nothing can run.
 NO_ENGINE = "the environment has no RunEngine 'RE'"
 
 NextItem = Literal["plan", "instruction", "none"]

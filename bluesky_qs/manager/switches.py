@@ -12,7 +12,7 @@ _STOP_PENDING = "stop_pending_info"
 
 
 class Switches:
-    """Autostart and the pending stop, which decide whether the queue starts and goes on by itself.
+    """Autostart starts the queue by itself; a pending stop stops it after the running plan.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def unknown_keys(
 ) -> list[NameWarning]:
     """Warnings about the unknown keys of an accepted item.
 
-    ``known`` are the keys that an item keeps when it is queued. ``parameters`` are those of the plan, which belong into
+    ``known`` are the keys that an item keeps when it is queued. ``parameters`` are those of the plan, which belong in
     ``kwargs``.
     """
     found: list[NameWarning] = []

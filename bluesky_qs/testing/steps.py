@@ -99,7 +99,7 @@ class NewLists(msgspec.Struct, frozen=True):
 
 
 class RunEngine(msgspec.Struct, frozen=True):
-    """The namespace has a RunEngine from now on, or no longer. When the environment opens it has one."""
+    """Adds the RunEngine to the namespace or removes it. Without this step the namespace has one."""
 
     exists: bool = True
 
