@@ -101,6 +101,12 @@ class ConfigError(StartupError):
     exit_code = 78
 
 
+class WrongOption(ConfigError):
+    """The options on the command line are not valid."""
+
+    exit_code = 2
+
+
 class AddressInUse(ConfigError):
     """Another process listens at the address."""
 

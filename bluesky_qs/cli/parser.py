@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from bluesky_qs.errors import WrongOption
+
 _WIDEST = 110
 
 
@@ -17,15 +19,9 @@ class ParserExit(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` that raises `ParserExit` where its base class ends the process.
+    """An `argparse.ArgumentParser` that raises `ParserExit` where its base class ends the process."""
 
-    Parameters
-    ----------
-    usage_code
-        Exit code for a bad command line.
-    """
-
-    def __init__(self, prog: str, description: str, *, arguments: str = "", usage_code: int = 2, **kwargs: Any) -> None:
+    def __init__(self, prog: str, description: str, *, arguments: str = "", **kwargs: Any) -> None:
         super().__init__(
             prog,
             usage=f"{prog} [OPTIONS]{arguments}",
@@ -34,7 +30,6 @@ class Parser(argparse.ArgumentParser):
             add_help=False,
             **kwargs,
         )
-        self._usage_code = usage_code
         self._optionals.title = "Options"
 
     def add_help_option(self) -> None:
@@ -63,7 +58,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with the code for a bad command line."""
         self.exit(
-            self._usage_code,
+            WrongOption.exit_code,
             f"{self.format_usage().rstrip()}\nTry '{self.prog} --help' for help.\n\nError: {message}\n",
         )
 

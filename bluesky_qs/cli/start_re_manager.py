@@ -12,7 +12,7 @@ from bluesky_qs._version import __version__
 from bluesky_qs.cli.parser import Parser, ParserExit, described, values_apart
 from bluesky_qs.config import load as config
 from bluesky_qs.config.schema import Field, choices, fields
-from bluesky_qs.errors import ConfigError, StartupError
+from bluesky_qs.errors import StartupError
 
 _LEVELS = {"verbose": "Enable debug logging.", "quiet": "Log warnings and errors only.", "silent": "Log nothing."}
 _LOGGING = "operation.console_logging_level"
@@ -60,7 +60,7 @@ def _start(values: dict[str, Any]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser("start-re-manager", _HELP, usage_code=ConfigError.exit_code)
+    parser = Parser("start-re-manager", _HELP)
     parser.add_argument(
         config.CONFIG_OPTION,
         dest="config",

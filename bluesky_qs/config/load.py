@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 from bluesky_qs.addresses import collide, hide_password
 from bluesky_qs.config import files
 from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, SECTIONS, Field, Setting, Settings, choices, fields
-from bluesky_qs.errors import ConfigError
+from bluesky_qs.errors import ConfigError, WrongOption
 from bluesky_qs.nearest import did_you_mean, nearest
 
 CONFIG_OPTION = "--config"
@@ -40,6 +40,11 @@ class Origin(NamedTuple):
 
     rank: int
     where: str
+
+    @property
+    def error(self) -> type[ConfigError]:
+        """The error for a wrong value from this source."""
+        return WrongOption if self.rank == _COMMAND_LINE else ConfigError
 
 
 class Loaded(NamedTuple):
@@ -72,7 +77,7 @@ class _Values:
         try:
             self.values[field.key] = _convert(field, raw)
         except ValueError as error:
-            raise ConfigError(f"{origin.where}: {error}") from None
+            raise origin.error(f"{origin.where}: {error}") from None
         self.origins[field.key] = origin
 
     def drop(self, *keys: str) -> None:
@@ -96,7 +101,8 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
     Raises
     ------
     ConfigError
-        The message names the option, its value unless secret, and its source.
+        The message names the option, its value unless secret, and its source. It is a `WrongOption` if the source is
+        the command line.
     """
     values = _Values()
     known = {field.key: field for field in fields()}
@@ -192,9 +198,8 @@ def _part_sockets(values: _Values) -> None:
             f"{values.origins[key].where if key in values.origins else f'{key} by default'}: {address}"
             for key, address in zip(keys, (one, other), strict=True)
         )
-        raise ConfigError(
-            f"zmq_control_addr and zmq_info_addr must use different ports; both have the same one: {both}"
-        )
+        last = max((values.origins[key] for key in keys if key in values.origins), key=lambda origin: origin.rank)
+        raise last.error(f"zmq_control_addr and zmq_info_addr must use different ports; both have the same one: {both}")
 
 
 def _exclude(values: _Values, some: tuple[str, ...], others: tuple[str, ...]) -> None:
@@ -206,7 +211,7 @@ def _exclude(values: _Values, some: tuple[str, ...], others: tuple[str, ...]) ->
     a = max((values.origins[key] for key in some), key=lambda origin: origin.rank)
     b = max((values.origins[key] for key in others), key=lambda origin: origin.rank)
     if a.rank == b.rank:
-        raise ConfigError(f"Give only one of: {a.where}; {b.where}")
+        raise a.error(f"Give only one of: {a.where}; {b.where}")
     values.drop(*(some if a.rank < b.rank else others))
 
 

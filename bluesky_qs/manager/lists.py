@@ -207,19 +207,24 @@ class ListBook:
             raise UnknownUserGroup(f"Unknown user group: {group!r}")
 
     def renew(self, *, devices: bool) -> None:
-        """Compute the lists of allowed plans and devices again. Without ``devices``, the devices keep their uid."""
-        before = self._plans_by_group()
+        """Compute the lists of allowed plans and devices again. Lists that are the same as before keep their uid.
+
+        Without ``devices``, the allowed devices cannot have changed, and are not compared.
+        """
+        plans, allowed_devices = self._by_group(Catalog.plans_allowed), None
+        if devices:
+            allowed_devices = self._by_group(Catalog.devices_allowed)
         self.catalog = Catalog(self._plans, self._devices, self._permissions)
         self._encoded.clear()
         # Descriptions of plans contain names of devices and other plans, so they change with those, too.
-        if self._plans_by_group() != before:
+        if self._by_group(Catalog.plans_allowed) != plans:
             self.plans_allowed_uid = str(uuid4())
-        if devices:
+        if devices and self._by_group(Catalog.devices_allowed) != allowed_devices:
             self.devices_allowed_uid = str(uuid4())
         self._changed()
 
-    def _plans_by_group(self) -> dict[str, dict[str, Any]]:
-        return {group: self.catalog.plans_allowed(group) for group in self.catalog.permissions.groups}
+    def _by_group(self, allowed: Callable[[Catalog, str], dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {group: allowed(self.catalog, group) for group in self.catalog.permissions.groups}
 
     def _encode(self, kind: str, group: str, make: Callable[[], dict[str, Any]]) -> Encoded:
         key = (kind, group)

@@ -151,6 +151,9 @@ def _request(session: Session, typed: _Typed) -> View:
         return service.locked(session, params)
     if method.name == "unlock":
         params.setdefault("lock_key", session.lock_key())
+    if method.name == "history_clear" and "item_uid" in params:
+        # The reply to history_clear does not say whether the item was found; this request fails if it was not.
+        session.rm.history_get(limit=1, before=params["item_uid"])
     if method.name == "queue_start":
         return running.started(session, params)
     return present(session, method.name, params, session.rm.ask(method, params))

@@ -54,15 +54,28 @@ def test_short_help_is_the_same(capsys):
         ["--zmq-encoding"],
         ["--zmq-encoding", "xml"],
         ["--verbose", "--quiet"],
-        ["--config", "/no/such/file"],
         ["--startup-dir", "a", "--startup-profile", "b"],
         ["--store", "a", "--redis-addr", "b"],
+        ["--console-output", "maybe"],
+        ["--zmq-control-addr", "nothing"],
     ],
 )
-def test_bad_command_line_is_78_with_a_message_and_without_a_start(run, capsys, args):
+def test_bad_command_line_is_2_with_a_message_and_without_a_start(run, capsys, args):
     code, settings = run(*args)
-    assert (code, settings) == (78, None)
+    assert (code, settings) == (2, None)
     assert "Error: " in capsys.readouterr().err
+
+
+def test_bad_configuration_is_78_with_a_message_and_without_a_start(run, capsys, tmp_path):
+    (tmp_path / "config.yml").write_text("network: {zmq_encoding: xml}")
+    for path in (tmp_path / "config.yml", tmp_path / "missing.yml"):
+        assert run("--config", str(path)) == (78, None)
+        assert str(path) in capsys.readouterr().err
+
+
+def test_a_bad_environment_variable_is_78(run, monkeypatch):
+    monkeypatch.setenv("QSERVER_ZMQ_ENCODING_FOR_SERVER", "xml")
+    assert run() == (78, None)
 
 
 def test_values_stand_behind_a_blank_or_an_equals_sign(run):
@@ -80,7 +93,7 @@ def test_a_long_option_may_be_cut_short_where_no_other_begins_like_it(run):
 
 
 def test_an_ambiguous_option_is_an_error_with_the_candidates(run, capsys):
-    assert run("--startup", "sim") == (78, None)
+    assert run("--startup", "sim") == (2, None)
     assert "--startup-dir" in capsys.readouterr().err
 
 

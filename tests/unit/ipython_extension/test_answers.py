@@ -5,6 +5,7 @@ import time
 import pytest
 from IPython.lib.pretty import pretty
 
+from bluesky_qs.errors import NotFound
 from bluesky_qs.testing import Wait
 
 _UID = "3e5dac90-59ff-41e2-88b7-72e57e932a1e"
@@ -51,7 +52,6 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("config", "config_get", {"config": {"ip_connect_info": {}}}, "no IPython kernel"),
         ("history clear 3", "history_clear", {}, "Kept the newest 3 items of the history."),
         ("history clear 0", "history_clear", {}, "The history is cleared."),
-        (f"history clear {_UID}", "history_clear", {}, "Removed that item and all older ones"),
         ("queue stop cancel", "queue_stop_cancel", {}, "No stop is pending."),
     ],
 )  # fmt: skip
@@ -64,6 +64,15 @@ def test_a_reply_is_shown_as_a_sentence(qs, qs_manager, line, method, answer, ex
     assert _UID not in shown
     assert view.items() >= answer.items()
     assert "{&#x27;" not in view._repr_html_()
+
+
+def test_clearing_the_history_up_to_an_item_says_whether_the_item_was_there(qs, qs_manager, plan):
+    qs_manager.fill(history=[plan("count", uid) for uid in ("uid-a", "uid-b", "uid-c")])
+    with pytest.raises(NotFound, match="Item with UID 'uid-x' is not in the history"):
+        qs("history clear uid-x")
+    assert len(qs_manager.do("history_get")["items"]) == 3
+    assert pretty(qs("history clear uid-b")) == "Removed that item and all older ones from the history."
+    assert [item["item_uid"] for item in qs_manager.do("history_get")["items"]] == ["uid-c"]
 
 
 def test_why_a_plan_may_fail_stands_below_it(qs, qs_manager, plan):

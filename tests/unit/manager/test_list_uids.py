@@ -75,13 +75,22 @@ def test_a_new_device_changes_the_plans_only_if_a_description_names_it(book, bef
         ({"allowed_plans": ["other"]}, ["plans_allowed_uid"]),
         ({"allowed_plans": ["scan"]}, []),
         ({"allowed_plans": [None], "allowed_devices": ["motor"]}, ["devices_allowed_uid"]),
+        ({"allowed_plans": [None], "allowed_devices": [":^det"]}, []),
         ({"allowed_plans": [None], "allowed_functions": [None]}, []),
         ({"allowed_plans": [None]}, []),
     ],
 )
-def test_permissions_change_the_lists_that_they_speak_of(book, before, lists, expected):
+def test_permissions_change_only_lists_that_become_different(book, before, lists, expected):
     book.set_permissions(PermissionRules.from_dict(groups(**lists)))
     assert changed(book, before) == expected
+
+
+def test_a_device_that_no_group_may_use_leaves_the_allowed_devices_as_they_are(book):
+    root = {"allowed_plans": [None], "allowed_devices": [None], "forbidden_devices": [":^secret"]}
+    book.set_permissions(PermissionRules.from_dict({"user_groups": {"root": root}}))
+    before = {name: getattr(book, name) for name in UIDS}
+    assert book.replace(worker_lists(["scan"], ["motor", "secret"]))
+    assert changed(book, before) == ["devices_existing_uid"]
 
 
 async def test_lists_read_from_the_disk_are_announced_if_they_differ(book, before, tmp_path):
