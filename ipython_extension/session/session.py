@@ -9,6 +9,7 @@ from IPython.core.error import UsageError
 
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.documents import is_number
 from bluesky_qs.errors import NotFound
 from bluesky_qs.words.parseable import has_index
 from bluesky_qs.words.planexpr import Item, plan_text
@@ -22,6 +23,7 @@ from ipython_extension.shown.tables import ranges
 from ipython_extension.typed.line import Line, LineWord
 
 _SHORTEST_UID = 4
+_MOST_FIELDS = 100
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
 
 
@@ -68,6 +70,8 @@ class Session:
         self.tasks: list[str] = []
         #: Functions that the worker certainly has: they were pushed or called from here.
         self.functions: list[str] = []
+        #: Numeric fields of the runs whose documents were shown last.
+        self.fields: list[str] = []
         #: Why queued plans cannot run now, by uid, and the versions of the queue and lists that were checked.
         self.checked: tuple[tuple[object, ...], dict[str, str]] | None = None
         # The items that were shown last, by position: of the queue, of the history, and of the later of the two.
@@ -134,6 +138,21 @@ class Session:
     def shown(self) -> Mapping[int, Item]:
         """The items that were shown last, by position."""
         return self._last or {}
+
+    def metadata(self) -> Iterator[tuple[str, Any]]:
+        """Keys and values of the metadata of all items that were shown or added, without a request."""
+        seen = {id(item): item for shown in (self._last, self._queue, self._grown, self._history) if shown
+                for item in shown.values()}  # fmt: skip
+        for item in reversed(seen.values()):
+            for meta in item["meta"] if isinstance(item.get("meta"), list) else [item.get("meta") or {}]:
+                yield from meta.items() if isinstance(meta, Mapping) else ()
+
+    def take_document(self, message: Mapping[str, Any]) -> None:
+        """Note the fields of a run that is shown."""
+        keys = message["doc"].get("data_keys") if message["name"] == "descriptor" else None
+        if isinstance(keys, Mapping):
+            new = [name for name, key in keys.items() if isinstance(key, Mapping) and is_number(key)]
+            self.fields = list(dict.fromkeys([*new, *self.fields]))[:_MOST_FIELDS]
 
     def queue(self, status: Mapping[str, Any] | None = None) -> QueueView:
         """Fetch the queue; positions refer to it from now on."""

@@ -67,7 +67,7 @@ class ProgressWait:
         RequestTimeoutError
             The service has not answered for a long time.
         """
-        with StatusFeed(self._session.rm, self._live.take_document if self._live else None) as self._feed:
+        with StatusFeed(self._session.rm, self._take_document if self._live else None) as self._feed:
             # Subscribe before the first request, so that no change is missed in between.
             status = self._session.status()
             while True:
@@ -79,6 +79,11 @@ class ProgressWait:
                 if self._timeout is not None and self.elapsed > self._timeout:
                     raise WaitTimeoutError(f"Still not done after {length_of_time(self._timeout)}")
                 status = dict(self._feed.next_status(_LOOK) or status)
+
+    def _take_document(self, message: Mapping[str, Any], requested: bool) -> None:
+        assert self._live is not None
+        self._session.take_document(message)
+        self._live.take_document(message, requested)
 
     def _ask(self, status: Mapping[str, Any]) -> None:
         """Show an input() prompt of user code, once; the user answers it after Ctrl-C or elsewhere."""

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from bluesky_qs.words.planexpr import plan_text
 from bluesky_qs.words.scanner import Token, TokenKind, scan
 from ipython_extension.session.session import Session
 from ipython_extension.words import dispatch  # noqa: F401 - importing it fills the table of commands
+from ipython_extension.words.helptext import ALSO
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
 
@@ -46,6 +48,10 @@ class _At(NamedTuple):
     typed: str
     fragment: str
 
+    def previous(self) -> list[str]:
+        """The words before the fragment."""
+        return [word.text for word in scan(self.typed[: len(self.typed) - len(self.fragment)]).words()]
+
 
 _LINE = re.compile(r"\s*(?:[\w\s,.\[\]'\"]*=\s*)?%qs\s+(?P<rest>.*)", re.DOTALL)
 _CELL = re.compile(r"\s*%%qs\s+(?P<rest>.*)", re.DOTALL)
@@ -62,15 +68,17 @@ def _in_cell(rest: str, session: Session) -> Offers | None:
     word, blank, typed = rest.partition(" ")
     if not blank:
         return _fitting(word, (Offer(name, "word") for name in CELLS))
-    return _options(CELLS[word].usage, _At(session, typed, _end(_FRAGMENT, typed))) if word in CELLS else None
+    if word not in CELLS:
+        return None
+    at = _At(session, typed, _end(_FRAGMENT, typed))
+    return _option(CELLS[word].usage, at) or _options(CELLS[word].usage, at)
 
 
 def _in_line(rest: str, session: Session) -> Offers:
     fragment = _end(_FRAGMENT, rest)
     words = [word.text for word in scan(rest[: len(rest) - len(fragment)]).words()]
     if not words:
-        names = dict.fromkeys([*WORDS, *(form.words[0] for form in QSERVER.forms), "help"])
-        return _fitting(fragment, (Offer(name, "word") for name in names))
+        return _first_words(fragment)
     following = [Offer(word, "word") for word in QSERVER.next_words(words)]
     word = words[0]
     if word == "help":
@@ -81,17 +89,26 @@ def _in_line(rest: str, session: Session) -> Offers:
         return _fitting(fragment, following)
     at = _At(session, rest.partition(word)[2], fragment)
     offers = _word(word, at)
-    return Offers(offers.fragment, [*(each for each in following if each.text.startswith(fragment)), *offers.offers])
+    own = {each.text for each in offers.offers}
+    others = [each for each in following if each.text.startswith(fragment) and each.text not in own]
+    return Offers(offers.fragment, [*offers.offers, *others])
+
+
+def _first_words(fragment: str) -> Offers:
+    """The prompt's own commands; the first words of ``qserver`` only if what is typed fits none of them."""
+    offers = _fitting(fragment, (Offer(name, "word") for name in sorted([*WORDS, *ALSO, "help"])))
+    if offers.offers:
+        return offers
+    return _fitting(fragment, (Offer(name, "word") for name in sorted(form.words[0] for form in QSERVER.forms)))
 
 
 def _word(word: str, at: _At) -> Offers:
     usage = WORDS[word].usage
-    previous = [word.text for word in scan(at.typed[: len(at.typed) - len(at.fragment)]).words()]
-    values = {option: kind for option, kind in _OPTION.findall(usage) if kind}
-    if previous and previous[-1] in values and values[previous[-1]] in _KINDS:
-        return _fitting(at.fragment, _KINDS[values[previous[-1]]](at))
-    if at.fragment.startswith("-"):
-        return _options(usage, at)
+    previous = at.previous()
+    if (name := _end(_NAME, at.typed)).startswith("$"):
+        return _fitting(name, _variables(at.session, lead="$"))
+    if offers := _option(usage, at):
+        return offers
     if word in _SPECIAL:
         return _SPECIAL[word](at, previous)
     if "PLAN" in usage:
@@ -101,6 +118,25 @@ def _word(word: str, at: _At) -> Offers:
     for kind in dict.fromkeys(re.findall(r"[A-Z]+", plain)):
         offers += _KINDS[kind](at) if kind in _KINDS else []
     return _fitting(at.fragment, offers)
+
+
+def _option(usage: str, at: _At) -> Offers | None:
+    """Options, or values of the option that is being typed; None if neither is."""
+    if at.fragment.startswith("-"):
+        return _options(usage, at)
+    kind = _value_of_option(usage, at.previous())
+    return _fitting(at.fragment, _KINDS[kind](at)) if kind in _KINDS else None
+
+
+def _value_of_option(usage: str, previous: list[str]) -> str:
+    """The kind of value that the last option still takes, such as ``ID``; empty if it takes none."""
+    kinds = dict(_OPTION.findall(usage))
+    for typed in reversed(previous):
+        if typed in kinds:
+            return kinds[typed] if typed == previous[-1] or kinds[typed] == "KEY" else ""
+        if "=" not in typed:
+            break
+    return ""
 
 
 def _options(usage: str, at: _At) -> Offers:
@@ -120,10 +156,10 @@ def _plans_and_devices(at: _At) -> Iterator[Offer]:
     known = at.session.at_hand()
     parent, dot, _ = at.fragment.rpartition(".")
     if dot:
-        yield from (Offer(f"{parent}.{name}", "device") for name in _subdevices(known.devices, parent))
+        yield from (Offer(f"{parent}.{name}", "device") for name in sorted(_subdevices(known.devices, parent)))
         return
-    yield from (Offer(name, "plan") for name in known.plans)
-    yield from (Offer(name, "device") for name in known.devices)
+    yield from (Offer(name, "plan") for name in sorted(known.plans))
+    yield from (Offer(name, "device") for name in sorted(known.devices))
 
 
 def _profiles(_at: _At) -> Iterator[Offer]:
@@ -133,7 +169,26 @@ def _profiles(_at: _At) -> Iterator[Offer]:
 
 
 def _of_plans(at: _At) -> Iterator[Offer]:
-    yield from (Offer(name, "plan") for name in at.session.at_hand().plans)
+    yield from (Offer(name, "plan") for name in sorted(at.session.at_hand().plans))
+
+
+def _metadata(at: _At) -> Iterator[Offer]:
+    """Keys of the metadata that this session has seen; after ``KEY=`` the values."""
+    before = at.typed[: len(at.typed) - len(at.fragment)]
+    key = re.split(r"\s", before)[-1].removesuffix("=") if before.endswith("=") else None
+    for name, value in at.session.metadata():
+        if key is None:
+            yield Offer(f"{name}=", "metadata")
+        elif name == key and isinstance(value, str | int | float):
+            yield Offer(shlex.quote(str(value)), "value")
+
+
+def _fields(at: _At) -> Iterator[Offer]:
+    """Fields of the runs that this session has seen; the devices if it has seen none."""
+    if at.session.fields:
+        yield from (Offer(name, "field") for name in at.session.fields)
+        return
+    yield from (Offer(name, "device") for name in sorted(at.session.at_hand().devices))
 
 
 _KINDS: Mapping[str, Callable[[_At], Iterable[Offer]]] = {
@@ -141,6 +196,8 @@ _KINDS: Mapping[str, Callable[[_At], Iterable[Offer]]] = {
     "GLOB": _plans_and_devices,
     "PROFILE": _profiles,
     "NAME": _of_plans,
+    "KEY": _metadata,
+    "FIELD": _fields,
 }
 
 
@@ -149,7 +206,7 @@ def _definitions(at: _At, _previous: list[str]) -> Offers:
     variables = at.session.settings.variables()
     mine = (
         Offer(name, type(value).__name__)
-        for name, value in variables.items()
+        for name, value in sorted(variables.items())
         if not name.startswith("_") and name not in _OF_IPYTHON and _is_own(value)
     )
     return _fitting(at.fragment, mine)
@@ -180,10 +237,10 @@ def _edit(at: _At, previous: list[str]) -> Offers:
 
 
 def _functions(at: _At, previous: list[str]) -> Offers:
-    """For ``func``: functions that the worker has; else the typed text, so that IPython offers none of its own."""
-    known = [Offer(f"{name}(", "function") for name in at.session.functions if not previous]
-    offers = _fitting(at.fragment, known)
-    return offers if offers.offers or not at.fragment else Offers(at.fragment, [Offer(at.fragment, "function")])
+    """For ``func``: functions that the worker has."""
+    return _fitting(
+        at.fragment, (Offer(f"{name}(", "function") for name in sorted(at.session.functions) if not previous)
+    )
 
 
 _SPECIAL: Mapping[str, Callable[[_At, list[str]], Offers]] = {
@@ -206,7 +263,7 @@ _BRACKET = re.compile(r"=[\[({][^\])}]*$")
 
 def _call(words: list[str], fragment: str) -> Offers:
     if len(words) == 1:
-        return _fitting(fragment, (Offer(name, "method") for name in METHODS))
+        return _fitting(fragment, (Offer(name, "method") for name in sorted(METHODS)))
     method = METHODS.get(words[1])
     given = {word.partition("=")[0] for word in words[2:]}
     names = [name for name in method.parameters if name not in given] if method else []
@@ -229,12 +286,10 @@ def _plan(at: _At) -> Offers:
     if inside is None:
         fragment = _end(_FRAGMENT, at.typed)
         return _fitting(fragment, [*_of_plans(at), Offer("queue_stop", "instruction")])
-    variables = at.session.settings.variables()
     innermost = inside.open[-1].text
     if fragment.startswith("$") or (innermost.startswith("{") and ":" not in innermost):
         lead = fragment[:1] if fragment.startswith("$") else ""
-        named = (Offer(lead + name, type(value).__name__) for name, value in variables.items() if _is_data(name, value))
-        return _fitting(fragment, named)
+        return _fitting(fragment, _variables(at.session, lead=lead))
     plan = at.session.at_hand().plans.get(inside.name) or {}
     arguments = _split(inside.open[0])
     last = arguments[-1].lstrip() if arguments else ""
@@ -247,6 +302,13 @@ def _plan(at: _At) -> Offers:
         named = [Offer(f"{name}=", "parameter") for name in names if name not in given | taken]
         return Offers(fragment, [*_fitting(fragment, named).offers, *offers.offers])
     return offers
+
+
+def _variables(session: Session, *, lead: str) -> Iterator[Offer]:
+    """The variables of this session whose value can be sent to the service."""
+    for name, value in sorted(session.settings.variables().items()):
+        if _is_data(name, value):
+            yield Offer(lead + name, type(value).__name__)
 
 
 def _inside(typed: str) -> _Inside | None:
@@ -297,7 +359,9 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
     parent, dot, beginning = fragment.rpartition(".")
     if dot:
         inner = _subdevices(known.devices, parent)
-        return Offers(fragment, [Offer(f"{parent}.{name}", "device") for name in inner if name.startswith(beginning)])
+        return Offers(
+            fragment, [Offer(f"{parent}.{name}", "device") for name in sorted(inner) if name.startswith(beginning)]
+        )
     annotation = (parameter or {}).get("annotation") or {}
     listed = [
         name for group in ("devices", "plans") for names in (annotation.get(group) or {}).values() for name in names
@@ -310,9 +374,9 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
     if type_text and set(_WORD.findall(type_text)) <= _OF_NUMBERS:
         return Offers(fragment, [])
     wanted = [ability for mark, ability in ABILITIES.items() if mark in type_text]
-    fitting = {n: d for n, d in known.devices.items() if all((d or {}).get(ability) for ability in wanted)}
-    offers = [Offer(name, "device") for name in fitting or known.devices]
-    plans = [] if wanted else [Offer(name, "plan") for name in known.plans]
+    fitting = {n: d for n, d in sorted(known.devices.items()) if all((d or {}).get(ability) for ability in wanted)}
+    offers = [Offer(name, "device") for name in fitting or sorted(known.devices)]
+    plans = [] if wanted else [Offer(name, "plan") for name in sorted(known.plans)]
     return _fitting(fragment, [*offers, *plans])
 
 

@@ -19,6 +19,18 @@ from bluesky_qs.errors import ConfigError, QSError
 from ipython_extension.shown.error_rendering import in_one_line, usage
 from ipython_extension.words.free_text import has_text
 
+
+class OnlyCompletions(list[SimpleCompletion]):
+    """All completions that there are, even if there are none.
+
+    IPython also asks its other matchers unless ours returns something, and they would offer files and Python names. It
+    looks at the length to find out, so an empty list claims to hold one.
+    """
+
+    def __len__(self) -> int:
+        return max(1, super().__len__())
+
+
 _CONNECTION = ("control_addr", "info_addr", "encoding", "public_key", "user", "user_group", "lock_key", "timeout")
 
 
@@ -99,8 +111,13 @@ class QSMagics(Magics):
         found = offers_for(text, self._conversation())
         if found is None:
             return {"completions": []}
-        completions = [SimpleCompletion(offer.text, type=offer.kind) for offer in found.offers]
-        return {"completions": completions, "matched_fragment": found.fragment, "suppress": True}
+        completions = OnlyCompletions(SimpleCompletion(offer.text, type=offer.kind) for offer in found.offers)
+        return {
+            "completions": completions,
+            "matched_fragment": found.fragment,
+            "suppress": True,
+            "ordered": True,
+        }
 
     def _conversation(self) -> Any:
         if self._session is None:

@@ -51,6 +51,7 @@ def _last(session: Session, canvas: Any, fields: list[str]) -> Drawn:
     messages = session.rm.documents_get()["documents"]
     drawing = LivePlot(canvas, fields)
     for message in messages:
+        session.take_document(message)
         drawing.take_document(message, requested=False)
     drawing.end()
     if not drawing.figures:

@@ -49,7 +49,9 @@ def informed(qs, opened, plan):
 @pytest.mark.parametrize(
     ("text", "some"),
     [
-        ("%qs ", {"add", "queue", "run", "re", "history", "call", "help", "unlock"}),
+        ("%qs ", {"add", "queue", "run", "history", "call", "help", "unlock"}),
+        ("%qs environ", {"environment"}),
+        ("%qs re pa", {"pause"}),
         ("%qs que", {"queue"}),
         ("q = %qs hist", {"history"}),
         ("%qs queue ", {"get", "add", "item", "mode"}),
@@ -136,6 +138,48 @@ def test_nothing_is_offered_in_strings_and_elsewhere_python_is_left_alone(shell,
     assert "det1" not in offered("x = de")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["%qs xyz", "%qs history zz", "%qs add nosuch", "%qs add count(md={'a': 'det", "%qs start "],
+)
+def test_nothing_is_offered_where_nothing_fits(shell, offered, informed, text):
+    shell.user_ns.update(xyzzy=1, zzz=2, nosuchthing=3, detour=4)
+    assert offered(text) == []
+
+
+def test_own_words_come_before_lines_of_qserver(offered):
+    first = offered("%qs ")
+    assert first == sorted(first)
+    assert not {"environment", "allowed", "re"} & set(first)
+    assert offered("%qs re") == ["redo", "resume"]
+
+
+def test_metadata_that_was_seen_is_offered_after_md(qs, opened, offered, plan):
+    first = plan("count", "aaaa-1") | {"meta": {"sample": "Si 111", "mood": "low"}}
+    opened.fill([first, plan("scan", "bbbb-2") | {"meta": [{"run": 3}]}])
+    qs("queue")
+    assert set(offered("%qs add count() --md ")) == {"sample=", "mood=", "run="}
+    assert offered("%qs add count() --md mood=low sa") == ["sample="]
+    assert offered("%qs add count() --md run=") == ["3"]
+    assert offered("%qs run count() --md sample=") == ["'Si 111'"]
+    assert offered("%%qs add --md mo") == ["mood="]
+    assert "mood=" not in offered("%qs add count() --md mood=low --at ")
+
+
+def test_fields_are_offered_to_plot(shell, offered, informed):
+    assert offered("%qs plot mo") == ["motor"]  # no run was seen: the devices
+    keys = {"motor": {"dtype": "number", "shape": []}, "image": {"dtype": "array", "shape": [9, 9]}, "mean": None}
+    session = shell.magics_manager.registry["QSMagics"]._conversation()
+    session.take_document({"name": "descriptor", "doc": {"data_keys": keys}})
+    assert offered("%qs plot ") == ["motor"]
+
+
+def test_variables_are_offered_after_a_dollar_wherever_a_value_is_typed(shell, offered, informed):
+    shell.user_ns.update(npoints=5, nobody=print)
+    assert offered("%qs edit 0 num=$np") == ["$npoints"]
+    assert offered("%qs add count() --md points=$np") == ["$npoints"]
+
+
 def test_positions_are_completed_with_the_text_of_their_plans(shell, informed):
     with provisionalcompleter():
         offers = list(shell.Completer.completions("%qs rm ", 7))
@@ -180,7 +224,7 @@ def test_the_values_of_a_type_that_has_few_are_offered(shell, text, offers):
 
 
 def test_functions_are_offered_where_they_are_known_and_nothing_else(shell, qs, opened, offered):
-    assert offered("%qs func la") == ["la"]  # nothing of IPython's
+    assert offered("%qs func la") == []  # nothing of IPython's
     shell.run_cell("def last_position(name): return 1").raise_error()
     qs("push last_position")
     with provisionalcompleter():
