@@ -1,7 +1,13 @@
 """Methods on the service itself: status, configuration, events, console output, and stopping it."""
 
-from bluesky_qs.api.method import method
+from typing import Annotated
+
+from bluesky_qs.api.method import Messages, method
 from bluesky_qs.api.types import Config, ConsoleMessages, Events, Reply, Status, StopOption
+
+_StopOption = Annotated[
+    StopOption, Messages(wrong="Option {value!r} is not supported. Supported options: 'safe_on', 'safe_off'")
+]
 
 
 @method(scope="read:status", lenient=True)
@@ -29,7 +35,7 @@ def config_get() -> Config:
 
 
 @method(scope="write:manager:stop")
-def manager_stop(option: StopOption = "safe_on") -> Reply:
+def manager_stop(option: _StopOption = "safe_on") -> Reply:
     """Stop the whole service.
 
     ``safe_on`` is refused unless the manager is idle. ``safe_off`` interrupts a running plan, which goes back to the

@@ -98,15 +98,17 @@ class Dispatcher:
         method: Method[..., Any] | None = None
         params: dict[str, Any] = {}
         try:
-            method, params = self._parse(frame)
+            method, sent = self._parse(frame)
             if method.lenient:
                 return encode(self._status(), self._encoding)
+            params = _as_params(sent)
             reply = await self._run(method, params)
             return encode({"success": True, "msg": "", **reply}, self._encoding)
         except QSError as error:
             return self._refusal(method, params, error)
 
-    def _parse(self, frame: bytes) -> tuple[Method[..., Any], dict[str, Any]]:
+    def _parse(self, frame: bytes) -> tuple[Method[..., Any], Any]:
+        """The method and its parameters, which may still be of any type."""
         try:
             request = decode(frame, self._encoding)
         except DecodeError as error:
@@ -119,15 +121,10 @@ class Dispatcher:
             listed = ", ".join(repr(key) for key in unknown)
             msg = f"Invalid request format: unsupported keys: {listed}. Supported keys: 'method', 'params'"
             raise RequestError(msg)
-        name, params = request["method"], request.get("params")
+        name = request["method"]
         if not isinstance(name, str):
             raise RequestError(f"Invalid request format: method is not a string: {shortened(name)}")
-        method = METHODS.find(name)
-        if params is None or method.lenient:
-            params = {}
-        if not isinstance(params, dict) or not all(isinstance(key, str) for key in params):
-            raise RequestError(f"Invalid request format: params is not an object: {shortened(params)}")
-        return method, params
+        return METHODS.find(name), request.get("params")
 
     async def _run(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         method.check_names(params)
@@ -159,6 +156,13 @@ class Dispatcher:
             if method.name in FAILED:
                 reply |= FAILED[method.name](self._ctx, params, error.message)
         return encode(reply | error.reply, self._encoding)
+
+
+def _as_params(sent: Any) -> dict[str, Any]:
+    params: dict[Any, Any] = {} if sent is None else sent
+    if not isinstance(sent, dict | None) or not all(isinstance(key, str) for key in params):
+        raise RequestError(f"Invalid request format: params is not an object: {shortened(sent)}")
+    return params
 
 
 def _check_text(params: dict[str, Any]) -> None:

@@ -44,6 +44,7 @@ class ListBook:
         self._devices: dict[str, Any] = {}
         self._permissions = PermissionRules.from_dict({"user_groups": {"root": {}}})
         self._encoded: dict[tuple[str, str], Encoded] = {}
+        self._was_opened = False
         self.catalog = Catalog({}, {}, self._permissions)
         self.plans_existing_uid, self.devices_existing_uid = str(uuid4()), str(uuid4())
         self.plans_allowed_uid, self.devices_allowed_uid = str(uuid4()), str(uuid4())
@@ -127,7 +128,8 @@ class ListBook:
     def replace(self, lists: EncodedLists) -> bool:
         """Use the lists that the worker reports; return True if they differ from the current ones."""
         plans_differ, devices_differ = self._replace(json.loads(lists.plans), json.loads(lists.devices))
-        if plans_differ or devices_differ:
+        if plans_differ or devices_differ or not self._was_opened:
+            self._was_opened = True
             self.renew(devices=devices_differ)
         return plans_differ or devices_differ
 
@@ -214,7 +216,7 @@ class ListBook:
         plans, allowed_devices = self._by_group(Catalog.plans_allowed), None
         if devices:
             allowed_devices = self._by_group(Catalog.devices_allowed)
-        self.catalog = Catalog(self._plans, self._devices, self._permissions)
+        self.catalog = Catalog(self._plans, self._devices, self._permissions, was_opened=self._was_opened)
         self._encoded.clear()
         # Descriptions of plans contain names of devices and other plans, so they change with those, too.
         if self._by_group(Catalog.plans_allowed) != plans:

@@ -23,6 +23,7 @@ _NOT_ITSELF = {"is_readable": False, "is_movable": False, "is_flyable": False, "
 #: Limits the warnings of one item, because every name in a long list may be wrong.
 _MOST_WARNINGS = 5
 _NOTHING_KNOWN = "No plans are known yet: open the environment first (%qs open)."
+_NO_PLANS = "The environment has no plans. The report on its opening lists what was left out (%qs environment report)."
 #: The number of errors that a refusal lists in detail for one plan.
 _MOST_ERRORS = 20
 
@@ -31,11 +32,18 @@ class Catalog:
     """Existing plans and devices, and the part of them that each user group may use.
 
     Methods that take a group raise `UnknownUserGroup` (“Unknown user group: 'x'”) if there is no such group.
+    ``was_opened`` tells whether the lists come from an environment, so that empty lists are really empty.
     """
 
     def __init__(
-        self, existing_plans: Descriptions, existing_devices: Descriptions, permissions: PermissionRules
+        self,
+        existing_plans: Descriptions,
+        existing_devices: Descriptions,
+        permissions: PermissionRules,
+        *,
+        was_opened: bool = False,
     ) -> None:
+        self._was_opened = was_opened
         self.existing_plans = existing_plans
         self.existing_devices = existing_devices
         self.permissions = permissions
@@ -111,7 +119,9 @@ class Catalog:
 
     def _not_allowed(self, name: str) -> str:
         reason = f"Plan '{name}' is not in the list of allowed plans"
-        return reason if self.existing_plans else f"{reason}. {_NOTHING_KNOWN}"
+        if self.existing_plans:
+            return reason
+        return f"{reason}. {_NO_PLANS if self._was_opened else _NOTHING_KNOWN}"
 
     def warnings(self, item: Mapping[str, Any], group: str) -> list[NameWarning]:
         """The first names in a plan that passed `check` that are likely to make it fail."""

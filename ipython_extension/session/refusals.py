@@ -132,7 +132,7 @@ def _of_a_plan(line: str, method: str, session: Session) -> str:
         return f"{begun}. The service knows this plan as {last}; leave out {module}."
     if _is_own_plan(session.settings.variables().get(name)):
         return f"{begun}. It is defined in this session. Send it to the worker first: %qs push {name}"
-    if known.plans or _NOTHING_KNOWN in shown:
+    if known.plans or _NOTHING_KNOWN in shown or session.line_status()["worker_environment_exists"]:
         return shown
     return f"{shown}. {_NOTHING_KNOWN}: open the environment first (%qs open)."  # bluesky-queueserver
 

@@ -119,7 +119,12 @@ async def queue_item_add_batch(
                 f"item {n}: {result.get('msg')}" for n, result in enumerate(results) if result.get("msg")
             )
             raise InvalidPlan(msg, results=results)
-        edit = ctx.queue.add_batch(prepared, pos=pos, before_uid=before_uid, after_uid=after_uid)
+        try:
+            edit = ctx.queue.add_batch(prepared, pos=pos, before_uid=before_uid, after_uid=after_uid)
+        except QSError as error:  # a wrong position is a fault of each item, so that all replies have one form
+            count = len(items)
+            msg = f"validation of {count} out of {count} submitted items failed: {error.message}"
+            raise type(error)(msg, results=[{"success": False, "msg": error.message}] * count) from None
         stored = ctx.ledger.submit(edit)
         size, position = len(ctx.queue), _position(ctx, edit)
     await stored

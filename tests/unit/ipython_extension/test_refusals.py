@@ -75,6 +75,11 @@ def test_a_plan_is_unknown_before_the_first_opening(shell, qs_manager, refused):
     )
 
 
+def test_a_plan_is_unknown_in_an_environment_without_plans(shell, opened, refused):
+    opened.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
+    assert refused("add wiggle()", "queue_item_add", _UNKNOWN).endswith("is not in the list of allowed plans")
+
+
 def test_a_forbidden_function_and_a_missing_function_have_different_messages(shell, qs, opened, refused):
     opened.answers["permissions_get"] = {"user_group_permissions": _PERMISSIONS}
     shown = f"{_NOT_ALLOWED}. Allowed functions: function_sleep, :^mine"

@@ -3,7 +3,7 @@
 import pytest
 
 from bluesky_qs.config.schema import Settings, Startup
-from bluesky_qs.testing import AsyncManager, Fail
+from bluesky_qs.testing import AsyncManager, Fail, ScriptedWorker
 
 TESTER = {"user": "tester", "user_group": "primary"}
 COUNT = {"item_type": "plan", "name": "count", "args": [["det1"]]}
@@ -251,6 +251,16 @@ async def test_before_the_first_opening_a_refusal_explains_that_no_plans_are_kno
     )
 
 
+async def test_after_an_opening_without_plans_a_refusal_names_the_report():
+    async with AsyncManager(ScriptedWorker(plans={}, devices={})) as manager:
+        await manager.open()
+        answer = await manager.ask("queue_item_add", item=COUNT, **TESTER)
+    assert answer["msg"].endswith(
+        "Plan 'count' is not in the list of allowed plans. The environment has no plans. "
+        "The report on its opening lists what was left out (%qs environment report)."
+    )
+
+
 @pytest.mark.parametrize("method", ["queue_item_add", "queue_item_update"])
 async def test_a_refusal_shows_the_item_and_the_size_of_the_queue(manager, three, method):
     answer = await manager.ask(method, item=WRONG, **TESTER)
@@ -271,6 +281,14 @@ async def test_a_refused_batch_has_a_result_for_each_item(manager, three, where)
     assert (answer["success"], answer["qsize"], answer["items"]) == (False, 3, [COUNT, COUNT])
     assert [result["success"] for result in answer["results"]] == [False, False]
     assert all(result["msg"] for result in answer["results"])
+
+
+async def test_a_batch_for_a_wrong_position_is_refused_as_one_with_wrong_items(manager, three):
+    answer = await manager.ask("queue_item_add_batch", items=[COUNT, COUNT], before_uid="nobody", **TESTER)
+    reason = "Plan with UID 'nobody' is not in the queue"
+    assert answer["error"] == "NotFound"
+    assert answer["msg"] == (f"Failed to add all items: validation of 2 out of 2 submitted items failed: {reason}")
+    assert answer["results"] == [{"success": False, "msg": reason}] * 2
 
 
 @pytest.mark.parametrize(

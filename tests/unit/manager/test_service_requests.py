@@ -55,6 +55,16 @@ async def test_a_bad_request_is_refused_in_words(manager, frame, words):
     assert words in answer["msg"]
 
 
+async def test_a_request_whose_parameters_are_no_object_has_the_keys_of_its_method(manager):
+    answer = await raw(manager, b'{"method": "queue_get", "params": [1]}')
+    assert (answer["items"], answer["running_item"], answer["plan_queue_uid"]) == ([], {}, "")
+
+
+async def test_a_wrong_option_of_the_stop_is_refused_with_the_right_ones(manager):
+    answer = await manager.ask("manager_stop", option="safe")
+    assert answer["msg"] == "Option 'safe' is not supported. Supported options: 'safe_on', 'safe_off'"
+
+
 async def test_a_message_that_its_request_made_long_is_cut(manager):
     answer = await manager.ask("queue_item_get", uid="x" * 100_000)
     assert len(answer["msg"]) < 11_000
