@@ -190,6 +190,11 @@ class Service:
     def output(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def wait_shown(self, *texts: str) -> str:
+        """All that the service has printed, when these texts are in it: they do not come by the way of the replies."""
+        self.wait(lambda _: all(text in self.output() for text in texts), f"{texts} in the output")
+        return self.output()
+
     def processes(self) -> list[psutil.Process]:
         """Those of the service that are alive; all that were ever seen are remembered."""
         if self.process and self.process.poll() is None:
@@ -208,7 +213,7 @@ class Service:
         for process in self.processes():
             process.kill()
         if self.process:
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
         await_end([process.pid for process in self.processes()])
 
     def stop(self, sig: int = signal.SIGTERM) -> int:
@@ -216,7 +221,7 @@ class Service:
         assert self.process is not None
         self.processes()
         self.process.send_signal(sig)
-        return self.process.wait(15)
+        return self.process.wait(PATIENCE)
 
     def restart(self) -> "Service":
         """A new service on the same store, at the same addresses."""
@@ -291,6 +296,19 @@ def service(new_service):
 
 
 @pytest.fixture
+def free_ports():
+    """Chooses ports that nobody has: ``free_ports(5)``."""
+
+    def choose(count: int) -> list[int]:
+        ports: set[int] = set()
+        while len(ports) < count:
+            ports.add(free_port())
+        return sorted(ports)
+
+    return choose
+
+
+@pytest.fixture
 def wait_ended():
     """Waits until processes have ended, which may be those of others: ``wait_ended(pids)``."""
     return await_end
@@ -350,6 +368,7 @@ def startup_dir(tmp_path):
 
 
 LIGHT_STARTUP = '''
+import os
 import time
 from bluesky import RunEngine
 from bluesky.plan_stubs import checkpoint, close_run, null, open_run, sleep
@@ -377,6 +396,16 @@ def steps(n: int = 100, delay: float = 0.05, path: str = ""):
     for _ in range(n):
         yield from checkpoint()
         yield from sleep(delay)
+    if path:
+        with open(path, "a") as file:
+            file.write("done\\n")
+
+
+def until(go: str, path: str = ""):
+    """Checkpoints until the file ``go`` is there; writes a line to another file when it comes to its end."""
+    while not os.path.exists(go):
+        yield from checkpoint()
+        yield from sleep(0.02)
     if path:
         with open(path, "a") as file:
             file.write("done\\n")

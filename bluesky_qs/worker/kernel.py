@@ -263,6 +263,11 @@ class _Cells(IPythonKernel):
                 self._requests.done_with(self.get_parent("shell"))
         return await execute(*args, **options)  # a subshell has a thread of its own
 
+    def _send_abort_reply(self, stream: Any, msg: Any, idents: Any) -> None:
+        # Code that waited behind a cell with an error is not run. As in `do_execute`, the reply comes afterwards.
+        self._requests.done_with(msg)
+        super()._send_abort_reply(stream, msg, idents)
+
     async def shutdown_request(self, stream: Any, ident: Any, parent: Any) -> None:
         log.warning("Refused to shut down the kernel for a console: close the environment instead")
         refusal = {

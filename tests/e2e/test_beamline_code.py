@@ -121,7 +121,7 @@ def test_types_that_cannot_be_read_and_places_where_anything_fits_get_what_is_me
     beamline.wait(
         lambda _: "SEEN ['SynAxis', 'SynSignal', 'SynAxis', 'SynSignal', 'str']" in beamline.output(), "the output"
     )
-    assert "Parameter 'tree' of plan sort is not checked, because its type refers to itself" in beamline.output()
+    beamline.wait_shown("Parameter 'tree' of plan sort is not checked, because its type refers to itself")
 
 
 def test_names_that_are_probably_wrong_are_queued_with_a_warning(beamline):

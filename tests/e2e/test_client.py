@@ -62,7 +62,7 @@ def test_a_wait_survives_a_replacement_of_the_manager(RM, service):
 
     waiting = threading.Thread(target=lambda: ended.append(RM.wait_for_condition(recorded, timeout=60)))
     waiting.start()
-    assert looked.wait(30)
+    assert looked.wait(60)
     service.find("bluesky_qs.manager").kill()
     waiting.join(60)
     assert ended == [None]

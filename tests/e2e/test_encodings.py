@@ -20,7 +20,7 @@ def packed(request, new_service, startup_dir):
 @pytest.fixture
 def client(packed, monkeypatch):
     monkeypatch.delenv("QSERVER_ZMQ_ENCODING", raising=False)
-    with REManagerAPI(packed.control, zmq_info_addr=packed.info, zmq_encoding="msgpack", timeout_recv=10) as manager:
+    with REManagerAPI(packed.control, zmq_info_addr=packed.info, zmq_encoding="msgpack", timeout_recv=60) as manager:
         yield manager
 
 

@@ -54,7 +54,7 @@ def test_clients_with_the_public_key_are_served(encrypted, client, keys):
     manager.queue_start()
     manager.wait_for_idle(timeout=60)
     assert manager.history_get()["items"][0]["result"]["exit_status"] == "completed"
-    assert "encryption enabled" in encrypted.output()
+    encrypted.wait_shown("encryption enabled")
 
 
 def test_the_command_line_finds_the_key_in_the_environment(encrypted):
@@ -93,14 +93,14 @@ def test_the_communitys_client_with_another_key_is_not(encrypted, drive, another
 
 def test_the_older_variable_is_understood(new_service, keys):
     service = new_service(*LIGHT, env={"QSERVER_ZMQ_PRIVATE_KEY": keys[1]}, server_key=keys[0]).start()
-    assert "encryption enabled" in service.output()
+    service.wait_shown("encryption enabled")
 
 
 def test_a_configuration_file_may_hold_the_key_or_name_a_variable_that_does(new_service, keys, tmp_path):
     config = tmp_path / "config.yml"
     config.write_text("network:\n  zmq_private_key: ${SITE_SECRET}\n")
     service = new_service("--config", str(config), *LIGHT, env={"SITE_SECRET": keys[1]}, server_key=keys[0]).start()
-    assert "encryption enabled" in service.output()
+    service.wait_shown("encryption enabled")
     service.stop()
     config.write_text(f"network:\n  zmq_private_key: '{keys[1]}'\n")
     service.restart()
@@ -122,7 +122,7 @@ def test_no_key_is_ever_shown(encrypted, keys):
 @pytest.mark.parametrize("key", ["too-short", "ä" * 40, "#" * 39 + "~"])
 def test_a_key_that_is_none_is_refused_without_being_shown(new_service, key):
     service = new_service(*LIGHT, env={"QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER": key})
-    assert service.spawn().wait(20) != 0
+    assert service.spawn().wait(60) != 0
     assert "key" in service.output()
     assert key not in service.output()
     assert "Traceback" not in service.output()

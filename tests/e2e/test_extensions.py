@@ -54,7 +54,7 @@ def test_events_are_published_when_they_are_stored(light):
 
 
 def test_the_state_of_an_item_is_known_from_the_queue_to_its_end(light):
-    waiting, running = light.add("quick"), light.add("steps", 200, 0.05, pos="front")
+    waiting, running = light.add("quick"), light.add("steps", 1000, 0.05, pos="front")
     uid, other = running["item_uid"], waiting["item_uid"]
     status = light.do("item_status", item_uid=other)["status"]
     assert (status["state"], status["position"]) == ("queued", 1)
@@ -115,13 +115,17 @@ def test_documents_and_progress_of_a_running_plan_are_published(light):
     with light._context.socket(zmq.SUB) as news:
         news.connect(light.info)
         news.subscribe(b"QS_Document")
-        light.add("steps", 20, 0.05)
+        news.subscribe(b"QS_Event")
+        while not news.poll(200):  # the first event that arrives shows that both subscriptions are in force
+            light.do("queue_mode_set", mode={"loop": True})
+            light.do("queue_mode_set", mode="default")
         item = light.add("run", 2)
         light.do("queue_start")
         seen = []
         while [d["name"] for d in seen].count("stop") < 2:
-            assert news.poll(10_000)
-            seen.append(json.loads(news.recv_multipart()[1]))
+            assert news.poll(60_000)
+            topic, message = news.recv_multipart()
+            seen += [json.loads(message)] if topic == b"QS_Document" else []
     assert [d["name"] for d in seen] == ["start", "stop", "start", "stop"]
     start = seen[0]["doc"]
     assert (start["queue_item_uid"], start["queue_user"], start["queue_user_group"]) == (
@@ -147,7 +151,7 @@ def test_a_failed_opening_names_file_line_and_error(new_service, startup_dir):
     text = json.dumps(service.do("environment_report")["report"])
     assert "10-broken.py" in text
     assert "ZeroDivisionError" in text
-    assert "10-broken.py" in service.output()
+    service.wait_shown("10-broken.py")
     assert msgspec.json.decode(text)
 
 

@@ -16,7 +16,7 @@ def client_of():
 
     def make(service, encoding="json"):
         RM = REManagerAPI(
-            service.control, zmq_info_addr=service.info, zmq_encoding=encoding, user_group="primary", timeout_recv=10
+            service.control, zmq_info_addr=service.info, zmq_encoding=encoding, user_group="primary", timeout_recv=60
         )
         clients.append(RM)
         RM.environment_open()

@@ -6,8 +6,31 @@ import signal
 
 import pytest
 
-COUNT = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 10, "delay": 0.2}}'
-SLOW = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 6, "delay": 1}}'
+COUNT = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 10, "delay": 60}}'
+SLOW = '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 6, "delay": 60}}'
+#: Plans wait at their first delay until the test opens a gate; behind it no delay takes time.
+HELD = """
+import asyncio, pathlib
+
+async def held(msg):
+    while not pathlib.Path({gate!r}).exists():
+        await asyncio.sleep(0.01)
+
+RE.register_command("sleep", held)
+"""
+
+
+@pytest.fixture
+def open_held(service, tmp_path):
+    """Opens an environment whose plans wait; returns what lets them go."""
+
+    def open_environment():
+        service.open()
+        service.do("script_upload", script=HELD.format(gate=str(tmp_path / "gate")))
+        service.wait_idle()
+        return (tmp_path / "gate").touch
+
+    return open_environment
 
 
 def say(service, words, code=0):
@@ -51,8 +74,7 @@ def test_ctrl_c_stops_the_service(service):
 
 
 def test_the_log_has_the_address_of_the_control_socket(service):
-    assert f"ZeroMQ server is waiting on {service.control}" in service.output()
-    assert "ZMQ control channels: encryption disabled" in service.output()
+    service.wait_shown(f"ZeroMQ server is waiting on {service.control}", "ZMQ control channels: encryption disabled")
 
 
 @pytest.mark.in_both_modes
@@ -78,7 +100,7 @@ def test_the_environment_is_opened_closed_and_destroyed(service):
     assert (status["worker_environment_exists"], status["worker_environment_state"]) == (False, "closed")
 
 
-def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service):
+def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service, open_held):
     for size in (1, 2, 3):
         added = say(service, ["queue", "add", "plan", COUNT])
         uid = added["item"].pop("item_uid")
@@ -87,7 +109,7 @@ def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service):
             "item": {
                 "args": [["det1", "det2"]],
                 "item_type": "plan",
-                "kwargs": {"delay": 0.2, "num": 10},
+                "kwargs": {"delay": 60, "num": 10},
                 "name": "count",
                 "user": "qserver-cli",
                 "user_group": "admin",
@@ -100,7 +122,7 @@ def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service):
     assert len(queue["items"]) == 3
     assert queue["running_item"] == {}
     assert refused(service, ["queue", "start"])["msg"] == "RE Worker environment does not exist. Open it first."
-    service.open()
+    let_go = open_held()
     assert say(service, ["history", "clear"]) == {"msg": "", "success": True}
     assert say(service, ["queue", "start"]) == {"msg": "", "success": True}
     running = say(service, ["queue", "get"])
@@ -114,6 +136,7 @@ def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service):
     status = say(service, ["status"])
     assert (status["manager_state"], status["queue_stop_pending"]) == ("executing_queue", False)
     say(service, ["queue", "stop"])
+    let_go()
     status = service.wait_idle()
     assert (status["items_in_history"], status["items_in_queue"], status["queue_stop_pending"]) == (1, 2, False)
     say(service, ["queue", "start"])
@@ -125,10 +148,10 @@ def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service):
 
 
 @pytest.mark.in_both_modes
-def test_a_deferred_pause_waits_for_the_checkpoint_and_the_plan_is_resumed(service):
+def test_a_deferred_pause_waits_for_the_checkpoint_and_the_plan_is_resumed(service, open_held):
     status = say(service, ["status"])
     assert (status["pause_pending"], status["re_state"]) == (False, None)
-    service.open()
+    let_go = open_held()
     assert say(service, ["status"])["re_state"] == "idle"
     say(service, ["queue", "add", "plan", SLOW])
     say(service, ["queue", "start"])
@@ -140,14 +163,14 @@ def test_a_deferred_pause_waits_for_the_checkpoint_and_the_plan_is_resumed(servi
         True,
         "running",
     )
+    let_go()
     status = service.wait(lambda s: s["manager_state"] == "paused", "paused")
     assert (status["pause_pending"], status["re_state"]) == (False, "paused")
     assert say(service, ["re", "resume"]) == {"msg": "", "success": True}
     status = service.wait_idle()
     assert (status["items_in_history"], status["items_in_queue"]) == (1, 0)
     assert service.history()[0]["result"]["exit_status"] == "completed"
-    console = service.output()
-    for words in (
+    console = service.wait_shown(
         "Pausing the queue (currently running plan) ...",
         "Pausing Run Engine ...",
         "Deferred pause acknowledged. Continuing to checkpoint.",
@@ -157,8 +180,7 @@ def test_a_deferred_pause_waits_for_the_checkpoint_and_the_plan_is_resumed(servi
         "Transient Scan ID: 1",
         "New stream: 'primary'",
         "generator count [",
-    ):
-        assert words in console, words
+    )
     assert len(re.findall(r"^\| +\d+ \| ", console, re.MULTILINE)) == 6
 
 
@@ -192,7 +214,7 @@ def test_what_cannot_be_done_now_is_refused_with_the_reason(service):
     assert "not running" in refused(service, ["queue", "stop"])["msg"]
     assert refused(service, ["environment", "destroy"])["msg"] == "RE environment does not exist."
     service.open()
-    service.add("count", ["det1"], num=3, delay=1)
+    service.add("count", ["det1"], num=3, delay=1000)
     service.do("queue_start")
     assert refused(service, ["queue", "start"])["msg"].startswith("Queue execution is in progress.")
     assert refused(service, ["environment", "close"])["msg"].startswith("Queue execution is in progress.")

@@ -13,11 +13,19 @@ class Console:
         self.client = BlockingKernelClient()
         self.client.load_connection_info(service.do("config_get")["config"]["ip_connect_info"])
         self.client.start_channels()
-        self.client.wait_for_ready(30)
+        self.client.wait_for_ready(60)
 
     def type(self, code):
         """Run code; the number of what is to be waited for."""
         return self.client.execute(code)
+
+    def began(self, message):
+        """Return when the kernel has begun with code that was typed."""
+        while True:
+            news = self.client.get_iopub_msg(timeout=60)
+            of = news["parent_header"].get("msg_id")
+            if of == message and news["content"].get("execution_state") == "busy":
+                return
 
     def wait(self, message):
         """The answer to code that was typed."""

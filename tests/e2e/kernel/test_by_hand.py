@@ -9,13 +9,14 @@ BUSY = "IPython kernel (RE Worker) is busy"
 def test_after_a_plan_that_a_console_resumed_the_queue_stops_unless_autostart_is_on(
     service, console, tmp_path, autostart
 ):
-    service.add("steps", 30, 0.02, str(tmp_path / "trace"))
+    service.add("until", str(tmp_path / "go"), str(tmp_path / "trace"))
     service.add("quick")
     service.paused()
     service.do("queue_autostart", enable=autostart)
     typed = console.type("RE.resume()")
     status = service.wait(lambda s: s["manager_state"] == "executing_queue", "it continues")
     assert status["worker_environment_state"] == "reserved"
+    (tmp_path / "go").touch()
     assert console.wait(typed)["status"] == "ok"
     ran = 2 if autostart else 1
     status = service.wait(lambda s: s["manager_state"] == "idle" and s["items_in_history"] == ran, "the queue stops")
@@ -66,8 +67,8 @@ def test_a_plan_of_the_console_after_the_ended_one_is_not_taken_for_it(service, 
     assert (ended["result"]["exit_status"], ended["result"]["run_uids"]) == ("stopped", [])
 
 
-def test_a_plan_that_a_console_resumed_can_be_paused_again_and_resumed_by_the_manager(service, console):
-    service.add("steps", 60, 0.05)
+def test_a_plan_that_a_console_resumed_can_be_paused_again_and_resumed_by_the_manager(service, console, tmp_path):
+    service.add("until", str(tmp_path / "go"))
     service.paused()
     typed = console.type("RE.resume()")
     service.wait(lambda s: s["manager_state"] == "executing_queue", "it goes on")
@@ -76,6 +77,7 @@ def test_a_plan_that_a_console_resumed_can_be_paused_again_and_resumed_by_the_ma
     assert console.wait(typed)["ename"] == "RunEngineInterrupted"
     service.free()
     service.do("re_resume")
+    (tmp_path / "go").touch()
     service.wait_idle()
     assert service.history()[0]["result"]["exit_status"] == "completed"
 

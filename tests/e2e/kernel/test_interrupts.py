@@ -3,9 +3,10 @@
 import contextlib
 
 
-def test_a_hung_cell_is_interrupted(service, console):
-    typed = console.type("import time; time.sleep(3600)")
+def test_a_hung_cell_is_interrupted(service, console, gate):
+    typed = console.type(f"{gate.wait}; import time; time.sleep(3600)")
     service.reserved()
+    gate.open()  # the cell runs: what follows interrupts it and nothing before it
     service.do("kernel_interrupt")
     assert console.wait(typed)["ename"] == "KeyboardInterrupt"
     service.free()

@@ -64,12 +64,13 @@ def test_while_code_of_a_console_runs_the_environment_is_reserved_and_requests_a
     assert service.wait_idle()["items_in_history"] == 1
 
 
-def test_a_start_is_refused_as_soon_as_a_console_has_sent_code(service, console, tmp_path):
+def test_a_start_is_refused_as_soon_as_the_kernel_has_code_of_a_console(service, console, tmp_path):
     service.add("quick")
     for n in range(8):
         gate = tmp_path / f"gate-{n}"
         os.mkfifo(gate)
         typed = console.type(f"open({str(gate)!r}).read()")
+        console.began(typed)
         answer = service.ask("queue_start")
         gate.write_text("go on")
         assert (answer["success"], BUSY in answer["msg"]) == (False, True), answer
@@ -90,7 +91,7 @@ def test_code_that_gives_way_for_a_moment_still_has_the_kernel(service, console)
 
 
 def test_what_is_typed_while_the_queue_runs_has_its_turn_between_two_plans(service, console, gate):
-    service.add("steps", 20, 0.05)
+    service.add("steps", 60, 0.05)
     for n in range(50):
         service.add("quick", n)
     service.do("queue_start")

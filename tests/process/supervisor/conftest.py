@@ -139,16 +139,15 @@ class Service:
         self._sockets.append(subscriber)
         subscriber.connect(self.info)
         subscriber.subscribe(topic)
-        for _ in range(1000):
-            self.ask(publish=[topic.decode(), "in force?"])
+        for number in range(1000):
+            last = f"in force? {number}"
+            self.ask(publish=[topic.decode(), last])
             if subscriber.poll(20):
                 break
+        _skip(subscriber, last)
         if topic == b"QS_Console":  # what was printed before comes out behind it, as the supervisor has just begun
             self.ask(exec=r"os.write(1, b'in force!\n')")
-            while b"in force!" not in subscriber.recv_multipart()[1]:
-                assert subscriber.poll(1000 * TIMEOUT), "the subscription does not come into force"
-        while subscriber.poll(100):
-            subscriber.recv_multipart()
+            _skip(subscriber, "in force!")
         return subscriber
 
     def wait_reported(self, name):
@@ -180,6 +179,14 @@ class Service:
         for socket in self._sockets:
             socket.close(linger=0)
         self.context.destroy(linger=0)
+
+
+def _skip(subscriber, text):
+    """Take the messages up to the one that contains a text."""
+    message = b""
+    while text.encode() not in message:
+        assert subscriber.poll(1000 * TIMEOUT), f"the subscription does not come into force: no {text!r}"
+        message = subscriber.recv_multipart()[1]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import select
-import socket
 import subprocess
 import sys
 
@@ -19,17 +18,15 @@ sys.stdout.flush()
 
 
 @pytest.fixture
-def free_address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+def free_address(free_ports):
+    return f"tcp://127.0.0.1:{free_ports(1)[0]}"
 
 
 def texts(subscriber, until):
     """Console messages up to the one in which a text stands."""
     messages = []
     while not messages or until not in messages[-1]["msg"]:
-        assert subscriber.poll(20_000), f"{until!r} did not come; the last text was {messages[-1:]}"
+        assert subscriber.poll(60_000), f"{until!r} did not come; the last text was {messages[-1:]}"
         messages.append(json.loads(subscriber.recv_multipart()[1]))
     return messages
 
@@ -95,7 +92,7 @@ def test_terminal_that_takes_nothing_stops_nobody(start):
     texts(subscriber, "line 00199999")
     shown = b""
     while b"were omitted here" not in shown:  # it is read again
-        ready, _, _ = select.select([reader], [], [], 20)
+        ready, _, _ = select.select([reader], [], [], 60)
         assert ready, f"no note about omitted bytes came; the last output was {shown[-200:]!r}"
         shown += os.read(reader, 65536)
     os.close(reader)
@@ -177,5 +174,5 @@ def test_monitor_prints_what_the_service_prints(start):
         assert shown.endswith(b"hello\n\r50%\r100%\nend\n")
     finally:
         monitor.send_signal(2)
-        assert monitor.wait(10) == 0
+        assert monitor.wait(60) == 0
         monitor.stdout.close()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import select
 import socket
 
 import pytest
@@ -18,6 +19,7 @@ from bluesky_qs.startup.find import find
 ALL = {"allowed_plans": [None], "allowed_devices": [None], "allowed_functions": [None]}
 PERMISSIONS = json.dumps({"user_groups": {"root": ALL, "admin": ALL}}).encode()
 PLANS = """
+import pathlib
 import bluesky.plan_stubs as bps
 
 def empty():
@@ -27,6 +29,11 @@ def steps(n=1000, delay=0.05):
     for _ in range(n):
         yield from bps.checkpoint()
         yield from bps.sleep(delay)
+
+def until(file):
+    while not pathlib.Path(file).exists():
+        yield from bps.checkpoint()
+        yield from bps.sleep(0.01)
 """
 
 
@@ -61,6 +68,13 @@ async def attach():
 async def run(client, code):
     """Run code in a console; the kernel's answer."""
     return (await client.execute(code, reply=True, timeout=60))["content"]
+
+
+async def reply_to(client, message):
+    """The kernel's answer to code that was sent before."""
+    while (reply := await client.get_shell_msg(timeout=60))["parent_header"]["msg_id"] != message:
+        pass
+    return reply["content"]
 
 
 async def open_at(driver, startup, kernel):
@@ -233,7 +247,7 @@ async def test_the_simulated_beamline_is_the_same_in_plain_python_and_in_a_kerne
 
 
 # ------------------------------------------------------------------------------------------------- options
-async def test_the_kernel_listens_at_the_given_ports_and_writes_them_to_its_file(worker, spec, tmp_path):
+async def test_the_kernel_listens_at_the_given_ports_and_writes_them_to_its_file(worker, spec, tmp_path, free_ports):
     ports = dict(zip(("shell", "iopub", "stdin", "hb", "control"), free_ports(5), strict=True))
     driver = worker()
     opened = await driver.open(kernel=spec(ports=ports, connection_file="my-kernel.json"))
@@ -262,7 +276,7 @@ async def test_a_connection_file_without_a_chosen_name_goes_with_the_kernel(work
     assert list((tmp_path / "runtime").iterdir()) == []
 
 
-async def test_a_connection_file_that_is_there_is_used_and_left(worker, spec, tmp_path):
+async def test_a_connection_file_that_is_there_is_used_and_left(worker, spec, tmp_path, free_ports):
     shell, iopub, stdin, hb, control = free_ports(5)
     given = {"shell_port": shell, "iopub_port": iopub, "stdin_port": stdin, "hb_port": hb, "control_port": control}
     given |= {"ip": "127.0.0.1", "key": "chosen", "transport": "tcp", "signature_scheme": "hmac-sha256"}
@@ -308,16 +322,24 @@ async def test_a_port_of_the_connection_file_that_is_taken_is_named(worker, spec
 
 
 # ------------------------------------------------------------------------------------------------- requests of consoles
-async def test_code_that_has_arrived_from_a_console_has_the_kernel_before_it_runs(worker, spec, attach):
+async def test_code_that_has_arrived_from_a_console_has_the_kernel_before_it_runs(worker, spec, attach, tmp_path):
     driver = worker(PLANS)
     console = await attach(await driver.open(kernel=spec()))
-    await driver.start("steps")
+    await driver.start("until", str(tmp_path / "go"))
     await driver.wait_engine("running")
     console.complete("x")
     await driver.ask(NeedMainThread())  # only code has the kernel
-    console.execute("x = 1")  # waits for the end of the plan
+    typed = console.execute("x = 1")  # waits for the end of the plan
+
+    async def arrived():
+        while True:
+            await driver.ask(NeedMainThread())
+
     with pytest.raises(WrongState, match=re.escape(KERNEL_BUSY)):
-        await driver.ask(NeedMainThread())
+        await asyncio.wait_for(arrived(), 60)
+    assert not any(isinstance(report, PlanEnded) for report in driver.received)
+    (tmp_path / "go").touch()
+    assert (await reply_to(console, typed))["status"] == "ok"
 
 
 async def test_the_kernel_is_free_when_a_console_has_the_answer(worker, spec, attach):
@@ -325,6 +347,17 @@ async def test_the_kernel_is_free_when_a_console_has_the_answer(worker, spec, at
     console = await attach(await driver.open(kernel=spec()))
     for code in ("x = 1", "1 / 0", "not python", "") * 3:
         await run(console, code)
+        await driver.ask(NeedMainThread())
+
+
+async def test_the_kernel_is_free_when_a_console_is_told_that_its_code_is_not_run(worker, spec, attach):
+    driver = worker()
+    console = await attach(await driver.open(kernel=spec()))
+    aborted = 0
+    while aborted < 30:  # what comes late, after the error, is run
+        console.execute("1 / 0")
+        behind = console.execute("x = 1")
+        aborted += (await reply_to(console, behind))["status"] == "aborted"
         await driver.ask(NeedMainThread())
 
 
@@ -392,7 +425,6 @@ import os, select, time
 import ipykernel.eventloops
 from ipykernel.eventloops import register_integration
 
-seen = []
 #: A named pipe: the loop of the GUI opens it the next time, and holds the main thread until a message comes.
 gate = []
 
@@ -403,14 +435,13 @@ def shell_stream(kernel):
 @register_integration("toolkit")
 def loop_toolkit(kernel):
     # As the loops of GUIs do: nothing but a message to the shell lets go of the main thread.
-    seen.append("in")
     stream = shell_stream(kernel)
     if gate:
         kernel.io_loop.add_callback(hold, stream, gate.pop())
         return
+    os.write(has_begun, b".")
     while not stream.flush(limit=1):
         time.sleep(0.001)
-    seen.append("out")
 
 def hold(stream, path):
     # Then the message, and the turn of the GUI, which is due after a millisecond, are both in the loop's next round.
@@ -423,9 +454,32 @@ def hold(stream, path):
 
 
 @pytest.fixture
-async def toolkit(worker, spec, attach):
+def gui():
+    """A pipe on which the GUI tells that its loop has begun."""
+    read, write = os.pipe()
+    yield Gui(read, write)
+    os.close(read)
+    os.close(write)
+
+
+class Gui:
+    """The loop of the GUI, as seen from outside of the kernel."""
+
+    def __init__(self, read, write):
+        self._begun = read
+        self.write = write
+
+    async def wait(self):
+        """Return when the loop has begun since the last call."""
+        ready, _, _ = await asyncio.to_thread(select.select, [self._begun], [], [], 60)
+        assert ready, "the loop of the GUI has not begun"
+        os.read(self._begun, 65536)
+
+
+@pytest.fixture
+async def toolkit(worker, spec, attach, gui):
     """A worker with a GUI that has the main thread between messages, and a console of it."""
-    driver = worker(TOOLKIT)
+    driver = worker(f"has_begun = {gui.write}\n{TOOLKIT}", pass_fds=(gui.write,))
     console = await attach(await driver.open(kernel=spec()))
     await run(console, "get_ipython().kernel.eventloop = loop_toolkit")
     return driver, console
@@ -445,12 +499,12 @@ def hold(toolkit, tmp_path):
     return until_held
 
 
-async def test_a_plan_is_taken_up_while_a_gui_has_the_main_thread(toolkit):
-    driver, console = toolkit
-    await run(console, "while_open = seen[:]")
+async def test_a_plan_is_taken_up_while_a_gui_has_the_main_thread(toolkit, gui):
+    driver, _ = toolkit
     for n in range(3):
+        await gui.wait()
         assert (await driver.run("empty", uid=f"item-{n}")).exit_status == "completed"
-    assert (await run(console, "assert 'in' in seen"))["status"] == "ok"
+    await gui.wait()
     await driver.close()
     assert await driver.exit_code() == 0
 
@@ -472,32 +526,36 @@ async def test_a_gui_waits_while_a_cell_has_given_way(toolkit):
     assert (await run(console, "import asyncio; await asyncio.sleep(0.1)"))["status"] == "ok"
 
 
-async def test_a_job_does_not_begin_while_a_cell_has_given_way(worker, spec, attach):
+async def test_a_job_does_not_begin_while_a_cell_has_given_way(worker, spec, attach, tmp_path):
     driver = worker(
         PLANS + "\nimport asyncio\norder = []\ndef noting():\n    order.append('plan')\n    yield from empty()\n"
     )
     opened = await driver.open(kernel=spec())
     console = await attach(opened)
     typed = console.execute(
-        "order.append('begin')\nfor _ in range(50):\n    await asyncio.sleep(0.01)\norder.append('end')"
+        f"order.append('begin')\nwhile not pathlib.Path({str(tmp_path / 'go')!r}).exists():\n"
+        "    await asyncio.sleep(0.01)\norder.append('end')"
     )
     await driver.wait(StateChanged, lambda r: r.state.environment == "reserved")
     await driver.start("noting")
+    (tmp_path / "go").touch()
     assert (await driver.wait(PlanEnded)).exit_status == "completed"
-    while (await console.get_shell_msg(timeout=60))["parent_header"]["msg_id"] != typed:
-        pass
+    await reply_to(console, typed)
     assert await value(driver, "order", "a") == ["begin", "end", "plan"]
     assert "will start when the code in the IPython console" in driver.text()
 
 
-async def test_a_pause_requested_while_a_plan_waits_does_not_pause_the_plan_of_the_console(worker, spec, attach):
+async def test_a_pause_requested_while_a_plan_waits_does_not_pause_the_plan_of_the_console(
+    worker, spec, attach, tmp_path
+):
     driver = worker(PLANS)
     opened = await driver.open(kernel=spec())
     console = await attach(opened)
-    console.execute("RE(steps(20, 0.02))")
+    console.execute(f"RE(until({str(tmp_path / 'go')!r}))")
     await driver.wait(StateChanged, lambda r: r.state.environment == "reserved" and r.state.engine == "running")
     await driver.start("steps")
     await driver.ask(PausePlan("immediate"))
+    (tmp_path / "go").touch()
     paused = await driver.wait_engine("paused")
     assert (paused.state.item_uid, paused.state.environment) == ("item-1", "idle")
 
@@ -533,14 +591,3 @@ async def test_what_a_worker_in_reserve_imports_for_a_kernel_starts_no_thread_an
     assert (snapshot.state.kernel, snapshot.connection) == ("disabled", b"{}")
     await driver.open(kernel=spec())
     assert await value(driver, "early", "a") == []
-
-
-def free_ports(count):
-    """Ports that nobody has; others may take them, which does not happen in a test."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -12,7 +12,7 @@ from bluesky_qs.ipc.reports import DocumentReport, PlanEnded, RunsChanged, State
 FORBIDDING = {"user_groups": {"root": {"allowed_plans": [None]}, "admin": {"allowed_plans": ["empty"]}}}
 
 PLANS = """
-import asyncio, sys, time
+import asyncio, sys
 import bluesky.plan_stubs as bps
 from bluesky.utils import RequestAbort, plan
 
@@ -42,13 +42,19 @@ def last_checkpoint_first(file):
         yield from bps.sleep(0.01)
     yield from bps.close_run()
 
+def until(file):
+    import pathlib
+    while not pathlib.Path(file).exists():
+        yield from bps.checkpoint()
+        yield from bps.sleep(0.01)
+
 def no_checkpoint():
     yield from bps.clear_checkpoint()
     yield from bps.sleep(60)
 
-def blocking(seconds):
+def blocking(gate):
     yield from bps.open_run()
-    time.sleep(seconds)
+    open(gate).close()
     yield from bps.checkpoint()
     yield from bps.sleep(60)
 
@@ -321,10 +327,10 @@ async def test_one_plan_at_a_time(worker):
         await driver.ask(CloseEnvironment())
 
 
-async def test_a_deferred_pause_waits_for_the_checkpoint_and_resume_completes_the_plan(worker):
+async def test_a_deferred_pause_waits_for_the_checkpoint_and_resume_completes_the_plan(worker, tmp_path):
     driver = worker(PLANS)
     await driver.open()
-    await driver.start("steps", 30, 0.05)
+    await driver.start("until", str(tmp_path / "go"))
     await driver.wait_engine("running")
     await driver.ask(PausePlan("deferred"))
     pending = await driver.wait(StateChanged)
@@ -334,6 +340,7 @@ async def test_a_deferred_pause_waits_for_the_checkpoint_and_resume_completes_th
     await driver.ask(ContinuePlan("resume"))
     running = await driver.wait_engine("running")
     assert running.state.environment == "executing_plan"
+    (tmp_path / "go").touch()
     assert (await driver.wait(PlanEnded)).exit_status == "completed"
     assert "Pausing Run Engine ..." in driver.text()
     assert "Run Engine: resume" in driver.text()
@@ -345,7 +352,7 @@ async def test_a_paused_plan_is_ended_as_requested(worker, how, status):
     driver = worker(PLANS)
     await driver.open()
     await driver.start("steps")
-    await driver.wait_engine("running")
+    await driver.wait(RunsChanged)
     await driver.ask(PausePlan("immediate"))
     await driver.wait_engine("paused")
     await driver.ask(ContinuePlan(how))
@@ -356,14 +363,15 @@ async def test_a_paused_plan_is_ended_as_requested(worker, how, status):
     assert (await driver.run("one_run", uid="next")).exit_status == "completed"
 
 
-async def test_pause_and_resume_may_be_repeated(worker):
+async def test_pause_and_resume_may_be_repeated(worker, tmp_path):
     driver = worker(PLANS)
     await driver.open()
-    await driver.start("steps", 5, 0.01)
+    await driver.start("until", str(tmp_path / "go"))
     for _ in range(3):
         await driver.ask(PausePlan("immediate"))
         await driver.wait_engine("paused")
         await driver.ask(ContinuePlan("resume"))
+    (tmp_path / "go").touch()
     assert (await driver.wait(PlanEnded)).exit_status == "completed"
 
 
@@ -398,14 +406,15 @@ async def test_a_plan_that_pauses_itself_can_be_resumed(worker):
     assert (await driver.wait(PlanEnded)).exit_status == "completed"
 
 
-async def test_a_plan_that_blocks_the_engine_delays_nobody_but_itself(worker):
+async def test_a_plan_that_blocks_the_engine_delays_nobody_but_itself(worker, gate):
     driver = worker(PLANS)
     await driver.open()
-    await driver.start("blocking", 1.0)
+    await driver.start("blocking", str(gate.path))
     await driver.wait(RunsChanged)
     await driver.ask(PausePlan("immediate"))
     snapshot = await driver.attach()  # answered while the RunEngine's loop is blocked
     assert snapshot.state.engine == "running"
+    gate.open()
     await driver.wait_engine("paused")
     await driver.ask(ContinuePlan("abort"))
     assert (await driver.wait(PlanEnded)).exit_status == "aborted"

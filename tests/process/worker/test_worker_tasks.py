@@ -9,13 +9,14 @@ from bluesky_qs.ipc.commands import UpdateEnvironment
 from bluesky_qs.ipc.reports import ListsReport, PlanEnded, RunsChanged, StateChanged, TaskEnded
 
 CODE = """
-import sys, threading, time
+import pathlib, sys, threading
 import numpy
 import bluesky.plan_stubs as bps
 
-def plan(seconds=0):
+def plan(go=None):
     yield from bps.open_run()
-    yield from bps.sleep(seconds)
+    while go and not pathlib.Path(go).exists():
+        yield from bps.sleep(0.01)
     yield from bps.close_run()
 
 def echo(*args, **kwargs):
@@ -123,13 +124,14 @@ async def test_background_tasks_leave_the_environment_idle(worker, gate):
     assert (await driver.attach()).running_tasks == {}
 
 
-async def test_a_background_task_starts_while_a_plan_runs(worker):
+async def test_a_background_task_starts_while_a_plan_runs(worker, tmp_path):
     driver = worker(CODE)
     await driver.open()
-    await driver.start("plan", 0.5)
+    await driver.start("plan", str(tmp_path / "go"))
     await driver.wait(RunsChanged)
     done = await driver.function("echo", background=True)
     assert (done.success, done.state.environment) == (True, "executing_plan")
+    (tmp_path / "go").touch()
     assert (await driver.wait(PlanEnded)).exit_status == "completed"
 
 
