@@ -67,7 +67,7 @@ def drive(package, interpreter):
             cwd=service.home,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=400,
             check=False,
         )
         assert (ran.returncode, ran.stdout.splitlines()[-1:]) == (0, ["DONE"]), (
@@ -110,7 +110,7 @@ class RedisServer:
             if any("ready to accept connections" in line.lower() for line in process.stdout or ()):
                 self.port, self.process = port, process
                 return
-            process.wait()
+            process.communicate()
             assert not self.port, "Redis did not start again"
 
     def kill(self) -> None:

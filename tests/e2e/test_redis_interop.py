@@ -39,7 +39,7 @@ def add(service, item, **params):
 
 def stop(service):
     service.do("manager_stop")
-    assert service.process.wait(10) == 0
+    assert service.process.wait(60) == 0
 
 
 def run_all(service, timeout=60.0):

@@ -24,6 +24,7 @@ CHAPTERS = vars(queue_chapters) | vars(service_chapters)
 
 
 async def main(package, variant, name, control, info, public_key=None):
+    patience = {} if name == "nobody" else {"timeout_recv": 30}
     RM = importlib.import_module(MODULES[package][variant]).REManagerAPI(
         zmq_control_addr=control,
         zmq_info_addr=info,
@@ -31,6 +32,7 @@ async def main(package, variant, name, control, info, public_key=None):
         status_expiration_period=0.02,
         status_polling_period=0.05,
         console_monitor_poll_timeout=0.1,
+        **patience,
     )
     try:
         await CHAPTERS[name](RM)

@@ -127,7 +127,7 @@ async def running(RM):
         assert len(result["run_uids"]) == len(result["scan_ids"]) == 1
         assert result["time_start"] <= result["time_stop"]
 
-    long = BPlan("count", ["det1"], num=5, delay=0.2)
+    long = BPlan("count", ["det1"], num=5, delay=1)
     await done(RM.item_add_batch([long, long, plan(3)]))
     await done(RM.queue_start())
     await done(RM.queue_stop())
@@ -200,22 +200,22 @@ async def run_engine(RM):
         await done(RM.queue_clear())
         uid = (await done(RM.item_add(long)))["item"]["item_uid"]
         await done(RM.queue_start())
-        await done(RM.wait_for_condition(lambda status: status["re_state"] == "running", timeout=30))
+        await done(RM.wait_for_condition(lambda status: status["re_state"] == "running", timeout=60))
         runs = await begun(RM)
         assert [(run["is_open"], run["exit_status"]) for run in runs] == [(True, None)], runs
         await done(RM.re_pause("immediate" if end == "re_halt" else "deferred"))
-        await done(RM.wait_for_idle_or_paused(timeout=30))
+        await done(RM.wait_for_idle_or_paused(timeout=60))
         assert (await done(RM.status()))["manager_state"] == "paused"
         with refused(RM, ""):
             await done(RM.queue_start())
         await done(RM.re_resume())
-        await done(RM.wait_for_condition(lambda status: status["manager_state"] == "executing_queue", timeout=30))
+        await done(RM.wait_for_condition(lambda status: status["manager_state"] == "executing_queue", timeout=60))
         await done(RM.re_pause())
-        await done(RM.wait_for_idle_or_paused(timeout=30))
+        await done(RM.wait_for_idle_or_paused(timeout=60))
         assert (await done(RM.re_runs("open")))["run_list"] == await run_list(RM)
         assert (await done(RM.re_runs("closed")))["run_list"] == []
         await done(getattr(RM, end)())
-        await done(RM.wait_for_idle(timeout=30))
+        await done(RM.wait_for_idle(timeout=60))
         last = (await done(RM.history_get()))["items"][-1]
         assert (last["item_uid"], last["result"]["exit_status"]) == (uid, exit_status)
         assert (await run_list(RM)) == []
@@ -228,7 +228,7 @@ async def begun(RM):
     """The runs of the plan that has begun, as soon as there are any: a running plan need not have opened one."""
     while not (runs := await done(RM.re_runs(reload=True)))["run_list"]:
         uid = runs["run_list_uid"]
-        await done(RM.wait_for_condition(lambda status, uid=uid: status["run_list_uid"] != uid, timeout=30))
+        await done(RM.wait_for_condition(lambda status, uid=uid: status["run_list_uid"] != uid, timeout=60))
     return await run_list(RM)
 
 

@@ -25,22 +25,24 @@ async def status_and_environment(RM):
         await done(RM.environment_open())
 
     reply = await done(RM.environment_update())
-    assert (await done(RM.wait_for_completed_task(reply["task_uid"], timeout=30))) == {reply["task_uid"]: "completed"}
+    assert (await done(RM.wait_for_completed_task(reply["task_uid"], timeout=60))) == {reply["task_uid"]: "completed"}
     assert (await done(RM.task_result(reply["task_uid"])))["result"]["success"] is True
-    await done(RM.wait_for_idle(timeout=30))
+    await done(RM.wait_for_idle(timeout=60))
 
+    await done(RM.script_upload("import atexit, time\natexit.register(time.sleep, 2)\n", update_lists=False))
+    await done(RM.wait_for_idle(timeout=60))
     await done(RM.environment_close())
     assert (await done(RM.status()))["manager_state"] == "closing_environment"
-    await done(RM.wait_for_idle(timeout=30))
+    await done(RM.wait_for_idle(timeout=60))
     assert (await done(RM.status()))["worker_environment_exists"] is False
     with refused(RM, "RE Worker environment does not exist"):
         await done(RM.environment_close())
 
     await opened(RM)
     await done(RM.item_execute(BPlan("count", ["det1"], num=100, delay=1)))
-    await done(RM.wait_for_condition(lambda status: status["re_state"] == "running", timeout=30))
+    await done(RM.wait_for_condition(lambda status: status["re_state"] == "running", timeout=60))
     await done(RM.environment_destroy())
-    await done(RM.wait_for_idle(timeout=30))
+    await done(RM.wait_for_idle(timeout=60))
     status = await done(RM.status())
     assert (status["worker_environment_exists"], status["worker_environment_state"]) == (False, "closed")
     assert status["items_in_queue"] == 0
@@ -108,18 +110,18 @@ async def tasks(RM):
     groups["user_groups"][RM.user_group]["allowed_functions"] = [":.*"]
     await done(RM.permissions_set(groups))
     uid = (await done(RM.script_upload(SCRIPT)))["task_uid"]
-    assert (await done(RM.wait_for_completed_task(uid, timeout=30))) == {uid: "completed"}
-    await done(RM.wait_for_idle(timeout=30))
+    assert (await done(RM.wait_for_completed_task(uid, timeout=60))) == {uid: "completed"}
+    await done(RM.wait_for_idle(timeout=60))
     reply = await done(RM.function_execute(BFunc("double", 5, times=2)))
     assert (reply["item"]["name"], reply["item"]["user"]) == ("double", RM.user)
     uid = reply["task_uid"]
-    assert (await done(RM.wait_for_completed_task([uid], timeout=30))) == {uid: "completed"}
+    assert (await done(RM.wait_for_completed_task([uid], timeout=60))) == {uid: "completed"}
     reply = await done(RM.task_result(uid))
     assert (reply["success"], reply["task_uid"], reply["status"]) == (True, uid, "completed")
     result = reply["result"]
     assert (result["success"], result["msg"], result["return_value"]) == (True, "", [5, 5, 5, 5])
     assert result["time_start"] <= result["time_stop"]
-    await done(RM.wait_for_idle(timeout=30))
+    await done(RM.wait_for_idle(timeout=60))
 
     uid = (await done(RM.function_execute(BFunc("wait_until_told"), run_in_background=True)))["task_uid"]
     assert (await done(RM.status(reload=True)))["worker_background_tasks"] == 1
@@ -128,23 +130,23 @@ async def tasks(RM):
     assert (await done(RM.task_status(uid)))["status"] == "running"
     both = await done(RM.task_status([uid, "no-such-task"]))
     assert both["status"] == {uid: "running", "no-such-task": "not_found"}
-    assert await done(RM.wait_for_completed_task({uid, "no-such-task"}, timeout=30)) == {"no-such-task": "not_found"}
+    assert await done(RM.wait_for_completed_task({uid, "no-such-task"}, timeout=60)) == {"no-such-task": "not_found"}
     await done(RM.function_execute(BFunc("tell"), run_in_background=True))
-    assert await done(RM.wait_for_completed_task(uid, timeout=30)) == {uid: "completed"}
+    assert await done(RM.wait_for_completed_task(uid, timeout=60)) == {uid: "completed"}
     assert (await done(RM.task_status(uid)))["status"] == "completed"
     assert (await done(RM.task_result("no-such-task")))["result"] == {}
 
     uid = (await done(RM.script_upload("raise RuntimeError('on purpose')", update_lists=False)))["task_uid"]
-    await done(RM.wait_for_completed_task(uid, timeout=30))
+    await done(RM.wait_for_completed_task(uid, timeout=60))
     result = (await done(RM.task_result(uid)))["result"]
     assert result["success"] is False
     assert "on purpose" in result["msg"]
     assert "RuntimeError" in result["traceback"]
-    await done(RM.wait_for_idle(timeout=30))
+    await done(RM.wait_for_idle(timeout=60))
     with refused(RM, "Function name is not specified"):
         await done(RM.function_execute({"item_type": "function"}))
     await done(RM.function_execute(BFunc("no_such_function")))
-    await done(RM.wait_for_idle(timeout=30))
+    await done(RM.wait_for_idle(timeout=60))
 
 
 # --------------------------------------------------------------------------------------------------------------- lock
@@ -199,11 +201,11 @@ async def monitors(RM):
     RM.system_info_monitor.enable()
     assert RM.console_monitor.enabled
     # A subscription takes a moment: both monitors must have heard something before anything is asked of them.
-    message = await done(RM.system_info_monitor.next_msg(timeout=30))
+    message = await done(RM.system_info_monitor.next_msg(timeout=60))
     assert message["time"] > 0
     assert not STATUS - message["msg"]["status"].keys()
     await opened(RM)
-    message = await done(RM.console_monitor.next_msg(timeout=30))
+    message = await done(RM.console_monitor.next_msg(timeout=60))
     assert message.keys() >= {"time", "msg"}
     groups = (await done(RM.permissions_get()))["user_group_permissions"]
     groups["user_groups"][RM.user_group]["allowed_functions"] = [":.*"]
@@ -211,17 +213,17 @@ async def monitors(RM):
     await done(RM.script_upload("for n in range(300):\n    print('line', n, 'of many')\nprint('ö—\\x1b[1m!')\n"))
     text = []
     while "ö—\x1b[1m!\n" not in "".join(text):
-        text.append((await done(RM.console_monitor.next_msg(timeout=30)))["msg"])
+        text.append((await done(RM.console_monitor.next_msg(timeout=60)))["msg"])
     printed = [line for line in "".join(text).splitlines() if line.endswith("of many")]
     assert printed == [f"line {n} of many" for n in range(300)]
     assert "line 299 of many" in await done(RM.console_monitor.text(20))
     assert RM.console_monitor.text_uid
     state = ""
     while state != "idle":
-        message = await done(RM.system_info_monitor.next_msg(timeout=30))
+        message = await done(RM.system_info_monitor.next_msg(timeout=60))
         state = message["msg"]["status"]["manager_state"]
-    await done(RM.console_monitor.disable_wait(timeout=30))
-    await done(RM.system_info_monitor.disable_wait(timeout=30))
+    await done(RM.console_monitor.disable_wait(timeout=60))
+    await done(RM.system_info_monitor.disable_wait(timeout=60))
     assert not RM.console_monitor.enabled
 
 
@@ -235,9 +237,9 @@ async def waits(RM):
     with raised(RM.WaitCancelError):
         await done(RM.wait_for_idle(timeout=30, monitor=monitor))
     await done(RM.re_pause())
-    await done(RM.wait_for_idle_or_paused(timeout=30))
+    await done(RM.wait_for_idle_or_paused(timeout=60))
     await done(RM.re_stop())
-    await done(RM.wait_for_idle(timeout=30))
+    await done(RM.wait_for_idle(timeout=60))
 
 
 async def ping(RM):
