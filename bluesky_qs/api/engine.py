@@ -3,7 +3,7 @@
 from typing import Annotated, Unpack
 
 from bluesky_qs.api.method import Lock, Messages, method
-from bluesky_qs.api.types import Documents, Keyed, Metadata, PauseOption, Reply, RunOption, Runs
+from bluesky_qs.api.types import ByUser, Documents, Keyed, Metadata, PauseOption, Reply, RunOption, Runs
 
 _PauseOption = Annotated[
     PauseOption,
@@ -15,12 +15,12 @@ _RunOption = Annotated[
 ]
 
 
-@method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
-def re_pause(option: _PauseOption = "deferred", **key: Unpack[Keyed]) -> Reply:
+@method(scope="write:plan:control", lock=Lock.ENVIRONMENT, extensions=("user",))
+def re_pause(option: _PauseOption = "deferred", **who: Unpack[ByUser]) -> Reply:
     """Pause the running plan: at the next checkpoint (``deferred``), or now (``immediate``).
 
-    The reply comes at once; ``status`` shows when the plan is paused. A plan with no checkpoint left runs to its end.
-    Then the queue stops, and autostart is switched off.
+    The reply comes at once; ``waiting_for`` in the status shows when the plan is paused, and which ``user`` paused it.
+    A plan with no checkpoint left runs to its end. Then the queue stops, and autostart is switched off.
     """
     raise NotImplementedError
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, NotRequired, TypedDict
 
-from bluesky_qs.api.values import ExitStatus, InputPending, ManagerStateName, QueueMode
+from bluesky_qs.api.values import ExitStatus, InputPending, ManagerStateName, QueueMode, WaitingFor
 
 
 class NumberedEvent(TypedDict):
@@ -118,6 +118,13 @@ class InputChangedEvent(NumberedEvent):
     input_pending: InputPending | None
 
 
+class WaitingChangedEvent(NumberedEvent):
+    """The running plan has begun to wait for something, or no longer waits. ``waiting_for`` is as in the status."""
+
+    type: Literal["waiting_changed"]
+    waiting_for: WaitingFor | None
+
+
 AnyEvent = (
     QueueChangedEvent
     | ItemStartedEvent
@@ -132,4 +139,5 @@ AnyEvent = (
     | ListsChangedEvent
     | TasksChangedEvent
     | InputChangedEvent
+    | WaitingChangedEvent
 )

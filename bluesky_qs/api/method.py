@@ -92,6 +92,8 @@ class Method(Generic[P, R]):
         The lock that may refuse it.
     requires
         Names of the parameters that the service requires, although our clients can fill them in.
+    extensions
+        Names of the optional parameters that other versions of the service may not have. The status lists them.
     on_failure
         The keys of a refusal besides ``success`` and ``msg``, with their values.
     failing
@@ -109,6 +111,7 @@ class Method(Generic[P, R]):
         scope: Scope,
         lock: Lock,
         requires: tuple[str, ...],
+        extensions: tuple[str, ...],
         on_failure: Mapping[str, Any],
         failing: str,
         lenient: bool,
@@ -119,6 +122,7 @@ class Method(Generic[P, R]):
         self.scope: Scope = scope
         self.lock = lock
         self.requires = requires
+        self.extensions = extensions
         self.on_failure = on_failure
         self.failing = failing
         self.lenient = lenient
@@ -245,6 +249,7 @@ def method(
     scope: Scope,
     lock: Lock = Lock.NONE,
     requires: tuple[str, ...] = (),
+    extensions: tuple[str, ...] = (),
     on_failure: Mapping[str, Any] | None = None,
     failing: str = "",
     lenient: bool = False,
@@ -258,6 +263,7 @@ def method(
             scope=scope,
             lock=lock,
             requires=requires,
+            extensions=extensions,
             on_failure=on_failure or {},
             failing=failing,
             lenient=lenient,

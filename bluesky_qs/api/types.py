@@ -29,6 +29,7 @@ from bluesky_qs.api.values import (
     TaskOutcome,
     TaskState,
     UserGroupPermissions,
+    WaitingFor,
 )
 
 # ------------------------------------------------------------------------------------------------- parameters
@@ -73,6 +74,12 @@ class Keyed(TypedDict, total=False):
     lock_key: LockKey
 
 
+class ByUser(Keyed, total=False):
+    """The user who sends the request, for people who want to know who did it. Our clients fill it in."""
+
+    user: str | None
+
+
 class Writer(Keyed, total=False):
     """The user who sends the request and the user's group. The item records both. Our clients fill them in."""
 
@@ -101,7 +108,8 @@ class Reply(TypedDict):
 class Status(TypedDict):
     """The state of the service. Each ``…_uid`` changes if, and only if, the list that it is named for changes.
 
-    ``queue_autostart_off_reason`` is the reason if autostart switched itself off, otherwise null.
+    ``queue_autostart_off_reason`` is the reason if autostart switched itself off, otherwise null. ``extensions`` lists
+    optional parameters that other versions of the service may not have. Send them only to a service that lists them.
     """
 
     msg: str
@@ -123,6 +131,7 @@ class Status(TypedDict):
     ip_kernel_captured: bool | None
     pause_pending: bool
     input_pending: InputPending | None
+    waiting_for: WaitingFor | None
     run_list_uid: str
     plan_queue_uid: str
     plan_history_uid: str
@@ -134,6 +143,7 @@ class Status(TypedDict):
     lock_info_uid: str
     plan_queue_mode: QueueMode
     lock: LockState
+    extensions: list[str]
 
 
 class Config(Reply):

@@ -224,7 +224,8 @@ class RunningItemProgress(TypedDict):
     """The progress of the running plan.
 
     ``num_points`` is the number of events that the plan announced, null if it announced none. ``time_paused`` is the
-    time that it has spent paused, in seconds; ``paused_since`` is the start of the present pause.
+    time that it has spent paused or suspended, in seconds, without the present pause or suspension. ``paused_since`` is
+    the start of the present pause.
     """
 
     events: int
@@ -232,6 +233,22 @@ class RunningItemProgress(TypedDict):
     time_start: float | None
     time_paused: float
     paused_since: float | None
+
+
+class WaitingFor(TypedDict):
+    """What the running plan waits for.
+
+    ``suspender``: suspenders hold the plan; ``devices`` has the names of their signals. ``pause``: the plan is paused.
+    ``text`` is a phrase such as “suspended since 14:02: Signal shutter is high” or “paused at 14:02 by grace”.
+    ``since`` is in seconds since 1970. ``start`` and ``target`` are null unless something moves.
+    """
+
+    kind: Literal["suspender", "pause"]
+    text: str
+    devices: list[str]
+    start: Any
+    target: Any
+    since: float
 
 
 class InputPending(TypedDict):

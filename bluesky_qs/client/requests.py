@@ -55,6 +55,11 @@ class Answers:
 def requesting(identity: Identity, method: Method[..., Any], params: dict[str, Any]) -> RequestSteps[Exchange]:
     """Send a request with user, group and lock key filled in; send it again if only the default group was wrong."""
     sent = identity.fill(method, params)
+    if added := [name for name in method.extensions if name in sent and name not in params]:
+        # Another version of the service would refuse a parameter that the caller has not even written.
+        status = yield from exchanging(Request("status", {}))
+        for name in set(added) - set(status.values.get("extensions") or ()):
+            del sent[name]
     first = yield from exchanging(Request(method.name, sent))
     if again := identity.retry(params, sent, first.values):
         second = yield from exchanging(Request(method.name, again))

@@ -131,9 +131,10 @@ class RunPlan(Command[None], frozen=True, tag=True):
 
 
 class PausePlan(Command[None], frozen=True, tag=True):
-    """Ask the RunEngine to pause."""
+    """Ask the RunEngine to pause. ``user`` requested it; empty if that is not known."""
 
     option: Literal["deferred", "immediate"]
+    user: str = ""
 
 
 class ContinuePlan(Command[None], frozen=True, tag=True):

@@ -1,6 +1,7 @@
 """States of the worker, as it describes them to the manager."""
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -45,6 +46,28 @@ class PendingInput(msgspec.Struct, frozen=True):
     secret: bool
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """Why the plan stands still.
+
+    Attributes
+    ----------
+    since
+        Epoch seconds.
+    reason
+        The suspenders' explanation, in one line; empty for a pause.
+    devices
+        Names of the suspenders' signals.
+    user
+        Who requested the pause; empty if it is not known.
+    """
+
+    kind: Literal["suspender", "pause"]
+    since: float
+    reason: str = ""
+    devices: list[str] = []
+    user: str = ""
+
+
 class WorkerState(msgspec.Struct, frozen=True):
     """The worker at one instant.
 
@@ -64,6 +87,10 @@ class WorkerState(msgspec.Struct, frozen=True):
         The oldest ``input()`` that waits for a reply.
     pauses
         Number of pauses so far. It distinguishes one pause from the next when no report came between them.
+    waiting
+        Why the plan stands still; None while it does not.
+    time_suspended
+        Seconds for which suspenders have held the plan, without the present suspension.
     """
 
     environment: EnvironmentState
@@ -74,6 +101,8 @@ class WorkerState(msgspec.Struct, frozen=True):
     captured: bool = True
     input: PendingInput | None = None
     pauses: int = 0
+    waiting: Waiting | None = None
+    time_suspended: float = 0.0
 
 
 class RunState(msgspec.Struct, frozen=True):

@@ -77,8 +77,14 @@ class InputChanged(Event, frozen=True, tag="input_changed"):
     input_pending: dict[str, Any] | None
 
 
+class WaitingChanged(Event, frozen=True, tag="waiting_changed"):
+    """The running plan began to wait for something, or no longer waits."""
+
+    waiting_for: dict[str, Any] | None
+
+
 class EventEdit:
-    """An event of a change that is not stored: environment, lists, tasks, input."""
+    """An event of a change that is not stored: environment, lists, tasks, input, waiting."""
 
     changes: Sequence[Change] = ()
 

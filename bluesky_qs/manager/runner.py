@@ -115,25 +115,25 @@ class Runner:
         self._spawn(self._begin())
         return edit
 
-    async def pause(self, option: PauseOption) -> None:
-        """Pause the running plan. Between two plans, pause the next one or stop before it."""
+    async def pause(self, option: PauseOption, user: str = "") -> None:
+        """Pause the running plan, for this user. Between two plans, pause the next one or stop before it."""
         logger.info("Pausing the queue (currently running plan) ...")
         try:
-            await self._environment.send(PausePlan(option), lambda: self._keep_pause(option))
+            await self._environment.send(PausePlan(option, user), lambda: self._keep_pause(option, user))
         except WrongState:
-            if not self._keep_pause(option):
+            if not self._keep_pause(option, user):
                 raise
             worker = self._environment.state
             if worker.item_uid == self._queue.running_uid and worker.engine != "paused":
                 # The next plan was accepted before the refusal arrived, so it can be paused now.
                 await self._pause_now()
 
-    def _keep_pause(self, option: PauseOption) -> bool:
+    def _keep_pause(self, option: PauseOption, user: str) -> bool:
         """Keep a pause that the worker refused between two plans for the next plan; return False if there is none."""
         if self._lifecycle.state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
             return False
         if self.running is not None:  # else the queue is about to stop anyway
-            self.running.waiting_pause = option
+            self.running.waiting_pause, self.running.pauser = option, user
             self._changed()
         return True
 
@@ -251,12 +251,15 @@ class Runner:
         """
         if self._queue.running_uid is None:
             return False
-        self.running = self._new_run()
+        run = self.running = self._new_run()
         if snapshot is None:
             reason = f"The RE Worker process ended unexpectedly: {ended}" if ended else "The service ended unexpectedly"
             await self._record(self._lost_result(f"{reason} while the plan was running"), interrupted=True)
             await self._switch_off()
             return False
+        waiting = snapshot.state.waiting
+        if run is not None and waiting is not None and waiting.kind == "pause":
+            run.paused(since=waiting.since)
         if snapshot.state.item_uid != self._queue.running_uid:
             # Sent again, because the worker may never have received the item. If it has finished the item, it refuses
             # to run it twice, and its report is on the way.
@@ -323,8 +326,8 @@ class Runner:
         try:
             await self._ledger.commit(*edits)
         except StoreError:
-            if run is not None and self.running is not None:
-                run.waiting_pause = run.waiting_pause or self.running.waiting_pause
+            if run is not None and self.running is not None and run.waiting_pause is None:
+                run.waiting_pause, run.pauser = self.running.waiting_pause, self.running.pauser
             self.running = run
             raise
         if end is not None:
@@ -404,11 +407,12 @@ class Runner:
 
     async def _pause_now(self) -> None:
         """Send a pause that was requested before the worker had the plan."""
-        option = self.running.take_waiting_pause() if self.running is not None else None
-        if option is None:
+        run = self.running
+        option = run.take_waiting_pause() if run is not None else None
+        if run is None or option is None:
             return
         try:
-            await self.pause(option)
+            await self.pause(option, run.pauser)
         except (WorkerLost, WrongState) as error:
             logger.info("The plan was not paused: %s", error.message)
 

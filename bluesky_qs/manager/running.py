@@ -13,6 +13,8 @@ class CurrentItem:
         The item is executed by itself; it was never in the queue.
     waiting_pause
         A pause that was requested while the worker had no plan: before it got the item or after the item ended.
+    pauser
+        The user who requested that pause; empty if it is not known.
     resumed_from_pause
         Number of the pause from which the item was resumed. The RunEngine may still report ``paused`` for it.
     time_paused
@@ -31,15 +33,18 @@ class CurrentItem:
         self.uid = uid
         self.immediate = immediate
         self.waiting_pause: PauseOption | None = None
+        self.pauser = ""
         self.resumed_from_pause: int | None = None
         self.time_paused = 0.0
         self.paused_since: float | None = None
         self.has_ended = False
         self.clean_up_error = ""
 
-    def paused(self) -> None:
-        """Record the beginning of a pause."""
-        self._paused_at, self.paused_since = self._clock.monotonic(), self._clock.time()
+    def paused(self, since: float | None = None) -> None:
+        """Record the beginning of a pause: now, or at this time in epoch seconds."""
+        now = self._clock.time()
+        self.paused_since = now if since is None else since
+        self._paused_at = self._clock.monotonic() - max(now - self.paused_since, 0.0)
         self.waiting_pause = None
 
     def resumed(self) -> None:

@@ -6,18 +6,22 @@ from typing import Any
 from uuid import uuid4
 
 from bluesky_qs._version import __version__
+from bluesky_qs.api import METHODS
 from bluesky_qs.api.types import Status
 from bluesky_qs.api.values import EnvironmentStateName, InputPending, KernelState, RunningItemProgress
 from bluesky_qs.ipc.commands import PausePlan
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
-from bluesky_qs.manager.events import EnvironmentChanged, InputChanged, ListsChanged, TasksChanged
+from bluesky_qs.manager.events import EnvironmentChanged, InputChanged, ListsChanged, TasksChanged, WaitingChanged
 from bluesky_qs.manager.state import ManagerState
+from bluesky_qs.manager.waiting import waiting_for
 from bluesky_qs.plan_queue.events import Event
 from bluesky_qs.wire.codec import Encoded, json_text
 
 #: Events of changes that are not stored. Their fields are keys of the status; an event reports that one has changed.
-_PARTS = (EnvironmentChanged, ListsChanged, TasksChanged, InputChanged)
+_PARTS = (EnvironmentChanged, ListsChanged, TasksChanged, InputChanged, WaitingChanged)
+
+_EXTENSIONS = sorted({name for method in METHODS.values() for name in method.extensions})
 
 
 class StatusBoard:
@@ -49,7 +53,7 @@ class StatusBoard:
         self._ctx.changed.watch(look)
 
     def watch_parts(self, happened: Callable[[Event], object]) -> None:
-        """Call ``happened`` with an event for each change that is not stored: environment, lists, tasks, input."""
+        """Call ``happened`` with an event for each change that is not stored; see `_PARTS`."""
         last = self._parts()
 
         def look() -> None:
@@ -121,6 +125,8 @@ def derive(ctx: Context) -> Status:
         "lock": ctx.lock.state,
         "running_item_progress": _progress(ctx),
         "input_pending": _input_pending(ctx),
+        "waiting_for": waiting_for(ctx),
+        "extensions": _EXTENSIONS,
         "time": "",
         "status_uid": "",
     }
@@ -131,7 +137,7 @@ def _pause_pending(ctx: Context) -> bool:
     environment, run = ctx.environment, ctx.runner.running
     return (
         environment.state.pause_pending
-        or PausePlan("deferred") in environment.pending
+        or any(isinstance(each, PausePlan) and each.option == "deferred" for each in environment.pending)
         or (run is not None and run.waiting_pause == "deferred")
     )
 
@@ -145,7 +151,7 @@ def _progress(ctx: Context) -> RunningItemProgress | None:
         "events": progress.events if progress else 0,
         "num_points": progress.num_points if progress else None,
         "time_start": ctx.queue.running_since,
-        "time_paused": run.time_paused if run else 0.0,
+        "time_paused": (run.time_paused if run else 0.0) + ctx.environment.state.time_suspended,
         "paused_since": run.paused_since if run else None,
     }
 

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
         Open,
         Pause,
         Print,
+        Release,
         Return,
         RunEngine,
         Step,
+        Suspend,
         Wait,
     )
     from bluesky_qs.testing.sync import Manager, Result, Service
@@ -52,12 +54,14 @@ _HOME = {
     "Open": "bluesky_qs.testing.steps",
     "Pause": "bluesky_qs.testing.steps",
     "Print": "bluesky_qs.testing.steps",
+    "Release": "bluesky_qs.testing.steps",
     "Result": "bluesky_qs.testing.sync",
     "Return": "bluesky_qs.testing.steps",
     "RunEngine": "bluesky_qs.testing.steps",
     "ScriptedWorker": "bluesky_qs.testing.worker",
     "Service": "bluesky_qs.testing.sync",
     "Step": "bluesky_qs.testing.steps",
+    "Suspend": "bluesky_qs.testing.steps",
     "Wait": "bluesky_qs.testing.steps",
 }
 
@@ -76,12 +80,14 @@ __all__ = [
     "Open",
     "Pause",
     "Print",
+    "Release",
     "Result",
     "Return",
     "RunEngine",
     "ScriptedWorker",
     "Service",
     "Step",
+    "Suspend",
     "Wait",
 ]
 

@@ -20,7 +20,15 @@ from bluesky_qs.ipc.reports import (
     StateChanged,
     TaskEnded,
 )
-from bluesky_qs.ipc.states import KERNEL_BUSY, EncodedLists, EnvironmentState, PendingInput, RunState, WorkerState
+from bluesky_qs.ipc.states import (
+    KERNEL_BUSY,
+    EncodedLists,
+    EnvironmentState,
+    PendingInput,
+    RunState,
+    Waiting,
+    WorkerState,
+)
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.link import InProcessServer
 from bluesky_qs.testing.measurement import Measurement
@@ -81,6 +89,8 @@ class Job:
         self.measurement: Measurement | None = None
         self.waits = False
         self.pause: str | None = None
+        #: Who requested the pause.
+        self.pauser = ""
         self.resumed: asyncio.Future[str] | None = None
 
 
@@ -145,8 +155,8 @@ class ScriptedProcess:
                 self._begin_opening(command)
             case commands.RunPlan(item):
                 self._begin_plan(command, json.loads(item))
-            case commands.PausePlan(option):
-                self._pause(option)
+            case commands.PausePlan(option, user):
+                self._pause(option, user)
             case commands.ContinuePlan(how):
                 self._refuse_reserved()
                 if self.main is None or self.main.resumed is None:
@@ -221,13 +231,13 @@ class ScriptedProcess:
             self._update(environment=EnvironmentState.EXECUTING_TASK)
         self._spawn(self._run_task(job))
 
-    def _pause(self, option: str) -> None:
+    def _pause(self, option: str, user: str) -> None:
         job = self.main
         if job is None or job.item is None:
             raise WrongState("No plan is running")
         if job.resumed is not None:
             raise WrongState("The plan is paused already")
-        job.pause = option
+        job.pause, job.pauser = option, user
         if option == "deferred":
             self._update(pause_pending=True)
         elif job.waits:
@@ -281,7 +291,8 @@ class ScriptedProcess:
         missed = job.pause is not None
         self.main = None
         self._set_runs([])
-        self._change(environment=EnvironmentState.IDLE, engine=self._idle_engine, item_uid=None, pause_pending=False)
+        over = {"item_uid": None, "pause_pending": False, "waiting": None, "time_suspended": 0.0}
+        self._change(environment=EnvironmentState.IDLE, engine=self._idle_engine, **over)
         done = PlanEnded(
             item_uid=item["item_uid"],
             exit_status=status,
@@ -328,7 +339,7 @@ class ScriptedProcess:
             return over.step
         return steps.End()
 
-    async def _take(self, job: Job, step: steps.Step) -> None:
+    async def _take(self, job: Job, step: steps.Step) -> None:  # noqa: C901 - flat: one case for each step
         await asyncio.sleep(0)
         if job.pause is not None and not isinstance(step, steps.End | steps.Fail | steps.Return):
             await self._stand_still(job)
@@ -352,6 +363,8 @@ class ScriptedProcess:
                 job.measurement.take(step)
             case steps.Ask():
                 await self._ask(job, step)
+            case steps.Suspend() | steps.Release():
+                self._suspend(step)
             case steps.Print(text):
                 self._script.say(text)
             case steps.NewLists() | steps.RunEngine():
@@ -380,13 +393,21 @@ class ScriptedProcess:
         job.pause = None
         pauses = self.state.pauses + 1
         job.resumed = asyncio.get_running_loop().create_future()
-        self._update(engine="paused", pause_pending=False, environment=EnvironmentState.IDLE, pauses=pauses)
+        waiting, job.pauser = Waiting("pause", self._script.now(), user=job.pauser), ""
+        idle = EnvironmentState.IDLE
+        self._update(engine="paused", pause_pending=False, environment=idle, pauses=pauses, waiting=waiting)
         how = await job.resumed
         job.resumed = None
         engine, ending = _ENDINGS.get(how, ("running", None))
-        self._update(engine=engine, environment=EnvironmentState.EXECUTING_PLAN)
+        self._update(engine=engine, environment=EnvironmentState.EXECUTING_PLAN, waiting=None)
         if ending is not None:
             raise _Over(ending)
+
+    def _suspend(self, step: steps.Suspend | steps.Release) -> None:
+        before, now = self.state.waiting, self._script.now()
+        suspended = self.state.time_suspended + (now - before.since if before is not None else 0.0)
+        waiting = Waiting("suspender", now, step.reason, step.signals) if isinstance(step, steps.Suspend) else None
+        self._update(waiting=waiting, time_suspended=suspended)
 
     async def _ask(self, job: Job, step: steps.Ask) -> None:
         uid = str(uuid4())

@@ -79,6 +79,17 @@ class Ask(msgspec.Struct, frozen=True):
     secret: bool = False
 
 
+class Suspend(msgspec.Struct, frozen=True):
+    """A suspender holds the plan, for this reason. `Wait` after it keeps the plan there; `Release` ends it."""
+
+    reason: str = "Signal shutter is high"
+    signals: list[str] = []
+
+
+class Release(msgspec.Struct, frozen=True):
+    """The suspender lets the plan go."""
+
+
 class Print(msgspec.Struct, frozen=True):
     """Print to the console."""
 
@@ -104,4 +115,20 @@ class RunEngine(msgspec.Struct, frozen=True):
     exists: bool = True
 
 
-Step = End | Fail | Pause | Wait | Hang | Die | Measure | Open | Ask | Print | Return | NewLists | RunEngine
+Step = (
+    End
+    | Fail
+    | Pause
+    | Wait
+    | Hang
+    | Die
+    | Measure
+    | Open
+    | Ask
+    | Suspend
+    | Release
+    | Print
+    | Return
+    | NewLists
+    | RunEngine
+)

@@ -188,7 +188,7 @@ class WorkerProcess:
 
     @COMMANDS.handles(PausePlan)
     def _pause(self, command: PausePlan) -> None:
-        self._engine.pause(command.option)
+        self._engine.pause(command.option, command.user)
         if command.option == "immediate":
             # The RunEngine is blocked while a plan is in input(), so it would not see the pause request.
             self._prompts.cancel("an immediate pause was requested", all_of_them=False)

@@ -12,9 +12,11 @@ from bluesky_qs.api.values import ExitStatus
 from bluesky_qs.errors import NoRunEngine, WorkerError, WrongState
 from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState
+from bluesky_qs.worker.hook import Hook
 from bluesky_qs.worker.observe import Observer
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.returned import Returned, value_of_plan
+from bluesky_qs.worker.standstill import Standstill, tripped_suspenders
 from bluesky_qs.worker.trace import came_through, sentence, traceback_text
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class _Plan:
     def __init__(self, item_uid: str, reports: Reports) -> None:
         self.item_uid = item_uid
         self.observer = Observer(item_uid, reports)
+        self.standstill = Standstill()
         self.start = time.time()
         #: The last state of the RunEngine that ends a plan; None if there was none.
         self.ending: str | None = None
@@ -60,6 +63,7 @@ class _Plan:
 
     def watched(self, messages: Iterator[Any]) -> Iterator[Any]:
         """Pass the plan's messages on, and keep the value that it returns or the exception that ends it."""
+        self.standstill.plan_begins()
         try:
             self.value = yield from messages
         except GeneratorExit:
@@ -124,8 +128,8 @@ class Engine:
         self._pause: PauseOption | None = None
         self._engine_state: str | None = None
         self._next: list[Any] = []
-        self._calling_user = False
-        self._users_hook: Callable[[Any, Any], Any] | None = None
+        self._pauser = ""
+        self._hooks = (Hook("state_hook", self._state_changed), Hook("msg_hook", self._message_seen))
         self._loop_thread: threading.Thread | None = None
         self._next_excepthook: Callable[[Any], Any] | None = None
 
@@ -140,12 +144,12 @@ class Engine:
             log.warning("'RE' is of type %r, not a RunEngine; plans cannot run", type(candidate).__name__)
             candidate = None
         if self.RE is not candidate:
-            if self.RE is not None:
-                self.RE.state_hook = self._users_hook
-            self.RE, self._users_hook = candidate, None
+            for hook in self._hooks if self.RE is not None else ():
+                hook.remove(self.RE)
+            self.RE = candidate
         if self._next_excepthook is None:  # once, after startup code could set its own
             self._next_excepthook, threading.excepthook = threading.excepthook, self._thread_died
-        self._watch_state()
+        self._watch()
         self._reports.update(engine=None if candidate is None else str(candidate.state))
 
     # ----------------------------------------------------------------------------------------------- link thread
@@ -160,17 +164,17 @@ class Engine:
             raise NoRunEngine
         self._accepted.add(item_uid)
         with self._lock:
-            self._item_uid, self._paused, self._pause = item_uid, False, None
+            self._item_uid, self._paused, self._pause, self._pauser = item_uid, False, None, ""
         self._reports.update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=item_uid, pause_pending=False)
 
-    def pause(self, option: PauseOption) -> None:
-        """Request a pause. A plan that is about to start is paused as soon as it runs."""
+    def pause(self, option: PauseOption, user: str = "") -> None:
+        """Request a pause, for this user. A plan that is about to start is paused as soon as it runs."""
         with self._lock:
             if self._item_uid is None:
                 raise WrongState("No plan is running")
             if self._paused:
                 raise WrongState("The plan is paused already")
-            self._pause = option
+            self._pause, self._pauser = option, user
             log.info("Pausing Run Engine ...")
             if option == "deferred":
                 self._reports.update(pause_pending=True)
@@ -208,6 +212,7 @@ class Engine:
         with self._lock:
             plan.stepping = not plan.over
         if plan.stepping:
+            self._watch()  # code of a console may have set hooks during the pause
             log.info("Continue plan execution with the option '%s'", how)
             self._step(plan, getattr(self.RE, how), how)
         else:
@@ -221,8 +226,9 @@ class Engine:
     def _call(self, plan: _Plan, make: Callable[[], tuple[Any, dict[str, Any]]]) -> None:
         if str(self.RE.state) == "panicked":
             raise WorkerError(PANICKED)
-        self._watch_state()
+        self._watch()
         generator, metadata = make()
+        plan.standstill.tripped = tripped_suspenders(self.RE)
         with _outermost(self.RE, plan.watched):
             self.RE(generator, plan.observer, **metadata)
 
@@ -300,6 +306,8 @@ class Engine:
             environment=EnvironmentState.IDLE,
             item_uid=None,
             pause_pending=False,
+            waiting=None,
+            time_suspended=0.0,
             **self._state(),
         )
 
@@ -312,7 +320,7 @@ class Engine:
             log.exception("Could not end the plan")
 
     # --------------------------------------------------------------------------------------- RunEngine's own thread
-    def _state_changed(self, new: Any, old: Any) -> None:
+    def _state_changed(self, new: Any, _old: Any) -> None:
         state = str(new)
         with self._lock:
             self._engine_state = state
@@ -328,21 +336,27 @@ class Engine:
             self._reports.update(engine=state)
         elif state == "paused":
             pauses = self._reports.state.pauses + 1
-            self._reports.update(engine=state, pause_pending=False, environment=EnvironmentState.IDLE, pauses=pauses)
+            idle = EnvironmentState.IDLE
+            self._reports.update(
+                engine=state, pause_pending=False, environment=idle, pauses=pauses, **plan.standstill.state()
+            )
         elif state != "idle":  # the end of the plan will be reported in a moment
-            self._reports.update(engine=state, environment=EnvironmentState.EXECUTING_PLAN)
-        if self._users_hook is not None and not self._calling_user:
-            self._calling_user = True  # a hook that wraps ours calls us again
-            try:
-                self._users_hook(new, old)
-            finally:
-                self._calling_user = False
+            executing = EnvironmentState.EXECUTING_PLAN
+            self._reports.update(engine=state, environment=executing, **plan.standstill.state())
+
+    def _message_seen(self, message: Any) -> None:
+        plan = self._plan
+        if plan is not None and plan.standstill.changed_by(message, self.RE):
+            self._reports.update(**plan.standstill.state())
 
     def _follow(self, plan: _Plan, state: str) -> None:
+        plan.standstill.engine_changed(state, self._pauser)
         if state == "running" and self._pause is not None:
             self._start_pause()
         if state in ("pausing", "paused"):
             self._pause = None
+        if state == "paused":
+            self._pauser = ""  # the next pause may be the plan's own
         if state in _ENDS:
             plan.ending = state
         if state in ("idle", "panicked"):
@@ -350,11 +364,10 @@ class Engine:
             if not plan.stepping:
                 self._in_main_thread(lambda: self._settle(plan))
 
-    def _watch_state(self) -> None:
-        """Install our hook. It calls the user's own hook, which may be set at any time."""
-        if self.RE is not None and self.RE.state_hook != self._state_changed:
-            self._users_hook = self.RE.state_hook
-            self.RE.state_hook = self._state_changed
+    def _watch(self) -> None:
+        """Install our hooks. They call the user's own hooks, which may be set at any time."""
+        for hook in self._hooks if self.RE is not None else ():
+            hook.install(self.RE)
 
     def _start_pause(self) -> None:
         # `request_pause` waits for the RunEngine's loop, which a plan may block. No other thread may wait for that.

@@ -13,11 +13,11 @@ from bluesky_qs.wire.codec import Encoded, json_text
 
 
 @handles(api.engine.re_pause)
-async def re_pause(ctx: Context, option: PauseOption = "deferred") -> Reply:
+async def re_pause(ctx: Context, option: PauseOption = "deferred", *, user: str | None = None) -> Reply:
     if ctx.environment.is_open:
         require_run_engine(ctx)
     require_running(ctx)
-    await ctx.runner.pause(option)
+    await ctx.runner.pause(option, user or "")
     return {}
 
 

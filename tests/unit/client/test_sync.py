@@ -190,6 +190,22 @@ def test_if_neither_group_exists_the_first_refusal_is_raised(accepting, RM):
     assert RM.user_group == "admin"
 
 
+def test_the_user_of_a_pause_goes_to_a_service_that_lists_the_parameter(qs_manager, RM):
+    RM.user = "grace"
+    qs_manager.answers["re_pause"] = {"success": True, "msg": ""}
+    RM.re_pause("immediate")
+    assert qs_manager.asked("re_pause")[-1] == {"option": "immediate", "user": "grace"}
+
+
+@pytest.mark.parametrize("extensions", [{}, {"extensions": []}])
+def test_the_user_of_a_pause_does_not_go_to_a_service_that_would_refuse_it(accepting, RM, extensions):
+    accepting.answers["status"] = {"manager_state": "executing_queue", **extensions}
+    RM.re_pause("immediate")
+    assert accepting.asked("re_pause")[-1] == {"option": "immediate"}
+    RM.re_pause("immediate", user="grace")  # the caller wants it
+    assert accepting.asked("re_pause")[-1] == {"option": "immediate", "user": "grace"}
+
+
 def test_the_lock_key_goes_where_a_lock_may_refuse(accepting, RM):
     RM.lock_key = "secret"
     RM.environment_open()

@@ -1,10 +1,13 @@
 """Pausing, resuming and ending a plan, and its runs, in a whole manager."""
 
+import datetime as dt
+
 import pytest
 
 from bluesky_qs.config.schema import Settings, Worker
+from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import PausePlan
-from bluesky_qs.testing import AsyncManager, Clock, Hang, Measure, Open, Pause, Wait
+from bluesky_qs.testing import AsyncManager, Clock, Fail, Hang, Measure, Open, Pause, Release, Suspend, Wait
 
 
 async def paused(manager):
@@ -178,3 +181,99 @@ async def test_a_worker_that_hangs_is_an_error_of_the_request(opened, running, r
     await opened.until(lambda _: opened.worker.unheard)
     opened.clock.advance(2)
     assert "does not answer" in await request
+
+
+async def test_a_suspended_plan_is_in_the_status_with_reason_signals_and_time():
+    async with AsyncManager(clock=Clock(still=True)) as manager:
+        manager.worker.on_plan("count", Suspend("Signal shutter is high", ["shutter"]), Wait(), Release(), Wait())
+        await manager.open()
+        await manager.add("count", ["det1"])
+        await manager.do("queue_start")
+        await manager.until(lambda _: manager.worker.is_waiting)
+        status = await manager.do("status")
+        since = manager.clock.time()
+        clock_time = f"{dt.datetime.fromtimestamp(since).astimezone():%H:%M}"
+        assert status["waiting_for"] == {
+            "kind": "suspender",
+            "text": f"suspended since {clock_time}: Signal shutter is high",
+            "devices": ["shutter"],
+            "start": None,
+            "target": None,
+            "since": since,
+        }
+        assert status["manager_state"] == "executing_queue"
+        manager.clock.advance(30)
+        manager.worker.proceed()
+        status = await manager.until(lambda status: status["waiting_for"] is None)
+        assert status["running_item_progress"]["time_paused"] == pytest.approx(30)
+
+
+async def test_a_pause_has_the_user_in_the_status_and_a_resumed_plan_waits_for_nothing(opened, running):
+    await running()
+    await opened.do("re_pause", option="immediate", user="grace")
+    waiting = (await paused(opened))["waiting_for"]
+    assert waiting["kind"] == "pause"
+    assert waiting["text"].startswith("paused at ")
+    assert waiting["text"].endswith(" by grace")
+    await opened.do("re_resume")
+    assert (await opened.do("status"))["waiting_for"] is None
+
+
+async def test_a_pause_without_a_user_names_nobody(opened, running):
+    await running()
+    await opened.do("re_pause", option="immediate")
+    assert " by " not in (await paused(opened))["waiting_for"]["text"]
+
+
+async def test_a_pause_before_the_worker_has_the_plan_keeps_its_user(opened):
+    opened.worker.on_plan("count", Wait())
+    opened.worker.refuse(PausePlan, WrongState("No plan is running"))
+    await opened.add("count", ["det1"])
+    await opened.do("queue_start")
+    await opened.do("re_pause", option="immediate", user="grace")
+    opened.worker.on_plan("count", Wait())
+    status = await opened.until(lambda status: status["manager_state"] == "paused" or opened.worker.is_waiting)
+    if status["manager_state"] != "paused":  # the worker had the plan before it refused the pause
+        status = await paused(opened)
+    assert status["waiting_for"]["text"].endswith("by grace")
+
+
+@pytest.mark.parametrize("kind", ["suspender", "pause"])
+async def test_a_new_manager_knows_why_the_plan_waits(opened, running, kind):
+    await running(Suspend(), Wait())
+    if kind == "pause":
+        await opened.do("re_pause", option="immediate", user="grace")
+        await paused(opened)
+    before = await opened.do("status")
+    await opened.restart()
+    after = await opened.do("status")
+    assert after["waiting_for"] == before["waiting_for"]
+    assert after["waiting_for"]["kind"] == kind
+    assert after["running_item_progress"]["paused_since"] == before["running_item_progress"]["paused_since"]
+
+
+async def test_the_beginning_and_the_end_of_a_wait_are_events(opened, running):
+    await running(Suspend(), Wait(), Release(), Wait())
+    opened.worker.proceed()
+    await opened.until(lambda status: status["waiting_for"] is None)
+    events = (await opened.do("events_get", since=0))["events"]
+    waits = [event["waiting_for"] for event in events if event["type"] == "waiting_changed"]
+    assert [wait and wait["kind"] for wait in waits] == ["suspender", None]
+
+
+async def test_a_plan_that_ends_while_it_waits_leaves_nothing_to_wait_for(opened, running):
+    await running(Suspend(), Wait())
+    opened.worker.do(Fail("no beam"))
+    assert (await opened.until_idle())["waiting_for"] is None
+
+
+async def test_a_wait_that_began_yesterday_has_its_date(running, opened):
+    await running(Suspend(), Wait())
+    opened.clock.advance(2 * 86400)
+    await opened.do("queue_stop")
+    since = (await opened.do("status"))["waiting_for"]
+    assert f"{dt.datetime.fromtimestamp(since['since']).astimezone():%Y-%m-%d %H:%M}" in since["text"]
+
+
+async def test_the_status_lists_optional_parameters_that_other_versions_may_not_have(opened):
+    assert "user" in (await opened.do("status"))["extensions"]

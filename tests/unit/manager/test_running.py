@@ -54,3 +54,12 @@ def test_a_pause_that_came_by_itself_replaces_the_waiting_one(run):
     run.waiting_pause = "deferred"
     run.paused()
     assert run.waiting_pause is None
+
+
+def test_a_pause_that_began_before_this_manager_is_measured_from_its_start(run, clock):
+    clock.now = 20.0
+    run.paused(since=1008.0)
+    assert run.paused_since == 1008.0
+    clock.now = 25.0
+    run.resumed()
+    assert run.time_paused == 17.0

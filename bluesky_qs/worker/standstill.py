@@ -1,0 +1,124 @@
+"""Why a plan stands still: suspenders hold it, or it is paused."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bluesky_qs.error_text import cut, safe
+from bluesky_qs.ipc.states import Waiting
+
+#: Characters of a reason. Suspenders write one sentence; a message of the user's own may be longer.
+_LONGEST = 500
+_UNKNOWN = "a suspender has tripped"
+_ENDINGS = ("stopping", "aborting", "halting", "panicked", "idle")
+
+
+class Suspension(NamedTuple):
+    """One reason why the plan is suspended, with the names of the suspenders' signals."""
+
+    reason: str
+    signals: list[str]
+
+
+def tripped_suspenders(engine: Any) -> list[Suspension]:
+    """The suspenders that have tripped, as the RunEngine itself asks for them before a plan starts.
+
+    Call it in the main thread only: a suspender that is about to trip waits for the RunEngine's loop and holds its lock
+    meanwhile.
+    """
+    return [
+        Suspension(_line(suspender.get_futures()[1]), _signals([suspender]))
+        for suspender in engine.suspenders
+        if suspender.tripped
+    ]
+
+
+class Standstill:
+    """Follows the pauses and suspensions of one plan. All calls but the constructor come from the RunEngine's loop."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._suspensions: list[Suspension] = []
+        self._suspended_since = 0.0
+        self._pause: Waiting | None = None
+        self._begun = False
+        self._waits_to_begin = False
+        self._time_suspended = 0.0
+        #: Suspenders that had tripped before the start of the plan.
+        self.tripped: list[Suspension] = []
+
+    def state(self) -> dict[str, Any]:
+        """The fields of `WorkerState`."""
+        return {"waiting": self._pause or self._suspension(), "time_suspended": self._time_suspended}
+
+    def plan_begins(self) -> None:
+        """Note that the plan itself is asked for its first message. Only the RunEngine's own messages come earlier."""
+        self._begun = True
+
+    def changed_by(self, message: Any, engine: Any) -> bool:
+        """Look at a message that the RunEngine is about to process; return whether the plan's standstill changes."""
+        command = getattr(message, "command", None)
+        if self._waits_to_begin and self._begun:
+            self._waits_to_begin = False
+            self._release()
+            return True
+        if command == "_start_suspender":
+            self._hold(Suspension(_line(message.args[2]), _signals(s for s in engine.suspenders if s.tripped)))
+            return True
+        if command == "_resume_from_suspender":
+            self._release()
+            return True
+        # A plan that starts while suspenders are tripped: the RunEngine waits for them before the plan's messages.
+        if command == "wait_for" and not self._begun and not self._waits_to_begin:
+            self._waits_to_begin = True
+            reasons = "; ".join(each.reason for each in self.tripped if each.reason)
+            self._hold(Suspension(reasons, [name for each in self.tripped for name in each.signals]))
+            return True
+        return False
+
+    def engine_changed(self, state: str, pauser: str) -> None:
+        """Follow the state of the RunEngine. ``pauser`` requested the pause, if it is paused now."""
+        if state == "paused":
+            self._count()
+            self._pause = Waiting("pause", self._now(), user=pauser)
+        elif self._pause is not None:
+            self._pause = None
+            self._suspended_since = self._now()
+        if state in _ENDINGS:  # an exception leaves the suspension: nothing resumes from it
+            self._count()
+            self._suspensions.clear()
+
+    def _hold(self, suspension: Suspension) -> None:
+        if not self._suspensions:
+            self._suspended_since = self._now()
+        self._suspensions.append(suspension)
+
+    def _release(self) -> None:
+        # Each suspension waits on top of those before it, so the latest ends first.
+        if len(self._suspensions) == 1:
+            self._count()
+        if self._suspensions:
+            self._suspensions.pop()
+
+    def _count(self) -> None:
+        """Add the present suspension to the time that has been spent in suspensions."""
+        if self._suspensions and self._pause is None:
+            self._time_suspended += max(self._now() - self._suspended_since, 0.0)
+
+    def _suspension(self) -> Waiting | None:
+        if not self._suspensions:
+            return None
+        reasons = dict.fromkeys(each.reason for each in self._suspensions if each.reason)
+        signals = dict.fromkeys(name for each in self._suspensions for name in each.signals)
+        return Waiting("suspender", self._suspended_since, cut("; ".join(reasons) or _UNKNOWN, _LONGEST), [*signals])
+
+
+def _line(justification: Any) -> str:
+    """The justification in one line, without bluesky's periods, because it stands within a sentence."""
+    return safe(" ".join(str(justification or "").split())).replace(".: ", ": ").removesuffix(".")
+
+
+def _signals(suspenders: Any) -> list[str]:
+    # bluesky has no public name for the signal of a suspender.
+    signals = [getattr(suspender, "_sig", None) for suspender in suspenders]
+    return [name for signal in signals if isinstance(name := getattr(signal, "name", None), str) and name]
