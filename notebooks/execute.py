@@ -113,7 +113,7 @@ _VARYING = [
     (re.compile(r"'[0-9a-f]{8}'"), "UID"),
     (re.compile(r"(?<=task result )[0-9a-f]{8}\b"), "UID"),
     (re.compile(r"\b\d\d/\d\d/\d{4} |\b\d{4}-\d\d-\d\d "), ""),
-    (re.compile(r"\b\d\d:\d\d:\d\d([.,]\d+)?"), "TIME"),
+    (re.compile(r"\b\d\d:\d\d(:\d\d([.,]\d+)?)?\b"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "DURATION"),
     (re.compile(r"\b\d+ plans? and \d+ devices?"), "NAMES"),  # releases of ophyd add some
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),

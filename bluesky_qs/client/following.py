@@ -123,7 +123,12 @@ class Following:
 
     def has_waited_enough(self) -> bool:
         """Whether the service has been unreachable for too long."""
-        return self._now() - self._answered > GONE
+        return self.silence > GONE
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the service has last replied or published something."""
+        return self._now() - self._answered
 
     def _status_in(self, message: Message) -> Steps[StatusDict | None]:
         """The status in this message or in a later one that has already arrived; pass on the documents between them.

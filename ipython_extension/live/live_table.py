@@ -87,10 +87,10 @@ class RunTables:
         if self._above is run:
             self._above = None
         status = stop.get("exit_status", "success")
-        if status == "success":
+        if status in ("success", "abort"):  # the wait reports how the plan ended, once
             return []
         why = f": {stop['reason']}" if stop.get("reason") else ""
-        ended = {"abort": "was aborted", "fail": "failed"}.get(status, f"ended with {status}")
+        ended = "failed" if status == "fail" else f"ended with {status}"
         return [shortened(f"{run.name} {ended}{why}", self._width)]
 
 

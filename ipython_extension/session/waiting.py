@@ -10,13 +10,15 @@ from bluesky_qs.client.info import StatusFeed
 from bluesky_qs.words.planexpr import plan_text
 from ipython_extension.session.session import Session
 from ipython_extension.shown.error_rendering import Detached
-from ipython_extension.shown.status_text import Bar, status_sentence
+from ipython_extension.shown.status_text import Bar, is_suspended, status_sentence
 from ipython_extension.shown.tables import length_of_time
 
 T = TypeVar("T")
 
 #: Seconds between updates of the progress line, even if only the time has changed.
 _LOOK = 0.2
+#: Seconds without an answer after which a wait reports it. A busy service answers within two seconds.
+_SILENCE = 3.0
 
 
 class Listener(Protocol):
@@ -50,8 +52,15 @@ class ProgressWait:
         self._began = time.monotonic()
         self._feed: StatusFeed | None = None
         self._shown_prompt: str | None = None
+        self._is_silent = False
         self.is_paused = False
-        self.put, self.say, self.clear = self._output.put, self._output.say, self._output.clear
+        self.put, self.clear = self._output.put, self._output.clear
+
+    def say(self, progress: str | Bar) -> None:
+        """Show progress; while the service does not answer, show that."""
+        if self._feed is not None and self._is_silent:
+            progress = f"No answer from the service for {length_of_time(self._feed.following.silence)}"
+        self._output.say(progress)
 
     @property
     def elapsed(self) -> float:
@@ -79,6 +88,16 @@ class ProgressWait:
                 if self._timeout is not None and self.elapsed > self._timeout:
                     raise WaitTimeoutError(f"Still not done after {length_of_time(self._timeout)}")
                 status = dict(self._feed.next_status(_LOOK) or status)
+                self._listen(self._feed.following.silence)
+
+    def _listen(self, silence: float) -> None:
+        """Report once that the service does not answer, and once that it answers again."""
+        if silence > _SILENCE and not self._is_silent:
+            self._is_silent = True
+            self.put(f"The service has not answered for {length_of_time(silence)}: it was stopped, or is restarting.")
+        elif self._is_silent and silence < _SILENCE:
+            self._is_silent = False
+            self.put("The service answers again.")
 
     def _take_document(self, message: Mapping[str, Any], requested: bool) -> None:
         assert self._live is not None
@@ -147,5 +166,6 @@ class PlanWatch:
         if not uid or uid != self._uid:
             self._uid, self.plan = None, ""
             return status_sentence(status, "", 1000)
-        lead = "Paused in " if status["manager_state"] == "paused" else ""
+        is_paused = status["manager_state"] == "paused"
+        lead = "Paused in " if is_paused else "Suspended in " if is_suspended(status) else ""
         return Bar.of(status, lead + self.plan)

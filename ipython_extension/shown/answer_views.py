@@ -206,12 +206,17 @@ def devices(answer: Answer) -> CatalogueView:
 def lock(answer: Answer) -> ReplyView:
     """Show who locked the service, and why."""
     info = answer["lock_info"]
+    return ReplyView(answer, lock_sentence(info) or "Nothing is locked.")
+
+
+def lock_sentence(info: Mapping[str, Any]) -> str:
+    """Report who locked what, since when, and why; empty if nothing is locked."""
     names = [name for name in ("environment", "queue") if info.get(name)]
     if not names:
-        return ReplyView(answer, "Nothing is locked.")
+        return ""
     note = f": {info['note']}" if info.get("note") else ""
-    since = moment(info["time"]) if info.get("time") else info["time_str"]
-    return ReplyView(answer, f"Locked ({' and '.join(names)}) by {info['user']} since {since}{note}")
+    since = moment(info["time"]) if info.get("time") else info.get("time_str")
+    return f"Locked ({' and '.join(names)}) by {info.get('user')} since {since}{note}"
 
 
 def task_result(answer: Answer) -> ReplyView:

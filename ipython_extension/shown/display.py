@@ -10,11 +10,13 @@ from ipython_extension.shown.status_text import (
     flags_text,
     has_failed,
     has_value,
+    is_suspended,
     last_sentence,
     outcomes,
     progress_text,
     reason,
     status_sentence,
+    waiting_sentence,
 )
 from ipython_extension.shown.tables import (
     Row,
@@ -136,7 +138,8 @@ class QueueView(Items):
         rows = []
         if self.running:
             is_paused = self.status.get("manager_state") == "paused"
-            state = ("paused" if is_paused else "running") if self.status else ""
+            state = "paused" if is_paused else "suspended" if is_suspended(self.status) else "running"
+            state = state if self.status else ""
             done = progress_text(self.status, short=True)
             cells = ("▶", self.plan(self.running), self.running.get("user", ""), f"{state} {done}".rstrip())
             rows.append(Row(cells, note=self._note(self.running), mark="running"))
@@ -251,27 +254,42 @@ class HistoryView(Items):
 
 
 class StatusView(View, dict[str, Any]):
-    """The status, displayed as one sentence; it is a dictionary with all keys."""
+    """The status, displayed as a sentence and, if so, why the plan stands still and who locked; a dictionary.
 
-    def __init__(self, status: Mapping[str, Any], running: Item | None = None, known: Container[str] = ()) -> None:
+    ``lock`` is the sentence about the lock.
+    """
+
+    def __init__(
+        self, status: Mapping[str, Any], running: Item | None = None, known: Container[str] = (), *, lock: str = ""
+    ) -> None:
         super().__init__(status)
         self.running = running or {}
         self.known = known
+        self.lock = lock
 
     def text(self, width: int) -> str:
-        return status_sentence(self, plan_text(self.running, self.known) if self.running else "", width)
+        plan = plan_text(self.running, self.known) if self.running else ""
+        lines = [status_sentence(self, plan, width), waiting_sentence(self), self.lock]
+        return "\n".join(line for line in lines if line)
 
     def html(self) -> str:
-        return f"<p>{html.escape(StatusView.text(self, _UNCUT))}</p>"
+        lines = StatusView.text(self, _UNCUT).split("\n")
+        return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
 
 
 class Overview(StatusView):
     """The state, the last plan, notes, the running item with its progress, and the next items."""
 
     def __init__(
-        self, status: Mapping[str, Any], queue: QueueView, last: Item | None = None, notes: Sequence[str] = ()
+        self,
+        status: Mapping[str, Any],
+        queue: QueueView,
+        last: Item | None = None,
+        notes: Sequence[str] = (),
+        *,
+        lock: str = "",
     ) -> None:
-        super().__init__(status, queue.running, queue.known)
+        super().__init__(status, queue.running, queue.known, lock=lock)
         self.queue = queue
         self.last = last
         self.notes = notes

@@ -40,7 +40,9 @@ def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
         parts = [plural(progress.events, "point")]
     if status.get("manager_state") == "paused":
         return ", ".join(parts)  # nobody knows how long the pause will take
-    if progress.left is not None:
+    if progress.left is not None and progress.stands_since:
+        parts.append(f"about {length_of_time(progress.left)} to go")  # nobody knows when it goes on
+    elif progress.left is not None:
         parts.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
     elif progress.elapsed is not None:
         parts.append(f"for {length_of_time(progress.elapsed)}")
@@ -89,6 +91,8 @@ class PlanProgress(NamedTuple):
     total: int | None
     since: float | None
     paused: float = 0.0
+    #: Start of the present pause or suspension.
+    stands_since: float | None = None
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> "PlanProgress | None":
@@ -97,7 +101,8 @@ class PlanProgress(NamedTuple):
         if not fields:
             return None
         paused = fields.get("time_paused") or 0.0
-        return cls(fields.get("events") or 0, fields.get("num_points"), fields.get("time_start"), paused)
+        stands_since = fields.get("paused_since") or (status.get("waiting_for") or {}).get("since")
+        return cls(fields.get("events") or 0, fields.get("num_points"), fields.get("time_start"), paused, stands_since)
 
     @property
     def elapsed(self) -> float | None:
@@ -110,8 +115,9 @@ class PlanProgress(NamedTuple):
         # One point is not enough: its time may include preparation, and the delay after it is still to come.
         if self.elapsed is None or not self.total or not 1 < self.events < self.total:
             return None
-        # Pauses do not slow down the remaining points.
-        return max(self.elapsed - self.paused, 0.0) * (self.total - self.events) / self.events
+        # Pauses and suspensions do not slow down the remaining points.
+        standing = max(time.time() - self.stands_since, 0.0) if self.stands_since else 0.0
+        return max(self.elapsed - self.paused - standing, 0.0) * (self.total - self.events) / self.events
 
 
 def has_value(result: Mapping[str, Any]) -> bool:
@@ -160,11 +166,23 @@ def outcomes(items: Iterable[Mapping[str, Any]]) -> Counter[str]:
     return Counter({status: counts[status] for status in [*_EXIT_STATUSES, *counts] if counts[status]})
 
 
+def is_suspended(status: Mapping[str, Any]) -> bool:
+    """Whether a suspender holds the running plan."""
+    return (status.get("waiting_for") or {}).get("kind") == "suspender"
+
+
+def waiting_sentence(status: Mapping[str, Any]) -> str:
+    """Report why the plan stands still and since when; empty if it does not, or if the service does not say it."""
+    text = str((status.get("waiting_for") or {}).get("text") or "")
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
 def pause_sentence(status: Mapping[str, Any]) -> str:
-    """Report that a plan is paused, since when, and which commands resume or end it."""
+    """Report that a plan is paused, since when and by whom, and which commands resume or end it."""
     since = (status.get("running_item_progress") or {}).get("paused_since")
-    at = f" at {moment(since)}" if since else ""
-    return f"Paused{at}. %qs resume resumes the plan; %qs finish, %qs abort or %qs halt ends it."
+    is_told = (status.get("waiting_for") or {}).get("kind") == "pause"
+    lead = waiting_sentence(status) if is_told else f"Paused{f' at {moment(since)}' if since else ''}."
+    return f"{lead} %qs resume resumes the plan; %qs finish, %qs abort or %qs halt ends it."
 
 
 _STATES = {
@@ -181,6 +199,8 @@ _STATES = {
 
 def _lead(status: Mapping[str, Any]) -> str:
     state = str(status.get("manager_state"))
+    if is_suspended(status):
+        return "Suspended in"
     if state != "idle":
         return _STATES.get(state, f"State {state!r}")
     if status.get("re_state") == "panicked":

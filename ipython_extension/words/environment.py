@@ -17,6 +17,7 @@ from ipython_extension.words.vocabulary import word
 
 #: Console lines to show if the service has no better report of a failure.
 _LINES = 40
+_ENDING = ("closing_environment", "destroying_environment")
 
 
 @word("open")
@@ -24,11 +25,20 @@ def open_environment(session: Session, line: Line) -> ReplyView:
     """Open the environment: run the startup code in a worker process.
 
     Waits until it is open. If that fails, shows the worker's traceback. Ctrl-C ends the waiting, not the opening.
+    If the environment is already open, nothing happens; the startup code does not run again.
     """
     line.nothing_more()
     console = ConsoleTail(session.rm)
-    session.rm.environment_open()
-    status: dict[str, Any] = {}
+    try:
+        session.rm.environment_open()
+    except RequestFailedError:
+        status = session.status()
+        if status["worker_environment_exists"] and status["manager_state"] not in _ENDING:
+            again = "To run the startup code again: %qs close, then %qs open."
+            return ReplyView(status, f"The environment is already open: {_contents(session, status)}. {again}")
+        if status["manager_state"] != "creating_environment":  # somebody else is opening it
+            raise
+    status = {}
     with waiting(session, "the environment is still opening (%qs wait to watch again)") as wait:
         for status in wait.statuses():
             if status["manager_state"] != "creating_environment":
@@ -38,9 +48,7 @@ def open_environment(session: Session, line: Line) -> ReplyView:
             )
     if not status["worker_environment_exists"]:
         raise _failure(session, console)
-    known = session.known(status)
-    found = f"{plural(len(known.plans), 'plan')}, {plural(len(known.devices), 'device')}"
-    lines = [f"Environment open ({length_of_time(wait.elapsed)}): {found}."]
+    lines = [f"Environment open ({length_of_time(wait.elapsed)}): {_contents(session, status)}."]
     report = _report(session)
     lines += [f"  Left out: {each['name']}: {each['reason']}" for each in report.get("left_out") or ()]
     lines += [f"  Note: {each['message']}" for each in report.get("problems") or ()]
@@ -67,6 +75,11 @@ def update_environment(session: Session, line: Line) -> View:
     """Update the lists of plans and devices from the worker's namespace."""
     line.nothing_more()
     return present(session, "environment_update", {}, session.rm.environment_update())
+
+
+def _contents(session: Session, status: Mapping[str, Any]) -> str:
+    known = session.known(status)
+    return f"{plural(len(known.plans), 'plan')}, {plural(len(known.devices), 'device')}"
 
 
 def _gone(session: Session, end: Callable[[], object], ending: str) -> ReplyView:

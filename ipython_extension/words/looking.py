@@ -13,7 +13,7 @@ from ipython_extension.shown.status_text import has_failed, outcomes
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.line import Line, hint
 from ipython_extension.words import autostart
-from ipython_extension.words.replies import present, whole
+from ipython_extension.words.replies import lock_owner, present, whole
 from ipython_extension.words.typed_plans import point_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
 
@@ -27,13 +27,14 @@ def overview(session: Session) -> Overview:
     status = session.status()
     queue = session.queue(status)
     queue.rows = min(queue.rows, _NEXT)
+    lock = lock_owner(session, status)
     if status["manager_state"] != "idle" or not status["items_in_history"]:
-        return Overview(status, queue)
+        return Overview(status, queue, lock=lock)
     *before, last = cast("list[Item]", session.rm.history_get()["items"])
     notes = _failed_lately(before, last)
     if queue and has_failed(last) and not status["queue_autostart_enabled"]:
         notes += autostart.switched_off(session)
-    return Overview(status, queue, last, notes)
+    return Overview(status, queue, last, notes, lock=lock)
 
 
 def _failed_lately(before: list[Item], last: Item) -> list[str]:

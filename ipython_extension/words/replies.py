@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
@@ -68,6 +69,16 @@ def whole(session: Session, item: Item) -> ItemView:
     return ItemView(item, session.known(), where=where)
 
 
+def lock_owner(session: Session, status: Mapping[str, Any]) -> str:
+    """Who locked the service, since when, and why; empty if nothing is locked."""
+    if not any((status.get("lock") or {}).values()):
+        return ""
+    try:
+        return answer_views.lock_sentence(session.rm.lock_info()["lock_info"])
+    except RequestFailedError:  # the state is worth more than its lock
+        return ""
+
+
 def _items(answer: Answer) -> list[Item]:
     return answer["items"] if "items" in answer else [answer["item"]]
 
@@ -82,7 +93,7 @@ def _history(session: Session, _params: Mapping[str, Any], answer: Answer) -> Hi
 
 def _status(session: Session, _params: Mapping[str, Any], answer: Answer) -> StatusView:
     running = cast("Item", session.rm.queue_get(reload=True)["running_item"]) if answer.get("running_item_uid") else {}
-    return StatusView(answer, running, session.known(answer))
+    return StatusView(answer, running, session.known(answer), lock=lock_owner(session, answer))
 
 
 def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:

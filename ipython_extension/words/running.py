@@ -11,9 +11,9 @@ from ipython_extension.live.live_table import Live
 from ipython_extension.session.requeued import find_by_uid
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
-from ipython_extension.shown.display import ItemView, View, Waited
+from ipython_extension.shown.display import ItemView, ReplyView, View, Waited
 from ipython_extension.shown.error_rendering import NotDone
-from ipython_extension.shown.status_text import has_value, pause_sentence, reason
+from ipython_extension.shown.status_text import has_value, is_suspended, pause_sentence, reason, waiting_sentence
 from ipython_extension.shown.tables import length_of_time, moment, ranges, terminal_width
 from ipython_extension.typed.line import Line
 from ipython_extension.words.replies import present
@@ -25,6 +25,11 @@ _LEAVING = ("running", "aborting", "stopping", "halting")
 
 _ENDINGS = {"aborted": "was aborted", "halted": "was halted", "unknown": "ended with an unknown status"}
 _STAYS = "the plan is still paused"
+_PAUSING = "the plan is pausing (then %qs resume or %qs abort)"
+_WILL_PAUSE = "the plan will pause at its next checkpoint"
+_RUNNING = ("starting_queue", "executing_queue")
+#: Seconds for which a pause must last before a wait reports it: those who abort or finish a plan pause it first.
+_SHORT_PAUSE = 1.0
 
 
 @word("start")
@@ -46,11 +51,26 @@ def stop(session: Session, line: Line) -> View:
 
 @word("pause", "[now]")
 def pause(session: Session, line: Line) -> View:
-    """Pause the running plan at its next checkpoint, or `now`."""
+    """Pause the running plan at its next checkpoint, or `now`, and wait until it is paused.
+
+    Ctrl-C ends the waiting, not the pause.
+    """
     now = line.more() and line.one_of(line.word("now"), {"now": True})
     line.nothing_more()
-    option = "immediate" if now else "deferred"
-    return present(session, "re_pause", {"option": option}, session.rm.re_pause(option))
+    answer = session.rm.re_pause("immediate" if now else "deferred")
+    status: dict[str, Any] = {}
+    with waiting(session, _PAUSING if now else _WILL_PAUSE) as wait:
+        for status in wait.statuses():
+            is_running = status["manager_state"] in _RUNNING
+            if not is_running or (status.get("re_state") == "running" and not (now or status["pause_pending"])):
+                break
+            reason = f" ({status['waiting_for']['text']}; %qs pause now)" if is_suspended(status) else ""
+            wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}{reason}")
+    if status["manager_state"] == "paused":
+        return ReplyView(answer, pause_sentence(status))
+    if status["manager_state"] in _RUNNING:  # somebody has resumed it
+        return ReplyView(answer, "The plan was paused, and is running again.")
+    return ReplyView(answer, "The plan ended before it could be paused; the queue has been stopped.")
 
 
 @word("resume")
@@ -160,7 +180,7 @@ def started(session: Session, params: dict[str, Any]) -> View:
 
 def _until_paused(session: Session) -> None:
     """Wait for a pending pause."""
-    with waiting(session, "the plan will pause at its next checkpoint") as wait:
+    with waiting(session, _WILL_PAUSE) as wait:
         for status in wait.statuses() if session.status().get("pause_pending") else ():
             if not status.get("pause_pending"):
                 break
@@ -173,7 +193,7 @@ def _pause_now(session: Session) -> None:
     uid = status["running_item_uid"]
     if status["manager_state"] == "executing_queue" and (uid or status.get("pause_pending")):
         session.rm.re_pause("immediate")
-        with waiting(session, "the plan is pausing (then %qs resume or %qs abort)") as wait:
+        with waiting(session, _PAUSING) as wait:
             for status in wait.statuses():
                 if status["running_item_uid"] != uid or status["manager_state"] != "executing_queue":
                     break
@@ -183,13 +203,21 @@ def _pause_now(session: Session) -> None:
 
 
 def _statuses(wait: ProgressWait) -> Iterator[dict[str, Any]]:
-    """The statuses of a wait; prints a sentence at each pause, so that the wait does not seem to hang."""
-    was_paused = False
+    """The statuses of a wait; prints why the plan stands still and when it goes on, so that the wait does not hang."""
+    began: float | None = None
+    reported, uid = "", None
     for status in wait.statuses():
         is_paused = status["manager_state"] == "paused" and status.get("re_state") not in _LEAVING
-        if is_paused and not was_paused:
-            wait.put(pause_sentence(status))
-        was_paused = is_paused
+        if sentence := pause_sentence(status) if is_paused else waiting_sentence(status):
+            began = wait.elapsed if began is None else began
+            lasts = not is_paused or wait.elapsed - began >= _SHORT_PAUSE
+            if lasts and sentence != reported:
+                wait.put(sentence)
+                reported, uid = sentence, status["running_item_uid"]
+        elif status.get("re_state") != "paused":  # else the plan is about to go on
+            if reported and status.get("re_state") == "running" and status["running_item_uid"] == uid:
+                wait.put("The plan is running again.")
+            began, reported = None, ""
         yield status
 
 

@@ -100,9 +100,11 @@ def test_ctrl_c_ends_the_waiting_and_not_the_plan(prompt, service):
     prompt.child.expect(_PROMPT)
     assert "Stopped watching; the queue is still running" in prompt.child.before
     assert service.ask("status")["manager_state"] == "executing_queue"
-    assert "The plan is pausing." in prompt.type("%qs pause now")
-    service.wait(lambda status: status["manager_state"] == "paused", "paused")
-    assert "Paused in count([det1], num=1000, delay=1)" in prompt.type("%qs")
+    assert re.search(r"Paused at \d\d:\d\d by \S+\. %qs resume", prompt.type("%qs pause now"))
+    assert service.ask("status")["manager_state"] == "paused"
+    shown = prompt.type("%qs")
+    assert "Paused in count([det1], num=1000, delay=1)" in shown
+    assert re.search(r"Paused at \d\d:\d\d by \S+\.", shown)
     prompt.type("%qs abort")
     assert "aborted" in prompt.type("%qs wait") or "aborted" in prompt.type("%qs history")
 
@@ -127,14 +129,54 @@ def test_a_wait_for_a_paused_plan_reports_the_pause(prompt, service):
     prompt.type("%qs start")
     service.wait(lambda s: (s["running_item_progress"] or {"events": 0})["events"] == 1, "an event")
     prompt.type("%qs pause now")
-    service.wait(lambda status: status["manager_state"] == "paused", "paused")
     prompt.child.sendline("%qs wait")
-    prompt.child.expect(r"Paused at \d\d:\d\d:\d\d\. %qs resume resumes the plan")
+    prompt.child.expect(r"Paused at \d\d:\d\d by \S+\. %qs resume resumes the plan")
     prompt.child.sendintr()
     prompt.child.expect(_PROMPT)
     prompt.type("%qs abort")
     assert "back at the front of the queue" in prompt.type("%qs wait")
     assert "Already back in the queue at position 0; not queued again" in prompt.type("%qs redo -1")
+
+
+def test_a_suspended_plan_is_suspended_at_the_prompt_and_the_wait_says_why(new_service, startup_dir):
+    (startup_dir / "20-suspender.py").write_text(
+        "from bluesky.plans import count\nfrom bluesky.suspenders import SuspendBoolHigh\nfrom ophyd import Signal\n"
+        "from ophyd.sim import det1\n\nshutter = Signal(name='shutter', value=0)\n"
+        "RE.install_suspender(SuspendBoolHigh(shutter))\n"
+    )
+    service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF").start()
+    prompt = Prompt(service)
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    prompt.type("%qs add count([det1], num=3, delay=0.1)")
+    service.do("script_upload", script="shutter.put(1)", run_in_background=True)
+    service.wait(lambda status: not status["worker_background_tasks"], "the shutter is closed")
+    prompt.type("%qs start")
+    service.wait(lambda status: status["waiting_for"], "suspended")
+    shown = prompt.type("%qs")
+    assert "Suspended in count([det1], num=3, delay=0.1)" in shown
+    assert re.search(r"Suspended since \d\d:\d\d: Signal shutter is high\.", shown)
+    prompt.child.sendline("%qs wait")
+    prompt.child.expect(r"Suspended since \d\d:\d\d: Signal shutter is high\.")
+    service.do("script_upload", script="shutter.put(0)", run_in_background=True)
+    prompt.child.expect(_PROMPT)
+    shown = _as_seen(prompt.child.before)
+    assert "The plan is running again." in shown
+    assert re.search(r"count\(\[det1\], num=3, delay=0.1\) +completed", shown)
+    prompt.close()
+
+
+def test_a_service_that_is_stopped_during_a_wait_is_reported_before_the_wait_ends(prompt, service):
+    prompt.type("%load_ext bluesky_qs")
+    prompt.type("%qs open")
+    prompt.type("%qs add count([det1], num=1000, delay=1)")
+    prompt.type("%qs start")
+    prompt.child.sendline("%qs wait")
+    prompt.child.expect("1/1000")
+    service.kill_everything()
+    prompt.child.expect(r"The service has not answered for \d.*: it was stopped, or is restarting\.")
+    prompt.child.expect(_PROMPT)
+    assert "Error: No answer from the RE Manager" in prompt.child.before
 
 
 def test_a_scan_is_changed_by_its_whole_call(prompt):

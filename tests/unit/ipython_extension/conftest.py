@@ -92,6 +92,7 @@ def at_looks(monkeypatch):
     An action is given the status at the look before.
     """
     monkeypatch.setattr("ipython_extension.session.waiting._LOOK", 0.01)
+    monkeypatch.setattr("ipython_extension.words.running._SHORT_PAUSE", 0.0)
     next_status = StatusFeed.next_status
 
     def set_actions(*actions):

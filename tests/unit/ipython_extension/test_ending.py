@@ -1,8 +1,13 @@
 """Plans that are ended at the prompt, and pauses during a wait."""
 
-import pytest
+import re
 
-from bluesky_qs.testing import Pause
+import pytest
+from IPython.lib.pretty import pretty
+
+from bluesky_qs.client.failures import RequestTimeoutError
+from bluesky_qs.client.following import Following
+from bluesky_qs.testing import Measure, Pause, Release, Suspend, Wait
 from ipython_extension.shown.error_rendering import Detached, NotDone
 from ipython_extension.shown.status_text import pause_sentence
 
@@ -13,8 +18,8 @@ def changes(manager):
     return [method for method in manager.methods if method.startswith("re_")]
 
 
-def pause(manager):
-    manager.do("re_pause", option="immediate")
+def pause(manager, **who):
+    manager.do("re_pause", option="immediate", **who)
     manager.wait_until(lambda status: status["manager_state"] == "paused")
 
 
@@ -44,26 +49,114 @@ def test_ctrl_c_while_it_is_being_paused_ends_nothing(qs, running, at_looks):
     assert changes(running) == ["re_pause"]
 
 
-@pytest.mark.parametrize("line", ["wait", "wait {uid}"])
-def test_a_wait_reports_a_pause_once(qs, running, monkeypatch, at_looks, line):
-    """The plan is paused during two looks, then it ends."""
-    printed = []
+@pytest.fixture
+def printed(monkeypatch):
+    """What a wait prints above its progress line."""
+    texts = []
     for stage in ("Nowhere", "Terminal"):  # it depends on how the tests are run which one a shell has
         monkeypatch.setattr(
-            f"ipython_extension.live.progress_output.{stage}.put", lambda _self, text: printed.append(text)
+            f"ipython_extension.live.progress_output.{stage}.put", lambda _self, text: texts.append(text) if text else 0
         )
+    return texts
 
-    def end(_status):
+
+@pytest.mark.parametrize("line", ["wait", "wait {uid}"])
+def test_a_wait_reports_a_pause_once_with_its_user_and_that_the_plan_runs_again(qs, running, printed, at_looks, line):
+    """The plan is paused during two looks, then it ends."""
+
+    def resume(_status):
         running.do("re_resume")
         running.wait_until(lambda _: running.worker.is_waiting)
-        running.worker.proceed()
 
-    at_looks(None, None, end)
-    pause(running)
+    at_looks(None, None, resume, None, lambda _status: running.worker.proceed())
+    pause(running, user="grace")
     qs(line.format(uid=running.do("status")["running_item_uid"]))
-    (sentence,) = [text for text in printed if "Paused" in text]
+    sentence, again = [text for text in printed if "aused" in text or "again" in text]
     assert sentence.startswith("Paused at ")
-    assert "%qs resume resumes the plan" in sentence
+    assert " by grace. %qs resume resumes the plan" in sentence
+    assert again == "The plan is running again."
+
+
+@pytest.mark.parametrize("line", ["wait", "run count([det1])"])
+def test_a_colleagues_abort_is_reported_once_at_the_end(shell, opened, printed, at_looks, monkeypatch, capsys, line):
+    """An abort pauses the plan first; its run ends as aborted."""
+
+    def abort(_status):
+        pause(opened)
+        opened.do("re_abort")
+
+    opened.worker.on_plan("count", Measure(), Wait())
+    if line == "wait":
+        opened.add("count", ["det1"])
+        opened.do("queue_start")
+        opened.wait_until(lambda _: opened.worker.is_waiting)
+    at_looks(lambda _: opened.wait_until(lambda _: opened.worker.is_waiting), abort)
+    monkeypatch.setattr("ipython_extension.words.running._SHORT_PAUSE", 60.0)
+    shell.run_cell(f"%qs {line}")
+    assert not [text for text in printed if "aborted" in text or "aused" in text]
+    assert "aborted" in capsys.readouterr().out
+
+
+def test_a_pause_waits_until_the_plan_is_paused_and_says_who_paused_it(qs, running):
+    shown = str(pretty(qs("pause now")))
+    assert running.do("status")["manager_state"] == "paused"
+    assert shown.startswith("Paused at ")
+    assert " by ada. %qs resume resumes the plan; " in shown
+
+
+def test_a_deferred_pause_waits_for_the_checkpoint(qs, opened, at_looks):
+    opened.worker.on_plan("count", Wait(), Measure())
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    at_looks(None, None, lambda _: opened.worker.proceed())
+    assert pretty(qs("pause")).startswith("Paused at ")
+    assert opened.asked("re_pause") == [{"option": "deferred", "user": "ada"}]
+
+
+def test_ctrl_c_ends_the_waiting_for_a_pause_and_not_the_pause(qs, running, at_looks):
+    at_looks(None, interrupt)
+    with pytest.raises(Detached, match="Stopped watching; the plan will pause at its next checkpoint"):
+        qs("pause")
+    assert running.do("status")["pause_pending"]
+
+
+def test_a_plan_that_ends_before_its_pause_has_stopped_the_queue_and_is_no_error(qs, running, at_looks):
+    at_looks(None, lambda _: running.worker.proceed())
+    assert pretty(qs("pause")) == "The plan ended before it could be paused; the queue has been stopped."
+
+
+def test_a_wait_reports_why_a_plan_is_suspended_and_that_it_runs_again(qs, opened, printed, at_looks):
+    opened.worker.on_plan("count", Suspend("Signal shutter is high"), Wait(), Release(), Wait())
+    proceed = lambda _: opened.worker.proceed()  # noqa: E731 - one look each
+    waits = lambda _: opened.wait_until(lambda _: opened.worker.is_waiting)  # noqa: E731
+    at_looks(waits, None, proceed, waits, None, proceed)
+    qs("run count([det1])")
+    assert re.fullmatch(r"Suspended since \d\d:\d\d: Signal shutter is high\.", printed[0])
+    assert printed[1] == "The plan is running again."
+
+
+def test_a_service_that_is_stopped_while_one_waits_is_reported(qs, running, printed, at_looks, monkeypatch):
+    monkeypatch.setattr("ipython_extension.session.waiting._SILENCE", 0.05)
+    for name, seconds in (("SILENCE", 0.1), ("POLL", 0.05), ("GONE", 1.0)):
+        monkeypatch.setattr(f"bluesky_qs.client.following.{name}", seconds)
+    at_looks(None, lambda _: running.stop())
+    with pytest.raises(RequestTimeoutError):
+        qs("wait")
+    (silent,) = [text for text in printed if "not answered" in text]
+    assert silent.startswith("The service has not answered for ")
+    assert silent.endswith(": it was stopped, or is restarting.")
+
+
+def test_a_service_that_answers_again_is_reported_too(qs, running, printed, at_looks, monkeypatch):
+    silences = iter([0.0, 3.5, 4.0, 0.0])
+    monkeypatch.setattr(Following, "silence", property(lambda _: next(silences, 0.0)))
+    at_looks(None, None, None, None, None, lambda _: running.worker.proceed())
+    qs("wait")
+    assert [text for text in printed if "service" in text] == [
+        "The service has not answered for 3.5 s: it was stopped, or is restarting.",
+        "The service answers again.",
+    ]
 
 
 def test_an_interrupted_wait_reports_that_the_queue_is_running(qs, running, at_looks):

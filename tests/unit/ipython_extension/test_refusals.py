@@ -32,7 +32,7 @@ def refused(shell, qs_manager, capsys):
 @pytest.mark.parametrize(
     ("line", "method", "msg", "expected_text"),
     [
-        ("open", "environment_open", "RE Worker environment already exists.",
+        ("environment open", "environment_open", "RE Worker environment already exists.",
          "The environment is already open. To run the startup code again: %qs close, then %qs open."),
         ("start", "queue_start", "RE Worker environment does not exist. Open it first.",
          "The environment is not open (%qs open)."),

@@ -3,8 +3,10 @@
 import time
 
 import pytest
+from IPython.lib.pretty import pretty
 
 from ipython_extension.shown.catalogue import PlanView
+from ipython_extension.shown.display import StatusView
 from ipython_extension.shown.status_text import PlanProgress, progress_text, reason
 
 
@@ -23,6 +25,28 @@ def test_a_pause_does_not_change_the_estimated_pace():
 
 def test_while_a_plan_is_paused_no_end_is_promised():
     assert progress_text(running(4, 8, elapsed=10, state="paused")) == "point 4 of 8"
+
+
+def suspended(events, total, *, elapsed, since):
+    waiting = {"kind": "suspender", "text": "suspended since 14:02: Signal shutter is high", "since": since}
+    return running(events, total, elapsed=elapsed) | {"waiting_for": waiting}
+
+
+def test_the_time_to_go_stands_still_while_a_plan_is_suspended():
+    status = suspended(4, 8, elapsed=110, since=time.time() - 100)
+    assert PlanProgress.of(status).left == pytest.approx(10, abs=0.5)
+    shown = progress_text(status)
+    assert shown.startswith("point 4 of 8, about ")
+    assert "until" not in shown
+
+
+def test_a_suspended_plan_is_shown_as_suspended_with_the_reason():
+    status = suspended(4, 8, elapsed=110, since=time.time() - 100) | {"items_in_queue": 0}
+    shown = pretty(StatusView(status, {"item_type": "plan", "name": "count", "args": [["det1"]]}))
+    first, second = shown.splitlines()
+    assert first.startswith("Suspended in count(['det1']), point 4 of 8, about ")
+    assert second == "Suspended since 14:02: Signal shutter is high."
+    assert "<p>Suspended since 14:02: Signal shutter is high.</p>" in StatusView(status).html()
 
 
 def test_a_long_type_leaves_the_table_readable():

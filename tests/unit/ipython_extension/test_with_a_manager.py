@@ -1,9 +1,12 @@
 """Lines of the prompt against a whole manager: what they make of the queue, the environment and the plan."""
 
+import re
+
 import pytest
+from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestFailedError
-from bluesky_qs.testing import Fail, Measure, Pause
+from bluesky_qs.testing import Fail, Measure, Pause, Suspend, Wait
 
 
 def queued(manager):
@@ -24,6 +27,52 @@ def test_the_environment_is_opened_and_closed(qs, qs_manager):
     assert qs_manager.do("status")["worker_environment_exists"]
     qs("close")
     assert not qs_manager.do("status")["worker_environment_exists"]
+
+
+def test_an_environment_that_is_already_open_is_a_sentence_and_no_error(qs, opened):
+    shown = pretty(qs("open"))
+    assert shown.startswith("The environment is already open: 35 plans, 43 devices. To run the startup code again: ")
+    assert opened.methods.count("environment_open") == 1
+
+
+def test_an_environment_that_somebody_else_is_opening_is_waited_for(qs, qs_manager, at_looks):
+    qs_manager.worker.on_open(Wait())
+    qs_manager.do("environment_open")
+    qs_manager.wait_until(lambda _: qs_manager.worker.is_waiting)
+    at_looks(None, lambda _: qs_manager.worker.proceed())
+    assert pretty(qs("open")).startswith("Environment open (")
+
+
+def test_an_environment_that_may_not_be_opened_is_refused(qs, qs_manager):
+    qs_manager.do("lock", lock_key="k", environment=True, user="bob", note="at lunch")
+    with pytest.raises(RequestFailedError, match="at lunch"):
+        qs("open")
+
+
+@pytest.mark.parametrize("line", ["", "status"])
+def test_the_owner_and_the_note_of_a_lock_are_in_the_state(qs, qs_manager, line):
+    qs_manager.do("lock", lock_key="k", queue=True, user="bob", note="at lunch")
+    first, second, *_ = pretty(qs(line)).splitlines()
+    assert first.endswith("queue locked.")
+    assert second.startswith("Locked (queue) by bob since ")
+    assert second.endswith(": at lunch")
+
+
+def test_a_service_that_does_not_answer_about_its_lock_still_has_a_state(qs, qs_manager):
+    qs_manager.do("lock", lock_key="k", queue=True, user="bob")
+    qs_manager.answers["lock_info"] = {"success": False, "msg": "Not now."}
+    assert pretty(qs("")).endswith("queue locked.")
+
+
+def test_a_suspended_plan_is_suspended_in_the_state_with_its_reason(qs, opened):
+    opened.worker.on_plan("count", Suspend("Signal shutter is high", ["shutter"]), Wait())
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    shown = " ".join(pretty(qs("")).split())
+    assert shown.startswith("Suspended in count([det1])")
+    assert re.search(r"Suspended since \d\d:\d\d: Signal shutter is high\.", shown)
+    assert re.search(r"▶ count\(\[det1\]\) \S+ suspended", shown)
 
 
 def test_a_startup_file_that_fails_is_an_error_of_the_line(qs, qs_manager):

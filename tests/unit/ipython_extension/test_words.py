@@ -250,7 +250,6 @@ def test_the_sentence_names_the_running_plan_and_its_progress(qs, opened):
         ("start", "queue_start", {}),
         ("stop", "queue_stop", {}),
         ("stop cancel", "queue_stop_cancel", {}),
-        ("pause", "re_pause", {"option": "deferred", "user": "ada"}),
         ("pause now", "re_pause", {"option": "immediate", "user": "ada"}),
         ("resume", "re_resume", {}),
         ("finish", "re_stop", {}),
