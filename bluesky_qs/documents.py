@@ -1,7 +1,11 @@
-"""How Bluesky documents belong together: runs, their streams, and the fields that matter in them."""
+"""How Bluesky documents belong together: runs, their streams, and the fields that matter in them.
+
+Metadata comes from users, and hints and descriptions come from devices, so any part of a document may have any shape. A
+part with an unexpected shape counts as missing.
+"""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 Doc = Mapping[str, Any]
 
@@ -38,24 +42,20 @@ class Reader:
         self._streams: dict[str, DocumentPlace] = {}
 
     def place(self, name: str, doc: Doc) -> DocumentPlace | None:
-        """Return the run and stream of a document; None if the start of its run was missed."""
+        """Return the run and stream of a document; None if the start of its run was missed, or if it has no uid."""
         match name:
-            case "start":
-                uid = str(doc["uid"])
+            case "start" if uid := text(doc.get("uid")):
                 self._open.add(uid)
                 return DocumentPlace(uid)
-            case "descriptor" if doc["run_start"] in self._open:
-                place = self._streams[doc["uid"]] = DocumentPlace(
-                    doc["run_start"], str(doc.get("name", "primary")), doc
-                )
+            case "descriptor" if (run := text(doc.get("run_start"))) in self._open and (uid := text(doc.get("uid"))):
+                place = self._streams[uid] = DocumentPlace(run, text(doc.get("name")) or "primary", doc)
                 return place
             case "event" | "event_page":
-                return self._streams.get(doc["descriptor"])
-            case "stop" if doc["run_start"] in self._open:
-                uid = doc["run_start"]
-                self._open.discard(uid)
-                self._streams = {each: place for each, place in self._streams.items() if place.run != uid}
-                return DocumentPlace(uid)
+                return self._streams.get(text(doc.get("descriptor")))
+            case "stop" if (run := text(doc.get("run_start"))) in self._open:
+                self._open.discard(run)
+                self._streams = {each: place for each, place in self._streams.items() if place.run != run}
+                return DocumentPlace(run)
             case _:
                 return None
 
@@ -72,36 +72,77 @@ class Dimensions:
     """
 
     def __init__(self, start: Doc) -> None:
-        hinted = (start.get("hints") or {}).get("dimensions") or []
+        hinted = _dimensions(start)
         streams = {stream for _, stream in hinted}
         # Dimensions in different streams cannot share the rows of one table.
         self._names: list[list[str]] = (
-            [list(fields) for fields, _ in hinted] if len(streams) == 1 else [[m] for m in start.get("motors") or ()]
+            [fields for fields, _ in hinted] if len(streams) == 1 else [[m] for m in names(start.get("motors"))]
         )
         self.stream: str = streams.pop() if len(streams) == 1 else "primary"
         self.count = len(self._names)
 
     def fields(self, descriptor: Doc) -> tuple[list[str], list[str]]:
         """Return the fields of the moved axes, and the fields that the hints of the devices name."""
-        keys, objects = descriptor.get("data_keys") or {}, descriptor.get("object_keys") or {}
-        names = [name for names in self._names for name in names]
+        keys, objects = mapping(descriptor.get("data_keys")), mapping(descriptor.get("object_keys"))
         # A dimension names a field or, without hints, a motor; the descriptor has the fields of a motor.
-        along = [field for name in names for field in (_hinted(descriptor, name) or objects.get(name) or [name])]
+        along = [
+            field
+            for moved in self._names
+            for name in moved
+            for field in (_hinted(descriptor, name) or names(objects.get(name)) or [name])
+        ]
         moved = [field for field in dict.fromkeys(along) if field in keys]
         return moved, [field for field in hinted_fields(descriptor) if field not in moved]
 
 
 def hinted_fields(descriptor: Doc) -> list[str]:
     """Return the fields of a stream that the hints of its devices name."""
-    keys = descriptor.get("data_keys") or {}
-    hinted = [field for name in descriptor.get("object_keys") or {} for field in _hinted(descriptor, name)]
+    keys = mapping(descriptor.get("data_keys"))
+    hinted = [field for name in mapping(descriptor.get("object_keys")) for field in _hinted(descriptor, name)]
     return [field for field in dict.fromkeys(hinted) if field in keys]
 
 
-def is_number(key: Doc) -> bool:
+def data_keys(descriptor: Doc) -> dict[str, Doc]:
+    """Return the description of each field of a stream."""
+    return {str(field): mapping(key) for field, key in mapping(descriptor.get("data_keys")).items()}
+
+
+def is_number(key: Any) -> bool:
     """Whether a field has one number in each event."""
-    return key.get("dtype") in ("number", "integer") and not key.get("shape")
+    return mapping(key).get("dtype") in ("number", "integer") and not mapping(key).get("shape")
+
+
+def mapping(value: Any) -> Doc:
+    """The value if it is a mapping, otherwise an empty one."""
+    return cast("Doc", value) if isinstance(value, Mapping) else {}
+
+
+def names(value: Any) -> list[str]:
+    """The texts in a list; a text alone is a list of one."""
+    if isinstance(value, str):
+        return [value]
+    return (
+        [each for each in cast("list[Any]", value) if isinstance(each, str)] if isinstance(value, list | tuple) else []
+    )
+
+
+def text(value: Any) -> str:
+    """The value if it is a text, otherwise an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def _dimensions(start: Doc) -> list[tuple[list[str], str]]:
+    """The fields and the stream of each dimension; none if one of them has another shape."""
+    hinted: Any = mapping(start.get("hints")).get("dimensions")
+    pairs: list[tuple[list[str], str]] = []
+    for each in hinted if isinstance(hinted, list | tuple) else ():
+        match each:
+            case [fields, str(stream)] if names(fields):
+                pairs.append((names(fields), stream))
+            case _:
+                return []
+    return pairs
 
 
 def _hinted(descriptor: Doc, device: str) -> list[str]:
-    return ((descriptor.get("hints") or {}).get(device) or {}).get("fields") or []
+    return names(mapping(mapping(descriptor.get("hints")).get(device)).get("fields"))

@@ -9,7 +9,7 @@ from bluesky.callbacks import CallbackBase, LiveTable
 from bluesky.callbacks.core import make_class_safe
 from bluesky.callbacks.fitting import PeakStats
 
-from bluesky_qs.documents import Dimensions, hinted_fields, is_number
+from bluesky_qs.documents import Dimensions, data_keys, hinted_fields, is_number
 from bluesky_qs.startup.where import is_re_worker_active
 
 log = logging.getLogger(__name__)
@@ -187,8 +187,9 @@ class _Run:
             table("start", self._start)
             table("descriptor", doc)
             self._tables[doc["uid"]] = table
+        keys = data_keys(doc)
         if self._dimensions.count == 1 and along:
-            self.peaks = [PeakStats(along[0], field) for field in read if is_number(doc["data_keys"][field])]
+            self.peaks = [PeakStats(along[0], field) for field in read if is_number(keys[field])]
             for one in self.peaks:
                 one("start", self._start)
                 one("descriptor", doc)

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 #: Arrays and lists with more elements than this are not sent.
 LARGEST = 200
 _INT64 = 2**63
+#: A larger number of points is a mistake in the metadata.
+_MOST_POINTS = 10**12
 
 
 class Observer:
@@ -65,8 +67,8 @@ class Observer:
                 self._runs[uid] = RunState(uid, scan_id, is_open=True, exit_status=None)
                 self._reports.runs(list(self._runs.values()))
                 points = document.get("num_points")
-                if isinstance(points, int):
-                    self._announced = (self._announced or 0) + points
+                if isinstance(points, int) and 0 < points < _MOST_POINTS:
+                    self._announced = (self._announced or 0) + int(points)
             case "stop":
                 uid, status = str(document["run_start"]), document.get("exit_status")
                 if run := self._runs.get(uid):

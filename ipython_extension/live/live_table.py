@@ -4,7 +4,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd
+from bluesky_qs.documents import mapping, text
+from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
 from ipython_extension.shown.tables import cut, moment, plural, shortened
 
 _INDENT = "  "
@@ -12,6 +13,8 @@ _NUMBER, _TIME, _NARROWEST, _WIDEST = 5, 8, 10, 16
 #: Most rows to print at once; if there are more, the latest are printed.
 _MOST = 40
 _DIGITS = 10
+#: The year 5138. Later times and higher numbers are mistakes.
+_LATEST = 1e11
 
 
 class RunTables:
@@ -44,15 +47,15 @@ class RunTables:
         if id(run) in self._columns:
             return [*gap, f"{run.name}, continued", self._names(run)]
         left_out = self._fit(run)
-        start = run.start
-        points = start.get("num_points")
-        details = [str(start.get("plan_name") or "a plan")]
-        details += [plural(points, "point")] if isinstance(points, int) else []
-        lines = [*gap, shortened(f"{run.name}: {', '.join(details)}, started {moment(start['time'])}", self._width)]
+        points, clock = run.start.get("num_points"), _clock(run.start.get("time"))
+        details = [run.plan]
+        details += [plural(points, "point")] if isinstance(points, int) and points > 0 else []
+        details += [f"started {clock}"] if clock else []
+        lines = [*gap, shortened(f"{run.name}: {', '.join(details)}", self._width)]
         if left_out:
-            lines.append(cut(f"{_INDENT}columns omitted: {', '.join(left_out)}", self._width))
+            lines.append(cut(f"{_INDENT}columns omitted: {', '.join(map(one_line, left_out))}", self._width))
         lines.append(self._names(run))
-        if earlier := int(event.get("seq_num", 1)) - 1:
+        if (earlier := _count(event.get("seq_num")) - 1) > 0:
             lines.append(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'earlier point')}")
         return lines
 
@@ -71,17 +74,17 @@ class RunTables:
         return fields[len(columns) :]
 
     def _names(self, run: LiveRun) -> str:
-        names = "".join(f"  {cut(field, width):>{width}}" for field, width in self._columns[id(run)])
+        names = "".join(f"  {cut(one_line(field), width):>{width}}" for field, width in self._columns[id(run)])
         return f"{_INDENT}{'#':>{_NUMBER}}  {'time':<{_TIME}}{names}"
 
     def _row(self, run: LiveRun, event: Mapping[str, Any]) -> str:
-        data = event.get("data") or {}
+        data = mapping(event.get("data"))
         cells = "".join(
             f"  {cut(value_text(data.get(field), run.keys.get(field) or {}, width), width):>{width}}"
             for field, width in self._columns[id(run)]
         )
-        clock = moment(event["time"], event["time"])
-        return f"{_INDENT}{event.get('seq_num', ''):>{_NUMBER}}  {clock:<{_TIME}}{cells}"
+        number = _count(event.get("seq_num")) or ""
+        return f"{_INDENT}{number:>{_NUMBER}}  {_clock(event.get('time'), today=event.get('time')):<{_TIME}}{cells}"
 
     def _ending(self, run: LiveRun, stop: Mapping[str, Any]) -> list[str]:
         if self._above is run:
@@ -89,8 +92,8 @@ class RunTables:
         status = stop.get("exit_status", "success")
         if status in ("success", "abort"):  # the wait reports how the plan ended, once
             return []
-        why = f": {stop['reason']}" if stop.get("reason") else ""
-        ended = "failed" if status == "fail" else f"ended with {status}"
+        why = f": {reason}" if (reason := one_line(text(stop.get("reason")))) else ""
+        ended = "failed" if status == "fail" else f"ended with {one_line(str(status))}"
         return [shortened(f"{run.name} {ended}{why}", self._width)]
 
 
@@ -109,10 +112,11 @@ class Live:
 
     def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
         """Take a document that was requested (``requested``) or published."""
-        doc = message["doc"]
-        if (requested and message["item_uid"] not in (self._item_uid, self._running)) or doc["uid"] in self._seen:
+        doc = mapping(message["doc"])
+        uid = text(doc.get("uid"))
+        if (requested and message["item_uid"] not in (self._item_uid, self._running)) or uid in self._seen or not uid:
             return
-        self._seen.add(doc["uid"])
+        self._seen.add(uid)
         self._lines += self._tables.take(message["name"], doc)
 
     def show(self, status: Mapping[str, Any]) -> str:
@@ -130,7 +134,7 @@ def value_text(value: Any, key: Mapping[str, Any], width: int = _WIDEST) -> str:
         case None:
             return "–"  # noqa: RUF001 - an omitted array, or no number
         case bool() | str():
-            return str(value)
+            return one_line(str(value))
         case int():
             is_short = len(str(value)) <= width or abs(value) > sys.float_info.max
             return str(value) if is_short else _fitting(value, width)
@@ -143,6 +147,16 @@ def value_text(value: Any, key: Mapping[str, Any], width: int = _WIDEST) -> str:
             return f"[{len(value)}]"
         case _:
             return "…"
+
+
+def _clock(value: Any, *, today: Any = None) -> str:
+    """The time of a document; empty if it is none."""
+    return moment(value, today) if isinstance(value, int | float) and 0 <= value < _LATEST else ""
+
+
+def _count(value: Any) -> int:
+    """The number of an event; 0 if it is none."""
+    return value if isinstance(value, int) and 0 < value < _LATEST else 0
 
 
 def _fitting(value: float, width: int) -> str:

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, Protocol
 
-from bluesky_qs.documents import is_number
+from bluesky_qs.documents import is_number, mapping, text
 from bluesky_qs.errors import QSError
-from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd
+from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
 
 #: Seconds between updates: in a notebook each one sends a picture to the browser.
 _TERMINAL, _NOTEBOOK = 0.1, 0.5
 #: Most panels in a figure; users name the fields of a plan that reads more.
 _MOST = 4
+_LARGEST = 1e300
 
 
 class NoPlot(QSError):
@@ -56,10 +57,11 @@ class LivePlot:
 
     def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
         """Take a document; requested documents count only if they belong to the plotted item."""
-        doc = message["doc"]
-        if (requested and message["item_uid"] != self._item_uid) or doc["uid"] in self._seen:
+        doc = mapping(message["doc"])
+        uid = text(doc.get("uid"))
+        if (requested and message["item_uid"] != self._item_uid) or uid in self._seen or not uid:
             return
-        self._seen.add(doc["uid"])
+        self._seen.add(uid)
         match self._runs.take(message["name"], doc):
             case Reading(run, event):
                 self._figure(run).add(event)
@@ -102,16 +104,17 @@ class _Figure:
         self._is_stale = True
         panels = max(len(self.fields), 1)
         self.figure = canvas.new(panels, (7.0, 1.5 + 2.0 * panels))
-        self.figure.suptitle(f"{run.name}: {run.start.get('plan_name') or 'a plan'}")
+        # Names may contain dollar signs, which would begin a formula.
+        self.figure.suptitle(f"{run.name}: {run.plan}", parse_math=False)
         self._lines = []
         for field, panel in zip(self.fields, self.figure.axes, strict=False):
             self._lines += panel.plot([], [], "o-", markersize=3)
-            panel.set_ylabel(field)
-        self.figure.axes[-1].set_xlabel(self._along or "event")
+            panel.set_ylabel(one_line(field), parse_math=False)
+        self.figure.axes[-1].set_xlabel(one_line(self._along) or "event", parse_math=False)
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Add a point."""
-        data = event.get("data") or {}
+        data = mapping(event.get("data"))
         along = data.get(self._along) if self._along else event.get("seq_num")
         self._x.append(_number(along))
         for field, values in self._y.items():
@@ -205,4 +208,5 @@ _WITHOUT_WINDOWS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "templa
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
+    # Larger numbers are mistakes, and the axes of matplotlib cannot hold them.
+    return float(value) if isinstance(value, int | float) and abs(value) < _LARGEST else float("nan")

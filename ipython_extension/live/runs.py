@@ -1,8 +1,9 @@
 """Runs, their main fields and their events, from the documents of running plans."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from bluesky_qs.documents import Dimensions, Doc, Reader, is_number
+from bluesky_qs.documents import Dimensions, Doc, Reader, data_keys, is_number, mapping, text
+from bluesky_qs.error_text import safe
 
 
 class LiveRun:
@@ -24,13 +25,19 @@ class LiveRun:
         self.stream: str = self._dimensions.stream
         self.along: list[str] = []
         self.read: list[str] = []
-        self.keys: Doc = {}
+        self.keys: dict[str, Doc] = {}
 
     @property
     def name(self) -> str:
         """``Scan 12``, or ``Run a1b2c3d4`` without a scan number."""
         number = self.start.get("scan_id")
-        return f"Run {str(self.start.get('uid'))[:8]}" if number is None else f"Scan {number}"
+        has_number = isinstance(number, int | str)
+        return f"Scan {one_line(str(number))}" if has_number else f"Run {one_line(str(self.start.get('uid')))[:8]}"
+
+    @property
+    def plan(self) -> str:
+        """The name of its plan."""
+        return one_line(text(self.start.get("plan_name"))) or "a plan"
 
     @property
     def is_described(self) -> bool:
@@ -39,8 +46,8 @@ class LiveRun:
 
     def describe(self, descriptor: Doc) -> None:
         """Read the fields of the main stream."""
-        self.stream = descriptor.get("name", "primary")
-        self.keys = descriptor.get("data_keys") or {}
+        self.stream = text(descriptor.get("name")) or "primary"
+        self.keys = data_keys(descriptor)
         self.along, self.read = self._dimensions.fields(descriptor)
         if not self.read and not self.along:
             self.read = [field for field, key in self.keys.items() if is_number(key)]
@@ -60,6 +67,11 @@ class RunEnd(NamedTuple):
     stop: Doc
 
 
+def one_line(value: str) -> str:
+    """A text from a document, in one line and safe to print."""
+    return safe(" ".join(value.split()))
+
+
 class LiveRuns:
     """The open runs; documents of runs whose start was missed are ignored."""
 
@@ -67,8 +79,9 @@ class LiveRuns:
         self._reader = Reader()
         self._runs: dict[str, LiveRun] = {}
 
-    def take(self, name: str, doc: Doc) -> Reading | RunEnd | None:
+    def take(self, name: str, doc: Any) -> Reading | RunEnd | None:
         """Take a document; return the row or the end of a run that it adds, if any."""
+        doc = mapping(doc)
         place = self._reader.place(name, doc)
         if place is None or place.is_aside:
             return None

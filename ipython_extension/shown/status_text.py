@@ -13,6 +13,8 @@ _EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
 _LONGEST_REASON = 1000
 #: Columns of a progress bar.
 _BAR = 20
+#: Seconds to go (ten years) that are a mistake in the metadata.
+_TOO_LONG = 3e8
 
 
 def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
@@ -117,7 +119,8 @@ class PlanProgress(NamedTuple):
             return None
         # Pauses and suspensions do not slow down the remaining points.
         standing = max(time.time() - self.stands_since, 0.0) if self.stands_since else 0.0
-        return max(self.elapsed - self.paused - standing, 0.0) * (self.total - self.events) / self.events
+        left = max(self.elapsed - self.paused - standing, 0.0) * (self.total - self.events) / self.events
+        return left if left < _TOO_LONG else None
 
 
 def has_value(result: Mapping[str, Any]) -> bool:

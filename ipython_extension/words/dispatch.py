@@ -56,7 +56,7 @@ def carry_out(session: Session, rest: str, variables: Mapping[str, Any]) -> View
         return _request(session, _with_reply(typed, line) if first == "input" else typed)
     if first in WORDS:
         return WORDS[first].action(session, line)
-    raise UsageError(helptext.unknown(first))
+    raise UsageError(helptext.unknown(first, session.at_hand().plans))
 
 
 def carry_out_cell(session: Session, rest: str, cell: str, variables: Mapping[str, Any]) -> View:

@@ -1,7 +1,8 @@
 """Help: all commands of ``%qs``, or one command."""
 
+import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.helptext import summary
@@ -10,6 +11,7 @@ from ipython_extension.typed.line import hint
 from ipython_extension.words.vocabulary import CELLS, WORDS, PromptCommand
 
 _COLUMN = 30
+_NAME = re.compile(r"[^\W\d]\w*")
 _WIDEST = 110
 
 #: Commands of qserver without a shorter name.
@@ -17,8 +19,18 @@ ALSO = ("unlock", "call")
 
 #: Other names for a command.
 _MEANT = {
-    "undo": "rm",
     "last": "history",
+    "runs": "history",
+    "results": "history",
+    "export": "history",
+    "data": "plot",
+    "state": "status",
+    "skip": "rm",
+    "drop": "rm",
+    "unqueue": "rm",
+    "exit": "close",
+    "quit": "close",
+    "kill": "destroy",
     "remove": "rm",
     "delete": "rm",
     "del": "rm",
@@ -59,6 +71,7 @@ _LEGEND = (
     ("ID", "a position in the last table (-1 is the last), or the first characters of a uid."),
     ("COMMAND?", "or %qs help COMMAND shows the help of one command."),
     (";", "at the end of a line hides its result. q = %qs queue keeps the result."),
+    ("# COMMENT", "may end any line."),
     ("qserver", "All qserver commands work too: %qs queue get, %qs re pause immediate, …"),
 )
 
@@ -119,8 +132,11 @@ def about(name: str) -> HelpText | None:
     return HelpText("\n\n".join(f"%qs {form.usage}\n\n    {summary(form)}" for form in forms)) if forms else None
 
 
-def unknown(name: str) -> str:
-    """The message about an unknown command."""
+def unknown(name: str, plans: Container[str] = ()) -> str:
+    """The message about an unknown command; it may be one of the ``plans``."""
+    plan = _NAME.match(name)
+    if plan and plan[0] in plans:
+        return f"Unknown %qs command {plan[0]!r}; it is a plan: %qs add {plan[0]}(…) queues it"
     first_words = [*WORDS, *(form.words[0] for form in QSERVER.forms)]
     return f"Unknown %qs command {name!r}{hint(name, first_words, meant=_MEANT) or '; %qs help lists all commands'}"
 

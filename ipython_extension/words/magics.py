@@ -17,7 +17,7 @@ from bluesky_qs.addresses import both_addresses
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
 from ipython_extension.shown.error_rendering import in_one_line, usage
-from ipython_extension.words.free_text import has_text
+from ipython_extension.words.free_text import has_text, without_comment
 
 
 class OnlyCompletions(list[SimpleCompletion]):
@@ -84,6 +84,7 @@ class QSMagics(Magics):
         from ipython_extension.words import dispatch  # noqa: PLC0415 - loading the extension does not need it
 
         session = self._conversation()
+        line = without_comment(line)
         text = line if cell is None else cell
         silent = text.rstrip().endswith(";")
         variables = ChainMap(local_ns or {}, _globals_of_caller(), self.shell.user_ns)
@@ -268,4 +269,6 @@ def help_lines(lines: list[str]) -> list[str]:
     if text and has_text(text[1].split()):
         return [f"get_ipython().run_line_magic('qs', {text[1]!r})\n"]
     found = _HELP.fullmatch(lines[0]) if len(lines) == 1 else None
+    if found and without_comment(found[2]) != found[2]:  # the question mark ends a comment
+        return lines
     return [f"{found[1]} help {found[2].strip()}\n"] if found else lines

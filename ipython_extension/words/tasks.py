@@ -66,7 +66,8 @@ def push(session: Session, line: Line) -> View:
     """Send functions, plans or plain values of this session to the worker, as they were typed here.
 
     The imports that they need are sent too. Anything else that they need must be in the worker, or be pushed with
-    them. A plan can be queued afterwards.
+    them. A plan can be queued afterwards. If the worker has a plan or device of this name, it is replaced for everybody
+    until the environment is opened again.
 
         def wiggle(det, motor, n=3):
             for _ in range(n):
@@ -79,6 +80,7 @@ def push(session: Session, line: Line) -> View:
     if not tokens:
         raise line.fault("Expected the name of a function, plan or value of this session")
     names = list(dict.fromkeys(token.text.rstrip(",") for token in tokens))
+    before = session.known(session.line_status())
     source = script_for(names, session.settings.variables(), session.settings.inputs())
     try:
         answer = _upload(session, source, {}, task="the push")
@@ -93,9 +95,20 @@ def push(session: Session, line: Line) -> View:
     others = [name for name in names if name not in known.plans]
     lines = [f"{', '.join(plans)} can be queued now."] if plans else []
     lines += [f"{', '.join(others)} {'is' if len(others) == 1 else 'are'} in the worker now."] if others else []
+    lines += _replaced([name for name in names if name in before.plans], "plan")
+    lines += _replaced([name for name in names if name in before.devices], "device")
     called = [name for name in others if inspect.isroutine(session.settings.variables()[name])]
     session.functions += [name for name in called if name not in session.functions]
     return ReplyView(answer, " ".join([*lines, *_callable(session, called)]))
+
+
+def _replaced(names: list[str], kind: str) -> list[str]:
+    """A sentence about plans or devices of the worker that a push has replaced."""
+    if not names:
+        return []
+    verb, kinds = ("replaces", kind) if len(names) == 1 else ("replace", f"{kind}s")
+    until = "until the environment is opened again"
+    return [f"{', '.join(names)} {verb} the {kinds} of the same name in the worker, for everybody, {until}."]
 
 
 def _callable(session: Session, names: list[str]) -> list[str]:
