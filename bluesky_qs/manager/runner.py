@@ -226,7 +226,7 @@ class Runner:
             if run is not None and run.resumed_from_pause == state.pauses:
                 return  # the RunEngine has not left this pause yet
             if run is not None:
-                run.paused()
+                run.paused(_pause_began(state))
             self._lifecycle.fire(ManagerEvent.PLAN_PAUSED)
 
     def _resumed(self) -> None:
@@ -257,9 +257,8 @@ class Runner:
             await self._record(self._lost_result(f"{reason} while the plan was running"), interrupted=True)
             await self._switch_off()
             return False
-        waiting = snapshot.state.waiting
-        if run is not None and waiting is not None and waiting.kind == "pause":
-            run.paused(since=waiting.since)
+        if run is not None and (since := _pause_began(snapshot.state)) is not None:
+            run.paused(since)
         if snapshot.state.item_uid != self._queue.running_uid:
             # Sent again, because the worker may never have received the item. If it has finished the item, it refuses
             # to run it twice, and its report is on the way.
@@ -486,3 +485,8 @@ class Runner:
             "run_uids": [run.uid for run in runs],
             "scan_ids": [run.scan_id for run in runs],
         }
+
+
+def _pause_began(state: WorkerState) -> float | None:
+    """The start of the present pause in epoch seconds; None if the worker reports none."""
+    return state.waiting.since if state.waiting is not None and state.waiting.kind == "pause" else None
