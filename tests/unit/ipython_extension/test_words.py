@@ -286,6 +286,8 @@ def test_a_line_of_qserver_queues_an_item(qs, qs_manager):
         ("opne", "did you mean 'open'"),
         ("queue gte", "did you mean 'get'"),
         ("histroy", "did you mean 'history'"),
+        ("export", "did you mean 'history'"),
+        ("skip", "did you mean 'rm'"),
         ("re paus", "did you mean 'pause'"),
         ("add count([det1]) --frnt", "did you mean '--front'"),
         ("add", "Expected a plan"),
@@ -306,6 +308,12 @@ def test_an_invalid_line_gets_suggestions(qs, qs_manager, line, hint):
         for name, _ in qs_manager.requests
         if name not in ("status", "queue_get", "plans_allowed", "devices_allowed")
     ]
+
+
+@pytest.mark.parametrize("line", ["count([det1])", "count", "count ([det1])"])
+def test_a_plan_that_is_typed_as_a_command_is_recognized(qs, opened, line):
+    qs("status")
+    assert "it is a plan: %qs add count(…) queues it" in usage_error(qs, line)
 
 
 def test_an_unknown_method_is_an_error_with_the_nearest_name(qs):

@@ -5,7 +5,7 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import NotFound
-from bluesky_qs.testing import Ask, Fail, Return
+from bluesky_qs.testing import Ask, Fail, NewLists, Return
 from ipython_extension.shown.error_rendering import NotDone
 
 
@@ -83,9 +83,27 @@ def test_a_script_with_an_unknown_option_is_not_run(shell, qs_manager):
 
 
 def test_a_function_of_the_session_is_pushed_and_can_be_queued(shell, qs, opened):
-    shell.run_cell("def scan(n=3):\n    yield from []\n", store_history=True).raise_error()
-    assert pretty(qs("push scan")) == "scan can be queued now."
-    assert "def scan(n=3):" in opened.asked("script_upload")[0]["script"]
+    shell.run_cell("def wiggle(n=3):\n    yield from []\n", store_history=True).raise_error()
+    opened.worker.on_script(NewLists(plans={"wiggle": {"name": "wiggle"}}))
+    assert pretty(qs("push wiggle")) == "wiggle can be queued now."
+    assert "def wiggle(n=3):" in opened.asked("script_upload")[0]["script"]
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (
+            "scan",
+            "scan replaces the plan of the same name in the worker, for everybody, until the environment is opened",
+        ),
+        ("scan count", "scan, count replace the plans of the same name in the worker, for everybody, until"),
+        ("motor", "motor replaces the device of the same name in the worker, for everybody, until"),
+    ],
+)
+def test_a_push_says_what_it_replaces_for_everybody(shell, qs, opened, names, sentence):
+    source = "".join(f"def {name}(n=3):\n    yield from []\n" for name in ("scan", "count")) + "motor = 3\n"
+    shell.run_cell(source, store_history=True).raise_error()
+    assert sentence in " ".join(pretty(qs(f"push {names}")).split())
 
 
 def test_missing_names_are_shown_as_the_line_to_type(shell, qs, opened):
