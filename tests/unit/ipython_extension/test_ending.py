@@ -136,13 +136,15 @@ def test_a_wait_reports_why_a_plan_is_suspended_and_that_it_runs_again(qs, opene
     assert printed[1] == "The plan is running again."
 
 
-def test_a_service_that_is_stopped_while_one_waits_is_reported(qs, running, printed, at_looks, monkeypatch):
+def test_a_service_that_is_stopped_while_one_waits_is_reported(shell, qs, running, printed, at_looks, monkeypatch):
     monkeypatch.setattr("ipython_extension.session.waiting._SILENCE", 0.05)
     for name, seconds in (("SILENCE", 0.1), ("POLL", 0.05), ("GONE", 1.0)):
         monkeypatch.setattr(f"bluesky_qs.client.following.{name}", seconds)
+    uid = running.do("status")["running_item_uid"]
+    shell.magics_manager.registry["QSMagics"].timeout = 0.3
     at_looks(None, lambda _: running.stop())
     with pytest.raises(RequestTimeoutError):
-        qs("wait")
+        qs(f"wait {uid}")
     (silent,) = [text for text in printed if "not answered" in text]
     assert silent.startswith("The service has not answered for ")
     assert silent.endswith(": it was stopped, or is restarting.")
