@@ -257,9 +257,10 @@ def test_in_a_terminal_lines_are_broken_at_blanks(shell, opened, capsys, monkeyp
     shell.run_cell("%qs status")
     captured = capsys.readouterr()
     lines = (captured.out + captured.err).splitlines()
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert max(map(len, lines)) <= 80
     assert "queue locked." in lines
+    assert lines[-1].startswith("Locked (queue) by bob since ")
 
 
 def test_a_line_as_wide_as_the_terminal_is_broken_behind_the_prompt(shell, running, capsys, monkeypatch):
