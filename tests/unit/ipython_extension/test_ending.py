@@ -145,9 +145,9 @@ def test_a_service_that_is_stopped_while_one_waits_is_reported(shell, qs, runnin
     at_looks(None, lambda _: running.stop())
     with pytest.raises(RequestTimeoutError):
         qs(f"wait {uid}")
-    (silent,) = [text for text in printed if "not answered" in text]
-    assert silent.startswith("The service has not answered for ")
-    assert silent.endswith(": it was stopped, or is restarting.")
+    silent = [text for text in printed if "not answered" in text]
+    assert silent[-1].startswith("The service has not answered for ")
+    assert silent[-1].endswith(": it was stopped, or is restarting.")
 
 
 def test_a_service_that_answers_again_is_reported_too(qs, running, printed, at_looks, monkeypatch):
