@@ -96,6 +96,8 @@ USER_VALUES = {
     ("RunningItem", "kwargs"),
     ("RunningItem", "meta"),
     ("TaskOutcome", "return_value"),
+    ("WaitingFor", "start"),
+    ("WaitingFor", "target"),
 }
 
 

@@ -222,9 +222,9 @@ def test_the_state_is_one_sentence(qs, qs_manager):
     qs_manager.do("queue_mode_set", mode={"loop": True})
     qs_manager.do("queue_autostart", enable=True)
     qs_manager.do("lock", lock_key="k", queue=True, user="bob")
-    assert shown(qs("status")) == (
-        "Idle, the environment is open; the queue is empty; loop mode; autostart is on; queue locked."
-    )
+    sentence, lock = shown(qs("status")).split("\n")
+    assert sentence == "Idle, the environment is open; the queue is empty; loop mode; autostart is on; queue locked."
+    assert lock.startswith("Locked (queue) by bob since ")
 
 
 def test_the_state_shows_that_the_environment_is_opening(qs, qs_manager):
