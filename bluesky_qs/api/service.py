@@ -46,7 +46,7 @@ def manager_stop(option: _StopOption = "safe_on") -> Reply:
 
 @method(scope="write:testing")
 def manager_kill() -> Reply:
-    """For tests: freeze the manager. There is no reply; the supervisor replaces the manager after about 5 s."""
+    """For tests: freeze the manager. There is no reply; the supervisor replaces the manager after about 4 s."""
     raise NotImplementedError
 
 

@@ -6,7 +6,7 @@ from bluesky_qs.errors import ConfigError, QSError
 from bluesky_qs.ipc.supervision import ERROR_LOGGED
 
 #: A manager without a heartbeat for so many seconds is frozen.
-FROZEN_AFTER = 5.0
+FROZEN_AFTER = 4.0
 #: Seconds that a manager has for its start. Large lists and a slow store take time; a hanging start never ends.
 START_TIMEOUT = 60.0
 #: A manager that ends sooner is replaced more slowly each time.

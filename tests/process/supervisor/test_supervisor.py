@@ -40,7 +40,7 @@ def test_frozen_manager_is_replaced_with_a_traceback(start, wait_ended):
     service.send(exec="time.sleep(3600)")
     wait_ended([pid])
     assert service.ask()["inventory"]["restarted"]
-    assert "has not responded for 5 s" in service.printed()
+    assert "has not responded for 4 s" in service.printed()
     assert "in serve" in service.printed()
 
 

@@ -26,7 +26,7 @@ def test_manager_that_beats_is_kept_until_it_could_be_frozen():
 
 def test_manager_without_a_beat_for_too_long_is_replaced():
     life = ManagerLife(0).beats(100)
-    assert decide(100 + FROZEN_AFTER, life, None) == Restart(0, "RE Manager process has not responded for 5 s")
+    assert decide(100 + FROZEN_AFTER, life, None) == Restart(0, "RE Manager process has not responded for 4 s")
 
 
 def test_start_has_more_time_than_a_beat():
