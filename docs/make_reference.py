@@ -213,9 +213,9 @@ No request is sent until you type a command. To load it in every session, write
 - **Waits** report why a plan stands still (“Suspended since 14:02: Signal shutter is high.”, “Paused at 14:02 by
   grace.”), and that the service has not answered for 3 s. `%qs` shows why, too, and who locked the service.
 - **All commands of [qserver](reference/qserver.md)** work after `%qs`, unchanged.
-- **TAB** completes commands, plans, parameters, devices and subdevices, your variables after `$`, metadata that you have
-  seen after `--md`, and fields after `plot`. It offers nothing where nothing fits. `%qs?` lists the commands; `%qs add?`
-  shows the help of one.
+- **TAB** completes commands, plans, parameters, devices and subdevices, your variables after `$`, metadata that you
+  have seen after `--md`, and fields after `plot`. It offers nothing where nothing fits. `%qs?` lists the commands;
+  `%qs add?` shows the help of one.
 
 The [tutorials](index.md#tutorials) have examples.
 """
