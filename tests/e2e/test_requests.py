@@ -133,6 +133,6 @@ def test_numbers_that_only_python_knows_come_back_as_they_were_sent(idle):
 def test_a_second_service_on_the_same_port_ends_with_one_clear_line(idle, new_service):
     second = new_service("--startup-profile", "sim")
     second.control = idle.control
-    assert second.spawn().wait(30) == 1
+    assert second.spawn().wait(60) == 1
     assert f"Cannot bind to {idle.control}: Address already in use: is another RE Manager running?" in second.output()
     assert "Traceback" not in second.output()

@@ -43,7 +43,7 @@ class Monitor:
                 self._shown += part
                 self._grown.notify_all()
 
-    def wait_for(self, text: str, timeout: float = 30) -> str:
+    def wait_for(self, text: str, timeout: float = 60) -> str:
         """What is shown when a text is in it."""
         with self._grown:
             assert self._grown.wait_for(lambda: text.encode() in self._shown, timeout), f"{text!r} not in {self._shown}"
@@ -66,7 +66,7 @@ class Monitor:
     def interrupt(self) -> int:
         """Press Ctrl-C; the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def close(self) -> None:
         if self.process.poll() is None:

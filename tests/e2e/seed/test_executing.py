@@ -76,13 +76,11 @@ def test_a_function_is_executed_in_the_foreground(qserver, uid, sleep_ends):
     qserver.service.wait_idle()
     status_of_task(qserver, task, "completed")
     result_of_task(qserver, task, {"success": True, "time": 60})
-    console = qserver.service.output()
-    for line in (
-        "******** Starting execution of the function 'function_sleep' **************",
-        "*******************   Waiting for 60 seconds **************************",
-        "******** Finished execution of the function 'function_sleep' **************",
-    ):
-        assert f"{line}\n" in console
+    qserver.service.wait_shown(
+        "******** Starting execution of the function 'function_sleep' **************\n",
+        "*******************   Waiting for 60 seconds **************************\n",
+        "******** Finished execution of the function 'function_sleep' **************\n",
+    )
 
 
 @pytest.mark.in_both_modes

@@ -113,7 +113,7 @@ def test_a_service_runs_startup_code_of_a_folder_and_writes_its_lists_there(new_
     service = new_service("--warm-worker", "OFF", "--startup-dir", "~/qs_startup")
     folder = copy_startup(service.home / "qs_startup", *COPIED, PERMISSIONS)
     qserver = terminal(service.start())
-    assert f"{folder / FILE_NAME}) does not exist" in service.output()
+    service.wait_shown(f"{folder / FILE_NAME}) does not exist")
     assert qserver("allowed plans")["plans_allowed"] == {}
     qserver.accepts("environment open")
     service.wait_idle()
