@@ -1,19 +1,11 @@
 """The rule for the next step after an item has ended or the queue starts. It needs no queue, store or worker."""
 
-from enum import StrEnum, auto
+from enum import Enum, StrEnum, auto
 from typing import Literal
 
 import msgspec
 
 from bluesky_qs.manager.running import CurrentItem
-
-#: The reason why nothing follows an item that was executed without the queue.
-BY_ITSELF = "it was not running"
-#: The reason why the queue stops after its last item.
-EMPTY = "it is empty"
-
-#: The reason why the queue stops before a plan that nothing can run.
-NO_ENGINE = "the environment has no RunEngine 'RE'"
 
 NextItem = Literal["plan", "instruction", "none"]
 
@@ -68,13 +60,30 @@ class Next(StrEnum):
     STOP = auto()
 
 
+class StopReason(Enum):
+    """Why the queue stops. The value is the text in the log and in the status."""
+
+    SERVICE_STOPS = "the service is stopping"
+    WAS_NOT_RUNNING = "the item did not come from the queue"
+    EXIT_STATUS = "the last plan's exit status is {exit_status!r}"
+    PAUSE_MISSED = "the plan ended before the requested pause"
+    RESUMED_BY_HAND = "the last plan was resumed from a console or by startup code"
+    STOP_REQUESTED = "a stop was requested"
+    IS_EMPTY = "the queue is empty"
+    NO_ENVIRONMENT = "the environment is closed"
+    NO_ENGINE = "the environment has no RunEngine 'RE'"
+    INSTRUCTION = "the queue reached the instruction 'queue_stop'"
+
+
 class Decision(msgspec.Struct, frozen=True):
     """The next step, with the changes of modes that belong to it.
 
     Attributes
     ----------
-    why
-        The reason why the queue stops; empty if it continues.
+    reason
+        The reason why the queue stops; None if it continues.
+    exit_status
+        The exit status of the item that ended, which some reasons contain.
     switch_autostart_off
         Autostart is on and must be switched off.
     clear_stop_pending
@@ -82,41 +91,54 @@ class Decision(msgspec.Struct, frozen=True):
     """
 
     next: Next
-    why: str = ""
+    reason: StopReason | None = None
+    exit_status: str = ""
     switch_autostart_off: bool = False
     clear_stop_pending: bool = False
+
+    @property
+    def why(self) -> str:
+        """The reason as text; empty if the queue continues."""
+        return self.reason.value.format(exit_status=self.exit_status) if self.reason else ""
 
 
 def decide(ended: Ended | None, run: CurrentItem | None, modes: Modes) -> Decision:
     """Decide what follows the item ``run``, which ended as ``ended``. Both are None when the queue starts."""
     pause_missed = ended is not None and (ended.pause_missed or (run is not None and run.waiting_pause is not None))
-    why = _why_stop(ended, run, modes, pause_missed=pause_missed)
-    autostart_off = pause_missed or why == NO_ENGINE or (ended is not None and not ended.continues)
-    if why:
-        # After a requested stop, autostart must not start the queue again.
-        off = modes.autostart and (autostart_off or modes.stop_pending)
-        return Decision(Next.STOP, why, switch_autostart_off=off, clear_stop_pending=modes.stop_pending)
+    reason = _stop_reason(ended, run, modes, pause_missed=pause_missed)
+    if reason:
+        autostart_off = (
+            pause_missed
+            or reason is StopReason.NO_ENGINE
+            or (ended is not None and not ended.continues)
+            or modes.stop_pending  # after a requested stop, autostart must not start the queue again
+        )
+        return Decision(
+            Next.STOP,
+            reason,
+            ended.exit_status if ended else "",
+            switch_autostart_off=modes.autostart and autostart_off,
+            clear_stop_pending=modes.stop_pending,
+        )
     if modes.next_item == "instruction":
-        why = "by the instruction 'queue_stop'"
-        return Decision(Next.PASS_INSTRUCTION, why, switch_autostart_off=modes.autostart)
+        return Decision(Next.PASS_INSTRUCTION, StopReason.INSTRUCTION, switch_autostart_off=modes.autostart)
     return Decision(Next.START_ITEM)
 
 
-def _why_stop(ended: Ended | None, run: CurrentItem | None, modes: Modes, *, pause_missed: bool) -> str:
-    """The first reason to stop before the next item; empty if there is none."""
+def _stop_reason(
+    ended: Ended | None, run: CurrentItem | None, modes: Modes, *, pause_missed: bool
+) -> StopReason | None:
+    """The first reason to stop before the next item; None if there is none."""
     has_ended = ended is not None
     reasons = (
-        (modes.service_stops, "the service is stopping"),
-        (has_ended and run is not None and run.immediate, BY_ITSELF),
-        (has_ended and not ended.continues, f"the last plan's exit status is {ended.exit_status!r}" if ended else ""),
-        (pause_missed, "the plan ended before the requested pause"),
-        (
-            ended is not None and ended.resumed_by_hand and not modes.autostart,
-            "the last plan was resumed from a console or by startup code",
-        ),
-        (modes.stop_pending, "as requested"),
-        (modes.next_item == "none", EMPTY),
-        (not modes.worker_is_ready, "the environment is closed"),
-        (modes.engine_is_missing and modes.next_item == "plan", NO_ENGINE),
+        (modes.service_stops, StopReason.SERVICE_STOPS),
+        (has_ended and run is not None and run.immediate, StopReason.WAS_NOT_RUNNING),
+        (has_ended and not ended.continues, StopReason.EXIT_STATUS),
+        (pause_missed, StopReason.PAUSE_MISSED),
+        (has_ended and ended.resumed_by_hand and not modes.autostart, StopReason.RESUMED_BY_HAND),
+        (modes.stop_pending, StopReason.STOP_REQUESTED),
+        (modes.next_item == "none", StopReason.IS_EMPTY),
+        (not modes.worker_is_ready, StopReason.NO_ENVIRONMENT),
+        (modes.engine_is_missing and modes.next_item == "plan", StopReason.NO_ENGINE),
     )
-    return next((why for holds, why in reasons if holds), "")
+    return next((reason for holds, reason in reasons if holds), None)

@@ -12,7 +12,7 @@ from bluesky_qs.ipc.commands import ContinuePlan, PausePlan, RunPlan, WorkerSnap
 from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.clock import Clock
-from bluesky_qs.manager.decide import BY_ITSELF, EMPTY, NO_ENGINE, Decision, Ended, Modes, Next, NextItem, decide
+from bluesky_qs.manager.decide import Decision, Ended, Modes, Next, NextItem, StopReason, decide
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.ledger import Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
@@ -99,7 +99,7 @@ class Runner:
         if decision.next is Next.START_ITEM:
             self._spawn(self._begin())
         else:
-            self._end(decision.why)
+            self._end(decision)
 
     async def execute(self, item: dict[str, Any]) -> Edit:
         """Run a plan now, without queueing it. The returned edit contains the item with its uid."""
@@ -304,7 +304,7 @@ class Runner:
                 continue
             logged = False
             if decision.next is not Next.START_ITEM:
-                self._end(decision.why)
+                self._end(decision)
                 return
             following = await self._send()
 
@@ -396,7 +396,7 @@ class Runner:
         except NoRunEngine as refusal:
             if self._queue.running_immediately:
                 return _End(unreported("failed", refusal.message, now=self._clock.time()))
-            await self._put_back(NO_ENGINE)
+            await self._put_back(Decision(Next.STOP, StopReason.NO_ENGINE))
             return None
         except QSError as error:
             logger.error("The plan %r cannot run: %s", running.get("name"), error.message)  # noqa: TRY400 - the message is enough
@@ -430,9 +430,9 @@ class Runner:
             name, uid, status = running.get("name"), running.get("item_uid"), result["exit_status"]
             logger.warning("Plan %r (item %s): recorded as %r%s. %s", name, uid, status, requeued, result["msg"])
 
-    async def _put_back(self, why: str) -> None:
-        """Put the running item back to the front, because it could not start, and stop the queue."""
-        autostart, logged = self.switches.autostart, False
+    async def _put_back(self, decision: Decision) -> None:
+        """Put the running item back at the front, because it could not start, and stop the queue."""
+        autostart, why, logged = self.switches.autostart, decision.why, False
         while self._queue.running_uid is not None:
             try:
                 await self._ledger.commit(self._queue.put_back(), *self.switches.off(why))
@@ -441,7 +441,7 @@ class Runner:
                 logged = True
         self.running = None
         self._log_autostart(why, before=autostart)
-        self._end(why)
+        self._end(decision)
 
     async def _wait_for_store(self, error: StoreError, *, logged: bool) -> None:
         """Wait before the next attempt to store the end of an item."""
@@ -459,11 +459,11 @@ class Runner:
         except StoreError as error:
             logger.error("Could not store that autostart is off: %s", error.message)  # noqa: TRY400
 
-    def _end(self, why: str) -> None:
-        if why == EMPTY:
+    def _end(self, decision: Decision) -> None:
+        if decision.reason is StopReason.IS_EMPTY:
             logger.info("Queue is empty.")
-        elif why != BY_ITSELF:
-            logger.info("The queue has stopped: %s", why)
+        elif decision.reason is not StopReason.WAS_NOT_RUNNING:
+            logger.info("The queue has stopped: %s", decision.why)
         self._leave()
 
     def _leave(self) -> None:

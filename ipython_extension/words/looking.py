@@ -7,12 +7,12 @@ from bluesky_qs.errors import InvalidPlan, NotFound
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.session import queue_check
 from ipython_extension.session.session import Session
+from ipython_extension.shown.autostart_text import switched_off
 from ipython_extension.shown.catalogue import CatalogueView, PlanView
 from ipython_extension.shown.display import HistoryView, ItemView, Overview, QueueView, View
 from ipython_extension.shown.status_text import has_failed, outcomes
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.line import Line, hint
-from ipython_extension.words import autostart
 from ipython_extension.words.replies import lock_owner, present, whole
 from ipython_extension.words.typed_plans import point_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
@@ -33,7 +33,7 @@ def overview(session: Session) -> Overview:
     *before, last = cast("list[Item]", session.rm.history_get()["items"])
     notes = _failed_lately(before, last)
     if queue and has_failed(last) and not status["queue_autostart_enabled"]:
-        notes += autostart.switched_off(session)
+        notes += switched_off(status)
     return Overview(status, queue, last, notes, lock=lock)
 
 

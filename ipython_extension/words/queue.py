@@ -7,13 +7,12 @@ from typing import Any, cast
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
-from ipython_extension.shown.autostart_text import what_starts
+from ipython_extension.shown.autostart_text import switched_off, what_starts
 from ipython_extension.shown.display import Changed, ReplyView, View
 from ipython_extension.shown.status_text import has_failed
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.calls import Call
 from ipython_extension.typed.line import Line, Options
-from ipython_extension.words.autostart import autostart_is_off
 from ipython_extension.words.replies import added, moved, present, removed
 from ipython_extension.words.typed_plans import TypedPlan, pointing_at_errors, read_plans, with_metadata
 from ipython_extension.words.vocabulary import cell, word
@@ -182,8 +181,9 @@ def autostart(session: Session, line: Line) -> View:
     """Show or switch autostart: the queue starts by itself when it has items and the environment is open."""
     status = session.status()
     if not line.more():
-        view = present(session, "queue_autostart", {"enable": status["queue_autostart_enabled"]}, status)
-        return view if status["queue_autostart_enabled"] else ReplyView(status, autostart_is_off(session))
+        if status["queue_autostart_enabled"]:
+            return present(session, "queue_autostart", {"enable": True}, status)
+        return ReplyView(status, " ".join(["Autostart is off.", *switched_off(status)]))
     enable = line.one_of(line.word("on or off"), _SWITCH)
     line.nothing_more()
     answer = session.rm.queue_autostart(enable)

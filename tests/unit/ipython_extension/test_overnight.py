@@ -5,7 +5,7 @@ import time
 import pytest
 from IPython.lib.pretty import pretty
 
-from bluesky_qs.testing import Wait
+from bluesky_qs.testing import Fail, Wait
 
 
 def ended(plan, uid, status, at, name="count"):
@@ -34,41 +34,19 @@ def test_a_failure_that_is_shown_as_the_last_plan_is_not_counted_again(qs, qs_ma
     assert "Last 24 h" not in pretty(qs(""))
 
 
-def event(seq, at, kind, **shown):
-    return {"seq": seq, "time": at, "type": kind, **shown}
-
-
-@pytest.mark.parametrize(
-    ("events", "why"),
-    [
-        ([("item_ended", {"item_uid": "uid-1", "exit_status": "failed"})], ", when count() failed"),
-        ([("item_ended", {"item_uid": "uid-1", "exit_status": "aborted"})], ", when count() was aborted"),
-        ([("queue_stop_pending_changed", {"enabled": False})], ", when the queue was stopped"),
-        ([("item_ended", {"item_uid": "x", "exit_status": "completed"}), ("queue_changed", {"dropped": ["y"]})],
-         ", by a queue_stop in the queue"),
-        ([], None),
-    ],
-)  # fmt: skip
-def test_the_event_that_switched_autostart_off_is_shown(qs, qs_manager, night, events, why):
-    off = event(9, 70.0, "autostart_changed", enabled=False)
-    before = [event(1, 60.0, "autostart_changed", enabled=True), event(2, 60.0, "queue_changed", put=["uid-1"])]
-    shown = [event(3 + n, 70.0, kind, **what) for n, (kind, what) in enumerate(events)]
-    qs_manager.answers["events_get"] = {"events": [*before, *shown, off], "last": 9}
-    shown = pretty(qs("autostart"))
-    assert shown.startswith("Autostart is off.")
-    assert (why in shown) if why else shown == "Autostart is off."
-
-
-def test_the_overview_explains_autostart_while_items_wait_behind_a_failure(qs, qs_manager, plan):
-    qs_manager.fill([plan("count", "uid-2")], [ended(plan, "uid-1", "failed", time.time())])
-    both = [
-        event(1, 70.0, "item_ended", item_uid="uid-1", exit_status="failed"),
-        event(2, 70.0, "autostart_changed", enabled=False),
-    ]
-    qs_manager.answers["events_get"] = {"events": both, "last": 2}
-    assert "Autostart was switched off at" in pretty(qs(""))
-    qs_manager.do("queue_autostart", enable=True)
-    assert "Autostart was switched off" not in pretty(qs(""))
+def test_the_reason_why_autostart_switched_itself_off_is_shown_until_a_user_decides(qs, qs_manager, plan):
+    qs_manager.worker.on_plan("count", Fail("no beam"))
+    qs_manager.fill([plan("count", "uid-1"), plan("count", "uid-2")])
+    qs_manager.open()
+    qs("autostart on")
+    qs_manager.wait_until(lambda status: status["queue_autostart_off_reason"])
+    qs_manager.wait_idle()
+    expected = "Autostart switched itself off: the last plan's exit status is 'failed'."
+    assert pretty(qs("autostart")).startswith(f"Autostart is off. {expected}")
+    assert expected in pretty(qs(""))
+    qs("autostart off")
+    assert pretty(qs("autostart")) == "Autostart is off."
+    assert "Autostart" not in pretty(qs(""))
 
 
 @pytest.mark.parametrize(

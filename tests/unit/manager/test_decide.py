@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from bluesky_qs.manager.clock import SystemClock
-from bluesky_qs.manager.decide import BY_ITSELF, Decision, Ended, Modes, Next, decide
+from bluesky_qs.manager.decide import Decision, Ended, Modes, Next, StopReason, decide
 from bluesky_qs.manager.running import CurrentItem
 
 BOTH = (False, True)
@@ -56,7 +56,7 @@ def test_an_instruction_is_passed_exactly_where_a_plan_would_start_and_stops_the
         expected = free_to_continue(ended, run, modes) and modes.next_item == "instruction"
         assert (decision.next is Next.PASS_INSTRUCTION) == expected, (ended, modes)
         if expected:
-            assert decision.why == "by the instruction 'queue_stop'"
+            assert decision.reason is StopReason.INSTRUCTION
             assert decision.switch_autostart_off == modes.autostart
 
 
@@ -118,7 +118,12 @@ def test_autostart_outlives_an_empty_queue_a_closed_environment_and_an_item_exec
     ("ended", "run", "modes", "why"),
     [
         (None, None, Modes("plan", service_stops=True), "the service is stopping"),
-        (Ended("failed", False), run_of(immediate=True, pause_waits=False), Modes("plan"), BY_ITSELF),
+        (
+            Ended("failed", False),
+            run_of(immediate=True, pause_waits=False),
+            Modes("plan"),
+            "the item did not come from the queue",
+        ),
         (
             Ended("failed", False, True),
             run_of(immediate=False, pause_waits=True),
@@ -137,11 +142,11 @@ def test_autostart_outlives_an_empty_queue_a_closed_environment_and_an_item_exec
             Modes("plan"),
             "the last plan was resumed from a console or by startup code",
         ),
-        (None, None, Modes("none", stop_pending=True), "as requested"),
-        (None, None, Modes("none", worker_is_ready=False), "it is empty"),
+        (None, None, Modes("none", stop_pending=True), "a stop was requested"),
+        (None, None, Modes("none", worker_is_ready=False), "the queue is empty"),
         (None, None, Modes("plan", worker_is_ready=False, engine_is_missing=True), "the environment is closed"),
         (None, None, Modes("plan", engine_is_missing=True), "the environment has no RunEngine 'RE'"),
-        (None, None, Modes("instruction", engine_is_missing=True), "by the instruction 'queue_stop'"),
+        (None, None, Modes("instruction", engine_is_missing=True), "the queue reached the instruction 'queue_stop'"),
     ],
 )
 def test_of_several_reasons_to_stop_the_first_is_given(ended, run, modes, why):
