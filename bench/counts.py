@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PACKAGES = ("bluesky_qs", "ipython_extension")
-#: Inverted clauses and abstract nouns of words.md, as far as a pattern finds them in a text that users see.
+#: Inverted clauses and abstract nouns, as far as a pattern finds them in a text that users see.
 _STIFF = re.compile(
     r"\b(is|are) to be\b|\bmeans nothing\b|\bgoes? on\b|\bgo on\b|\bhas been told\b|\bis no \w+ of\b|\bcannot be had\b|"
     r"\bis away\b|\bof life\b|\bWhat (is|was|of)\b|\bwithout end\b|\bin vain\b|\bunless that is\b|\bno longer there\b",
@@ -141,7 +141,7 @@ def variables_named_for_speech(code: Checkout) -> int:
 
 
 def stiff_sentences(code: Checkout) -> int:
-    """Strings and docstrings with a turn that words.md gives as an example; 0 is not reached by counting alone."""
+    """Strings and docstrings with a turn of phrase that a pattern finds; 0 is not reached by counting alone."""
     return sum(
         bool(_STIFF.search(node.value))
         for tree in code.trees.values()

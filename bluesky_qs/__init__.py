@@ -1,4 +1,4 @@
-"""The Bluesky Queue Server: a queue of plans that runs unattended, driven from the IPython prompt."""
+"""The Bluesky Queue Server: a queue of plans that runs unattended, controlled from the IPython prompt."""
 
 from bluesky_qs._version import __version__
 

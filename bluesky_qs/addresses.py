@@ -1,4 +1,4 @@
-"""The forms in which people write the addresses of the service's 0MQ sockets and of Redis."""
+"""The ways people write the addresses of the service's 0MQ sockets and of Redis."""
 
 import re
 from pathlib import Path
@@ -38,7 +38,7 @@ def both_addresses(address: str) -> tuple[str, str]:
     Raises
     ------
     ConfigError
-        The port is not a number, or the address is not a TCP address, so the second one cannot be derived from it.
+        The port is not a number, or the info address cannot be derived because the address is not a TCP address.
     """
     scheme, _, place = address.rpartition("://")
     if scheme not in ("", "tcp"):
@@ -81,7 +81,7 @@ def bind_address(address: str) -> str:
 
 
 def socket_fault(address: str) -> str:
-    """Return why the service cannot listen at this address, as text to append to the address, or ``""``."""
+    """Return why the service cannot listen on this address, as text to append to the address, or ``""``."""
     if _IPC.fullmatch(address):
         return ""
     parts = _TCP.fullmatch(address)
@@ -108,7 +108,7 @@ def collide(one: str, other: str) -> bool:
 
 
 def redis_meant(path: str) -> str:
-    """Return the Redis address that somebody gave in place of a path; ``""`` if it is a path."""
+    """Return the Redis address if somebody gave one instead of a path; ``""`` if it is a path."""
     if not _REDIS.fullmatch(path) or Path(path).exists():
         return ""
     scheme, has_scheme, rest = path.partition(":/")
@@ -135,7 +135,7 @@ def redis_fault(address: str) -> str:
 
 
 def hide_password(text: str) -> str:
-    """Return an address without user and password."""
+    """Return an address without its user name and password."""
     return _PASSWORD.sub("//***@", text)
 
 

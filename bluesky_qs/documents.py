@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 Doc = Mapping[str, Any]
 
-#: Streams beside the measurement.
+#: Streams that are not part of the measurement.
 _ASIDE = ("baseline", "interruptions")
 
 
@@ -30,12 +30,12 @@ class DocumentPlace(NamedTuple):
 
     @property
     def is_aside(self) -> bool:
-        """Whether the stream is not part of the measurement itself: a baseline, a monitored signal, interruptions."""
+        """Whether the stream is separate from the measurement itself: a baseline, a monitored signal, interruptions."""
         return self.stream in _ASIDE or self.stream.endswith("_monitor")
 
 
 class Reader:
-    """Finds the run and stream of each document. Pass the documents in the order in which they arrive."""
+    """Finds the run and stream of each document. Pass the documents in the order they arrive."""
 
     def __init__(self) -> None:
         self._open: set[str] = set()

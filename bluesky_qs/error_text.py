@@ -1,4 +1,4 @@
-"""Makes texts of user code, such as error messages, safe to show in a terminal and short enough to store."""
+"""Makes text from user code, such as error messages, safe to show in a terminal and short enough to store."""
 
 import re
 
@@ -12,7 +12,7 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud
 
 
 def safe(text: str) -> str:
-    r"""Return the text with control characters written as escapes; tabs and line breaks stay.
+    r"""Return the text with control characters written as escapes; tabs and line breaks are kept.
 
     >>> print(safe("status \x1b[2J\r\nsecond line"))
     status \x1b[2J
@@ -24,7 +24,7 @@ def safe(text: str) -> str:
 def cut(text: str, limit: int, *, characters: int | None = None) -> str:
     """Return the text, or its beginning and its end if it has more than ``limit`` bytes in UTF-8.
 
-    ``characters`` is the length of the whole text, if this is not all of it.
+    ``characters`` is the length of the whole text, if ``text`` is only a part of it.
 
     >>> cut("0123456789" * 5, 40)
     '0123456 … (50 characters) … 3456789'

@@ -1,4 +1,4 @@
-"""The errors of the service: one class for each way in which a request, an item, the worker or the store can fail.
+"""The errors of the service: one class for each way that a request, an item, the worker or the store can fail.
 
 The class name is the error code in a reply, and our clients raise the class with that name. The first line of the
 docstring is the default message.
@@ -34,11 +34,11 @@ class UnknownMethod(RequestError):
 
 
 class BadParams(RequestError):
-    """The parameters do not fit the method."""
+    """The parameters do not match the method."""
 
 
 class Refused(QSError):
-    """The request is understood, and refused."""
+    """The request is valid, but refused."""
 
 
 class Locked(Refused):
@@ -108,7 +108,7 @@ class WrongOption(ConfigError):
 
 
 class AddressInUse(ConfigError):
-    """Another process listens at the address."""
+    """Another process is already listening on this address."""
 
     exit_code = 1
 

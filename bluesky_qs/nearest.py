@@ -1,4 +1,4 @@
-"""Finds the known names that a mistyped name may mean, and phrases the suggestion."""
+"""Finds the known names that are similar to a mistyped name, and words the suggestion."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _MUCH_ALIKE = 0.75
 
 
 def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
-    """The choices that ``name`` may mean, best first; none if nothing is close.
+    """The choices that are similar to ``name``, best first; none if nothing is close.
 
     A choice is close if at most one letter in three differs, if it begins with ``name``, or if it has most of its
     parts.

@@ -211,7 +211,7 @@ No request is sent until you type a command. To load it in every session, write
   line hides the result. `# comment` may end any line; only an answer to user code keeps it.
 - **Errors** are raised and shown in one line, so that a notebook stops. Ctrl-C ends a wait, never a scan.
 - **Waits** report why a plan stands still (“Suspended since 14:02: Signal shutter is high.”, “Paused at 14:02 by
-  grace.”), and that the service has not answered for 3 s. `%qs` shows why, too, and who locked the service.
+  grace.”), and that the service has not answered for 3 s. `%qs` also shows why, and who locked the service.
 - **All commands of [qserver](reference/qserver.md)** work after `%qs`, unchanged.
 - **TAB** completes commands, plans, parameters, devices and subdevices, your variables after `$`, metadata that you
   have seen after `--md`, and fields after `plot`. It offers nothing where nothing fits. `%qs?` lists the commands;

@@ -19,8 +19,8 @@ _RunOption = Annotated[
 def re_pause(option: _PauseOption = "deferred", **who: Unpack[ByUser]) -> Reply:
     """Pause the running plan: at the next checkpoint (``deferred``), or now (``immediate``).
 
-    The reply comes at once; ``waiting_for`` in the status shows when the plan is paused, and which ``user`` paused it.
-    A plan with no checkpoint left runs to its end. Then the queue stops, and autostart is switched off.
+    The reply comes immediately; ``waiting_for`` in the status shows when the plan is paused, and which ``user`` paused
+    it. A plan with no checkpoint left runs to its end. Then the queue stops, and autostart is switched off.
     """
     raise NotImplementedError
 
@@ -48,7 +48,7 @@ def re_abort(**key: Unpack[Keyed]) -> Reply:
 
 @method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
 def re_halt(**key: Unpack[Keyed]) -> Reply:
-    """Halt the paused plan at once, without its clean-up. The queue stops.
+    """Halt the paused plan immediately, without its clean-up. The queue stops.
 
     The exit status is ``halted``, and the plan goes back to the front of the queue.
     """
@@ -74,6 +74,7 @@ def documents_get(*, limit: int = 1000) -> Documents:
 def re_metadata() -> Metadata:
     """The RunEngine's persistent metadata (``RE.md``), limited to the keys that may be shown.
 
-    ``permitted_keys`` has the paths of these keys: ``/`` for everything, nothing if no metadata may be shown.
+    ``permitted_keys`` has the paths of these keys: ``/`` means everything; the list is empty if no metadata may be
+    shown.
     """
     raise NotImplementedError

@@ -10,8 +10,8 @@ from bluesky_qs.api.types import EnvironmentReport, Keyed, Reply, TaskStarted
 def environment_open(**key: Unpack[Keyed]) -> Reply:
     """Open the environment: start a worker process that runs the startup code.
 
-    The reply comes at once; ``status`` shows when the environment is open. Refused unless the manager is idle and no
-    environment exists.
+    The reply comes immediately; ``status`` shows when the environment is open. Refused unless the manager is idle and
+    no environment exists.
     """
     raise NotImplementedError
 
@@ -24,7 +24,7 @@ def environment_close(**key: Unpack[Keyed]) -> Reply:
 
 @method(scope="write:manager:control", lock=Lock.ENVIRONMENT)
 def environment_destroy(**key: Unpack[Keyed]) -> Reply:
-    """Kill the worker process, whatever it is doing. Use it if the environment does not respond."""
+    """Kill the worker process, even in the middle of a plan. Use this if the environment does not respond."""
     raise NotImplementedError
 
 
@@ -38,6 +38,6 @@ def environment_update(*, run_in_background: bool = False, **key: Unpack[Keyed])
 def environment_report() -> EnvironmentReport:
     """The report on the last opening of the environment.
 
-    It lists the startup files and how long each took, the problems, and the plans and devices that were left out.
+    It lists the startup files and how long each one took, the problems, and the plans and devices that were left out.
     """
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Events: the service publishes one for every change. ``type`` tells what has changed."""
+"""Events: the service publishes one for every change. ``type`` is the kind of change."""
 
 from typing import Literal, NotRequired, TypedDict
 
@@ -34,7 +34,7 @@ class ItemStartedEvent(NumberedEvent):
 
 
 class ItemEndedEvent(NumberedEvent):
-    """An item has ended. ``requeued_as`` is the uid under which it was put back into the queue."""
+    """An item has ended. ``requeued_as`` is its new uid if it was put back into the queue."""
 
     type: Literal["item_ended"]
     item_uid: str
@@ -64,7 +64,7 @@ class AutostartChangedEvent(NumberedEvent):
 
 
 class QueueStopPendingChangedEvent(NumberedEvent):
-    """A stop of the queue was requested, cancelled or carried out."""
+    """A queue stop was requested, canceled or carried out."""
 
     type: Literal["queue_stop_pending_changed"]
     enabled: bool
@@ -112,7 +112,7 @@ class TasksChangedEvent(NumberedEvent):
 
 
 class InputChangedEvent(NumberedEvent):
-    """User code has begun to wait for input, or no longer waits for it."""
+    """User code has started or stopped waiting for input."""
 
     type: Literal["input_changed"]
     input_pending: InputPending | None

@@ -21,8 +21,8 @@ def history_get(
 ) -> History:
     """The history, oldest item first.
 
-    With any parameter, one page: the newest ``limit`` items that are older than the item ``before`` and have this exit
-    status and plan name. The items of a page are also oldest first.
+    With any of the parameters, one page: the newest ``limit`` items that are older than the item ``before`` and have
+    this exit status and plan name. The items of a page are also oldest first.
     """
     raise NotImplementedError
 

@@ -29,7 +29,7 @@ def lock(
 
 @method(scope="read:lock", on_failure=_FAILED)
 def lock_info(lock_key: LockKey = None) -> Locking:
-    """Who locked what, and why. If a key is given, it is checked."""
+    """Show who locked what, and why. If a key is given, it is checked."""
     raise NotImplementedError
 
 

@@ -1,9 +1,9 @@
 """A 0MQ method is defined by a typed stub. This module also has the table of all methods.
 
-A stub is the only definition of its method. The signature gives the parameters and the docstring the documentation. The
-decorator gives the scope, the lock and the values in the reply to a refused request. Everything else is derived from
-the stub: the validation of parameters, the type of the handler, the clients, the commands of ``qserver`` and ``%qs``,
-the reference and the JSON Schemas.
+A stub is the only definition of its method. The signature gives the parameters, and the docstring gives the
+documentation. The decorator gives the scope, the lock and the values in the reply to a refused request. Everything else
+is derived from the stub: the validation of parameters, the type of the handler, the clients, the commands of
+``qserver`` and ``%qs``, the reference and the JSON Schemas.
 """
 
 import inspect
@@ -61,7 +61,7 @@ class Lock(StrEnum):
 
 
 class Messages(NamedTuple):
-    """The messages for a missing or invalid parameter. Existing clients match these texts.
+    """The messages for a missing or invalid parameter. Existing clients match them.
 
     ``wrong`` may use ``{value!r}`` and ``{type}``.
     """

@@ -57,7 +57,7 @@ def queue_item_add(
 ) -> ItemAdded:
     """Add an item to the queue: at the back, unless a position is given.
 
-    ``warnings`` are sentences about devices of the wrong kind, and about names that should be devices or plans and are
+    ``warnings`` are sentences about devices of the wrong kind, and about names that should be devices or plans but are
     not. The item is added anyway.
     """
     raise NotImplementedError
@@ -78,7 +78,7 @@ def queue_item_add_batch(
     after_uid: str | None = None,
     **who: Unpack[Writer],
 ) -> BatchAdded:
-    """Add several items to the queue, next to each other and in their order. If one is refused, none is added.
+    """Add several items to the queue, next to each other, in the given order. If one is refused, none is added.
 
     ``results`` has ``success`` and ``msg`` for each item, and ``warnings`` if there are any (see ``queue_item_add``).
     """
@@ -93,7 +93,7 @@ def queue_item_add_batch(
     failing="Failed to replace item",
 )
 def queue_item_update(item: ItemParameter, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
-    """Replace the queued item with the same ``item_uid``. ``replace`` gives the new item a uid of its own."""
+    """Replace the queued item with the same ``item_uid``. With ``replace``, the new item gets a new uid."""
     raise NotImplementedError
 
 
@@ -246,7 +246,7 @@ def item_check(
     user: str | None = None,
     user_group: UserGroup = "",
 ) -> Checks:
-    """Validate items in the same way as if they were added, but do not add them.
+    """Validate items as if they were added, but do not add them.
 
     ``results`` has one entry per item: ``success``, ``msg``, ``errors``, ``arguments``, and ``warnings`` if there are
     any. Each error or warning has ``parameter``, ``value``, ``reason`` and ``suggestions``.

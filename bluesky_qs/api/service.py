@@ -20,7 +20,7 @@ def ping() -> Status:
 def status() -> Status:
     """State of the service: manager, environment, RunEngine, queue. Each ``…_uid`` shows whether a list has changed.
 
-    The service always replies at once, whatever it is doing.
+    The service always replies immediately, even when it is busy.
     """
     raise NotImplementedError
 
@@ -46,7 +46,7 @@ def manager_stop(option: _StopOption = "safe_on") -> Reply:
 
 @method(scope="write:testing")
 def manager_kill() -> Reply:
-    """For tests: freeze the manager. There is no reply; the supervisor replaces the manager after about 4 s."""
+    """For tests only: freeze the manager. There is no reply; the supervisor replaces the manager after about 4 s."""
     raise NotImplementedError
 
 
@@ -61,5 +61,5 @@ def events_get(since: int, *, limit: int = 1000) -> Events:
 
 @method(scope="read:console", on_failure={"messages": [], "last": 0})
 def console_get(since: int | None = None, *, limit: int = 1000) -> ConsoleMessages:
-    """Console output after the message number ``since``, at most ``limit`` messages. Null: the latest ones."""
+    """Console output after the message number ``since``, at most ``limit`` messages. If null, the latest ones."""
     raise NotImplementedError

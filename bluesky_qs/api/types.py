@@ -106,7 +106,7 @@ class Reply(TypedDict):
 
 
 class Status(TypedDict):
-    """The state of the service. Each ``…_uid`` changes if, and only if, the list that it is named for changes.
+    """The state of the service. Each ``…_uid`` changes if, and only if, the list with that name changes.
 
     ``queue_autostart_off_reason`` is the reason if autostart switched itself off, otherwise null. ``extensions`` lists
     optional parameters that other versions of the service may not have. Send them only to a service that lists them.
@@ -175,7 +175,10 @@ class Permissions(Reply):
 
 
 class PermissionsSet(Reply):
-    """``warnings`` name entries with an unusual form and explain their meaning. No warnings, no key."""
+    """``warnings`` name entries with an unusual form and explain their meaning.
+
+    The key is omitted if there are no warnings.
+    """
 
     warnings: NotRequired[list[str]]
 
@@ -192,9 +195,11 @@ class Queue(Reply):
 
 
 class Accepted(Reply):
-    """``warnings`` are sentences about names that will probably make the plan fail. The key is omitted if it is empty.
+    """``warnings`` are sentences about names that will probably make the plan fail.
 
-    ``errors`` of a refused plan say which arguments are wrong.
+    The key is omitted if there are no warnings.
+
+    For a refused plan, ``errors`` shows which arguments are wrong.
     """
 
     warnings: NotRequired[list[str]]

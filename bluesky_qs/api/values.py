@@ -1,6 +1,6 @@
 """The values in replies and events, key by key.
 
-Clients get dictionaries; these types say which keys are in them. ``Any`` stands only where a value comes from the user
+Clients get dictionaries; these types say which keys are in them. ``Any`` is used only where a value comes from the user
 or from user code: arguments, metadata, return values, documents.
 """
 
@@ -51,9 +51,10 @@ KernelState = Literal["disabled", "starting", "idle", "busy"]
 class Result(TypedDict):
     """How an item ended. Times are in seconds since 1970.
 
-    ``msg`` has at most 10 kB and ``traceback`` 100 kB: longer texts are cut in the middle. Control characters in them
-    are written as escapes. ``return_value`` is what the plan returned, null if it did not complete. If the value has no
-    JSON form, it is a text and ``return_value_is_text`` is true. Results of earlier versions have neither key.
+    ``msg`` has at most 10 kB and ``traceback`` 100 kB; longer text is cut in the middle. Control characters in them
+    are written as escapes. ``return_value`` is what the plan returned, null if it did not complete. If JSON does not
+    support the value, it is kept as text and ``return_value_is_text`` is true. Results of earlier versions have neither
+    key.
     """
 
     exit_status: ExitStatus
@@ -80,7 +81,7 @@ class _ItemKeys(TypedDict):
 
 
 class Item(_ItemKeys):
-    """An item of the queue. The service keeps the known keys, in the order in which they were sent.
+    """An item of the queue. The service keeps the known keys, in the order they were sent.
 
     ``result`` shows how the item ended, if it ran, did not complete, and was put back at the front of the queue. The
     service drops it when a client adds, updates or replaces the item.
@@ -118,7 +119,7 @@ class RunningItem(TypedDict, total=False):
 
 
 class ItemState(TypedDict):
-    """The present state of an item. ``times`` has the time of each state that is known, in seconds since 1970.
+    """The current state of an item. ``times`` has the time of each state that is known, in seconds since 1970.
 
     ``requeued_as`` is the uid of the item that was put back into the queue in its place.
     """
@@ -175,9 +176,9 @@ class Document(TypedDict):
 class TaskOutcome(TypedDict, total=False):
     """A task and, once it has completed, its result.
 
-    A running task has ``task_uid``, ``time_start`` and ``run_in_background``. A completed one has all keys except the
-    last. The object is empty if the service does not know the task. ``msg`` and ``traceback`` have the limits of
-    `Result`.
+    A running task has ``task_uid``, ``time_start`` and ``run_in_background``. A completed one has all keys except
+    ``run_in_background``. The object is empty if the service does not know the task. ``msg`` and ``traceback`` have the
+    limits of `Result`.
     """
 
     task_uid: str
@@ -224,8 +225,8 @@ class RunningItemProgress(TypedDict):
     """The progress of the running plan.
 
     ``num_points`` is the number of events that the plan announced, null if it announced none. ``time_paused`` is the
-    time that it has spent paused or suspended, in seconds, without the present pause or suspension. ``paused_since`` is
-    the start of the present pause.
+    time that it has spent paused or suspended, in seconds, without the current pause or suspension. ``paused_since`` is
+    the start of the current pause.
     """
 
     events: int
@@ -236,7 +237,7 @@ class RunningItemProgress(TypedDict):
 
 
 class WaitingFor(TypedDict):
-    """What the running plan waits for.
+    """What the running plan is waiting for.
 
     ``suspender``: suspenders hold the plan; ``devices`` has the names of their signals. ``pause``: the plan is paused.
     ``text`` is a phrase such as “suspended since 14:02: Signal shutter is high” or “paused at 14:02 by grace”.
@@ -252,10 +253,10 @@ class WaitingFor(TypedDict):
 
 
 class InputPending(TypedDict):
-    """A prompt of user code that waits for `input_reply`.
+    """A prompt of user code that is waiting for `input_reply`.
 
-    ``item_uid`` or ``task_uid`` is the plan or task that waits; both are null for startup code. ``secret``: do not show
-    what the user types.
+    ``item_uid`` or ``task_uid`` is the plan or task that is waiting; both are null for startup code. ``secret``: do not
+    show what the user types.
     """
 
     input_uid: str
@@ -361,14 +362,14 @@ class ServiceConfig(TypedDict, total=False):
 
 
 class FileRun(TypedDict):
-    """A startup file that ran, and for how many seconds."""
+    """A startup file that ran, and how many seconds it took."""
 
     file: str
     seconds: float
 
 
 class OverwrittenName(TypedDict):
-    """A name that one startup file defined and a later one defined again as something else."""
+    """A name that one startup file defined and a later one redefined as something else."""
 
     name: str
     file: str
@@ -395,8 +396,8 @@ class LeftOut(TypedDict):
 class OpeningReport(TypedDict, total=False):
     """The report on the last opening of the environment.
 
-    Empty before the first opening. If the opening failed, ``message``, ``traceback``, ``file`` and ``line`` say why
-    and where. ``plans`` and ``devices`` are numbers.
+    Empty before the environment is first opened. If the environment did not open, ``message``, ``traceback``, ``file``
+    and ``line`` say why and where. ``plans`` and ``devices`` are counts.
     """
 
     success: bool

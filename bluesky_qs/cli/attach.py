@@ -1,4 +1,4 @@
-"""Shared code of the commands that attach Jupyter's front ends to the IPython kernel of the environment."""
+"""Code shared by the commands that attach Jupyter's front ends to the IPython kernel of the environment."""
 
 import json
 import os
@@ -90,7 +90,7 @@ def _connection(manager: REManagerAPI) -> dict[str, Any]:
     if not info:
         raise CannotStart("RE Manager is not in IPython mode: IPython kernel is not used")
     if status["ip_kernel_captured"]:
-        print("RE Manager is using the kernel: the console will answer when the plan or task ends.", file=sys.stderr)
+        print("RE Manager is using the kernel: the console will respond when the plan or task ends.", file=sys.stderr)
     return info
 
 

@@ -24,7 +24,7 @@ same options, environment variables and configuration file."""
 
 
 def main() -> int:
-    """Run the command: 0, or 1 if the store could not be reached."""
+    """Run the command. Return 0, or 1 if the store could not be reached."""
     try:
         given = vars(_parser().parse_args())
         settings = config.load({_OPTIONS[name]: given[name] for name in _OPTIONS}, os.environ, given["config"]).settings
@@ -43,9 +43,9 @@ def main() -> int:
 
 def _parser() -> Parser:
     parser = Parser("qserver-clear-lock", _HELP)
-    parser.add_argument("--store", metavar="PATH", help="File in which the service keeps its queue.  [QSERVER_STORE]")
+    parser.add_argument("--store", metavar="PATH", help="File that the service keeps its queue in.  [QSERVER_STORE]")
     parser.add_argument(
-        "--redis-addr", metavar="ADDRESS", help="Redis in which the service keeps its queue.  [QSERVER_REDIS_ADDR]"
+        "--redis-addr", metavar="ADDRESS", help="Redis that the service keeps its queue in.  [QSERVER_REDIS_ADDR]"
     )
     parser.add_argument("--redis-name-prefix", dest="prefix", metavar="TEXT", help="Key prefix in that Redis.")
     parser.add_argument("--config", metavar="PATH", help="Configuration file of the service.  [QSERVER_CONFIG]")
@@ -63,7 +63,7 @@ async def _clear(store: Store) -> str:
         await store.commit([SetFact(_LOCK, None)])
     finally:
         await store.close()
-    return f"The lock in the {store.description} is cleared ({who}). Restart RE Manager to unlock it."
+    return f"Cleared the lock in the {store.description} ({who}). Restart RE Manager to unlock it."
 
 
 def _locked(data: bytes) -> str:

@@ -34,8 +34,8 @@ def _start(arguments: list[str], manager: REManagerAPI) -> None:
 def _check_complete(code: str) -> tuple[bool, str]:
     """Return whether the input needs another line, and how far to indent it.
 
-    Jupyter's console asks the kernel. A kernel that runs a plan does not answer, and from then on the user would have
-    to end each input with an empty line.
+    Jupyter's console asks the kernel. A kernel that runs a plan does not answer, and then the user would have to end
+    each input with an empty line.
     """
     from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - the console has imported it
 
@@ -50,9 +50,9 @@ class _Interrupter:
         self._manager = manager
 
     def interrupt_kernel(self) -> None:
-        answer: Any = self._manager.kernel_interrupt()
-        if not answer["success"]:
-            print(f"Not interrupted: {answer['msg']}", file=sys.stderr)
+        reply: Any = self._manager.kernel_interrupt()
+        if not reply["success"]:
+            print(f"Not interrupted: {reply['msg']}", file=sys.stderr)
 
 
 main = command("qserver-console", _HELP, _start)

@@ -27,7 +27,7 @@ The service publishes it if it was started with --zmq-publish-console ON."""
 
 
 def main() -> int:
-    """Run the command; 0 when interrupted, 1 for bad options."""
+    """Run the command. Return 0 when interrupted, 1 for bad options."""
     parser = Parser("qserver-console-monitor", _HELP)
     parser.add_argument(
         "--zmq-info-addr",

@@ -31,7 +31,7 @@ and back:                                  copy-store --to redis://localhost:637
 
 
 def main() -> int:
-    """Run the command: 0, or 1 if nothing was copied."""
+    """Run the command. Return 0, or 1 if nothing was copied."""
     parser = _parser()
     try:
         options = parser.parse_args()

@@ -25,7 +25,7 @@ _PLANS = (
 
 
 def main() -> int:
-    """Run the demonstration; 0 if both scans were completed."""
+    """Run the demonstration. Return 0 if both scans completed."""
     try:
         with tempfile.TemporaryDirectory(prefix="bluesky-qs-demo-") as folder, _service(Path(folder)) as api:
             return _show(api)
@@ -61,7 +61,7 @@ def _show(api: REManagerAPI) -> int:
     statuses = [item["result"]["exit_status"] for item in history["items"]]
     if statuses != ["completed"] * len(_PLANS):
         raise QSError(f"the scans should be 'completed' but ended with {statuses}")
-    _print_step("Both scans are completed. Stopping the service")
+    _print_step("Both scans completed. Stopping the service")
     if not os.environ.get("PATH", "").startswith(bin_folder := str(Path(sys.executable).parent)):
         activate = f"{os.path.relpath(bin_folder)}/activate"
         _print(f"To start your own service: source {activate}, then start-re-manager (see README.md)")

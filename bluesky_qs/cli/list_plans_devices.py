@@ -32,7 +32,7 @@ in another place."""
 
 
 def main() -> int:
-    """Run the command and leave the process: 0, or 1 if the lists were not written."""
+    """Run the command and exit with 0, or with 1 if the lists were not written."""
     leave(_run_command())
 
 

@@ -32,7 +32,7 @@ class BadOption(UsageError):
 
 @dataclass(slots=True)
 class Options:
-    """The options of a command line, and its words."""
+    """The options and the words of a command line."""
 
     words: list[str] = field(default_factory=list)
     control_addr: str | None = None
@@ -127,7 +127,7 @@ def _parted(argument: str) -> tuple[str, str | None]:
 
 
 def _attribute(name: str) -> str:
-    """Return the attribute that an option sets. A long option may be shortened if it stays unambiguous."""
+    """Return the attribute that an option sets. A long option may be abbreviated if it is unambiguous."""
     if name in _NAMES:
         return _NAMES[name]
     meant = [spelling for spelling in _NAMES if name.startswith("--") and len(name) > 2 and spelling.startswith(name)]  # noqa: PLR2004 - there must be text after the dashes
@@ -150,6 +150,6 @@ def _seconds(name: str, value: str) -> float:
 
 
 def _is_option(argument: str) -> bool:
-    """Whether it is an option. Negative positions and text with blanks, such as a NOTE, are not."""
+    """Whether it is an option. Negative positions and text with spaces, such as a NOTE, are not."""
     name = argument.partition("=")[0]
     return len(name) > 1 and name.startswith("-") and not name[1:].isdecimal() and " " not in name

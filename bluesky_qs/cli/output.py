@@ -1,4 +1,4 @@
-"""Prints replies: as Python text with sorted keys, below the time at which they arrived."""
+"""Prints replies, as Python text with sorted keys, below the time when they arrived."""
 
 import json
 import pprint
@@ -30,5 +30,5 @@ def as_json(response: Mapping[str, Any]) -> str:
 
 
 def as_json_line(response: Mapping[str, Any]) -> str:
-    """Return the same on one line, for output with many replies."""
+    """Return the complete reply as JSON on one line, for output with many replies."""
     return json.dumps(response, sort_keys=True)

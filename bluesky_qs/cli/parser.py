@@ -1,4 +1,4 @@
-"""The parser that every command except `qserver` uses: one shape of help, and one exit code for a bad command line."""
+"""The parser of every command except `qserver`: the same form of help, and one exit code for a bad command line."""
 
 import argparse
 import sys

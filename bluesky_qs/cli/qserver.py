@@ -23,7 +23,7 @@ _INTERRUPTED = 130
 
 
 class ExitCode(IntEnum):
-    """Exit codes, for scripts: those of the community's ``qserver``."""
+    """Exit codes for scripts, the same as those of the community's ``qserver``."""
 
     SUCCESS = 0
     USAGE = 1
@@ -75,7 +75,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
 
 
 def _request(command: ParsedCommand, options: Options) -> ExitCode:
-    """Carry out a command; print why if that fails."""
+    """Carry out a command; if it fails, print why."""
     try:
         return _carry_out(command, options)
     except UsageError as error:

@@ -31,7 +31,7 @@ variable. The command line overrides the file, and the file overrides the variab
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the service until it ends; its exit code."""
+    """Run the service until it ends, and return its exit code."""
     parser = _parser()
     try:
         options = vars(parser.parse_args(values_apart(sys.argv[1:] if args is None else args)))

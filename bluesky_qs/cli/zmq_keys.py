@@ -17,7 +17,7 @@ The private key is for the service, the public key for its clients."""
 
 
 def main() -> int:
-    """Run the command; its exit code: 1 for bad options, 4 for a key that is not valid."""
+    """Run the command. Return 0, 1 for bad options, or 4 for an invalid key."""
     parser = Parser("qserver-zmq-keys", _HELP)
     parser.add_argument(
         "--zmq-private-key", metavar="KEY", help="Show the public key for this private key; make no new keys."

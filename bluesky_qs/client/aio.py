@@ -50,9 +50,9 @@ class REManagerAPI(Methods, Client, Waiting):
         """`ask`, but return the kept reply if the status still shows its ``uid``."""
         if uid is None:
             return await self.ask(method, params)
-        steps = requesting_cached(self.identity, self._answers, method, params, uid, reload=reload)
-        answer = await self._drive(steps)
-        return self._checked(answer) if isinstance(answer, Exchange) else answer
+        steps = requesting_cached(self.identity, self._kept_replies, method, params, uid, reload=reload)
+        outcome = await self._drive(steps)
+        return self._checked(outcome) if isinstance(outcome, Exchange) else outcome
 
     def subscribe(self, *topics: bytes) -> AsyncFeed:
         """Subscribe to topics of the info channel in the running loop; use the feed with ``async with``."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from bluesky_qs.client import failures
 from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.locks import LockKeys
-from bluesky_qs.client.requests import Answers, Exchange
+from bluesky_qs.client.requests import Exchange, KeptReplies
 from bluesky_qs.client.settings import ConnectionSettings, settings
 from bluesky_qs.client.wait import WaitMonitor
 from bluesky_qs.errors import BadParams
@@ -27,14 +27,14 @@ _UNUSED = frozenset(
 
 
 class Protocols(Enum):
-    """How a client reaches the service; some scripts for bluesky-queueserver-api look at this."""
+    """How a client reaches the service. Some scripts for bluesky-queueserver-api read this attribute."""
 
     ZMQ = "0MQ"
     HTTP = "HTTP"
 
 
 class Client(LockKeys):
-    """A client without its methods and waits."""
+    """The part of a client without methods and waits."""
 
     #: Makes the `transport.Transport` from the settings.
     transport: ClassVar[Callable[[ConnectionSettings], Any]]
@@ -81,7 +81,7 @@ class Client(LockKeys):
         self._transport = type(self).transport(self.settings)
         #: How many console messages, lines of console text and status messages are kept.
         self._monitor_limits = (console_monitor_max_msgs, console_monitor_max_lines, system_info_monitor_max_msgs)
-        self._answers = Answers()
+        self._kept_replies = KeptReplies()
 
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = {
@@ -115,15 +115,15 @@ class Client(LockKeys):
 
     @property
     def request_fail_exceptions_enabled(self) -> bool:
-        """Whether a refused request raises an error: bluesky-queueserver-api's name of ``request_fail_exceptions``."""
+        """Whether a refused request raises an error; bluesky-queueserver-api's name for ``request_fail_exceptions``."""
         return self.request_fail_exceptions
 
     @request_fail_exceptions_enabled.setter
     def request_fail_exceptions_enabled(self, enabled: bool) -> None:
         self.request_fail_exceptions = enabled
 
-    def _checked(self, answer: Exchange) -> dict[str, Any]:
+    def _checked(self, exchange: Exchange) -> dict[str, Any]:
         """Return the reply; raise an error if it is a refusal and errors are enabled."""
-        if self.request_fail_exceptions and answer.values.get("success") is False:
-            raise failures.failure(answer.request._asdict(), answer.values)
-        return answer.values
+        if self.request_fail_exceptions and exchange.values.get("success") is False:
+            raise failures.failure(exchange.request._asdict(), exchange.values)
+        return exchange.values

@@ -25,7 +25,7 @@ class Asks(Protocol):
 
 
 class Reloadable(Protocol[P, R_co]):
-    """A bound method that also has ``reload``: ask the service even if nothing has changed."""
+    """A bound method that also has ``reload``, which asks the service even if nothing has changed."""
 
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
@@ -46,7 +46,7 @@ Bound = TypeVar("Bound")
 
 
 class ClientMethod(Generic[Bound]):
-    """Builds a method at its first use and replaces itself in the class by that function.
+    """Builds a method when it is first used, and replaces itself in the class with that method.
 
     Building all signatures at import would make ``qserver status`` too slow.
     """
@@ -111,7 +111,7 @@ def acall(stub: Callable[P, R]) -> "ClientMethod[Callable[P, Awaitable[R]]]":
 
 
 def cached(stub: Callable[P, R], uid: str | None = None) -> "ClientMethod[Reloadable[P, R]]":
-    """Make the stub a method that downloads again only if ``uid`` has changed in the status; it also has ``reload``."""
+    """Make the stub a method that downloads again only if ``uid`` has changed in the status. It also has ``reload``."""
     return ClientMethod(METHODS[stub.__name__], uid=uid, reloadable=True)
 
 
@@ -131,7 +131,7 @@ def agathering(stub: Callable[P, R], parameter: str) -> "ClientMethod[Gathering[
 
 
 def readable(signature: inspect.Signature) -> inspect.Signature:
-    """Return the signature without the parts for the service: its messages for wrong values, the names of its dicts."""
+    """Return the signature without the parts that only the service needs: messages for wrong values, names of dicts."""
     parameters = [p.replace(annotation=_bare(p.annotation)) for p in signature.parameters.values()]
     return signature.replace(parameters=parameters, return_annotation=dict)
 

@@ -138,7 +138,7 @@ _KINDS: dict[str, Any] = {
 
 
 class _AsWritten(str):
-    """Text that is shown without quotes: the service describes defaults and types as text."""
+    """Text that is shown without quotes, because the service describes defaults and types as text."""
 
     __slots__ = ()
 

@@ -11,7 +11,7 @@ from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 
 
 def encode_request(method: str, params: dict[str, Any], encoding: Encoding) -> bytes:
-    """Encode a request as ``json.dumps`` would: NaN is kept, arrays become lists, sets and bytes are refused.
+    """Encode a request as ``json.dumps`` would: NaN is kept and arrays become lists; sets and bytes are refused.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Documents of running plans for Bluesky callbacks, as ``RE.subscribe`` would give them."""
+"""Documents of running plans for Bluesky callbacks, as from ``RE.subscribe``."""
 
 import itertools
 import logging
@@ -24,7 +24,7 @@ class Subscribers(ABC):
         self._subscribers: dict[int, _Subscriber] = {}
 
     def subscribe(self, callback: Callback, name: str = "all") -> int:
-        """Call ``callback(name, doc)`` for each document of the runs that start from now on; return a token.
+        """Call ``callback(name, doc)`` for each document of the runs that start from now on. Return a token.
 
         ``name`` selects one kind of document: ``start``, ``descriptor``, ``event`` or ``stop``. An error in a callback
         is logged and does not affect the other callbacks.
@@ -81,7 +81,7 @@ class DocumentMonitor(Subscribers, Monitor):
 
 
 class _Subscriber:
-    """A callback, and the runs whose start it has seen: it gets no documents of other runs."""
+    """A callback, and the runs whose start document it has received. It gets no documents of other runs."""
 
     def __init__(self, callback: Callback, name: str) -> None:
         self._callback = callback

@@ -50,7 +50,7 @@ class WaitTimeoutError(QSError, TimeoutError):
 
 
 class WaitCancelError(QSError, TimeoutError):
-    """The wait was cancelled."""
+    """The wait was canceled."""
 
 
 class SettingError(ConfigError, ValueError):
@@ -58,7 +58,7 @@ class SettingError(ConfigError, ValueError):
 
 
 class NoLockKeyError(BadParams, RuntimeError):
-    """Request contains no lock key: give one, or set the client's own (RM.lock_key)."""
+    """Request contains no lock key: pass one, or set the key of the client (RM.lock_key)."""
 
 
 def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestFailedError:
@@ -72,7 +72,7 @@ def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestF
 def refused_because(reason: type[QSError], response: Mapping[str, Any]) -> bool:
     """Whether the service refused the request for this reason, according to the class in the reply's ``error``.
 
-    bluesky-queueserver names no class; for it, the message decides.
+    bluesky-queueserver sends no class, so the message is compared instead.
     """
     if response.get("success") is not False:
         return False
@@ -82,7 +82,7 @@ def refused_because(reason: type[QSError], response: Mapping[str, Any]) -> bool:
     return issubclass(by_code(str(code)), reason)
 
 
-#: The texts by which refusals without a class can be distinguished.
+#: The messages that tell refusals without a class apart.
 _SENTENCES: dict[type[QSError], str] = {
     UnknownMethod: "Unknown method",
     UnknownUserGroup: "Unknown user group",

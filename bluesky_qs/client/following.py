@@ -51,7 +51,7 @@ class Following:
     ----------
     on_document
         Called with each document of running plans. Documents from before the subscription are requested, and so are all
-        documents if the service publishes none. Some documents may therefore come twice.
+        documents if the service publishes none. Therefore, some documents may arrive twice.
     now
         A monotonic clock, in seconds.
     """
@@ -93,10 +93,10 @@ class Following:
         if self._on_document is None:
             return
         try:
-            answer = yield from self.patiently(reply_to(Send("documents_get", {"limit": DOCUMENTS})))
+            reply = yield from self.patiently(reply_to(Send("documents_get", {"limit": DOCUMENTS})))
         except RequestFailedError:  # a service that keeps no documents
             return
-        documents: list[Any] = (answer.get("documents") if answer else None) or []
+        documents: list[Any] = (reply.get("documents") if reply else None) or []
         for message in documents:
             self._on_document(message, True)
 
@@ -118,7 +118,7 @@ class Following:
         return result
 
     def note_answer(self) -> None:
-        """Note that the service has just replied or published something."""
+        """Record that the service has just replied or published something."""
         self._answered = self._now()
 
     def has_waited_enough(self) -> bool:
@@ -131,7 +131,7 @@ class Following:
         return self._now() - self._answered
 
     def _status_in(self, message: Message) -> Steps[StatusDict | None]:
-        """The status in this message or in a later one that has already arrived; pass on the documents between them.
+        """Return the status in this message or in a later one that has arrived; pass on the documents between them.
 
         A plan may publish documents faster than they are read. The limit keeps them from holding back the status.
         """

@@ -21,8 +21,8 @@ class Identity:
     user
         User name for added items; any text.
     user_group
-        The group whose permissions apply. If nobody chose a group, it is ``admin``, or ``primary`` after the service
-        has replied that it has no ``admin``.
+        The group whose permissions apply. Unless it is set, it is ``admin``, or ``primary`` after the service has
+        replied that it has no ``admin``.
     lock_key
         Sent with every request that the lock may refuse.
     enable_locked_api
@@ -56,11 +56,11 @@ class Identity:
 
     @property
     def chosen_group(self) -> str | None:
-        """The group if somebody chose it; None if it is the default."""
+        """The group if it was set; None if it is the default."""
         return self._group if self._group_is_chosen else None
 
     def fill(self, method: Method[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters with user, group and lock key where the caller gave none.
+        """Return the parameters with user, group and lock key, unless the caller gave them.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Follows the status for a blocking client: listens to the info channel, and asks the service if no message comes."""
+"""Follows the status for a blocking client: listens to the info channel, and asks the service if no message arrives."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -27,7 +27,7 @@ class Source(Asks, Protocol):
 class StatusFeed:
     """The status: received when it is published, and requested if nothing is published.
 
-    A service that does not reply gets time to restart. See `Following` for ``on_document``.
+    If the service does not reply, it gets time to restart. See `Following` for ``on_document``.
     """
 
     def __init__(self, client: Source, on_document: OnDocument | None = None) -> None:
@@ -50,7 +50,9 @@ class StatusFeed:
         self.run(self.following.recall())
 
     def patiently(self, ask: Callable[[], T]) -> T | None:
-        """Call a function that sends a request; return None without a reply, because the service may be restarting.
+        """Call a function that sends a request.
+
+        Return None if there is no reply, because the service may be restarting.
 
         Raises
         ------
@@ -58,13 +60,13 @@ class StatusFeed:
             The service has been unreachable for too long.
         """
         try:
-            answer = ask()
+            reply = ask()
         except RequestTimeoutError:
             if self.following.has_waited_enough():
                 raise
             return None
         self.following.note_answer()
-        return answer
+        return reply
 
     def run(self, steps: Steps[T]) -> T:
         """Run a procedure of `following` or `wait`."""
@@ -98,7 +100,7 @@ def item_state(client: Asks, item_uid: str) -> dict[str, Any]:
     """Return the state of an item as `item_status` describes it; see `wait.item_state`."""
 
     def perform(step: Send | Listen) -> Any:
-        assert isinstance(step, Send), "looking an item up does not listen"
+        assert isinstance(step, Send), "looking up an item never waits for messages"
         return ask(client, step)
 
     return drive(item_state_steps(item_uid), perform)

@@ -38,7 +38,7 @@ class BItem(dict[str, Any]):
         self._check()
 
     def from_dict(self, item_dict: Mapping[str, Any]) -> None:
-        """Replace this item by the one in a dictionary, for example from `queue_get`."""
+        """Replace this item with the one in a dictionary, for example from `queue_get`."""
         new = type(self)(item_dict)
         self.clear()
         self.update(new)
@@ -49,7 +49,7 @@ class BItem(dict[str, Any]):
 
     @property
     def dict_ref(self) -> dict[str, Any]:
-        """The item itself: it is a dictionary."""
+        """The item itself, because it is a dictionary."""
         return self
 
     @property
@@ -99,7 +99,10 @@ class BItem(dict[str, Any]):
 
     @property
     def meta(self) -> dict[str, Any] | list[dict[str, Any]]:
-        """Metadata for the plan's runs: a dictionary, or a list of them, which are merged; earlier ones win."""
+        """Metadata for the plan's runs: a dictionary, or a list of dictionaries.
+
+        In a list, earlier ones take precedence.
+        """
         return self.get("meta", {})
 
     @meta.setter
@@ -110,7 +113,7 @@ class BItem(dict[str, Any]):
 
     @property
     def item_uid(self) -> str | None:
-        """The uid, or None until the service has given one."""
+        """The uid; None until the service has assigned one."""
         return self.get("item_uid")
 
     @item_uid.setter

@@ -1,4 +1,4 @@
-"""The lock key of a client: the file that keeps it, and short calls that lock with it."""
+"""The lock key of a client, the file that contains it, and shortcuts that lock with it."""
 
 # Callers who check no types may pass anything.
 # pyright: reportUnnecessaryIsInstance=false
@@ -18,7 +18,7 @@ _KEY_FILE = Path(".config") / "qserver" / "default_lock_key.txt"
 
 
 class LockKeys(Asks):
-    """The user, group and lock key of a client, and short calls for `lock`, which return its reply."""
+    """The user, group and lock key of a client, and shortcuts for `lock`, which return its reply."""
 
     identity: Identity
 

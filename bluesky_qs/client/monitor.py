@@ -145,7 +145,10 @@ class ConsoleMonitor(Monitor):
 
 
 class Screen:
-    """Text as a terminal shows it: a progress bar moves the cursor back or up and overwrites earlier text."""
+    """Text as a terminal shows it.
+
+    For example, a progress bar moves the cursor back or up and overwrites earlier text.
+    """
 
     def __init__(self, max_lines: int) -> None:
         self.max_lines = max_lines
@@ -167,7 +170,7 @@ class Screen:
                     self._put(step)
 
     def text(self, nlines: int | None = None) -> str:
-        """Return the last lines. The text ends with a line end only if the last line does."""
+        """Return the last lines. The text ends with a newline only if the last line does."""
         if nlines is not None and nlines <= 0:
             return ""
         lines = list(self._lines)
@@ -175,7 +178,7 @@ class Screen:
         return "\n".join(lines[-(shown + 1) :] if lines[-1] == "" else lines[-shown:])
 
     def resized(self, max_lines: int) -> "Screen":
-        """Return the same text on a screen of another height."""
+        """Return the same text on a screen with a different height."""
         screen = Screen(max_lines)
         screen.write("\n".join(self._lines))
         return screen

@@ -57,21 +57,21 @@ class ZmqTransport:
 
     def _exchange(self, frame: bytes) -> bytes:
         socket = self._take_socket()
-        answered = False
+        replied = False
         try:
             socket.send(frame)
-            answer = socket.recv()
-            answered = True
+            reply = socket.recv()
+            replied = True
         except zmq.Again:
             raise TimeoutError from None
         except zmq.ContextTerminated:
             raise failures.ClientClosedError from None
         finally:
-            if answered:
+            if replied:
                 self._keep_socket(socket)
             else:
                 socket.close(linger=0)
-        return answer
+        return reply
 
     def _take_socket(self) -> "zmq.Socket[bytes]":
         with self._guard:
@@ -125,7 +125,7 @@ class ZmqFeed:
 
 
 def connected(context: "zmq.Context[Any]", settings: ConnectionSettings) -> Any:
-    """Return a REQ socket connected to the service; its class is that of the context.
+    """Return a REQ socket connected to the service; a plain or an asyncio socket, depending on the context.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def connected(context: "zmq.Context[Any]", settings: ConnectionSettings) -> Any:
 
 
 def subscribed(context: "zmq.Context[Any]", settings: ConnectionSettings, topics: tuple[bytes, ...]) -> Any:
-    """Return a SUB socket for these topics; its class is that of the context.
+    """Return a SUB socket for these topics; a plain or an asyncio socket, depending on the context.
 
     Raises
     ------

@@ -53,11 +53,11 @@ class AsyncZmqTransport:
     async def _exchange(self, frame: bytes) -> bytes:
         socket = self._take_socket()
         context = self._context
-        answered = False
+        replied = False
         try:
             await socket.send(frame)
-            answer = await socket.recv()
-            answered = True
+            reply = await socket.recv()
+            replied = True
         except zmq.Again:
             raise TimeoutError from None
         except asyncio.CancelledError:
@@ -67,11 +67,11 @@ class AsyncZmqTransport:
             raise failures.ClientClosedError from None  # closing a socket cancels whoever waits for it
         finally:
             # A socket whose reply did not arrive, also because the task was cancelled, would wait for it forever.
-            if answered and context is self._context:  # otherwise the client was closed in the meantime
+            if replied and context is self._context:  # otherwise the client was closed in the meantime
                 self._idle.append(socket)
             else:
                 socket.close(linger=0)
-        return answer
+        return reply
 
     def _take_socket(self) -> Any:
         loop = asyncio.get_running_loop()

@@ -21,10 +21,10 @@ class Exchange(NamedTuple):
     values: dict[str, Any]
 
 
-class Answers:
+class KeptReplies:
     """The latest reply of each method whose content has a uid.
 
-    Kept as bytes and decoded each time, so that a caller who changes a reply does not change the next one.
+    Replies are kept as bytes and decoded each time, so that a caller who changes a reply does not change the next one.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,10 @@ class Answers:
         return kept[2].values()
 
     def latest(self, method: str) -> dict[str, Any] | None:
-        """Return the latest reply, of any age. Completion uses it, because completion must not send requests."""
+        """Return the latest reply, no matter how old it is.
+
+        Completion uses it, because completion must not send requests.
+        """
         with self._guard:
             kept = self._kept.get(method)
         return None if kept is None else kept[2].values()
@@ -70,7 +73,7 @@ def requesting(identity: Identity, method: Method[..., Any], params: dict[str, A
 
 def requesting_cached(
     identity: Identity,
-    answers: Answers,
+    kept_replies: KeptReplies,
     method: Method[..., Any],
     params: dict[str, Any],
     uid: str,
@@ -80,11 +83,11 @@ def requesting_cached(
     """Return the kept reply if the status still shows its ``uid``; otherwise send the request and keep the reply."""
     if not reload:
         status = yield from exchanging(Request("status", {}))
-        if (kept := answers.recall(method, params, status.values.get(uid))) is not None:
+        if (kept := kept_replies.recall(method, params, status.values.get(uid))) is not None:
             return kept
-    answer = yield from requesting(identity, method, params)
-    answers.keep(method, params, answer.values.get(uid), answer.reply)
-    return answer
+    exchange = yield from requesting(identity, method, params)
+    kept_replies.keep(method, params, exchange.values.get(uid), exchange.reply)
+    return exchange
 
 
 def exchanging(request: Request) -> RequestSteps[Exchange]:

@@ -1,4 +1,4 @@
-"""The connection settings of a client: from arguments, then the environment, then defaults."""
+"""The connection settings of a client: from arguments, the environment, or defaults."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Procedures without I/O: generators that yield each step and receive its outcome, for any kind of client."""
+"""Procedures without I/O. They are generators that yield each step and receive its outcome, for any kind of client."""
 
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
@@ -10,7 +10,10 @@ T = TypeVar("T")
 
 
 def drive(procedure: Generator[S, Any, T], perform: Callable[[S], Any]) -> T:
-    """Perform each step of a procedure and return its result. An error of ours is raised at the step's place."""
+    """Perform each step of a procedure and return its result.
+
+    Our own errors are raised inside the procedure, at that step.
+    """
     try:
         step = next(procedure)
         while True:

@@ -26,8 +26,7 @@ class REManagerAPI(Methods, Client, Waiting):
 
     Addresses, encoding and key that are not given come from ``QSERVER_ZMQ_CONTROL_ADDRESS``,
     ``QSERVER_ZMQ_INFO_ADDRESS``, ``QSERVER_ZMQ_ENCODING`` and ``QSERVER_ZMQ_PUBLIC_KEY``; user and group come from
-    ``QSERVER_USER`` and ``QSERVER_USER_GROUP``. The first call opens the connection. Threads may
-    share a client.
+    ``QSERVER_USER`` and ``QSERVER_USER_GROUP``. The first call opens the connection. Threads may share a client.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ class REManagerAPI(Methods, Client, Waiting):
     request_fail_exceptions
         True raises `RequestFailedError` if the service refuses a request; False returns the refusal.
     user, user_group
-        Sent with each call that needs them and does not have them.
+        Sent with each call that needs them, unless the call sets them.
     lock_key
         Sent with each request that the lock may refuse.
     console_monitor_max_msgs, console_monitor_max_lines, system_info_monitor_max_msgs
@@ -66,9 +65,9 @@ class REManagerAPI(Methods, Client, Waiting):
         """`ask`, but return the kept reply if the status still shows its ``uid``."""
         if uid is None:
             return self.ask(method, params)
-        steps = requesting_cached(self.identity, self._answers, method, params, uid, reload=reload)
-        answer = self._drive(steps)
-        return self._checked(answer) if isinstance(answer, Exchange) else answer
+        steps = requesting_cached(self.identity, self._kept_replies, method, params, uid, reload=reload)
+        outcome = self._drive(steps)
+        return self._checked(outcome) if isinstance(outcome, Exchange) else outcome
 
     def subscribe(self, *topics: bytes) -> Feed:
         """Subscribe to topics of the info channel, such as `bluesky_qs.wire.info.CONSOLE`; close the feed after use."""
@@ -86,7 +85,7 @@ class REManagerAPI(Methods, Client, Waiting):
         """The plans that this group may queue, as functions that make items: ``RM.plans.count(["det1"], num=5)``."""
         return Catalogue(
             lambda: self.plans_allowed()["plans_allowed"],
-            lambda: (self._answers.latest("plans_allowed") or {}).get("plans_allowed", {}),
+            lambda: (self._kept_replies.latest("plans_allowed") or {}).get("plans_allowed", {}),
             plan,
             "plan",
         )
@@ -96,7 +95,7 @@ class REManagerAPI(Methods, Client, Waiting):
         """The devices that this group may use, as names with subdevices: ``RM.devices.sim_bundle_A.mtrs.x``."""
         return Catalogue(
             lambda: self.devices_allowed()["devices_allowed"],
-            lambda: (self._answers.latest("devices_allowed") or {}).get("devices_allowed", {}),
+            lambda: (self._kept_replies.latest("devices_allowed") or {}).get("devices_allowed", {}),
             Device.described,
             "device",
         )

@@ -49,11 +49,11 @@ class WaitMonitor:
         return self._now() - self._started
 
     def set_timeout(self, timeout: float | None) -> None:
-        """Change the limit: seconds from the start of the wait."""
+        """Set the time limit, in seconds from the start of the wait."""
         self.timeout = timeout
 
     def cancel(self) -> None:
-        """Call the callbacks, then end the wait with `WaitCancelError`; a wait that starts later ends at once."""
+        """Call the callbacks, then end the wait with `WaitCancelError`. A wait that starts later ends immediately."""
         if self.is_cancelled:
             return
         self.is_cancelled = True
@@ -61,19 +61,19 @@ class WaitMonitor:
             callback()
 
     def add_cancel_callback(self, cancel_callback: Callable[[], object]) -> None:
-        """Add a function that is called when the wait is cancelled."""
+        """Add a function that is called when the wait is canceled."""
         self._callbacks.append(cancel_callback)
 
     def start(self, timeout: float | None) -> None:
-        """Start to measure the time. Every wait calls this.
+        """Start measuring the time. Every wait calls this.
 
         Raises
         ------
         WaitCancelError
-            The monitor was cancelled before the wait started.
+            The monitor was canceled before the wait started.
         """
         if self.is_cancelled:
-            raise WaitCancelError("The wait was cancelled before it started")
+            raise WaitCancelError("The wait was canceled before it started")
         self.time_start = time.time()
         self._started = self._now()
         self.timeout = timeout
@@ -87,7 +87,7 @@ class WaitMonitor:
             The wait is over.
         """
         if self.is_cancelled:
-            raise WaitCancelError(f"The wait for {what} was cancelled")
+            raise WaitCancelError(f"The wait for {what} was canceled")
         if self.timeout is None:
             return _TICK
         if (left := self.timeout - self.time_elapsed) <= 0:
@@ -106,12 +106,14 @@ def idle_or_paused(status: StatusDict) -> bool:
 
 
 def idle_or_running(status: StatusDict) -> bool:
-    """Whether the manager is idle or runs the queue."""
+    """Whether the manager is idle or running the queue."""
     return status["manager_state"] in ("idle", "executing_queue")
 
 
 def until(check: Check[T], what: str, monitor: WaitMonitor, following: Following) -> Steps[T]:
-    """Wait until the check has a result, and return it. The shell subscribes before it starts these steps.
+    """Wait until the check has a result, and return it.
+
+    The client subscribes to the status before it starts these steps.
 
     Raises
     ------
@@ -144,8 +146,8 @@ def task_ended(task_uids: list[str], *, expired: bool) -> Check[dict[str, str]]:
     ends = ("completed", "not_found") if expired else ("completed",)
 
     def check(_status: StatusDict) -> Steps[dict[str, str]]:
-        answer = yield Send("task_status", {"task_uid": task_uids})
-        return {uid: status for uid, status in answer["status"].items() if status in ends}
+        reply = yield Send("task_status", {"task_uid": task_uids})
+        return {uid: status for uid, status in reply["status"].items() if status in ends}
 
     return check
 
@@ -162,7 +164,7 @@ def item_ended(item_uid: str) -> Check[dict[str, Any]]:
         if (moves := [status.get(key) for key in MOVES]) == seen:
             return None
         item = yield from item_state(item_uid)
-        seen = moves  # after the answer: if the service was restarting, it is asked again
+        seen = moves  # after the reply: if the service was restarting, it is asked again
         if item["state"] == "not_found":
             raise NotFound(f"Item with UID {item_uid!r} is not in the queue, running or in the history")
         return item if item["state"] in ENDED else None
@@ -187,9 +189,9 @@ def is_settling(status: StatusDict) -> bool:
     return status["manager_state"] == "executing_queue" and not status.get("running_item_uid")
 
 
-def has_no_item_status(answer: Mapping[str, Any]) -> bool:
+def has_no_item_status(reply: Mapping[str, Any]) -> bool:
     """Whether this is the reply of a service that does not know ``item_status``."""
-    return refused_because(UnknownMethod, answer)
+    return refused_because(UnknownMethod, reply)
 
 
 def task_uid_list(task_uid: str | Iterable[str]) -> list[str]:
@@ -208,13 +210,13 @@ def task_uid_list(task_uid: str | Iterable[str]) -> list[str]:
 
 def _item_state(item_uid: str) -> Steps[dict[str, Any]]:
     try:
-        answer = yield Send("item_status", {"item_uid": item_uid})
+        reply = yield Send("item_status", {"item_uid": item_uid})
     except RequestFailedError as error:
-        answer = cast("Any", error.response)
-        if not has_no_item_status(answer):
+        reply = cast("Any", error.response)
+        if not has_no_item_status(reply):
             raise
-    if not has_no_item_status(answer):
-        return answer["status"]
+    if not has_no_item_status(reply):
+        return reply["status"]
     queue = yield Send("queue_get", {}, "plan_queue_uid")
     history = yield Send("history_get", {}, "plan_history_uid")
     return _state_in(item_uid, queue, history)

@@ -35,14 +35,14 @@ class Waiting(AsyncSource):
     ) -> None:
         """Wait until the manager is idle.
 
-        ``timeout`` is in seconds; None waits forever. Cancelling the task ends the wait, never the plan.
+        ``timeout`` is in seconds; None waits forever. Canceling the task stops the wait, never the plan.
 
         Raises
         ------
         WaitTimeoutError
             The manager was not idle in time.
         WaitCancelError
-            ``monitor`` was cancelled.
+            ``monitor`` was canceled.
         """
         await _wait(self, fulfilled(idle), "the manager to be idle", timeout, monitor)
 
@@ -61,7 +61,7 @@ class Waiting(AsyncSource):
         timeout: float | None = TIMEOUT,
         monitor: WaitMonitor | None = None,
     ) -> None:
-        """Wait until the manager is idle or runs the queue. Parameters and errors are those of `wait_for_idle`."""
+        """Wait until the manager is idle or running the queue. Parameters and errors are those of `wait_for_idle`."""
         await _wait(self, fulfilled(idle_or_running), "the manager to be idle or running", timeout, monitor)
 
     async def wait_for_condition(
@@ -98,7 +98,7 @@ class Waiting(AsyncSource):
         timeout: float | None = TIMEOUT,
         monitor: WaitMonitor | None = None,
     ) -> dict[str, Any]:
-        """Wait until an item has run or has been removed from the queue; return its entry of `item_status`.
+        """Wait until an item has run or has been removed from the queue; return its ``status`` from `item_status`.
 
         ``state`` is ``completed``, ``failed``, ``stopped``, ``aborted``, ``halted``, ``unknown`` or ``removed``.
         An item that has run has a ``result``. Other parameters and errors are those of `wait_for_idle`.

@@ -33,14 +33,14 @@ class Waiting(Source):
     ) -> None:
         """Wait until the manager is idle.
 
-        ``timeout`` is in seconds; None waits forever. Ctrl-C ends the wait, never the plan.
+        ``timeout`` is in seconds; None waits forever. Ctrl-C stops the wait, never the plan.
 
         Raises
         ------
         WaitTimeoutError
             The manager was not idle in time.
         WaitCancelError
-            ``monitor`` was cancelled.
+            ``monitor`` was canceled.
         """
         _wait(self, fulfilled(idle), "the manager to be idle", timeout, monitor)
 
@@ -59,7 +59,7 @@ class Waiting(Source):
         timeout: float | None = TIMEOUT,
         monitor: WaitMonitor | None = None,
     ) -> None:
-        """Wait until the manager is idle or runs the queue. Parameters and errors are those of `wait_for_idle`."""
+        """Wait until the manager is idle or running the queue. Parameters and errors are those of `wait_for_idle`."""
         _wait(self, fulfilled(idle_or_running), "the manager to be idle or running", timeout, monitor)
 
     def wait_for_condition(
@@ -96,7 +96,7 @@ class Waiting(Source):
         timeout: float | None = TIMEOUT,
         monitor: WaitMonitor | None = None,
     ) -> dict[str, Any]:
-        """Wait until an item has run or has been removed from the queue; return its entry of `item_status`.
+        """Wait until an item has run or has been removed from the queue; return its ``status`` from `item_status`.
 
         ``state`` is ``completed``, ``failed``, ``stopped``, ``aborted``, ``halted``, ``unknown`` or ``removed``.
         An item that has run has a ``result``. Other parameters and errors are those of `wait_for_idle`.

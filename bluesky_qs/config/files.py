@@ -1,4 +1,4 @@
-"""Configuration files: YAML, in which ``${NAME}`` stands for the value of an environment variable."""
+"""Configuration files: YAML files in which ``${NAME}`` stands for the value of an environment variable."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -42,8 +42,8 @@ def read(path: str) -> list[FileValue]:
 def expanded(value: Any, setting: Setting, environ: Mapping[str, str]) -> Any:
     """Return the value with each ``${NAME}`` replaced by that variable.
 
-    Braces around anything that is not the name of a variable stay as they are. So does a value that is a key already,
-    because the characters of a key may look like a variable.
+    Braces around anything else are not changed. Neither is a value that is a complete key, because the characters of a
+    key may look like a variable.
 
     Raises
     ------

@@ -36,7 +36,7 @@ _EXCLUSIVE = [(_CODE[0], _CODE[1]), *combinations((_CODE[0], *_CODE[2:]), 2)]
 
 
 class Origin(NamedTuple):
-    """The source of a value. The greater rank takes precedence."""
+    """The source of a value. The higher rank takes precedence."""
 
     rank: int
     where: str
@@ -168,7 +168,7 @@ def _field(entry: files.FileValue, known: Mapping[str, Field]) -> Field:
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
-    return did_you_mean(nearest(word, known, 1)) or f"; known are: {', '.join(known)}"
+    return did_you_mean(nearest(word, known, 1)) or f"; known keys are: {', '.join(known)}"
 
 
 def _choose_startup_code(values: _Values) -> None:
@@ -203,7 +203,10 @@ def _part_sockets(values: _Values) -> None:
 
 
 def _exclude(values: _Values, some: tuple[str, ...], others: tuple[str, ...]) -> None:
-    """Of two settings that exclude each other, keep that of the higher source; refuse both from one source."""
+    """If two settings exclude each other, keep the one from the higher source.
+
+    Refuse both if they have the same source.
+    """
     some = tuple(key for key in some if key in values.origins)
     others = tuple(key for key in others if key in values.origins)
     if not (some and others):

@@ -19,7 +19,7 @@ LEVELS: dict[LogLevel, int] = {
 def configure_logging(level: int | str = logging.INFO) -> None:
     """Let our loggers write to standard error in the service's format. May be called again.
 
-    The root logger is left alone, because user code may configure it.
+    The root logger is not changed, because user code may configure it.
     """
     ours = logging.getLogger(OURS)
     if not ours.handlers:

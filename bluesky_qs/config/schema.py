@@ -77,7 +77,7 @@ def _port(channel: str) -> Setting:
 
 
 class Network(msgspec.Struct, frozen=True):
-    """Sockets, and the address of a Redis."""
+    """The sockets, and the address of Redis."""
 
     zmq_control_addr: Annotated[
         str,
@@ -161,7 +161,7 @@ class Network(msgspec.Struct, frozen=True):
 
 
 class Startup(msgspec.Struct, frozen=True):
-    """Startup code of the worker environment, and the files that belong to it."""
+    """The startup code of the worker environment and its files."""
 
     keep_re: Annotated[
         bool, Setting("Ignored; accepted for old start scripts. The startup code creates RE.", ("--keep-re",))
@@ -194,7 +194,7 @@ class Startup(msgspec.Struct, frozen=True):
     existing_plans_and_devices_path: Annotated[
         str | None,
         Setting(
-            "File with the lists of existing plans and devices, or its folder. Default: beside the startup code.",
+            "File with the lists of existing plans and devices, or its folder. Default: next to the startup code.",
             ("--existing-plans-devices",),
             metavar="PATH",
             path=True,
@@ -203,7 +203,7 @@ class Startup(msgspec.Struct, frozen=True):
     user_group_permissions_path: Annotated[
         str | None,
         Setting(
-            "File with the user group permissions, or its folder. Default: beside the startup code.",
+            "File with the user group permissions, or its folder. Default: next to the startup code.",
             ("--user-group-permissions",),
             metavar="PATH",
             path=True,
@@ -356,8 +356,8 @@ class Worker(msgspec.Struct, frozen=True):
     input_policy: Annotated[
         InputPolicy,
         Setting(
-            "How to handle input() and getpass() in startup code, plans and tasks: 'error' raises an error at once, "
-            "'default' returns an empty string, 'ask' forwards the question to clients (qserver input reply).",
+            "How to handle input() and getpass() in startup code, plans and tasks: 'error' immediately raises an "
+            "error, 'default' returns an empty string, 'ask' forwards the question to clients (qserver input reply).",
             ("--worker-input",),
         ),
     ] = "error"
@@ -419,5 +419,5 @@ def fields() -> Iterator[Field]:
 
 
 def choices(kind: Any) -> tuple[str, ...]:
-    """Return the allowed words of a setting of this type; empty for any other type."""
+    """Return the allowed words for a setting of this type; empty if the type has none."""
     return get_args(kind) if get_origin(kind) is Literal else ()

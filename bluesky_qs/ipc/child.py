@@ -1,4 +1,4 @@
-"""First steps of the supervisor's child processes: they die with the supervisor, and a crash leaves a traceback."""
+"""The first steps of the supervisor's children: they end when the supervisor ends, and a crash leaves a traceback."""
 
 import contextlib
 import ctypes
@@ -19,7 +19,7 @@ _IOLBF = 1  # line buffered, in the C library of Linux and macOS
 def begin_manager(argv: Sequence[str]) -> RuntimeDir:
     """Prepare the manager's process; return the runtime directory from its command line.
 
-    If the supervisor dies, the manager ends at once and leaves no runtime directory behind.
+    If the supervisor dies, the manager ends immediately and leaves no runtime directory behind.
     """
     rundir = RuntimeDir(argv[1])
     # Only a process itself can dump its traceback: the supervisor asks a frozen one for it, then kills it.
@@ -29,9 +29,9 @@ def begin_manager(argv: Sequence[str]) -> RuntimeDir:
 
 
 def begin_worker(argv: Sequence[str]) -> str:
-    """Prepare a worker's process; return the address from its command line, at which it listens to the manager.
+    """Prepare a worker's process; return the address from its command line, where it listens to the manager.
 
-    If the supervisor dies, the worker dies at once, whatever code it runs.
+    If the supervisor dies, the worker dies immediately, even if user code is running.
     """
     _begin(argv, orphaned=lambda: None, death_signal=signal.SIGKILL)
     return argv[1]
@@ -51,7 +51,7 @@ def _begin(argv: Sequence[str], *, orphaned: Callable[[], None], death_signal: s
 
 
 def _watch(pipe: int, orphaned: Callable[[], None]) -> None:
-    """Wait until the supervisor ends. It alone holds the other end of the pipe."""
+    """Wait until the supervisor ends. Only the supervisor holds the other end of the pipe."""
     while os.read(pipe, 1):
         pass
     with contextlib.suppress(OSError):
@@ -60,7 +60,7 @@ def _watch(pipe: int, orphaned: Callable[[], None]) -> None:
 
 
 def _flush_lines() -> None:
-    """Buffer Python's and C's output by line, as on a terminal, to keep their order."""
+    """Buffer the output of Python and C by line, as on a terminal, to keep it in order."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -74,6 +74,6 @@ def _flush_lines() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Set a property of this process on Linux. On other systems, the pipe alone must suffice."""
+    """Set a property of this process on Linux. On other systems, only the pipe is used."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value)

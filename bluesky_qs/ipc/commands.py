@@ -1,6 +1,6 @@
 """Commands of the manager to the worker, and their replies.
 
-Values that come from users or user code travel as JSON text, as in `ipc.reports`.
+Values that come from users or user code are sent as JSON text, as in `ipc.reports`.
 """
 
 from typing import Literal
@@ -38,7 +38,7 @@ class StartupSpec(msgspec.Struct, frozen=True):
 
 
 class KernelSpec(msgspec.Struct, frozen=True):
-    """Settings of the environment's IPython kernel. For a setting that is None, the kernel chooses.
+    """Settings of the environment's IPython kernel. If a setting is None, the kernel chooses a value.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class KernelSpec(msgspec.Struct, frozen=True):
     ipython_dir
         Folder of the IPython profiles.
     ports
-        Port by channel (``shell``, ``iopub``, ``stdin``, ``hb``, ``control``), where one is set.
+        Port by channel (``shell``, ``iopub``, ``stdin``, ``hb``, ``control``), if one is set.
     """
 
     ip: str = "localhost"
@@ -90,7 +90,7 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
 
 
 class Attach(Command[WorkerSnapshot], frozen=True, tag=True):
-    """Send reports to this manager from now on; reports without acknowledgement follow the reply."""
+    """Send reports to this manager from now on; reports that have not been acknowledged follow the reply."""
 
 
 class OpenEnvironment(Command[None], frozen=True, tag=True):
@@ -162,7 +162,7 @@ class RunFunction(Command[None], frozen=True, tag=True):
 
 
 class UpdateEnvironment(Command[None], frozen=True, tag=True):
-    """Collect plans and devices again. `TaskEnded` follows; before it `ListsReport`, if they changed."""
+    """Collect plans and devices again. `TaskEnded` follows, after a `ListsReport` if the lists changed."""
 
     task_uid: str
     background: bool
@@ -173,14 +173,14 @@ class EngineMetadata(Command[bytes], frozen=True, tag=True):
 
 
 class ReplyInput(Command[None], frozen=True, tag=True):
-    """Reply to an ``input()`` of user code. Refused if it no longer waits."""
+    """Reply to an ``input()`` of user code. Refused if it is no longer waiting."""
 
     input_uid: str
     text: str
 
 
 class NeedMainThread(Command[None], frozen=True, tag=True):
-    """Refused while code of a console runs in the main thread."""
+    """Refused while code from a console runs in the main thread."""
 
 
 class NotePlace(Command[None], frozen=True, tag=True):

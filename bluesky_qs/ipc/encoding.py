@@ -8,7 +8,7 @@ from bluesky_qs.wire.codec import storable
 
 
 def encode(message: Any) -> bytes:
-    """Encode a message. Text that is not valid UTF-8 is escaped, because it must not end the reporting process."""
+    """Encode a message. Text that is not valid UTF-8 is escaped, so that it cannot crash the reporting process."""
     try:
         return _encoder.encode(message)
     except UnicodeEncodeError:

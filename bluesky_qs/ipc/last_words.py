@@ -1,4 +1,4 @@
-"""Notes of a worker that runs startup code: the current file, and the place of a crash."""
+"""Notes of a worker that runs startup code: the current file, and where it crashed."""
 
 import contextlib
 import faulthandler
@@ -30,14 +30,14 @@ class LastWords:
         faulthandler.enable(self._file)
 
     def begins(self, path: str, shown: str) -> None:
-        """Note the startup file that runs next, and its name in messages."""
+        """Record the startup file that runs next, and its name in messages."""
         with contextlib.suppress(OSError):  # no space left: the name of the file is lost
             self._file.seek(0)
             self._file.truncate()
             self._file.write(f"{path}\0{shown}\0".encode(errors="surrogateescape"))
 
     def note_place(self) -> None:
-        """Note the main thread's position, as the fault handler does. Any thread may call this."""
+        """Record the main thread's position, as the fault handler does. Any thread may call this."""
         if self._over:
             return
         stack = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident or 0])  # noqa: SLF001 - the way to it

@@ -37,7 +37,7 @@ _TURNS = 3
 
 
 class Link(ABC):
-    """The requesting end of a link, in the manager's event loop. A subclass carries the messages.
+    """The requesting end of a link, in the manager's event loop. A subclass sends and receives the messages.
 
     Parameters
     ----------
@@ -64,7 +64,10 @@ class Link(ABC):
 
     @abstractmethod
     async def drain(self) -> None:
-        """Return when `reports` has given everything that the other end sent. Call it after that end has ended."""
+        """Return when `reports` has yielded everything that the other end sent.
+
+        Call it after the process at the other end has ended.
+        """
 
     async def request(self, command: Command[R]) -> R:
         """Send a command and wait for its reply.
@@ -72,8 +75,8 @@ class Link(ABC):
         Raises
         ------
         QSError
-            The refusal of the other end, with its class; `WorkerLost` or the error given to `fail` if the
-            other end died meanwhile.
+            The other end refused the command (with the class of the refusal); `WorkerLost` or the error given to `fail`
+            if the other end died in the meantime.
         """
         if self._failure:
             raise self._failure
@@ -87,7 +90,7 @@ class Link(ABC):
             self._waiting.pop(number, None)
 
     def acknowledge(self, seq: int) -> None:
-        """Acknowledge a report. The acknowledgement travels with the next request, or with `flush`."""
+        """Acknowledge a report. The acknowledgement is sent with the next request, or with `flush`."""
         self._ack = max(self._ack, seq)
 
     async def flush(self) -> None:
@@ -97,7 +100,7 @@ class Link(ABC):
     async def reports(self) -> AsyncIterator[tuple[int, Any]]:
         """Yield each report once, with its sequence number, and hand replies to their requests.
 
-        Iterate it for as long as requests are made.
+        Keep iterating as long as requests are made.
         """
         while True:
             message = self._messages.decode(await self._receive())
@@ -114,14 +117,14 @@ class Link(ABC):
                     yield seq, self._reports.decode(body)
 
     def fail(self, error: QSError) -> None:
-        """Fail every request, waiting or future, with this error: the other end has ended."""
+        """The other end has ended: fail all current and future requests with this error."""
         self._failure = error
         for future, _ in self._waiting.values():
             if not future.done():
                 future.set_exception(error)
 
     def close(self) -> None:
-        """Send nothing more; requests that still wait fail."""
+        """Send nothing more. Requests that are still waiting fail."""
         self.fail(WorkerError("The link is closed"))
 
     def _settle(self, number: int, value: msgspec.Raw) -> None:
@@ -136,7 +139,7 @@ class ClientEnd(Link):
     Parameters
     ----------
     address
-        Address to which the server end binds, now or later.
+        Address of the server end, which may bind later.
     reports
         As in `Link`.
     """
@@ -166,14 +169,14 @@ class ClientEnd(Link):
                 # The end of the connection is noticed after its last message.
                 await recv_monitor_message(self._monitor)
         except TimeoutError:
-            logger.warning("The end of the connection was not noticed in %g s", _DISCONNECTING)
+            logger.warning("The connection did not close within %g s", _DISCONNECTING)
         while await self._socket.poll(0):  # noqa: ASYNC110 - who empties it is the reader, in its own turns
             await asyncio.sleep(0)
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
     def close(self) -> None:
-        """Close the socket; requests that still wait fail."""
+        """Close the socket. Requests that are still waiting fail."""
         super().close()
         self._socket.disable_monitor()
         self._monitor.close(linger=0)

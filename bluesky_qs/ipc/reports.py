@@ -1,6 +1,6 @@
 """Reports of the worker to the manager.
 
-Values that come from users or user code travel as JSON text (``bytes``), because MessagePack has no integers beyond
+Values that come from users or user code are sent as JSON text (``bytes``), because MessagePack has no integers beyond
 64 bits.
 """
 
@@ -11,7 +11,7 @@ from bluesky_qs.ipc.states import EncodedLists, RunState, WorkerState
 
 
 class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
-    """The startup code has run, in ``seconds``. ``report`` (JSON) has its files and problems.
+    """The startup code has run; it took ``seconds``. ``report`` (JSON) has its files and problems.
 
     ``connection`` is as in `WorkerSnapshot`.
     """
@@ -24,7 +24,10 @@ class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
 
 
 class EnvironmentFailed(msgspec.Struct, frozen=True, tag=True):
-    """The startup code failed; the worker ends by itself after this report. ``report`` (JSON) has file and line too."""
+    """The startup code failed; the worker ends by itself after this report.
+
+    ``report`` (JSON) also has file and line.
+    """
 
     message: str
     traceback: str
@@ -32,7 +35,7 @@ class EnvironmentFailed(msgspec.Struct, frozen=True, tag=True):
 
 
 class StateChanged(msgspec.Struct, frozen=True, tag=True):
-    """The worker's state, complete."""
+    """The complete state of the worker."""
 
     state: WorkerState
 
@@ -43,7 +46,7 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     Attributes
     ----------
     run_uids, scan_ids
-        Runs that the plan opened, in their order.
+        Runs that the plan opened, in order.
     time_start, time_stop
         Epoch seconds.
     message, traceback
@@ -51,12 +54,12 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     state
         The worker's state after the plan.
     pause_missed
-        A pause was requested, and the plan ended before it.
+        A pause was requested, but the plan ended first.
     return_value, return_value_is_text
-        What the plan returned, as JSON text; the text of the value if it has no JSON form. ``null`` unless the plan
-        completed.
+        What the plan returned, as JSON text; the text of the value if JSON does not support it. ``null`` unless the
+        plan completed.
     resumed_by_hand
-        Code of a console or of the environment has resumed the plan after a pause.
+        Somebody at a console, or code in the environment, has resumed the plan after a pause.
     """
 
     item_uid: str

@@ -69,11 +69,14 @@ class RuntimeDir:
         return msgspec.json.decode((self.path / SETTINGS_FILE).read_bytes(), type=Settings)
 
     def own(self, link: str, file: Path) -> None:
-        """Note a file that a worker made elsewhere. It is removed after the worker, however that ends."""
+        """Record a file that a worker made elsewhere. It is removed after the worker ends, for any reason."""
         _owned(link).write_text(str(file))
 
     def own_for_all(self, file: Path) -> None:
-        """Note a file that a worker made elsewhere for later workers, too. It is removed after the service."""
+        """Record a file that a worker made elsewhere and that later workers use too.
+
+        It is removed after the service ends.
+        """
         (self.path / f"all{_OWNED}").write_text(str(file))
 
     def clear(self, link: str) -> None:

@@ -15,7 +15,7 @@ from bluesky_qs.ipc.frames import Refusal, ReplyFrame, Report
 
 
 class AnsweringEnd(ABC):
-    """The answering end of a link. A subclass carries the messages. Use it in one thread only.
+    """The answering end of a link. A subclass sends and receives the messages. Use it in one thread only.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ class AnsweringEnd(ABC):
     handle
         Called with each command. It returns the reply, or raises `QSError` to refuse.
     push_waiting
-        Called before each reply. It pushes the reports that wait, so that the changes that a command makes are reported
-        before its reply.
+        Called before each reply. It pushes pending reports, so that changes made by a command are reported before its
+        reply.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class AnsweringEnd(ABC):
 
     @property
     def unacknowledged(self) -> int:
-        """Number of reports without acknowledgement."""
+        """Number of reports that have not been acknowledged."""
         return len(self._kept)
 
     def _serve(self, peer: bytes, frame: bytes) -> None:
@@ -71,12 +71,12 @@ class AnsweringEnd(ABC):
         if request.id == 0:  # a bare acknowledgement
             return
         try:
-            answer: Any = ReplyFrame(request.id, msgspec.Raw(encode(self._handle(request.command))))
+            reply: Any = ReplyFrame(request.id, msgspec.Raw(encode(self._handle(request.command))))
         except QSError as error:
-            answer = Refusal(request.id, error.code, error.message)
+            reply = Refusal(request.id, error.code, error.message)
         if not self._resend:  # a new peer gets the kept reports first, after the reply
             self._push_waiting()
-        self._transmit(peer, encode(answer))
+        self._transmit(peer, encode(reply))
         if self._resend:
             for _, kept in self._kept:
                 self._send(kept)
@@ -112,7 +112,7 @@ class ServerEnd(AnsweringEnd):
         self.socket.bind(address)
 
     def receive(self) -> None:
-        """Handle every message that has arrived. Call when the socket is readable."""
+        """Handle every message that has arrived. Call it when the socket is readable."""
         while True:
             try:
                 peer, frame = self.socket.recv_multipart(zmq.NOBLOCK)
@@ -121,7 +121,7 @@ class ServerEnd(AnsweringEnd):
             self._serve(peer, frame)
 
     def close(self) -> None:
-        """Close the socket; the last reports have ``linger`` to leave."""
+        """Close the socket, after giving the last reports 0.5 s to be sent."""
         self.socket.close(linger=500)
 
     def _transmit(self, peer: bytes, frame: bytes) -> None:

@@ -26,16 +26,16 @@ KERNEL_BUSY = "IPython kernel (RE Worker) is busy"
 
 
 class PendingInput(msgspec.Struct, frozen=True):
-    """An ``input()`` of user code that waits for its reply.
+    """An ``input()`` of user code that is waiting for a reply.
 
     Attributes
     ----------
     time
         Time of the prompt in epoch seconds.
     item_uid, task_uid
-        The plan or task that waits; both None for startup code.
+        The plan or task that is waiting; both None for startup code.
     secret
-        The reply must not be shown, because it is a password.
+        The reply is a password and must not be shown.
     """
 
     input_uid: str
@@ -47,7 +47,7 @@ class PendingInput(msgspec.Struct, frozen=True):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Why the plan stands still.
+    """Why the plan is not making progress.
 
     Attributes
     ----------
@@ -69,28 +69,28 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class WorkerState(msgspec.Struct, frozen=True):
-    """The worker at one instant.
+    """The state of the worker at one moment.
 
     Attributes
     ----------
     engine
         State of the RunEngine (``idle``, ``running``, ``paused``, ``panicked``, …), None without one.
     pause_pending
-        True from the request of a deferred pause until the RunEngine pauses or the plan ends.
+        True from the request for a deferred pause until the RunEngine pauses or the plan ends.
     item_uid
-        The plan that runs or is paused.
+        The plan that is running or paused.
     kernel
         State of the IPython kernel; ``disabled`` in a worker without one.
     captured
-        True while the main thread is not the kernel's; always True in a worker without one.
+        True while the main thread does not belong to the kernel; always True in a worker without one.
     input
-        The oldest ``input()`` that waits for a reply.
+        The oldest ``input()`` that is waiting for a reply.
     pauses
-        Number of pauses so far. It distinguishes one pause from the next when no report came between them.
+        Number of pauses so far. It distinguishes two pauses if there was no report between them.
     waiting
-        Why the plan stands still; None while it does not.
+        Why the plan is not making progress; None if it is.
     time_suspended
-        Seconds for which suspenders have held the plan, without the present suspension.
+        How many seconds suspenders have held the plan, without the current suspension.
     """
 
     environment: EnvironmentState

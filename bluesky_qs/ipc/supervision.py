@@ -93,7 +93,7 @@ SupervisorCommand = Hello | StartWorker | KillWorker | ReadConsole | Beat
 class StopRequested(msgspec.Struct, frozen=True, tag=True):
     """Stop in an orderly way, because of ``SIGTERM`` or Ctrl-C. Exit with 0 when done.
 
-    With ``hurry``, which a second request has, do not wait for the clean-up of the plan.
+    With ``hurry`` (a second request), do not wait for the clean-up of the plan.
     """
 
     reason: str

@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 class CommandTable(Generic[Owner]):
-    """Functions by command type. Each gets the process and the command.
+    """Functions by command type. Each one is called with the process and the command.
 
     Examples
     --------

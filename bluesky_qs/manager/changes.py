@@ -21,7 +21,7 @@ class Changes:
         self._immediate.append(observer)
 
     def __call__(self) -> None:
-        """Note that something changed."""
+        """Record that something changed."""
         for observer in self._immediate:
             observer()
         if not self._scheduled:

@@ -8,11 +8,11 @@ class Clock(Protocol):
     """The source of the time."""
 
     def time(self) -> float:
-        """Epoch seconds, for what users see and what is stored."""
+        """Epoch seconds, for times that users see or that are stored."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some instant, for intervals."""
+        """Seconds since some arbitrary moment, for intervals."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""The lines on the console for accepted changes, in words that programs of the community look for.
+"""The lines on the console for accepted changes, in the words that other programs look for.
 
-Requests that only read make no line, and refused requests make none.
+There are no lines for requests that only read, and none for refused requests.
 """
 
 import logging
@@ -35,7 +35,7 @@ _LINES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 def log_change(method: str, arguments: Mapping[str, Any]) -> None:
-    """Log an accepted request. Do nothing if the method reads, or if other code logs its change."""
+    """Log an accepted request. Do nothing if the method only reads, or if other code logs its change."""
     if method not in _LINES:
         return
     line, shown = _LINES[method]
@@ -54,7 +54,7 @@ def log_batch_added(count: int, size: int, position: int | None) -> None:
 
 
 def log_item(what: str, item: Mapping[str, Any], size: int) -> None:
-    """Log an item that was updated or is executed; ``what`` is the beginning of the line."""
+    """Log an item that was updated or is being executed; ``what`` is the beginning of the line."""
     logger.info("%s", _with(f"{what}: success=True", **_named(item), qsize=size))
 
 

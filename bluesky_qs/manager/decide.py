@@ -16,11 +16,11 @@ class Ended(msgspec.Struct, frozen=True):
     Attributes
     ----------
     continues
-        With this exit status the queue continues in its present mode.
+        With this exit status the queue continues in its current mode.
     pause_missed
-        A pause was requested, and the item ended before the worker could pause it.
+        A pause was requested, but the item ended before the worker could pause it.
     resumed_by_hand
-        The item was resumed from a console or by code of the environment, so somebody has taken over.
+        The item was resumed from a console or by code in the environment, so somebody has taken over.
     """
 
     exit_status: str

@@ -1,4 +1,4 @@
-"""From the bytes of a request to the bytes of its reply."""
+"""Turns the bytes of a request into the bytes of its reply."""
 
 import asyncio
 import logging

@@ -45,6 +45,6 @@ class DocumentBook:
         self._publish(payload)
 
     def latest(self, limit: int) -> list[bytes]:
-        """The kept documents, with no more than ``limit`` events, the latest ones."""
+        """The kept documents, with the latest ``limit`` events at most."""
         events = list(self._events)[max(len(self._events) - max(limit, 0), 0) :]
         return [payload for _, payload in sorted([*self._others, *events])]

@@ -1,4 +1,4 @@
-"""An orderly end of the service: the plan cleans up, the worker ends and the result is stored."""
+"""The orderly end of the service: the plan cleans up, the worker ends and the result is stored."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ _RECORDING_SECONDS = 1.0
 
 
 class Stopping:
-    """The request to stop the service: the first one counts."""
+    """The request to stop the service. Only the first one counts."""
 
     def __init__(self) -> None:
         self._requested = asyncio.Event()
@@ -41,7 +41,7 @@ class Stopping:
         await self._requested.wait()
 
     def hurry(self) -> None:
-        """End the wait for the plan's clean-up, because of a second request."""
+        """Stop waiting for the plan's clean-up, because of a second request."""
         self._hurried.set()
 
     async def wait_hurried(self) -> None:
@@ -76,12 +76,12 @@ async def _end_worker(ctx: Context, reason: str) -> None:
                 await ctx.environment.kill(reason)
             await ctx.environment.wait_gone()
     except (TimeoutError, QSError) as error:
-        logger.warning("Killing the worker, which did not close by itself (%s)", str(error) or "no reply")
+        logger.warning("Killing the worker, because it did not close (%s)", str(error) or "no reply")
         await ctx.environment.kill(reason)
 
 
 async def _wait_until_stored(ctx: Context, changed: asyncio.Event) -> None:
-    """Wait until the end of the plan is stored and the worker can be closed, while the store works."""
+    """Wait until the end of the plan is stored and the worker can be closed, as long as the store works."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_RECORDING_SECONDS):
             while ctx.queue.running_uid is not None or ctx.lifecycle.state is not ManagerState.IDLE:
@@ -92,14 +92,14 @@ async def _wait_until_stored(ctx: Context, changed: asyncio.Event) -> None:
 async def _clean_up(ctx: Context, reason: str, stopping: Stopping) -> str:
     """Abort the running plan, so that it closes shutters and stops motors.
 
-    Return the problem, as words that follow “the plan”; empty if the plan ended.
+    Return the problem as a phrase that follows “the plan”; empty if the plan ended.
     """
     changed = asyncio.Event()
     ctx.changed.watch(changed.set)
     seconds = ctx.settings.operation.plan_cleanup_timeout
     aborting = asyncio.ensure_future(ctx.runner.interrupt(reason, changed))
     hurried = asyncio.ensure_future(stopping.wait_hurried())
-    logger.warning("Waiting up to %d s for the clean-up of the plan. Ctrl-C again ends the wait.", seconds)
+    logger.warning("Waiting up to %d s for the clean-up of the plan. Press Ctrl-C again to stop waiting.", seconds)
     try:
         await asyncio.wait([aborting, hurried], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if not aborting.done():
@@ -116,5 +116,5 @@ async def _clean_up(ctx: Context, reason: str, stopping: Stopping) -> str:
     if failure:
         logger.error("The plan ended, but its clean-up may be incomplete: %s", failure)
     else:
-        logger.info("The plan cleaned up and ended")
+        logger.info("The plan ended after its clean-up")
     return ""

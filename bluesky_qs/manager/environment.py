@@ -197,7 +197,7 @@ class Environment:
         return self._link
 
     def open(self) -> None:
-        """Start to open the environment; the worker reports the progress.
+        """Start opening the environment; the worker reports the progress.
 
         Raises
         ------
@@ -293,11 +293,11 @@ class Environment:
         return snapshot
 
     def take_up(self) -> None:
-        """Begin to handle the worker's reports. Call it when the manager's state matches the worker's."""
+        """Start handling the worker's reports. Call it when the manager's state matches the worker's."""
         self._taken_up.set()
 
     async def request_opening(self) -> None:
-        """Ask the worker to run the startup code. Do nothing if it has begun already."""
+        """Ask the worker to run the startup code. Do nothing if it has already started."""
         try:
             await self._connected.request(self._opening())
         except WrongState as refusal:
@@ -337,7 +337,10 @@ class Environment:
             self._changed()
 
     def _why_ended(self, report: WorkerEnded) -> str:
-        """Return the reason for the end of the worker. Log it, and add it to the report of an opening that it ended."""
+        """Return and log the reason for the end of the worker.
+
+        If the environment was opening, add the reason to its report.
+        """
         end = None
         match self._lifecycle.state:
             case ManagerState.DESTROYING_ENVIRONMENT:
@@ -380,14 +383,14 @@ class Environment:
                 await self._kill()
 
     def _not_started(self, message: str) -> None:
-        """Handle the failed start of a worker process."""
+        """Handle a worker process that could not be started."""
         self._link_state.fire(LinkEvent.START_FAILED)
         self.report = self._not_opened(StartupCrash(message))
         destroying = self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT
         self._lifecycle.fire(ManagerEvent.WORKER_GONE if destroying else ManagerEvent.OPEN_FAILED)
 
     async def _read(self, link: Link) -> None:
-        """Receive reports: mirror the state at once and queue the report for the other parts."""
+        """Receive reports: mirror the state immediately and queue the report for the other parts."""
         async for seq, report in link.reports():
             self._observe(report)
             self._inbox.put_nowait((seq, report))
@@ -417,7 +420,7 @@ class Environment:
         self.reports.arrived(report)
 
     async def _follow(self, link: Link) -> None:
-        """Handle reports one after the other. Acknowledge each when its content is durable."""
+        """Handle reports one after the other. Acknowledge each one when its content is durable."""
         await self._taken_up.wait()
         while True:
             seq, report = await self._inbox.get()
@@ -455,7 +458,7 @@ class Environment:
         await self._inbox.join()
 
     def _not_opened(self, end: StartupCrash) -> bytes:
-        """The report on an opening for which the worker could not send one."""
+        """The report on an opening, if the worker could not send one itself."""
         return msgspec.json.encode({"success": False, "time": self._clock.time(), **end._asdict()})
 
     def _set_state(self, state: WorkerState) -> None:
@@ -476,7 +479,7 @@ def _request_name(command: Command[Any]) -> str:
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:
-    """Wait for the task and raise its error. Its normal end is to be cancelled."""
+    """Wait for the task and raise its error. It normally ends by being canceled."""
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:  # the manager is ending and handles no more reports

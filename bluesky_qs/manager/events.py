@@ -40,7 +40,7 @@ class AutostartChanged(Event, frozen=True, tag="autostart_changed"):
 
 
 class StopPendingChanged(Event, frozen=True, tag="queue_stop_pending_changed"):
-    """A queue stop was requested, cancelled or carried out."""
+    """A queue stop was requested, canceled or carried out."""
 
     enabled: bool
 
@@ -92,7 +92,7 @@ class EventEdit:
         self.events: Sequence[Event] = [event]
 
     def undo(self) -> None:
-        """Do nothing, because the edit changes nothing in memory."""
+        """Do nothing, because the edit did not change memory."""
 
 
 class EventBook:

@@ -1,4 +1,4 @@
-"""The path of edits to the store: clients get their replies when the edits are durable.
+"""How edits get to the store. Clients get their replies when the edits are durable.
 
 Only this module batches edits into commits, and only this module undoes edits that could not be stored.
 """
@@ -43,10 +43,10 @@ class FactEdit:
 
 
 class Ledger:
-    """Writes edits to the store in the order in which they were made in memory.
+    """Writes edits to the store in the order they were made in memory.
 
-    Edits that wait at the same time share one commit. If the store fails, all edits that are not durable yet are
-    undone, the newest first, because each is based on the one before it.
+    Edits that are waiting at the same time share one commit. If the store fails, all edits that are not durable yet are
+    undone, newest first, because each is based on the one before it.
     """
 
     def __init__(self, store: Store, events: EventBook, changed: Callable[[], None]) -> None:
@@ -83,7 +83,7 @@ class Ledger:
         await asyncio.shield(self.submit(*edits))
 
     async def write(self) -> None:
-        """Write edits as they arrive, until cancelled."""
+        """Write edits as they arrive, until canceled."""
         try:
             while True:
                 await self._arrived.wait()

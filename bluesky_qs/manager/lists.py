@@ -28,7 +28,7 @@ class ListBook:
     Parameters
     ----------
     location
-        The location of the startup code and the files beside it.
+        The location of the startup code and the files next to it.
     update
         When to write the worker's lists to their file.
     """
@@ -50,7 +50,7 @@ class ListBook:
         self.plans_allowed_uid, self.devices_allowed_uid = str(uuid4()), str(uuid4())
 
     async def load_permissions(self, stored: bytes | None) -> None:
-        """Use the stored permissions if they are given and valid, otherwise read the file.
+        """Use the stored permissions if there are any and they are valid. Otherwise read the file.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class ListBook:
             )
 
     def to_store(self, stored: bytes | None) -> list[FactEdit]:
-        """The edit that stores the current permissions; an empty list if they are stored already."""
+        """The edit that stores the current permissions; an empty list if they are already stored."""
         if stored is not None and json.loads(stored) == self._permissions.as_dict():
             return []
         return [FactEdit("user_group_permissions", self.permissions_json, lambda: None, PermissionsChanged())]
@@ -95,7 +95,7 @@ class ListBook:
         return PermissionRules.load(self._location.permissions_path)
 
     async def reload_lists(self) -> None:
-        """Read the lists of existing plans and devices from the disk. Without a file, keep the lists."""
+        """Read the lists of existing plans and devices from disk. If there is no file, keep the lists."""
         devices_differ = False
         if self._lists_path is None:
             logger.warning(
@@ -134,7 +134,7 @@ class ListBook:
         return plans_differ or devices_differ
 
     def _replace(self, plans: dict[str, Any], devices: dict[str, Any]) -> tuple[bool, bool]:
-        """Replace the existing plans and devices; return whether the plans and whether the devices differ."""
+        """Replace the existing plans and devices. Return whether the plans differ, and whether the devices differ."""
         plans_differ, devices_differ = plans != self._plans, devices != self._devices
         if plans_differ:
             self._plans, self.plans_existing_uid = plans, str(uuid4())

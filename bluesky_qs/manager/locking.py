@@ -41,7 +41,7 @@ _FREE: dict[str, Any] = {
 
 
 class LockBook:
-    """The current lock. Its key leaves this object only for the store."""
+    """The current lock. Only the store gets its key."""
 
     def __init__(self, stored: bytes | None, *, emergency_key: str | None = None) -> None:
         self._info: dict[str, Any] = {**_FREE, "uid": str(uuid4())}
@@ -51,7 +51,7 @@ class LockBook:
 
     @property
     def uid(self) -> str:
-        """Changes whenever the lock does."""
+        """It changes whenever the lock does."""
         return self._info["uid"]
 
     @property
@@ -73,7 +73,7 @@ class LockBook:
         }
 
     def check(self, lock: Lock, key: str | None) -> None:
-        """Check that a method with this lock may be used: it is not locked, or the key is right.
+        """Check that a method with this lock may be used: nothing is locked, or the key is correct.
 
         Raises
         ------
@@ -84,7 +84,7 @@ class LockBook:
             raise Locked(self._refusal())
 
     def check_key(self, key: str) -> None:
-        """Raise `Locked` if the key is wrong. Any key is right while nothing is locked."""
+        """Raise `Locked` if the key is wrong. While nothing is locked, any key is correct."""
         if self._is_locked and not self._fits(key):
             raise Locked(self._refusal())
 
@@ -120,12 +120,12 @@ class LockBook:
         return self._set(environment=environment, queue=queue, lock_key=key, note=note, user=user, time=now)
 
     def release(self, key: str) -> FactEdit | None:
-        """Unlock everything with the current key or the emergency key; return None if nothing is locked.
+        """Unlock everything with the current key or the emergency key. Return None if nothing is locked.
 
         Raises
         ------
         Locked
-            The key is neither of them.
+            The key is neither of these.
         """
         if not key:
             raise BadParams(f"Lock key must be a non-empty string: lock_key={key!r}")

@@ -1,4 +1,4 @@
-"""A hint for sites that switch to this service: their queue may be in Redis."""
+"""A hint for sites that switch to this service, because their queue may be in Redis."""
 
 import logging
 
@@ -17,7 +17,7 @@ _OTHER_QUEUE = f"""
 
 
 async def mention_other_queue() -> None:
-    """Log where the site's queue is, so that nobody thinks that it is lost."""
+    """Log where the site's queue is, so that nobody thinks it is lost."""
     host, port = DEFAULT_REDIS_ADDR.split(":")
     if await queue_in_redis(host, int(port)):
         logger.warning("%s", _OTHER_QUEUE)

@@ -1,4 +1,4 @@
-"""Objects that the manager gets from outside: store, links, sockets, clock. Tests pass their own."""
+"""Objects that the manager gets from the outside: store, links, sockets, clock. Tests pass their own."""
 
 import os
 import time
@@ -32,7 +32,7 @@ def _freeze() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """Everything outside a manager that it uses.
+    """Everything outside of the manager that it uses.
 
     Attributes
     ----------
@@ -43,8 +43,8 @@ class Outside:
     connect_worker
         Creates the link to the worker with this address. The environment closes it when the worker has ended.
     control_socket
-        Creates the ROUTER socket for requests. Called last at the start, because clients must not connect to a service
-        that fails to start. The manager closes the socket.
+        Creates the ROUTER socket for requests. It is called last during the start, because clients must not connect to
+        a service that fails to start. The manager closes the socket.
     publish_socket
         Receives publications as two frames, topic and payload: a PUSH socket to the supervisor, or a PUB socket. The
         manager closes it.

@@ -1,4 +1,4 @@
-"""The manager's publications: status, events and documents, each under its topic."""
+"""The messages that the manager publishes: status, events and documents, each under its topic."""
 
 import zmq
 

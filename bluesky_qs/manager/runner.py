@@ -41,7 +41,7 @@ _CONTINUING: dict[ContinueOption, str] = {
 
 
 class _End(NamedTuple):
-    """The end of the running item: its result, a callback for when that is stored, and what `Ended` says besides."""
+    """The end of the running item: its result, a callback for when that is stored, and the other fields of `Ended`."""
 
     result: dict[str, Any]
     stored: Callable[[], None] = lambda: None
@@ -129,7 +129,10 @@ class Runner:
                 await self._pause_now()
 
     def _keep_pause(self, option: PauseOption, user: str) -> bool:
-        """Keep a pause that the worker refused between two plans for the next plan; return False if there is none."""
+        """Keep a pause that the worker refused between two plans, for the next plan.
+
+        Return False if there is no next plan.
+        """
         if self._lifecycle.state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
             return False
         if self.running is not None:  # else the queue is about to stop anyway
@@ -155,7 +158,7 @@ class Runner:
             self._resumed()
 
     def _resume_refused(self, run: CurrentItem | None) -> None:
-        """Handle a late refusal: the item is still paused."""
+        """Handle a late refusal, after which the item is still paused."""
         if run is not None:
             run.resumed_from_pause = None
         self.engine_changed(self._environment.state)
@@ -193,7 +196,7 @@ class Runner:
         Returns
         -------
         str
-            The error with which the plan ended; empty if its clean-up succeeded.
+            The error that the plan ended with; empty if its clean-up succeeded.
         """
         self._stop_reason = reason
         run = self.running
@@ -217,7 +220,7 @@ class Runner:
             await self._switch_off()
 
     def engine_changed(self, state: WorkerState) -> None:
-        """Follow the pauses of the RunEngine."""
+        """Keep track of the pauses of the RunEngine."""
         if state.engine != "paused":
             if self._lifecycle.state is ManagerState.PAUSED and state.item_uid and state.engine == "running":
                 self._resumed()
@@ -290,7 +293,7 @@ class Runner:
     async def _advance(self, end: _End) -> None:
         """Record the end of the running item and start the next in the same transaction.
 
-        This is a loop, because items that cannot run end at once and there may be thousands of them.
+        This is a loop, because items that cannot run end immediately and there may be thousands of them.
         """
         following: _End | None = end
         logged = False
@@ -488,5 +491,5 @@ class Runner:
 
 
 def _pause_began(state: WorkerState) -> float | None:
-    """The start of the present pause in epoch seconds; None if the worker reports none."""
+    """The start of the current pause in epoch seconds; None if the worker reports none."""
     return state.waiting.since if state.waiting is not None and state.waiting.kind == "pause" else None

@@ -10,7 +10,7 @@ class CurrentItem:
     Attributes
     ----------
     immediate
-        The item is executed by itself; it was never in the queue.
+        The item is executed on its own; it was never in the queue.
     waiting_pause
         A pause that was requested while the worker had no plan: before it got the item or after the item ended.
     pauser
@@ -18,13 +18,13 @@ class CurrentItem:
     resumed_from_pause
         Number of the pause from which the item was resumed. The RunEngine may still report ``paused`` for it.
     time_paused
-        Seconds for which the item has been paused, without the current pause.
+        How many seconds the item has been paused, without the current pause.
     paused_since
         Start of the current pause, in epoch seconds.
     has_ended
         The worker has reported the end of the item, which may not be stored yet.
     clean_up_error
-        The error with which the item ended when the stopping service aborted it.
+        The error that the item ended with when it was aborted because the service is stopping.
     """
 
     def __init__(self, uid: str, clock: Clock, *, immediate: bool = False) -> None:

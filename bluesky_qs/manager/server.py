@@ -1,4 +1,4 @@
-"""The control socket: it receives requests and sends replies. A slow request does not delay others."""
+"""The control socket: it receives requests and sends replies. A slow request does not delay the others."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -33,7 +33,7 @@ class ControlServer:
         self._loop.call_soon(self._receive)
 
     def close(self) -> None:
-        """Stop listening. Replies that were sent still go out."""
+        """Stop listening. Replies that were already sent still go out."""
         self._loop.remove_reader(self._fd)
         self._socket.close(linger=500)
 

@@ -21,7 +21,10 @@ class ManagerState(StrEnum):
 
 
 class ManagerEvent(StrEnum):
-    """Events that change the state. A manager that replaces another starts with ``FOUND_…``, the worker's state."""
+    """Events that change the state.
+
+    A manager that replaces another one starts with ``FOUND_…``, the state of the worker.
+    """
 
     FOUND_NOTHING_RUNNING = auto()
     FOUND_OPENING = auto()

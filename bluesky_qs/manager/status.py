@@ -133,7 +133,7 @@ def derive(ctx: Context) -> Status:
 
 
 def _pause_pending(ctx: Context) -> bool:
-    """Whether a deferred pause was requested and has not happened yet, even if the worker does not know of it yet."""
+    """Whether a deferred pause is pending, even if the worker does not know about it yet."""
     environment, run = ctx.environment, ctx.runner.running
     return (
         environment.state.pause_pending
@@ -157,7 +157,7 @@ def _progress(ctx: Context) -> RunningItemProgress | None:
 
 
 def _input_pending(ctx: Context) -> InputPending | None:
-    """The input prompt at which user code is waiting."""
+    """The input prompt that user code is waiting at."""
     if (pending := ctx.environment.state.input) is None:
         return None
     return {
@@ -171,7 +171,7 @@ def _input_pending(ctx: Context) -> InputPending | None:
 
 
 def _environment_state(ctx: Context) -> EnvironmentStateName:
-    """The worker's state. A request that the manager has just sent to the worker counts as begun."""
+    """The worker's state. A request that the manager has just sent to the worker counts as started."""
     worker = ctx.environment.state.environment
     match ctx.lifecycle.state:
         case ManagerState.CREATING_ENVIRONMENT if worker is EnvironmentState.CLOSED:

@@ -18,7 +18,7 @@ class WorkerGone(msgspec.Struct, frozen=True):
 
 
 class Subscriptions:
-    """Passes each report to the parts that subscribed to its type, in the order in which they subscribed."""
+    """Passes each report to the parts that subscribed to its type, in the order they subscribed."""
 
     def __init__(self) -> None:
         self._at_once: dict[type, list[Callable[[Any], None]]] = {}

@@ -19,7 +19,8 @@ class Switches:
     facts
         The stored facts.
     restarted
-        The manager replaces another one in the same service. Otherwise the service starts, and both switches are off.
+        The manager replaces another one in the same service. Otherwise the service has just started, and both switches
+        are off.
 
     Attributes
     ----------
@@ -39,7 +40,7 @@ class Switches:
         self.stop_pending = bool(stop.get("enabled")) and restarted
 
     def to_store(self, facts: Mapping[str, bytes]) -> list[FactEdit]:
-        """The edits that store the switches that the start of the service has switched off.
+        """The edits that store what the start of the service has switched off.
 
         Without them, a manager that replaces this one would find the switches on.
         """
@@ -52,7 +53,7 @@ class Switches:
         return edits
 
     def set_stop_pending(self, *, pending: bool) -> FactEdit:
-        """Make the queue stop after the running plan, or cancel that."""
+        """Make the queue stop after the running plan, or cancel the pending stop."""
         before = self.stop_pending
 
         def undo() -> None:
@@ -75,7 +76,7 @@ class Switches:
         return FactEdit(_AUTOSTART, _fact(enabled=enabled, **reason), undo, AutostartChanged(enabled))
 
     def off(self, why: str) -> list[FactEdit]:
-        """Switch off autostart and cancel a pending stop, as far as they are on."""
+        """Switch off autostart and cancel a pending stop."""
         edits: list[FactEdit] = []
         if self.stop_pending:
             edits.append(self.set_stop_pending(pending=False))

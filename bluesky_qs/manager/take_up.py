@@ -1,4 +1,4 @@
-"""The start of a manager that continues the work of the manager before it."""
+"""How a manager continues the work of the manager before it."""
 
 import logging
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 async def take_up(ctx: Context, inventory: Inventory) -> None:
-    """Connect to the existing worker and continue with its plan. Become idle if there are none."""
+    """Connect to the existing worker and continue with its plan. Become idle if there is no worker or no plan."""
     snapshot: WorkerSnapshot | None = None
     ended = inventory.ended.how if inventory.ended else ""
     if inventory.worker:

@@ -1,4 +1,4 @@
-"""State machines with a table that gives the next state for each pair of a state and an event."""
+"""State machines. A table gives the next state for each state and event."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -20,7 +20,7 @@ class StateMachine(Generic[S, E]):
     Parameters
     ----------
     transitions
-        The next state for each pair of a state and an event.
+        The next state for each state and event.
     changed
         Called after each change.
     """

@@ -9,11 +9,11 @@ class PutItem(msgspec.Struct, frozen=True, tag=True):
     Attributes
     ----------
     rank
-        Sort key of the item's place: the queue's order is the byte order of the ranks.
+        Sort key of the item's position: the queue's order is the byte order of the ranks.
     data
-        The item as JSON text, exactly as ``json.dumps`` gives it.
+        The item as JSON text, exactly as ``json.dumps`` returns it.
     before
-        ``data`` of the item that then follows it; None at the back. For stores that keep order by neighbours.
+        ``data`` of the item that then follows it; None at the back. For stores that keep the order by neighbors.
     replaces
         ``data`` that was stored under this uid before; None for a new item.
     """
@@ -93,7 +93,7 @@ class StoredItem(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All that is stored: the queue from front to back, history and events from old to new, the facts by name."""
+    """Everything that is stored: the queue from front to back, history and events oldest first, the facts by name."""
 
     items: list[StoredItem] = []
     history: list[bytes] = []

@@ -43,12 +43,12 @@ class Delta(msgspec.Struct, frozen=True):
 
 
 class Edit:
-    """A change of the queue, made in memory.
+    """A change to the queue, made in memory.
 
     Attributes
     ----------
     items_json
-        The affected items, as JSON text, in the order in which the method reports them.
+        The affected items, as JSON text, in the order that the method reports.
     changes
         What to commit to the store; empty if the request changed nothing.
     events
@@ -99,7 +99,7 @@ class EndEdit(Edit):
     ended
         The event: exit status, and the new uid if the item was requeued.
     continue_queue
-        The next item may start. Never after an immediate execution.
+        The next item may start. This is never the case after an immediate execution.
     autostart_stays
         False: autostart must be switched off.
     """

@@ -1,4 +1,4 @@
-"""The queued items in their order, found by position and by uid in O(log n)."""
+"""The queued items in order, found by position and by uid in O(log n)."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class _Ranks(Protocol):
-    """The part of `SortedList` that is used here, since that has no types."""
+    """The part of `SortedList` that is used here, because `SortedList` has no types."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[bytes]: ...
@@ -49,7 +49,10 @@ class OrderedEntries:
         return len(self._ranks)
 
     def __getitem__(self, index: int) -> Entry:
-        """The entry at a position; negative positions count from the back. Raises IndexError beyond either end."""
+        """The entry at a position; negative positions count from the back.
+
+        Raises IndexError if there is no such position.
+        """
         return self._by_rank[self._ranks[index]]
 
     def find(self, uid: str) -> Entry | None:
@@ -109,7 +112,7 @@ class OrderedEntries:
         return self[index].data if index < len(self) else None
 
     def data(self) -> list[bytes]:
-        """The items' JSON texts, front to back."""
+        """The items as JSON text, front to back."""
         by_rank = self._by_rank
         return [by_rank[rank].data for rank in self._ranks]
 

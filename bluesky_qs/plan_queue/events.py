@@ -52,7 +52,7 @@ class ItemStarted(Event, frozen=True, tag="item_started"):
 
 
 class ItemEnded(Event, frozen=True, tag="item_ended"):
-    """The running item has ended; ``requeued_as`` is the uid under which it is in the queue again."""
+    """The running item has ended; ``requeued_as`` is its new uid if it was put back into the queue."""
 
     item_uid: str
     exit_status: str

@@ -1,4 +1,4 @@
-"""The items that ran, from old to new, each as JSON text with its ``result``; found by uid without a search."""
+"""The items that ran, oldest first, each as JSON text with its ``result``. They are found by uid without a search."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -37,7 +37,7 @@ class ItemHistory:
             self._uids.append(uid)
 
     def drop(self, count: int) -> list[bytes]:
-        """Drop the oldest ``count`` items; returns them, for `restore`."""
+        """Drop the oldest ``count`` items and return them, for `restore`."""
         dropped = self._items[:count]
         for number, uid in enumerate(self._uids[:count], self._first):
             if uid is not None and self._numbers[uid] == number:
@@ -107,8 +107,8 @@ class ItemHistory:
     def _newest_first(self, wanted: dict[str, str], end: int) -> Iterator[bytes]:
         """Items with these values.
 
-        A search in the text rules out almost all items, because the text is exactly what ``json.dumps`` gives. The few
-        other items are decoded, because their arguments may contain the same text.
+        A text search rules out almost all items, because the text is exactly what ``json.dumps`` returns. The remaining
+        items are decoded, because their arguments may contain the same text.
         """
         words = [json.dumps({key: value})[1:-1].encode() for key, value in wanted.items()]
         for place in range(end - 1, -1, -1):

@@ -12,12 +12,12 @@ def insertion(
     before_uid: str | None,
     after_uid: str | None,
 ) -> int:
-    """Return the index of a new item. Positions have the meaning of `list.insert`.
+    """Return the index of a new item. Positions work as in `list.insert`.
 
     Raises
     ------
     BadParams
-        More than one place is given.
+        More than one position is given.
     ItemError, NotFound
         See `neighbor`.
     """
@@ -35,12 +35,12 @@ def insertion(
 def neighbor(
     entries: OrderedEntries, running_uid: str | None, before_uid: str | None, after_uid: str | None, missing: str
 ) -> Entry | None:
-    """Return the entry next to the new place; None for the running item, because items can only go after it.
+    """Return the entry next to the new position; None for the running item, because items can only go after it.
 
     Raises
     ------
     ItemError
-        The place is before the running item.
+        The position is before the running item.
     NotFound
         No item has this uid; ``missing`` is the text, with ``{uid!r}``.
     """
@@ -56,12 +56,12 @@ def neighbor(
 
 
 def beside(entries: OrderedEntries, found: Entry | None, *, after: bool) -> int:
-    """Return the index before or after an entry; None stands for the running item."""
+    """Return the index before or after an entry; None means the running item."""
     return 0 if found is None else entries.index(found) + after
 
 
 def not_found(what: str, pos: Position | None, uid: str | None, *, running: str | None = None) -> str:
-    """Return the message for a position or uid that names no item."""
+    """Return the message for a position or uid without an item."""
     if uid is None:
         return f"{what} plan (position {pos!r}) was not found"
     return f"{what} plan (UID {uid!r}) was not found{': it is currently running' if uid == running else ''}"

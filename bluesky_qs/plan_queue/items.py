@@ -37,19 +37,19 @@ def as_object(value: Any) -> dict[str, Any]:
 
 
 def queued(item: dict[str, Any], uid: str) -> dict[str, Any]:
-    """The item as it is queued under this uid: known keys only, without properties of an earlier execution."""
+    """The item as it is queued under this uid: known keys only, without the properties of an earlier run."""
     kept = {key: value for key, value in item.items() if key in KNOWN_KEYS}
     kept["item_uid"] = uid
     return _without_run(kept)
 
 
 def encoded(value: dict[str, Any]) -> bytes:
-    """JSON text, byte for byte what ``json.dumps`` gives.
+    """JSON text, byte for byte as ``json.dumps`` returns it.
 
     Raises
     ------
     ItemError
-        A value in the item cannot be written as JSON; the message gives its place and type.
+        A value in the item cannot be written as JSON; the message says where it is and names its type.
     """
     try:
         return json.dumps(value).encode()
@@ -64,7 +64,7 @@ def encoded(value: dict[str, Any]) -> bytes:
 
 
 def extended(item: bytes, key: str, value: Any) -> bytes:
-    """The JSON text of an item with this key, as ``json.dumps`` gives it.
+    """The JSON text of an item with this key, as ``json.dumps`` returns it.
 
     Decodes the item only if it may have the key already, because a plan's arguments can be megabytes.
     """
@@ -125,7 +125,7 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 class Running(msgspec.Struct, frozen=True):
-    """The item that runs.
+    """The running item.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ class Running(msgspec.Struct, frozen=True):
     stored
         JSON text of the item with them, as the fact ``running_plan`` keeps it and clients see it.
     immediate
-        Executed immediately and not from the queue, so it is never requeued.
+        The item is executed immediately and not from the queue, so it is never requeued.
     """
 
     uid: str
@@ -156,7 +156,7 @@ class Running(msgspec.Struct, frozen=True):
 
     @classmethod
     def restored(cls, stored: bytes | None) -> Self | None:
-        """The running item according to the stored fact; None if nothing runs."""
+        """The running item according to the stored fact; None if nothing is running."""
         item = as_object(json.loads(stored)) if stored else {}
         if not item.get("item_uid"):
             return None
@@ -180,24 +180,22 @@ def _refuse_depth(item: dict[str, Any]) -> None:
 
 
 def _without_json_form(item: dict[str, Any]) -> str:
-    """The first value or key that JSON does not support, with its place: ``kwargs['mask'][0] is of the type bytes``."""
+    """The first value or key that JSON does not support, and where it is: ``kwargs['mask'][0] is of type bytes``."""
     waiting: deque[tuple[str, Any]] = deque([("", item)])
     while waiting:
         place, value = waiting.popleft()
         if isinstance(value, _CONTAINERS):
             for key, element in _elements(value):
                 if key is not None and not isinstance(key, _SCALARS):
-                    return (
-                        f"{place or 'the item'} has a key of the type {type(key).__name__}, which JSON does not support"
-                    )
+                    return f"{place or 'the item'} has a key of type {type(key).__name__}, which JSON does not support"
                 waiting.append((f"{place}[{key!r}]" if place else str(key), element))
         elif value is not None and not isinstance(value, _SCALARS):
-            return f"{place} is of the type {type(value).__name__}, which JSON does not support"
+            return f"{place} is of type {type(value).__name__}, which JSON does not support"
     return ""
 
 
 def _elements(container: Any) -> Iterable[tuple[Any, Any]]:
-    """The elements of a JSON object or array, each with its key or its place."""
+    """The elements of a JSON object or array, each with its key or index."""
     if isinstance(container, dict):
         return cast("dict[Any, Any]", container).items()
     return enumerate(cast("list[Any] | tuple[Any, ...]", container))

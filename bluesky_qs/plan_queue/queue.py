@@ -1,8 +1,8 @@
 """The queue, the running item and the history, and every change that users and plans can make.
 
-This module does no I/O and reads no clock. It makes each change in memory at once and returns an `Edit`, which lists
-the changes for the store and can be undone if storing fails. The messages of errors are those that clients know,
-without the beginning (“Failed to add an item: …”), which the method adds.
+This module does no I/O and reads no clock. It makes each change in memory immediately and returns an `Edit`, which
+lists the changes for the store and can be undone if storing fails. Error messages are those that clients know, without
+the beginning (“Failed to add an item: …”), which the method adds.
 """
 
 import json
@@ -75,7 +75,7 @@ class PlanQueue:
     # Content
 
     def __len__(self) -> int:
-        """Number of items that wait, without the running one."""
+        """Number of items that are waiting, without the running one."""
         return len(self._entries)
 
     @property
@@ -178,7 +178,7 @@ class PlanQueue:
     # Changes by users
 
     def prepare(self, item: dict[str, Any]) -> Prepared:
-        """An item ready for `add_batch`. The slow part of adding it; many items are prepared in slices."""
+        """An item ready for `add_batch`. This is the slow part of adding an item; many items are prepared in slices."""
         return Prepared.of(item, self._new_uid())
 
     def add(
@@ -200,7 +200,7 @@ class PlanQueue:
         before_uid: str | None = None,
         after_uid: str | None = None,
     ) -> Edit:
-        """Add items next to each other, in their order.
+        """Add items next to each other, in the given order.
 
         Raises
         ------
@@ -287,7 +287,7 @@ class PlanQueue:
         after_uid: str | None = None,
         reorder: bool = False,
     ) -> Edit:
-        """Move items next to each other, in the order of ``uids``; with ``reorder``, in their present order."""
+        """Move items next to each other, in the order of ``uids``; with ``reorder``, in their current order."""
         only_one(pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
         if pos_dest is None and before_uid is None and after_uid is None:
             raise BadParams("Destination for the batch is not specified")
@@ -315,7 +315,7 @@ class PlanQueue:
         return self._make(edit, taken=entries, queue_event=QueueChanged(cleared=True))
 
     def set_mode(self, mode: dict[str, Any] | Literal["default"]) -> Edit:
-        """Set ``loop`` and ``ignore_failures``; those not named stay; ``"default"`` switches off both."""
+        """Set ``loop`` and ``ignore_failures``; ``"default"`` switches off both. Other modes do not change."""
         new = ModeSwitches() if mode == "default" else self.mode.with_(mode)
         if new == self.mode:
             return Edit([])
@@ -325,7 +325,7 @@ class PlanQueue:
     def clear_history(self, *, size: int | None = None, item_uid: str | None = None) -> Edit:
         """Clear the history, or keep the newest ``size`` items, or drop the item ``item_uid`` and all older ones.
 
-        Drops nothing if the item is not in the history.
+        Nothing is dropped if the item is not in the history.
         """
         if size is not None and item_uid is not None:
             raise BadParams("Error: Parameters 'size' and 'item_uid' are mutually exclusive.")
@@ -343,7 +343,7 @@ class PlanQueue:
         Raises
         ------
         NotFound, WrongState
-            The queue is empty; an item is running already.
+            The queue is empty; an item is already running.
         """
         entry = self._entries.one("front", None)
         return self._start(entry.uid, entry.data, time_start, [entry])
@@ -354,7 +354,7 @@ class PlanQueue:
         return self._start(prepared.uid, prepared.data, time_start, [])
 
     def put_back(self) -> Edit:
-        """The running item, which could not start, goes back to the front and keeps its uid."""
+        """Put the running item, which could not start, back at the front with the same uid."""
         running = self._facts.running
         if running is None:
             raise WrongState("No item is running")
@@ -429,7 +429,7 @@ class PlanQueue:
     ) -> E:
         """Make an edit in memory: remove and insert entries, set facts, extend the history and trim it to ``keep``.
 
-        ``event`` reports what happened besides the change of the queue; ``queue_event`` reports that change.
+        ``event`` reports what happened besides the change to the queue; ``queue_event`` reports that change.
         """
         if not edit.changes:
             return edit
@@ -458,7 +458,7 @@ class PlanQueue:
         self._facts = delta.facts
 
     def _puts(self, at: int, items: Sequence[Prepared]) -> tuple[list[Entry], list[Change]]:
-        """Entries for new items from this place on, and how to store them."""
+        """Entries for new items from this position on, and how to store them."""
         following = self._entries.data_at(at)
         ranks = self._entries.room(at, len(items))
         entries = [Entry(item.uid, rank, item.data) for item, rank in zip(items, ranks, strict=True)]
@@ -466,7 +466,7 @@ class PlanQueue:
 
     def _start(self, uid: str, data: bytes, time_start: float, taken: list[Entry]) -> Edit:
         if self._facts.running is not None:
-            raise WrongState("An item is running already")
+            raise WrongState("An item is already running")
         running = Running.started(uid, data, time_start, immediate=not taken)
         changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in taken]
         changes.append(SetFact("running_plan", running.stored))

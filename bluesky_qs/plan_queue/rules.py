@@ -1,4 +1,7 @@
-"""What happens to an item and to the queue when a plan ends: the modes and a table of exit statuses."""
+"""What happens to an item and to the queue when a plan ends.
+
+It depends on the modes and on a table of exit statuses.
+"""
 
 import json
 from typing import Any, Self
@@ -17,12 +20,12 @@ class ModeSwitches(msgspec.Struct, frozen=True):
 
     @classmethod
     def restored(cls, stored: bytes | None) -> Self:
-        """The mode according to the stored fact; a switch that the fact does not name is off."""
+        """The mode according to the stored fact. Switches that the fact does not name are off."""
         mode = as_object(json.loads(stored)) if stored else {}
         return cls(**{name: mode[name] for name in cls.__struct_fields__ if isinstance(mode.get(name), bool)})
 
     def with_(self, named: Any) -> Self:
-        """The mode with the values of a request; the others stay as they are.
+        """The mode with the values of a request. Other values do not change.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Knows the names that a user group may use, and makes warnings about other names."""
+"""Knows the names that a user group may use, and warns about other names."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ _MOST_CACHED = 1000
 
 
 class AllowedNames:
-    """Names of devices and plans that are replaced by objects when a plan of this group runs: a `NameCheck`.
+    """Names of devices and plans that are replaced with objects when a plan of this group runs: a `NameCheck`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class AllowedNames:
         return known
 
     def warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
-        """The warning about a text that is not a name of any of these types."""
+        """The warning about a string that is not a name of any of these types."""
         kinds = [
             kind.value
             for kind in (Wanted.DEVICE, Wanted.PLAN)
@@ -50,7 +50,7 @@ class AllowedNames:
         return Mismatch("", text, reason, self._near(text, wanted), outlook=_FAILS)
 
     def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
-        """The warning about a text that need not be a name."""
+        """The warning about a string that does not have to be a name."""
         raise NotImplementedError
 
     def _of_type(self, wanted: Name) -> dict[str, None]:
@@ -102,7 +102,7 @@ class ListedNames(AllowedNames):
             return Mismatch("", text, f"is a device that cannot {abilities}", near, outlook=_LIKELY_FAILS)
         if of_devices and is_below(self._existing, text):
             outlook = f"the plan will fail unless there is such a device and the user group {self._group!r} may use it"
-            return Mismatch("", text, "is a subdevice that the list of devices does not include", [], outlook=outlook)
+            return Mismatch("", text, "is a subdevice that is not in the list of devices", [], outlook=outlook)
         return super().warning(text, wanted)
 
     def _of_type(self, wanted: Name) -> dict[str, None]:
@@ -127,7 +127,7 @@ class ListedNames(AllowedNames):
 
 
 class ReachableNames(AllowedNames):
-    """Names that can be checked when the plan starts, because the objects are there.
+    """Names that can be checked when the plan starts, because the objects exist then.
 
     Parameters
     ----------

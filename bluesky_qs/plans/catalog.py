@@ -1,6 +1,6 @@
-"""Knows which plans and devices exist, which of them each user group may use, and whether an item may be queued.
+"""Knows which plans and devices exist, which ones each user group may use, and whether an item may be queued.
 
-A catalog computes each answer on the first call and keeps it. When plans, devices or permissions change, a new catalog
+A catalog computes each result on the first call and keeps it. When plans, devices or permissions change, a new catalog
 replaces it. The returned dictionaries are shared: do not change them.
 """
 
@@ -73,7 +73,7 @@ class Catalog:
         return self._view(group).plan_allowed(name)
 
     def function_allowed(self, name: str, group: str) -> bool:
-        """Whether the group may call functions of this name. The function need not exist."""
+        """Whether the group may call functions with this name. The function does not have to exist."""
         return all(rules.functions.allows(name) for rules in self.permissions.rules(group))
 
     def signature(self, name: str, group: str) -> Signature:
@@ -143,11 +143,11 @@ class Catalog:
         )
 
     def is_below_the_lists(self, name: str) -> bool:
-        """Whether this would be a part of an existing device whose parts the lists do not describe."""
+        """Whether this would be a part of an existing device whose parts are not in the lists."""
         return is_below(self.existing_devices, name)
 
     def unlisted_device_allowed(self, name: str, description: Descriptions, group: str) -> bool:
-        """Whether the group may use a device that is below the lists and would be described like this."""
+        """Whether the group may use a device that is below the lists and would have this description."""
         path = tuple(name.split("."))
         return all(rules.devices.allows(path, description) for rules in self.permissions.rules(group))
 

@@ -32,7 +32,7 @@ def every(devices: Descriptions) -> Devices:
 def expanded(
     plan: Descriptions, devices: Callable[[], Devices], plans: Mapping[str, Any], *, keep_unknown: bool = False
 ) -> Descriptions:
-    """The description, with patterns in its lists replaced by names of these devices and plans.
+    """The description, with patterns in its lists replaced with names of these devices and plans.
 
     Returns the same object if the description has no lists. ``keep_unknown`` keeps names of other objects.
     """

@@ -40,7 +40,7 @@ def evaluate(text: str) -> Any:
 
 
 def evaluated(value: Any) -> Any:
-    """``value`` with every string in it that is an expression replaced by the expression's value."""
+    """``value``, in which every string that is an expression is replaced with the expression's value."""
     match value:
         case str():
             try:

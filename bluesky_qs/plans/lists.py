@@ -18,7 +18,7 @@ _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class ListsFile(msgspec.Struct, frozen=True):
-    """Existing plans and devices: {name: description} each; and the reasons why other entries were ignored."""
+    """Existing plans and devices, each {name: description}, and the reasons why other entries were ignored."""
 
     existing_plans: dict[str, Any] = {}
     existing_devices: dict[str, Any] = {}
@@ -26,13 +26,13 @@ class ListsFile(msgspec.Struct, frozen=True):
 
 
 def file_in(path: str | Path) -> Path:
-    """The path of the file, from the path of the file or of its folder."""
+    """The path of the file, given its path or that of its folder."""
     path = Path(path)
     return path / FILE_NAME if path.is_dir() else path
 
 
 def read(path: str | Path) -> ListsFile:
-    """The lists in this file, or in the file of the usual name in this folder, without invalid descriptions.
+    """The lists in this file, or in the file with the usual name in this folder, without invalid descriptions.
 
     Raises
     ------
@@ -80,14 +80,14 @@ def write(path: str | Path, lists: ListsFile) -> bool:
 
 
 def read_yaml(path: str | Path) -> Any:
-    """The content of a YAML (or JSON) file that people write.
+    """The content of a YAML (or JSON) file that was written by hand.
 
     Raises
     ------
     OSError
         The file cannot be read.
     ValueError
-        The file is not YAML, or has a key twice (YAML would ignore the first one). The message has the place.
+        The file is not YAML, or has a key twice (YAML would ignore the first one). The message says where.
     """
     data = Path(path).read_bytes()
     _refuse_repeated_keys(data)
@@ -136,7 +136,7 @@ def _from_yaml(data: bytes) -> Any:
 
 
 def _not_yaml(error: Exception) -> str:
-    """The error in one line, without the name that YAML makes up for text that is not in a file."""
+    """The error in one line, without the name that YAML invents for text that does not come from a file."""
     text = str(error).replace('in "<byte string>", ', "").replace('in "<unicode string>", ', "")
     return f"not valid YAML: {', '.join(line.strip() for line in text.splitlines())}"
 

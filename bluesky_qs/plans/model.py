@@ -52,7 +52,7 @@ class ParamSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     eval_expressions: bool | UnsetType = UNSET
 
     def as_dict(self) -> dict[str, Any]:
-        """The keys that are set, and the kind. Numbers are text, because other programs expect text."""
+        """The keys that are set, and the kind. Numbers are written as text, because other programs expect text."""
         given = msgspec.to_builtins(self)
         limits = {key: repr(given[key]) for key in ("min", "max", "step") if key in given}
         return {"name": given.pop("name"), "kind": msgspec.to_builtins(self.kind), **given, **limits}

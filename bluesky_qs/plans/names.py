@@ -1,7 +1,7 @@
-"""Name patterns: permissions and annotations use them to select plans, devices and functions.
+"""Name patterns, which permissions and annotations use to select plans, devices and functions.
 
 A plain string is an exact name, with dots for a subdevice. A string that begins with ``:`` contains regular
-expressions, one for each level of the device tree. Each is searched for in the name at its level.
+expressions, one for each level of the device tree. Each one is searched for in the name at its level.
 """
 
 import re
@@ -79,7 +79,7 @@ class DeviceNames:
 
 def key_hint(key: Any, known: Sequence[str]) -> str:
     """`` (did you mean 'annotation'?)`` for the end of a message about an unknown key; all keys if none is similar."""
-    return did_you_mean(nearest(key, known, 1)) or f"; the keys are {', '.join(known)}"
+    return did_you_mean(nearest(key, known, 1)) or f"; known keys are: {', '.join(known)}"
 
 
 def is_name(text: str) -> bool:
@@ -89,7 +89,7 @@ def is_name(text: str) -> bool:
 
 
 def is_bare(text: str) -> bool:
-    """Whether this is neither a name nor a pattern, as in files from before patterns had colons: ``^_``."""
+    """Whether this is neither a name nor a pattern, as in old files, where patterns had no colons: ``^_``."""
     return not text.startswith(":") and _split_kind(text)[0] is None and not is_name(text)
 
 

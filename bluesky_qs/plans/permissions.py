@@ -65,7 +65,7 @@ class PermissionRules:
         Raises
         ------
         BadParams
-            The rules are invalid. The message begins with the place: ``user_groups.admin.allowed_plans``.
+            The rules are invalid. The message begins with the location: ``user_groups.admin.allowed_plans``.
         """
         groups = _mapping(permissions, "user group permissions").get("user_groups")
         _no_others(permissions, ("user_groups",), "user group permissions")
@@ -109,7 +109,7 @@ class PermissionRules:
         return permissions
 
     def warnings(self) -> Iterator[str]:
-        """Warnings about entries without a colon that are read as regular expressions, with their places."""
+        """Warnings about entries without a colon that are read as regular expressions, and where the entries are."""
         for group, rules in self._rules.items():
             for what, rule, colon in (
                 ("plans", rules.plans, ":"),

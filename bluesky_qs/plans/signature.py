@@ -24,7 +24,7 @@ _repr.maxstring = _repr.maxother = 100
 
 
 class ItemProblem(msgspec.Struct, frozen=True):
-    """A problem of an item.
+    """A problem with an item.
 
     Attributes
     ----------
@@ -33,13 +33,13 @@ class ItemProblem(msgspec.Struct, frozen=True):
     value
         The value that causes the problem.
     reason
-        A phrase that follows the value: ``is not an integer``. A sentence if ``parameter`` is None.
+        A phrase that follows the value: ``is not an integer``. If ``parameter`` is None, a sentence.
     suggestions
         Similar valid choices, best first.
     where
-        The value's place inside the parameter: ``[2]``.
+        Where the value is inside the parameter: ``[2]``.
     path
-        The value's place inside the item: the argument, by its position in ``args`` or its name in ``kwargs``, then
+        Where the value is inside the item: the argument, by its position in ``args`` or its name in ``kwargs``, then
         the indices and keys inside it. Empty if no argument causes the problem.
     """
 
@@ -275,7 +275,7 @@ class Signature:
 
 
 def _steps(where: str) -> list[int | str]:
-    """The indices and keys in a place such as ``[2]['x']``. A place that is a key gives the steps to its value."""
+    """The indices and keys in a location such as ``[2]['x']``. The location of a key gives the steps to its value."""
     steps: list[int | str] = []
     node: ast.expr = ast.parse("value" + where.removesuffix(" (key)"), mode="eval").body
     while isinstance(node, ast.Subscript):

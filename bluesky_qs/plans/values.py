@@ -1,4 +1,4 @@
-"""Types of plan parameters: they check values, and find the names of devices and plans in them.
+"""Types of plan parameters, which check values and find the names of devices and plans in them.
 
 Values come from JSON. ``float`` accepts integers and ``tuple`` accepts lists, but no type accepts a string for a number
 or True for an integer. The worker calls `Type.convert`, which turns lists into tuples and sets, and names into the
@@ -15,7 +15,7 @@ from bluesky_qs.plans.names import is_name
 
 
 class Wanted(Enum):
-    """The kind of object that a name stands for."""
+    """The kind of object that a name refers to."""
 
     DEVICE = "device"
     PLAN = "plan"
@@ -33,7 +33,7 @@ _LONGEST_HINT = 50
 
 
 class Mismatch(NamedTuple):
-    """The reason why a value does not fit. ``where`` is its place inside the parameter's value: ``[2]['x']``.
+    """The reason why a value does not fit. ``where`` is its location inside the parameter's value: ``[2]['x']``.
 
     ``hint`` follows the reason and shows what to write instead. ``outlook`` is the consequence for a plan that gets the
     value.
@@ -48,18 +48,18 @@ class Mismatch(NamedTuple):
 
 
 class NameCheck(Protocol):
-    """Knows the names of objects, and makes warnings about other names."""
+    """Knows the names of objects, and warns about other names."""
 
     def known(self, wanted: "Name") -> Container[str]:
         """The names of this type."""
         ...
 
     def warning(self, text: str, wanted: "list[Name]") -> Mismatch | None:
-        """The warning about a text that must be a name of one of these types; None if there is none."""
+        """The warning about a string that must be a name of one of these types; None if there is none."""
         ...
 
     def possible_warning(self, text: str, wanted: "list[Name]") -> Mismatch | None:
-        """The warning about a text that need not be a name; None unless it is most likely meant as one."""
+        """The warning about a string that does not have to be a name; None unless it is probably meant as one."""
         ...
 
 
@@ -94,7 +94,7 @@ class Type:
 
 
 class Anything(Type):
-    """Accepts any value; names in it stand for objects, as in a parameter without a type."""
+    """Accepts any value; names in it become objects, as in a parameter without a type."""
 
     converts = True
 
@@ -298,7 +298,7 @@ class Name(Type):
         return () if found is None else (found,)
 
     def takes_number(self, value: Any) -> bool:
-        """Whether this is a number that may be the value of a member of an enumeration."""
+        """Whether this number may be the value of a member of an enumeration."""
         return self.wanted is Wanted.ENUM and type(value) in (int, float)
 
     def _choice(self, value: str | float) -> str:
@@ -369,7 +369,7 @@ class OneOf(Type):
 
 
 class _NameCheckOfAnything:
-    """Checks texts that need not be names."""
+    """Checks strings that do not have to be names."""
 
     def __init__(self, names: NameCheck) -> None:
         self.known = names.known
@@ -377,7 +377,7 @@ class _NameCheckOfAnything:
 
 
 def replaced(value: Any, find: Callable[[str], Any]) -> Any:
-    """``value`` with the strings in it replaced, except for dictionary keys; the same object if none is."""
+    """``value`` with the strings in it replaced, except for dictionary keys; the same object if there are none."""
     # Exactly str: a member of a StrEnum is an object already.
     if type(value) is str:
         return find(value)

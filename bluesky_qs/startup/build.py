@@ -19,7 +19,7 @@ _Scope = dict[str, Any]
 
 
 class Field(NamedTuple):
-    """A field of an object that is built: its type, the scope of names in the type, and its place in the value.
+    """A field of an object that is built: its type, the scope of names in the type, and its location in the value.
 
     ``validates`` is true if the class checks its fields itself.
     """
@@ -139,7 +139,7 @@ def _is_built(kind: Any) -> bool:
 
 
 def _of_model(kind: Any) -> dict[str, Any]:
-    """The types of the fields of a pydantic model, by the names that a value may have for them."""
+    """The types of the fields of a pydantic model, by the names that a value may use for them."""
     names = ((name, field, getattr(field, "alias", None)) for name, field in kind.model_fields.items())
     return {each: field.annotation for name, field, alias in names for each in (name, alias) if isinstance(each, str)}
 

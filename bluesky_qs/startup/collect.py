@@ -67,7 +67,7 @@ def collect(
     """Describe the plans and devices of a namespace.
 
     ``device_max_depth`` is a number of levels: 1 = devices without their subdevices, 0 = all levels. A plan that cannot
-    be described is not reported if the group ``root`` of ``permissions`` forbids it.
+    be described is not reported if ``permissions`` forbid it to the group ``root``.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def collect(
 
 
 def _not_identifiers(namespace: Mapping[str, Any]) -> Iterator[Problem]:
-    """Plans and devices under names that no parameter and no pattern could mention."""
+    """Plans and devices whose names cannot be used in parameters and patterns."""
     for name, value in list(namespace.items()):
         if isinstance(name, str) and not name.isidentifier():
             for what, condition in (("plan", _is_listed_plan), ("device", _is_listed_device)):
@@ -116,7 +116,7 @@ def _not_identifiers(namespace: Mapping[str, Any]) -> Iterator[Problem]:
 def _not_recognized(
     namespace: Mapping[str, Any], plans: Mapping[str, Any], permissions: PermissionRules | None
 ) -> Iterator[Problem]:
-    """Callables that are most likely meant as plans, but are listed only after `register_plan`."""
+    """Callables that are probably meant as plans, but are listed only after `register_plan`."""
     root = permissions.rules(ROOT)[0].plans if permissions is not None else None
     for name, value in _named(namespace):
         if name in plans or name in registry.plans or not (root is None or root.allows(name)):
@@ -233,7 +233,7 @@ def _described(
 
 
 def _with_names(plans: dict[str, Any], devices: dict[str, Any]) -> dict[str, Any]:
-    """Replace the patterns in plans by names, because other programs that read the lists only know names."""
+    """Replace the patterns in plans with names, because other programs that read the lists only know names."""
     all_devices = functools.cache(lambda: every(devices))
     return {name: expanded(plan, all_devices, plans, keep_unknown=True) for name, plan in plans.items()}
 

@@ -1,8 +1,8 @@
-"""Lets startup code run although packages that it needs are not installed in the worker.
+"""Lets startup code run even if packages that it needs are not installed in the worker.
 
 ``bluesky_queueserver``: if it is not installed, its names refer to ours. If it is installed, it gets our namespace, and
 its registrations come to us.
-``matplotlib``: if it is not installed, BestEffortCallback can still be imported; it prints its tables.
+``matplotlib``: if it is not installed, BestEffortCallback can still be imported; it still prints its tables.
 """
 
 import importlib.util
@@ -65,7 +65,7 @@ def uninstall() -> None:
 
 
 class _Module(ModuleType):
-    """A module whose names are looked up in our package at their first use."""
+    """A module whose names are looked up in our package when they are first used."""
 
     __all__: list[str]
 
@@ -103,7 +103,7 @@ class _Loader(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run nothing: the names are looked up at their first use."""
+        """Run nothing, because names are looked up when they are first used."""
 
 
 class _WithoutPlots(Loader):

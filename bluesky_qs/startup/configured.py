@@ -1,4 +1,4 @@
-"""The code that an IPython profile's ``ipython_config.py`` asks for: extensions, ``exec_lines``, ``exec_files``.
+"""Code that an IPython profile configures in ``ipython_config.py``: extensions, ``exec_lines``, ``exec_files``.
 
 Importing this module imports IPython.
 """
@@ -15,9 +15,9 @@ from bluesky_qs.startup.shown_errors import ShownErrors
 
 
 class ConfiguredCode(InteractiveShellApp):
-    """Runs the configured code of an IPython application, and notes what failed.
+    """Runs the configured code of an IPython application, and records what failed.
 
-    Put it before the application's class among the bases. ``shown_errors`` is set before the application is
+    As a base class, put it before the class of the application. ``shown_errors`` is set before the application is
     initialized.
     """
 
@@ -27,12 +27,12 @@ class ConfiguredCode(InteractiveShellApp):
     log_level: Any
 
     def init_extensions(self) -> None:
-        """Load the configured extensions; one that cannot be loaded is noted."""
+        """Load the configured extensions; if one cannot be loaded, record that."""
         with self._warnings_noted():
             super().init_extensions()
 
     def run_configured_code(self) -> None:
-        """Run the configured lines, then the configured files; what fails is noted."""
+        """Run the configured lines, then the configured files; record what fails."""
         with self._warnings_noted():
             for line in self.exec_lines:
                 self._run_line(line)
@@ -53,7 +53,7 @@ class ConfiguredCode(InteractiveShellApp):
 
     @contextlib.contextmanager
     def _warnings_noted(self) -> Iterator[None]:
-        """Note IPython's warnings about the configured code. Its other warnings mean nothing to a service."""
+        """Record IPython's warnings about the configured code. Its other warnings do not matter to a service."""
         noting = _Noting(self.shown_errors)
         log, level = self.log, self.log_level
         log.addHandler(noting)
@@ -66,7 +66,7 @@ class ConfiguredCode(InteractiveShellApp):
 
 
 class _Noting(logging.Handler):
-    """Notes the first line of each message, and its error."""
+    """Records the first line of each message, and its error."""
 
     def __init__(self, shown_errors: ShownErrors) -> None:
         super().__init__()

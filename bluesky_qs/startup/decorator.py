@@ -58,15 +58,15 @@ def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F
     """Describe a plan and its parameters to the Queue Server; this overrides the header and the docstring.
 
     The plan itself does not change. ``annotation`` has the optional keys ``description`` and ``parameters``; the latter
-    holds, by parameter name, ``description``, ``annotation`` (a type, as text), lists of names that the type mentions
+    has, by parameter name, ``description``, ``annotation`` (a type, as text), lists of names that the type mentions
     (``devices``, ``plans``, ``enums``), ``default``, ``min``, ``max``, ``step``, ``convert_device_names``,
     ``convert_plan_names`` and ``eval_expressions``.
 
     Raises
     ------
     ValueError
-        ``annotation`` has a wrong structure. Wrong types, patterns and numbers, and contradictions to the plan, are
-        reported when the plans are listed, so that a mistake in one plan does not affect the others.
+        The structure of ``annotation`` is wrong. Wrong types, patterns and numbers, and keys that do not match the
+        plan, are reported when the plans are listed, so that a mistake in one plan does not affect the others.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def _parameter(name: str, description: Any) -> ParameterWords:
 
 
 def _with_nearest_key(error: msgspec.ValidationError, words: type[msgspec.Struct]) -> str:
-    """The text of the error, with the nearest key if it is about an unknown key."""
+    """The text of the error, with the most similar key if it is about an unknown key."""
     unknown = re.search(r"unknown field `(.*)`", str(error))
     if not unknown:
         return str(error)

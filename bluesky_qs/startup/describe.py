@@ -1,4 +1,4 @@
-"""Describes a plan by its header, its docstring and its decorator; the decorator comes first."""
+"""Describes a plan from its header, its docstring and its decorator, which takes precedence."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -102,7 +102,10 @@ def _parameter(
 
 
 def _limits(plan: Any, parameter: inspect.Parameter) -> Limits:
-    """The limits in the type of a parameter. A type that cannot be read has none; the log mentions it elsewhere."""
+    """The limits in the type of a parameter.
+
+    A type that cannot be read has no limits; a warning about it is logged elsewhere.
+    """
     try:
         return limits_of(header.resolved(parameter.annotation, header.scope_of(plan)))
     except Exception:  # noqa: BLE001 - a type is user code and may raise anything

@@ -1,4 +1,4 @@
-"""Reads the description of a plan and its parameters from a docstring: numpydoc, Google or Sphinx, with variations."""
+"""Reads the description of a plan and its parameters from a docstring in the style of NumPy, Google or Sphinx."""
 
 import inspect
 import re
@@ -126,7 +126,7 @@ _WORD = re.compile(r"[^\W\d][\w.]*")
 
 
 class Docstring(NamedTuple):
-    """The text without the parameters, and the texts of the parameters."""
+    """The text without the parameters, and the descriptions of the parameters."""
 
     description: str
     parameters: Mapping[str, str]
@@ -144,7 +144,7 @@ class _Section(NamedTuple):
 
 @lru_cache(maxsize=4096)  # an update of the lists reads the same docstrings again
 def read(docstring: str | None) -> Docstring:
-    """Read a docstring. The description is the text outside of sections for parameters, results, notes and the like."""
+    """Read a docstring. The description is the text outside of sections such as parameters, results or notes."""
     if not docstring:
         return Docstring("", MappingProxyType({}))
     lines = inspect.cleandoc(docstring.replace("\r\n", "\n")).split("\n")
@@ -186,7 +186,7 @@ def _sections(lines: list[str]) -> Iterator[_Section]:
 
 
 def _underline_of(lines: list[str], place: int, title: str) -> int:
-    """The number of the line that underlines a heading, or 0. Below a known heading there may be blank lines."""
+    """The number of the line that underlines a heading, or 0. There may be blank lines below a known heading."""
     under = place + 1
     while title in _PARAMETERS and under < len(lines) and not lines[under].strip():
         under += 1
@@ -195,7 +195,7 @@ def _underline_of(lines: list[str], place: int, title: str) -> int:
 
 
 def _end_of_indented(lines: list[str], place: int) -> int:
-    """The number of the first line that is not indented below this one."""
+    """The number of the first line that is not indented more than this one."""
     level = _indentation(lines[place])
     below = range(place + 1, len(lines))
     return next((each for each in below if lines[each].strip() and _indentation(lines[each]) <= level), len(lines))
@@ -213,7 +213,7 @@ def _description(lines: list[str], sections: list[_Section]) -> str:
 
 
 def _entries(lines: list[str], pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
-    """Names and texts of the parameters in a section, which may be indented as a whole."""
+    """Names and descriptions of the parameters in a section, which may be indented as a whole."""
     found: re.Match[str] | None = None
     body: list[str] = []
     for line in [*dedent("\n".join(lines)).split("\n"), None]:

@@ -1,4 +1,4 @@
-"""Reports a failure of user code: a sentence with file, line and error, and a traceback without our frames."""
+"""Reports a failure of user code: a sentence with file, line and error, and a traceback without our own frames."""
 
 import linecache
 import os
@@ -28,7 +28,7 @@ class StartupFailed(StartupError):
     Attributes
     ----------
     file, line
-        The place of the failure: the innermost line of the user's own code, or None.
+        Where it failed: the innermost line of the user's own code, or None.
     traceback
         The traceback as Python would print it, without our frames.
     """
@@ -45,8 +45,8 @@ def failed(
 ) -> StartupFailed:
     """Return the error to raise instead of an exception of user code.
 
-    ``roots`` are the folders of the user's own code. For errors without a place, ``running`` is the file that ran, or
-    ``what`` names the code.
+    ``roots`` are the folders of the user's own code. For errors without a location, ``running`` is the file that ran,
+    or ``what`` names the code.
     """
     file, line = place(error, roots, running)
     where = f"{shown(file, roots)}{f', line {line}' if line else ''}: " if file else what and f"{what}: "
@@ -78,7 +78,7 @@ def place(
     """Return file and line of the innermost frame in the user's own code, or else outside of libraries.
 
     Without such a frame, return the file that ran if it is known, or else the innermost frame. A syntax error in a
-    readable file has its own place.
+    readable file has its own location.
     """
     if isinstance(error, SyntaxError) and error.filename and (_can_be_read(error.filename)):
         return error.filename, error.lineno
@@ -134,7 +134,7 @@ def _can_be_read(filename: str) -> bool:
 
 
 def shown(file: str | None, roots: Sequence[Path]) -> str:
-    """Return the name of a file in messages: relative to one of the roots if it is below it, otherwise in full."""
+    """Return the name of a file for messages: relative to the root that contains it, otherwise in full."""
     path = Path(file or "")
     # If a module is a single file, its root is this file.
     return next(

@@ -1,6 +1,6 @@
 """Finds the startup code and its files of plans, devices and permissions.
 
-Only paths: the manager uses this module too, and must not import bluesky or IPython.
+It only handles paths, because the manager also uses this module and must not import bluesky or IPython.
 """
 
 import os
@@ -47,13 +47,13 @@ class StartupLocation(msgspec.Struct, frozen=True):
         For a module: the startup folder of the profile, or of IPython's profile ``default``. Uploaded scripts import
         from it.
     lists_path
-        File of existing plans and devices. It may not exist yet. None if there is no place for it.
+        File of existing plans and devices. It may not exist yet. None if there is no folder for it.
     permissions_path
         File of user group permissions. It exists.
     writable
         Whether the lists may be written to `lists_path`.
     notes
-        Sentences for the log about files that do not exist and their replacements.
+        Sentences for the log about files that do not exist and what is used instead.
     """
 
     directory: str | None
@@ -80,7 +80,7 @@ def find(
     existing_plans_devices: str | None = None,
     user_group_permissions: str | None = None,
 ) -> StartupLocation:
-    """Find the startup code of the settings; without any setting, the built-in profile ``sim``.
+    """Find the startup code that the settings name; by default, the built-in profile ``sim``.
 
     ``existing_plans_devices`` and ``user_group_permissions`` (a file, or a folder with a file of the default name)
     override the files next to the code.
@@ -121,13 +121,13 @@ def find(
 
 
 def local_folder(code: StartupCode) -> Path | None:
-    """Return the folder where uploaded scripts appear to be, and from which they import."""
+    """Return the folder that uploaded scripts appear to be in, and that they import from."""
     folder = code.directory or (str(Path(code.script).parent) if code.script else code.module_folder)
     return Path(folder) if folder else None
 
 
 def startup_files(directory: str | Path) -> list[Path]:
-    """Return the ``*.py`` and ``*.ipy`` files of a folder in the order in which they run."""
+    """Return the ``*.py`` and ``*.ipy`` files of a folder in the order they run."""
     folder = Path(directory)
     if folder.is_file():
         raise StartupError(f"The startup folder {str(folder)!r} is a file. To run a single file, use --startup-script")

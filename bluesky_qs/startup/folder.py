@@ -18,7 +18,7 @@ class ProfileFolder(ProfileDir):
 
 
 def profile_folder(code: StartupCode) -> ProfileFolder:
-    """Return the profile of the startup code, or the folder that is used as one in plain Python too."""
+    """Return the profile of the startup code, or the folder that is used as its profile, even in plain Python."""
     if code.profile_dir:
         return ProfileFolder(location=code.profile_dir)
     folder = Path(code.directory or (Path(code.script).parent if code.script else Path.cwd()))

@@ -16,7 +16,7 @@ def load_devices_from_happi(device_names: Iterable[str | tuple[str, str]], *, na
     ImportError
         happi is not installed.
     KeyError
-        A name is not in the database, or is there more than once.
+        A name is not in the database, or is in it more than once.
     ValueError
         An entry is broken, or a name is not an identifier.
     """

@@ -111,7 +111,7 @@ def enums_in(hint: Any, scope: dict[str, Any]) -> dict[str, type[enum.Enum]]:
 
 
 def choices(cls: type[enum.Enum]) -> list[str]:
-    """Return the texts for the members of an Enum: their names, and their values if all are strings or all numbers."""
+    """Return strings for the members of an Enum: their names, and their values if all are strings or all numbers."""
     values = [_value_text(member) for member in cls]
     if None in values:
         return list(cls.__members__)
@@ -122,7 +122,7 @@ def choices(cls: type[enum.Enum]) -> list[str]:
 
 
 def member(cls: type[enum.Enum], text: str) -> enum.Enum:
-    """Return the member for a text, which is its value or its name.
+    """Return the member for a string, which is its value or its name.
 
     Raises
     ------
@@ -287,14 +287,14 @@ def _type_of_names(cls: Any) -> str | None:
 
 
 def stands_for(hint: Any) -> Any:
-    """The type that a NewType, a type alias of Python 3.12 or a type variable stands for, or None."""
+    """The type behind a NewType, a type alias of Python 3.12 or a type variable, or None."""
     if isinstance(hint, typing.TypeVar):
         return typing.Union[hint.__constraints__] if hint.__constraints__ else hint.__bound__
     return getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)
 
 
 def _type_of_given(cls: Any) -> str | None:
-    """The type of the value from which an object of this class is built when the plan starts."""
+    """The type of the value that an object of this class is built from when the plan starts."""
     if not isinstance(cls, type):
         return None
     if issubclass(cls, PurePath):

@@ -1,4 +1,4 @@
-"""Runs an action as soon as user code imports a certain module, without importing the module."""
+"""Runs an action as soon as user code imports a particular module, without importing that module."""
 
 import importlib.util
 import sys

@@ -18,7 +18,7 @@ class Limits(NamedTuple):
 
 
 def limits_of(hint: Any) -> Limits:
-    """Return the limits in a type. Several types with limits of their own have none in common."""
+    """Return the limits in a type. Several types with their own limits have none in common."""
     found = list(_annotated(hint))
     if len(found) != 1:
         return Limits()
@@ -54,7 +54,7 @@ def _number(parts: list[Any], name: str) -> Any:
 
 
 def _next(limit: Any, kind: Any, *, up: bool) -> Any:
-    """The number next to a limit that is not allowed itself."""
+    """The next number, for a limit that is itself not allowed."""
     if kind is int:
         return math.floor(limit) + 1 if up else math.ceil(limit) - 1
     return math.nextafter(limit, math.inf if up else -math.inf)

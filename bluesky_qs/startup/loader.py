@@ -39,7 +39,7 @@ def load(
     """Run the startup code in ``namespace``.
 
     For a folder, ``get_ipython()`` returns a shell from now on, unless this process has one already (``shell_exists``).
-    A script or a module runs as plain Python; where a shell exists, the startup files of its profile run first. The
+    A script or a module runs as plain Python; if there is a shell, the startup files of its profile run first. The
     folder of the code stays on sys.path, because plans may import from it later. ``begins`` is called before each file
     runs, with its path and its name in messages.
 
@@ -78,7 +78,7 @@ def load(
 def main_namespace() -> Namespace:
     """Return the namespace of a new ``__main__`` module for user code.
 
-    Dataclasses, pickle and ``typing`` look names up in ``sys.modules["__main__"]``. For code whose ``__name__`` is
+    Dataclasses, pickle and ``typing`` look up names in ``sys.modules["__main__"]``. For code whose ``__name__`` is
     ``__main__``, this must be the module in whose namespace the code runs.
     """
     module = ModuleType("__main__", "The namespace of the startup code.")
@@ -101,8 +101,8 @@ def run_script(
     """Run uploaded code in the namespace. Restore ``RE`` and ``db`` afterwards, unless ``update_re`` is true.
 
     ``__file__`` is the path of a file ``script`` in the folder. It stays set, for functions that the script defines.
-    With ``may_make_re``, ``RE`` is not restored, because the present ``RE`` is not a RunEngine. If a script fails, its
-    changes stay, and its exception is raised.
+    With ``may_make_re``, ``RE`` is not restored, because the current ``RE`` is not a RunEngine. If a script fails, its
+    changes are kept, and its exception is raised.
     """
     name = f"<script {next(_scripts)}>"
     # linecache keeps entries without a modification time, so tracebacks can show the script's lines.
@@ -188,7 +188,7 @@ class _Run:
 
 
 def _is_worth_a_line(old: Any) -> bool:
-    """Whether the author may miss a value, because another file has reused its name."""
+    """Whether the author may lose a value because another file reused its name."""
     if isinstance(old, _PLAIN) or type(old).__name__.endswith(("Logger", "LoggerAdapter")):
         return False
     # Files import the same names again, from other places; what they define themselves belongs to the main program.
@@ -216,7 +216,7 @@ def _profile_files(location: StartupCode) -> list[Path]:
 
 
 def roots(location: StartupCode) -> list[Path]:
-    """Return the folders of the user's own code, in which the place of a failure is searched."""
+    """Return the folders of the user's own code, to find the line of a failure."""
     if location.directory:
         return [Path(location.directory)]
     profile = [Path(location.profile_dir) / "startup"] if location.profile_dir else []
@@ -247,7 +247,7 @@ def _let_import_from_each_other(folder: Path, namespace: Namespace) -> None:
 
 
 def _let_import_from_working_directory() -> None:
-    """Put the working directory on the path where IPython puts it: behind the standard library."""
+    """Put the working directory on the path where IPython puts it: after the standard library."""
     if "" not in sys.path:
         names = [Path(path).name for path in sys.path]
         packages = (at for at, name in enumerate(names) if name in ("site-packages", "dist-packages"))

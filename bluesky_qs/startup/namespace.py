@@ -17,7 +17,7 @@ class UserNamespace:
         self._use_ipython: bool | None = None
 
     def set_user_namespace(self, *, user_ns: dict[str, Any], use_ipython: bool = False) -> None:
-        """Set the namespace. The loader calls this; code outside of a worker may call it."""
+        """Set the namespace. The loader calls this. Code outside of a worker may call it too."""
         self._user_ns = user_ns
         self._use_ipython = use_ipython
 

@@ -1,4 +1,4 @@
-"""The abilities and the parts of devices, from their classes and children. Nothing is connected or read."""
+"""The abilities and the parts of devices, derived from their classes and children. Nothing is connected or read."""
 
 import functools
 from collections.abc import Iterator
@@ -31,7 +31,10 @@ def abilities(kind: type, instance: Any = None) -> Abilities:
 
 @functools.lru_cache(10_000)
 def class_has(kind: type, method: str) -> bool:
-    """Whether a class has this method. ``set`` of ophyd's read-only signals does not count, it only raises."""
+    """Whether a class has this method.
+
+    ``set`` of ophyd's read-only signals does not count, because it only raises an error.
+    """
     for base in kind.__mro__:
         if method == "set" and base.__name__.endswith("RO") and _library(base) == "ophyd":
             return False
@@ -47,7 +50,7 @@ def is_group(kind: type) -> bool:
 
 
 def name_type(kind: type) -> str | None:
-    """Return the type for names of devices of this class; None if it is no class of devices.
+    """Return the type for names of devices of this class; None if it is not a class of devices.
 
     Device classes are those of ophyd and ophyd-async, those with a protocol of bluesky, and all derived from them.
     """
@@ -66,7 +69,7 @@ def _is_protocol(kind: type) -> bool:
 
 
 def _derived(kind: type) -> Iterator[type]:
-    """The class and those derived from it: some signals that are derived from ophyd's Signal cannot be set."""
+    """The class and its subclasses. Some signals that are derived from ophyd's Signal cannot be set."""
     yield kind
     for derived in kind.__subclasses__():
         if _library(derived) == "ophyd":
@@ -83,7 +86,7 @@ def children(device: Any) -> Iterator[tuple[str, Any]]:
 
 
 def part(device: Any, name: str) -> Any:
-    """Return the part of this name: an attribute, or an element of a vector by its index.
+    """Return the part with this name: an attribute, or an element of a vector by its index.
 
     Raises
     ------

@@ -32,7 +32,7 @@ _RC = {
 
 
 class PlainShell(TerminalInteractiveShell):
-    """IPython's terminal shell. Functions that need a terminal do nothing, and the log mentions each of them once."""
+    """IPython's terminal shell. Functions that need a terminal do nothing, and the log mentions each one once."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._mentioned: set[str] = set()
@@ -61,7 +61,7 @@ class PlainShell(TerminalInteractiveShell):
             self._ignore(f"the event loop of {gui}")
 
     def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str | None]:
-        """Choose a backend that draws into files; leave the choice of windows to matplotlib, as in plain Python."""
+        """Choose a backend that draws into files. Leave the choice of windows to matplotlib, as in plain Python."""
         if gui and gui.lower() in _WITHOUT_WINDOW:
             return super().enable_matplotlib(gui)
         self._ignore(f"%matplotlib {gui or ''}".strip())
@@ -82,7 +82,7 @@ class PlainShell(TerminalInteractiveShell):
         return gui, backend, []
 
     def _atexit_once(self) -> None:
-        """Do not free the objects of user code: IPython takes 0.1 s for that, and the process ends anyway."""
+        """Do not free the objects of user code, because that takes IPython 0.1 s and the process ends anyway."""
         self._atexit_once_called = True
 
     def _ignore(self, what: str) -> None:
@@ -101,7 +101,7 @@ class PlainApp(ConfiguredCode, TerminalIPythonApp):
     interactive_shell_class = PlainShell  # pyright: ignore[reportAssignmentType] - a default for the trait
 
     def init_crash_handler(self) -> None:
-        """Leave ``sys.excepthook`` alone."""
+        """Do not change ``sys.excepthook``."""
 
     def make_shell(self, code: StartupCode, namespace: dict[str, Any]) -> PlainShell:
         """Read the configuration, make the shell, load the extensions."""
@@ -142,9 +142,9 @@ def discard_shell(shell: PlainShell) -> None:
 
 
 def prepare(shell: Any) -> None:
-    """Let every module call ``get_ipython()`` without importing it, and bring back ``shell.magic``.
+    """Let every module call ``get_ipython()`` without importing it, and restore ``shell.magic``.
 
-    Both last as long as the process: plans and uploaded scripts use them long after the startup files have run.
+    Both last as long as the process, because plans and uploaded scripts use them long after the startup files have run.
     """
     shell.builtin_trap.__enter__()
     if not hasattr(InteractiveShell, "magic"):  # gone since IPython 9, and still in many a profile

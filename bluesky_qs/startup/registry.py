@@ -21,7 +21,7 @@ def register_plan(name: str, *, exclude: bool = False) -> None:
     Raises
     ------
     TypeError
-        An argument has a wrong type.
+        An argument has the wrong type.
     """
     plans[_name(name)] = _flag(exclude)
 
@@ -35,7 +35,7 @@ def register_device(name: str, *, depth: int = 1, exclude: bool = False) -> None
     Raises
     ------
     TypeError, ValueError
-        An argument has a wrong type, or ``depth`` is negative.
+        An argument has the wrong type, or ``depth`` is negative.
     """
     if isinstance(depth, bool) or not isinstance(depth, int):
         raise TypeError(f"depth must be an integer, not {depth!r}")
@@ -45,7 +45,7 @@ def register_device(name: str, *, depth: int = 1, exclude: bool = False) -> None
 
 
 def clear() -> None:
-    """Remove all registrations before another startup."""
+    """Remove all registrations before the startup code runs again."""
     plans.clear()
     devices.clear()
 

@@ -1,8 +1,8 @@
 """``get_ipython()`` for startup code that runs in plain Python.
 
 It returns IPython's own shell (`bluesky_qs.startup.plain_shell`). Importing IPython takes a long time, so the shell is
-made when the code needs it: with a call of ``get_ipython()``, with an import of IPython, or with code in the
-configuration of its profile.
+made when the code needs it: at a call of ``get_ipython()``, at an import of IPython, or for code in the configuration
+of its profile.
 """
 
 import builtins
@@ -79,7 +79,7 @@ class LazyShell:
 
 
 def get_ipython() -> Any:
-    """The shell; None where none is installed."""
+    """The shell; None if none is installed."""
     return _installed.shell if _installed else None
 
 

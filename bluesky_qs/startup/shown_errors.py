@@ -1,6 +1,7 @@
-"""Errors that an IPython shell prints but does not raise: ``%run``, ``run_cell`` and ``showtraceback`` return normally.
+"""Errors that an IPython shell prints but does not raise:
 
-The startup code continues after such an error, so the error has to be in the report on the opening and in the console.
+``%run``, ``run_cell`` and ``showtraceback`` return normally. The startup code continues after such an error, so it has
+to be in the report and in the console.
 """
 
 import sys
@@ -17,14 +18,14 @@ _MOST = 50
 
 
 class ShownErrors:
-    """Notes the errors that a shell shows, as problems for the report.
+    """Records the errors that a shell shows, as problems for the report.
 
     Parameters
     ----------
     roots
-        Folders of the user's own code. The place of an error is a line in one of them.
+        Folders of the user's own code. Each error is traced to a line in one of them.
     print_them
-        Also print each traceback to standard error. A kernel sends tracebacks to its clients only.
+        Also print each traceback to standard error. A kernel sends tracebacks only to its clients.
     """
 
     def __init__(self, *, roots: list[Path], print_them: bool = False) -> None:
@@ -36,7 +37,7 @@ class ShownErrors:
 
     @contextmanager
     def watching(self, shell: Any) -> Iterator[None]:
-        """Note what ``shell`` shows inside the ``with`` block."""
+        """Record what ``shell`` shows inside the ``with`` block."""
         kept = {name: getattr(shell, name) for name in ("showtraceback", "showsyntaxerror", "show_usage_error")}
         shell.showtraceback = self._noting(kept["showtraceback"], lambda args: _shown(shell, args))
         shell.showsyntaxerror = self._noting(kept["showsyntaxerror"], lambda _: sys.exc_info()[1])
@@ -48,7 +49,7 @@ class ShownErrors:
                 vars(shell).pop(name, None)
 
     def note(self, message: str, error: BaseException | None = None) -> None:
-        """Add a problem; ``error`` gives its place."""
+        """Add a problem, at the line where ``error`` occurred."""
         if len(self.problems) < _MOST:
             self.problems.append(LoadProblem(message, *(place(error, self._roots) if error else (None, None))))
 

@@ -19,10 +19,10 @@ TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def to_python(source: str, *, autocall: bool = False) -> str | None:
-    """Replace IPython syntax by calls of ``get_ipython()``; return None if the source has none.
+    """Replace IPython syntax with calls of ``get_ipython()``; return None if the source has none.
 
     With ``autocall``, replace ``/f x`` and similar too, and magics without their ``%``. In a Python file these are more
-    likely parts of a broken line.
+    likely to be parts of a broken line.
     """
     lines = list(io.StringIO(source if source.endswith("\n") else source + "\n"))
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
@@ -64,7 +64,7 @@ def _replaced(lines: list[str], statement: list[TokenInfo], *, autocall: bool) -
 def _automagic(lines: list[str], statement: list[TokenInfo]) -> list[str] | None:
     """The lines with ``%`` put before a statement that begins with the name of a magic: ``cd /tmp``, ``pwd``.
 
-    IPython's own rule: the name is no variable, and no value is assigned to it.
+    IPython's own rule: the name is not a variable, and no value is assigned to it.
     """
     first = next((token for token in statement if token.string.strip()), None)
     if first is None or first.type != NAME or not _is_magic(first.string):
@@ -84,12 +84,12 @@ def _is_magic(name: str) -> bool:
 
 
 def _assigned(name: str, lines: list[str]) -> bool:
-    """Whether the file itself makes a variable of this name; it has not run yet."""
+    """Whether the file itself creates a variable with this name; it has not run yet."""
     made = re.compile(rf"\b(?:{name}\s*[:=](?!=)|(?:def|class|import|as|for)\s+{name}\b)")
     return any(made.search(line) for line in lines)
 
 
 def _confuses_tokenizer(statement: list[TokenInfo]) -> bool:
-    """Whether an open bracket or quote, as in ``!it's``, makes the next lines look like another statement."""
+    """Whether an open bracket or quote, as in ``!it's``, makes the next lines look like part of the statement."""
     broken = any(t.type == ERRORTOKEN and t.string.lstrip()[:1] in ("'", '"') for t in statement)
     return broken or statement[0].start[0] != statement[-1].end[0] or statement[-1].type != NEWLINE

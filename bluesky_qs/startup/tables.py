@@ -27,9 +27,9 @@ def best_effort_callback() -> Any:
 # An error in the callback must not end the plan.
 @make_class_safe(logger=log)
 class LiveTables(CallbackBase):
-    """Print a heading and a table of the hinted fields for every run, also if several runs are open.
+    """Print a heading and a table of the hinted fields for every run, even if several runs are open.
 
-    It has the parameters, methods and attributes of BestEffortCallback; settings of plots have no effect.
+    It has the parameters, methods and attributes of BestEffortCallback; settings for plots have no effect.
 
     Attributes
     ----------

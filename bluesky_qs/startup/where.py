@@ -1,4 +1,4 @@
-"""Tells startup code whether it runs in a worker or in IPython."""
+"""Lets startup code check whether it runs in a worker or in IPython."""
 
 import os
 import sys

@@ -7,11 +7,11 @@ from bluesky_qs.plan_queue.changes import Change, Snapshot
 
 
 class Store(Protocol):
-    """Keeps queue, history and facts through crashes and power cuts."""
+    """Keeps queue, history and facts, even through crashes and power cuts."""
 
     @property
     def description(self) -> str:
-        """The place, for the log: ``SQLite file /…``, ``Redis at …``."""
+        """What the log calls the store: ``SQLite file /…``, ``Redis at …``."""
         ...
 
     async def open(self) -> None:
@@ -29,10 +29,10 @@ class Store(Protocol):
         ...
 
     async def commit(self, changes: Sequence[Change]) -> None:
-        """Make the changes durable, all of them or none, in their order.
+        """Make the changes durable, all of them or none, in order.
 
         Commits are made one after the other, in the order of the calls. The caller combines edits into one commit. Once
-        it returns, a power cut loses nothing. Canceling the caller does not stop its commit.
+        it returns, nothing can be lost in a power cut. Canceling the caller does not stop its commit.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from bluesky_qs.store.place import default_store_path
 def chosen_store(settings: Settings, *, beside_service: bool = False) -> Store:
     """Return the store that the settings select, not opened yet.
 
-    Pass ``beside_service`` for tools that read a store while a service may be using it.
+    Use ``beside_service`` for tools that read a store while a service may be using it.
 
     Raises
     ------

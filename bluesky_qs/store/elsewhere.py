@@ -11,7 +11,7 @@ _KEYS = ("plan_queue", "plan_history", "running_plan")
 async def queue_in_redis(host: str = "localhost", port: int = 6379, *, prefix: str = "qs_default") -> bool:
     """Whether a Redis at this address contains the queue or the history of a service.
 
-    Sends a few bytes itself, because importing a Redis client takes longer than the rest of a start.
+    Sends a few bytes itself, because importing a Redis client takes longer than the rest of the start.
     """
     names = " ".join(f"{prefix}_{key}" for key in _KEYS)
     with suppress(OSError):  # includes TimeoutError: no Redis there

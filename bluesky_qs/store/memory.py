@@ -1,4 +1,4 @@
-"""The content of a store in memory: a store for tests, and the mirror from which a Redis is rewritten."""
+"""The content of a store in memory: a store for tests, and the mirror from which Redis is rewritten."""
 
 from collections.abc import Iterable, Sequence
 from typing import assert_never
@@ -39,11 +39,11 @@ class Contents:
         )
 
     def sizes(self) -> tuple[int, int, int]:
-        """Number of items, history items and events."""
+        """Numbers of items, history items and events."""
         return len(self._items), len(self._history), len(self._events)
 
     def apply(self, changes: Iterable[Change]) -> None:
-        """Make the changes, in their order."""
+        """Make the changes, in order."""
         for change in changes:
             match change:
                 case PutItem():

@@ -1,4 +1,4 @@
-"""The place of the queue file: the default path, network file systems, the lock on the file."""
+"""Where the queue file is: the default path, network file systems, the lock on the file."""
 
 import contextlib
 import fcntl
@@ -86,12 +86,12 @@ class LockFile:
             os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
 
     def release(self) -> None:
-        """Unlock it. The file stays, because deleting it would let two processes lock two files of one name."""
+        """Unlock it. The file stays, because deleting it would let two processes lock two files with the same name."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def _unescaped(field: str) -> str:
-    """Decode a path from ``/proc/mounts``, where blanks are written as octal numbers."""
+    """Decode a path from ``/proc/mounts``, where spaces are written as octal numbers."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

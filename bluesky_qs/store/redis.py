@@ -26,14 +26,14 @@ _PATIENT = 10.0
 
 
 class RedisStore:
-    """A store in a Redis server.
+    """A store on a Redis server.
 
     Parameters
     ----------
     address
         ``host``, ``host:port``, ``host:port/db``, or a URL: ``redis://…``, ``rediss://…``, ``unix://…``.
     prefix
-        The prefix of all keys. No other key in the server is touched.
+        The prefix of all keys. No other key on the server is touched.
     beside_service
         For tools that read a store or change a fact in it while a service may be using it: nothing is rewritten.
     """
@@ -92,7 +92,7 @@ class RedisStore:
         await asyncio.shield(self._write(changes))
 
     async def other_prefixes(self) -> list[str]:
-        """Return the key prefixes of other services that keep a queue or a history there.
+        """Return the key prefixes of other services that keep a queue or a history in this Redis.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class RedisStore:
         self._lock_exact = True
 
     async def _make_ready(self) -> None:
-        """Connect if necessary, and rewrite Redis if its content is not certain."""
+        """Connect if necessary, and rewrite Redis if its content may be wrong."""
         if not self._link.connected:
             await self._link.connect(_CONNECT)
         if not self._exact:
@@ -172,7 +172,7 @@ class RedisStore:
         return all(step.fits(reply) for step, reply in zip(steps, replies, strict=True))
 
     async def _lost(self, error: StoreError) -> None:
-        """Handle a failure: if the connection is lost, the content of Redis is not certain."""
+        """Handle a failure. If the connection is lost, the content of Redis may be wrong."""
         if self._link.connected and self._exact:
             self._lock_exact = True  # the server works and refused the whole transaction
             return
@@ -202,7 +202,7 @@ class RedisStore:
         settings = dict(zip(reply[::2], reply[1::2], strict=True))
         if (settings.get(b"appendonly"), settings.get(b"appendfsync")) != (b"yes", b"always"):
             log.warning(
-                "%s does not write each change to its disk: a power cut there may lose the latest changes of the "
-                "queue. Its settings 'appendonly yes' and 'appendfsync always' keep them.",
+                "%s does not write each change to disk, so the latest changes to the queue may be missing after a "
+                "power cut. To prevent this, set 'appendonly yes' and 'appendfsync always' in Redis.",
                 self._link.name,
             )

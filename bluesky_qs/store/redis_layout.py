@@ -39,7 +39,7 @@ _ANY = object()
 
 
 class Step(msgspec.Struct):
-    """A command and the reply that shows that Redis has the right content; `_ANY` if no reply can show it."""
+    """A command, and the reply that shows that Redis has the correct content; `_ANY` if no reply can show it."""
 
     command: list[Any]
     reply: Any = _ANY
@@ -50,7 +50,7 @@ class Step(msgspec.Struct):
 
 
 class Layout:
-    """The keys of one service: lists of JSON texts, byte for byte as ``json.dumps`` gives them, and facts."""
+    """The keys of one service: lists of items in JSON, byte for byte as ``json.dumps`` returns them, and facts."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = f"{prefix}_" if prefix else ""
@@ -133,7 +133,7 @@ class Layout:
         return data == b"{}" or bool(self._object(name, data))
 
     def _object(self, name: str, data: bytes) -> dict[str, Any]:
-        """Return the object in the text; an empty one, with a warning, if the text is anything else."""
+        """Return the object in the text. If the text is anything else, log a warning and return an empty object."""
         value = as_object(_value(data))
         if value:
             return value

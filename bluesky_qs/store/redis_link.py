@@ -23,7 +23,7 @@ _BYTES_A_SECOND = 5_000_000
 class RedisLink:
     """Sends commands and transactions over one connection, with a time limit for each (``within``, in seconds).
 
-    Every failure is a `StoreError`. Afterwards `connected` is true if the server refused the commands; if it is false,
+    Every failure is a `StoreError`. Afterwards, `connected` is true if the server refused the commands. If it is false,
     the connection is closed and the commands may have been carried out.
     """
 
@@ -94,7 +94,7 @@ class RedisLink:
         Raises
         ------
         StoreError
-            No command was run. If `connected` is false afterwards, all may have been run.
+            No command was run. If `connected` is false afterwards, all commands may have been run.
         """
         replies = await self._exchange([("MULTI",), *commands, ("EXEC",)], within)
         made = replies[-1]

@@ -1,4 +1,4 @@
-"""Decides when to log that a store refuses changes: once at the start and once at the end."""
+"""Decides when to log that a store refuses changes: when that begins and when it ends."""
 
 import logging
 
@@ -8,7 +8,7 @@ log = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """Logs the first of many refusals and their end. Clients get an error for each refusal anyway."""
+    """Logs the first of many refusals, and the end of the refusals. Clients get an error for each refusal anyway."""
 
     def __init__(self, name: str) -> None:
         self._name = name

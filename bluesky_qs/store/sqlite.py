@@ -40,11 +40,11 @@ _TABLES = (
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_LAYOUT}",
 )
-_MAKE = "Create it for the user who runs the service, or choose another file with --store PATH"
+_MAKE = "Create it as the user who runs the service, or choose another file with --store PATH"
 
 
 class SQLiteStore:
-    """A store in one SQLite file, written by a thread of its own.
+    """A store in one SQLite file, with its own thread for writing.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class SQLiteStore:
 
     @property
     def is_new(self) -> bool:
-        """Whether `open` created the file, so that nothing was ever stored in it."""
+        """Whether `open` created the file, so that it is still empty."""
         return self._file.made
 
     async def open(self) -> None:
@@ -233,7 +233,7 @@ class _File:
         application: int = db.execute("PRAGMA application_id").fetchone()[0]
         empty: bool = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         if application != _APPLICATION and not (empty and layout == 0):
-            msg = f"{self.path} is a database of another program, not a queue store"
+            msg = f"{self.path} belongs to another program and is not a queue store"
             raise StoreError(msg)
         if layout > _LAYOUT:
             msg = (

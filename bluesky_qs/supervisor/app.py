@@ -1,6 +1,6 @@
-"""The supervisor starts the manager and the workers, replaces a manager that died or froze, and ends all of them.
+"""The supervisor starts the manager and the workers, replaces a manager that died or froze, and stops all of them.
 
-One thread waits for a message of the manager, a signal (the death of a child is one) or the next deadline.
+One thread waits for a message from the manager, a signal (such as the death of a child) or the next deadline.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ Command = Callable[[str], Sequence[str]]
 
 
 def manager_command(rundir: str) -> Sequence[str]:
-    """Return the command line of the manager. ``-P`` keeps modules of the current folder out."""
+    """Return the command line of the manager. ``-P`` keeps it from importing modules in the current folder."""
     return [sys.executable, "-P", "-m", "bluesky_qs.manager", rundir]
 
 
@@ -181,7 +181,7 @@ class Supervisor:
         return min(times, default=now)
 
     def _watch(self, manager: Child, now: float) -> float:
-        """Keep, replace or give up the manager, and return the time of the next decision."""
+        """Keep or replace the manager, or give up; return the time of the next decision."""
         ending = manager.poll()
         if self._stop_due is not None:
             return self._watch_stop(ending, now)
@@ -232,7 +232,7 @@ class Supervisor:
             self._exit_code = 0
 
     def _stop_again(self, reason: str, now: float) -> None:
-        """End the wait for the plan's clean-up; after the next request, end everything at once."""
+        """Stop waiting for the plan's clean-up; after the next request, end everything immediately."""
         assert self._stop_due is not None
         if self._hurried:
             _log.warning("Another request to stop (%s): stopping immediately", reason)
@@ -340,7 +340,7 @@ class _Signals:
 
 
 def _log_into(fd: int, level: LogLevel) -> Callable[[], None]:
-    """Send our log to the console, in order with the children's lines. Return a function that undoes it."""
+    """Send our log to the console, in order with the output of the children. Return a function that undoes this."""
     stream = os.fdopen(fd, "w", encoding="utf-8", closefd=False)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter(FORMAT))

@@ -1,4 +1,4 @@
-"""A child process: its own session, its output in the console, its end as a phrase."""
+"""A child process in its own session, whose output goes to the console."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ _SECRETS = ("QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER", "QSERVER_ZMQ_PRIVATE_KEY", "QS
 
 
 class Lifeline:
-    """A pipe that every child reads. It closes when the supervisor ends, for whatever reason."""
+    """A pipe that every child reads. It closes when the supervisor ends, for any reason."""
 
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe()  # not inheritable: only the supervisor may hold the writing end
@@ -27,8 +27,8 @@ class Lifeline:
 class Child:
     """A running child.
 
-    Start it from the main thread only: a child asks the kernel for a signal at the death of its parent, and for the
-    kernel the parent is the thread that started it.
+    Start it from the main thread only. The child asks the kernel for a signal when its parent dies, and to the kernel
+    the parent is the thread that started it.
     """
 
     def __init__(self, command: Sequence[str], *, output: int, lifeline: Lifeline) -> None:
@@ -47,12 +47,12 @@ class Child:
         return self._process.pid
 
     def poll(self) -> Exit | None:
-        """The end of the process; None while it runs."""
+        """How the process ended; None while it is running."""
         code = self._process.poll()
         return None if code is None else Exit(code, _phrase(code))
 
     def wait(self, timeout: float) -> Exit | None:
-        """Wait for its end; return None if it did not end in time."""
+        """Wait until it ends; return None if it did not end in time."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout)
         return self.poll()
@@ -62,7 +62,7 @@ class Child:
         self._process.terminate()
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal, if it still runs."""
+        """Send a signal, if it is still running."""
         self._process.send_signal(number)
 
     def kill(self) -> None:

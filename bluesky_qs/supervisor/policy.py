@@ -1,4 +1,4 @@
-"""Decides whether to keep, replace or give up a manager. It uses no clock and no process."""
+"""Decides whether to keep or replace a manager, or to give up. It uses no clock and no process."""
 
 import msgspec
 
@@ -18,14 +18,14 @@ _FINAL_EXIT_CODES = {ERROR_LOGGED: QSError.exit_code, ConfigError.exit_code: Con
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """The end of a process: its exit code (negative for a signal), and the same as a phrase."""
+    """How a process ended: its exit code (negative for a signal), and a phrase that describes it."""
 
     code: int
     how: str
 
 
 class ManagerLife(msgspec.Struct, frozen=True):
-    """The manager's life so far, and its predecessors. Times are monotonic.
+    """What is known about the manager and its predecessors. Times are monotonic.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class ManagerLife(msgspec.Struct, frozen=True):
     served
         Whether any manager of this service has sent one.
     short_lives
-        Number of managers before it, in a row, that ended soon.
+        Number of previous managers in a row that ended soon after they started.
     number
         Number of this manager, counted from the start of the service.
     """
@@ -48,29 +48,29 @@ class ManagerLife(msgspec.Struct, frozen=True):
     number: int = 1
 
     def beats(self, now: float) -> "ManagerLife":
-        """Return the life after a heartbeat."""
+        """Return the record with a heartbeat at this time."""
         return msgspec.structs.replace(self, last_beat=now, served=True)
 
     def excused(self, now: float) -> "ManagerLife":
-        """Return the life after a pause of the whole machine, such as sleep."""
+        """Return the record after the whole machine was paused, for example in sleep mode."""
         if self.last_beat is None:
             return msgspec.structs.replace(self, started=now)
         return msgspec.structs.replace(self, last_beat=now)
 
     def ended(self, now: float) -> "ManagerLife":
-        """Return the life of the next manager; set ``started`` when it starts."""
+        """Return the record of the next manager; set ``started`` when it starts."""
         short_lives = self.short_lives + 1 if now - self.started < SHORT_LIFE else 0
         return ManagerLife(now, served=self.served, short_lives=short_lives, number=self.number + 1)
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """Keep the manager, and decide again at this time or when something happens."""
+    """Keep the manager; decide again at this time, or when something happens."""
 
     until: float
 
 
 class Restart(msgspec.Struct, frozen=True):
-    """Start another manager after ``delay`` seconds, and end this one if it still runs."""
+    """Start another manager after ``delay`` seconds, and end this one if it is still running."""
 
     delay: float
     reason: str
@@ -84,7 +84,7 @@ class GiveUp(msgspec.Struct, frozen=True):
 
 
 def decide(now: float, life: ManagerLife, ending: Exit | None) -> Keep | Restart | GiveUp:
-    """Decide about a manager that runs or has ended."""
+    """Decide what to do about a manager that is running or has ended."""
     if ending is not None:
         if ending.code == 0:
             return GiveUp(0, "")

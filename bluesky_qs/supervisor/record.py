@@ -1,4 +1,4 @@
-"""Console output as numbered messages, cut at line ends; the latest are kept."""
+"""Console output as numbered messages, split at line ends. The latest ones are kept."""
 
 import codecs
 import itertools
@@ -42,7 +42,7 @@ class Batcher:
     def take(self, now: float, *, everything: bool = False) -> str:
         """Return the text of the next message; empty if it is not due yet.
 
-        An unfinished line waits for one period, because its rest usually follows at once.
+        An unfinished line waits for one period, because the rest of it usually follows immediately.
         """
         if everything:
             self._text += self._decoder.decode(b"", final=True)
@@ -72,7 +72,7 @@ class Record:
         self._last = 0
 
     def add(self, text: str, when: float) -> ConsoleMessage:
-        """Number and keep a message, and drop the oldest. ``when`` is in epoch seconds."""
+        """Number a message and keep it; drop the oldest one. ``when`` is in epoch seconds."""
         with self._lock:
             self._last += 1
             message = ConsoleMessage(when, text, self._last)

@@ -25,12 +25,12 @@ class OwnedDir(RuntimeDir):
 
     @classmethod
     def make(cls) -> "OwnedDir":
-        """Create a directory, and remove stale ones beside it."""
+        """Create a directory, and remove stale ones next to it."""
         reasons: list[str] = []
         for base in (os.environ.get("TMPDIR", _TMP), _TMP):
             path = Path(base) / f"bluesky-qs-{os.getpid()}-{os.urandom(4).hex()}"
             if len(os.fsencode(path)) + len("/w-99999999") > SOCKET_PATH_LIMIT:
-                reasons.append(f"{base} is too long for the path of a socket")
+                reasons.append(f"{base} is too long for a socket path")
                 continue
             remove_stale(Path(base))
             try:

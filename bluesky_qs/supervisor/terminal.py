@@ -1,4 +1,4 @@
-"""Output to the terminal, without waiting for it."""
+"""Output to the terminal, without waiting for the terminal."""
 
 import contextlib
 import os
@@ -27,7 +27,10 @@ class TerminalWriter:
         self._thread.start()
 
     def write(self, data: bytes) -> None:
-        """Queue output. If too much waits already, omit it; a note gives the number of omitted bytes later."""
+        """Queue output.
+
+        If too much output is already waiting, omit this; a note gives the number of omitted bytes later.
+        """
         with self._changed:
             if self._broken:
                 return

@@ -77,7 +77,7 @@ class Workers:
             A worker is in use.
         """
         if self._current is not None:
-            raise WrongState(f"A worker process is running already (pid {self._current.process.pid})")
+            raise WrongState(f"A worker process is already running (pid {self._current.process.pid})")
         worker = self._take_spare() or self._new()
         self._current, self.ended = worker, None
         self.plan_spare(now + SPARE_DELAY_AFTER_WORKER)
@@ -96,7 +96,7 @@ class Workers:
         self._current.child.kill()
 
     def plan_spare(self, when: float) -> None:
-        """Start a spare worker at this time, unless spare workers are off."""
+        """Start a spare worker at this time, unless spare workers are switched off."""
         if self._keep_spare and self._spare is None:
             self.spare_due = when
 
@@ -107,7 +107,7 @@ class Workers:
             self._spare = self._new()
 
     def reap(self, now: float) -> WorkerEnded | None:
-        """Return how the worker in use ended. Each end is returned once."""
+        """Return how the worker in use ended. Each end is returned only once."""
         if self._spare and (exit_ := self._spare.child.poll()):
             _log.warning("The spare worker process ended unexpectedly (%s)", exit_.how)
             self._spare.clear()
@@ -123,7 +123,7 @@ class Workers:
         return self.ended
 
     def end(self) -> None:
-        """End all workers. The worker in use gets a request first."""
+        """End all workers. The worker in use is asked to end first."""
         self.spare_due = None
         if self._spare:
             self._spare.child.kill()

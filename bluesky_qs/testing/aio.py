@@ -38,7 +38,7 @@ Condition = Callable[[dict[str, Any]], Any]
 
 
 class _Frozen(BaseException):
-    """Stands for the frozen event loop of a manager, which the supervisor of a service would replace."""
+    """Stands for a manager whose event loop is frozen. The supervisor of a service would replace it."""
 
 
 class AsyncManager(InLoop):
@@ -56,7 +56,7 @@ class AsyncManager(InLoop):
     settings
         Settings of the service. The addresses in them are ignored.
     clock
-        Default: a new `Clock`. The event loop follows it from then on.
+        Default: a new `Clock`. From then on, the event loop follows it.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class AsyncManager(InLoop):
     requests
         Method and parameters of each request of a client, oldest first.
     answers
-        Replies to send instead of the manager's, by method: a reply, a function of the parameters that makes one,
-        or None for no reply.
+        Replies to send instead of the manager's, by method: a reply, a function of the parameters that returns one, or
+        None for no reply.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class AsyncManager(InLoop):
         await self.close()
 
     async def start(self) -> None:
-        """Start the manager; after `stop`, start it again at the same addresses. Return when it answers.
+        """Start the manager; after `stop`, start it again with the same addresses. Return when it answers requests.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class AsyncManager(InLoop):
         await self._begin()
 
     async def restart(self) -> None:
-        """Let the manager die and start another, as a service does. The worker is not affected."""
+        """Let the manager die and start another one, as a service does. The worker is not affected."""
         await self.die()
         await self.replace()
 
@@ -151,7 +151,7 @@ class AsyncManager(InLoop):
         await self._cancel()
 
     async def replace(self) -> None:
-        """Start another manager instead of one that died. Return when it answers."""
+        """Start another manager instead of one that died. Return when it answers requests."""
         self._supervisor.restarted = True
         self.replaced += 1
         await self._begin()
@@ -170,7 +170,7 @@ class AsyncManager(InLoop):
             await task
 
     async def close(self) -> None:
-        """End everything at once.
+        """End everything immediately.
 
         Raises
         ------
@@ -205,11 +205,11 @@ class AsyncManager(InLoop):
                 socket.curve_serverkey = zmq.curve_public(self.settings.network.zmq_private_key.encode())
             socket.connect(self.control)
             await socket.send_multipart([b"", frame])
-            answer = asyncio.ensure_future(socket.recv_multipart())
-            await asyncio.wait([answer, self._task], return_when=asyncio.FIRST_COMPLETED)
-            if answer.done():
-                return answer.result()[-1]
-            answer.cancel()
+            reply = asyncio.ensure_future(socket.recv_multipart())
+            await asyncio.wait([reply, self._task], return_when=asyncio.FIRST_COMPLETED)
+            if reply.done():
+                return reply.result()[-1]
+            reply.cancel()
             # The reply to a request that ended the manager may still be on its way. The loop would not wake up for a
             # reply that arrives during the poll, so it is received here.
             late = zmq.Socket.shadow(socket.underlying)
@@ -240,8 +240,8 @@ class AsyncManager(InLoop):
     async def fill(self, queue: Iterable[Mapping[str, Any]] = (), history: Iterable[Mapping[str, Any]] = ()) -> None:
         """Replace the queue and the history with these items, as if an earlier service had left them.
 
-        The manager is replaced for that, as with `restart`. The items are not checked. An item without a uid, user or
-        user group gets one; the result of a history item has all keys of a plan that completed, unless it is given.
+        This replaces the manager, as `restart` does. The items are not checked. Items without a uid, user or user group
+        get one. History items without a result get that of a completed plan.
         """
         queued = [self._stored(item) for item in queue]
         past = [self._stored(item) for item in history]
@@ -278,13 +278,13 @@ class AsyncManager(InLoop):
         status = await self.until_idle()
         if not status["worker_environment_exists"]:
             report = (await self.do("environment_report"))["report"]
-            raise AssertionError(f"The environment does not open: {report.get('message')}")
+            raise AssertionError(f"The environment did not open: {report.get('message')}")
 
     async def until(self, condition: Condition) -> dict[str, Any]:
         """The first status for which ``condition(status)`` is true.
 
         It is checked whenever the manager publishes its status, a request arrives or the scripted worker does
-        something. So the condition can also check these: ``lambda _: manager.worker.is_waiting``.
+        something. The condition may check those too: ``lambda _: manager.worker.is_waiting``.
 
         Raises
         ------
@@ -303,7 +303,7 @@ class AsyncManager(InLoop):
         if not waiting.done():
             assert self._task is not None
             self._task.result()
-            raise RuntimeError(f"The manager ended meanwhile. Its last status: {self._info.status}")
+            raise RuntimeError(f"The manager ended in the meantime. Its last status: {self._info.status}")
         return waiting.result()
 
     async def until_idle(self) -> dict[str, Any]:
@@ -311,7 +311,7 @@ class AsyncManager(InLoop):
         return await self.until(lambda status: status["manager_state"] == "idle")
 
     def published(self, topic: bytes) -> list[Any]:
-        """Publications under a topic of `bluesky_qs.wire.info`, oldest first, except those of the status."""
+        """Messages published under a topic of `bluesky_qs.wire.info`, oldest first. The status is not included."""
         encoding = self.settings.network.zmq_encoding
         return [decode(payload, encoding) for name, payload in list(self._info.published) if name == topic]
 

@@ -10,7 +10,7 @@ class Clock:
     Parameters
     ----------
     still
-        Stop the clock, so that only `advance` moves it. Otherwise it also runs like any clock.
+        Stop the clock, so that only `advance` moves it. Otherwise it also runs like a normal clock.
 
     Examples
     --------
@@ -31,11 +31,11 @@ class Clock:
         return (self._still[0] if self._still else time.time()) + self._moved
 
     def monotonic(self) -> float:
-        """Seconds since some instant, for intervals."""
+        """Seconds since some arbitrary moment, for intervals."""
         return (self._still[1] if self._still else time.monotonic()) + self._moved
 
     def advance(self, seconds: float) -> None:
-        """Move the clock ahead. Any thread may call this."""
+        """Move the clock forward. Any thread may call this."""
         if seconds < 0:
             raise ValueError("The clock only moves forward")
         self._moved += seconds

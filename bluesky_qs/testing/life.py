@@ -46,7 +46,7 @@ _CONNECTION = b'{"transport": "tcp", "ip": "127.0.0.1", "shell_port": 1, "key": 
 
 
 class Script(Protocol):
-    """The scripts and data that the test has set. They outlive the process."""
+    """The scripts and data that the test has set. They are kept when the process ends."""
 
     plans: dict[str, Any]
     devices: dict[str, Any]
@@ -66,7 +66,7 @@ class Script(Protocol):
 
 
 class _Over(Exception):
-    """Ends a job; the argument is the step that ended it."""
+    """Ends a job. The argument is the step that ended it."""
 
     def __init__(self, step: steps.End | steps.Fail | steps.Return) -> None:
         super().__init__(step)
@@ -95,7 +95,7 @@ class Job:
 
 
 class ScriptedProcess:
-    """One process. It calls ``ended`` with the exit code and a description at its end."""
+    """One process. At its end, it calls ``ended`` with the exit code and a description."""
 
     def __init__(self, script: Script, pid: int, ended: Callable[[int, str], None]) -> None:
         self.server = InProcessServer(commands.WorkerCommand, self._answer, script.changed)
@@ -123,11 +123,11 @@ class ScriptedProcess:
     # --------------------------------------------------------------------------------------------- for the test
     @property
     def waiting(self) -> Job | None:
-        """The job that waits for the test."""
+        """The job that is waiting for the test."""
         return next((job for job in (self.main, *self.background) if job and job.waits), None)
 
     def end(self, exit_code: int, how: str) -> None:
-        """End the process, whatever it is doing. Its last reports still arrive."""
+        """End the process immediately. Its last reports still arrive."""
         if self.over:
             return
         self.over = True
@@ -236,7 +236,7 @@ class ScriptedProcess:
         if job is None or job.item is None:
             raise WrongState("No plan is running")
         if job.resumed is not None:
-            raise WrongState("The plan is paused already")
+            raise WrongState("The plan is already paused")
         job.pause, job.pauser = option, user
         if option == "deferred":
             self._update(pause_pending=True)
@@ -371,7 +371,7 @@ class ScriptedProcess:
                 self._change_namespace(job, step)
 
     async def _wait(self, job: Job) -> None:
-        """Wait until the test continues the script. Run the steps that it inserts meanwhile."""
+        """Wait until the test continues the script. Until then, run the steps that it inserts."""
         while True:
             job.waits = True
             self._script.changed()

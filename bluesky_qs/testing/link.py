@@ -22,7 +22,7 @@ class InProcessServer(AnsweringEnd):
     handle
         Called with each command. Returns the reply, or raises `QSError` to refuse the command.
     held
-        Called when a command has arrived that gets no reply because the server hangs.
+        Called when a command arrives and gets no reply because the server hangs.
     """
 
     def __init__(self, commands: Any, handle: Callable[[Any], Any], held: Callable[[], None] = lambda: None) -> None:
@@ -46,7 +46,7 @@ class InProcessServer(AnsweringEnd):
             self._waiting = []
 
     def recover(self) -> None:
-        """Answer again, beginning with the commands that arrived meanwhile."""
+        """Answer again, starting with the commands that arrived in the meantime."""
         waiting, self._waiting = self._waiting or [], None
         for name, frame in waiting:
             self._serve(name, frame)
@@ -63,12 +63,12 @@ class InProcessServer(AnsweringEnd):
         return [request.command for request in requests if request.command is not None]
 
     def hold_reports(self) -> None:
-        """Send reports as late as a real process may: just before the next reply."""
+        """Send reports as late as a real process might: just before the next reply."""
         if self._late is None:
             self._late = []
 
     def send_reports(self) -> None:
-        """Send reports at once again, beginning with those that were held."""
+        """Go back to sending reports immediately, starting with those that were held."""
         self._push_late()
         self._late = None
 
@@ -85,7 +85,7 @@ class InProcessServer(AnsweringEnd):
             super().push(report, keep=keep)
 
     def close(self) -> None:
-        """Send and receive nothing more. Messages that were sent still arrive."""
+        """Stop sending and receiving. Messages that were already sent still arrive."""
         self.send_reports()
         self._closed = True
 

@@ -53,7 +53,7 @@ class Measurement:
 
     @property
     def run_uids(self) -> list[str]:
-        """Uids of the runs, in the order in which they were opened."""
+        """Uids of the runs, in the order they were opened."""
         return list(self._runs)
 
     @property
@@ -62,7 +62,7 @@ class Measurement:
         return [run.scan_id for run in self._runs.values() if run.scan_id is not None]
 
     def take(self, step: steps.Measure | steps.Open) -> None:
-        """Open a run. For `Measure`, also take the readings and close it."""
+        """Open a run. For `Measure`, also take the readings and close the run."""
         if isinstance(step, steps.Open):
             self._open(step.start)
             return
@@ -86,7 +86,7 @@ class Measurement:
         self._close(uid, "success", step.num)
 
     def close(self, exit_status: str) -> None:
-        """Close all open runs, as the end of a plan does."""
+        """Close all open runs, as at the end of a plan."""
         for run in [run for run in self._runs.values() if run.is_open]:
             self._close(run.uid, _EXIT_STATUS.get(exit_status, "fail"), 0)
 

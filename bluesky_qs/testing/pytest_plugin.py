@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def qs_worker() -> "ScriptedWorker | None":
-    """The scripted worker of `qs_manager`. Tests override it; None is one with the plans and devices of ``sim``."""
+    """The scripted worker of `qs_manager`.
+
+    Tests override it. With None, the worker has the plans and devices of ``sim``.
+    """
     return None
 
 
@@ -45,7 +48,7 @@ def qs_manager(monkeypatch: pytest.MonkeyPatch, qs_worker: "ScriptedWorker | Non
 
 @pytest.fixture
 def qs_startup_dir() -> Path | None:
-    """The folder with the startup files of `qs_service`. Tests override it; None is the built-in ``sim`` profile."""
+    """The folder with the startup files of `qs_service`. Tests override it. None means the built-in ``sim`` profile."""
     return None
 
 

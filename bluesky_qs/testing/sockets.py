@@ -42,7 +42,7 @@ class ControlSocket:
         return self._socket.getsockopt(option)
 
     def close(self) -> None:
-        """Close the socket. Replies that were sent still go out."""
+        """Close the socket. Replies that were already sent still go out."""
         self._socket.close(linger=500)
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
@@ -65,15 +65,15 @@ class ControlSocket:
         self._requested(method, params)
         if method not in self._answers:
             return False
-        answer = self._answers[method]
-        answer = answer(params) if callable(answer) else answer
-        if answer is not None:
-            self._socket.send_multipart([*frames[:-1], encode(answer, self._encoding)])
+        reply = self._answers[method]
+        reply = reply(params) if callable(reply) else reply
+        if reply is not None:
+            self._socket.send_multipart([*frames[:-1], encode(reply, self._encoding)])
         return True
 
 
 class ControlLease:
-    """A control socket that one manager uses. It stays open for the next manager when this one closes it."""
+    """A control socket that one manager uses. When this manager closes it, it stays open for the next one."""
 
     def __init__(self, socket: ControlSocket) -> None:
         self._socket = socket
@@ -123,7 +123,7 @@ class InfoSocket:
         self._changed()
 
     def close(self) -> None:
-        """Close the socket. Publications that were sent still go out."""
+        """Close the socket. Messages that were already published still go out."""
         if not self._socket.closed:
             self._loop.remove_reader(self._fd)
             self._socket.close(linger=500)
@@ -140,7 +140,7 @@ class InfoSocket:
 
 
 class InfoLease:
-    """An info socket that one manager uses. It stays open for the next manager when this one closes it."""
+    """An info socket that one manager uses. When this manager closes it, it stays open for the next one."""
 
     def __init__(self, socket: InfoSocket) -> None:
         self.closed = False

@@ -6,7 +6,7 @@ import msgspec
 
 
 class End(msgspec.Struct, frozen=True):
-    """The plan ends. It is the implicit last step of a script that does not end the plan itself."""
+    """The plan ends. A script that does not end the plan itself has this as its last step."""
 
     exit_status: Literal["completed", "stopped", "aborted", "halted", "unknown"] = "completed"
     message: str = ""
@@ -34,15 +34,15 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Run until the test calls `ScriptedWorker.proceed` or `ScriptedWorker.do`. The plan can be paused meanwhile."""
+    """Run until the test calls `ScriptedWorker.proceed` or `ScriptedWorker.do`. Until then, the plan can be paused."""
 
 
 class Hang(msgspec.Struct, frozen=True):
-    """Stop answering until `ScriptedWorker.proceed` or until killed, like a worker whose code holds the interpreter."""
+    """Stop answering until `ScriptedWorker.proceed` or a kill, like a worker whose code holds the interpreter."""
 
 
 class Die(msgspec.Struct, frozen=True):
-    """The worker process ends at once."""
+    """The worker process ends immediately."""
 
     how: str = "killed by SIGSEGV"
     exit_code: int = -11
@@ -56,7 +56,7 @@ class Measure(msgspec.Struct, frozen=True):
     data
         Data of each event, by name.
     num
-        Number of events. The start document contains it as ``num_points``.
+        Number of events. The start document has it as ``num_points``.
     start
         Additional keys of the start document.
     """
@@ -87,7 +87,7 @@ class Suspend(msgspec.Struct, frozen=True):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """The suspender lets the plan go."""
+    """The suspender releases the plan."""
 
 
 class Print(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ class Print(msgspec.Struct, frozen=True):
 
 
 class Return(msgspec.Struct, frozen=True):
-    """The function or plan returns this value; None unless the script has this step."""
+    """The function or plan returns this value. Without this step it returns None."""
 
     value: Any = None
 

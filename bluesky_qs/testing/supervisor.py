@@ -1,4 +1,4 @@
-"""A supervisor without a process of its own: it starts workers and reports how they ended."""
+"""A supervisor that is not a separate process. It starts workers and reports how they ended."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ _GRACE = 10.0
 
 
 class WorkerSource(Protocol):
-    """Starts and kills workers. The `InProcessSupervisor` sets ``ended``, which is called when one has ended."""
+    """Starts and kills workers. The `InProcessSupervisor` sets ``ended``, which is called when a worker has ended."""
 
     ended: Callable[[WorkerEnded], None]
 
@@ -57,14 +57,14 @@ class ScriptedProcesses:
 
     @property
     def current(self) -> WorkerProcess | None:
-        """The process that lives."""
+        """The living process."""
         life = self._worker.life
         return None if life is None or life.over else WorkerProcess(life.pid, _address(life.pid))
 
     def start(self) -> WorkerProcess:
         """Start a process."""
         if self.current is not None:
-            raise WrongState(f"A worker process is running already (pid {self.current.pid})")
+            raise WrongState(f"A worker process is already running (pid {self.current.pid})")
         if self._worker.cannot_start is not None:
             raise WorkerError(self._worker.cannot_start)
         pid = next(self._pids)
@@ -116,7 +116,7 @@ class RealProcesses:
 
     @property
     def current(self) -> WorkerProcess | None:
-        """The process that lives."""
+        """The living process."""
         return self._workers.current
 
     def start(self) -> WorkerProcess:

@@ -25,7 +25,7 @@ PATIENCE = 30.0
 
 
 class Manager:
-    """A whole manager in a thread of its own: the real one, with a store in memory and a scripted worker.
+    """A whole manager in its own thread: the real one, with a store in memory and a scripted worker.
 
     Clients reach it at `control` and `info`, which are real sockets on free ports of this computer.
 
@@ -69,7 +69,7 @@ class Manager:
         self.close()
 
     def start(self) -> None:
-        """Start the manager; after `stop`, start it again at the same addresses. Return when it answers.
+        """Start the manager; after `stop`, start it again with the same addresses. Return when it answers requests.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Manager:
             raise
 
     def restart(self) -> None:
-        """Let the manager die and start another, as a service does. The worker is not affected."""
+        """Let the manager die and start another one, as a service does. The worker is not affected."""
         self._run(self._inside.restart())
 
     def stop(self, reason: str = "the test stops the service") -> None:
@@ -95,7 +95,7 @@ class Manager:
         self._run(self._inside.stop(reason))
 
     def close(self) -> None:
-        """End everything at once.
+        """End everything immediately.
 
         Raises
         ------
@@ -161,7 +161,7 @@ class Manager:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment variables with which clients find the manager."""
+        """The environment variables that clients use to find the manager."""
         return {"QSERVER_ZMQ_CONTROL_ADDRESS": self.control, "QSERVER_ZMQ_INFO_ADDRESS": self.info}
 
     @property
@@ -195,8 +195,8 @@ class Manager:
     def fill(self, queue: Iterable[Mapping[str, Any]] = (), history: Iterable[Mapping[str, Any]] = ()) -> None:
         """Replace the queue and the history with these items, as if an earlier service had left them.
 
-        The manager is replaced for that, as with `restart`. The items are not checked. An item without a uid, user or
-        user group gets one; the result of a history item has all keys of a plan that completed, unless it is given.
+        This replaces the manager, as `restart` does. The items are not checked. Items without a uid, user or user group
+        get one. History items without a result get that of a completed plan.
         """
         self._run(self._inside.fill(queue, history))
 
@@ -206,7 +206,7 @@ class Manager:
         Raises
         ------
         AssertionError
-            It does not open; the message says why.
+            The environment does not open; the message says why.
         """
         self._run(self._inside.open())
 
@@ -214,7 +214,7 @@ class Manager:
         """The first status for which ``condition(status)`` is true.
 
         It is checked whenever the manager publishes its status, a request arrives or the scripted worker does
-        something. So the condition can also check these: ``lambda _: manager.worker.is_waiting``.
+        something. The condition may check those too: ``lambda _: manager.worker.is_waiting``.
 
         Raises
         ------
@@ -228,11 +228,11 @@ class Manager:
         return self._run(self._inside.until_idle())
 
     def wait_asked(self, method: str, times: int = 1) -> None:
-        """Wait until clients have sent this request this number of times."""
+        """Wait until clients have sent this request this many times."""
         self.wait_until(lambda _: self.methods.count(method) >= times)
 
     def wait_subscribed(self, topic: bytes | None = None) -> None:
-        """Wait until a client has subscribed to this topic of the info socket, or to any."""
+        """Wait until a client has subscribed to this topic of the info socket, or to any topic."""
         self.wait_until(lambda _: self.subscribed if topic is None else topic in self.subscribed)
 
     def asked(self, method: str) -> list[dict[str, Any]]:
@@ -240,7 +240,7 @@ class Manager:
         return [params for name, params in list(self.requests) if name == method]
 
     def published(self, topic: bytes) -> list[Any]:
-        """Publications under a topic of `bluesky_qs.wire.info`, oldest first, except those of the status."""
+        """Messages published under a topic of `bluesky_qs.wire.info`, oldest first. The status is not included."""
         return self._inside.published(topic)
 
     def publish(self, topic: bytes, payload: dict[str, Any]) -> None:
@@ -260,7 +260,7 @@ class Manager:
             return future.result(PATIENCE)
         except TimeoutError:
             future.cancel()
-            raise TimeoutError(f"It did not happen within {PATIENCE:g} s. Console output:\n{self.output}") from None
+            raise TimeoutError(f"Not done after {PATIENCE:g} s. Console output:\n{self.output}") from None
 
 
 class Result(NamedTuple):
@@ -314,8 +314,8 @@ class Service(Manager):
         if not self.ask("status")["worker_environment_exists"]:
             self.open()
         item = BPlan(plan, *args, **kwargs) if isinstance(plan, str) else plan
-        answer = self.do("queue_item_execute", item=item.to_dict(), user="tester", user_group="primary")
-        uid = answer["item"]["item_uid"]
+        reply = self.do("queue_item_execute", item=item.to_dict(), user="tester", user_group="primary")
+        uid = reply["item"]["item_uid"]
         self.wait_idle()
         (past,) = [item for item in self.do("history_get")["items"] if item["item_uid"] == uid]
         documents = [

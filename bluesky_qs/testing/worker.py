@@ -1,4 +1,4 @@
-"""A worker that follows scripts. It runs no user code, and the manager sees no difference from the real worker."""
+"""A worker that follows scripts. It runs no user code, but to the manager it looks like a real worker."""
 
 import asyncio
 import functools
@@ -25,7 +25,7 @@ PATIENCE = 30.0
 
 
 class InLoop:
-    """Base of classes with methods that any thread can call and that run in the manager's loop."""
+    """Base class for methods that any thread can call and that run in the manager's loop."""
 
     loop: asyncio.AbstractEventLoop | None = None
 
@@ -53,7 +53,9 @@ def in_loop(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P
 
 
 class ScriptedWorker(InLoop):
-    """The worker of a `Manager` in a test. Scripts decide how plans, functions, uploaded scripts and openings go.
+    """The worker of a `Manager` in a test.
+
+    Scripts decide what happens when plans, functions and uploaded scripts run and when the environment opens.
 
     Without a script, opening the environment succeeds, a plan measures once and completes, and a task returns None.
 
@@ -137,29 +139,31 @@ class ScriptedWorker(InLoop):
     # -------------------------------------------------------------------------------------- while something runs
     @in_loop
     def proceed(self) -> None:
-        """Continue the script that waits at a `Wait` or `Hang`.
+        """Continue the script that is waiting at a `Wait` or `Hang`.
 
         Raises
         ------
         RuntimeError
-            No script waits. `Manager.wait_until` can wait for `is_waiting`.
+            No script is waiting. `Manager.wait_until` can wait for `is_waiting`.
         """
         self._insert(None)
 
     @in_loop
     def do(self, step: steps.Step) -> None:
-        """Take this step now, in the script that waits at a `Wait` or `Hang`; it waits again unless the step ends it.
+        """Take this step now, in the script that is waiting at a `Wait` or `Hang`.
+
+        Afterwards it waits again, unless the step ends it.
 
         Raises
         ------
         RuntimeError
-            No script waits.
+            No script is waiting.
         """
         self._insert(step)
 
     @in_loop
     def die(self, how: str = "killed by SIGSEGV", exit_code: int = -11) -> None:
-        """End the worker process, whatever it is doing."""
+        """End the worker process immediately."""
         self._living.end(exit_code, how)
 
     @in_loop
@@ -174,12 +178,12 @@ class ScriptedWorker(InLoop):
 
     @in_loop
     def hold_reports(self) -> None:
-        """Send reports as late as a real worker may: just before the reply to the next command."""
+        """Send reports as late as a real worker might: just before the reply to the next command."""
         self._living.server.hold_reports()
 
     @in_loop
     def send_reports(self) -> None:
-        """Send reports at once again, beginning with those that were held."""
+        """Go back to sending reports immediately, starting with those that were held."""
         self._living.server.send_reports()
 
     def refuse(self, command: type[Any], error: QSError) -> None:
@@ -188,7 +192,7 @@ class ScriptedWorker(InLoop):
 
     @property
     def unheard(self) -> list[Any]:
-        """Commands that wait because the worker hangs."""
+        """Commands that are waiting because the worker hangs."""
         return [] if self.life is None else self.life.server.unheard
 
     @in_loop
@@ -198,7 +202,7 @@ class ScriptedWorker(InLoop):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a script waits for `proceed` or `do`."""
+        """Whether a script is waiting for `proceed` or `do`."""
         return self.life is not None and self.life.waiting is not None
 
     @property

@@ -38,7 +38,7 @@ class DecodeError(ValueError):
 def json_text(value: Any) -> bytes:
     """Return ``json.dumps(value)`` as bytes.
 
-    For values that come from users or user code: NaN is kept; bytes, sets, arrays and other objects are refused.
+    It is for values that come from users or user code: NaN is kept; bytes, sets, arrays and other objects are refused.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def storable(value: Any) -> Any:
 
 
 def _packable(value: Any) -> Any:
-    """Convert what JSON can hold and MessagePack cannot: lone surrogates, and integers of more than 64 bits."""
+    """Convert values that JSON supports and MessagePack does not: lone surrogates, integers of more than 64 bits."""
     return _each(value, _as_packed_number)
 
 
@@ -101,7 +101,7 @@ def decode(frame: bytes, encoding: Encoding = "json") -> Any:
     Raises
     ------
     DecodeError
-        With a text that existing clients match: ``JSON decode error: …`` or ``MSGPACK decode error: …``.
+        With a message that existing clients match: ``JSON decode error: …`` or ``MSGPACK decode error: …``.
     """
     if encoding == "json":
         try:

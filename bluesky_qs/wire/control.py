@@ -12,7 +12,7 @@ KEY_LENGTH = 40
 
 
 def generate_keys() -> tuple[str, str]:
-    """Create a pair of (public key, private key)."""
+    """Create a public key and a private key; return them in this order."""
     public, private = zmq.curve_keypair()
     return public.decode(), private.decode()
 
@@ -49,7 +49,7 @@ def check_key(key: str, what: str = "key") -> str:
 def client_socket(
     context: Any, address: str, *, server_key: str | None = None, kind: int = zmq.REQ, **options: int
 ) -> Any:
-    """Connect a socket to the service; the context decides between plain and asyncio.
+    """Return a socket connected to the service; a plain or an asyncio socket, depending on the context.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def server_socket(
 ) -> Any:
     """Bind a socket to ``address``, encrypted if there is a private key; ``options`` are set first.
 
-    ``setting`` is the option for the address; the message about an address in use names it.
+    ``setting`` is the option for the address; if the address is in use, the message names this option.
 
     Raises
     ------

@@ -29,7 +29,7 @@ INFO_PERIOD = 1.0
 
 
 class ConsoleMessage(msgspec.Struct):
-    """A piece of console output. A piece that ends with a line end may have several lines."""
+    """A piece of console output. A piece that ends with a newline may have several lines."""
 
     time: float
     msg: str
@@ -46,15 +46,15 @@ def console_payload(message: ConsoleMessage, encoding: Encoding = "json") -> byt
 
 
 def status_payload(status: Any, encoding: Encoding = "json") -> bytes:
-    """Payload that carries the status object."""
+    """Payload with the status object."""
     return encode({"time": time.time(), "msg": {"status": status}}, encoding)
 
 
 def document_payload(item_uid: str, name: str, document: Any, encoding: Encoding = "json") -> bytes:
-    """Payload that carries a document of the plan ``item_uid``; ``document`` may be `codec.Encoded`."""
+    """Payload with a document of the plan ``item_uid``; ``document`` may be `codec.Encoded`."""
     return encode({"time": time.time(), "item_uid": item_uid, "name": name, "doc": document}, encoding)
 
 
 def event_payload(event: Any, encoding: Encoding = "json") -> bytes:
-    """Payload that carries an event."""
+    """Payload with an event."""
     return encode(event, encoding)

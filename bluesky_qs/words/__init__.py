@@ -1,1 +1,1 @@
-"""The commands of the command line and the prompt, and the requests that they stand for. Only `files` does I/O."""
+"""The commands of the command line and the prompt, and the requests that they send. Only `files` does I/O."""

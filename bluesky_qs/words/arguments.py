@@ -15,7 +15,7 @@ _LOCK_BOTH = "To lock the environment and the queue: lock all"
 
 
 class FileContents(NamedTuple):
-    """A parameter whose value is in a file; `files.read` replaces it by the content."""
+    """A parameter whose value is in a file; `files.read` replaces it with the content."""
 
     path: str
     kind: str
@@ -34,7 +34,7 @@ class Text(Argument):
 
 
 class RestOfLine(Text):
-    """All the remaining words, as one text."""
+    """All the remaining words, joined into one text."""
 
     is_free_text = True
 
@@ -47,9 +47,9 @@ class RestOfLine(Text):
 
 
 class LockNote(Text):
-    """The note of a lock, as one word, in quotes if it has blanks.
+    """The note of a lock, as one word, in quotes if it has spaces.
 
-    More words, and a note that may be part of the command, are errors: ``lock environment queue`` locks only the
+    More words, or a note that looks like part of the command, are errors: ``lock environment queue`` locks only the
     environment.
     """
 
@@ -68,7 +68,7 @@ class LockNote(Text):
 
 
 def note_fault(note: str) -> str:
-    """Return why a text cannot be the note of a lock; empty if it can."""
+    """Return why this text cannot be the note of a lock; empty if it can."""
     return f"{note!r} cannot be the note of a lock. {_LOCK_BOTH}" if note in LOCK_WORDS else ""
 
 
@@ -138,7 +138,7 @@ class Safe(Argument):
 
 
 class Flags(Argument):
-    """Words in any order; each sets a parameter."""
+    """Words in any order, each of which sets a parameter."""
 
     optional = True
 
@@ -160,7 +160,7 @@ class Flags(Argument):
 
 
 class Position(Argument):
-    """A place in the queue: ``front``, ``back``, a position, ``before UID``, ``after UID``."""
+    """A position in the queue: ``front``, ``back``, a position, ``before UID``, ``after UID``."""
 
     words = ("front", "back", "before", "after")
     _BESIDE: Mapping[str, str] = {
@@ -193,7 +193,7 @@ class Position(Argument):
 
 
 class Destination(Position):
-    """A place for several items: an end of the queue, or next to an item."""
+    """A position for several items: an end of the queue, or next to an item."""
 
     def fits(self, word: str) -> bool:
         return word in self.words or word in self._BESIDE
@@ -256,7 +256,7 @@ class ItemsArgument(Argument):
 
 
 class Replacement(ItemArgument):
-    """``[UID] ITEM``: the new item for the one with that uid. The uid may also be in the item itself."""
+    """``[UID] ITEM``: the item that replaces the one with that uid. The uid may also be in the item itself."""
 
     label = "[UID] ITEM"
 
@@ -267,7 +267,7 @@ class Replacement(ItemArgument):
 
 
 class Instruction(Argument):
-    """An instruction to the queue."""
+    """An instruction for the queue."""
 
     label = "queue-stop"
     words = ("queue-stop",)

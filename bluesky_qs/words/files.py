@@ -8,7 +8,7 @@ from bluesky_qs.words.grammar import UsageError
 
 
 def read(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters with each `FileContents` replaced by the content of the file.
+    """Return the parameters with each `FileContents` replaced with the content of the file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""All commands of ``qserver``, and the 0MQ method that each stands for."""
+"""All commands of ``qserver``, and the 0MQ method that each one calls."""
 
 from bluesky_qs.words.arguments import (
     Choice,
@@ -32,7 +32,7 @@ _POSITION = Position(optional=True)
 _TO = Position("pos_dest", "POSITION")
 _BESIDE = Destination("pos_dest", "front|back|before UID|after UID")
 _NOTE = LockNote("note", "NOTE", optional=True)
-_REPLACES = "Replace a queued item by another one"
+_REPLACES = "Replace a queued item with another one"
 _IN_BACKGROUND = Flags(background=_BACKGROUND)
 
 

@@ -15,7 +15,7 @@ class UsageError(QSError):
     near
         Words, or whole lines, that the user may have meant.
     usage
-        Forms that begin like the line.
+        Forms that begin in the same way as the line.
     """
 
     def __init__(self, message: str | None = None, *, near: Sequence[str] = (), usage: Sequence[str] = ()) -> None:
@@ -59,13 +59,13 @@ class Argument:
         Raises
         ------
         UsageError
-            The words are not valid here.
+            These words are not allowed here.
         """
         raise NotImplementedError
 
     @property
     def usage(self) -> str:
-        """The label for usage lines, in brackets if optional."""
+        """The label for usage lines, in brackets if it is optional."""
         return f"[{self.label}]" if self.optional else self.label
 
 
@@ -92,7 +92,7 @@ class Form:
 
     @property
     def takes_any_text(self) -> bool:
-        """Whether it takes text in which quotes and brackets need not be closed."""
+        """Whether it takes text in which quotes and brackets do not have to be closed."""
         return any(argument.is_free_text for argument in self.arguments)
 
     @property
@@ -101,7 +101,10 @@ class Form:
         return " ".join((*self.words, *(argument.usage for argument in self.arguments)))
 
     def read(self, rest: list[str]) -> ParsedCommand:
-        """Read the words that follow the fixed ones and return the command. Words that do not fit stay in ``rest``."""
+        """Read the words that follow the fixed ones and return the command.
+
+        Words that do not match stay in ``rest``.
+        """
         params = dict(self.params)
         for argument in self.arguments:
             if argument.optional and not (rest and argument.fits(rest[0])):
@@ -127,7 +130,7 @@ class Grammar:
         Raises
         ------
         UsageError
-            The line is not valid. The error has a message, the nearest valid words and the usage.
+            The line is not valid. The error has a message, the most similar valid words and the usage.
         """
         form = self.find(words)
         if form is None:
@@ -139,7 +142,7 @@ class Grammar:
         return command
 
     def find(self, words: Sequence[str]) -> Form | None:
-        """Return the form whose fixed words begin the line; of several, the one with the most words."""
+        """Return the form whose fixed words begin the line; if there are several, the one with the most words."""
         fitting = [form for form in self.forms if tuple(words[: len(form.words)]) == form.words]
         return max(fitting, key=lambda form: len(form.words), default=None)
 

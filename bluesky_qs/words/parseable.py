@@ -1,6 +1,6 @@
-"""Makes a typed expression one that Python can parse: ``$name``, and indices such as ``vec.axes.1``.
+"""Makes a typed expression into one that Python can parse: ``$name``, and indices such as ``vec.axes.1``.
 
-Each character that Python does not take is replaced by one letter, so that all offsets stay the same.
+Each character that Python does not accept is replaced with one letter, so that all offsets stay the same.
 """
 
 import re
@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 from bluesky_qs.words.scanner import ExpressionError, TokenKind, leaves, scan
 
-#: Replaces ``$``: a letter of the same width with which no name begins.
+#: Replaces ``$``: a letter of the same width that no name begins with.
 MARK = "ǂ"
 _INDEX = re.compile(r"\.(\d+)(?![^.])")
 _NAME_WITH_INDEX = re.compile(r"(?<![\w.])[^\W\d]\w*(?:\.\w+)*?\.\d+(?:\.\w+)*(?!\w)")
 
 
 class Parseable(NamedTuple):
-    """A text that Python can parse, and the offsets of the indices in it, whose first digits are replaced."""
+    """Text that Python can parse, and the offsets of the indices in it, whose first digits are replaced."""
 
     text: str
     indices: frozenset[int]
 
 
 def parseable(text: str, start: int, end: int) -> Parseable:
-    """Return ``text[start:end]`` for Python. Offsets of indices are those in ``text``.
+    """Return ``text[start:end]`` in a form that Python can parse. Offsets of indices are those in ``text``.
 
     >>> parseable("p($x, vec.1)", 0, 12)
     Parseable(text='p(ǂx, vec._)', indices=frozenset({10}))

@@ -30,9 +30,9 @@ def plan_at(
 ) -> tuple[Item, int]:
     """Read the plan that begins at ``text[start]``; return its queue item and the offset where the plan ends.
 
-    Bare names are names of devices and plans, unless ``objection`` returns a reason against one. With ``objection``,
+    Bare names are names of devices and plans, unless ``objection`` returns a reason why one is not. With ``objection``,
     elements of a vector are names, too: ``vec.axes[1]`` is ``vec.axes.1``, as the service calls it. ``$name`` and
-    ``{expression}`` are replaced by values of the variables in ``session``.
+    ``{expression}`` are replaced with values of the variables in ``session``.
 
     >>> plan_at("count([det1, det2], num=10) --front")
     ({'item_type': 'plan', 'name': 'count', 'args': [['det1', 'det2']], 'kwargs': {'num': 10}}, 27)
@@ -40,7 +40,7 @@ def plan_at(
     Raises
     ------
     ExpressionError
-        The text is not a plan. The error has the message and the place.
+        The text is not a plan. The error says what is wrong and where.
     """
     end = _end_of_call(text, start)
     if text[start:end].replace("-", "_").removesuffix("()") == INSTRUCTION:
@@ -64,7 +64,7 @@ def place_of(text: str, start: int, path: Sequence[int | str]) -> tuple[int, int
     """Find a value in the plan that begins at ``text[start]``; return its offset and length.
 
     The path comes from an error of the service: a position in ``args`` or a name in ``kwargs``, then indices and keys.
-    An empty path stands for the plan's name.
+    An empty path means the plan's name.
 
     >>> place_of("count([det1, det2], num=0)", 0, ["num"])
     (20, 5)
@@ -245,7 +245,7 @@ class _Reader:
         return start, self._place(last, getattr(node, "end_col_offset", None) or 0)
 
     def _place(self, line: int, column: int) -> int:
-        """Convert a position of ast to an offset in ``text``: ast counts bytes, and our bracket in the first line."""
+        """Convert a position from ast to an offset in ``text``: ast counts bytes, and our bracket in the first line."""
         in_bytes = column - (line == 1)
         if line > len(self.lines):
             return self.start
@@ -313,7 +313,10 @@ class _Reader:
         return ".".join([node.id, *reversed(parts)])
 
     def _name(self, node: ast.expr) -> str | None:
-        """Return the name of a device or plan. Names with an index need somebody who knows whether they exist."""
+        """Return the name of a device or plan.
+
+        Names with an index are allowed only if ``objection`` can tell whether they exist.
+        """
         name = self._dotted(node)
         return None if name is not None and self.objection is None and has_index(name) else name
 
@@ -449,7 +452,7 @@ class _Reader:
 
 
 def _inner(node: ast.AST, step: int | str) -> ast.expr | None:
-    """Return the node of a list element or dictionary value; None if the text does not show it."""
+    """Return the node of a list element or dictionary value; None if it is not in the text."""
     if isinstance(node, ast.keyword):
         node = node.value
     if isinstance(node, ast.List | ast.Tuple) and isinstance(step, int):

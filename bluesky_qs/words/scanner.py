@@ -1,6 +1,6 @@
-"""The tokens of a typed line: words, quoted text, options, brackets, variables and comments, each with its place.
+"""The tokens of a typed line: words, quoted text, options, brackets, variables and comments, each with its location.
 
-A text is scanned once, and every text can be scanned. If a quote or bracket is never closed, the token records a fault,
+Text is scanned once, and any text can be scanned. If a quote or bracket is never closed, the token records a fault,
 and the caller decides what to do: a note may contain it, and completion uses the text after it.
 """
 
@@ -20,7 +20,7 @@ class ExpressionError(ValueError):
     text
         The whole text.
     offset, length
-        The place of the error in ``text``.
+        Where the error is in ``text``.
     """
 
     def __init__(self, message: str, text: str, offset: int, length: int = 1) -> None:
@@ -54,7 +54,7 @@ class TokenKind(Enum):
 
 
 class Token(NamedTuple):
-    """A part of the text without blanks around it.
+    """A part of the text without spaces around it.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Token(NamedTuple):
     inner
         The tokens between brackets.
     is_closed
-        False for quotes or brackets that the text ends in.
+        False for quotes or brackets that are still open at the end of the text.
     """
 
     kind: TokenKind
@@ -95,7 +95,7 @@ class Token(NamedTuple):
 
 
 class Word(NamedTuple):
-    """Tokens without a blank between them, which a shell treats as one word."""
+    """Tokens without a space between them, which a shell treats as one word."""
 
     tokens: tuple[Token, ...]
 
@@ -111,7 +111,7 @@ class Word(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """The tokens of a text, and the errors in its quotes and brackets, in the order in which they are noticed."""
+    """The tokens of a text, and the errors in its quotes and brackets, in the order they are found."""
 
     tokens: tuple[Token, ...]
     faults: tuple[ExpressionError, ...]
@@ -161,7 +161,7 @@ def brackets(text: str, start: int) -> Token:
 
 
 def leaves(tokens: Sequence[Token]) -> Iterator[Token]:
-    """The tokens, and those in brackets in place of the brackets, in order."""
+    """The tokens in order, with the tokens inside brackets in place of the brackets."""
     pending = list(reversed(tokens))
     while pending:
         token = pending.pop()
@@ -217,7 +217,7 @@ class _Scanner:
             self._end_brackets(is_closed=False)
 
     def _take(self, char: str) -> None:
-        """The token that begins here, other than brackets."""
+        """The token that begins here, unless it is a bracket."""
         if char == "#":
             self._add(TokenKind.COMMENT, _end(_TO_END_OF_LINE, self.text, self.at))
         elif char == "," or (char == ";" and not self._open):
@@ -287,6 +287,6 @@ def _end_of_string(text: str, start: int) -> int | None:
 
 
 def _end_in_a_shell(text: str, start: int) -> int | None:
-    """The same in a shell, to which a backslash before a single quote is a plain character."""
+    """The same for a shell, in which a backslash before a single quote is an ordinary character."""
     end = text.find("'", start + 1) if text[start] == "'" else -1
     return None if end < 0 else end + 1

@@ -10,7 +10,7 @@ from bluesky_qs.startup.leaving import leave
 
 
 def main() -> None:
-    """Serve until the environment is closed, then leave the process."""
+    """Serve until the environment is closed, then exit."""
     options = _options()
     begin_worker(sys.argv)
     configure_logging(options.log_level)

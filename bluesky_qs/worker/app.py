@@ -94,7 +94,7 @@ class WorkerProcess:
     address
         Where to bind the link.
     preload
-        More modules to import while waiting for the startup code.
+        Additional modules to import while waiting for the startup code.
     """
 
     def __init__(self, address: str, *, preload: list[str]) -> None:

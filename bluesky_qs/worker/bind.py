@@ -1,4 +1,4 @@
-"""Turns an item into a call: replaces names with the plans, devices, functions and Enum members of these names."""
+"""Turns an item into a call: replaces names with the plans, devices, functions and Enum members that they refer to."""
 
 import functools
 import inspect
@@ -104,7 +104,7 @@ def bind_function(item: Mapping[str, Any], group: str, catalog: Catalog, namespa
 
 
 def merged(meta: Any) -> dict[str, Any]:
-    """Return the run metadata of an item: an object, or a list of objects, merged so that earlier ones win."""
+    """Return the run metadata of an item; in a list of objects, earlier ones take precedence."""
     parts = meta if isinstance(meta, list | tuple) else [meta or {}]
     result: dict[str, Any] = {}
     for each in reversed(parts):
@@ -154,7 +154,7 @@ class _Binder:
             raise InvalidPlan(f"Plan validation failed: parameter '{parameter.name}': {text_of(err)}") from err
 
     def _field(self, parameter: Parameter, field: Field, value: Any) -> Any:
-        """Return the value for a field of an object in an argument: a parameter of this type would get it."""
+        """Return the value for a field of an object in an argument, as for a parameter of the same type."""
         kind = header.type_in(field.hint, field.scope)
         if kind is None:
             return value
@@ -168,7 +168,7 @@ class _Binder:
         return kind.convert(value, self._find(parameter, field.name, header.enums_in(field.hint, field.scope)))
 
     def _find(self, parameter: Parameter, place: str, enums: _Enums) -> Find:
-        """Return the function that finds the objects of names in a parameter, or in a field of an object in it."""
+        """Return the function that finds the object for a name in a parameter, or in a field of an object in it."""
         spec = parameter.spec
 
         def find(wanted: Wanted, label: str, name: str) -> Any:
@@ -214,7 +214,7 @@ class _Binder:
         return name
 
     def _unlisted(self, name: str) -> Any:
-        """The device of a name below the lists, or None if there is none or the group may not use it."""
+        """The device with a name below the lists, or None if there is none or the group may not use it."""
         root, *parts = name.split(".")
         if root not in self._namespace or not all(map(is_name_of_part, parts)):
             return None
@@ -270,7 +270,7 @@ class _Binder:
 
 
 def _anywhere(parameter: Parameter, place: str) -> tuple[bool, bool]:
-    """Whether names of devices, and of plans, become objects where a type accepts anything."""
+    """Whether names of devices, and of plans, become objects if the type accepts anything."""
     devices, plans = parameter.spec.convert_device_names, parameter.spec.convert_plan_names
     if place == _METADATA:
         # Strings in metadata stay strings, even if one is a device name, unless the plan's author wants objects.

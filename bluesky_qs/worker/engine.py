@@ -25,7 +25,7 @@ How = Literal["resume", "stop", "abort", "halt"]
 PauseOption = Literal["deferred", "immediate"]
 
 ENDED_ELSEWHERE = "The plan was ended by startup code or from a console, or could not be paused there"
-ABORTED_ITSELF = "The plan aborted itself, or an operation that it waited for was canceled"
+ABORTED_ITSELF = "The plan aborted itself, or an operation that it was waiting for was canceled"
 PANICKED = "Run Engine is panicked and cannot run plans: close the environment and open it again"
 
 #: States in which the RunEngine ends a plan early, and the exit status that follows.
@@ -87,7 +87,7 @@ class _Plan:
 
 @contextlib.contextmanager
 def _outermost(engine: Any, wrap: Callable[[Iterator[Any]], Iterator[Any]]) -> Iterator[None]:
-    """Let ``wrap`` have the messages of the plan that is started in this block, after the user's preprocessors.
+    """Let ``wrap`` process the messages of the plan that is started in this block, after the user's preprocessors.
 
     The plan itself is not wrapped, because start documents contain its name and type.
     """
@@ -112,8 +112,9 @@ def _failed(error: BaseException) -> tuple[ExitStatus, str, str]:
 class Engine:
     """The RunEngine of the environment and the plan that it runs.
 
-    The main thread calls `run`. The link thread calls `begin`, `pause` and `resume`, which return at once. While a plan
-    is paused the main thread is free, so code of the environment or of a console may also resume or end the plan.
+    The main thread calls `run`. The link thread calls `begin`, `pause` and `resume`, which return immediately. While a
+    plan is paused the main thread is free, so code in the environment or from a console may also resume or end the
+    plan.
     """
 
     def __init__(self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None]) -> None:
@@ -168,12 +169,12 @@ class Engine:
         self._reports.update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=item_uid, pause_pending=False)
 
     def pause(self, option: PauseOption, user: str = "") -> None:
-        """Request a pause, for this user. A plan that is about to start is paused as soon as it runs."""
+        """Request a pause, for this user. If a plan is about to start, it is paused as soon as it runs."""
         with self._lock:
             if self._item_uid is None:
                 raise WrongState("No plan is running")
             if self._paused:
-                raise WrongState("The plan is paused already")
+                raise WrongState("The plan is already paused")
             self._pause, self._pauser = option, user
             log.info("Pausing Run Engine ...")
             if option == "deferred":
@@ -195,14 +196,14 @@ class Engine:
     def run(self, item_uid: str, make: Callable[[], tuple[Any, dict[str, Any]]]) -> None:
         """Run a plan until it pauses or ends, and report its end, even if it fails.
 
-        ``make`` returns the plan and the metadata of its runs. It calls user code and may raise.
+        ``make`` returns the plan and the metadata of its runs. It calls user code and may raise an exception.
         """
         with self._lock:
             plan = self._plan = _Plan(item_uid, self._reports)
         self._step(plan, lambda: self._call(plan, make))
 
     def raised(self, error: BaseException) -> None:
-        """Record an exception of code in a console. It may come from a plan that this code had resumed."""
+        """Record an exception raised by code from a console. It may come from a plan that this code had resumed."""
         with self._lock:
             plan = self._plan
             if plan and plan.over and not plan.stepping and came_through(error, "bluesky.run_engine"):
@@ -260,7 +261,7 @@ class Engine:
         return self._end(plan, how)
 
     def _end(self, plan: _Plan, how: How | None, *, otherwise: ExitStatus = "completed") -> tuple[ExitStatus, str, str]:
-        """Return how a plan ended that raised nothing here; ``otherwise`` if nothing ended it early."""
+        """Return how a plan ended if it raised nothing here; ``otherwise`` if nothing ended it early."""
         if plan.ending is None and plan.error is not None:
             return _failed(plan.original(plan.error))
         if plan.ending is None and plan.observer.last_exit_status == "fail":
@@ -381,7 +382,7 @@ class Engine:
             log.info("The plan was not paused: %s", error)
 
     def _thread_died(self, died: Any) -> None:
-        """Restart the RunEngine's loop after ``sys.exit()`` in a plan; otherwise the plan never returns."""
+        """Restart the RunEngine's loop after ``sys.exit()`` in a plan; otherwise the plan would never return."""
         loop = self.RE.loop if self.RE is not None else None
         if loop is not None and died.thread is self._loop_thread and not loop.is_closed():
             log.error("The plan stopped the Run Engine's thread (%s); the thread was restarted", died.exc_type.__name__)

@@ -36,7 +36,7 @@ NO_ENGINE = "The startup code does not create a RunEngine named 'RE'; plans cann
 
 
 class UserEnvironment:
-    """The user's namespace. Filled by `open` in the main thread; later also used by background tasks."""
+    """The user's namespace. It is filled by `open` in the main thread, and later also used by background tasks."""
 
     def __init__(self, reports: Reports, engine: Engine) -> None:
         self.namespace: dict[str, Any] = {}
@@ -52,7 +52,7 @@ class UserEnvironment:
     def open(self, command: OpenEnvironment, kernel: "Kernel | None", begins: Callable[[str, str], object]) -> None:
         """Run the startup code, in the kernel if there is one, and report the result.
 
-        ``begins`` is called with each file (see `loader.load`). Exceptions of the code are not caught.
+        ``begins`` is called with each file (see `loader.load`). Exceptions raised by the code are not caught.
         """
         started = time.monotonic()
         self.set_permissions(command.permissions)
@@ -110,7 +110,7 @@ class UserEnvironment:
         return function(*args, **kwargs)
 
     def script(self, source: str, *, update_lists: bool, update_re: bool) -> None:
-        """Run a script in the namespace. If it fails, the changes that it made so far stay."""
+        """Run a script in the namespace. If it fails, the changes that it made so far are kept."""
         failed = True
         first = self._engine.RE is None
         try:

@@ -5,7 +5,7 @@ import signal
 
 
 def interrupt() -> None:
-    """Interrupt the main thread and, as a terminal does, the processes that it has started."""
+    """Interrupt the main thread and, like a terminal, the processes that it has started."""
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGINT)
     else:

@@ -1,4 +1,4 @@
-"""Jobs for the main thread, which it does one after the other. Other threads add them."""
+"""Jobs for the main thread, which runs them one after the other. Other threads add them."""
 
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -13,7 +13,7 @@ class Meanwhile(Protocol):
 
     @property
     def in_cell(self) -> bool:
-        """Whether code is running there that no job may interrupt, even while it awaits something."""
+        """Whether code is running that no job may interrupt, even while it awaits something."""
         ...
 
     def run(self) -> None:
@@ -21,7 +21,7 @@ class Meanwhile(Protocol):
         ...
 
     def wake(self) -> None:
-        """Make `run` return, now or when it is next called. Any thread may call this."""
+        """Make `run` return, now or the next time it is called. Any thread may call this."""
         ...
 
     def leave(self) -> None:
@@ -30,7 +30,7 @@ class Meanwhile(Protocol):
 
 
 class Jobs:
-    """A queue of jobs. Any thread may put one; the main thread takes them."""
+    """A queue of jobs. Any thread may add a job; the main thread takes the jobs."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Job] = SimpleQueue()
@@ -57,5 +57,5 @@ class Jobs:
         return self._queue.get()
 
     def lend(self, meanwhile: Meanwhile) -> None:
-        """Let ``meanwhile`` have the main thread whenever there is no job."""
+        """Let ``meanwhile`` use the main thread whenever there is no job."""
         self._meanwhile = meanwhile

@@ -1,7 +1,7 @@
 """The IPython kernel of the environment: a kernel as Jupyter starts it, which shares its main thread with jobs.
 
 Its event loop runs only while there is no job for the main thread (see `Jobs`): a plan or a task runs outside of the
-loop, as it would in plain Python, and not as a cell. Messages from consoles wait in the sockets meanwhile.
+loop, as in plain Python, and not as a cell. In the meantime, messages from consoles wait in the sockets.
 
 Importing this module imports ipykernel.
 """
@@ -55,15 +55,15 @@ class Kernel:
     startup
         The startup code; the kernel uses the same profile.
     reserve
-        Called with True before code of a console runs in the main thread, and with False after it.
+        Called with True before code from a console runs in the main thread, and with False afterwards.
     waiting
-        Whether a job is waiting for the main thread. Code of a console lets it go first.
+        Whether a job is waiting for the main thread. Code from a console lets the job go first.
     raised
-        Called with each exception of code in a console.
+        Called with each exception raised by code from a console.
     at_console
-        Context manager for code of a console, where a user answers input requests.
+        Context manager for code from a console, where a user answers input requests.
     own
-        Called with the path of the connection file, so that the file is removed even if this process cannot do it.
+        Called with the path of the connection file, so that the file is removed even if this process cannot remove it.
 
     Raises
     ------
@@ -128,7 +128,7 @@ class Kernel:
 
     # ------------------------------------------------------------------------------------- between jobs (`Jobs`)
     def run(self) -> None:
-        """Let the kernel have the main thread until `wake`."""
+        """Let the kernel use the main thread until `wake`."""
         asyncio.set_event_loop(self._loop)  # a job that used `asyncio.run` has removed it
         self._kernel.invite_gui()
         self._loop.run_forever()
@@ -177,7 +177,7 @@ class _Cells(IPythonKernel):
     """An IPython kernel that waits for the main thread, and that only the manager can end.
 
     The event loop of a GUI keeps the main thread until the next message to the shell arrives. It must not begin while a
-    job or an earlier message needs the main thread: they would wait for the next message, and there may be none.
+    job or an earlier message needs the main thread: these would wait for the next message, and there may be none.
     ipykernel 7 begins it one millisecond after it has returned, even if a message has just been received. Here it
     begins when no message is being handled.
     """
@@ -282,7 +282,7 @@ class _Cells(IPythonKernel):
 
 
 class Stream(OutStream):
-    """Prints to the output of the process, at once and in order, and sends consoles a copy.
+    """Prints to the output of the process, immediately and in order, and sends consoles a copy.
 
     The file descriptors do not change: output of C code goes to the service's console only, in the right order.
     """
@@ -318,7 +318,7 @@ class _Application(ConfiguredCode, IPKernelApp):
         super().init_sockets()
 
     def _require_free(self, channel: str, port: int) -> None:
-        """Refuse a port that another program uses. The kernel would go on without its heartbeat."""
+        """Refuse a port that another program uses. Otherwise the kernel would run without its heartbeat."""
         if self.transport != "tcp":
             return
         with socket.socket() as probe:
@@ -327,7 +327,7 @@ class _Application(ConfiguredCode, IPKernelApp):
                 probe.bind(("" if self.ip == "*" else self.ip, port))
             except OSError as error:
                 raise StartupError(
-                    f"The IPython kernel cannot listen at {self.ip}:{port} ({channel} channel): {error.strerror}. "
+                    f"The IPython kernel cannot listen on {self.ip}:{port} ({channel} channel): {error.strerror}. "
                     f"The port comes from the settings or from the connection file {self.abs_connection_file}"
                 ) from error
 
@@ -372,12 +372,12 @@ def _application(
     try:
         app.initialize([f"--IPKernelApp.{name}={value}" for name, value in arguments.items() if value is not None])
     except zmq.ZMQError as error:
-        raise StartupError(f"The IPython kernel cannot listen at {app.ip}: {error}") from error
+        raise StartupError(f"The IPython kernel cannot listen on {app.ip}: {error}") from error
     except OSError as error:
         name = spec.connection_file or spec.connection_dir or app.connection_dir
         raise StartupError(f"The connection file of the IPython kernel cannot be written ({name}): {error}") from error
     if not app.ip.startswith("127."):
-        log.warning("The IPython kernel listens at %s: clients need the key; the connections are not encrypted", app.ip)
+        log.warning("The IPython kernel listens on %s: clients need the key; the connections are not encrypted", app.ip)
     return app
 
 
@@ -405,7 +405,7 @@ def _address_of_this_host() -> str:
 
 
 class _Nudge:
-    """Sends our own kernel a harmless message, because a GUI's loop keeps the main thread until a message comes."""
+    """Sends our own kernel a harmless message, because a GUI's loop keeps the main thread until a message arrives."""
 
     def __init__(self, app: IPKernelApp) -> None:
         self._session = Session(key=app.session.key, signature_scheme=app.session.signature_scheme)

@@ -21,7 +21,10 @@ _MOST_POINTS = 10**12
 
 
 class Observer:
-    """Subscribed to the RunEngine for one plan. It runs in the RunEngine's thread, so it is quick and never raises."""
+    """Subscribed to the RunEngine for one plan.
+
+    It runs in the RunEngine's thread, so it is fast and never raises an exception.
+    """
 
     def __init__(self, item_uid: str, reports: Reports) -> None:
         self._item_uid = item_uid
@@ -83,7 +86,7 @@ class Observer:
 
 
 def _published(name: str, document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the documents to send for this one. Pages, which flyers make, are split into their events."""
+    """Yield the documents to send for this one. Event pages, which flyers produce, are split into events."""
     if name == "event_page":
         from event_model import unpack_event_page  # noqa: PLC0415 - bluesky has imported it before there are documents
 
@@ -113,7 +116,10 @@ def _cut(value: Any) -> Any:
 
 
 def _fallback(value: Any) -> Any:
-    """Convert an object that JSON does not support. NumPy may not be installed; its methods show it."""
+    """Convert an object that JSON does not support.
+
+    NumPy may not be installed, so its objects are recognized by their methods.
+    """
     if hasattr(value, "tolist"):
         return value.tolist() if getattr(value, "size", 1) <= LARGEST else None
     if hasattr(value, "items"):

@@ -40,12 +40,12 @@ AT_ONCE = 0.1
 class InputRefused(EOFError):
     """Nobody can answer an input request of user code.
 
-    An ``EOFError``, as from a closed terminal: code that does not depend on an answer already handles it.
+    An ``EOFError``, as from a closed terminal: code that can do without an answer already handles this.
     """
 
 
 class _Waiting:
-    """An input prompt and its future reply. ``blocks``: the thread waits for the reply and does nothing else."""
+    """An input prompt and its future reply. ``blocks``: the thread does nothing else while it waits for the reply."""
 
     def __init__(self, question: PendingInput, *, blocks: bool) -> None:
         self.question = question
@@ -79,7 +79,7 @@ class Prompts:
 
     @contextlib.contextmanager
     def at_console(self) -> Iterator[None]:
-        """Restore debuggers while code from a console runs. Its user replies there, through Jupyter."""
+        """Restore debuggers while code from a console runs. Its user answers prompts there, through Jupyter."""
         refusals = [(owner, name, getattr(owner, name)) for owner, name, _ in self._debuggers]
         for owner, name, debugger in self._debuggers:
             setattr(owner, name, debugger)
@@ -114,7 +114,7 @@ class Prompts:
         waiting.answer.set_result(text)
 
     def cancel(self, reason: str, *, all_of_them: bool = True) -> None:
-        """Raise `InputRefused` in all code that waits for a reply, or only in a plan that is blocked by it."""
+        """Raise `InputRefused` in all code that is waiting for a reply, or only in a plan that a prompt blocks."""
         with self._lock:
             refused = [w for w in self._waiting.values() if all_of_them or (w.blocks and w.question.item_uid)]
             for waiting in refused:
@@ -147,7 +147,7 @@ class Prompts:
             self._withdraw(waiting)
 
     async def ask_in_loop(self, prompt: str) -> str:
-        """Do the same for a plan whose RunEngine keeps running, so that it can be paused before the reply comes."""
+        """Do the same for a plan whose RunEngine keeps running, so that it can be paused before the reply arrives."""
         if self._policy != "ask":
             return self._answer_alone("The plan", prompt)
         waiting = self._begin(prompt, secret=False, blocks=False)
@@ -161,7 +161,7 @@ class Prompts:
         if self._policy == "default":
             if self._keeps_asking(about):
                 raise InputRefused(
-                    f"{about} again and again, because it does not accept an empty reply (--worker-input default)"
+                    f"{about} repeatedly, because it does not accept an empty reply (--worker-input default)"
                 )
             log.warning("%s: answered with an empty string (--worker-input default)", about)
             return ""
@@ -170,7 +170,7 @@ class Prompts:
         # Logged, because user code may catch the exception.
         log.warning("%s: refused (--worker-input error)", about)
         msg = (
-            f"{about}, and nobody can answer: the service runs with --worker-input error. With --worker-input "
+            f"{about}, and nobody can answer, because the service runs with --worker-input error. With --worker-input "
             "ask, clients can answer (qserver input reply); with --worker-input default, the answer is an empty string"
         )
         raise InputRefused(msg)
@@ -207,7 +207,7 @@ class Prompts:
             self._report()
 
     def _report(self) -> None:
-        """Report the oldest open prompt. The status has room for one."""
+        """Report the oldest open prompt. The status shows only one."""
         first = next(iter(self._waiting.values()), None)
         self._reports.update(input=first and first.question)
 
@@ -241,7 +241,7 @@ class Prompts:
 
 
 class _Stdin(io.TextIOBase):
-    """``sys.stdin`` of a process without a terminal. Its file descriptor is that of the empty device."""
+    """``sys.stdin`` of a process without a terminal. Its file descriptor is that of ``/dev/null``."""
 
     encoding = "utf-8"
     errors = "strict"
@@ -264,5 +264,5 @@ class _Stdin(io.TextIOBase):
         return line if size < 0 else line[:size]
 
     def read(self, size: int | None = -1, /) -> str:
-        """Read one reply, because this stream has no end."""
+        """Read only one reply, because this stream never ends."""
         return self.readline(-1 if size is None else size)

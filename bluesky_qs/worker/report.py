@@ -1,4 +1,4 @@
-"""The worker's state, kept in one place, and the reports that wait for the link thread."""
+"""The worker's state, kept in one place, and the reports that are waiting for the link thread."""
 
 import logging
 import os
@@ -71,13 +71,13 @@ class Reports:
             self._change(changes)
 
     def finish(self, report: Callable[[WorkerState], msgspec.Struct], **changes: Any) -> None:
-        """Change the state and report it as part of another report: one message instead of two."""
+        """Change the state and report it within another report, so that there is one message instead of two."""
         with self._lock:
             self._state = self._changed(changes)
             self._put(report(self._state))
 
     def kernel(self, connection: bytes) -> None:
-        """Let an IPython kernel have the main thread whenever it is free."""
+        """Let an IPython kernel use the main thread whenever it is free."""
         with self._lock:
             self._connection = connection
             self._change({})
@@ -88,13 +88,13 @@ class Reports:
         return self._connection
 
     def reserve(self, *, reserved: bool) -> None:
-        """Record that code of a console started or ended in the main thread."""
+        """Record that code from a console started or ended in the main thread."""
         with self._lock:
             self._reserved = reserved
             self._change({})
 
     def push(self, report: msgspec.Struct) -> None:
-        """Report at once."""
+        """Report immediately."""
         with self._lock:
             self._put(report)
 
@@ -106,7 +106,7 @@ class Reports:
                 self._expect()
 
     def progress(self, progress: ProgressReport) -> None:
-        """Report progress of the running plan, at most every `PERIOD`. It is dropped if no manager is attached."""
+        """Report progress of the running plan, at most once every `PERIOD`. It is dropped if no manager is attached."""
         with self._lock:
             self._progress = progress
             self._expect()

@@ -1,4 +1,4 @@
-"""Tracks the requests of consoles to run code that have arrived in the kernel and are not done yet."""
+"""Tracks requests from consoles to run code, from their arrival in the kernel until they are done."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class ConsoleRequests:
         return bool(self._ids)
 
     def arrived(self, message: list[Any]) -> None:
-        """Note a message from a console, if the kernel will run code for it."""
+        """Record a message from a console, if the kernel will run code for it."""
         frames = self._frames(message)
         header = self._header(frames)
         asks = header.get("msg_type") == "execute_request" and header.get("subshell_id") is None
@@ -36,7 +36,7 @@ class ConsoleRequests:
         self._ids.discard(str(request["header"].get("msg_id")))
 
     def _frames(self, message: list[Any]) -> list[bytes]:
-        """The signature, the header and the other parts; empty for a message of the kernel to itself."""
+        """The signature, the header and the other parts; empty for a message from the kernel to itself."""
         try:
             return [frame.bytes for frame in self._session.feed_identities(message, copy=False)[1]]
         except ValueError:

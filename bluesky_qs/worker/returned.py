@@ -13,7 +13,7 @@ from bluesky_qs.wire.codec import json_text
 LARGEST_ARRAYS = 2**20
 #: Levels of lists and dictionaries in a value. The history could store deeper ones but not always read them.
 DEEPEST = 90
-#: Bytes of a plan's value as JSON text. Arrays of `LARGEST_ARRAYS` are shorter. The history keeps values for ever.
+#: Bytes of a plan's value as JSON text. Arrays of `LARGEST_ARRAYS` are shorter. The history keeps values forever.
 LARGEST_OF_PLAN = 2**23
 
 #: Bytes of the largest floating point number for which NumPy gives Python's own.
@@ -24,7 +24,10 @@ _PYTHON_SCALARS = (str, int, float, type(None))  # a bool is an int
 
 
 class Returned(NamedTuple):
-    """The return value of a plan. ``json`` is JSON text: of the value, or of its text if the value has no JSON form."""
+    """The return value of a plan.
+
+    ``json`` is the value as JSON text, or its ``str`` if JSON does not support the value.
+    """
 
     json: bytes = b"null"
     is_text: bool = False
@@ -36,7 +39,7 @@ def value_of_task(value: Any) -> bytes:
     Raises
     ------
     WorkerError
-        The value, or a part of it, has no JSON form. The message gives its place and type.
+        JSON does not support the value or a part of it. The message says which part, and names its type.
     """
     try:
         return json_text(_Conversion().plain(value))
@@ -47,7 +50,7 @@ def value_of_task(value: Any) -> bytes:
 
 
 def value_of_plan(value: Any) -> Returned:
-    """Return a plan's value as JSON text. A value without a JSON form never fails a plan: its text is kept."""
+    """Return a plan's value as JSON text. A value that JSON does not support never fails a plan; its text is kept."""
     try:
         converted = json_text(_Conversion().plain(value))
     except Exception:  # noqa: BLE001 - methods of the value are user code and may raise anything
@@ -58,7 +61,7 @@ def value_of_plan(value: Any) -> Returned:
 
 
 class _NoForm(Exception):
-    """A value has no JSON form. ``path`` leads to it and is extended from the inside out."""
+    """JSON does not support a value. ``path`` leads to it and is extended from the inside out."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -127,7 +130,7 @@ class _Conversion:
         is_scalar = isinstance(key, _DATES) or (self._numpy is not None and isinstance(key, self._numpy.generic))
         plain_key = self.plain(key) if is_scalar else key
         if not isinstance(plain_key, _PYTHON_SCALARS):
-            raise _NoForm(f"has a key of the type {_type_name(key)}, which JSON does not support")
+            raise _NoForm(f"has a key of type {_type_name(key)}, which JSON does not support")
         return plain_key
 
     def _scalar(self, value: Any, depth: int) -> Any:
@@ -156,7 +159,7 @@ class _Conversion:
             case "M":
                 return self._numpy.datetime_as_string(value).tolist()
             case "c" | "m" | "S":
-                raise _NoForm(f"is a NumPy array of the type {value.dtype}, which JSON does not support. {_ADVICE}")
+                raise _NoForm(f"is a NumPy array of type {value.dtype}, which JSON does not support. {_ADVICE}")
             case _:
                 return self.plain(value.tolist(), depth)
 
@@ -170,7 +173,7 @@ def _in_order(elements: list[Any]) -> list[Any]:
 
 
 def _without_form(value: Any) -> _NoForm:
-    return _NoForm(f"is of the type {_type_name(value)}, which JSON does not support. {_ADVICE}")
+    return _NoForm(f"is of type {_type_name(value)}, which JSON does not support. {_ADVICE}")
 
 
 def _type_name(value: Any) -> str:

@@ -101,7 +101,7 @@ class Standstill:
             self._suspensions.pop()
 
     def _count(self) -> None:
-        """Add the present suspension to the time that has been spent in suspensions."""
+        """Add the current suspension to the time that has been spent in suspensions."""
         if self._suspensions and self._pause is None:
             self._time_suspended += max(self._now() - self._suspended_since, 0.0)
 

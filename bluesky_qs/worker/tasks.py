@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class TaskRunner:
-    """Accepts tasks in the link thread, runs each in the right thread and reports its end.
+    """Accepts tasks in the link thread, runs each one in the right thread, and reports its end.
 
     Parameters
     ----------

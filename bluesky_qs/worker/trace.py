@@ -24,7 +24,7 @@ def sentence(error: BaseException) -> str:
 def traceback_text(error: BaseException) -> str:
     """Return the traceback as Python prints it, without our own frames above the user's code.
 
-    Empty for an error of ours outside of user code.
+    Empty for one of our own errors outside of user code.
     """
     start = error.__traceback__
     while start is not None and _leads_in(start):

@@ -13,7 +13,7 @@ _OF_THE_SERVICE = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.[^\]\n]*\][^\n]*\n"
 
 
 class ConsoleTail:
-    """The output that the service prints from now on, if it keeps its console."""
+    """Console output of the service from now on, if the service keeps it."""
 
     def __init__(self, rm: REManagerAPI) -> None:
         self._rm = rm
@@ -70,7 +70,7 @@ class TaskOutput:
         self._has_begun = self.has_ended = False
 
     def take(self, text: str) -> str:
-        """Take more of the console; return the complete lines of the task."""
+        """Take more console output; return the complete lines of the task."""
         return _OF_THE_SERVICE.sub("", self._lines(text))
 
     def _lines(self, text: str) -> str:

@@ -111,7 +111,7 @@ class Live:
         self._lines: list[str] = []
 
     def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
-        """Take a document that was requested (``requested``) or published."""
+        """Take a document that was published, or requested (``requested``)."""
         doc = mapping(message["doc"])
         uid = text(doc.get("uid"))
         if (requested and message["item_uid"] not in (self._item_uid, self._running)) or uid in self._seen or not uid:
@@ -129,7 +129,7 @@ class Live:
 
 
 def value_text(value: Any, key: Mapping[str, Any], width: int = _WIDEST) -> str:
-    """Format one reading, with the device's precision if it is known; numbers fit the width."""
+    """Format one reading so that it fits the width, with the device's precision if that is known."""
     match value:
         case None:
             return "–"  # noqa: RUF001 - an omitted array, or no number
@@ -160,6 +160,6 @@ def _count(value: Any) -> int:
 
 
 def _fitting(value: float, width: int) -> str:
-    """Format with up to six digits, as many as fit: cutting a number at the end would lose its exponent."""
+    """Format with as many digits as fit, up to six, because cutting off the end would lose the exponent."""
     texts = [f"{value:.{digits}g}" for digits in range(6, 0, -1)]
     return next((text for text in texts if len(text) <= width), texts[-1])

@@ -21,7 +21,7 @@ class NoPlot(QSError):
 
 
 class Canvas(Protocol):
-    """The place where figures are shown."""
+    """The output for figures: a notebook or windows."""
 
     period: float
 
@@ -56,7 +56,7 @@ class LivePlot:
         self._due = 0.0
 
     def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
-        """Take a document; requested documents count only if they belong to the plotted item."""
+        """Take a document. Requested documents are used only if they belong to the plotted item."""
         doc = mapping(message["doc"])
         uid = text(doc.get("uid"))
         if (requested and message["item_uid"] != self._item_uid) or uid in self._seen or not uid:
@@ -71,7 +71,7 @@ class LivePlot:
                 pass
 
     def show(self, status: Mapping[str, Any]) -> str:  # noqa: ARG002 - the documents are enough
-        """Draw new points if it is time; there is nothing to print."""
+        """Draw new points if it is time to. There is nothing to print."""
         if time.monotonic() >= self._due:
             self.end()
             self._due = time.monotonic() + self._canvas.period
@@ -183,7 +183,7 @@ class Cell:
 
 
 def canvas(shell: Any) -> Canvas:
-    """Return the place where this session shows figures.
+    """Return the output for the figures of this session.
 
     Raises
     ------

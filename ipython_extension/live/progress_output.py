@@ -35,7 +35,7 @@ class ProgressOutput(Protocol):
 
 
 class Nowhere:
-    """Shows nothing. Scripts and pipes use it."""
+    """Shows nothing. It is used in scripts and pipes."""
 
     def say(self, progress: str | Bar) -> None:
         """Nothing."""
@@ -72,7 +72,7 @@ class Terminal:
 
 
 class Notebook:
-    """A bar below the cell: a widget if ipywidgets is installed, else an updated display; lines are cell output."""
+    """A bar below the cell: a widget if ipywidgets is installed, else an updated display. Lines are cell output."""
 
     def __init__(self) -> None:
         self._place: _Widget | _Display | None = None

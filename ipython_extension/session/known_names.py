@@ -1,4 +1,4 @@
-"""Names of plans and devices that the user may use, and what to say about other names."""
+"""Names of plans and devices that the user may use, and messages about other names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ class KnownNames:
         return device is not None
 
     def objection(self, name: str, variables: Mapping[str, Any], group: str) -> str | None:
-        """The objection to a bare name that is not a plan or device; None while no names are known.
+        """The reason why a bare name is not a plan or device; None if it is one, or if no names are known.
 
         ``variables`` are those of the session: the user may have meant one of them.
         """
@@ -51,7 +51,7 @@ class KnownNames:
         return f"There is no device or plan {name!r}{whose}{hint}. Put plain text in quotes: '{name}'"
 
     def _no_such_element(self, name: str, variables: Mapping[str, Any]) -> str:
-        """The objection to a name with an index that the lists do not contain."""
+        """The reason why a name with an index, which is not in the lists, is not a device; None if it may be one."""
         first, parent = name.partition(".")[0], name.rpartition(".")[0]
         if first in variables and first not in self.devices:
             return (
@@ -70,7 +70,7 @@ class KnownNames:
         return list(parts)
 
     def _is_below(self, name: str) -> bool:
-        """Whether the lists stop above this name, so that nobody here knows whether there is such a device."""
+        """Whether the lists stop above this name, so that this session cannot know whether there is such a device."""
         first, *rest = name.split(".")
         device = self.devices.get(first)
         for part in rest:

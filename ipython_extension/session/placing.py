@@ -7,10 +7,10 @@ from bluesky_qs.words.planexpr import Item
 
 
 def placed_in(queue: Sequence[Item], items: Sequence[Item], where: Mapping[str, Any]) -> list[Item] | None:
-    """The queue after these items were added, or moved, to the place that the request names.
+    """The queue after these items were added, or moved, to the position in the request.
 
     ``where`` has one of ``pos`` (for a move: the destination), ``before_uid`` and ``after_uid``. Returns None if the
-    place is not certain: a position that counts from the end, or a neighbor that is not in the queue.
+    position is not certain: one that counts from the end, or a neighbor that is not in the queue.
     """
     uids = {item["item_uid"] for item in items}
     rest = [item for item in queue if item["item_uid"] not in uids]

@@ -1,6 +1,6 @@
-"""Messages for refused requests: the service's reason in the words of the prompt, and what to do.
+"""Messages for refused requests: the service's reason in terms of the prompt, and what to do.
 
-The error itself keeps the service's text, because programs match it.
+The error itself keeps the service's message, because programs match it.
 """
 
 import inspect
@@ -86,7 +86,7 @@ def explain(error: QSError, session: Session) -> str:
 
 
 def _of_a_lock(text: str, locked: re.Match[str]) -> str:
-    """Describe the lock for users: who, since when, why. The service's text is for programs."""
+    """Describe the lock for users: who locked it, when and why. The service's message is for programs."""
     since = moment(time.mktime(time.strptime(locked["time"], "%m/%d/%Y %H:%M:%S")))
     parts = [part for part in ("Environment", "Queue") if re.search(rf"{part} is locked: +True", text)]
     locked_parts = " and ".join(f"the {part.lower()}" for part in parts) or "the service"
@@ -118,7 +118,7 @@ def _of_a_state(line: str, method: str) -> str | None:
 
 
 def _of_a_plan(line: str, method: str, session: Session) -> str:
-    """Write names as users type them. If only this session has the plan, add how to send it."""
+    """Write names as users type them. If only this session has the plan, explain how to send it."""
     known = session.at_hand()
     _, lead, reason = line.rpartition(_LEAD)
     shown = f"{_NOT_DONE.get(method, 'This plan cannot be queued')}: {as_typed(reason, known)}" if lead else line
@@ -138,7 +138,7 @@ def _of_a_plan(line: str, method: str, session: Session) -> str:
 
 
 def as_typed(text: str, known: Container[str]) -> str:
-    """Remove the quotes around names of devices and plans in a text of the service."""
+    """Remove the quotes around names of devices and plans in a message from the service."""
     return _QUOTED.sub(lambda found: found[1] if found[1] in known else found[0], text)
 
 
@@ -147,7 +147,7 @@ def _is_own_plan(value: Any) -> bool:
 
 
 def _about_function(session: Session, name: str, lack: str) -> str:
-    """Explain from this session why a function cannot be called."""
+    """Explain why a function cannot be called, using what this session knows."""
     own = callable(session.settings.variables().get(name))
     if lack != "allowed":
         return f". It is defined in this session. Send it to the worker first: %qs push {name}" if own else ""

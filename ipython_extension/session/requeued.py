@@ -1,4 +1,4 @@
-"""Requeued items: a plan that failed goes back to the front of the queue, with its result and a new uid."""
+"""Requeued items. A plan that failed goes back to the front of the queue, with its result and a new uid."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ class Requeued(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Its place in words that follow “it is”."""
+        """Where it is, as a phrase that follows “it is”."""
         match self.position:
             case None:
                 return "running again"
@@ -25,7 +25,7 @@ class Requeued(NamedTuple):
 
     @property
     def place_with_number(self) -> str:
-        """Its place with its position."""
+        """Where it is, with its position."""
         return self.place if self.position is None else f"back in the queue at position {self.position}"
 
 

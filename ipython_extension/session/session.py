@@ -35,7 +35,7 @@ class PromptSettings(Protocol):
         ...
 
     def progress_output(self) -> ProgressOutput:
-        """The output for the progress of a wait."""
+        """Where the progress of a wait is shown."""
         ...
 
     def client(self) -> REManagerAPI:
@@ -43,7 +43,7 @@ class PromptSettings(Protocol):
         ...
 
     def canvas(self) -> Canvas:
-        """The place where figures are shown."""
+        """The output for figures: a notebook or windows."""
         ...
 
     def variables(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Session:
                 yield from meta.items() if isinstance(meta, Mapping) else ()
 
     def take_document(self, message: Mapping[str, Any]) -> None:
-        """Note the fields of a run that is shown."""
+        """Record the fields of a run that is shown."""
         keys = message["doc"].get("data_keys") if message["name"] == "descriptor" else None
         if isinstance(keys, Mapping):
             new = [name for name, key in keys.items() if isinstance(key, Mapping) and is_number(key)]
@@ -162,24 +162,24 @@ class Session:
         return shown
 
     def place_of(self, item: Item) -> int | None:
-        """The position of an item that this line looked up; positions refer to that queue from now on."""
+        """The position of an item that this line looked up. From now on, positions refer to that queue."""
         place = next((at for at, each in enumerate(self._looked_at) if each["item_uid"] == item["item_uid"]), None)
         if place is not None:
             self._queue_is_seen(self._looked_at)
         return place
 
     def queue_after_change(self, items: Sequence[Item], where: Mapping[str, Any], size: int | None) -> QueueView:
-        """The queue after this line added or moved items; its view has the state only if this line has fetched that.
+        """The queue after this line added or moved items. Its view shows the state only if this line has fetched it.
 
-        If this line has fetched the queue before the change, the order now follows from it, unless the service reports
-        another size: then somebody else has changed the queue meanwhile.
+        If this line has fetched the queue before the change, the new order is derived from it. If the service reports
+        another size, somebody else has changed the queue in the meantime, and the queue is fetched again.
 
         Parameters
         ----------
         items
             The items, as the service returned them.
         where
-            Their place, as in `placed_in`.
+            Their position, as in `placed_in`.
         size
             The size of the queue in the reply.
         """
@@ -206,30 +206,30 @@ class Session:
     def history(self, *, rows: int | None = None, only_failed: bool = False) -> HistoryView:
         """Fetch the history; ``redo`` refers to it from now on."""
         # Without a history that was shown before, the client has none to compare versions with.
-        answer = self.rm.history_get(reload=self._history is None)
-        return self.take_history(answer, rows=rows, only_failed=only_failed)
+        reply = self.rm.history_get(reload=self._history is None)
+        return self.take_history(reply, rows=rows, only_failed=only_failed)
 
     def take_history(
         self,
-        answer: Mapping[str, Any],
+        reply: Mapping[str, Any],
         *,
         rows: int | None = None,
         only_failed: bool = False,
         since: int = 0,
     ) -> HistoryView:
         """Show the history in a reply to the user."""
-        shown = self._history_is_seen(answer, rows=rows, only_failed=only_failed, since=since)
+        shown = self._history_is_seen(reply, rows=rows, only_failed=only_failed, since=since)
         if failed := shown.failed_rows():
             self._line_queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
             shown.requeued = {uid: back.place for uid, back in find_requeued(failed, self._line_queue).items()}
         return shown
 
     def _history_is_seen(
-        self, answer: Mapping[str, Any], *, rows: int | None = None, only_failed: bool = False, since: int = 0
+        self, reply: Mapping[str, Any], *, rows: int | None = None, only_failed: bool = False, since: int = 0
     ) -> HistoryView:
         """The view of the history, to which positions refer from now on."""
         shown = HistoryView(
-            answer,
+            reply,
             self.known(),
             rows=rows or self.settings.rows(),
             only_failed=only_failed,
@@ -241,21 +241,24 @@ class Session:
         return shown
 
     def starts(self, status: Mapping[str, Any]) -> None:
-        """Note that the queue is starting, so that `wait` shows the plans after this; ``status`` is from before it."""
+        """Record that the queue is starting, so that `wait` shows the plans after this.
+
+        ``status`` is from before the start.
+        """
         self._started_at = status["items_in_history"]
 
     def ran_before(self, status: Mapping[str, Any]) -> int:
-        """The length of the history when this session started the queue; now, if `wait` has shown those plans."""
+        """The length of the history when this session started the queue, or now if `wait` has shown those plans."""
         now = status["items_in_history"]
         return now if self._started_at is None or self._started_at > now else self._started_at
 
     def ran_since(self, before: int) -> HistoryView:
         """The plans that ran since the history had that length; if any, the table that was shown last."""
         self._started_at = None
-        answer = self.rm.history_get()
-        if before < len(answer["items"]):
-            return self.take_history(answer, since=before)
-        return HistoryView(answer, self.known(), since=before)
+        reply = self.rm.history_get()
+        if before < len(reply["items"]):
+            return self.take_history(reply, since=before)
+        return HistoryView(reply, self.known(), since=before)
 
     def place_of_added(self, where: Mapping[str, Any], count: int, size: int) -> int | None:
         """The first position of items that were just added; None if the table of the queue is needed.
@@ -274,7 +277,7 @@ class Session:
         return min(pos, size - count) if isinstance(pos, int) and pos >= 0 else None
 
     def queue_has_grown(self, first: int, items: list[Item], size: int) -> None:
-        """Note that items were added and shown with their positions, the first at ``first``."""
+        """Record that items were added and shown with their positions, the first at ``first``."""
         added = {first + i: item for i, item in enumerate(items)}
         # If nobody else changed its length, the shown positions are still right.
         if first == len(self._queue or ()) == size - len(items):
@@ -285,7 +288,7 @@ class Session:
         self._ran = None
 
     def has_run(self, item: Item) -> None:
-        """Note that an item ran without the queue. From now on, it is the item that was shown last."""
+        """Record that an item ran without the queue. From now on, it is the item that was shown last."""
         self._ran = item
 
     def lock_key(self) -> str:
@@ -297,16 +300,16 @@ class Session:
         return next((uid for uid in reversed(self.tasks) if uid.startswith(beginning)), beginning)
 
     def forget(self) -> None:
-        """Forget all shown items: the client has another service now."""
+        """Forget all shown items, because the client now uses another service."""
         self.tasks.clear()
         self.functions.clear()
         self._queue = self._history = self._last = self._ran = self._started_at = None
         self._grown = {}
 
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:
-        """The objection to a bare name that is not a known plan or device; None while no names are known.
+        """The reason why a bare name is not a known plan or device; None if it is one, or if no names are known.
 
-        Most plans accept any string. Without this check, a misspelled device would be noticed only when the plan runs.
+        Most plans accept any string. Without this check, nobody would notice a misspelled device until the plan runs.
         """
         known = self.known()
         is_new = name.partition(".")[0] not in known.devices or has_index(name)
@@ -327,7 +330,7 @@ class Session:
 
     # ------------------------------------------------------------------------------------------- finding an item
     def queued(self, line: Line, token: LineWord) -> str:
-        """The uid of the queued item that a token names.
+        """The uid of the queued item that a token refers to.
 
         A position refers to the table that was shown last. The service checks whether the item is still in the
         queue; see `explained`.
@@ -338,7 +341,7 @@ class Session:
         return self._shown_in_queue(line, token, position)["item_uid"]
 
     def source(self, line: Line, token: LineWord) -> dict[str, Any]:
-        """The parameters of a request that name the queued item that a token means; see `queued`.
+        """The parameters of a request for the queued item that a token refers to; see `queued`.
 
         If the queue was not shown yet, a position refers to the queue as it is now.
         """
@@ -349,7 +352,7 @@ class Session:
 
     @contextmanager
     def explained(self, line: Line, tokens: Sequence[LineWord]) -> Iterator[None]:
-        """If a request about these items is refused because one of them has left the queue, say which."""
+        """If a request about these items is refused because one of them has left the queue, say which one."""
         try:
             yield
         except RequestFailedError:
@@ -359,7 +362,7 @@ class Session:
             raise
 
     def queued_item(self, line: Line, token: LineWord) -> Item:
-        """The item that a token names in the queue of this line."""
+        """The item that a token refers to in the queue of this line."""
         queue = self.line_queue()
         now, running = queue["items"], queue["running_item"]
         self._looked_at = now
@@ -376,7 +379,7 @@ class Session:
         raise NotFound(f"{plan_text(seen, self.known())}, which was shown at position {position}, {where}")
 
     def finished(self, line: Line, token: LineWord) -> Item:
-        """The item of the history that a token names."""
+        """The item of the history that a token refers to."""
         if (position := _integer(token.text)) is None:
             return _only_one(token, (self._history or {}).values()) or self._by_beginning(line, token, self._past())
         if position == -1 and self._ran:
@@ -386,7 +389,7 @@ class Session:
         return _shown_at(line, token, position, self._history or {})
 
     def any_item(self, line: Line, token: LineWord) -> Item:
-        """The item that a token names: a position in the table that was shown last, or a uid."""
+        """The item that a token refers to: a position in the table that was shown last, or a uid."""
         queue = self.line_queue()
         now: list[Item] = [*queue["items"], *([queue["running_item"]] if queue["running_item"] else [])]
         if (position := _integer(token.text)) is None:

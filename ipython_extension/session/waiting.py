@@ -1,4 +1,4 @@
-"""Waits with progress; Ctrl-C ends the wait and nothing in the service."""
+"""Waits with progress. Ctrl-C stops the wait, and nothing in the service."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -67,12 +67,12 @@ class ProgressWait:
         return time.monotonic() - self._began
 
     def statuses(self) -> Iterator[dict[str, Any]]:
-        """Yield the status now, each published one, and the last one again while none is published.
+        """Yield the current status, then each published one; while none is published, yield the last one again.
 
         Raises
         ------
         WaitTimeoutError
-            The time is up.
+            The time limit was reached.
         RequestTimeoutError
             The service has not answered for a long time.
         """
@@ -105,7 +105,7 @@ class ProgressWait:
         self._live.take_document(message, requested)
 
     def _ask(self, status: Mapping[str, Any]) -> None:
-        """Show an input() prompt of user code, once; the user answers it after Ctrl-C or elsewhere."""
+        """Show an input() prompt of user code, once. The user answers it after Ctrl-C or in another session."""
         question = status.get("input_pending") or {}
         uid = question.get("input_uid")
         if uid and uid != self._shown_prompt:

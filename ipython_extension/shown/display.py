@@ -62,15 +62,15 @@ class View:
         return wide if "\n" in wide else narrower
 
     def _fitted(self, width: int) -> str:
-        """Return the text; for a terminal, long lines are broken at blanks."""
+        """Return the text; for a terminal, long lines are broken at spaces."""
         return wrapped(self.text(width), width) if sys.stdout.isatty() else self.text(width)
 
 
 class ReplyView(View, dict[str, Any]):
     """A reply of the service, displayed as one sentence; it is a dictionary with all keys of the reply."""
 
-    def __init__(self, answer: Mapping[str, Any], sentence: str = "") -> None:
-        super().__init__(answer)
+    def __init__(self, reply: Mapping[str, Any], sentence: str = "") -> None:
+        super().__init__(reply)
         self.sentence = sentence
 
     def text(self, width: int) -> str:
@@ -83,13 +83,13 @@ class ReplyView(View, dict[str, Any]):
 class Items(View, list[Item]):
     """Queue items displayed as a table; string keys read the reply: ``items["running_item"]``."""
 
-    def __init__(self, items: Iterable[Item], answer: Mapping[str, Any], known: Container[str]) -> None:
+    def __init__(self, items: Iterable[Item], reply: Mapping[str, Any], known: Container[str]) -> None:
         super().__init__(items)
-        self.answer = answer
+        self.reply = reply
         self.known = known
 
     def __getitem__(self, key: Any) -> Any:
-        return self.answer[key] if isinstance(key, str) else super().__getitem__(key)
+        return self.reply[key] if isinstance(key, str) else super().__getitem__(key)
 
     def plan(self, item: Item) -> str:
         """The item as you would type it."""
@@ -101,16 +101,16 @@ class QueueView(Items):
 
     def __init__(
         self,
-        answer: Mapping[str, Any],
+        reply: Mapping[str, Any],
         known: Container[str] = (),
         *,
         status: Mapping[str, Any] | None = None,
         rows: int = 20,
         faults: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(answer["items"], answer, known)
+        super().__init__(reply["items"], reply, known)
         self.faults = faults or {}
-        self.running: Item = answer.get("running_item") or {}
+        self.running: Item = reply.get("running_item") or {}
         self.status = status or {}
         self.rows = rows
 
@@ -163,17 +163,17 @@ class QueueView(Items):
 class HistoryView(Items):
     """Plans that ran, newest at the bottom; numbered from the oldest, negative numbers count from the newest.
 
-    With ``only_last`` it holds only the rows that it displays.
+    With ``only_last`` it has only the rows that it displays.
 
     Attributes
     ----------
     requeued
-        The present places of failed plans in the queue, in words, by uid.
+        Where failed plans are in the queue now, as phrases, by uid.
     """
 
     def __init__(
         self,
-        answer: Mapping[str, Any],
+        reply: Mapping[str, Any],
         known: Container[str] = (),
         *,
         rows: int = 20,
@@ -183,14 +183,14 @@ class HistoryView(Items):
     ) -> None:
         numbered = [
             (at, item)
-            for at, item in enumerate(answer["items"])
+            for at, item in enumerate(reply["items"])
             if at >= since and (not only_failed or has_failed(item))
         ]
         self.total = len(numbered)
         self._counts = outcomes(item for _, item in numbered)
         if only_last:
             numbered = numbered[-rows:]
-        super().__init__([item for _, item in numbered], answer, known)
+        super().__init__([item for _, item in numbered], reply, known)
         self.numbers = [at for at, _ in numbered]
         self.rows = rows
         self.only_failed = only_failed
@@ -327,7 +327,7 @@ class Waited(StatusView):
 
 
 class ItemView(View, dict[str, Any]):
-    """One item, displayed with its place and its result."""
+    """One item, displayed with its position and its result."""
 
     def __init__(self, item: Item, known: Container[str], lead: str = "", *, where: str = "") -> None:
         super().__init__(item)
@@ -365,13 +365,13 @@ class Changed(Items):
     def __init__(
         self,
         items: Sequence[Item],
-        answer: Mapping[str, Any],
+        reply: Mapping[str, Any],
         known: Container[str],
         leads: Sequence[str],
         *,
         queue: QueueView | None = None,
     ) -> None:
-        super().__init__(items, answer, known)
+        super().__init__(items, reply, known)
         self.leads = leads
         self.queue = queue
 
@@ -392,7 +392,7 @@ class Changed(Items):
 
     def _warnings(self, number: int) -> Sequence[str]:
         """The service's warnings about one item; the reply to a batch has them for each item."""
-        results = self.answer.get("results") or [self.answer]
+        results = self.reply.get("results") or [self.reply]
         return results[number].get("warnings", ()) if number < len(results) else ()
 
 
@@ -419,10 +419,10 @@ def _result_lines(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _rest(answer: Mapping[str, Any], width: int) -> str:
+def _rest(reply: Mapping[str, Any], width: int) -> str:
     from IPython.lib.pretty import pretty  # noqa: PLC0415 - only replies without a view need it
 
-    rest = {key: value for key, value in answer.items() if key not in ("success", "msg")}
+    rest = {key: value for key, value in reply.items() if key not in ("success", "msg")}
     if not rest:
         return "Done."
     values = list(rest.values())

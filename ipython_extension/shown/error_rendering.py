@@ -1,4 +1,4 @@
-"""Makes errors short for IPython to show: one line with what to do, and no traceback of our own code."""
+"""Makes errors short for IPython to show: one line with what to do, without a traceback of our own code."""
 
 from IPython.core.error import UsageError
 
@@ -18,14 +18,14 @@ class NotDone(QSError):
 
 
 class Detached(KeyboardInterrupt):
-    """Ctrl-C while waiting: ends the wait, and the next cells of a notebook, but nothing in the service."""
+    """Ctrl-C while waiting: stops the wait and the cells that follow in a notebook, but nothing in the service."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
 
 
 def usage(error: UsageError, width: int) -> UsageError:
-    """Break the message at blanks to fit the terminal, after the ``UsageError: `` that IPython prints."""
+    """Break the message at spaces to fit the terminal, after the ``UsageError: `` that IPython prints."""
     from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - loading the extension does not pay for it
 
     message, newline, line = str(error).partition("\n")

@@ -93,7 +93,7 @@ class PlanProgress(NamedTuple):
     total: int | None
     since: float | None
     paused: float = 0.0
-    #: Start of the present pause or suspension.
+    #: Start of the current pause or suspension.
     stands_since: float | None = None
 
     @classmethod
@@ -124,7 +124,7 @@ class PlanProgress(NamedTuple):
 
 
 def has_value(result: Mapping[str, Any]) -> bool:
-    """Whether the plan returned a value with a JSON form, other than uids of its runs, as most measurements do."""
+    """Whether the plan returned a value that JSON supports, other than the uids of its runs (as most plans do)."""
     value = result.get("return_value")
     if value is None or result.get("return_value_is_text"):
         return False

@@ -74,7 +74,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def cut(line: str, width: int) -> str:
-    """Cut a line at ``width`` columns; its blanks are kept."""
+    """Cut a line at ``width`` columns; its spaces are kept."""
     if cells(line) <= width:
         return line
     taken, used = [], 0
@@ -87,7 +87,7 @@ def cut(line: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Break long lines at blanks: a terminal would break them within words."""
+    """Break long lines at spaces, because a terminal would break them in the middle of a word."""
     return "\n".join(_filled(line, width) if cells(line) > width else line for line in text.split("\n"))
 
 

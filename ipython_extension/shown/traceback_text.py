@@ -14,7 +14,7 @@ _FOLDED = "  … {count} in the code of bluesky"
 
 
 def folded(traceback: str) -> str:
-    """Fold the frames inside bluesky, except the last one, where the error was raised. Very long texts are cut."""
+    """Fold the frames inside bluesky, except the last one, where the error was raised. Very long text is cut."""
     text = safe(traceback.rstrip())
     lines = [line for line in text.split("\n") if text and not _MARKS.fullmatch(line)]
     parts: list[list[str]] = []

@@ -17,7 +17,7 @@ class Call(NamedTuple):
     def with_parameters(self, values: Mapping[str, Any]) -> Item:
         """``args`` and ``kwargs`` of the item, with new values for some parameters.
 
-        A positional argument stays positional. With a name as well, it would be given twice.
+        A positional argument stays positional, because with its name it would be given twice.
         """
         args, kwargs = list(self.item.get("args") or ()), dict(self.item.get("kwargs") or {})
         places = self._places

@@ -1,4 +1,4 @@
-"""Reads a line after ``%qs``: words, options, plans, values; each error points at its column."""
+"""Reads a line after ``%qs``: words, options, plans, values; each error points to its column."""
 
 import re
 from bisect import bisect_right
@@ -31,7 +31,7 @@ Options = Mapping[str, Callable[[LineWord], Any] | None]
 
 
 class Line:
-    """A text that is read from left to right."""
+    """Text that is read from left to right."""
 
     def __init__(
         self,
@@ -99,11 +99,11 @@ class Line:
         return item
 
     def pointer(self, offset: int, length: int) -> str:
-        """The line that contains ``offset``, with carets under the error."""
+        """The line that contains ``offset``, with carets below the error."""
         return pointer(self.text, offset, length)
 
     def begins_call(self, otherwise: str) -> None:
-        """Raise an error with the text ``otherwise`` about a name without a bracket."""
+        """Raise an error with the message ``otherwise`` about a name without a bracket."""
         self._token()
         if (name := _BARE.match(self.text, self.at)) is not None:
             raise self.fault(f"{otherwise}: {name[0].strip()}(…)", name.end())
@@ -126,7 +126,7 @@ class Line:
         return [LineWord(str(position), token.start) for position in range(first, last + 1)]
 
     def pair(self, objection: Objection | None = None) -> tuple[str, Any]:
-        """Read ``name=value``; the value is written as in a plan and ends at a blank."""
+        """Read ``name=value``; the value is written as in a plan and ends at a space."""
         token = self._token()
         name = _PAIR.match(self.text, self.at)
         if token is None or name is None:
@@ -194,7 +194,7 @@ class Line:
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
     def fault(self, message: str, at: int | None = None, length: int = 1) -> UsageError:
-        """An error about the column ``at``, or about the current place."""
+        """An error at the column ``at``, or at the current position."""
         return pointed(message, self.text, self.at if at is None else at, length)
 
     @cached_property
@@ -228,12 +228,12 @@ class Line:
 
 
 def pointed(message: str, text: str, offset: int, length: int = 1) -> UsageError:
-    """A UsageError that shows the line of ``text`` with ``offset``, and carets under the error."""
+    """A UsageError that shows the line of ``text`` with ``offset``, with carets below the error."""
     return UsageError(f"{message}\n{pointer(text, offset, length)}")
 
 
 def pointer(text: str, offset: int, length: int = 1) -> str:
-    """The line of ``text`` that contains ``offset``, and carets under that place."""
+    """The line of ``text`` that contains ``offset``, with carets below it."""
     start = text.rfind("\n", 0, offset) + 1
     line = text[start:].partition("\n")[0]
     column = offset - start
@@ -246,7 +246,7 @@ def pointer(text: str, offset: int, length: int = 1) -> str:
 
 @contextmanager
 def pointing() -> Iterator[None]:
-    """Turn an error in a plan or a value into a UsageError that points at it."""
+    """Turn an error in a plan or a value into a UsageError that points to it."""
     try:
         yield
     except ExpressionError as error:

@@ -57,7 +57,7 @@ class NoSource(QSError):
 
 
 class _Source(NamedTuple):
-    """The source of a definition, and where it begins; a source without a line was not typed."""
+    """The source of a definition, and where it begins. A source without a line number was not typed."""
 
     text: str
     line: int = 0
@@ -67,7 +67,7 @@ class _Source(NamedTuple):
 def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]) -> str:
     """The script that defines these names of the session in the worker.
 
-    ``inputs`` are the inputs of the session, oldest first: for source that Python does not find.
+    ``inputs`` are the inputs of the session, oldest first: for sources that Python does not find.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> _Sour
 
 
 def _sources(name: str, value: Any, inputs: Sequence[str]) -> Iterator[_Source]:
-    """Texts that may define it, the most reliable first."""
+    """Sources that may define it, the most reliable first."""
     # This fails for typed classes, and for functions whose lines Python no longer has: search the inputs for them.
     with contextlib.suppress(OSError, TypeError, ValueError):
         lines, first = inspect.getsourcelines(inspect.unwrap(value))
@@ -139,7 +139,7 @@ def _sources(name: str, value: Any, inputs: Sequence[str]) -> Iterator[_Source]:
 
 
 def _cell_of(lines: list[str], first: int, inputs: Sequence[str]) -> str:
-    """The last input that contains these lines at this place; empty if there is none."""
+    """The last input that contains these lines at this position; empty if there is none."""
     for number, cell in reversed(list(enumerate(inputs))):
         if [line.rstrip() for line in lines] == [*map(str.rstrip, cell.splitlines()[first - 1 :][: len(lines)])]:
             return _CELL.format(number)
@@ -147,7 +147,7 @@ def _cell_of(lines: list[str], first: int, inputs: Sequence[str]) -> str:
 
 
 def defines(source: str, name: str) -> bool:
-    """Whether a text is Python that defines this name and nothing else."""
+    """Whether the text is Python code that defines this name and nothing else."""
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError):
@@ -178,7 +178,7 @@ def _defined_by(node: ast.stmt) -> str | None:
 
 
 def _literal(value: Any) -> str | None:
-    """The literal of a plain value, which evaluates to an equal value; None for others."""
+    """The literal of a plain value, which evaluates to an equal value; None for other values."""
     if not isinstance(value, bool | int | float | complex | str | bytes | list | tuple | dict | set | None):
         return None
     try:
@@ -194,7 +194,7 @@ def _free_variables(value: Any) -> tuple[str, ...]:
 
 
 def _in_order(parts: dict[str, str]) -> list[str]:
-    """Put the names of definitions before those that need them at once: as decorators, defaults, base classes."""
+    """Put the names of definitions before those that need them immediately: as decorators, defaults, base classes."""
     used = {name: parts.keys() & _used_at_once(part) - {name} for name, part in parts.items()}
     ordered: list[str] = []
     while used:

@@ -1,4 +1,4 @@
-"""Completions after ``%qs``. They use names that this session already has, because completion sends no requests."""
+"""Completions after ``%qs``. They use names that this session already knows, because completion sends no requests."""
 
 import ast
 import inspect
@@ -42,7 +42,7 @@ def offers_for(text: str, session: Session) -> Offers | None:
 
 
 class _At(NamedTuple):
-    """The place of the cursor: after a command and the text that follows it."""
+    """Where the cursor is: after a command and the text that follows it."""
 
     session: Session
     typed: str

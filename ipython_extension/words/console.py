@@ -51,7 +51,7 @@ def _last_lines(session: Session, count: int) -> ConsoleText:
 
 
 def _follow(session: Session, tail: ConsoleTail) -> None:
-    """Print new output whenever a message announces some, and now and then without one."""
+    """Print new output whenever a message announces it, and from time to time without a message."""
     answered = time.monotonic()
     with session.rm.subscribe(CONSOLE) as messages:
         while True:

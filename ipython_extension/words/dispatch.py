@@ -1,4 +1,4 @@
-"""Runs a line: as ``qserver`` would if it is one of its commands, or else as a command of the prompt."""
+"""Runs a line: as a ``qserver`` command if it is one, otherwise as a command of the prompt."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -77,7 +77,7 @@ def _line(session: Session, text: str, variables: Mapping[str, Any]) -> Line:
 
 
 class _Typed(NamedTuple):
-    """A line as ``qserver`` takes it: its words without options, and the parameters that options give."""
+    """A line in the form that ``qserver`` reads: words without options, and the parameters from the options."""
 
     words: list[str]
     params: dict[str, str]
@@ -101,7 +101,7 @@ def _as_in_a_shell(line: Line) -> _Typed:
 
 
 def _with_reply(typed: _Typed, line: Line) -> _Typed:
-    """The words of ``input reply UID TEXT``; the text is as it was typed, with all blanks, quotes and dashes."""
+    """The words of ``input reply UID TEXT``; the text is as it was typed, with all spaces, quotes and dashes."""
     words = ["input", *(line.word("a word").text for _ in typed.words[1:3])]
     if len(words) < len(("input", "reply", "UID")) or words != typed.words[:3]:
         return typed
@@ -110,7 +110,10 @@ def _with_reply(typed: _Typed, line: Line) -> _Typed:
 
 
 def _is_for_qserver(typed: _Typed) -> bool:
-    """Whether a line is one of ``qserver``: its first word decides, and of four words that both have the next one."""
+    """Whether a line is a ``qserver`` command.
+
+    Its first word decides; for four words that both have, the second word.
+    """
     first, following = (*typed.words[:2], "", "")[:2]
     match first:
         case "start":
@@ -184,7 +187,7 @@ def _monitor(session: Session) -> View:
 
 
 def _asks_for_help(words: list[str]) -> bool:
-    """Whether a line begins with ``help`` or ends with ``?``, unless that is the end of a free text."""
+    """Whether a line begins with ``help`` or ends with ``?``, unless that is the end of free text."""
     return bool(words) and (words[0] == "help" or (words[-1].endswith("?") and not has_text(words)))
 
 

@@ -24,8 +24,8 @@ _ENDING = ("closing_environment", "destroying_environment")
 def open_environment(session: Session, line: Line) -> ReplyView:
     """Open the environment: run the startup code in a worker process.
 
-    Waits until it is open. If that fails, shows the worker's traceback. Ctrl-C ends the waiting, not the opening.
-    If the environment is already open, nothing happens; the startup code does not run again.
+    Waits until it is open. If that fails, shows the worker's traceback. Ctrl-C stops the wait, but the environment
+    keeps opening. If the environment is already open, nothing happens; the startup code does not run again.
     """
     line.nothing_more()
     console = ConsoleTail(session.rm)
@@ -65,7 +65,7 @@ def close_environment(session: Session, line: Line) -> ReplyView:
 
 @word("destroy")
 def destroy_environment(session: Session, line: Line) -> ReplyView:
-    """Kill the worker process, whatever it is doing. Use it if the environment does not respond."""
+    """Kill the worker process, even in the middle of a plan. Use this if the environment does not respond."""
     line.nothing_more()
     return _gone(session, session.rm.environment_destroy, "destroyed")
 
@@ -94,7 +94,7 @@ def _gone(session: Session, end: Callable[[], object], ending: str) -> ReplyView
 
 
 def _failure(session: Session, console: ConsoleTail) -> NotDone:
-    """Why the environment did not open, from the service's report or else from the console."""
+    """Why the environment did not open, according to the service's report or else to the console."""
     report = _report(session)
     trace = str(report.get("traceback") or "") or _last_traceback(console.read())
     message = report.get("message") or (trace.splitlines()[-1] if trace else "")

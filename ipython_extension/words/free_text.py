@@ -12,7 +12,7 @@ _COMMENT_IN_NOTE = re.compile(r"#(?!\S)")
 
 
 def has_text(words: Sequence[str]) -> bool:
-    """Whether the line ends with such a text."""
+    """Whether the line ends with such text."""
     return bool(words) and len(words) > TEXT_BEGINS.get(words[0], len(words))
 
 

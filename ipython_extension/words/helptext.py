@@ -90,7 +90,7 @@ class Help(View):
 
 
 class HelpText(View):
-    """Help of one command, each paragraph filled to the width."""
+    """Help for one command, with each paragraph wrapped to the width."""
 
     def __init__(self, paragraphs: str) -> None:
         self.paragraphs = paragraphs
@@ -123,7 +123,7 @@ def _usage(word: PromptCommand) -> str:
 
 
 def about(name: str) -> HelpText | None:
-    """The help of one command of the prompt or of qserver; None if there is no such command."""
+    """The help for one command of the prompt or of qserver; None if there is no such command."""
     if name in WORDS:
         return HelpText("\n\n".join([WORDS[name].help, *([f"%{CELLS[name].help}"] if name in CELLS else [])]))
     if name in CELLS:

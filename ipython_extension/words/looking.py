@@ -53,7 +53,7 @@ def _failed_lately(before: list[Item], last: Item) -> list[str]:
 
 @word("queue")
 def queue(session: Session, line: Line) -> QueueView:
-    """Show the queue. Other commands accept its positions.
+    """Show the queue. Other commands accept the positions in this table.
 
     The line below a plan shows its metadata, and why it cannot run now: plans are checked as if they were added now.
     """
@@ -115,10 +115,10 @@ def plan(session: Session, line: Line) -> PlanView:
 def check(session: Session, line: Line) -> View:
     """Check a plan as if it were added. Nothing is queued."""
     plans, _ = read_plans(line, {}, only_one="check takes only one plan")
-    answer = session.rm.item_check(plans[0].item)
-    result = answer["results"][0]
+    reply = session.rm.item_check(plans[0].item)
+    result = reply["results"][0]
     if not result["success"]:
         error = InvalidPlan(result["msg"])
         point_at_errors(error, line, plans[0], result)
         raise error
-    return present(session, "item_check", {}, answer)
+    return present(session, "item_check", {}, reply)

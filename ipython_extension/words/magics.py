@@ -135,7 +135,7 @@ class QSMagics(Magics):
 
     # -------------------------------------------------------------------------------- what the session uses
     def progress_output(self) -> Any:
-        """The output for the progress of a wait: a notebook, a terminal, or none."""
+        """Where the progress of a wait is shown: in a notebook, in a terminal, or nowhere."""
         from ipython_extension.live.progress_output import Notebook, Nowhere, Terminal  # noqa: PLC0415 - see `qs`
 
         if hasattr(self.shell, "kernel"):
@@ -143,7 +143,7 @@ class QSMagics(Magics):
         return Terminal() if self._width() else Nowhere()
 
     def canvas(self) -> Any:
-        """The place where figures are shown."""
+        """The output for figures: a notebook or windows."""
         from ipython_extension.live.plot import canvas  # noqa: PLC0415 - see `qs`
 
         return canvas(self.shell)
@@ -161,7 +161,7 @@ class QSMagics(Magics):
         return self.shell.history_manager.input_hist_parsed
 
     def client(self) -> REManagerAPI:
-        """The client: the one in the namespace if the user has put one there, or else our own."""
+        """The client: the one that the user has put into the namespace, or else our own."""
         held = self.shell.user_ns.get(self.name)
         if isinstance(held, REManagerAPI):
             return held
@@ -263,7 +263,7 @@ _HELP = re.compile(r"\s*%?(%qs)((?:\s[^'\"]*?)?)\s*\?{1,2}\s*")
 def help_lines(lines: list[str]) -> list[str]:
     """Turn ``%qs add?`` into ``%qs help add``: IPython would look for an object named ``add``.
 
-    A text that ends with a question mark, such as an answer, stays as it is.
+    Text that ends with a question mark, such as an answer, is not changed.
     """
     text = _QUESTION.fullmatch(lines[0]) if len(lines) == 1 else None
     if text and has_text(text[1].split()):

@@ -12,7 +12,7 @@ from ipython_extension.words.vocabulary import word
 
 
 class Drawn(View, list[Any]):
-    """A list of figures; displayed as a sentence, because the figures are visible already."""
+    """A list of figures; displayed as a sentence, because the figures are already visible."""
 
     def __init__(self, plot: LivePlot) -> None:
         super().__init__(plot.figures)
@@ -26,7 +26,7 @@ class Drawn(View, list[Any]):
 def plot(session: Session, line: Line) -> Drawn:
     """Plot the running scan as its points arrive, or the last scan if none is running.
 
-    Plots all readings, or only the FIELDs, named as in the headings of the live table. Ctrl-C ends the plotting, not
+    Plots all readings, or only the FIELDs, named as in the headings of the live table. Ctrl-C stops the plotting, not
     the scan. Needs matplotlib, and a notebook or a display.
     """
     tokens, _ = line.words()

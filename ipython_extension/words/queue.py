@@ -24,10 +24,11 @@ _SWITCH = {"on": True, "off": False}
 
 @word("add", "PLAN [PLAN…] [--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
 def add(session: Session, line: Line) -> Changed:
-    """Queue plans, at the back or where an option says.
+    """Queue plans, at the back unless an option says otherwise.
 
-    Write plans as in RE(…): names are devices and plans; $name and {expression} use variables of this session. Of
-    several plans, all are queued or none. queue_stop in place of a plan stops the queue there. --md adds metadata.
+    Write plans as in RE(…): names are devices and plans; $name and {expression} use variables of this session. If one
+    of several plans is refused, none is queued. queue_stop in place of a plan stops the queue there. --md adds
+    metadata.
 
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
@@ -40,7 +41,7 @@ def add(session: Session, line: Line) -> Changed:
 
 @cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
 def add_cell(session: Session, line: Line) -> Changed:
-    """Queue the plans of a cell, all or none; a line may hold several plans, and comments are ignored."""
+    """Queue the plans in a cell, all or none. A line may have several plans, and comments are ignored."""
     return add(session, line)
 
 
@@ -66,7 +67,7 @@ def rm(session: Session, line: Line) -> Changed:
 
 @word("edit", "ID PLAN | ID NAME=VALUE… [--md KEY=VALUE…]")
 def edit(session: Session, line: Line) -> Changed:
-    """Change some parameters of a queued plan, or its whole call; it keeps its place.
+    """Change some parameters of a queued plan, or its whole call. Its position stays the same.
 
     Write a VALUE as in the plan. To change *args, such as the motor and the range of a scan, write the whole call.
 
@@ -99,14 +100,14 @@ def edit(session: Session, line: Line) -> Changed:
     if "md" in given:
         changed["meta"] = with_metadata(changed.get("meta") or {}, given["md"])
     with pointing_at_errors(line, [whole]) if whole else nullcontext():
-        answer = session.rm.queue_item_update(changed)
+        reply = session.rm.queue_item_update(changed)
     place = session.place_of(item)
     lead = "Changed" if place is None else f"Changed at position {place}"
-    return Changed([cast("Item", answer["item"])], answer, known, [lead])
+    return Changed([cast("Item", reply["item"])], reply, known, [lead])
 
 
 def _in_place_of(item: Item, plan: Item) -> Item:
-    """The queued item with a new plan. Everything else stays, such as its metadata."""
+    """The queued item with a new plan. Everything else, such as its metadata, is kept."""
     kept = {key: value for key, value in item.items() if key not in ("name", "args", "kwargs")}
     if "meta" in plan:
         kept["meta"] = with_metadata(item.get("meta") or {}, plan["meta"])
@@ -128,8 +129,8 @@ def move(session: Session, line: Line) -> Changed:
         where = {"pos_dest": line.number(target, "front, back, a position, before ID or after ID")}
     line.nothing_more()
     with session.explained(line, items):
-        answer = session.rm.queue_item_move(**session.source(line, items[0]), **where)
-    return moved(session, where, answer)
+        reply = session.rm.queue_item_move(**session.source(line, items[0]), **where)
+    return moved(session, where, reply)
 
 
 @word("redo", "ID [--front | --back | --at N | --before ID | --after ID]")
@@ -144,7 +145,7 @@ def redo(session: Session, line: Line) -> Changed:
     while line.more():
         if not line.option(places, options):
             raise line.fault(
-                "redo takes one item and its place, such as --front; to change the plan, use %qs edit afterwards"
+                "redo takes one item and a position, such as --front; to change the plan, use %qs edit afterwards"
             )
     _one_place(line, options)
     if has_failed(past) and (back := find_requeued([past], session.line_queue()).get(past["item_uid"])):
@@ -158,8 +159,8 @@ def clear(session: Session, line: Line) -> ReplyView:
     """Remove all items from the queue. The running plan is not affected."""
     line.nothing_more()
     count = session.status()["items_in_queue"]
-    answer = session.rm.queue_clear()
-    return ReplyView(answer, f"Removed {plural(count, 'item')}." if count else "The queue was empty.")
+    reply = session.rm.queue_clear()
+    return ReplyView(reply, f"Removed {plural(count, 'item')}." if count else "The queue was empty.")
 
 
 @word("mode", "[loop on|off] [ignore_failures on|off]")
@@ -172,8 +173,8 @@ def mode(session: Session, line: Line) -> View:
     while line.more():
         name = line.one_of(line.word("loop or ignore_failures"), {n: n for n in ("loop", "ignore_failures")})
         wanted[name] = line.one_of(line.word("on or off"), _SWITCH)
-    answer = session.rm.queue_mode_set(wanted) if wanted else session.status()["plan_queue_mode"]
-    return present(session, "queue_mode_set", {}, answer)
+    reply = session.rm.queue_mode_set(wanted) if wanted else session.status()["plan_queue_mode"]
+    return present(session, "queue_mode_set", {}, reply)
 
 
 @word("autostart", "[on|off]")
@@ -186,15 +187,15 @@ def autostart(session: Session, line: Line) -> View:
         return ReplyView(status, " ".join(["Autostart is off.", *switched_off(status)]))
     enable = line.one_of(line.word("on or off"), _SWITCH)
     line.nothing_more()
-    answer = session.rm.queue_autostart(enable)
+    reply = session.rm.queue_autostart(enable)
     if not enable:
-        return present(session, "queue_autostart", {"enable": enable}, answer)
+        return present(session, "queue_autostart", {"enable": enable}, reply)
     session.starts(status)
-    return ReplyView(answer, f"Autostart is on: {what_starts(status)}.")
+    return ReplyView(reply, f"Autostart is on: {what_starts(status)}.")
 
 
 def _places(session: Session, line: Line) -> Options:
-    """The options for the place in the queue."""
+    """The options for the position in the queue."""
     return {
         "--front": None,
         "--back": None,

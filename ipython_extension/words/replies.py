@@ -1,4 +1,4 @@
-"""Views of the replies to all 0MQ methods, whichever command sent the request. They fetch missing data."""
+"""Views of the replies to all 0MQ methods, no matter which command sent the request. They fetch missing data."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -7,58 +7,58 @@ from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
-from ipython_extension.shown import answer_views
-from ipython_extension.shown.answer_views import Answer
+from ipython_extension.shown import reply_views
 from ipython_extension.shown.display import Changed, HistoryView, ItemView, QueueView, ReplyView, StatusView, View
+from ipython_extension.shown.reply_views import Reply
 from ipython_extension.shown.status_text import has_failed
 from ipython_extension.shown.tables import plural
 
 
-def present(session: Session, method: str, params: Mapping[str, Any], answer: Answer) -> View:
+def present(session: Session, method: str, params: Mapping[str, Any], reply: Reply) -> View:
     """The reply as an object that displays itself."""
     if show := _FETCHING.get(method):
-        return show(session, params, answer)
-    return answer_views.view(method, params, answer)
+        return show(session, params, reply)
+    return reply_views.view(method, params, reply)
 
 
-def added(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
+def added(session: Session, params: Mapping[str, Any], reply: Reply) -> Changed:
     """Added items with their positions; the table too, if items that were shown have moved."""
-    items, lead = _items(answer), "Queued at position"
-    size = answer.get("qsize") or len(items)
+    items, lead = _items(reply), "Queued at position"
+    size = reply.get("qsize") or len(items)
     first = session.place_of_added(params, len(items), size)
     if first is None:
-        return placed(session, answer, params, lead)
+        return placed(session, reply, params, lead)
     session.queue_has_grown(first, items, size)
-    return Changed(items, answer, session.known(), [f"{lead} {first + i}" for i in range(len(items))])
+    return Changed(items, reply, session.known(), [f"{lead} {first + i}" for i in range(len(items))])
 
 
-def moved(session: Session, params: Mapping[str, Any], answer: Answer) -> Changed:
+def moved(session: Session, params: Mapping[str, Any], reply: Reply) -> Changed:
     """Moved items with their positions, and the table."""
     # In a batch, the service decides about the order.
     where = {**params, "pos": -1 if params.get("reorder") else params.get("pos_dest")}
-    return placed(session, answer, where, "Moved to position")
+    return placed(session, reply, where, "Moved to position")
 
 
-def placed(session: Session, answer: Answer, where: Mapping[str, Any], lead: str) -> Changed:
+def placed(session: Session, reply: Reply, where: Mapping[str, Any], lead: str) -> Changed:
     """The items of a reply with their positions in the queue now, and the table; ``where`` is as in `placed_in`."""
-    items, known = _items(answer), session.known()
-    queue = session.queue_after_change(items, where, answer.get("qsize"))
+    items, known = _items(reply), session.known()
+    queue = session.queue_after_change(items, where, reply.get("qsize"))
     places = {item["item_uid"]: at for at, item in enumerate(queue)}
     leads = [
         f"{lead} {places[item['item_uid']]}" if item["item_uid"] in places else "No longer in the queue"
         for item in items
     ]
-    return Changed(items, answer, known, leads, queue=queue)
+    return Changed(items, reply, known, leads, queue=queue)
 
 
-def removed(session: Session, answer: Answer) -> Changed:
+def removed(session: Session, reply: Reply) -> Changed:
     """The items of a reply that were removed from the queue."""
-    items = _items(answer)
-    return Changed(items, answer, session.known(), ["Removed"] * len(items))
+    items = _items(reply)
+    return Changed(items, reply, session.known(), ["Removed"] * len(items))
 
 
 def whole(session: Session, item: Item) -> ItemView:
-    """One item with all details and its present place."""
+    """One item with all details and its current position."""
     queue = session.line_queue()
     uids = [each["item_uid"] for each in queue["items"]]
     where = f"queued at position {uids.index(item['item_uid'])}" if item["item_uid"] in uids else ""
@@ -74,74 +74,72 @@ def lock_owner(session: Session, status: Mapping[str, Any]) -> str:
     if not any((status.get("lock") or {}).values()):
         return ""
     try:
-        return answer_views.lock_sentence(session.rm.lock_info()["lock_info"])
+        return reply_views.lock_sentence(session.rm.lock_info()["lock_info"])
     except RequestFailedError:  # the state is worth more than its lock
         return ""
 
 
-def _items(answer: Answer) -> list[Item]:
-    return answer["items"] if "items" in answer else [answer["item"]]
+def _items(reply: Reply) -> list[Item]:
+    return reply["items"] if "items" in reply else [reply["item"]]
 
 
-def _queue(session: Session, _params: Mapping[str, Any], _answer: Answer) -> QueueView:
+def _queue(session: Session, _params: Mapping[str, Any], _reply: Reply) -> QueueView:
     return session.queue()
 
 
-def _history(session: Session, _params: Mapping[str, Any], answer: Answer) -> HistoryView:
-    return session.take_history(answer)
+def _history(session: Session, _params: Mapping[str, Any], reply: Reply) -> HistoryView:
+    return session.take_history(reply)
 
 
-def _status(session: Session, _params: Mapping[str, Any], answer: Answer) -> StatusView:
-    running = cast("Item", session.rm.queue_get(reload=True)["running_item"]) if answer.get("running_item_uid") else {}
-    return StatusView(answer, running, session.known(answer), lock=lock_owner(session, answer))
+def _status(session: Session, _params: Mapping[str, Any], reply: Reply) -> StatusView:
+    running = cast("Item", session.rm.queue_get(reload=True)["running_item"]) if reply.get("running_item_uid") else {}
+    return StatusView(reply, running, session.known(reply), lock=lock_owner(session, reply))
 
 
-def _started(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
+def _started(session: Session, _params: Mapping[str, Any], reply: Reply) -> ReplyView:
     status = session.line_status()
     queued = status["items_in_queue"] + (1 if status["running_item_uid"] else 0)
-    return ReplyView(answer, f"Running {plural(queued, 'item')}." if queued else "Nothing is left to run.")
+    return ReplyView(reply, f"Running {plural(queued, 'item')}." if queued else "Nothing is left to run.")
 
 
-def _updated(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
-    return placed(session, answer, {"pos": -1}, "Changed at position")
+def _updated(session: Session, _params: Mapping[str, Any], reply: Reply) -> Changed:
+    return placed(session, reply, {"pos": -1}, "Changed at position")
 
 
-def _removed(session: Session, _params: Mapping[str, Any], answer: Answer) -> Changed:
-    return removed(session, answer)
+def _removed(session: Session, _params: Mapping[str, Any], reply: Reply) -> Changed:
+    return removed(session, reply)
 
 
-def _one_item(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:
-    return whole(session, answer["item"])
+def _one_item(session: Session, _params: Mapping[str, Any], reply: Reply) -> ItemView:
+    return whole(session, reply["item"])
 
 
-def _executing(session: Session, _params: Mapping[str, Any], answer: Answer) -> ItemView:
-    session.has_run(answer["item"])
-    return ItemView(answer["item"], session.known(), "Running")
+def _executing(session: Session, _params: Mapping[str, Any], reply: Reply) -> ItemView:
+    session.has_run(reply["item"])
+    return ItemView(reply["item"], session.known(), "Running")
 
 
-def _mode(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
-    return answer_views.mode(answer, session.status()["plan_queue_mode"])
+def _mode(session: Session, _params: Mapping[str, Any], reply: Reply) -> ReplyView:
+    return reply_views.mode(reply, session.status()["plan_queue_mode"])
 
 
-def _stop_cancelled(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
+def _stop_cancelled(session: Session, _params: Mapping[str, Any], reply: Reply) -> ReplyView:
     is_running = session.line_status()["manager_state"] != "idle"
-    return ReplyView(answer, "The queue will keep running after this plan." if is_running else "No stop is pending.")
+    return ReplyView(reply, "The queue will keep running after this plan." if is_running else "No stop is pending.")
 
 
-def _task_started(session: Session, params: Mapping[str, Any], answer: Answer) -> ReplyView:
-    session.tasks.append(answer["task_uid"])
+def _task_started(session: Session, params: Mapping[str, Any], reply: Reply) -> ReplyView:
+    session.tasks.append(reply["task_uid"])
     task = plan_text(params["item"], session.known()) if "item" in params else "the script"
-    return answer_views.started(
-        answer, f"{task} in the {'background' if params.get('run_in_background') else 'worker'}"
-    )
+    return reply_views.started(reply, f"{task} in the {'background' if params.get('run_in_background') else 'worker'}")
 
 
-def _events(session: Session, _params: Mapping[str, Any], answer: Answer) -> ReplyView:
-    return answer_views.events(answer, session.settings.rows())
+def _events(session: Session, _params: Mapping[str, Any], reply: Reply) -> ReplyView:
+    return reply_views.events(reply, session.settings.rows())
 
 
 #: Views that need more than the request and its reply.
-_FETCHING: dict[str, Callable[[Session, Mapping[str, Any], Answer], View]] = {
+_FETCHING: dict[str, Callable[[Session, Mapping[str, Any], Reply], View]] = {
     "status": _status,
     "ping": _status,
     "queue_get": _queue,

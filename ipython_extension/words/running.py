@@ -53,11 +53,11 @@ def stop(session: Session, line: Line) -> View:
 def pause(session: Session, line: Line) -> View:
     """Pause the running plan at its next checkpoint, or `now`, and wait until it is paused.
 
-    Ctrl-C ends the waiting, not the pause.
+    Ctrl-C stops the wait, not the pause.
     """
     now = line.more() and line.one_of(line.word("now"), {"now": True})
     line.nothing_more()
-    answer = session.rm.re_pause("immediate" if now else "deferred")
+    reply = session.rm.re_pause("immediate" if now else "deferred")
     status: dict[str, Any] = {}
     with waiting(session, _PAUSING if now else _WILL_PAUSE) as wait:
         for status in wait.statuses():
@@ -67,10 +67,10 @@ def pause(session: Session, line: Line) -> View:
             reason = f" ({status['waiting_for']['text']}; %qs pause now)" if is_suspended(status) else ""
             wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}{reason}")
     if status["manager_state"] == "paused":
-        return ReplyView(answer, pause_sentence(status))
+        return ReplyView(reply, pause_sentence(status))
     if status["manager_state"] in _RUNNING:  # somebody has resumed it
-        return ReplyView(answer, "The plan was paused, and is running again.")
-    return ReplyView(answer, "The plan ended before it could be paused; the queue has been stopped.")
+        return ReplyView(reply, "The plan was paused, and is running again.")
+    return ReplyView(reply, "The plan ended before it could be paused; the queue has been stopped.")
 
 
 @word("resume")
@@ -96,7 +96,7 @@ def finish(session: Session, line: Line) -> View:
 def abort(session: Session, line: Line) -> View:
     """Abort the plan, with its clean-up; its result is `aborted`, and it goes back to the front of the queue.
 
-    A running plan is paused first, immediately. Ctrl-C ends the waiting for that pause, not the pause.
+    A running plan is first paused immediately. Ctrl-C stops the wait for that pause, not the pause itself.
     """
     line.nothing_more()
     _pause_now(session)
@@ -105,7 +105,7 @@ def abort(session: Session, line: Line) -> View:
 
 @word("halt")
 def halt(session: Session, line: Line) -> View:
-    """Halt the plan at once, without clean-up; its result is `halted`, and it goes back to the front of the queue.
+    """Halt the plan immediately, without clean-up; its result is `halted`, and it goes back to the front of the queue.
 
     A running plan is paused first.
     """
@@ -120,12 +120,11 @@ def run(session: Session, line: Line) -> Any:
 
     Shows its progress and a live table of each run; the output of the plan itself is in %qs log.
 
-    If the plan returns a value, other than the uids of its runs, so does the line. Otherwise it returns the item with
-    its result.
+    Returns the plan's return value, or the finished item if the plan returns nothing or only the uids of its runs.
 
         x = %qs run rd(det1)
 
-    Raises an error if the plan fails, so that a notebook stops. Ctrl-C ends the waiting, not the plan.
+    Raises an error if the plan fails, so that a notebook stops. Ctrl-C stops the wait, not the plan.
     """
     plans, _ = read_plans(line, {}, only_one="Only one plan can run now; queue several with %qs add")
     with pointing_at_errors(line, plans):
@@ -145,7 +144,7 @@ def run(session: Session, line: Line) -> Any:
 def wait_for(session: Session, line: Line) -> View:
     """Wait until the service is idle, or until one item has ended; then show the plans that ran.
 
-    Shows progress and a live table of each run. Ctrl-C ends the waiting and never stops a scan. Raises an error if that
+    Shows progress and a live table of each run. Ctrl-C stops the wait, never a scan. Raises an error if that
     item fails. If the item has already ended, the result shows when.
     """
     tokens, options = line.words({"--timeout": line.seconds})
@@ -171,11 +170,11 @@ def wait_for(session: Session, line: Line) -> View:
 
 
 def started(session: Session, params: dict[str, Any]) -> View:
-    """Start the queue, and remember which plans had run before."""
+    """Start the queue, and remember which plans ran before."""
     before = session.status()
-    answer = session.rm.queue_start(**params)
+    reply = session.rm.queue_start(**params)
     session.starts(before)
-    return present(session, "queue_start", params, answer)
+    return present(session, "queue_start", params, reply)
 
 
 def _until_paused(session: Session) -> None:
@@ -188,7 +187,10 @@ def _until_paused(session: Session) -> None:
 
 
 def _pause_now(session: Session) -> None:
-    """Pause the running plan, and wait until it is paused; raise an error if it ends before, since another may run."""
+    """Pause the running plan, and wait until it is paused.
+
+    Raise an error if it ends first, because another plan may be running.
+    """
     status = session.status()
     uid = status["running_item_uid"]
     if status["manager_state"] == "executing_queue" and (uid or status.get("pause_pending")):
@@ -222,7 +224,7 @@ def _statuses(wait: ProgressWait) -> Iterator[dict[str, Any]]:
 
 
 def _ended(session: Session, item: Item, wait: ProgressWait, *, is_new: bool = False) -> ItemView:
-    """Wait for the end of the item; raise an error if it failed. An item that ``is_new`` cannot have ended before."""
+    """Wait for the end of the item; raise an error if it failed. An item that ``is_new`` cannot have ended earlier."""
     seen: object = None
     progress = PlanWatch(session, wait)
     for status in _statuses(wait):

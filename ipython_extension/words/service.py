@@ -42,8 +42,8 @@ def connect(session: Session, line: Line) -> View:
 def lock(session: Session, line: Line) -> View:
     """Keep others from using the environment (env), from changing the queue (queue), or both (all).
 
-    The key is RM.lock_key, or else the one in your key file, which is created if it is missing. This session and
-    all others with the key can still work. `%qs unlock` removes the lock; `%qs lock info` shows who locked what.
+    The key is RM.lock_key, or else the one in your key file, which is created if it is missing. This session, and all
+    others with the key, can still work. `%qs unlock` removes the lock; `%qs lock info` shows who locked what.
 
         %qs lock all "aligning the mirror, back at 15:00"
     """
@@ -70,11 +70,11 @@ def answer(session: Session, line: Line) -> View:
 
 
 def locked(session: Session, params: dict[str, Any]) -> View:
-    """Lock and keep the key, because this session would be locked out without it."""
+    """Lock, and keep the key, because this session would be locked out without it."""
     key = params.setdefault("lock_key", session.lock_key())
-    answer = session.rm.lock(**params)
+    reply = session.rm.lock(**params)
     session.rm.lock_key = str(key)
-    return present(session, "lock", params, answer)
+    return present(session, "lock", params, reply)
 
 
 def _typed_answer(question: dict[str, Any]) -> str:

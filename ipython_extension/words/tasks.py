@@ -9,10 +9,10 @@ from ipython_extension.live.console import ConsoleTail, TaskOutput
 from ipython_extension.session import functions
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import waiting
-from ipython_extension.shown import answer_views
-from ipython_extension.shown.answer_views import Answer
+from ipython_extension.shown import reply_views
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.error_rendering import NotDone
+from ipython_extension.shown.reply_views import Reply
 from ipython_extension.shown.tables import length_of_time, plural, shortened
 from ipython_extension.typed.line import Line
 from ipython_extension.typed.source_export import MISSING, script_for
@@ -27,7 +27,7 @@ _NAME_WIDTH = 60
 def func(session: Session, line: Line) -> Any:
     """Call a function in the worker and return its value.
 
-    Its output is shown. Ctrl-C ends the waiting, not the function. With --background it runs alongside plans, and
+    Its output is shown. Ctrl-C stops the wait, not the function. With --background it runs alongside plans, and
     the reply says how to get its value.
 
         x = %qs func last_position("motor")
@@ -36,10 +36,10 @@ def func(session: Session, line: Line) -> Any:
     call = plan_text(items[0], session.known())
     background = "background" in given
     console = ConsoleTail(session.rm)
-    answer = session.rm.function_execute({**items[0], "item_type": "function"}, run_in_background=background)
+    reply = session.rm.function_execute({**items[0], "item_type": "function"}, run_in_background=background)
     if background:
-        return _in_background(session, answer, call)
-    value = _run(session, answer, call, console)["return_value"]
+        return _in_background(session, reply, call)
+    value = _run(session, reply, call, console)["return_value"]
     if (name := items[0]["name"]) not in session.functions:
         session.functions.append(name)
     return value
@@ -83,7 +83,7 @@ def push(session: Session, line: Line) -> View:
     before = session.known(session.line_status())
     source = script_for(names, session.settings.variables(), session.settings.inputs())
     try:
-        answer = _upload(session, source, {}, task="the push")
+        reply = _upload(session, source, {}, task="the push")
     except NotDone as error:
         _, complaint, missing = str(error).partition(MISSING)
         if not complaint:
@@ -99,7 +99,7 @@ def push(session: Session, line: Line) -> View:
     lines += _replaced([name for name in names if name in before.devices], "device")
     called = [name for name in others if inspect.isroutine(session.settings.variables()[name])]
     session.functions += [name for name in called if name not in session.functions]
-    return ReplyView(answer, " ".join([*lines, *_callable(session, called)]))
+    return ReplyView(reply, " ".join([*lines, *_callable(session, called)]))
 
 
 def _replaced(names: list[str], kind: str) -> list[str]:
@@ -140,23 +140,23 @@ def _calls(line: Line) -> tuple[list[Item], dict[str, Any]]:
 def _upload(session: Session, source: str, given: dict[str, Any], *, task: str = "the script") -> ReplyView:
     background = "background" in given
     console = ConsoleTail(session.rm)
-    answer = session.rm.script_upload(
+    reply = session.rm.script_upload(
         source,
         update_re="update-re" in given,
         update_lists="keep-lists" not in given,
         run_in_background=background,
     )
     if background:
-        return _in_background(session, answer, task)
+        return _in_background(session, reply, task)
     before = session.known()
-    result = _run(session, answer, task, console)
+    result = _run(session, reply, task, console)
     took = length_of_time(result["time_stop"] - result["time_start"])
     new = [name for name in session.known(session.status()).plans if name not in before.plans]
     more = f"; {plural(len(new), 'new plan')}: {shortened(', '.join(new), _NAME_WIDTH)}" if new else ""
-    return ReplyView({**answer, **result}, f"Done in {took}{more}.")
+    return ReplyView({**reply, **result}, f"Done in {took}{more}.")
 
 
-def _run(session: Session, started: Answer, task: str, console: ConsoleTail) -> dict[str, Any]:
+def _run(session: Session, started: Reply, task: str, console: ConsoleTail) -> dict[str, Any]:
     """Wait for the result of a task, and show its output."""
     task_uid = started["task_uid"]
     output = TaskOutput(task_uid)
@@ -166,9 +166,9 @@ def _run(session: Session, started: Answer, task: str, console: ConsoleTail) -> 
     with waiting(session, f"{task} is still running in the worker") as wait:
         for status in wait.statuses():
             if result is None and (seen is None or status.get("task_results_uid") != seen):
-                if answer := wait.patiently(lambda: session.rm.task_result(task_uid)):
+                if reply := wait.patiently(lambda: session.rm.task_result(task_uid)):
                     seen = status.get("task_results_uid", "")
-                    result = _result(answer, task)
+                    result = _result(reply, task)
                 if result:
                     until = wait.elapsed + _LAST_LINES
             wait.put(output.take(wait.patiently(console.new) or ""))
@@ -181,15 +181,15 @@ def _run(session: Session, started: Answer, task: str, console: ConsoleTail) -> 
     return result
 
 
-def _result(answer: Answer, task: str) -> dict[str, Any] | None:
+def _result(reply: Reply, task: str) -> dict[str, Any] | None:
     """The result of a task; None while it is running."""
-    if answer["status"] == "completed":
-        return answer["result"]
-    if answer["status"] != "running":
+    if reply["status"] == "completed":
+        return reply["result"]
+    if reply["status"] != "running":
         raise NotDone(f"{task}: the service no longer has its result")
     return None
 
 
-def _in_background(session: Session, answer: Answer, task: str) -> ReplyView:
-    session.tasks.append(answer["task_uid"])
-    return answer_views.started(answer, f"{task} in the background")
+def _in_background(session: Session, reply: Reply, task: str) -> ReplyView:
+    session.tasks.append(reply["task_uid"])
+    return reply_views.started(reply, f"{task} in the background")

@@ -1,4 +1,4 @@
-"""The plans on a line or in a cell, and the places of values that the service refuses."""
+"""The plans on a line or in a cell, and where the values are that the service refuses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _LEAD = "Plan validation failed: "
 
 
 class TypedPlan(NamedTuple):
-    """A plan as typed, and the place in the text where it begins and ends."""
+    """A plan as typed, and where it begins and ends in the text."""
 
     item: Item
     start: int
@@ -47,7 +47,10 @@ def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[lis
 
 
 def with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
-    """Metadata of an item with more, which takes precedence; the first of several dictionaries does."""
+    """Metadata of an item, with more metadata that takes precedence.
+
+    Of several dictionaries, the first takes precedence.
+    """
     return [dict(more), *metadata] if isinstance(metadata, list) else {**metadata, **more}
 
 
@@ -73,7 +76,7 @@ def point_at_errors(error: Exception, line: Line, plan: TypedPlan, check: Mappin
 
 
 def _located(error: RequestFailedError, line: Line, plans: Sequence[TypedPlan]) -> RequestFailedError:
-    """The same refusal, with places in the text instead of item numbers."""
+    """The same refusal, with locations in the text instead of item numbers."""
     if "results" not in error.response:
         point_at_errors(error, line, plans[0], error.response)
         return error

@@ -115,14 +115,14 @@ async def test_a_store_that_is_not_locked_stays_as_it_is(place):
 async def test_the_variables_of_the_service_choose_the_store(place):
     await fill(place)
     variable = {"--store": "QSERVER_STORE", "--redis-addr": "QSERVER_REDIS_ADDR"}[place.options[0]]
-    assert "is cleared" in run("qserver-clear-lock", **{variable: place.name})
+    assert "Cleared the lock" in run("qserver-clear-lock", **{variable: place.name})
 
 
 async def test_the_configuration_of_the_service_chooses_the_store(place, tmp_path):
     await fill(place)
     key = {"--store": "operation: {store: %s}", "--redis-addr": "network: {redis_addr: '%s'}"}[place.options[0]]
     (tmp_path / "config.yml").write_text(key % place.name)
-    assert "is cleared" in run("qserver-clear-lock", "--config", tmp_path / "config.yml")
+    assert "Cleared the lock" in run("qserver-clear-lock", "--config", tmp_path / "config.yml")
 
 
 def test_a_store_that_is_not_reached_is_an_error(tmp_path):

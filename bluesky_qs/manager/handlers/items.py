@@ -66,7 +66,10 @@ def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any
 
 
 def _status(ctx: Context, uid: str, events: list[EventRecord], past: SentItem | None) -> dict[str, Any]:
-    """The state and place of an item. One turn of the loop computes them, so that the item is in exactly one place."""
+    """The state and place of an item.
+
+    They are computed in one turn of the loop, so that the item is in exactly one place.
+    """
     times: dict[str, float] = {}
     ended: EventRecord | None = None
     for event in events:

@@ -321,7 +321,7 @@ def warnings_of(ctx: Context, checked: SentItem) -> list[NameWarning]:
 
 
 def must_yield(number: int, result: Mapping[str, Any]) -> bool:
-    """Whether to let other requests in after this number of items, the last one with this result."""
+    """Whether to let other requests run after this many items, given the result of the last one."""
     # After each warning, because the search for similar names takes as long as checking a thousand items.
     return number % _PER_TURN == 0 or "warnings" in result
 
@@ -342,7 +342,7 @@ def _log(items: Sequence[bytes], results: Sequence[Accepted]) -> None:
 
 
 async def _prepared(ctx: Context, items: list[SentItem], who: Writer) -> tuple[list[Prepared], list[ItemResult]]:
-    """Check and prepare many items; let other requests in from time to time. Return a result for each item."""
+    """Check and prepare many items; let other requests run from time to time. Return a result for each item."""
     prepared: list[Prepared] = []
     results: list[ItemResult] = []
     for number, item in enumerate(items, start=1):
@@ -361,7 +361,10 @@ async def _prepared(ctx: Context, items: list[SentItem], who: Writer) -> tuple[l
 
 
 async def _commit(ctx: Context, make: Callable[[], Edit]) -> tuple[Edit, int]:
-    """Make an edit in its turn and wait until it is durable. Return it and the size of the queue right after it."""
+    """Wait for our turn, make an edit, and wait until it is durable.
+
+    Return it and the size of the queue right after it.
+    """
     async with ctx.order:
         edit = make()
         stored = ctx.ledger.submit(edit)

@@ -25,7 +25,7 @@ def require_idle(ctx: Context) -> None:
 
 
 def require_environment(ctx: Context, hint: str = " Open it first.") -> None:
-    """Refuse without an open environment."""
+    """Refuse unless the environment is open."""
     if ctx.environment.is_open:
         return
     if ctx.lifecycle.state is ManagerState.CREATING_ENVIRONMENT:

@@ -308,7 +308,7 @@ async def test_a_port_in_use_fails_the_opening_in_one_sentence(worker, spec, cha
         driver = worker()
         failed = await open_at(driver, StartupSpec(directory=str(driver.directory)), spec(ports={channel: port}))
     where = f"127.0.0.1:{port} ({channel} channel)"
-    assert failed.message.startswith(f"The IPython kernel cannot listen at {where}: Address already in use. ")
+    assert failed.message.startswith(f"The IPython kernel cannot listen on {where}: Address already in use. ")
 
 
 async def test_a_port_of_the_connection_file_that_is_taken_is_named(worker, spec, tmp_path):

@@ -433,7 +433,7 @@ async def test_only_a_running_plan_is_paused_and_only_a_paused_one_continued(wor
         await driver.ask(ContinuePlan("resume"))
     await driver.ask(PausePlan("immediate"))
     await driver.wait_engine("paused")
-    with pytest.raises(WrongState, match="paused already"):
+    with pytest.raises(WrongState, match="already paused"):
         await driver.ask(PausePlan("immediate"))
     await driver.ask(ContinuePlan("stop"))
     with pytest.raises(WrongState, match="not paused"):

@@ -75,7 +75,7 @@ async def test_a_value_that_json_cannot_hold_fails_the_task_and_its_type_is_name
     done = await driver.function("odd")
     assert (done.success, json.loads(done.return_value)) == (False, None)
     for text in (done.message, done.traceback):
-        assert "value['z'] is of the type complex, which JSON does not support" in text
+        assert "value['z'] is of type complex, which JSON does not support" in text
 
 
 async def test_an_error_of_the_service_itself_has_a_text_as_traceback(worker):

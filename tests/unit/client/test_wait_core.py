@@ -143,7 +143,7 @@ def test_a_cancelled_wait_ends_at_the_next_look(scene):
         monitor.cancel()
         return False
 
-    with pytest.raises(WaitCancelError, match="The wait for it was cancelled"):
+    with pytest.raises(WaitCancelError, match="The wait for it was canceled"):
         scene.wait(fulfilled(cancelling), monitor=monitor)
 
 

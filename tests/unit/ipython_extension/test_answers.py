@@ -33,7 +33,7 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("re metadata", "re_metadata", {"re_metadata": {}}, "No metadata."),
         ("re metadata", "re_metadata", {"re_metadata": {}, "permitted_keys": ["/"]}, "No metadata."),
         ("re metadata", "re_metadata", {"re_metadata": {}, "permitted_keys": []},
-         "The service does not permit showing metadata (its setting permitted_re_metadata_keys)."),
+         "The service does not allow you to see metadata (setting permitted_re_metadata_keys)."),
         ("re metadata", "re_metadata", {"re_metadata": {}, "permitted_keys": ["/a", "/b"]}, "No metadata in /a, /b."),
         ("permissions get", "permissions_get", {"user_group_permissions": {"user_groups": {"root": {}}}},
          "user_groups:\n  root: {}"),
@@ -51,7 +51,7 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
          "can be queued.\nIt may fail: parameter 'detectors': 'det9' is no device"),
         ("config", "config_get", {"config": {"ip_connect_info": {}}}, "no IPython kernel"),
         ("history clear 3", "history_clear", {}, "Kept the newest 3 items of the history."),
-        ("history clear 0", "history_clear", {}, "The history is cleared."),
+        ("history clear 0", "history_clear", {}, "Cleared the history."),
         ("queue stop cancel", "queue_stop_cancel", {}, "No stop is pending."),
     ],
 )  # fmt: skip

@@ -198,7 +198,7 @@ async def test_drain_returns_when_everything_is_written(slow, slow_ledger):
 async def test_an_item_that_cannot_be_stored_is_refused_alone(slow, slow_ledger):
     queue = PlanQueue.restore(Snapshot())
     before = slow_ledger.submit(queue.add(PLAN))
-    with pytest.raises(ItemError, match="is of the type bytes"):
+    with pytest.raises(ItemError, match="is of type bytes"):
         await slow_ledger.commit(queue.add({**PLAN, "kwargs": {"mask": b"x"}}))
     after = slow_ledger.submit(queue.add(PLAN))
     slow.go.release()

@@ -142,7 +142,7 @@ def test_an_item_is_kept_byte_for_byte_as_json_dumps_writes_it(queue):
 
 
 def test_what_has_no_json_form_is_refused_and_a_batch_as_a_whole(queue):
-    with pytest.raises(ItemError, match=r"args\[0\] is of the type bytes"):
+    with pytest.raises(ItemError, match=r"args\[0\] is of type bytes"):
         queue.add_batch([plan("X"), plan("Y", args=[b"raw"])])
     assert names(queue) == "abcde"
 
@@ -436,10 +436,10 @@ def test_an_item_that_is_nested_too_deeply_is_refused(wrap):
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        ({"kwargs": {"mask": [1, b"x"]}}, "kwargs['mask'][1] is of the type bytes"),
-        ({"args": ["det", {"a": {1, 2}}]}, "args[1]['a'] is of the type set"),
-        ({"meta": {"sample": {b"key": 1}}}, "meta['sample'] has a key of the type bytes"),
-        ({"name": object()}, "name is of the type object"),
+        ({"kwargs": {"mask": [1, b"x"]}}, "kwargs['mask'][1] is of type bytes"),
+        ({"args": ["det", {"a": {1, 2}}]}, "args[1]['a'] is of type set"),
+        ({"meta": {"sample": {b"key": 1}}}, "meta['sample'] has a key of type bytes"),
+        ({"name": object()}, "name is of type object"),
     ],
 )
 def test_a_value_that_cannot_be_stored_is_named_and_the_queue_stays_as_it_is(item, message):

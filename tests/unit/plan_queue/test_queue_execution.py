@@ -71,9 +71,9 @@ def test_running_item_and_history_are_encoded_like_json_dumps_for_any_content(ar
 
 def test_nothing_starts_while_an_item_runs_or_none_waits(queue):
     queue.start_next(1.0)
-    with pytest.raises(WrongState, match="running already"):
+    with pytest.raises(WrongState, match="already running"):
         queue.start_next(2.0)
-    with pytest.raises(WrongState, match="running already"):
+    with pytest.raises(WrongState, match="already running"):
         queue.start_now(plan("X"), 2.0)
     with pytest.raises(NotFound, match="Queue is empty"):
         PlanQueue().start_next(1.0)

@@ -42,7 +42,7 @@ def test_every_key_is_understood():
     [
         (5, "object"),
         ({"parameter": {}}, "unknown field `parameter`"),
-        ({"parameters": {"x": {"typo": 1}}}, "unknown field `typo`; the keys are description, annotation, "),
+        ({"parameters": {"x": {"typo": 1}}}, "unknown field `typo`; known keys are: description, annotation, "),
         ({"parameters": {"x": {"anotation": "int"}}}, "'x': .*unknown field `anotation` .did you mean 'annotation'"),
         ({"parameters": {"x": {"annotation": int}}}, "'x': Expected `str`"),
         ({"parameters": {"x": {"min": "0"}}}, r"min"),

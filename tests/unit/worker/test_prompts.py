@@ -129,7 +129,7 @@ def test_debugger_does_not_wait_where_empty_texts_are_answers(installed):
 def test_code_that_does_not_accept_an_empty_reply_does_not_loop_forever(installed):
     installed("default")
     answers = []
-    with pytest.raises(InputRefused, match=r"^input\(\) asks 'Sample\? ' again and again, because it does not accept"):  # noqa: PT012 - a loop as users write it
+    with pytest.raises(InputRefused, match=r"^input\(\) asks 'Sample\? ' repeatedly, because it does not accept"):  # noqa: PT012 - a loop as users write it
         while not (name := input("Sample? ")):
             answers.append(name)
     assert answers == [""] * PATIENCE

@@ -1,4 +1,4 @@
-"""Views of replies that need only the request and its reply."""
+"""Views that need only a request and its reply."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from ipython_extension.shown.catalogue import CatalogueView
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.tables import Row, Table, counted, length_of_time, moment, plural, ranges
 
-Answer = Mapping[str, Any]
+Reply = Mapping[str, Any]
 
 #: Characters of a uid that identify it; `task_result` and commands for items accept as many.
 SHORT = 8
@@ -42,8 +42,8 @@ class Printed(ReplyView):
 class Tabled(ReplyView):
     """A reply shown as a sentence with a table below."""
 
-    def __init__(self, answer: Answer, sentence: str, table: Table) -> None:
-        super().__init__(answer, sentence)
+    def __init__(self, reply: Reply, sentence: str, table: Table) -> None:
+        super().__init__(reply, sentence)
         self.table = table
 
     def text(self, width: int) -> str:
@@ -53,48 +53,48 @@ class Tabled(ReplyView):
         return super().html() + self.table.html() if self.table.rows else super().html()
 
 
-def view(method: str, params: Mapping[str, Any], answer: Answer) -> View:
+def view(method: str, params: Mapping[str, Any], reply: Reply) -> View:
     """The reply to a method as an object that displays itself."""
-    if show := _OF_ANSWERS.get(method):
-        return show(answer)
+    if show := _OF_REPLIES.get(method):
+        return show(reply)
     if method in _OF_REQUESTS:
-        return _OF_REQUESTS[method](params, answer)
-    return ReplyView(answer, _SENTENCES.get(method, ""))
+        return _OF_REQUESTS[method](params, reply)
+    return ReplyView(reply, _SENTENCES.get(method, ""))
 
 
-def console(answer: Answer) -> Printed:
+def console(reply: Reply) -> Printed:
     """Show console output."""
-    text = "".join(message["msg"] for message in answer["messages"]).rstrip()
-    return Printed(answer, text or "Nothing has been printed.")
+    text = "".join(message["msg"] for message in reply["messages"]).rstrip()
+    return Printed(reply, text or "Nothing has been printed.")
 
 
-def events(answer: Answer, rows: int) -> Tabled:
+def events(reply: Reply, rows: int) -> Tabled:
     """Show events, the newest at the bottom."""
-    shown = answer["events"][-rows:]
+    shown = reply["events"][-rows:]
     table = Table(
         (">#", "time", "event", "details"),
         [Row((str(e["seq"]), moment(e["time"]), _spaced(e["type"]), _details(e))) for e in shown],
         flexible=3,
         wrap=True,
     )
-    hidden = len(answer["events"]) - len(shown)
+    hidden = len(reply["events"]) - len(shown)
     more = f", showing the last {counted(rows)}" if hidden else ""
-    return Tabled(answer, f"{plural(len(answer['events']), 'event')}{more}", table)
+    return Tabled(reply, f"{plural(len(reply['events']), 'event')}{more}", table)
 
 
-def documents(answer: Answer) -> ReplyView:
+def documents(reply: Reply) -> ReplyView:
     """Count the documents of each kind. The reply contains the documents."""
-    messages = answer["documents"]
+    messages = reply["documents"]
     if not messages:
-        return ReplyView(answer, "No documents. Nothing has run since the service started.")
+        return ReplyView(reply, "No documents. Nothing has run since the service started.")
     kinds = Counter(str(message["name"]) for message in messages)
     scans = ranges(message["doc"].get("scan_id") for message in messages if message["name"] == "start")
     of = f" of scan {scans}" if scans else ""
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    return ReplyView(answer, f"{plural(len(messages), 'document')}{of}: {listed}.")
+    return ReplyView(reply, f"{plural(len(messages), 'document')}{of}: {listed}.")
 
 
-def runs(answer: Answer) -> Tabled:
+def runs(reply: Reply) -> Tabled:
     """Show the runs of the running plan."""
     rows = [
         Row(
@@ -104,44 +104,44 @@ def runs(answer: Answer) -> Tabled:
                 _short(run["uid"]),
             )
         )
-        for run in answer["run_list"]
+        for run in reply["run_list"]
     ]
     return Tabled(
-        answer, plural(len(rows), "run") if rows else "No runs.", Table((">scan id", "status", "uid"), rows, flexible=2)
+        reply, plural(len(rows), "run") if rows else "No runs.", Table((">scan id", "status", "uid"), rows, flexible=2)
     )
 
 
-def metadata(answer: Answer) -> Tabled:
+def metadata(reply: Reply) -> Tabled:
     """Show the metadata of every run."""
-    values = answer["re_metadata"] or {}
+    values = reply["re_metadata"] or {}
     rows = [Row((name, str(value))) for name, value in values.items()]
-    title = "Added to every run:" if rows else _no_metadata(answer.get("permitted_keys", ["/"]))
-    return Tabled(answer, title, Table(("name", "value"), rows, flexible=1))
+    title = "Added to every run:" if rows else _no_metadata(reply.get("permitted_keys", ["/"]))
+    return Tabled(reply, title, Table(("name", "value"), rows, flexible=1))
 
 
 def _no_metadata(permitted: Sequence[str]) -> str:
     if "/" in permitted:
         return "No metadata."
     if not permitted:
-        return "The service does not permit showing metadata (its setting permitted_re_metadata_keys)."
+        return "The service does not allow you to see metadata (setting permitted_re_metadata_keys)."
     return (
-        f"No metadata in {', '.join(permitted)}. The service does not permit showing more (its setting "
+        f"No metadata in {', '.join(permitted)}. The service does not allow you to see more (setting "
         "permitted_re_metadata_keys)."
     )
 
 
-def permissions(answer: Answer) -> Printed:
+def permissions(reply: Reply) -> Printed:
     """Show the permissions as in their file."""
     import yaml  # noqa: PLC0415 - only this line pays for it
 
-    return Printed(answer, yaml.safe_dump(answer["user_group_permissions"], sort_keys=False).rstrip())
+    return Printed(reply, yaml.safe_dump(reply["user_group_permissions"], sort_keys=False).rstrip())
 
 
-def report(answer: Answer) -> ReplyView:
+def report(reply: Reply) -> ReplyView:
     """Show how the environment was opened."""
-    opening = answer["report"]
+    opening = reply["report"]
     if not opening:
-        return ReplyView(answer, "The environment has not been opened since the service started.")
+        return ReplyView(reply, "The environment has not been opened since the service started.")
     rows = [Row((str(run["file"]), length_of_time(run["seconds"]))) for run in opening.get("files") or ()]
     lines = [
         f"Opened {moment(opening['time'])}: {plural(opening.get('plans') or 0, 'plan')} and "
@@ -156,57 +156,57 @@ def report(answer: Answer) -> ReplyView:
         *(f"  Note: {each['message']}" for each in opening.get("problems") or ()),
         *([str(opening["traceback"]).rstrip()] if opening.get("traceback") else []),
     ]
-    return Tabled(answer, "\n".join(lines), Table(("startup file", ">took"), rows, flexible=0))
+    return Tabled(reply, "\n".join(lines), Table(("startup file", ">took"), rows, flexible=0))
 
 
-def task_status(answer: Answer) -> ReplyView:
+def task_status(reply: Reply) -> ReplyView:
     """Show the status of tasks."""
-    status = answer["status"]
+    status = reply["status"]
     if isinstance(status, str):
-        return ReplyView(answer, f"The task is {_found(status)}.")
-    return ReplyView(answer, "\n".join(f"{_short(uid)}  {_found(each)}" for uid, each in status.items()))
+        return ReplyView(reply, f"The task is {_found(status)}.")
+    return ReplyView(reply, "\n".join(f"{_short(uid)}  {_found(each)}" for uid, each in status.items()))
 
 
-def item_status(answer: Answer) -> ReplyView:
+def item_status(reply: Reply) -> ReplyView:
     """Show the states of items."""
-    status = answer["status"]
+    status = reply["status"]
     if "state" in status:
-        return ReplyView(answer, f"The item is {_place(status)}.")
-    return ReplyView(answer, "\n".join(f"{_short(uid)}  {_place(each)}" for uid, each in status.items()))
+        return ReplyView(reply, f"The item is {_place(status)}.")
+    return ReplyView(reply, "\n".join(f"{_short(uid)}  {_place(each)}" for uid, each in status.items()))
 
 
-def item_check(answer: Answer) -> ReplyView:
+def item_check(reply: Reply) -> ReplyView:
     """Show whether plans can be queued."""
-    results = answer["results"]
+    results = reply["results"]
     lines = [str(each["msg"]) for each in results if not each["success"]]
     if not lines:
         lines.append("The plan can be queued." if len(results) == 1 else "The plans can be queued.")
     warnings = [warning for each in results for warning in each.get("warnings", ())]
     lines += [f"It may fail: parameter {warning['parameter']!r}: {warning['reason']}" for warning in warnings]
-    return ReplyView(answer, "\n".join(lines))
+    return ReplyView(reply, "\n".join(lines))
 
 
-def kernel(answer: Answer) -> ReplyView:
+def kernel(reply: Reply) -> ReplyView:
     """Show how to connect to the worker's kernel."""
-    if not answer["config"].get("ip_connect_info"):
-        return ReplyView(answer, "The environment has no IPython kernel (start-re-manager --use-ipython-kernel=ON).")
-    return ReplyView(answer)
+    if not reply["config"].get("ip_connect_info"):
+        return ReplyView(reply, "The environment has no IPython kernel (start-re-manager --use-ipython-kernel=ON).")
+    return ReplyView(reply)
 
 
-def plans(answer: Answer) -> CatalogueView:
+def plans(reply: Reply) -> CatalogueView:
     """List plans."""
-    return CatalogueView.of_plans(answer.get("plans_allowed") or answer.get("plans_existing") or {})
+    return CatalogueView.of_plans(reply.get("plans_allowed") or reply.get("plans_existing") or {})
 
 
-def devices(answer: Answer) -> CatalogueView:
+def devices(reply: Reply) -> CatalogueView:
     """List devices."""
-    return CatalogueView.of_devices(answer.get("devices_allowed") or answer.get("devices_existing") or {})
+    return CatalogueView.of_devices(reply.get("devices_allowed") or reply.get("devices_existing") or {})
 
 
-def lock(answer: Answer) -> ReplyView:
+def lock(reply: Reply) -> ReplyView:
     """Show who locked the service, and why."""
-    info = answer["lock_info"]
-    return ReplyView(answer, lock_sentence(info) or "Nothing is locked.")
+    info = reply["lock_info"]
+    return ReplyView(reply, lock_sentence(info) or "Nothing is locked.")
 
 
 def lock_sentence(info: Mapping[str, Any]) -> str:
@@ -219,56 +219,56 @@ def lock_sentence(info: Mapping[str, Any]) -> str:
     return f"Locked ({' and '.join(names)}) by {info.get('user')} since {since}{note}"
 
 
-def task_result(answer: Answer) -> ReplyView:
+def task_result(reply: Reply) -> ReplyView:
     """Show the result of a task."""
-    result = answer.get("result") or {}
-    match answer["status"]:
+    result = reply.get("result") or {}
+    match reply["status"]:
         case "running":
-            return ReplyView(answer, f"The task has been running since {moment(result['time_start'])}.")
+            return ReplyView(reply, f"The task has been running since {moment(result['time_start'])}.")
         case "completed" if result["success"]:
             took = length_of_time(result["time_stop"] - result["time_start"])
-            return ReplyView(answer, f"The task is done ({took}). It returned {result['return_value']!r}")
+            return ReplyView(reply, f"The task is done ({took}). It returned {result['return_value']!r}")
         case "completed":
-            return ReplyView(answer, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
+            return ReplyView(reply, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
         case _:
-            return ReplyView(answer, "There is no such task, or its result has expired.")
+            return ReplyView(reply, "There is no such task, or its result has expired.")
 
 
-def mode(answer: Answer, modes: Mapping[str, bool]) -> ReplyView:
+def mode(reply: Reply, modes: Mapping[str, bool]) -> ReplyView:
     """Show the queue modes."""
     listed = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in modes.items())
-    return ReplyView(answer, f"Mode: {listed}.")
+    return ReplyView(reply, f"Mode: {listed}.")
 
 
-def pausing(params: Mapping[str, Any], answer: Answer) -> ReplyView:
+def pausing(params: Mapping[str, Any], reply: Reply) -> ReplyView:
     """Show when the plan will pause."""
     now = params.get("option") == "immediate"
-    return ReplyView(answer, "The plan is pausing." if now else "The plan will pause at its next checkpoint.")
+    return ReplyView(reply, "The plan is pausing." if now else "The plan will pause at its next checkpoint.")
 
 
-def autostart(params: Mapping[str, Any], answer: Answer) -> ReplyView:
+def autostart(params: Mapping[str, Any], reply: Reply) -> ReplyView:
     """Show whether autostart is on."""
-    return ReplyView(answer, f"Autostart is {'on' if params['enable'] else 'off'}.")
+    return ReplyView(reply, f"Autostart is {'on' if params['enable'] else 'off'}.")
 
 
-def permissions_set(answer: Answer) -> ReplyView:
-    """Show that the permissions have been replaced, and what may not mean what its author thinks."""
-    return ReplyView(answer, " ".join(["The permissions have been replaced.", *answer.get("warnings", ())]))
+def permissions_set(reply: Reply) -> ReplyView:
+    """Show that the permissions have been replaced, and which entries may have another meaning than intended."""
+    return ReplyView(reply, " ".join(["The permissions have been replaced.", *reply.get("warnings", ())]))
 
 
-def started(answer: Answer, task: str) -> ReplyView:
+def started(reply: Reply, task: str) -> ReplyView:
     """Show a task that has been started."""
-    return ReplyView(answer, f"Started {task}. Get its result with %qs task result {_short(answer['task_uid'])}")
+    return ReplyView(reply, f"Started {task}. Get its result with %qs task result {_short(reply['task_uid'])}")
 
 
-def cleared(params: Mapping[str, Any], answer: Answer) -> ReplyView:
+def cleared(params: Mapping[str, Any], reply: Reply) -> ReplyView:
     """Show how much of the history is left."""
     size = params.get("size")
     if params.get("item_uid"):
-        return ReplyView(answer, "Removed that item and all older ones from the history.")
+        return ReplyView(reply, "Removed that item and all older ones from the history.")
     return ReplyView(
-        answer,
-        f"Kept the newest {plural(size, 'item')} of the history." if size and size > 0 else "The history is cleared.",
+        reply,
+        f"Kept the newest {plural(size, 'item')} of the history." if size and size > 0 else "Cleared the history.",
     )
 
 
@@ -297,7 +297,7 @@ def _place(status: Mapping[str, Any]) -> str:
     return f"{_spaced(status['state'])}{'' if position is None else f' at position {position}'}"
 
 
-_OF_ANSWERS: dict[str, Callable[[Answer], View]] = {
+_OF_REPLIES: dict[str, Callable[[Reply], View]] = {
     "plans_allowed": plans,
     "plans_existing": plans,
     "devices_allowed": devices,
@@ -317,7 +317,7 @@ _OF_ANSWERS: dict[str, Callable[[Answer], View]] = {
     "item_check": item_check,
     "config_get": kernel,
 }
-_OF_REQUESTS: dict[str, Callable[[Mapping[str, Any], Answer], View]] = {
+_OF_REQUESTS: dict[str, Callable[[Mapping[str, Any], Reply], View]] = {
     "re_pause": pausing,
     "queue_autostart": autostart,
     "history_clear": cleared,
