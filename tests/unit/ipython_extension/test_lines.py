@@ -260,7 +260,7 @@ def test_in_a_terminal_lines_are_broken_at_blanks(shell, opened, capsys, monkeyp
     assert len(lines) == 8
     assert max(map(len, lines)) <= 80
     assert "queue locked." in lines
-    assert lines[-1].startswith("Locked (queue) by bob since ")
+    assert [line for line in lines if line.startswith("Locked (queue) by bob since ")]
 
 
 def test_a_line_as_wide_as_the_terminal_is_broken_behind_the_prompt(shell, running, capsys, monkeypatch):
