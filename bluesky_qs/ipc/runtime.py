@@ -80,7 +80,7 @@ class RuntimeDir:
         (self.path / f"all{_OWNED}").write_text(str(file))
 
     def clear(self, link: str) -> None:
-        """Remove the socket of a worker that has ended, and its file elsewhere."""
+        """Remove the socket of a worker that has ended, and the file that it made elsewhere."""
         with contextlib.suppress(OSError):
             Path(_owned(link).read_text()).unlink(missing_ok=True)
         for left in (_owned(link), self.last_words(link), Path(link.removeprefix("ipc://"))):

@@ -205,7 +205,8 @@ class PlanQueue:
         Raises
         ------
         BadParams, NotFound, ItemError
-            Two positions are given; the neighbor is not in the queue; it is running and the item would go before it.
+            Two positions are given; the neighbor is not in the queue; or the neighbor is running and the item would go
+            before it.
         """
         at = insertion(self._entries, self.running_uid, pos, before_uid, after_uid)
         prepared = [item if isinstance(item, Prepared) else self.prepare(item) for item in items]

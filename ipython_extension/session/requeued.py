@@ -30,7 +30,7 @@ class Requeued(NamedTuple):
 
 
 def find_requeued(past: Iterable[Item], queue: Mapping[str, Any]) -> dict[str, Requeued]:
-    """Find the items of the history that are in the queue again, by their former uids.
+    """Find the items of the history that are back in the queue, by the uids that they have in the history.
 
     A requeued item keeps the result of its last run until somebody changes it.
     """
