@@ -14,9 +14,12 @@ def test_every_method_of_the_client_works(environment, new_publishing, new_http_
     public, used = set(), set()
     for chapter in [*CHAPTERS, "kernel", *(["signing_in"] if http else [])]:
         service = new_publishing(*(["--use-ipython-kernel", "ON"] if chapter == "kernel" else []))
-        uri = [new_http_server(service).uri] if http else []
+        servers = [new_http_server(service)] if http else []
+        uri = [server.uri for server in servers]
         report = client.run("api", variant, chapter, service.control, service.info, *uri, service=service)
         public |= set(report["public"])
         used |= set(report["used"])
+        for server in servers:  # they would look for their services until the end of the test
+            server.close()
         service.close()
     assert sorted(public - used) == []

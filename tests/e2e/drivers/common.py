@@ -1,9 +1,11 @@
 """What the chapters of the driver share: the package under test, calls of either variant, refusals."""
 
 import contextlib
+import fcntl
 import importlib
 import inspect
 import sys
+import tempfile
 
 _package = importlib.import_module(sys.argv[1])
 BFunc, BInst, BItem, BPlan = _package.BFunc, _package.BInst, _package.BItem, _package.BPlan
@@ -62,6 +64,21 @@ async def opened(RM):
     await done(RM.environment_open())
     await done(RM.wait_for_idle(timeout=60))
     assert (await done(RM.status()))["worker_environment_exists"]
+
+
+async def uploaded(RM, script):
+    """Run a script in the environment to its end."""
+    uid = (await done(RM.script_upload(script)))["task_uid"]
+    assert (await done(RM.wait_for_completed_task(uid, timeout=60))) == {uid: "completed"}
+    await done(RM.wait_for_idle(timeout=60))
+
+
+@contextlib.contextmanager
+def locked_file():
+    """The name of a file that is locked during the block: code in the worker that locks it too lasts until the end."""
+    with tempfile.NamedTemporaryFile() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.name
 
 
 STATUS = {

@@ -1,6 +1,6 @@
 """Chapters of the driver on the queue: editing it, running it, the RunEngine."""
 
-from common import BInst, BItem, BPlan, add, done, items, names, opened, plan, refused, says_who
+from common import BInst, BItem, BPlan, add, done, items, locked_file, names, opened, plan, refused, says_who, uploaded
 
 
 async def queue(RM):
@@ -108,6 +108,18 @@ async def queue(RM):
 
 
 # ------------------------------------------------------------------------------------------------ running the queue
+LASTING = """
+import fcntl
+import bluesky.plan_stubs as bps
+
+locked = open({name!r})
+
+def until_unlocked():
+    fcntl.flock(locked, fcntl.LOCK_EX)
+    yield from bps.null()
+"""
+
+
 async def running(RM):
     with refused(RM, "RE Worker environment does not exist"):
         await done(RM.queue_start())
@@ -127,19 +139,21 @@ async def running(RM):
         assert len(result["run_uids"]) == len(result["scan_ids"]) == 1
         assert result["time_start"] <= result["time_stop"]
 
-    long = BPlan("count", ["det1"], num=5, delay=1)
-    await done(RM.item_add_batch([long, long, plan(3)]))
-    await done(RM.queue_start())
-    await done(RM.queue_stop())
-    assert (await done(RM.status()))["queue_stop_pending"] is True
-    await done(RM.queue_stop_cancel())
-    assert (await done(RM.status()))["queue_stop_pending"] is False
-    running = (await done(RM.queue_get()))["running_item"]
-    assert (running["name"], running["item_uid"]) == ("count", (await done(RM.status()))["running_item_uid"])
-    assert running["properties"]["time_start"] > 0
-    with refused(RM, "RE Manager must be in idle state"):
-        await done(RM.environment_close())
-    await done(RM.queue_stop())
+    with locked_file() as name:
+        await uploaded(RM, LASTING.format(name=name))
+        await done(RM.item_add_batch([BPlan("until_unlocked"), plan(2), plan(3)]))
+        await done(RM.queue_start())
+        await done(RM.queue_stop())
+        assert (await done(RM.status()))["queue_stop_pending"] is True
+        await done(RM.queue_stop_cancel())
+        assert (await done(RM.status()))["queue_stop_pending"] is False
+        running = (await done(RM.queue_get()))["running_item"]
+        uid = (await done(RM.status()))["running_item_uid"]
+        assert (running["name"], running["item_uid"]) == ("until_unlocked", uid)
+        assert running["properties"]["time_start"] > 0
+        with refused(RM, "RE Manager must be in idle state"):
+            await done(RM.environment_close())
+        await done(RM.queue_stop())
     await done(RM.wait_for_idle(timeout=60))
     assert (await done(RM.status()))["items_in_queue"] == 2
 
@@ -153,7 +167,7 @@ async def running(RM):
     assert [item["name"] for item in after] == ["count", "count", "queue_stop"]
     assert after[0]["item_uid"] == before[1]
     assert after[1]["item_uid"] not in before
-    assert after[1]["kwargs"] == long.kwargs
+    assert after[1]["kwargs"] == {"num": 2}
     await done(RM.queue_mode_set(mode={"ignore_failures": True}))
     assert (await done(RM.status()))["plan_queue_mode"] == {"loop": True, "ignore_failures": True}
     await done(RM.queue_mode_set(mode="default"))

@@ -2,7 +2,28 @@
 
 import threading
 
-from common import STATUS, BFunc, BPlan, WaitMonitor, add, done, items, opened, raised, refused, says_who
+from common import (
+    STATUS,
+    BFunc,
+    BPlan,
+    WaitMonitor,
+    add,
+    done,
+    items,
+    locked_file,
+    opened,
+    raised,
+    refused,
+    says_who,
+    uploaded,
+)
+
+LASTING = """
+import atexit
+import fcntl
+
+atexit.register(fcntl.flock, open({name!r}), fcntl.LOCK_EX)
+"""
 
 
 async def status_and_environment(RM):
@@ -29,10 +50,10 @@ async def status_and_environment(RM):
     assert (await done(RM.task_result(reply["task_uid"])))["result"]["success"] is True
     await done(RM.wait_for_idle(timeout=60))
 
-    await done(RM.script_upload("import atexit, time\natexit.register(time.sleep, 2)\n", update_lists=False))
-    await done(RM.wait_for_idle(timeout=60))
-    await done(RM.environment_close())
-    assert (await done(RM.status()))["manager_state"] == "closing_environment"
+    with locked_file() as name:
+        await uploaded(RM, LASTING.format(name=name))
+        await done(RM.environment_close())
+        assert (await done(RM.status()))["manager_state"] == "closing_environment"
     await done(RM.wait_for_idle(timeout=60))
     assert (await done(RM.status()))["worker_environment_exists"] is False
     with refused(RM, "RE Worker environment does not exist"):
@@ -109,9 +130,7 @@ async def tasks(RM):
     groups = (await done(RM.permissions_get()))["user_group_permissions"]
     groups["user_groups"][RM.user_group]["allowed_functions"] = [":.*"]
     await done(RM.permissions_set(groups))
-    uid = (await done(RM.script_upload(SCRIPT)))["task_uid"]
-    assert (await done(RM.wait_for_completed_task(uid, timeout=60))) == {uid: "completed"}
-    await done(RM.wait_for_idle(timeout=60))
+    await uploaded(RM, SCRIPT)
     reply = await done(RM.function_execute(BFunc("double", 5, times=2)))
     assert (reply["item"]["name"], reply["item"]["user"]) == ("double", RM.user)
     uid = reply["task_uid"]
