@@ -1,7 +1,11 @@
 """The agents of blop and bluesky-adaptive: their module ``queueserver``, with plans that their packages define."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+_PAGE = Path(__file__).parents[2] / "docs" / "agents.md"
 STARTUP = """
 import sys
 from pathlib import Path
@@ -9,14 +13,12 @@ from pathlib import Path
 sys.path.append({packages!r})  # our own packages come first
 
 from bluesky import RunEngine
-from bluesky.callbacks.zmq import Publisher
 from bluesky.plan_stubs import close_run, open_run, null
 from bluesky.plans import count
 from ophyd.sim import det, motor
-from {package}.plans import default_acquire
 
 RE = RunEngine({{}})
-RE.subscribe(Publisher(Path({proxy!r}).read_text()))
+{tutorial}
 
 
 def failing_acquire(suggestions, actuators, sensors=None, *, md=None):
@@ -32,10 +34,19 @@ def report(request, variant, environment, new_publishing, new_http_server, start
     agent = environment(request.param)
     package = {"blop": "blop", "adaptive": "bluesky_adaptive"}[request.param]
     service = new_publishing("--startup-dir", str(startup_dir))
-    found = STARTUP.format(package=package, packages=str(agent.packages), proxy=str(service.home / "proxy"))
+    found = STARTUP.format(packages=str(agent.packages), tutorial=tutorial(package, service.home / "proxy"))
     (startup_dir / "00-base.py").write_text(found)
     uri = [new_http_server(service).uri] if variant == "HTTP" else []
     return agent.run("agent", package, service.control, service.info, *uri, service=service)
+
+
+def tutorial(package, proxy):
+    """The startup code of docs/agents.md, for this package and the proxy whose address is in a file."""
+    code = re.search(r"```py\n(.*?)```", _PAGE.read_text(), re.DOTALL)[1]
+    for theirs, ours in (("from blop.", f"from {package}."), ('"localhost:5577"', f"Path({str(proxy)!r}).read_text()")):
+        assert theirs in code
+        code = code.replace(theirs, ours)
+    return code
 
 
 @pytest.mark.parametrize("variant", ["0MQ", "HTTP"])
@@ -58,6 +69,11 @@ def test_an_agent_measures_where_it_wants_to_and_gets_every_end(report):
     assert "'dett'" in misspelling["warnings"][0]
     assert "dett" in misspelling["told"]
     assert (misspelling["status"], misspelling["runs"]) == ("failed", 0)
+    waiting = report["waiting"]
+    assert waiting["told"] == "RuntimeError: The queue has stopped: the last plan's exit status is 'failed'"
+    assert (waiting["after"], waiting["again"]) == ([1, False], 2)
     if "careful" in report:  # over 0MQ
-        assert "'dett'" in report["careful"].pop("told")
-        assert report["careful"] == {"ended": True, "queued": 0}
+        told = report["careful"].pop("told")
+        assert told.startswith("ValueError: sensors: 'dett' is not the name of a device")
+        assert "['det']" in told
+        assert report["careful"] == {"after": [0, True], "again": 2, "error": "", "iterations": 10}

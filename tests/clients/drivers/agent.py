@@ -194,22 +194,69 @@ def misspelling(RM, proxy, documents):
     return found | {"runs": len(documents.starts) - runs}
 
 
+class Tutorial:
+    """The code of docs/agents.md for these agents, with the addresses and the package of this test."""
+
+    def __init__(self, proxy, documents):
+        page = (Path(__file__).parents[3] / "docs" / "agents.md").read_text()
+        here = {"tcp://localhost:60615": _CONTROL, "tcp://localhost:60625": _INFO}
+        here |= {"localhost:5578": reached(proxy.out_port), "from blop.queueserver": f"from {_PACKAGE}.queueserver"}
+        for theirs, ours in here.items():
+            assert theirs in page
+            page = page.replace(theirs, ours)
+        _startup, self.client, result_of, self.run_agent = re.findall(r"```py\n(.*?)```", page, re.DOTALL)
+        self.documents = documents
+        self.names = {}
+        exec(result_of, self.names)
+
+    def run(self, RM, sensors):
+        """Run an agent as the page does; its error, if it raises one."""
+        filled = {"actuators": ["motor"], "sensors": sensors, "optimizer": Line()}
+        problem = protocols.QueueserverOptimizationProblem(evaluation_function=self.documents.measured, **filled)
+        self.names |= {"RM": RM, "problem": problem}
+        try:
+            exec(self.run_agent, self.names)
+        except (ValueError, RuntimeError) as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    def again(self, sensors):
+        """Run the same agent again, with other sensors; how many iterations it has completed."""
+        agent = self.names["agent"]
+        agent.optimization_problem.sensors[:] = sensors
+        result = self.names["result_of"](agent, agent.run(iterations=2), self.names["RM"])
+        stop(agent._client)
+        return result.iterations_completed
+
+
+def state(RM):
+    status = RM.status(reload=True)
+    return [status["items_in_queue"], status["queue_autostart_enabled"]]
+
+
 def careful(proxy, documents):
-    """An agent with the client of docs/agents.md and a misspelled detector: it raises, and leaves nothing queued."""
-    page = (Path(__file__).parents[3] / "docs" / "agents.md").read_text()
-    code = re.search(r"```py\n(.*?)```", page, re.DOTALL)[1].partition("\nRM = ")[0]
-    names = {}
-    exec(code, names)
-    RM = names["CarefulManager"](zmq_control_addr=_CONTROL, zmq_info_addr=_INFO)
-    RM.user, RM.user_group = "agent", "primary"
-    agent, qs = runner(RM, proxy, documents, sensors=["dett"])
-    try:
-        agent.run()
-    except ValueError as error:
-        told = str(error)
-    stop(qs)
+    """A misspelled detector and the client of the tutorial: the agent raises, and the queue keeps running."""
+    tutorial = Tutorial(proxy, documents)
+    exec(tutorial.client, tutorial.names)
+    RM = tutorial.names["RM"]
+    told, after = tutorial.run(RM, ["dett"]), state(RM)
+    found = {"told": told, "after": after, "again": tutorial.again(["det"])}
     RM.wait_for_idle(timeout=PATIENCE)
-    return {"told": told, "ended": agent._current_future.done(), "queued": RM.status(reload=True)["items_in_queue"]}
+    found["error"] = tutorial.run(RM, ["det"])
+    stop(tutorial.names["agent"]._client)
+    ended(RM)
+    return found | {"iterations": tutorial.names["result"].iterations_completed}
+
+
+def waiting(RM, proxy, documents):
+    """A misspelled detector and a client that does not check: the agent does not wait forever, and can run again."""
+    tutorial = Tutorial(proxy, documents)
+    told, after = tutorial.run(RM, ["dett"]), state(RM)
+    RM.item_remove(pos="front")
+    RM.queue_autostart(True)
+    again = tutorial.again(["det"])
+    ended(RM)
+    return {"told": told, "after": after, "again": again}
 
 
 def main():
@@ -229,8 +276,9 @@ def main():
     agent, qs = runner(RM, proxy, documents)
     found |= {"optimizing": optimizing(agent, RM), "suggesting": suggesting(agent, RM)}
     stop(qs)
-    found |= {step.__name__: step(RM, proxy, documents) for step in (failing, refusing, stopping, misspelling)}
-    if not _URI:  # the HTTP server does not know `item_status`
+    steps = (failing, refusing, stopping, misspelling, waiting)
+    found |= {step.__name__: step(RM, proxy, documents) for step in steps}
+    if not _URI:  # the HTTP server does not know `item_check`
         found["careful"] = careful(proxy, documents)
     RM.close()
     print(json.dumps(found), flush=True)
