@@ -41,6 +41,8 @@ def test_the_window_shows_and_does_what_it_says(report):
         ["count", "detectors: ['det1'], num: 2"],
         ["count", "detectors: ['det2'], num: 3"],
     ]
+    second = ["count", "detectors: ['det2'], num: 3"]
+    assert report["viewing"] == {"typed": "7", "reset": "3", "copy": second}
     assert report["closing"]["saved"] == {"txt": True, "json": True, "yaml": True}
 
     refusals = report["locked"]["refusals"]

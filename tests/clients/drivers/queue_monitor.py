@@ -16,7 +16,7 @@ from bluesky_widgets.apps.queue_monitor.viewer import Viewer
 from bluesky_widgets.qt import run_engine_client as widgets
 from openpyxl import Workbook
 from PyQt5.QtCore import Qt
-from PyQt5.QtWidgets import QApplication, QComboBox, QTableWidget, QTextEdit
+from PyQt5.QtWidgets import QApplication, QComboBox, QFileDialog, QTableWidget, QTextEdit
 
 _CONTROL, _INFO, *_URI = sys.argv[1:]
 
@@ -100,6 +100,13 @@ class Monitor:
             if name.lstrip("*") in values:
                 self.form().item(row, 1).setCheckState(Qt.Checked)
                 self.form().item(row, 2).setText(values[name.lstrip("*")])
+
+    def typed(self, name):
+        """What the form has for a parameter."""
+        (value,) = [
+            self.form().item(row, 2).text() for row, (each, *_) in enumerate(qt.rows(self.form())) if each == name
+        ]
+        return value
 
     def add(self, name, **values):
         """Add a plan by way of the form."""
@@ -233,9 +240,31 @@ def uploading(monitor):
     for row in (["plan_name", "detectors", "num"], ["count", "['det1']", 2], ["count", "['det2']", 3]):
         book.active.append(row)
     book.save("plans.xlsx")
-    monitor.viewer.run_engine.queue_upload_spreadsheet(file_path="plans.xlsx")
+    QFileDialog.getOpenFileName = lambda *args: ("plans.xlsx", "")
+
+    def choose(dialog):
+        qt.press(dialog, "..")
+        dialog.pb_ok.click()
+
+    qt.answer(choose)
+    qt.press(monitor.editor, "Batch Upload")
     monitor.until_queued(["count", "count"])
     return {"queue": monitor.queued()}
+
+
+def viewing(monitor):
+    """The buttons below a queued plan and its form."""
+    monitor.select(1)
+    qt.press(monitor.preview, "Copy to Queue")
+    monitor.until_queued(["count"] * 3)
+    monitor.select(1)
+    qt.press(monitor.preview, "Edit")
+    monitor.fill(num="7")
+    typed = monitor.typed("num")
+    qt.press(monitor.editor, "Reset")
+    found = {"typed": typed, "reset": monitor.typed("num")}
+    qt.press(monitor.editor, "Cancel")
+    return found | {"copy": monitor.queued()[2]}
 
 
 def locked(monitor):
@@ -285,7 +314,7 @@ def closing(monitor):
     return {"saved": {suffix: len(text) > 100 for suffix, text in saved.items()}}
 
 
-STEPS = (connecting, forms, editing, running, pausing, controlling, uploading, locked, interrupting, closing)
+STEPS = (connecting, forms, editing, running, pausing, controlling, uploading, viewing, locked, interrupting, closing)
 
 if __name__ == "__main__":
     application = QApplication(["queue-monitor"])
