@@ -95,13 +95,14 @@ class EnvironmentChangedEvent(NumberedEvent):
 
 
 class ListsChangedEvent(NumberedEvent):
-    """The lists of existing or allowed plans and devices have changed."""
+    """The lists of existing or allowed plans and devices, or of allowed functions, have changed."""
 
     type: Literal["lists_changed"]
     plans_existing_uid: str
     devices_existing_uid: str
     plans_allowed_uid: str
     devices_allowed_uid: str
+    functions_allowed_uid: str
 
 
 class TasksChangedEvent(NumberedEvent):

@@ -10,19 +10,37 @@ _SIZE = Annotated[
     Messages(wrong="Error: The 'size' parameter must be an integer: size={value!r}"),
 ]
 
+#: The most items, and bytes of JSON text, in one reply.
+MOST_ITEMS, MOST_BYTES = 50_000, 64_000_000
+#: The most items of a page if the request has no ``limit``.
+PAGE = 1000
 
-@method(scope="read:history", on_failure={"items": [], "plan_history_uid": ""})
+
+@method(
+    scope="read:history",
+    extensions=("limit", "before", "exit_status", "name", "user", "since", "until", "metadata"),
+    on_failure={"items": [], "plan_history_uid": ""},
+)
 def history_get(
     *,
     limit: int | None = None,
     before: str | None = None,
-    exit_status: str | None = None,
+    exit_status: str | list[str] | None = None,
     name: str | None = None,
+    user: str | None = None,
+    since: float | None = None,
+    until: float | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> History:
     """The history, oldest item first.
 
-    With any of the parameters, one page: the newest ``limit`` items that are older than the item ``before`` and have
-    this exit status and plan name. The items of a page are also oldest first.
+    With any parameter, the reply is one page: the newest ``limit`` (1000 by default) of the items that match all
+    parameters, also oldest first. For the next page, send the uid of the oldest item as ``before``. Without parameters,
+    the reply has all items; it is refused if they are more than 50 000 or larger than 64 MB.
+
+    ``exit_status`` is one exit status or a list of them; ``name`` is the name of the plan. ``since`` and ``until`` are
+    Unix times, compared with ``time_start``. ``metadata`` has a shell pattern (``*``, ``?``, ``[…]``) for each key. The
+    pattern is compared with the text of the value (in Python, ``str(value)``), and case is ignored.
     """
     raise NotImplementedError
 

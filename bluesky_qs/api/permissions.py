@@ -6,6 +6,7 @@ from bluesky_qs.api.method import Lock, Messages, method
 from bluesky_qs.api.types import (
     DevicesAllowed,
     DevicesExisting,
+    FunctionsAllowed,
     Keyed,
     Permissions,
     PermissionsSet,
@@ -27,6 +28,20 @@ def plans_allowed(user_group: UserGroup = "") -> PlansAllowed:
 )
 def devices_allowed(user_group: UserGroup = "") -> DevicesAllowed:
     """Devices that the group may use, with their subdevices: descriptions by name."""
+    raise NotImplementedError
+
+
+@method(
+    scope="read:resources",
+    requires=("user_group",),
+    on_failure={"functions_allowed": {}, "functions_allowed_uid": None},
+)
+def functions_allowed(user_group: UserGroup = "") -> FunctionsAllowed:
+    """Functions that the group may call: their signatures and the first lines of their docstrings, by name.
+
+    They are the functions of the environment that was opened last, without plans and without names that begin with an
+    underscore.
+    """
     raise NotImplementedError
 
 

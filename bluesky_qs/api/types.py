@@ -11,6 +11,7 @@ from bluesky_qs.api.values import (
     Document,
     EnvironmentStateName,
     Finding,
+    FunctionDescription,
     HistoryItem,
     InputPending,
     Item,
@@ -139,6 +140,7 @@ class Status(TypedDict):
     plans_existing_uid: str
     devices_allowed_uid: str
     plans_allowed_uid: str
+    functions_allowed_uid: str
     task_results_uid: str
     lock_info_uid: str
     plan_queue_mode: QueueMode
@@ -158,6 +160,11 @@ class PlansAllowed(Reply):
 class DevicesAllowed(Reply):
     devices_allowed: dict[str, DeviceDescription]
     devices_allowed_uid: str | None
+
+
+class FunctionsAllowed(Reply):
+    functions_allowed: dict[str, FunctionDescription]
+    functions_allowed_uid: str | None
 
 
 class PlansExisting(Reply):
@@ -184,7 +191,10 @@ class PermissionsSet(Reply):
 
 
 class History(Reply):
+    """A page also has ``positions``: for each item, the number of older items in the whole history."""
+
     items: list[HistoryItem]
+    positions: NotRequired[list[int]]
     plan_history_uid: str
 
 

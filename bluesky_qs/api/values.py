@@ -267,6 +267,13 @@ class InputPending(TypedDict):
     secret: bool
 
 
+class FunctionDescription(TypedDict):
+    """A function: its parameters as Python writes them, and the first line of its docstring."""
+
+    signature: str
+    description: str
+
+
 class ConsoleOutput(TypedDict):
     """A piece of console output. Pieces are numbered from 1."""
 

@@ -39,7 +39,8 @@ def main() -> int:
 
 def _show(api: REManagerAPI) -> int:
     # The tables of the prompt, so that the demonstration looks like the prompt.
-    from ipython_extension.shown.display import HistoryView, QueueView  # noqa: PLC0415 - slow; the service starts first
+    from ipython_extension.shown.display import QueueView  # noqa: PLC0415 - slow; the service starts first
+    from ipython_extension.shown.history_view import HistoryView  # noqa: PLC0415
 
     _print_step("Opening the environment: the worker runs the startup code of the simulated beamline")
     api.environment_open()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 #: Keys with long descriptions, of which only the names are shown.
-_DESCRIBED = ("plans_allowed", "devices_allowed", "plans_existing", "devices_existing")
+_DESCRIBED = ("plans_allowed", "devices_allowed", "functions_allowed", "plans_existing", "devices_existing")
 
 
 def message(response: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ class REManagerAPI(Methods, Client, Waiting):
 
     async def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         """Send the request of a method of the contract, with user, group and lock key filled in."""
-        return self._checked(await self._drive(requesting(self.identity, method, params)))
+        return self._checked(await self._drive(requesting(self.identity, self._kept_replies, method, params)))
 
     async def ask_cached(
         self, method: Method[..., Any], params: dict[str, Any], uid: str | None, *, reload: bool

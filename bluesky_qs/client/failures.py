@@ -57,6 +57,10 @@ class SettingError(ConfigError, ValueError):
     """A setting of the client has an invalid value."""
 
 
+class UnsupportedParameterError(BadParams):
+    """The service does not have one of the parameters."""
+
+
 class NoLockKeyError(BadParams, RuntimeError):
     """Request contains no lock key: pass one, or set the key of the client (RM.lock_key)."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bluesky_qs.api.method import Method
+from bluesky_qs.api.method import Lock, Method
 from bluesky_qs.client.failures import NoLockKeyError, refused_because
 from bluesky_qs.errors import UnknownUserGroup
 
@@ -69,7 +69,7 @@ class Identity:
         """
         takes = method.parameters
         filled = dict(params)
-        if "user" in takes:
+        if "user" in takes and _is_of_sender(method):
             filled.setdefault("user", self.user)
         if "user_group" in takes:
             filled.setdefault("user_group", self._group)
@@ -107,6 +107,11 @@ class Identity:
             # lock_info checks a key that it gets, and reading somebody else's lock must not fail.
             return False
         return self.enable_locked_api or "lock_key" in method.requires
+
+
+def _is_of_sender(method: Method[..., Any]) -> bool:
+    """Whether ``user`` is the sender of the request. In a request that only reads, it is a filter."""
+    return "user" in method.requires or method.lock is not Lock.NONE
 
 
 def login_name() -> str:

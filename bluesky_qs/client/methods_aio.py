@@ -39,6 +39,7 @@ class Methods:
     # Methods on plans, devices and user group permissions.
     plans_allowed = acached(permissions.plans_allowed, uid="plans_allowed_uid")
     devices_allowed = acached(permissions.devices_allowed, uid="devices_allowed_uid")
+    functions_allowed = acached(permissions.functions_allowed, uid="functions_allowed_uid")
     plans_existing = acached(permissions.plans_existing, uid="plans_existing_uid")
     devices_existing = acached(permissions.devices_existing, uid="devices_existing_uid")
     permissions_reload = acall(permissions.permissions_reload)

@@ -39,6 +39,7 @@ class Methods:
     # Methods on plans, devices and user group permissions.
     plans_allowed = cached(permissions.plans_allowed, uid="plans_allowed_uid")
     devices_allowed = cached(permissions.devices_allowed, uid="devices_allowed_uid")
+    functions_allowed = cached(permissions.functions_allowed, uid="functions_allowed_uid")
     plans_existing = cached(permissions.plans_existing, uid="plans_existing_uid")
     devices_existing = cached(permissions.devices_existing, uid="devices_existing_uid")
     permissions_reload = call(permissions.permissions_reload)

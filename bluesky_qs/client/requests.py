@@ -1,12 +1,17 @@
-"""How a client sends requests: it adds user, group and lock key, corrects a wrong default group, and reuses replies."""
+"""How a client sends requests: it adds user, group and lock key, corrects a wrong default group, and reuses replies.
+
+It sends no parameter that the service does not take.
+"""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from bluesky_qs.api.method import Method
+from bluesky_qs.api.method import Method, shortened
+from bluesky_qs.client.failures import UnsupportedParameterError
 from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.transport import EncodedReply, Request
+from bluesky_qs.errors import BadParams
 
 T = TypeVar("T")
 #: A procedure whose steps are requests.
@@ -21,13 +26,40 @@ class Exchange(NamedTuple):
     values: dict[str, Any]
 
 
+class Extensions:
+    """The optional parameters that the service takes and bluesky-queueserver does not, as its status lists them."""
+
+    def __init__(self) -> None:
+        #: None until the first status.
+        self._names: frozenset[object] | None = None
+
+    def update(self, status: Mapping[str, Any]) -> None:
+        """Note the names in a status."""
+        self._names = frozenset(status.get("extensions") or ())
+
+    def missing(self, method: Method[..., Any], params: Mapping[str, Any]) -> list[str]:
+        """The parameters of a request that the service does not take, as far as is known."""
+        return [name for name in params if name in method.extensions and name not in (self._names or ())]
+
+    @property
+    def are_known(self) -> bool:
+        """Whether the service has sent a status."""
+        return self._names is not None
+
+
 class KeptReplies:
     """The latest reply of each method whose content has a uid.
 
     Replies are kept as bytes and decoded each time, so that a caller who changes a reply does not change the next one.
+
+    Attributes
+    ----------
+    extensions
+        What the latest status says about the parameters that the service takes.
     """
 
     def __init__(self) -> None:
+        self.extensions = Extensions()
         self._guard = threading.Lock()
         self._kept: dict[str, tuple[dict[str, Any], str, EncodedReply]] = {}
 
@@ -55,15 +87,27 @@ class KeptReplies:
                 self._kept[method.name] = (params, uid, reply)
 
 
-def requesting(identity: Identity, method: Method[..., Any], params: dict[str, Any]) -> RequestSteps[Exchange]:
-    """Send a request with user, group and lock key filled in; send it again if only the default group was wrong."""
-    sent = identity.fill(method, params)
-    if added := [name for name in method.extensions if name in sent and name not in params]:
-        # Another version of the service would refuse a parameter that the caller has not even written.
-        status = yield from exchanging(Request("status", {}))
-        for name in set(added) - set(status.values.get("extensions") or ()):
-            del sent[name]
+def requesting(
+    identity: Identity, kept_replies: KeptReplies, method: Method[..., Any], params: dict[str, Any]
+) -> RequestSteps[Exchange]:
+    """Send a request with user, group and lock key filled in; send it again if only the default group was wrong.
+
+    Raises
+    ------
+    UnsupportedParameterError
+        The service does not take one of the parameters.
+    """
+    sent = yield from _supported(kept_replies.extensions, method, params, identity.fill(method, params))
     first = yield from exchanging(Request(method.name, sent))
+    if method.lenient:
+        kept_replies.extensions.update(first.values)
+    if _refuses_parameters(first.values) and (added := _filled_in(method, sent, params)):
+        # Another version of the service may have replaced the one that listed them.
+        status = yield from exchanging(Request("status", {}))
+        kept_replies.extensions.update(status.values)
+        if missing := kept_replies.extensions.missing(method, added):
+            sent = {name: value for name, value in sent.items() if name not in missing}
+            first = yield from exchanging(Request(method.name, sent))
     if again := identity.retry(params, sent, first.values):
         second = yield from exchanging(Request(method.name, again))
         if identity.settle(again, second.values):
@@ -83,11 +127,38 @@ def requesting_cached(
     """Return the kept reply if the status still shows its ``uid``; otherwise send the request and keep the reply."""
     if not reload:
         status = yield from exchanging(Request("status", {}))
+        kept_replies.extensions.update(status.values)
         if (kept := kept_replies.recall(method, params, status.values.get(uid))) is not None:
             return kept
-    exchange = yield from requesting(identity, method, params)
+    exchange = yield from requesting(identity, kept_replies, method, params)
     kept_replies.keep(method, params, exchange.values.get(uid), exchange.reply)
     return exchange
+
+
+def _filled_in(method: Method[..., Any], sent: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The extensions in a request that the caller has not written."""
+    return {name: value for name, value in sent.items() if name in method.extensions and name not in given}
+
+
+def _refuses_parameters(response: Mapping[str, Any]) -> bool:
+    # bluesky-queueserver names no class.
+    return response.get("success") is False and response.get("error") in (None, BadParams.__name__)
+
+
+def _supported(
+    extensions: Extensions, method: Method[..., Any], given: Mapping[str, Any], sent: dict[str, Any]
+) -> RequestSteps[dict[str, Any]]:
+    """The parameters to send: without those that the client has filled in and the service does not take."""
+    missing = extensions.missing(method, sent)
+    # A newer service may have replaced the one that did not list a parameter which the caller needs.
+    if missing and (not extensions.are_known or any(name in given for name in missing)):
+        status = yield from exchanging(Request("status", {}))
+        extensions.update(status.values)
+        missing = extensions.missing(method, sent)
+    if refused := [name for name in missing if name in given]:
+        listed = ", ".join(f"{name}={shortened(given[name])}" for name in refused)
+        raise UnsupportedParameterError(f"This service does not have these parameters of {method.name}: {listed}")
+    return {name: value for name, value in sent.items() if name not in missing}
 
 
 def exchanging(request: Request) -> RequestSteps[Exchange]:

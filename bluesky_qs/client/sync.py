@@ -59,7 +59,7 @@ class REManagerAPI(Methods, Client, Waiting):
 
     def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         """Send the request of a method of the contract, with user, group and lock key filled in."""
-        return self._checked(self._drive(requesting(self.identity, method, params)))
+        return self._checked(self._drive(requesting(self.identity, self._kept_replies, method, params)))
 
     def ask_cached(self, method: Method[..., Any], params: dict[str, Any], uid: str | None, *, reload: bool) -> Any:
         """`ask`, but return the kept reply if the status still shows its ``uid``."""

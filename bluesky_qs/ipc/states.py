@@ -115,7 +115,8 @@ class RunState(msgspec.Struct, frozen=True):
 
 
 class EncodedLists(msgspec.Struct, frozen=True):
-    """Existing plans and devices, each a JSON object {name: description}."""
+    """Existing plans, devices and functions, each a JSON object {name: description}."""
 
     plans: bytes
     devices: bytes
+    functions: bytes = b"{}"

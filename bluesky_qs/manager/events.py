@@ -63,6 +63,7 @@ class ListsChanged(Event, frozen=True, tag="lists_changed"):
     devices_existing_uid: str
     plans_allowed_uid: str
     devices_allowed_uid: str
+    functions_allowed_uid: str
 
 
 class TasksChanged(Event, frozen=True, tag="tasks_changed"):

@@ -42,12 +42,14 @@ class ListBook:
         self._changed = changed
         self._plans: dict[str, Any] = {}
         self._devices: dict[str, Any] = {}
+        self._functions: dict[str, Any] = {}
         self._permissions = PermissionRules.from_dict({"user_groups": {"root": {}}})
         self._encoded: dict[tuple[str, str], Encoded] = {}
         self._was_opened = False
         self.catalog = Catalog({}, {}, self._permissions)
         self.plans_existing_uid, self.devices_existing_uid = str(uuid4()), str(uuid4())
         self.plans_allowed_uid, self.devices_allowed_uid = str(uuid4()), str(uuid4())
+        self.functions_allowed_uid = str(uuid4())
 
     async def load_permissions(self, stored: bytes | None) -> None:
         """Use the stored permissions if there are any and they are valid. Otherwise read the file.
@@ -127,6 +129,7 @@ class ListBook:
 
     def replace(self, lists: EncodedLists) -> bool:
         """Use the lists that the worker reports; return True if they differ from the current ones."""
+        self._replace_functions(json.loads(lists.functions))
         plans_differ, devices_differ = self._replace(json.loads(lists.plans), json.loads(lists.devices))
         if plans_differ or devices_differ or not self._was_opened:
             self._was_opened = True
@@ -141,6 +144,14 @@ class ListBook:
         if devices_differ:
             self._devices, self.devices_existing_uid = devices, str(uuid4())
         return plans_differ, devices_differ
+
+    def _replace_functions(self, functions: dict[str, Any]) -> None:
+        """Use other functions; they are in no file, because only an open environment can call them."""
+        before = self._functions_by_group()
+        self._functions = functions
+        if self._functions_by_group() != before:
+            self.functions_allowed_uid = str(uuid4())
+            self._changed()
 
     async def write(self) -> None:
         """Write the lists to their file if its content differs."""
@@ -166,16 +177,19 @@ class ListBook:
         """Replace the permissions; return None if the new ones are the same."""
         if permissions.as_dict() == self._permissions.as_dict():
             return None
-        before = self._permissions
+        before, uid, functions = self._permissions, self.functions_allowed_uid, self._functions_by_group()
         data = json_text(permissions.as_dict())  # first, because it fails if they cannot be encoded
         devices_differ = _on_devices(permissions) != _on_devices(before)
 
         def undo() -> None:
             self._permissions = before
+            self.functions_allowed_uid = uid
             self.renew(devices=devices_differ)
 
         self._permissions = permissions
         self.renew(devices=devices_differ)
+        if self._functions_by_group() != functions:
+            self.functions_allowed_uid = str(uuid4())
         return FactEdit("user_group_permissions", data, undo, PermissionsChanged())
 
     @property
@@ -203,6 +217,11 @@ class ListBook:
         make = self.catalog.plans_allowed if kind == "plans" else self.catalog.devices_allowed
         return self._encode(kind, group, lambda: make(group))
 
+    def functions_allowed(self, group: str) -> dict[str, Any]:
+        """The functions that a group may call, with their descriptions."""
+        allowed = self.catalog.function_allowed
+        return {name: described for name, described in self._functions.items() if allowed(name, group)}
+
     def check_group(self, group: str) -> None:
         """Raise `UnknownUserGroup` unless the permissions contain the group."""
         if group not in self._permissions.groups:
@@ -224,6 +243,9 @@ class ListBook:
         if devices and self._by_group(Catalog.devices_allowed) != allowed_devices:
             self.devices_allowed_uid = str(uuid4())
         self._changed()
+
+    def _functions_by_group(self) -> dict[str, dict[str, Any]]:
+        return {group: self.functions_allowed(group) for group in self.catalog.permissions.groups}
 
     def _by_group(self, allowed: Callable[[Catalog, str], dict[str, Any]]) -> dict[str, dict[str, Any]]:
         return {group: allowed(self.catalog, group) for group in self.catalog.permissions.groups}

@@ -1,12 +1,9 @@
 """The items that ran, oldest first, each as JSON text with its ``result``. They are found by uid without a search."""
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from bluesky_qs.errors import BadParams, NotFound
-from bluesky_qs.plan_queue.items import as_object, uid_of
+from bluesky_qs.errors import NotFound
+from bluesky_qs.plan_queue.items import uid_of
 
 
 class ItemHistory:
@@ -20,6 +17,7 @@ class ItemHistory:
         #: For each uid the number of its newest item: other services and damaged stores may hold a uid twice.
         self._numbers: dict[str, int] = {}
         self._repeated: set[str] = set()
+        self._bytes = 0
         self.extend(items)
 
     def __len__(self) -> int:
@@ -34,6 +32,7 @@ class ItemHistory:
                     self._repeated.add(uid)
                 self._numbers[uid] = self._first + len(self._items)
             self._items.append(data)
+            self._bytes += len(data)
             self._uids.append(uid)
 
     def drop(self, count: int) -> list[bytes]:
@@ -44,12 +43,14 @@ class ItemHistory:
                 del self._numbers[uid]
         del self._items[:count], self._uids[:count]
         self._first += len(dropped)
+        self._bytes -= sum(map(len, dropped))
         return dropped
 
     def restore(self, dropped: Sequence[bytes], added: int) -> None:
         """Undo an edit: restore the oldest items, which were dropped, and remove the newest ``added`` items."""
         uids = [uid_of(data) for data in dropped]
         self._items[:0] = dropped
+        self._bytes += sum(map(len, dropped))
         self._uids[:0] = uids
         self._first -= len(dropped)
         for number, uid in enumerate(uids, self._first):
@@ -78,25 +79,39 @@ class ItemHistory:
         """The items with these uids that are in the history, by uid."""
         return {uid: self._items[self.place(uid)] for uid in uids if uid in self._numbers}
 
-    def page(
-        self,
-        limit: int | None = None,
-        before: str | None = None,
-        exit_status: str | None = None,
-        name: str | None = None,
-    ) -> list[bytes]:
-        """The newest ``limit`` items older than ``before`` with this exit status and name; oldest first."""
-        if limit is not None and limit < 0:
-            msg = f"Parameter 'limit' must not be negative: limit={limit}"
-            raise BadParams(msg)
+    @property
+    def size_in_bytes(self) -> int:
+        """The length of the JSON text of all items."""
+        return self._bytes
+
+    def page(self, limit: int | None = None, before: str | None = None) -> tuple[int, list[bytes]]:
+        """The newest ``limit`` items older than the item ``before``; oldest first. Also the place of the first of them.
+
+        Raises
+        ------
+        NotFound
+            There is no item ``before``.
+        """
         end = len(self._items) if before is None else self.place(before)
-        wanted = {key: value for key, value in (("exit_status", exit_status), ("name", name)) if value is not None}
-        if not wanted:
-            return self._items[:end] if limit is None else self._items[max(0, end - limit) : end]
-        return list(islice(self._newest_first(wanted, end), limit))[::-1]
+        first = 0 if limit is None else max(0, end - limit)
+        return first, self._items[first:end]
+
+    def search(self, accepts: Callable[[bytes], bool], before: str | None = None) -> Iterator[tuple[int, bytes] | None]:
+        """The accepted items older than the item ``before``, newest first, each with its place.
+
+        Items that are added or dropped meanwhile make no difference. None stands for a pause in a long search, in which
+        other work can be done.
+
+        Raises
+        ------
+        NotFound
+            There is no item ``before``; raised at once.
+        """
+        _, items = self.page(None, before)
+        return _search(items, accepts)
 
     def _take_back_newest(self) -> None:
-        self._items.pop()
+        self._bytes -= len(self._items.pop())
         uid = self._uids.pop()
         if uid is None:
             return
@@ -104,19 +119,18 @@ class ItemHistory:
         if uid in self._repeated and uid in self._uids:
             self._numbers[uid] = self._first + max(place for place, each in enumerate(self._uids) if each == uid)
 
-    def _newest_first(self, wanted: dict[str, str], end: int) -> Iterator[bytes]:
-        """Items with these values.
 
-        A text search rules out almost all items, because the text is exactly what ``json.dumps`` returns. The remaining
-        items are decoded, because their arguments may contain the same text.
-        """
-        words = [json.dumps({key: value})[1:-1].encode() for key, value in wanted.items()]
-        for place in range(end - 1, -1, -1):
-            data = self._items[place]
-            if all(word in data for word in words) and _has(json.loads(data), wanted):
-                yield data
+def _search(items: Sequence[bytes], accepts: Callable[[bytes], bool]) -> Iterator[tuple[int, bytes] | None]:
+    effort = 0
+    for place in range(len(items) - 1, -1, -1):
+        data = items[place]
+        if accepts(data):
+            yield place, data
+        effort += len(data) + _EFFORT_PER_ITEM
+        if effort > _EFFORT:
+            effort = 0
+            yield None
 
 
-def _has(item: dict[str, Any], wanted: dict[str, str]) -> bool:
-    result = as_object(item.get("result"))
-    return all((result if key == "exit_status" else item).get(key) == value for key, value in wanted.items())
+#: Bytes to search without a pause, a few milliseconds of work, and the bytes that take as long as one item itself.
+_EFFORT, _EFFORT_PER_ITEM = 500_000, 1000

@@ -133,22 +133,14 @@ class PlanQueue:
         running = self._facts.running
         return running and (running.stored if with_run else running.item)
 
-    def history_json(
-        self,
-        *,
-        limit: int | None = None,
-        before: str | None = None,
-        exit_status: str | None = None,
-        name: str | None = None,
-    ) -> list[bytes]:
-        """The history, or a page of it: the newest ``limit`` items older than the item ``before``; oldest first.
+    @property
+    def history(self) -> ItemHistory:
+        """The history, to be read only."""
+        return self._history
 
-        Raises
-        ------
-        NotFound
-            There is no item ``before``.
-        """
-        return self._history.page(limit, before, exit_status, name)
+    def history_json(self) -> list[bytes]:
+        """The history, oldest item first, each as JSON text."""
+        return self._history.page()[1]
 
     def history_items(self, uids: Collection[str]) -> dict[str, dict[str, Any]]:
         """The items with these uids that are in the history, by uid, each with its ``result``."""

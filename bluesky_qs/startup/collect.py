@@ -21,6 +21,7 @@ from bluesky_qs.plans.permissions import ROOT, PermissionRules
 from bluesky_qs.startup import registry
 from bluesky_qs.startup.describe import CannotDescribe, describe, place_of
 from bluesky_qs.startup.failure import sentence
+from bluesky_qs.startup.functions import functions
 from bluesky_qs.startup.header import function_of, returns_plan
 from bluesky_qs.startup.parts import abilities, children, is_group
 
@@ -50,11 +51,15 @@ class Problem(NamedTuple):
 
 
 class Collected(NamedTuple):
-    """Descriptions by name, in the format of other programs, and the plans and devices that were left out."""
+    """Descriptions by name, in the format of other programs, and the plans and devices that were left out.
+
+    ``functions`` are those that are not plans: signature and description of each.
+    """
 
     plans: dict[str, Any]
     devices: dict[str, Any]
     problems: list[Problem]
+    functions: dict[str, dict[str, str]]
 
 
 def collect(
@@ -98,7 +103,7 @@ def collect(
     problems += _not_identifiers(namespace)
     problems += _not_recognized(namespace, found_plans, permissions)
     problems += _unknown_registrations(found_plans, found_devices, namespace)
-    return Collected(_with_names(plans, devices), devices, problems)
+    return Collected(_with_names(plans, devices), devices, problems, functions(namespace, found_plans))
 
 
 def _not_identifiers(namespace: Mapping[str, Any]) -> Iterator[Problem]:

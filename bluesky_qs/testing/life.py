@@ -50,6 +50,7 @@ class Script(Protocol):
 
     plans: dict[str, Any]
     devices: dict[str, Any]
+    functions: dict[str, Any]
     metadata: dict[str, Any]
     scan_id: int
     commands: list[Any]
@@ -273,7 +274,7 @@ class ScriptedProcess:
             self.server.push(EnvironmentFailed(last.message, last.traceback, msgspec.json.encode(report)))
             self.end(1, "exit code 1")
             return
-        lists = self._lists = EncodedLists(json_text(self._script.plans), json_text(self._script.devices))
+        lists = self._lists = self._encoded_lists()
         now = self._script.now()
         found = {"plans": len(self._script.plans), "devices": len(self._script.devices)}
         report = {"success": True, "time": now, "files": [], "problems": [], "left_out": [], **found}
@@ -424,16 +425,21 @@ class ScriptedProcess:
 
     def _change_namespace(self, job: Job, step: steps.NewLists | steps.RunEngine) -> None:
         if isinstance(step, steps.NewLists):
-            self._take_lists(step.plans, step.devices)
+            self._take_lists(step)
             return
         self._idle_engine = "idle" if step.exists else None
         if job.item is None:  # a plan keeps its RunEngine to its end
             self._update(engine=self._idle_engine)
 
-    def _take_lists(self, plans: dict[str, Any] | None, devices: dict[str, Any] | None) -> None:
-        self._script.plans = self._script.plans if plans is None else plans
-        self._script.devices = self._script.devices if devices is None else devices
-        lists = EncodedLists(json_text(self._script.plans), json_text(self._script.devices))
+    def _encoded_lists(self) -> EncodedLists:
+        script = self._script
+        return EncodedLists(*map(json_text, (script.plans, script.devices, script.functions)))
+
+    def _take_lists(self, new: steps.NewLists) -> None:
+        self._script.plans = self._script.plans if new.plans is None else new.plans
+        self._script.devices = self._script.devices if new.devices is None else new.devices
+        self._script.functions = self._script.functions if new.functions is None else new.functions
+        lists = self._encoded_lists()
         if lists != self._lists:
             self._lists = lists
             self._push(ListsReport(lists))

@@ -103,10 +103,11 @@ class Return(msgspec.Struct, frozen=True):
 
 
 class NewLists(msgspec.Struct, frozen=True):
-    """Replace the plans or devices of the namespace; None keeps them."""
+    """Replace the plans, devices or functions of the namespace; None keeps them."""
 
     plans: dict[str, Any] | None = None
     devices: dict[str, Any] | None = None
+    functions: dict[str, Any] | None = None
 
 
 class RunEngine(msgspec.Struct, frozen=True):

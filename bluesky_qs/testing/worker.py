@@ -52,6 +52,10 @@ def in_loop(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P
     return call
 
 
+#: The functions of the built-in ``sim`` profile.
+_FUNCTIONS = {"function_sleep": {"signature": "(time)", "description": "Sleep for a given number of seconds."}}
+
+
 class ScriptedWorker(InLoop):
     """The worker of a `Manager` in a test.
 
@@ -61,8 +65,9 @@ class ScriptedWorker(InLoop):
 
     Attributes
     ----------
-    plans, devices
-        Descriptions of the environment's plans and devices, by name. Default: those of the built-in ``sim`` profile.
+    plans, devices, functions
+        Descriptions of the environment's plans, devices and functions, by name. Default: those of the built-in ``sim``
+        profile.
     metadata
         ``RE.md``.
     items
@@ -86,17 +91,19 @@ class ScriptedWorker(InLoop):
         *,
         plans: dict[str, Any] | None = None,
         devices: dict[str, Any] | None = None,
+        functions: dict[str, Any] | None = None,
         clock: Clock | None = None,
     ) -> None:
         if namespace is not None:
             found = collect(namespace)
-            plans, devices = found.plans, found.devices
+            plans, devices, functions = found.plans, found.devices, found.functions
         elif plans is None or devices is None:
             shipped = lists.read(shipped_profiles() / "profile_sim" / "startup" / LISTS_FILE)
             plans = shipped.existing_plans if plans is None else plans
             devices = shipped.existing_devices if devices is None else devices
         self.plans: dict[str, Any] = plans or {}
         self.devices: dict[str, Any] = devices or {}
+        self.functions: dict[str, Any] = dict(_FUNCTIONS if functions is None else functions)
         self.metadata: dict[str, Any] = {}
         self.commands: list[Any] = []
         self.replies: list[str] = []

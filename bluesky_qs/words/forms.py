@@ -152,6 +152,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
     "Plans, devices, permissions": (
         Form("allowed plans", "plans_allowed"),
         Form("allowed devices", "devices_allowed"),
+        Form("allowed functions", "functions_allowed"),
         Form("existing plans", "plans_existing"),
         Form("existing devices", "devices_existing"),
         Form("permissions get", "permissions_get"),

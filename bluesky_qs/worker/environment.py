@@ -150,7 +150,7 @@ class UserEnvironment:
 
 
 def _lists(found: Collected) -> EncodedLists:
-    return EncodedLists(msgspec.json.encode(found.plans), msgspec.json.encode(found.devices))
+    return EncodedLists(*map(msgspec.json.encode, (found.plans, found.devices, found.functions)))
 
 
 def failure_report(error: BaseException) -> tuple[str, str, bytes]:

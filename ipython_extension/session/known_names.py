@@ -9,11 +9,14 @@ from bluesky_qs.words.planexpr import can_be_sent
 
 
 class KnownNames:
-    """Names of the allowed plans and devices, with subdevices."""
+    """Names of the allowed plans and devices, with subdevices, and of the functions that may be called."""
 
-    def __init__(self, plans: Mapping[str, Any], devices: Mapping[str, Any]) -> None:
+    def __init__(
+        self, plans: Mapping[str, Any], devices: Mapping[str, Any], functions: Mapping[str, Any] | None = None
+    ) -> None:
         self.plans = plans
         self.devices = devices
+        self.functions = functions or {}
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):

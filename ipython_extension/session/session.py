@@ -15,11 +15,14 @@ from bluesky_qs.words.parseable import has_index
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.live.plot import Canvas
 from ipython_extension.live.progress_output import ProgressOutput
+from ipython_extension.session import past
 from ipython_extension.session.known_names import KnownNames
 from ipython_extension.session.placing import placed_in
 from ipython_extension.session.requeued import find_requeued
-from ipython_extension.shown.display import HistoryView, QueueView
+from ipython_extension.shown.display import QueueView
+from ipython_extension.shown.history_view import HistoryView
 from ipython_extension.shown.tables import ranges
+from ipython_extension.typed.history_query import HistoryQuery
 from ipython_extension.typed.line import Line, LineWord
 
 _SHORTEST_UID = 4
@@ -203,39 +206,36 @@ class Session:
         self._grown = {}
         self._ran = None
 
-    def history(self, *, rows: int | None = None, only_failed: bool = False) -> HistoryView:
-        """Fetch the history; ``redo`` refers to it from now on."""
-        # Without a history that was shown before, the client has none to compare versions with.
-        reply = self.rm.history_get(reload=self._history is None)
-        return self.take_history(reply, rows=rows, only_failed=only_failed)
+    def history(self, query: HistoryQuery) -> HistoryView:
+        """Fetch the plans of the history that a query asks for; ``redo`` refers to them from now on."""
+        rows = query.rows or self.settings.rows()
+        return self.take_history(past.page(self.rm, query.params, rows + 1), rows=rows, query=query)
 
     def take_history(
         self,
         reply: Mapping[str, Any],
         *,
         rows: int | None = None,
-        only_failed: bool = False,
         since: int = 0,
+        query: HistoryQuery | None = None,
     ) -> HistoryView:
         """Show the history in a reply to the user."""
-        shown = self._history_is_seen(reply, rows=rows, only_failed=only_failed, since=since)
+        shown = self._history_is_seen(reply, rows=rows, since=since, query=query)
         if failed := shown.failed_rows():
             self._line_queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
             shown.requeued = {uid: back.place for uid, back in find_requeued(failed, self._line_queue).items()}
         return shown
 
     def _history_is_seen(
-        self, reply: Mapping[str, Any], *, rows: int | None = None, only_failed: bool = False, since: int = 0
+        self,
+        reply: Mapping[str, Any],
+        *,
+        rows: int | None = None,
+        since: int = 0,
+        query: HistoryQuery | None = None,
     ) -> HistoryView:
         """The view of the history, to which positions refer from now on."""
-        shown = HistoryView(
-            reply,
-            self.known(),
-            rows=rows or self.settings.rows(),
-            only_failed=only_failed,
-            only_last=rows is not None,
-            since=since,
-        )
+        shown = HistoryView(reply, self.known(), rows=rows or self.settings.rows(), since=since, query=query)
         self._history = self._last = shown.rows_by_number()
         self._ran = None
         return shown
@@ -252,13 +252,12 @@ class Session:
         now = status["items_in_history"]
         return now if self._started_at is None or self._started_at > now else self._started_at
 
-    def ran_since(self, before: int) -> HistoryView:
-        """The plans that ran since the history had that length; if any, the table that was shown last."""
+    def ran_since(self, before: int, now: int) -> HistoryView:
+        """The plans that ran while the history grew from one length to another; if any, the last table shown."""
         self._started_at = None
-        reply = self.rm.history_get()
-        if before < len(reply["items"]):
-            return self.take_history(reply, since=before)
-        return HistoryView(reply, self.known(), since=before)
+        if before < now:
+            return self.take_history(past.page(self.rm, {}, now - before), since=before)
+        return HistoryView({"items": []}, self.known())
 
     def place_of_added(self, where: Mapping[str, Any], count: int, size: int) -> int | None:
         """The first position of items that were just added; None if the table of the queue is needed.
@@ -325,8 +324,11 @@ class Session:
             plans, devices = self.rm.plans_allowed(reload=True), self.rm.devices_allowed(reload=True)
         except RequestFailedError:
             return (self.rm, *_versions(status)), KnownNames({}, {})
-        versions = (plans.get("plans_allowed_uid"), devices.get("devices_allowed_uid"))
-        return (self.rm, *versions), KnownNames(plans["plans_allowed"], devices["devices_allowed"])
+        # Only if the service lists functions; without a status, the next one shows whether it does.
+        listed = self.rm.functions_allowed(reload=True) if status.get("functions_allowed_uid") else {}
+        uids = plans.get("plans_allowed_uid"), devices.get("devices_allowed_uid"), listed.get("functions_allowed_uid")
+        names = KnownNames(plans["plans_allowed"], devices["devices_allowed"], listed.get("functions_allowed"))
+        return (self.rm, *uids), names
 
     # ------------------------------------------------------------------------------------------- finding an item
     def queued(self, line: Line, token: LineWord) -> str:
@@ -385,7 +387,7 @@ class Session:
         if position == -1 and self._ran:
             return self._ran
         if self._history is None:
-            self._history_is_seen(self.rm.history_get(reload=True))
+            self._history_is_seen(past.page(self.rm, {}, past.MANY))
         return _shown_at(line, token, position, self._history or {})
 
     def any_item(self, line: Line, token: LineWord) -> Item:
@@ -407,8 +409,8 @@ class Session:
         return next((item for item in self._past() if item["item_uid"] == seen["item_uid"]), seen)
 
     def _past(self) -> list[Item]:
-        """Fetch the items of the history, in one request."""
-        return cast("list[Item]", self.rm.history_get(reload=True)["items"])
+        """Fetch the items of the history."""
+        return past.everything(self.rm)
 
     def _is_in_history(self, seen: Item) -> bool:
         """Whether an item that was shown is one of the history that was shown last."""
@@ -447,7 +449,7 @@ def _only_one(token: LineWord, seen: Iterable[Item]) -> Item | None:
 
 def _versions(status: Mapping[str, Any]) -> tuple[object, ...]:
     """The versions of the lists."""
-    return status.get("plans_allowed_uid"), status.get("devices_allowed_uid")
+    return status.get("plans_allowed_uid"), status.get("devices_allowed_uid"), status.get("functions_allowed_uid")
 
 
 def _integer(text: str) -> int | None:

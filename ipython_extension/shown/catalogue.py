@@ -1,4 +1,4 @@
-"""Views of plans, of devices, and of one plan with its parameters."""
+"""Views of plans, devices and functions, and of one plan with its parameters."""
 
 import ast
 import fnmatch
@@ -18,6 +18,9 @@ _TYPE_WIDTH = 26
 _DESCRIPTION_WIDTH = 100
 #: Characters of a default; a longer one is shortened.
 _DEFAULT_WIDTH = 60
+_NO_FUNCTIONS = "No functions that you may call are known. They are known once the environment is open (%qs open)."
+#: Columns of a function with its parameters.
+_CALL_WIDTH = 48
 _DEFAULTS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
 #: ``:func:`name` `` and the like; ``.. code-block:: python``.
 _ROLE = re.compile(r":[a-z][a-z:]*:`~?([^`<]*)(?:<[^`]*>)?`")
@@ -36,7 +39,7 @@ _READABLE_TYPES = {
 
 
 class CatalogueView(View, dict[str, Any]):
-    """Plans or devices by name, shown as a table."""
+    """Plans, devices or functions by name, shown as a table."""
 
     def __init__(
         self, described: Mapping[str, Any], noun: str, headings: tuple[str, ...], rows: list[Row], otherwise: str
@@ -60,12 +63,24 @@ class CatalogueView(View, dict[str, Any]):
         rows = [Row((name, _abilities(device), str(device.get("classname", "")))) for name, device in chosen.items()]
         return cls(chosen, "device", ("device", "is", "class"), rows, _nothing("device", devices, pattern))
 
+    @classmethod
+    def of_functions(cls, functions: Mapping[str, Any], pattern: str = "*") -> "CatalogueView":
+        """The functions whose names match, as they are called, with the first lines of their docstrings."""
+        chosen = {name: functions[name] for name in sorted(functions) if fnmatch.fnmatchcase(name, pattern)}
+        rows = [Row((_called(name, each), _plain(str(each.get("description", ""))))) for name, each in chosen.items()]
+        otherwise = _nothing("function", functions, pattern) if functions else _NO_FUNCTIONS
+        return cls(chosen, "function", ("function", "description"), rows, otherwise)
+
     def text(self, width: int) -> str:
         return f"{plural(len(self), self.noun)}\n{self.table.text(width)}" if self else self.otherwise
 
     def html(self) -> str:
         title = plural(len(self), self.noun) if self else self.otherwise
         return f"<p>{html.escape(title)}</p>{self.table.html() if self else ''}"
+
+
+def _called(name: str, function: Mapping[str, Any]) -> str:
+    return shortened(f"{name}{function.get('signature', '(…)')}", _CALL_WIDTH)
 
 
 def _nothing(noun: str, described: Mapping[str, Any], pattern: str) -> str:

@@ -8,11 +8,9 @@ from typing import Any
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.shown.status_text import (
     flags_text,
-    has_failed,
     has_value,
     is_suspended,
     last_sentence,
-    outcomes,
     progress_text,
     reason,
     status_sentence,
@@ -21,7 +19,6 @@ from ipython_extension.shown.status_text import (
 from ipython_extension.shown.tables import (
     Row,
     Table,
-    counted,
     length_of_time,
     moment,
     plural,
@@ -160,99 +157,6 @@ class QueueView(Items):
         return [f"  … and {hidden} more"] if hidden > 0 else []
 
 
-class HistoryView(Items):
-    """Plans that ran, newest at the bottom; numbered from the oldest, negative numbers count from the newest.
-
-    With ``only_last`` it has only the rows that it displays.
-
-    Attributes
-    ----------
-    requeued
-        Where failed plans are in the queue now, as phrases, by uid.
-    """
-
-    def __init__(
-        self,
-        reply: Mapping[str, Any],
-        known: Container[str] = (),
-        *,
-        rows: int = 20,
-        only_failed: bool = False,
-        only_last: bool = False,
-        since: int = 0,
-    ) -> None:
-        numbered = [
-            (at, item)
-            for at, item in enumerate(reply["items"])
-            if at >= since and (not only_failed or has_failed(item))
-        ]
-        self.total = len(numbered)
-        self._counts = outcomes(item for _, item in numbered)
-        if only_last:
-            numbered = numbered[-rows:]
-        super().__init__([item for _, item in numbered], reply, known)
-        self.numbers = [at for at, _ in numbered]
-        self.rows = rows
-        self.only_failed = only_failed
-        self.requeued: Mapping[str, str] = {}
-
-    def rows_by_number(self) -> dict[int, Item]:
-        """The displayed rows."""
-        first = max(len(self) - self.rows, 0)
-        return dict(zip(self.numbers[first:], self[first:], strict=True))
-
-    def failed_rows(self) -> list[Item]:
-        """The plans in those rows that failed, or were aborted or halted."""
-        return [item for item in self.rows_by_number().values() if has_failed(item)]
-
-    @property
-    def title(self) -> str:
-        if not self:
-            return "No plan has failed." if self.only_failed else "Nothing has run yet."
-        count = self._count()
-        return f"{count}; showing the last {counted(self.rows)}" if self.total > self.rows else count
-
-    def _count(self) -> str:
-        """``5 plans ran``, ``5 plans: 3 completed, 2 failed``, ``1 plan ran, and it failed``."""
-        plans = plural(self.total, "plan")
-        if set(self._counts) <= {"completed", "stopped"}:
-            return f"{plans} ran"
-        if self.total == 1:
-            status = next(iter(self._counts))
-            ending = {"failed": "it failed", "aborted": "it was aborted", "halted": "it was halted"}
-            return f"{plans} ran, and {ending.get(status, f'its exit status is {status}')}"
-        if set(self._counts) == {"failed"}:
-            return f"{plans} failed"
-        return f"{plans}: {', '.join(f'{count} {status}' for status, count in self._counts.items())}"
-
-    def text(self, width: int) -> str:
-        return f"{self.title}\n{self._table(wide=width >= _WIDE).text(width)}" if self else self.title
-
-    def html(self) -> str:
-        return f"<p>{html.escape(self.title)}</p>" + (self._table(wide=True).html() if self else "")
-
-    def _table(self, *, wide: bool) -> Table:
-        rows = [self._row(at, item, wide=wide) for at, item in self.rows_by_number().items()]
-        headings = (">#", "plan", "ended", "started", ">took", ">scan id", *(("user",) if wide else ()))
-        return Table(headings, rows, flexible=1)
-
-    def _row(self, number: int, item: Item, *, wide: bool) -> Row:
-        result = item.get("result") or {}
-        status = str(result.get("exit_status", ""))
-        began, ended = result.get("time_start"), result.get("time_stop")
-        cells = (
-            str(number),
-            self.plan(item),
-            status,
-            moment(began) if began else "",
-            length_of_time(ended - began) if began and ended else "",
-            ranges(result.get("scan_ids") or ()),
-            *((str(item.get("user", "")),) if wide else ()),
-        )
-        notes = (self.requeued.get(item["item_uid"], ""), reason(result)) if has_failed(item) else ()
-        return Row(cells, note="; ".join(note for note in notes if note), mark=status)
-
-
 class StatusView(View, dict[str, Any]):
     """The status, displayed as a sentence and, if so, why the plan stands still and who locked; a dictionary.
 
@@ -315,7 +219,7 @@ class Overview(StatusView):
 class Waited(StatusView):
     """The state after a wait, and the plans that ran during it."""
 
-    def __init__(self, status: Mapping[str, Any], ran: HistoryView) -> None:
+    def __init__(self, status: Mapping[str, Any], ran: Items) -> None:
         super().__init__(status)
         self.ran = ran
 
@@ -399,7 +303,9 @@ class Changed(Items):
 def metadata_text(metadata: Any) -> str:
     """Metadata as you would type it after ``--md``; several dictionaries one after the other."""
     parts = metadata if isinstance(metadata, list) else [metadata]
-    return "; ".join(" ".join(f"{name}={value!r}" for name, value in part.items()) for part in parts)
+    return "; ".join(
+        " ".join(f"{name}={value!r}" for name, value in part.items()) for part in parts if isinstance(part, Mapping)
+    )
 
 
 def _result_lines(result: Mapping[str, Any]) -> list[str]:

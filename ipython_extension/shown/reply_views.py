@@ -198,6 +198,11 @@ def plans(reply: Reply) -> CatalogueView:
     return CatalogueView.of_plans(reply.get("plans_allowed") or reply.get("plans_existing") or {})
 
 
+def functions(reply: Reply) -> CatalogueView:
+    """List functions."""
+    return CatalogueView.of_functions(reply["functions_allowed"])
+
+
 def devices(reply: Reply) -> CatalogueView:
     """List devices."""
     return CatalogueView.of_devices(reply.get("devices_allowed") or reply.get("devices_existing") or {})
@@ -302,6 +307,7 @@ _OF_REPLIES: dict[str, Callable[[Reply], View]] = {
     "plans_existing": plans,
     "devices_allowed": devices,
     "devices_existing": devices,
+    "functions_allowed": functions,
     "lock": lock,
     "lock_info": lock,
     "task_result": task_result,

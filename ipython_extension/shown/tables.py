@@ -97,11 +97,12 @@ def _filled(line: str, width: int) -> str:
 
 
 class Row(NamedTuple):
-    """One row of a table; ``note`` is an extra line below it, ``mark`` a CSS class."""
+    """One row of a table; ``note`` is an extra line below it, ``mark`` a CSS class, ``more`` text that is never cut."""
 
     cells: tuple[str, ...]
     note: str = ""
     mark: str = ""
+    more: str = ""
 
 
 class Table(NamedTuple):
@@ -128,6 +129,8 @@ class Table(NamedTuple):
             if row.note:
                 lead = len(_INDENT) + widths[0] + _GAP
                 lines.append(" " * lead + shortened(row.note, width - lead))
+            if row.more:
+                lines.append(wrapped(" " * (len(_INDENT) + widths[0] + _GAP) + row.more, width))
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -138,11 +141,9 @@ class Table(NamedTuple):
         for row in self.rows:
             marked = f' class="qs-{row.mark}"' if row.mark else ""
             body.append(f"<tr{marked}>{''.join(self._html_cell(i, each) for i, each in enumerate(row.cells))}</tr>")
-            if row.note:
+            for note in filter(None, (row.note, row.more)):
                 span = len(self.headings) - 1
-                body.append(
-                    f'<tr{marked}><td></td><td colspan="{span}" style="{style}">{html.escape(row.note)}</td></tr>'
-                )
+                body.append(f'<tr{marked}><td></td><td colspan="{span}" style="{style}">{html.escape(note)}</td></tr>')
         return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
     def _lines(self, texts: Sequence[str], widths: Sequence[int]) -> list[str]:

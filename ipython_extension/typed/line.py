@@ -70,6 +70,15 @@ class Line:
         self.at = token.end
         return LineWord(token.text[1:-1], token.start)
 
+    def word_if(self, fits: Callable[[str], bool]) -> str:
+        """The next word if it fits; otherwise empty, and nothing is read."""
+        token = self._token()
+        text = "" if token is None else self.text[token.start : self._end_of_word(token)]
+        if not text or not fits(text):
+            return ""
+        self.at += len(text)
+        return text
+
     def rest(self) -> str:
         """The rest of the text, unchanged."""
         text, self.at = self.text[self.at :].strip(), len(self.text)
@@ -172,10 +181,10 @@ class Line:
             raise self.fault(f"Expected {expected}, not {token.text!r}", token.start) from None
 
     def count(self, token: LineWord) -> int:
-        """The token as a number of lines or rows: 1 or more."""
-        number = self.number(token)
+        """The value of ``-n``, a number of lines or rows: 1 or more."""
+        number = int(token.text) if re.fullmatch(r"-?\d{1,9}", token.text) else 0
         if number < 1:
-            raise self.fault(f"Expected a number of 1 or more, not {number}", token.start)
+            raise self.fault(f"-n takes a number of 1 or more, not {token.text}", token.start, len(token.text))
         return number
 
     def one_of(self, token: LineWord, choices: Mapping[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.planexpr import plan_text
 from bluesky_qs.words.scanner import Token, TokenKind, scan
 from ipython_extension.session.session import Session
+from ipython_extension.typed import times
 from ipython_extension.words import dispatch  # noqa: F401 - importing it fills the table of commands
 from ipython_extension.words.helptext import ALSO
 from ipython_extension.words.vocabulary import CELLS, WORDS
@@ -191,6 +192,10 @@ def _fields(at: _At) -> Iterator[Offer]:
     yield from (Offer(name, "device") for name in sorted(at.session.at_hand().devices))
 
 
+def _times(_at: _At) -> Iterator[Offer]:
+    yield from (Offer(day, "time") for day in times.DAYS)
+
+
 _KINDS: Mapping[str, Callable[[_At], Iterable[Offer]]] = {
     "ID": _ids,
     "GLOB": _plans_and_devices,
@@ -198,6 +203,7 @@ _KINDS: Mapping[str, Callable[[_At], Iterable[Offer]]] = {
     "NAME": _of_plans,
     "KEY": _metadata,
     "FIELD": _fields,
+    "TIME": _times,
 }
 
 

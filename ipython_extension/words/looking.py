@@ -5,13 +5,15 @@ from typing import cast
 
 from bluesky_qs.errors import InvalidPlan, NotFound
 from bluesky_qs.words.planexpr import Item
-from ipython_extension.session import queue_check
+from ipython_extension.session import past, queue_check
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off
 from ipython_extension.shown.catalogue import CatalogueView, PlanView
-from ipython_extension.shown.display import HistoryView, ItemView, Overview, QueueView, View
+from ipython_extension.shown.display import ItemView, Overview, QueueView, View
+from ipython_extension.shown.history_view import HistoryView
 from ipython_extension.shown.status_text import has_failed, outcomes
 from ipython_extension.shown.tables import plural
+from ipython_extension.typed import history_query
 from ipython_extension.typed.line import Line, hint
 from ipython_extension.words.replies import lock_owner, present, whole
 from ipython_extension.words.typed_plans import point_at_errors, read_plans
@@ -30,7 +32,8 @@ def overview(session: Session) -> Overview:
     lock = lock_owner(session, status)
     if status["manager_state"] != "idle" or not status["items_in_history"]:
         return Overview(status, queue, lock=lock)
-    *before, last = cast("list[Item]", session.rm.history_get()["items"])
+    # The same page each time, which the client downloads only after a change.
+    *before, last = cast("list[Item]", past.page(session.rm, {}, past.MANY, reload=False)["items"])
     notes = _failed_lately(before, last)
     if queue and has_failed(last) and not status["queue_autostart_enabled"]:
         notes += switched_off(status)
@@ -51,26 +54,40 @@ def _failed_lately(before: list[Item], last: Item) -> list[str]:
     return [f"Last 24 h: {', '.join(parts)} (%qs history --failed)."]
 
 
-@word("queue")
+@word("queue", "[-n N]")
 def queue(session: Session, line: Line) -> QueueView:
-    """Show the queue. Other commands accept the positions in this table.
+    """Show the queue, or its first N items. Other commands accept the positions in this table.
 
     The line below a plan shows its metadata, and why it cannot run now: plans are checked as if they were added now.
     """
-    line.nothing_more()
+    words, options = line.words({"-n": line.count})
+    if words:
+        raise line.fault("queue takes only -n N", words[0].start, len(words[0].text))
     status = session.status()
     shown = session.queue(status)
+    shown.rows = options.get("n", shown.rows)
     shown.faults = queue_check.faults(session, shown, status)
     return shown
 
 
-@word("history", "[-n N] [--failed]")
+@word("history", "[KEY=VALUE…] [--plan NAME] [--user USER] [--since TIME] [--until TIME] [--failed] [-n N] [--md]")
 def history(session: Session, line: Line) -> HistoryView:
-    """Show the plans that ran, newest at the bottom: all, the newest N, or only those that failed."""
-    words, options = line.words({"-n": line.count, "--failed": None})
-    if words:
-        raise line.fault("Expected -n N or --failed", words[0].start)
-    return session.history(rows=options.get("n"), only_failed="failed" in options)
+    """Show the plans that ran, newest at the bottom: the newest ones, or those that match all conditions.
+
+    KEY=VALUE selects plans by their metadata; * and ? stand for any characters, and case is ignored. TIME is the
+    start of a plan: yesterday, today, 14:30, 2h (two hours ago), 2026-11-28 or 2026-11-28 14:30. --until yesterday
+    includes yesterday. --failed selects plans that failed or were aborted or halted. -n shows the newest N plans.
+
+    Metadata that differs from plan to plan has columns, as far as they fit; --md shows all metadata below each plan.
+
+        %qs history sample=S03 --since yesterday --plan grid_scan --failed
+    """
+    query = history_query.read(line)
+    shown = session.history(query)
+    plans = session.known().plans
+    if (name := query.filters.get("name")) and name not in plans:
+        shown.suggestion = hint(name, plans)
+    return shown
 
 
 @word("item", "ID")
@@ -98,6 +115,14 @@ def devices(session: Session, line: Line) -> CatalogueView:
     pattern = line.word("a pattern").text if line.more() else "*"
     line.nothing_more()
     return CatalogueView.of_devices(session.rm.devices_allowed(reload=True)["devices_allowed"], pattern)
+
+
+@word("functions", "[GLOB]")
+def functions(session: Session, line: Line) -> CatalogueView:
+    """List the functions that you may call with %qs func."""
+    pattern = line.word("a pattern").text if line.more() else "*"
+    line.nothing_more()
+    return CatalogueView.of_functions(session.rm.functions_allowed(reload=True)["functions_allowed"], pattern)
 
 
 @word("plan", "NAME")

@@ -8,7 +8,8 @@ from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown import reply_views
-from ipython_extension.shown.display import Changed, HistoryView, ItemView, QueueView, ReplyView, StatusView, View
+from ipython_extension.shown.display import Changed, ItemView, QueueView, ReplyView, StatusView, View
+from ipython_extension.shown.history_view import HistoryView
 from ipython_extension.shown.reply_views import Reply
 from ipython_extension.shown.status_text import has_failed
 from ipython_extension.shown.tables import plural

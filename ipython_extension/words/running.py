@@ -166,7 +166,7 @@ def wait_for(session: Session, line: Line) -> View:
                 wait.last_documents(status)
                 break
             wait.say(progress.of(status))
-    return Waited(status, session.ran_since(before))
+    return Waited(status, session.ran_since(before, status["items_in_history"]))
 
 
 def started(session: Session, params: dict[str, Any]) -> View:

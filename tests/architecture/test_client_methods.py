@@ -39,6 +39,7 @@ def test_only_methods_that_change_nothing_answer_from_what_was_kept():
         "history_get",
         "plans_allowed",
         "devices_allowed",
+        "functions_allowed",
         "plans_existing",
         "devices_existing",
         "re_runs",

@@ -50,6 +50,7 @@ SCOPES = {
     "re_runs": "read:monitor",
     "re_metadata": "read:monitor",
     "plans_allowed": "read:resources",
+    "functions_allowed": "read:resources",
     "devices_allowed": "read:resources",
     "plans_existing": "read:resources",  # the community's server lets anyone read them
     "devices_existing": "read:resources",

@@ -27,6 +27,7 @@ from bluesky_qs.plan_queue.changes import (
     TrimEvents,
     TrimHistory,
 )
+from bluesky_qs.plan_queue.history_filter import HistoryFilter
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.memory import MemoryStore
@@ -176,6 +177,24 @@ async def test_the_history_grows_after_it_was_trimmed(home):
     trim = TrimHistory(2)
     snapshot = await reopened(home, added[:2], [TrimHistory(0)], added[2:5], [trim], added[5:], [trim])
     assert snapshot.history == [added[4].data, added[5].data]
+
+
+async def test_the_history_is_searched_alike_whichever_store_kept_it(home):
+    meta = [{"sample": "Ni é"}, [{"sample": "S02"}, {"sample": "S03"}], {"dose": float("nan")}]
+    items = [{"item_uid": str(n), "name": "count", "meta": each, "result": {}} for n, each in enumerate(meta)]
+    added = [AddHistory(each["item_uid"], json.dumps(each).encode()) for each in items]
+    history = PlanQueue.restore(await reopened(home, added)).history
+
+    def found(before=None, **metadata):
+        search = history.search(HistoryFilter.of(name="count", metadata=metadata).accepts_json, before)
+        return [each[0] for each in search if each]
+
+    assert found() == [2, 1, 0]
+    assert found(before="2") == [1, 0]
+    assert found(sample="ni É") == [0]
+    assert found(sample="s0[23]") == [1]
+    assert found(dose="nan") == [2]
+    assert history.size_in_bytes == sum(len(change.data) for change in added)
 
 
 async def test_every_fact_is_kept_replaced_and_forgotten(home):

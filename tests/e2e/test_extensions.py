@@ -93,6 +93,41 @@ def test_many_items_are_shown_like_one(light):
     assert several[uids[7]] == light.do("item_status", item_uid=uids[7])["status"]
 
 
+def test_the_history_is_read_by_page_and_filtered_also_after_a_restart(light):
+    for n in range(4):
+        item = {"item_type": "plan", "name": "quick", "args": [n], "meta": {"sample": f"S0{n % 2}"}}
+        light.do("queue_item_add", item=item, user=("ada", "bob")[n // 2], user_group="primary")
+    light.do("queue_start")
+    light.wait(lambda s: s["items_in_history"] == 4 and s["manager_state"] == "idle", "all have run")
+    began = [item["result"]["time_start"] for item in light.do("history_get")["items"]]
+    assert {"metadata", "since", "before"} <= set(light.ask("status")["extensions"])
+
+    def numbers(**params):
+        page = light.do("history_get", **params)
+        assert page["positions"] == [item["args"][0] for item in page["items"]]
+        return page["positions"]
+
+    for _ in range(2):
+        assert numbers(limit=3) == [1, 2, 3]
+        assert numbers(metadata={"sample": "s*1"}) == [1, 3]
+        assert numbers(user="bob", exit_status="completed") == [2, 3]
+        assert numbers(since=began[1], until=began[2]) == [1, 2]
+        light.kill_everything()
+        light.restart()
+
+
+@pytest.mark.in_both_modes
+def test_functions_of_the_environment_are_listed_for_those_who_may_call_them(light):
+    before = light.ask("status")
+    assert "quick" not in light.do("functions_allowed", user_group="primary")["functions_allowed"]
+    light.do("script_upload", script='def set_gain(gain: int = 3):\n    """Set the gain."""\n')
+    light.wait(lambda s: s["functions_allowed_uid"] != before["functions_allowed_uid"], "new functions")
+    assert light.do("functions_allowed", user_group="primary")["functions_allowed"]["set_gain"] == {
+        "signature": "(gain: int = 3)",
+        "description": "Set the gain.",
+    }
+
+
 def test_items_are_checked_without_being_queued(light):
     who = {"user": "tester", "user_group": "primary"}
     good = {"item_type": "plan", "name": "steps", "args": [5]}

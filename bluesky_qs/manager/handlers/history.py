@@ -1,26 +1,38 @@
 """Handlers of methods that read and clear the history."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from bluesky_qs import api
+from bluesky_qs.api.history import MOST_BYTES, MOST_ITEMS, PAGE
 from bluesky_qs.api.types import History, Reply
+from bluesky_qs.errors import BadParams, NotFound, Refused
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
+from bluesky_qs.plan_queue.history_filter import HistoryFilter
 from bluesky_qs.wire.codec import Encoded
 
 
 @handles(api.history.history_get)
-def history_get(
+async def history_get(
     ctx: Context,
     *,
     limit: int | None = None,
     before: str | None = None,
-    exit_status: str | None = None,
+    exit_status: str | list[str] | None = None,
     name: str | None = None,
+    user: str | None = None,
+    since: float | None = None,
+    until: float | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> History:
-    page = ctx.queue.history_json(limit=limit, before=before, exit_status=exit_status, name=name)
-    items: Any = Encoded.array(page)
-    return {"items": items, "plan_history_uid": ctx.queue.history_uid}
+    if all(value is None for value in (limit, before, exit_status, name, user, since, until, metadata)):
+        return _whole(ctx)
+    wanted = HistoryFilter.of(
+        exit_status=exit_status, name=name, user=user, since=since, until=until, metadata=metadata
+    )
+    return await _page(ctx, wanted, _checked_limit(limit), before)
 
 
 @handles(api.history.history_clear)
@@ -32,3 +44,63 @@ async def history_clear(
 ) -> Reply:
     await ctx.ledger.commit(ctx.queue.clear_history(size=size, item_uid=item_uid))
     return {}
+
+
+def _whole(ctx: Context) -> History:
+    history = ctx.queue.history
+    if len(history) > MOST_ITEMS or history.size_in_bytes > MOST_BYTES:
+        msg = (
+            f"The history is too long for one reply ({len(history)} items, {history.size_in_bytes / 1e6:.1f} MB). "
+            "Read it by page: send 'limit' (for example limit=1000), then for each older page also 'before' with the "
+            "uid of the oldest item that you have"
+        )
+        raise Refused(msg)
+    return {"items": _array(history.page()[1]), "plan_history_uid": ctx.queue.history_uid}
+
+
+def _checked_limit(limit: int | None) -> int:
+    if limit is None:
+        return PAGE
+    if limit < 0:
+        raise BadParams(f"Parameter 'limit' must not be negative: limit={limit}")
+    if limit > MOST_ITEMS:
+        raise BadParams(f"Parameter 'limit' must not be greater than {MOST_ITEMS}: limit={limit}")
+    return limit
+
+
+async def _page(ctx: Context, wanted: HistoryFilter, limit: int, before: str | None) -> History:
+    uid = ctx.queue.history_uid
+    try:
+        if wanted.accepts_all:
+            first, items = ctx.queue.history.page(limit, before)
+            positions = list(range(first, first + len(items)))
+        else:
+            positions, items = await _search(ctx, wanted, limit, before)
+    except NotFound as error:
+        raise NotFound(f"Parameter 'before': {error.message}") from None
+    size = sum(map(len, items))
+    if size > MOST_BYTES and len(items) > 1:
+        raise Refused(
+            f"The page is too large for one reply ({len(items)} items, {size / 1e6:.1f} MB). "
+            f"Send a smaller 'limit' than {limit}"
+        )
+    return {"items": _array(items), "positions": positions, "plan_history_uid": uid}
+
+
+async def _search(ctx: Context, wanted: HistoryFilter, limit: int, before: str | None) -> tuple[list[int], list[bytes]]:
+    """The places and the items of a page; other requests are let in from time to time."""
+    positions: list[int] = []
+    items: list[bytes] = []
+    for found in ctx.queue.history.search(wanted.accepts_json, before):
+        if len(items) >= limit:
+            break
+        if found is None:
+            await asyncio.sleep(0)
+        else:
+            positions.append(found[0])
+            items.append(found[1])
+    return positions[::-1], items[::-1]
+
+
+def _array(items: Sequence[bytes]) -> Any:
+    return Encoded.array(items)

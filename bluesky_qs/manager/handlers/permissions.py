@@ -8,6 +8,7 @@ from bluesky_qs import api
 from bluesky_qs.api.types import (
     DevicesAllowed,
     DevicesExisting,
+    FunctionsAllowed,
     Permissions,
     PermissionsSet,
     PlansAllowed,
@@ -19,6 +20,7 @@ from bluesky_qs.ipc.commands import SetPermissions
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.plans.permissions import PermissionRules
+from bluesky_qs.wire.codec import Encoded, json_text
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,13 @@ def devices_allowed(ctx: Context, user_group: str = "") -> DevicesAllowed:
     ctx.lists.check_group(user_group)
     allowed: Any = ctx.lists.allowed("devices", user_group)
     return {"devices_allowed": allowed, "devices_allowed_uid": ctx.lists.devices_allowed_uid}
+
+
+@handles(api.permissions.functions_allowed)
+def functions_allowed(ctx: Context, user_group: str = "") -> FunctionsAllowed:
+    ctx.lists.check_group(user_group)
+    allowed: Any = Encoded(json_text(ctx.lists.functions_allowed(user_group)))
+    return {"functions_allowed": allowed, "functions_allowed_uid": ctx.lists.functions_allowed_uid}
 
 
 @handles(api.permissions.plans_existing)

@@ -202,8 +202,9 @@ def test_the_user_of_a_pause_does_not_go_to_a_service_that_would_refuse_it(accep
     accepting.answers["status"] = {"manager_state": "executing_queue", **extensions}
     RM.re_pause("immediate")
     assert accepting.asked("re_pause")[-1] == {"option": "immediate"}
-    RM.re_pause("immediate", user="grace")  # the caller wants it
-    assert accepting.asked("re_pause")[-1] == {"option": "immediate", "user": "grace"}
+    with pytest.raises(errors.BadParams, match="user='grace'"):  # the caller wants it
+        RM.re_pause("immediate", user="grace")
+    assert len(accepting.asked("re_pause")) == 1
 
 
 def test_the_lock_key_goes_where_a_lock_may_refuse(accepting, RM):

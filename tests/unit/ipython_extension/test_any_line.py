@@ -15,7 +15,8 @@ _WORDS = (
     "{n}", "{", "(", "'", '"', "#", ";", ",", "?", "-k", "--lock-key=", "clear", "autostart", "start", "queue_stop",
     "permissions", "set", "/nowhere", "lock", "environment", "--", "connect", "[", "devices", "*.*", "check", "\x00",
     "edit", "num=5", "detectors=[det1", "log", "func", "f()", "--background", "push", "n", "load", "unlock", "all",
-    "plot", "documents", "task", "result",
+    "plot", "documents", "task", "result", "sample=S*", "--since", "yesterday", "14:30", "--until", "2h",
+    "--plan", "--user",
 )  # fmt: skip
 #: Text that would run the canary if any of it were evaluated.
 _CANARIES = (

@@ -59,7 +59,10 @@ def informed(qs, opened, plan):
         ("%qs mode ", {"loop", "ignore_failures", "on", "off"}),
         ("%qs stop ", {"cancel"}),
         ("%qs lock ", {"env", "queue", "all", "info"}),
-        ("%qs history --", {"--failed"}),
+        ("%qs history --", {"--failed", "--plan", "--user", "--since", "--until", "--md"}),
+        ("%qs history -", {"-n"}),
+        ("%qs history --since ", {"yesterday", "today"}),
+        ("%qs queue -", {"-n"}),
         ("%qs add count() --", {"--front", "--back", "--at", "--before", "--after", "--md"}),
         ("%qs call queue_item_m", {"queue_item_move", "queue_item_move_batch"}),
         ("%qs call queue_mode_set ", {"mode="}),
@@ -164,6 +167,14 @@ def test_metadata_that_was_seen_is_offered_after_md(qs, opened, offered, plan):
     assert offered("%qs run count() --md sample=") == ["'Si 111'"]
     assert offered("%%qs add --md mo") == ["mood="]
     assert "mood=" not in offered("%qs add count() --md mood=low --at ")
+
+
+def test_metadata_that_was_seen_is_offered_to_find_plans_in_the_history(qs, opened, offered, plan):
+    opened.fill(history=[plan("count", "aaaa-1") | {"meta": {"sample": "Si 111", "mood": "low"}}])
+    qs("history")
+    assert {"sample=", "mood="} <= set(offered("%qs history "))
+    assert offered("%qs history sample=") == ["'Si 111'"]
+    assert "count" in offered("%qs history --plan ")
 
 
 def test_fields_are_offered_to_plot(shell, offered, informed):

@@ -93,9 +93,9 @@ def test_a_question_mark_after_a_command_asks_for_help(qs, qs_manager, line):
         ("queue item", "Command 'queue item' is incomplete"),
         ("env open", "did you mean 'environment'?"),
         ("move 0 somewhere", "Expected front, back, a position, before ID or after ID, not 'somewhere'"),
-        ("history -n 0", "Expected a number of 1 or more, not 0"),
-        ("history 3", "Expected -n N or --failed"),
-        ("log -n -1", "Expected a number of 1 or more"),
+        ("history -n 0", "-n takes a number of 1 or more, not 0"),
+        ("history 3", "Expected KEY=VALUE"),
+        ("log -n -1", "-n takes a number of 1 or more, not -1"),
         ("func sleep", "Write a function call: sleep(…)"),
     ],
 )

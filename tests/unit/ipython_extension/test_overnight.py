@@ -23,7 +23,7 @@ def night(qs_manager, plan):
 
 
 def test_failures_are_counted_where_the_past_is_shown(qs, night):
-    assert pretty(qs("history -n 1")).startswith("4 plans: 2 completed, 2 failed; showing the last one\n")
+    assert pretty(qs("history -n 1")).startswith("The last plan of 4: 1 completed (-n N shows more)\n")
     assert pretty(qs("history --failed")).startswith("2 plans failed\n")
     assert "Last 24 h: 3 plans, 1 failed (%qs history --failed)." in pretty(qs("")).splitlines()
     assert "Last 24 h: 3 plans, 1 failed" in qs("").html()

@@ -132,8 +132,7 @@ def test_of_what_failed_the_last_is_the_last_that_failed(qs, qs_manager):
 def test_rows_that_a_long_table_leaves_out_have_not_been_shown(shell, qs):
     shell.run_line_magic("config", "QSMagics.table_rows = 2")
     history = qs("history")
-    assert len(history) == 3
-    assert pretty(history).splitlines()[0] == "3 plans: 2 completed, 1 failed; showing the last 2"
+    assert pretty(history).splitlines()[0] == "The last 2 plans of 3: 1 completed, 1 failed (-n N shows more)"
     assert "no item 0" in refused(qs, "item 0")
 
 

@@ -44,6 +44,7 @@ _LINES = {
     "item": [("item 0", 1), ("item aaaa", _CHANGE), ("item hhhh", _CHANGE), ("item -1", 1)],
     "plans": [("plans", 2)],
     "devices": [("devices", 2)],
+    "functions": [("functions", 1)],
     "plan": [("plan count", 2)],
     "check": [("check count([det1])", 1)],
     "log": [("log", 1)],
@@ -53,7 +54,7 @@ _LINES = {
 }
 #: Words that wait, and how many requests they may send besides those that are made while waiting.
 _WAITING = {
-    "open": ("open", 7),
+    "open": ("open", 8),
     "pause": ("pause now", _CHANGE),
     "close": ("close", 1),
     "destroy": ("destroy", 1),

@@ -209,9 +209,10 @@ def test_the_history_shows_how_plans_ended(qs, qs_manager, plan):
     assert lines[0] == "2 plans: 1 completed, 1 failed"
     assert lines[2].split()[:3] == ["0", "count([det1])", "completed"]
     assert lines[2].endswith("3 min 10 s      3-5")
+    assert lines[3].split()[2:4] == ["✗", "failed"]
     assert lines[4] == "     ValueError: no beam"
     assert [item["name"] for item in qs("history --failed")] == ["scan"]
-    assert shown(qs("history -n 1")).splitlines()[0] == "2 plans: 1 completed, 1 failed; showing the last one"
+    assert shown(qs("history -n 1")).splitlines()[0] == "The last plan of 2: 1 failed (-n N shows more)"
 
 
 def test_the_state_is_one_sentence(qs, qs_manager):
@@ -306,7 +307,7 @@ def test_an_invalid_line_gets_suggestions(qs, qs_manager, line, hint):
     assert not [
         name
         for name, _ in qs_manager.requests
-        if name not in ("status", "queue_get", "plans_allowed", "devices_allowed")
+        if name not in ("status", "queue_get", "plans_allowed", "devices_allowed", "functions_allowed")
     ]
 
 

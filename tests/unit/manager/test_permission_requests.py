@@ -5,7 +5,7 @@ import pytest
 from bluesky_qs.config.schema import Operation, Settings, Startup
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.ipc.commands import SetPermissions
-from bluesky_qs.testing import AsyncManager, MemoryStore
+from bluesky_qs.testing import AsyncManager, MemoryStore, NewLists
 
 TESTER = {"user": "tester", "user_group": "primary"}
 COUNT = {"item_type": "plan", "name": "count", "args": [["det1"]]}
@@ -40,7 +40,33 @@ async def test_allowed_plans_and_devices_depend_on_the_group(manager):
     assert "det1" in (await manager.do("devices_allowed", user_group="test_user"))["devices_allowed"]
 
 
-@pytest.mark.parametrize("method", ["plans_allowed", "devices_allowed"])
+async def test_functions_are_those_of_the_worker_that_the_group_may_call(opened):
+    async def allowed(group):
+        answer = await opened.do("functions_allowed", user_group=group)
+        assert answer["functions_allowed_uid"] == (await opened.do("status"))["functions_allowed_uid"]
+        return answer["functions_allowed"]
+
+    expected = {"signature": "(time)", "description": "Sleep for a given number of seconds."}
+    assert await allowed("primary") == {"function_sleep": expected}
+    before = await opened.do("status")
+    functions = dict.fromkeys(("function_sleep", "func_for_test", "other"), expected)
+    opened.worker.on_update(NewLists(functions=functions))
+    await opened.do("environment_update")
+    after = await opened.until(lambda status: status["functions_allowed_uid"] != before["functions_allowed_uid"])
+    assert after["plans_allowed_uid"] == before["plans_allowed_uid"]
+    assert list(await allowed("primary")) == ["function_sleep", "func_for_test"]
+    assert list(await allowed("admin")) == ["function_sleep"]
+    await opened.until_idle()
+    await opened.do("permissions_set", user_group_permissions=PERMISSIONS)
+    assert await allowed("primary") == {}
+    assert (await opened.do("status"))["functions_allowed_uid"] != after["functions_allowed_uid"]
+
+
+async def test_no_function_is_known_before_the_environment_was_opened(manager):
+    assert (await manager.do("functions_allowed", user_group="primary"))["functions_allowed"] == {}
+
+
+@pytest.mark.parametrize("method", ["plans_allowed", "devices_allowed", "functions_allowed"])
 async def test_an_unknown_group_has_no_lists(refused, method):
     assert "Unknown user group: 'strangers'" in await refused(method, user_group="strangers")
 

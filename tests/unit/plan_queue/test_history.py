@@ -45,7 +45,8 @@ def test_a_uid_finds_its_newest_item_as_a_walk_would(steps):
                 history.restore(history.drop(count), len(uids))
         uids = [json.loads(data)["item_uid"] for data in plain]
         newest = {uid: place for place, uid in enumerate(uids)}
-        assert history.page() == plain
+        assert history.page() == (0, plain)
+        assert history.size_in_bytes == sum(map(len, plain))
         assert history.find("abcdefg") == {uid: plain[place] for uid, place in newest.items()}
         assert {uid: history.place(uid) for uid in newest} == newest
 
@@ -60,7 +61,7 @@ def test_a_uid_in_an_argument_is_not_that_of_the_item():
 @pytest.mark.parametrize("odd", [b"not json", b"[1]", b'{"item_uid": 7}', b"{}", b"[" * 10_000])
 def test_an_entry_without_a_uid_is_kept_and_not_found(odd):
     history = ItemHistory([item("a"), odd, item("b")])
-    assert history.page() == [item("a"), odd, item("b")]
+    assert history.page() == (0, [item("a"), odd, item("b")])
     assert (history.place("a"), history.place("b")) == (0, 2)
 
 
@@ -71,7 +72,6 @@ def test_an_item_that_only_the_json_module_reads_is_found():
 
 def test_to_find_an_item_decodes_none(monkeypatch):
     history = ItemHistory(item(str(number)) for number in range(1000))
-    monkeypatch.setattr("bluesky_qs.plan_queue.history.json", None)
     monkeypatch.setattr("bluesky_qs.plan_queue.history.uid_of", None)
     assert history.find(["3"]) == {"3": item("3")}
-    assert history.page(limit=1, before="3") == [item("2")]
+    assert history.page(limit=1, before="3") == (2, [item("2")])

@@ -6,6 +6,7 @@ import pytest
 
 from bluesky_qs.errors import BadParams, NotFound, WrongState
 from bluesky_qs.plan_queue.changes import AddHistory, DropItem, PutItem, SetFact, Snapshot, StoredItem, TrimHistory
+from bluesky_qs.plan_queue.history_filter import HistoryFilter
 from bluesky_qs.plan_queue.items import DEEPEST
 from bluesky_qs.plan_queue.queue import PlanQueue
 
@@ -308,18 +309,23 @@ def test_pages_of_the_history_are_found_from_the_newest_item():
     ):
         run(queue, name, status)
         queue.clear()
-    whole = queue.history_json()
-    assert queue.history_json(limit=2) == whole[4:]
-    assert queue.history_json(limit=2, before=uid_of(queue, 4)) == whole[2:4]
-    assert queue.history_json(before=uid_of(queue, 2)) == whole[:2]
-    assert queue.history_json(name="b") == [whole[1], whole[4]]
-    assert queue.history_json(exit_status="failed") == [whole[1], whole[3]]
-    assert queue.history_json(exit_status="completed", name="c", limit=1) == [whole[5]]
-    assert queue.history_json(limit=0) == []
-    with pytest.raises(NotFound, match="'x' is not in the history"):
-        queue.history_json(before="x")
-    with pytest.raises(BadParams, match="limit"):
-        queue.history_json(limit=-1)
+    whole, history = queue.history_json(), queue.history
+    assert history.page(2) == (4, whole[4:])
+    assert history.page(2, uid_of(queue, 4)) == (2, whole[2:4])
+    assert history.page(before=uid_of(queue, 2)) == (0, whole[:2])
+    assert searched(queue, name="b") == [(1, whole[1]), (4, whole[4])]
+    assert searched(queue, exit_status="failed") == [(1, whole[1]), (3, whole[3])]
+    assert searched(queue, exit_status=["failed"], before=uid_of(queue, 3)) == [(1, whole[1])]
+    assert history.page(0) == (6, [])
+    for ask in (history.page, lambda before: history.search(bool, before)):
+        with pytest.raises(NotFound, match="'x' is not in the history"):
+            ask(before="x")
+
+
+def searched(queue, *, before=None, **wanted):
+    """The items of the history that a filter accepts, with their places, oldest first."""
+    found = queue.history.search(HistoryFilter.of(**wanted).accepts_json, before)
+    return [each for each in found if each][::-1]
 
 
 def test_words_in_the_arguments_of_a_plan_are_not_taken_for_its_name():
@@ -327,7 +333,7 @@ def test_words_in_the_arguments_of_a_plan_are_not_taken_for_its_name():
     queue.add(plan("a", kwargs={"name": "b", "item_uid": "u1", "exit_status": "failed"}))
     queue.start_next(1.0)
     queue.finish({"exit_status": "completed"})
-    assert queue.history_json(name="b") == queue.history_json(exit_status="failed") == []
+    assert searched(queue, name="b") == searched(queue, exit_status="failed") == []
     first = uid_of(queue, 0)
     assert queue.history_items(["u1"]) == {}
     assert {uid: item["name"] for uid, item in queue.history_items([first, "u1"]).items()} == {first: "a"}

@@ -22,7 +22,7 @@ def everything(queue):
         queue.history_uid,
         queue.mode,
         [queue.position_of(json.loads(data)["item_uid"]) for data in queue.items_json()],
-        [queue.history_json(before=json.loads(data)["item_uid"]) for data in queue.history_json()],
+        [queue.history.page(before=json.loads(data)["item_uid"]) for data in queue.history_json()],
     )
 
 

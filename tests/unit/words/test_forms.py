@@ -19,6 +19,7 @@ LINES = [
     (["environment", "close"], "environment_close", {}),
     (["environment", "destroy"], "environment_destroy", {}),
     (["allowed", "plans"], "plans_allowed", {}),
+    (["allowed", "functions"], "functions_allowed", {}),
     (["allowed", "devices"], "devices_allowed", {}),
     (["queue", "clear"], "queue_clear", {}),
     (["queue", "get"], "queue_get", {}),

@@ -1,0 +1,157 @@
+"""Which items of the history a request asks for: by exit status, name, user, time and metadata."""
+
+import fnmatch
+import json
+import math
+import re
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, cast
+
+import msgspec
+
+from bluesky_qs.errors import BadParams
+from bluesky_qs.plan_queue.items import as_object
+
+
+class _Result(msgspec.Struct):
+    exit_status: Any = None
+    time_start: Any = None
+
+
+class _Fields(msgspec.Struct):
+    """The fields of an item that a filter compares. The arguments, which can be megabytes, are skipped."""
+
+    name: Any = None
+    user: Any = None
+    meta: Any = None
+    result: _Result | None = None
+
+
+class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """The values that an item must have; None accepts every item.
+
+    Attributes
+    ----------
+    metadata
+        A test of the value's text for each key.
+    """
+
+    exit_statuses: frozenset[str] | None = None
+    name: str | None = None
+    user: str | None = None
+    since: float | None = None
+    until: float | None = None
+    metadata: dict[str, Callable[[str], object]] = {}
+    #: For each wanted value the texts of which one must occur in an item's JSON text.
+    _words: tuple[tuple[bytes, ...], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        exit_status: str | Sequence[str] | None = None,
+        name: str | None = None,
+        user: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Self:
+        """The filter for the parameters of a request.
+
+        Raises
+        ------
+        BadParams
+            A time is not a finite number, or ``since`` is later than ``until``.
+        """
+        for parameter, value in (("since", since), ("until", until)):
+            if value is not None and not math.isfinite(value):
+                msg = f"Parameter '{parameter}' must be a Unix time: {parameter}={value}"
+                raise BadParams(msg)
+        if since is not None and until is not None and since > until:
+            msg = f"Parameter 'since' is later than 'until': since={since:.15g}, until={until:.15g}"
+            raise BadParams(msg)
+        statuses = [exit_status] if isinstance(exit_status, str) else exit_status
+        wanted = [statuses, [name] if name is not None else None, [user] if user is not None else None]
+        words = [tuple(map(_quoted, values)) for values in wanted if values is not None]
+        return cls(
+            exit_statuses=None if statuses is None else frozenset(statuses),
+            name=name,
+            user=user,
+            since=since,
+            until=until,
+            metadata={key: _pattern(pattern) for key, pattern in (metadata or {}).items()},
+            _words=(*words, *((_quoted(key),) for key in metadata or ())),
+        )
+
+    @property
+    def accepts_all(self) -> bool:
+        """Whether it accepts every item."""
+        return not self._words and self.since is None and self.until is None
+
+    def accepts_json(self, data: bytes) -> bool:
+        """Whether an item has the wanted values.
+
+        A search in the text rules out most items, because the text is exactly what ``json.dumps`` gives.
+        """
+        return all(any(word in data for word in words) for words in self._words) and self._accepts(_fields(data))
+
+    def accepts(self, item: Mapping[str, Any]) -> bool:
+        """Whether a decoded item has the wanted values."""
+        return self._accepts(_fields_of(item))
+
+    def _accepts(self, item: _Fields) -> bool:
+        result = item.result or _Result()
+        return (
+            (self.exit_statuses is None or result.exit_status in self.exit_statuses)
+            and (self.name is None or item.name == self.name)
+            and (self.user is None or item.user == self.user)
+            and self._is_in_time(result.time_start)
+            and (not self.metadata or self._has_metadata(item.meta))
+        )
+
+    def _is_in_time(self, began: Any) -> bool:
+        if self.since is None and self.until is None:
+            return True
+        if not isinstance(began, int | float):
+            return False
+        return (self.since is None or began >= self.since) and (self.until is None or began <= self.until)
+
+    def _has_metadata(self, meta: Any) -> bool:
+        merged = merged_metadata(meta)
+        return all(key in merged and fits(str(merged[key])) for key, fits in self.metadata.items())
+
+
+def merged_metadata(meta: Any) -> Mapping[str, Any]:
+    """The metadata of an item: an object, or a list of objects, of which the earlier ones win."""
+    parts = cast("list[Any]", meta) if isinstance(meta, list) else [meta]
+    return ChainMap(*map(as_object, parts))
+
+
+def _pattern(text: str) -> Callable[[str], object]:
+    return re.compile(fnmatch.translate(text), re.IGNORECASE).match
+
+
+def _quoted(text: str) -> bytes:
+    return json.dumps(text).encode()
+
+
+def _fields(data: bytes) -> _Fields:
+    try:
+        return msgspec.json.decode(data, type=_Fields)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # NaN and other things that only Python's json reads
+    try:
+        return _fields_of(as_object(json.loads(data)))
+    except (ValueError, RecursionError):
+        return _Fields()
+
+
+def _fields_of(item: Mapping[str, Any]) -> _Fields:
+    result = as_object(item.get("result"))
+    return _Fields(
+        item.get("name"),
+        item.get("user"),
+        item.get("meta"),
+        _Result(result.get("exit_status"), result.get("time_start")),
+    )

@@ -1,0 +1,202 @@
+"""The history as a table: which plans ran, with which metadata, and how they ended."""
+
+import html
+from collections import ChainMap
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, cast
+
+from bluesky_qs.error_text import safe
+from bluesky_qs.words.planexpr import Item
+from ipython_extension.shown.display import Items, metadata_text
+from ipython_extension.shown.status_text import has_failed, outcomes, reason
+from ipython_extension.shown.tables import Row, Table, cells, counted, length_of_time, moment, plural, ranges, shortened
+from ipython_extension.typed.history_query import HistoryQuery
+
+_WIDE = 110
+#: Columns that a plan keeps beside its metadata, and the most that one column of metadata takes in a terminal.
+_PLAN, _WIDEST = 18, 24
+#: The most columns of metadata, and the blanks before each column.
+_MOST, _GAP = 8, 2
+
+
+class HistoryView(Items):
+    """Plans that ran, newest at the bottom; numbered from the oldest, negative numbers count from the newest.
+
+    Attributes
+    ----------
+    numbers
+        The position of each plan in the whole history.
+    requeued
+        The present places of failed plans in the queue, in words, by uid.
+    suggestion
+        What may have been meant, if nothing matches.
+    """
+
+    def __init__(
+        self,
+        reply: Mapping[str, Any],
+        known: Container[str] = (),
+        *,
+        rows: int = 20,
+        since: int = 0,
+        query: HistoryQuery | None = None,
+    ) -> None:
+        items: list[Item] = reply["items"]
+        numbers: Sequence[int] = reply.get("positions") or range(len(items))
+        numbered = [(at, item) for at, item in zip(numbers, items, strict=True) if at >= since]
+        #: Whether older plans match, too. A query fetches one plan more than it shows to know that.
+        self.has_older = query is not None and len(numbered) > rows
+        if query is not None:
+            numbered = numbered[-rows:]
+        super().__init__([item for _, item in numbered], reply, known)
+        self.numbers = [at for at, _ in numbered]
+        self.rows = rows
+        self.query = query or HistoryQuery()
+        self.requeued: Mapping[str, str] = {}
+        self.suggestion = ""
+
+    def rows_by_number(self) -> dict[int, Item]:
+        """The displayed rows."""
+        first = max(len(self) - self.rows, 0)
+        return dict(zip(self.numbers[first:], self[first:], strict=True))
+
+    def failed_rows(self) -> list[Item]:
+        """The plans in those rows that failed, or were aborted or halted."""
+        return [item for item in self.rows_by_number().values() if has_failed(item)]
+
+    @property
+    def title(self) -> str:
+        """How many plans there are and how they ended; what is counted is what the sentence names."""
+        if not self:
+            return self._nothing()
+        conditions = f" ({self.query.text})" if self.query.filters else ""
+        if self.has_older:
+            shown = "The last plan" if len(self) == 1 else f"The last {len(self)} plans"
+            total = "" if self.query.params else f" of {self.numbers[-1] + 1}"
+            more = "; older ones match, too" if self.query.params else ""
+            return f"{shown}{total}{conditions}: {_listed(self)}{more} (-n N shows more)"
+        last = f"; showing the last {counted(self.rows)}" if len(self) > self.rows else ""
+        return f"{self._count()}{conditions}{last}"
+
+    def _nothing(self) -> str:
+        if self.query.filters:
+            return f"No plan of the history matches {self.query.text}{self.suggestion}."
+        return "No plan has failed." if self.query.only_failed else "Nothing has run yet."
+
+    def _count(self) -> str:
+        """``5 plans ran``, ``5 plans: 3 completed, 2 failed``, ``1 plan ran, and it failed``."""
+        counts, plans = outcomes(self), plural(len(self), "plan")
+        if set(counts) <= {"completed", "stopped"}:
+            return f"{plans} ran"
+        if len(self) == 1:
+            status = next(iter(counts))
+            ending = {"failed": "it failed", "aborted": "it was aborted", "halted": "it was halted"}
+            return f"{plans} ran, and {ending.get(status, f'its exit status is {status}')}"
+        if len(counts) == 1:
+            status = next(iter(counts))
+            return f"{plans} {_ALL.get(status, f'with the exit status {status}')}"
+        return f"{plans}: {_listed(self)}"
+
+    def text(self, width: int) -> str:
+        if not self:
+            return self.title
+        table, left_out = self._table(width, wide=width >= _WIDE)
+        note = [f"  {shortened(_omitted(left_out), width - 2)}"] if left_out else []
+        return "\n".join([self.title, table.text(width), *note])
+
+    def html(self) -> str:
+        if not self:
+            return f"<p>{html.escape(self.title)}</p>"
+        table, left_out = self._table(None, wide=True)
+        note = f"<p>{html.escape(_omitted(left_out))}</p>" if left_out else ""
+        return f"<p>{html.escape(self.title)}</p>{table.html()}{note}"
+
+    def _table(self, width: int | None, *, wide: bool) -> tuple[Table, list[str]]:
+        """The table, with the columns of metadata that fit, and the keys of those that do not.
+
+        In a narrow terminal, metadata are worth more than the time that a plan took.
+        """
+        columns = {} if self.query.all_metadata else _differing(list(self.rows_by_number().values()))
+        leaner: list[dict[str, bool]] = [{"wide": wide, "took": True}, {"wide": wide, "took": False}]
+        if width is None:
+            chosen, how = list(columns)[:_MOST], leaner[0]
+        else:
+            chosen, how = max(
+                ((self._fitting(columns, width, **how), how) for how in leaner), key=lambda each: len(each[0])
+            )
+        table = self._with_columns({key: columns[key] for key in chosen}, **how)
+        return table, [key for key in columns if key not in chosen]
+
+    def _fitting(self, columns: Mapping[str, Sequence[str]], width: int, **how: bool) -> list[str]:
+        """The keys of the columns for which the table without them has room."""
+        bare = self._with_columns({}, **how)
+        widths = [max(map(cells, each)) for each in zip(bare.headings, *(row.cells for row in bare.rows), strict=True)]
+        return _fitting(columns, width - sum(widths) - _GAP * len(widths) + widths[1] - min(widths[1], _PLAN))
+
+    def _with_columns(self, columns: Mapping[str, Sequence[str]], *, wide: bool, took: bool) -> Table:
+        """The table with these columns of metadata: a text for each row, by key."""
+        plain = ("ended", "started", *((">took",) if took else ()), ">scan id", *(("user",) if wide else ()))
+        rows = [
+            self._row(at, item, tuple(texts[place] for texts in columns.values()), wide=wide, took=took)
+            for place, (at, item) in enumerate(self.rows_by_number().items())
+        ]
+        return Table((">#", "plan", *columns, *plain), rows, flexible=1)
+
+    def _row(self, number: int, item: Item, metadata: tuple[str, ...], *, wide: bool, took: bool) -> Row:
+        result = item.get("result") or {}
+        status = str(result.get("exit_status", ""))
+        began, ended = result.get("time_start"), result.get("time_stop")
+        row = (
+            str(number),
+            self.plan(item),
+            *metadata,
+            f"✗ {status}" if has_failed(item) else status,
+            moment(began) if began else "",
+            *((length_of_time(ended - began) if began and ended else "",) if took else ()),
+            ranges(result.get("scan_ids") or ()),
+            *((str(item.get("user", "")),) if wide else ()),
+        )
+        notes = [self.requeued.get(item["item_uid"], ""), reason(result)] if has_failed(item) else []
+        text = metadata_text(item.get("meta")) if self.query.all_metadata else ""
+        more = f"--md {text}" if text else ""
+        return Row(row, note="; ".join(note for note in notes if note), mark=status, more=more)
+
+
+#: How several plans ended, if all ended alike.
+_ALL = {"failed": "failed", "aborted": "were aborted", "halted": "were halted"}
+
+
+def _omitted(keys: Sequence[str]) -> str:
+    return f"Metadata columns omitted: {', '.join(keys)} (--md shows them)"
+
+
+def _listed(items: Sequence[Item]) -> str:
+    """``12 completed, 4 failed, 3 aborted``."""
+    return ", ".join(f"{count} {status}" for status, count in outcomes(items).items())
+
+
+def _differing(items: Sequence[Item]) -> dict[str, list[str]]:
+    """The metadata whose values differ from plan to plan: by key, the text of each plan's value."""
+    each = [_metadata(item) for item in items]
+    keys = dict.fromkeys(key for metadata in each for key in metadata)
+    columns = {key: [metadata.get(key, "") for metadata in each] for key in keys}
+    return {key: texts for key, texts in columns.items() if len(set(texts)) > 1}
+
+
+def _metadata(item: Item) -> dict[str, str]:
+    """The metadata as text; of several dictionaries the earlier ones win, as in the run."""
+    meta: Any = item.get("meta") or {}
+    parts = cast("list[Any]", meta) if isinstance(meta, list) else [meta]
+    merged = ChainMap(*(part for part in parts if isinstance(part, dict)))
+    return {str(key): safe(" ".join(str(value).split())) for key, value in dict(merged).items()}
+
+
+def _fitting(columns: Mapping[str, Sequence[str]], room: int) -> list[str]:
+    """The keys of the columns that fit into the room, the first ones first."""
+    chosen: list[str] = []
+    for key, texts in columns.items():
+        needed = max(map(cells, [key, *texts])) + _GAP
+        if needed <= min(room, _WIDEST):
+            chosen.append(key)
+            room -= needed
+    return chosen

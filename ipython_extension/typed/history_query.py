@@ -1,0 +1,117 @@
+"""What ``%qs history`` is asked for: the plans that match, and how many of them."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ipython_extension.typed import times
+from ipython_extension.typed.line import Line, LineWord
+
+#: Ends that are neither ``completed`` nor ``stopped``.
+FAILED = ("failed", "aborted", "halted", "unknown")
+
+
+class HistoryQuery(NamedTuple):
+    """The plans that a line asks for.
+
+    Attributes
+    ----------
+    filters
+        Parameters of `history_get`, besides those for failed plans.
+    text
+        The conditions as they were typed.
+    rows
+        How many plans to show; None for the usual number.
+    """
+
+    filters: Mapping[str, Any] = {}
+    only_failed: bool = False
+    text: str = ""
+    rows: int | None = None
+    all_metadata: bool = False
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters of `history_get`."""
+        return {**self.filters, **({"exit_status": list(FAILED)} if self.only_failed else {})}
+
+
+def read(line: Line) -> HistoryQuery:
+    """The query in the rest of a line."""
+    typed: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+
+    def noted(option: str, value: Callable[[LineWord], Any]) -> Callable[[LineWord], Any]:
+        def note(token: LineWord) -> Any:
+            found = value(token)
+            typed[option] = f"{option} {line.text[token.start : line.at].strip()}"
+            return found
+
+        return note
+
+    options = {
+        "-n": line.count,
+        "--plan": noted("--plan", _text),
+        "--user": noted("--user", _text),
+        "--since": noted("--since", lambda token: _epoch(line, token, "--since")),
+        "--until": noted("--until", lambda token: _epoch(line, token, "--until")),
+        "--failed": None,
+        "--md": None,
+    }
+    given: dict[str, Any] = {}
+    while line.more():
+        if line.word_if("--md".__eq__):  # `option` would read metadata after it
+            given["md"] = True
+        elif not line.option(options, given):
+            key, metadata[key] = _metadata(line)
+            typed[key] = f"{key}={metadata[key]}"
+    filters: dict[str, Any] = {_PARAMETERS[key]: value for key, value in given.items() if key in _PARAMETERS}
+    if filters.get("since", 0) >= filters.get("until", math.inf):
+        raise line.fault(
+            f"{typed['--since']} is not before {typed['--until']}", line.text.index("--since"), len("--since")
+        )
+    if metadata:
+        filters["metadata"] = metadata
+    if "failed" in given:
+        typed["--failed"] = "--failed"
+    return HistoryQuery(filters, "failed" in given, ", ".join(typed.values()), given.get("n"), "md" in given)
+
+
+def _text(token: LineWord) -> str:
+    return token.text
+
+
+def _metadata(line: Line) -> tuple[str, str]:
+    """``KEY=PATTERN``; a pattern with blanks is in quotes."""
+    token = line.word("KEY=PATTERN")
+    key, equals, pattern = token.text.partition("=")
+    if not key or not equals:
+        raise line.fault(
+            f"Expected KEY=VALUE for plans with this metadata, or an option such as --plan {token.text or 'NAME'}",
+            token.start,
+            max(len(token.text), 1),
+        )
+    if not pattern:
+        raise line.fault(f"Expected a value after {key}=", line.at)
+    return key, _unquoted(pattern)
+
+
+def _epoch(line: Line, token: LineWord, option: str) -> float:
+    """The time after an option: one word, or a day and a time of the day."""
+    text = token.text
+    if times.is_day(text) and (clock := line.word_if(times.is_clock)):
+        text = f"{text} {clock}"
+    found = times.epoch(text, time.time(), end=option == "--until")
+    if found is None:
+        raise line.fault(f"{option} {text} is not a time. Write {times.FORMS}", token.start, len(token.text))
+    return found
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
+
+
+#: The parameters of `history_get` by option.
+_PARAMETERS = {"plan": "name", "user": "user", "since": "since", "until": "until"}

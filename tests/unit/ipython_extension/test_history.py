@@ -1,0 +1,206 @@
+"""The history at the prompt: it shows what was measured, and finds it again."""
+
+import re
+import time
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.lib.pretty import pretty
+
+from bluesky_qs import errors
+
+STATUSES = ("completed", "failed", "aborted", "completed", "completed")
+
+
+@pytest.fixture
+def measured(qs_manager, plan):
+    """Five plans of the last five hours: u0 to u4, with the samples S00 to S04."""
+    now = time.time()
+
+    def past(number):
+        result = {
+            "exit_status": STATUSES[number],
+            "time_start": now - 3600 * (5 - number),
+            "time_stop": now - 3600 * (5 - number) + 60,
+            "scan_ids": [number + 7],
+            "msg": "no beam" if STATUSES[number] == "failed" else "",
+        }
+        item = plan(("count", "scan")[number % 2], f"u{number}", ["det1"])
+        meta = {"proposal": 1234, "sample": f"S0{number}"}
+        return {**item, "meta": meta, "result": result}
+
+    def fill(**more):
+        qs_manager.fill(history=[{**past(n), **{key: value(n) for key, value in more.items()}} for n in range(5)])
+        qs_manager.requests.clear()
+
+    fill()
+    return fill
+
+
+def lines(shown):
+    return pretty(shown).splitlines()
+
+
+def row(shown, number):
+    return next(line.split() for line in lines(shown) if line.split()[0] == str(number))
+
+
+def complaint(qs, line):
+    with pytest.raises(UsageError) as error:
+        qs(line)
+    return str(error.value)
+
+
+@pytest.mark.usefixtures("measured")
+def test_metadata_that_differs_has_a_column_and_failed_plans_are_marked(qs):
+    shown = qs("history")
+    assert lines(shown)[0] == "5 plans: 3 completed, 1 failed, 1 aborted"
+    assert lines(shown)[1].split() == ["#", "plan", "sample", "ended", "started", "took", "scan", "id"]
+    assert row(shown, 0)[1:4] == ["count([det1])", "S00", "completed"]
+    assert row(shown, 1)[1:5] == ["scan([det1])", "S01", "✗", "failed"]
+    assert row(shown, 2)[1:5] == ["count([det1])", "S02", "✗", "aborted"]
+    assert "1234" not in pretty(shown)
+    assert "<th" in shown.html()
+    assert ">sample<" in shown.html()
+    assert ">proposal<" not in shown.html()
+
+
+@pytest.mark.usefixtures("measured")
+def test_all_metadata_is_below_each_plan_if_wanted(qs):
+    shown = qs("history --md")
+    assert "sample" not in lines(shown)[1]
+    assert [line.strip() for line in lines(shown) if "--md" in line] == [
+        f"--md proposal=1234 sample='S0{number}'" for number in range(5)
+    ]
+    assert "--md proposal=1234 sample=&#x27;S00&#x27;" in shown.html()
+
+
+def test_metadata_is_shown_whole_if_wanted_and_lines_break_at_blanks(qs, measured):
+    measured(meta=lambda n: {"comment": "very " * 60 + str(n)})
+    shown = lines(qs("history --md -n 1"))
+    assert max(map(len, shown)) <= 80
+    assert " ".join(" ".join(shown).split()).count("very") == 60
+
+
+def test_columns_that_do_not_fit_are_named_and_the_line_keeps_its_width(qs, measured):
+    meta = {"comment": "a long description of the measurement {}", "T": "{}", "sample": "S0{}", "holder": "holder {}"}
+    measured(
+        meta=lambda n: {key: value.format(n) for key, value in meta.items()},
+        args=lambda n: [["det1", "det2"], "motor", n, n + 1, 101],
+    )
+    shown = qs("history")
+    assert max(map(len, lines(shown))) <= 80
+    heading = lines(shown)[1].split()
+    assert "T" in heading
+    assert "took" not in heading  # there is more room for metadata without it
+    left_out = [key for key in meta if key not in heading]
+    assert left_out[0] == "comment"
+    assert lines(shown)[-1] == f"  Metadata columns omitted: {', '.join(left_out)} (--md shows them)"
+    assert ">comment<" in shown.html()
+
+
+def test_plans_without_metadata_have_an_empty_cell_and_lists_of_metadata_are_merged(qs, measured):
+    meta = [[{"sample": "S01"}, {"sample": "no", "T": 4}], {"sample": "S02"}, {}, None, "odd"]
+    measured(meta=lambda n: meta[n])
+    shown = qs("history")
+    assert row(shown, 0)[1:5] == ["count([det1])", "S01", "4", "completed"]
+    assert row(shown, 1)[1:5] == ["scan([det1])", "S02", "✗", "failed"]
+    assert row(shown, 3)[1:3] == ["scan([det1])", "completed"]
+    assert [line.strip() for line in lines(qs("history --md")) if "--md" in line] == [
+        "--md sample='S01'; sample='no' T=4",
+        "--md sample='S02'",
+    ]
+
+
+@pytest.mark.usefixtures("measured")
+@pytest.mark.parametrize(
+    ("line", "numbers", "title"),
+    [
+        ("history sample=S03", [3], "1 plan ran (sample=S03)"),
+        ("history sample=s0[34] --plan count", [4], "1 plan ran (sample=s0[34], --plan count)"),
+        ("history 'sample=S0?' proposal=1234 -n 2", [3, 4],
+         "The last 2 plans (sample=S0?, proposal=1234): 2 completed; older ones match, too (-n N shows more)"),
+        ("history --failed", [1, 2], "2 plans: 1 failed, 1 aborted"),
+        ("history --failed --plan scan", [1], "1 plan ran, and it failed (--plan scan, --failed)"),
+        ("history --failed -n 1", [2], "The last plan: 1 aborted; older ones match, too (-n N shows more)"),
+        ("history --since 150m", [3, 4], "2 plans ran (--since 150m)"),
+        ("history --since 210m --until 90m", [2, 3], "2 plans: 1 completed, 1 aborted (--since 210m, --until 90m)"),
+        ("history --user ada -n 5", [0, 1, 2, 3, 4], "5 plans: 3 completed, 1 failed, 1 aborted (--user ada)"),
+        ("history -n 3", [2, 3, 4], "The last 3 plans of 5: 2 completed, 1 aborted (-n N shows more)"),
+        ('history sample="S03" # a comment', [3], "1 plan ran (sample=S03)"),
+    ],
+)  # fmt: skip
+def test_plans_are_selected_by_the_service_with_one_request(qs, qs_manager, line, numbers, title):
+    qs("status")  # the session knows the lists
+    qs_manager.requests.clear()
+    shown = qs(line)
+    assert shown.numbers == numbers
+    assert lines(shown)[0] == title
+    assert [method for method in qs_manager.methods if method != "queue_get"] == ["history_get"]
+    assert qs_manager.asked("history_get")[0]["limit"] <= 21
+
+
+def test_conditions_that_nothing_matches_are_repeated(qs, measured):
+    assert pretty(qs("history sample=X --since 2h")) == "No plan of the history matches sample=X, --since 2h."
+    assert pretty(qs("history --plan cuont")).endswith("matches --plan cuont (did you mean 'count'?).")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("history --since yesterdy", "--since yesterdy is not a time. Write yesterday, today, 14:30, 2h, "),
+        ("history --until 2026-11-28 25:00", "--until 2026-11-28 25:00 is not a time"),
+        ("history --since today --until yesterday", "--since today is not before --until yesterday"),
+        ("history --since 1h --until 2h", "--since 1h is not before --until 2h"),
+        ("history -n x", "-n takes a number of 1 or more, not x"),
+        ("queue -n 0", "-n takes a number of 1 or more, not 0"),
+        ("history --plan", "Expected a value for --plan"),
+        ("history sample=", "Expected a value after sample="),
+        ("history S03", "or an option such as --plan S03"),
+        ("history --smaple S03", "Unknown option --smaple"),
+    ],
+)
+def test_an_error_names_the_option_and_the_value(qs, line, message):
+    assert message in complaint(qs, line)
+
+
+@pytest.mark.usefixtures("measured")
+def test_a_filtered_table_keeps_the_positions_of_the_whole_history(qs, qs_manager):
+    qs("history sample=S03")
+    assert qs("item 3")["item_uid"] == "u3"
+    qs("redo 3")
+    assert qs_manager.asked("queue_item_add")[0]["item"]["meta"]["sample"] == "S03"
+
+
+@pytest.mark.usefixtures("measured")
+def test_a_service_without_pages_is_shown_as_far_as_it_can(qs, qs_manager):
+    whole = qs_manager.do("history_get")
+    qs_manager.answers["status"] = {**qs_manager.do("status"), "extensions": []}
+    qs_manager.answers["history_get"] = lambda params: whole if not params else {"success": False, "msg": "no pages"}
+    assert qs("history -n 2").numbers == [3, 4]
+    assert qs("history --failed").numbers == [1, 2]
+    with pytest.raises(errors.BadParams, match="metadata="):
+        qs("history sample=S03")
+    assert qs("item 1")["item_uid"] == "u1"
+
+
+def test_a_long_history_is_searched_for_a_uid_page_by_page(qs, qs_manager, plan, monkeypatch):
+    monkeypatch.setattr("ipython_extension.session.past.MANY", 2)
+    qs_manager.fill(history=[plan("count", f"uid-{n}") for n in range(5)])
+    assert qs("item uid-0")["item_uid"] == "uid-0"
+    assert [params.get("before") for params in qs_manager.asked("history_get")] == [None, "uid-3", "uid-1"]
+
+
+def test_the_first_items_of_a_long_queue(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", f"uid-{n}", ["det1"]) for n in range(5)])
+    shown = lines(qs("queue -n 2"))
+    assert shown[-1] == "  … and 3 more"
+    assert [line.split()[0] for line in shown[2:-1]] == ["0", "1"]
+    assert qs("item 4")["item_uid"] == "uid-4"
+    assert "queue takes only -n N" in complaint(qs, "queue 3")
+
+
+def test_the_help_of_history_shows_each_option(qs):
+    text = re.sub(r"\s+", " ", pretty(qs("help history")))
+    for option in ("KEY=VALUE", "--plan", "--user", "--since", "--until", "--failed", "-n", "--md", "yesterday", "2h"):
+        assert option in text
