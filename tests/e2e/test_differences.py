@@ -177,5 +177,5 @@ def test_a_mistake_in_the_permissions_at_the_start(serve, side, startup_dir):
         service.start().open()
         assert "Unknown user group: 'primary'" in service.ask("plans_allowed", user_group="primary")["msg"]
     else:
-        assert service.spawn().wait(20) == 78
+        assert service.spawn().wait(60) == 78
         assert "user_group_permissions.yaml" in service.output()

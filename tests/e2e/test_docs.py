@@ -26,7 +26,7 @@ def run_page(service, page):
         cwd=service.home,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -366,7 +366,7 @@ class Sequence(RuleBasedStateMachine):
         self.do("queue_mode_set", mode="default")
         self.model.loop = self.model.ignore_failures = False
         item, entry = self.new_item("steps")
-        item |= {"args": [100 if everything else 25, 0.02]}
+        item |= {"args": [10_000 if everything else 25, 0.02]}
         stop, second = self.new_item("queue_stop")
         who = {"user": "tester", "user_group": "primary"}
         added = self.do("queue_item_add_batch", items=[item, stop], pos="front", **who)["items"]
@@ -391,7 +391,7 @@ class Sequence(RuleBasedStateMachine):
                 requests.send_multipart([b"", json.dumps({"method": "queue_item_add", "params": params}).encode()])
             acknowledged = []
             while len(acknowledged) < min(answers, number):
-                assert requests.poll(10_000)
+                assert requests.poll(60_000)
                 acknowledged.append(json.loads(requests.recv_multipart()[-1])["item"]["item_uid"])
             self.strike(everything=everything)
         self.service.wait_idle()
