@@ -244,14 +244,6 @@ class Service:
         )
 
 
-def pytest_collection_modifyitems(items):
-    """Warnings are errors everywhere but in the tests of a whole service, whose files are still being checked."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent / "e2e"):
-            item.add_marker(pytest.mark.filterwarnings("default"))
-            item.add_marker(pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning"))
-
-
 def pytest_generate_tests(metafunc):
     if metafunc.definition.get_closest_marker("in_both_modes"):
         metafunc.parametrize("worker_mode", list(WORKER_MODES), indirect=True)

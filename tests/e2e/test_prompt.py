@@ -138,14 +138,14 @@ def test_a_wait_for_a_paused_plan_reports_the_pause(prompt, service):
     assert "Already back in the queue at position 0; not queued again" in prompt.type("%qs redo -1")
 
 
-def test_a_suspended_plan_is_suspended_at_the_prompt_and_the_wait_says_why(new_service, startup_dir):
+def test_a_suspended_plan_is_suspended_at_the_prompt_and_the_wait_says_why(new_service, prompt_for, startup_dir):
     (startup_dir / "20-suspender.py").write_text(
         "from bluesky.plans import count\nfrom bluesky.suspenders import SuspendBoolHigh\nfrom ophyd import Signal\n"
         "from ophyd.sim import det1\n\nshutter = Signal(name='shutter', value=0)\n"
         "RE.install_suspender(SuspendBoolHigh(shutter))\n"
     )
     service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF").start()
-    prompt = Prompt(service)
+    prompt = prompt_for(service)
     prompt.type("%load_ext bluesky_qs")
     prompt.type("%qs open")
     prompt.type("%qs add count([det1], num=3, delay=0.1)")
@@ -163,7 +163,6 @@ def test_a_suspended_plan_is_suspended_at_the_prompt_and_the_wait_says_why(new_s
     shown = _as_seen(prompt.child.before)
     assert "The plan is running again." in shown
     assert re.search(r"count\(\[det1\], num=3, delay=0.1\) +completed", shown)
-    prompt.close()
 
 
 def test_a_service_that_is_stopped_during_a_wait_is_reported_before_the_wait_ends(prompt, service):
