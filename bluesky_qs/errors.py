@@ -74,6 +74,10 @@ class NotFound(ItemError):
     """No such item."""
 
 
+class ItemChanged(ItemError):
+    """The item has changed since you read it."""
+
+
 class InvalidPlan(ItemError):
     """Plan validation failed."""
 

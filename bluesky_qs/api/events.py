@@ -2,7 +2,7 @@
 
 from typing import Literal, NotRequired, TypedDict
 
-from bluesky_qs.api.values import ExitStatus, InputPending, ManagerStateName, QueueMode, WaitingFor
+from bluesky_qs.api.values import ChangeName, ExitStatus, InputPending, ManagerStateName, QueueMode, WaitingFor
 
 
 class NumberedEvent(TypedDict):
@@ -16,6 +16,8 @@ class QueueChangedEvent(NumberedEvent):
     """Items were added to the queue, changed or moved (``put``), or have left it (``dropped``).
 
     If a change affects many items, the event has only their number. ``cleared``: the whole queue was cleared.
+    ``change`` is the kind of a change that ``queue_undo`` can undo; ``undoes`` is the number of the event that this
+    change has undone. ``user`` sent the request.
     """
 
     type: Literal["queue_changed"]
@@ -24,6 +26,9 @@ class QueueChangedEvent(NumberedEvent):
     dropped: NotRequired[list[str]]
     dropped_count: NotRequired[int]
     cleared: NotRequired[bool]
+    change: NotRequired[ChangeName]
+    undoes: NotRequired[int]
+    user: NotRequired[str]
 
 
 class ItemStartedEvent(NumberedEvent):

@@ -6,6 +6,7 @@ from bluesky_qs.api.method import EchoParam, Lock, Messages, method
 from bluesky_qs.api.types import (
     WRITER,
     BatchAdded,
+    ByUser,
     Checks,
     EndParameter,
     ItemAdded,
@@ -20,6 +21,7 @@ from bluesky_qs.api.types import (
     Reply,
     SentItem,
     Uids,
+    Undone,
     UserGroup,
     Writer,
 )
@@ -91,9 +93,34 @@ def queue_item_add_batch(
     requires=WRITER,
     on_failure=_ITEM_FAILED,
     failing="Failed to replace item",
+    extensions=("expected",),
 )
-def queue_item_update(item: ItemParameter, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
-    """Replace the queued item with the same ``item_uid``. With ``replace``, the new item gets a new uid."""
+def queue_item_update(
+    item: ItemParameter, *, replace: bool = False, expected: SentItem | None = None, **who: Unpack[Writer]
+) -> ItemAdded:
+    """Replace the queued item with the same ``item_uid``. With ``replace``, the new item gets a new uid.
+
+    ``expected`` is the item as you read it. If it has changed since, the request is refused (``ItemChanged``), and
+    ``item`` in the reply is the item as it is now. All keys that an item keeps in the queue are compared, without
+    ``result``; the order of keys does not matter, and 1 is equal to 1.0.
+    """
+    raise NotImplementedError
+
+
+@method(
+    scope="write:queue:edit",
+    lock=Lock.QUEUE,
+    requires=WRITER,
+    on_failure={"qsize": None, "items": [], "results": []},
+    failing="Failed to replace all items",
+)
+def queue_item_update_batch(
+    items: _ItemsParameter, *, expected: list[SentItem] | None = None, **who: Unpack[Writer]
+) -> BatchAdded:
+    """Replace several queued items, each by its ``item_uid``. If one is refused, none is replaced.
+
+    ``expected`` are the items as you read them, in the same order (see ``queue_item_update``).
+    """
     raise NotImplementedError
 
 
@@ -108,12 +135,13 @@ def queue_item_get(*, pos: PositionParameter = None, uid: str | None = None) -> 
     lock=Lock.QUEUE,
     on_failure={"item": {}, "qsize": None},
     failing="Failed to remove an item",
+    extensions=("user",),
 )
 def queue_item_remove(
     *,
     pos: PositionParameter = None,
     uid: str | None = None,
-    **key: Unpack[Keyed],
+    **who: Unpack[ByUser],
 ) -> ItemAndSize:
     """Remove one item from the queue, by position or uid. Default: the last item."""
     raise NotImplementedError
@@ -124,8 +152,9 @@ def queue_item_remove(
     lock=Lock.QUEUE,
     on_failure={"items": [], "qsize": None},
     failing="Failed to remove a batch of items",
+    extensions=("user",),
 )
-def queue_item_remove_batch(uids: Uids, *, ignore_missing: bool = True, **key: Unpack[Keyed]) -> ItemsAndSize:
+def queue_item_remove_batch(uids: Uids, *, ignore_missing: bool = True, **who: Unpack[ByUser]) -> ItemsAndSize:
     """Remove the items with these uids.
 
     With ``ignore_missing``, uids that are not in the queue are ignored. Without it they are an error, and nothing is
@@ -135,7 +164,11 @@ def queue_item_remove_batch(uids: Uids, *, ignore_missing: bool = True, **key: U
 
 
 @method(
-    scope="write:queue:edit", lock=Lock.QUEUE, on_failure={"item": {}, "qsize": None}, failing="Failed to move the item"
+    scope="write:queue:edit",
+    lock=Lock.QUEUE,
+    on_failure={"item": {}, "qsize": None},
+    failing="Failed to move the item",
+    extensions=("user",),
 )
 def queue_item_move(
     *,
@@ -144,7 +177,7 @@ def queue_item_move(
     pos_dest: PositionParameter = None,
     before_uid: str | None = None,
     after_uid: str | None = None,
-    **key: Unpack[Keyed],
+    **who: Unpack[ByUser],
 ) -> ItemAndSize:
     """Move one item to the position ``pos_dest``, or directly before or after another item."""
     raise NotImplementedError
@@ -155,6 +188,7 @@ def queue_item_move(
     lock=Lock.QUEUE,
     on_failure={"items": [], "qsize": None},
     failing="Failed to move the batch of items",
+    extensions=("user",),
 )
 def queue_item_move_batch(
     uids: Uids,
@@ -163,7 +197,7 @@ def queue_item_move_batch(
     before_uid: str | None = None,
     after_uid: str | None = None,
     reorder: bool = False,
-    **key: Unpack[Keyed],
+    **who: Unpack[ByUser],
 ) -> ItemsAndSize:
     """Move several items next to each other: to an end of the queue, or before or after another item.
 
@@ -187,9 +221,28 @@ def queue_item_execute(item: ItemParameter, **who: Unpack[Writer]) -> ItemAdded:
     raise NotImplementedError
 
 
-@method(scope="write:queue:edit", lock=Lock.QUEUE, bare=True)
-def queue_clear(**key: Unpack[Keyed]) -> Reply:
+@method(scope="write:queue:edit", lock=Lock.QUEUE, bare=True, extensions=("user",))
+def queue_clear(**who: Unpack[ByUser]) -> Reply:
     """Remove all items from the queue. The running item is not affected."""
+    raise NotImplementedError
+
+
+@method(
+    scope="write:queue:edit",
+    lock=Lock.QUEUE,
+    on_failure={"change": None, "items": [], "qsize": None},
+    failing="Failed to undo",
+    extensions=("user",),
+)
+def queue_undo(event: int, **who: Unpack[ByUser]) -> Undone:
+    """Undo a clear, a removal, a move or an edit, by the number of its event (``queue_changed`` with ``change``).
+
+    The items get their uids, contents and places back. If the items around such a place have changed, an item goes
+    directly behind the nearest one that was in front of it and is still in the queue, or else directly before the
+    nearest one that followed it. The undo is an event too, and can be undone. Refused if an item is running, has run,
+    or was changed again since. Changes can be undone for an hour, also after a restart of the service; very large ones
+    (together more than 32 MB) are forgotten earlier, but never the latest.
+    """
     raise NotImplementedError
 
 

@@ -51,8 +51,8 @@ def manager_kill() -> Reply:
 
 
 @method(scope="read:monitor", on_failure={"events": [], "last": 0, "first": 1})
-def events_get(since: int, *, limit: int = 1000) -> Events:
-    """Events after the event number ``since``, oldest first, at most ``limit`` of them.
+def events_get(since: int | None = None, *, limit: int = 1000) -> Events:
+    """Events after the event number ``since``, oldest first, at most ``limit`` of them. Null: the latest ones.
 
     ``first`` is the number of the oldest event that is kept. If it is greater than ``since`` + 1, events are missing.
     """

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from bluesky_qs.api.events import AnyEvent
 from bluesky_qs.api.method import Messages
 from bluesky_qs.api.values import (
+    ChangeName,
     Check,
     ConsoleOutput,
     DeviceDescription,
@@ -241,6 +242,17 @@ class ItemAndSize(Reply):
 
 
 class ItemsAndSize(Reply):
+    items: list[Item]
+    qsize: int | None
+
+
+class Undone(Reply):
+    """``change`` is the kind of the change that was undone. ``items`` are the affected items, as they are now.
+
+    If the undo of a removal was undone, they are the items that were removed again.
+    """
+
+    change: ChangeName | None
     items: list[Item]
     qsize: int | None
 

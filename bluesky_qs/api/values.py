@@ -22,6 +22,8 @@ ItemStateName = Literal[
     "removed",
     "not_found",
 ]
+#: A change of the queue that can be undone.
+ChangeName = Literal["clear", "removal", "move", "edit", "undo"]
 TaskState = Literal["running", "completed", "not_found"]
 
 ManagerStateName = Literal[

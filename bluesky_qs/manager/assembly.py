@@ -25,6 +25,7 @@ from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.manager.switches import Switches
 from bluesky_qs.manager.tasks import TaskRecords
+from bluesky_qs.manager.undo import UndoBook
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.startup.find import StartupLocation
@@ -52,7 +53,8 @@ def assemble(
     common = _Common(outside.clock, changed, Lifecycle(changed), spawn)
     queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
     events = EventBook(snapshot.events, publisher.event, outside.clock.time)
-    ledger = Ledger(outside.store, events, changed)
+    undo = UndoBook(snapshot.undo, events.last, outside.clock.time)
+    ledger = Ledger(outside.store, events, changed, undo=undo)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
     environment = _environment(common, settings, outside, location, lists)
     # They do not outlive the service, but a manager that replaces another keeps them.
@@ -64,6 +66,7 @@ def assemble(
         lifecycle=common.lifecycle,
         queue=queue,
         events=events,
+        undo=undo,
         documents=DocumentBook(publisher.document, enabled=settings.network.zmq_publish_documents),
         ledger=ledger,
         lock=LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key),

@@ -18,6 +18,7 @@ from bluesky_qs.manager.locking import LockBook
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle
 from bluesky_qs.manager.tasks import TaskRecords
+from bluesky_qs.manager.undo import UndoBook
 from bluesky_qs.plan_queue.queue import PlanQueue
 
 
@@ -43,6 +44,7 @@ class Context:
     lifecycle: Lifecycle
     queue: PlanQueue
     events: EventBook
+    undo: UndoBook
     documents: DocumentBook
     ledger: Ledger
     lock: LockBook

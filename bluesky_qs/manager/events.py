@@ -11,6 +11,7 @@ import msgspec
 
 from bluesky_qs.plan_queue.changes import AddEvent, Change, TrimEvents
 from bluesky_qs.plan_queue.events import Event
+from bluesky_qs.plan_queue.undo import UndoRecord
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class EventEdit:
     """An event of a change that is not stored: environment, lists, tasks, input, waiting."""
 
     changes: Sequence[Change] = ()
+    record: UndoRecord | None = None
 
     def __init__(self, event: Event) -> None:
         self.events: Sequence[Event] = [event]
@@ -144,9 +146,9 @@ class EventBook:
         """Number of the oldest kept event; `last` + 1 if there is none."""
         return self.last - len(self._kept) + 1
 
-    def since(self, number: int, limit: int) -> list[bytes]:
-        """Events after this number, oldest first, at most ``limit``."""
-        start = max(0, number + 1 - self.first)
+    def since(self, number: int | None, limit: int) -> list[bytes]:
+        """Events after this number, oldest first, at most ``limit``; without a number, the latest ones."""
+        start = max(0, len(self._kept) - max(0, limit) if number is None else number + 1 - self.first)
         return [self._kept[index] for index in range(start, min(start + max(0, limit), len(self._kept)))]
 
     def about(self, uids: Collection[str]) -> dict[str, list[EventRecord]]:

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.undo import UndoBook
 from bluesky_qs.plan_queue.changes import Change, SetFact
 from bluesky_qs.plan_queue.events import Event
+from bluesky_qs.plan_queue.undo import UndoRecord
 from bluesky_qs.store.base import Store
 
 
@@ -28,6 +30,11 @@ class Undoable(Protocol):
         """The events to publish when it is durable."""
         ...
 
+    @property
+    def record(self) -> UndoRecord | None:
+        """What is needed to undo the change of its first event later; None if it is not of that kind."""
+        ...
+
     def undo(self) -> None:
         """Reverse it in memory, after all later edits have been reversed."""
         ...
@@ -35,6 +42,8 @@ class Undoable(Protocol):
 
 class FactEdit:
     """An edit of one fact; ``undo`` restores the former value in memory."""
+
+    record: UndoRecord | None = None
 
     def __init__(self, name: str, data: bytes | None, undo: Callable[[], None], event: Event | None = None) -> None:
         self.changes: Sequence[Change] = [SetFact(name, data)]
@@ -49,9 +58,12 @@ class Ledger:
     undone, newest first, because each is based on the one before it.
     """
 
-    def __init__(self, store: Store, events: EventBook, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, events: EventBook, changed: Callable[[], None], *, undo: UndoBook | None = None
+    ) -> None:
         self._store = store
         self._events = events
+        self._undo = undo or UndoBook([], events.last)
         self._changed = changed
         self._waiting: deque[tuple[tuple[Undoable, ...], asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
@@ -103,16 +115,28 @@ class Ledger:
         edits = [edit for each, _ in batch for edit in each]
         # Numbered here and not in `submit`, so that a failed commit leaves no gap.
         events = self._events.numbered(event for edit in edits for event in edit.events)
+        records = self._undo.numbered(self._records(edits))
         changes = [change for edit in edits for change in edit.changes]
         try:
-            await self._store.commit(changes + self._events.changes(events))
+            await self._store.commit(changes + self._events.changes(events) + self._undo.changes(records))
         except StoreError as error:
             self._undo_all(error)
             return
         self._events.made(events)
+        self._undo.made(records)
         for _, future in batch:
             self._waiting.popleft()
             _resolve(future, None)
+
+    def _records(self, edits: Sequence[Undoable]) -> list[tuple[int, UndoRecord]]:
+        """The records of these edits, each with the number that the first event of its edit gets."""
+        found: list[tuple[int, UndoRecord]] = []
+        number = self._events.last + 1
+        for edit in edits:
+            if edit.record:
+                found.append((number, edit.record))
+            number += len(edit.events)
+        return found
 
     def _undo_all(self, error: StoreError) -> None:
         """Undo all edits that are not durable: the failed batch and the edits since then, which are based on it."""

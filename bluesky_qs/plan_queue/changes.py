@@ -71,7 +71,21 @@ class TrimEvents(msgspec.Struct, frozen=True, tag=True):
     keep: int
 
 
-Change = PutItem | DropItem | ClearQueue | AddHistory | TrimHistory | SetFact | AddEvent | TrimEvents
+class AddUndo(msgspec.Struct, frozen=True, tag=True):
+    """Append a record with which a change of the queue can be taken back, as JSON text."""
+
+    data: bytes
+
+
+class TrimUndo(msgspec.Struct, frozen=True, tag=True):
+    """Drop the oldest of these records so that the newest ``keep`` remain."""
+
+    keep: int
+
+
+Change = (
+    PutItem | DropItem | ClearQueue | AddHistory | TrimHistory | SetFact | AddEvent | TrimEvents | AddUndo | TrimUndo
+)
 
 #: The names of facts: the running item, modes, lock, permissions, autostart and a pending stop of the queue.
 FACTS = (
@@ -93,9 +107,10 @@ class StoredItem(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Everything that is stored: the queue from front to back, history and events oldest first, the facts by name."""
+    """Everything that is stored: the queue from front to back, the facts by name, the others oldest first."""
 
     items: list[StoredItem] = []
     history: list[bytes] = []
     facts: dict[str, bytes] = {}
     events: list[bytes] = []
+    undo: list[bytes] = []

@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from bluesky_qs.plan_queue.changes import Change
 from bluesky_qs.plan_queue.entries import Entry
 from bluesky_qs.plan_queue.events import Event, ItemEnded, QueueChanged
 from bluesky_qs.plan_queue.items import Running
 from bluesky_qs.plan_queue.rules import ModeSwitches
+from bluesky_qs.plan_queue.undo import UndoRecord
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -53,9 +55,11 @@ class Edit:
         What to commit to the store; empty if the request changed nothing.
     events
         Published when the changes are durable.
+    record
+        What is needed to undo the change later, on request; None if it is not of that kind.
     """
 
-    __slots__ = ("_items", "_revert", "changes", "events", "items_json")
+    __slots__ = ("_items", "_revert", "changes", "events", "items_json", "record")
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Edit:
     ) -> None:
         self.changes = changes
         self.events: Sequence[Event] = ()
+        self.record: UndoRecord | None = None
         self.items_json = items_json
         self._items = items
         self._revert: Callable[[], None] | None = None
@@ -76,10 +81,16 @@ class Edit:
             self._items = [json.loads(data) for data in self.items_json]
         return self._items
 
-    def made(self, events: Sequence[Event], revert: Callable[[], None]) -> None:
+    def made(self, events: Sequence[Event], revert: Callable[[], None], record: UndoRecord | None = None) -> None:
         """Record that the edit was made in memory: its events, and how to undo it."""
         self.events = events
+        self.record = record
         self._revert = revert
+
+    def by(self, user: str | None) -> None:
+        """Note in the events who made the change of the queue."""
+        self.events = [replace(each, user=user) if isinstance(each, QueueChanged) else each for each in self.events]
+        self.record = self.record and replace(self.record, user=user)
 
     def undo(self) -> None:
         """Undo this edit in memory. A second call does nothing.
@@ -121,8 +132,15 @@ class EndEdit(Edit):
         self.autostart_stays = autostart_stays
 
 
-def queue_changed(taken: Sequence[Entry], put: Sequence[Entry]) -> QueueChanged:
+def queue_changed(
+    taken: Sequence[Entry], put: Sequence[Entry], record: UndoRecord | None = None, *, cleared: bool = False
+) -> QueueChanged:
     """Return the event for entries that left the queue and entries that were put into it."""
+    event = QueueChanged(cleared=True) if cleared else _listed(taken, put)
+    return replace(event, change=record.name, undoes=record.undoes) if record else event
+
+
+def _listed(taken: Sequence[Entry], put: Sequence[Entry]) -> QueueChanged:
     entered = [entry.uid for entry in put]
     stay = set(entered)  # those that moved or changed
     return QueueChanged.of(entered, [entry.uid for entry in taken if entry.uid not in stay])

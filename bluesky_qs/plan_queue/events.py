@@ -4,6 +4,7 @@ from typing import Self
 
 import msgspec
 
+from bluesky_qs.api.values import ChangeName
 from bluesky_qs.plan_queue.rules import ModeSwitches
 
 #: More uids are only counted, because an event says what happened and is not a copy of the queue.
@@ -25,6 +26,12 @@ class QueueChanged(Event, frozen=True, tag="queue_changed"):
         Uids of the items that entered, moved or changed, and of those that left.
     put_count, dropped_count
         Their numbers, if there are too many to list.
+    change
+        The kind of a change that can be undone; None for additions, and for items that run.
+    undoes
+        The number of the event that this change has undone.
+    user
+        The user who made the change.
     """
 
     cleared: bool = False
@@ -32,6 +39,9 @@ class QueueChanged(Event, frozen=True, tag="queue_changed"):
     put_count: int = 0
     dropped: list[str] = []
     dropped_count: int = 0
+    change: ChangeName | None = None
+    undoes: int | None = None
+    user: str | None = None
 
     @classmethod
     def of(cls, put: list[str], dropped: list[str], *, cleared: bool = False) -> Self:

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections import deque
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any, Self, cast
 
 import msgspec
@@ -24,6 +25,7 @@ _RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
 _PROPERTIES = "properties"
 _CONTAINERS = (dict, list, tuple)
 _SCALARS = (str, int, float)
+_MISSING = object()
 
 
 def uuid4_text() -> str:
@@ -41,6 +43,23 @@ def queued(item: dict[str, Any], uid: str) -> dict[str, Any]:
     kept = {key: value for key, value in item.items() if key in KNOWN_KEYS}
     kept["item_uid"] = uid
     return _without_run(kept)
+
+
+def same_item(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two items are the same in the queue: the order of keys and the result of an earlier run do not matter."""
+    return _same(*({key: value for key, value in each.items() if key in KNOWN_KEYS} for each in (one, other)))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        first, second = as_object(one), as_object(other)
+        return first.keys() == second.keys() and all(_same(value, second[key]) for key, value in first.items())
+    if isinstance(one, list) and isinstance(other, list):
+        pairs = list(zip_longest(cast("list[Any]", one), cast("list[Any]", other), fillvalue=_MISSING))
+        return all(_same(first, second) for first, second in pairs)
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return one == other or (one != one and other != other)  # noqa: PLR0124 - NaN
 
 
 def encoded(value: dict[str, Any]) -> bytes:

@@ -6,15 +6,15 @@ the beginning (“Failed to add an item: …”), which the method adds.
 """
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
 from bluesky_qs.api.types import Position
-from bluesky_qs.errors import BadParams, ItemError, NotFound, WrongState
+from bluesky_qs.errors import BadParams, ItemChanged, ItemError, NotFound, WrongState
 from bluesky_qs.plan_queue.changes import (
     AddHistory,
     Change,
@@ -25,20 +25,22 @@ from bluesky_qs.plan_queue.changes import (
     Snapshot,
     TrimHistory,
 )
+from bluesky_qs.plan_queue.content import QueueContent
 from bluesky_qs.plan_queue.edit import Delta, Edit, EndEdit, Facts, queue_changed
 from bluesky_qs.plan_queue.entries import Entry, OrderedEntries, only_one, refuse_repeated
-from bluesky_qs.plan_queue.events import Event, HistoryCleared, ItemEnded, ItemStarted, ModeChanged, QueueChanged
+from bluesky_qs.plan_queue.events import Event, HistoryCleared, ItemEnded, ItemStarted, ModeChanged
 from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.plan_queue.insertion import beside, insertion, neighbor, not_found
-from bluesky_qs.plan_queue.items import Prepared, Running, encoded, extended, uuid4_text
+from bluesky_qs.plan_queue.items import Prepared, Running, encoded, extended, same_item, uid_of, uuid4_text
 from bluesky_qs.plan_queue.rules import ModeSwitches, end_rule, known_status
+from bluesky_qs.plan_queue.undo import ChangeKind, Stretch, UndoRecord, places, undo_record
 
 NewUid = Callable[[], str]
 E = TypeVar("E", bound=Edit)
 
 
-class PlanQueue:
-    """The queue, the running item and the history.
+class PlanQueue(QueueContent):
+    """The queue, the running item and the history, with every change of them.
 
     Parameters
     ----------
@@ -47,11 +49,9 @@ class PlanQueue:
     """
 
     def __init__(self, *, new_uid: NewUid = uuid4_text, history_limit: int | None = None) -> None:
+        super().__init__(Facts(ModeSwitches(), None, new_uid(), new_uid()))
         self._new_uid = new_uid
         self._history_limit = history_limit
-        self._entries = OrderedEntries()
-        self._history = ItemHistory()
-        self._facts = Facts(ModeSwitches(), None, new_uid(), new_uid())
 
     @classmethod
     def restore(
@@ -71,101 +71,6 @@ class PlanQueue:
             running=Running.restored(snapshot.facts.get("running_plan")),
         )
         return queue
-
-    # Content
-
-    def __len__(self) -> int:
-        """Number of items that are waiting, without the running one."""
-        return len(self._entries)
-
-    @property
-    def history_size(self) -> int:
-        """Number of items in the history."""
-        return len(self._history)
-
-    @property
-    def queue_uid(self) -> str:
-        """A uid that changes if, and only if, the queued items or the running item change."""
-        return self._facts.queue_uid
-
-    @property
-    def history_uid(self) -> str:
-        """A uid that changes if, and only if, the history changes."""
-        return self._facts.history_uid
-
-    @property
-    def mode(self) -> ModeSwitches:
-        """Loop mode, and whether failures are ignored."""
-        return self._facts.mode
-
-    @property
-    def running(self) -> dict[str, Any] | None:
-        """The running item as it was queued, without the properties of this execution."""
-        return json.loads(self._facts.running.item) if self._facts.running else None
-
-    @property
-    def running_uid(self) -> str | None:
-        """Uid of the running item."""
-        return self._facts.running.uid if self._facts.running else None
-
-    @property
-    def running_since(self) -> float | None:
-        """Start time of the running item, in epoch seconds."""
-        return self._facts.running.time_start if self._facts.running else None
-
-    @property
-    def running_immediately(self) -> bool:
-        """Whether the running item was never in the queue."""
-        return self._facts.running is not None and self._facts.running.immediate
-
-    @property
-    def instruction_is_next(self) -> bool:
-        """Whether the item at the front is an instruction."""
-        data = self._entries[0].data
-        return b'"instruction"' in data and json.loads(data)["item_type"] == "instruction"
-
-    def items_json(self) -> list[bytes]:
-        """The items front to back, each as JSON text."""
-        return self._entries.data()
-
-    def running_json(self, *, with_run: bool = False) -> bytes | None:
-        """The running item as JSON text, as it was queued or with the properties of this execution."""
-        running = self._facts.running
-        return running and (running.stored if with_run else running.item)
-
-    @property
-    def history(self) -> ItemHistory:
-        """The history, to be read only."""
-        return self._history
-
-    def history_json(self) -> list[bytes]:
-        """The history, oldest item first, each as JSON text."""
-        return self._history.page()[1]
-
-    def history_items(self, uids: Collection[str]) -> dict[str, dict[str, Any]]:
-        """The items with these uids that are in the history, by uid, each with its ``result``."""
-        return {uid: json.loads(data) for uid, data in self._history.find(uids).items()}
-
-    def item(self, *, pos: Position | None = None, uid: str | None = None) -> dict[str, Any]:
-        """One item, by position or uid; the last one by default. Raises the same errors as `item_json`."""
-        return json.loads(self.item_json(pos=pos, uid=uid))
-
-    def item_json(self, *, pos: Position | None = None, uid: str | None = None) -> bytes:
-        """One item as JSON text, by position or uid; the last one by default.
-
-        Raises
-        ------
-        NotFound, ItemError
-            There is no such item; the item is running.
-        """
-        if uid is not None and uid == self.running_uid:
-            raise ItemError(f"Item with UID {uid!r} is currently running")
-        return self._entries.one(pos, uid).data
-
-    def position_of(self, uid: str) -> int | None:
-        """Position of an item, from 0; None if it is not in the queue."""
-        entry = self._entries.find(uid)
-        return None if entry is None else self._entries.index(entry)
 
     # Changes by users
 
@@ -205,25 +110,38 @@ class PlanQueue:
         put, changes = self._puts(at, prepared)
         return self._make(Edit(changes, [one.data for one in prepared], [one.item for one in prepared]), put=put)
 
-    def update(self, item: dict[str, Any], *, replace: bool = False) -> Edit:
-        """Replace the queued item with the same ``item_uid``. With ``replace``, the new item gets a new uid."""
+    def update(self, item: dict[str, Any], *, replace: bool = False, expected: dict[str, Any] | None = None) -> Edit:
+        """Replace the queued item with the same ``item_uid``. With ``replace``, the new item gets a new uid.
+
+        ``expected`` is the item as the user read it; `ItemChanged` if it is another one now.
+        """
         uid = item.get("item_uid")
         if uid is not None and uid == self.running_uid:
             raise ItemError(f"Item with UID {uid!r} is currently running")
         old = self._entries.find(uid) if isinstance(uid, str) else None
         if old is None:
             raise NotFound(f"Item with UID {uid!r} is not in the queue")
+        if expected is not None and not same_item(current := json.loads(old.data), expected):
+            raise ItemChanged(item=current)
         prepared = self.prepare(item) if replace else Prepared.of(item, old.uid)
         new = Entry(prepared.uid, old.rank, prepared.data)
-        if new.data == old.data:
-            return Edit([], [new.data], [prepared.item])
-        following = self._entries.data_at(self._entries.index(old) + 1)
-        changes: list[Change]
-        if replace:
-            changes = [DropItem(old.uid, old.data), PutItem(new.uid, new.rank, new.data, following)]
-        else:
-            changes = [PutItem(new.uid, new.rank, new.data, following, replaces=old.data)]
-        return self._make(Edit(changes, [new.data], [prepared.item]), taken=[old], put=[new])
+        return self._replace([(old, new)])
+
+    def update_batch(self, items: Sequence[Prepared], *, expected: Sequence[dict[str, Any]] | None = None) -> Edit:
+        """Replace queued items, all or none; each keeps its uid. ``expected`` are the items as the user read them."""
+        uids = [item.uid for item in items]
+        refuse_repeated(uids)
+        if self.running_uid in uids:
+            raise ItemError(f"Item with UID {self.running_uid!r} is currently running")
+        entries = self._entries.all_of(uids)
+        if expected is not None and len(expected) != len(items):
+            raise BadParams(f"'expected' has {len(expected)} items, 'items' has {len(items)}")
+        for entry, read in zip(entries, expected or (), strict=False):
+            if not same_item(current := json.loads(entry.data), read):
+                raise ItemChanged(f"The item {entry.uid!r} has changed since you read it.", item=current)
+        return self._replace(
+            [(old, Entry(old.uid, old.rank, new.data)) for old, new in zip(entries, items, strict=True)]
+        )
 
     def remove(self, *, pos: Position | None = None, uid: str | None = None) -> Edit:
         """Remove one item, by position or uid; the last one by default."""
@@ -305,7 +223,32 @@ class PlanQueue:
         """Remove all items. The running item is not affected."""
         entries = self._entries.entries()
         edit = Edit([ClearQueue()] if entries else [], [entry.data for entry in entries])
-        return self._make(edit, taken=entries, queue_event=QueueChanged(cleared=True))
+        return self._make(edit, taken=entries, change="clear")
+
+    def take_back(self, record: UndoRecord, number: int) -> Edit:
+        """Undo the change of the event with this number. The caller has checked that the items allow it."""
+        match record.change:
+            case "clear" | "removal":
+                texts = {uid: text.encode() for uid, text in zip(record.uids, record.items, strict=True)}
+                put, changes = self._put_back(record.stretches, texts, queued=False)
+                edit = Edit(changes, [entry.data for entry in put])
+                return self._make(edit, put=put, change="addition", undoes=number)
+            case "addition":
+                return self._remove(self._entries.all_of(record.uids), undoes=number)
+            case "move":
+                old = self._entries.all_of(record.uids)
+                self._entries.take(old)
+                put, changes = self._put_back(record.stretches, {each.uid: each.data for each in old}, queued=True)
+                self._entries.put(old)
+                edit = Edit(changes, [entry.data for entry in put])
+                return self._make(edit, taken=old, put=put, change="move", undoes=number)
+            case "edit":
+                texts = [text.encode() for text in record.items]
+                edited = zip(self._entries.all_of(record.uids), texts, strict=True)
+                pairs = [(old, Entry(uid_of(text) or old.uid, old.rank, text)) for old, text in edited]
+                return self._replace(pairs, undoes=number)
+            case _:
+                assert_never(record.change)
 
     def set_mode(self, mode: dict[str, Any] | Literal["default"]) -> Edit:
         """Set ``loop`` and ``ignore_failures``; ``"default"`` switches off both. Other modes do not change."""
@@ -418,14 +361,16 @@ class PlanQueue:
         added: Sequence[bytes] = (),
         keep: int | None = None,
         event: Event | None = None,
-        queue_event: QueueChanged | None = None,
+        change: ChangeKind | None = None,
+        undoes: int | None = None,
     ) -> E:
         """Make an edit in memory: remove and insert entries, set facts, extend the history and trim it to ``keep``.
 
-        ``event`` reports what happened besides the change to the queue; ``queue_event`` reports that change.
+        ``event`` reports what happened besides the change to the queue. A ``change`` with a name can be undone later.
         """
         if not edit.changes:
             return edit
+        record = undo_record(change, self._entries, taken, put, undoes) if change else None
         before = self._facts
         facts = before if facts is None else facts
         self._entries.take(taken)
@@ -437,10 +382,13 @@ class PlanQueue:
         if added or dropped:
             facts = replace(facts, history_uid=self._new_uid())
         self._facts = facts
-        events: list[Event] = [queue_event or queue_changed(taken, put)] if taken or put else []
+        events: list[Event] = []
+        if taken or put:
+            events.append(queue_changed(taken, put, record, cleared=change == "clear"))
         edit.made(
             [*events, event] if event else events,
             partial(self._revert, Delta(before, taken, put, dropped, len(added))),
+            record,
         )
         return edit
 
@@ -450,7 +398,7 @@ class PlanQueue:
         self._history.restore(delta.dropped, delta.added)
         self._facts = delta.facts
 
-    def _puts(self, at: int, items: Sequence[Prepared]) -> tuple[list[Entry], list[Change]]:
+    def _puts(self, at: int, items: Sequence[Prepared | Entry]) -> tuple[list[Entry], list[PutItem]]:
         """Entries for new items from this position on, and how to store them."""
         following = self._entries.data_at(at)
         ranks = self._entries.room(at, len(items))
@@ -466,9 +414,48 @@ class PlanQueue:
         edit = Edit(changes, [data])
         return self._make(edit, facts=replace(self._facts, running=running), taken=taken, event=ItemStarted(uid))
 
-    def _remove(self, entries: list[Entry]) -> Edit:
+    def _replace(self, pairs: Sequence[tuple[Entry, Entry]], *, undoes: int | None = None) -> Edit:
+        """Put other items in the places of queued ones."""
+        different = [(old, new) for old, new in pairs if new.data != old.data]
+        changes: list[Change] = []
+        replaced: dict[bytes, bytes] = {}
+        for old, new in sorted(different, key=lambda pair: pair[0].rank, reverse=True):
+            # From the back, so that the item behind it is stored in its new form already.
+            at = self._entries.index(old) + 1
+            following = self._entries[at] if at < len(self._entries) else None
+            before = following and replaced.get(following.rank, following.data)
+            same = new.uid == old.uid
+            if not same:
+                changes.append(DropItem(old.uid, old.data))
+            changes.append(PutItem(new.uid, new.rank, new.data, before, replaces=old.data if same else None))
+            replaced[new.rank] = new.data
+        return self._make(
+            Edit(changes, [new.data for _, new in pairs]),
+            taken=[old for old, _ in different],
+            put=[new for _, new in different],
+            change="edit",
+            undoes=undoes,
+        )
+
+    def _remove(self, entries: list[Entry], *, undoes: int | None = None) -> Edit:
         changes: list[Change] = [DropItem(entry.uid, entry.data) for entry in entries]
-        return self._make(Edit(changes, [entry.data for entry in entries]), taken=entries)
+        return self._make(
+            Edit(changes, [entry.data for entry in entries]), taken=entries, change="removal", undoes=undoes
+        )
+
+    def _put_back(
+        self, stretches: Sequence[Stretch], texts: Mapping[str, bytes], *, queued: bool
+    ) -> tuple[list[Entry], list[Change]]:
+        """Entries at their former places, in their former order, and how to store them; `queued` ones are moved."""
+        entries: list[Entry] = []
+        changes: list[Change] = []
+        for at, uids in places(self._entries, stretches, set(texts)):
+            put, puts = self._puts(at, [Entry(uid, b"", texts[uid]) for uid in uids])
+            self._entries.put(put)  # because the next ones are placed among these
+            entries += put
+            changes += [replace(each, replaces=each.data) for each in puts] if queued else puts
+        self._entries.take(entries)
+        return entries, changes
 
     def _relocate(self, entries: list[Entry], destination: Callable[[], int]) -> Edit:
         """Move entries next to each other, to the ``destination`` in the queue without them."""
@@ -483,7 +470,7 @@ class PlanQueue:
             return Edit([], data)
         moved = [Entry(entry.uid, rank, entry.data) for entry, rank in zip(entries, ranks, strict=True)]
         changes: list[Change] = [PutItem(new.uid, new.rank, new.data, following, replaces=new.data) for new in moved]
-        return self._make(Edit(changes, data), taken=entries, put=moved)
+        return self._make(Edit(changes, data), taken=entries, put=moved, change="move")
 
     def _trim(self, keep: int) -> Edit:
         if keep >= len(self._history):

@@ -4,12 +4,14 @@ from bluesky_qs.plan_queue.changes import (
     FACTS,
     AddEvent,
     AddHistory,
+    AddUndo,
     ClearQueue,
     PutItem,
     SetFact,
     Snapshot,
     TrimEvents,
     TrimHistory,
+    TrimUndo,
 )
 from bluesky_qs.store.base import Store
 
@@ -31,6 +33,8 @@ async def copy_store(source: Store, target: Store) -> Snapshot:
             *(AddHistory("", data) for data in snapshot.history),
             TrimEvents(0),
             *(AddEvent(data) for data in snapshot.events),
+            TrimUndo(0),
+            *(AddUndo(data) for data in snapshot.undo),
             *(SetFact(name, snapshot.facts.get(name)) for name in FACTS),
         ],
     )

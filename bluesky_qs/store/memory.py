@@ -7,6 +7,7 @@ from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import (
     AddEvent,
     AddHistory,
+    AddUndo,
     Change,
     ClearQueue,
     DropItem,
@@ -16,17 +17,19 @@ from bluesky_qs.plan_queue.changes import (
     StoredItem,
     TrimEvents,
     TrimHistory,
+    TrimUndo,
 )
 
 
 class Contents:
-    """Queue, history, events and facts after all changes so far."""
+    """Queue, history, events, undo records and facts after all changes so far."""
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
         snapshot = snapshot or Snapshot()
         self._items = {item.uid: item for item in snapshot.items}
         self._history = list(snapshot.history)
         self._events = list(snapshot.events)
+        self._undo = list(snapshot.undo)
         self._facts = dict(snapshot.facts)
 
     def snapshot(self) -> Snapshot:
@@ -36,13 +39,14 @@ class Contents:
             list(self._history),
             dict(self._facts),
             list(self._events),
+            list(self._undo),
         )
 
-    def sizes(self) -> tuple[int, int, int]:
-        """Numbers of items, history items and events."""
-        return len(self._items), len(self._history), len(self._events)
+    def sizes(self) -> tuple[int, int, int, int]:
+        """Numbers of items, history items, events and undo records."""
+        return len(self._items), len(self._history), len(self._events), len(self._undo)
 
-    def apply(self, changes: Iterable[Change]) -> None:
+    def apply(self, changes: Iterable[Change]) -> None:  # noqa: C901, PLR0912 - one case for each kind of change
         """Make the changes, in order."""
         for change in changes:
             match change:
@@ -60,6 +64,10 @@ class Contents:
                     self._events.append(change.data)
                 case TrimEvents():
                     del self._events[: max(0, len(self._events) - change.keep)]
+                case AddUndo():
+                    self._undo.append(change.data)
+                case TrimUndo():
+                    del self._undo[: max(0, len(self._undo) - change.keep)]
                 case SetFact(data=None):
                     self._facts.pop(change.name, None)
                 case SetFact():

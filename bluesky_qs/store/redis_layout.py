@@ -11,6 +11,7 @@ from bluesky_qs.plan_queue.changes import (
     FACTS,
     AddEvent,
     AddHistory,
+    AddUndo,
     Change,
     ClearQueue,
     DropItem,
@@ -20,6 +21,7 @@ from bluesky_qs.plan_queue.changes import (
     StoredItem,
     TrimEvents,
     TrimHistory,
+    TrimUndo,
 )
 from bluesky_qs.plan_queue.items import as_object
 from bluesky_qs.plan_queue.position import spread
@@ -28,8 +30,9 @@ from bluesky_qs.store.memory import Contents
 log = logging.getLogger(__name__)
 
 LOCK = "lock_info"
-_QUEUE, _HISTORY, _EVENTS = "plan_queue", "plan_history", "events"
-_LISTS = (_QUEUE, _HISTORY, _EVENTS)
+#: The last two are ours; bluesky-queueserver ignores them.
+_QUEUE, _HISTORY, _EVENTS, _UNDO = "plan_queue", "plan_history", "events", "undo"
+_LISTS = (_QUEUE, _HISTORY, _EVENTS, _UNDO)
 #: Values in one command.
 _CHUNK = 1000
 #: Redis searches the list from its front for each item that is moved or inserted: beyond this number it is
@@ -88,6 +91,7 @@ class Layout:
             *self._pushes(_QUEUE, [item.data for item in snapshot.items]),
             *self._pushes(_HISTORY, snapshot.history),
             *self._pushes(_EVENTS, snapshot.events),
+            *self._pushes(_UNDO, snapshot.undo),
             *(Step(["SET", self.key(name), snapshot.facts[name]], b"OK") for name in facts if name in snapshot.facts),
         ]
 
@@ -97,7 +101,7 @@ class Layout:
 
     def read(self, replies: list[Any]) -> Snapshot:
         """Build the content from the replies to `reading`. Ignore invalid entries with a warning."""
-        queue, history, events, facts = replies
+        queue, history, events, undo, facts = replies
         items: list[tuple[str, bytes]] = []
         seen: set[str] = set()
         for data in queue:
@@ -120,6 +124,7 @@ class Layout:
                 if data is not None and self._is_object(name, data)
             },
             [data for data in events if self._object(_EVENTS, data)],
+            [data for data in undo if self._object(_UNDO, data)],
         )
 
     def _pushes(self, name: str, values: Sequence[bytes]) -> list[Step]:
@@ -168,7 +173,7 @@ class _Changing:
             self._steps.append(Step(["LLEN", self._key(_QUEUE)], self._lengths[_QUEUE]))
         return self._steps
 
-    def _add(self, change: Change) -> None:
+    def _add(self, change: Change) -> None:  # noqa: C901 - one case for each kind of change
         match change:
             case PutItem():
                 if change.replaces is not None:
@@ -186,6 +191,10 @@ class _Changing:
                 self._push(_EVENTS, change.data)
             case TrimEvents():
                 self._trim(_EVENTS, change.keep)
+            case AddUndo():
+                self._push(_UNDO, change.data)
+            case TrimUndo():
+                self._trim(_UNDO, change.keep)
             case SetFact(data=None):
                 self._steps.append(Step(["DEL", self._key(change.name)]))
             case SetFact():

@@ -14,6 +14,7 @@ from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import (
     AddEvent,
     AddHistory,
+    AddUndo,
     Change,
     ClearQueue,
     DropItem,
@@ -23,6 +24,7 @@ from bluesky_qs.plan_queue.changes import (
     StoredItem,
     TrimEvents,
     TrimHistory,
+    TrimUndo,
 )
 from bluesky_qs.store.place import LockFile, network_file_system
 from bluesky_qs.store.refusals import RefusalLog
@@ -32,10 +34,14 @@ log = logging.getLogger(__name__)
 #: Number of the tables' layout, kept in the file. A file of a higher number is not touched.
 _LAYOUT = 1
 _APPLICATION = int.from_bytes(b"BQS1")
+#: Files of versions that could not undo do not have it. They get it without a new layout, because those versions
+#: ignore it, so that a site can go back to them.
+_UNDO_TABLE = "CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, data BLOB NOT NULL)"
 _TABLES = (
     "CREATE TABLE queue (uid TEXT PRIMARY KEY, rank BLOB NOT NULL, data BLOB NOT NULL)",
     "CREATE TABLE history (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     "CREATE TABLE events (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    _UNDO_TABLE,
     "CREATE TABLE facts (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID",
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_LAYOUT}",
@@ -147,6 +153,7 @@ class _File:
                 [data for (data,) in db.execute("SELECT data FROM history ORDER BY number")],
                 dict(db.execute("SELECT name, data FROM facts")),
                 [data for (data,) in db.execute("SELECT data FROM events ORDER BY number")],
+                [data for (data,) in db.execute("SELECT data FROM undo ORDER BY number")],
             )
         except sqlite3.Error as error:
             raise self._explained(error) from error
@@ -226,6 +233,8 @@ class _File:
                 db.execute(statement)
             db.execute("COMMIT")
             _sync_folder(self.path.parent)
+        else:
+            db.execute(_UNDO_TABLE)
 
     def _layout(self, db: sqlite3.Connection) -> int:
         """Return the layout number of the file, 0 for an empty file. Refuse a file of another program."""
@@ -303,6 +312,10 @@ def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:  # noqa: PLR0911 
             return "INSERT INTO events (data) VALUES (?)", (data,)
         case TrimEvents(keep=keep):
             return "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?", (keep,)
+        case AddUndo(data=data):
+            return "INSERT INTO undo (data) VALUES (?)", (data,)
+        case TrimUndo(keep=keep):
+            return "DELETE FROM undo WHERE number <= (SELECT max(number) FROM undo) - ?", (keep,)
         case SetFact(name=name, data=None):
             return "DELETE FROM facts WHERE name = ?", (name,)
         case SetFact(name=name, data=data):

@@ -10,7 +10,8 @@ from collections.abc import Container
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
-from bluesky_qs.errors import QSError
+from bluesky_qs.errors import ItemChanged, QSError
+from bluesky_qs.words.planexpr import plan_text
 from ipython_extension.session import functions
 from ipython_extension.session.session import Session
 from ipython_extension.shown.tables import moment
@@ -66,6 +67,7 @@ _FUNCTION = re.compile(r"Function '(\w+)' is not (allowed|found in the worker na
 #: A value in quotes; the name of a parameter keeps its quotes, because it may not be a device.
 _QUOTED = re.compile(r"(?<!parameter )'([^\W\d][\w.]*)'")
 _LOCKED = re.compile(r"is locked by (?P<user>.*) at (?P<time>\d\d/\d\d/\d{4} [\d:]{8})$", re.MULTILINE)
+_UID = re.compile(r"Item with UID '([^']*)'")
 _NOTE = re.compile(r"^\s*Note: (.*)", re.MULTILINE | re.DOTALL)
 
 
@@ -82,7 +84,25 @@ def explain(error: QSError, session: Session) -> str:
         return _of_a_plan(line, method, session)
     if function := _FUNCTION.search(line):
         return f"{line}{_about_function(session, *function.groups())}"
+    return _of_a_change(line, error, session)
+
+
+def _of_a_change(line: str, error: QSError, session: Session) -> str:
+    """Name the plan that somebody else has changed."""
+    if not isinstance(error, RequestFailedError):
+        return line
+    if isinstance(error, ItemChanged):
+        now = plan_text(error.response["item"], session.at_hand())
+        return f"Not changed: somebody has changed this plan. It is {now} now. Enter the line again to edit it."
+    if error.request["method"] == "queue_undo":
+        return _UID.sub(lambda found: _plan_named(found[1], session), line.replace("Failed to undo", "Not undone"))
     return line
+
+
+def _plan_named(uid: str, session: Session) -> str:
+    """The plan with this uid if the user has seen it, or else the beginning of its uid."""
+    item = session.seen_item(uid)
+    return plan_text(item, session.at_hand()) if item else f"The item {uid[:8]}"
 
 
 def _of_a_lock(text: str, locked: re.Match[str]) -> str:

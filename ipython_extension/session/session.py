@@ -157,6 +157,11 @@ class Session:
             new = [name for name, key in keys.items() if isinstance(key, Mapping) and is_number(key)]
             self.fields = list(dict.fromkeys([*new, *self.fields]))[:_MOST_FIELDS]
 
+    def seen_item(self, uid: str) -> Item | None:
+        """The item with this uid if it was shown."""
+        shown = (self._queue, self._grown, self._history, self._last)
+        return next((item for items in shown for item in (items or {}).values() if item["item_uid"] == uid), None)
+
     def queue(self, status: Mapping[str, Any] | None = None) -> QueueView:
         """Fetch the queue; positions refer to it from now on."""
         now = status or self.line_status()

@@ -264,7 +264,10 @@ class ItemView(View, dict[str, Any]):
 
 
 class Changed(Items):
-    """Items that a request added, moved or removed, one line each; then the queue, if positions have changed."""
+    """Items that a request added, moved or removed, one line each; then the queue, if positions have changed.
+
+    With a ``summary``, that sentence stands for all lines.
+    """
 
     def __init__(
         self,
@@ -274,22 +277,38 @@ class Changed(Items):
         leads: Sequence[str],
         *,
         queue: QueueView | None = None,
+        summary: str = "",
     ) -> None:
         super().__init__(items, reply, known)
         self.leads = leads
+        self.summary = summary
         self.queue = queue
 
     def text(self, width: int) -> str:
-        lines = []
+        lines = [self.summary] if self.summary else []
         for number, view in enumerate(self._views()):
-            lines += [view.text(width), *(wrapped(f"  {warning}", width) for warning in self._warnings(number))]
+            lines += [
+                *([] if self.summary else [view.text(width)]),
+                *(wrapped(f"  {warning}", width) for warning in self._warnings(number)),
+            ]
         return "\n".join([*lines, self.queue.text(width)] if self.queue else lines)
 
     def html(self) -> str:
-        parts = []
+        parts = [f"<p>{html.escape(self.summary)}</p>"] if self.summary else []
         for number, view in enumerate(self._views()):
-            parts += [view.html(), *(f"<p>{html.escape(warning)}</p>" for warning in self._warnings(number))]
+            parts += [
+                *([] if self.summary else [view.html()]),
+                *(f"<p>{html.escape(warning)}</p>" for warning in self._warnings(number)),
+            ]
         return "".join(parts) + (self.queue.html() if self.queue else "")
+
+    def brief(self, width: int | None) -> str:
+        """Return the lines without the table, for a line in a loop."""
+        width = width or _WIDE
+        if self.summary:
+            return self.summary
+        warnings = [f"  {warning}" for number in range(len(self)) for warning in self._warnings(number)]
+        return "\n".join([*(view.text(width) for view in self._views()), *warnings])
 
     def _views(self) -> list[ItemView]:
         return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]

@@ -117,6 +117,11 @@ class Line:
         if (name := _BARE.match(self.text, self.at)) is not None:
             raise self.fault(f"{otherwise}: {name[0].strip()}(…)", name.end())
 
+    def begins_option(self, name: str) -> bool:
+        """Whether this option begins here."""
+        token = self._token()
+        return token is not None and token.kind is TokenKind.OPTION and token.text == name
+
     def begins_plan(self) -> bool:
         """Whether a call begins here, rather than ``name=value``."""
         return _CALL.match(self.text, self.at) is not None

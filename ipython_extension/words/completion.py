@@ -5,6 +5,7 @@ import inspect
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from bluesky_qs.api import METHODS
@@ -196,6 +197,25 @@ def _times(_at: _At) -> Iterator[Offer]:
     yield from (Offer(day, "time") for day in times.DAYS)
 
 
+def _tables(at: _At) -> Iterator[Offer]:
+    """Variables with rows: lists of dictionaries, DataFrames."""
+    for name, value in sorted(at.session.settings.variables().items()):
+        is_list = isinstance(value, list) and value and all(isinstance(row, dict) for row in value)
+        if not name.startswith("_") and (is_list or (hasattr(value, "to_dict") and hasattr(value, "columns"))):
+            yield Offer(name, "table")
+
+
+def _files(at: _At) -> Iterator[Offer]:
+    folder, slash, _ = at.fragment.rpartition("/")
+    try:
+        found = sorted(Path(f"{folder}{slash}" or ".").expanduser().iterdir())
+    except OSError:
+        return
+    for path in found:
+        if not path.name.startswith("."):
+            yield Offer(f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}", "file")
+
+
 _KINDS: Mapping[str, Callable[[_At], Iterable[Offer]]] = {
     "ID": _ids,
     "GLOB": _plans_and_devices,
@@ -204,6 +224,8 @@ _KINDS: Mapping[str, Callable[[_At], Iterable[Offer]]] = {
     "KEY": _metadata,
     "FIELD": _fields,
     "TIME": _times,
+    "TABLE": _tables,
+    "FILE": _files,
 }
 
 

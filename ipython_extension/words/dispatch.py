@@ -26,15 +26,17 @@ from ipython_extension.words import (
     profile,
     queue,
     running,
+    saved,
     service,
     tasks,
+    undoing,
 )
 from ipython_extension.words.free_text import has_text
 from ipython_extension.words.replies import present
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
 #: Importing these modules fills the table of commands.
-VOCABULARIES = (console, environment, looking, plotting, profile, queue, running, service, tasks)
+VOCABULARIES = (console, environment, looking, plotting, profile, queue, running, saved, service, tasks, undoing)
 
 #: Options of qserver that say something about one request, and the parameter that they stand for.
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}

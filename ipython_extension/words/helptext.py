@@ -55,7 +55,7 @@ _QUEUE, _CODE, _SERVICE = "Change the queue", "Run code in the worker", "The ser
 #: Sections of the help, and the modules whose commands they list.
 _SECTIONS: Mapping[str, Sequence[str]] = {
     "The environment": ("environment", "profile"),
-    _QUEUE: ("queue",),
+    _QUEUE: ("queue", "undoing", "saved"),
     "Run plans": ("running", "plotting"),
     "Show": ("looking", "console"),
     _CODE: ("tasks",),

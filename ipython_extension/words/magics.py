@@ -98,7 +98,13 @@ class QSMagics(Magics):
         except QSError as error:
             message = refusals.explain(error, session)
             raise in_one_line(error, message, coloured=self.shell.colors.lower() != "nocolor") from None
-        return None if silent else view
+        if silent:
+            return None
+        if _is_in_a_block():  # where IPython shows no result
+            show = getattr(view, "brief", None)
+            if show is not None:
+                print(show(self._width()))
+        return view
 
     @context_matcher(priority=1000, identifier="QSMagics.matches")
     def matches(self, context: CompletionContext) -> SimpleMatcherResult:
@@ -252,6 +258,29 @@ def _globals_of_caller() -> dict[str, Any]:
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
         frame = frame.f_back
     return frame.f_globals if frame else {}
+
+
+def _is_in_a_block() -> bool:
+    """Whether the line is a statement in a loop, or in another block, of a cell."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - see `_globals_of_caller`
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        frame = frame.f_back
+    if frame is None or frame.f_code.co_name != "<module>":
+        return False
+    import ast  # noqa: PLC0415 - loading the extension does not need it
+    import linecache  # noqa: PLC0415
+
+    place = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+    try:
+        tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
+    except SyntaxError:
+        return False
+    blocks = (node for statement in tree.body for node in ast.walk(statement) if node is not statement)
+    return any(
+        isinstance(node, ast.Expr)
+        and (node.value.lineno, node.value.end_lineno, node.value.col_offset, node.value.end_col_offset) == place
+        for node in blocks
+    )
 
 
 #: Packages whose functions are on the stack between the line and the magic.

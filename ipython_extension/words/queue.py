@@ -1,28 +1,36 @@
 """Commands that change the queue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
+from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterError, failure
 from bluesky_qs.words.planexpr import Item
-from ipython_extension.session.requeued import find_requeued
+from ipython_extension.session.requeued import Requeued, find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off, what_starts
 from ipython_extension.shown.display import Changed, ReplyView, View
 from ipython_extension.shown.status_text import has_failed
-from ipython_extension.shown.tables import plural
+from ipython_extension.shown.tables import plural, ranges
 from ipython_extension.typed.calls import Call
-from ipython_extension.typed.line import Line, Options
-from ipython_extension.words.replies import added, moved, present, removed
+from ipython_extension.typed.line import Line, LineWord, Options
+from ipython_extension.words.replies import added, in_one_sentence, moved, present, removed
+from ipython_extension.words.sample_tables import naming_rows, plans_of_rows, rows_of, table_word
+from ipython_extension.words.saved import read_file
 from ipython_extension.words.typed_plans import TypedPlan, pointing_at_errors, read_plans, with_metadata
 from ipython_extension.words.vocabulary import cell, word
 
 #: The keys that make an item; the others in a history item are about its run.
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
+_MOST_REASONS = 3
+_LEAD = "Plan validation failed: "
 _SWITCH = {"on": True, "off": False}
 
 
-@word("add", "PLAN [PLAN…] [--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
+@word(
+    "add",
+    "PLAN [PLAN…] [--for TABLE] [--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…] | --file FILE",
+)
 def add(session: Session, line: Line) -> Changed:
     """Queue plans, at the back unless an option says otherwise.
 
@@ -32,11 +40,57 @@ def add(session: Session, line: Line) -> Changed:
 
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
+
+    --for takes a table of this session: a list of dictionaries or a DataFrame. Its columns are $names, and the plans
+    are queued once for each row. --file queues the lines that %qs save has written, or that you have.
+
+        %qs add scan([det1], motor, $x, {x + 1}, 20) --for samples --md sample=$name
+        %qs add --file tonight.txt
     """
+    if token := table_word(line):
+        return _add_rows(session, line, token)
+    if line.begins_option("--file"):
+        return _add_file(session, line)
     plans, options = read_plans(line, _places(session, line))
     _one_place(line, options)
     with pointing_at_errors(line, plans):
         return _add(session, [plan.item for plan in plans], options)
+
+
+def _add_rows(session: Session, line: Line, token: LineWord) -> Changed:
+    rows = rows_of(line, token)
+    places: Options = {**_places(session, line), "--for": lambda each: each.text}
+    options: dict[str, Any] = {}
+
+    def read(of_row: Line) -> list[TypedPlan]:
+        plans, given = read_plans(of_row, places)
+        options.update(given)
+        return plans
+
+    plans = list(plans_of_rows(line, rows, read))
+    options.pop("for", None)
+    _one_place(line, options)
+    with naming_rows(line, plans):
+        view = _add(session, [each.plan.item for each in plans], options)
+    view.summary = in_one_sentence(view)
+    return view
+
+
+def _add_file(session: Session, line: Line) -> Changed:
+    options: dict[str, Any] = {}
+    places: Options = {**_places(session, line), "--file": lambda token: read_file(line, token)}
+    while line.more():
+        if not line.option({**places, "--md": None}, options):
+            raise line.fault("The plans are in the file; only options can follow it")
+    items: list[Item] = options.pop("file")
+    metadata = options.pop("md", {})
+    for item in items if metadata else ():
+        if item.get("item_type") == "plan":
+            item["meta"] = with_metadata(item.get("meta") or {}, metadata)
+    _one_place(line, options)
+    view = _add(session, items, options)
+    view.summary = in_one_sentence(view)
+    return view
 
 
 @cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
@@ -65,17 +119,22 @@ def rm(session: Session, line: Line) -> Changed:
         return removed(session, session.rm.queue_item_remove_batch(uids, ignore_missing=False))
 
 
-@word("edit", "ID PLAN | ID NAME=VALUE… [--md KEY=VALUE…]")
+@word("edit", "ID PLAN | ID NAME=VALUE… | A-B NAME=VALUE… [--md KEY=VALUE…]")
 def edit(session: Session, line: Line) -> Changed:
-    """Change some parameters of a queued plan, or its whole call. Its position stays the same.
+    """Change some parameters of queued plans, or the whole call of one. Their positions stay the same.
 
-    Write a VALUE as in the plan. To change *args, such as the motor and the range of a scan, write the whole call.
+    Write a VALUE as in the plan. Of several plans (3-7), all are changed or none. To change *args, such as the motor
+    and the range of a scan, write the whole call.
 
         %qs edit 0 num=20 detectors=[det1, det2]
+        %qs edit 3-7 num=5
         %qs edit 0 scan([det1], motor, -2, 2, 9)
     """
-    token = line.word("the position or uid of an item")
-    item = session.queued_item(line, token)
+    tokens = _several(line, "the position or uid of an item")
+    items = [session.queued_item(line, token) for token in tokens]
+    if len(items) > 1:
+        return _edit_several(session, line, tokens, items)
+    (item,), (token,) = items, tokens
     known = session.known()
     call = Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
     given: dict[str, Any] = {}
@@ -96,14 +155,90 @@ def edit(session: Session, line: Line) -> Changed:
         values[name] = value
     if not (whole or values or given):
         raise line.fault("Expected NAME=VALUE, or the whole plan")
-    changed = {**item, **call.with_parameters(values)} if whole is None else _in_place_of(item, whole.item)
+    changed = _changed(call, values) if whole is None else _in_place_of(item, whole.item)
     if "md" in given:
         changed["meta"] = with_metadata(changed.get("meta") or {}, given["md"])
     with pointing_at_errors(line, [whole]) if whole else nullcontext():
-        reply = session.rm.queue_item_update(changed)
+        try:
+            reply = session.rm.queue_item_update(changed, expected=item)
+        except UnsupportedParameterError:  # nothing was sent
+            reply = session.rm.queue_item_update(changed)
     place = session.place_of(item)
     lead = "Changed" if place is None else f"Changed at position {place}"
     return Changed([cast("Item", reply["item"])], reply, known, [lead])
+
+
+def _edit_several(session: Session, line: Line, tokens: Sequence[LineWord], items: Sequence[Item]) -> Changed:
+    known = session.known()
+    changed, _ = _with_values(session, line, tokens, items, options={})
+    if all(new == old for new, old in zip(changed, items, strict=True)):
+        raise line.fault("Expected NAME=VALUE with a new value")
+    try:
+        reply = session.rm.queue_item_update_batch(changed, expected=list(items))
+    except RequestFailedError as error:
+        raise _with_positions(error, tokens) from None
+    places = [session.place_of(item) for item in items]
+    summary = f"Changed {plural(len(items), 'plan')} at {_positions(places)}."
+    edited = cast("list[Item]", reply["items"])
+    return Changed(edited, reply, known, ["Changed"] * len(items), summary=summary)
+
+
+def _with_positions(error: RequestFailedError, tokens: Sequence[LineWord]) -> RequestFailedError:
+    """The refusal of several edits, with the items as they were typed in place of their numbers in the request."""
+    results = zip(tokens, error.response.get("results") or (), strict=False)
+    wrong = [
+        f"item {token.text}: {str(result['msg']).removeprefix(_LEAD)}" for token, result in results if result.get("msg")
+    ]
+    if not wrong:
+        return error
+    more = [f"and {len(wrong) - _MOST_REASONS} more"] if len(wrong) > _MOST_REASONS else []
+    return failure(error.request, {**error.response, "msg": "; ".join([*wrong[:_MOST_REASONS], *more])})
+
+
+def _with_values(
+    session: Session, line: Line, tokens: Sequence[LineWord], items: Sequence[Item], *, options: Options
+) -> tuple[list[Item], dict[str, Any]]:
+    """The items with each ``NAME=VALUE`` and the metadata of the rest of the line, and its options."""
+    known = session.known()
+    calls = [
+        Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
+        for item, token in zip(items, tokens, strict=True)
+    ]
+    values: dict[str, Any] = {}
+    given: dict[str, Any] = {}
+    while line.more():
+        if line.option({**options, "--md": None}, given):
+            continue
+        start = line.at
+        if line.begins_plan():
+            raise line.fault("Expected NAME=VALUE. A whole plan can only replace one item (%qs edit)", start)
+        name, value = line.pair(line.objection)
+        for call, token in zip(calls, tokens, strict=True):
+            if call.item["item_type"] != "plan":
+                raise line.fault(f"Item {token.text} is not a plan", token.start)
+            if message := call.objection(name, value):
+                raise line.fault(f"{token.text}: {message}" if len(calls) > 1 else message, start)
+        values[name] = value
+    changed = [_changed(call, values) for call in calls]
+    if metadata := given.pop("md", None):
+        changed = [{**item, "meta": with_metadata(item.get("meta") or {}, metadata)} for item in changed]
+    return changed, given
+
+
+def _changed(call: Call, values: Mapping[str, Any]) -> Item:
+    return {**call.item, **call.with_parameters(values)} if values else dict(call.item)
+
+
+def _several(line: Line, expected: str) -> list[LineWord]:
+    """The items that one word names: a position, a range such as 3-7, several after commas, or a uid."""
+    tokens = [each for part in line.word(expected).parts() for each in line.positions(part)]
+    return list({token.text: token for token in tokens}.values())
+
+
+def _positions(places: Sequence[int | None]) -> str:
+    """``position 3``, ``positions 3-7``."""
+    at = [place for place in places if place is not None]
+    return f"{'position' if len(at) == 1 else 'positions'} {ranges(at)}"
 
 
 def _in_place_of(item: Item, plan: Item) -> Item:
@@ -114,44 +249,75 @@ def _in_place_of(item: Item, plan: Item) -> Item:
     return {**plan, **kept, "item_type": plan["item_type"]}
 
 
-@word("move", "ID front | back | N | before ID | after ID")
+@word("move", "ID | A-B front | back | N | before ID | after ID")
 def move(session: Session, line: Line) -> Changed:
-    """Move an item to the front, the back, the position N, or next to another item."""
-    items = [line.word("the position or uid of an item")]
+    """Move an item, or several (2-5), to the front, the back, the position N, or next to another item.
+
+    %qs move 3 front
+    %qs move 2-5 after 7
+    """
+    items = _several(line, "the position or uid of an item")
     target = line.word("front, back, a position, before ID or after ID")
     where: dict[str, Any]
+    neighbors: list[LineWord] = []
     if target.text in ("front", "back"):
         where = {"pos_dest": target.text}
     elif target.text in ("before", "after"):
-        items.append(line.word("the position or uid of an item"))
-        where = {f"{target.text}_uid": session.queued(line, items[1])}
+        neighbors = [line.word("the position or uid of an item")]
+        where = {f"{target.text}_uid": session.queued(line, neighbors[0])}
     else:
         where = {"pos_dest": line.number(target, "front, back, a position, before ID or after ID")}
     line.nothing_more()
-    with session.explained(line, items):
-        reply = session.rm.queue_item_move(**session.source(line, items[0]), **where)
-    return moved(session, where, reply)
+    with session.explained(line, [*items, *neighbors]):
+        if len(items) == 1:
+            return moved(session, where, session.rm.queue_item_move(**session.source(line, items[0]), **where))
+        uids = list(dict.fromkeys(session.queued(line, token) for token in items))
+        where = _of_the_first(session, uids, where)
+        view = moved(session, where, session.rm.queue_item_move_batch(uids, **where))
+    places = {item["item_uid"]: at for at, item in enumerate(view.queue or ())}
+    view.summary = f"Moved {plural(len(view), 'item')} to {_positions([places.get(uid) for uid in uids])}."
+    return view
 
 
-@word("redo", "ID [--front | --back | --at N | --before ID | --after ID]")
+def _of_the_first(session: Session, uids: Sequence[str], where: dict[str, Any]) -> dict[str, Any]:
+    """The destination of several items. A position is that of the first; the service takes only ends for several."""
+    place = where.get("pos_dest")
+    if not isinstance(place, int):
+        return where
+    rest = [item["item_uid"] for item in session.line_queue()["items"] if item["item_uid"] not in uids]
+    at = max(place if place >= 0 else len(rest) + 1 + place, 0)
+    return {"before_uid": rest[at]} if at < len(rest) else {"pos_dest": "back"}
+
+
+@word("redo", "ID | A-B [NAME=VALUE…] [--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
 def redo(session: Session, line: Line) -> Changed:
-    """Queue a plan from the history again, by its number in the last history table (-1 is the last) or by uid.
+    """Queue plans from the history again, by number in the last history table (-1 is the last) or by uid.
 
-    A plan that is already back in the queue, because it failed or was aborted, is not queued twice.
+    NAME=VALUE changes parameters first. Of several plans (60-74), all are queued or none. A plan that is already back
+    in the queue, because it failed or was aborted, is not queued twice unless it is changed.
+
+        %qs redo -1
+        %qs redo 60-74
+        %qs redo 3 num=80 --front
     """
-    past = session.finished(line, line.word("the number or uid of an item in the history"))
-    options: dict[str, Any] = {}
-    places = _places(session, line)
-    while line.more():
-        if not line.option(places, options):
-            raise line.fault(
-                "redo takes one item and a position, such as --front; to change the plan, use %qs edit afterwards"
-            )
+    tokens = _several(line, "the number or uid of an item in the history")
+    past = [session.finished(line, token) for token in tokens]
+    before = [{key: item[key] for key in _OF_ITEM if key in item} for item in past]
+    after, options = _with_values(session, line, tokens, before, options=_places(session, line))
     _one_place(line, options)
-    if has_failed(past) and (back := find_requeued([past], session.line_queue()).get(past["item_uid"])):
+    back: dict[str, Requeued] = {}
+    if after == before and any(map(has_failed, past)):
+        back = find_requeued(filter(has_failed, past), session.line_queue())
+    items = [new for new, item in zip(after, past, strict=True) if item["item_uid"] not in back]
+    if not items:
         session.sees_queue()
-        return Changed([back.item], {}, session.known(), [f"Already {back.place_with_number}; not queued again"])
-    return _add(session, [{key: past[key] for key in _OF_ITEM if key in past}], options)
+        leads = [f"Already {each.place_with_number}; not queued again" for each in back.values()]
+        return Changed([each.item for each in back.values()], {}, session.known(), leads)
+    view = _add(session, items, options)
+    if len(past) > 1:
+        kept = f" {plural(len(back), 'plan')} of these were back in the queue already." if back else ""
+        view.summary = f"{in_one_sentence(view)}{kept}"
+    return view
 
 
 @word("clear")

@@ -12,7 +12,7 @@ from ipython_extension.shown.display import Changed, ItemView, QueueView, ReplyV
 from ipython_extension.shown.history_view import HistoryView
 from ipython_extension.shown.reply_views import Reply
 from ipython_extension.shown.status_text import has_failed
-from ipython_extension.shown.tables import plural
+from ipython_extension.shown.tables import plural, ranges
 
 
 def present(session: Session, method: str, params: Mapping[str, Any], reply: Reply) -> View:
@@ -31,6 +31,14 @@ def added(session: Session, params: Mapping[str, Any], reply: Reply) -> Changed:
         return placed(session, reply, params, lead)
     session.queue_has_grown(first, items, size)
     return Changed(items, reply, session.known(), [f"{lead} {first + i}" for i in range(len(items))])
+
+
+def in_one_sentence(view: Changed) -> str:
+    """The sentence for several items that were queued, in place of a line for each."""
+    places = [int(lead.rpartition(" ")[2]) for lead in view.leads if lead.rpartition(" ")[2].isdigit()]
+    noun = "plan" if all(item["item_type"] == "plan" for item in view) else "item"
+    at = f" at {'position' if len(places) == 1 else 'positions'} {ranges(places)}" if places else ""
+    return f"Queued {plural(len(view), noun)}{at}."
 
 
 def moved(session: Session, params: Mapping[str, Any], reply: Reply) -> Changed:
@@ -149,6 +157,7 @@ _FETCHING: dict[str, Callable[[Session, Mapping[str, Any], Reply], View]] = {
     "queue_item_add": added,
     "queue_item_add_batch": added,
     "queue_item_update": _updated,
+    "queue_item_update_batch": _updated,
     "queue_item_move": moved,
     "queue_item_move_batch": moved,
     "queue_item_remove": _removed,

@@ -24,6 +24,8 @@ SCOPES = {
     "queue_mode_set": "write:queue:control",
     "queue_get": "read:queue",
     "queue_clear": "write:queue:edit",
+    "queue_undo": "write:queue:edit",
+    "queue_item_update_batch": "write:queue:edit",
     "queue_start": "write:queue:control",
     "queue_stop": "write:queue:control",
     "queue_stop_cancel": "write:queue:control",

@@ -1,7 +1,8 @@
 """A process that changes a queue until it is killed, and prints the changes that are durable.
 
 Lines on stdout: ``try STATE`` before each commit and ``done STATE`` after it, STATE being all that the store should
-hold. With ``many``: ``done UID`` for each item, added by several tasks at once.
+hold. With ``many``: ``done UID`` for each item, added by several tasks at once. With ``undo``, STATE is the queue with
+the numbers of the changes that can be undone.
 """
 
 import asyncio
@@ -10,6 +11,9 @@ import random
 import sys
 from pathlib import Path
 
+from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.ledger import Ledger
+from bluesky_qs.manager.undo import UndoBook
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.sqlite import SQLiteStore
 
@@ -62,11 +66,33 @@ async def many(store, queue):
     await asyncio.gather(*[add() for _ in range(8)])
 
 
+async def undone(store, queue):
+    """Changes that can be undone, half of which are undone, with their events."""
+    events = EventBook([], lambda event: None)
+    undo = UndoBook([], 0)
+    ledger = Ledger(store, events, lambda: None, undo=undo)
+    writing = asyncio.create_task(ledger.write())
+    numbers, latest_can_be_undone = [], False
+    await ledger.commit(queue.add_batch([{"name": "p", "args": [n]} for n in range(20)]))
+    say("done", [[json.loads(data) for data in queue.items_json()], numbers])
+    while not writing.done():
+        if latest_can_be_undone and random.random() < 0.5:
+            edit = queue.take_back(undo.find(numbers[-1], queue), numbers[-1])
+        else:
+            edit = some_edit(queue)
+        if edit.record:
+            numbers.append(events.last + 1)
+        say("try", [[json.loads(data) for data in queue.items_json()], numbers])
+        await ledger.commit(edit)
+        say("done", [[json.loads(data) for data in queue.items_json()], numbers])
+        latest_can_be_undone = edit.record is not None
+
+
 async def main(path, how):
     store = SQLiteStore(Path(path))
     await store.open()
     queue = PlanQueue.restore(await store.load(), history_limit=20)
-    await {"one": one_by_one, "many": many}[how](store, queue)
+    await {"one": one_by_one, "many": many, "undo": undone}[how](store, queue)
 
 
 if __name__ == "__main__":

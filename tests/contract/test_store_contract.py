@@ -19,6 +19,7 @@ from bluesky_qs.plan_queue.changes import (
     FACTS,
     AddEvent,
     AddHistory,
+    AddUndo,
     ClearQueue,
     DropItem,
     PutItem,
@@ -26,6 +27,7 @@ from bluesky_qs.plan_queue.changes import (
     Snapshot,
     TrimEvents,
     TrimHistory,
+    TrimUndo,
 )
 from bluesky_qs.plan_queue.history_filter import HistoryFilter
 from bluesky_qs.plan_queue.queue import PlanQueue
@@ -162,14 +164,14 @@ async def test_content_comes_back_byte_for_byte(home):
 
 
 @pytest.mark.parametrize("keep", [0, 2, 9])
-async def test_history_and_events_keep_their_newest_entries(home, keep):
+async def test_history_events_and_undo_records_keep_their_newest_entries(home, keep):
     added = [b'{"n": %d}' % n for n in range(4)]
     snapshot = await reopened(
         home,
-        [*(AddHistory("u", data) for data in added), *map(AddEvent, added)],
-        [TrimHistory(keep), TrimEvents(keep)],
+        [*(AddHistory("u", data) for data in added), *map(AddEvent, added), *map(AddUndo, added)],
+        [TrimHistory(keep), TrimEvents(keep), TrimUndo(keep)],
     )
-    assert snapshot.history == snapshot.events == added[max(0, 4 - keep) :]
+    assert snapshot.history == snapshot.events == snapshot.undo == added[max(0, 4 - keep) :]
 
 
 async def test_the_history_grows_after_it_was_trimmed(home):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.plan_queue.changes import AddHistory, PutItem, SetFact, Snapshot
+from bluesky_qs.plan_queue.changes import AddHistory, AddUndo, PutItem, SetFact, Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store import place
 from bluesky_qs.store.place import LockFile
@@ -76,6 +76,35 @@ async def test_a_process_killed_amid_commits_made_together_loses_and_doubles_not
     have = [item.uid for item in (await loaded(path)).items]
     assert len(set(have)) == len(have)
     assert set(acknowledged) <= set(have)
+
+
+@pytest.mark.parametrize("lines", [1, 4, 21, 60, 141])
+async def test_a_process_killed_amid_commits_has_for_each_change_what_its_undo_needs(path, lines):
+    with committing(path, "undo") as process:
+        shown = [line.split(" ", 1) for line in islice(process.stdout, lines)]
+        process.kill()
+        shown += [line.split(" ", 1) for line in process.stdout if line.endswith("\n")]
+    snapshot = await loaded(path)
+    events = [json.loads(event) for event in snapshot.events]
+    records = [json.loads(record)["seq"] for record in snapshot.undo]
+    assert records == [event["seq"] for event in events if event.get("change")]
+    have = [[json.loads(data) for data in PlanQueue.restore(snapshot).items_json()], records]
+    acknowledged = [json.loads(state) for word, state in shown if word == "done"]
+    assert have in (*acknowledged[-1:], json.loads(shown[-1][1]))
+
+
+async def test_a_file_of_a_version_that_could_not_undo_is_used(path):
+    store = SQLiteStore(path)
+    await store.open()
+    await store.commit([SetFact("lock_info", b"{}")])
+    await store._run(lambda: store._file._connection.execute("DROP TABLE undo"))
+    await store.close()
+    assert (await loaded(path)).undo == []
+    again = SQLiteStore(path)
+    await again.open()
+    await again.commit([AddUndo(b'{"n": 1}')])
+    await again.close()
+    assert (await loaded(path)).undo == [b'{"n": 1}']
 
 
 async def test_a_second_service_is_refused_with_the_name_of_the_file_and_the_process(path):

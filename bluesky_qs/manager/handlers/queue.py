@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Unpack, cast
 
 from bluesky_qs import api
@@ -11,6 +12,7 @@ from bluesky_qs.api.method import shortened
 from bluesky_qs.api.types import (
     Accepted,
     BatchAdded,
+    ByUser,
     ItemAdded,
     ItemAndSize,
     ItemResult,
@@ -21,6 +23,7 @@ from bluesky_qs.api.types import (
     QueueEnd,
     Reply,
     SentItem,
+    Undone,
     Writer,
 )
 from bluesky_qs.errors import BadParams, InvalidPlan, ItemError, QSError
@@ -93,6 +96,7 @@ async def queue_item_add(
     accepted = _accepted(ctx, checked)
     async with ctx.order:
         edit = ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
+        edit.by(who.get("user"))
         stored = ctx.ledger.submit(edit)
         size, position = len(ctx.queue), _position(ctx, edit)
     await stored
@@ -113,18 +117,14 @@ async def queue_item_add_batch(
 ) -> BatchAdded:
     ctx.lists.check_group(who.get("user_group", ""))
     async with ctx.order:
-        prepared, results = await _prepared(ctx, items, who)
-        if failed := sum(not result.get("success") for result in results):
-            msg = f"validation of {failed} out of {len(items)} submitted items failed: " + next(
-                f"item {n}: {result.get('msg')}" for n, result in enumerate(results) if result.get("msg")
-            )
-            raise InvalidPlan(msg, results=results)
+        prepared, results = await _prepared(ctx, items, who, ctx.queue.prepare)
         try:
             edit = ctx.queue.add_batch(prepared, pos=pos, before_uid=before_uid, after_uid=after_uid)
         except QSError as error:  # a wrong position is a fault of each item, so that all replies have one form
             count = len(items)
             msg = f"validation of {count} out of {count} submitted items failed: {error.message}"
             raise type(error)(msg, results=[{"success": False, "msg": error.message}] * count) from None
+        edit.by(who.get("user"))
         stored = ctx.ledger.submit(edit)
         size, position = len(ctx.queue), _position(ctx, edit)
     await stored
@@ -135,15 +135,36 @@ async def queue_item_add_batch(
 
 
 @handles(api.queue.queue_item_update, failed=_refused_update)
-async def queue_item_update(ctx: Context, item: SentItem, *, replace: bool = False, **who: Unpack[Writer]) -> ItemAdded:
+async def queue_item_update(
+    ctx: Context, item: SentItem, *, replace: bool = False, expected: SentItem | None = None, **who: Unpack[Writer]
+) -> ItemAdded:
     checked = checked_item(ctx, item, who)
     if checked.get("item_uid") is None:
         raise ItemError("The item has no 'item_uid'. Set it to the uid of the item to replace.")
     accepted = _accepted(ctx, checked)
-    edit, size = await _commit(ctx, lambda: ctx.queue.update(checked, replace=replace))
+    user = who.get("user")
+    edit, size = await _commit(ctx, lambda: ctx.queue.update(checked, replace=replace, expected=expected), user)
     log_item("Item updated", edit.items[0], size)
     _log(edit.items_json, [accepted])
     return {"qsize": size, "item": _one(edit), **accepted}
+
+
+@handles(api.queue.queue_item_update_batch, failed=_refused_batch)
+async def queue_item_update_batch(
+    ctx: Context, items: list[Any], *, expected: list[SentItem] | None = None, **who: Unpack[Writer]
+) -> BatchAdded:
+    ctx.lists.check_group(who.get("user_group", ""))
+    async with ctx.order:
+        prepared, results = await _prepared(ctx, items, who, _with_its_uid)
+        edit = ctx.queue.update_batch(prepared, expected=expected)
+        edit.by(who.get("user"))
+        stored = ctx.ledger.submit(edit)
+        size = len(ctx.queue)
+    await stored
+    log_batch("Updating a batch of items ...", edit, size)
+    _log(edit.items_json, results)
+    updated: Any = Encoded.array(edit.items_json)
+    return {"qsize": size, "items": updated, "results": results}
 
 
 @handles(api.queue.queue_item_get)
@@ -158,8 +179,9 @@ async def queue_item_remove(
     *,
     pos: Position | None = None,
     uid: str | None = None,
+    **who: Unpack[ByUser],
 ) -> ItemAndSize:
-    edit, size = await _commit(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid))
+    edit, size = await _commit(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid), who.get("user"))
     log_edit("Removing item from the queue ...", edit, size)
     return {"item": _one(edit), "qsize": size}
 
@@ -170,8 +192,10 @@ async def queue_item_remove_batch(
     uids: list[str],
     *,
     ignore_missing: bool = True,
+    **who: Unpack[ByUser],
 ) -> ItemsAndSize:
-    edit, size = await _commit(ctx, lambda: ctx.queue.remove_batch(uids, ignore_missing=ignore_missing))
+    remove = partial(ctx.queue.remove_batch, uids, ignore_missing=ignore_missing)
+    edit, size = await _commit(ctx, remove, who.get("user"))
     log_batch("Removing a batch of items from the queue ...", edit, size)
     removed: Any = Encoded.array(edit.items_json)
     return {"items": removed, "qsize": size}
@@ -186,10 +210,10 @@ async def queue_item_move(
     pos_dest: Position | None = None,
     before_uid: str | None = None,
     after_uid: str | None = None,
+    **who: Unpack[ByUser],
 ) -> ItemAndSize:
-    edit, size = await _commit(
-        ctx, lambda: ctx.queue.move(pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
-    )
+    move = partial(ctx.queue.move, pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
+    edit, size = await _commit(ctx, move, who.get("user"))
     log_edit("Moving a queue item ...", edit, size)
     return {"item": _one(edit), "qsize": size}
 
@@ -203,6 +227,7 @@ async def queue_item_move_batch(
     before_uid: str | None = None,
     after_uid: str | None = None,
     reorder: bool = False,
+    **who: Unpack[ByUser],
 ) -> ItemsAndSize:
     edit, size = await _commit(
         ctx,
@@ -213,6 +238,7 @@ async def queue_item_move_batch(
             after_uid=after_uid,
             reorder=reorder,
         ),
+        who.get("user"),
     )
     log_batch("Moving a batch of queue items ...", edit, size)
     moved: Any = Encoded.array(edit.items_json)
@@ -239,9 +265,24 @@ async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]
 
 
 @handles(api.queue.queue_clear)
-async def queue_clear(ctx: Context) -> Reply:
-    await _commit(ctx, ctx.queue.clear)
+async def queue_clear(ctx: Context, **who: Unpack[ByUser]) -> Reply:
+    await _commit(ctx, ctx.queue.clear, who.get("user"))
     return {}
+
+
+@handles(api.queue.queue_undo)
+async def queue_undo(ctx: Context, event: int, **who: Unpack[ByUser]) -> Undone:
+    async with ctx.order:
+        await ctx.ledger.drain()  # what is not durable yet has no number, and could be taken back by a failing store
+        record = ctx.undo.find(event, ctx.queue)
+        edit = ctx.queue.take_back(record, event)
+        edit.by(who.get("user"))
+        stored = ctx.ledger.submit(edit)
+        size = len(ctx.queue)
+    await stored
+    log_batch(f"Undoing the {record.name} of event {event} ...", edit, size)
+    items: Any = Encoded.array(edit.items_json)
+    return {"change": record.name, "items": items, "qsize": size}
 
 
 @handles(api.queue.queue_mode_set)
@@ -341,14 +382,30 @@ def _log(items: Sequence[bytes], results: Sequence[Accepted]) -> None:
         logger.warning("... and %d more items with warnings; the reply contains them all", len(warned) - _MAX_LOGGED)
 
 
-async def _prepared(ctx: Context, items: list[SentItem], who: Writer) -> tuple[list[Prepared], list[ItemResult]]:
-    """Check and prepare many items; let other requests run from time to time. Return a result for each item."""
+def _with_its_uid(item: SentItem) -> Prepared:
+    """An item that replaces the queued one with its uid."""
+    uid = item.get("item_uid")
+    if not isinstance(uid, str):
+        raise ItemError("The item has no 'item_uid'. Set it to the uid of the item to replace.")
+    return Prepared.of(item, uid)
+
+
+async def _prepared(
+    ctx: Context, items: list[SentItem], who: Writer, prepare: Callable[[SentItem], Prepared]
+) -> tuple[list[Prepared], list[ItemResult]]:
+    """Check and prepare many items; let other requests run from time to time. Return a result for each item.
+
+    Raises
+    ------
+    InvalidPlan
+        At least one is refused.
+    """
     prepared: list[Prepared] = []
     results: list[ItemResult] = []
     for number, item in enumerate(items, start=1):
         try:
             checked = checked_item(ctx, item, who)
-            prepared.append(ctx.queue.prepare(checked))
+            prepared.append(prepare(checked))
             results.append({"success": True, "msg": "", **_accepted(ctx, checked)})
         except QSError as error:
             refused: ItemResult = {"success": False, "msg": error.message}
@@ -357,16 +414,22 @@ async def _prepared(ctx: Context, items: list[SentItem], who: Writer) -> tuple[l
             results.append(refused)
         if must_yield(number, results[-1]):
             await asyncio.sleep(0)
+    if failed := sum(not result.get("success") for result in results):
+        msg = f"validation of {failed} out of {len(items)} submitted items failed: " + next(
+            f"item {n}: {result.get('msg')}" for n, result in enumerate(results) if result.get("msg")
+        )
+        raise InvalidPlan(msg, results=results)
     return prepared, results
 
 
-async def _commit(ctx: Context, make: Callable[[], Edit]) -> tuple[Edit, int]:
+async def _commit(ctx: Context, make: Callable[[], Edit], user: str | None) -> tuple[Edit, int]:
     """Wait for our turn, make an edit, and wait until it is durable.
 
     Return it and the size of the queue right after it.
     """
     async with ctx.order:
         edit = make()
+        edit.by(user)
         stored = ctx.ledger.submit(edit)
         size = len(ctx.queue)
     await stored

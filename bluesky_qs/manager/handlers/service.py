@@ -40,7 +40,7 @@ def manager_kill(ctx: Context) -> Reply:
 
 
 @handles(api.service.events_get)
-def events_get(ctx: Context, since: int, *, limit: int = 1000) -> Events:
+def events_get(ctx: Context, since: int | None = None, *, limit: int = 1000) -> Events:
     events: Any = Encoded.array(ctx.events.since(since, limit))
     return {"events": events, "last": ctx.events.last, "first": ctx.events.first}
 

@@ -54,8 +54,36 @@ def test_arguments_of_a_call_override_the_clients_defaults(accepting, RM):
 
 
 def test_none_means_that_a_parameter_was_left_out(accepting, RM):
+    RM.user = "ana"
     RM.queue_item_move(pos=0, uid=None, pos_dest="back", before_uid=None)
-    assert accepting.asked("queue_item_move")[-1] == {"pos": 0, "pos_dest": "back"}
+    assert accepting.asked("queue_item_move")[-1] == {"pos": 0, "pos_dest": "back", "user": "ana"}
+
+
+def test_an_optional_parameter_of_ours_goes_out_if_the_service_lists_it(accepting, RM):
+    RM.user = "ana"
+    RM.queue_clear()
+    RM.queue_item_remove(pos=0)
+    assert accepting.requests == [
+        ("status", {}),
+        ("queue_clear", {"user": "ana"}),
+        ("queue_item_remove", {"pos": 0, "user": "ana"}),
+    ]
+
+
+def test_a_service_that_does_not_list_an_optional_parameter_does_not_get_it(accepting, RM):
+    accepting.answers["status"] = {"msg": "RE Manager v0.0.25"}
+    RM.status()
+    RM.queue_clear()
+    assert accepting.requests == [("status", {}), ("queue_clear", {})]
+
+
+def test_a_service_that_is_replaced_by_another_version_gets_the_request_again_as_it_takes_it(accepting, RM):
+    RM.status()
+    accepting.answers["status"] = {"msg": "RE Manager v0.0.25"}
+    refused = {"success": False, "msg": "API request contains unsupported parameters: 'user'."}
+    accepting.answers["queue_clear"] = lambda params: refused if params else {"success": True, "msg": ""}
+    assert RM.queue_clear()["success"]
+    assert accepting.asked("queue_clear")[-1] == {}
 
 
 def test_a_parameter_that_does_not_exist_is_an_error_at_the_call(accepting, RM):
@@ -67,7 +95,7 @@ def test_a_parameter_that_does_not_exist_is_an_error_at_the_call(accepting, RM):
 def test_the_community_names_are_the_same_methods(accepting, RM):
     RM.item_add(BInst("queue_stop"))
     RM.item_remove(pos=0)
-    assert accepting.methods == ["queue_item_add", "queue_item_remove"]
+    assert accepting.methods == ["queue_item_add", "status", "queue_item_remove"]
 
 
 def test_modes_can_be_keywords(accepting, RM):

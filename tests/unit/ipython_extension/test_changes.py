@@ -110,7 +110,7 @@ def test_a_plan_of_the_history_is_queued_at_the_given_place(qs, failed, option, 
 
 def test_places_of_redo_exclude_each_other_and_nothing_else_is_taken(qs, failed):
     assert "cannot be combined" in refused(qs, "redo -1 --front --back")
-    assert "redo takes one item and a position" in refused(qs, "redo -1 0")
+    assert "Which parameter? Write NAME=0" in refused(qs, "redo -1 0")
     assert not failed.asked("queue_item_add")
 
 

@@ -240,3 +240,12 @@ def test_functions_are_offered_where_they_are_known_and_nothing_else(shell, qs, 
     qs("push last_position")
     with provisionalcompleter():
         assert [each.text for each in shell.Completer.completions("%qs func la", 11)] == ["last_position("]
+
+
+def test_tables_and_files_are_offered_where_add_takes_them(shell, offered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tonight.txt").touch()
+    shell.user_ns.update(samples=[{"x": 1}], salary=3)
+    assert offered("%qs add count([det1]) --for sa") == ["samples"]
+    assert offered("%qs add --file ton") == ["tonight.txt"]
+    assert "undo" in offered("%qs un")

@@ -28,6 +28,8 @@ _LINES = {
     ],
     "redo": [("redo -1", _CHANGE), ("redo -1 --front", _CHANGE), ("redo hhhh --after 1", _CHANGE)],
     "clear": [("clear", _CHANGE)],
+    "undo": [("undo", _CHANGE)],
+    "save": [],
     "mode": [("mode loop on", _CHANGE)],
     "autostart": [("autostart on", _CHANGE), ("autostart off", _CHANGE)],
     "start": [("start", _CHANGE)],

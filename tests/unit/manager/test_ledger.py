@@ -110,6 +110,8 @@ async def slow_ledger(slow):
 class Note:
     """An edit that notes when it is taken back."""
 
+    record = None
+
     events = ()
 
     def __init__(self, name, undone):

@@ -26,15 +26,18 @@ def queue():
     ("change", "expected"),
     [
         (lambda queue: queue.add({"name": "p"}), {"put": ["new"]}),
-        (lambda queue: queue.remove(uid="u2"), {"dropped": ["u2"]}),
-        (lambda queue: queue.move(uid="u1", pos_dest="back"), {"put": ["u1"]}),
-        (lambda queue: queue.move_batch(["u3", "u1"], pos_dest="front"), {"put": ["u3", "u1"]}),
-        (lambda queue: queue.update({"name": "q", "item_uid": "u2"}), {"put": ["u2"]}),
+        (lambda queue: queue.remove(uid="u2"), {"dropped": ["u2"], "change": "removal"}),
+        (lambda queue: queue.move(uid="u1", pos_dest="back"), {"put": ["u1"], "change": "move"}),
+        (
+            lambda queue: queue.move_batch(["u3", "u1"], pos_dest="front"),
+            {"put": ["u3", "u1"], "change": "move"},
+        ),
+        (lambda queue: queue.update({"name": "q", "item_uid": "u2"}), {"put": ["u2"], "change": "edit"}),
         (
             lambda queue: queue.update({"name": "q", "item_uid": "u2"}, replace=True),
-            {"put": ["new"], "dropped": ["u2"]},
+            {"put": ["new"], "dropped": ["u2"], "change": "edit"},
         ),
-        (lambda queue: queue.clear(), {"cleared": True}),
+        (lambda queue: queue.clear(), {"cleared": True, "change": "clear"}),
         (lambda queue: queue.pass_instruction(), {"dropped": ["u1"]}),
     ],
 )
@@ -47,7 +50,7 @@ def test_very_many_items_are_only_counted():
     edit = queue.add_batch([{"name": "p"}] * 101)
     assert events(edit) == [{"type": "queue_changed", "put_count": 101}]
     uids = [item["item_uid"] for item in edit.items]
-    assert events(queue.remove_batch(uids)) == [{"type": "queue_changed", "dropped_count": 101}]
+    assert events(queue.remove_batch(uids)) == [{"type": "queue_changed", "dropped_count": 101, "change": "removal"}]
 
 
 def test_a_start_takes_the_item_from_the_queue(queue):

@@ -1,0 +1,128 @@
+"""What it takes to undo a change of the queue: the items as they were, and their places among the others."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from bluesky_qs.api.values import ChangeName
+from bluesky_qs.plan_queue.entries import Entry, OrderedEntries
+
+#: Items to remember on either side of an item that moved or left, because the nearest ones may leave too.
+_REACH = 10
+
+#: How the queue was changed. An addition is the undo of a clear or a removal.
+ChangeKind = Literal["clear", "removal", "move", "edit", "addition"]
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """A part of the queue as it was before a change: items next to each other, and the position of the first."""
+
+    pos: int
+    uids: list[str]
+
+
+class UndoRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A change of the queue, with all that is needed to undo it.
+
+    Attributes
+    ----------
+    uids
+        The items: those that left, or the others with the uids that they have since then.
+    items
+        The JSON texts of items that left or were edited, as they were before.
+    stretches
+        The surroundings of items that left or moved.
+    undoes
+        The number of the event that this change has undone.
+    """
+
+    change: ChangeKind
+    uids: list[str]
+    items: list[str] = []
+    stretches: list[Stretch] = []
+    user: str | None = None
+    undoes: int | None = None
+
+    @property
+    def name(self) -> ChangeName:
+        """The change as its event names it."""
+        return "undo" if self.change == "addition" or self.undoes is not None else self.change
+
+    @property
+    def left(self) -> bool:
+        """Whether the items have left the queue."""
+        return self.change in ("clear", "removal")
+
+    def is_complete(self) -> bool:
+        """Whether a record from a store has all that is needed."""
+        places = {uid for stretch in self.stretches for uid in stretch.uids}
+        texts = 0 if self.change in ("move", "addition") else len(self.uids)
+        return len(self.items) == texts and (self.change in ("edit", "addition") or places.issuperset(self.uids))
+
+
+def undo_record(
+    change: ChangeKind,
+    entries: OrderedEntries,
+    taken: Sequence[Entry],
+    put: Sequence[Entry],
+    undoes: int | None,
+) -> UndoRecord:
+    """The record of a change; ``entries`` is the queue before it."""
+    uids = [entry.uid for entry in put or taken]
+    texts = [entry.data.decode() for entry in taken] if change != "move" else []
+    return UndoRecord(change, uids, texts, [] if change == "edit" else _stretches(entries, taken), undoes=undoes)
+
+
+def places(entries: OrderedEntries, stretches: Sequence[Stretch], missing: set[str]) -> Iterator[tuple[int, list[str]]]:
+    """The places of items that go back into the queue: an index, and the uids of the items that go there.
+
+    Each group must be put into ``entries`` before the next one is requested. Items go directly behind the nearest item
+    that was in front of them and is still in the queue, or else directly before the nearest one that followed. If
+    these two have changed their order, the place nearer to the former position is taken; if none is left, the former
+    position, or the back of a queue that is shorter now.
+    """
+    for stretch in stretches:
+        group: list[str] = []
+        front: str | None = None
+        first = 0
+        for at, uid in enumerate(stretch.uids, stretch.pos):
+            if uid in missing:
+                first = first if group else at
+                group.append(uid)
+            elif entries.find(uid):
+                if group:
+                    yield _index(entries, front, uid, first), group
+                    group = []
+                front = uid
+        if group:
+            yield _index(entries, front, None, first), group
+
+
+def _index(entries: OrderedEntries, front: str | None, behind: str | None, former: int) -> int:
+    before, after = entries.find(front or ""), entries.find(behind or "")
+    if before is None and after is None:
+        return min(former, len(entries))
+    if after is None or before is None:
+        return entries.index(after) if after else entries.index(before) + 1 if before else 0
+    low, high = entries.index(before) + 1, entries.index(after)
+    return low if low <= high else min(low, high, key=lambda at: abs(at - former))
+
+
+def _stretches(entries: OrderedEntries, items: Sequence[Entry]) -> list[Stretch]:
+    size = len(entries)
+    if len(items) * 4 > size:  # faster than a search for each
+        ordered = entries.entries()
+        uids = {entry.uid for entry in items}
+        found = [at for at, entry in enumerate(ordered) if entry.uid in uids]
+    else:
+        ordered = entries
+        found = sorted(map(entries.index, items))
+    ranges: list[tuple[int, int]] = []
+    for at in found:
+        first, last = max(0, at - _REACH), min(size, at + _REACH + 1)
+        if ranges and first <= ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], last)
+        else:
+            ranges.append((first, last))
+    return [Stretch(first, [ordered[at].uid for at in range(first, last)]) for first, last in ranges]

@@ -1,0 +1,133 @@
+"""The rows of a table of this session, such as one of samples: a plan for each, with the columns as ``$names``."""
+
+import re
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, NamedTuple, cast
+
+from IPython.core.error import UsageError
+
+from bluesky_qs.client.failures import RequestFailedError, failure
+from bluesky_qs.words.planexpr import ExpressionError, can_be_sent, place_of
+from bluesky_qs.words.scanner import TokenKind
+from ipython_extension.typed.line import Line, LineWord
+from ipython_extension.words.typed_plans import TypedPlan
+
+_OPTION = "--for"
+_LEAD = "Plan validation failed: "
+_VARIABLE = re.compile(r"\$([^\W\d]\w*)")
+_IN_BRACES = re.compile(r"\{([^{}:]*)\}")
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+class PlanOfRow(NamedTuple):
+    """A plan, and the row that it was made for."""
+
+    plan: TypedPlan
+    number: int
+    row: Mapping[str, Any]
+
+
+def table_word(line: Line) -> LineWord | None:
+    """The word after ``--for``, wherever it stands on the line; None without one."""
+    tokens = line.scanned.tokens
+    for token, following in pairwise(tokens):
+        if token.kind is TokenKind.OPTION and token.text == _OPTION:
+            return LineWord(following.text.lstrip("$"), following.start)
+    return None
+
+
+def rows_of(line: Line, token: LineWord) -> list[Mapping[str, Any]]:
+    """The rows of the variable with this name: a list of dictionaries, or a DataFrame.
+
+    Raises
+    ------
+    UsageError
+        It is not such a table, it is empty, no column is used, or a value of a used column is missing or unsuitable.
+    """
+    name = token.text
+    if name not in line.session:
+        raise line.fault(f"This session has no variable {name!r}", token.start, len(name))
+    table = line.session[name]
+    rows = _rows(table)
+    if rows is None:
+        kind = type(table).__name__
+        raise line.fault(f"{name} is of type {kind}; --for takes a list of dictionaries or a DataFrame", token.start)
+    if not rows:
+        raise line.fault(f"{name} has no rows", token.start)
+    columns = list(dict.fromkeys(str(column) for row in rows for column in row))
+    used = [column for column in columns if column in _names(line.text)]
+    if not used:
+        raise line.fault(
+            f"No column of {name} is used. Its columns are {', '.join(columns)}: write ${columns[0]}", token.start
+        )
+    for number, row in enumerate(rows):
+        for column in used:
+            if reason := _unusable(row, column):
+                raise UsageError(f"Row {number} of {name}, column {column}: {reason}")
+    return rows
+
+
+def plans_of_rows(
+    line: Line, rows: Sequence[Mapping[str, Any]], read: Callable[[Line], list[TypedPlan]]
+) -> Iterator[PlanOfRow]:
+    """The plans of the line for each row; its columns come before the variables of the session."""
+    for number, row in enumerate(rows):
+        variables = ChainMap(dict(row), cast("dict[str, Any]", line.session))
+        try:
+            plans = read(Line(line.text, line.at, session=variables, objection=line.objection))
+        except UsageError as error:
+            raise UsageError(f"Row {number}: {error}") from None
+        yield from (PlanOfRow(plan, number, row) for plan in plans)
+
+
+@contextmanager
+def naming_rows(line: Line, plans: Sequence[PlanOfRow]) -> Iterator[None]:
+    """Add to a refusal of these plans the rows and columns that are wrong."""
+    try:
+        yield
+    except RequestFailedError as error:
+        results = error.response.get("results") or ()
+        wrong = [(plan, result) for plan, result in zip(plans, results, strict=False) if result.get("msg")]
+        if not wrong:
+            raise
+        reasons = [_reason(line, plan, result) for plan, result in wrong[:3]]
+        more = [f"and {len(wrong) - len(reasons)} more rows"] if len(wrong) > len(reasons) else []
+        raise failure(error.request, {**error.response, "msg": "; ".join([*reasons, *more])}) from None
+
+
+def _reason(line: Line, plan: PlanOfRow, result: Mapping[str, Any]) -> str:
+    columns: list[str] = []
+    for finding in (result.get("errors") or ())[:1]:
+        try:
+            offset, length = place_of(line.text, plan.plan.start, finding["path"])
+        except (ExpressionError, KeyError):
+            continue
+        columns = [name for name in _names(line.text[offset : offset + length]) if name in plan.row]
+    named = "".join(f", column {name} ({plan.row[name]!r})" for name in columns)
+    return f"row {plan.number}{named}: {str(result['msg']).removeprefix(_LEAD)}"
+
+
+def _rows(table: Any) -> list[Mapping[str, Any]] | None:
+    if isinstance(table, list | tuple):
+        elements = cast("Sequence[Any]", table)
+        return list(elements) if all(isinstance(row, Mapping) for row in elements) else None
+    if hasattr(table, "columns") and hasattr(table, "to_dict"):
+        return list(table.to_dict("records"))
+    return None
+
+
+def _names(text: str) -> list[str]:
+    inside = " ".join(_IN_BRACES.findall(text))
+    return list(dict.fromkeys([*_VARIABLE.findall(text), *_NAME.findall(inside)]))
+
+
+def _unusable(row: Mapping[str, Any], column: str) -> str:
+    if column not in row:
+        return "the row has no such column"
+    value = row[column]
+    if value is not None and not can_be_sent(value):
+        return f"a value of type {type(value).__name__} cannot be sent"
+    return "the cell is empty" if isinstance(value, float) and value != value else ""  # noqa: PLR0124 - NaN

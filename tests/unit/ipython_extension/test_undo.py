@@ -1,0 +1,148 @@
+"""``%qs undo``, and edits that somebody else has overtaken."""
+
+import re
+
+import pytest
+from IPython.lib.pretty import pretty
+
+from bluesky_qs.errors import QSError
+from ipython_extension.shown.undo_text import latest_change
+
+
+@pytest.fixture
+def four(qs, opened, plan):
+    """Four plans are in the queue and were shown."""
+    opened.fill([plan("count", f"uid-{at}", ["det1"], num=at) for at in range(4)])
+    qs("queue")
+    return opened
+
+
+def displayed(error):
+    (line,) = error._render_traceback_()
+    return line.removeprefix("Refused: ")
+
+
+def nums(manager):
+    return [item["kwargs"]["num"] for item in manager.do("queue_get")["items"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("clear", "Put back 4 plans."),
+        ("rm 1", "Put back 1 plan."),
+        ("rm 1-2", "Put back 2 plans."),
+        ("move 0 back", "Moved 1 plan back."),
+        ("edit 1 num=9", "Changed 1 plan back."),
+    ],
+)
+def test_the_latest_change_is_undone_and_named(qs, four, line, sentence):
+    qs(line)
+    assert nums(four) != [0, 1, 2, 3]
+    undone = qs("undo")
+    assert nums(four) == [0, 1, 2, 3]
+    assert pretty(undone).splitlines()[0] == sentence
+    assert [item["item_uid"] for item in undone] == [item["item_uid"] for item in undone["items"]]
+
+
+def test_the_plans_that_come_back_are_listed(qs, four):
+    qs("rm 1")
+    assert pretty(qs("undo")) == "Put back 1 plan.\n  count([det1], num=1)"
+
+
+def test_undo_goes_further_back_each_time_until_there_is_nothing(qs, four):
+    qs("move 0 back")
+    qs("rm 0")
+    qs("undo")
+    assert nums(four) == [1, 2, 3, 0]
+    qs("undo")
+    assert nums(four) == [0, 1, 2, 3]
+    assert pretty(qs("undo")) == (
+        "There is nothing to undo: you have not cleared, removed, moved or edited anything in the last hour."
+    )
+
+
+def test_changes_of_others_stay_and_are_named(qs, four):
+    qs("rm 0")
+    four.do("queue_item_remove", uid="uid-3", user="grace")
+    four.do("queue_item_add", item={"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 7}},
+            user="bob", user_group="admin")  # fmt: skip
+    text = " ".join(pretty(qs("undo")).split())
+    assert nums(four) == [0, 1, 2, 7]
+    assert re.search(
+        r"Changes of others since then stay: grace removed 1 item at [\d:]+, bob added 1 item at [\d:]+\.", text
+    )
+
+
+def test_only_ones_own_changes_are_undone(qs, four):
+    four.do("queue_clear", user="grace")
+    assert "nothing to undo" in pretty(qs("undo"))
+
+
+def test_a_plan_that_somebody_has_changed_since_then_is_named_with_the_reason(qs, four):
+    qs("move 1 back")
+    four.do("queue_item_move", uid="uid-1", pos_dest="front", user="grace")
+    with pytest.raises(QSError) as refused:
+        qs("undo")
+    assert re.fullmatch(
+        r"Not undone: count\(\[det1\], num=1\) was moved since then by grace \(event \d+\)", displayed(refused.value)
+    )
+
+
+def test_an_undo_costs_two_requests(qs, four):
+    qs("rm 1")
+    four.requests.clear()
+    qs("undo")
+    assert four.methods == ["events_get", "queue_undo"]
+
+
+def test_an_edit_that_somebody_has_overtaken_is_refused_with_the_plan_as_it_is_now(qs, four, monkeypatch):
+    read = four.do("queue_get")
+    four.answers["queue_get"] = {"success": True, "msg": "", **read}  # as it was just before
+    four.do("queue_item_update", item={**read["items"][1], "kwargs": {"num": 8}}, user="grace", user_group="admin")
+    with pytest.raises(QSError) as refused:
+        qs("edit 1 num=9")
+    assert displayed(refused.value) == (
+        "Not changed: somebody has changed this plan. It is count([det1], num=8) now. Enter the line again to edit it."
+    )
+    del four.answers["queue_get"]
+    qs("edit 1 num=9")
+    assert nums(four) == [0, 9, 2, 3]
+
+
+def test_an_edit_sends_what_it_read_only_to_a_service_that_takes_it(qs, four):
+    qs("edit 1 num=9")
+    assert four.asked("queue_item_update")[-1]["expected"]["kwargs"] == {"num": 1}
+    status = {**four.do("status"), "extensions": []}
+    four.answers["status"] = status
+    qs("status")
+    qs("edit 1 num=10")
+    assert "expected" not in four.asked("queue_item_update")[-1]
+
+
+def change(seq, kind=None, user="me", **more):
+    return {
+        "seq": seq,
+        "time": 0.0,
+        "type": "queue_changed",
+        "user": user,
+        **({"change": kind} if kind else {}),
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], None),
+        ([change(1)], None),
+        ([change(1, "move"), change(2)], 1),
+        ([change(1, "move"), change(2, "edit"), change(3, "undo", undoes=2)], 1),
+        # The undo of 2 was undone, so that 2 is in effect again.
+        ([change(1, "move"), change(2, "edit"), change(3, "undo", undoes=2), change(4, "undo", undoes=3)], 2),
+        ([change(1, "clear"), change(2, "undo", user="grace", undoes=1)], None),
+    ],
+)
+def test_the_latest_change_in_effect_is_found(events, expected):
+    found = latest_change(events, "me")
+    assert (found and found.event["seq"]) == expected
