@@ -212,6 +212,14 @@ No request is sent until you type a command. To load it in every session, write
 - **Errors** are raised and shown in one line, so that a notebook stops. Ctrl-C ends a wait, never a scan.
 - **Waits** report why a plan stands still (“Suspended since 14:02: Signal shutter is high.”, “Paused at 14:02 by
   grace.”), and that the service has not answered for 3 s. `%qs` also shows why, and who locked the service.
+- **In a terminal**, failed plans are red, running plans green, paused and aborted plans yellow. `%colors NoColor`, the
+  environment variable `NO_COLOR` and output to a file turn colors off. Without a display, `%qs plot` draws with
+  characters.
+- **In a notebook**, a command that waits has one output: the live table, and below it a progress bar that goes away at
+  the end. Save the notebook and open it anywhere: the table is in it as HTML and as text. `jupyter console` prints the
+  table line by line.
+- **Live tables** have the same number of digits in a whole column, as many as are significant. The headings come again
+  after each screenful.
 - **All commands of [qserver](reference/qserver.md)** work after `%qs`, unchanged.
 - **TAB** completes commands, plans, parameters, devices and subdevices, your variables after `$`, metadata that you
   have seen after `--md`, and fields after `plot`. It offers nothing where nothing fits. `%qs?` lists the commands;

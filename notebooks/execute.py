@@ -30,7 +30,6 @@ RAISES = "raises-exception"
 VARIES = "varies"
 
 _PATIENCE = 120
-_WIDGET = "application/vnd.jupyter.widget-view+json"
 _TERMINAL = {"COLUMNS": "80", "TERM": "xterm", "QSERVER_USER": "ada"}
 
 
@@ -75,7 +74,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
 
 
 def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> None:
-    """Clean the outputs for readers: drop old progress bars, and replace the paths and addresses of this computer."""
+    """Clean the outputs for readers: drop places of old progress bars; replace paths and addresses of this computer."""
     machine = {
         environment["QSERVER_ZMQ_CONTROL_ADDRESS"]: "tcp://localhost:60615",
         environment["QSERVER_ZMQ_INFO_ADDRESS"]: "tcp://localhost:60625",
@@ -84,7 +83,7 @@ def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
     }
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            kept = [output for output in cell.outputs if _WIDGET not in output.get("data", {})]
+            kept = [output for output in cell.outputs if "data" not in output or any(output.data.values())]
             cell.outputs = _merged(_replaced(kept, machine))
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}

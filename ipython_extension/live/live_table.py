@@ -1,92 +1,105 @@
-"""The table of a running scan, printed line by line as events arrive."""
+"""The table of a running scan, line by line as events arrive."""
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.documents import mapping, text
+from ipython_extension.live.columns import Column
+from ipython_extension.live.lines import Line, Row, cells
 from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
-from ipython_extension.shown.tables import cut, moment, plural, shortened
+from ipython_extension.shown.tables import cut, moment, plural, shortened, terminal_height
 
 _INDENT = "  "
-_NUMBER, _TIME, _NARROWEST, _WIDEST = 5, 8, 10, 16
-#: Most rows to print at once; if there are more, the latest are printed.
+_NUMBER, _TIME = 5, 8
+#: Most lines to print at once; if there are more, the latest are printed.
 _MOST = 40
-_DIGITS = 10
+#: Lines of a screen that are not rows: the heading, the progress line, the input line.
+_NO_ROWS = 4
 #: The year 5138. Later times and higher numbers are mistakes.
 _LATEST = 1e11
 
 
 class RunTables:
-    """One table for each run, at most ``width`` columns wide."""
+    """One table for each run, at most ``width`` columns wide; the headings come again after ``screenful`` rows."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, screenful: int) -> None:
         self._width = width
+        self._screenful = screenful
         self._runs = LiveRuns()
-        self._columns: dict[int, list[tuple[str, int]]] = {}
+        self._columns: dict[int, list[Column]] = {}
         self._above: LiveRun | None = None
+        self._rows = 0
         self._has_printed = False
 
-    def take(self, name: str, doc: Mapping[str, Any]) -> list[str]:
+    def take(self, name: str, doc: Mapping[str, Any]) -> Sequence[Line | Row]:
         """Return the lines to print for a document."""
         match self._runs.take(name, doc):
             case Reading(run, event):
-                return [*self._heading(run, event), self._row(run, event)]
+                heading = self._heading(run, event)
+                self._rows += 1
+                return [*heading, self._row(run, event)]
             case RunEnd(run, stop):
                 self._columns.pop(id(run), None)
                 return self._ending(run, stop)
             case _:
                 return []
 
-    def _heading(self, run: LiveRun, event: Mapping[str, Any]) -> list[str]:
-        """Return the heading of a row; empty if the row above belongs to the same run."""
+    def _heading(self, run: LiveRun, event: Mapping[str, Any]) -> list[Line]:
+        """Return the heading of a row; empty if it is still on the screen."""
         if run is self._above:
-            return []
-        gap = [""] if self._has_printed else []
+            return [self._names(run)] if self._rows >= self._screenful else []
+        gap = [Line("")] if self._has_printed else []
         self._above, self._has_printed = run, True
         if id(run) in self._columns:
-            return [*gap, f"{run.name}, continued", self._names(run)]
+            return [*gap, Line(f"{run.name}, continued"), self._names(run)]
         left_out = self._fit(run)
         points, clock = run.start.get("num_points"), _clock(run.start.get("time"))
         details = [run.plan]
         details += [plural(points, "point")] if isinstance(points, int) and points > 0 else []
         details += [f"started {clock}"] if clock else []
-        lines = [*gap, shortened(f"{run.name}: {', '.join(details)}", self._width)]
+        lines = [*gap, Line(shortened(f"{run.name}: {', '.join(details)}", self._width))]
         if left_out:
-            lines.append(cut(f"{_INDENT}columns omitted: {', '.join(map(one_line, left_out))}", self._width))
+            lines.append(Line(cut(f"{_INDENT}columns omitted: {', '.join(map(one_line, left_out))}", self._width)))
         lines.append(self._names(run))
         if (earlier := _count(event.get("seq_num")) - 1) > 0:
-            lines.append(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'earlier point')}")
+            lines.append(Line(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'earlier point')}"))
         return lines
 
     def _fit(self, run: LiveRun) -> list[str]:
         """Choose the columns; return the fields that do not fit."""
         fields = [*run.along, *run.read]
-        columns: list[tuple[str, int]] = []
+        columns: list[Column] = []
         room = self._width - len(_INDENT) - _NUMBER - 2 - _TIME
         for field in fields:
-            width = min(max(len(field), _NARROWEST), _WIDEST)
-            if room < width + 2:
+            column = Column(field, run.keys.get(field) or {}, is_moved=field in run.along)
+            if room < column.width + 2:
                 break
-            room -= width + 2
-            columns.append((field, width))
+            room -= column.width + 2
+            columns.append(column)
         self._columns[id(run)] = columns
         return fields[len(columns) :]
 
-    def _names(self, run: LiveRun) -> str:
-        names = "".join(f"  {cut(one_line(field), width):>{width}}" for field, width in self._columns[id(run)])
-        return f"{_INDENT}{'#':>{_NUMBER}}  {'time':<{_TIME}}{names}"
+    def _names(self, run: LiveRun) -> Line:
+        """The names of the columns. Rows below them may have other digits than those above."""
+        columns = self._columns[id(run)]
+        self._rows = 0
+        for column in columns:
+            column.begin_page()
+        names = cells([one_line(column.field) for column in columns], columns)
+        return Line(f"{_INDENT}{'#':>{_NUMBER}}  {'time':<{_TIME}}{names}", "heading")
 
-    def _row(self, run: LiveRun, event: Mapping[str, Any]) -> str:
+    def _row(self, run: LiveRun, event: Mapping[str, Any]) -> Row:
+        columns = self._columns[id(run)]
         data = mapping(event.get("data"))
-        cells = "".join(
-            f"  {cut(value_text(data.get(field), run.keys.get(field) or {}, width), width):>{width}}"
-            for field, width in self._columns[id(run)]
-        )
-        number = _count(event.get("seq_num")) or ""
-        return f"{_INDENT}{number:>{_NUMBER}}  {_clock(event.get('time'), today=event.get('time')):<{_TIME}}{cells}"
+        values = [data.get(column.field) for column in columns]
+        for column, value in zip(columns, values, strict=True):
+            column.take(value)
+        number, clock = _count(event.get("seq_num")) or "", _clock(event.get("time"), today=event.get("time"))
+        lead = f"{_INDENT}{number:>{_NUMBER}}  {clock:<{_TIME}}"
+        texts = [column.next_printed(value) for column, value in zip(columns, values, strict=True)]
+        return Row(lead + cells(texts, columns), lead, columns, values)
 
-    def _ending(self, run: LiveRun, stop: Mapping[str, Any]) -> list[str]:
+    def _ending(self, run: LiveRun, stop: Mapping[str, Any]) -> list[Line]:
         if self._above is run:
             self._above = None
         status = stop.get("exit_status", "success")
@@ -94,7 +107,7 @@ class RunTables:
             return []
         why = f": {reason}" if (reason := one_line(text(stop.get("reason")))) else ""
         ended = "failed" if status == "fail" else f"ended with {one_line(str(status))}"
-        return [shortened(f"{run.name} {ended}{why}", self._width)]
+        return [Line(shortened(f"{run.name} {ended}{why}", self._width), "failed")]
 
 
 class Live:
@@ -106,9 +119,9 @@ class Live:
     def __init__(self, width: int, *, item_uid: str | None = None) -> None:
         self._running: str | None = None
         self._item_uid = item_uid
-        self._tables = RunTables(width)
+        self._tables = RunTables(width, max(terminal_height() - _NO_ROWS, 2 * _NO_ROWS))
         self._seen: set[str] = set()
-        self._lines: list[str] = []
+        self._lines: list[Line | Row] = []
 
     def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
         """Take a document that was published, or requested (``requested``)."""
@@ -119,34 +132,14 @@ class Live:
         self._seen.add(uid)
         self._lines += self._tables.take(message["name"], doc)
 
-    def show(self, status: Mapping[str, Any]) -> str:
+    def show(self, status: Mapping[str, Any]) -> Sequence[Line | Row]:
         """Return the new lines to print; if there are very many, the latest."""
         self._running = status["running_item_uid"]
         lines, self._lines = self._lines, []
         if len(lines) > _MOST:
-            lines = [*lines[:3], f"{_INDENT}{'…':>{_NUMBER}}  {len(lines) - _MOST} more", *lines[3 - _MOST :]]
-        return "\n".join(lines)
-
-
-def value_text(value: Any, key: Mapping[str, Any], width: int = _WIDEST) -> str:
-    """Format one reading so that it fits the width, with the device's precision if that is known."""
-    match value:
-        case None:
-            return "–"  # noqa: RUF001 - an omitted array, or no number
-        case bool() | str():
-            return one_line(str(value))
-        case int():
-            is_short = len(str(value)) <= width or abs(value) > sys.float_info.max
-            return str(value) if is_short else _fitting(value, width)
-        case float():
-            precision = key.get("precision")
-            fixed = f"{value:.{precision}f}" if isinstance(precision, int) and 0 <= precision <= _DIGITS else ""
-            lost = value != 0 and fixed and float(fixed) == 0
-            return fixed if fixed and not lost and len(fixed) <= _NARROWEST else _fitting(value, width)
-        case list():
-            return f"[{len(value)}]"
-        case _:
-            return "…"
+            more = Line(f"{_INDENT}{'…':>{_NUMBER}}  {len(lines) - _MOST} more")
+            lines = [*lines[:3], more, *lines[3 - _MOST :]]
+        return lines
 
 
 def _clock(value: Any, *, today: Any = None) -> str:
@@ -157,9 +150,3 @@ def _clock(value: Any, *, today: Any = None) -> str:
 def _count(value: Any) -> int:
     """The number of an event; 0 if it is none."""
     return value if isinstance(value, int) and 0 < value < _LATEST else 0
-
-
-def _fitting(value: float, width: int) -> str:
-    """Format with as many digits as fit, up to six, because cutting off the end would lose the exponent."""
-    texts = [f"{value:.{digits}g}" for digits in range(6, 0, -1)]
-    return next((text for text in texts if len(text) <= width), texts[-1])

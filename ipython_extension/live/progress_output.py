@@ -1,32 +1,38 @@
 """Progress in a terminal or notebook: one line that changes, and lines above it that stay."""
 
-import html
 import sys
-import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ipython_extension.shown.display import View
+from ipython_extension.live.lines import Line, Row
+from ipython_extension.live.notebook_output import Notebook
+from ipython_extension.shown.colors import colored, in_colors
 from ipython_extension.shown.status_text import Bar
-from ipython_extension.shown.tables import cells, cut, terminal_width
+from ipython_extension.shown.tables import cells, cut, terminal_width, wrapped
 
-#: Seconds between updates in a notebook: each one is a message to the browser.
-_PERIOD = 0.2
-#: Seconds before a bar appears: quick commands need none.
-_PATIENCE = 0.3
-_WIDTH = 100
 #: Columns for ^C and one free column: some terminals break a line that fills the last column.
 _CTRL_C = 3
 
 
 class ProgressOutput(Protocol):
-    """Shows the progress of a wait."""
+    """Shows the progress of a wait; ``shows`` is False if it shows nothing."""
+
+    shows: bool
 
     def say(self, progress: str | Bar) -> None:
         """Replace the progress line."""
         ...
 
-    def put(self, text: str) -> None:
-        """Print lines that stay."""
+    def put(self, lines: Sequence[Line | Row]) -> None:
+        """Show lines that stay."""
+        ...
+
+    def copy(self, text: str) -> None:
+        """Print the output of user code, as it is."""
+        ...
+
+    def picture(self, name: str, text: str) -> None:
+        """Show a picture made of text, in place of the one of that name if nothing was shown since."""
         ...
 
     def clear(self) -> None:
@@ -35,23 +41,39 @@ class ProgressOutput(Protocol):
 
 
 class Nowhere:
-    """Shows nothing. It is used in scripts and pipes."""
+    """Shows nothing but the last pictures, at the end. Scripts and pipes use it."""
+
+    shows = False
+
+    def __init__(self) -> None:
+        self._pictures: dict[str, str] = {}
 
     def say(self, progress: str | Bar) -> None:
         """Nothing."""
 
-    def put(self, text: str) -> None:
+    def put(self, lines: Sequence[Line | Row]) -> None:
         """Nothing."""
 
-    def clear(self) -> None:
+    def copy(self, text: str) -> None:
         """Nothing."""
+
+    def picture(self, name: str, text: str) -> None:
+        self._pictures[name] = text
+
+    def clear(self) -> None:
+        for text in self._pictures.values():
+            _write(f"{text}\n")
+        self._pictures.clear()
 
 
 class Terminal:
     """Rewrites the last line of a terminal."""
 
+    shows = True
+
     def __init__(self) -> None:
         self._shown = 0
+        self._picture = ("", 0)
 
     def say(self, progress: str | Bar) -> None:
         width = terminal_width() - _CTRL_C
@@ -59,10 +81,23 @@ class Terminal:
         _write(f"\r{line}{' ' * (self._shown - cells(line))}")
         self._shown = cells(line)
 
-    def put(self, text: str) -> None:
+    def put(self, lines: Sequence[Line | Row]) -> None:
+        width = terminal_width()
+        with in_colors():
+            self.copy("\n".join(colored(wrapped(line.printed, width), line.mark) for line in lines) if lines else "")
+
+    def copy(self, text: str) -> None:
         if text:
             self.clear()
+            self._picture = ("", 0)
             _write(text if text.endswith("\n") else f"{text}\n")
+
+    def picture(self, name: str, text: str) -> None:
+        self.clear()
+        shown, lines = self._picture
+        above = f"\x1b[{lines}A\r\x1b[J" if shown == name and lines else ""
+        _write(f"{above}{text}\n")
+        self._picture = (name, text.count("\n") + 1)
 
     def clear(self) -> None:
         if self._shown:
@@ -71,90 +106,20 @@ class Terminal:
             self._shown = 0
 
 
-class Notebook:
-    """A bar below the cell: a widget if ipywidgets is installed, else an updated display. Lines are cell output."""
-
-    def __init__(self) -> None:
-        self._place: _Widget | _Display | None = None
-        self._due = time.monotonic() + _PATIENCE
-
-    def say(self, progress: str | Bar) -> None:
-        now = time.monotonic()
-        if now < self._due:
-            return
-        self._due = now + _PERIOD
-        bar = Bar(progress, None, "") if isinstance(progress, str) else progress
-        if self._place is None:
-            self._place = _place(bar)
-        else:
-            self._place.show(bar)
-
-    def put(self, text: str) -> None:
-        if text:
-            _write(text if text.endswith("\n") else f"{text}\n")
-
-    def clear(self) -> None:
-        if self._place is not None:
-            self._place.close()
-            self._place = None
+def of(shell: Any, *, is_terminal: bool) -> ProgressOutput:
+    """Return the output of a session: a notebook, a terminal, or none."""
+    if hasattr(shell, "kernel"):
+        return Terminal() if _is_console(shell.kernel.get_parent("shell")) else Notebook()
+    return Terminal() if is_terminal else Nowhere()
 
 
-class _Widget:
-    def __init__(self, widgets: Any, bar: Bar) -> None:
-        from IPython.display import display  # noqa: PLC0415 - a terminal does not need it
+def _is_console(request: Mapping[str, Any]) -> bool:
+    """Whether a cell comes from `jupyter console` or the like, which prints what it gets and cannot update it.
 
-        self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="30%"))
-        self._text = widgets.Label()
-        self._box = widgets.HBox([self._bar, self._text])
-        self.show(bar)
-        # A console without widgets shows the text only once: leave out the changing part.
-        shown = {**self._box._repr_mimebundle_(), "text/plain": f"In progress: {bar.title.partition('  ')[0]}"}
-        display(shown, raw=True)
-
-    def show(self, bar: Bar) -> None:
-        self._bar.layout.display = None if bar.done is not None else "none"
-        self._bar.value = bar.done or 0.0
-        self._text.value = bar.words(_WIDTH)
-
-    def close(self) -> None:
-        self._box.close()
-
-
-class _Display:
-    def __init__(self, bar: Bar) -> None:
-        from IPython.display import display  # noqa: PLC0415 - see above
-
-        self._handle: Any = display(_Drawn(bar), display_id=True)
-
-    def show(self, bar: Bar) -> None:
-        self._handle.update(_Drawn(bar))
-
-    def close(self) -> None:
-        self._handle.update(_Drawn(None))
-
-
-class _Drawn(View):
-    """A snapshot of a bar."""
-
-    def __init__(self, bar: Bar | None) -> None:
-        self.bar = bar
-
-    def text(self, width: int) -> str:
-        return self.bar.text(width) if self.bar else ""
-
-    def html(self) -> str:
-        if self.bar is None:
-            return ""
-        progress = f'<progress value="{self.bar.done:.3f}" max="1"></progress> ' if self.bar.done is not None else ""
-        return f"<p>{progress}{html.escape(self.bar.words(_WIDTH))}</p>"
-
-
-def _place(bar: Bar) -> _Widget | _Display:
-    try:
-        import ipywidgets  # noqa: PLC0415 - optional, and needed only while waiting  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        return _Display(bar)
-    return _Widget(ipywidgets, bar)
+    Notebooks name the cell. So does none of the programs that run notebooks, but they do not answer input().
+    """
+    names_cell = "cellId" in request.get("metadata", {})
+    return not names_cell and bool(request.get("content", {}).get("allow_stdin"))
 
 
 def _write(text: str) -> None:

@@ -1,13 +1,14 @@
 """Waits with progress. Ctrl-C stops the wait, and nothing in the service."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from bluesky_qs.client.failures import WaitTimeoutError
 from bluesky_qs.client.info import StatusFeed
 from bluesky_qs.words.planexpr import plan_text
+from ipython_extension.live.lines import Line, Row, sentences
 from ipython_extension.session.session import Session
 from ipython_extension.shown.error_rendering import Detached
 from ipython_extension.shown.status_text import Bar, is_suspended, status_sentence
@@ -28,8 +29,8 @@ class Listener(Protocol):
         """Take a document; see `StatusFeed`."""
         ...
 
-    def show(self, status: Mapping[str, Any]) -> str:
-        """Return text to print, if any; called for every status."""
+    def show(self, status: Mapping[str, Any]) -> Sequence[Line | Row]:
+        """Return lines to print, if any; called for every status."""
         ...
 
 
@@ -54,7 +55,12 @@ class ProgressWait:
         self._shown_prompt: str | None = None
         self._is_silent = False
         self.is_paused = False
-        self.put, self.clear = self._output.put, self._output.clear
+        self.copy, self.picture, self.shows = self._output.copy, self._output.picture, self._output.shows
+        self.clear = self._output.clear
+
+    def put(self, text: str) -> None:
+        """Show sentences that stay."""
+        self._output.put(sentences(text))
 
     def say(self, progress: str | Bar) -> None:
         """Show progress; while the service does not answer, show that."""
@@ -82,7 +88,7 @@ class ProgressWait:
             while True:
                 self.is_paused = status["manager_state"] == "paused"
                 if self._live:
-                    self.put(self._live.show(status))
+                    self._output.put(self._live.show(status))
                 self._ask(status)
                 yield status
                 if self._timeout is not None and self.elapsed > self._timeout:
@@ -121,7 +127,7 @@ class ProgressWait:
         """Show documents that are late, or that came before the subscription."""
         if self._live and self._feed:
             self._feed.recall()
-            self.put(self._live.show(status))
+            self._output.put(self._live.show(status))
 
 
 @contextmanager

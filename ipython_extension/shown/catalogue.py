@@ -104,7 +104,7 @@ class PlanView(View, dict[str, Any]):
     def html(self) -> str:
         description = "".join(f"<p>{html.escape(part)}</p>" for part in _paragraphs(self))
         table = self._table()
-        return f"<p><code>{html.escape(signature(self))}</code></p>{description}{table.html() if table.rows else ''}"
+        return f"<p>{html.escape(signature(self))}</p>{description}{table.html() if table.rows else ''}"
 
     def _table(self) -> Table:
         rows = [_parameter_row(p) for p in self.get("parameters", [])]

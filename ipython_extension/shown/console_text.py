@@ -1,9 +1,9 @@
 """Lines of the service's console, as they were printed."""
 
-import html
 import re
 
 from ipython_extension.shown.display import View
+from ipython_extension.shown.notebook_html import preformatted
 
 _COLORS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -17,4 +17,4 @@ class ConsoleText(View, str):
         return self.rstrip("\n") or "Nothing has been printed."
 
     def html(self) -> str:
-        return f"<pre>{html.escape(_COLORS.sub('', self.text(0)))}</pre>"
+        return preformatted(_COLORS.sub("", self.text(0)))

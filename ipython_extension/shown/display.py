@@ -6,6 +6,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.words.planexpr import Item, plan_text
+from ipython_extension.shown.colors import in_colors
+from ipython_extension.shown.notebook_html import in_one_typeface, preformatted, sentence
 from ipython_extension.shown.status_text import (
     flags_text,
     has_value,
@@ -45,13 +47,14 @@ class View:
 
     def html(self) -> str:
         """Return the HTML for a notebook."""
-        return f"<pre>{html.escape(self.text(_WIDE))}</pre>"
+        return preformatted(self.text(_WIDE))
 
     def _repr_pretty_(self, p: Any, cycle: bool) -> None:
-        p.text("…" if cycle else self._for_terminal(terminal_width()))
+        with in_colors():
+            p.text("…" if cycle else self._for_terminal(terminal_width()))
 
     def _repr_html_(self) -> str:
-        return self.html()
+        return in_one_typeface(self.html())
 
     def _for_terminal(self, width: int) -> str:
         """Return the text; a single line follows ``Out[12]: `` and has less room."""
@@ -72,9 +75,6 @@ class ReplyView(View, dict[str, Any]):
 
     def text(self, width: int) -> str:
         return self.sentence or _rest(self, width)
-
-    def html(self) -> str:
-        return f"<pre>{html.escape(self.text(_WIDE))}</pre>"
 
 
 class Items(View, list[Item]):
@@ -139,7 +139,7 @@ class QueueView(Items):
             state = state if self.status else ""
             done = progress_text(self.status, short=True)
             cells = ("▶", self.plan(self.running), self.running.get("user", ""), f"{state} {done}".rstrip())
-            rows.append(Row(cells, note=self._note(self.running), mark="running"))
+            rows.append(Row(cells, note=self._note(self.running), mark=state or "running"))
         rows += [
             Row((str(at), self.plan(item), item.get("user", ""), "queued"), note=self._note(item))
             for at, item in enumerate(self[: self.rows])
@@ -246,7 +246,7 @@ class ItemView(View, dict[str, Any]):
     def html(self) -> str:
         if not self.lead:
             return super().html()
-        return f"<p>{html.escape(self.lead)}: <code>{html.escape(plan_text(self, self.known))}</code></p>"
+        return sentence(f"{self.lead}: {plan_text(self, self.known)}")
 
     def _all(self, plan: str) -> str:
         result = self.get("result") or {}
@@ -296,10 +296,7 @@ class Changed(Items):
     def html(self) -> str:
         parts = [f"<p>{html.escape(self.summary)}</p>"] if self.summary else []
         for number, view in enumerate(self._views()):
-            parts += [
-                *([] if self.summary else [view.html()]),
-                *(f"<p>{html.escape(warning)}</p>" for warning in self._warnings(number)),
-            ]
+            parts += [*([] if self.summary else [view.html()]), *map(sentence, self._warnings(number))]
         return "".join(parts) + (self.queue.html() if self.queue else "")
 
     def brief(self, width: int | None) -> str:

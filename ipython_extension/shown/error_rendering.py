@@ -1,5 +1,7 @@
 """Makes errors short for IPython to show: one line with what to do, without a traceback of our own code."""
 
+import sys
+
 from IPython.core.error import UsageError
 
 from bluesky_qs.client.failures import RequestFailedError
@@ -21,7 +23,9 @@ class Detached(KeyboardInterrupt):
     """Ctrl-C while waiting: stops the wait and the cells that follow in a notebook, but nothing in the service."""
 
     def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+        from ipython_extension.shown.tables import terminal_width, wrapped  # noqa: PLC0415 - see `usage`
+
+        return [wrapped(str(self), terminal_width()) if sys.stdout.isatty() else str(self)]
 
 
 def usage(error: UsageError, width: int) -> UsageError:
@@ -32,9 +36,14 @@ def usage(error: UsageError, width: int) -> UsageError:
     return UsageError(wrapped(_USAGE + message, width).removeprefix(_USAGE) + newline + line)
 
 
-def in_one_line(error: QSError, message: str, *, coloured: bool) -> QSError:
-    """Make IPython show the error as the worker's traceback, the line ``message`` and the error's notes."""
-    from ipython_extension.shown.traceback_text import folded  # noqa: PLC0415 - see `usage`
+def in_one_line(error: QSError, message: str, *, theme: str, width: int | None) -> QSError:
+    """Make IPython show the error as the worker's traceback, the line ``message`` and the error's notes.
+
+    ``theme`` is IPython's color theme, ``nocolor`` for none. ``width`` is the width of the terminal, which would break
+    long lines within words; None if the output goes elsewhere.
+    """
+    from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - see `usage`
+    from ipython_extension.shown.traceback_text import colored, folded  # noqa: PLC0415 - see `usage`
 
     match error:
         case RequestFailedError():
@@ -43,9 +52,17 @@ def in_one_line(error: QSError, message: str, *, coloured: bool) -> QSError:
             label = "Failed:"
         case _:
             label = "Error:"
-    shown = f"{_RED}{label}{_PLAIN}" if coloured else label
+    red = f"{_RED}{label}{_PLAIN}" if theme != "nocolor" else label
     detail = folded(error.detail).splitlines() if isinstance(error, NotDone) else []
     notes: list[str] = getattr(error, "__notes__", [])
-    lines = [*detail, f"{shown} {message}", *(line for note in notes for line in note.splitlines())]
+    sentences = [f"{label} {message}", *(line for note in notes for line in note.splitlines())]
+    # In a traceback, only the message of the exception is prose.
+    broken = [line if line.startswith(" ") or not width else wrapped(line, width) for line in [*detail, *sentences]]
+    traceback, (first, *more) = broken[: len(detail)], broken[len(detail) :]
+    lines = [
+        *(colored("\n".join(traceback), theme).splitlines() if traceback else []),
+        first.replace(label, red, 1),
+        *more,
+    ]
     vars(error)["_render_traceback_"] = lambda: lines  # IPython calls this to show the error
     return error

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bluesky_qs.error_text import safe
+from ipython_extension.shown.colors import colored
 from ipython_extension.shown.tables import length_of_time, moment, plural, ranges, shortened
 
 _EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
@@ -27,7 +28,9 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
         fixed = len(lead) + len(progress) + len(tail) + 4
         # A plan that does not fit gets its own line; the rest goes below.
         lead = f"{lead} {plan if len(plan) + fixed <= width else shortened(plan, max(width - len(lead) - 2, 32))}"
-    return f"{lead}{f', {progress}' if progress else ''}{tail}."
+    sentence = f"{lead}{f', {progress}' if progress else ''}{tail}."
+    state = _lead(status)
+    return colored(state, _mark(status)) + sentence.removeprefix(state)
 
 
 def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
@@ -150,7 +153,8 @@ def last_sentence(item: Mapping[str, Any], plan: str, width: int) -> str:
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
     why = f": {reason(result)}" if has_failed(item) and reason(result) else ""
     tail = f" {result.get('exit_status')}{ended}{scans}{why}"
-    return shortened(f"Last: {shortened(plan, max(width - len(tail) - 6, 32))}{tail}", 2 * width)
+    sentence = shortened(f"Last: {shortened(plan, max(width - len(tail) - 6, 32))}{tail}", 2 * width)
+    return colored(sentence, str(result.get("exit_status")))
 
 
 def flags_text(status: Mapping[str, Any]) -> str:
@@ -211,6 +215,13 @@ def _lead(status: Mapping[str, Any]) -> str:
     if status.get("worker_environment_exists"):
         return "Idle, the environment is open"
     return "Idle, the environment is closed (%qs open)"
+
+
+def _mark(status: Mapping[str, Any]) -> str:
+    """The kind of the state, which has a color."""
+    if status.get("re_state") == "panicked":
+        return "failed"
+    return {"executing_queue": "running", "paused": "paused"}.get(str(status.get("manager_state")), "")
 
 
 def _waiting(status: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Tables, times and durations for people to read."""
 
 import html
+import re
 import shutil
 import textwrap
 import time
@@ -8,12 +9,21 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from ipython_extension.shown.colors import colored
+
+_WORDS = re.compile(r"(\s*)(\S+)")
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _PRECISE, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86400
 
 
 def terminal_width() -> int:
     """Return the width of the terminal; 80 without one."""
     return max(shutil.get_terminal_size((80, 24)).columns, 40)
+
+
+def terminal_height() -> int:
+    """Return the height of the terminal; 24 without one."""
+    return shutil.get_terminal_size((80, 24)).lines
 
 
 def length_of_time(seconds: float) -> str:
@@ -62,7 +72,9 @@ def counted(rows: int) -> str:
 
 
 def cells(text: str) -> int:
-    """Return the width of the text in terminal columns."""
+    """Return the width of the text in terminal columns; colors need none."""
+    if "\x1b" in text:
+        text = _COLORS.sub("", text)
     if text.isascii():
         return len(text)
     return sum(_char_cells(char) for char in text)
@@ -88,12 +100,21 @@ def cut(line: str, width: int) -> str:
 
 def wrapped(text: str, width: int) -> str:
     """Break long lines at spaces, because a terminal would break them in the middle of a word."""
-    return "\n".join(_filled(line, width) if cells(line) > width else line for line in text.split("\n"))
+    return "\n".join("\n".join(_broken(line, width)) for line in text.split("\n"))
 
 
-def _filled(line: str, width: int) -> str:
+def _broken(line: str, width: int) -> list[str]:
+    """Break a line at blanks; the parts have its indentation. A word that is longer than the line stays whole."""
+    if cells(line) <= width:
+        return [line]
     indent = line[: len(line) - len(line.lstrip())]
-    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    lines: list[str] = []
+    for blanks, word in _WORDS.findall(line):
+        if lines and cells(lines[-1]) + len(blanks) + cells(word) <= width:
+            lines[-1] += blanks + word
+        else:
+            lines.append(indent + word)
+    return lines
 
 
 class Row(NamedTuple):
@@ -123,28 +144,31 @@ class Table(NamedTuple):
         gaps = _GAP * (len(widths) - 1) + len(_INDENT)
         room = width - gaps - sum(widths) + widths[self.flexible]
         widths[self.flexible] = max(min(widths[self.flexible], room), _NARROWEST)
-        lines = [self._line(names, widths)]
+        lines = [colored(self._line(names, widths), "heading")]
         for row in self.rows:
-            lines += self._lines(row.cells, widths)
+            lines += [colored(line, row.mark) for line in self._lines(row.cells, widths)]
             if row.note:
-                lead = len(_INDENT) + widths[0] + _GAP
-                lines.append(" " * lead + shortened(row.note, width - lead))
+                lead = " " * (len(_INDENT) + widths[0] + _GAP)
+                lines += [colored(lead + line, row.mark) for line in _note_lines(row.note, width - len(lead))]
             if row.more:
                 lines.append(wrapped(" " * (len(_INDENT) + widths[0] + _GAP) + row.more, width))
         return "\n".join(lines)
 
     def html(self) -> str:
-        """Return the table as HTML; nothing is cut, the browser wraps."""
-        style = "text-align:left;white-space:pre-wrap"
-        head = "".join(f'<th style="{style}">{html.escape(name.removeprefix(">"))}</th>' for name in self.headings)
+        """Return the table as HTML; nothing is cut, the browser wraps. Stripes alternate by row, with its note."""
+        head = "".join(f'<th style="{_CELL}">{html.escape(name.removeprefix(">"))}</th>' for name in self.headings)
         body = []
-        for row in self.rows:
+        for at, row in enumerate(self.rows):
+            # Notebooks stripe every <tr>; a row and its note are two, so that the stripes would be out of step.
+            shade = _SHADE if at % 2 == 0 else _NO_SHADE
             marked = f' class="qs-{row.mark}"' if row.mark else ""
-            body.append(f"<tr{marked}>{''.join(self._html_cell(i, each) for i, each in enumerate(row.cells))}</tr>")
+            tr = f'<tr{marked} style="background-color:{shade}">'
+            tds = "".join(f'<td style="{_CELL}">{html.escape(each)}</td>' for each in row.cells)
+            body.append(f"{tr}{tds}</tr>")
             for note in filter(None, (row.note, row.more)):
                 span = len(self.headings) - 1
-                body.append(f'<tr{marked}><td></td><td colspan="{span}" style="{style}">{html.escape(note)}</td></tr>')
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+                body.append(f'{tr}<td></td><td colspan="{span}" style="{_CELL}">{html.escape(note)}</td></tr>')
+        return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
     def _lines(self, texts: Sequence[str], widths: Sequence[int]) -> list[str]:
         wide = texts[self.flexible]
@@ -163,16 +187,25 @@ class Table(NamedTuple):
             parts.append(padding + short if heading.startswith(">") else short + padding)
         return (_INDENT + (" " * _GAP).join(parts)).rstrip()
 
-    def _html_cell(self, index: int, text: str) -> str:
-        style = "text-align:left;white-space:pre-wrap"
-        shown = html.escape(text)
-        is_code = index == self.flexible and not self.wrap  # wrapped text is prose
-        return f'<td style="{style}">{f"<code>{shown}</code>" if is_code else shown}</td>'
+
+def _note_lines(note: str, width: int) -> list[str]:
+    """A note, broken at blanks; a very long one is cut."""
+    lines = _broken(" ".join(note.split()), width)
+    if len(lines) > _NOTE_LINES:
+        lines[_NOTE_LINES - 1 :] = [" ".join(lines[_NOTE_LINES - 1 :])]
+    return [shortened(line, width) for line in lines]
 
 
 _INDENT = "  "
+#: Lines of a note below a row.
+_NOTE_LINES = 3
 _GAP = 2
 _NARROWEST = 16
+_CELL = "text-align:left;white-space:pre-wrap"
+#: Notebooks set tables in another size than text.
+_TABLE = "font-size:1em"
+#: Gray, because it must be visible on white and on black.
+_SHADE, _NO_SHADE = "rgba(128,128,128,0.1)", "transparent"
 
 
 def _char_cells(char: str) -> int:

@@ -2,10 +2,15 @@
 
 import re
 from itertools import groupby
+from typing import Any
 
 from bluesky_qs.error_text import LONGEST_MESSAGE, cut, safe
 
 _FRAME = re.compile(r'  File "(?P<path>[^"]*)", line \d+')
+_PARTS = re.compile(r'(  File )("[^"]*", line \d+)(?:(, in )(.*))?')
+#: The line of an exception: its class, and its message.
+_EXCEPTION = re.compile(r"([A-Za-z_][\w.]*)(: .*)?")
+_BEGIN = "Traceback (most recent call last):"
 #: Code that is not written at the beamline: the RunEngine, its wrappers, and the worker that calls it.
 _INNER = re.compile(r"[/\\](site|dist)-packages[/\\](bluesky(_qs)?|opentelemetry)[/\\]|[/\\]bluesky_qs[/\\]worker[/\\]")
 #: Marks under a part of the line above: they would point elsewhere if the terminal breaks that line.
@@ -28,6 +33,37 @@ def folded(traceback: str) -> str:
         members = [part for _, part in group]
         shown += [_FOLDED.format(count=_frames(len(members)))] if inner else [line for part in members for line in part]
     return cut("\n".join(shown), LONGEST_MESSAGE)
+
+
+def colored(traceback: str, theme: str) -> str:
+    """Color a traceback as IPython colors its own; the last frame stands out.
+
+    Colors need IPython 9, whose themes can color a text.
+    """
+    try:
+        from IPython.utils.PyColorize import theme_table  # noqa: PLC0415 - only an error needs it
+    except ImportError:
+        return traceback
+    if theme not in theme_table:
+        return traceback
+    lines = traceback.split("\n")
+    last = max((at for at, line in enumerate(lines) if _PARTS.fullmatch(line)), default=-1)
+    return "\n".join(theme_table[theme].format(_tokens(line, at == last)) for at, line in enumerate(lines))
+
+
+def _tokens(line: str, is_last: bool) -> list[Any]:
+    """The parts of a line with the kinds that IPython's themes know."""
+    from pygments.token import Token  # noqa: PLC0415 - see `colored`
+
+    if line == _BEGIN:
+        return [(Token, line)]
+    if frame := _PARTS.fullmatch(line):
+        normal, file = (Token.NormalEm, Token.FilenameEm) if is_last else (Token.Normal, Token.Filename)
+        name = Token.TB.NameEm if is_last else Token.TB.Name
+        return [(normal, frame[1]), (file, frame[2]), (normal, frame[3] or ""), (name, frame[4] or "")]
+    if error := _EXCEPTION.fullmatch(line):
+        return [(Token.ExcName, error[1]), (Token, error[2] or "")]
+    return [(Token, line)]
 
 
 def _is_inner(parts: list[list[str]], at: int) -> bool:

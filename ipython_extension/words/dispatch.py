@@ -181,8 +181,10 @@ def _monitor(session: Session) -> View:
             sentence = "\n".join([*lines, *filter(None, [waiting_sentence(status)])])
             if sentence != printed:
                 printed = sentence
-                wait.clear()
-                print(sentence, flush=True)
+                if wait.shows:
+                    wait.put(sentence)
+                else:
+                    print(sentence, flush=True)
             if isinstance(shown, Bar):
                 wait.say(shown)
     raise AssertionError("statuses never end")

@@ -97,7 +97,7 @@ class QSMagics(Magics):
             raise (usage(error, width) if (width := self._width()) else error) from None
         except QSError as error:
             message = refusals.explain(error, session)
-            raise in_one_line(error, message, coloured=self.shell.colors.lower() != "nocolor") from None
+            raise in_one_line(error, message, theme=self._theme(), width=self._width()) from None
         if silent:
             return None
         if _is_in_a_block():  # where IPython shows no result
@@ -139,18 +139,22 @@ class QSMagics(Magics):
 
         return None if hasattr(self.shell, "kernel") or not sys.stdout.isatty() else terminal_width()
 
+    def _theme(self) -> str:
+        """Color theme for errors: IPython's, unless they go to a file or the user wants no colors."""
+        from ipython_extension.shown import colors  # noqa: PLC0415 - see `qs`
+
+        return colors.theme() if hasattr(self.shell, "kernel") or colors.are_wanted() else "nocolor"
+
     # -------------------------------------------------------------------------------- what the session uses
     def progress_output(self) -> Any:
         """Where the progress of a wait is shown: in a notebook, in a terminal, or nowhere."""
-        from ipython_extension.live.progress_output import Notebook, Nowhere, Terminal  # noqa: PLC0415 - see `qs`
+        from ipython_extension.live import progress_output  # noqa: PLC0415 - see `qs`
 
-        if hasattr(self.shell, "kernel"):
-            return Notebook()
-        return Terminal() if self._width() else Nowhere()
+        return progress_output.of(self.shell, is_terminal=bool(self._width()))
 
     def canvas(self) -> Any:
-        """The output for figures: a notebook or windows."""
-        from ipython_extension.live.plot import canvas  # noqa: PLC0415 - see `qs`
+        """The output for figures: a notebook, windows, or text in a terminal."""
+        from ipython_extension.live.canvases import canvas  # noqa: PLC0415 - see `qs`
 
         return canvas(self.shell)
 

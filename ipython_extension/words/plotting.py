@@ -27,7 +27,7 @@ def plot(session: Session, line: Line) -> Drawn:
     """Plot the running scan as its points arrive, or the last scan if none is running.
 
     Plots all readings, or only the FIELDs, named as in the headings of the live table. Ctrl-C stops the plotting, not
-    the scan. Needs matplotlib, and a notebook or a display.
+    the scan. A notebook and a display need matplotlib; in a terminal without a display, the plot is made of text.
     """
     tokens, _ = line.words()
     fields = [token.text.rstrip(",") for token in tokens]
@@ -37,13 +37,14 @@ def plot(session: Session, line: Line) -> Drawn:
         return _last(session, canvas, fields)
     drawing = LivePlot(canvas, fields, item_uid=uid)
     with waiting(session, "the scan is still running", live=drawing) as wait:
+        canvas.draw_above(wait.picture)
         progress = PlanWatch(session, wait)
         for status in wait.statuses():
             if status["running_item_uid"] != uid:
                 wait.last_documents(status)
                 break
             wait.say(progress.of(status))
-    drawing.end()
+        drawing.end()
     return Drawn(drawing)
 
 

@@ -171,7 +171,7 @@ def _run(session: Session, started: Reply, task: str, console: ConsoleTail) -> d
                     result = _result(reply, task)
                 if result:
                     until = wait.elapsed + _LAST_LINES
-            wait.put(output.take(wait.patiently(console.new) or ""))
+            wait.copy(output.take(wait.patiently(console.new) or ""))
             if result and (output.has_ended or wait.elapsed > until):
                 break
             wait.say(f"Running {task} in the worker  {length_of_time(wait.elapsed)}")

@@ -199,7 +199,7 @@ def test_without_a_service_the_error_names_the_command_to_start(new_service, pro
     printed = prompt.type("%qs status")
     assert printed.startswith("Error: No answer from the RE Manager at tcp://127.0.0.1:")
     assert "start-re-manager" in printed
-    assert len(printed.splitlines()) == 1
+    assert max(map(len, printed.splitlines())) <= 120  # broken between words
 
 
 def test_a_plan_that_runs_now_shows_its_table(prompt):

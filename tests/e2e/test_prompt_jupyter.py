@@ -1,7 +1,11 @@
 """The queue driven from a notebook's kernel, against a real service."""
 
+import re
+
+import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
+from nbclient import NotebookClient
 
 _PATIENCE = 60
 
@@ -13,19 +17,32 @@ class Kernel:
         env = {**service.env, "IPYTHONDIR": str(service.home / "ipython"), "QSERVER_USER": "ada"}
         self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
 
-    def run(self, code):
-        """Run a cell: its reply, what it displayed by MIME type, and what it printed."""
-        shown, printed = {}, []
+    def run(self, code, *, is_console=False):
+        """Run a cell: its reply, what it displayed last by MIME type, and what it printed."""
+        reply, outputs, _ = self.watch(code, is_console=is_console)
+        shown = {mime: data for output in outputs for mime, data in output.get("data", {}).items()}
+        printed = [output["text"] for output in outputs if output["msg_type"] == "stream"]
+        return reply, shown, "".join(printed)
+
+    def watch(self, code, *, is_console=False):
+        """Run a cell: its reply, its outputs as a notebook keeps them, and the data of all displays and updates."""
+        outputs, displays, data = [], {}, []
 
         def note(message):
-            content = message["content"]
-            if message["header"]["msg_type"] in ("execute_result", "display_data"):
-                shown.update(content["data"])
-            elif message["header"]["msg_type"] == "stream":
-                printed.append(content["text"])
+            kind, content = message["header"]["msg_type"], message["content"]
+            if kind in ("execute_result", "display_data", "stream"):
+                outputs.append({**content, "msg_type": kind})
+            if kind in ("display_data", "update_display_data"):
+                data.append(content["data"])
+                display = content["transient"].get("display_id")
+                if kind == "display_data":
+                    displays[display] = outputs[-1]
+                else:
+                    displays[display]["data"] = content["data"]
 
-        reply = self.client.execute_interactive(code, output_hook=note, timeout=_PATIENCE)
-        return reply["content"], shown, "".join(printed)
+        # Consoles let the kernel ask; the programs that run notebooks do not.
+        reply = self.client.execute_interactive(code, output_hook=note, timeout=_PATIENCE, allow_stdin=is_console)
+        return reply["content"], outputs, data
 
     def close(self):
         self.client.stop_channels()
@@ -45,10 +62,21 @@ def test_a_notebook_opens_adds_runs_and_sees_tables(kernel):
     kernel.run("n = 2")
     kernel.run("%%qs add\ncount([det1], num=$n)  # twice\nscan([det1], motor, -1, 1, num=3)")
     queue = kernel.run("%qs queue")[1]
-    assert "<code>count([det1], num=2)</code>" in queue["text/html"]
+    assert ">count([det1], num=2)</td>" in queue["text/html"]
     assert "scan([det1], motor, -1, 1, num=3)" in queue["text/plain"]
     kernel.run("%qs start")
     assert "completed" in kernel.run("%qs wait")[1]["text/html"]
+
+
+def test_stripes_of_a_table_follow_its_items_and_all_is_in_one_typeface(kernel):
+    kernel.run("%qs open")
+    kernel.run("%qs add count([det1]) count([det2]) count([det1], num=2) --md sample='Si'")
+    shown = kernel.run("%qs queue")[1]["text/html"]
+    shades = re.findall(r"<tr[^>]*background-color:([^\"]+)", shown)  # three items, each with its metadata below
+    assert shades[0::2] == shades[1::2]
+    assert shades[0] == shades[4] != shades[2]
+    assert shown.startswith('<div style="font-family:monospace;')
+    assert "<code" not in shown
 
 
 def test_a_refusal_stops_the_notebook_with_one_line(kernel):
@@ -63,14 +91,23 @@ def test_a_wait_can_be_interrupted_and_the_notebook_stops(kernel, service):
     kernel.run("%qs open")
     kernel.run("%qs add count([det1], num=1000, delay=1)")
     kernel.run("%qs start")
-    waiting = kernel.client.execute("%qs wait")
+    waiting = kernel.client.execute("%qs wait", allow_stdin=False)
     while "1/1000" not in str(kernel.client.get_iopub_msg(timeout=_PATIENCE)["content"]):
         pass
     kernel.manager.interrupt_kernel()
     while (reply := kernel.client.get_shell_msg(timeout=_PATIENCE))["parent_header"]["msg_id"] != waiting:
         pass
     assert reply["content"]["ename"] == "Detached"
+    assert "<progress" not in last_update(kernel)
     assert service.ask("status")["manager_state"] == "executing_queue"
+
+
+def last_update(kernel):
+    """The HTML of the last display before the kernel is idle."""
+    shown = ""
+    while (message := kernel.client.get_iopub_msg(timeout=_PATIENCE))["content"].get("execution_state") != "idle":
+        shown = message["content"].get("data", {}).get("text/html", shown)
+    return shown
 
 
 def completed(kernel, code):
@@ -88,33 +125,49 @@ def test_the_kernel_completes_plans_devices_and_parameters(kernel):
     assert "det1" in completed(kernel, "%%qs add\n# two\ncount([de")[0]
 
 
-def test_progress_is_a_widget_if_there_are_widgets(kernel):
+def test_the_bar_is_below_the_table_in_one_display_and_leaves_nothing_behind(kernel):
     kernel.run("%qs open")
-    shown = kernel.run("%qs run count([det1], num=3, delay=0.5)")[1]
-    assert "application/vnd.jupyter.widget-view+json" in shown
+    _, outputs, data = kernel.watch("%qs run count([det1], num=3, delay=0.5)")
+    assert [output["msg_type"] for output in outputs] == ["display_data", "execute_result"]
+    with_bars = [each for each in data if "<progress" in each["text/html"]]
+    assert any("/3" in each["text/plain"].splitlines()[-1] for each in with_bars)
+    assert all("</pre>" not in each["text/html"].partition("<progress")[2] for each in with_bars)
+    assert not any(mime.startswith("application/") for each in data for mime in each)
+    table = outputs[0]["data"]
+    assert [line.split()[0] for line in table["text/plain"].splitlines()] == ["Scan", "#", "1", "2", "3"]
+    assert "progress" not in table["text/html"]
 
 
-def test_without_widgets_progress_is_a_display_that_is_updated(kernel):
-    kernel.run("import sys; sys.modules['ipywidgets'] = None")
+def test_a_notebook_that_was_run_and_saved_has_the_finished_table_without_any_widget(service):
+    cells = ["%load_ext bluesky_qs\n%qs open", "%qs run scan([det1], motor, -1, 1, num=25)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    env = {**service.env, "IPYTHONDIR": str(service.home / "ipython"), "QSERVER_USER": "ada"}
+    NotebookClient(notebook, timeout=_PATIENCE, kernel_name="python3").execute(env=env)
+    nbformat.validate(notebook)
+    assert "widget" not in nbformat.writes(notebook)
+    table, _ = notebook.cells[1].outputs
+    lines = table.data["text/plain"].splitlines()
+    assert [line.split()[0] for line in lines[2:] if "#" not in line] == [str(n) for n in range(1, 26)]
+    assert len([line for line in lines if line.split()[:2] == ["#", "time"]]) == 2  # again after a screenful
+    assert all(line.strip() in table.data["text/html"] for line in lines)
+
+
+def test_a_console_that_cannot_update_a_display_prints_the_table(kernel):
     kernel.run("%qs open")
-    updates = []
-
-    def note(message):
-        if message["header"]["msg_type"] == "update_display_data":
-            updates.append(message["content"]["data"]["text/html"])
-
-    kernel.client.execute_interactive("%qs run count([det1], num=3, delay=0.5)", output_hook=note, timeout=_PATIENCE)
-    assert any("<progress" in each and "/3" in each for each in updates)
-    assert updates[-1] == ""  # it is taken away in the end
+    _, outputs, _ = kernel.watch("%qs run count([det1], num=2)", is_console=True)
+    assert {output["msg_type"] for output in outputs} == {"stream", "execute_result"}
+    printed = "".join(output["text"] for output in outputs if output["msg_type"] == "stream")
+    assert "# " in printed
+    assert "\x1b" not in printed
 
 
 def test_a_notebook_sees_the_table_of_the_running_scan(kernel):
     kernel.run("%qs open")
-    _, shown, printed = kernel.run("%qs run scan([det1], motor, -1, 1, num=3)")
-    lines = printed.splitlines()
+    _, (table, result), _ = kernel.watch("%qs run scan([det1], motor, -1, 1, num=3)")
+    lines = table["data"]["text/plain"].splitlines()
     assert lines[1].split() == ["#", "time", "motor", "det1"]
     assert lines[-1].split()[0] == "3"
-    assert "<code>scan([det1], motor, -1, 1, num=3)</code>" in shown["text/html"]
+    assert ": scan([det1], motor, -1, 1, num=3)</p>" in result["data"]["text/html"]
 
 
 def test_a_notebook_sees_a_plot_grow(kernel, service):

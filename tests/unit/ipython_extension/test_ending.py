@@ -55,7 +55,8 @@ def printed(monkeypatch):
     texts = []
     for stage in ("Nowhere", "Terminal"):  # it depends on how the tests are run which one a shell has
         monkeypatch.setattr(
-            f"ipython_extension.live.progress_output.{stage}.put", lambda _self, text: texts.append(text) if text else 0
+            f"ipython_extension.live.progress_output.{stage}.put",
+            lambda _self, lines: texts.extend(line.printed for line in lines),
         )
     return texts
 

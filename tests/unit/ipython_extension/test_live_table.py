@@ -2,9 +2,11 @@
 
 import pytest
 
-from ipython_extension.live.live_table import Live, RunTables, value_text
+from ipython_extension.live.columns import Column
+from ipython_extension.live.live_table import Live, RunTables
 
 _IDLE = {"running_item_uid": None}
+_NO_KEY = {}
 _NUMBER = {"dtype": "number", "shape": []}
 
 
@@ -34,8 +36,8 @@ def stop(run="r1", status="success", reason=""):
 
 
 def printed(*documents, width=80):
-    tables = RunTables(width)
-    return [line for name, doc in documents for line in tables.take(name, doc)]
+    tables = RunTables(width, 20)
+    return [line.printed for name, doc in documents for line in tables.take(name, doc)]
 
 
 def columns(line):
@@ -107,6 +109,24 @@ def test_a_table_that_begins_late_reports_the_number_of_missing_rows():
     assert columns(lines[2]) == ["…", "12", "earlier", "points"]
 
 
+def shown(values, key=_NO_KEY, *, field="a", is_moved=False):
+    """Values as a notebook shows them, with the digits of the whole column."""
+    column = Column(field, key, is_moved=is_moved)
+    for value in values:
+        column.take(value)
+    return [column.now(value) for value in values]
+
+
+def printed_one_by_one(values, key=_NO_KEY):
+    """Values as a terminal shows them."""
+    column = Column("a", key, is_moved=False)
+    texts = []
+    for value in values:
+        column.take(value)
+        texts.append(column.next_printed(value))
+    return texts
+
+
 @pytest.mark.parametrize(
     ("value", "key", "text"),
     [
@@ -114,45 +134,93 @@ def test_a_table_that_begins_late_reports_the_number_of_missing_rows():
         (3, {}, "3"),
         (0.1 + 0.2, {}, "0.3"),
         (1.0, {"precision": 3}, "1.000"),
-        (0.00004, {"precision": 3}, "4e-05"),
-        (123456789012.5, {"precision": 3}, "1.23457e+11"),
+        (1.0, {"precision": "three"}, "1"),
+        (float("nan"), {}, "nan"),
+        (123456789012.5, {"precision": 3}, "1.23e+11"),
         ("open", {}, "open"),
         ([1, 2], {}, "[2]"),
         ({"a": 1}, {}, "…"),
     ],
 )
 def test_values_are_short(value, key, text):
-    assert value_text(value, key) == text
+    assert shown([value], key) == [text]
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("values", "texts"),
     [
-        (7.18054e-05, "7.1805e-05"),
-        (-7.18054e-05, "-7.181e-05"),
-        (-1.23456789e-100, "-1.23e-100"),
-        (0.00041341, "0.00041341"),
-        (-0.000413412, "-0.0004134"),
-        (-12345678.9, "-1.235e+07"),
-        (123456789012, "1.2346e+11"),
+        ([0.5, 0.25, 1.0], ["0.50", "0.25", "1.00"]),
+        ([1.0, 2.0, -3.0], ["1", "2", "-3"]),
+        ([0.0111089965382423, 0.6065306597126334, 1.0], ["0.01111", "0.60653", "1.00000"]),
+        ([1.2345e-9, 3e-12, -2.5e-9], ["1.2345e-09", "3.0000e-12", "-2.500e-09"]),
+        ([1234.5678, 0.25], ["1234.57", "0.25"]),
     ],
 )
-def test_a_number_never_loses_its_exponent(value, text):
-    assert value_text(value, {"precision": 3}, 10) == text
+def test_the_numbers_of_a_column_have_the_same_number_of_digits(values, texts):
+    decimals = {len(text.partition("e")[0].partition(".")[2]) for text in shown(values)}
+    assert len(decimals) == 1 or any("e" in text for text in texts)
+    assert [float(text) for text in shown(values)] == pytest.approx([float(text) for text in texts], rel=1e-3)
+
+
+def test_a_device_decides_about_the_digits_while_they_are_enough():
+    assert shown([-1.0, 0.5], {"precision": 3}) == ["-1.000", "0.500"]
+    assert shown([0.00123, 0.00214], {"precision": 3}) == ["0.00123", "0.00214"]
+
+
+def test_a_value_that_is_not_zero_does_not_look_like_zero():
+    assert shown([1.0, 0.00004, 0.0], {"precision": 3}) == ["1.000", "4.00e-05", "0.000"]
+
+
+def test_positions_that_differ_look_different():
+    assert shown([10.0, 10.0002, 10.0004], {"precision": 3}, is_moved=True) == ["10.0000", "10.0002", "10.0004"]
+
+
+def test_a_terminal_keeps_the_digits_of_the_rows_above_while_they_suit():
+    assert printed_one_by_one([0.123456, 0.5, 1.25]) == ["0.123456", "0.500000", "1.250000"]
+    assert printed_one_by_one([3.7e-06, 0.012, 0.5, 3.7e-06], {"precision": 3}) == [
+        "3.70e-06", "1.20e-02", "0.500", "3.70e-06"
+    ]  # fmt: skip
+    assert printed_one_by_one([3.7e-06, 0.25, 0.5]) == ["3.7000e-06", "0.250000", "0.500000"]
+
+
+@pytest.mark.parametrize(
+    "value", [7.18054e-05, -7.18054e-05, -1.23456789e-100, -12345678.9, 123456789012, -0.000413412]
+)
+def test_a_number_never_loses_its_exponent(value):
+    (text,) = shown([value], {"precision": 3})
     assert len(text) <= 10
+    assert float(text) == pytest.approx(value, rel=1e-2)
 
 
 def test_a_number_beyond_all_measure_is_cut():
-    assert value_text(10**400, {}, 10) == str(10**400)
+    assert shown([10**400]) == [str(10**400)]
 
 
 def test_a_row_holds_numbers_of_any_size_in_full():
-    tables = RunTables(80)
+    tables = RunTables(80, 20)
     for document in [start(), descriptor(["a"])]:
         tables.take(*document)
-    row = tables.take(*event(1, a=-7.18054e-05))[-1]
+    row = tables.take(*event(1, a=-7.18054e-05))[-1].printed
     assert "…" not in row
     assert columns(row)[-1].endswith("e-05")
+
+
+def test_headings_come_again_after_each_screenful():
+    tables = RunTables(80, 10)
+    documents = [start(), descriptor(["a"]), *(event(n, a=n) for n in range(1, 26))]
+    lines = [line for name, doc in documents for line in tables.take(name, doc)]
+    assert [at for at, line in enumerate(lines) if line.mark == "heading"] == [1, 12, 23]
+
+
+def test_a_notebook_shows_all_rows_with_the_digits_of_the_latest():
+    tables = RunTables(80, 20)
+    lines = [
+        line
+        for name, doc in [start(), descriptor(["a"]), event(1, a=0.5), event(2, a=0.125)]
+        for line in tables.take(name, doc)
+    ]
+    assert [columns(line.printed)[-1] for line in lines[2:]] == ["0.5", "0.125"]
+    assert [columns(line.now())[-1] for line in lines[2:]] == ["0.500", "0.125"]
 
 
 def message(document, item="i1"):
@@ -166,8 +234,8 @@ def test_a_document_that_comes_twice_is_shown_once():
         live.take_document(message(document), True)
     for document in [*documents, event(2, a=2)]:
         live.take_document(message(document), False)
-    assert len(live.show(_IDLE).splitlines()) == 4
-    assert live.show(_IDLE) == ""
+    assert len(live.show(_IDLE)) == 4
+    assert live.show(_IDLE) == []
 
 
 def test_documents_of_a_plan_that_has_ended_are_not_shown():
@@ -175,13 +243,13 @@ def test_documents_of_a_plan_that_has_ended_are_not_shown():
     live.show({"running_item_uid": "i2"})
     for document in [start(), descriptor(["a"]), event(1, a=1)]:
         live.take_document(message(document, "i1"), True)
-    assert live.show(_IDLE) == ""
+    assert live.show(_IDLE) == []
 
 
 def test_of_very_many_lines_at_once_the_first_and_the_latest_are_shown():
     live = Live(80, item_uid="i1")
     for document in [start(), descriptor(["a"]), *(event(n, a=n) for n in range(1, 1001))]:
         live.take_document(message(document), False)
-    lines = live.show(_IDLE).splitlines()
+    lines = [line.printed for line in live.show(_IDLE)]
     assert len(lines) < 50
     assert columns(lines[-1])[0] == "1000"

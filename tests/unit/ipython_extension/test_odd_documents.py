@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from bluesky_qs.documents import Dimensions, Reader, hinted_fields
 from bluesky_qs.worker.observe import Observer
 from bluesky_qs.worker.report import Reports
+from ipython_extension.live.canvases import Cell, Text
 from ipython_extension.live.live_table import Live
 from ipython_extension.live.plot import LivePlot
 from ipython_extension.shown.status_text import Bar, progress_text
@@ -65,19 +65,19 @@ def _message(name, document):
     return {"time": 0.0, "item_uid": "item", "name": name, "doc": document}
 
 
-class Paper:
-    """Draws every figure."""
+class Paper(Cell):
+    """Draws every figure, and shows none."""
 
     period = 0.0
 
-    def new(self, panels, size):
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
-        figure.subplots(panels, 1, sharex=True)
-        return figure
+    def _show(self, figure):
+        FigureCanvasAgg(figure).draw()
 
-    def draw(self, figure):
-        figure.canvas.draw()
+
+def _text():
+    canvas = Text()
+    canvas.draw_above(lambda _name, _text: None)
+    return canvas
 
 
 @_quick
@@ -86,15 +86,17 @@ def test_the_live_table_prints_lines_for_any_documents(run, width):
     live = Live(width, item_uid="item")
     for name, document in run:
         live.take_document(_message(name, document), False)
-    for line in live.show({"running_item_uid": "item"}).split("\n"):
-        assert line.isprintable()
+    for line in live.show({"running_item_uid": "item"}):
+        assert line.printed.isprintable()
+        assert line.now().isprintable()
 
 
+@pytest.mark.parametrize("canvas", [Paper, _text])
 @settings(_quick, max_examples=25)
-@given(_RUN)
-def test_the_plot_draws_any_documents(run):
+@given(run=_RUN)
+def test_the_plot_draws_any_documents(canvas, run):
     with mpl.rc_context({"axes.unicode_minus": False}):
-        plot = LivePlot(Paper(), item_uid="item")
+        plot = LivePlot(canvas(), item_uid="item")
         for name, document in run:
             plot.take_document(_message(name, document), False)
         plot.end()

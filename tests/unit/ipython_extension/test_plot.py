@@ -1,12 +1,14 @@
 """A plot that grows with the documents of a run."""
 
 import math
+import subprocess
+import sys
 
 import matplotlib as mpl
 import pytest
-from matplotlib.figure import Figure
 
-from ipython_extension.live.plot import LivePlot, NoPlot, canvas
+from ipython_extension.live.canvases import Cell, Text, canvas
+from ipython_extension.live.plot import LivePlot, NoPlot
 
 _NUMBER = {"dtype": "number", "shape": []}
 
@@ -19,13 +21,12 @@ class Paper:
     def __init__(self):
         self.drawings = []
 
-    def new(self, panels, size):
-        figure = Figure(figsize=size)
-        figure.subplots(panels, 1)
-        return figure
+    def new(self, chart):
+        return chart
 
-    def draw(self, figure):
-        self.drawings.append([list(zip(*line.get_data(), strict=True)) for axes in figure.axes for line in axes.lines])
+    def draw(self, figure, chart):
+        assert figure is chart
+        self.drawings.append([list(zip(chart.x, values, strict=True)) for values in chart.y.values()])
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_each_point_is_drawn_as_it_comes(paper):
     feed(plot, event(2, motor=1.0, det=0.7), STOP)
     assert paper.drawings == [[[(-1.0, 0.5)]], [[(-1.0, 0.5), (1.0, 0.7)]]]
     assert plot.names == ["Scan 7"]
-    assert plot.figures[0].axes[0].get_xlabel() == "motor"
+    assert plot.figures[0].along == "motor"
 
 
 def test_nothing_is_drawn_anew_without_a_new_point(paper):
@@ -115,7 +116,49 @@ def test_documents_of_another_plan_that_was_before_are_not_drawn(paper):
     assert paper.drawings == []
 
 
-def test_without_a_display_the_error_gives_a_solution(bare_shell, monkeypatch):
+def test_a_notebook_has_a_panel_with_the_points_of_each_field(bare_shell):
+    plot = LivePlot(Cell())
+    feed(plot, *begin("a", "b"), event(1, motor=0.0, a=1.0, b=2.0), event(2, motor=1.0, a=1.5, b=2.5), STOP)
+    first, second = plot.figures[0].axes
+    assert (first.get_ylabel(), second.get_xlabel()) == ("a", "motor")
+    assert [list(map(tuple, line.get_xydata())) for line in second.lines] == [[(0.0, 2.0), (1.0, 2.5)]]
+
+
+@pytest.mark.parametrize("missing", [None, "matplotlib"])
+def test_a_terminal_without_a_display_plots_with_text(bare_shell, monkeypatch, missing):
     monkeypatch.setitem(mpl.rcParams, "backend", "agg")
-    with pytest.raises(NoPlot, match=r"terminal has no display .*Plots work in a notebook"):
-        canvas(bare_shell)
+    if missing:
+        monkeypatch.setitem(sys.modules, missing, None)
+    assert isinstance(canvas(bare_shell), Text)
+
+
+def test_a_plot_made_of_text_shows_axes_and_points_and_no_gaps(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    pictures = []
+    place = Text()
+    place.draw_above(lambda name, text: pictures.append((name, text)))
+    plot = LivePlot(place)
+    feed(
+        plot, *begin("det"), event(1, motor=-1.0, det=0.5), event(2, motor=0.0, det=None), event(3, motor=1.0, det=0.9)
+    )
+    ((name, text),) = pictures
+    lines = text.split("\n")
+    assert name == lines[0] == "Scan 7: scan"
+    assert {"det", "motor"} <= set(lines[-1].split())
+    assert max(map(len, lines)) < 80
+    assert any(0x2800 < ord(char) < 0x2900 for char in text)
+    assert plot.figures == [[text]]
+
+
+def test_a_plot_made_of_text_can_have_no_point_yet():
+    place = Text()
+    place.draw_above(lambda _name, _text: None)
+    plot = LivePlot(place)
+    feed(plot, *begin("det"), event(1, motor=0.0, det=None))
+    assert "motor" in plot.figures[0][0]
+
+
+def test_plotext_is_imported_only_for_a_plot():
+    code = "import sys, ipython_extension.live.canvases; sys.exit('plotext' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -3,7 +3,9 @@
 import pytest
 from IPython.utils.capture import capture_output
 
-from ipython_extension.live.progress_output import Notebook, Terminal
+from ipython_extension.live.lines import Line
+from ipython_extension.live.notebook_output import Notebook
+from ipython_extension.live.progress_output import Terminal
 from ipython_extension.shown.status_text import Bar
 
 BAR = Bar("count([det1], num=10)", 0.4, "4/10  3.0 s")
@@ -34,10 +36,21 @@ def test_the_last_line_is_written_over(terminal, capsys):
 
 def test_lines_that_stay_are_above_it(terminal, capsys):
     terminal.say(BAR)
-    terminal.put("a row")
+    terminal.put([Line("a row")])
     terminal.say("more")
     terminal.clear()
     assert screen(capsys.readouterr().out) == ["a row", ""]
+
+
+def test_a_picture_replaces_the_previous_one_of_its_name_and_no_other(terminal, capsys):
+    terminal.picture("Scan 1", "one\ntwo")
+    terminal.say(BAR)
+    terminal.picture("Scan 1", "three\nfour")
+    assert "\x1b[2A\r\x1b[Jthree\nfour\n" in capsys.readouterr().out
+    terminal.put([Line("a sentence")])
+    terminal.picture("Scan 1", "five")
+    terminal.picture("Scan 2", "six")
+    assert capsys.readouterr().out == "a sentence\nfive\nsix\n"
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
@@ -53,19 +66,65 @@ def test_a_plan_of_unknown_length_has_no_bar():
     assert Bar.of({}, "fly()").text(80) == "fly()"
 
 
-@pytest.mark.parametrize(
-    ("expected_text", "text"),
-    [
-        (Bar("count([det1])", 0.5, "1/2"), "In progress: count([det1])"),
-        ("Opening the environment  0.4 s  Loading a.py", "In progress: Opening the environment"),
-    ],
-)
-def test_a_console_without_widgets_shows_what_is_under_way(bare_shell, monkeypatch, expected_text, text):
-    monkeypatch.setattr("ipython_extension.live.progress_output._PATIENCE", 0.0)
-    stage = Notebook()
+@pytest.fixture
+def at_once(bare_shell, monkeypatch):
+    """Updates of a notebook are not held back."""
+    monkeypatch.setattr("ipython_extension.live.notebook_output._PATIENCE", 0.0)
+    monkeypatch.setattr("ipython_extension.live.notebook_output._PERIOD", 0.0)
+
+
+def test_a_notebook_has_one_display_with_the_bar_below_the_lines(at_once):
+    notebook = Notebook()
     with capture_output() as captured:
-        stage.say(expected_text)
-    (shown,) = captured.outputs
-    assert shown.data["text/plain"] == text
-    assert "application/vnd.jupyter.widget-view+json" in shown.data
-    stage.clear()
+        notebook.say(BAR)
+        notebook.put([Line("#  motor", "heading"), Line("1  <0.5>")])
+        notebook.say(BAR)
+    (first, second) = captured.outputs
+    assert first.data["text/plain"].startswith("count([det1], num=10)")
+    assert second.data["text/plain"].split("\n")[:2] == ["#  motor", "1  <0.5>"]
+    assert second.data["text/html"].index("1  &lt;0.5&gt;") < second.data["text/html"].index("<progress")
+    assert "widget" not in str(second.data)
+    # Where styles do not count, in a notebook that is not trusted, a bar of the past is not displayed.
+    assert '<div style="display:none" class="qs-progress">' in second.data["text/html"]
+
+
+def test_only_the_lines_are_left_in_a_notebook(at_once):
+    notebook = Notebook()
+    with capture_output() as captured:
+        notebook.say(BAR)
+        notebook.put([Line("a row")])
+        notebook.clear()
+        notebook.clear()
+    assert len(captured.outputs) == 2
+    assert captured.outputs[-1].data["text/plain"] == "a row"
+    assert "progress" not in captured.outputs[-1].data["text/html"]
+
+
+def test_nothing_is_left_in_a_notebook_if_there_was_only_a_bar(at_once):
+    notebook = Notebook()
+    with capture_output() as captured:
+        notebook.say("Opening the environment  0.4 s")
+        notebook.clear()
+    assert captured.outputs[-1].data == {"text/plain": "", "text/html": ""}
+
+
+def test_a_very_long_table_takes_several_displays_and_no_row_is_lost(at_once):
+    notebook = Notebook()
+    rows = [f"row {n}" for n in range(450)]
+    with capture_output() as captured:
+        for row in rows:
+            notebook.put([Line(row)])
+        notebook.clear()
+    shown = [output.data["text/plain"].split("\n") for output in captured.outputs]
+    assert [len(lines) for lines in shown] == [200, 200, 50]
+    assert [line for lines in shown for line in lines] == rows
+
+
+def test_no_bar_comes_below_the_output_of_user_code(at_once):
+    notebook = Notebook()
+    with capture_output() as captured:
+        notebook.copy("printed by a script")
+        notebook.say(BAR)
+        notebook.clear()
+    assert captured.outputs == []
+    assert captured.stdout == "printed by a script\n"

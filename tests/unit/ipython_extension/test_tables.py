@@ -1,5 +1,6 @@
 """Times, lengths and tables as people read them."""
 
+import re
 import time
 
 import pytest
@@ -57,3 +58,10 @@ def test_html_shows_all_and_escapes_it():
     shown = Table(("#", "plan"), [Row(("0", "<b>" * 100))], flexible=1).html()
     assert "&lt;b&gt;" * 100 in shown
     assert "<b>" not in shown
+
+
+def test_a_row_and_its_note_have_one_shade_and_the_next_row_another():
+    rows = [Row(("0", "count()"), note="--md a=1"), Row(("1", "scan()"), note="--md a=2"), Row(("2", "mv()"))]
+    shades = re.findall(r'<tr style="background-color:([^"]+)">', Table(("#", "plan"), rows, flexible=1).html())
+    assert shades[0] == shades[1] == shades[4]
+    assert shades[2] == shades[3] != shades[0]

@@ -1,0 +1,175 @@
+"""Places where plots are shown: windows, the output of a notebook's cell, or text in a terminal."""
+
+import math
+import os
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+from ipython_extension.live.plot import Canvas, Chart, NoPlot
+from ipython_extension.live.runs import one_line
+from ipython_extension.shown.tables import terminal_height, terminal_width
+
+#: Seconds between updates: in a notebook each one sends a picture to the browser.
+_WINDOW, _NOTEBOOK, _TEXT = 0.1, 0.5, 0.5
+#: Backends that write to memory or files.
+_WITHOUT_WINDOWS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
+#: Lines of a panel made of text, and lines of the terminal that stay free: the title, the progress, the input.
+_LOWEST, _HIGHEST, _FREE = 8, 20, 4
+_WIDEST = 100
+#: Lines of a panel with five ticks at the y axis; a lower one has three.
+_TICKS = 14
+
+
+class _Matplotlib:
+    """Stacked panels that share the x axis."""
+
+    def new(self, chart: Chart) -> Any:
+        panels = max(len(chart.y), 1)
+        figure = self._figure(panels, (7.0, 1.5 + 2.0 * panels))
+        # Names may contain dollar signs, which would begin a formula.
+        figure.suptitle(chart.title, parse_math=False)
+        for field, panel in zip(chart.y, figure.axes, strict=False):
+            panel.plot([], [], "o-", markersize=3)
+            panel.set_ylabel(one_line(field), parse_math=False)
+        figure.axes[-1].set_xlabel(chart.along, parse_math=False)
+        return figure
+
+    def draw(self, figure: Any, chart: Chart) -> None:
+        for values, panel in zip(chart.y.values(), figure.axes, strict=False):
+            panel.lines[0].set_data(chart.x, values)
+            panel.relim()
+            panel.autoscale_view()
+        self._show(figure)
+
+    def draw_above(self, picture: Callable[[str, str], None]) -> None:
+        """Nothing: there is another place for the pictures."""
+
+    def _figure(self, panels: int, size: tuple[float, float]) -> Any:
+        raise NotImplementedError
+
+    def _show(self, figure: Any) -> None:
+        raise NotImplementedError
+
+
+class Window(_Matplotlib):
+    """Figures in their own windows, which stay open afterwards."""
+
+    period = _WINDOW
+
+    def __init__(self) -> None:
+        import matplotlib.pyplot as plt  # noqa: PLC0415 - optional, and slow
+
+        self._plt = plt
+        plt.ion()
+
+    def _figure(self, panels: int, size: tuple[float, float]) -> Any:
+        figure, _ = self._plt.subplots(panels, 1, sharex=True, figsize=size)
+        figure.show()
+        return figure
+
+    def _show(self, figure: Any) -> None:
+        figure.canvas.draw_idle()
+        figure.canvas.flush_events()
+
+
+class Cell(_Matplotlib):
+    """Pictures in the output of a notebook cell; each one replaces the previous one."""
+
+    period = _NOTEBOOK
+
+    def __init__(self) -> None:
+        self._handles: dict[int, Any] = {}
+
+    def _figure(self, panels: int, size: tuple[float, float]) -> Any:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - optional, and slow
+
+        # Not pyplot's: the inline backend would show those again at the end of the cell.
+        figure = Figure(figsize=size, layout="tight")
+        figure.subplots(panels, 1, sharex=True)
+        return figure
+
+    def _show(self, figure: Any) -> None:
+        from IPython.display import Image, display  # noqa: PLC0415 - a terminal does without
+
+        picture = BytesIO()
+        figure.savefig(picture, format="png")
+        image = Image(picture.getvalue())
+        if handle := self._handles.get(id(figure)):
+            handle.update(image)
+        else:
+            self._handles[id(figure)] = display(image, display_id=True)
+
+
+class Text:
+    """Charts made of characters, for a terminal without a display. A figure is a list with its text."""
+
+    period = _TEXT
+
+    def __init__(self) -> None:
+        # Its release 6 has other names, and ends the process at a value that is no number.
+        import plotext  # noqa: PLC0415 - few need it
+
+        self._plt = plotext
+        self._picture: Callable[[str, str], None] = _print
+
+    def new(self, chart: Chart) -> list[str]:
+        return [chart.title]
+
+    def draw(self, figure: list[str], chart: Chart) -> None:
+        width = min(terminal_width() - 1, _WIDEST)
+        height = (terminal_height() - _FREE) // max(len(chart.y), 1)
+        panels = [self._panel(chart, field, width, min(max(height, _LOWEST), _HIGHEST)) for field in chart.y]
+        figure[:] = ["\n".join([chart.title, *panels])]
+        self._picture(chart.title, figure[0])
+
+    def draw_above(self, picture: Callable[[str, str], None]) -> None:
+        self._picture = picture
+
+    def _panel(self, chart: Chart, field: str, width: int, height: int) -> str:
+        points = [(x, y) for x, y in zip(chart.x, chart.y[field], strict=True) if math.isfinite(x) and math.isfinite(y)]
+        plt = self._plt
+        plt.clear_figure()
+        plt.theme("clear")
+        plt.limit_size(False, False)
+        plt.plot_size(width, height)
+        plt.xlabel(chart.along)
+        plt.ylabel(one_line(field))
+        plt.yfrequency(3 if height < _TICKS else 5)
+        if points:
+            plt.plot(*map(list, zip(*points, strict=True)), marker="braille")
+        return plt.uncolorize(plt.build()).rstrip("\n")
+
+
+def canvas(shell: Any) -> Canvas:
+    """Return the place where this session shows figures.
+
+    Raises
+    ------
+    NoPlot
+        A notebook has no matplotlib.
+    """
+    is_notebook = hasattr(shell, "kernel")
+    if not is_notebook and _has_surely_no_display():
+        return Text()
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - optional, and slow
+    except ImportError:
+        if is_notebook:
+            raise NoPlot("Plots need matplotlib: pip install matplotlib") from None
+        return Text()
+    backend = str(mpl.get_backend())
+    if backend.lower() not in _WITHOUT_WINDOWS and "inline" not in backend:
+        return Window()
+    return Cell() if is_notebook else Text()
+
+
+def _has_surely_no_display() -> bool:
+    """Whether windows are impossible, without a look at matplotlib, which takes long to import."""
+    is_open = "matplotlib" in sys.modules or "MPLBACKEND" in os.environ or sys.platform != "linux"
+    return not is_open and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _print(_name: str, text: str) -> None:
+    print(text)

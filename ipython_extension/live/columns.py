@@ -1,0 +1,145 @@
+"""How many digits the numbers of a column have: as many as are significant, the same for the whole column."""
+
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from math import floor, isfinite, log10
+from typing import Any
+
+from ipython_extension.live.runs import one_line
+
+NARROWEST, WIDEST = 10, 16
+#: Most decimals that a device may ask for.
+_DECIMALS = 10
+#: Digits of the largest number of a column: at least, usually at most, and at most to tell positions apart.
+_COARSE, _FINE, _FINEST = 3, 6, 7
+#: Digits that printed rows may have beyond the significant ones, so that the decimal points stay aligned.
+_SPARE = 1
+#: Numbers below 10 to this power are written with an exponent.
+_TINY = -5
+#: Characters of a number with an exponent, without its decimals: ``1.e-09``.
+_EXPONENT = 6
+
+
+class Column:
+    """The values of one field.
+
+    Parameters
+    ----------
+    field
+        The field; its name is the heading.
+    key
+        The field's entry in the descriptor.
+    is_moved
+        Whether the plan moves it: then neighboring positions must look different.
+    """
+
+    def __init__(self, field: str, key: Mapping[str, Any], *, is_moved: bool) -> None:
+        self.field = field
+        self.width = min(max(len(field), NARROWEST), WIDEST)
+        precision = key.get("precision")
+        is_usable = isinstance(precision, int) and not isinstance(precision, bool) and 0 <= precision <= _DECIMALS
+        self._precision: int | None = precision if is_usable else None
+        self._is_moved = is_moved
+        self._largest = self._step = 0.0
+        self._decimals = 0
+        self._has_signs = False
+        self._last: float | None = None
+        self._is_first_page = True
+        self._printed: int | None = None
+        self._has_printed = False
+
+    def take(self, value: Any) -> None:
+        """Count a value in."""
+        if not isinstance(value, float) or not isfinite(value):
+            return
+        self._largest = max(self._largest, abs(value))
+        self._has_signs = self._has_signs or value < 0
+        self._decimals = max(self._decimals, _decimals(value))
+        if self._last is not None and value != self._last:
+            step = abs(value - self._last)
+            self._step = min(self._step or step, step)
+        self._last = value
+
+    def now(self, value: Any) -> str:
+        """The value with the digits that suit all values so far."""
+        return self._text(value, self._digits())
+
+    def next_printed(self, value: Any) -> str:
+        """The value with the digits of the rows printed above, unless they no longer suit."""
+        best = self._digits()
+        if self._is_first_page and self._precision is not None and best is not None and best > self._precision:
+            best = None  # greater numbers, for which the device's digits are enough, may still come
+        if not self._has_printed or not self._suits(self._printed, best):
+            self._printed, self._has_printed = best, True
+        return self._text(value, self._printed)
+
+    def begin_page(self) -> None:
+        """Choose the digits of printed rows anew, because a heading separates them from those above."""
+        self._is_first_page = self._last is None
+        self._has_printed = False
+
+    def _suits(self, printed: int | None, best: int | None) -> bool:
+        if printed is None or best is None:
+            return printed is best
+        return best <= printed <= best + _SPARE and self._fits(printed)
+
+    def _digits(self) -> int | None:
+        """The number of decimals; None for numbers with an exponent."""
+        if self._largest == 0:
+            return self._precision or 0
+        order = floor(log10(self._largest))
+        decimals = min(self._decimals, _FINE - 1 - order)
+        if self._precision is not None and self._precision >= _COARSE - 1 - order:
+            decimals = self._precision
+        if self._is_moved and self._step:
+            decimals = max(decimals, min(-floor(log10(self._step)), _FINEST - 1 - order))
+        decimals = max(decimals, 0)
+        while decimals and not self._fits(decimals):
+            decimals -= 1
+        has_digits = decimals + order + 1 >= min(_COARSE, self._decimals + order + 1)
+        return decimals if self._fits(decimals) and has_digits and order > _TINY else None
+
+    def _fits(self, decimals: int) -> bool:
+        return len(f"{-self._largest if self._has_signs else self._largest:.{decimals}f}") <= self.width
+
+    def _text(self, value: Any, digits: int | None) -> str:
+        match value:
+            case None:
+                return "–"  # noqa: RUF001 - an omitted array, or no number
+            case bool() | str():
+                return one_line(str(value))
+            case int():
+                is_short = len(str(value)) <= self.width or abs(value) > sys.float_info.max
+                return str(value) if is_short else _fitting(value, self.width)
+            case float():
+                return self._number(value, digits)
+            case list():
+                return f"[{len(value)}]"
+            case _:
+                return "…"
+
+    def _number(self, value: float, digits: int | None) -> str:
+        if not isfinite(value):
+            return str(value)
+        if digits is None:
+            most = _FINE - 2 if self._precision is None else _COARSE - 1
+            places = max(min(most, self.width - _EXPONENT - self._has_signs), 0)
+            text = "0" if value == 0 else f"{value:.{places}e}"
+        else:
+            text = f"{value:.{digits}f}"
+            if value != 0 and float(text) == 0:  # it is not zero, and must not look like it
+                text = f"{value:.{_COARSE - 1}e}"
+        return text if len(text) <= self.width else _fitting(value, self.width)
+
+
+def _decimals(value: float) -> int:
+    """The decimals of a number in its shortest form of at most six digits."""
+    exponent = Decimal(f"{value:.{_FINE}g}").normalize().as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def _fitting(value: float, width: int) -> str:
+    """Format with as many digits as fit: a number that is cut at the end loses its exponent."""
+    texts = [f"{value:.{digits}g}" for digits in range(_FINE, 0, -1)]
+    return next((text for text in texts if len(text) <= width), texts[-1])

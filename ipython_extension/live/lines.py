@@ -1,0 +1,44 @@
+"""Lines that a command shows while it waits."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ipython_extension.live.columns import Column
+from ipython_extension.shown.tables import cut
+
+
+class Line(NamedTuple):
+    """A line that stays; ``mark`` is ``heading``, ``failed`` or empty."""
+
+    printed: str
+    mark: str = ""
+
+    def now(self) -> str:
+        """The text, as it is known by now."""
+        return self.printed
+
+
+class Row(NamedTuple):
+    """A row of a table; a notebook can show it again with the digits of the whole column."""
+
+    printed: str
+    lead: str
+    columns: Sequence[Column]
+    values: Sequence[object]
+    mark: str = ""
+
+    def now(self) -> str:
+        """The row, with the digits that suit all rows so far."""
+        texts = [column.now(value) for column, value in zip(self.columns, self.values, strict=True)]
+        return self.lead + cells(texts, self.columns)
+
+
+def cells(texts: Iterable[str], columns: Sequence[Column]) -> str:
+    """Texts in their columns, aligned at the right."""
+    pairs = zip(texts, columns, strict=True)
+    return "".join(f"  {cut(text, column.width):>{column.width}}" for text, column in pairs)
+
+
+def sentences(text: str) -> list[Line]:
+    """The lines of a text."""
+    return [Line(line) for line in text.splitlines()]

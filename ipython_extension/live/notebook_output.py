@@ -1,0 +1,102 @@
+"""Progress in a notebook: one display that is updated, first the lines that stay and below them a progress bar."""
+
+import html
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ipython_extension.live.lines import Line, Row
+from ipython_extension.shown.notebook_html import in_one_typeface
+from ipython_extension.shown.status_text import Bar
+
+#: Seconds between updates: each one is a message to the browser.
+_PERIOD = 0.2
+#: Seconds before the first update: quick commands need no bar.
+_PATIENCE = 0.3
+_WIDTH = 80
+#: Lines of a display, because each update sends all of them; then another display begins below.
+_MOST = 200
+_STYLES = {"heading": "opacity:0.6", "failed": "color:#c62828"}
+#: The bar is not displayed unless this style shows it, for some seconds: so it also goes away if the kernel does, and a
+#: notebook that was saved meanwhile and is not trusted, where styles do not count, does not show it.
+_BAR_STYLE = (
+    "<style>.qs-progress{display:block!important;white-space:nowrap;overflow:hidden;"
+    "animation:qs-gone 10s step-end forwards}"
+    "@keyframes qs-gone{to{visibility:hidden;height:0}}</style>"
+)
+
+
+class Notebook:
+    """Lines and a progress bar below a cell. Plain HTML, because a widget is lost with its kernel."""
+
+    shows = True
+
+    def __init__(self) -> None:
+        self._lines: list[Line | Row] = []
+        self._bar: Bar | None = None
+        self._handle: Any = None
+        self._sent: dict[str, str] = {}
+        self._has_copied = False
+        self._due = time.monotonic() + _PATIENCE
+
+    def say(self, progress: str | Bar) -> None:
+        # Below output of user code a bar would not stay in its place: the next output comes below the bar.
+        if not self._has_copied or self._handle is not None:
+            self._bar = Bar(progress, None, "") if isinstance(progress, str) else progress
+        if time.monotonic() >= self._due:
+            self._draw()
+
+    def put(self, lines: Sequence[Line | Row]) -> None:
+        for line in lines:
+            if len(self._lines) == _MOST:
+                self._end_display()
+            self._lines.append(line)
+
+    def copy(self, text: str) -> None:
+        if text:
+            self._has_copied = True
+            print(text, end="" if text.endswith("\n") else "\n", flush=True)
+
+    def picture(self, name: str, text: str) -> None:  # noqa: ARG002 - one display shows one picture
+        self._lines = [Line(line) for line in text.split("\n")]
+
+    def clear(self) -> None:
+        self._bar = None
+        self._draw()
+
+    def _end_display(self) -> None:
+        bar, self._bar = self._bar, None
+        self._draw()
+        self._bar, self._lines, self._handle, self._sent = bar, [], None, {}
+
+    def _draw(self) -> None:
+        from IPython.display import display  # noqa: PLC0415 - a terminal does without
+
+        self._due = time.monotonic() + _PERIOD
+        data = {"text/plain": self._text(), "text/html": self._html()}
+        if data == self._sent:
+            return
+        self._sent = data
+        if self._handle is not None:
+            self._handle.update(data, raw=True)
+        elif self._lines or self._bar:
+            self._handle = display(data, raw=True, display_id=True)
+
+    def _text(self) -> str:
+        lines = [line.now() for line in self._lines]
+        return "\n".join([*lines, self._bar.text(_WIDTH)] if self._bar else lines)
+
+    def _html(self) -> str:
+        lines = "\n".join(map(_line_html, self._lines))
+        table = f'<pre style="white-space:pre;font-size:1em">{lines}</pre>' if lines else ""
+        return in_one_typeface(table + (_bar_html(self._bar) if self._bar else ""))
+
+
+def _line_html(line: Line | Row) -> str:
+    text, style = html.escape(line.now()), _STYLES.get(line.mark)
+    return f'<span style="{style}">{text}</span>' if style else text
+
+
+def _bar_html(bar: Bar) -> str:
+    progress = f'<progress value="{bar.done:.3f}" max="1"></progress> ' if bar.done is not None else ""
+    return f'{_BAR_STYLE}<div style="display:none" class="qs-progress">{progress}{html.escape(bar.words(_WIDTH))}</div>'

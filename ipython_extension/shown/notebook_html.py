@@ -1,0 +1,22 @@
+"""HTML for the output of a notebook's cell; it must also look right in a notebook that is not trusted."""
+
+import html
+
+#: The font of code cells where the notebook names one. A notebook that is not trusted keeps only the plain values.
+_FONT = "font-family:monospace;font-family:var(--jp-code-font-family,monospace)"
+_SIZE = "font-size:13px;font-size:var(--jp-code-font-size,13px);line-height:1.4"
+
+
+def in_one_typeface(markup: str) -> str:
+    """Show sentences, tables and plans in the typeface of printed output."""
+    return f'<div style="{_FONT};{_SIZE}">{markup}</div>' if markup else ""
+
+
+def preformatted(text: str) -> str:
+    """Keep blanks and lines of a text; the browser wraps."""
+    return f'<pre style="white-space:pre-wrap;font-size:1em">{html.escape(text)}</pre>'
+
+
+def sentence(text: str) -> str:
+    """A line close to the next one."""
+    return f'<p style="margin:0">{html.escape(text)}</p>'
