@@ -265,10 +265,11 @@ def _edit(at: _At, previous: list[str]) -> Offers:
 
 
 def _functions(at: _At, previous: list[str]) -> Offers:
-    """For ``func``: functions that the worker has."""
-    return _fitting(
-        at.fragment, (Offer(f"{name}(", "function") for name in sorted(at.session.functions) if not previous)
-    )
+    """For ``func``: functions that may be called, and those that were pushed or called from here."""
+    if previous:
+        return _fitting(at.fragment, ())
+    names = {*at.session.at_hand().functions, *at.session.functions}
+    return _fitting(at.fragment, (Offer(f"{name}(", "function") for name in sorted(names)))
 
 
 _SPECIAL: Mapping[str, Callable[[_At, list[str]], Offers]] = {

@@ -242,6 +242,12 @@ def test_functions_are_offered_where_they_are_known_and_nothing_else(shell, qs, 
         assert [each.text for each in shell.Completer.completions("%qs func la", 11)] == ["last_position("]
 
 
+def test_functions_that_may_be_called_are_offered(qs, opened, offered):
+    qs("status")
+    assert offered("%qs func fu") == ["function_sleep("]
+    assert offered("%qs func function_sleep(1) fu") == []
+
+
 def test_tables_and_files_are_offered_where_add_takes_them(shell, offered, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tonight.txt").touch()
