@@ -23,13 +23,14 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
     parts = [*_waiting(status), *_flags(status)]
     tail = "".join(f"; {part}" for part in parts)
     progress = progress_text(status)
-    lead = _lead(status)
+    lead = state = _lead(status)
     if plan and status.get("running_item_uid"):
         fixed = len(lead) + len(progress) + len(tail) + 4
         # A plan that does not fit gets its own line; the rest goes below.
         lead = f"{lead} {plan if len(plan) + fixed <= width else shortened(plan, max(width - len(lead) - 2, 32))}"
+    else:
+        lead = state = lead.removesuffix(" in")  # the plan is not known, or has just ended
     sentence = f"{lead}{f', {progress}' if progress else ''}{tail}."
-    state = _lead(status)
     return colored(state, _mark(status)) + sentence.removeprefix(state)
 
 

@@ -89,19 +89,20 @@ def update(opened):
 def at_looks(monkeypatch):
     """Lets the test act before the looks of somebody who waits: one action for each look, or None.
 
-    An action is given the status at the look before.
+    An action is given the status at the look before. One that returns False is done again at the next look: it waits
+    for a status that may be published late.
     """
     monkeypatch.setattr("ipython_extension.session.waiting._LOOK", 0.01)
     monkeypatch.setattr("ipython_extension.words.running._SHORT_PAUSE", 0.0)
     next_status = StatusFeed.next_status
 
     def set_actions(*actions):
-        rest = iter(actions)
+        rest = list(actions)
         last = {}
 
         def look(self, seconds):
-            if action := next(rest, None):
-                action(last)
+            if rest and (rest[0] is None or rest[0](last) is not False):
+                del rest[0]
             status = next_status(self, seconds)
             last.update(status or {})
             return status

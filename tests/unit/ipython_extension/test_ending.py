@@ -9,7 +9,7 @@ from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.following import Following
 from bluesky_qs.testing import Measure, Pause, Release, Suspend, Wait
 from ipython_extension.shown.error_rendering import Detached, NotDone
-from ipython_extension.shown.status_text import pause_sentence
+from ipython_extension.shown.status_text import is_suspended, pause_sentence
 
 DONE = {"success": True, "msg": ""}
 
@@ -21,6 +21,11 @@ def changes(manager):
 def pause(manager, **who):
     manager.do("re_pause", option="immediate", **who)
     manager.wait_until(lambda status: status["manager_state"] == "paused")
+
+
+def is_running(status):
+    """Whether the status that was looked at last is that of a plan that goes ahead."""
+    return status.get("manager_state") == "executing_queue" and status["waiting_for"] is None
 
 
 def interrupt(_status):
@@ -69,7 +74,7 @@ def test_a_wait_reports_a_pause_once_with_its_user_and_that_the_plan_runs_again(
         running.do("re_resume")
         running.wait_until(lambda _: running.worker.is_waiting)
 
-    at_looks(None, None, resume, None, lambda _status: running.worker.proceed())
+    at_looks(None, None, resume, is_running, lambda _status: running.worker.proceed())
     pause(running, user="grace")
     qs(line.format(uid=running.do("status")["running_item_uid"]))
     sentence, again = [text for text in printed if "aused" in text or "again" in text]
@@ -131,7 +136,7 @@ def test_a_wait_reports_why_a_plan_is_suspended_and_that_it_runs_again(qs, opene
     opened.worker.on_plan("count", Suspend("Signal shutter is high"), Wait(), Release(), Wait())
     proceed = lambda _: opened.worker.proceed()  # noqa: E731 - one look each
     waits = lambda _: opened.wait_until(lambda _: opened.worker.is_waiting)  # noqa: E731
-    at_looks(waits, None, proceed, waits, None, proceed)
+    at_looks(waits, is_suspended, proceed, waits, is_running, proceed)
     qs("run count([det1])")
     assert re.fullmatch(r"Suspended since \d\d:\d\d: Signal shutter is high\.", printed[0])
     assert printed[1] == "The plan is running again."

@@ -7,7 +7,7 @@ from IPython.lib.pretty import pretty
 
 from ipython_extension.shown.catalogue import PlanView
 from ipython_extension.shown.display import StatusView
-from ipython_extension.shown.status_text import PlanProgress, progress_text, reason
+from ipython_extension.shown.status_text import PlanProgress, progress_text, reason, status_sentence
 
 
 def running(events, total, *, elapsed, paused=0.0, state="executing_queue"):
@@ -25,6 +25,12 @@ def test_a_pause_does_not_change_the_estimated_pace():
 
 def test_while_a_plan_is_paused_no_end_is_promised():
     assert progress_text(running(4, 8, elapsed=10, state="paused")) == "point 4 of 8"
+
+
+def test_a_pause_without_a_known_plan_is_a_whole_sentence():
+    status = {"manager_state": "paused", "items_in_queue": 1}
+    assert status_sentence(status, "", 80) == "Paused; 1 item in the queue."
+    assert status_sentence(status | {"running_item_uid": "a"}, "count()", 80).startswith("Paused in count(); 1 more")
 
 
 def suspended(events, total, *, elapsed, since):
