@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ipython_extension.live.lines import Line, Row
-from ipython_extension.shown.notebook_html import in_one_typeface
+from ipython_extension.shown.notebook_html import WRAPPED, in_one_typeface
 from ipython_extension.shown.status_text import Bar
 
 #: Seconds between updates: each one is a message to the browser.
@@ -20,7 +20,7 @@ _STYLES = {"heading": "opacity:0.6", "failed": "color:#c62828"}
 #: The bar is not displayed unless this style shows it, for some seconds: so it also goes away if the kernel does, and a
 #: notebook that was saved meanwhile and is not trusted, where styles do not count, does not show it.
 _BAR_STYLE = (
-    "<style>.qs-progress{display:block!important;white-space:nowrap;overflow:hidden;"
+    "<style>.qs-progress{display:block!important;"
     "animation:qs-gone 10s step-end forwards}"
     "@keyframes qs-gone{to{visibility:hidden;height:0}}</style>"
 )
@@ -93,7 +93,9 @@ class Notebook:
 
 
 def _line_html(line: Line | Row) -> str:
-    text, style = html.escape(line.now()), _STYLES.get(line.mark)
+    text, style = html.escape(line.now()), _STYLES.get(line.mark, "")
+    if isinstance(line, Line) and line.mark != "heading":
+        style = f"{WRAPPED};{style}".rstrip(";")  # a sentence, which needs no scroll bar
     return f'<span style="{style}">{text}</span>' if style else text
 
 

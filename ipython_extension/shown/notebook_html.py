@@ -4,6 +4,8 @@ import html
 
 #: The font of code cells where the notebook names one. A notebook that is not trusted keeps only the plain values.
 _FONT = "font-family:monospace;font-family:var(--jp-code-font-family,monospace)"
+#: Break lines at blanks: JupyterLab breaks preformatted text in the middle of words.
+WRAPPED = "white-space:pre-wrap;word-break:normal;overflow-wrap:break-word"
 _SIZE = "font-size:13px;font-size:var(--jp-code-font-size,13px);line-height:1.4"
 
 
@@ -14,7 +16,7 @@ def in_one_typeface(markup: str) -> str:
 
 def preformatted(text: str) -> str:
     """Keep blanks and lines of a text; the browser wraps."""
-    return f'<pre style="white-space:pre-wrap;font-size:1em">{html.escape(text)}</pre>'
+    return f'<pre style="{WRAPPED};font-size:1em">{html.escape(text)}</pre>'
 
 
 def sentence(text: str) -> str:

@@ -156,19 +156,34 @@ class Table(NamedTuple):
 
     def html(self) -> str:
         """Return the table as HTML; nothing is cut, the browser wraps. Stripes alternate by row, with its note."""
-        head = "".join(f'<th style="{_CELL}">{html.escape(name.removeprefix(">"))}</th>' for name in self.headings)
+        styles = self._styles()
+        head = "".join(
+            f'<th style="{style}">{html.escape(name.removeprefix(">"))}</th>'
+            for name, style in zip(self.headings, styles, strict=True)
+        )
         body = []
         for at, row in enumerate(self.rows):
             # Notebooks stripe every <tr>; a row and its note are two, so that the stripes would be out of step.
             shade = _SHADE if at % 2 == 0 else _NO_SHADE
             marked = f' class="qs-{row.mark}"' if row.mark else ""
             tr = f'<tr{marked} style="background-color:{shade}">'
-            tds = "".join(f'<td style="{_CELL}">{html.escape(each)}</td>' for each in row.cells)
+            tds = "".join(
+                f'<td style="{style}">{html.escape(each)}</td>' for each, style in zip(row.cells, styles, strict=True)
+            )
             body.append(f"{tr}{tds}</tr>")
             for note in filter(None, (row.note, row.more)):
                 span = len(self.headings) - 1
                 body.append(f'{tr}<td></td><td colspan="{span}" style="{_CELL}">{html.escape(note)}</td></tr>')
         return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+
+    def _styles(self) -> list[str]:
+        """The style of each column: short ones do not wrap, and numbers are right-aligned."""
+        styles: list[str] = []
+        for at, heading in enumerate(self.headings):
+            longest = max(map(cells, (heading, *(row.cells[at] for row in self.rows))))
+            style = _SHORT_CELL if longest <= _SHORT and at != self.flexible else _CELL
+            styles.append(style.replace("left", "right") if heading.startswith(">") else style)
+        return styles
 
     def _lines(self, texts: Sequence[str], widths: Sequence[int]) -> list[str]:
         wide = texts[self.flexible]
@@ -201,7 +216,10 @@ _INDENT = "  "
 _NOTE_LINES = 3
 _GAP = 2
 _NARROWEST = 16
-_CELL = "text-align:left;white-space:pre-wrap"
+#: Most characters of a column that does not wrap in a notebook.
+_SHORT = 20
+_SHORT_CELL = "text-align:left;vertical-align:top;white-space:pre"
+_CELL = "text-align:left;vertical-align:top;white-space:pre-wrap;word-break:normal;overflow-wrap:break-word"
 #: Notebooks set tables in another size than text.
 _TABLE = "font-size:1em"
 #: Gray, because it must be visible on white and on black.

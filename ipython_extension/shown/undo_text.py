@@ -20,8 +20,8 @@ _DONE = {
 _UNDONE = {
     "clear": "Put back {}.",
     "removal": "Put back {}.",
-    "move": "Moved {} back.",
-    "edit": "Changed {} back.",
+    "move": "Undid the move of {}.",
+    "edit": "Undid the edit of {}.",
     "undo": "Undid the undo of {}.",
 }
 

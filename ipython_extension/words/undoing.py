@@ -10,7 +10,7 @@ from ipython_extension.words.vocabulary import word
 
 #: Most events to search, newest first.
 _EVENTS = 5000
-_NOTHING = "There is nothing to undo: you have not cleared, removed, moved or edited anything in the last hour."
+_NOTHING = "There is nothing to undo: no clear, removal, move or edit of yours from the last hour is in effect."
 
 
 @word("undo")

@@ -65,3 +65,13 @@ def test_a_row_and_its_note_have_one_shade_and_the_next_row_another():
     shades = re.findall(r'<tr style="background-color:([^"]+)">', Table(("#", "plan"), rows, flexible=1).html())
     assert shades[0] == shades[1] == shades[4]
     assert shades[2] == shades[3] != shades[0]
+
+
+def test_in_a_notebook_short_columns_stay_in_one_line_and_numbers_are_at_the_right():
+    markup = Table(("plan", "took", ">scan id"), [Row(("count([det1])", "2.5 s", "12"))], flexible=0).html()
+    plan, took, scan = re.findall(r'<td style="([^"]*)"', markup)
+    assert "white-space:pre-wrap" in plan
+    assert "word-break:normal" in plan
+    assert "pre-wrap" not in took
+    assert "text-align:right" in scan
+    assert "text-align:left" in took

@@ -32,8 +32,8 @@ def nums(manager):
         ("clear", "Put back 4 plans."),
         ("rm 1", "Put back 1 plan."),
         ("rm 1-2", "Put back 2 plans."),
-        ("move 0 back", "Moved 1 plan back."),
-        ("edit 1 num=9", "Changed 1 plan back."),
+        ("move 0 back", "Undid the move of 1 plan."),
+        ("edit 1 num=9", "Undid the edit of 1 plan."),
     ],
 )
 def test_the_latest_change_is_undone_and_named(qs, four, line, sentence):
@@ -58,7 +58,7 @@ def test_undo_goes_further_back_each_time_until_there_is_nothing(qs, four):
     qs("undo")
     assert nums(four) == [0, 1, 2, 3]
     assert pretty(qs("undo")) == (
-        "There is nothing to undo: you have not cleared, removed, moved or edited anything in the last hour."
+        "There is nothing to undo: no clear, removal, move or edit of yours from the last hour is in effect."
     )
 
 
