@@ -296,7 +296,7 @@ async def test_with_auto_it_listens_at_this_hosts_address_and_warns(worker, spec
     opened = await driver.open(kernel=spec(ip="auto"))
     ip = json.loads(opened.connection)["ip"]
     assert ip in {address[4][0] for address in socket.getaddrinfo(ip, None)}
-    assert ip.startswith("127.") or f"listens at {ip}" in driver.text()
+    assert ip.startswith("127.") or f"listens on {ip}" in driver.text()
 
 
 @pytest.mark.parametrize("channel", ["shell", "hb"])
