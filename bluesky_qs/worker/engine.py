@@ -249,16 +249,25 @@ class Engine:
             raise NoRunEngine
         from bluesky.utils import RunEngineInterrupted  # noqa: PLC0415 - startup code decides when bluesky is imported
 
+        otherwise: ExitStatus = "completed"
         try:
             step()
         except RunEngineInterrupted:
             if str(self.RE.state) != "paused":
-                return self._end(plan, how, otherwise="unknown")
-            with self._lock:
-                plan.stepping = False
-                if not plan.over:
-                    return None
-        return self._end(plan, how)
+                otherwise = "unknown"
+        return None if self._is_left(plan) else self._end(plan, how, otherwise=otherwise)
+
+    def _is_left(self, plan: _Plan) -> bool:
+        """Whether our call has returned while the plan is not over.
+
+        It is paused, or other code has resumed it at the moment of its pause. Then our call may even have returned as
+        if the plan had completed.
+        """
+        with self._lock:
+            if plan.over or str(self.RE.state) in ("idle", "panicked"):
+                return False
+            plan.stepping = False
+            return True
 
     def _end(self, plan: _Plan, how: How | None, *, otherwise: ExitStatus = "completed") -> tuple[ExitStatus, str, str]:
         """Return how a plan ended if it raised nothing here; ``otherwise`` if nothing ended it early."""

@@ -500,6 +500,41 @@ async def test_a_paused_plan_resumed_by_code_of_the_environment_is_reported_when
     assert (ended.exit_status, ended.resumed_by_hand) == ("completed", True)
 
 
+_RESUMED_AT_ONCE = """
+import threading, time
+seen = []
+
+def pausing_then():
+    yield from bps.checkpoint()
+    yield from bps.pause()
+    yield from bps.sleep(0.2)
+    seen.append("after the pause")
+
+def resume():
+    RE.context_managers = []
+    RE.resume()
+
+def hook(new, old):
+    if str(new) == "paused":
+        threading.Thread(target=resume).start()
+        while RE._interrupted:  # before the call that runs the plan has noticed the pause
+            time.sleep(0.001)
+
+RE.state_hook = hook
+
+def saw():
+    return seen
+"""
+
+
+async def test_a_plan_that_is_resumed_before_its_pause_is_noticed_is_followed_to_its_end(worker):
+    driver = worker(PLANS + _RESUMED_AT_ONCE)
+    await driver.open()
+    ended = await driver.run("pausing_then")
+    assert (ended.exit_status, ended.resumed_by_hand) == ("completed", True)
+    assert json.loads((await driver.function("saw", uid="f")).return_value) == ["after the pause"]
+
+
 async def test_the_users_own_state_hook_is_called_too(worker):
     driver = worker(PLANS + "\nseen = []\nRE.state_hook = lambda new, old: seen.append(str(new))\n")
     await driver.open()

@@ -120,9 +120,10 @@ def test_a_service_that_is_started_again_has_its_queue_and_address(qs_manager):
 @pytest.mark.parametrize(("taken", "free"), [("control", "info"), ("info", "control")])
 def test_a_service_whose_address_is_taken_fails_and_leaves_nothing_open(taken, free, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with zmq.Context() as context, Service() as service:
+    with Service() as service:
         service.stop()
-        with context.socket(zmq.PUB) as other:
+        # The ports are free again when the context has ended, not already when the socket is closed.
+        with zmq.Context() as context, context.socket(zmq.PUB) as other:
             other.bind(getattr(service, taken))
             with pytest.raises(AddressInUse, match=f"Cannot bind to {getattr(service, taken)}.*--zmq-{taken}-addr"):
                 service.start()
