@@ -39,8 +39,8 @@ def devices_allowed(user_group: UserGroup = "") -> DevicesAllowed:
 def functions_allowed(user_group: UserGroup = "") -> FunctionsAllowed:
     """Functions that the group may call: their signatures and the first lines of their docstrings, by name.
 
-    They are the functions of the environment that was opened last, without plans and without names that begin with an
-    underscore.
+    The functions are those of the last environment that was opened. Plans, and names that begin with an underscore, are
+    left out.
     """
     raise NotImplementedError
 

@@ -38,6 +38,7 @@ _Mode = Annotated[
     ),
 ]
 _ITEM_FAILED = {"qsize": None, "item": EchoParam("item")}
+_BATCH_FAILED: dict[str, Any] = {"qsize": None, "items": [], "results": []}
 
 
 @method(scope="read:queue", on_failure={"items": [], "running_item": {}, "plan_queue_uid": ""})
@@ -69,7 +70,7 @@ def queue_item_add(
     scope="write:queue:edit",
     lock=Lock.QUEUE,
     requires=WRITER,
-    on_failure={"qsize": None, "items": [], "results": []},
+    on_failure=_BATCH_FAILED,
     failing="Failed to add all items",
 )
 def queue_item_add_batch(
@@ -111,7 +112,7 @@ def queue_item_update(
     scope="write:queue:edit",
     lock=Lock.QUEUE,
     requires=WRITER,
-    on_failure={"qsize": None, "items": [], "results": []},
+    on_failure=_BATCH_FAILED,
     failing="Failed to replace all items",
 )
 def queue_item_update_batch(
@@ -237,9 +238,9 @@ def queue_clear(**who: Unpack[ByUser]) -> Reply:
 def queue_undo(event: int, **who: Unpack[ByUser]) -> Undone:
     """Undo a clear, a removal, a move or an edit, by the number of its event (``queue_changed`` with ``change``).
 
-    The items get their uids, contents and places back. If the items around such a place have changed, an item goes
-    directly behind the nearest one that was in front of it and is still in the queue, or else directly before the
-    nearest one that followed it. The undo is an event too, and can be undone. Refused if an item is running, has run,
+    The items get their uids, contents and places back. If its neighbors have changed, an item goes right after the
+    nearest item that was ahead of it and is still in the queue. If there is none, it goes right before the nearest
+    item that followed it. The undo is an event too, and can be undone. Refused if an item is running, has run,
     or was changed again since. Changes can be undone for an hour, also after a restart of the service; very large ones
     (together more than 32 MB) are forgotten earlier, but never the latest.
     """

@@ -43,7 +43,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None = None
     until: float | None = None
     metadata: dict[str, Callable[[str], object]] = {}
-    #: For each wanted value the texts of which one must occur in an item's JSON text.
+    #: Texts to look for in the JSON text, because that is faster than reading it: one of each group must occur.
     _words: tuple[tuple[bytes, ...], ...] = ()
 
     @classmethod

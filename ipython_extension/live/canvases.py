@@ -44,7 +44,7 @@ class _Matplotlib:
         self._show(figure)
 
     def draw_above(self, picture: Callable[[str, str], None]) -> None:
-        """Nothing: there is another place for the pictures."""
+        """Do nothing, because the figures have a place of their own."""
 
     def _figure(self, panels: int, size: tuple[float, float]) -> Any:
         raise NotImplementedError
