@@ -1,0 +1,1 @@
+"""Who may use the door: providers, keys, sessions, roles."""

@@ -1,0 +1,1 @@
+"""The names of ``bluesky_queueserver_api.http``: scripts written for it run with this module."""
