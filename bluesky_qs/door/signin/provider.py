@@ -1,0 +1,106 @@
+"""What a sign-in provider is: it knows who somebody is. Roles and scopes are not its business."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from bluesky_qs.errors import QSError
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Somebody whom a provider has recognized.
+
+    Groups and claims are kept in the sign-in database, because the policy needs them at each request. So claims must
+    consist of plain JSON values, and must contain no token.
+    """
+
+    id: str
+    """The name of the user: what the mapping section lists, and what items show."""
+    provider: str
+    display_name: str = ""
+    mail: str = ""
+    groups: frozenset[str] = frozenset()
+    claims: Mapping[str, Any] = {}
+
+
+class ProviderUnavailable(QSError):
+    """The provider cannot be asked now, for example because its server does not answer."""
+
+
+class SignInRefused(QSError):
+    """An external provider did not confirm who the user is. Users see the message, which contains no secret."""
+
+
+class Provider(Protocol):
+    """What all providers have in common."""
+
+    name: str
+    """The name in the configuration, which is a part of the addresses of its routes."""
+
+    async def current(self, identity: Identity) -> Identity | None:
+        """Return somebody who signed in earlier, as the provider knows them now; None if they are gone.
+
+        It is called when a session is refreshed and, at most once in 15 minutes, when an API key is used. A provider
+        that can look up no one without a password returns the same identity.
+
+        Raises
+        ------
+        ProviderUnavailable
+            The identity is used as it was.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections, if the provider keeps any."""
+        ...
+
+
+class PasswordProvider(Provider, Protocol):
+    """Recognizes a user by a password."""
+
+    async def authenticate(self, username: str, password: str) -> Identity | None:
+        """Return the user, or None if the name or the password is wrong.
+
+        It takes about the same time for a user who does not exist. Passwords go into no log and no error.
+
+        Raises
+        ------
+        ProviderUnavailable
+            The user gets status 503.
+        """
+        ...
+
+
+class ExternalProvider(Provider, Protocol):
+    """Sends the user's browser to an identity provider, and takes the code that the browser brings back.
+
+    The door makes and checks `state`, `nonce` and the PKCE verifier, and keeps them in the sign-in database. It also
+    runs the device flow for terminals, with a page where the user types the code of the terminal before the browser is
+    sent on. So the identity provider needs only the authorization code flow, and one redirect address.
+    """
+
+    async def authorize_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
+        """Return the address to which the browser is sent. The challenge is of the method S256.
+
+        Raises
+        ------
+        ProviderUnavailable
+            The identity provider does not answer.
+        """
+        ...
+
+    async def exchange(self, *, code: str, redirect_uri: str, nonce: str, code_verifier: str) -> Identity:
+        """Trade the code for the ID token, verify it (signature, issuer, audience, expiry, nonce) and read it.
+
+        Raises
+        ------
+        SignInRefused
+            The code or the token is not valid.
+        ProviderUnavailable
+            The identity provider does not answer.
+        """
+        ...
+
+
+AnyProvider = PasswordProvider | ExternalProvider
