@@ -22,7 +22,7 @@ import psutil
 import pytest
 import zmq
 
-pytest_plugins = ["bluesky_qs.testing.pytest_plugin"]
+pytest_plugins = ["bluesky_qs.testing.pytest_plugin", "tests.system_packages"]
 
 # Where the tests run in the background of a shell, or under nohup, these are ignored, and so they would be by all that
 # the tests start.
