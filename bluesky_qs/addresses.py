@@ -1,4 +1,4 @@
-"""The ways people write the addresses of the service's 0MQ sockets and of Redis."""
+"""The ways people write the addresses of the service's 0MQ sockets, of its HTTP door and of Redis."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,9 @@ CONTROL_PORT, INFO_PORT = 60615, 60625
 #: Where a client looks for the service unless an address is given, and where the service listens.
 CONTROL_ADDRESS, INFO_ADDRESS = f"tcp://localhost:{CONTROL_PORT}", f"tcp://localhost:{INFO_PORT}"
 BOUND_CONTROL_ADDRESS, BOUND_INFO_ADDRESS = f"tcp://*:{CONTROL_PORT}", f"tcp://*:{INFO_PORT}"
+HTTP_PORT = 60610
+#: Where the HTTP door listens unless an address is given.
+HTTP_ADDRESS = f"127.0.0.1:{HTTP_PORT}"
 
 _TCP = re.compile(r"tcp://(?P<host>\[[^\]]+\]|[^:/\[\]]+):(?P<port>[^:]+)")
 _IPC = re.compile(r"ipc://.+")
@@ -105,6 +108,39 @@ def collide(one: str, other: str) -> bool:
         return False
     hosts = {"127.0.0.1" if host == "localhost" else host for host in (ours["host"], theirs["host"])}
     return len(hosts) == 1 or bool(hosts & _EVERY_HOST)
+
+
+def http_place(address: str) -> tuple[str, int]:
+    """Return the host and the port where the HTTP door listens; the host is ``""`` for every interface.
+
+    The address is ``host:port``, ``host``, ``port`` or ``*:port``. Port 0 lets the system choose one.
+
+    Raises
+    ------
+    ValueError
+        It is not such an address. The message follows the address.
+    """
+    host, port = ("127.0.0.1", address) if address.isdecimal() else _host_and_port(address)
+    if "://" in address or (port is None and not host) or (host.count(":") == 1):
+        raise ValueError(f"is not an address like {HTTP_ADDRESS}")
+    if port not in (None, "0") and (fault := _number_fault(port)):
+        raise ValueError(fault)
+    host = {"localhost": "127.0.0.1", "*": "", "0.0.0.0": ""}.get(host, host.strip("[]"))  # noqa: S104 - only compared
+    return host, HTTP_PORT if port is None else int(port)
+
+
+def http_fault(address: str) -> str:
+    """Return why the HTTP door cannot listen on this address, as text to append to the address, or ``""``."""
+    try:
+        http_place(address)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this computer reaches a door on this host (from `http_place`)."""
+    return host == "::1" or host.startswith("127.")
 
 
 def redis_meant(path: str) -> str:

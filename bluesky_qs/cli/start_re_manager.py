@@ -21,6 +21,7 @@ _TITLES = {
     "startup": "Startup code",
     "operation": "Operation",
     "worker": "Worker",
+    "http": "HTTP door",
 }
 _HELP = """Start RE Manager, the service that keeps the queue and runs it.
 
@@ -54,6 +55,9 @@ def _start(values: dict[str, Any]) -> int:
     if loaded.settings.worker.use_ipython_kernel and find_spec("ipykernel") is None:
         raise StartupError("IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'")
 
+    if loaded.settings.http.addr is not None and not all(find_spec(name) for name in ("starlette", "uvicorn")):
+        raise StartupError("The HTTP door needs more packages: pip install 'bluesky-qs[http]'")
+
     from bluesky_qs.supervisor import app  # noqa: PLC0415 - help and bad options need no sockets
 
     return app.run(loaded.settings, notes=loaded.described())
@@ -85,6 +89,8 @@ def _add_option(group: "argparse._ArgumentGroup", field: Field) -> None:
     add = partial(group.add_argument, *setting.options, dest=field.key, help=_help(field))
     if field.name == "keep_re":
         add(action="store_const", const=True)
+    elif setting.bare is not None:
+        add(metavar="ON|OFF" if field.type is bool else setting.metavar, nargs="?", const=setting.bare)
     elif field.type is bool:
         add(metavar="ON|OFF")
     elif words := choices(field.type):

@@ -28,6 +28,15 @@ def begin_manager(argv: Sequence[str]) -> RuntimeDir:
     return rundir
 
 
+def begin_door(argv: Sequence[str]) -> RuntimeDir:
+    """Prepare the process of the HTTP door; return the runtime directory from its command line.
+
+    If the supervisor dies, the door dies immediately.
+    """
+    _begin(argv, orphaned=lambda: None, death_signal=signal.SIGKILL)
+    return RuntimeDir(argv[1])
+
+
 def begin_worker(argv: Sequence[str]) -> str:
     """Prepare a worker's process; return the address from its command line, where it listens to the manager.
 

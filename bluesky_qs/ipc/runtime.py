@@ -4,6 +4,8 @@
 ``settings.json``  the service's `Settings`
 ``s``              link of the supervisor, which binds it
 ``p``              publications: two-frame messages that are pushed here are published unchanged
+``f``              all that the info socket publishes, and the console in any case (with the HTTP door)
+``c``              the control socket, for the HTTP door
 ``w-N``            link of worker number N, which binds it
 ``w-N.own``        path of a file elsewhere that is removed after the worker
 ``all.own``        path of a file elsewhere that is removed after the service
@@ -11,7 +13,8 @@
 =================  ==================================================================================
 
 The manager is started as ``python -m bluesky_qs.manager DIR --parent-pipe FD``, a worker as
-``python -m bluesky_qs.worker ipc://DIR/w-N --parent-pipe FD``.
+``python -m bluesky_qs.worker ipc://DIR/w-N --parent-pipe FD``, and the HTTP door as ``python -m bluesky_qs.door DIR
+--listen FD --beat FD --parent-pipe FD``.
 """
 
 import contextlib
@@ -48,6 +51,16 @@ class RuntimeDir:
     def publications(self) -> str:
         """Address to which the manager pushes messages for publication."""
         return f"ipc://{self.path}/p"
+
+    @property
+    def feed(self) -> str:
+        """Address where the HTTP door subscribes to everything, the console included."""
+        return f"ipc://{self.path}/f"
+
+    @property
+    def control(self) -> str:
+        """Address of the control socket for the HTTP door."""
+        return f"ipc://{self.path}/c"
 
     def worker_link(self, number: int) -> str:
         """Address of a worker's link."""

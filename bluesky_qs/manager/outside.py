@@ -85,12 +85,15 @@ def outside_of_service(directory: RuntimeDir, settings: Settings) -> Outside:
     publish_socket.connect(directory.publications)
 
     def control_socket() -> Any:
-        return server_socket(
+        socket = server_socket(
             zmq.Context(context),
             network.zmq_control_addr,
             private_key=network.zmq_private_key,
             setting="--zmq-control-addr",
         )
+        if settings.http.addr is not None:
+            socket.bind(directory.control)
+        return socket
 
     return Outside(
         store=store,

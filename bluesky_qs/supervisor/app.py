@@ -1,4 +1,4 @@
-"""The supervisor starts the manager and the workers, replaces a manager that died or froze, and stops all of them.
+"""The supervisor starts the manager, the workers and the HTTP door, replaces those that died or froze, and stops all.
 
 One thread waits for a message from the manager, a signal (such as the death of a child) or the next deadline.
 """
@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,12 +20,13 @@ import zmq
 from bluesky_qs.config.load import unknown_variables
 from bluesky_qs.config.logs import FORMAT, LEVELS, OURS, configure_logging
 from bluesky_qs.config.schema import LogLevel, Settings
-from bluesky_qs.ipc import supervision
+from bluesky_qs.ipc import listening, supervision
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.server import ServerEnd
-from bluesky_qs.supervisor.child import Child, Lifeline
+from bluesky_qs.supervisor.child import DOOR_SECRETS, Child, Lifeline
 from bluesky_qs.supervisor.console import Console
-from bluesky_qs.supervisor.policy import Exit, GiveUp, Keep, ManagerLife, Restart, decide
+from bluesky_qs.supervisor.door import DoorCommand, Doorkeeper
+from bluesky_qs.supervisor.policy import Exit, GiveUp, Keep, Life, Restart, decide
 from bluesky_qs.supervisor.rundir import OwnedDir
 from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
 
@@ -56,12 +58,20 @@ def worker_command(settings: Settings, address: str) -> Sequence[str]:
     return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, f"--log-level={level}", *preload]
 
 
+def door_command(rundir: str, listen: int, beat: int) -> Sequence[str]:
+    """Return the command line of the HTTP door."""
+    files = ["--listen", str(listen), "--beat", str(beat)]
+    return [sys.executable, "-P", "-m", "bluesky_qs.door", rundir, *files]
+
+
 def run(
     settings: Settings,
     *,
     notes: Sequence[str] = (),
+    door_key: str | None = None,
     manager: Command = manager_command,
     worker: Command | None = None,
+    door: Callable[[str, int, int], Sequence[str]] = door_command,
 ) -> int:
     """Run the service until it ends, and return its exit code. Call it from the main thread.
 
@@ -71,8 +81,11 @@ def run(
         Settings from `config.load`.
     notes
         Lines for a verbose log: where the settings come from.
-    manager, worker
-        Functions that return the children's command lines, given the runtime directory or the address of the link.
+    door_key
+        Key of the HTTP door for a link in the terminal. It appears neither in the log nor in the console.
+    manager, worker, door
+        Functions that return the children's command lines, given the runtime directory or the address of the link, and
+        the file descriptors for a door.
 
     Raises
     ------
@@ -84,6 +97,8 @@ def run(
     network = settings.network
     with contextlib.ExitStack() as stack:
         stack.callback(rundir.release)
+        http = settings.http.addr
+        door_socket = None if http is None else stack.enter_context(listening.listen(http, "--http"))
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
         console = Console(publish=network.zmq_publish_console, encoding=network.zmq_encoding, terminal=terminal)
@@ -94,10 +109,18 @@ def run(
             _log.debug("%s", note)
         for sentence in unknown_variables(os.environ):
             _log.warning("%s", sentence)
-        console.start(context, info_address=network.zmq_info_addr, publications=rundir.publications)
-        code = Supervisor(
+        console.start(
+            context,
+            info_address=network.zmq_info_addr,
+            publications=rundir.publications,
+            feed=None if door_socket is None else rundir.feed,
+        )
+        supervisor = Supervisor(
             settings, rundir, console, context, manager=manager, worker=worker or partial(worker_command, settings)
-        ).run()
+        )
+        if door_socket is not None:
+            supervisor.keep_door(door_socket, partial(door, str(rundir.path)), door_key)
+        code = supervisor.run()
     if code and terminal is None:  # the reason is not in the log yet
         sys.stderr.write(console.record.text())
     return code
@@ -124,13 +147,26 @@ class Supervisor:
         self._signals = _Signals()
         self._link = ServerEnd(context, rundir.supervisor_link, supervision.SupervisorCommand, self._handle)
         self._workers = Workers(rundir, self._spawn, worker, keep_spare=settings.worker.warm_worker)
+        self._door: Doorkeeper | None = None
         self._manager: Child | None = None
         self._greeted = False
-        self._life = ManagerLife(time.monotonic())
+        self._life = Life(time.monotonic())
         self._start_due: float | None = None
+        self._stop_reason: str | None = None
         self._stop_due: float | None = None
         self._hurried = False
         self._exit_code: int | None = None
+
+    def keep_door(self, door_socket: socket.socket, command: DoorCommand, key: str | None) -> None:
+        """Keep an HTTP door running on this socket. The link with the key is shown in the terminal once it is open."""
+        url = listening.url(door_socket, tls=self._settings.http.ssl_certfile is not None)
+        _log.info("HTTP server at '%s'", url)
+
+        def ready() -> None:
+            if key is not None:
+                self._console.show(f"\n    {url}/?api_key={key}\n\n")
+
+        self._door = Doorkeeper(door_socket, self._spawn_door, command, ready)
 
     def run(self) -> int:
         """Run until the service ends, and return its exit code."""
@@ -149,14 +185,20 @@ class Supervisor:
         poller = zmq.Poller()
         poller.register(self._link.socket, zmq.POLLIN)
         poller.register(self._signals.fd, zmq.POLLIN)
+        if self._door is not None:
+            poller.register(self._door.beats, zmq.POLLIN)
         wake = self._act(time.monotonic())
         while self._exit_code is None:
             events = dict(poller.poll(max(0, int(1000 * (wake - time.monotonic())) + 1)))
             now = time.monotonic()
             if now > wake + _OVERSLEPT:
                 self._life = self._life.excused(now)
+                if self._door is not None:
+                    self._door.excuse(now)
             if self._link.socket in events:
                 self._receive()
+            if self._door is not None and self._door.beats in events:
+                self._door.heard(now)
             for number in self._signals.arrived():
                 self._stop_asked(number, now)
             if (ended := self._workers.reap(now)) is not None:
@@ -169,6 +211,10 @@ class Supervisor:
         """Do what is due, and return the time of the next deadline."""
         self._workers.tick(now)
         times = [] if self._workers.spare_due is None else [self._workers.spare_due]
+        if self._door is not None:
+            times += self._watch_door(self._door, now)
+        if self._exit_code is not None:  # a stop before the manager has served
+            return now
         if self._manager is not None:
             times.append(self._watch(self._manager, now))
         elif self._stop_due is not None:
@@ -179,6 +225,13 @@ class Supervisor:
         elif self._start_due is not None:
             times.append(self._start_due)
         return min(times, default=now)
+
+    def _watch_door(self, door: Doorkeeper, now: float) -> list[float]:
+        """Keep the door running. When the service stops, stop the manager after the door."""
+        if self._stop_reason is not None and self._stop_due is None and door.stopped(now):
+            self._stop_manager(self._stop_reason, now)
+        deadline = door.act(now)
+        return [] if deadline is None else [deadline]
 
     def _watch(self, manager: Child, now: float) -> float:
         """Keep or replace the manager, or give up; return the time of the next decision."""
@@ -217,11 +270,21 @@ class Supervisor:
 
     def _stop_asked(self, number: signal.Signals, now: float) -> None:
         reason = _REASONS[number]
-        if self._stop_due is not None:
+        if self._stop_reason is None:
+            _log.info("Stopping (%s) ...", reason)
+            self._stop_reason = reason
+            self._workers.spare_due = None
+            if self._door is None:
+                self._stop_manager(reason, now)
+            else:  # the door ends first: its last requests need the manager
+                self._door.stop(now)
+        elif self._stop_due is None:
+            assert self._door is not None
+            self._door.stop(now)
+        else:
             self._stop_again(reason, now)
-            return
-        _log.info("Stopping (%s) ...", reason)
-        self._workers.spare_due = None
+
+    def _stop_manager(self, reason: str, now: float) -> None:
         # A manager that has not served yet has nothing to put in order, and reads no message before its start is done.
         patience = self._settings.operation.plan_cleanup_timeout + STOP_TIMEOUT
         self._stop_due = now + patience if self._life.served else now
@@ -263,7 +326,7 @@ class Supervisor:
                 return supervision.Inventory(
                     restarted=self._life.number > 1,
                     worker=self._workers.current,
-                    stopping=self._stop_due is not None,
+                    stopping=self._stop_reason is not None,
                     ended=self._workers.ended,
                 )
             case supervision.StartWorker():
@@ -285,6 +348,9 @@ class Supervisor:
     def _spawn(self, command: Sequence[str]) -> Child:
         return Child(command, output=self._console.output, lifeline=self._lifeline)
 
+    def _spawn_door(self, command: Sequence[str], files: Sequence[int]) -> Child:
+        return Child(command, output=self._console.output, lifeline=self._lifeline, files=files, secrets=DOOR_SECRETS)
+
     def _start_manager(self, now: float) -> None:
         _log.info("Starting RE Manager process")
         self._start_due = None
@@ -302,6 +368,8 @@ class Supervisor:
             manager.wait(1.0)
 
     def _end(self) -> None:
+        if self._door is not None:
+            self._door.end()
         self._end_manager(traceback=False)
         self._workers.end()
         self._link.close()

@@ -8,8 +8,19 @@ from collections.abc import Mapping, Sequence
 
 from bluesky_qs.supervisor.policy import Exit
 
-#: Variables that only the supervisor reads: user code must not find keys in its environment.
-_SECRETS = ("QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER", "QSERVER_ZMQ_PRIVATE_KEY", "QSERVER_EMERGENCY_LOCK_KEY_FOR_SERVER")
+#: Secrets that only the HTTP door reads.
+DOOR_SECRETS = (
+    "QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY",
+    "QSERVER_HTTP_SERVER_SERVER_SECRET_KEYS",
+    "QSERVER_HTTP_SERVER_DATABASE_URI",
+)
+#: Variables that user code must not find in its environment.
+_SECRETS = (
+    "QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER",
+    "QSERVER_ZMQ_PRIVATE_KEY",
+    "QSERVER_EMERGENCY_LOCK_KEY_FOR_SERVER",
+    *DOOR_SECRETS,
+)
 
 
 class Lifeline:
@@ -29,17 +40,32 @@ class Child:
 
     Start it from the main thread only. The child asks the kernel for a signal when its parent dies, and to the kernel
     the parent is the thread that started it.
+
+    Parameters
+    ----------
+    files
+        File descriptors that the child inherits.
+    secrets
+        Variables with secrets that this child needs; others have been removed from its environment.
     """
 
-    def __init__(self, command: Sequence[str], *, output: int, lifeline: Lifeline) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        output: int,
+        lifeline: Lifeline,
+        files: Sequence[int] = (),
+        secrets: Sequence[str] = (),
+    ) -> None:
         self._process = subprocess.Popen(
             [*command, "--parent-pipe", str(lifeline.reader)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            pass_fds=(lifeline.reader,),
+            pass_fds=(lifeline.reader, *files),
             start_new_session=True,  # only the supervisor gets a Ctrl-C of the terminal
-            env=_environment(os.environ),
+            env=_environment(os.environ, secrets),
         )
 
     @property
@@ -71,8 +97,8 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
 
 
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name not in _SECRETS}
+def _environment(environ: Mapping[str, str], secrets: Sequence[str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name not in _SECRETS or name in secrets}
 
 
 def _phrase(code: int) -> str:

@@ -58,10 +58,20 @@ class Console:
         self._welcome_ends = 0.0
         self._thread = threading.Thread(target=self._run, name="console")
         self._pub: Any = None
+        self._feed: Any = None
         self._pull: Any = None
 
-    def start(self, context: "zmq.Context[zmq.Socket[bytes]]", *, info_address: str, publications: str) -> None:
+    def start(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        *,
+        info_address: str,
+        publications: str,
+        feed: str | None = None,
+    ) -> None:
         """Bind the sockets and start reading.
+
+        ``feed`` is the address for a subscriber that gets the console in any case.
 
         Raises
         ------
@@ -70,8 +80,15 @@ class Console:
         """
         self._pub = server_socket(context, info_address, kind=zmq.PUB, setting="--zmq-info-addr", sndhwm=SEND_LIMIT)
         self._pull = server_socket(context, publications, kind=zmq.PULL, rcvhwm=0)
+        if feed is not None:
+            self._feed = server_socket(context, feed, kind=zmq.PUB, sndhwm=SEND_LIMIT)
         self._welcome_ends = time.monotonic() + _WELCOME
         self._thread.start()
+
+    def show(self, text: str) -> None:
+        """Write text to the terminal only, if there is one: it is neither kept nor published."""
+        if self._terminal is not None and self._terminal.is_terminal:
+            self._terminal.write(text.encode())
 
     def stop(self) -> None:
         """Publish everything printed so far, and close the sockets and the pipe."""
@@ -80,7 +97,7 @@ class Console:
             self._thread.join()
         else:
             self._drain()
-        for socket in (self._pub, self._pull):
+        for socket in (self._pub, self._feed, self._pull):
             if socket is not None:
                 socket.close(linger=int(1000 * LINGER))
         if self._terminal is not None:
@@ -139,6 +156,8 @@ class Console:
             self._read()  # the rest of an unfinished line may be in the pipe by now
         if text := self._batcher.take(now, everything=everything):
             message = self.record.add(text, time.time())
+            if self._feed is not None:
+                self._feed.send_multipart([info.CONSOLE, info.console_payload(message, self._encoding)])
             if self._publish:
                 self._waiting.append(message)
         if self._waiting and self._pub is not None and (everything or now >= self._welcome_ends):
@@ -150,9 +169,12 @@ class Console:
         """Publish the manager's messages."""
         for _ in range(limit):
             try:
-                self._pub.send_multipart(self._pull.recv_multipart(zmq.NOBLOCK))
+                frames = self._pull.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
+            self._pub.send_multipart(frames)
+            if self._feed is not None:
+                self._feed.send_multipart(frames)
 
 
 def _enlarged(pipe: int) -> bool:

@@ -1,15 +1,15 @@
-"""Decides whether to keep or replace a manager, or to give up. It uses no clock and no process."""
+"""Decides whether to keep or replace the manager or the HTTP door, or to give up. It uses no clock and no process."""
 
 import msgspec
 
 from bluesky_qs.errors import ConfigError, QSError
 from bluesky_qs.ipc.supervision import ERROR_LOGGED
 
-#: A manager without a heartbeat for so many seconds is frozen.
+#: A manager or a door without a heartbeat for so many seconds is frozen.
 FROZEN_AFTER = 4.0
-#: Seconds that a manager has for its start. Large lists and a slow store take time; a hanging start never ends.
+#: Seconds that it has for its start. Large lists and a slow store take time; a hanging start never ends.
 START_TIMEOUT = 60.0
-#: A manager that ends sooner is replaced more slowly each time.
+#: One that ends sooner is replaced more slowly each time.
 SHORT_LIFE = 2.0
 #: Longest time between two attempts. They never stop, because a running plan may need a manager.
 LONGEST_DELAY = 30.0
@@ -24,8 +24,8 @@ class Exit(msgspec.Struct, frozen=True):
     how: str
 
 
-class ManagerLife(msgspec.Struct, frozen=True):
-    """What is known about the manager and its predecessors. Times are monotonic.
+class Life(msgspec.Struct, frozen=True):
+    """What is known about a manager or a door, and its predecessors. Times are monotonic.
 
     Attributes
     ----------
@@ -34,11 +34,11 @@ class ManagerLife(msgspec.Struct, frozen=True):
     last_beat
         Time of its last heartbeat.
     served
-        Whether any manager of this service has sent one.
+        Whether it or any predecessor has sent one.
     short_lives
-        Number of previous managers in a row that ended soon after they started.
+        Number of predecessors in a row that ended soon after they started.
     number
-        Number of this manager, counted from the start of the service.
+        Its number, counted from the start of the service.
     """
 
     started: float
@@ -47,30 +47,30 @@ class ManagerLife(msgspec.Struct, frozen=True):
     short_lives: int = 0
     number: int = 1
 
-    def beats(self, now: float) -> "ManagerLife":
+    def beats(self, now: float) -> "Life":
         """Return the record with a heartbeat at this time."""
         return msgspec.structs.replace(self, last_beat=now, served=True)
 
-    def excused(self, now: float) -> "ManagerLife":
+    def excused(self, now: float) -> "Life":
         """Return the record after the whole machine was paused, for example in sleep mode."""
         if self.last_beat is None:
             return msgspec.structs.replace(self, started=now)
         return msgspec.structs.replace(self, last_beat=now)
 
-    def ended(self, now: float) -> "ManagerLife":
-        """Return the record of the next manager; set ``started`` when it starts."""
+    def ended(self, now: float) -> "Life":
+        """Return the record of the next one; set ``started`` when it starts."""
         short_lives = self.short_lives + 1 if now - self.started < SHORT_LIFE else 0
-        return ManagerLife(now, served=self.served, short_lives=short_lives, number=self.number + 1)
+        return Life(now, served=self.served, short_lives=short_lives, number=self.number + 1)
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """Keep the manager; decide again at this time, or when something happens."""
+    """Keep it; decide again at this time, or when something happens."""
 
     until: float
 
 
 class Restart(msgspec.Struct, frozen=True):
-    """Start another manager after ``delay`` seconds, and end this one if it is still running."""
+    """Start another one after ``delay`` seconds, and end this one if it is still running."""
 
     delay: float
     reason: str
@@ -83,7 +83,7 @@ class GiveUp(msgspec.Struct, frozen=True):
     reason: str
 
 
-def decide(now: float, life: ManagerLife, ending: Exit | None) -> Keep | Restart | GiveUp:
+def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | GiveUp:
     """Decide what to do about a manager that is running or has ended."""
     if ending is not None:
         if ending.code == 0:
@@ -98,6 +98,17 @@ def decide(now: float, life: ManagerLife, ending: Exit | None) -> Keep | Restart
     if not life.served:
         return GiveUp(1, f"RE Manager did not start within {START_TIMEOUT:g} s")
     return Restart(0, f"RE Manager process has not responded for {patience:g} s")
+
+
+def decide_door(now: float, life: Life, ending: Exit | None) -> Keep | Restart:
+    """Decide what to do about an HTTP door that is running or has ended. It never takes the service down."""
+    if ending is not None:
+        return Restart(_delay(life.short_lives), f"The HTTP door ended unexpectedly ({ending.how})")
+    last = life.started if life.last_beat is None else life.last_beat
+    patience = START_TIMEOUT if life.last_beat is None else FROZEN_AFTER
+    if now - last < patience:
+        return Keep(last + patience)
+    return Restart(0, f"The HTTP door has not responded for {patience:g} s")
 
 
 def _no_start(ending: Exit) -> GiveUp:

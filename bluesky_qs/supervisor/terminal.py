@@ -16,6 +16,7 @@ class TerminalWriter:
 
     def __init__(self, fd: int, limit: int = LIMIT) -> None:
         self._fd = fd
+        self.is_terminal = os.isatty(fd)
         self._limit = limit
         self._changed = threading.Condition()
         self._waiting: deque[bytes] = deque()

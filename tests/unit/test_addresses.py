@@ -2,7 +2,15 @@
 
 import pytest
 
-from bluesky_qs.addresses import bind_address, both_addresses, check_address, client_address, expanded
+from bluesky_qs.addresses import (
+    bind_address,
+    both_addresses,
+    check_address,
+    client_address,
+    expanded,
+    http_fault,
+    http_place,
+)
 from bluesky_qs.errors import ConfigError
 
 
@@ -59,3 +67,25 @@ def test_an_address_stands_for_two(address, both):
 )
 def test_a_short_address_is_expanded_with_the_usual_port(text, whole):
     assert expanded(text, 60625) == whole
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("127.0.0.1:60610", ("127.0.0.1", 60610)),
+        ("localhost:8080", ("127.0.0.1", 8080)),
+        ("8080", ("127.0.0.1", 8080)),
+        ("xf01.example.org", ("xf01.example.org", 60610)),
+        ("*:8080", ("", 8080)),
+        (":8080", ("", 8080)),
+        ("0.0.0.0", ("", 60610)),
+        ("[::1]:0", ("::1", 0)),
+    ],
+)
+def test_place_of_an_http_door(address, place):
+    assert http_place(address) == place
+
+
+@pytest.mark.parametrize("address", ["http://localhost:60610", "", "a:b:1", "::1", "host:", "host:x", "host:65536"])
+def test_what_is_no_address_of_an_http_door_is_refused(address):
+    assert http_fault(address).startswith(("is not an address like 127.0.0.1:60610", "has an invalid port"))

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,9 +18,10 @@ import psutil
 import pytest
 import zmq
 
-from bluesky_qs.config.schema import Network, Operation, Settings, Worker
+from bluesky_qs.config.schema import Http, Network, Operation, Settings, Worker
 
 MANAGER = Path(__file__).with_name("fake_manager.py")
+DOOR = Path(__file__).with_name("fake_door.py")
 WORKER = """
 import signal, sys
 from bluesky_qs.ipc.child import begin_worker
@@ -33,12 +35,14 @@ import msgspec
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.errors import StartupError
 from bluesky_qs.supervisor import app
-manager, worker, settings = sys.argv[1:]
+manager, worker, door, settings = sys.argv[1:]
 try:
     code = app.run(
         msgspec.json.decode(settings, type=Settings),
         manager=lambda rundir: [sys.executable, *eval(manager), rundir],
         worker=lambda address: [sys.executable, "-c", worker, address],
+        door=lambda rundir, *fds: [sys.executable, *eval(door), rundir, "--listen", str(fds[0]), "--beat", str(fds[1])],
+        door_key="secret-key",
     )
 except StartupError as error:
     print(error.message, file=sys.stderr)
@@ -79,19 +83,37 @@ class Service:
     """A running supervisor."""
 
     def __init__(
-        self, folder, *, manager=None, worker=WORKER, stdout=None, info=None, show=True, warm=False, cleanup=1
+        self,
+        folder,
+        *,
+        manager=None,
+        worker=WORKER,
+        door=None,
+        http=None,
+        stdout=None,
+        info=None,
+        publish_console=True,
+        show=True,
+        warm=False,
+        cleanup=1,
     ):
         self.folder = folder
         self.control = f"ipc://{folder}/control"
         self.info = info or f"ipc://{folder}/info"
         settings = Settings(
-            network=Network(zmq_control_addr=self.control, zmq_info_addr=self.info, zmq_publish_console=True),
+            network=Network(
+                zmq_control_addr=self.control, zmq_info_addr=self.info, zmq_publish_console=publish_console
+            ),
             operation=Operation(print_console_output=show, plan_cleanup_timeout=cleanup),
             worker=Worker(warm_worker=warm),
+            http=Http(addr=http),
         )
         self.output = Output()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUNNER, repr(manager or [str(MANAGER)]), worker, msgspec.json.encode(settings)],
+            [
+                *(sys.executable, "-c", RUNNER),
+                *(repr(manager or [str(MANAGER)]), worker, repr(door or [str(DOOR)]), msgspec.json.encode(settings)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=self.output.writer if stdout is None else stdout,
             stderr=self.output.writer,
@@ -125,6 +147,18 @@ class Service:
 
     def command(self, name, *args):
         return self.ask(command=name, args=args)
+
+    def door_port(self):
+        """Where the HTTP door listens, from the log."""
+        self.wait_printed("HTTP server at")
+        return int(self.printed().partition("HTTP server at 'http://127.0.0.1:")[2].partition("'")[0])
+
+    def door(self, request="pid"):
+        """The answer of the fake door; None from one that ended before it answered."""
+        with socket.create_connection(("127.0.0.1", self.door_port()), timeout=TIMEOUT) as connection:
+            connection.sendall(request.encode())
+            with contextlib.suppress(ConnectionResetError):
+                return connection.recv(65536).decode() or None
 
     def pids(self):
         """Of all children."""
@@ -176,8 +210,8 @@ class Service:
             self.process.kill()
             self.process.wait(TIMEOUT)
         self.output.wait_for_the_end()
-        for socket in self._sockets:
-            socket.close(linger=0)
+        for subscriber in self._sockets:
+            subscriber.close(linger=0)
         self.context.destroy(linger=0)
 
 

@@ -16,7 +16,7 @@ def run(monkeypatch):
     """Run the command with a service that only notes its settings."""
     started = []
 
-    def service(settings, *, notes):
+    def service(settings, *, notes, door_key=None):
         started.append(settings)
         return 0
 
@@ -135,3 +135,34 @@ def test_a_kernel_without_ipykernel_is_refused_with_what_to_install(run, monkeyp
     assert run("--use-ipython-kernel", "ON") == (1, None)
     assert "needs the package ipykernel: pip install 'bluesky-qs[kernel]'" in capsys.readouterr().err
     assert run("--use-ipython-kernel", "OFF")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "addr"),
+    [
+        ([], None),
+        (["--http"], "127.0.0.1:60610"),
+        (["--http", "--verbose"], "127.0.0.1:60610"),
+        (["--http", "*:8080"], "*:8080"),
+        (["--http=8080"], "8080"),
+    ],
+)
+def test_http_with_and_without_an_address(run, args, addr):
+    code, settings = run(*args)
+    assert (code, settings.http.addr) == (0, addr)
+
+
+def test_http_takes_its_address_from_the_environment_too(run, monkeypatch):
+    monkeypatch.setenv("QSERVER_HTTP_ADDRESS_FOR_SERVER", "*:8080")
+    assert run()[1].http.addr == "*:8080"
+
+
+def test_bad_address_of_the_http_door_is_refused(run, capsys):
+    assert run("--http", "http://a") == (2, None)
+    assert "option --http: 'http://a' is not an address like 127.0.0.1:60610" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["beamline", "/beamline/", "/", "/a b"])
+def test_path_prefix_that_is_none_is_refused(run, path):
+    assert run("--http", "--root-path", path) == (2, None)
+    assert run("--http", "--root-path", "/a/b")[1].http.root_path == "/a/b"

@@ -1,0 +1,130 @@
+"""The HTTP door as a child of the supervisor: it is started, watched by its heartbeats, replaced and stopped."""
+
+import contextlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+import msgspec
+
+from bluesky_qs.supervisor.child import Child
+from bluesky_qs.supervisor.policy import Keep, Life, Restart, decide_door
+
+_log = logging.getLogger(__name__)
+
+#: Seconds that the door has to answer the last requests and to close its streams when the service stops.
+GRACE = 1.0
+_MANY_BEATS = 4096
+
+#: Returns the command line, given the file descriptors of the listening socket and of the pipe for heartbeats.
+DoorCommand = Callable[[int, int], Sequence[str]]
+#: Starts a child from a command line; it inherits the file descriptors.
+Spawn = Callable[[Sequence[str], Sequence[int]], Child]
+
+
+class Doorkeeper:
+    """Keeps a door running.
+
+    The listening socket belongs to the supervisor: while a door is replaced, new connections wait for the next one.
+
+    Attributes
+    ----------
+    beats
+        File descriptor that becomes readable when the door has sent a heartbeat.
+    """
+
+    def __init__(self, sock: socket.socket, spawn: Spawn, command: DoorCommand, ready: Callable[[], None]) -> None:
+        self._socket = sock
+        self._spawn = spawn
+        self._command = command
+        self._ready = ready
+        self.beats, self._beat_writer = os.pipe()
+        os.set_blocking(self.beats, False)
+        self._child: Child | None = None
+        self._life = Life(time.monotonic())
+        self._start_due: float | None = self._life.started
+        self._stop_due: float | None = None
+
+    def act(self, now: float) -> float | None:
+        """Do what is due; return the time of the next deadline, if there is one."""
+        if self._stop_due is not None:
+            return None if self.stopped(now) else self._stop_due
+        if self._child is not None:
+            return self._watch(self._child, now)
+        if self._start_due is not None and now >= self._start_due:
+            self._start(now)
+            return now
+        return self._start_due
+
+    def heard(self, now: float) -> None:
+        """Take note of heartbeats."""
+        if not self._drained() or self._child is None:
+            return
+        if self._life.last_beat is None:
+            _log.info("The HTTP door is open")
+        if not self._life.served:
+            self._ready()
+        self._life = self._life.beats(now)
+
+    def excuse(self, now: float) -> None:
+        """Do not count time in which nothing could run."""
+        self._life = self._life.excused(now)
+
+    def stop(self, now: float) -> None:
+        """Ask the door to end; the second time, end it."""
+        if self._child is not None and self._stop_due is not None:
+            self._child.kill()
+        elif self._child is not None:
+            self._child.terminate()
+        if self._stop_due is None:
+            self._stop_due = now + GRACE
+
+    def stopped(self, now: float) -> bool:
+        """Whether the door has ended after `stop`, or its time is over."""
+        assert self._stop_due is not None
+        return self._child is None or self._child.poll() is not None or now >= self._stop_due
+
+    def end(self) -> None:
+        """End the door, in an orderly way if it has not been asked before, and close what it used."""
+        if self._child is not None:
+            if self._stop_due is None:
+                self._child.terminate()
+                self._child.wait(GRACE)
+            self._end_child()
+        for fd in (self.beats, self._beat_writer):
+            os.close(fd)
+
+    def _start(self, now: float) -> None:
+        self._start_due = None
+        self._drained()  # the last one's
+        self._life = msgspec.structs.replace(self._life, started=now)
+        files = (self._socket.fileno(), self._beat_writer)
+        self._child = self._spawn(self._command(*files), files)
+
+    def _watch(self, child: Child, now: float) -> float:
+        match decide_door(now, self._life, child.poll()):
+            case Keep(until):
+                return until
+            case Restart(delay, reason):
+                _log.error("%s. Restarting %s...", reason, f"in {delay:g} s " if delay else "")
+                self._end_child()
+                self._life = self._life.ended(now)
+                self._start_due = now + delay
+                return self._start_due
+            case never:
+                assert_never(never)
+
+    def _end_child(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+            child.wait(GRACE)
+
+    def _drained(self) -> bool:
+        """Read the heartbeats; return whether there were any."""
+        with contextlib.suppress(BlockingIOError):
+            return bool(os.read(self.beats, _MANY_BEATS))
+        return False
