@@ -3,7 +3,7 @@
 from typing import Annotated, Unpack
 
 from bluesky_qs.api.method import Lock, Messages, method
-from bluesky_qs.api.types import ByUser, Documents, Keyed, Metadata, PauseOption, Reply, RunOption, Runs
+from bluesky_qs.api.types import Documents, Keyed, Metadata, PauseOption, Reply, RunOption, Runs
 
 _PauseOption = Annotated[
     PauseOption,
@@ -15,8 +15,8 @@ _RunOption = Annotated[
 ]
 
 
-@method(scope="write:plan:control", lock=Lock.ENVIRONMENT, extensions=("user",))
-def re_pause(option: _PauseOption = "deferred", **who: Unpack[ByUser]) -> Reply:
+@method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
+def re_pause(option: _PauseOption = "deferred", **key: Unpack[Keyed]) -> Reply:
     """Pause the running plan: at the next checkpoint (``deferred``), or now (``immediate``).
 
     The reply comes immediately; ``waiting_for`` in the status shows when the plan is paused, and which ``user`` paused

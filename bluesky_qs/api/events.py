@@ -6,10 +6,15 @@ from bluesky_qs.api.values import ChangeName, ExitStatus, InputPending, ManagerS
 
 
 class NumberedEvent(TypedDict):
-    """The keys of every event: a number that increases by one each time, and the time in seconds since 1970."""
+    """The keys of every event: a number that increases by one each time, and the time in seconds since 1970.
+
+    ``user`` sent the request that made the change. The key is missing if no request made it, or if the client did not
+    name the user.
+    """
 
     seq: int
     time: float
+    user: NotRequired[str | None]
 
 
 class QueueChangedEvent(NumberedEvent):
@@ -17,7 +22,7 @@ class QueueChangedEvent(NumberedEvent):
 
     If a change affects many items, the event has only their number. ``cleared``: the whole queue was cleared.
     ``change`` is the kind of a change that ``queue_undo`` can undo; ``undoes`` is the number of the event that this
-    change has undone. ``user`` sent the request.
+    change has undone.
     """
 
     type: Literal["queue_changed"]
@@ -28,7 +33,6 @@ class QueueChangedEvent(NumberedEvent):
     cleared: NotRequired[bool]
     change: NotRequired[ChangeName]
     undoes: NotRequired[int]
-    user: NotRequired[str]
 
 
 class ItemStartedEvent(NumberedEvent):
@@ -76,12 +80,11 @@ class QueueStopPendingChangedEvent(NumberedEvent):
 
 
 class LockChangedEvent(NumberedEvent):
-    """Something was locked or unlocked."""
+    """Something was locked or unlocked. Without a lock, ``user`` and ``note`` are null."""
 
     type: Literal["lock_changed"]
     environment: bool
     queue: bool
-    user: str | None
     note: str | None
 
 

@@ -122,7 +122,8 @@ class Method(Generic[P, R]):
         self.scope: Scope = scope
         self.lock = lock
         self.requires = requires
-        self.extensions = extensions
+        sender = () if lock is Lock.NONE or "user" in requires else ("user",)
+        self.extensions = (*extensions, *sender)
         self.on_failure = on_failure
         self.failing = failing
         self.lenient = lenient

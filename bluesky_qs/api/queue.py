@@ -6,7 +6,6 @@ from bluesky_qs.api.method import EchoParam, Lock, Messages, method
 from bluesky_qs.api.types import (
     WRITER,
     BatchAdded,
-    ByUser,
     Checks,
     EndParameter,
     ItemAdded,
@@ -48,7 +47,11 @@ def queue_get() -> Queue:
 
 
 @method(
-    scope="write:queue:edit", lock=Lock.QUEUE, requires=WRITER, on_failure=_ITEM_FAILED, failing="Failed to add an item"
+    scope="write:queue:edit",
+    lock=Lock.QUEUE,
+    requires=WRITER,
+    on_failure=_ITEM_FAILED,
+    failing="Failed to add an item",
 )
 def queue_item_add(
     item: ItemParameter,
@@ -136,13 +139,12 @@ def queue_item_get(*, pos: PositionParameter = None, uid: str | None = None) -> 
     lock=Lock.QUEUE,
     on_failure={"item": {}, "qsize": None},
     failing="Failed to remove an item",
-    extensions=("user",),
 )
 def queue_item_remove(
     *,
     pos: PositionParameter = None,
     uid: str | None = None,
-    **who: Unpack[ByUser],
+    **key: Unpack[Keyed],
 ) -> ItemAndSize:
     """Remove one item from the queue, by position or uid. Default: the last item."""
     raise NotImplementedError
@@ -153,9 +155,8 @@ def queue_item_remove(
     lock=Lock.QUEUE,
     on_failure={"items": [], "qsize": None},
     failing="Failed to remove a batch of items",
-    extensions=("user",),
 )
-def queue_item_remove_batch(uids: Uids, *, ignore_missing: bool = True, **who: Unpack[ByUser]) -> ItemsAndSize:
+def queue_item_remove_batch(uids: Uids, *, ignore_missing: bool = True, **key: Unpack[Keyed]) -> ItemsAndSize:
     """Remove the items with these uids.
 
     With ``ignore_missing``, uids that are not in the queue are ignored. Without it they are an error, and nothing is
@@ -169,7 +170,6 @@ def queue_item_remove_batch(uids: Uids, *, ignore_missing: bool = True, **who: U
     lock=Lock.QUEUE,
     on_failure={"item": {}, "qsize": None},
     failing="Failed to move the item",
-    extensions=("user",),
 )
 def queue_item_move(
     *,
@@ -178,7 +178,7 @@ def queue_item_move(
     pos_dest: PositionParameter = None,
     before_uid: str | None = None,
     after_uid: str | None = None,
-    **who: Unpack[ByUser],
+    **key: Unpack[Keyed],
 ) -> ItemAndSize:
     """Move one item to the position ``pos_dest``, or directly before or after another item."""
     raise NotImplementedError
@@ -189,7 +189,6 @@ def queue_item_move(
     lock=Lock.QUEUE,
     on_failure={"items": [], "qsize": None},
     failing="Failed to move the batch of items",
-    extensions=("user",),
 )
 def queue_item_move_batch(
     uids: Uids,
@@ -198,7 +197,7 @@ def queue_item_move_batch(
     before_uid: str | None = None,
     after_uid: str | None = None,
     reorder: bool = False,
-    **who: Unpack[ByUser],
+    **key: Unpack[Keyed],
 ) -> ItemsAndSize:
     """Move several items next to each other: to an end of the queue, or before or after another item.
 
@@ -222,8 +221,8 @@ def queue_item_execute(item: ItemParameter, **who: Unpack[Writer]) -> ItemAdded:
     raise NotImplementedError
 
 
-@method(scope="write:queue:edit", lock=Lock.QUEUE, bare=True, extensions=("user",))
-def queue_clear(**who: Unpack[ByUser]) -> Reply:
+@method(scope="write:queue:edit", lock=Lock.QUEUE, bare=True)
+def queue_clear(**key: Unpack[Keyed]) -> Reply:
     """Remove all items from the queue. The running item is not affected."""
     raise NotImplementedError
 
@@ -233,9 +232,8 @@ def queue_clear(**who: Unpack[ByUser]) -> Reply:
     lock=Lock.QUEUE,
     on_failure={"change": None, "items": [], "qsize": None},
     failing="Failed to undo",
-    extensions=("user",),
 )
-def queue_undo(event: int, **who: Unpack[ByUser]) -> Undone:
+def queue_undo(event: int, **key: Unpack[Keyed]) -> Undone:
     """Undo a clear, a removal, a move or an edit, by the number of its event (``queue_changed`` with ``change``).
 
     The items get their uids, contents and places back. If its neighbors have changed, an item goes right after the

@@ -71,20 +71,19 @@ UserGroup = Annotated[str, Messages(missing=_GROUP_MISSING)]
 
 
 class Keyed(TypedDict, total=False):
-    """The parameter of every method that a lock can refuse."""
+    """The parameters of every method that a lock can refuse.
+
+    ``user`` sends the request: events and the log show who made a change. Our clients fill in both.
+    """
 
     lock_key: LockKey
-
-
-class ByUser(Keyed, total=False):
-    """The user who sends the request, for people who want to know who did it. Our clients fill it in."""
-
     user: str | None
 
 
-class Writer(Keyed, total=False):
+class Writer(TypedDict, total=False):
     """The user who sends the request and the user's group. The item records both. Our clients fill them in."""
 
+    lock_key: LockKey
     user: Annotated[str, Messages(missing="Incorrect request format: user name is not specified")]
     user_group: UserGroup
 

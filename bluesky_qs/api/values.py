@@ -56,7 +56,7 @@ class Result(TypedDict):
     ``msg`` has at most 10 kB and ``traceback`` 100 kB; longer text is cut in the middle. Control characters in them
     are written as escapes. ``return_value`` is what the plan returned, null if it did not complete. If JSON does not
     support the value, it is kept as text and ``return_value_is_text`` is true. Results of earlier versions have neither
-    key.
+    key. ``ended_by`` is the user who stopped, aborted or halted the plan, if the client named one.
     """
 
     exit_status: ExitStatus
@@ -68,6 +68,7 @@ class Result(TypedDict):
     traceback: str
     return_value: NotRequired[Any]
     return_value_is_text: NotRequired[bool]
+    ended_by: NotRequired[str]
 
 
 class _ItemKeys(TypedDict):

@@ -19,7 +19,7 @@ _LINES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "environment_close": ("Closing existing RE environment ...", ()),
     "history_clear": ("Clearing the plan execution history ...", ("size", "item_uid")),
     "kernel_interrupt": ("Interrupting the IPython kernel ...", ("interrupt_task", "interrupt_plan")),
-    "lock": ("RE Manager was locked by the user:", ("user", "environment", "queue", "note")),
+    "lock": ("RE Manager was locked by the user:", ("environment", "queue", "note")),
     "permissions_reload": (
         "Reloading lists of allowed plans and devices ...",
         ("restore_plans_devices", "restore_permissions"),
@@ -39,7 +39,7 @@ def log_change(method: str, arguments: Mapping[str, Any]) -> None:
     if method not in _LINES:
         return
     line, shown = _LINES[method]
-    logger.info("%s", _with(line, **{name: arguments[name] for name in shown if name in arguments}))
+    logger.info("%s", _with(line, **{name: arguments[name] for name in ("user", *shown) if name in arguments}))
 
 
 def log_added(item: Mapping[str, Any], size: int, position: int | None) -> None:

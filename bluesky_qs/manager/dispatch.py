@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from bluesky_qs.api.method import METHODS, Lock, Method, shortened
+from bluesky_qs.api.method import METHODS, Lock, Method, expanded_signature, shortened
 from bluesky_qs.error_text import LONGEST_MESSAGE, cut
 from bluesky_qs.errors import BadParams, Locked, QSError, RequestError
 from bluesky_qs.manager.console_lines import log_change
@@ -20,6 +20,8 @@ Handler = Callable[..., Any]
 
 #: Handlers by method name; filled by importing `bluesky_qs.manager.handlers`.
 HANDLERS: dict[str, Handler] = {}
+#: The methods whose handlers record the user who sends the request.
+RECORD_USER: set[str] = set()
 #: Takes the parameters as they were sent, and the message.
 RefusalKeys = Callable[[Context, Mapping[str, Any], str], Mapping[str, Any]]
 #: Functions that add keys to a refusal that only the manager knows, by method name.
@@ -35,14 +37,17 @@ def handles(
 ]:
     """Make a function the handler of a method.
 
-    The handler takes the context, then the stub's parameters without ``lock_key``, which the dispatcher has checked.
-    A test compares the signatures. ``failed`` returns additional keys of a refusal.
+    The handler takes the context, then the stub's parameters without ``lock_key``, which the dispatcher has
+    checked, and without ``user`` if it does not record who sends the request. A test compares the signatures.
+    ``failed`` returns additional keys of a refusal.
     """
 
     def register(
         handler: Callable[Concatenate[Context, P], R | Awaitable[R]],
     ) -> Callable[Concatenate[Context, P], R | Awaitable[R]]:
         HANDLERS[stub.__name__] = handler
+        if "user" in expanded_signature(handler).parameters:
+            RECORD_USER.add(stub.__name__)
         if failed:
             FAILED[stub.__name__] = failed
         return handler
@@ -135,9 +140,11 @@ class Dispatcher:
             raise BadParams(f"Lock key must be a non-empty string: lock_key={shortened(key)}")
         self._ctx.lock.check(method.lock, key)
         arguments = method.arguments(params)
+        known = arguments
         if method.lock is not Lock.NONE:
-            arguments.pop("lock_key", None)
-        reply = HANDLERS[method.name](self._ctx, **arguments)
+            aside = ("lock_key",) if method.name in RECORD_USER else ("lock_key", "user")
+            known = {name: value for name, value in arguments.items() if name not in aside}
+        reply = HANDLERS[method.name](self._ctx, **known)
         reply = await reply if isinstance(reply, Awaitable) else reply
         log_change(method.name, arguments)
         return reply

@@ -25,12 +25,11 @@ _SLACK = 1_000
 _MAX_TEXT_SEARCHES = 20
 
 
-class LockChanged(Event, frozen=True, tag="lock_changed"):
-    """Something was locked or unlocked."""
+class LockChanged(Event, frozen=True, omit_defaults=False, kw_only=True, tag="lock_changed"):
+    """Something was locked or unlocked. Without a lock, the user and the note are null."""
 
     environment: bool
     queue: bool
-    user: str | None
     note: str | None
 
 

@@ -6,7 +6,9 @@ Only this module batches edits into commits, and only this module undoes edits t
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, Self
+
+from msgspec.structs import replace
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.manager.events import EventBook
@@ -49,6 +51,11 @@ class FactEdit:
         self.changes: Sequence[Change] = [SetFact(name, data)]
         self.events: Sequence[Event] = [event] if event else []
         self.undo = undo
+
+    def by(self, user: str | None) -> Self:
+        """Note in the events which user made the change."""
+        self.events = [replace(each, user=user) for each in self.events]
+        return self
 
 
 class Ledger:

@@ -151,7 +151,7 @@ class LockBook:
         def undo() -> None:
             self._info = before
 
-        event = LockChanged(after["environment"], after["queue"], after["user"], after["note"])
+        event = LockChanged(**{key: after[key] for key in ("environment", "queue", "user", "note")})
         return FactEdit("lock_info", data, undo, event)
 
     def _refusal(self) -> str:

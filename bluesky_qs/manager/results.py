@@ -6,9 +6,13 @@ from typing import Any
 from bluesky_qs.error_text import stored_message
 from bluesky_qs.ipc.reports import PlanEnded
 
+#: Exit statuses of a plan that a request has ended.
+_BY_REQUEST = ("stopped", "aborted", "halted")
 
-def reported(report: PlanEnded) -> dict[str, Any]:
-    """The result of a plan that ended in the worker."""
+
+def reported(report: PlanEnded, ender: str | None = None) -> dict[str, Any]:
+    """The result of a plan that ended in the worker; ``ender`` is the user who requested its end."""
+    by_request = ender and report.exit_status in _BY_REQUEST
     return {
         "exit_status": report.exit_status,
         "run_uids": report.run_uids,
@@ -19,6 +23,7 @@ def reported(report: PlanEnded) -> dict[str, Any]:
         "traceback": report.traceback,
         "return_value": json.loads(report.return_value),
         "return_value_is_text": report.return_value_is_text,
+        **({"ended_by": ender} if by_request else {}),
     }
 
 

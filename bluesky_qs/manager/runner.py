@@ -140,12 +140,13 @@ class Runner:
             self._changed()
         return True
 
-    async def resume_plan(self, option: ContinueOption) -> None:
-        """Resume or end the paused plan."""
-        logger.info("%s paused plan ...", _CONTINUING[option])
+    async def resume_plan(self, option: ContinueOption, user: str | None = None) -> None:
+        """Resume or end the paused plan, for this user."""
+        logger.info("%s paused plan ...%s", _CONTINUING[option], f" user={user!r}" if user else "")
         run, pause = self.running, self._environment.state.pauses
         if run is not None:
             run.resumed_from_pause = pause
+            run.ender = user if option != "resume" else None
         try:
             await self._environment.send(ContinuePlan(option), lambda: self._resume_refused(run))
         except QSError:
@@ -172,7 +173,7 @@ class Runner:
         if self.running is not None:
             self.running.has_ended = True
             self._changed()
-        result = reported(report)
+        result = reported(report, self.running.ender if self.running else None)
         if self._stop_reason and report.exit_status != "completed":
             error = report.message if report.exit_status == "failed" else ""
             if self.running is not None:
@@ -318,7 +319,7 @@ class Runner:
         ended: Ended | None = None
         if end is not None:
             finished = self._queue.finish(end.result, interrupted=self._stop_reason is not None)
-            edits.append(finished)
+            edits.append(finished.by(end.result.get("ended_by")))
             status, stays = end.result["exit_status"], finished.autostart_stays
             ended = Ended(status, stays, end.pause_missed, end.resumed_by_hand)
         decision = decide(ended, run, self._modes())

@@ -17,6 +17,8 @@ class CurrentItem:
         The user who requested that pause; empty if it is not known.
     resumed_from_pause
         Number of the pause from which the item was resumed. The RunEngine may still report ``paused`` for it.
+    ender
+        The user who requested the end of the item; None if nobody did, or if the client did not say.
     time_paused
         How many seconds the item has been paused, without the current pause.
     paused_since
@@ -35,6 +37,7 @@ class CurrentItem:
         self.waiting_pause: PauseOption | None = None
         self.pauser = ""
         self.resumed_from_pause: int | None = None
+        self.ender: str | None = None
         self.time_paused = 0.0
         self.paused_since: float | None = None
         self.has_ended = False

@@ -68,7 +68,7 @@ class StatusBoard:
     def _parts(self) -> list[Event]:
         self._renew()
         facts = self._facts
-        return [event(**{key: facts[key] for key in event.__struct_fields__}) for event in _PARTS]
+        return [event(**{key: facts[key] for key in event.__struct_fields__ if key in facts}) for event in _PARTS]
 
     def _mark_stale(self) -> None:
         self._stale = True

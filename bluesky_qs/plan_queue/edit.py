@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -87,10 +87,11 @@ class Edit:
         self.record = record
         self._revert = revert
 
-    def by(self, user: str | None) -> None:
-        """Note in the events who made the change of the queue."""
-        self.events = [replace(each, user=user) if isinstance(each, QueueChanged) else each for each in self.events]
+    def by(self, user: str | None) -> Self:
+        """Note in the events which user made the change."""
+        self.events = [replace(each, user=user) for each in self.events]
         self.record = self.record and replace(self.record, user=user)
+        return self
 
     def undo(self) -> None:
         """Undo this edit in memory. A second call does nothing.

@@ -11,8 +11,16 @@ from bluesky_qs.plan_queue.rules import ModeSwitches
 _MOST_UIDS = 100
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
-    """A change, with its fields as clients see them; its tag is the event's type."""
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="type"):
+    """A change, with its fields as clients see them; its tag is the event's type.
+
+    Attributes
+    ----------
+    user
+        The user whose request made the change; None if it was not a request, or if the client did not say.
+    """
+
+    user: str | None = None
 
 
 class QueueChanged(Event, frozen=True, tag="queue_changed"):
@@ -30,8 +38,6 @@ class QueueChanged(Event, frozen=True, tag="queue_changed"):
         The kind of a change that can be undone; None for additions, and for items that run.
     undoes
         The number of the event that this change has undone.
-    user
-        The user who made the change.
     """
 
     cleared: bool = False
@@ -41,7 +47,6 @@ class QueueChanged(Event, frozen=True, tag="queue_changed"):
     dropped_count: int = 0
     change: ChangeName | None = None
     undoes: int | None = None
-    user: str | None = None
 
     @classmethod
     def of(cls, put: list[str], dropped: list[str], *, cleared: bool = False) -> Self:

@@ -22,30 +22,30 @@ async def re_pause(ctx: Context, option: PauseOption = "deferred", *, user: str 
 
 
 @handles(api.engine.re_resume)
-async def re_resume(ctx: Context) -> Reply:
+async def re_resume(ctx: Context, *, user: str | None = None) -> Reply:
     await require_paused(ctx)
-    await ctx.runner.resume_plan("resume")
+    await ctx.runner.resume_plan("resume", user)
     return {}
 
 
 @handles(api.engine.re_stop)
-async def re_stop(ctx: Context) -> Reply:
+async def re_stop(ctx: Context, *, user: str | None = None) -> Reply:
     await require_paused(ctx)
-    await ctx.runner.resume_plan("stop")
+    await ctx.runner.resume_plan("stop", user)
     return {}
 
 
 @handles(api.engine.re_abort)
-async def re_abort(ctx: Context) -> Reply:
+async def re_abort(ctx: Context, *, user: str | None = None) -> Reply:
     await require_paused(ctx)
-    await ctx.runner.resume_plan("abort")
+    await ctx.runner.resume_plan("abort", user)
     return {}
 
 
 @handles(api.engine.re_halt)
-async def re_halt(ctx: Context) -> Reply:
+async def re_halt(ctx: Context, *, user: str | None = None) -> Reply:
     await require_paused(ctx)
-    await ctx.runner.resume_plan("halt")
+    await ctx.runner.resume_plan("halt", user)
     return {}
 
 

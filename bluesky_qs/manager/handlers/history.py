@@ -41,8 +41,9 @@ async def history_clear(
     *,
     size: int | None = None,
     item_uid: str | None = None,
+    user: str | None = None,
 ) -> Reply:
-    await ctx.ledger.commit(ctx.queue.clear_history(size=size, item_uid=item_uid))
+    await ctx.ledger.commit(ctx.queue.clear_history(size=size, item_uid=item_uid).by(user))
     return {}
 
 

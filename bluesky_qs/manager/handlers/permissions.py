@@ -68,9 +68,11 @@ def permissions_get(ctx: Context) -> Permissions:
 async def permissions_set(
     ctx: Context,
     user_group_permissions: dict[str, Any],
+    *,
+    user: str | None = None,
 ) -> PermissionsSet:
     permissions = PermissionRules.from_dict(user_group_permissions)
-    await _put_in_force(ctx, permissions)
+    await _put_in_force(ctx, permissions, user)
     warnings = list(permissions.warnings())
     for warning in warnings:
         logger.warning("User group permissions of permissions_set: %s", warning)
@@ -83,6 +85,7 @@ async def permissions_reload(
     *,
     restore_plans_devices: bool = False,
     restore_permissions: bool = True,
+    user: str | None = None,
 ) -> Reply:
     if restore_permissions:
         if ctx.settings.operation.user_group_permissions_reload == "NEVER":
@@ -91,16 +94,16 @@ async def permissions_reload(
                 "To update only the lists, call permissions_reload with restore_permissions=False."
             )
             raise Refused(msg)
-        await _put_in_force(ctx, await asyncio.to_thread(ctx.lists.permissions_from_file))
+        await _put_in_force(ctx, await asyncio.to_thread(ctx.lists.permissions_from_file), user)
     if restore_plans_devices:
         await ctx.lists.reload_lists()
     return {}
 
 
-async def _put_in_force(ctx: Context, permissions: PermissionRules) -> None:
+async def _put_in_force(ctx: Context, permissions: PermissionRules, user: str | None) -> None:
     edit = ctx.lists.set_permissions(permissions)
     if edit is None:
         return
-    await ctx.ledger.commit(edit)
+    await ctx.ledger.commit(edit.by(user))
     if ctx.environment.is_open:
         await ctx.environment.send(SetPermissions(ctx.lists.permissions_json))

@@ -12,7 +12,6 @@ from bluesky_qs.api.method import shortened
 from bluesky_qs.api.types import (
     Accepted,
     BatchAdded,
-    ByUser,
     ItemAdded,
     ItemAndSize,
     ItemResult,
@@ -96,8 +95,7 @@ async def queue_item_add(
     accepted = _accepted(ctx, checked)
     async with ctx.order:
         edit = ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
-        edit.by(who.get("user"))
-        stored = ctx.ledger.submit(edit)
+        stored = ctx.ledger.submit(edit.by(who.get("user")))
         size, position = len(ctx.queue), _position(ctx, edit)
     await stored
     log_added(edit.items[0], size, position)
@@ -124,8 +122,7 @@ async def queue_item_add_batch(
             count = len(items)
             msg = f"validation of {count} out of {count} submitted items failed: {error.message}"
             raise type(error)(msg, results=[{"success": False, "msg": error.message}] * count) from None
-        edit.by(who.get("user"))
-        stored = ctx.ledger.submit(edit)
+        stored = ctx.ledger.submit(edit.by(who.get("user")))
         size, position = len(ctx.queue), _position(ctx, edit)
     await stored
     log_batch_added(len(items), size, position)
@@ -157,8 +154,7 @@ async def queue_item_update_batch(
     async with ctx.order:
         prepared, results = await _prepared(ctx, items, who, _with_its_uid)
         edit = ctx.queue.update_batch(prepared, expected=expected)
-        edit.by(who.get("user"))
-        stored = ctx.ledger.submit(edit)
+        stored = ctx.ledger.submit(edit.by(who.get("user")))
         size = len(ctx.queue)
     await stored
     log_batch("Updating a batch of items ...", edit, size)
@@ -179,9 +175,9 @@ async def queue_item_remove(
     *,
     pos: Position | None = None,
     uid: str | None = None,
-    **who: Unpack[ByUser],
+    user: str | None = None,
 ) -> ItemAndSize:
-    edit, size = await _commit(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid), who.get("user"))
+    edit, size = await _commit(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid), user)
     log_edit("Removing item from the queue ...", edit, size)
     return {"item": _one(edit), "qsize": size}
 
@@ -192,10 +188,10 @@ async def queue_item_remove_batch(
     uids: list[str],
     *,
     ignore_missing: bool = True,
-    **who: Unpack[ByUser],
+    user: str | None = None,
 ) -> ItemsAndSize:
     remove = partial(ctx.queue.remove_batch, uids, ignore_missing=ignore_missing)
-    edit, size = await _commit(ctx, remove, who.get("user"))
+    edit, size = await _commit(ctx, remove, user)
     log_batch("Removing a batch of items from the queue ...", edit, size)
     removed: Any = Encoded.array(edit.items_json)
     return {"items": removed, "qsize": size}
@@ -210,10 +206,10 @@ async def queue_item_move(
     pos_dest: Position | None = None,
     before_uid: str | None = None,
     after_uid: str | None = None,
-    **who: Unpack[ByUser],
+    user: str | None = None,
 ) -> ItemAndSize:
     move = partial(ctx.queue.move, pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
-    edit, size = await _commit(ctx, move, who.get("user"))
+    edit, size = await _commit(ctx, move, user)
     log_edit("Moving a queue item ...", edit, size)
     return {"item": _one(edit), "qsize": size}
 
@@ -227,7 +223,7 @@ async def queue_item_move_batch(
     before_uid: str | None = None,
     after_uid: str | None = None,
     reorder: bool = False,
-    **who: Unpack[ByUser],
+    user: str | None = None,
 ) -> ItemsAndSize:
     edit, size = await _commit(
         ctx,
@@ -238,7 +234,7 @@ async def queue_item_move_batch(
             after_uid=after_uid,
             reorder=reorder,
         ),
-        who.get("user"),
+        user,
     )
     log_batch("Moving a batch of queue items ...", edit, size)
     moved: Any = Encoded.array(edit.items_json)
@@ -265,19 +261,18 @@ async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]
 
 
 @handles(api.queue.queue_clear)
-async def queue_clear(ctx: Context, **who: Unpack[ByUser]) -> Reply:
-    await _commit(ctx, ctx.queue.clear, who.get("user"))
+async def queue_clear(ctx: Context, *, user: str | None = None) -> Reply:
+    await _commit(ctx, ctx.queue.clear, user)
     return {}
 
 
 @handles(api.queue.queue_undo)
-async def queue_undo(ctx: Context, event: int, **who: Unpack[ByUser]) -> Undone:
+async def queue_undo(ctx: Context, event: int, *, user: str | None = None) -> Undone:
     async with ctx.order:
         await ctx.ledger.drain()  # what is not durable yet has no number, and could be taken back by a failing store
         record = ctx.undo.find(event, ctx.queue)
         edit = ctx.queue.take_back(record, event)
-        edit.by(who.get("user"))
-        stored = ctx.ledger.submit(edit)
+        stored = ctx.ledger.submit(edit.by(user))
         size = len(ctx.queue)
     await stored
     log_batch(f"Undoing the {record.name} of event {event} ...", edit, size)
@@ -286,8 +281,8 @@ async def queue_undo(ctx: Context, event: int, **who: Unpack[ByUser]) -> Undone:
 
 
 @handles(api.queue.queue_mode_set)
-async def queue_mode_set(ctx: Context, mode: dict[str, Any] | Literal["default"]) -> Reply:
-    await ctx.ledger.commit(ctx.queue.set_mode(mode))
+async def queue_mode_set(ctx: Context, mode: dict[str, Any] | Literal["default"], *, user: str | None = None) -> Reply:
+    await ctx.ledger.commit(ctx.queue.set_mode(mode).by(user))
     return {}
 
 
@@ -302,23 +297,23 @@ async def queue_start(ctx: Context) -> Reply:
 
 
 @handles(api.queue.queue_stop)
-async def queue_stop(ctx: Context) -> Reply:
+async def queue_stop(ctx: Context, *, user: str | None = None) -> Reply:
     require_running(ctx)
-    await ctx.ledger.commit(ctx.runner.switches.set_stop_pending(pending=True))
+    await ctx.ledger.commit(ctx.runner.switches.set_stop_pending(pending=True).by(user))
     return {}
 
 
 @handles(api.queue.queue_stop_cancel)
-async def queue_stop_cancel(ctx: Context) -> Reply:
+async def queue_stop_cancel(ctx: Context, *, user: str | None = None) -> Reply:
     if ctx.runner.switches.stop_pending:
-        await ctx.ledger.commit(ctx.runner.switches.set_stop_pending(pending=False))
+        await ctx.ledger.commit(ctx.runner.switches.set_stop_pending(pending=False).by(user))
     return {}
 
 
 @handles(api.queue.queue_autostart)
-async def queue_autostart(ctx: Context, enable: bool) -> Reply:
+async def queue_autostart(ctx: Context, enable: bool, *, user: str | None = None) -> Reply:
     if ctx.runner.switches.autostart != enable or ctx.runner.switches.autostart_off_reason is not None:
-        await ctx.ledger.commit(ctx.runner.switches.set_autostart(enabled=enable))
+        await ctx.ledger.commit(ctx.runner.switches.set_autostart(enabled=enable).by(user))
     return {}
 
 
@@ -429,8 +424,7 @@ async def _commit(ctx: Context, make: Callable[[], Edit], user: str | None) -> t
     """
     async with ctx.order:
         edit = make()
-        edit.by(user)
-        stored = ctx.ledger.submit(edit)
+        stored = ctx.ledger.submit(edit.by(user))
         size = len(ctx.queue)
     await stored
     return edit, size

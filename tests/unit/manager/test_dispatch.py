@@ -50,9 +50,18 @@ def bare(annotation):
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - ALWAYS_AT_HAND - {"lock", "unlock", "lock_info"}))
 def test_a_handler_has_the_signature_of_its_stub_without_the_key_of_the_lock(name):
-    handler = expanded_signature(HANDLERS[name])
-    assert shape(handler) == shape(METHODS[name].signature)
-    assert ("lock_key" in METHODS[name].parameters) == (METHODS[name].lock is not Lock.NONE)
+    handler, method = expanded_signature(HANDLERS[name]), METHODS[name]
+    ignores_user = "user" in method.extensions and "user" not in handler.parameters
+    aside = ("user",) if ignores_user else ()
+    assert shape(handler) == [each for each in shape(method.signature) if each[0] not in aside]
+    assert ("lock_key" in method.parameters) == (method.lock is not Lock.NONE)
+
+
+def test_every_method_that_a_lock_can_refuse_takes_the_user_who_sends_it():
+    can_be_refused = {name for name, method in METHODS.items() if method.lock is not Lock.NONE}
+    assert {name for name in can_be_refused if "user" not in METHODS[name].parameters} == set()
+    assert "user" in METHODS["queue_start"].extensions
+    assert "user" not in METHODS["queue_item_add"].extensions  # every service has it there
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,28 @@ async def test_a_paused_plan_is_ended_and_the_queue_stops(opened, running, resul
     assert [result["exit_status"] for result in await results()] == [exit_status]
 
 
+async def test_the_result_and_the_event_name_the_user_who_aborted_the_plan(opened, running, results):
+    await running()
+    await opened.do("re_pause", option="immediate", user="grace")
+    await paused(opened)
+    await opened.do("re_abort", user="ada")
+    await opened.until_idle()
+    assert [result["ended_by"] for result in await results()] == ["ada"]
+    events = (await opened.do("events_get"))["events"]
+    assert [event["user"] for event in events if event["type"] == "item_ended"] == ["ada"]
+
+
+async def test_a_plan_that_was_resumed_and_completes_was_ended_by_nobody(opened, running, results):
+    await running()
+    await opened.do("re_pause", option="immediate", user="grace")
+    await paused(opened)
+    await opened.do("re_resume", user="ada")
+    await opened.until(lambda _: opened.worker.is_waiting)
+    opened.worker.proceed()
+    await opened.until_idle()
+    assert [result.get("ended_by") for result in await results()] == [None]
+
+
 async def test_a_plan_that_pauses_by_itself_is_seen_to_be_paused(opened, running):
     await running(Wait(), Pause())
     opened.worker.proceed()
