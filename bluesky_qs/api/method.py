@@ -158,6 +158,12 @@ class Method(Generic[P, R]):
             fields.append((name, kind) if self.is_required(name) else (name, kind, msgspec.UNSET))
         return msgspec.defstruct(f"{self.name}_parameters", fields, kw_only=True)
 
+    @cached_property
+    def _alone(self) -> dict[str, type[msgspec.Struct]]:
+        """For each parameter, a struct with this parameter only."""
+        fields: dict[str, Any] = {name: parameter.annotation for name, parameter in self.signature.parameters.items()}
+        return {name: msgspec.defstruct(f"{self.name}_{name}", [(name, kind)]) for name, kind in fields.items()}
+
     def is_required(self, name: str) -> bool:
         """Whether the service refuses a request without this parameter."""
         return name in self.requires or self.signature.parameters[name].default is inspect.Parameter.empty
@@ -195,6 +201,19 @@ class Method(Generic[P, R]):
         except msgspec.ValidationError as error:
             raise BadParams(self._wrong(params, str(error))) from None
         return {name: value for name in params if (value := getattr(checked, name)) is not msgspec.UNSET}
+
+    def check_type(self, name: str, value: Any) -> None:
+        """Check one parameter alone.
+
+        Raises
+        ------
+        BadParams
+            It has the wrong type. The message names the parameter and shows the value.
+        """
+        try:
+            msgspec.convert({name: value}, self._alone[name])
+        except msgspec.ValidationError as error:
+            raise BadParams(self._wrong({name: value}, str(error))) from None
 
     def failure(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The keys of a refusal of this request, besides ``success`` and ``msg``."""

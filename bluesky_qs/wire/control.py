@@ -1,5 +1,6 @@
 """Keys and options of the control and info sockets."""
 
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -47,7 +48,13 @@ def check_key(key: str, what: str = "key") -> str:
 
 
 def client_socket(
-    context: Any, address: str, *, server_key: str | None = None, kind: int = zmq.REQ, **options: int
+    context: Any,
+    address: str,
+    *,
+    server_key: str | None = None,
+    kind: int = zmq.REQ,
+    before_connecting: Callable[[Any], object] | None = None,
+    **options: int,
 ) -> Any:
     """Return a socket connected to the service; a plain or an asyncio socket, depending on the context.
 
@@ -61,6 +68,8 @@ def client_socket(
         Public key of the service, if its control socket is encrypted.
     kind
         Type of the socket: ``zmq.REQ``, ``zmq.DEALER``, ``zmq.SUB``, ….
+    before_connecting
+        Called with the socket, to monitor it from the beginning.
     options
         Socket options, set before connecting: ``rcvhwm=0``, ….
 
@@ -78,6 +87,8 @@ def client_socket(
             # Any pair works, because the service accepts every client.
             socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
             socket.curve_serverkey = check_key(server_key, "public key").encode()
+        if before_connecting is not None:
+            before_connecting(socket)
         socket.connect(client_address(address))
     except zmq.ZMQError as error:
         socket.close(linger=0)

@@ -1,0 +1,240 @@
+"""The door as an ASGI application, and how it is run."""
+
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from bluesky_qs.api.paths import PREFIX
+from bluesky_qs.door import extra_routes, methods
+from bluesky_qs.door.door import Door
+from bluesky_qs.door.refusals import (
+    CSRFRefused,
+    HTTPRefusal,
+    NoSuchRoute,
+    NotSignedIn,
+    TooLarge,
+    WrongVerb,
+    missing_scopes,
+)
+from bluesky_qs.door.route import JSON, TEXT, Answer, Call, ClientGone, Route
+from bluesky_qs.door.service import Service
+from bluesky_qs.door.signin.credentials import ADDED_HEADERS
+
+logger = logging.getLogger(__name__)
+
+_INSTRUMENTS = f"{PREFIX}/instruments/"
+
+
+def all_routes() -> list[Route]:
+    """Every route that a `Call` comes to, with its scope: those of the contract first."""
+    return [*methods.routes(), *extra_routes.routes()]
+
+
+def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:
+    """The ASGI application; it opens and closes the door.
+
+    ``more`` are routes of Starlette: websockets, and pages.
+    """
+    app = _App(door, [*door.sign_in.routes, *more])
+    origins = door.settings.allow_origins
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], allow_credentials="*" not in origins
+    )
+
+
+class _Table:
+    """Finds the route for a verb and a path."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._exact: dict[tuple[str, str], Route] = {}
+        self._patterns: list[tuple[list[str], Route]] = []
+        self._verbs: dict[str, set[str]] = {}
+        for route in routes:
+            if "{" in route.path:
+                self._patterns.append((route.path.split("/"), route))
+            else:
+                self._exact[route.verb, route.path] = route
+                self._verbs.setdefault(route.path, set()).add(route.verb)
+
+    def find(self, verb: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """The route, and the named parts of the path; None if nothing is at this path.
+
+        Raises
+        ------
+        WrongVerb
+            The path has other verbs.
+        """
+        if route := self._exact.get((verb, path)):
+            return route, _NO_PARTS
+        if verbs := self._verbs.get(path):
+            allowed = ", ".join(sorted(verbs))
+            raise WrongVerb(f"{PREFIX}{path} has the verb {allowed}, not {verb}", {"Allow": allowed})
+        parts = path.split("/")
+        for pattern, route in self._patterns:
+            if route.verb == verb and (named := _named_parts(pattern, parts)) is not None:
+                return route, named
+        return None
+
+
+_NO_PARTS: dict[str, str] = {}
+
+
+def _named_parts(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
+    if len(pattern) != len(parts):
+        return None
+    named: dict[str, str] = {}
+    for wanted, part in zip(pattern, parts, strict=True):
+        if wanted.startswith("{") and part:
+            named[wanted[1:-1]] = part
+        elif wanted != part:
+            return None
+    return named
+
+
+class _App:
+    """Answers requests to the routes of our own table itself; leaves everything else to Starlette.
+
+    Starlette's way from a request to a handler costs as much as all the rest of the door.
+    """
+
+    def __init__(self, door: Door, routes: Iterable[BaseRoute]) -> None:
+        self._door = door
+        self._table = _Table(all_routes())
+        self._rest = Starlette(
+            routes=list(routes),
+            lifespan=self._lifespan,
+            exception_handlers={HTTPRefusal: _as_response, HTTPException: _as_response, Exception: _as_response},
+        )
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:  # noqa: ARG002 - Starlette's signature
+        await self._door.open()
+        try:
+            yield
+        finally:
+            await self._door.close()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+            return
+        began = time.perf_counter()
+        route: Route | None = None
+        call: Call | None = None
+        try:
+            found = self._find(scope)
+            if found is None:
+                await self._rest(scope, receive, _timed(send, scope, began))
+                return
+            route, service, parts = found
+            call = Call(self._door, service, scope, receive, parts)
+            await self._admit(call, route)
+            answer = await route.handle(call)
+        except HTTPRefusal as refusal:
+            answer = _refused(refusal, scope)
+        except ClientGone:
+            return
+        except Exception:  # the boundary: the client gets an answer to any error
+            logger.exception("Unexpected error while answering %s %s", scope["method"], route.path if route else "")
+            answer = _UNEXPECTED
+        seconds = time.perf_counter() - began
+        await _send(answer, scope, send, seconds, call.asked if call else 0.0)
+        for observer in self._door.observers:
+            observer(route.path if route else "", answer.status, seconds)
+
+    def _find(self, scope: Any) -> tuple[Route, Service, dict[str, str]] | None:
+        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        service = self._door.default
+        if not path.startswith(PREFIX):
+            return None
+        if path.startswith(_INSTRUMENTS):
+            name, _, rest = path[len(_INSTRUMENTS) :].partition("/")
+            if name not in self._door.services:
+                raise NoSuchRoute(f"There is no instrument {name!r}. There are: {', '.join(self._door.services)}")
+            service = self._door.services[name]
+            path = f"{PREFIX}/{rest}"
+        found = self._table.find(scope["method"], path[len(PREFIX) :])
+        return None if found is None else (found[0], service, found[1])
+
+    async def _admit(self, call: Call, route: Route) -> None:
+        """Let in whoever may use the route.
+
+        Raises
+        ------
+        HTTPRefusal
+            The head is too large, or the caller lacks the scope.
+        """
+        if sum(len(name) + len(value) for name, value in call.scope["headers"]) > self._door.settings.head_limit:
+            raise TooLarge(f"The head of the request is larger than {self._door.settings.head_limit} bytes")
+        if route.scope is None:
+            return
+        call.caller = await self._door.sign_in.caller(HTTPConnection(call.scope))
+        if route.scope not in call.caller.scopes:
+            raise missing_scopes([route.scope], call.caller.scopes)
+
+
+_UNEXPECTED = Answer(b'{"detail":"Unexpected error in the HTTP server. Its log has the details."}', status=500)
+
+
+def _refused(refusal: HTTPRefusal, scope: Any) -> Answer:
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in refusal.headers.items()]
+    if isinstance(refusal, NotSignedIn):
+        headers.append((b"x-tiled-root", _base_url(scope)))
+    if isinstance(refusal, CSRFRefused):
+        return Answer(refusal.detail.encode(), refusal.status_code, TEXT, tuple(headers))
+    return Answer(refusal.body, refusal.status_code, JSON, tuple(headers))
+
+
+def _base_url(scope: Any) -> bytes:
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return f"{scope.get('scheme', 'http')}://".encode() + host + f"{scope.get('root_path', '')}{PREFIX}".encode()
+
+
+async def _as_response(request: Request, error: Exception) -> Response:
+    """The answer of a route of Starlette that refuses, or fails."""
+    if isinstance(error, HTTPException):
+        error = HTTPRefusal(error.detail, error.headers, status=error.status_code)
+    if isinstance(error, HTTPRefusal):
+        answer = _refused(error, request.scope)
+    else:
+        logger.error("Unexpected error while answering %s", request.scope["path"], exc_info=error)
+        answer = _UNEXPECTED
+    headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
+    return Response(answer.body, answer.status, headers, answer.content_type.decode())
+
+
+async def _send(answer: Answer, scope: Any, send: Any, seconds: float, asked: float) -> None:
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"server-timing", b"app;dur=%.2f, service;dur=%.2f" % ((seconds - asked) * 1e3, asked * 1e3)),
+        *answer.headers,
+    ]
+    if ADDED_HEADERS in scope:
+        headers += scope[ADDED_HEADERS]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _timed(send: Any, scope: Any, began: float) -> Callable[[Any], Any]:
+    """Adds our headers to the answer of a route of Starlette."""
+
+    async def timed(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            taken = (time.perf_counter() - began) * 1e3
+            added = [(b"server-timing", b"app;dur=%.2f" % taken), *scope.get(ADDED_HEADERS, ())]
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
+        await send(message)
+
+    return timed

@@ -1,0 +1,80 @@
+"""One line in the log for each request that changes something: who, from where, what, and with what result.
+
+Lines have no text of the request or the reply, which may have secrets such as lock keys.
+"""
+
+import logging
+
+import msgspec
+
+from bluesky_qs.door.route import Call
+
+logger = logging.getLogger(__name__)
+
+_MOST_UIDS = 10
+
+
+class _Item(msgspec.Struct):
+    item_uid: str | None = None
+
+
+class Outcome(msgspec.Struct):
+    """What the audit line and the status code need to know of a reply. Everything else is skipped."""
+
+    success: bool = True
+    error: str = ""
+    item: _Item | None = None
+    items: list[_Item] = []
+    task_uid: str | None = None
+
+    @classmethod
+    def of(cls, reply: bytes) -> "Outcome":
+        """Read a reply."""
+        try:
+            return _decoder.decode(reply)
+        except msgspec.DecodeError:  # such as that of a refused item with a uid that is no text
+            return _short_decoder.decode(reply).outcome()
+
+    @property
+    def result(self) -> str:
+        """The result in words."""
+        return "accepted" if self.success else f"refused {self.error}".strip()
+
+    @property
+    def uids(self) -> list[str]:
+        """The items or the task that the request was about."""
+        items = self.items or ([self.item] if self.item else [])
+        return [item.item_uid for item in items if item.item_uid] or ([self.task_uid] if self.task_uid else [])
+
+
+class _Short(msgspec.Struct):
+    success: bool = True
+    error: str = ""
+
+    def outcome(self) -> Outcome:
+        return Outcome(success=self.success, error=self.error)
+
+
+_decoder = msgspec.json.Decoder(Outcome)
+_short_decoder = msgspec.json.Decoder(_Short)
+
+
+def audit(call: Call, user: str, action: str, *, result: str, items: list[str] | None = None) -> None:
+    """Write the line. ``action`` is a method or, for what the door does itself, a verb and a path."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    items = items or []
+    client = call.scope.get("client")
+    line = {
+        "user": user,
+        "credential": call.caller.credential,
+        "from": client[0] if client else "",
+        "method": action,
+        "items": items[:_MOST_UIDS],
+        "result": result,
+    }
+    if call.service is not call.door.default:
+        line["instrument"] = call.service.name
+    if len(items) > _MOST_UIDS:
+        line["count"] = len(items)
+    logger.info("%s", msgspec.json.encode(line).decode())

@@ -1,0 +1,57 @@
+"""The door as an object: the services behind it, who may use it, and its settings."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from bluesky_qs.door.caller import SignIn
+from bluesky_qs.door.service import Service
+from bluesky_qs.door.settings import DoorSettings
+
+#: Called after each answer with route, status and seconds.
+Observer = Callable[[str, int, float], None]
+
+
+class Door:
+    """What routes need.
+
+    Attributes
+    ----------
+    services
+        By name, in the order of the settings.
+    sign_in
+        Who may use the door.
+    observers
+        Called after each answer. Metrics count with it.
+    closing
+        Set when the door is about to close. Streams end then.
+    """
+
+    def __init__(self, settings: DoorSettings, sign_in: Callable[["Door"], SignIn]) -> None:
+        self.settings = settings
+        self.services = {each.name: Service(each) for each in settings.services}
+        self.default = self.services[settings.services[0].name]
+        self.observers: list[Observer] = []
+        self.metrics: Any = None
+        self.closing = asyncio.Event()
+        self.context: zmq.Context[Any] | None = None
+        self.sign_in: SignIn = sign_in(self)
+
+    async def open(self) -> None:
+        """Connect to the services, which need not be there yet."""
+        self.context = zmq.Context()
+        for service in self.services.values():
+            await service.open(self.context)
+        await self.sign_in.open()
+
+    async def close(self) -> None:
+        """Let the streams end and close all connections."""
+        self.closing.set()
+        await self.sign_in.close()
+        for service in self.services.values():
+            await service.close()
+        context, self.context = self.context, None
+        if context is not None:
+            context.destroy(linger=0)

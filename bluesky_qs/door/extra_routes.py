@@ -1,0 +1,88 @@
+"""Routes that are no method of the service: an item by its uid, reading a plan, the instruments, and one for tests."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.door.refusals import BadRequest, BodyMissing
+from bluesky_qs.door.route import Answer, Call, Route, answer
+from bluesky_qs.words.planexpr import plan_at
+from bluesky_qs.words.scanner import ExpressionError
+
+_LONGEST_SLEEP = 3600.0
+
+
+def routes() -> list[Route]:
+    """The routes, with their scopes."""
+    return [
+        Route("GET", "/queue/item/{uid}", "read:queue", item, text=_text(item)),
+        Route("POST", "/plan/parse", "read:resources", parse_plan, text=_text(parse_plan)),
+        Route("GET", "/instruments", "read:status", instruments, text=_text(instruments)),
+        Route("GET", "/test/server/sleep", "read:testing", sleep, text=_text(sleep)),
+    ]
+
+
+def _text(handle: Any) -> str:
+    return handle.__doc__ or ""
+
+
+async def item(call: Call) -> Answer:
+    """One item of the queue, by its uid."""
+    params = msgspec.json.encode({"uid": call.path_params["uid"]})
+    return Answer(await call.service.ask("queue_item_get", params))
+
+
+class _Text(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+
+
+async def parse_plan(call: Call) -> Answer:
+    """Read a plan, written as in ``RE(…)``: ``item`` has what can be queued, or ``errors`` say what is wrong and where.
+
+    Each error has ``msg``, ``column`` (from 0) and ``length``.
+    """
+    text = (await _body(call, _Text)).text
+    try:
+        found = _whole_plan(text)
+    except ExpressionError as error:
+        place = {"msg": error.message, "column": error.offset, "length": error.length}
+        return answer({"success": False, "msg": error.message, "item": None, "errors": [place]})
+    return answer({"success": True, "msg": "", "item": found, "errors": []})
+
+
+def _whole_plan(text: str) -> dict[str, Any]:
+    found, end = plan_at(text)
+    if rest := text[end:].strip():
+        raise ExpressionError("Unexpected text after the plan", text, text.index(rest, end), len(rest))
+    return found
+
+
+async def instruments(call: Call) -> Answer:
+    """The services behind this server, and their states. One that is down delays nothing."""
+    return answer(
+        {"success": True, "msg": "", "instruments": [service.glance() for service in call.door.services.values()]}
+    )
+
+
+class _Time(msgspec.Struct, forbid_unknown_fields=True):
+    time: float
+
+
+async def sleep(call: Call) -> Answer:
+    """For tests: answer after ``time`` seconds."""
+    seconds = (await _body(call, _Time)).time
+    if not 0 <= seconds <= _LONGEST_SLEEP:
+        raise BadRequest(f"time must be from 0 to {_LONGEST_SLEEP:g} s")
+    await asyncio.sleep(seconds)
+    return answer({"success": True, "msg": ""})
+
+
+async def _body(call: Call, kind: type[Any]) -> Any:
+    body = await call.body()
+    if not body:
+        raise BodyMissing(f"The request needs parameters, as a JSON object: {list(kind.__struct_fields__)}")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"Parameters: {error}") from None

@@ -1,0 +1,175 @@
+"""The connection to a service's control socket: many requests at a time on one DEALER socket.
+
+Each request carries a number in its envelope, which the service sends back with the reply. The event loop watches the
+socket directly, because `zmq.asyncio` costs several times as much for each request. The socket's monitor tells at once
+when the service is gone, so that nobody waits for a reply that cannot come.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from bluesky_qs.door.settings import ServiceSettings
+from bluesky_qs.wire.control import client_socket
+
+logger = logging.getLogger(__name__)
+
+#: Replies per turn of the event loop, so that a flood of them does not block everything else.
+_PER_TURN = 64
+_RECONNECT_MS = 100
+_LOST = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_MONITOR_STOPPED
+_UP = zmq.EVENT_HANDSHAKE_SUCCEEDED
+
+
+class Disconnected(Exception):
+    """There is no connection to the service, or it broke before the reply came."""
+
+
+class ControlLink:
+    """A connection that repairs itself.
+
+    Parameters
+    ----------
+    changed
+        Called when the connection is there, and when it is lost.
+
+    Attributes
+    ----------
+    up
+        Whether the service is connected. It may be frozen nevertheless.
+    """
+
+    def __init__(
+        self, context: "zmq.Context[Any]", settings: ServiceSettings, changed: Callable[[], None] | None = None
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._changed = changed
+        self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
+        self._number = 0
+        self._monitor: Any = None
+        self.up = False
+        self._was_up = asyncio.Event()
+        self._socket: Any = client_socket(
+            context,
+            settings.control_addr,
+            server_key=settings.public_key,
+            kind=zmq.DEALER,
+            # Nothing is kept for a service that is away: it would do it much later, when nobody expects it.
+            immediate=1,
+            reconnect_ivl=_RECONNECT_MS,
+            sndhwm=0,
+            rcvhwm=0,
+            before_connecting=self._attend,
+        )
+        self._readers = {self._socket.getsockopt(zmq.FD): self._receive, self._monitor.getsockopt(zmq.FD): self._watch}
+        for descriptor, read in self._readers.items():
+            self._loop.add_reader(descriptor, read)
+        self._loop.call_soon(self._watch)
+
+    def _attend(self, socket: Any) -> None:
+        self._monitor = socket.get_monitor_socket(_UP | _LOST)
+
+    def close(self) -> None:
+        """Close the socket. Whoever waits for a reply gets `Disconnected`."""
+        if self._socket.closed:
+            return
+        for descriptor in self._readers:
+            self._loop.remove_reader(descriptor)
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
+        self._socket.close(linger=0)
+        self._lose()
+
+    async def connected(self, patience: float) -> bool:
+        """Whether the service was connected at any time within so many seconds."""
+        try:
+            await asyncio.wait_for(self._was_up.wait(), patience)
+        except TimeoutError:
+            return False
+        return True
+
+    async def exchange(self, frame: bytes, timeout: float) -> bytes:  # noqa: ASYNC109 - cheaper than a scope of its own
+        """Send a request and return the reply.
+
+        Raises
+        ------
+        Disconnected
+            There is no connection, or it broke. In the second case, the service may have done what was asked.
+        TimeoutError
+            No reply within ``timeout`` seconds.
+        """
+        self._number += 1
+        number = self._number.to_bytes(8, "big")
+        self._send([number, b"", frame])
+        reply: asyncio.Future[bytes] = self._loop.create_future()
+        self._waiting[number] = reply
+        expiry = self._loop.call_later(timeout, _expire, reply)
+        try:
+            return await reply
+        finally:
+            expiry.cancel()
+            self._waiting.pop(number, None)
+
+    def _send(self, frames: list[bytes]) -> None:
+        if self._socket.closed:
+            raise Disconnected
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.Again:
+            # A connection counts only after the socket has looked at its own messages, as it does for its events.
+            if not self._events() & zmq.POLLOUT:
+                raise Disconnected from None
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        # Look again, because sending consumes the descriptor's signal for messages that arrived meanwhile.
+        if self._events() & zmq.POLLIN:
+            self._loop.call_soon(self._receive)
+
+    def _events(self) -> int:
+        return self._socket.getsockopt(zmq.EVENTS)
+
+    def _receive(self) -> None:
+        if self._socket.closed:
+            return
+        for _ in range(_PER_TURN):
+            try:
+                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            reply = self._waiting.get(frames[0])
+            if reply is not None and not reply.done():
+                reply.set_result(frames[-1])
+        # The descriptor signals only new messages, so look again for those that have arrived already.
+        self._loop.call_soon(self._receive)
+
+    def _watch(self) -> None:
+        while not self._monitor.closed:
+            try:
+                message = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                return
+            if message["event"] & _UP:
+                self.up = True
+                self._was_up.set()
+                self._tell()
+            elif self.up:
+                self._lose()
+                self._tell()
+
+    def _lose(self) -> None:
+        self.up = False
+        for reply in self._waiting.values():
+            if not reply.done():
+                reply.set_exception(Disconnected())
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed()
+
+
+def _expire(reply: "asyncio.Future[bytes]") -> None:
+    if not reply.done():
+        reply.set_exception(TimeoutError())

@@ -1,0 +1,153 @@
+"""The routes that the contract gives: one for each method, made in a loop."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.api.method import METHODS, Method
+from bluesky_qs.api.paths import ALIASES, PATHS
+from bluesky_qs.door.audit import Outcome, audit
+from bluesky_qs.door.params import Parameters, Sent, joined
+from bluesky_qs.door.refusals import BadRequest, BodyMissing, HTTPRefusal
+from bluesky_qs.door.route import Answer, Call, Route
+from bluesky_qs.door.simplified import SIMPLIFIED
+
+#: Query parameters that belong to the sign-in.
+OF_SIGN_IN = frozenset({"api_key", "access_token", "csrf"})
+#: Name of the header, and of the parameter that it becomes.
+IDEMPOTENCY_HEADER, REQUEST_ID = b"idempotency-key", "request_id"
+LONGEST_KEY = 128
+_LONGEST_NAME = 64
+
+
+def routes() -> list[Route]:
+    """A route for each method and each alias."""
+    made: list[Route] = []
+    for method in METHODS.values():
+        path = PATHS[method.name]
+        handle = _MethodHandler(method, body_required=path.body_required)
+        made.append(_route(method, path.verb, path.path, handle))
+    for alias in ALIASES:
+        fixed: Sent = {name: msgspec.json.encode(value) for name, value in alias.params.items()}
+        handle = _MethodHandler(METHODS[alias.method], fixed=fixed)
+        made.append(_route(METHODS[alias.method], alias.verb, alias.path, handle))
+    return made
+
+
+def _route(method: Method[..., Any], verb: str, path: str, handle: Callable[[Call], Awaitable[Answer]]) -> Route:
+    return Route(verb, path, method.scope, handle, method.name, method.stub.__doc__ or "")
+
+
+class _MethodHandler:
+    """Passes a request on to the service, and its reply back.
+
+    Parameters
+    ----------
+    fixed
+        Parameters that the path stands for.
+    """
+
+    def __init__(self, method: Method[..., Any], *, body_required: bool = False, fixed: Sent | None = None) -> None:
+        self._method = method
+        self._body_required = body_required
+        self._fixed = fixed or {}
+        self._simplified = SIMPLIFIED.get(method.name)
+        self._sets_user = sets_user(method)
+        self._writes = method.scope.startswith("write:")
+        extra: dict[str, Any] = {}
+        if self._simplified:
+            extra["reduced"] = bool
+        if self._sets_user:
+            extra["client_name"] = str
+        self._parameters = Parameters(method, extra)
+
+    async def __call__(self, call: Call) -> Answer:
+        if self._method.lenient:
+            return Answer(await _asked(call, self._method.name, b"{}"))
+        sent: Sent = {**await self._sent(call), **self._fixed}
+        label = _label(sent.pop("client_name", None), call)
+        reduced = sent.pop("reduced", b"false")
+        user = f"{call.caller.user} ({label})" if label else call.caller.user
+        await self._set_user(sent, call, user)
+        if self._writes:
+            return await self._write(call, sent, user)
+        reply = await _asked(call, self._method.name, joined(sent))
+        if self._simplified and bytes(reduced) == b"true":
+            reply = self._simplified(reply)
+        return Answer(reply)
+
+    async def _write(self, call: Call, sent: Sent, user: str) -> Answer:
+        """Send a request that changes something, and note who changed it."""
+        if REQUEST_ID in self._method.parameters:
+            await _set_request_id(sent, call)
+        try:
+            reply = await _asked(call, self._method.name, joined(sent))
+        except HTTPRefusal as refusal:
+            audit(call, user, self._method.name, result=f"no answer ({refusal.status_code})")
+            raise
+        outcome = Outcome.of(reply)
+        audit(call, user, self._method.name, result=outcome.result, items=outcome.uids)
+        return Answer(reply, status=_STATUS.get(outcome.error, 200))
+
+    async def _sent(self, call: Call) -> Sent:
+        query = self._parameters.in_query(call.scope["query_string"], OF_SIGN_IN) if call.scope["query_string"] else {}
+        body = await call.body()
+        if body:
+            return {**query, **self._parameters.in_body(body)}
+        if self._body_required and not query:
+            raise BodyMissing(f"The request needs parameters, as a JSON object: {list(self._method.parameters)}")
+        return query
+
+    async def _set_user(self, sent: Sent, call: Call, user: str) -> None:
+        """Put the signed-in user and group in the place of what the request says."""
+        if not self._sets_user:
+            return
+        method = self._method
+        if "user" in method.parameters:
+            if "user" not in method.extensions or await call.service.has("user"):
+                sent["user"] = msgspec.json.encode(user)
+            else:
+                sent.pop("user", None)
+        if "user_group" in method.parameters:
+            sent["user_group"] = msgspec.json.encode(call.caller.user_group)
+
+
+def sets_user(method: Method[..., Any]) -> bool:
+    """Whether ``user`` and ``user_group`` are those who send the request; in the history, they select items."""
+    return method.scope != "read:history" and not {"user", "user_group"}.isdisjoint(method.parameters)
+
+
+async def _asked(call: Call, method: str, params: bytes) -> bytes:
+    began = time.perf_counter()
+    try:
+        return await call.service.ask(method, params)
+    finally:
+        call.asked += time.perf_counter() - began
+
+
+def _label(text: bytes | msgspec.Raw | None, call: Call) -> str:
+    """What a client calls itself. Only users of a shared key may say so."""
+    label = call.caller.label
+    if text is not None and not call.caller.principal:
+        label = msgspec.json.decode(text, type=str)
+    if len(label) > _LONGEST_NAME or not label.isprintable():
+        raise BadRequest(f"client_name must be printable text of at most {_LONGEST_NAME} characters")
+    return label
+
+
+async def _set_request_id(sent: Sent, call: Call) -> None:
+    """Make the header a parameter: each user has keys of their own."""
+    key = call.header(IDEMPOTENCY_HEADER)
+    if key is None and REQUEST_ID in sent:
+        key = msgspec.json.decode(sent.pop(REQUEST_ID), type=str | None)
+    if key is None or not await call.service.has(REQUEST_ID):
+        return
+    if not 0 < len(key) <= LONGEST_KEY:
+        raise BadRequest(f"Idempotency-Key must have 1 to {LONGEST_KEY} characters")
+    sent[REQUEST_ID] = msgspec.json.encode(f"{call.caller.principal or call.caller.user}:{key}")
+
+
+#: Status codes of refusals by the service that are not 200.
+_STATUS = {"ItemChanged": 409}

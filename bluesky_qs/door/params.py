@@ -1,0 +1,178 @@
+"""Turns what a request brings into the parameters of a method: checked against the contract, and still JSON text.
+
+Values are not decoded where their type says only that they are objects or lists: the service decodes them.
+"""
+
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from bluesky_qs.api.method import Method, shortened
+from bluesky_qs.door.refusals import BadRequest
+from bluesky_qs.errors import BadParams
+from bluesky_qs.wire.codec import DecodeError, decode, json_text
+
+#: JSON text of the parameters that were sent, by name.
+Sent = dict[str, bytes | msgspec.Raw]
+
+_shallow = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder = msgspec.json.Encoder(enc_hook=msgspec.Raw)
+_NO_PARAMS = b"{}"
+_OBJECT, _LIST = ord("{"), ord("[")
+
+
+class Parameters:
+    """Reads the parameters of one method.
+
+    Parameters
+    ----------
+    extra
+        Parameters that the door itself understands, with their types.
+    """
+
+    def __init__(self, method: Method[..., Any], extra: Mapping[str, Any] | None = None) -> None:
+        self._method = method
+        self._extra = dict(extra or {})
+        self._kinds: dict[str, Any] = {
+            name: _plain(parameter.annotation) for name, parameter in method.signature.parameters.items()
+        } | self._extra
+        self._checks: dict[str, Any] = {
+            name: _FIRST_BYTE.get(typing.get_origin(kind) if _holds_anything(kind) else None)
+            or msgspec.json.Decoder(kind)
+            for name, kind in self._kinds.items()
+        }
+
+    def in_body(self, body: bytes) -> Sent:
+        """The parameters in a body.
+
+        Raises
+        ------
+        BadRequest
+            It is not a JSON object, or a parameter is unknown or has the wrong type.
+        """
+        try:
+            sent = _shallow.decode(body)
+            body.decode()
+            for name, text in sent.items():
+                check = self._checks[name]
+                if isinstance(check, int):
+                    if bytes(memoryview(text)[:1])[0] != check:
+                        return self._slowly(body)
+                else:
+                    check.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
+            return self._slowly(body)  # also for what Python's json accepts, such as NaN
+        return sent  # pyright: ignore[reportReturnType] - dict is invariant
+
+    def _slowly(self, body: bytes) -> Sent:
+        """Decode everything, to say what is wrong."""
+        try:
+            values = decode(body)
+        except DecodeError as error:
+            raise BadRequest(f"The body of the request is not JSON: {error}") from None
+        if values is None:
+            return {}
+        if not isinstance(values, dict):
+            raise BadRequest(f"The body of the request must be a JSON object, not {shortened(values)}")
+        self.check(values)
+        return {name: json_text(value) for name, value in values.items()}
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Check parameters that are decoded.
+
+        Raises
+        ------
+        BadRequest
+            A parameter is unknown or has the wrong type.
+        """
+        try:
+            self._method.check_names({name: None for name in values if name not in self._extra})
+            for name, value in values.items():
+                if name in self._extra:
+                    self._check_extra(name, value)
+                else:
+                    self._method.check_type(name, value)
+        except BadParams as error:
+            raise BadRequest(error.message) from None
+
+    def _check_extra(self, name: str, value: Any) -> None:
+        try:
+            msgspec.convert(value, self._extra[name])
+        except msgspec.ValidationError as error:
+            raise BadParams(f"Parameter '{name}' has an unsupported value {shortened(value)}: {error}") from None
+
+    def in_query(self, query: bytes, ignored: frozenset[str]) -> Sent:
+        """The parameters in a query, each as its type in the contract says.
+
+        Raises
+        ------
+        BadRequest
+            A parameter is unknown or has the wrong type.
+        """
+        found: dict[str, list[str]] = {}
+        try:
+            pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
+        except ValueError as error:
+            raise BadRequest(f"The query of the request cannot be read: {error}") from None
+        for name, text in pairs:
+            if name not in ignored:
+                found.setdefault(name, []).append(text)
+        values = {name: self._value(name, texts) for name, texts in found.items()}
+        self.check(values)
+        return {name: json_text(value) for name, value in values.items()}
+
+    def _value(self, name: str, texts: list[str]) -> Any:
+        kind = self._kinds.get(name, str)
+        if len(texts) > 1:
+            return [self._element(kind, text) for text in texts]
+        for value in _readings(texts[0]):
+            if _fits(value, kind):
+                return value
+        if _fits([texts[0]], kind):
+            return [texts[0]]
+        return texts[0]
+
+    def _element(self, kind: Any, text: str) -> Any:
+        return next((value for value in _readings(text) if _fits([value], kind)), text)
+
+
+def joined(sent: Mapping[str, Any]) -> bytes:
+    """The parameters as one JSON object."""
+    if not sent:
+        return _NO_PARAMS
+    return _encoder.encode({name: msgspec.Raw(text) for name, text in sent.items()})
+
+
+def _readings(text: str) -> list[Any]:
+    """What a text in a query may mean, the likely first: a number, a boolean, a list, an object; else the text."""
+    if text.lower() in ("true", "false"):
+        return [text.lower() == "true", text]
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError):
+        return [text]
+    return [text, value] if isinstance(value, str) else [value, text]
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _plain(kind: Any) -> Any:
+    """A type without our messages."""
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
+
+
+def _holds_anything(kind: Any) -> bool:
+    return typing.get_args(kind) in ((str, Any), (Any,))
+
+
+#: What text of objects and lists begins with.
+_FIRST_BYTE: dict[Any, int] = {dict: _OBJECT, list: _LIST}

@@ -1,0 +1,91 @@
+"""The status codes of the door: each reason to refuse a request is an error with a status and a sentence."""
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+import msgspec
+
+
+class HTTPRefusal(Exception):
+    """The door refuses a request; ``{"detail": …}`` is the body of the answer."""
+
+    status: ClassVar[int] = 400
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None, *, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.status_code = self.status if status is None else status
+
+    @property
+    def body(self) -> bytes:
+        """The body of the answer."""
+        return msgspec.json.encode({"detail": self.detail})
+
+
+class BadRequest(HTTPRefusal):
+    """Parameters, or credentials of a kind that does not exist."""
+
+
+class NotSignedIn(HTTPRefusal):
+    """No credentials, wrong ones, or too few scopes. Clients expect 401 for all of them."""
+
+    status = 401
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None, *, scopes: Iterable[str] = ()) -> None:
+        wanted = " ".join(scopes)
+        challenge = f'Bearer scope="{wanted}"' if wanted else "Bearer"
+        super().__init__(detail, {"WWW-Authenticate": challenge, **(headers or {})})
+
+
+class CSRFRefused(HTTPRefusal):
+    """A cookie came without the token that proves where the request comes from."""
+
+    status = 403
+
+
+class NoSuchRoute(HTTPRefusal):
+    """Nothing is at this path."""
+
+    status = 404
+
+
+class WrongVerb(HTTPRefusal):
+    """The path exists, for another verb."""
+
+    status = 405
+
+
+class ServiceSlow(HTTPRefusal):
+    """The service did not answer in time."""
+
+    status = 408
+
+
+class TooLarge(HTTPRefusal):
+    """The head or the body of the request is too large."""
+
+    status = 413
+
+
+class BodyMissing(HTTPRefusal):
+    """The request has no parameters, and needs some."""
+
+    status = 422
+
+
+class ServiceDown(HTTPRefusal):
+    """The service is known to be down."""
+
+    status = 503
+
+    def __init__(self, detail: str, *, retry_after: int = 1) -> None:
+        super().__init__(detail, {"Retry-After": str(retry_after)})
+
+
+def missing_scopes(needed: Iterable[str], had: Iterable[str]) -> NotSignedIn:
+    """The refusal of a caller who may not do this. Clients know its beginning."""
+    required = list(needed)
+    return NotSignedIn(
+        f"Not enough permissions. Requires scopes {required}. Request had scopes {sorted(had)}", scopes=required
+    )

@@ -1,0 +1,178 @@
+"""One service behind the door: requests go to it as bytes, and its replies come back as bytes."""
+
+import asyncio
+import time
+from typing import Any
+
+import zmq
+
+from bluesky_qs.api.method import METHODS
+from bluesky_qs.door.link import ControlLink, Disconnected
+from bluesky_qs.door.refusals import ServiceDown, ServiceSlow
+from bluesky_qs.door.settings import ServiceSettings
+from bluesky_qs.wire.codec import DecodeError, decode, encode
+
+#: Seconds after the start in which a request waits for the first connection.
+_GRACE = 1.0
+
+#: The service is slow if it has not been heard of for so many seconds; it publishes its status every second.
+_SLOW_AFTER = 3.0
+
+_NAMES = {name: b'{"method":"' + name.encode() + b'","params":' for name in METHODS}
+
+
+class Service:
+    """One service.
+
+    Attributes
+    ----------
+    feed
+        What the service publishes; `bluesky_qs.door.streams` fills it in.
+    status
+        The latest status that is known, or None.
+    heard
+        When the service was last heard of, by the monotonic clock.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings = settings
+        self.name = settings.name
+        self.feed: Any = None
+        self.status: dict[str, Any] | None = None
+        self.heard: float | None = None
+        self._link: ControlLink | None = None
+        self._opened = 0.0
+        self._greeting: asyncio.Task[None] | None = None
+        #: None until the first status of this connection; the next one may be to another version of the service.
+        self._extensions: frozenset[str] | None = None
+        #: Number of times that the service has been connected.
+        self.connections = 0
+
+    async def open(self, context: "zmq.Context[Any]") -> None:
+        """Connect to the service, which need not be there yet."""
+        self._opened = time.monotonic()
+        self._link = ControlLink(context, self.settings, self._changed)
+
+    async def close(self) -> None:
+        """Close the connection. Whoever waits for a reply gets `ServiceDown`."""
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+        if self._greeting is not None:
+            self._greeting.cancel()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the service is connected. A frozen one is."""
+        return self._link is not None and self._link.up
+
+    async def connected(self, patience: float) -> bool:
+        """Whether the service is connected, now or within so many seconds after the start."""
+        return self._link is not None and await self._link.connected(patience) and self.reachable
+
+    async def has(self, extension: str) -> bool:
+        """Whether the service has this optional parameter, which other versions may not have.
+
+        Raises
+        ------
+        ServiceSlow, ServiceDown
+            It is not known yet, and the service does not answer.
+        """
+        if self._extensions is None:
+            self.published(await self.call("status"))
+        return extension in (self._extensions or ())
+
+    def glance(self) -> dict[str, Any]:
+        """Name and state in a few words, from what is known: ``down``, ``slow``, or the state of the manager."""
+        slow = self.last_message_age() > _SLOW_AFTER
+        status = self.status or {}
+        state = "slow" if slow else str(status.get("manager_state"))
+        return {
+            "name": self.name,
+            "state": state if self.reachable else "down",
+            "items_in_queue": status.get("items_in_queue"),
+            "running_item_uid": status.get("running_item_uid"),
+            "last_message_age": None if self.heard is None else round(self.last_message_age(), 3),
+        }
+
+    def last_message_age(self) -> float:
+        """Seconds since the service was last heard of; infinite if it never was."""
+        return float("inf") if self.heard is None else time.monotonic() - self.heard
+
+    def published(self, status: dict[str, Any] | None = None) -> None:
+        """Note that the service has published something: a status, or anything else."""
+        self.heard = time.monotonic()
+        if status is not None:
+            self.status = status
+            self._extensions = frozenset(status.get("extensions", ()))
+
+    async def ask(self, method: str, params: bytes = b"{}", *, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        """Send a request and return the reply. Both are JSON text.
+
+        ``params`` is an object that has been checked. ``timeout`` is in seconds; None means that of the settings.
+
+        Raises
+        ------
+        ServiceSlow
+            The service did not answer in time.
+        ServiceDown
+            There is no connection to it.
+        """
+        link = self._link
+        if link is None or not (link.up or await self._first_connection()):
+            raise self._down()
+        frame = _NAMES[method] + params + b"}"
+        if self.settings.encoding == "msgpack":
+            frame = encode(decode(frame), "msgpack")
+        seconds = self.settings.timeout if timeout is None else timeout
+        try:
+            reply = await link.exchange(frame, seconds)
+        except TimeoutError:
+            raise ServiceSlow(
+                f"The RE Manager did not answer '{method}' within {seconds:g} s. It may still do what was asked."
+            ) from None
+        except Disconnected:
+            raise self._down() from None
+        self.heard = time.monotonic()
+        return reply if self.settings.encoding == "json" else _as_json(reply)
+
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a request of the door's own and return the reply.
+
+        Raises
+        ------
+        ServiceSlow, ServiceDown
+            As for `ask`.
+        """
+        return decode(await self.ask(method, encode(params)))
+
+    async def _first_connection(self) -> bool:
+        left = self._opened + _GRACE - time.monotonic()
+        return left > 0 and await self.connected(left)
+
+    def _down(self) -> ServiceDown:
+        return ServiceDown(
+            f"The RE Manager at {self.settings.control_addr} is down. Is start-re-manager running there?"
+        )
+
+    def _changed(self) -> None:
+        """Learn what the service can do, whenever it has been connected."""
+        self._extensions = None
+        if self.reachable:
+            self.connections += 1
+            self._greeting = asyncio.get_running_loop().create_task(self._greet())
+
+    async def _greet(self) -> None:
+        try:
+            self.published(await self.call("status"))
+        except (ServiceSlow, ServiceDown):
+            return  # it is asked again after the next connection, and published meanwhile
+
+
+def _as_json(reply: bytes) -> bytes:
+    try:
+        return encode(decode(reply, "msgpack"))
+    except DecodeError:
+        raise ServiceDown(
+            "The RE Manager's reply is not MessagePack. Check the door's setting for its encoding"
+        ) from None

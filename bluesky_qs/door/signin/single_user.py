@@ -1,0 +1,146 @@
+"""One key for everybody, and what may be seen without it."""
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import platformdirs
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute
+
+from bluesky_qs.api.method import Scope
+from bluesky_qs.door.caller import Caller, Credentials
+from bluesky_qs.door.refusals import HTTPRefusal, NotSignedIn
+from bluesky_qs.door.signin.credentials import keep_in_cookie, presented
+from bluesky_qs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bluesky_qs.door.door import Door
+
+logger = logging.getLogger(__name__)
+
+#: What the key allows: everything on the queue and the service, nothing on other people's sign-in.
+ALL_SCOPES: frozenset[str] = frozenset(scope for scope in get_args(Scope) if not scope.startswith("admin:"))
+ANONYMOUS_SCOPES = frozenset({"read:status"})
+ANONYMOUS = Caller(
+    user="UNAUTHENTICATED_PUBLIC", user_group="", scopes=ANONYMOUS_SCOPES, credential="anonymous", provider=""
+)
+
+
+class SingleUserSignIn:
+    """Signs everybody in who has the key; implements `caller.SignIn`."""
+
+    routes: list[BaseRoute]
+
+    def __init__(self, door: "Door") -> None:
+        self._door = door
+        self._settings = door.settings.single_user
+        self._key = b""
+        self._caller: Caller | None = None
+        #: The connection of the service for which the group was chosen.
+        self._chosen_for = -1
+        self.routes = []
+
+    async def open(self) -> None:
+        """Find or make the key.
+
+        Raises
+        ------
+        ConfigError
+            The file with the key cannot be read or written, or others can read it.
+        """
+        key = self._settings.key or key_in(self._settings.key_file or default_key_file())
+        self._key = key.encode()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def caller(self, connection: HTTPConnection, credentials: Credentials | None = None) -> Caller:
+        """The single user, or the anonymous public if that is allowed."""
+        found = presented(connection, credentials)
+        if found is None:
+            if self._settings.anonymous:
+                return ANONYMOUS
+            raise NotSignedIn("Not signed in. Send the key in the header 'Authorization: ApiKey …'.")
+        if found.kind == "token":
+            raise NotSignedIn("This server has no access tokens. Send its key in the header 'Authorization: ApiKey …'.")
+        if not hmac.compare_digest(found.secret.encode(), self._key):
+            raise NotSignedIn("Invalid API key")
+        if found.source == "query":
+            keep_in_cookie(connection, found.secret)
+        if self._caller is None or self._chosen_for != self._door.default.connections:
+            await self._choose_group()
+        assert self._caller is not None
+        return self._caller
+
+    def holds(self, caller: Caller) -> bool:  # noqa: ARG002 - the key never expires
+        """Always true: the key is valid as long as the door runs."""
+        return True
+
+    async def _choose_group(self) -> None:
+        service = self._door.default
+        connection = service.connections
+        group = self._settings.user_group
+        if group is None:
+            group = "primary"
+            try:
+                groups = (await service.call("permissions_get"))["user_group_permissions"].get("user_groups", {})
+            except (HTTPRefusal, KeyError):
+                connection = -1  # choose again at the next request
+            else:
+                if "primary" not in groups and "admin" in groups:
+                    group = "admin"
+        name = hashlib.sha256(self._key).hexdigest()[:8]
+        self._caller = Caller(
+            user=self._settings.name, user_group=group, scopes=ALL_SCOPES, credential=f"single-user key {name}"
+        )
+        self._chosen_for = connection
+
+
+def default_key_file() -> Path:
+    """Where a generated key is kept."""
+    return platformdirs.user_data_path("bluesky_qs") / "http-key"
+
+
+def key_in(file: Path) -> str:
+    """The key in the file; a new one if there is no file yet. It stays the same when the door is started again.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read or written, others can read it, or what it holds is no key.
+    """
+    try:
+        if not file.exists():
+            _write_key(file)
+        with file.open(encoding="ascii") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            key = opened.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it contains bytes that are not text"
+        raise ConfigError(f"The file with the key, {file}, cannot be used: {reason}") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise ConfigError(f"Others can read the file with the key: run chmod 600 {file}, or delete it for a new key")
+    if not key.isalnum():
+        raise ConfigError(f"The file {file} should have a key of letters and digits. Delete it for a new key")
+    return key
+
+
+def _write_key(file: Path) -> None:
+    """Write a new key, complete or not at all, unless another process does so first."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, written = tempfile.mkstemp(dir=file.parent)  # readable by its owner only
+    try:
+        with open(handle, "w", encoding="ascii") as opened:  # noqa: PTH123 - a descriptor
+            opened.write(secrets.token_hex(32) + "\n")
+        os.link(written, file)
+    except FileExistsError:
+        logger.debug("Another process has just written %s", file)
+    finally:
+        os.unlink(written)  # noqa: PTH108 - a name, as mkstemp gives it

@@ -1,0 +1,108 @@
+"""A door before a manager of the test kit: the real application, served on a free port."""
+
+import asyncio
+import contextlib
+import socket
+
+import httpx
+import pytest
+import uvicorn
+
+from bluesky_qs.door.app import make_app
+from bluesky_qs.door.door import Door
+from bluesky_qs.door.settings import DoorSettings, ServiceSettings, SingleUser
+from bluesky_qs.door.signin.single_user import SingleUserSignIn
+from bluesky_qs.testing import AsyncManager
+
+KEY = "k3yOfTheTests"
+
+
+class ServedDoor:
+    """A door on a free port, and a client with its key.
+
+    Attributes
+    ----------
+    door
+        The `Door`.
+    manager
+        The manager behind it.
+    url
+        Without ``/api``.
+    http
+        A client that sends the key; its paths begin with ``/api``.
+    """
+
+    def __init__(self, manager, settings, more=()):
+        self.manager = manager
+        self.door = Door(settings, SingleUserSignIn)
+        self._more = more
+
+    async def __aenter__(self):
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        more = self._more(self.door) if callable(self._more) else self._more
+        config = uvicorn.Config(make_app(self.door, more), log_config=None, lifespan="on", ws="websockets-sansio")
+        self._server = uvicorn.Server(config)
+        self._server.capture_signals = contextlib.nullcontext  # the signals are pytest's
+        self._serving = asyncio.create_task(self._server.serve([self._socket]))
+        self.http = self.client(headers={"Authorization": f"ApiKey {KEY}"})
+        service = self.door.default
+        # The listening socket takes connections at once; they are answered when the door is open.
+        await self.http.get("/api/nothing")
+        assert service.reachable or await service.connected(10)
+        return self
+
+    async def __aexit__(self, *_):
+        await self.http.aclose()
+        self._server.should_exit = True
+        await self._serving
+
+    def client(self, **options):
+        """Another client, without the key."""
+        return httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False, **options)
+
+    async def get(self, path, **options):
+        """GET a path after ``/api``; the JSON of the answer, which must be 200."""
+        return self._json(await self.http.get(f"/api{path}", **options))
+
+    async def post(self, path, **params):
+        """POST parameters to a path after ``/api``; the JSON of the answer, which must be 200."""
+        return self._json(await self.http.post(f"/api{path}", json=params))
+
+    @staticmethod
+    def _json(response):
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+def door_settings(manager, **options):
+    """Settings of a door before this manager."""
+    service = ServiceSettings(control_addr=manager.control, info_addr=manager.info)
+    return DoorSettings(**{"services": (service,), "single_user": SingleUser(key=KEY), **options})
+
+
+@pytest.fixture
+async def manager():
+    """A manager whose environment is closed."""
+    async with AsyncManager() as manager:
+        yield manager
+
+
+@pytest.fixture
+async def new_door(manager):
+    """Makes doors before the manager that end with the test: ``await new_door(body_limit=100)``.
+
+    ``more`` are routes for `make_app`, or a function that makes them for a `Door`.
+    """
+    async with contextlib.AsyncExitStack() as opened:
+
+        async def new(*, more=(), before=manager, **options):
+            return await opened.enter_async_context(ServedDoor(before, door_settings(before, **options), more))
+
+        yield new
+
+
+@pytest.fixture
+async def door(new_door):
+    """A `ServedDoor` with the single-user key."""
+    return await new_door()
