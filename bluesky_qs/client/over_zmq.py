@@ -132,8 +132,13 @@ def connected(context: "zmq.Context[Any]", settings: ConnectionSettings) -> Any:
     ConfigError
         The address or the public key is not valid.
     """
-    timeouts = {"rcvtimeo": int(settings.timeout_recv * 1000), "sndtimeo": int(settings.timeout_send * 1000)}
-    return client_socket(context, settings.control_addr, server_key=settings.public_key, **timeouts)
+    return client_socket(
+        context,
+        settings.control_addr,
+        server_key=settings.public_key,
+        rcvtimeo=int(settings.timeout_recv * 1000),
+        sndtimeo=int(settings.timeout_send * 1000),
+    )
 
 
 def subscribed(context: "zmq.Context[Any]", settings: ConnectionSettings, topics: tuple[bytes, ...]) -> Any:
