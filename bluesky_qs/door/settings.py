@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bluesky_qs.addresses import CONTROL_ADDRESS, INFO_ADDRESS
+from bluesky_qs.door.signin.settings import SignInSettings
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import Encoding
 
@@ -68,6 +69,8 @@ class DoorSettings(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     services
         The services behind the door; the first one is the default.
+    sign_in
+        Users, what they may do, and where their keys and sessions are kept.
     allow_origins
         Web pages of these origins may use the door (CORS).
     behind_proxy
@@ -84,6 +87,7 @@ class DoorSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     services: tuple[ServiceSettings, ...] = (ServiceSettings(),)
     single_user: SingleUser = SingleUser()
+    sign_in: SignInSettings = SignInSettings()
     allow_origins: tuple[str, ...] = ()
     behind_proxy: bool = False
     root_path: str = ""

@@ -13,6 +13,8 @@ from bluesky_qs.nearest import did_you_mean, nearest
 #: `ConfigError` for unknown or wrong ``args`` (the registry adds the name of the provider), and asks no server yet.
 #: It is imported only when the configuration names the kind.
 KINDS: dict[str, str] = {
+    "file": "bluesky_qs.door.signin.file_providers:file_provider",
+    "dictionary": "bluesky_qs.door.signin.file_providers:dictionary_provider",
     "pam": "bluesky_qs.door.signin.providers.pam:pam_provider",
     "ldap": "bluesky_qs.door.signin.providers.ldap:ldap_provider",
     "oidc": "bluesky_qs.door.signin.providers.oidc:oidc_provider",
@@ -20,6 +22,7 @@ KINDS: dict[str, str] = {
 
 #: Classes of ``bluesky_httpserver.authenticators``, as its configuration files name them.
 _COMMUNITY = {
+    "DictionaryAuthenticator": "dictionary",
     "PAMAuthenticator": "pam",
     "LDAPAuthenticator": "ldap",
     "OIDCAuthenticator": "oidc",
@@ -66,6 +69,10 @@ def _provider(name: str, entry: Mapping[str, Any]) -> AnyProvider:
 def _kind(name: str, authenticator: Any) -> str:
     if not isinstance(authenticator, str):
         raise ConfigError(f"Sign-in provider {name!r} needs an 'authenticator'. Use one of: {', '.join(sorted(KINDS))}")
+    if authenticator.endswith("DummyAuthenticator"):
+        raise ConfigError(
+            f"Sign-in provider {name!r}: the DummyAuthenticator accepts any password and is not supported. Use 'file'"
+        )
     kind = _COMMUNITY.get(authenticator.removeprefix(_MODULE), authenticator)
     if kind not in KINDS:
         raise ConfigError(

@@ -38,8 +38,9 @@ class SingleUserSignIn:
 
     routes: list[BaseRoute]
 
-    def __init__(self, door: "Door") -> None:
+    def __init__(self, door: "Door", scopes: frozenset[str] = ALL_SCOPES) -> None:
         self._door = door
+        self._scopes = scopes
         self._settings = door.settings.single_user
         self._key = b""
         self._caller: Caller | None = None
@@ -70,10 +71,18 @@ class SingleUserSignIn:
             raise NotSignedIn("Not signed in. Send the key in the header 'Authorization: ApiKey …'.")
         if found.kind == "token":
             raise NotSignedIn("This server has no access tokens. Send its key in the header 'Authorization: ApiKey …'.")
-        if not hmac.compare_digest(found.secret.encode(), self._key):
+        if not self.matches(found.secret):
             raise NotSignedIn("Invalid API key")
         if found.source == "query":
             keep_in_cookie(connection, found.secret)
+        return await self.user()
+
+    def matches(self, key: str) -> bool:
+        """Whether it is the key. The time of the comparison says nothing about it."""
+        return hmac.compare_digest(key.encode(), self._key)
+
+    async def user(self) -> Caller:
+        """The single user, whose group depends on the service."""
         if self._caller is None or self._chosen_for != self._door.default.connections:
             await self._choose_group()
         assert self._caller is not None
@@ -98,7 +107,7 @@ class SingleUserSignIn:
                     group = "admin"
         name = hashlib.sha256(self._key).hexdigest()[:8]
         self._caller = Caller(
-            user=self._settings.name, user_group=group, scopes=ALL_SCOPES, credential=f"single-user key {name}"
+            user=self._settings.name, user_group=group, scopes=self._scopes, credential=f"single-user key {name}"
         )
         self._chosen_for = connection
 

@@ -11,7 +11,8 @@ import uvicorn
 from bluesky_qs.door.app import make_app
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.settings import DoorSettings, ServiceSettings, SingleUser
-from bluesky_qs.door.signin.single_user import SingleUserSignIn
+from bluesky_qs.door.signin.accounts import Accounts
+from bluesky_qs.door.signin.settings import SignInSettings
 from bluesky_qs.testing import AsyncManager
 
 KEY = "k3yOfTheTests"
@@ -34,7 +35,7 @@ class ServedDoor:
 
     def __init__(self, manager, settings, more=()):
         self.manager = manager
-        self.door = Door(settings, SingleUserSignIn)
+        self.door = Door(settings, Accounts)
         self._more = more
 
     async def __aenter__(self):
@@ -89,7 +90,7 @@ async def manager():
 
 
 @pytest.fixture
-async def new_door(manager):
+async def new_door(manager, tmp_path):
     """Makes doors before the manager that end with the test: ``await new_door(body_limit=100)``.
 
     ``more`` are routes for `make_app`, or a function that makes them for a `Door`.
@@ -97,6 +98,7 @@ async def new_door(manager):
     async with contextlib.AsyncExitStack() as opened:
 
         async def new(*, more=(), before=manager, **options):
+            options.setdefault("sign_in", SignInSettings(database=tmp_path / "sign-in.sqlite3"))
             return await opened.enter_async_context(ServedDoor(before, door_settings(before, **options), more))
 
         yield new

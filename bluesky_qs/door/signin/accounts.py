@@ -1,0 +1,187 @@
+"""Sign-in with accounts: users of providers, or one key for everybody; with sessions and API keys."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute
+
+from bluesky_qs.door.caller import Caller, Credentials
+from bluesky_qs.door.refusals import HTTPRefusal, NotSignedIn
+from bluesky_qs.door.signin.credentials import Presented, keep_in_cookie, presented
+from bluesky_qs.door.signin.database import SignInDatabase, default_database_path
+from bluesky_qs.door.signin.identities import Identities
+from bluesky_qs.door.signin.keys import key_bytes
+from bluesky_qs.door.signin.provider import Identity
+from bluesky_qs.door.signin.records import Principal
+from bluesky_qs.door.signin.registry import providers
+from bluesky_qs.door.signin.resolve import Resolved, Resolver
+from bluesky_qs.door.signin.roles import PUBLIC, SINGLE_USER, Access
+from bluesky_qs.door.signin.rows import SignInDatabaseError
+from bluesky_qs.door.signin.sessions import NOT_VALID, SESSION_EXPIRED, Sessions
+from bluesky_qs.door.signin.single_user import SingleUserSignIn
+from bluesky_qs.door.signin.tokens import ExpiredToken, InvalidToken, Signer
+
+if TYPE_CHECKING:
+    from bluesky_qs.door.door import Door
+
+_EXPIRED = "Access token has expired. Refresh token."
+_NO_CREDENTIALS = (
+    "Not signed in. Send a key in the header 'Authorization: ApiKey …', or a token in 'Authorization: Bearer …'."
+)
+#: The provider of the single user's identity in the sign-in database.
+SINGLE_USER_PROVIDER = "single_user"
+
+
+class Accounts:
+    """Knows who may use the door; implements `caller.SignIn`.
+
+    Attributes
+    ----------
+    single
+        The user of the single-user key; None where there are providers.
+    public
+        The sender of requests without credentials; None where they are refused.
+    """
+
+    def __init__(self, door: "Door", *, clock: Callable[[], float] = time.time) -> None:
+        from bluesky_qs.door.signin.routes import auth_routes  # noqa: PLC0415 - the routes need this class
+
+        self.door = door
+        self.settings = door.settings.sign_in
+        self.clock = clock
+        self.providers = providers(self.settings.providers)
+        self.policy = self.settings.policy
+        self.database = SignInDatabase(self.settings.database or default_database_path())
+        self.single = None if self.providers else _Single(door, self.policy.scopes_of([SINGLE_USER]))
+        self.identities = Identities(
+            self.database, self.providers, self.policy, self._forget, special=self.single, clock=clock
+        )
+        self.resolver = Resolver(self.database, self.identities, clock=clock)
+        self.sessions = Sessions(self.database, self.identities, self.resolver, self.settings.lifetimes, clock=clock)
+        self.routes: list[BaseRoute] = list(auth_routes(self))
+        self.public = self._public() if self.settings.anonymous or door.settings.single_user.anonymous else None
+
+    async def open(self) -> None:
+        """Open the database, and find or make the keys.
+
+        Raises
+        ------
+        StartupError
+            The database or the file of the single-user key cannot be used.
+        """
+        if self.single is not None:
+            await self.single.open()
+        await self.database.open()
+        keys = self.settings.secret_keys or await self.database.secret_keys(now=self.clock())
+        self.sessions.signer = Signer(keys)
+        await self.resolver.open()
+
+    async def close(self) -> None:
+        """Close the database, and the connections of the providers."""
+        await self.identities.close()
+        await self.resolver.close()
+        await self.database.close()
+        for provider in self.providers.values():
+            await provider.close()
+
+    async def caller(self, connection: HTTPConnection, credentials: Credentials | None = None) -> Caller:
+        """Return who sends a request.
+
+        Raises
+        ------
+        HTTPRefusal
+            There are no credentials, or they are not valid.
+        """
+        found = presented(connection, credentials)
+        if found is None:
+            if self.public is not None:
+                return self.public
+            raise NotSignedIn(_NO_CREDENTIALS)
+        if self.single is not None and found.kind == "key" and self.single.matches(found.secret):
+            caller = await self.single.user()
+        else:
+            caller = (await self.resolve(found)).caller
+        if found.source == "query" and found.kind == "key":
+            keep_in_cookie(connection, found.secret)
+        return caller
+
+    def holds(self, caller: Caller) -> bool:
+        """Whether the caller's credentials are still valid."""
+        if caller.provider == "" and caller.principal == "":  # the single user's key, or nobody's
+            return True
+        return self.resolver.holds(caller)
+
+    async def resolve(self, found: Presented) -> Resolved:
+        """Return whose key or session it is. The single-user key is none of them.
+
+        Raises
+        ------
+        HTTPRefusal
+            It is not valid, or the database cannot be used.
+        """
+        try:
+            return await (self._of_key(found.secret) if found.kind == "key" else self._of_token(found.secret))
+        except SignInDatabaseError as error:
+            raise HTTPRefusal(f"Sign-in is not possible now. {error.message}", status=503) from None
+
+    async def principal_of(self, caller: Caller) -> Principal | None:
+        """Return the user in the database. The single user is put there; the anonymous public is not."""
+        if caller.principal:
+            return await self.database.principal(caller.principal)
+        if self.single is None or caller is self.public:
+            return None
+        identity = Identity(id=caller.user, provider=SINGLE_USER_PROVIDER)
+        return await self.database.know(identity, now=self.clock())
+
+    async def access_of(self, caller: Caller, principal: Principal) -> Access:
+        """Return roles and scopes of a user, apart from limits of the key. `caller` asks."""
+        access = await self.identities.access(principal)
+        return access or Access(frozenset(), frozenset(), caller.user_group, caller.user)
+
+    async def roles_of(self, caller: Caller, principal: Principal | None) -> frozenset[str]:
+        """Return the roles of a caller."""
+        if principal is not None:
+            return (await self.access_of(caller, principal)).roles
+        return frozenset({PUBLIC if caller is self.public else SINGLE_USER})
+
+    async def _of_key(self, text: str) -> Resolved:
+        secret = key_bytes(text)
+        found = await self.resolver.key(secret) if secret is not None else None
+        if found is None:
+            raise NotSignedIn("Invalid API key")
+        return found
+
+    async def _of_token(self, token: str) -> Resolved:
+        try:
+            claims = self.sessions.signer.read_access(token, now=self.clock())
+        except ExpiredToken:
+            raise NotSignedIn(_EXPIRED) from None
+        except InvalidToken:
+            raise NotSignedIn(NOT_VALID) from None
+        found = await self.resolver.session(claims.sid)
+        if found is None or found.principal.uuid != claims.sub:
+            raise NotSignedIn(SESSION_EXPIRED)
+        return found
+
+    def _forget(self) -> None:
+        self.resolver.forget()
+
+    def _public(self) -> Caller:
+        scopes = self.policy.scopes_of([PUBLIC])
+        return Caller(user="UNAUTHENTICATED_PUBLIC", user_group="", scopes=scopes, credential="anonymous")
+
+
+class _Single(SingleUserSignIn):
+    """The single user, as `Identities` asks for users of this kind."""
+
+    name = SINGLE_USER_PROVIDER
+
+    def __init__(self, door: "Door", scopes: frozenset[str]) -> None:
+        super().__init__(door, scopes)
+
+    async def access(self) -> Access:
+        """Return what the single user may do."""
+        caller = await self.user()
+        return Access(frozenset({SINGLE_USER}), caller.scopes, caller.user_group, caller.user)

@@ -1,0 +1,87 @@
+"""Limits how often sign-in may fail, for each user and address. Time comes from the caller."""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+import msgspec
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """So many failures are allowed at once; one more is allowed after each `seconds`."""
+
+    failures: int
+    seconds: float
+
+
+#: Somebody who mistypes a password has five attempts; then one each 12 seconds, 7200 a day.
+OF_USER = Limit(failures=5, seconds=12)
+#: All users at one address, for example of a control room behind one router.
+OF_ADDRESS = Limit(failures=30, seconds=2)
+#: One user from many addresses. It is high, so that a stranger cannot lock somebody out by a few requests.
+OF_NAME = Limit(failures=100, seconds=2)
+#: So many users and addresses are remembered. Those whose latest failure is oldest are forgotten.
+_REMEMBERED = 10_000
+
+
+class Attempts:
+    """Failures of the recent past.
+
+    It keeps one number for each key: the time at which all failures will be forgiven.
+    """
+
+    def __init__(self) -> None:
+        self._forgiven: OrderedDict[Hashable, float] = OrderedDict()
+
+    def wait(self, user: str, address: str, *, now: float) -> float:
+        """Return the seconds until an attempt is allowed; 0 if it is allowed now."""
+        return max(self._wait(key, limit, now) for key, limit in _keys(user, address))
+
+    def failed(self, user: str, address: str, *, now: float) -> None:
+        """Record a failure. Attempts that run at the same time count from their beginning, by calling this first."""
+        for key, limit in _keys(user, address):
+            self._record(key, limit, now)
+
+    def taken_back(self, user: str, address: str) -> None:
+        """Take back what was recorded for an attempt that did not fail."""
+        for key, limit in _keys(user, address):
+            if key in self._forgiven:
+                self._forgiven[key] -= limit.seconds
+
+    def succeeded(self, user: str, address: str) -> None:
+        """Take back what was recorded for this attempt, and forgive the user's failures at the address."""
+        self.taken_back(user, address)
+        self._forgiven.pop(_of_user(user, address), None)
+
+    def wait_at(self, address: str, *, now: float) -> float:
+        """Return the seconds until an attempt without a user name is allowed."""
+        return self._wait(_of_address(address), OF_ADDRESS, now)
+
+    def begun_at(self, address: str, *, now: float) -> None:
+        """Record an attempt without a user name."""
+        self._record(_of_address(address), OF_ADDRESS, now)
+
+    def _record(self, key: Hashable, limit: Limit, now: float) -> None:
+        self._forgiven[key] = max(now, self._forgiven.get(key, now)) + limit.seconds
+        self._forgiven.move_to_end(key)
+        if len(self._forgiven) > _REMEMBERED:
+            self._forgiven.popitem(last=False)
+
+    def _wait(self, key: Hashable, limit: Limit, now: float) -> float:
+        pending = self._forgiven.get(key, now) - now
+        return max(0.0, pending - (limit.failures - 1) * limit.seconds)
+
+
+def _keys(user: str, address: str) -> tuple[tuple[Hashable, Limit], ...]:
+    return (
+        (_of_user(user, address), OF_USER),
+        (_of_address(address), OF_ADDRESS),
+        (("name", user.casefold()), OF_NAME),
+    )
+
+
+def _of_user(user: str, address: str) -> Hashable:
+    return "user", user.casefold(), address
+
+
+def _of_address(address: str) -> Hashable:
+    return "address", address

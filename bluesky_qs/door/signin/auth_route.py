@@ -1,0 +1,61 @@
+"""What a sign-in route is: its verb, its path, and who may use it."""
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bluesky_qs.api.paths import PREFIX
+from bluesky_qs.door.refusals import HTTPRefusal
+from bluesky_qs.door.signin.rows import SignInDatabaseError
+
+
+class Needs(Enum):
+    """What a sign-in route needs when it needs no scope."""
+
+    NOTHING = "open to anyone"
+    SIGN_IN = "anybody who is signed in"
+
+
+class AuthRoute(Route):
+    """A sign-in route.
+
+    Attributes
+    ----------
+    verb
+        GET, POST or DELETE.
+    needs
+        The scope, or what it needs instead.
+    body, answers
+        Types of the body and the answer, for the documentation.
+    """
+
+    def __init__(
+        self,
+        verb: str,
+        path: str,
+        handle: Callable[[Request], Awaitable[Response]],
+        *,
+        needs: str | Needs,
+        body: Any = None,
+        answers: Any = None,
+    ) -> None:
+        super().__init__(f"{PREFIX}/auth{path}", _refusing(handle), methods=[verb])
+        self.verb = verb
+        self.needs = needs
+        self.body = body
+        self.answers = answers
+        self.text = handle.__doc__ or ""
+
+
+def _refusing(handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except SignInDatabaseError as error:
+            raise HTTPRefusal(f"Sign-in is not possible now. {error.message}", status=503) from None
+
+    return endpoint

@@ -1,0 +1,103 @@
+"""Providers that need no server: users in a file, and users in the configuration."""
+
+import asyncio
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.door.signin.provider import Identity, ProviderUnavailable
+from bluesky_qs.door.signin.users_file import User, UsersFile, UsersFileError, checked_path, default_users_file
+from bluesky_qs.errors import ConfigError
+
+#: A hash takes 64 MB and a processor for a tenth of a second, so only so many are made at a time.
+_AT_A_TIME = 2
+
+
+class _FileArgs(msgspec.Struct, forbid_unknown_fields=True):
+    path: str | None = None
+    confirmation_message: str = ""
+
+
+class _DictionaryArgs(msgspec.Struct, forbid_unknown_fields=True):
+    users_to_passwords: dict[str, str]
+    confirmation_message: str = ""
+
+    def __repr__(self) -> str:  # it may end up in a log
+        return "_DictionaryArgs(…)"
+
+
+class FileProvider:
+    """Recognizes the users of a file."""
+
+    def __init__(self, name: str, file: UsersFile, confirmation_message: str = "") -> None:
+        self.name = name
+        self.confirmation_message = confirmation_message
+        self._file = file
+        self._turns = asyncio.Semaphore(_AT_A_TIME)
+
+    async def authenticate(self, username: str, password: str) -> Identity | None:
+        """Return the user, or None if the name or the password is wrong."""
+        async with self._turns:
+            try:
+                user = await asyncio.to_thread(self._file.verified, username, password)
+            except UsersFileError as error:
+                raise ProviderUnavailable(error.message) from None
+        return self._identity(user) if user is not None else None
+
+    async def current(self, identity: Identity) -> Identity | None:
+        """Return a user as the file has them now."""
+        try:
+            user = (await asyncio.to_thread(self._file.users)).get(identity.id)
+        except UsersFileError as error:
+            raise ProviderUnavailable(error.message) from None
+        return self._identity(user) if user is not None else None
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _identity(self, user: User) -> Identity:
+        return Identity(user.name, self.name, user.display_name, user.mail, frozenset(user.groups))
+
+
+class DictionaryProvider:
+    """Recognizes users whose passwords are in the configuration; for tests and demonstrations."""
+
+    def __init__(self, name: str, passwords: Mapping[str, str], confirmation_message: str = "") -> None:
+        self.name = name
+        self.confirmation_message = confirmation_message
+        self._passwords = passwords
+
+    async def authenticate(self, username: str, password: str) -> Identity | None:
+        """Return the user, or None if the name or the password is wrong."""
+        expected = self._passwords.get(username, "")
+        equal = hmac.compare_digest(expected.encode(), password.encode())
+        return Identity(username, self.name) if equal and expected else None
+
+    async def current(self, identity: Identity) -> Identity | None:
+        """Return a user, if the configuration still has them."""
+        return identity if identity.id in self._passwords else None
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def file_provider(name: str, args: Mapping[str, Any]) -> FileProvider:
+    """Make a provider from the ``args`` of the configuration."""
+    read = _converted(args, _FileArgs)
+    path = default_users_file() if read.path is None else checked_path(read.path)
+    return FileProvider(name, UsersFile(path), read.confirmation_message)
+
+
+def dictionary_provider(name: str, args: Mapping[str, Any]) -> DictionaryProvider:
+    """Make a provider from the ``args`` of the configuration."""
+    read = _converted(args, _DictionaryArgs)
+    return DictionaryProvider(name, read.users_to_passwords, read.confirmation_message)
+
+
+def _converted(args: Mapping[str, Any], kind: type[Any]) -> Any:
+    try:
+        return msgspec.convert(dict(args), kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error)) from None

@@ -1,0 +1,83 @@
+"""API keys: what a new one may do, and how it is made. The key is shown once; only its hash is stored."""
+
+import secrets
+import sqlite3
+from collections.abc import Collection
+
+import msgspec
+
+from bluesky_qs.door.refusals import BadRequest
+from bluesky_qs.door.signin.database import SignInDatabase
+from bluesky_qs.door.signin.records import KeyRecord
+from bluesky_qs.door.signin.roles import INHERIT, SCOPES
+from bluesky_qs.door.signin.rows import SignInDatabaseError
+
+#: The usual 32 bytes, and 4 more for the name, which is not secret.
+_BYTES = 36
+_NAME_LENGTH = 8
+LONGEST_NOTE = 255
+_TRIES = 3
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key and what is stored about it."""
+
+    secret: str
+    record: KeyRecord
+
+    def __repr__(self) -> str:  # it may end up in a log
+        return f"NewKey({self.record.first_eight})"
+
+
+def scopes_for(wanted: Collection[str] | None, owner: frozenset[str], maker: Collection[str] | None) -> tuple[str, ...]:
+    """Return the scopes of a new key.
+
+    Parameters
+    ----------
+    wanted
+        What is asked for; None for all that are possible.
+    owner
+        The scopes of the user whom the key is for.
+    maker
+        The scopes of the key with which the new one is made; None if it is made by other means, or that key inherits.
+
+    Raises
+    ------
+    BadRequest
+        More scopes are asked for than possible.
+    """
+    possible = owner if maker is None else owner & frozenset(maker)
+    if wanted is None or INHERIT in wanted:
+        return (INHERIT,) if maker is None else tuple(sorted(possible))
+    if not possible.issuperset(wanted):
+        raise BadRequest(
+            f"Requested scopes {sorted(wanted)} must be a subset of the allowed principal's scopes {sorted(possible)}."
+        )
+    return tuple(scope for scope in SCOPES if scope in wanted)
+
+
+async def new_key(
+    database: SignInDatabase, principal: str, scopes: tuple[str, ...], *, expires: float | None, note: str | None
+) -> NewKey:
+    """Make a key and store its hash."""
+    for attempt in range(_TRIES):
+        secret = secrets.token_bytes(_BYTES)
+        record = KeyRecord(secret.hex()[:_NAME_LENGTH], principal, scopes, expires, note)
+        try:
+            await database.add_key(secret, record)
+        except SignInDatabaseError as error:
+            # The name of another key, by chance.
+            if attempt + 1 < _TRIES and isinstance(error.__cause__, sqlite3.IntegrityError):
+                continue
+            raise
+        return NewKey(secret.hex(), record)
+    raise AssertionError
+
+
+def key_bytes(text: str) -> bytes | None:
+    """Return the bytes of a key as users write it; None if it is none."""
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return secret if len(secret) == _BYTES else None

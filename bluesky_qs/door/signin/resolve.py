@@ -1,0 +1,244 @@
+"""Finds out who a key or a session belongs to and what they may do now; notices within seconds when that ends.
+
+Answers are remembered until the sign-in database changes. Changes by other doors are seen by a look at the number that
+SQLite counts up, every two seconds.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.door.caller import Caller
+from bluesky_qs.door.signin.database import SignInDatabase
+from bluesky_qs.door.signin.identities import Identities
+from bluesky_qs.door.signin.records import KeyRecord, Principal, SessionRecord
+from bluesky_qs.door.signin.roles import Access, key_scopes
+from bluesky_qs.door.signin.rows import SignInDatabaseError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks at the database. A revocation by another door is seen after this time.
+_LOOK_SECONDS = 2.0
+#: Seconds between two notes in the database of when keys were used.
+_NOTE_SECONDS = 60.0
+#: Streams that have not asked for so long have ended.
+_FORGET_SECONDS = 60.0
+_PRUNE_SECONDS = 3600.0
+_REMEMBERED = 10_000
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """Whose key or session it is, and what they may do with it now."""
+
+    caller: Caller
+    access: Access
+    principal: Principal
+    key: KeyRecord | None = None
+    session: SessionRecord | None = None
+
+    @property
+    def expires(self) -> float | None:
+        """When the key or the session ends."""
+        if self.key is not None:
+            return self.key.expires
+        return self.session.expires if self.session is not None else None
+
+    def valid(self, now: float) -> bool:
+        """Whether it is not too old."""
+        return self.expires is None or self.expires > now
+
+
+class _Watch(msgspec.Struct):
+    asked: float
+    holds: bool = True
+    expires: float | None = None
+
+
+class Resolver:
+    """Resolves keys and sessions.
+
+    Parameters
+    ----------
+    identities
+        Says what a user may do now.
+    """
+
+    def __init__(
+        self,
+        database: SignInDatabase,
+        identities: Identities,
+        *,
+        clock: Callable[[], float] = time.time,
+        look_seconds: float = _LOOK_SECONDS,
+    ) -> None:
+        self._database = database
+        self._identities = identities
+        self._clock = clock
+        self._look_seconds = look_seconds
+        self._keys: dict[bytes, Resolved] = {}
+        self._sessions: dict[str, Resolved] = {}
+        self._generation = 0
+        self._watched: dict[Caller, _Watch] = {}
+        self._changed = asyncio.Event()
+        self._used: dict[str, float] = {}
+        self._loop: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin to look for changes."""
+        self._loop = asyncio.create_task(self._look())
+
+    async def close(self) -> None:
+        """Stop, and note when keys were used."""
+        if self._loop is not None:
+            self._loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop
+            await _logged(self._note_use())
+
+    def forget(self) -> None:
+        """Look everything up again, because the database has changed."""
+        self._generation += 1
+        self._keys.clear()
+        self._sessions.clear()
+        self._changed.set()
+
+    async def key(self, secret: bytes) -> Resolved | None:
+        """Whose API key it is; None if it does not count."""
+        now = self._clock()
+        found = self._keys.get(secret)
+        if found is None:
+            generation = self._generation
+            record = await self._database.key(secret)
+            found = await self._resolved_key(record) if record is not None else None
+            if found is None:
+                return None
+            if generation == self._generation and len(self._keys) < _REMEMBERED:
+                self._keys[secret] = found
+        if not found.valid(now):
+            return None
+        assert found.key is not None
+        self._used[found.key.first_eight] = now
+        self._identities.look_again(found.principal, now)
+        return found
+
+    async def session(self, uuid: str) -> Resolved | None:
+        """Whose session it is; None if it does not count."""
+        found = self._sessions.get(uuid)
+        if found is None:
+            generation = self._generation
+            record = await self._database.session(uuid)
+            found = await self._resolved_session(record) if record is not None else None
+            if found is None:
+                return None
+            if generation == self._generation and len(self._sessions) < _REMEMBERED:
+                self._sessions[uuid] = found
+        return found if found.valid(self._clock()) else None
+
+    def holds(self, caller: Caller) -> bool:
+        """Whether somebody may still do what they might when they began. The answer is at most seconds old."""
+        now = self._clock()
+        watch = self._watched.get(caller)
+        if watch is None:
+            watch = self._watched[caller] = _Watch(now)
+            self._changed.set()  # it may have ended before this first question
+        watch.asked = now
+        return watch.holds and (watch.expires is None or watch.expires > now)
+
+    async def _resolved_key(self, record: KeyRecord) -> Resolved | None:
+        principal = await self._database.principal(record.principal)
+        access = await self._identities.access(principal) if principal is not None else None
+        if principal is None or access is None:
+            return None
+        scopes = key_scopes(record.scopes, access.scopes)
+        return Resolved(_caller(principal, access, scopes, key_name(record.first_eight)), access, principal, key=record)
+
+    async def _resolved_session(self, record: SessionRecord) -> Resolved | None:
+        if record.revoked:
+            return None
+        principal = await self._database.principal(record.principal)
+        access = await self._identities.access(principal) if principal is not None else None
+        if principal is None or access is None:
+            return None
+        caller = _caller(principal, access, access.scopes, session_name(record.uuid))
+        return Resolved(caller, access, principal, session=record)
+
+    async def _look(self) -> None:
+        version = None
+        noted = pruned = self._clock()
+        while True:
+            await _logged(self._look_again())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), self._look_seconds)
+            now = self._clock()
+            seen = await _logged(self._database.version())
+            if seen != version:
+                version = seen
+                self.forget()
+            if now - noted >= _NOTE_SECONDS:
+                noted = now
+                await _logged(self._note_use())
+            if now - pruned >= _PRUNE_SECONDS:
+                pruned = now
+                await _logged(self._database.prune(now=now))
+
+    async def _look_again(self) -> None:
+        """Find out which streams must end."""
+        if not self._changed.is_set():
+            return
+        self._changed.clear()
+        now = self._clock()
+        for caller, watch in list(self._watched.items()):
+            if now - watch.asked > _FORGET_SECONDS:
+                del self._watched[caller]
+                continue
+            found = await self._named(caller.credential)
+            watch.holds = found is not None and found.valid(now) and caller.scopes <= found.caller.scopes
+            watch.expires = found.expires if found is not None else None
+
+    async def _named(self, credential: str) -> Resolved | None:
+        kind, _, name = credential.partition(" ")
+        if kind == "key":
+            record = await self._database.key_named(name)
+            return await self._resolved_key(record) if record is not None else None
+        return await self.session(name)
+
+    async def _note_use(self) -> None:
+        used, self._used = self._used, {}
+        if used:
+            await self._database.keys_used(used)
+
+
+def key_name(first_eight: str) -> str:
+    """The name of a key in the audit log."""
+    return f"key {first_eight}"
+
+
+def session_name(uuid: str) -> str:
+    """The name of a session in the audit log."""
+    return f"session {uuid}"
+
+
+def _caller(principal: Principal, access: Access, scopes: Collection[str], credential: str) -> Caller:
+    providers = sorted({known.identity.provider for known in principal.identities})
+    return Caller(
+        user=access.user,
+        user_group=access.user_group,
+        scopes=frozenset(scopes),
+        credential=credential,
+        provider=", ".join(providers),
+        principal=principal.uuid,
+    )
+
+
+async def _logged(work: Coroutine[Any, Any, Any]) -> Any:
+    """Await work of the background. It is tried again later, when the database can be used again."""
+    try:
+        return await work
+    except SignInDatabaseError as error:
+        logger.warning("%s", error.message)
+        return None
