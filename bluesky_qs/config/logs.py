@@ -16,14 +16,14 @@ LEVELS: dict[LogLevel, int] = {
 }
 
 
-def configure_logging(level: int | str = logging.INFO) -> None:
-    """Let our loggers write to standard error in the service's format. May be called again.
+def configure_logging(level: int | str = logging.INFO, handler: logging.Handler | None = None) -> None:
+    """Let our loggers write in the service's format: to ``handler`` or to standard error. May be called again.
 
     The root logger is not changed, because user code may configure it.
     """
     ours = logging.getLogger(OURS)
     if not ours.handlers:
-        handler = logging.StreamHandler()
+        handler = handler or logging.StreamHandler()
         handler.setFormatter(logging.Formatter(FORMAT))
         ours.addHandler(handler)
     ours.setLevel(level)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import Dispatcher
 from bluesky_qs.manager.ending import Stopping, end
 from bluesky_qs.manager.events import EventEdit
+from bluesky_qs.manager.log_lines import TurnHandler
 from bluesky_qs.manager.opening import location_of
 from bluesky_qs.manager.outside import Outside, outside_of_service
 from bluesky_qs.manager.publisher import Publisher
@@ -36,7 +38,7 @@ class _Stopped(Exception):
 def run(directory: RuntimeDir) -> int:
     """Run the manager of the service with this runtime directory; return the exit code."""
     settings = directory.load_settings()
-    configure_logging(LEVELS[settings.operation.console_logging_level])
+    configure_logging(LEVELS[settings.operation.console_logging_level], TurnHandler(sys.stderr))
     try:
         asyncio.run(_run(directory, settings))
     except QSError as error:

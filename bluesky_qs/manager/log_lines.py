@@ -1,0 +1,64 @@
+"""The manager's log. All lines of one turn of the event loop are written together, to save system calls."""
+
+import asyncio
+import logging
+import select
+from typing import TextIO
+
+
+class TurnHandler(logging.Handler):
+    """Writes a warning or an error immediately, with the lines before it, and other lines at the end of the turn.
+
+    Outside the event loop it writes every line immediately.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: list[str] = []
+        self._flush_is_due = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the line of this record, and write it now or soon."""
+        try:
+            self._lines.append(self.format(record) + "\n")
+            if record.levelno >= logging.WARNING or not self._flush_soon():
+                self.flush()
+        except (OSError, ValueError, TypeError):  # a line that cannot be formatted or written stops nothing
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write all lines that are kept."""
+        self.acquire()
+        try:
+            lines, self._lines = self._lines, []
+            for text in _pieces(lines):
+                self._stream.write(text)
+                self._stream.flush()
+        finally:
+            self.release()
+
+    def _flush_soon(self) -> bool:
+        """Make sure that the lines are written at the end of this turn; False outside the event loop."""
+        if not self._flush_is_due:
+            try:
+                asyncio.get_running_loop().call_soon(self._end_of_turn)
+            except RuntimeError:
+                return False
+            self._flush_is_due = True
+        return True
+
+    def _end_of_turn(self) -> None:
+        self._flush_is_due = False
+        self.flush()
+
+
+def _pieces(lines: list[str]) -> list[str]:
+    """The lines in pieces that a pipe takes whole, so that no output of another process gets between them."""
+    pieces: list[str] = []
+    for line in lines:
+        if pieces and len((pieces[-1] + line).encode(errors="replace")) <= select.PIPE_BUF:
+            pieces[-1] += line
+        else:
+            pieces.append(line)
+    return pieces
