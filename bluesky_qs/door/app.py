@@ -28,6 +28,8 @@ from bluesky_qs.door.refusals import (
 from bluesky_qs.door.route import JSON, TEXT, Answer, Call, ClientGone, Route
 from bluesky_qs.door.service import Service
 from bluesky_qs.door.signin.credentials import ADDED_HEADERS
+from bluesky_qs.door.streams import buffer, ends
+from bluesky_qs.door.streams.hub import Streams
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ _INSTRUMENTS = f"{PREFIX}/instruments/"
 
 def all_routes() -> list[Route]:
     """Every route that a `Call` comes to, with its scope: those of the contract first."""
-    return [*methods.routes(), *extra_routes.routes()]
+    return [*methods.routes(), *extra_routes.routes(), *buffer.routes()]
 
 
 def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:
@@ -111,8 +113,9 @@ class _App:
     def __init__(self, door: Door, routes: Iterable[BaseRoute]) -> None:
         self._door = door
         self._table = _Table(all_routes())
+        self._streams = door.streams = Streams(door)
         self._rest = Starlette(
-            routes=list(routes),
+            routes=[*routes, *ends.routes(door, self._streams)],
             lifespan=self._lifespan,
             exception_handlers={HTTPRefusal: _as_response, HTTPException: _as_response, Exception: _as_response},
         )
@@ -120,9 +123,11 @@ class _App:
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:  # noqa: ARG002 - Starlette's signature
         await self._door.open()
+        await self._streams.open()
         try:
             yield
         finally:
+            await self._streams.close()
             await self._door.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

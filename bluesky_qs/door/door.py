@@ -35,6 +35,7 @@ class Door:
         self.default = self.services[settings.services[0].name]
         self.observers: list[Observer] = []
         self.metrics: Any = None
+        self.streams: Any = None
         self.closing = asyncio.Event()
         self.context: zmq.Context[Any] | None = None
         self.sign_in: SignIn = sign_in(self)

@@ -25,6 +25,7 @@ class DoorServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then everything else."""
         self._door.closing.set()
+        await self._door.streams.end()
         await super().shutdown(sockets)
 
 

@@ -1,0 +1,75 @@
+"""Routes for those who ask for console output instead of reading the stream."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from bluesky_qs.door.refusals import BadRequest, BodyMissing
+from bluesky_qs.door.route import Answer, Call, Route, answer
+from bluesky_qs.door.streams.console import Console
+
+
+def routes() -> list[Route]:
+    """The routes, with their scopes."""
+    return [
+        Route("GET", "/console_output", "read:console", console_output, text=console_output.__doc__ or ""),
+        Route("GET", "/console_output/uid", "read:console", console_output_uid, text=console_output_uid.__doc__ or ""),
+        Route("GET", "/console_output_update", "read:console", console_update, text=console_update.__doc__ or ""),
+    ]
+
+
+class _Lines(msgspec.Struct, forbid_unknown_fields=True):
+    nlines: int = 200
+
+
+class _Since(msgspec.Struct, forbid_unknown_fields=True):
+    last_msg_uid: str
+
+
+async def console_output(call: Call) -> Answer:
+    """The last ``nlines`` lines (200) of the console output, as a terminal would show them, in ``text``."""
+    params = await _params(call, _Lines) or _Lines()
+    return answer({"success": True, "msg": "", "text": (await _console(call)).text(params.nlines)})
+
+
+async def console_output_uid(call: Call) -> Answer:
+    """A uid that changes whenever there is new console output, as ``console_output_uid``."""
+    return answer({"success": True, "msg": "", "console_output_uid": (await _console(call)).uid})
+
+
+async def console_update(call: Call) -> Answer:
+    """The console output after the message with the uid ``last_msg_uid``; "ALL" asks for the latest 2000 messages.
+
+    The reply has ``console_output_msgs`` and the uid of the last of them, to ask with next time. For a uid that is not
+    known (any more), there are no messages.
+    """
+    params = await _params(call, _Since)
+    if params is None:
+        raise BodyMissing("The request needs parameters, as a JSON object: ['last_msg_uid']")
+    return answer((await _console(call)).update(params.last_msg_uid))
+
+
+async def _console(call: Call) -> Console:
+    await call.service.feed.refresh_console()
+    return call.service.feed.console
+
+
+async def _params(call: Call, kind: type[Any]) -> Any:
+    """The parameters in the body or, without a body, in the query; None if there are none.
+
+    Raises
+    ------
+    BadRequest
+        A parameter is unknown, missing or has the wrong type.
+    """
+    body = await call.body()
+    query = dict(parse_qsl(call.scope["query_string"].decode("latin-1")))
+    for name in ("api_key", "access_token", "csrf"):
+        query.pop(name, None)
+    try:
+        if body.strip() and body.strip() != b"null":
+            return msgspec.json.decode(body, type=kind)
+        return msgspec.convert(query, kind, strict=False) if query else None
+    except (msgspec.MsgspecError, UnicodeError, ValueError) as error:
+        raise BadRequest(f"Parameters: {error}") from None

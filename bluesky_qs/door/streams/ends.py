@@ -1,0 +1,161 @@
+"""The ends of the streams: what speaks websocket, Server-Sent Events or lines with a reader."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
+
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from bluesky_qs.api.paths import PREFIX
+from bluesky_qs.door.caller import Caller
+from bluesky_qs.door.door import Door
+from bluesky_qs.door.refusals import BadRequest, HTTPRefusal, NoSuchRoute, missing_scopes
+from bluesky_qs.door.streams.entrance import Entrance, refuse
+from bluesky_qs.door.streams.feed import Feed
+from bluesky_qs.door.streams.frame import Frame
+from bluesky_qs.door.streams.hub import Streams
+from bluesky_qs.door.streams.outlet import Outlet
+from bluesky_qs.door.streams.readers import GRACE, LEFT
+from bluesky_qs.door.streams.table import STREAMS, Stream
+
+#: Digits of a number that fits into 64 bits.
+_MOST_DIGITS = 18
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+def routes(door: Door, streams: Streams) -> list[BaseRoute]:
+    """The routes of all streams, of the default service and of each by name."""
+    entrance = Entrance(door.sign_in)
+    made: list[BaseRoute] = []
+    for prefix in (PREFIX, f"{PREFIX}/instruments/{{instrument}}"):
+        for stream in STREAMS:
+            made.append(WebSocketRoute(prefix + stream.websocket, _WebsocketEnd(door, streams, stream, entrance)))
+            for path, form in ((stream.server_sent, _SERVER_SENT), (stream.lines, _LINES)):
+                if path:
+                    made.append(Route(prefix + path, _HTTPEnd(door, streams, stream, form), methods=["GET"]))
+    return made
+
+
+class _End:
+    def __init__(self, door: Door, streams: Streams, stream: Stream) -> None:
+        self._door = door
+        self._streams = streams
+        self._stream = stream
+
+    def _meant(self, connection: HTTPConnection) -> tuple[Feed, int | None]:
+        """The feed, and the number to resume after.
+
+        Raises
+        ------
+        HTTPRefusal
+            There is no such service, or the number is not valid.
+        """
+        name = connection.path_params.get("instrument", self._door.default.name)
+        if name not in self._door.services:
+            raise NoSuchRoute(f"There is no instrument {name!r}")
+        return self._door.services[name].feed, _resumed_after(connection) if self._stream.resumes else None
+
+
+class _WebsocketEnd(_End):
+    """A stream as a websocket."""
+
+    def __init__(self, door: Door, streams: Streams, stream: Stream, entrance: Entrance) -> None:
+        super().__init__(door, streams, stream)
+        self._entrance = entrance
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(OSError):  # how the server says that the connection is broken
+            await receive()  # that the client connects
+            try:
+                feed, number = self._meant(HTTPConnection(scope))
+            except HTTPRefusal as refusal:
+                await refuse(scope, send, refusal)
+                return
+            caller = await self._entrance.accept(self._stream.scope, scope, receive, send)
+            if caller is not None:
+                await self._serve(caller, self._stream.new_outlet(feed, number), receive, send)
+
+    async def _serve(self, caller: Caller, outlet: Outlet, receive: Receive, send: Send) -> None:
+        async def send_next(outlet: Outlet) -> None:
+            frame = await outlet.next()
+            await send(frame.websocket)
+
+        with self._streams.readers.enter(caller, outlet) as reader:
+            end = await reader.run(receive, send_next)
+            if end is not LEFT:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(GRACE):
+                        await send({"type": "websocket.close", "code": end.code, "reason": end.reason})
+
+
+class _HTTPEnd(_End):
+    """A stream as an answer that does not end."""
+
+    def __init__(self, door: Door, streams: Streams, stream: Stream, form: "_Form") -> None:
+        super().__init__(door, streams, stream)
+        self._form = form
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        feed, number = self._meant(connection)
+        caller = await self._door.sign_in.caller(connection)
+        if self._stream.scope not in caller.scopes:
+            raise missing_scopes([self._stream.scope], caller.scopes)
+        with contextlib.suppress(OSError):  # how the server says that the connection is broken
+            await self._serve(caller, self._stream.new_outlet(feed, number), receive, send)
+
+    async def _serve(self, caller: Caller, outlet: Outlet, receive: Receive, send: Send) -> None:
+        async def send_next(outlet: Outlet) -> None:
+            frame = await outlet.next()
+            await send({"type": "http.response.body", "body": self._form.encoded(frame), "more_body": True})
+
+        with self._streams.readers.enter(caller, outlet) as reader:
+            await send({"type": "http.response.start", "status": 200, "headers": list(self._form.headers)})
+            await send({"type": "http.response.body", "body": self._form.begin, "more_body": True})
+            if await reader.run(receive, send_next) is not LEFT:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class _Form(NamedTuple):
+    """How a stream is written as an answer."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    begin: bytes
+    encoded: Callable[[Frame], bytes]
+
+
+_NOT_STORED = (b"cache-control", b"no-store")
+#: A proxy is asked not to collect what it passes on. After a second, a browser connects again.
+_SERVER_SENT = _Form(
+    ((b"content-type", b"text/event-stream; charset=utf-8"), _NOT_STORED, (b"x-accel-buffering", b"no")),
+    b"retry: 1000\n\n",
+    lambda frame: frame.server_sent,
+)
+_LINES = _Form(
+    ((b"content-type", b"text/plain; charset=utf-8"), _NOT_STORED, (b"x-accel-buffering", b"no")),
+    b"",
+    lambda frame: frame.line,
+)
+
+
+def _resumed_after(connection: HTTPConnection) -> int | None:
+    """The number of the last event that the reader has.
+
+    A browser repeats the address when it reconnects, and adds the header. Therefore, the header counts.
+
+    Raises
+    ------
+    BadRequest
+        It is not a number that an event can have.
+    """
+    text = connection.headers.get("last-event-id") or connection.query_params.get("after")
+    if not text:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+        return int(text)
+    raise BadRequest(f"after: {text[:40]!r} is not the number of an event")

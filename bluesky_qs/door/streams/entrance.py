@@ -1,0 +1,126 @@
+"""Who may open a websocket: credentials come in the header, the query, a cookie or the first message."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+from starlette.requests import HTTPConnection
+
+from bluesky_qs.door.caller import Caller, Credentials, SignIn
+from bluesky_qs.door.refusals import HTTPRefusal, NotSignedIn, missing_scopes
+from bluesky_qs.door.streams.outlet import End
+
+#: Seconds for the first message with credentials.
+PATIENCE = 10.0
+#: Characters in the first message.
+LONGEST = 16 * 1024
+#: Websockets that may wait for credentials at the same time.
+MOST_WAITING = 100
+#: Bytes for a reason in the close of a websocket.
+_ROOM = 123
+
+NONE_CAME = End(4401, "No credentials came within 10 s")
+NOT_AUTH = End(4001, 'The first message must be {"type": "auth", "api_key" or "access_token": …}')
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class _First(msgspec.Struct):
+    """The first message of a client that has no other way to send its credentials."""
+
+    type: str
+    api_key: str | None = None
+    access_token: str | None = None
+
+
+class Entrance:
+    """Lets websockets in."""
+
+    def __init__(self, sign_in: SignIn) -> None:
+        self._sign_in = sign_in
+        self._waiting = 0
+
+    async def accept(self, needed: str, scope: Scope, receive: Receive, send: Send) -> Caller | None:
+        """Accept a websocket that has connected, and return who it is; or refuse it and return None.
+
+        Wrong credentials in a header are refused at the handshake. Pages cannot send headers with a websocket, and do
+        not learn why a handshake failed. Therefore, all others are told by a close code.
+        """
+        connection = HTTPConnection(scope)
+        has_header = "authorization" in connection.headers
+        given = await self._given(connection, needed)
+        if isinstance(given, HTTPRefusal) and has_header:
+            await refuse(scope, send, given)
+            return None
+        if given is None and self._waiting >= MOST_WAITING:
+            await refuse(scope, send, HTTPRefusal("Too many websockets wait for credentials", status=503))
+            return None
+        await send({"type": "websocket.accept"})
+        if given is None:
+            given = await self._first_message(connection, needed, receive)
+        if isinstance(given, Caller):
+            return given
+        if given is not None:
+            code, reason = (4001, given.detail) if isinstance(given, HTTPRefusal) else given
+            await send({"type": "websocket.close", "code": code, "reason": _short(reason)})
+        return None
+
+    async def _given(self, connection: HTTPConnection, needed: str) -> Caller | HTTPRefusal | None:
+        """Who sends the handshake; None if it does not say so, and the first message may."""
+        query = connection.query_params
+        has_any = "authorization" in connection.headers or "api_key" in query or "access_token" in query
+        found = await self._caller(connection, needed)
+        return None if isinstance(found, HTTPRefusal) and not has_any else found
+
+    async def _first_message(
+        self, connection: HTTPConnection, needed: str, receive: Receive
+    ) -> Caller | HTTPRefusal | End | None:
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(PATIENCE):
+                message = await receive()
+        except TimeoutError:
+            return NONE_CAME
+        finally:
+            self._waiting -= 1
+        if message["type"] == "websocket.disconnect":
+            return None
+        text = message.get("text") or ""
+        try:
+            first = msgspec.json.decode(text, type=_First) if len(text) <= LONGEST else None
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            first = None
+        if first is None or first.type != "auth" or not (first.api_key or first.access_token):
+            return NOT_AUTH
+        return await self._caller(connection, needed, Credentials(first.api_key, first.access_token))
+
+    async def _caller(
+        self, connection: HTTPConnection, needed: str, credentials: Credentials | None = None
+    ) -> Caller | HTTPRefusal:
+        try:
+            caller = await self._sign_in.caller(connection, credentials)
+        except HTTPRefusal as refusal:
+            return refusal
+        if needed not in caller.scopes:
+            return missing_scopes([needed], caller.scopes)
+        return caller
+
+
+async def refuse(scope: Scope, send: Send, refusal: HTTPRefusal) -> None:
+    """Refuse the handshake: 403, as the community's server does, with the reason in the body if the server can."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 4001, "reason": "Invalid token"})
+        return
+    status = 403 if isinstance(refusal, NotSignedIn) else refusal.status_code
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": refusal.body})
+
+
+def _short(reason: str) -> str:
+    """A reason that fits into the close of a websocket."""
+    text = reason.encode()
+    return reason if len(text) <= _ROOM else text[: _ROOM - 3].decode(errors="ignore") + "…"

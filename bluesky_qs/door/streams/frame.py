@@ -1,0 +1,60 @@
+"""A message of a stream, encoded once for all who read it."""
+
+import json
+from functools import cached_property
+from typing import Any
+
+
+class Frame:
+    """A message.
+
+    Parameters
+    ----------
+    text
+        JSON text on one line.
+    number
+        The number by which a reader may resume after this message.
+    kind
+        Empty for what the service published; else the ``type`` of a message that the door added.
+    """
+
+    def __init__(self, text: str, *, number: int | None = None, kind: str = "") -> None:
+        self.text = text
+        self.number = number
+        self.kind = kind
+
+    @cached_property
+    def websocket(self) -> dict[str, Any]:
+        """The message as a server of websockets takes it. All readers share it, so it must not be changed."""
+        return {"type": "websocket.send", "text": self.text}
+
+    @cached_property
+    def server_sent(self) -> bytes:
+        """The message as a Server-Sent Event. One that the door added has its type as its name."""
+        head = f"event: {self.kind}\n" if self.kind else ""
+        number = "" if self.number is None else f"id: {self.number}\n"
+        return f"{head}{number}data: {self.text}\n\n".encode()
+
+    @cached_property
+    def line(self) -> bytes:
+        """The message as a line."""
+        return f"{self.text}\n".encode()
+
+
+def heartbeat(now: float, age: float | None) -> Frame:
+    """A sign of life: the time, and the seconds since the manager's last message (None: there has been none yet)."""
+    message = {"type": "heartbeat", "time": now, "age": None if age is None else round(age, 3)}
+    return Frame(json.dumps(message), kind="heartbeat")
+
+
+def gap(first: int) -> Frame:
+    """Messages before number ``first`` are no longer kept, and missing.
+
+    The number of the frame is the one before, so that a reader who leaves now does not hear of the same gap again.
+    """
+    return Frame(json.dumps({"type": "gap", "first": first}), number=first - 1, kind="gap")
+
+
+def dropped(count: int) -> Frame:
+    """The reader was too slow and has missed so many messages."""
+    return Frame(json.dumps({"type": "dropped", "count": count}), kind="dropped")

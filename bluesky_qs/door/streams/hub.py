@@ -1,0 +1,59 @@
+"""The streams of a door: a feed for each service, all readers, and what happens once a second."""
+
+import asyncio
+import logging
+
+from bluesky_qs.door.door import Door
+from bluesky_qs.door.streams.feed import Feed
+from bluesky_qs.door.streams.readers import Readers
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two heartbeats.
+PERIOD = 1.0
+#: Heartbeats between two looks whether the readers' credentials are still valid.
+LOOKS = 4
+
+
+class Streams:
+    """The streams of a door. The feed of each service is its attribute ``feed``."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._feeds = [Feed(service) for service in door.services.values()]
+        self.readers = Readers()
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Subscribe to all services. The door is open."""
+        assert self._door.context is not None
+        for service, feed in zip(self._door.services.values(), self._feeds, strict=True):
+            feed.open(self._door.context)
+            service.feed = feed
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def end(self) -> None:
+        """End all streams, before the server closes their connections."""
+        await self.readers.end_all()
+
+    async def close(self) -> None:
+        """End all streams, then the subscriptions."""
+        await self.end()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        for feed in self._feeds:
+            feed.close()
+
+    async def _run(self) -> None:
+        count = 0
+        while True:
+            await asyncio.sleep(PERIOD)
+            count += 1
+            try:
+                for feed in self._feeds:
+                    feed.tick()
+                if count % LOOKS == 0:
+                    self.readers.end_revoked(self._door.sign_in.holds)
+            except Exception:  # the streams of everybody depend on this task
+                log.exception("The heartbeat of the streams failed")

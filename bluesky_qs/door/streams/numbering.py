@@ -1,0 +1,58 @@
+"""Where a numbered message belongs: next, a repetition, after a gap, or the first after the numbers began anew."""
+
+from enum import Enum
+
+#: Numbers to remember, in order to recognize repetitions.
+KEPT = 2000
+
+
+class Place(Enum):
+    """How a message follows the ones before."""
+
+    NEXT = "next"
+    REPEATED = "repeated"
+    AFTER_GAP = "after a gap"
+    RESTARTED = "restarted"
+
+
+class Numbering:
+    """The latest number, and the times of the latest messages.
+
+    Messages may arrive twice: published, and in a reply. A service whose store is new begins again with number 1; its
+    messages have other times than those with the same numbers before.
+    """
+
+    def __init__(self) -> None:
+        #: The latest number; None as long as none is known.
+        self.last: int | None = None
+        self._times: dict[int, float] = {}
+
+    def place(self, number: int, time: float) -> Place:
+        """Return how this message follows, and count it unless it is a repetition."""
+        if self.last is None or number == self.last + 1:
+            place = Place.NEXT
+        elif number > self.last:
+            place = Place.AFTER_GAP
+        elif self.has(number, time):
+            return Place.REPEATED
+        else:
+            place = Place.RESTARTED
+            self._times.clear()
+        self.last = number
+        self._times[number] = time
+        if len(self._times) > KEPT:
+            del self._times[next(iter(self._times))]
+        return place
+
+    def expected(self, number: int) -> bool:
+        """Whether this number is the next one."""
+        return self.last is None or number == self.last + 1
+
+    def has(self, number: int, time: float) -> bool:
+        """Whether the message with this number was from this time."""
+        return self._times.get(number) == time
+
+    def begin(self, last: int) -> None:
+        """Go on after this number, whatever was before."""
+        self.last = last
+        self._times.clear()

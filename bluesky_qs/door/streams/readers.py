@@ -1,0 +1,111 @@
+"""Everybody who reads a stream of the door, and when each of them must leave."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+from bluesky_qs.door.caller import Caller
+from bluesky_qs.door.streams.outlet import End, Outlet, StreamEnded
+
+#: Seconds for a reader to take what was sent, when its stream ends.
+GRACE = 1.0
+#: Seconds between two messages of a client that nobody has asked for.
+BREATH = 0.01
+
+CLOSING = End(1001, "The server is closing")
+REVOKED = End(4001, "The credentials are no longer valid")
+LEFT = End(1000, "The reader has left")
+
+Receive = Callable[[], Awaitable[dict[str, object]]]
+
+
+class Reader:
+    """One reader: the outlet, and the task that sends what comes out of it."""
+
+    def __init__(self, caller: Caller, outlet: Outlet) -> None:
+        self.caller = caller
+        self._outlet = outlet
+        self._task = asyncio.current_task()
+        self._cut_off: asyncio.TimerHandle | None = None
+        self._is_cut_off = False
+
+    async def run(self, receive: Receive, send_next: Callable[[Outlet], Awaitable[None]]) -> End:
+        """Send messages until the stream ends or the connection breaks, and return why."""
+        watch = asyncio.get_running_loop().create_task(self._watch(receive))
+        try:
+            while True:
+                await send_next(self._outlet)
+        except StreamEnded as ended:
+            return ended.end
+        except OSError:  # how the server says that the connection is broken
+            return LEFT
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._is_cut_off or task is None:
+                raise
+            task.uncancel()
+            return LEFT
+        finally:
+            watch.cancel()
+            if self._cut_off is not None:
+                self._cut_off.cancel()
+
+    def leave(self, end: End) -> None:
+        """End the stream; cut it off if the reader takes nothing more."""
+        self._outlet.end(end)
+        if self._cut_off is None:
+            self._cut_off = asyncio.get_running_loop().call_later(GRACE, self._cancel)
+
+    async def _watch(self, receive: Receive) -> None:
+        """Notice that the reader leaves. Ignore what it says."""
+        while (await receive())["type"] not in ("websocket.disconnect", "http.disconnect"):  # noqa: ASYNC110 - a limit
+            await asyncio.sleep(BREATH)  # the server reads no further meanwhile
+        self.leave(LEFT)
+
+    def _cancel(self) -> None:
+        self._is_cut_off = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+class Readers:
+    """All readers."""
+
+    def __init__(self) -> None:
+        self._readers: set[Reader] = set()
+        #: Set while there are none.
+        self.are_gone = asyncio.Event()
+        self.are_gone.set()
+        self._is_closing = False
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    @contextmanager
+    def enter(self, caller: Caller, outlet: Outlet) -> Iterator[Reader]:
+        """Count the current task as a reader; release the outlet afterwards."""
+        reader = Reader(caller, outlet)
+        self._readers.add(reader)
+        self.are_gone.clear()
+        if self._is_closing:
+            reader.leave(CLOSING)
+        try:
+            yield reader
+        finally:
+            outlet.close()
+            self._readers.discard(reader)
+            if not self._readers:
+                self.are_gone.set()
+
+    def end_revoked(self, holds: Callable[[Caller], bool]) -> None:
+        """End the streams of callers whose credentials are no longer valid."""
+        for reader in self._readers:
+            if not holds(reader.caller):
+                reader.leave(REVOKED)
+
+    async def end_all(self) -> None:
+        """End all streams, and those that begin later; return when the readers have gone."""
+        self._is_closing = True
+        for reader in self._readers:
+            reader.leave(CLOSING)
+        await self.are_gone.wait()

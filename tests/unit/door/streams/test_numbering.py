@@ -1,0 +1,44 @@
+"""How numbered messages follow each other."""
+
+from bluesky_qs.door.streams import numbering
+from bluesky_qs.door.streams.numbering import Numbering, Place
+
+
+def test_the_first_message_may_have_any_number():
+    assert Numbering().place(17, 1.0) is Place.NEXT
+
+
+def test_a_message_that_arrives_twice_is_recognized():
+    numbers = Numbering()
+    numbers.place(1, 1.0)
+    numbers.place(2, 2.0)
+
+    assert numbers.place(1, 1.0) is Place.REPEATED
+    assert numbers.last == 2
+
+
+def test_a_missing_number_is_noticed():
+    numbers = Numbering()
+    numbers.place(1, 1.0)
+
+    assert not numbers.expected(3)
+    assert numbers.place(3, 2.0) is Place.AFTER_GAP
+    assert numbers.place(4, 3.0) is Place.NEXT
+
+
+def test_numbers_that_begin_anew_are_recognized_by_the_time_of_the_message():
+    numbers = Numbering()
+    numbers.place(1, 1.0)
+    numbers.place(2, 2.0)
+
+    assert numbers.place(1, 5.0) is Place.RESTARTED
+    assert numbers.place(2, 6.0) is Place.NEXT
+
+
+def test_only_so_many_times_are_remembered():
+    numbers = Numbering()
+    for number in range(1, numbering.KEPT + 3):
+        numbers.place(number, float(number))
+
+    assert not numbers.has(2, 2.0)
+    assert numbers.has(3, 3.0)
