@@ -107,3 +107,11 @@ def keep_in_cookie(connection: HTTPConnection, key: str) -> None:
     cookies = (f"{KEY_COOKIE}={key}{path}; HttpOnly", f"{CSRF_COOKIE}={secrets.token_urlsafe(32)}{path}")
     added: list[tuple[bytes, bytes]] = connection.scope.setdefault(ADDED_HEADERS, [])
     added += [(b"set-cookie", cookie.encode("latin-1")) for cookie in cookies]
+
+
+def drop_cookies(connection: HTTPConnection) -> None:
+    """Let the answer delete the cookies."""
+    path = connection.scope.get("root_path") or "/"
+    added: list[tuple[bytes, bytes]] = connection.scope.setdefault(ADDED_HEADERS, [])
+    deleted = f"=; Path={path}; Max-Age=0; SameSite=lax"
+    added += [(b"set-cookie", f"{cookie}{deleted}".encode()) for cookie in (KEY_COOKIE, CSRF_COOKIE)]

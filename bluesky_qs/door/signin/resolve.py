@@ -87,6 +87,7 @@ class Resolver:
         self._changed = asyncio.Event()
         self._used: dict[str, float] = {}
         self._loop: asyncio.Task[None] | None = None
+        self._looked = asyncio.Condition()
 
     async def open(self) -> None:
         """Begin to look for changes."""
@@ -149,6 +150,11 @@ class Resolver:
         watch.asked = now
         return watch.holds and (watch.expires is None or watch.expires > now)
 
+    async def looked(self) -> None:
+        """Wait until the database has been looked at once more, and streams know of it."""
+        async with self._looked:
+            await self._looked.wait()
+
     async def _resolved_key(self, record: KeyRecord) -> Resolved | None:
         principal = await self._database.principal(record.principal)
         access = await self._identities.access(principal) if principal is not None else None
@@ -172,6 +178,8 @@ class Resolver:
         noted = pruned = self._clock()
         while True:
             await _logged(self._look_again())
+            async with self._looked:
+                self._looked.notify_all()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._look_seconds)
             now = self._clock()

@@ -20,7 +20,7 @@ from bluesky_qs.door.signin.answers import (
     respond,
 )
 from bluesky_qs.door.signin.auth_route import AuthRoute, Needs
-from bluesky_qs.door.signin.credentials import CSRF_COOKIE, KEY_COOKIE, presented
+from bluesky_qs.door.signin.credentials import drop_cookies, presented
 from bluesky_qs.door.signin.keys import LONGEST_NOTE, key_bytes, new_key, scopes_for
 from bluesky_qs.door.signin.provider_routes import ProviderRoutes, base_path
 from bluesky_qs.door.signin.records import KeyRecord, Principal
@@ -192,16 +192,9 @@ class _Routes:
 
     async def logout(self, request: Request) -> Response:
         """Delete the cookies. Tokens and keys stay valid: revoke the session or the key."""
-        try:
-            await self._caller(request)
-            response = respond(request, {})
-        except NotSignedIn as refusal:  # a page cannot delete the cookie of a key that has expired
-            headers = {**refusal.headers, "Content-Type": "application/json"}
-            response = Response(refusal.body, refusal.status_code, headers)
-        path = request.scope.get("root_path") or "/"
-        for cookie in (KEY_COOKIE, CSRF_COOKIE):
-            response.delete_cookie(cookie, path=path)
-        return response
+        drop_cookies(request)  # first, because a page cannot delete the cookie of a key that has expired
+        await self._caller(request)
+        return respond(request, {})
 
     async def principals(self, request: Request) -> Response:
         """All users who have ever signed in."""
