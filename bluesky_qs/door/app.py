@@ -33,7 +33,7 @@ from bluesky_qs.door.streams.hub import Streams
 
 logger = logging.getLogger(__name__)
 
-_INSTRUMENTS = f"{PREFIX}/instruments/"
+_API, _INSTRUMENTS = f"{PREFIX}/", f"{PREFIX}/instruments/"
 
 
 def all_routes() -> list[Route]:
@@ -112,6 +112,7 @@ class _App:
 
     def __init__(self, door: Door, routes: Iterable[BaseRoute]) -> None:
         self._door = door
+        self._head_limit = door.settings.head_limit
         self._table = _Table(all_routes())
         self._streams = door.streams = Streams(door)
         self._rest = Starlette(
@@ -159,9 +160,11 @@ class _App:
             observer(route.path if route else "", answer.status, seconds)
 
     def _find(self, scope: Any) -> tuple[Route, Service, dict[str, str]] | None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > self._head_limit:
+            raise TooLarge(f"The head of the request is larger than {self._head_limit} bytes")
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         service = self._door.default
-        if not path.startswith(PREFIX):
+        if not (path.startswith(_API) or path == PREFIX):
             return None
         if path.startswith(_INSTRUMENTS):
             name, _, rest = path[len(_INSTRUMENTS) :].partition("/")
@@ -169,7 +172,9 @@ class _App:
                 raise NoSuchRoute(f"There is no instrument {name!r}. There are: {', '.join(self._door.services)}")
             service = self._door.services[name]
             path = f"{PREFIX}/{rest}"
-        found = self._table.find(scope["method"], path[len(PREFIX) :])
+        # The server itself leaves out the body of an answer to HEAD.
+        verb = "GET" if scope["method"] == "HEAD" else scope["method"]
+        found = self._table.find(verb, path[len(PREFIX) :] or "/")
         return None if found is None else (found[0], service, found[1])
 
     async def _admit(self, call: Call, route: Route) -> None:
@@ -178,10 +183,8 @@ class _App:
         Raises
         ------
         HTTPRefusal
-            The head is too large, or the caller lacks the scope.
+            The sender is not signed in, or lacks the scope.
         """
-        if sum(len(name) + len(value) for name, value in call.scope["headers"]) > self._door.settings.head_limit:
-            raise TooLarge(f"The head of the request is larger than {self._door.settings.head_limit} bytes")
         if route.scope is None:
             return
         call.caller = await self._door.sign_in.caller(HTTPConnection(call.scope))
@@ -210,11 +213,8 @@ async def _as_response(request: Request, error: Exception) -> Response:
     """The answer of a route of Starlette that refuses, or fails."""
     if isinstance(error, HTTPException):
         error = HTTPRefusal(error.detail, error.headers, status=error.status_code)
-    if isinstance(error, HTTPRefusal):
-        answer = _refused(error, request.scope)
-    else:
-        logger.error("Unexpected error while answering %s", request.scope["path"], exc_info=error)
-        answer = _UNEXPECTED
+    # Starlette raises any other error again, and the server logs it.
+    answer = _refused(error, request.scope) if isinstance(error, HTTPRefusal) else _UNEXPECTED
     headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
     return Response(answer.body, answer.status, headers, answer.content_type.decode())
 

@@ -52,7 +52,7 @@ class ControlLink:
         self._number = 0
         self._monitor: Any = None
         self.up = False
-        self._was_up = asyncio.Event()
+        self._tried = asyncio.Event()
         self._socket: Any = client_socket(
             context,
             settings.control_addr,
@@ -85,12 +85,12 @@ class ControlLink:
         self._lose()
 
     async def connected(self, patience: float) -> bool:
-        """Whether the service was connected at any time within so many seconds."""
+        """Whether the service is connected, once that is known; False if it is unknown after so many seconds."""
         try:
-            await asyncio.wait_for(self._was_up.wait(), patience)
+            await asyncio.wait_for(self._tried.wait(), patience)
         except TimeoutError:
             return False
-        return True
+        return self.up
 
     async def exchange(self, frame: bytes, timeout: float) -> bytes:  # noqa: ASYNC109 - cheaper than a scope of its own
         """Send a request and return the reply.
@@ -151,9 +151,9 @@ class ControlLink:
                 message = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
                 return
+            self._tried.set()
             if message["event"] & _UP:
                 self.up = True
-                self._was_up.set()
                 self._tell()
             elif self.up:
                 self._lose()

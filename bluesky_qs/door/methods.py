@@ -144,10 +144,10 @@ async def _set_request_id(sent: Sent, call: Call) -> None:
         key = msgspec.json.decode(sent.pop(REQUEST_ID), type=str | None)
     if key is None or not await call.service.has(REQUEST_ID):
         return
-    if not 0 < len(key) <= LONGEST_KEY:
-        raise BadRequest(f"Idempotency-Key must have 1 to {LONGEST_KEY} characters")
+    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise BadRequest(f"Idempotency-Key must have 1 to {LONGEST_KEY} printable ASCII characters")
     sent[REQUEST_ID] = msgspec.json.encode(f"{call.caller.principal or call.caller.user}:{key}")
 
 
 #: Status codes of refusals by the service that are not 200.
-_STATUS = {"ItemChanged": 409}
+_STATUS = {"ItemChanged": 409, "RequestIdReused": 422}

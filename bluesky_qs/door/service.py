@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -32,6 +33,8 @@ class Service:
         The latest status that is known, or None.
     heard
         When the service was last heard of, by the monotonic clock.
+    on_change
+        Called whenever the service has been connected or lost.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -40,6 +43,7 @@ class Service:
         self.feed: Any = None
         self.status: dict[str, Any] | None = None
         self.heard: float | None = None
+        self.on_change: list[Callable[[], object]] = []
         self._link: ControlLink | None = None
         self._opened = 0.0
         self._greeting: asyncio.Task[None] | None = None
@@ -67,8 +71,8 @@ class Service:
         return self._link is not None and self._link.up
 
     async def connected(self, patience: float) -> bool:
-        """Whether the service is connected, now or within so many seconds after the start."""
-        return self._link is not None and await self._link.connected(patience) and self.reachable
+        """Whether the service is connected, once that is known; at the latest after so many seconds."""
+        return self._link is not None and await self._link.connected(patience)
 
     async def has(self, extension: str) -> bool:
         """Whether the service has this optional parameter, which other versions may not have.
@@ -161,6 +165,8 @@ class Service:
         if self.reachable:
             self.connections += 1
             self._greeting = asyncio.get_running_loop().create_task(self._greet())
+        for tell in self.on_change:
+            tell()
 
     async def _greet(self) -> None:
         try:

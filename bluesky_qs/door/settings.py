@@ -75,6 +75,8 @@ class DoorSettings(msgspec.Struct, frozen=True, kw_only=True):
         Web pages of these origins may use the door (CORS).
     behind_proxy
         A proxy in front ends TLS, and its ``X-Forwarded-…`` headers count.
+    proxies
+        Addresses of such proxies. Headers that come from elsewhere do not count.
     root_path
         Path prefix under which the proxy shows the door.
     certificate, private_key
@@ -90,6 +92,7 @@ class DoorSettings(msgspec.Struct, frozen=True, kw_only=True):
     sign_in: SignInSettings = SignInSettings()
     allow_origins: tuple[str, ...] = ()
     behind_proxy: bool = False
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     root_path: str = ""
     certificate: Path | None = None
     private_key: Path | None = None

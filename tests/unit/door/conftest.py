@@ -6,10 +6,9 @@ import socket
 
 import httpx
 import pytest
-import uvicorn
 
-from bluesky_qs.door.app import make_app
 from bluesky_qs.door.door import Door
+from bluesky_qs.door.serve import server_of
 from bluesky_qs.door.settings import DoorSettings, ServiceSettings, SingleUser
 from bluesky_qs.door.signin.accounts import Accounts
 from bluesky_qs.door.signin.settings import SignInSettings
@@ -29,28 +28,31 @@ class ServedDoor:
         The manager behind it.
     url
         Without ``/api``.
+    key
+        The single-user key.
     http
         A client that sends the key; its paths begin with ``/api``.
     """
 
-    def __init__(self, manager, settings, more=()):
+    key = KEY
+
+    def __init__(self, manager, settings, more=(), *, connects=True):
         self.manager = manager
         self.door = Door(settings, Accounts)
         self._more = more
+        self._connects = connects
 
     async def __aenter__(self):
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         more = self._more(self.door) if callable(self._more) else self._more
-        config = uvicorn.Config(make_app(self.door, more), log_config=None, lifespan="on", ws="websockets-sansio")
-        self._server = uvicorn.Server(config)
+        self._server = server_of(self.door, more)
         self._server.capture_signals = contextlib.nullcontext  # the signals are pytest's
         self._serving = asyncio.create_task(self._server.serve([self._socket]))
         self.http = self.client(headers={"Authorization": f"ApiKey {KEY}"})
-        service = self.door.default
         # The listening socket takes connections at once; they are answered when the door is open.
         await self.http.get("/api/nothing")
-        assert service.reachable or await service.connected(10)
+        assert not self._connects or await self.door.default.connected(10)
         return self
 
     async def __aexit__(self, *_):
@@ -62,18 +64,19 @@ class ServedDoor:
         """Another client, without the key."""
         return httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False, **options)
 
-    async def get(self, path, **options):
-        """GET a path after ``/api``; the JSON of the answer, which must be 200."""
-        return self._json(await self.http.get(f"/api{path}", **options))
-
-    async def post(self, path, **params):
-        """POST parameters to a path after ``/api``; the JSON of the answer, which must be 200."""
-        return self._json(await self.http.post(f"/api{path}", json=params))
-
-    @staticmethod
-    def _json(response):
+    async def ask(self, verb, path, **options):
+        """The JSON of the answer, which must be 200. The path is that after ``/api``."""
+        response = await self.http.request(verb, f"/api{path}", **options)
         assert response.status_code == 200, response.text
         return response.json()
+
+    async def get(self, path, **options):
+        """GET a path after ``/api``."""
+        return await self.ask("GET", path, **options)
+
+    async def post(self, path, **params):
+        """POST parameters to a path after ``/api``."""
+        return await self.ask("POST", path, json=params)
 
 
 def door_settings(manager, **options):
@@ -93,13 +96,15 @@ async def manager():
 async def new_door(manager, tmp_path):
     """Makes doors before the manager that end with the test: ``await new_door(body_limit=100)``.
 
-    ``more`` are routes for `make_app`, or a function that makes them for a `Door`.
+    With ``connects=False``, it does not wait for the service. ``more`` are routes for `make_app`, or a function that
+    makes them for a `Door`.
     """
     async with contextlib.AsyncExitStack() as opened:
 
-        async def new(*, more=(), before=manager, **options):
+        async def new(*, more=(), before=manager, connects=True, **options):
             options.setdefault("sign_in", SignInSettings(database=tmp_path / "sign-in.sqlite3"))
-            return await opened.enter_async_context(ServedDoor(before, door_settings(before, **options), more))
+            served = ServedDoor(before, door_settings(before, **options), more, connects=connects)
+            return await opened.enter_async_context(served)
 
         yield new
 

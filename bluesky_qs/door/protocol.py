@@ -1,0 +1,43 @@
+"""HTTP on a connection, with a limit to the head of a request, which uvicorn does not have."""
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Closes a connection on which the head of a request does not end."""
+
+    head_limit = 64 * 1024
+    #: Bytes of an unfinished head after those with which it began; None between the heads of two requests.
+    _unfinished: int | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived."""
+        continued = self._unfinished is not None
+        super().data_received(data)
+        if continued and self._unfinished is not None:
+            self._unfinished += len(data)
+            if self._unfinished > self.head_limit:
+                self._refuse()
+
+    def on_message_begin(self) -> None:
+        """The head of a request begins."""
+        self._unfinished = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        self._unfinished = None
+        super().on_headers_complete()
+
+    def _refuse(self) -> None:
+        body = b'{"detail":"The head of the request is larger than %d bytes"}' % self.head_limit
+        self.transport.write(
+            b"HTTP/1.1 413 Content Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n"
+            b"content-length: %d\r\n\r\n%s" % (len(body), body)
+        )
+        self.transport.close()
+
+
+def limited_protocol(head_limit: int) -> type[LimitedProtocol]:
+    """The protocol with this limit, in bytes."""
+    return type("LimitedProtocol", (LimitedProtocol,), {"head_limit": head_limit})
