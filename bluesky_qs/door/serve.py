@@ -13,7 +13,7 @@ from bluesky_qs.door.app import make_app
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.protocol import limited_protocol
 from bluesky_qs.door.settings import DoorSettings
-from bluesky_qs.door.signin.single_user import SingleUserSignIn
+from bluesky_qs.door.signin.accounts import Accounts
 
 #: The largest message of a client on a websocket; the only one is that with its credentials.
 _LARGEST_MESSAGE = 64 * 1024
@@ -71,7 +71,7 @@ def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> Doo
 def serve(settings: DoorSettings, sockets: list[socket.socket] | None = None) -> None:
     """Run a door until it is told to stop (SIGTERM, SIGINT). ``sockets`` may be listening already."""
     raise_file_limit()
-    server_of(Door(settings, SingleUserSignIn)).run(sockets)
+    server_of(Door(settings, Accounts)).run(sockets)
 
 
 def raise_file_limit() -> int:
