@@ -15,10 +15,19 @@ HELP = """\
                                     (or QSERVER_ZMQ_INFO_ADDRESS)
       --zmq-encoding json|msgpack   encoding of the service, default json
                                     (or QSERVER_ZMQ_ENCODING)
+      --http URL                    use the HTTP server at this address, such as
+                                    https://beamline.example, in place of 0MQ
+      --api-key-file FILE           file with the API key for it (or
+                                    QSERVER_HTTP_SERVER_API_KEY, or
+                                    QSERVER_HTTP_SERVER_API_KEYFILE, or the key
+                                    that '%qs connect' keeps)
+      --ca-file FILE                certificates to trust in place of those of
+                                    the system
   -k, --lock-key KEY                key to use while the manager is locked
       --user-group GROUP            user group whose permissions apply
                                     (or QSERVER_USER_GROUP)
   -t, --timeout SECONDS             how long to wait for a reply, default 2
+                                    (over HTTP 5)
       --json                        print the whole reply as JSON;
                                     'monitor' prints one line per change
   -v, --verbose                     print the command as qserver reads it
@@ -38,6 +47,9 @@ class Options:
     control_addr: str | None = None
     info_addr: str | None = None
     encoding: str | None = None
+    http: str | None = None
+    api_key_file: str | None = None
+    ca_file: str | None = None
     lock_key: str | None = None
     user_group: str | None = None
     timeout: float | None = None
@@ -54,6 +66,9 @@ _NAMES = {
     "--address": "control_addr",
     "--zmq-info-addr": "info_addr",
     "--zmq-encoding": "encoding",
+    "--http": "http",
+    "--api-key-file": "api_key_file",
+    "--ca-file": "ca_file",
     "-k": "lock_key",
     "--lock-key": "lock_key",
     "--user-group": "user_group",
@@ -94,7 +109,19 @@ def parse(arguments: Sequence[str]) -> Options:
             options.words.append(argument)
         else:
             _set(options, argument, rest)
+    _check(options)
     return options
+
+
+def _check(options: Options) -> None:
+    """Refuse options that do not go together."""
+    over_zmq = options.control_addr or options.info_addr or options.encoding
+    if options.http is not None and over_zmq:
+        raise BadOption("Give --http or the options of 0MQ (--zmq-…), not both")
+    if options.http is not None and options.user_group is not None:
+        raise BadOption("Over HTTP, the user group comes from the sign-in: leave --user-group out")
+    if options.http is None and (options.api_key_file or options.ca_file):
+        raise BadOption("--api-key-file and --ca-file need --http URL")
 
 
 def _set(options: Options, argument: str, rest: list[str]) -> None:

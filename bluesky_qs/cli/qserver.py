@@ -11,6 +11,7 @@ from bluesky_qs.api.method import METHODS
 from bluesky_qs.cli import output
 from bluesky_qs.cli.options import HELP, BadOption, Options, parse
 from bluesky_qs.client.failures import NoLockKeyError, RequestTimeoutError
+from bluesky_qs.client.http_failures import HTTPClientError, HTTPError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, RequestError
 from bluesky_qs.words import files
@@ -87,6 +88,9 @@ def _request(command: ParsedCommand, options: Options) -> ExitCode:
     except RequestTimeoutError as error:
         print(error, file=sys.stderr)
         return ExitCode.NO_ANSWER
+    except HTTPError as error:
+        print(error, file=sys.stderr)
+        return ExitCode.REFUSED if isinstance(error, HTTPClientError) else ExitCode.ERROR
 
 
 def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
@@ -112,6 +116,8 @@ def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
 
 
 def _client(options: Options) -> REManagerAPI:
+    if options.http is not None:
+        return _http_client(options.http, options)
     return REManagerAPI(
         options.control_addr,
         zmq_info_addr=options.info_addr,
@@ -121,6 +127,24 @@ def _client(options: Options) -> REManagerAPI:
         user_group=options.user_group,
         request_fail_exceptions=False,
     )
+
+
+def _http_client(server_uri: str, options: Options) -> REManagerAPI:
+    from bluesky_qs.client import kept_keys  # noqa: PLC0415 - not over 0MQ
+    from bluesky_qs.client.authorization import AuthorizationMethods, key_in_file  # noqa: PLC0415
+
+    client = REManagerAPI(
+        http_server_uri=server_uri,
+        http_ca_file=options.ca_file,
+        timeout=options.timeout,
+        user=os.environ.get("QSERVER_USER") or _USER,
+        request_fail_exceptions=False,
+    )
+    if options.api_key_file:
+        client.set_authorization_key(api_key=key_in_file(options.api_key_file))
+    elif client.auth_method is AuthorizationMethods.NONE:
+        client.set_authorization_key(api_key=kept_keys.key_for(client.settings.address))
+    return client
 
 
 def _help(words: Sequence[str]) -> str:

@@ -1,16 +1,21 @@
 """The client for asyncio: the methods of the blocking client as coroutines."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from bluesky_qs.api.method import Method
-from bluesky_qs.client.base import Client
+from bluesky_qs.client.authorization import Authorization
+from bluesky_qs.client.base import Client, lacks_packages
+from bluesky_qs.client.http_calls import Call
+from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.methods_aio import Methods
 from bluesky_qs.client.monitor_aio import ConsoleMonitor, DocumentMonitor, Monitor
 from bluesky_qs.client.over_zmq_aio import AsyncZmqTransport
 from bluesky_qs.client.requests import Exchange, RequestSteps, exchanging, requesting, requesting_cached
+from bluesky_qs.client.signing_in import Pause, SignInSteps
 from bluesky_qs.client.steps import drive_async
 from bluesky_qs.client.transport import AsyncFeed, AsyncTransport, Request
 from bluesky_qs.client.waits_aio import Waiting
@@ -36,9 +41,14 @@ class REManagerAPI(Methods, Client, Waiting):
     transport = AsyncZmqTransport
     _transport: AsyncTransport
 
-    async def send_request(self, *, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Send any request as it is; nothing is filled in."""
-        return self._checked(await self._drive(exchanging(Request(method, dict(params or {})))))
+    async def send_request(
+        self, *, method: str | Sequence[str], params: Mapping[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Send any request as it is; nothing is filled in. See the blocking client for the options over HTTP."""
+        if isinstance(method, str) and not options:
+            return self._checked(await self._drive(exchanging(Request(method, dict(params or {})))))
+        call = self._call(method, params, options)
+        return self._checked_value(call.shown, await self._http.send(call))
 
     async def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         """Send the request of a method of the contract, with user, group and lock key filled in."""
@@ -79,7 +89,7 @@ class REManagerAPI(Methods, Client, Waiting):
         for name in ("console_monitor", "system_info_monitor", "documents"):
             if name in vars(self):  # a monitor that was never used must not be created for this
                 await getattr(self, name).disable_wait()
-        self._transport.close()
+        await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,3 +104,24 @@ class REManagerAPI(Methods, Client, Waiting):
 
     async def _drive(self, steps: RequestSteps[T]) -> T:
         return await drive_async(steps, self._transport.exchange)
+
+    def _new_transport(self) -> AsyncTransport:
+        if not isinstance(self.settings, HTTPSettings):
+            return type(self).transport(self.settings)
+        try:
+            from bluesky_qs.client.over_http_aio import AsyncHTTPTransport  # noqa: PLC0415 - optional, and slow
+        except ModuleNotFoundError as error:
+            raise lacks_packages(error) from None
+
+        return AsyncHTTPTransport(self.settings, self._authorization)
+
+    @property
+    def _http(self) -> Any:
+        assert self.http_settings
+        return self._transport
+
+    def _sign_in(self, steps: Callable[[Authorization, HTTPSettings], SignInSteps]) -> Any:
+        return drive_async(steps(self._authorization, self.http_settings), self._perform)
+
+    async def _perform(self, step: Call | Pause) -> Any:
+        return await (asyncio.sleep(step.seconds) if isinstance(step, Pause) else self._http.send(step))

@@ -18,13 +18,18 @@ def encode_request(method: str, params: dict[str, Any], encoding: Encoding) -> b
     BadParams
         A value cannot be encoded; the message names its type.
     """
-    request = {"method": method, "params": params} if params else {"method": method}
-    try:
-        if encoding == "msgpack":
-            return msgspec.msgpack.encode(request, enc_hook=_plain)
-        return json.dumps(request, default=_plain).encode()
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise BadParams(f"The request cannot be encoded as {encoding}: {error}") from None
+    return _encoded({"method": method, "params": params} if params else {"method": method}, encoding)
+
+
+def encode_params(params: dict[str, Any]) -> bytes:
+    """Encode the parameters alone, by the same rules as JSON: over HTTP they are the body.
+
+    Raises
+    ------
+    BadParams
+        A value cannot be encoded; the message names its type.
+    """
+    return _encoded(params, "json")
 
 
 def decode_response(frame: bytes, encoding: Encoding) -> dict[str, Any]:
@@ -42,6 +47,15 @@ def decode_response(frame: bytes, encoding: Encoding) -> dict[str, Any]:
         raise ConfigError(
             f"The reply is not valid {encoding}. Does the service use {other} (QSERVER_ZMQ_ENCODING)? ({error})"
         ) from None
+
+
+def _encoded(request: dict[str, Any], encoding: Encoding) -> bytes:
+    try:
+        if encoding == "msgpack":
+            return msgspec.msgpack.encode(request, enc_hook=_plain)
+        return json.dumps(request, default=_plain).encode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise BadParams(f"The request cannot be encoded as {encoding}: {error}") from None
 
 
 def _plain(value: Any) -> Any:

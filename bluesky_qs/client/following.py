@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
-from bluesky_qs.client.transport import Message
+from bluesky_qs.client.transport import RESUMED, Message
 from bluesky_qs.wire.info import DOCUMENT, INFO_PERIOD
 
 T = TypeVar("T")
@@ -141,9 +141,12 @@ class Following:
                 latest = yield Listen(0)
             if latest is None:
                 return None
-            if latest.topic != DOCUMENT or self._on_document is None:
+            if latest.topic == RESUMED:
+                yield from self.recall()
+            elif latest.topic != DOCUMENT or self._on_document is None:
                 return latest.payload["msg"]["status"]
-            self._on_document(latest.payload, False)
+            else:
+                self._on_document(latest.payload, False)
         return None
 
 

@@ -25,6 +25,8 @@ class Identity:
         replied that it has no ``admin``.
     lock_key
         Sent with every request that the lock may refuse.
+    is_from_sign_in
+        Whether the server takes user and group from the sign-in; then requests do not contain them.
     enable_locked_api
         False: the lock key is sent only with `lock` and `unlock`.
     """
@@ -34,7 +36,10 @@ class Identity:
         user: str | None = None,
         user_group: str | None = None,
         lock_key: str | None = None,
+        *,
+        is_from_sign_in: bool = False,
     ) -> None:
+        self.is_from_sign_in = is_from_sign_in
         self.user = user or os.environ.get("QSERVER_USER") or login_name()
         chosen = user_group or os.environ.get("QSERVER_USER_GROUP")
         self._group = chosen or _GROUPS[0]
@@ -69,9 +74,9 @@ class Identity:
         """
         takes = method.parameters
         filled = dict(params)
-        if "user" in takes and _is_of_sender(method):
+        if "user" in takes and _is_of_sender(method) and not self.is_from_sign_in:
             filled.setdefault("user", self.user)
-        if "user_group" in takes:
+        if "user_group" in takes and not self.is_from_sign_in:
             filled.setdefault("user_group", self._group)
         if "lock_key" in takes and self._sends_key(method):
             filled.setdefault("lock_key", self.lock_key)

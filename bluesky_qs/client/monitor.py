@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bluesky_qs.client.failures import RequestTimeoutError
-from bluesky_qs.client.transport import Feed
+from bluesky_qs.client.transport import RESUMED, Feed
 from bluesky_qs.wire.info import CONSOLE, INFO
 
 #: Seconds between checks whether the monitor was disabled.
@@ -44,6 +44,9 @@ class Monitor:
         self.disable_wait()
         self._end = threading.Event()
         feed = self._subscribe(self.topic)  # here, so that a wrong address is an error of this call
+        if feed.refusal is not None:
+            feed.close()
+            raise feed.refusal
         arguments = (feed, self._end)
         self._thread = threading.Thread(target=self._collect, args=arguments, daemon=True, name=type(self).__name__)
         self._thread.start()
@@ -86,7 +89,8 @@ class Monitor:
     def _collect(self, feed: Feed, end: threading.Event) -> None:
         with feed:
             while not end.is_set():
-                if (message := feed.next(_TICK)) is None:
+                message = feed.next(_TICK)
+                if message is None or message.topic == RESUMED:
                     continue
                 with self._arrived:
                     self._messages.append(message.payload)

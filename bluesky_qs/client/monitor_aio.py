@@ -12,7 +12,7 @@ from bluesky_qs.client.documents import Subscribers
 from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.following import SILENCE
 from bluesky_qs.client.monitor import Screen
-from bluesky_qs.client.transport import AsyncFeed
+from bluesky_qs.client.transport import RESUMED, AsyncFeed
 from bluesky_qs.wire.info import CONSOLE, DOCUMENT, INFO
 
 Subscribe = Callable[[bytes], AsyncFeed]
@@ -78,7 +78,8 @@ class Monitor:
     async def _collect(self) -> None:
         async with self._subscribe(self.topic) as feed:
             while True:
-                if (message := await feed.next(SILENCE)) is not None:
+                message = await feed.next(SILENCE)
+                if message is not None and message.topic != RESUMED:
                     self._messages.append(message.payload)
                     self.on_message(message.payload)
                     self._arrived.set()

@@ -99,6 +99,11 @@ class ZmqFeed:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = subscribed(self._context, settings, topics)
 
+    @property
+    def refusal(self) -> None:
+        """None: whoever reaches the socket gets the messages."""
+        return
+
     def next(self, timeout: float) -> Message | None:
         """Return the next message, or None if none arrives within ``timeout`` seconds."""
         deadline = time.monotonic() + timeout

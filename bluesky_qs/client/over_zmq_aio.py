@@ -50,6 +50,10 @@ class AsyncZmqTransport:
         if context is not None:
             context.destroy(linger=0)
 
+    async def aclose(self) -> None:
+        """`close`, which does not wait for anything."""
+        self.close()
+
     async def _exchange(self, frame: bytes) -> bytes:
         socket = self._take_socket()
         context = self._context
@@ -92,6 +96,11 @@ class AsyncZmqFeed:
         self._encoding: Encoding = settings.encoding
         self._context = zmq.asyncio.Context()
         self._socket = subscribed(self._context, settings, topics)
+
+    @property
+    def refusal(self) -> None:
+        """None: whoever reaches the socket gets the messages."""
+        return
 
     async def next(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - None instead of an error
         """Return the next message, or None if none arrives within ``timeout`` seconds."""

@@ -28,6 +28,11 @@ class ConnectionSettings:
     timeout_recv: float = 2.0
     timeout_send: float = 0.5
 
+    @property
+    def address(self) -> str:
+        """The address in messages."""
+        return self.control_addr
+
 
 def settings(
     *,

@@ -1,19 +1,24 @@
 """The client for scripts, prompts and notebooks: one blocking method per 0MQ method."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from bluesky_qs.api.method import Method
-from bluesky_qs.client.base import Client
+from bluesky_qs.client.authorization import Authorization
+from bluesky_qs.client.base import Client, lacks_packages
 from bluesky_qs.client.catalogue import Catalogue, Device, plan
 from bluesky_qs.client.documents import DocumentMonitor
+from bluesky_qs.client.http_calls import Call
+from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.items import BPlan
 from bluesky_qs.client.methods_sync import Methods
 from bluesky_qs.client.monitor import ConsoleMonitor, StatusMonitor
 from bluesky_qs.client.over_zmq import ZmqTransport
 from bluesky_qs.client.requests import Exchange, RequestSteps, exchanging, requesting, requesting_cached
+from bluesky_qs.client.signing_in import Pause, SignInSteps
 from bluesky_qs.client.steps import drive
 from bluesky_qs.client.transport import Feed, Request, Transport
 from bluesky_qs.client.waits_sync import Waiting
@@ -28,10 +33,21 @@ class REManagerAPI(Methods, Client, Waiting):
     ``QSERVER_ZMQ_INFO_ADDRESS``, ``QSERVER_ZMQ_ENCODING`` and ``QSERVER_ZMQ_PUBLIC_KEY``; user and group come from
     ``QSERVER_USER`` and ``QSERVER_USER_GROUP``. The first call opens the connection. Threads may share a client.
 
+    With ``http_server_uri`` the client uses HTTP. Then user and group are those of the sign-in; see `login` and
+    `set_authorization_key`.
+
     Parameters
     ----------
     timeout_recv, timeout_send
         Seconds to wait for a reply, and for the request to be sent.
+    http_server_uri
+        Address of an HTTP server, such as ``https://beamline.example``.
+    http_auth_provider
+        Where `login` sends name and password, such as ``/site/token``.
+    http_ca_file
+        The certificates to trust in place of those of the system.
+    timeout, timeout_login
+        Over HTTP, seconds to wait for a reply (5), and for the reply to a sign-in (60).
     request_fail_exceptions
         True raises `RequestFailedError` if the service refuses a request; False returns the refusal.
     user, user_group
@@ -53,9 +69,18 @@ class REManagerAPI(Methods, Client, Waiting):
     transport = ZmqTransport
     _transport: Transport
 
-    def send_request(self, *, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Send any request as it is; nothing is filled in."""
-        return self._checked(self._drive(exchanging(Request(method, dict(params or {})))))
+    def send_request(
+        self, *, method: str | Sequence[str], params: Mapping[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Send any request as it is; nothing is filled in.
+
+        Over HTTP, ``method`` may also be ``(VERB, PATH)``, and there are the options ``url_params``, ``headers``,
+        ``data`` (a form), ``timeout`` and ``auto_refresh_session``.
+        """
+        if isinstance(method, str) and not options:
+            return self._checked(self._drive(exchanging(Request(method, dict(params or {})))))
+        call = self._call(method, params, options)
+        return self._checked_value(call.shown, self._http.send(call))
 
     def ask(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         """Send the request of a method of the contract, with user, group and lock key filled in."""
@@ -129,3 +154,24 @@ class REManagerAPI(Methods, Client, Waiting):
 
     def _drive(self, steps: RequestSteps[T]) -> T:
         return drive(steps, self._transport.exchange)
+
+    def _new_transport(self) -> Transport:
+        if not isinstance(self.settings, HTTPSettings):
+            return type(self).transport(self.settings)
+        try:
+            from bluesky_qs.client.over_http import HTTPTransport  # noqa: PLC0415 - optional, and slow
+        except ModuleNotFoundError as error:
+            raise lacks_packages(error) from None
+
+        return HTTPTransport(self.settings, self._authorization)
+
+    @property
+    def _http(self) -> Any:
+        assert self.http_settings
+        return self._transport
+
+    def _sign_in(self, steps: Callable[[Authorization, HTTPSettings], SignInSteps]) -> Any:
+        return drive(steps(self._authorization, self.http_settings), self._perform)
+
+    def _perform(self, step: Call | Pause) -> Any:
+        return time.sleep(step.seconds) if isinstance(step, Pause) else self._http.send(step)

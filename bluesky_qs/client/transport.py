@@ -1,12 +1,13 @@
 """The protocol between a client and the way it reaches the service: requests with replies, and a feed of messages.
 
-`over_zmq` and `over_zmq_aio` implement it. Methods, waits and monitors know only this protocol.
+`over_zmq`, `over_http` and their twins for asyncio implement it. Methods, waits and monitors know only this protocol.
 """
 
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from bluesky_qs.client.codec import decode_response
+from bluesky_qs.errors import QSError
 from bluesky_qs.wire.codec import Encoding
 
 
@@ -34,8 +35,15 @@ class EncodedReply(NamedTuple):
         return decode_response(self.frame, self.encoding)
 
 
+#: The topic of a message without payload: a connection was lost and made again, and messages may be missing.
+RESUMED = b"resumed"
+
+
 class Message(NamedTuple):
-    """A published message; `bluesky_qs.wire.info` lists topics and payloads."""
+    """A published message; `bluesky_qs.wire.info` lists topics and payloads.
+
+    A feed over HTTP also has messages with the topic `RESUMED`.
+    """
 
     topic: bytes
     payload: Any
@@ -43,6 +51,11 @@ class Message(NamedTuple):
 
 class Feed(Protocol):
     """Messages of the topics that were subscribed to."""
+
+    @property
+    def refusal(self) -> QSError | None:
+        """Why the messages are refused to this user; None if they are not."""
+        ...
 
     def next(self, timeout: float) -> Message | None:
         """Return the next message, or None if none arrives within ``timeout`` seconds."""
@@ -97,6 +110,11 @@ class Transport(Protocol):
 class AsyncFeed(Protocol):
     """`Feed` for an asyncio client."""
 
+    @property
+    def refusal(self) -> QSError | None:
+        """Why the messages are refused to this user; None if they are not."""
+        ...
+
     async def next(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - None instead of an error
         """Return the next message, or None if none arrives within ``timeout`` seconds."""
         ...
@@ -122,6 +140,6 @@ class AsyncTransport(Protocol):
         """Subscribe to topics of the info channel, in the running loop."""
         ...
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close all connections. The next request opens them again."""
         ...

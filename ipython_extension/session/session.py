@@ -61,6 +61,18 @@ class PromptSettings(Protocol):
         """Switch to a client with these settings, if its service answers."""
         ...
 
+    def uses_http(self) -> bool:
+        """Whether the client in use is one of an HTTP server."""
+        ...
+
+    def http_client(self, *, address: str | None = None, ca_file: str | None = None) -> REManagerAPI:
+        """A client of an HTTP server, with the key that there is for it."""
+        ...
+
+    def use(self, client: REManagerAPI) -> REManagerAPI:
+        """Switch to a client of the same HTTP server with the same keys."""
+        ...
+
 
 class Session:
     """One user's session with the service."""

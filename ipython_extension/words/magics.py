@@ -4,7 +4,7 @@ import keyword
 import re
 import sys
 from collections import ChainMap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -14,6 +14,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
 
 from bluesky_qs.addresses import both_addresses
+from bluesky_qs.client.authorization import Keys
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
 from ipython_extension.shown.error_rendering import in_one_line, usage
@@ -31,7 +32,18 @@ class OnlyCompletions(list[SimpleCompletion]):
         return max(1, super().__len__())
 
 
-_CONNECTION = ("control_addr", "info_addr", "encoding", "public_key", "user", "user_group", "lock_key", "timeout")
+_CONNECTION = (
+    "control_addr",
+    "info_addr",
+    "encoding",
+    "public_key",
+    "http_server_uri",
+    "http_ca_file",
+    "user",
+    "user_group",
+    "lock_key",
+    "timeout",
+)
 
 
 @magics_class
@@ -47,6 +59,8 @@ class QSMagics(Magics):
         config=True
     )
     public_key = Unicode(help="CURVE public key of the service; empty: QSERVER_ZMQ_PUBLIC_KEY.").tag(config=True)
+    http_server_uri = Unicode(help="Address of an HTTP server, in place of 0MQ; empty: 0MQ.").tag(config=True)
+    http_ca_file = Unicode(help="File with the certificates to trust; empty: those of the system.").tag(config=True)
     user = Unicode(help="User name that is recorded on items; empty: QSERVER_USER, or else the login name.").tag(
         config=True
     )
@@ -63,6 +77,8 @@ class QSMagics(Magics):
         super().__init__(shell, **kwargs)
         self._rm: REManagerAPI | None = None
         self._session: Any = None
+        #: What this session has signed in with, by the address of the server.
+        self._keys: dict[str, Keys] = {}
 
     # -------------------------------------------------------------------------------------------------- the magics
     # This does the work of `output_can_be_silenced`: IPython's own tokenizes the line as Python *after* running it,
@@ -180,19 +196,36 @@ class QSMagics(Magics):
         return self._rm
 
     def connect(self, *, address: str | None = None, user: str | None = None, group: str | None = None) -> REManagerAPI:
-        """Switch to the service at another address, if it answers."""
+        """Switch to the service at another address over 0MQ, if it answers."""
         control, info = both_addresses(address) if address else (self.control_addr, self.info_addr)
-        wanted = {"control_addr": control, "info_addr": info}
+        wanted = {"control_addr": control, "info_addr": info, "http_server_uri": ""}
         wanted |= {"user": user or self.user, "user_group": group or self.user_group}
         with self._new_client(**wanted) as candidate:
             candidate.status()
             if group:
                 candidate.plans_allowed()  # refused if there is no such group
+        return self._connected(wanted)
+
+    def uses_http(self) -> bool:
+        """Whether the client in use is one of an HTTP server."""
+        return bool(self.http_server_uri)
+
+    def http_client(self, *, address: str | None = None, ca_file: str | None = None) -> REManagerAPI:
+        """A client of an HTTP server, with the key that there is for it. `use` switches to it; close it in any case."""
+        return self._new_client(
+            http_server_uri=address or self.http_server_uri, http_ca_file=ca_file or self.http_ca_file
+        )
+
+    def use(self, client: REManagerAPI) -> REManagerAPI:
+        """Switch to a client of the same HTTP server with the same keys."""
+        address = client.settings.address
+        self._keys[address] = client.authorization_keys
+        return self._connected({"http_server_uri": address, "http_ca_file": client.http_settings.ca_file or ""})
+
+    def _connected(self, wanted: Mapping[str, str]) -> REManagerAPI:
         with self.hold_trait_notifications():
-            self.set_trait("control_addr", control)
-            self.set_trait("info_addr", info)
-            self.set_trait("user", wanted["user"])
-            self.set_trait("user_group", wanted["user_group"])
+            for name, value in wanted.items():
+                self.set_trait(name, value)
         self._replace_client(whoever_made_it=True)
         return self.client()
 
@@ -244,16 +277,31 @@ class QSMagics(Magics):
         settings = {name: getattr(self, name) or None for name in _CONNECTION} | {
             name: value or None for name, value in instead.items()
         }
+        who: dict[str, Any] = {name: settings[name] for name in ("user", "user_group", "lock_key")}
+        if uri := settings["http_server_uri"]:
+            return self._new_http_client(uri, settings["http_ca_file"], who)
         return REManagerAPI(
             settings["control_addr"],
             zmq_info_addr=settings["info_addr"],
             zmq_encoding=settings["encoding"],
             zmq_public_key=settings["public_key"],
             timeout_recv=self.timeout,
-            user=settings["user"],
-            user_group=settings["user_group"],
-            lock_key=settings["lock_key"],
+            **who,
         )
+
+    def _new_http_client(self, uri: str, ca_file: str | None, who: Mapping[str, Any]) -> REManagerAPI:
+        """A client with the key of this session, or else the kept one, or else that of the environment."""
+        from bluesky_qs.client import kept_keys  # noqa: PLC0415 - most sessions use 0MQ
+
+        # Over HTTP, a request has a longer way.
+        timeout = None if self.timeout == type(self).timeout.default_value else self.timeout
+        client = REManagerAPI(http_server_uri=uri, http_ca_file=ca_file, timeout=timeout, **who)
+        address = client.settings.address
+        if address in self._keys:
+            client.authorization_keys = self._keys[address]
+        elif client.auth_key is None:  # there is none in the environment
+            client.set_authorization_key(api_key=kept_keys.key_for(address))
+        return client
 
 
 def _globals_of_caller() -> dict[str, Any]:

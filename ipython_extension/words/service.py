@@ -3,8 +3,11 @@
 from getpass import getpass
 from typing import Any
 
+from bluesky_qs.client.http_settings import is_http
+from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import NotFound
 from bluesky_qs.words.arguments import note_fault
+from ipython_extension.session import connecting
 from ipython_extension.session.session import Session
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.typed.line import Line
@@ -20,22 +23,59 @@ _PARTS = {
 }
 
 
-@word("connect", "[ADDR] [--user U] [--group G]")
+_TEXT = ("--user", "--group", "--provider", "--ca-file")
+
+
+@word("connect", "[ADDR] [--user U] [--group G] [--provider P] [--ca-file FILE] [--sign-in | --sign-out]")
 def connect(session: Session, line: Line) -> View:
-    """Connect to the service at another address: host, host:port or tcp://host:port.
+    """Connect to the service at another address: host, host:port or tcp://host:port; or https://… of an HTTP server.
 
     Nothing changes if no service answers there.
+
+    An HTTP server may require a sign-in: you are asked for your password, or to open a page in a browser, or for an
+    API key. The key for later sessions is kept in your keyring, or else in a file that only you can read. It is valid
+    for 30 days. --sign-in signs in again, for example as another --user; --sign-out revokes the key and forgets it.
+    User and group are those of the sign-in. --ca-file is the certificate of your site's own certificate authority.
+
+        %qs connect https://beamline.example
     """
-    words, options = line.words({"--user": lambda token: token.text, "--group": lambda token: token.text})
+    words, options = line.words(
+        {**dict.fromkeys(_TEXT, lambda token: token.text), "--sign-in": None, "--sign-out": None}
+    )
     if len(words) > 1:
         raise line.fault("connect takes one address", words[1].start)
     address = words[0].text if words else None
+    if is_http(address) if address else session.settings.uses_http():
+        return _connected_over_http(session, address, options, line)
+    if others := options.keys() - {"user", "group"}:
+        raise line.fault(f"--{min(others)} needs the address of an HTTP server: https://…")
     client = session.settings.connect(address=address, user=options.get("user"), group=options.get("group"))
     session.forget()
+    return _connected(session, client, [])
+
+
+def _connected_over_http(session: Session, address: str | None, options: dict[str, Any], line: Line) -> View:
+    if "group" in options:
+        raise line.fault("Over HTTP, the group comes from the sign-in: leave --group out")
+    if "sign-out" in options and "sign-in" in options:
+        raise line.fault("Give --sign-in or --sign-out, not both")
+    wish = connecting.Wish(options.get("user", ""), options.get("provider", ""), anew="sign-in" in options)
+    with session.settings.http_client(address=address, ca_file=options.get("ca-file")) as candidate:
+        if "sign-out" in options:
+            message = connecting.sign_out(candidate)
+            if candidate.settings == session.rm.settings:
+                session.settings.use(candidate)
+            return ReplyView({}, message)
+        messages = connecting.signed_in(candidate, wish)
+        client = session.settings.use(candidate)
+    session.forget()
+    return _connected(session, client, messages)
+
+
+def _connected(session: Session, client: REManagerAPI, messages: list[str]) -> View:
     status = session.status()
-    return ReplyView(
-        status, f"{status['msg']} at {client.settings.control_addr}, as {client.user} of {client.user_group}."
-    )
+    sentence = f"{status['msg']} at {client.settings.address}, as {client.user} of {client.user_group}."
+    return ReplyView(status, "\n".join([*messages, sentence]))
 
 
 @word("lock", "[env | queue | all] [NOTE]")

@@ -10,11 +10,14 @@ HEAVY = {
     "IPython",
     "asyncio",
     "bluesky",
+    "httpx",
+    "keyring",
     "numpy",
     "ophyd",
     "platformdirs",
     "pydantic",
     "redis",
+    "websockets",
     "yaml",
 }
 

@@ -1,10 +1,16 @@
 """What tests of clients share: managers of the test kit, and an environment without variables of the user's own."""
 
+import contextlib
 import os
+import socket
+import threading
 
+import httpx
 import pytest
 
 from bluesky_qs.api import METHODS
+from bluesky_qs.door.serve import server_of
+from bluesky_qs.door.settings import DoorSettings, ServiceSettings, SingleUser
 from bluesky_qs.testing import Manager, Wait
 
 ACCEPTED = {"success": True, "msg": ""}
@@ -57,3 +63,53 @@ def paused(running):
     running.do("re_pause", option="immediate")
     running.wait_until(lambda status: status["manager_state"] == "paused")
     return running
+
+
+class HTTPDoor:
+    """A door in a thread of this process, before a manager. It can be stopped and started again on the same port."""
+
+    key = "k3yOfTheTests"
+
+    def __init__(self, manager, **options):
+        self._settings = DoorSettings(
+            services=(ServiceSettings(control_addr=manager.control, info_addr=manager.info),),
+            single_user=SingleUser(key=self.key),
+            **options,
+        )
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self):
+        self._socket = socket.create_server(("127.0.0.1", self.port))
+        self._server = server_of(self._settings, loop="asyncio")
+        self._server.capture_signals = contextlib.nullcontext  # the signals are pytest's
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+        self._thread.start()
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            client.get(f"{self.url}/healthz")  # answered when the door is open
+
+    def stop(self):
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@pytest.fixture
+def new_http_door():
+    """Makes doors that end with the test: ``new_http_door(manager)``."""
+    made = []
+
+    def new(manager, **options):
+        made.append(HTTPDoor(manager, **options))
+        return made[-1]
+
+    yield new
+    for door in made:
+        door.stop()
+
+
+@pytest.fixture
+def http_door(new_http_door, qs_manager, clean_environment):
+    """A door before a whole manager with a scripted worker."""
+    return new_http_door(qs_manager)

@@ -1,0 +1,207 @@
+"""What a client sends to an HTTP server, and what the answer means. No I/O."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+from bluesky_qs._version import __version__
+from bluesky_qs.api.method import METHODS
+from bluesky_qs.api.paths import PATHS, PREFIX
+from bluesky_qs.client import http_failures
+from bluesky_qs.client.authorization import Authorization, Keys
+from bluesky_qs.client.codec import encode_params
+from bluesky_qs.client.http_settings import HTTPSettings
+from bluesky_qs.client.transport import EncodedReply, Request
+from bluesky_qs.errors import BadParams, UnknownMethod
+from bluesky_qs.wire.codec import DecodeError, decode
+
+#: Requests that any server of ours answers, so that a missing route means another server.
+_EVERYWHERE = ("status", "ping")
+#: Where a session is refreshed; open to anyone.
+REFRESH = f"{PREFIX}/auth/session/refresh"
+_BAD_REQUEST, _CONFLICT = 400, 409
+
+#: Asks for the number of the latest event.
+EVENTS = Request("events_get", {"limit": 1})
+
+
+class Call(NamedTuple):
+    """One HTTP request.
+
+    Attributes
+    ----------
+    path
+        From the address of the server on, such as ``/api/status``.
+    body
+        JSON, unless there is a ``form``.
+    timeout
+        Seconds; None for the client's own limit, 0 for none.
+    signed_with
+        The header ``Authorization``, in place of the client's own; empty to send none.
+    refreshes
+        Whether an expired session is refreshed, and the request repeated.
+    request
+        The request as errors show it.
+    """
+
+    verb: str
+    path: str
+    body: bytes = b"{}"
+    form: Mapping[str, Any] | None = None
+    query: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] | None = None
+    timeout: float | None = None
+    signed_with: str | None = None
+    refreshes: bool = True
+    request: Mapping[str, Any] | None = None
+
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """The request as errors show it."""
+        return self.request or {"method": (self.verb, self.path)}
+
+    def sent_headers(self, keys: Keys) -> dict[str, str]:
+        """The headers to send."""
+        headers = {"user-agent": f"bluesky-qs/{__version__}", "accept": "application/json"}
+        if self.form is None:
+            headers["content-type"] = "application/json"
+        signature = keys.header if self.signed_with is None else self.signed_with
+        if signature:
+            headers["authorization"] = signature
+        return headers | dict(self.headers or {})
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether a second try cannot do harm if the answer to the first one was lost."""
+        return self.verb == "GET"
+
+
+def of_request(request: Request) -> Call:
+    """Return the call for a request to the service.
+
+    Raises
+    ------
+    BadParams
+        A parameter cannot be encoded, or there is no such method.
+    """
+    path = PATHS.get(request.method)
+    if path is None:
+        raise BadParams(f"Unknown method {request.method!r}")
+    body = encode_params(request.params)
+    return Call(path.verb, PREFIX + path.path, body, request={"method": request.method, "params": request.params})
+
+
+def of_method(
+    method: object,
+    params: Mapping[str, Any] | None,
+    *,
+    url_params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    data: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+    refreshes: bool = True,
+) -> Call:
+    """Return the call for `send_request`: a method of the service by its name, or any route as ``(VERB, PATH)``.
+
+    Raises
+    ------
+    BadParams
+        A parameter cannot be encoded, or the method is neither.
+    """
+    if isinstance(method, str):
+        call = of_request(Request(method, dict(params or {})))
+    else:
+        verb, path = _route(method)
+        call = Call(verb, path, encode_params(dict(params or {})))
+    return call._replace(query=url_params, headers=headers, form=data, timeout=timeout, refreshes=refreshes)
+
+
+def refreshing(authorization: Authorization, refresh_token: str | None = None) -> Call:
+    """Return the call that exchanges the refresh token for new tokens.
+
+    Raises
+    ------
+    BadParams
+        There is no refresh token.
+    """
+    token = refresh_token or authorization.keys.refresh_token
+    if token is None:
+        raise BadParams("There is no refresh token: sign in with RM.login(…)")
+    return Call("POST", REFRESH, encode_params({"refresh_token": token}), signed_with="", refreshes=False)
+
+
+def needs_first_token(call: Call, keys: Keys) -> bool:
+    """Whether the client has only a refresh token, which must be exchanged before the call."""
+    return call.refreshes and call.signed_with is None and keys.token is None and keys.refresh_token is not None
+
+
+def needs_new_token(call: Call, keys: Keys, response: http_failures.Answer) -> bool:
+    """Whether the token has expired, and the call can be repeated with a new one."""
+    mine = call.signed_with is None and keys.refresh_token is not None
+    return call.refreshes and mine and http_failures.is_expired(response)
+
+
+def checked(call: Call, response: Any, settings: HTTPSettings) -> Any:
+    """Return the decoded body of a response.
+
+    Raises
+    ------
+    HTTPError
+        The response is an error, or no answer of the API.
+    """
+    error = http_failures.refusal(response, settings, call.shown)
+    if error is not None:
+        raise error
+    try:
+        return decode(response.content)
+    except DecodeError:
+        raise http_failures.not_ours(settings, call.shown, response) from None
+
+
+def reply(call: Call, response: Any, settings: HTTPSettings) -> EncodedReply:
+    """Return the reply of the service, the same as over 0MQ.
+
+    Raises
+    ------
+    HTTPError
+        The response is no reply.
+    """
+    status: int = response.status_code
+    method = str(call.shown["method"])
+    if http_failures.is_unknown_path(response) and method not in _EVERYWHERE:
+        # bluesky-httpserver does not have all our methods.
+        return _refused(f"Unknown method {method!r}", UnknownMethod.__name__)
+    if status == _BAD_REQUEST and (reason := http_failures.detail(response)):
+        return _refused(reason, BadParams.__name__)
+    # Somebody has changed the item: the body says how it is now.
+    if status != _CONFLICT and (error := http_failures.refusal(response, settings, call.shown)) is not None:
+        if http_failures.is_unknown_path(response):
+            raise http_failures.not_ours(settings, call.shown, response)
+        raise error
+    if not str(response.headers.get("content-type", "")).startswith("application/json"):
+        raise http_failures.not_ours(settings, call.shown, response)
+    return EncodedReply(response.content, "json")
+
+
+def last_event(reply: EncodedReply) -> int | None:
+    """Return the number of the latest event in the reply to `EVENTS`."""
+    return reply.values().get("last")
+
+
+def _refused(message: str, code: str) -> EncodedReply:
+    return EncodedReply(encode_params({"success": False, "msg": message, "error": code}), "json")
+
+
+def _route(method: object) -> tuple[str, str]:
+    if not isinstance(method, Iterable):
+        raise BadParams(f"The method must be a name or (VERB, PATH), not {method!r}")
+    parts = list(cast("Iterable[Any]", method))
+    match parts:
+        case [str() as verb, str() as path]:
+            return verb.upper(), path if path.startswith("/") else f"/{path}"
+        case _:
+            raise BadParams(f"The method must be a name or (VERB, PATH), not {method!r}")
+
+
+def is_write(method: str) -> bool:
+    """Whether a method of the service changes something."""
+    return method in METHODS and METHODS.find(method).scope.startswith("write:")

@@ -1,0 +1,233 @@
+"""The errors of a client that reaches the service over HTTP: each says what happened and what to do."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from bluesky_qs.client.failures import RequestTimeoutError
+from bluesky_qs.client.http_settings import HTTPSettings
+from bluesky_qs.errors import QSError
+
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED, _TIMEOUT, _TOO_LARGE = 401, 403, 404, 405, 408, 413
+_TOO_MANY, _CLIENT, _SERVER, _REDIRECT = 429, 400, 500, 300
+#: A proxy before the server answers with the first and the last while the server is down.
+_UNAVAILABLE = (502, 503, 504)
+_EXPIRED = "Access token has expired"
+_LACKS_SCOPES = "Not enough permissions"
+_LONGEST = 300
+
+
+class Answer(Protocol):
+    """The parts of a response that errors need."""
+
+    @property
+    def status_code(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def json(self) -> Any:
+        """The decoded body."""
+        ...
+
+
+class HTTPError(QSError):
+    """The HTTP request failed.
+
+    Attributes
+    ----------
+    request
+        ``{"method": …, "params": …}`` of a request to the service, ``{"method": (VERB, PATH)}`` of any other.
+    response
+        The response of the server, an `httpx.Response`, or None. It has ``status_code``, ``headers`` and ``json()``.
+    """
+
+    def __init__(
+        self, message: str | None = None, request: Mapping[str, Any] | None = None, response: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.request = request
+        self.response = response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.request)  # a response has a connection
+
+
+class HTTPRequestError(HTTPError):
+    """The HTTP server could not be reached, or its answer could not be read."""
+
+
+class HTTPUnreachableError(HTTPRequestError, RequestTimeoutError):
+    """The HTTP server could not be reached. It may be restarting."""
+
+
+class HTTPTimeoutError(HTTPRequestError, RequestTimeoutError):
+    """The HTTP server did not answer in time."""
+
+
+class HTTPClientError(HTTPError):
+    """The HTTP server refused the request."""
+
+
+class NotSignedInError(HTTPClientError):
+    """The HTTP server requires a sign-in, or refused the one that was used."""
+
+
+class NotAuthorizedError(HTTPClientError):
+    """The sign-in does not permit the request."""
+
+
+class ServiceTimeoutError(HTTPClientError, RequestTimeoutError):
+    """The service behind the HTTP server did not answer in time."""
+
+
+class HTTPServerError(HTTPError):
+    """The HTTP server failed."""
+
+
+class ServiceUnavailableError(HTTPServerError, RequestTimeoutError):
+    """The service behind the HTTP server is down. It may be restarting."""
+
+
+def is_expired(response: Answer) -> bool:
+    """Whether the server refused the request because the access token has expired."""
+    return response.status_code == _UNAUTHORIZED and _detail(response).startswith(_EXPIRED)
+
+
+def is_unknown_path(response: Answer) -> bool:
+    """Whether the server has no such route, or none with this verb."""
+    return response.status_code in (_NOT_FOUND, _NOT_ALLOWED)
+
+
+def detail(response: Answer) -> str | None:
+    """The reason in the answer of a server like ours; None if it gives none."""
+    return _detail(response) or None
+
+
+def refusal(response: Answer, settings: HTTPSettings, request: Mapping[str, Any]) -> HTTPError | None:
+    """Return the error that a response stands for; None if it is a reply."""
+    status = response.status_code
+    kind, message = _kind(status, _detail(response), response, settings)
+    return None if kind is None else kind(message, request, response)
+
+
+def not_ours(settings: HTTPSettings, request: Mapping[str, Any], response: Any) -> HTTPRequestError:
+    """Return the error for an answer that no Queue Server sends."""
+    return HTTPRequestError(
+        f"The server at {settings.server_uri} is not a Bluesky HTTP server: its answer is not one of the API. "
+        "Check the address.",
+        request,
+        response,
+    )
+
+
+def no_answer(settings: HTTPSettings, request: Mapping[str, Any], seconds: float) -> HTTPTimeoutError:
+    """Return the error for an answer that did not arrive in time."""
+    return HTTPTimeoutError(
+        f"No answer from the HTTP server at {settings.server_uri} after {seconds:g} s. It may be busy or out of reach; "
+        "try again.",
+        request,
+    )
+
+
+def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseException) -> HTTPRequestError:
+    """Return the error for a connection that failed; the cause of the library's error says why."""
+    uri, causes = settings.server_uri, _causes(error)
+    text = " ".join(str(cause) for cause in causes)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"
+        return HTTPRequestError(
+            f"The certificate of {uri} is not trusted: {reason}. If your site has its own certificate authority, give "
+            "the file with its certificate: --ca-file FILE, or http_ca_file=… in Python.",
+            request,
+        )
+    if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
+        plain = uri.replace("https:", "http:", 1)
+        return HTTPRequestError(f"The server at {uri} does not use TLS. Is its address {plain}?", request)
+    if any(type(cause).__name__ == "gaierror" for cause in causes):
+        host = uri.partition("//")[2].partition("/")[0]
+        return HTTPUnreachableError(f'Unknown host "{host}". Check the address: {uri}', request)
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes) or "refused" in text:
+        return HTTPUnreachableError(
+            f"No HTTP server at {uri}: connection refused. Is start-re-manager --http (or qserver-http) running there? "
+            "(QSERVER_HTTP_SERVER_URI sets the address.)",
+            request,
+        )
+    return HTTPUnreachableError(f"No connection to the HTTP server at {uri}: {_why(error)}", request)
+
+
+def interrupted(settings: HTTPSettings, request: Mapping[str, Any], error: BaseException) -> HTTPUnreachableError:
+    """Return the error for a connection that was lost before the answer."""
+    hint = "" if settings.is_encrypted else " If the server uses TLS, its address begins with https://."
+    return HTTPUnreachableError(
+        f"The HTTP server at {settings.server_uri} closed the connection before it answered ({_why(error)}); it is "
+        f"unknown whether it carried out the request.{hint}",
+        request,
+    )
+
+
+def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) -> tuple[type[HTTPError] | None, str]:
+    uri = settings.server_uri
+    if status < _REDIRECT:
+        return None, ""
+    if status < _CLIENT:
+        place = response.headers.get("location", "another address")
+        return HTTPRequestError, f"The server at {uri} redirects to {place}. Use that address."
+    if status == _FORBIDDEN or _LACKS_SCOPES in reason:
+        return NotAuthorizedError, f"Your sign-in does not permit this: {reason or 'forbidden'}"
+    if status in _UNAVAILABLE:
+        return ServiceUnavailableError, (
+            f"The service behind {uri} is not available{_colon(reason)}. It may be restarting. {_again(response)}"
+        )
+    if status >= _SERVER:
+        return HTTPServerError, f"The HTTP server at {uri} failed with status {status}{_colon(reason)}. See its log."
+    messages: dict[int, tuple[type[HTTPError], str]] = {
+        _UNAUTHORIZED: (NotSignedInError, _sign_in(uri, reason)),
+        _TIMEOUT: (ServiceTimeoutError, f"The service behind {uri} does not answer. It may be busy; try again."),
+        _TOO_LARGE: (HTTPClientError, f"The request is too large for {uri}{_colon(reason)}. Send it in several parts."),
+        _TOO_MANY: (HTTPClientError, f"Too many requests to {uri}{_colon(reason)}. {_again(response)}"),
+    }
+    # bluesky-queueserver-api begins the message with the status, and scripts look for it.
+    return messages.get(status, (HTTPClientError, f"{status}: {reason or 'the server refused the request'}"))
+
+
+def _sign_in(uri: str, reason: str) -> str:
+    return (
+        f"Not signed in at {uri}: {reason.rstrip('.') or 'the server requires it'}. "
+        f"Sign in with %qs connect {uri}, with RM.login(…), or with an API key "
+        "(--api-key-file FILE, or QSERVER_HTTP_SERVER_API_KEY)."
+    )
+
+
+def _again(response: Answer) -> str:
+    after = response.headers.get("retry-after", "")
+    return f"Try again in {after} s." if after.isdecimal() else "Try again later."
+
+
+def _colon(reason: str) -> str:
+    return f": {reason.rstrip('.')}" if reason else ""
+
+
+def _detail(response: Answer) -> str:
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    reason = body.get("detail") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return str(reason)[:_LONGEST] if reason else ""  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    return causes
+
+
+def _why(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def seconds(timeout: float) -> float | None:
+    """A time limit as libraries take it: 0 means that there is none."""
+    return timeout if 0 < timeout < math.inf else None

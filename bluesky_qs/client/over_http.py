@@ -1,0 +1,251 @@
+"""The blocking client's way to the service over HTTP: requests from any thread, and the server's streams."""
+
+import asyncio
+import os
+import queue
+import ssl
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from bluesky_qs.client import failures, http_calls, http_failures
+from bluesky_qs.client.authorization import Authorization
+from bluesky_qs.client.http_calls import Call
+from bluesky_qs.client.http_settings import HTTPSettings
+from bluesky_qs.client.http_streams import Streams
+from bluesky_qs.client.transport import EncodedReply, Message, Request
+from bluesky_qs.errors import ConfigError, QSError
+
+#: Seconds for which an idle connection is kept. Servers close theirs after 5 s, and a request must not meet that.
+_KEEP = 4.0
+
+
+class HTTPTransport:
+    """Exchanges requests and replies with the service through an HTTP server; implements `transport.Transport`.
+
+    Threads share the connections, which are kept for the next request.
+    """
+
+    def __init__(self, settings: HTTPSettings, authorization: Authorization) -> None:
+        self._settings = settings
+        self.authorization = authorization
+        self._guard = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._pid = os.getpid()
+
+    def exchange(self, request: Request) -> EncodedReply:
+        """Send a request and return the reply; see `transport.Transport`."""
+        call = http_calls.of_request(request)
+        return http_calls.reply(call, self._respond(call), self._settings)
+
+    def send(self, call: Call) -> Any:
+        """Send any call and return the decoded body of the answer.
+
+        Raises
+        ------
+        HTTPError
+            The server did not answer, or refused the call.
+        """
+        return http_calls.checked(call, self._respond(call), self._settings)
+
+    def subscribe(self, *topics: bytes) -> "HTTPFeed":
+        """Subscribe to streams of the server; see `transport.Transport`."""
+        return HTTPFeed(self, self._settings, topics)
+
+    def refresh(self, used: str | None) -> None:
+        """Get new tokens, unless another thread has replaced the one that was ``used`` in the meantime."""
+        with self._refreshing:
+            if self.authorization.keys.token == used:
+                self.authorization.set_tokens(self.send(http_calls.refreshing(self.authorization)))
+
+    def last_event(self) -> int | None:
+        """The number of the latest event; None if it is not known."""
+        try:
+            return http_calls.last_event(self.exchange(http_calls.EVENTS))
+        except QSError:
+            return None
+
+    def close(self) -> None:
+        """Close the connections. The next request opens them again."""
+        with self._guard:
+            client, self._client = self._client, None
+        if client is not None and self._pid == os.getpid():
+            client.close()
+
+    def _respond(self, call: Call) -> httpx.Response:
+        keys = self.authorization.keys
+        if http_calls.needs_first_token(call, keys):
+            self.refresh(keys.token)
+            keys = self.authorization.keys
+        response = self._repeated(call)
+        if http_calls.needs_new_token(call, keys, response):
+            self.refresh(keys.token)
+            response = self._repeated(call)
+        return response
+
+    def _repeated(self, call: Call) -> httpx.Response:
+        """Send a call, again if a kept connection was closed at that moment and the call changes nothing."""
+        try:
+            return self._attempt(call)
+        except httpx.TransportError as error:
+            if call.may_be_repeated and is_interruption(error):
+                try:
+                    return self._attempt(call)
+                except httpx.TransportError as second:
+                    error = second
+            raise failure(error, call, self._settings) from None
+
+    def _attempt(self, call: Call) -> httpx.Response:
+        client = self._connected()
+        try:
+            return client.request(**arguments(call, self._settings, self.authorization))
+        except (httpx.TransportError, RuntimeError):  # RuntimeError: a client that was closed before it sent
+            if client is not self._client:
+                raise failures.ClientClosedError from None
+            raise
+
+    def _connected(self) -> httpx.Client:
+        with self._guard:
+            if self._pid != os.getpid():  # two processes must not share a connection
+                self._pid, self._client = os.getpid(), None
+            if self._client is None:
+                self._client = httpx.Client(**client_arguments(self._settings))
+            return self._client
+
+
+class HTTPFeed:
+    """A subscription to streams of the server; implements `transport.Feed`.
+
+    A thread keeps the connections, and makes them again after a loss.
+    """
+
+    def __init__(self, transport: HTTPTransport, settings: HTTPSettings, topics: tuple[bytes, ...]) -> None:
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._transport = transport
+        self._streams = Streams(settings, self, topics, deliver=self._messages.put, tls=tls_context(settings))
+        self._begun = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name=type(self).__name__)
+        self._thread.start()
+        # A caller that subscribes and then sends a request must not miss what the request causes.
+        self._begun.wait(settings.timeout or None)
+
+    @property
+    def authorization(self) -> Authorization:
+        """What requests are signed with."""
+        return self._transport.authorization
+
+    @property
+    def refusal(self) -> QSError | None:
+        """Why the server refuses the streams, or None."""
+        return self._streams.refusal
+
+    def next(self, timeout: float) -> Message | None:
+        """Return the next message, or None if none arrives within ``timeout`` seconds."""
+        try:
+            return self._messages.get(timeout=timeout) if timeout > 0 else self._messages.get_nowait()
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """End the subscription."""
+        loop, task = self._loop, self._task
+        if loop is not None and task is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._read())
+        finally:
+            self._begun.set()
+
+    async def _read(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._streams.run(self._begun.set))
+        await asyncio.wait([self._task])
+
+    async def refresh(self, used: str | None) -> None:
+        """Get new tokens in place of the one that was ``used``."""
+        await asyncio.to_thread(self._transport.refresh, used)
+
+    async def last_event(self) -> int | None:
+        """The number of the latest event; None if it is not known."""
+        return await asyncio.to_thread(self._transport.last_event)
+
+
+def client_arguments(settings: HTTPSettings) -> dict[str, Any]:
+    """The arguments of an httpx client, blocking or for asyncio."""
+    return {
+        "base_url": settings.server_uri,
+        "verify": tls_context(settings) or False,
+        # Proxies are for other computers; the environment's variables often forget to say so.
+        "trust_env": not settings.is_loopback,
+        "limits": httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEP),
+    }
+
+
+def arguments(call: Call, settings: HTTPSettings, authorization: Authorization) -> dict[str, Any]:
+    """The arguments of a request with an httpx client."""
+    timeout = settings.timeout if call.timeout is None else call.timeout
+    body = {"content": call.body} if call.form is None else {"data": dict(call.form)}
+    return {
+        "method": call.verb,
+        "url": settings.server_uri + call.path,
+        "params": call.query,
+        "headers": call.sent_headers(authorization.keys),
+        "timeout": http_failures.seconds(timeout),
+        **body,
+    }
+
+
+def tls_context(settings: HTTPSettings) -> ssl.SSLContext | None:
+    """The certificates to trust: those of the file, or those of the system and of the package certifi.
+
+    Raises
+    ------
+    ConfigError
+        The file has no certificates.
+    """
+    if not settings.is_encrypted:
+        return None
+    if settings.ca_file is not None:
+        try:
+            return ssl.create_default_context(cafile=settings.ca_file)
+        except OSError as error:
+            raise ConfigError(f"Cannot read certificates from {settings.ca_file!r}: {error.strerror}") from None
+    import certifi  # noqa: PLC0415 - httpx brings it; only needed for TLS
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def is_interruption(error: httpx.TransportError) -> bool:
+    """Whether the connection was lost after the request was sent."""
+    return isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError)
+
+
+def failure(error: httpx.TransportError, call: Call, settings: HTTPSettings) -> http_failures.HTTPRequestError:
+    """Return our error for one of httpx."""
+    if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
+        timeout = settings.timeout if call.timeout is None else call.timeout
+        return http_failures.no_answer(settings, call.shown, timeout)
+    if is_interruption(error):
+        return http_failures.interrupted(settings, call.shown, error)
+    return http_failures.unreachable(settings, call.shown, error)

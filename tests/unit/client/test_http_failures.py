@@ -1,0 +1,150 @@
+"""What a user reads when HTTP goes wrong: each sentence says what to do."""
+
+import datetime as dt
+import ipaddress
+import pickle
+import socket
+import ssl
+import threading
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from bluesky_qs.client.sync import REManagerAPI
+
+STATUS = ("GET", "/api/status")
+
+
+def fails(address, sentence, **options):
+    """A request to this address fails, and the error has these words."""
+    with REManagerAPI(http_server_uri=address, **options) as manager, pytest.raises(manager.HTTPRequestError) as caught:
+        manager.status()
+    assert sentence in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "sentence"),
+    [
+        (401, {"detail": "Invalid API key"}, "HTTPClientError", "Not signed in at .*: Invalid API key. Sign in with"),
+        (401, {"detail": "Not enough permissions. Requires scopes ['read:status']."}, "HTTPClientError", "not permit"),
+        (403, "Forbidden", "HTTPClientError", "does not permit this: forbidden"),
+        (408, {"detail": "slow"}, "RequestTimeoutError", "does not answer. It may be busy; try again"),
+        (413, {"detail": "at most 20 MB"}, "HTTPClientError", "too large .*: at most 20 MB. Send it in several parts"),
+        (422, {"detail": "key was used"}, "HTTPClientError", "^422: key was used$"),
+        (429, {"detail": "slow down"}, "HTTPClientError", "Too many requests .*: slow down. Try again in 3 s"),
+        (500, {"detail": "boom"}, "HTTPServerError", "failed with status 500: boom. See its log"),
+        (
+            502,
+            "<html>Bad Gateway</html>",
+            "RequestTimeoutError",
+            "not available. It may be restarting. Try again later",
+        ),
+        (503, {"detail": "down"}, "HTTPServerError", "not available: down. It may be restarting. Try again in 3 s"),
+        (307, "", "HTTPRequestError", "redirects to https://elsewhere.example/. Use that address"),
+        (404, "<html>Not Found</html>", "HTTPRequestError", "is not a Bluesky HTTP server: .* Check the address"),
+        (404, {"detail": "Not Found"}, "HTTPRequestError", "is not a Bluesky HTTP server: .* Check the address"),
+        (200, "<html>Welcome</html>", "HTTPRequestError", "is not a Bluesky HTTP server: .* Check the address"),
+    ],
+)
+def test_each_status_is_an_error_with_a_sentence(scripted, scripted_RM, status, body, kind, sentence):
+    scripted.answers[STATUS] = (status, body)
+    with pytest.raises(getattr(scripted_RM, kind), match=sentence) as caught:
+        scripted_RM.status()
+    assert caught.value.response.status_code == status
+    assert caught.value.request == {"method": "status", "params": {}}
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_method_that_the_server_does_not_have_is_an_unknown_method(scripted_RM):
+    with pytest.raises(scripted_RM.RequestFailedError, match="Unknown method 'item_status'"):
+        scripted_RM.item_status("uid")
+
+
+def test_no_answer_in_time_names_the_address_and_the_time(scripted):
+    end = threading.Event()
+    scripted.answers[STATUS] = lambda _: end.wait(30) and None
+    with REManagerAPI(http_server_uri=scripted.url, timeout=0.1) as manager:
+        with pytest.raises(manager.HTTPTimeoutError, match=r"http://.* after 0\.1 s") as caught:
+            manager.status()
+        assert isinstance(caught.value, manager.RequestTimeoutError)
+        assert isinstance(caught.value, manager.HTTPRequestError)
+    end.set()
+
+
+def test_no_server_is_an_error_that_says_what_to_start(clean_environment):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    error = fails(address, f"No HTTP server at {address}: connection refused. Is start-re-manager --http")
+    assert isinstance(error, REManagerAPI.RequestTimeoutError)  # as if the server were restarting
+
+
+def test_an_unknown_host_is_named(clean_environment):
+    fails("http://no-such-host.invalid:1", 'Unknown host "no-such-host.invalid:1"')
+
+
+def test_proxies_of_the_environment_are_not_for_this_computer(scripted, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    scripted.answers[STATUS] = {"msg": "here"}
+    with REManagerAPI(http_server_uri=scripted.url) as manager:
+        assert manager.status()["msg"] == "here"
+    fails("http://192.0.2.1", "192.0.2.1: connection refused")  # by the proxy
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for 127.0.0.1 that nobody has signed but itself; a file with it and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "own.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
+    return file
+
+
+@pytest.fixture
+def encrypted(scripted, certificate):
+    """The scripted server, with TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    scripted.socket = context.wrap_socket(scripted.socket, server_side=True)
+    scripted.url = scripted.url.replace("http:", "https:")
+    scripted.answers[STATUS] = {"msg": "encrypted"}
+    return scripted
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused_until_its_file_is_given(encrypted, certificate):
+    message = str(fails(encrypted.url, "is not trusted: self-signed certificate"))
+    assert "--ca-file FILE" in message
+    with REManagerAPI(http_server_uri=encrypted.url, http_ca_file=str(certificate)) as manager:
+        assert manager.status()["msg"] == "encrypted"
+
+
+def test_the_wrong_scheme_is_named(scripted, clean_environment):
+    fails(scripted.url.replace("http:", "https:"), f"does not use TLS. Is its address {scripted.url}?")
+
+
+def test_plain_text_to_a_server_with_tls_is_named(encrypted):
+    fails(encrypted.url.replace("https:", "http:"), "its address begins with https://")
+
+
+def test_a_file_without_certificates_is_an_error(tmp_path, clean_environment):
+    (tmp_path / "empty").write_text("")
+    for name, sentence in (("empty", "Cannot read certificates"), ("absent", "There is no file")):
+        with pytest.raises(Exception, match=sentence):
+            REManagerAPI(http_server_uri="https://127.0.0.1:9", http_ca_file=str(tmp_path / name)).status()
