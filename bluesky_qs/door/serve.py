@@ -42,6 +42,7 @@ def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> Doo
     settings = door.settings
     for name in _TELLTALE_LOGGERS:
         logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # whoever adds a handler to it gets no queries either
     config = uvicorn.Config(
         make_app(door, more),
         **{

@@ -20,7 +20,7 @@ from bluesky_qs.door.signin.resolve import Resolved, Resolver
 from bluesky_qs.door.signin.roles import PUBLIC, SINGLE_USER, Access
 from bluesky_qs.door.signin.rows import SignInDatabaseError
 from bluesky_qs.door.signin.sessions import NOT_VALID, SESSION_EXPIRED, Sessions
-from bluesky_qs.door.signin.single_user import SingleUserSignIn
+from bluesky_qs.door.signin.single_user import SINGLE_USER_PROVIDER, SingleUserSignIn
 from bluesky_qs.door.signin.tokens import ExpiredToken, InvalidToken, Signer
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ _EXPIRED = "Access token has expired. Refresh token."
 _NO_CREDENTIALS = (
     "Not signed in. Send a key in the header 'Authorization: ApiKey …', or a token in 'Authorization: Bearer …'."
 )
-#: The provider of the single user's identity in the sign-in database.
-SINGLE_USER_PROVIDER = "single_user"
 
 
 class Accounts:

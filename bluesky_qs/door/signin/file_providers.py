@@ -2,12 +2,13 @@
 
 import asyncio
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from bluesky_qs.door.signin.provider import Identity, ProviderUnavailable
+from bluesky_qs.door.signin.registry import kind_of
 from bluesky_qs.door.signin.users_file import User, UsersFile, UsersFileError, checked_path, default_users_file
 from bluesky_qs.errors import ConfigError
 
@@ -83,17 +84,40 @@ class DictionaryProvider:
         """Nothing is open."""
 
 
+def users_file_of(entries: Iterable[Mapping[str, Any]]) -> UsersFile:
+    """Return the users file of a configuration's providers, or the default one if none of them has a file.
+
+    Raises
+    ------
+    ConfigError
+        Several providers have a file.
+    """
+    paths = [entry.get("args") or {} for entry in entries if kind_of(entry.get("authenticator")) == "file"]
+    if len(paths) > 1:
+        raise ConfigError("The configuration has several users files. Choose one with --file PATH")
+    return _file(_converted(paths[0] if paths else {}, _FileArgs))
+
+
+def file_provider_name(entries: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the name of the provider with a users file; None without one, or with several."""
+    names = [str(entry.get("provider")) for entry in entries if kind_of(entry.get("authenticator")) == "file"]
+    return names[0] if len(names) == 1 else None
+
+
 def file_provider(name: str, args: Mapping[str, Any]) -> FileProvider:
     """Make a provider from the ``args`` of the configuration."""
     read = _converted(args, _FileArgs)
-    path = default_users_file() if read.path is None else checked_path(read.path)
-    return FileProvider(name, UsersFile(path), read.confirmation_message)
+    return FileProvider(name, _file(read), read.confirmation_message)
 
 
 def dictionary_provider(name: str, args: Mapping[str, Any]) -> DictionaryProvider:
     """Make a provider from the ``args`` of the configuration."""
     read = _converted(args, _DictionaryArgs)
     return DictionaryProvider(name, read.users_to_passwords, read.confirmation_message)
+
+
+def _file(args: _FileArgs) -> UsersFile:
+    return UsersFile(default_users_file() if args.path is None else checked_path(args.path))
 
 
 def _converted(args: Mapping[str, Any], kind: type[Any]) -> Any:

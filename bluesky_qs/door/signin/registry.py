@@ -67,16 +67,23 @@ def _provider(name: str, entry: Mapping[str, Any]) -> AnyProvider:
 
 
 def _kind(name: str, authenticator: Any) -> str:
-    if not isinstance(authenticator, str):
+    kind = kind_of(authenticator)
+    if kind is None or not isinstance(authenticator, str):
         raise ConfigError(f"Sign-in provider {name!r} needs an 'authenticator'. Use one of: {', '.join(sorted(KINDS))}")
     if authenticator.endswith("DummyAuthenticator"):
         raise ConfigError(
             f"Sign-in provider {name!r}: the DummyAuthenticator accepts any password and is not supported. Use 'file'"
         )
-    kind = _COMMUNITY.get(authenticator.removeprefix(_MODULE), authenticator)
     if kind not in KINDS:
         raise ConfigError(
             f"Sign-in provider {name!r}: the authenticator {authenticator!r} is not supported"
             f"{did_you_mean(nearest(kind, KINDS))}. Use one of: {', '.join(sorted(KINDS))}"
         )
     return kind
+
+
+def kind_of(authenticator: Any) -> str | None:
+    """Return the kind that a configuration means by a kind or by a class of the community; None if it is no text."""
+    return (
+        _COMMUNITY.get(authenticator.removeprefix(_MODULE), authenticator) if isinstance(authenticator, str) else None
+    )

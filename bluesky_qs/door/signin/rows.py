@@ -117,6 +117,15 @@ class Rows:
             )
 
     @_explained
+    def end_user(self, provider: str, user: str) -> None:
+        with self._changing() as db:
+            principal = self._principal_of(provider, user)
+            if principal is not None:
+                db.execute("UPDATE identities SET gone = 1 WHERE provider = ? AND id = ?", (provider, user))
+                db.execute("UPDATE sessions SET revoked = 1 WHERE principal = ?", (principal,))
+                db.execute("DELETE FROM api_keys WHERE principal = ?", (principal,))
+
+    @_explained
     def principal(self, uuid: str) -> Principal | None:
         return self._principal(uuid) if self._has_principal(uuid) else None
 

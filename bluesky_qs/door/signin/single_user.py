@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: The provider of the single user's identity in the sign-in database.
+SINGLE_USER_PROVIDER = "single_user"
 #: What the key allows: everything on the queue and the service, nothing on other people's sign-in.
 ALL_SCOPES: frozenset[str] = frozenset(scope for scope in get_args(Scope) if not scope.startswith("admin:"))
 ANONYMOUS_SCOPES = frozenset({"read:status"})

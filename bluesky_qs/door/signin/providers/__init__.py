@@ -1,1 +1,0 @@
-"""Sign-in providers that ask somebody else who a user is: PAM, LDAP and OIDC."""
