@@ -227,8 +227,9 @@ def test_a_script_and_permissions_are_read_from_files(accepting, qserver, tmp_pa
     (tmp_path / "p.yaml").write_text("user_groups: {root: {}}")
     qserver("script", "upload", str(tmp_path / "s.py"), "background")
     qserver("permissions", "set", str(tmp_path / "p.yaml"))
-    assert accepting.asked("script_upload")[-1] == {"script": "x = 1", "run_in_background": True}
-    assert accepting.asked("permissions_set")[-1] == {"user_group_permissions": {"user_groups": {"root": {}}}}
+    sent = accepting.asked("script_upload")[-1]
+    assert (sent["script"], sent["run_in_background"]) == ("x = 1", True)
+    assert accepting.asked("permissions_set")[-1]["user_group_permissions"] == {"user_groups": {"root": {}}}
 
 
 def test_the_monitor_shows_what_changed():

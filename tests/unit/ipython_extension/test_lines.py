@@ -223,7 +223,7 @@ def test_a_plan_that_is_about_to_pause_is_waited_for(qs, opened, at_looks, word,
     if word == "resume":  # the others pause the plan at once
         at_looks(lambda _: opened.worker.proceed())
     qs(word)
-    assert opened.asked(method) == [{}]
+    assert opened.asked(method) == [{"user": "ada"}]
 
 
 def test_the_name_of_the_client_has_to_be_one(shell, caplog):

@@ -251,20 +251,20 @@ def test_the_sentence_names_the_running_plan_and_its_progress(qs, opened):
         ("start", "queue_start", {}),
         ("stop", "queue_stop", {}),
         ("stop cancel", "queue_stop_cancel", {}),
-        ("pause now", "re_pause", {"option": "immediate", "user": "ada"}),
+        ("pause now", "re_pause", {"option": "immediate"}),
         ("resume", "re_resume", {}),
         ("finish", "re_stop", {}),
         ("abort", "re_abort", {}),
         ("halt", "re_halt", {}),
-        ("clear", "queue_clear", {"user": "ada"}),
+        ("clear", "queue_clear", {}),
         ("mode loop on ignore_failures off", "queue_mode_set", {"mode": {"loop": True, "ignore_failures": False}}),
         ("autostart on", "queue_autostart", {"enable": True}),
         ("update", "environment_update", {}),
         # lines of qserver
-        ("re pause immediate", "re_pause", {"option": "immediate", "user": "ada"}),
+        ("re pause immediate", "re_pause", {"option": "immediate"}),
         ("re stop", "re_stop", {}),
         ("queue mode set loop True", "queue_mode_set", {"mode": {"loop": True}}),
-        ("-k secret queue clear", "queue_clear", {"lock_key": "secret", "user": "ada"}),
+        ("-k secret queue clear", "queue_clear", {"lock_key": "secret"}),
         ("queue stop --lock-key=secret --json", "queue_stop", {"lock_key": "secret"}),
         ("call queue_autostart enable=true", "queue_autostart", {"enable": True}),
     ],
@@ -272,7 +272,7 @@ def test_the_sentence_names_the_running_plan_and_its_progress(qs, opened):
 def test_a_line_is_one_request(qs, opened, bring, line, method, params):
     bring(_STATES.get(method, "idle"))
     qs(line)
-    assert opened.asked(method) == [params]
+    assert opened.asked(method) == [params | {"user": "ada"}]
 
 
 def test_a_line_of_qserver_queues_an_item(qs, qs_manager):

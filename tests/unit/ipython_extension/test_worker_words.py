@@ -73,7 +73,7 @@ def test_a_task_in_the_background_is_not_waited_for(qs, opened):
 )
 def test_a_cell_is_run_as_a_script(shell, opened, options, sent):
     shell.run_cell(f"%%qs script {options}\nx = '{{1}} $y'\n%time\n").raise_error()
-    assert opened.asked("script_upload") == [{"script": "x = '{1} $y'\n%time\n", **sent}]
+    assert opened.asked("script_upload") == [{"script": "x = '{1} $y'\n%time\n", "user": "ada", **sent}]
 
 
 def test_a_script_with_an_unknown_option_is_not_run(shell, qs_manager):
@@ -160,7 +160,7 @@ def test_a_note_needs_what_is_locked_before_it(qs, qs_manager):
 )
 def test_a_value_in_brackets_needs_no_quotes_and_may_have_them(qs, qs_manager, line):
     qs(line)
-    assert qs_manager.asked("queue_mode_set") == [{"mode": {"loop": True}}]
+    assert [sent["mode"] for sent in qs_manager.asked("queue_mode_set")] == [{"loop": True}]
 
 
 def test_the_log_shows_the_last_lines_as_a_terminal_would(qs, qs_manager):
