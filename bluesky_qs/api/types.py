@@ -111,6 +111,7 @@ class Status(TypedDict):
 
     ``queue_autostart_off_reason`` is the reason if autostart switched itself off, otherwise null. ``extensions`` lists
     optional parameters that other versions of the service may not have. Send them only to a service that lists them.
+    ``stopping``: the service is stopping, and will no longer answer.
     """
 
     msg: str
@@ -133,6 +134,7 @@ class Status(TypedDict):
     pause_pending: bool
     input_pending: InputPending | None
     waiting_for: WaitingFor | None
+    stopping: bool
     run_list_uid: str
     plan_queue_uid: str
     plan_history_uid: str

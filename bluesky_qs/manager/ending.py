@@ -51,6 +51,7 @@ class Stopping:
 
 async def end(ctx: Context, stopping: Stopping) -> None:
     """End the worker, then record its plan as failed."""
+    ctx.lifecycle.end()
     reason = f"The service was stopped while the plan was running: {stopping.why}"
     is_running = ctx.environment.is_open and ctx.queue.running_uid is not None
     if is_running and (problem := await _clean_up(ctx, reason, stopping)):

@@ -93,7 +93,19 @@ TRANSITIONS[_S.DESTROYING_ENVIRONMENT, _E.WORKER_GONE] = _S.IDLE
 
 
 class Lifecycle(StateMachine[ManagerState, ManagerEvent]):
-    """Holds the manager's state."""
+    """Holds the manager's state.
+
+    Attributes
+    ----------
+    is_ending
+        The service is stopping.
+    """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         super().__init__(TRANSITIONS, ManagerState.INITIALIZING, changed)
+        self.is_ending = False
+
+    def end(self) -> None:
+        """Record that the service is stopping."""
+        self.is_ending = True
+        self._changed()

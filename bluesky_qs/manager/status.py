@@ -127,6 +127,7 @@ def derive(ctx: Context) -> Status:
         "running_item_progress": _progress(ctx),
         "input_pending": _input_pending(ctx),
         "waiting_for": waiting_for(ctx),
+        "stopping": ctx.lifecycle.is_ending,
         "extensions": _EXTENSIONS,
         "time": "",
         "status_uid": "",

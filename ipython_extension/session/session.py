@@ -177,7 +177,9 @@ class Session:
     def queue(self, status: Mapping[str, Any] | None = None) -> QueueView:
         """Fetch the queue; positions refer to it from now on."""
         now = status or self.line_status()
-        shown = QueueView(self.rm.queue_get(reload=True), self.known(now), status=now, rows=self.settings.rows())
+        shown = QueueView(
+            self.rm.queue_get(reload=True), self.known(now), status=now, rows=self.settings.rows(), me=self.rm.user
+        )
         self._queue_is_seen(shown)
         return shown
 
@@ -210,7 +212,7 @@ class Session:
             if before and after and len(after) == size
             else self.rm.queue_get(reload=True)
         )
-        shown = QueueView(now, self.known(), status=self._line_status, rows=self.settings.rows())
+        shown = QueueView(now, self.known(), status=self._line_status, rows=self.settings.rows(), me=self.rm.user)
         self._queue_is_seen(shown)
         return shown
 
@@ -252,7 +254,8 @@ class Session:
         query: HistoryQuery | None = None,
     ) -> HistoryView:
         """The view of the history, to which positions refer from now on."""
-        shown = HistoryView(reply, self.known(), rows=rows or self.settings.rows(), since=since, query=query)
+        rows = rows or self.settings.rows()
+        shown = HistoryView(reply, self.known(), rows=rows, since=since, query=query, me=self.rm.user)
         self._history = self._last = shown.rows_by_number()
         self._ran = None
         return shown
@@ -268,6 +271,11 @@ class Session:
         """The length of the history when this session started the queue, or now if `wait` has shown those plans."""
         now = status["items_in_history"]
         return now if self._started_at is None or self._started_at > now else self._started_at
+
+    def watched(self, status: Mapping[str, Any]) -> None:
+        """Record that the plans that have ended by now were watched; `wait` does not show them again."""
+        if self._started_at is not None:
+            self.starts(status)
 
     def ran_since(self, before: int, now: int) -> HistoryView:
         """The plans that ran while the history grew from one length to another; if any, the last table shown."""
@@ -406,6 +414,13 @@ class Session:
         if self._history is None:
             self._history_is_seen(past.page(self.rm, {}, past.MANY))
         return _shown_at(line, token, position, self._history or {})
+
+    def name_in_history(self, item: Item) -> str:
+        """How to call an item that `finished` has found."""
+        if item is self._ran:
+            return "the plan that you ran last"
+        number = next((number for number, each in (self._history or {}).items() if each is item), None)
+        return "it" if number is None else f"number {number}"
 
     def any_item(self, line: Line, token: LineWord) -> Item:
         """The item that a token refers to: a position in the table that was shown last, or a uid."""

@@ -14,6 +14,7 @@ from ipython_extension.shown.status_text import (
     is_suspended,
     last_sentence,
     progress_text,
+    queue_stopped,
     reason,
     status_sentence,
     waiting_sentence,
@@ -93,6 +94,11 @@ class Items(View, list[Item]):
         return plan_text(item, self.known)
 
 
+def others(items: Iterable[Item], me: str) -> bool:
+    """Whether any of these items is not of the user ``me``."""
+    return any(item.get("user") != me for item in items)
+
+
 class QueueView(Items):
     """A snapshot of the queue: the running item, then the queued ones with their positions."""
 
@@ -104,8 +110,10 @@ class QueueView(Items):
         status: Mapping[str, Any] | None = None,
         rows: int = 20,
         faults: Mapping[str, str] | None = None,
+        me: str = "",
     ) -> None:
         super().__init__(reply["items"], reply, known)
+        self.me = me
         self.faults = faults or {}
         self.running: Item = reply.get("running_item") or {}
         self.status = status or {}
@@ -138,13 +146,18 @@ class QueueView(Items):
             state = "paused" if is_paused else "suspended" if is_suspended(self.status) else "running"
             state = state if self.status else ""
             done = progress_text(self.status, short=True)
-            cells = ("▶", self.plan(self.running), self.running.get("user", ""), f"{state} {done}".rstrip())
-            rows.append(Row(cells, note=self._note(self.running), mark=state or "running"))
-        rows += [
-            Row((str(at), self.plan(item), item.get("user", ""), "queued"), note=self._note(item))
-            for at, item in enumerate(self[: self.rows])
-        ]
-        return Table((">#", "plan", "user", "state"), rows, flexible=1)
+            rows.append(self._row("▶", self.running, f"{state} {done}".rstrip(), mark=state or "running"))
+        rows += [self._row(str(at), item, "queued") for at, item in enumerate(self[: self.rows])]
+        return Table((">#", "plan", *(("user",) if self._has_others else ()), "state"), rows, flexible=1)
+
+    @property
+    def _has_others(self) -> bool:
+        """Whether a column of users says anything."""
+        return others([*self[: self.rows], *([self.running] if self.running else [])], self.me)
+
+    def _row(self, place: str, item: Item, state: str, *, mark: str = "") -> Row:
+        user = (str(item.get("user", "")),) if self._has_others else ()
+        return Row((place, self.plan(item), *user, state), note=self._note(item), mark=mark)
 
     def _note(self, item: Item) -> str:
         """The note below a row: why the plan cannot run now, and its metadata."""
@@ -222,12 +235,16 @@ class Waited(StatusView):
     def __init__(self, status: Mapping[str, Any], ran: Items) -> None:
         super().__init__(status)
         self.ran = ran
+        #: Why the queue has stopped, if a plan is the reason.
+        self.stopped = queue_stopped(status, ran[-1]) if ran else ""
 
     def text(self, width: int) -> str:
-        return "\n".join([self.ran.text(width), super().text(width)] if self.ran else [super().text(width)])
+        parts = [self.ran.text(width) if self.ran else "", super().text(width), self.stopped]
+        return "\n".join(part for part in parts if part)
 
     def html(self) -> str:
-        return (self.ran.html() if self.ran else "") + super().html()
+        stopped = f"<p>{html.escape(self.stopped)}</p>" if self.stopped else ""
+        return (self.ran.html() if self.ran else "") + super().html() + stopped
 
 
 class ItemView(View, dict[str, Any]):

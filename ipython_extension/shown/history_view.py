@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from bluesky_qs.error_text import safe
 from bluesky_qs.words.planexpr import Item
-from ipython_extension.shown.display import Items, metadata_text
+from ipython_extension.shown.display import Items, metadata_text, others
 from ipython_extension.shown.status_text import has_failed, outcomes, reason
 from ipython_extension.shown.tables import Row, Table, cells, counted, length_of_time, moment, plural, ranges, shortened
 from ipython_extension.typed.history_query import HistoryQuery
@@ -40,6 +40,7 @@ class HistoryView(Items):
         rows: int = 20,
         since: int = 0,
         query: HistoryQuery | None = None,
+        me: str = "",
     ) -> None:
         items: list[Item] = reply["items"]
         numbers: Sequence[int] = reply.get("positions") or range(len(items))
@@ -52,6 +53,7 @@ class HistoryView(Items):
         self.numbers = [at for at, _ in numbered]
         self.rows = rows
         self.query = query or HistoryQuery()
+        self.me = me
         self.requeued: Mapping[str, str] = {}
         self.suggestion = ""
 
@@ -114,9 +116,12 @@ class HistoryView(Items):
     def _table(self, width: int | None, *, wide: bool) -> tuple[Table, list[str]]:
         """The table, with the columns of metadata that fit, and the keys of those that do not.
 
-        In a narrow terminal, metadata are worth more than the time that a plan took.
+        In a narrow terminal, metadata are worth more than the time that a plan took, but not if few plans have them.
         """
-        columns = {} if self.query.all_metadata else _differing(list(self.rows_by_number().values()))
+        rows = list(self.rows_by_number().values())
+        wide = wide and others(rows, self.me)
+        differing = {} if self.query.all_metadata else _differing(rows)
+        columns = {key: texts for key, texts in differing.items() if len(rows) <= 3 * sum(map(bool, texts))}
         leaner: list[dict[str, bool]] = [{"wide": wide, "took": True}, {"wide": wide, "took": False}]
         if width is None:
             chosen, how = list(columns)[:_MOST], leaner[0]
@@ -125,7 +130,7 @@ class HistoryView(Items):
                 ((self._fitting(columns, width, **how), how) for how in leaner), key=lambda each: len(each[0])
             )
         table = self._with_columns({key: columns[key] for key in chosen}, **how)
-        return table, [key for key in columns if key not in chosen]
+        return table, [key for key in differing if key not in chosen]
 
     def _fitting(self, columns: Mapping[str, Sequence[str]], width: int, **how: bool) -> list[str]:
         """The keys of the columns for which the table without them has room."""
@@ -156,7 +161,9 @@ class HistoryView(Items):
             ranges(result.get("scan_ids") or ()),
             *((str(item.get("user", "")),) if wide else ()),
         )
-        notes = [self.requeued.get(item["item_uid"], ""), reason(result)] if has_failed(item) else []
+        notes = [reason(result), self.requeued.get(item["item_uid"], "")] if has_failed(item) else []
+        ender = result.get("ended_by")
+        notes = [f"{status} by {ender}" if ender and ender != self.me else "", *notes]
         text = metadata_text(item.get("meta")) if self.query.all_metadata else ""
         more = f"--md {text}" if text else ""
         return Row(row, note="; ".join(note for note in notes if note), mark=status, more=more)
@@ -167,7 +174,7 @@ _ALL = {"failed": "failed", "aborted": "were aborted", "halted": "were halted"}
 
 
 def _omitted(keys: Sequence[str]) -> str:
-    return f"Metadata columns omitted: {', '.join(keys)} (--md shows them)"
+    return f"Metadata columns omitted: {', '.join(keys)} (%qs history --md shows them)"
 
 
 def _listed(items: Sequence[Item]) -> str:

@@ -153,9 +153,19 @@ def last_sentence(item: Mapping[str, Any], plan: str, width: int) -> str:
     ended = f" {moment(result['time_stop'])}" if result.get("time_stop") else ""
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
     why = f": {reason(result)}" if has_failed(item) and reason(result) else ""
-    tail = f" {result.get('exit_status')}{ended}{scans}{why}"
+    who = f" by {result['ended_by']}" if result.get("ended_by") else ""
+    tail = f" {result.get('exit_status')}{who}{ended}{scans}{why}"
     sentence = shortened(f"Last: {shortened(plan, max(width - len(tail) - 6, 32))}{tail}", 2 * width)
     return colored(sentence, str(result.get("exit_status")))
+
+
+def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    """Report that the queue has stopped because the last plan did not complete; empty if that is not the reason."""
+    queued = status.get("items_in_queue", 0)
+    if not queued or not has_failed(last) or status.get("manager_state") != "idle" or status.get("stopping"):
+        return ""
+    how = _ALL_ENDINGS.get(str((last.get("result") or {}).get("exit_status")), "did not complete")
+    return f"The queue has stopped, because the last plan {how}. %qs start starts it again."
 
 
 def flags_text(status: Mapping[str, Any]) -> str:
@@ -193,6 +203,7 @@ def pause_sentence(status: Mapping[str, Any]) -> str:
     return f"{lead} %qs resume resumes the plan; %qs finish, %qs abort or %qs halt ends it."
 
 
+_ALL_ENDINGS = {"failed": "failed", "aborted": "was aborted", "halted": "was halted"}
 _STATES = {
     "initializing": "The service is starting",
     "creating_environment": "Opening the environment",
@@ -211,6 +222,8 @@ def _lead(status: Mapping[str, Any]) -> str:
         return "Suspended in"
     if state != "idle":
         return _STATES.get(state, f"State {state!r}")
+    if status.get("stopping"):
+        return "The service is stopping"
     if status.get("re_state") == "panicked":
         return "The RunEngine has panicked: reopen the environment (%qs close, %qs open)"
     if status.get("worker_environment_exists"):
@@ -241,6 +254,7 @@ def _flags(status: Mapping[str, Any]) -> list[str]:
     flags = {
         f"user code is waiting for input: {str(question.get('prompt')).strip()!r} (%qs answer)": question,
         "a console is running code in the environment": status.get("worker_environment_state") == "reserved",
+        "the service is stopping": status.get("stopping") and status.get("manager_state") != "idle",
         "pausing at the next checkpoint": status.get("pause_pending"),
         "the queue stops after this plan": status.get("queue_stop_pending"),
         "loop mode": mode.get("loop"),

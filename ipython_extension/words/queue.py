@@ -170,7 +170,7 @@ def edit(session: Session, line: Line) -> Changed:
 
 def _edit_several(session: Session, line: Line, tokens: Sequence[LineWord], items: Sequence[Item]) -> Changed:
     known = session.known()
-    changed, _ = _with_values(session, line, tokens, items, options={})
+    changed, _ = _with_values(session, line, tokens, items, options={}, command="edit")
     if all(new == old for new, old in zip(changed, items, strict=True)):
         raise line.fault("Expected NAME=VALUE with a new value")
     try:
@@ -196,12 +196,17 @@ def _with_positions(error: RequestFailedError, tokens: Sequence[LineWord]) -> Re
 
 
 def _with_values(
-    session: Session, line: Line, tokens: Sequence[LineWord], items: Sequence[Item], *, options: Options
+    session: Session, line: Line, tokens: Sequence[LineWord], items: Sequence[Item], *, options: Options, command: str
 ) -> tuple[list[Item], dict[str, Any]]:
     """The items with each ``NAME=VALUE`` and the metadata of the rest of the line, and its options."""
     known = session.known()
     calls = [
-        Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
+        Call(
+            item,
+            known.plans.get(item["name"]) or {},
+            known,
+            f"%qs edit {token.text}" if command == "edit" else "%qs add",
+        )
         for item, token in zip(items, tokens, strict=True)
     ]
     values: dict[str, Any] = {}
@@ -211,7 +216,8 @@ def _with_values(
             continue
         start = line.at
         if line.begins_plan():
-            raise line.fault("Expected NAME=VALUE. A whole plan can only replace one item (%qs edit)", start)
+            instead = "replace one item (%qs edit)" if command == "edit" else "be queued (%qs add)"
+            raise line.fault(f"Expected NAME=VALUE. A whole plan can only {instead}", start)
         name, value = line.pair(line.objection)
         for call, token in zip(calls, tokens, strict=True):
             if call.item["item_type"] != "plan":
@@ -303,7 +309,7 @@ def redo(session: Session, line: Line) -> Changed:
     tokens = _several(line, "the number or uid of an item in the history")
     past = [session.finished(line, token) for token in tokens]
     before = [{key: item[key] for key in _OF_ITEM if key in item} for item in past]
-    after, options = _with_values(session, line, tokens, before, options=_places(session, line))
+    after, options = _with_values(session, line, tokens, before, options=_places(session, line), command="redo")
     _one_place(line, options)
     back: dict[str, Requeued] = {}
     if after == before and any(map(has_failed, past)):
@@ -313,7 +319,12 @@ def redo(session: Session, line: Line) -> Changed:
         session.sees_queue()
         leads = [f"Already {each.place_with_number}; not queued again" for each in back.values()]
         return Changed([each.item for each in back.values()], {}, session.known(), leads)
-    view = _add(session, items, options)
+    if len(past) == 1:
+        changes = " with changes" if after != before else ""
+        lead = f"Queued {session.name_in_history(past[0])} again{changes} at position"
+    else:
+        lead = "Queued at position"
+    view = _add(session, items, options, lead)
     if len(past) > 1:
         kept = f" {plural(len(back), 'plan')} of these were back in the queue already." if back else ""
         view.summary = f"{in_one_sentence(view)}{kept}"
@@ -376,11 +387,11 @@ def _one_place(line: Line, given: Mapping[str, Any]) -> None:
         raise line.fault(f"--{' and --'.join(given)} cannot be combined", 0)
 
 
-def _add(session: Session, items: list[Item], options: Mapping[str, Any]) -> Changed:
+def _add(session: Session, items: list[Item], options: Mapping[str, Any], lead: str = "Queued at position") -> Changed:
     where: dict[str, Any] = {}
     for name, value in options.items():
         key = {"before": "before_uid", "after": "after_uid"}.get(name, "pos")
         where[key] = name if name in ("front", "back") else value
     if len(items) == 1:
-        return added(session, where, session.rm.queue_item_add(items[0], **where))
+        return added(session, where, session.rm.queue_item_add(items[0], **where), lead)
     return added(session, where, session.rm.queue_item_add_batch(items, **where))

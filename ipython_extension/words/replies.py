@@ -22,9 +22,9 @@ def present(session: Session, method: str, params: Mapping[str, Any], reply: Rep
     return reply_views.view(method, params, reply)
 
 
-def added(session: Session, params: Mapping[str, Any], reply: Reply) -> Changed:
+def added(session: Session, params: Mapping[str, Any], reply: Reply, lead: str = "Queued at position") -> Changed:
     """Added items with their positions; the table too, if items that were shown have moved."""
-    items, lead = _items(reply), "Queued at position"
+    items = _items(reply)
     size = reply.get("qsize") or len(items)
     first = session.place_of_added(params, len(items), size)
     if first is None:

@@ -1,6 +1,6 @@
 """Commands that run, pause and end plans, and wait."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from bluesky_qs.client.info import item_state
@@ -24,6 +24,7 @@ from ipython_extension.words.vocabulary import word
 _LEAVING = ("running", "aborting", "stopping", "halting")
 
 _ENDINGS = {"aborted": "was aborted", "halted": "was halted", "unknown": "ended with an unknown status"}
+_ENDED = {"stopped": "is finished (its result is `stopped`)", "aborted": "was aborted", "halted": "was halted"}
 _STAYS = "the plan is still paused"
 _PAUSING = "the plan is pausing (then %qs resume or %qs abort)"
 _WILL_PAUSE = "the plan will pause at its next checkpoint"
@@ -88,19 +89,17 @@ def finish(session: Session, line: Line) -> View:
     A running plan is paused first. For a paused plan, `re stop` does the same.
     """
     line.nothing_more()
-    _pause_now(session)
-    return present(session, "re_stop", {}, session.rm.re_stop())
+    return _end(session, session.rm.re_stop, "finishing")
 
 
 @word("abort")
 def abort(session: Session, line: Line) -> View:
     """Abort the plan, with its clean-up; its result is `aborted`, and it goes back to the front of the queue.
 
-    A running plan is first paused immediately. Ctrl-C stops the wait for that pause, not the pause itself.
+    A running plan is first paused immediately. Ctrl-C stops the wait until the plan has ended, nothing else.
     """
     line.nothing_more()
-    _pause_now(session)
-    return present(session, "re_abort", {}, session.rm.re_abort())
+    return _end(session, session.rm.re_abort, "being aborted")
 
 
 @word("halt")
@@ -110,8 +109,7 @@ def halt(session: Session, line: Line) -> View:
     A running plan is paused first.
     """
     line.nothing_more()
-    _pause_now(session)
-    return present(session, "re_halt", {}, session.rm.re_halt())
+    return _end(session, session.rm.re_halt, "being halted")
 
 
 @word("run", "PLAN [--md KEY=VALUE…]")
@@ -186,13 +184,36 @@ def _until_paused(session: Session) -> None:
             wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}")
 
 
-def _pause_now(session: Session) -> None:
-    """Pause the running plan, and wait until it is paused.
+def _end(session: Session, request: Callable[[], Mapping[str, Any]], doing: str) -> ReplyView:
+    """Pause the plan, request its end and wait for it."""
+    uid = _pause_now(session)
+    reply = request()
+    with waiting(session, f"the plan is {doing}") as wait:
+        for status in wait.statuses():
+            if status["running_item_uid"] != uid:
+                break
+            wait.say(f"The plan is {doing}  {length_of_time(wait.elapsed)}")
+    where = item_state(session.rm, uid) if uid else {}
+    back = _back(session, where)
+    return ReplyView(
+        reply, f"The plan {_ENDED.get(where.get('state', ''), 'has ended')}{f'; it is {back}' if back else ''}."
+    )
+
+
+def _back(session: Session, where: Mapping[str, Any]) -> str:
+    """Where the plan with this state is again, if it was requeued."""
+    uid = where.get("requeued_as")
+    back = find_by_uid(uid, session.rm.queue_get(reload=True)) if uid else None
+    return back.place if back else ""
+
+
+def _pause_now(session: Session) -> str | None:
+    """Pause the running plan, and wait until it is paused. Return its uid.
 
     Raise an error if it ends first, because another plan may be running.
     """
     status = session.status()
-    uid = status["running_item_uid"]
+    uid = cast("str | None", status["running_item_uid"])
     if status["manager_state"] == "executing_queue" and (uid or status.get("pause_pending")):
         session.rm.re_pause("immediate")
         with waiting(session, _PAUSING) as wait:
@@ -202,6 +223,7 @@ def _pause_now(session: Session) -> None:
                 wait.say(f"The plan is being paused  {length_of_time(wait.elapsed)}")
         if status["running_item_uid"] != uid:
             raise NotDone("The plan ended before it could be paused (%qs history); the queue has been stopped")
+    return uid
 
 
 def _statuses(wait: ProgressWait) -> Iterator[dict[str, Any]]:
@@ -233,6 +255,7 @@ def _ended(session: Session, item: Item, wait: ProgressWait, *, is_new: bool = F
             is_first, seen = seen is None, moves
             if where["state"] in ENDED:
                 wait.last_documents(status)
+                session.watched(status)
                 return _result(session, item, where, ended_before=is_first and not is_new)
         wait.say(progress.of(status))
     raise AssertionError("statuses never end")
@@ -248,10 +271,10 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
         traceback = result.get("traceback") or ""
         is_shown = traceback and state == "failed"  # the traceback of a failed plan ends with the reason
         why = f": {reason(result)}" if reason(result) and not is_shown else ""
-        uid = where.get("requeued_as")
-        back = find_by_uid(uid, session.rm.queue_get(reload=True)) if uid else None
-        place = f"; it is {back.place}" if back else ""
-        raise NotDone(f"{plan_text(item, known)} {_ENDINGS.get(state, state)}{before}{why}{place}", traceback)
+        who = f" by {result['ended_by']}" if result.get("ended_by") else ""
+        back = _back(session, where)
+        place = f"; it is {back}" if back else ""
+        raise NotDone(f"{plan_text(item, known)} {_ENDINGS.get(state, state)}{who}{before}{why}{place}", traceback)
     took = length_of_time(result["time_stop"] - result["time_start"])
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
     lead = f"{state.capitalize()}{before} in {took}{scans}"

@@ -115,7 +115,7 @@ def test_places_of_redo_exclude_each_other_and_nothing_else_is_taken(qs, failed)
 
 
 def test_a_failed_plan_is_shown_as_requeued(qs, failed):
-    assert pretty(qs("history")).splitlines()[-1] == "     back at the front of the queue; no beam"
+    assert pretty(qs("history")).splitlines()[-1] == "     no beam; back at the front of the queue"
     assert "  state    back at the front of the queue" in pretty(qs("item 0"))
     with pytest.raises(NotDone, match="no beam; it is back at the front of the queue"):
         qs("wait 0")
@@ -125,13 +125,13 @@ def test_a_failed_plan_is_shown_as_requeued(qs, failed):
 
 def test_the_place_is_shown_also_if_the_service_has_no_item_status(qs, failed):
     failed.answers["item_status"] = {"success": False, "msg": "Unknown method 'item_status'"}
-    assert pretty(qs("history")).splitlines()[-1] == "     back at the front of the queue; no beam"
+    assert pretty(qs("history")).splitlines()[-1] == "     no beam; back at the front of the queue"
 
 
 def test_a_copy_that_was_changed_is_another_plan(qs, failed):
     qs("edit 0 scan([det1], motor, 0, 1, 9)")
     assert pretty(qs("history")).splitlines()[-1] == "     no beam"
-    assert "Queued at position 1" in pretty(qs("redo -1"))
+    assert "Queued number 0 again at position 1" in pretty(qs("redo -1"))
 
 
 def refuse(params):

@@ -7,7 +7,7 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.following import Following
-from bluesky_qs.testing import Measure, Pause, Release, Suspend, Wait
+from bluesky_qs.testing import Fail, Measure, Pause, Release, Suspend, Wait
 from ipython_extension.shown.error_rendering import Detached, NotDone
 from ipython_extension.shown.status_text import is_suspended, pause_sentence
 
@@ -44,6 +44,49 @@ def test_no_other_plan_is_ended_than_the_one_that_ran(qs, running):
     with pytest.raises(NotDone, match="ended before it could be paused"):
         qs("abort")
     assert changes(running) == ["re_pause"]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("abort", "The plan was aborted; it is back at the front of the queue."),
+        ("halt", "The plan was halted; it is back at the front of the queue."),
+        ("finish", "The plan is finished (its result is `stopped`)."),
+    ],
+)
+@pytest.mark.usefixtures("running")
+def test_a_plan_that_was_ended_is_told_with_its_place(qs, line, sentence):
+    assert pretty(qs(line)) == sentence
+
+
+def test_a_wait_for_a_plan_names_the_colleague_who_aborted_it(qs, running, at_looks):
+    def abort(_status):
+        pause(running, user="bob")
+        running.do("re_abort", user="bob")
+
+    at_looks(abort)
+    with pytest.raises(NotDone, match="was aborted by bob; it is back at the front of the queue"):
+        qs(f"wait {running.do('status')['running_item_uid']}")
+
+
+def test_a_wait_says_that_the_queue_has_stopped_because_a_plan_failed(qs, running, at_looks):
+    running.add("count", ["det1"])
+    running.worker.on_plan("count", Fail("no beam"))
+
+    def proceed(_status):
+        running.worker.proceed()
+
+    at_looks(proceed)
+    printed = pretty(qs("wait"))
+    assert "The queue has stopped, because the last plan failed. %qs start starts it again." in printed
+
+
+def test_plans_that_were_watched_one_by_one_are_not_shown_by_the_next_wait(qs, opened):
+    opened.add("count", ["det1"])
+    uid = opened.do("queue_get")["items"][0]["item_uid"]
+    qs("start")
+    qs(f"wait {uid}")
+    assert pretty(qs("wait")) == "Idle, the environment is open; the queue is empty."
 
 
 def test_ctrl_c_while_it_is_being_paused_ends_nothing(qs, running, at_looks):

@@ -95,15 +95,36 @@ def test_columns_that_do_not_fit_are_named_and_the_line_keeps_its_width(qs, meas
     assert "took" not in heading  # there is more room for metadata without it
     left_out = [key for key in meta if key not in heading]
     assert left_out[0] == "comment"
-    assert lines(shown)[-1] == f"  Metadata columns omitted: {', '.join(left_out)} (--md shows them)"
+    assert lines(shown)[-1] == f"  Metadata columns omitted: {', '.join(left_out)} (%qs history --md shows them)"
     assert ">comment<" in shown.html()
+
+
+def test_a_key_that_few_plans_have_leaves_the_columns_to_the_others(qs, measured):
+    comment = {"comment": "the second try"}
+    measured(meta=lambda n: {"sample": f"S0{n}", **(comment if n == 1 else {})})
+    heading = lines(qs("history"))[1].split()
+    assert (heading[2:4], "took" in heading) == (["sample", "ended"], True)
+
+
+def test_users_have_a_column_only_if_somebody_else_ran_a_plan(qs, measured):
+    assert ">user<" not in qs("history").html()
+    measured(user=lambda n: "bob" if n == 3 else "ada")
+    assert ">user<" in qs("history").html()
+
+
+def test_the_user_who_aborted_a_plan_of_mine_is_named(qs, measured):
+    aborted = {"exit_status": "aborted", "time_start": 1.0, "time_stop": 2.0, "scan_ids": [], "msg": ""}
+    measured(result=lambda n: {**aborted, "ended_by": "bob" if n == 3 else "ada"})
+    assert [line.strip() for line in lines(qs("history")) if "by " in line] == ["aborted by bob"]
+    assert "aborted by ada" in pretty(qs(""))
 
 
 def test_plans_without_metadata_have_an_empty_cell_and_lists_of_metadata_are_merged(qs, measured):
     meta = [[{"sample": "S01"}, {"sample": "no", "T": 4}], {"sample": "S02"}, {}, None, "odd"]
     measured(meta=lambda n: meta[n])
     shown = qs("history")
-    assert row(shown, 0)[1:5] == ["count([det1])", "S01", "4", "completed"]
+    assert row(shown, 0)[1:4] == ["count([det1])", "S01", "completed"]
+    assert "Metadata columns omitted: T" in lines(shown)[-1]  # only one of five plans has it
     assert row(shown, 1)[1:5] == ["scan([det1])", "S02", "✗", "failed"]
     assert row(shown, 3)[1:3] == ["scan([det1])", "completed"]
     assert [line.strip() for line in lines(qs("history --md")) if "--md" in line] == [

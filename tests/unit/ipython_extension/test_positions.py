@@ -96,8 +96,18 @@ def test_a_plan_that_a_line_of_qserver_runs_is_the_last_item(qs, opened, past):
 def test_a_plan_that_was_run_is_run_again_by_redo(qs, opened):
     qs("history")
     qs("run count([det1], num=5)")
-    qs("redo -1")
+    again = pretty(qs("redo -1"))
+    assert again == "Queued the plan that you ran last again at position 0: count([det1], num=5)"
     assert opened.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 5}
+    assert pretty(qs("redo 2 num=7")).startswith("Queued number 2 again with changes at position 1: ")
+
+
+@pytest.mark.usefixtures("past")
+def test_a_redo_that_needs_a_whole_call_suggests_a_line_that_queues_it(qs):
+    qs("history")
+    complaint = refused(qs, "redo 1 num=80")
+    assert "%qs add scan(" in complaint
+    assert "%qs edit" not in complaint
 
 
 @pytest.mark.usefixtures("past")

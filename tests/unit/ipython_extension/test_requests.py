@@ -35,9 +35,6 @@ _LINES = {
     "start": [("start", _CHANGE)],
     "stop": [("stop", _CHANGE), ("stop cancel", _CHANGE)],
     "resume": [("resume", _CHANGE)],
-    "finish": [("finish", _CHANGE)],
-    "abort": [("abort", _CHANGE)],
-    "halt": [("halt", _CHANGE)],
     "lock": [("lock all", _CHANGE)],
     "answer": [("answer yes", _CHANGE)],
     "update": [("update", _CHANGE)],
@@ -58,6 +55,9 @@ _LINES = {
 _WAITING = {
     "open": ("open", 8),
     "pause": ("pause now", _CHANGE),
+    "finish": ("finish", 5),
+    "abort": ("abort", 5),
+    "halt": ("halt", 5),
     "close": ("close", 1),
     "destroy": ("destroy", 1),
     "run": ("run count([det1])", 1),
@@ -206,8 +206,8 @@ def test_a_line_that_waits_sends_few_requests_besides(qs, shell, known, bring, w
     shell.user_ns["x"] = 1
     if line == "open":
         qs("close")
-    if line == "pause now":
-        bring("running")
+    if line == "pause now" or line in _PAUSED:
+        bring("running" if line == "pause now" else "paused")
     known.requests.clear()
     before = while_waiting()
     qs(line)

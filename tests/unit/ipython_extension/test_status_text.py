@@ -33,6 +33,13 @@ def test_a_pause_without_a_known_plan_is_a_whole_sentence():
     assert status_sentence(status | {"running_item_uid": "a"}, "count()", 80).startswith("Paused in count(); 1 more")
 
 
+def test_a_service_that_is_stopping_is_not_called_idle():
+    status = {"manager_state": "idle", "worker_environment_exists": True, "items_in_queue": 1, "stopping": True}
+    assert status_sentence(status, "", 80) == "The service is stopping; 1 item in the queue."
+    status |= {"manager_state": "executing_queue", "running_item_uid": "a"}
+    assert status_sentence(status, "count()", 80) == "Running count(); 1 more in the queue; the service is stopping."
+
+
 def suspended(events, total, *, elapsed, since):
     waiting = {"kind": "suspender", "text": "suspended since 14:02: Signal shutter is high", "since": since}
     return running(events, total, elapsed=elapsed) | {"waiting_for": waiting}

@@ -203,6 +203,15 @@ async def test_a_service_that_stops_lets_the_plan_clean_up(opened, running):
     assert (await opened.do("status"))["items_in_queue"] == 2
 
 
+async def test_the_status_tells_that_the_service_is_stopping(opened, running):
+    await running(Hang())
+    assert not (await opened.do("status"))["stopping"]
+    stopping = opened.loop.create_task(opened.stop("the test is over"))
+    await opened.until(lambda status: status["stopping"])
+    opened.worker.proceed()
+    await stopping
+
+
 async def test_a_paused_plan_is_aborted_when_the_service_stops(opened, running):
     await running()
     await opened.do("re_pause", option="immediate")
