@@ -14,6 +14,7 @@ from bluesky_qs.door.door import Door
 from bluesky_qs.door.protocol import limited_protocol
 from bluesky_qs.door.settings import DoorSettings
 from bluesky_qs.door.signin.accounts import Accounts
+from bluesky_qs.door.streams.protocol import SharedFrames
 
 #: The largest message of a client on a websocket; the only one is that with its credentials.
 _LARGEST_MESSAGE = 64 * 1024
@@ -49,7 +50,7 @@ def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> Doo
             "host": settings.host,
             "port": settings.port,
             "http": limited_protocol(settings.head_limit),
-            "ws": "websockets-sansio",
+            "ws": SharedFrames,
             "ws_max_size": _LARGEST_MESSAGE,
             "ws_per_message_deflate": False,  # costs more CPU time than everything else in a stream
             "loop": "uvloop",

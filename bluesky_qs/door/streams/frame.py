@@ -4,6 +4,13 @@ import json
 from functools import cached_property
 from typing import Any
 
+from websockets.frames import Frame as WebsocketFrame
+from websockets.frames import Opcode
+
+#: Key of the bytes that go over the wire, in a message to a server of websockets. A server that does not know it makes
+#: them from the text.
+READY = "bluesky_qs.ready"
+
 
 class Frame:
     """A message.
@@ -26,7 +33,8 @@ class Frame:
     @cached_property
     def websocket(self) -> dict[str, Any]:
         """The message as a server of websockets takes it. All readers share it, so it must not be changed."""
-        return {"type": "websocket.send", "text": self.text}
+        ready = WebsocketFrame(Opcode.TEXT, self.text.encode()).serialize(mask=False)
+        return {"type": "websocket.send", "text": self.text, READY: ready}
 
     @cached_property
     def server_sent(self) -> bytes:

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from bluesky_qs.door.streams import hub
+
 
 @pytest.fixture
 async def stream(door):
@@ -79,8 +81,9 @@ async def test_a_browser_resumes_after_the_last_event_that_it_has(manager, strea
     assert (await told(following))[0] == last
 
 
-async def test_heartbeats_are_events_of_their_own_name(stream):
+async def test_heartbeats_are_events_of_their_own_name(manager, stream):
     _, following = await stream("/progress/stream")
+    manager.clock.advance(hub.PERIOD)
 
     assert await following() == "retry: 1000"
     assert await following() == "event: heartbeat"
@@ -154,6 +157,7 @@ async def test_console_output_is_there_even_if_it_is_not_published(door, manager
 async def test_a_reader_gets_console_output_that_is_not_published(door, manager, stream):
     _, following = await stream("/stream_console_output")
     manager._console.add("unheard\n", manager.clock.time())
+    manager.clock.advance(hub.PERIOD)
 
     assert json.loads(await following())["msg"] == "unheard\n"
 

@@ -95,8 +95,9 @@ async def test_documents_pass_through_unchanged(door, manager, listen):
 
 
 @pytest.mark.parametrize("path", ["/events/ws", "/documents/ws", "/progress/ws"])
-async def test_our_streams_have_heartbeats_with_the_age_of_the_managers_last_message(door, listen, path):
+async def test_our_streams_have_heartbeats_with_the_age_of_the_managers_last_message(manager, listen, path):
     socket = await listen(path)
+    manager.clock.advance(hub.PERIOD)
 
     heartbeat = json.loads(await socket.connection.recv())
     while heartbeat["type"] != "heartbeat":
@@ -133,6 +134,17 @@ async def test_a_slow_reader_delays_nobody(door, manager, listen):
     slow.connection.transport.resume_reading()
 
 
+async def test_any_text_arrives_as_it_was_printed(door, manager, listen):
+    socket = await listen("/console_output/ws")
+    await manager.until(lambda _: b"QS_Console" in manager.subscribed)
+    texts = ["", "é\n", "\x00\x1b[31m", "x" * 125, "x" * 126, "x" * 65_536, "\U0001f4a1"]
+
+    for text in texts:
+        manager.say(text)
+
+    assert [message["msg"] for message in await socket.several(len(texts))] == texts
+
+
 # ------------------------------------------------------------------------------------------------------- who gets in
 async def test_a_wrong_key_in_the_header_is_refused_at_the_handshake(listen):
     with pytest.raises(websockets.InvalidStatus) as raised:
@@ -148,10 +160,12 @@ async def test_an_unknown_scheme_in_the_header_is_refused_at_the_handshake(liste
     assert raised.value.response.status_code == 400
 
 
-async def test_the_key_may_come_in_the_query(listen, key):
+async def test_the_key_may_come_in_the_query_and_is_not_logged(listen, key, caplog):
+    caplog.set_level("DEBUG")
     socket = await listen(f"/info/ws?api_key={key}", {})
 
     assert "status" in (await socket.next())["msg"]
+    assert not [record for record in caplog.records if key in record.getMessage() and "client" not in record.name]
 
 
 async def test_a_wrong_key_in_the_query_is_told_by_a_close_code(listen):
@@ -212,13 +226,15 @@ async def test_an_instrument_has_streams_by_its_name(door, listen):
 
 
 # ------------------------------------------------------------------------------------------------------------ the end
-async def test_streams_end_soon_after_their_credentials_are_revoked(door, listen, monkeypatch):
+async def test_streams_end_soon_after_their_credentials_are_revoked(door, manager, listen, monkeypatch):
+    assert hub.PERIOD * hub.LOOKS + readers.GRACE < 10
+    monkeypatch.setattr(hub, "LOOKS", 1)
     socket = await listen("/console_output/ws")
 
     monkeypatch.setattr(door.door.sign_in, "holds", lambda caller: False)
+    manager.clock.advance(hub.PERIOD)
 
     assert await socket.closed() == (4001, "The credentials are no longer valid")
-    assert hub.PERIOD * hub.LOOKS + readers.GRACE < 10
 
 
 async def test_streams_end_with_their_own_code_when_the_door_closes(door, listen):

@@ -1,0 +1,31 @@
+"""The server's side of websockets, with a short way for messages that are sent to many readers."""
+
+import logging
+from typing import Any
+
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from bluesky_qs.door.streams.frame import READY
+
+_logger = logging.getLogger("uvicorn.error.websockets")
+_logger.setLevel(logging.WARNING)  # a line for each websocket has its query, which may have a key
+
+
+class SharedFrames(WebSocketsSansIOProtocol):
+    """Writes the ready bytes of a message, if it has any, instead of making them again for each reader."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = _logger
+
+    async def send(self, message: Any) -> None:
+        ready = message.get(READY)
+        if ready is None or not self.handshake_complete or self.close_sent or self.conn.extensions:
+            await super().send(message)
+            return
+        if not self.writable.is_set():
+            await self.writable.wait()
+        if self.disconnected or self.close_sent:
+            raise ClientDisconnected
+        self.transport.write(ready)
