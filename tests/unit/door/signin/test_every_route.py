@@ -4,6 +4,7 @@ import time
 
 import httpx
 import pytest
+from starlette.routing import WebSocketRoute
 
 from bluesky_qs.api.method import METHODS
 from bluesky_qs.door.app import all_routes, make_app
@@ -14,6 +15,7 @@ from bluesky_qs.door.signin.auth_route import AuthRoute, Needs
 from bluesky_qs.door.signin.keys import new_key
 from bluesky_qs.door.signin.provider import Identity
 from bluesky_qs.door.signin.settings import read_sign_in
+from bluesky_qs.door.streams.table import STREAMS
 
 from .conftest import sections
 
@@ -43,19 +45,28 @@ NEEDS = {
     "GET /auth/whoami": SIGNED_IN,
     "GET /config/get": "read:config",
     "GET /console": "read:console",
+    "GET /console_output": "read:console",
+    "GET /console_output/uid": "read:console",
+    "WS /console_output/ws": "read:console",
+    "GET /console_output_update": "read:console",
     "GET /devices/allowed": "read:resources",
     "GET /devices/existing": "read:resources",
     "GET /documents": "read:monitor",
+    "GET /documents/stream": "read:monitor",
+    "WS /documents/ws": "read:monitor",
     "POST /environment/close": "write:manager:control",
     "POST /environment/destroy": "write:manager:control",
     "POST /environment/open": "write:manager:control",
     "GET /environment/report": "read:monitor",
     "POST /environment/update": "write:queue:control",
     "GET /events": "read:monitor",
+    "GET /events/stream": "read:monitor",
+    "WS /events/ws": "read:monitor",
     "POST /function/execute": "write:execute",
     "GET /functions/allowed": "read:resources",
     "POST /history/clear": "write:history:edit",
     "GET /history/get": "read:history",
+    "WS /info/ws": "read:monitor",
     "POST /input/reply": "write:execute",
     "GET /instruments": "read:status",
     "GET /item/check": "read:queue",
@@ -71,6 +82,8 @@ NEEDS = {
     "POST /plan/parse": "read:resources",
     "GET /plans/allowed": "read:resources",
     "GET /plans/existing": "read:resources",
+    "GET /progress/stream": "read:monitor",
+    "WS /progress/ws": "read:monitor",
     "POST /queue/autostart": "write:queue:control",
     "POST /queue/clear": "write:queue:edit",
     "GET /queue/get": "read:queue",
@@ -102,13 +115,16 @@ NEEDS = {
     "POST /re/stop": "write:plan:control",
     "POST /script/upload": "write:scripts",
     "GET /status": "read:status",
+    "WS /status/ws": "read:monitor",
+    "GET /stream_console_output": "read:console",
     "GET /task/result": "read:monitor",
     "GET /task/status": "read:monitor",
     "POST /test/manager/kill": "write:testing",
     "GET /test/server/sleep": "read:testing",
     "POST /unlock": "write:lock",
 }
-PROTECTED = {route: scope for route, scope in NEEDS.items() if scope is not OPEN}
+#: Websockets are refused in their own way; `tests/unit/door/streams` tries that.
+PROTECTED = {route: scope for route, scope in NEEDS.items() if scope is not OPEN and not route.startswith("WS ")}
 #: Sign-in routes that find something else wrong before they would be done.
 PARTS = {"{provider}": "toy", "{uuid}": "0" * 32, "{session_id}": "0" * 32, "{uid}": "some-uid"}
 
@@ -133,6 +149,9 @@ async def http(accounts):
 def found_routes(door):
     """What the application has, by verb and path."""
     found = {f"{route.verb} {route.path}": route.scope or OPEN for route in all_routes()}
+    for stream in STREAMS:
+        found[f"WS {stream.websocket}"] = stream.scope
+        found |= {f"GET {path}": stream.scope for path in (stream.server_sent, stream.lines) if path}
     for route in door.sign_in.routes:
         assert isinstance(route, AuthRoute)
         found[f"{route.verb} {route.path.removeprefix('/api')}"] = route.needs
@@ -141,6 +160,15 @@ def found_routes(door):
 
 def test_each_route_is_listed_here_with_what_it_needs(tmp_path):
     assert found_routes(Door(DoorSettings(), Accounts)) == NEEDS
+
+
+def test_the_application_has_no_other_routes():
+    """A route that none of the tables has would be found here."""
+    for route in make_app(Door(DoorSettings(), Accounts))._rest.routes:
+        path = route.path.removeprefix("/api").removeprefix("/instruments/{instrument}")
+        verbs = {"WS"} if isinstance(route, WebSocketRoute) else route.methods - {"HEAD"}
+        for verb in verbs:
+            assert f"{verb} {path}" in NEEDS
 
 
 def test_each_route_of_a_method_needs_the_scope_of_the_method():
