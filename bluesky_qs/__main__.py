@@ -12,6 +12,7 @@ _COMMANDS = {
     "qserver-clear-lock": "clear_lock",
     "qserver-console": "console",
     "qserver-qtconsole": "qtconsole",
+    "qserver-http": "http",
     "copy-store": "copy_store",
     "demo": "demo",
 }

@@ -39,6 +39,41 @@ def read(path: str) -> list[FileValue]:
     return list(entries.values())
 
 
+def sections(path: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the sections of the file, or of the files of the folder, with each ``${NAME}`` replaced by that variable.
+
+    Values keep the structure that they have in YAML, and are not checked.
+
+    Raises
+    ------
+    ConfigError
+        The file does not exist or is not valid YAML, two files have the same section, or a variable is not set.
+    """
+    found: dict[str, Any] = {}
+    for file in _files(Path(path).expanduser()):
+        for name, value in _mapping(_parse(file), f"The configuration file {file}").items():
+            if name in found:
+                raise ConfigError(f"Section {name!r} is there twice; the second one is in {file}")
+            found[str(name)] = _replaced(value, environ, f"section {name!r} in {file}")
+    return found
+
+
+def _replaced(value: Any, environ: Mapping[str, str], where: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(element, environ, where) for key, element in value.items()}
+    if isinstance(value, list):
+        return [_replaced(element, environ, where) for element in value]
+    if not isinstance(value, str):
+        return value
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[1] in environ or not _NAME.fullmatch(match[1]):
+            return environ.get(match[1], match[0])
+        raise ConfigError(f"The environment variable {match[1]}, which {where} names, is not set")
+
+    return _VARIABLE.sub(replaced, value)
+
+
 def expanded(value: Any, setting: Setting, environ: Mapping[str, str]) -> Any:
     """Return the value with each ``${NAME}`` replaced by that variable.
 

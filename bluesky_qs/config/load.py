@@ -8,12 +8,13 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from bluesky_qs.addresses import collide, hide_password
 from bluesky_qs.config import files
-from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, SECTIONS, Field, Setting, Settings, choices, fields
+from bluesky_qs.config.schema import DEFAULT_REDIS_ADDR, SECTIONS, Field, Http, Setting, Settings, choices, fields
 from bluesky_qs.errors import ConfigError, WrongOption
 from bluesky_qs.nearest import did_you_mean, nearest
 
 CONFIG_OPTION = "--config"
 CONFIG_VARIABLE = "QSERVER_CONFIG"
+HTTP_CONFIG_VARIABLE = "QSERVER_HTTP_SERVER_CONFIG"
 
 #: Prefix of our environment variables.
 _OURS = "QSERVER_"
@@ -128,6 +129,24 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
     _choose_store(values)
     _part_sockets(values)
     return Loaded(_settings(values.values), values.origins)
+
+
+def load_http(options: Mapping[str, Any], environ: Mapping[str, str]) -> Http:
+    """Load the settings of an HTTP door that belongs to no service.
+
+    The address in the environment comes after that in the door's configuration file, so it is not read here.
+
+    Raises
+    ------
+    WrongOption
+        The message names the option and its value.
+    """
+    values = _Values()
+    for field in fields():
+        if field.section == "http":
+            raw = options.get(field.key) or (environ.get(HTTP_CONFIG_VARIABLE) if field.key == "http.config" else None)
+            values.set(field, raw, Origin(_COMMAND_LINE, _option(field)))
+    return _settings(values.values).http
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

@@ -42,7 +42,7 @@ def all_routes() -> list[Route]:
 
 
 def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:
-    """The ASGI application; it opens and closes the door.
+    """The ASGI application. With a lifespan, it opens and closes the door.
 
     ``more`` are routes of Starlette: websockets, and pages.
     """
@@ -53,6 +53,23 @@ def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:
     return CORSMiddleware(
         app, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], allow_credentials="*" not in origins
     )
+
+
+@contextlib.asynccontextmanager
+async def opened(door: Door) -> AsyncIterator[None]:
+    """Open a door that has an application, and close it at the end.
+
+    Raises
+    ------
+    QSError
+        It cannot be opened.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(door.close)
+        await door.open()
+        stack.push_async_callback(door.streams.close)
+        await door.streams.open()
+        yield
 
 
 class _Table:
@@ -114,22 +131,12 @@ class _App:
         self._door = door
         self._head_limit = door.settings.head_limit
         self._table = _Table(all_routes())
-        self._streams = door.streams = Streams(door)
+        door.streams = Streams(door)
         self._rest = Starlette(
-            routes=[*routes, *ends.routes(door, self._streams)],
-            lifespan=self._lifespan,
+            routes=[*routes, *ends.routes(door, door.streams)],
+            lifespan=lambda _: opened(door),
             exception_handlers={HTTPRefusal: _as_response, HTTPException: _as_response, Exception: _as_response},
         )
-
-    @contextlib.asynccontextmanager
-    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:  # noqa: ARG002 - Starlette's signature
-        await self._door.open()
-        await self._streams.open()
-        try:
-            yield
-        finally:
-            await self._streams.close()
-            await self._door.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":

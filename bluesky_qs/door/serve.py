@@ -1,51 +1,101 @@
-"""Runs a door: one process, one event loop."""
+"""Serves a door: one process, one event loop, until it is asked to stop."""
 
+import asyncio
+import contextlib
 import logging
+import os
 import resource
+import signal
 import socket
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import uvicorn
 from starlette.routing import BaseRoute
 
-from bluesky_qs.door.app import make_app
+from bluesky_qs.door.app import make_app, opened
 from bluesky_qs.door.door import Door
+from bluesky_qs.door.logs import guard_loggers
 from bluesky_qs.door.protocol import limited_protocol
-from bluesky_qs.door.settings import DoorSettings
-from bluesky_qs.door.signin.accounts import Accounts
 from bluesky_qs.door.streams.protocol import SharedFrames
+
+logger = logging.getLogger(__name__)
 
 #: The largest message of a client on a websocket; the only one is that with its credentials.
 _LARGEST_MESSAGE = 64 * 1024
-#: Their lines at lower levels have headers and queries, and so the secrets of clients.
-_TELLTALE_LOGGERS = ("uvicorn", "uvicorn.error", "websockets", "websockets.server")
-#: Seconds that open requests and streams have to end when the door is stopped.
-_LAST_SECONDS = 3
+#: Seconds for the websockets to end with the code 1001, and then for the last requests.
+_CLOSING_TIME, _LAST_REQUESTS = 0.4, 0.6
+#: A connection that is kept for the client's next request is closed after so many seconds. Clients give theirs up
+#: sooner, so that no request meets a connection that is just being closed.
+_KEEP_ALIVE = 75
+#: Seconds between two signs of life for the supervisor.
+_BEAT_PERIOD = 0.5
+#: More open files than that are never asked for: macOS refuses more, and 100 000 connections are enough.
+_MOST_FILES = 102_400
+_FEW_FILES = 2048
 
 
 class DoorServer(uvicorn.Server):
-    """Serves a door; tells its streams to end before it closes the connections."""
+    """Opens a door and serves it. Lets its streams end before it closes connections.
 
-    def __init__(self, config: uvicorn.Config, door: Door) -> None:
+    Attributes
+    ----------
+    beat
+        File descriptor to which a byte is written twice a second, as long as the event loop runs.
+    """
+
+    def __init__(self, config: uvicorn.Config, door: Door, websockets: "_Websockets") -> None:
         super().__init__(config)
+        self.beat: int | None = None
         self._door = door
+        self._websockets = websockets
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until it should stop.
+
+        Raises
+        ------
+        QSError
+            The door cannot be opened.
+        """
+        async with opened(self._door):
+            await super().serve(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop when SIGTERM or SIGINT arrives. In uvicorn, the process then dies by the signal."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def main_loop(self) -> None:
+        """Serve, and give signs of life."""
+        async with _beating(self.beat):
+            await super().main_loop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then everything else."""
+        """Accept no more connections, let the streams end, then the last requests."""
+        for server in self.servers:
+            server.close()
         self._door.closing.set()
         await self._door.streams.end()
+        await self._websockets.wait_ended(_CLOSING_TIME)
         await super().shutdown(sockets)
 
 
 def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> DoorServer:
     """A server for a door. ``more`` are routes of Starlette; ``options`` are those of ``uvicorn.Config``."""
     settings = door.settings
-    for name in _TELLTALE_LOGGERS:
-        logging.getLogger(name).setLevel(logging.INFO)
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # whoever adds a handler to it gets no queries either
+    guard_loggers()
+    app = make_app(door, more)
+    websockets = _Websockets(_under(settings.root_path, app) if settings.root_path else app)
     config = uvicorn.Config(
-        make_app(door, more),
+        websockets,
         **{
             "host": settings.host,
             "port": settings.port,
@@ -54,31 +104,101 @@ def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> Doo
             "ws_max_size": _LARGEST_MESSAGE,
             "ws_per_message_deflate": False,  # costs more CPU time than everything else in a stream
             "loop": "uvloop",
-            "lifespan": "on",
+            "lifespan": "off",  # the server opens the door itself, so that an error is ours and has no traceback
             "log_config": None,
-            "access_log": False,  # its lines have the query, which may have a key
+            "access_log": logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO),
             "server_header": False,
             "proxy_headers": settings.behind_proxy,
             "forwarded_allow_ips": list(settings.proxies),
-            "root_path": settings.root_path,
             "ssl_certfile": settings.certificate,
             "ssl_keyfile": settings.private_key,
-            "timeout_graceful_shutdown": _LAST_SECONDS,
+            "timeout_keep_alive": _KEEP_ALIVE,
+            "timeout_graceful_shutdown": _LAST_REQUESTS,
             **options,
         },
     )
-    return DoorServer(config, door)
+    return DoorServer(config, door, websockets)
 
 
-def serve(settings: DoorSettings, sockets: list[socket.socket] | None = None) -> None:
-    """Run a door until it is told to stop (SIGTERM, SIGINT). ``sockets`` may be listening already."""
+def serve(door: Door, listening: socket.socket, *, beat: int | None = None) -> None:
+    """Run a door at a listening socket until SIGTERM or Ctrl-C; ``beat`` is that of `DoorServer`.
+
+    Raises
+    ------
+    QSError
+        The door cannot be opened.
+    """
     raise_file_limit()
-    server_of(Door(settings, Accounts)).run(sockets)
+    server = server_of(door)
+    server.beat = beat
+    server.run([listening])
 
 
-def raise_file_limit() -> int:
-    """Allow as many open files as the system lets us; each connection is one. Return the number."""
+def raise_file_limit() -> None:
+    """Raise the soft limit of open files as far as the system lets us: each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # the old limit remains, and is logged if it is low
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < _FEW_FILES:
+        logger.warning("The limit of open files (ulimit -n) lets the HTTP door keep about %d connections", limit - 50)
+
+
+@contextlib.asynccontextmanager
+async def _beating(beat: int | None) -> AsyncIterator[None]:
+    if beat is None:
+        yield
+        return
+    task = asyncio.create_task(_beats(beat))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _beats(beat: int) -> None:
+    while True:
+        os.write(beat, b".")
+        await asyncio.sleep(_BEAT_PERIOD)
+
+
+class _Websockets:
+    """Knows how many websockets are open."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._open = 0
+        self._none_is_open = asyncio.Event()
+        self._none_is_open.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            await self._app(scope, receive, send)
+            return
+        self._open += 1
+        self._none_is_open.clear()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._none_is_open.set()
+
+    async def wait_ended(self, timeout: float) -> None:  # noqa: ASYNC109 - what is open then is closed by the server
+        """Wait until all websockets have ended, at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._none_is_open.wait(), timeout)
+
+
+def _under(root_path: str, app: Any) -> Any:
+    """Serve the application under a path prefix, whether or not the proxy removes it from the address."""
+
+    async def prefixed(scope: Any, receive: Any, send: Any) -> None:
+        path: str = scope["path"]
+        inside = path == root_path or path.startswith(f"{root_path}/")
+        scope = {**scope, "root_path": root_path, "path": path if inside else root_path + path}
+        await app(scope, receive, send)
+
+    return prefixed

@@ -2,28 +2,19 @@
 
 import hashlib
 import hmac
-import logging
-import os
-import secrets
-import stat
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-import platformdirs
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
 from bluesky_qs.api.method import Scope
 from bluesky_qs.door.caller import Caller, Credentials
+from bluesky_qs.door.keyfile import default_key_file, key_in
 from bluesky_qs.door.refusals import HTTPRefusal, NotSignedIn
 from bluesky_qs.door.signin.credentials import keep_in_cookie, presented
-from bluesky_qs.errors import ConfigError
 
 if TYPE_CHECKING:
     from bluesky_qs.door.door import Door
-
-logger = logging.getLogger(__name__)
 
 #: The provider of the single user's identity in the sign-in database.
 SINGLE_USER_PROVIDER = "single_user"
@@ -112,46 +103,3 @@ class SingleUserSignIn:
             user=self._settings.name, user_group=group, scopes=self._scopes, credential=f"single-user key {name}"
         )
         self._chosen_for = connection
-
-
-def default_key_file() -> Path:
-    """Where a generated key is kept."""
-    return platformdirs.user_data_path("bluesky_qs") / "http-key"
-
-
-def key_in(file: Path) -> str:
-    """The key in the file; a new one if there is no file yet. It stays the same when the door is started again.
-
-    Raises
-    ------
-    ConfigError
-        The file cannot be read or written, others can read it, or what it holds is no key.
-    """
-    try:
-        if not file.exists():
-            _write_key(file)
-        with file.open(encoding="ascii") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            key = opened.read().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it contains bytes that are not text"
-        raise ConfigError(f"The file with the key, {file}, cannot be used: {reason}") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise ConfigError(f"Others can read the file with the key: run chmod 600 {file}, or delete it for a new key")
-    if not key.isalnum():
-        raise ConfigError(f"The file {file} should have a key of letters and digits. Delete it for a new key")
-    return key
-
-
-def _write_key(file: Path) -> None:
-    """Write a new key, complete or not at all, unless another process does so first."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, written = tempfile.mkstemp(dir=file.parent)  # readable by its owner only
-    try:
-        with open(handle, "w", encoding="ascii") as opened:  # noqa: PTH123 - a descriptor
-            opened.write(secrets.token_hex(32) + "\n")
-        os.link(written, file)
-    except FileExistsError:
-        logger.debug("Another process has just written %s", file)
-    finally:
-        os.unlink(written)  # noqa: PTH108 - a name, as mkstemp gives it

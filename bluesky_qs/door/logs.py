@@ -1,0 +1,63 @@
+"""The log of the door and of uvicorn, in the service's format and without secrets."""
+
+import logging
+import re
+from collections.abc import Callable
+
+from bluesky_qs.config.logs import FORMAT, OURS, configure_logging
+
+#: Loggers of uvicorn: warnings and a line for each websocket, and a line for each request.
+_UVICORN, _ERROR, _ACCESS = "uvicorn", "uvicorn.error", "uvicorn.access"
+#: At lower levels, their lines have whole requests with their headers, and so the secrets of clients.
+_TELLTALE = (_UVICORN, _ERROR, _ACCESS, "websockets", "websockets.server")
+_LOWEST = logging.INFO
+
+_QUERY = re.compile(r"\?[^\s\"']*")
+_SECRET = re.compile(
+    r"(?i)\b((?:api_?key|access_token|refresh_token|password|secret|client_secret)[\"']?\s*[=:]\s*)[^\s&;,]+"
+)
+_HEADER = re.compile(r"(?i)\b(authorization|cookie|set-cookie|x-csrf)([\"']?\s*[:=]\s*).*")
+
+
+def configure_door_logging(level: int) -> None:
+    """Let the door and uvicorn log to standard error. Requests are logged at the level DEBUG."""
+    configure_logging(level)
+    for handler in logging.getLogger(OURS).handlers:
+        handler.addFilter(without_secrets)
+    theirs = logging.getLogger(_UVICORN)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(FORMAT))
+    theirs.handlers[:] = [handler]
+    theirs.propagate = False
+    shown = _LOWEST if level <= logging.DEBUG else max(level, logging.WARNING)
+    for name in (_UVICORN, _ERROR, _ACCESS):
+        logging.getLogger(name).setLevel(shown)
+    guard_loggers()
+
+
+def guard_loggers() -> None:
+    """Keep secrets out of what uvicorn logs, whatever handlers and levels there are."""
+    for name in _TELLTALE:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, _LOWEST))
+        logger.addFilter(_without_query)
+        logger.addFilter(without_secrets)
+
+
+def without_secrets(record: logging.LogRecord) -> bool:
+    """Filter that replaces keys, tokens and passwords in a message by asterisks."""
+    _replace(record, lambda text: _HEADER.sub(r"\1\2***", _SECRET.sub(r"\1***", text)))
+    return True
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Filter that removes the query from the address of a request, because it may contain a key."""
+    _replace(record, lambda text: _QUERY.sub("", text))
+    return True
+
+
+def _replace(record: logging.LogRecord, change: Callable[[str], str]) -> None:
+    text = record.getMessage()
+    changed = change(text)
+    if changed != text:
+        record.msg, record.args = changed, ()

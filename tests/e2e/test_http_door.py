@@ -1,0 +1,79 @@
+"""A service with ``--http``: the door beside the manager, what survives whose death, and encryption."""
+
+import httpx
+import pytest
+import zmq
+
+from tests.conftest import PATIENCE, await_end
+
+KEY = "k3yOfTheTests"
+_VARIABLES = {"QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY": KEY}
+
+
+@pytest.fixture
+def start(new_service, free_ports):
+    """Starts a service with a door; the service, and a client of the door."""
+    clients = []
+
+    def start(*args, env=None, **options):
+        address = f"127.0.0.1:{free_ports(1)[0]}"
+        service = new_service(
+            "--warm-worker", "OFF", "--http", address, *args, env={**_VARIABLES, **(env or {})}, **options
+        ).start()
+        headers = {"Authorization": f"ApiKey {KEY}"}
+        http = httpx.Client(base_url=f"http://{address}/api", headers=headers, timeout=PATIENCE, trust_env=False)
+        clients.append(http)
+        return service, http
+
+    yield start
+    for http in clients:
+        http.close()
+
+
+def test_the_door_answers_and_is_replaced_and_a_running_plan_notices_nothing(start):
+    service, http = start()
+    service.open()
+    service.add("count", ["det1"], num=4, delay=0.5)
+    assert http.post("/queue/start").json()["success"]
+    service.wait(lambda status: status["manager_state"] == "executing_queue", "the plan runs")
+    door = service.find("bluesky_qs.door")
+    door.kill()
+    await_end([door.pid])
+    assert httpx.get(f"{http.base_url}ping", headers=http.headers, timeout=PATIENCE, trust_env=False).status_code == 200
+    service.wait_idle()
+    (item,) = service.history()
+    assert item["result"]["exit_status"] == "completed"
+    assert service.stop() == 0
+    assert "The HTTP door ended unexpectedly (killed by SIGKILL). Restarting ..." in service.output()
+
+
+def test_killed_manager_is_a_503_until_the_next_one_answers(start):
+    service, http = start()
+    assert http.get("/ping").status_code == 200
+    manager = service.find("bluesky_qs.manager")
+    door = service.find("bluesky_qs.door")
+    manager.kill()
+    await_end([manager.pid])
+    service.wait_idle()
+    response = http.get("/ping")
+    while response.status_code == 503:
+        assert response.headers["retry-after"]
+        response = http.get("/ping")
+    assert response.status_code == 200
+    assert service.find("bluesky_qs.door").pid == door.pid
+
+
+@pytest.mark.parametrize("encoding", ["json", "msgpack"])
+def test_the_door_of_an_encrypted_service_needs_no_key(start, encoding):
+    public, private = (key.decode() for key in zmq.curve_keypair())
+    _, http = start(
+        "--zmq-encoding", encoding, env={"QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER": private}, server_key=public,
+        encoding=encoding,
+    )  # fmt: skip
+    assert http.get("/status").json()["manager_state"] == "idle"
+
+
+def test_a_service_beyond_this_computer_without_a_sign_in_does_not_start(new_service):
+    service = new_service("--http", "*:0")
+    assert service.spawn().wait(PATIENCE) == 78
+    assert "Error: With *:0 other computers can reach the HTTP door" in service.output()

@@ -1,0 +1,171 @@
+"""``qserver-http`` as a command: a door of its own before a manager of the test kit."""
+
+import contextlib
+import os
+import pty
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from bluesky_qs.testing import Manager
+from tests.certificates import make_certificate
+
+KEY = "k3yOfTheTests"
+
+
+@pytest.fixture(scope="module")
+def manager():
+    with Manager() as manager:
+        yield manager
+
+
+@pytest.fixture
+def new_door(tmp_path, manager, free_ports):
+    """Starts doors that end with the test."""
+    started = []
+
+    def start(*args, key=KEY, stdout=None, **env):
+        door = Door(tmp_path, manager, free_ports(1)[0], args, key, stdout, env)
+        started.append(door)
+        return door
+
+    yield start
+    for door in started:
+        door.close()
+
+
+class Door:
+    """A running ``qserver-http``."""
+
+    def __init__(self, home, manager, port, args, key, stdout, env):
+        self.port = port
+        self.log = home / "door.log"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("QSERVER", "XDG"))}
+        keys = {"QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY": key} if key else {}
+        addresses = ["--zmq-control-addr", manager.control, "--zmq-info-addr", manager.info]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bluesky_qs", "qserver-http", *addresses, "--port", str(port), *args],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout or log,
+                stderr=log,
+                env={**clean, "HOME": str(home), **keys, **env},
+                cwd=home,
+            )
+
+    def client(self, scheme="http", key=KEY, **options):
+        """A client that has waited until the door answers."""
+        with contextlib.closing(self._connected()):
+            pass
+        headers = {"Authorization": f"ApiKey {key}"} if key else {}
+        url = f"{scheme}://127.0.0.1:{self.port}"
+        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60, **options)
+
+    def _connected(self):
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.05)
+                pytest.fail(f"the door ended: {self.printed()}")
+
+    def printed(self):
+        return self.log.read_text()
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_door_answers_until_a_signal_ends_it(new_door, number):
+    door = new_door()
+    with door.client() as http:
+        assert http.get("/api/status").json()["manager_state"] == "idle"
+        assert http.get("/api/status", headers={"Authorization": "ApiKey wrong"}).status_code == 401
+    assert door.stop(number) == 0
+    assert "Traceback" not in door.printed()
+
+
+def test_generated_key_is_in_a_file_and_in_the_link_in_a_terminal_only(new_door, tmp_path):
+    ours, terminal = pty.openpty()
+    door = new_door(key=None, stdout=terminal)
+    os.close(terminal)
+    shown = b""
+    while b"?api_key=" not in shown or not shown.endswith(b"\n"):
+        shown += os.read(ours, 4096)
+    key = shown.decode().partition("?api_key=")[2].split()[0]
+    with door.client(key=key) as http:
+        assert http.get("/api/status").status_code == 200
+    (file,) = tmp_path.rglob("http-key")
+    assert file.read_text().strip() == key
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert door.stop() == 0
+    assert key not in door.printed()
+    os.close(ours)
+
+
+def test_no_key_is_in_the_log_even_if_everything_is_logged(new_door):
+    door = new_door("--verbose")
+    with door.client(key=None) as http:
+        assert http.get("/api/status", params={"api_key": KEY}).status_code == 200
+        assert http.get("/api/status", headers={"Authorization": f"ApiKey {KEY}x"}).status_code == 401
+        http.get("/nowhere", params={"access_token": KEY})
+    assert door.stop() == 0
+    assert '"GET /api/status HTTP/1.1" 200' in door.printed()
+    assert KEY not in door.printed()
+
+
+def test_tls_with_a_certificate_of_this_host(new_door, tmp_path):
+    certificate, key = make_certificate(tmp_path)
+    door = new_door("--ssl-certfile", certificate, "--ssl-keyfile", key)
+    with door.client("https", verify=ssl.create_default_context(cafile=certificate)) as http:
+        assert http.get("/api/status").status_code == 200
+
+
+def test_the_client_of_a_proxy_is_in_the_audit_log(new_door):
+    door = new_door("--behind-proxy")
+    with door.client() as http:
+        assert http.post("/api/queue/clear", headers={"X-Forwarded-For": "203.0.113.5"}).json()["success"]
+    assert door.stop() == 0
+    assert '"from":"203.0.113.5"' in door.printed()
+
+
+def run(*args, **env):
+    """The exit code of a door that does not start, and what it printed."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("QSERVER")}
+    command = [sys.executable, "-m", "bluesky_qs", "qserver-http", *args]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**clean, **env})
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_port_in_use_is_a_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        code, printed = run(address, QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY="k")
+    reason = "Address already in use: is another HTTP server running? (ADDR chooses another address)"
+    assert (code, printed) == (1, f"Error: Cannot listen at {address}: {reason}\n")
+
+
+def test_beyond_this_computer_a_door_needs_a_sign_in():
+    code, printed = run("*:0")
+    assert code == 78
+    assert "other computers can reach the HTTP door, but nobody could sign in there" in printed
+
+
+def test_wrong_options_are_sentences(tmp_path):
+    assert run("1", "--port", "2") == (2, "Error: Give ADDR, or --host and --port, but not both\n")
+    (tmp_path / "door.yml").write_text("server_configuration: {custom_routers: [a]}")
+    code, printed = run("--config", str(tmp_path / "door.yml"))
+    assert code == 78
+    assert "server_configuration.custom_routers" in printed
