@@ -39,6 +39,8 @@ def guard_loggers() -> None:
     """Keep secrets out of what uvicorn logs, whatever handlers and levels there are."""
     for name in _TELLTALE:
         logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.WARNING)
         logger.setLevel(max(logger.level, _LOWEST))
         logger.addFilter(_without_query)
         logger.addFilter(without_secrets)
