@@ -38,6 +38,7 @@ _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 _PING = 10.0
 #: Seconds for the farewell when a stream is closed.
 _FAREWELL = 0.5
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 _LARGEST = 256 * 1024 * 1024
 #: With these codes a server ends a stream whose sign-in is not valid (any more).
 _NOT_SIGNED_IN = (4001, 4401, 1008)
@@ -200,7 +201,8 @@ class _Answer:
 
     def __init__(self, response: Response) -> None:
         self._response = response
-        self.status_code = response.status_code
+        #: A server of websockets refuses with 403 whatever the reason is; over HTTP it would be 401.
+        self.status_code = _UNAUTHORIZED if response.status_code == _FORBIDDEN else response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.raw_items()}
 
     def json(self) -> Any:

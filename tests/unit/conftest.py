@@ -9,8 +9,11 @@ import httpx
 import pytest
 
 from bluesky_qs.api import METHODS
+from bluesky_qs.door.door import Door
 from bluesky_qs.door.serve import server_of
 from bluesky_qs.door.settings import DoorSettings, ServiceSettings, SingleUser
+from bluesky_qs.door.signin.accounts import Accounts
+from bluesky_qs.door.signin.settings import read_sign_in
 from bluesky_qs.testing import Manager, Wait
 
 ACCEPTED = {"success": True, "msg": ""}
@@ -72,9 +75,7 @@ class HTTPDoor:
 
     def __init__(self, manager, **options):
         self._settings = DoorSettings(
-            services=(ServiceSettings(control_addr=manager.control, info_addr=manager.info),),
-            single_user=SingleUser(key=self.key),
-            **options,
+            services=(ServiceSettings(control_addr=manager.control, info_addr=manager.info),), **options
         )
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
@@ -83,7 +84,7 @@ class HTTPDoor:
 
     def start(self):
         self._socket = socket.create_server(("127.0.0.1", self.port))
-        self._server = server_of(self._settings, loop="asyncio")
+        self._server = server_of(Door(self._settings, Accounts), loop="asyncio")
         self._server.capture_signals = contextlib.nullcontext  # the signals are pytest's
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self._thread.start()
@@ -93,15 +94,41 @@ class HTTPDoor:
     def stop(self):
         self._server.should_exit = True
         self._thread.join()
+        self._socket.close()
+
+
+#: A provider with passwords, what its users may do, and who is mapped to nothing.
+USERS = {
+    "authentication": {
+        "providers": [
+            {
+                "provider": "toy",
+                "authenticator": "bluesky_httpserver.authenticators:DictionaryAuthenticator",
+                "args": {"users_to_passwords": {"ada": "of-ada-1815", "olga": "of-olga-1888", "eve": "of-eve-1999"}},
+            }
+        ],
+        "secret_keys": ["s" * 33],
+    },
+    "access": {
+        "rules": [
+            {"user": "ada", "roles": ["admin", "expert"], "user_group": "primary"},
+            {"user": "olga", "roles": "observer"},
+        ]
+    },
+}
 
 
 @pytest.fixture
-def new_http_door():
-    """Makes doors that end with the test: ``new_http_door(manager)``."""
+def new_http_door(tmp_path, clean_environment):
+    """Makes doors that end with the test: ``new_http_door(manager)``; with ``users``, they sign in as in `USERS`."""
     made = []
 
-    def new(manager, **options):
-        made.append(HTTPDoor(manager, **options))
+    def new(manager, *, users=False, **options):
+        database = {"database": {"uri": f"sqlite:///{tmp_path / 'sign-in.sqlite3'}"}}
+        sign_in = read_sign_in({**(USERS if users else {}), **database}, {})
+        if not users:
+            options["single_user"] = SingleUser(key=HTTPDoor.key)
+        made.append(HTTPDoor(manager, sign_in=sign_in, **options))
         return made[-1]
 
     yield new
@@ -110,6 +137,6 @@ def new_http_door():
 
 
 @pytest.fixture
-def http_door(new_http_door, qs_manager, clean_environment):
+def http_door(new_http_door, qs_manager):
     """A door before a whole manager with a scripted worker."""
     return new_http_door(qs_manager)
