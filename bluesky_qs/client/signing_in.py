@@ -12,6 +12,7 @@ from bluesky_qs.client.authorization import Authorization, AuthorizationMethods
 from bluesky_qs.client.codec import encode_params
 from bluesky_qs.client.http_calls import Call
 from bluesky_qs.client.http_settings import HTTPSettings
+from bluesky_qs.client.identity import Identity
 from bluesky_qs.errors import BadParams
 
 T = TypeVar("T")
@@ -53,6 +54,8 @@ class SigningIn(ABC):
 
     Over 0MQ there is no sign-in, and they raise an error.
     """
+
+    identity: Identity
 
     @abstractmethod
     def _sign_in(self, steps: Callable[[Authorization, HTTPSettings], SignInSteps]) -> Any:
@@ -165,6 +168,10 @@ class SigningIn(ABC):
         """Return the roles and the scopes of the sign-in: what it permits."""
         return self._sign_in(lambda _state, _settings: _sent(_call("GET", f"{AUTH}/scopes", token, api_key)))
 
+    def identify(self) -> Any:
+        """Ask the server as whom it knows the sign-in; from then on, `user` and `user_group` say that."""
+        return self._sign_in(lambda _state, _settings: _identified(self.identity))
+
     def logout(self) -> Any:
         """Tell the server, and do not sign requests any more. Sessions and keys stay valid until they are revoked."""
         return self._sign_in(lambda state, _settings: _logout(state))
@@ -225,6 +232,13 @@ def _device_login(
 def _session_refresh(state: Authorization, refresh_token: str | None) -> SignInSteps:
     reply = yield http_calls.refreshing(state, None if refresh_token is None else _text("refresh_token", refresh_token))
     state.set_tokens(_tokens(reply))
+    return reply
+
+
+def _identified(identity: Identity) -> SignInSteps:
+    reply = yield _call("GET", f"{AUTH}/scopes", None, None)
+    if reply.get("user"):  # bluesky-httpserver does not say it
+        identity.user, identity.user_group = reply["user"], reply["user_group"]
     return reply
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, cast
 
 from IPython.core.error import UsageError
@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.documents import is_number
-from bluesky_qs.errors import NotFound
+from bluesky_qs.errors import NotFound, QSError
 from bluesky_qs.words.parseable import has_index
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.live.plot import Canvas
@@ -110,6 +110,7 @@ class Session:
         held = self.settings.client()
         if self._clients is None or self._clients[0] is not held:
             self._clients = (held, held.raising())
+            _identify(held)
         return self._clients[1]
 
     def status(self) -> dict[str, Any]:
@@ -477,6 +478,13 @@ def _only_one(token: LineWord, seen: Iterable[Item]) -> Item | None:
     """The item that was shown and whose uid begins with the token, if there is exactly one."""
     found = {item["item_uid"]: item for item in seen if item["item_uid"].startswith(token.text)}
     return found.popitem()[1] if len(found) == 1 and len(token.text) >= _SHORTEST_UID else None
+
+
+def _identify(client: REManagerAPI) -> None:
+    """Learn as whom an HTTP server knows the user. If that fails, the request that follows says why."""
+    if client.protocol is client.Protocols.HTTP:
+        with suppress(QSError):
+            client.identify()
 
 
 def _versions(status: Mapping[str, Any]) -> tuple[object, ...]:

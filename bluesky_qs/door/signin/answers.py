@@ -112,10 +112,12 @@ class PrincipalAnswer(msgspec.Struct):
 
 
 class ScopesAnswer(msgspec.Struct):
-    """What the sender of the request may do."""
+    """What the sender of the request may do, and who they are in the items that they add."""
 
     roles: Sequence[str]
     scopes: Sequence[str]
+    user: str = ""
+    user_group: str = ""
 
 
 class ProviderAnswer(msgspec.Struct):

@@ -188,7 +188,7 @@ class _Routes:
         caller = await self._caller(request)
         principal = await self._database.principal(caller.principal) if caller.principal else None
         roles = await self._accounts.roles_of(caller, principal)
-        return respond(request, ScopesAnswer(sorted(roles), sorted(caller.scopes)))
+        return respond(request, ScopesAnswer(sorted(roles), sorted(caller.scopes), caller.user, caller.user_group))
 
     async def logout(self, request: Request) -> Response:
         """Delete the cookies. Tokens and keys stay valid: revoke the session or the key."""

@@ -138,7 +138,7 @@ async def test_too_many_wrong_passwords_must_wait_and_even_the_right_one_does(de
 async def test_what_a_user_may_do_follows_from_the_roles(desk):
     for name, role in {"ada": "expert", "bob": "user", "olga": "observer", "root": "admin"}.items():
         answer = await (await desk.user(name)).get("/auth/scopes")
-        assert answer == {"roles": [role], "scopes": sorted(ROLES[role])}
+        assert (answer["user"], answer["roles"], answer["scopes"]) == (name, [role], sorted(ROLES[role]))
 
 
 async def test_items_show_the_user_and_have_the_group_of_the_rules(desk):
@@ -241,7 +241,12 @@ async def test_a_key_with_few_scopes_can_do_only_those(desk):
     reader = await desk.with_key(ada, scopes=["read:queue", "read:status"])
     await reader.get("/queue/get")
     await reader.post("/queue/clear", 401)
-    assert await reader.get("/auth/scopes") == {"roles": ["expert"], "scopes": ["read:queue", "read:status"]}
+    assert await reader.get("/auth/scopes") == {
+        "roles": ["expert"],
+        "scopes": ["read:queue", "read:status"],
+        "user": "ada",
+        "user_group": "primary",
+    }
     await reader.post("/auth/apikey", 401, json={"expires_in": None})
 
 
@@ -397,7 +402,8 @@ async def test_anonymous_access_is_to_the_status_only(new_door, new_desk, tmp_pa
     await desk.nobody.get("/status")
     await desk.nobody.get("/queue/get", 401)
     await desk.nobody.post("/auth/apikey", 401, json={"expires_in": None})
-    assert await desk.nobody.get("/auth/scopes") == {"roles": ["unauthenticated_public"], "scopes": ["read:status"]}
+    public = await desk.nobody.get("/auth/scopes")
+    assert (public["roles"], public["scopes"]) == (["unauthenticated_public"], ["read:status"])
     assert await desk.nobody.get("/auth/whoami") is None
 
 
