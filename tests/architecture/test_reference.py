@@ -22,6 +22,7 @@ def reference():
     [
         "reference/methods.md",
         "reference/schemas.json",
+        "reference/asyncapi.yaml",
         "reference/settings.md",
         "reference/states.md",
         "reference/qserver.md",

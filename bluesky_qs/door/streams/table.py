@@ -1,11 +1,14 @@
 """The streams of the door: the paths, the scope, and the messages of each. Routes and reference are made from it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from bluesky_qs.api.events import AnyEvent
 from bluesky_qs.api.method import Scope
+from bluesky_qs.api.values import Document
 from bluesky_qs.door.streams.events import EventOutlet
 from bluesky_qs.door.streams.feed import Feed
+from bluesky_qs.door.streams.messages import ConsoleText, InfoMessage, Progress, StatusMessage
 from bluesky_qs.door.streams.outlet import Outlet, QueueOutlet
 
 #: Makes the outlet of a new reader, who may have had the message with a number.
@@ -24,7 +27,7 @@ class Stream(NamedTuple):
     text
         What it carries.
     message
-        Name of its message in the reference.
+        The type of what the service publishes.
     is_ours
         Has heartbeats, and tells a slow reader what it has missed. The others carry exactly what the community's server
         sends.
@@ -36,7 +39,7 @@ class Stream(NamedTuple):
     scope: Scope
     new_outlet: NewOutlet
     text: str
-    message: str
+    message: Any
     websocket: str
     server_sent: str = ""
     lines: str = ""
@@ -50,7 +53,7 @@ STREAMS = (
         "read:console",
         lambda feed, _: QueueOutlet(feed.console.channel, tells=False),
         "Console output of the service, as it is printed.",
-        "ConsoleOutput",
+        ConsoleText,
         "/console_output/ws",
         lines="/stream_console_output",
         is_ours=False,
@@ -60,7 +63,7 @@ STREAMS = (
         "read:monitor",
         lambda feed, _: QueueOutlet(feed.status, tells=False),
         "The status, at each change and at least once a second.",
-        "StatusMessage",
+        StatusMessage,
         "/status/ws",
         is_ours=False,
     ),
@@ -69,7 +72,7 @@ STREAMS = (
         "read:monitor",
         lambda feed, _: QueueOutlet(feed.info, tells=False),
         "Everything that the service publishes about itself; now that is the status.",
-        "InfoMessage",
+        InfoMessage,
         "/info/ws",
         is_ours=False,
     ),
@@ -78,7 +81,7 @@ STREAMS = (
         "read:monitor",
         lambda feed, after: EventOutlet(feed.events, after),
         "Events: one for each change. They are numbered, so that a client can resume without gap or double.",
-        "Event",
+        AnyEvent,
         "/events/ws",
         "/events/stream",
         resumes=True,
@@ -88,7 +91,7 @@ STREAMS = (
         "read:monitor",
         lambda feed, _: QueueOutlet(feed.documents, tells=True),
         "Documents of the running plan. They are not numbered: connect first, then ask for `/api/documents`.",
-        "Document",
+        Document,
         "/documents/ws",
         "/documents/stream",
     ),
@@ -97,7 +100,7 @@ STREAMS = (
         "read:monitor",
         lambda feed, _: QueueOutlet(feed.progress, tells=True),
         "Progress of the running plan. The service does not publish any yet, so there are only heartbeats.",
-        "Progress",
+        Progress,
         "/progress/ws",
         "/progress/stream",
     ),

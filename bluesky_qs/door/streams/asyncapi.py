@@ -1,0 +1,144 @@
+"""The streams as an AsyncAPI document, made from their table."""
+
+import inspect
+import typing
+from typing import Any
+
+from bluesky_qs.api.events import AnyEvent
+from bluesky_qs.api.paths import PREFIX
+from bluesky_qs.api.schema import Schema, schema_of, shape_schema
+from bluesky_qs.door.streams import entrance
+from bluesky_qs.door.streams.messages import Auth, Dropped, Gap, Heartbeat
+from bluesky_qs.door.streams.table import STREAMS, Stream
+
+_SUMMARY = (
+    "What the HTTP door sends by itself. Each stream is a websocket; some are also Server-Sent Events or lines. "
+    "docs/http-streams.md explains them. The same streams of each instrument are below /api/instruments/NAME."
+)
+
+
+def document() -> Schema:
+    """The document."""
+    made = _Document()
+    for stream in STREAMS:
+        made.add(stream)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Streams of bluesky_qs", "version": "1", "description": _SUMMARY},
+        "servers": {
+            "websocket": {"host": "localhost:60610", "protocol": "ws", "security": _SECURITY},
+            "http": {"host": "localhost:60610", "protocol": "http", "security": _SECURITY},
+        },
+        "defaultContentType": "application/json",
+        "channels": made.channels,
+        "operations": made.operations,
+        "components": {
+            "messages": made.messages,
+            "schemas": dict(sorted(made.schemas.items())),
+            "securitySchemes": {
+                "key": {
+                    "type": "httpApiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "The word ApiKey, a space and a key",
+                },
+                "token": {"type": "http", "scheme": "bearer", "description": "An access token"},
+            },
+        },
+    }
+
+
+_SECURITY = [{"$ref": "#/components/securitySchemes/key"}, {"$ref": "#/components/securitySchemes/token"}]
+
+
+class _Document:
+    """The parts of the document that come from the streams."""
+
+    def __init__(self) -> None:
+        self.channels: Schema = {}
+        self.operations: Schema = {}
+        self.messages: Schema = {}
+        self.schemas: Schema = {}
+
+    def add(self, stream: Stream) -> None:
+        messages = [self._message(stream.message)]
+        if stream.is_ours:
+            messages += [self._message(Heartbeat), self._message(Gap if stream.resumes else Dropped)]
+        after = {"after": _number("The last event that the client has")} if stream.resumes else {}
+        query = {"api_key": _text("A key"), "access_token": _text("An access token"), **after}
+        self._channel(stream.name, stream, stream.websocket, messages)
+        self.channels[stream.name] |= {"bindings": {"ws": {"query": {"type": "object", "properties": query}}}}
+        self.channels[stream.name]["messages"]["Auth"] = _reference(f"messages/{self._message(Auth)}")
+        self.operations[f"{stream.name}_auth"] = _operation("receive", stream.name, ["Auth"], _AUTH)
+        for path, suffix in ((stream.server_sent, "server_sent"), (stream.lines, "lines")):
+            if path:
+                name = f"{stream.name}_{suffix}"
+                self._channel(name, stream, path, messages, "http")
+                binding = {"method": "GET"} | ({"query": {"type": "object", "properties": after}} if after else {})
+                self.operations[name] |= {"bindings": {"http": binding}}
+
+    def _channel(self, name: str, stream: Stream, path: str, messages: list[str], server: str = "websocket") -> None:
+        self.channels[name] = {
+            "address": PREFIX + path,
+            "description": f"{stream.text} Scope: `{stream.scope}`.",
+            "servers": [{"$ref": f"#/servers/{server}"}],
+            "messages": {message: _reference(f"messages/{message}") for message in messages},
+        }
+        self.operations[name] = _operation("send", name, messages, stream.text)
+
+    def _message(self, shape: Any) -> str:
+        """Add the message of this shape, and return its name."""
+        name = "Event" if shape == AnyEvent else shape.__name__
+        text = "An event; `type` says which." if shape == AnyEvent else inspect.cleandoc(vars(shape)["__doc__"] or "")
+        self.messages[name] = {"summary": text.split("\n\n")[0].replace("\n", " "), "payload": self._schema(shape)}
+        return name
+
+    def _schema(self, hint: Any) -> Schema:
+        """The schema of a type. The shapes that it refers to go into the document."""
+        waiting = [hint]
+        while waiting:
+            each = waiting.pop()
+            if typing.is_typeddict(each):
+                if each.__name__ not in self.schemas:
+                    self.schemas[each.__name__] = _moved(shape_schema(each))
+                    waiting += typing.get_type_hints(each).values()
+            else:
+                waiting += typing.get_args(each)
+        return _moved(schema_of(hint))
+
+
+_AUTH = f"Credentials, within {entrance.PATIENCE:g} s, if they came neither in a header nor in the query."
+
+
+def _operation(action: str, channel: str, messages: list[str], text: str) -> Schema:
+    """An operation: the door sends, or receives."""
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "summary": text,
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"} for message in messages],
+    }
+
+
+def _moved(schema: Any) -> Any:
+    """The same schema with its references to where this document has the shapes."""
+    if isinstance(schema, list):
+        return [_moved(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: value.replace("#/$defs/", "#/components/schemas/") if key == "$ref" else _moved(value)
+        for key, value in schema.items()
+    }
+
+
+def _reference(path: str) -> Schema:
+    return {"$ref": f"#/components/{path}"}
+
+
+def _text(description: str) -> Schema:
+    return {"type": "string", "description": description}
+
+
+def _number(description: str) -> Schema:
+    return {"type": "integer", "minimum": 0, "description": description}

@@ -1,0 +1,69 @@
+"""The shapes of messages on streams, for the reference."""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from bluesky_qs.api.types import Status
+
+
+class ConsoleText(TypedDict):
+    """A piece of console output. A piece that ends with a newline may have several lines."""
+
+    time: float
+    msg: str
+
+
+class StatusBody(TypedDict):
+    """What a message about the status is about."""
+
+    status: Status
+
+
+class StatusMessage(TypedDict):
+    """The status of the service."""
+
+    time: float
+    msg: StatusBody
+
+
+class InfoMessage(TypedDict):
+    """Something that the service says about itself. ``msg`` has one key, which says what it is about."""
+
+    time: float
+    msg: dict[str, Any]
+
+
+class Progress(TypedDict):
+    """Progress of the running plan. Its keys are not fixed yet."""
+
+
+class Heartbeat(TypedDict):
+    """A sign of life. ``age``: seconds since the manager's last message; null if there has been none yet."""
+
+    type: Literal["heartbeat"]
+    time: float
+    age: float | None
+
+
+class Gap(TypedDict):
+    """Events are missing, because the service no longer keeps them or its numbers have begun anew.
+
+    The next event has the number ``first`` or a higher one.
+    """
+
+    type: Literal["gap"]
+    first: int
+
+
+class Dropped(TypedDict):
+    """The reader was too slow. So many messages, the oldest of those that waited, were dropped."""
+
+    type: Literal["dropped"]
+    count: int
+
+
+class Auth(TypedDict):
+    """Credentials: one of the two, if they came neither in a header nor in the query."""
+
+    type: Literal["auth"]
+    api_key: NotRequired[str]
+    access_token: NotRequired[str]
