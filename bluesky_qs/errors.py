@@ -66,6 +66,14 @@ class UnknownUserGroup(NotPermitted):
     """Unknown user group."""
 
 
+class RequestIdReused(Refused):
+    """The request id belongs to another request."""
+
+
+class OutcomeUnknown(Refused):
+    """It is not known whether the request was carried out."""
+
+
 class ItemError(QSError):
     """The item cannot be used."""
 

@@ -62,6 +62,8 @@ def _methods() -> str:
         "# The 0MQ methods\n",
         'One request, one answer on the control socket: `{"method": NAME, "params": {…}}`. Every answer but those of',
         "`status` and `ping` has `success` and `msg`. A refusal also has `error`, the class of the error.",
+        "A request with a `request_id` can be sent again, and changes nothing the second time: see",
+        "[Requests that can be repeated](../scripts.md#requests-that-can-be-repeated).\n",
         "`REManagerAPI` has each of them as a method, `%qs call NAME …` and `qserver` send them.\n",
         "*Lock*: the lock that refuses the method to everyone without its key. *Scope*: the permission that a client",
         "over HTTP needs. The same as JSON Schemas is in `docs/reference/schemas.json`.\n",
@@ -114,7 +116,10 @@ def _method(method: Method[..., object]) -> str:
     if method.lenient:
         lines.append("- returns the [status](#keys-of-the-status)")
     else:
-        lines += [f"- returns {line.removeprefix('- ')}" for line in _keys(method.reply, ("success", "msg", "error"))]
+        lines += [
+            f"- returns {line.removeprefix('- ')}"
+            for line in _keys(method.reply, ("success", "msg", "error", "uids_only"))
+        ]
     lines.append(f"- lock: {_LOCKS[method.lock]}; scope: `{method.scope}`\n")
     return "\n".join(lines)
 

@@ -1,9 +1,9 @@
 """Methods on the lock, which keeps others from changing the environment or the queue."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 from bluesky_qs.api.method import Messages, method
-from bluesky_qs.api.types import Locking, LockKey
+from bluesky_qs.api.types import Locking, LockKey, Repeatable
 
 _KEY_WRONG = "Lock key must be a non-empty string: lock_key={value!r}"
 _Key = Annotated[str, Messages(missing="Request contains no lock key", wrong=_KEY_WRONG)]
@@ -19,6 +19,7 @@ def lock(
     queue: bool = False,
     user: _User = "",
     note: str | None = None,
+    **request: Unpack[Repeatable],
 ) -> Locking:
     """Lock the environment, the queue or both, with a key of your choice.
 
@@ -34,6 +35,6 @@ def lock_info(lock_key: LockKey = None) -> Locking:
 
 
 @method(scope="write:lock", requires=("lock_key",), on_failure=_FAILED)
-def unlock(lock_key: _Key = "") -> Locking:
+def unlock(lock_key: _Key = "", **request: Unpack[Repeatable]) -> Locking:
     """Unlock everything, with the current key or the emergency key."""
     raise NotImplementedError

@@ -92,8 +92,6 @@ class Method(Generic[P, R]):
         The lock that may refuse it.
     requires
         Names of the parameters that the service requires, although our clients can fill them in.
-    extensions
-        Names of the optional parameters that other versions of the service may not have. The status lists them.
     on_failure
         The keys of a refusal besides ``success`` and ``msg``, with their values.
     failing
@@ -123,7 +121,7 @@ class Method(Generic[P, R]):
         self.lock = lock
         self.requires = requires
         sender = () if lock is Lock.NONE or "user" in requires else ("user",)
-        self.extensions = (*extensions, *sender)
+        self._extensions = (*extensions, *sender)
         self.on_failure = on_failure
         self.failing = failing
         self.lenient = lenient
@@ -133,6 +131,16 @@ class Method(Generic[P, R]):
     def signature(self) -> inspect.Signature:
         """The signature, with the keys of ``**who: Unpack[...]`` as keyword parameters."""
         return expanded_signature(self.stub)
+
+    @cached_property
+    def extensions(self) -> tuple[str, ...]:
+        """Names of the optional parameters that other versions of the service may not have. The status lists them."""
+        return (*self._extensions, *(name for name in ("request_id",) if name in self.parameters))
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether a request may have a ``request_id``, with which it can be sent again without a second change."""
+        return "request_id" in self.parameters
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Methods on the service itself: status, configuration, events, console output, and stopping it."""
 
-from typing import Annotated
+from typing import Annotated, Unpack
 
 from bluesky_qs.api.method import Messages, method
-from bluesky_qs.api.types import Config, ConsoleMessages, Events, Reply, Status, StopOption
+from bluesky_qs.api.types import Config, ConsoleMessages, Events, Repeatable, Reply, Status, StopOption
 
 _StopOption = Annotated[
     StopOption, Messages(wrong="Option {value!r} is not supported. Supported options: 'safe_on', 'safe_off'")
@@ -35,7 +35,7 @@ def config_get() -> Config:
 
 
 @method(scope="write:manager:stop")
-def manager_stop(option: _StopOption = "safe_on") -> Reply:
+def manager_stop(option: _StopOption = "safe_on", **request: Unpack[Repeatable]) -> Reply:
     """Stop the whole service.
 
     ``safe_on`` is refused unless the manager is idle. ``safe_off`` interrupts a running plan, which goes back to the
@@ -45,7 +45,7 @@ def manager_stop(option: _StopOption = "safe_on") -> Reply:
 
 
 @method(scope="write:testing")
-def manager_kill() -> Reply:
+def manager_kill(**request: Unpack[Repeatable]) -> Reply:
     """For tests only: freeze the manager. There is no reply; the supervisor replaces the manager after about 4 s."""
     raise NotImplementedError
 

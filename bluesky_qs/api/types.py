@@ -66,11 +66,24 @@ LockKey = Annotated[
     str | None,
     Messages(missing="Request contains no lock key", wrong="Lock key must be a non-empty string: lock_key={value!r}"),
 ]
+#: More than the 128 characters of an HTTP client, because the HTTP server puts the name of the user in front.
+LONGEST_REQUEST_ID = 512
+#: The dispatcher checks it.
+RequestId = str | None
 _GROUP_MISSING = "Incorrect request format: user group is not specified"
 UserGroup = Annotated[str, Messages(missing=_GROUP_MISSING)]
 
 
-class Keyed(TypedDict, total=False):
+class Repeatable(TypedDict, total=False):
+    """The parameter of every method that changes something.
+
+    A request with the id of an earlier one changes nothing and gets the same reply.
+    """
+
+    request_id: RequestId
+
+
+class Keyed(Repeatable, total=False):
     """The parameters of every method that a lock can refuse.
 
     ``user`` sends the request: events and the log show who made a change. Our clients fill in both.
@@ -98,12 +111,14 @@ WRITER = ("user", "user_group")
 class Reply(TypedDict):
     """Keys of every reply. The dispatcher adds them, not the handlers.
 
-    ``error`` is the class of the error (see `bluesky_qs.errors`), in refusals only.
+    ``error`` is the class of the error (see `bluesky_qs.errors`), in refusals only. ``uids_only`` is true in the reply
+    to a repeated request if the first reply was larger than 64 kB: its items have only their uids.
     """
 
     success: NotRequired[bool]
     msg: NotRequired[str]
     error: NotRequired[str]
+    uids_only: NotRequired[bool]
 
 
 class Status(TypedDict):

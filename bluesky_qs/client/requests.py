@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from bluesky_qs.api.method import Method, shortened
-from bluesky_qs.client.failures import UnsupportedParameterError
+from bluesky_qs.client.failures import RequestTimeoutError, UnsupportedParameterError
 from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.transport import EncodedReply, Request
 from bluesky_qs.errors import BadParams
@@ -98,7 +98,7 @@ def requesting(
         The service does not take one of the parameters.
     """
     sent = yield from _supported(kept_replies.extensions, method, params, identity.fill(method, params))
-    first = yield from exchanging(Request(method.name, sent))
+    first = yield from _exchanging_twice(Request(method.name, sent))
     if method.lenient:
         kept_replies.extensions.update(first.values)
     if _refuses_parameters(first.values) and (added := _filled_in(method, sent, params)):
@@ -159,6 +159,16 @@ def _supported(
         listed = ", ".join(f"{name}={shortened(given[name])}" for name in refused)
         raise UnsupportedParameterError(f"This service does not have these parameters of {method.name}: {listed}")
     return {name: value for name, value in sent.items() if name not in missing}
+
+
+def _exchanging_twice(request: Request) -> RequestSteps[Exchange]:
+    """Send a request; send it again if no reply arrives and it has an id, so that it is carried out only once."""
+    try:
+        return (yield from exchanging(request))
+    except RequestTimeoutError:
+        if not request.params.get("request_id"):
+            raise
+    return (yield from exchanging(request))
 
 
 def exchanging(request: Request) -> RequestSteps[Exchange]:

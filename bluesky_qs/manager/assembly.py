@@ -8,6 +8,7 @@ from bluesky_qs.config.schema import Settings
 from bluesky_qs.ipc.reports import DocumentReport, EnvironmentOpened, ListsReport, PlanEnded, StateChanged, TaskEnded
 from bluesky_qs.ipc.supervision import Inventory
 from bluesky_qs.manager import handlers
+from bluesky_qs.manager.answers import AnswerBook
 from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.context import Context
@@ -54,10 +55,10 @@ def assemble(
     queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
     events = EventBook(snapshot.events, publisher.event, outside.clock.time)
     undo = UndoBook(snapshot.undo, events.last, outside.clock.time)
-    ledger = Ledger(outside.store, events, changed, undo=undo)
+    answers = AnswerBook(snapshot.answers, outside.clock.time)
+    ledger = Ledger(outside.store, events, changed, undo=undo, answers=answers)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
     environment = _environment(common, settings, outside, location, lists)
-    # They do not outlive the service, but a manager that replaces another keeps them.
     switches = Switches(changed, snapshot.facts, restarted=inventory.restarted)
     ctx = Context(
         settings=settings,
@@ -67,6 +68,7 @@ def assemble(
         queue=queue,
         events=events,
         undo=undo,
+        answers=answers,
         documents=DocumentBook(publisher.document, enabled=settings.network.zmq_publish_documents),
         ledger=ledger,
         lock=LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key),

@@ -7,6 +7,7 @@ from typing import Any
 
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.ipc.link import Link
+from bluesky_qs.manager.answers import AnswerBook
 from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.documents import DocumentBook
@@ -45,6 +46,7 @@ class Context:
     queue: PlanQueue
     events: EventBook
     undo: UndoBook
+    answers: AnswerBook
     documents: DocumentBook
     ledger: Ledger
     lock: LockBook

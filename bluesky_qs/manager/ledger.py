@@ -4,19 +4,23 @@ Only this module batches edits into commits, and only this module undoes edits t
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Protocol, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self
 
 from msgspec.structs import replace
 
 from bluesky_qs.errors import StoreError
+from bluesky_qs.manager.answers import AnswerBook, AnswerEdit, open_request
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.undo import UndoBook
-from bluesky_qs.plan_queue.changes import Change, SetFact
+from bluesky_qs.plan_queue.changes import AddAnswer, Change, SetFact
 from bluesky_qs.plan_queue.events import Event
 from bluesky_qs.plan_queue.undo import UndoRecord
 from bluesky_qs.store.base import Store
+
+logger = logging.getLogger(__name__)
 
 
 class Undoable(Protocol):
@@ -66,21 +70,35 @@ class Ledger:
     """
 
     def __init__(
-        self, store: Store, events: EventBook, changed: Callable[[], None], *, undo: UndoBook | None = None
+        self,
+        store: Store,
+        events: EventBook,
+        changed: Callable[[], None],
+        *,
+        undo: UndoBook | None = None,
+        answers: AnswerBook | None = None,
     ) -> None:
         self._store = store
         self._events = events
         self._undo = undo or UndoBook([], events.last)
+        self._answers = answers or AnswerBook()
         self._changed = changed
         self._waiting: deque[tuple[tuple[Undoable, ...], asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
 
-    def submit(self, *edits: Undoable) -> asyncio.Future[None]:
+    def submit(self, *edits: Undoable, reply: Mapping[str, Any] | None = None) -> asyncio.Future[None]:
         """Add edits to the next commit, all or none, in the order of the calls.
 
         Call it in the same turn of the loop in which the edits were made in memory. If they cannot be stored, they are
         undone and the future fails with `StoreError`.
+
+        ``reply`` is the reply to the present request, if these edits are all that it changes. It is stored in the same
+        commit if the request has an id.
         """
+        if request := open_request.get():
+            request.changed |= any(edit.changes for edit in edits if not isinstance(edit, AnswerEdit))
+            if reply is not None:
+                edits = (*edits, request.answer(reply))
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not any(edit.changes or edit.events for edit in edits):
             future.set_result(None)
@@ -90,8 +108,8 @@ class Ledger:
         self._changed()
         return future
 
-    async def commit(self, *edits: Undoable) -> None:
-        """Make edits durable, all or none.
+    async def commit(self, *edits: Undoable, reply: Mapping[str, Any] | None = None) -> None:
+        """Make edits durable, all or none; see `submit`.
 
         Raises
         ------
@@ -99,7 +117,26 @@ class Ledger:
             They could not be stored and have been undone.
         """
         # Shielded, because a cancelled caller must not cancel the future that the writer resolves.
-        await asyncio.shield(self.submit(*edits))
+        await asyncio.shield(self.submit(*edits, reply=reply))
+
+    async def remember(self, reply: Mapping[str, Any]) -> None:
+        """Store the reply to the present request, which changes nothing else in the store, if it has an id.
+
+        Call it before the request is carried out, so that it is not carried out twice.
+        """
+        if request := open_request.get():
+            await self.note(request.answer(reply))
+
+    async def note(self, edit: AnswerEdit) -> None:
+        """Store what is known of a request. If the store fails, keep it in memory, and let the request go on."""
+        reply = (request := open_request.get()) and request.reply
+        try:
+            await self.commit(edit)
+        except StoreError as error:
+            logger.warning("A request is repeatable only until the manager is restarted: %s", error.message)
+            self._answers.keep_unstored(edit)
+            if request is not None:
+                request.reply = reply
 
     async def write(self) -> None:
         """Write edits as they arrive, until canceled."""
@@ -124,13 +161,16 @@ class Ledger:
         events = self._events.numbered(event for edit in edits for event in edit.events)
         records = self._undo.numbered(self._records(edits))
         changes = [change for edit in edits for change in edit.changes]
+        answers = [change for change in changes if isinstance(change, AddAnswer)]
+        kept = self._events.changes(events) + self._undo.changes(records) + self._answers.changes(answers)
         try:
-            await self._store.commit(changes + self._events.changes(events) + self._undo.changes(records))
+            await self._store.commit(changes + kept)
         except StoreError as error:
             self._undo_all(error)
             return
         self._events.made(events)
         self._undo.made(records)
+        self._answers.made(answers)
         for _, future in batch:
             self._waiting.popleft()
             _resolve(future, None)

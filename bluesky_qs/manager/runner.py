@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Literal, NamedTuple
 
 from bluesky_qs.api.types import PauseOption
@@ -84,15 +84,16 @@ class Runner:
         self.switches = switches
 
     # ------------------------------------------------------------------------------------------------ requests of users
-    async def start(self) -> None:
-        """Start the queue. Do nothing if it is empty."""
+    async def start(self, reply: Mapping[str, Any] | None = None) -> None:
+        """Start the queue. Do nothing if it is empty. Store the ``reply`` to the request with it."""
         logger.info("Starting queue processing ...")
         if not len(self._queue):
             logger.info("Queue is empty.")
+            await self._ledger.commit(reply=reply)
             return
         self._lifecycle.fire(ManagerEvent.START_REQUESTED)
         try:
-            decision = await self._step(None)
+            decision = await self._step(None, reply)
         except StoreError:
             self._leave()
             raise
@@ -101,13 +102,13 @@ class Runner:
         else:
             self._end(decision)
 
-    async def execute(self, item: dict[str, Any]) -> Edit:
-        """Run a plan now, without queueing it. The returned edit contains the item with its uid."""
+    async def execute(self, item: dict[str, Any], reply: Callable[[Edit], Mapping[str, Any]]) -> Edit:
+        """Run a plan now, without queueing it. The edit, of which ``reply`` is made, contains the item with its uid."""
         edit = self._queue.start_now(item, self._clock.time())
         self.running = self._new_run()
         self._lifecycle.fire(ManagerEvent.START_REQUESTED)
         try:
-            await self._ledger.commit(edit)
+            await self._ledger.commit(edit, reply=reply(edit))
         except StoreError:
             self.running = None
             self._leave()
@@ -312,7 +313,7 @@ class Runner:
                 return
             following = await self._send()
 
-    async def _step(self, end: _End | None) -> Decision:
+    async def _step(self, end: _End | None, reply: Mapping[str, Any] | None = None) -> Decision:
         """Store the end of the running item, if there is one, and the next step in one transaction."""
         run, uid, autostart = self.running, self._queue.running_uid, self.switches.autostart
         edits: list[Undoable] = []
@@ -327,7 +328,7 @@ class Runner:
         edits += self._edits(decision)
         self.running = self._new_run() if decision.next is Next.START_ITEM else None
         try:
-            await self._ledger.commit(*edits)
+            await self._ledger.commit(*edits, reply=reply)
         except StoreError:
             if run is not None and self.running is not None and run.waiting_pause is None:
                 run.waiting_pause, run.pauser = self.running.waiting_pause, self.running.pauser

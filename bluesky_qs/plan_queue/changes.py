@@ -83,8 +83,31 @@ class TrimUndo(msgspec.Struct, frozen=True, tag=True):
     keep: int
 
 
+class AddAnswer(msgspec.Struct, frozen=True, tag=True):
+    """Append the answer to a request that has an id, as JSON text."""
+
+    data: bytes
+
+
+class TrimAnswers(msgspec.Struct, frozen=True, tag=True):
+    """Drop the oldest of these answers so that the newest ``keep`` remain."""
+
+    keep: int
+
+
 Change = (
-    PutItem | DropItem | ClearQueue | AddHistory | TrimHistory | SetFact | AddEvent | TrimEvents | AddUndo | TrimUndo
+    PutItem
+    | DropItem
+    | ClearQueue
+    | AddHistory
+    | TrimHistory
+    | SetFact
+    | AddEvent
+    | TrimEvents
+    | AddUndo
+    | TrimUndo
+    | AddAnswer
+    | TrimAnswers
 )
 
 #: The names of facts: the running item, modes, lock, permissions, autostart and a pending stop of the queue.
@@ -114,3 +137,4 @@ class Snapshot(msgspec.Struct, frozen=True):
     facts: dict[str, bytes] = {}
     events: list[bytes] = []
     undo: list[bytes] = []
+    answers: list[bytes] = []

@@ -2,6 +2,7 @@
 
 from bluesky_qs.plan_queue.changes import (
     FACTS,
+    AddAnswer,
     AddEvent,
     AddHistory,
     AddUndo,
@@ -9,6 +10,7 @@ from bluesky_qs.plan_queue.changes import (
     PutItem,
     SetFact,
     Snapshot,
+    TrimAnswers,
     TrimEvents,
     TrimHistory,
     TrimUndo,
@@ -35,6 +37,8 @@ async def copy_store(source: Store, target: Store) -> Snapshot:
             *(AddEvent(data) for data in snapshot.events),
             TrimUndo(0),
             *(AddUndo(data) for data in snapshot.undo),
+            TrimAnswers(0),
+            *(AddAnswer(data) for data in snapshot.answers),
             *(SetFact(name, snapshot.facts.get(name)) for name in FACTS),
         ],
     )

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import (
+    AddAnswer,
     AddEvent,
     AddHistory,
     AddUndo,
@@ -15,6 +16,7 @@ from bluesky_qs.plan_queue.changes import (
     SetFact,
     Snapshot,
     StoredItem,
+    TrimAnswers,
     TrimEvents,
     TrimHistory,
     TrimUndo,
@@ -22,7 +24,7 @@ from bluesky_qs.plan_queue.changes import (
 
 
 class Contents:
-    """Queue, history, events, undo records and facts after all changes so far."""
+    """Queue, history, events, undo records, answers and facts after all changes so far."""
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
         snapshot = snapshot or Snapshot()
@@ -30,6 +32,7 @@ class Contents:
         self._history = list(snapshot.history)
         self._events = list(snapshot.events)
         self._undo = list(snapshot.undo)
+        self._answers = list(snapshot.answers)
         self._facts = dict(snapshot.facts)
 
     def snapshot(self) -> Snapshot:
@@ -40,11 +43,12 @@ class Contents:
             dict(self._facts),
             list(self._events),
             list(self._undo),
+            list(self._answers),
         )
 
-    def sizes(self) -> tuple[int, int, int, int]:
-        """Numbers of items, history items, events and undo records."""
-        return len(self._items), len(self._history), len(self._events), len(self._undo)
+    def sizes(self) -> tuple[int, int, int, int, int]:
+        """Numbers of items, history items, events, undo records and answers."""
+        return len(self._items), len(self._history), len(self._events), len(self._undo), len(self._answers)
 
     def apply(self, changes: Iterable[Change]) -> None:  # noqa: C901, PLR0912 - one case for each kind of change
         """Make the changes, in order."""
@@ -68,6 +72,10 @@ class Contents:
                     self._undo.append(change.data)
                 case TrimUndo():
                     del self._undo[: max(0, len(self._undo) - change.keep)]
+                case AddAnswer():
+                    self._answers.append(change.data)
+                case TrimAnswers():
+                    del self._answers[: max(0, len(self._answers) - change.keep)]
                 case SetFact(data=None):
                     self._facts.pop(change.name, None)
                 case SetFact():

@@ -9,6 +9,7 @@ import msgspec
 
 from bluesky_qs.plan_queue.changes import (
     FACTS,
+    AddAnswer,
     AddEvent,
     AddHistory,
     AddUndo,
@@ -19,6 +20,7 @@ from bluesky_qs.plan_queue.changes import (
     SetFact,
     Snapshot,
     StoredItem,
+    TrimAnswers,
     TrimEvents,
     TrimHistory,
     TrimUndo,
@@ -30,9 +32,9 @@ from bluesky_qs.store.memory import Contents
 log = logging.getLogger(__name__)
 
 LOCK = "lock_info"
-#: The last two are ours; bluesky-queueserver ignores them.
-_QUEUE, _HISTORY, _EVENTS, _UNDO = "plan_queue", "plan_history", "events", "undo"
-_LISTS = (_QUEUE, _HISTORY, _EVENTS, _UNDO)
+#: The last three are ours; bluesky-queueserver ignores them.
+_QUEUE, _HISTORY, _EVENTS, _UNDO, _ANSWERS = "plan_queue", "plan_history", "events", "undo", "answers"
+_LISTS = (_QUEUE, _HISTORY, _EVENTS, _UNDO, _ANSWERS)
 #: Values in one command.
 _CHUNK = 1000
 #: Redis searches the list from its front for each item that is moved or inserted: beyond this number it is
@@ -92,6 +94,7 @@ class Layout:
             *self._pushes(_HISTORY, snapshot.history),
             *self._pushes(_EVENTS, snapshot.events),
             *self._pushes(_UNDO, snapshot.undo),
+            *self._pushes(_ANSWERS, snapshot.answers),
             *(Step(["SET", self.key(name), snapshot.facts[name]], b"OK") for name in facts if name in snapshot.facts),
         ]
 
@@ -101,7 +104,7 @@ class Layout:
 
     def read(self, replies: list[Any]) -> Snapshot:
         """Build the content from the replies to `reading`. Ignore invalid entries with a warning."""
-        queue, history, events, undo, facts = replies
+        queue, history, events, undo, answers, facts = replies
         items: list[tuple[str, bytes]] = []
         seen: set[str] = set()
         for data in queue:
@@ -125,6 +128,7 @@ class Layout:
             },
             [data for data in events if self._object(_EVENTS, data)],
             [data for data in undo if self._object(_UNDO, data)],
+            [data for data in answers if self._object(_ANSWERS, data)],
         )
 
     def _pushes(self, name: str, values: Sequence[bytes]) -> list[Step]:
@@ -173,7 +177,7 @@ class _Changing:
             self._steps.append(Step(["LLEN", self._key(_QUEUE)], self._lengths[_QUEUE]))
         return self._steps
 
-    def _add(self, change: Change) -> None:  # noqa: C901 - one case for each kind of change
+    def _add(self, change: Change) -> None:  # noqa: C901, PLR0912 - one case for each kind of change
         match change:
             case PutItem():
                 if change.replaces is not None:
@@ -195,6 +199,10 @@ class _Changing:
                 self._push(_UNDO, change.data)
             case TrimUndo():
                 self._trim(_UNDO, change.keep)
+            case AddAnswer():
+                self._push(_ANSWERS, change.data)
+            case TrimAnswers():
+                self._trim(_ANSWERS, change.keep)
             case SetFact(data=None):
                 self._steps.append(Step(["DEL", self._key(change.name)]))
             case SetFact():

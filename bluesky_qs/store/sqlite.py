@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import (
+    AddAnswer,
     AddEvent,
     AddHistory,
     AddUndo,
@@ -22,6 +23,7 @@ from bluesky_qs.plan_queue.changes import (
     SetFact,
     Snapshot,
     StoredItem,
+    TrimAnswers,
     TrimEvents,
     TrimHistory,
     TrimUndo,
@@ -34,14 +36,17 @@ log = logging.getLogger(__name__)
 #: Number of the tables' layout, kept in the file. A file of a higher number is not touched.
 _LAYOUT = 1
 _APPLICATION = int.from_bytes(b"BQS1")
-#: Files of versions that could not undo do not have it. They get it without a new layout, because those versions
-#: ignore it, so that a site can go back to them.
-_UNDO_TABLE = "CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, data BLOB NOT NULL)"
+#: Files of older versions do not have them. They get them without a new layout, because those versions ignore them, so
+#: that a site can go back to them.
+_ADDED_TABLES = (
+    "CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS answers (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+)
 _TABLES = (
     "CREATE TABLE queue (uid TEXT PRIMARY KEY, rank BLOB NOT NULL, data BLOB NOT NULL)",
     "CREATE TABLE history (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     "CREATE TABLE events (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
-    _UNDO_TABLE,
+    *_ADDED_TABLES,
     "CREATE TABLE facts (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID",
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_LAYOUT}",
@@ -154,6 +159,7 @@ class _File:
                 dict(db.execute("SELECT name, data FROM facts")),
                 [data for (data,) in db.execute("SELECT data FROM events ORDER BY number")],
                 [data for (data,) in db.execute("SELECT data FROM undo ORDER BY number")],
+                [data for (data,) in db.execute("SELECT data FROM answers ORDER BY number")],
             )
         except sqlite3.Error as error:
             raise self._explained(error) from error
@@ -234,7 +240,8 @@ class _File:
             db.execute("COMMIT")
             _sync_folder(self.path.parent)
         else:
-            db.execute(_UNDO_TABLE)
+            for statement in _ADDED_TABLES:
+                db.execute(statement)
 
     def _layout(self, db: sqlite3.Connection) -> int:
         """Return the layout number of the file, 0 for an empty file. Refuse a file of another program."""
@@ -296,7 +303,7 @@ _PUT_ITEM = (
 _SET_FACT = "INSERT INTO facts (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data"
 
 
-def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:  # noqa: PLR0911 - one for each kind of change
+def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:  # noqa: C901, PLR0911, PLR0912 - one for each kind of change
     match change:
         case PutItem(uid=uid, rank=rank, data=data):
             return _PUT_ITEM, (uid, rank, data)
@@ -316,6 +323,10 @@ def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:  # noqa: PLR0911 
             return "INSERT INTO undo (data) VALUES (?)", (data,)
         case TrimUndo(keep=keep):
             return "DELETE FROM undo WHERE number <= (SELECT max(number) FROM undo) - ?", (keep,)
+        case AddAnswer(data=data):
+            return "INSERT INTO answers (data) VALUES (?)", (data,)
+        case TrimAnswers(keep=keep):
+            return "DELETE FROM answers WHERE number <= (SELECT max(number) FROM answers) - ?", (keep,)
         case SetFact(name=name, data=None):
             return "DELETE FROM facts WHERE name = ?", (name,)
         case SetFact(name=name, data=data):

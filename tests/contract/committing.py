@@ -2,15 +2,19 @@
 
 Lines on stdout: ``try STATE`` before each commit and ``done STATE`` after it, STATE being all that the store should
 hold. With ``many``: ``done UID`` for each item, added by several tasks at once. With ``undo``, STATE is the queue with
-the numbers of the changes that can be undone.
+the numbers of the changes that can be undone. With ``answers``: ``done UID`` for each item, added by a request with an
+id.
 """
 
 import asyncio
+import itertools
 import json
 import random
 import sys
+import time
 from pathlib import Path
 
+from bluesky_qs.manager.answers import OpenRequest, open_request
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.undo import UndoBook
@@ -88,11 +92,27 @@ async def undone(store, queue):
         latest_can_be_undone = edit.record is not None
 
 
+async def answered(store, queue):
+    """Items that are added by requests with ids, several at once."""
+    ledger = Ledger(store, EventBook([], lambda event: None), lambda: None)
+    writing = asyncio.create_task(ledger.write())
+
+    async def add(who):
+        for number in itertools.count():
+            open_request.set(OpenRequest(f"{who}-{number}", "the same", time.time))
+            edit = queue.add({"name": "p"})
+            uid = edit.items[0]["item_uid"]
+            await ledger.commit(edit, reply={"item": uid})
+            say("done", uid)
+
+    await asyncio.gather(writing, *[add(who) for who in range(8)])
+
+
 async def main(path, how):
     store = SQLiteStore(Path(path))
     await store.open()
     queue = PlanQueue.restore(await store.load(), history_limit=20)
-    await {"one": one_by_one, "many": many, "undo": undone}[how](store, queue)
+    await {"one": one_by_one, "many": many, "undo": undone, "answers": answered}[how](store, queue)
 
 
 if __name__ == "__main__":

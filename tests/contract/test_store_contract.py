@@ -17,6 +17,7 @@ from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.plan_queue.changes import (
     FACTS,
+    AddAnswer,
     AddEvent,
     AddHistory,
     AddUndo,
@@ -25,6 +26,7 @@ from bluesky_qs.plan_queue.changes import (
     PutItem,
     SetFact,
     Snapshot,
+    TrimAnswers,
     TrimEvents,
     TrimHistory,
     TrimUndo,
@@ -164,14 +166,15 @@ async def test_content_comes_back_byte_for_byte(home):
 
 
 @pytest.mark.parametrize("keep", [0, 2, 9])
-async def test_history_events_and_undo_records_keep_their_newest_entries(home, keep):
+async def test_history_events_undo_records_and_answers_keep_their_newest_entries(home, keep):
     added = [b'{"n": %d}' % n for n in range(4)]
     snapshot = await reopened(
         home,
-        [*(AddHistory("u", data) for data in added), *map(AddEvent, added), *map(AddUndo, added)],
-        [TrimHistory(keep), TrimEvents(keep), TrimUndo(keep)],
+        [AddHistory("u", data) for data in added],
+        [kind(data) for data in added for kind in (AddEvent, AddUndo, AddAnswer)],
+        [TrimHistory(keep), TrimEvents(keep), TrimUndo(keep), TrimAnswers(keep)],
     )
-    assert snapshot.history == snapshot.events == snapshot.undo == added[max(0, 4 - keep) :]
+    assert snapshot.history == snapshot.events == snapshot.undo == snapshot.answers == added[max(0, 4 - keep) :]
 
 
 async def test_the_history_grows_after_it_was_trimmed(home):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.plan_queue.changes import AddHistory, AddUndo, PutItem, SetFact, Snapshot
+from bluesky_qs.plan_queue.changes import AddAnswer, AddHistory, AddUndo, PutItem, SetFact, Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store import place
 from bluesky_qs.store.place import LockFile
@@ -93,18 +93,31 @@ async def test_a_process_killed_amid_commits_has_for_each_change_what_its_undo_n
     assert have in (*acknowledged[-1:], json.loads(shown[-1][1]))
 
 
-async def test_a_file_of_a_version_that_could_not_undo_is_used(path):
+@pytest.mark.parametrize("lines", [1, 9, 70, 200])
+async def test_a_process_killed_amid_commits_has_the_answer_of_each_request_that_changed_something(path, lines):
+    with committing(path, "answers") as process:
+        shown = list(islice(process.stdout, lines))
+        process.kill()
+        shown += [line for line in process.stdout if line.endswith("\n")]
+    snapshot = await loaded(path)
+    answers = [json.loads(json.loads(answer)["reply"])["item"] for answer in snapshot.answers]
+    assert sorted(answers) == sorted(item.uid for item in snapshot.items)
+    assert {json.loads(line.removeprefix("done ")) for line in shown} <= set(answers)
+
+
+async def test_a_file_of_an_older_version_is_used(path):
     store = SQLiteStore(path)
     await store.open()
     await store.commit([SetFact("lock_info", b"{}")])
-    await store._run(lambda: store._file._connection.execute("DROP TABLE undo"))
+    for table in ("undo", "answers"):
+        await store._run(lambda table=table: store._file._connection.execute(f"DROP TABLE {table}"))
     await store.close()
-    assert (await loaded(path)).undo == []
+    assert (await loaded(path)).undo == (await loaded(path)).answers == []
     again = SQLiteStore(path)
     await again.open()
-    await again.commit([AddUndo(b'{"n": 1}')])
+    await again.commit([AddUndo(b'{"n": 1}'), AddAnswer(b'{"n": 2}')])
     await again.close()
-    assert (await loaded(path)).undo == [b'{"n": 1}']
+    assert ((await loaded(path)).undo, (await loaded(path)).answers) == ([b'{"n": 1}'], [b'{"n": 2}'])
 
 
 async def test_a_second_service_is_refused_with_the_name_of_the_file_and_the_process(path):

@@ -35,7 +35,7 @@ async def history_get(
     return await _page(ctx, wanted, _checked_limit(limit), before)
 
 
-@handles(api.history.history_clear)
+@handles(api.history.history_clear, stores_reply=True)
 async def history_clear(
     ctx: Context,
     *,
@@ -43,7 +43,7 @@ async def history_clear(
     item_uid: str | None = None,
     user: str | None = None,
 ) -> Reply:
-    await ctx.ledger.commit(ctx.queue.clear_history(size=size, item_uid=item_uid).by(user))
+    await ctx.ledger.commit(ctx.queue.clear_history(size=size, item_uid=item_uid).by(user), reply={})
     return {}
 
 

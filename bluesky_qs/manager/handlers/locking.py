@@ -11,7 +11,7 @@ def _info(ctx: Context, *_: object) -> Locking:
     return {"lock_info": ctx.lock.info, "lock_info_uid": ctx.lock.uid}
 
 
-@handles(api.locking.lock)
+@handles(api.locking.lock, stores_reply=True)
 async def lock(
     ctx: Context,
     lock_key: str = "",
@@ -24,8 +24,9 @@ async def lock(
     edit = ctx.lock.apply(
         key=lock_key, environment=environment, queue=queue, user=user, note=note, now=ctx.clock.time()
     )
-    await ctx.ledger.commit(edit)
-    return _info(ctx)
+    reply = _info(ctx)
+    await ctx.ledger.commit(edit, reply=reply)
+    return reply
 
 
 @handles(api.locking.lock_info, failed=_info)
@@ -35,12 +36,12 @@ def lock_info(ctx: Context, lock_key: str | None = None) -> Locking:
     return _info(ctx)
 
 
-@handles(api.locking.unlock)
+@handles(api.locking.unlock, stores_reply=True)
 async def unlock(ctx: Context, lock_key: str = "") -> Locking:
     try:
         edit = ctx.lock.release(lock_key)
     except Locked as error:
         raise Locked(error.message, **_info(ctx)) from None
-    if edit:
-        await ctx.ledger.commit(edit)
-    return _info(ctx)
+    reply = _info(ctx)
+    await ctx.ledger.commit(*([edit] if edit else []), reply=reply)
+    return reply

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from bluesky_qs import api
@@ -64,7 +65,7 @@ def permissions_get(ctx: Context) -> Permissions:
     return {"user_group_permissions": permissions}
 
 
-@handles(api.permissions.permissions_set)
+@handles(api.permissions.permissions_set, stores_reply=True)
 async def permissions_set(
     ctx: Context,
     user_group_permissions: dict[str, Any],
@@ -72,11 +73,12 @@ async def permissions_set(
     user: str | None = None,
 ) -> PermissionsSet:
     permissions = PermissionRules.from_dict(user_group_permissions)
-    await _put_in_force(ctx, permissions, user)
     warnings = list(permissions.warnings())
+    reply: PermissionsSet = {"warnings": warnings} if warnings else {}
+    await _put_in_force(ctx, permissions, user, reply)
     for warning in warnings:
         logger.warning("User group permissions of permissions_set: %s", warning)
-    return {"warnings": warnings} if warnings else {}
+    return reply
 
 
 @handles(api.permissions.permissions_reload)
@@ -100,10 +102,10 @@ async def permissions_reload(
     return {}
 
 
-async def _put_in_force(ctx: Context, permissions: PermissionRules, user: str | None) -> None:
+async def _put_in_force(
+    ctx: Context, permissions: PermissionRules, user: str | None, reply: Mapping[str, Any] | None = None
+) -> None:
     edit = ctx.lists.set_permissions(permissions)
-    if edit is None:
-        return
-    await ctx.ledger.commit(edit.by(user))
-    if ctx.environment.is_open:
+    await ctx.ledger.commit(*([edit.by(user)] if edit else []), reply=reply)
+    if edit and ctx.environment.is_open:
         await ctx.environment.send(SetPermissions(ctx.lists.permissions_json))

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, Unpack, cast
+from typing import Any, Literal, TypeVar, Unpack, cast
 
 from bluesky_qs import api
 from bluesky_qs.api.method import shortened
@@ -44,6 +44,8 @@ from bluesky_qs.wire.codec import Encoded
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R", bound=Reply)
+
 #: Items to check in one turn of the event loop.
 _PER_TURN = 100
 #: Items of one request whose warnings are logged.
@@ -81,7 +83,7 @@ def _refused_update(ctx: Context, params: Mapping[str, Any], _message: str) -> M
     return {"qsize": len(ctx.queue), "item": params.get("item")}
 
 
-@handles(api.queue.queue_item_add, failed=_refused_add)
+@handles(api.queue.queue_item_add, failed=_refused_add, stores_reply=True)
 async def queue_item_add(
     ctx: Context,
     item: SentItem,
@@ -95,15 +97,16 @@ async def queue_item_add(
     accepted = _accepted(ctx, checked)
     async with ctx.order:
         edit = ctx.queue.add(checked, pos=pos, before_uid=before_uid, after_uid=after_uid)
-        stored = ctx.ledger.submit(edit.by(who.get("user")))
         size, position = len(ctx.queue), _position(ctx, edit)
+        reply: ItemAdded = {"qsize": size, "item": _one(edit), **accepted}
+        stored = ctx.ledger.submit(edit.by(who.get("user")), reply=reply)
     await stored
     log_added(edit.items[0], size, position)
     _log(edit.items_json, [accepted])
-    return {"qsize": size, "item": _one(edit), **accepted}
+    return reply
 
 
-@handles(api.queue.queue_item_add_batch, failed=_refused_batch)
+@handles(api.queue.queue_item_add_batch, failed=_refused_batch, stores_reply=True)
 async def queue_item_add_batch(
     ctx: Context,
     items: list[Any],
@@ -122,16 +125,16 @@ async def queue_item_add_batch(
             count = len(items)
             msg = f"validation of {count} out of {count} submitted items failed: {error.message}"
             raise type(error)(msg, results=[{"success": False, "msg": error.message}] * count) from None
-        stored = ctx.ledger.submit(edit.by(who.get("user")))
         size, position = len(ctx.queue), _position(ctx, edit)
+        reply: BatchAdded = {"qsize": size, "items": _all(edit), "results": results}
+        stored = ctx.ledger.submit(edit.by(who.get("user")), reply=reply)
     await stored
     log_batch_added(len(items), size, position)
     _log(edit.items_json, results)
-    added: Any = Encoded.array(edit.items_json)
-    return {"qsize": size, "items": added, "results": results}
+    return reply
 
 
-@handles(api.queue.queue_item_update, failed=_refused_update)
+@handles(api.queue.queue_item_update, failed=_refused_update, stores_reply=True)
 async def queue_item_update(
     ctx: Context, item: SentItem, *, replace: bool = False, expected: SentItem | None = None, **who: Unpack[Writer]
 ) -> ItemAdded:
@@ -139,14 +142,18 @@ async def queue_item_update(
     if checked.get("item_uid") is None:
         raise ItemError("The item has no 'item_uid'. Set it to the uid of the item to replace.")
     accepted = _accepted(ctx, checked)
-    user = who.get("user")
-    edit, size = await _commit(ctx, lambda: ctx.queue.update(checked, replace=replace, expected=expected), user)
-    log_item("Item updated", edit.items[0], size)
+
+    def replied(edit: Edit, size: int) -> ItemAdded:
+        return {"qsize": size, "item": _one(edit), **accepted}
+
+    update = partial(ctx.queue.update, checked, replace=replace, expected=expected)
+    edit, reply = await _commit(ctx, update, replied, who.get("user"))
+    log_item("Item updated", edit.items[0], reply["qsize"] or 0)
     _log(edit.items_json, [accepted])
-    return {"qsize": size, "item": _one(edit), **accepted}
+    return reply
 
 
-@handles(api.queue.queue_item_update_batch, failed=_refused_batch)
+@handles(api.queue.queue_item_update_batch, failed=_refused_batch, stores_reply=True)
 async def queue_item_update_batch(
     ctx: Context, items: list[Any], *, expected: list[SentItem] | None = None, **who: Unpack[Writer]
 ) -> BatchAdded:
@@ -154,13 +161,13 @@ async def queue_item_update_batch(
     async with ctx.order:
         prepared, results = await _prepared(ctx, items, who, _with_its_uid)
         edit = ctx.queue.update_batch(prepared, expected=expected)
-        stored = ctx.ledger.submit(edit.by(who.get("user")))
         size = len(ctx.queue)
+        reply: BatchAdded = {"qsize": size, "items": _all(edit), "results": results}
+        stored = ctx.ledger.submit(edit.by(who.get("user")), reply=reply)
     await stored
     log_batch("Updating a batch of items ...", edit, size)
     _log(edit.items_json, results)
-    updated: Any = Encoded.array(edit.items_json)
-    return {"qsize": size, "items": updated, "results": results}
+    return reply
 
 
 @handles(api.queue.queue_item_get)
@@ -169,7 +176,7 @@ def queue_item_get(ctx: Context, *, pos: Position | None = None, uid: str | None
     return {"item": item}
 
 
-@handles(api.queue.queue_item_remove)
+@handles(api.queue.queue_item_remove, stores_reply=True)
 async def queue_item_remove(
     ctx: Context,
     *,
@@ -177,12 +184,12 @@ async def queue_item_remove(
     uid: str | None = None,
     user: str | None = None,
 ) -> ItemAndSize:
-    edit, size = await _commit(ctx, lambda: ctx.queue.remove(pos=pos, uid=uid), user)
-    log_edit("Removing item from the queue ...", edit, size)
-    return {"item": _one(edit), "qsize": size}
+    edit, reply = await _commit(ctx, partial(ctx.queue.remove, pos=pos, uid=uid), _item_and_size, user)
+    log_edit("Removing item from the queue ...", edit, reply["qsize"] or 0)
+    return reply
 
 
-@handles(api.queue.queue_item_remove_batch)
+@handles(api.queue.queue_item_remove_batch, stores_reply=True)
 async def queue_item_remove_batch(
     ctx: Context,
     uids: list[str],
@@ -191,13 +198,12 @@ async def queue_item_remove_batch(
     user: str | None = None,
 ) -> ItemsAndSize:
     remove = partial(ctx.queue.remove_batch, uids, ignore_missing=ignore_missing)
-    edit, size = await _commit(ctx, remove, user)
-    log_batch("Removing a batch of items from the queue ...", edit, size)
-    removed: Any = Encoded.array(edit.items_json)
-    return {"items": removed, "qsize": size}
+    edit, reply = await _commit(ctx, remove, _items_and_size, user)
+    log_batch("Removing a batch of items from the queue ...", edit, reply["qsize"] or 0)
+    return reply
 
 
-@handles(api.queue.queue_item_move)
+@handles(api.queue.queue_item_move, stores_reply=True)
 async def queue_item_move(
     ctx: Context,
     *,
@@ -209,12 +215,12 @@ async def queue_item_move(
     user: str | None = None,
 ) -> ItemAndSize:
     move = partial(ctx.queue.move, pos=pos, uid=uid, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
-    edit, size = await _commit(ctx, move, user)
-    log_edit("Moving a queue item ...", edit, size)
-    return {"item": _one(edit), "qsize": size}
+    edit, reply = await _commit(ctx, move, _item_and_size, user)
+    log_edit("Moving a queue item ...", edit, reply["qsize"] or 0)
+    return reply
 
 
-@handles(api.queue.queue_item_move_batch)
+@handles(api.queue.queue_item_move_batch, stores_reply=True)
 async def queue_item_move_batch(
     ctx: Context,
     uids: list[str],
@@ -225,23 +231,15 @@ async def queue_item_move_batch(
     reorder: bool = False,
     user: str | None = None,
 ) -> ItemsAndSize:
-    edit, size = await _commit(
-        ctx,
-        lambda: ctx.queue.move_batch(
-            uids,
-            pos_dest=pos_dest,
-            before_uid=before_uid,
-            after_uid=after_uid,
-            reorder=reorder,
-        ),
-        user,
+    move = partial(
+        ctx.queue.move_batch, uids, pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid, reorder=reorder
     )
-    log_batch("Moving a batch of queue items ...", edit, size)
-    moved: Any = Encoded.array(edit.items_json)
-    return {"items": moved, "qsize": size}
+    edit, reply = await _commit(ctx, move, _items_and_size, user)
+    log_batch("Moving a batch of queue items ...", edit, reply["qsize"] or 0)
+    return reply
 
 
-@handles(api.queue.queue_item_execute)
+@handles(api.queue.queue_item_execute, stores_reply=True)
 async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]) -> ItemAdded:
     checked = checked_item(ctx, item, who)
     require_environment(ctx)
@@ -250,70 +248,79 @@ async def queue_item_execute(ctx: Context, item: SentItem, **who: Unpack[Writer]
         prepared = ctx.queue.prepare(checked)
         log_item("Item execution started", prepared.item, len(ctx.queue))
         done: Any = Encoded(prepared.data)
-        return {"qsize": len(ctx.queue), "item": done}
+        reply: ItemAdded = {"qsize": len(ctx.queue), "item": done}
+        await ctx.ledger.remember(reply)
+        return reply
     require_run_engine(ctx)
     require_engine(ctx)
     accepted = _accepted(ctx, checked)
-    started = await ctx.runner.execute(checked)
+
+    def replied(edit: Edit) -> ItemAdded:
+        return {"qsize": len(ctx.queue), "item": _one(edit), **accepted}
+
+    started = await ctx.runner.execute(checked, replied)
     log_item("Item execution started", started.items[0], len(ctx.queue))
     _log(started.items_json, [accepted])
-    return {"qsize": len(ctx.queue), "item": _one(started), **accepted}
+    return replied(started)
 
 
-@handles(api.queue.queue_clear)
+@handles(api.queue.queue_clear, stores_reply=True)
 async def queue_clear(ctx: Context, *, user: str | None = None) -> Reply:
-    await _commit(ctx, ctx.queue.clear, user)
-    return {}
+    _, reply = await _commit(ctx, ctx.queue.clear, _nothing, user)
+    return reply
 
 
-@handles(api.queue.queue_undo)
+@handles(api.queue.queue_undo, stores_reply=True)
 async def queue_undo(ctx: Context, event: int, *, user: str | None = None) -> Undone:
     async with ctx.order:
         await ctx.ledger.drain()  # what is not durable yet has no number, and could be taken back by a failing store
         record = ctx.undo.find(event, ctx.queue)
         edit = ctx.queue.take_back(record, event)
-        stored = ctx.ledger.submit(edit.by(user))
         size = len(ctx.queue)
+        reply: Undone = {"change": record.name, "items": _all(edit), "qsize": size}
+        stored = ctx.ledger.submit(edit.by(user), reply=reply)
     await stored
     log_batch(f"Undoing the {record.name} of event {event} ...", edit, size)
-    items: Any = Encoded.array(edit.items_json)
-    return {"change": record.name, "items": items, "qsize": size}
+    return reply
 
 
-@handles(api.queue.queue_mode_set)
+@handles(api.queue.queue_mode_set, stores_reply=True)
 async def queue_mode_set(ctx: Context, mode: dict[str, Any] | Literal["default"], *, user: str | None = None) -> Reply:
-    await ctx.ledger.commit(ctx.queue.set_mode(mode).by(user))
+    await ctx.ledger.commit(ctx.queue.set_mode(mode).by(user), reply={})
     return {}
 
 
-@handles(api.queue.queue_start)
+@handles(api.queue.queue_start, stores_reply=True)
 async def queue_start(ctx: Context) -> Reply:
     require_environment(ctx)
     await require_idle_kernel(ctx)
     require_run_engine(ctx)
     require_engine(ctx)
-    await ctx.runner.start()
+    await ctx.runner.start(reply={})
     return {}
 
 
-@handles(api.queue.queue_stop)
+@handles(api.queue.queue_stop, stores_reply=True)
 async def queue_stop(ctx: Context, *, user: str | None = None) -> Reply:
     require_running(ctx)
-    await ctx.ledger.commit(ctx.runner.switches.set_stop_pending(pending=True).by(user))
+    await ctx.ledger.commit(ctx.runner.switches.set_stop_pending(pending=True).by(user), reply={})
     return {}
 
 
-@handles(api.queue.queue_stop_cancel)
+@handles(api.queue.queue_stop_cancel, stores_reply=True)
 async def queue_stop_cancel(ctx: Context, *, user: str | None = None) -> Reply:
-    if ctx.runner.switches.stop_pending:
-        await ctx.ledger.commit(ctx.runner.switches.set_stop_pending(pending=False).by(user))
+    switches = ctx.runner.switches
+    edits = [switches.set_stop_pending(pending=False).by(user)] if switches.stop_pending else []
+    await ctx.ledger.commit(*edits, reply={})
     return {}
 
 
-@handles(api.queue.queue_autostart)
+@handles(api.queue.queue_autostart, stores_reply=True)
 async def queue_autostart(ctx: Context, enable: bool, *, user: str | None = None) -> Reply:
-    if ctx.runner.switches.autostart != enable or ctx.runner.switches.autostart_off_reason is not None:
-        await ctx.ledger.commit(ctx.runner.switches.set_autostart(enabled=enable).by(user))
+    switches = ctx.runner.switches
+    changes = switches.autostart != enable or switches.autostart_off_reason is not None
+    edits = [switches.set_autostart(enabled=enable).by(user)] if changes else []
+    await ctx.ledger.commit(*edits, reply={})
     return {}
 
 
@@ -417,17 +424,31 @@ async def _prepared(
     return prepared, results
 
 
-async def _commit(ctx: Context, make: Callable[[], Edit], user: str | None) -> tuple[Edit, int]:
-    """Wait for our turn, make an edit, and wait until it is durable.
+async def _commit(
+    ctx: Context, make: Callable[[], Edit], replied: Callable[[Edit, int], R], user: str | None
+) -> tuple[Edit, R]:
+    """Wait for our turn, make an edit, and wait until it is durable, together with the reply.
 
-    Return it and the size of the queue right after it.
+    ``replied`` makes the reply from the edit and the size of the queue right after it. Return the edit and the reply.
     """
     async with ctx.order:
         edit = make()
-        stored = ctx.ledger.submit(edit.by(user))
-        size = len(ctx.queue)
+        reply = replied(edit, len(ctx.queue))
+        stored = ctx.ledger.submit(edit.by(user), reply=reply)
     await stored
-    return edit, size
+    return edit, reply
+
+
+def _nothing(_edit: Edit, _size: int) -> Reply:
+    return {}
+
+
+def _item_and_size(edit: Edit, size: int) -> ItemAndSize:
+    return {"item": _one(edit), "qsize": size}
+
+
+def _items_and_size(edit: Edit, size: int) -> ItemsAndSize:
+    return {"items": _all(edit), "qsize": size}
 
 
 def _position(ctx: Context, edit: Edit) -> int | None:
@@ -438,3 +459,8 @@ def _position(ctx: Context, edit: Edit) -> int | None:
 def _one(edit: Edit) -> Any:
     """The only item of an edit, encoded for a reply."""
     return Encoded(edit.items_json[0])
+
+
+def _all(edit: Edit) -> Any:
+    """The items of an edit, encoded for a reply."""
+    return Encoded.array(edit.items_json)

@@ -1,6 +1,6 @@
 """Handlers of methods that run scripts and functions in the worker."""
 
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 from uuid import uuid4
 
 from bluesky_qs import api
@@ -17,7 +17,6 @@ from bluesky_qs.api.types import (
 )
 from bluesky_qs.errors import BadParams, NotPermitted, QSError, Refused, WrongState
 from bluesky_qs.ipc.commands import InterruptKernel, RunFunction, RunScript, UpdateEnvironment
-from bluesky_qs.ipc.frames import Command
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
@@ -25,8 +24,10 @@ from bluesky_qs.manager.handlers.states import require_environment, require_idle
 from bluesky_qs.manager.state import ManagerEvent, ManagerState
 from bluesky_qs.wire.codec import json_text
 
+R = TypeVar("R", TaskStarted, FunctionStarted)
 
-@handles(api.tasks.script_upload)
+
+@handles(api.tasks.script_upload, stores_reply=True)
 async def script_upload(
     ctx: Context,
     script: str,
@@ -37,22 +38,21 @@ async def script_upload(
 ) -> TaskStarted:
     uid = str(uuid4())
     command = RunScript(uid, script, update_lists, update_re, run_in_background)
-    await _start(ctx, uid, command, background=run_in_background)
-    return {"task_uid": uid}
+    return await _start(ctx, {"task_uid": uid}, command, background=run_in_background)
 
 
-@handles(api.environment.environment_update)
+@handles(api.environment.environment_update, stores_reply=True)
 async def environment_update(
     ctx: Context,
     *,
     run_in_background: bool = False,
 ) -> TaskStarted:
     uid = str(uuid4())
-    await _start(ctx, uid, UpdateEnvironment(uid, run_in_background), background=run_in_background)
-    return {"task_uid": uid}
+    command = UpdateEnvironment(uid, run_in_background)
+    return await _start(ctx, {"task_uid": uid}, command, background=run_in_background)
 
 
-@handles(api.tasks.function_execute)
+@handles(api.tasks.function_execute, stores_reply=True)
 async def function_execute(
     ctx: Context,
     item: SentItem,
@@ -92,8 +92,9 @@ async def function_execute(
     }
     if "meta" in item:
         function["meta"] = item["meta"]
-    await _start(ctx, uid, RunFunction(uid, json_text(function), run_in_background), background=run_in_background)
-    return {"item": function, "task_uid": uid}
+    command = RunFunction(uid, json_text(function), run_in_background)
+    reply: FunctionStarted = {"item": function, "task_uid": uid}
+    return await _start(ctx, reply, command, background=run_in_background)
 
 
 @handles(api.tasks.task_status)
@@ -137,8 +138,14 @@ async def kernel_interrupt(
     return {}
 
 
-async def _start(ctx: Context, uid: str, command: Command[None], *, background: bool) -> None:
-    """Send a task to the worker. It needs an idle manager unless it runs in a background thread."""
+async def _start(
+    ctx: Context, reply: R, command: RunScript | RunFunction | UpdateEnvironment, *, background: bool
+) -> R:
+    """Send a task to the worker. It needs an idle manager unless it runs in a background thread.
+
+    The reply is stored first, so that a repeated request does not run the task twice. Its uid tells whether it ran.
+    """
+    uid = command.task_uid
     if not ctx.environment.is_open:
         raise WrongState("RE Worker environment is not open.")
     if not background:
@@ -146,7 +153,9 @@ async def _start(ctx: Context, uid: str, command: Command[None], *, background: 
         ctx.lifecycle.fire(ManagerEvent.TASK_STARTED)
     ctx.tasks.started(uid, ctx.clock.time(), background=background)
     try:
+        await ctx.ledger.remember(reply)
         await ctx.environment.send(command, lambda: ctx.tasks.refused(uid))
     except QSError:
         ctx.tasks.refused(uid)
         raise
+    return reply

@@ -86,6 +86,29 @@ def test_a_service_that_is_replaced_by_another_version_gets_the_request_again_as
     assert accepting.asked("queue_clear")[-1] == {}
 
 
+def test_a_request_with_an_id_is_sent_again_if_no_reply_arrives(accepting, RM):
+    RM.status()
+    replies = iter([None, {"success": True, "msg": ""}])
+    accepting.answers["queue_clear"] = lambda params: next(replies)
+    assert RM.queue_clear(request_id="one")["success"]
+    assert [params["request_id"] for params in accepting.asked("queue_clear")] == ["one", "one"]
+
+
+def test_a_request_without_an_id_is_sent_once(accepting, RM):
+    RM.status()
+    accepting.answers["queue_clear"] = None
+    with pytest.raises(RM.RequestTimeoutError):
+        RM.queue_clear()
+    assert len(accepting.asked("queue_clear")) == 1
+
+
+def test_a_request_id_is_not_sent_to_a_service_that_does_not_take_it(accepting, RM):
+    accepting.answers["status"] = {"msg": "RE Manager v0.0.25"}
+    with pytest.raises(errors.BadParams, match="does not have these parameters of queue_clear: request_id='one'"):
+        RM.queue_clear(request_id="one")
+    assert accepting.methods == ["status"]
+
+
 def test_a_parameter_that_does_not_exist_is_an_error_at_the_call(accepting, RM):
     with pytest.raises(TypeError, match="positon"):
         RM.queue_item_add(COUNT, positon=1)

@@ -40,7 +40,7 @@ def shape(signature):
     return [
         (name, parameter.kind, parameter.default, bare(parameter.annotation))
         for name, parameter in signature.parameters.items()
-        if name not in ("ctx", "lock_key")
+        if name not in ("ctx", "lock_key", "request_id")
     ]
 
 
