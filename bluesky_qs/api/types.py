@@ -93,7 +93,7 @@ class Keyed(Repeatable, total=False):
     user: str | None
 
 
-class Writer(TypedDict, total=False):
+class Writer(Repeatable, total=False):
     """The user who sends the request and the user's group. The item records both. Our clients fill them in."""
 
     lock_key: LockKey
