@@ -9,6 +9,7 @@ import pytest
 
 #: A file of each package of `.ci/packages` that shows that it is installed: a program, or a pattern below /usr/lib.
 _FILES = {
+    "libnss-wrapper": "**/libnss_wrapper.so",
     "libpam-wrapper": "**/pam_wrapper/pam_matrix.so",
     "nginx-light": "nginx",
     "slapd": "slapd",
