@@ -1,0 +1,74 @@
+"""``qserver --http URL``: the same commands, answers and exit codes as over 0MQ."""
+
+import pytest
+
+from bluesky_qs.cli.qserver import ExitCode, run
+from bluesky_qs.client import kept_keys
+
+
+@pytest.fixture
+def asked(http_door, monkeypatch, tmp_path):
+    """Runs ``qserver --http`` with the key of the door in a file."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "key").write_text(http_door.key + "\n")
+
+    def ask(*words, key=True):
+        given = ["--api-key-file", str(tmp_path / "key")] if key else []
+        return run(["--http", http_door.url, *given, *words])
+
+    return ask
+
+
+def test_commands_go_over_http(asked, capsys, qs_manager):
+    assert asked("environment", "open") == ExitCode.SUCCESS
+    qs_manager.wait_idle()
+    assert asked("queue", "add", "plan", '{"name": "count", "args": [["det1"]]}') == ExitCode.SUCCESS
+    assert asked("queue", "get", "--json") == ExitCode.SUCCESS
+    assert '"UNAUTHENTICATED_SINGLE_USER"' in capsys.readouterr().out
+    assert asked("queue", "add", "plan", '{"name": "nope"}') == ExitCode.REFUSED
+    assert "is not in the list of allowed plans" in capsys.readouterr().out
+
+
+def test_a_command_without_a_key_says_how_to_give_one(asked, capsys):
+    assert asked("status", key=False) == ExitCode.REFUSED
+    assert "Not signed in" in (said := capsys.readouterr().err)
+    assert "--api-key-file FILE" in said
+
+
+def test_the_key_that_the_prompt_keeps_is_used(asked, http_door, monkeypatch):
+    monkeypatch.setattr(kept_keys, "_keyring", lambda: None)
+    kept_keys.keep(http_door.url, http_door.key)
+    assert asked("status", key=False) == ExitCode.SUCCESS
+
+
+def test_no_server_has_the_exit_code_for_no_answer(capsys, clean_environment, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run(["--http", "http://127.0.0.1:9", "status"]) == ExitCode.NO_ANSWER
+    assert "connection refused" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--http", "http://x", "-a", "tcp://y:1"], "not both"),
+        (["--http", "http://x", "--user-group", "g"], "leave --user-group out"),
+        (["--ca-file", "f"], "need --http URL"),
+        (["--api-key-file", "f"], "need --http URL"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(capsys, options, sentence):
+    assert run([*options, "status"]) == ExitCode.OPTIONS
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--http", "localhost:60610"], "should be like http://localhost:60610"),
+        (["--http", "http://x", "--api-key-file", "/no/such/file"], "Cannot read an API key from '/no/such/file'"),
+        (["--http", "https://x", "--ca-file", "/no/such/file"], "There is no file '/no/such/file'"),
+    ],
+)
+def test_addresses_and_files_that_are_none_are_named(capsys, clean_environment, options, sentence):
+    assert run([*options, "status"]) == ExitCode.USAGE
+    assert sentence in capsys.readouterr().err

@@ -1,0 +1,135 @@
+"""``%qs connect https://…``: signing in, keys that are kept, and what changes when it fails."""
+
+import json
+import stat
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.lib.pretty import pretty
+
+from bluesky_qs import errors
+from bluesky_qs.client import kept_keys
+from bluesky_qs.client.http_failures import HTTPClientError
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """What the user types: ``typed["Password"] = "…"``. A question that nobody expects is an error."""
+    answers = {}
+
+    def ask(question):
+        return answers.pop(next(key for key in answers if question.startswith(key)))
+
+    monkeypatch.setattr("builtins.input", ask)
+    monkeypatch.setattr("ipython_extension.session.connecting.getpass", ask)
+    monkeypatch.setattr(kept_keys, "_keyring", lambda: None)
+    return answers
+
+
+@pytest.fixture
+def users_door(new_http_door, qs_manager):
+    return new_http_door(qs_manager, users=True)
+
+
+@pytest.fixture
+def qs(bare_shell, qs_manager, monkeypatch):
+    """Runs a line after ``%qs``."""
+    for name, value in qs_manager.environ.items():
+        monkeypatch.setenv(name, value)
+    bare_shell.run_line_magic("load_ext", "ipython_extension")
+
+    def run(line):
+        result = bare_shell.run_cell(f"%qs {line}", store_history=False)
+        result.raise_error()
+        return result.result
+
+    return run
+
+
+def text(view):
+    return pretty(view)
+
+
+def keys():
+    return json.loads(kept_keys.path().read_text())
+
+
+def test_a_password_is_asked_for_and_a_key_is_kept(qs, typed, users_door, bare_shell):
+    typed.update({"User name": "ada", "Password of ada": "of-ada-1815"})
+    shown = text(qs(f"connect {users_door.url}"))
+    assert f"Signed in. The key is kept in {kept_keys.path()}." in shown
+    assert f"at {users_door.url}, as ada of primary." in shown
+    assert typed == {}
+    assert bare_shell.user_ns["RM"].auth_method.name == "API_KEY"
+    assert list(keys()) == [users_door.url]
+    assert stat.S_IMODE(kept_keys.path().stat().st_mode) == 0o600
+    qs("add count([det1])")
+    assert qs("queue")[0]["user"] == "ada"
+
+
+def test_the_kept_key_signs_in_the_next_session(qs, typed, users_door, bare_shell):
+    typed.update({"Password of ada": "of-ada-1815"})
+    qs(f"connect {users_door.url} --user ada")
+    bare_shell.run_line_magic("reload_ext", "ipython_extension")
+    assert "as ada of primary" in text(qs(f"connect {users_door.url}"))
+
+
+def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed, users_door):
+    typed.update({"Password of ada": "of-ada-1815"})
+    qs(f"connect {users_door.url} --user ada")
+    first = keys()[users_door.url]
+    typed.update({"User name": "olga", "Password of olga": "of-olga-1888"})
+    assert "as olga of" in text(qs("connect --sign-in"))
+    assert keys()[users_door.url] != first
+    with pytest.raises(HTTPClientError, match=r"write:queue:edit"):
+        qs("clear")
+    assert "revoked the key" in text(qs("connect --sign-out"))
+    assert keys() == {}
+    with pytest.raises(HTTPClientError, match="Not signed in"):
+        qs("queue")
+
+
+def test_the_key_of_a_server_without_users_is_typed(qs, typed, http_door):
+    typed["API key"] = http_door.key
+    assert "as UNAUTHENTICATED_SINGLE_USER of primary" in text(qs(f"connect {http_door.url}"))
+    assert keys() == {http_door.url: http_door.key}
+
+
+def test_a_wrong_password_changes_nothing(qs, typed, users_door, qs_manager, bare_shell):
+    typed.update({"Password of ada": "wrong"})
+    with pytest.raises(HTTPClientError, match="Incorrect username or password"):
+        qs(f"connect {users_door.url} --user ada")
+    assert bare_shell.user_ns["RM"].settings.address == qs_manager.control
+    assert not kept_keys.path().exists()
+
+
+def test_over_0mq_again(qs, typed, users_door, qs_manager):
+    typed.update({"Password of ada": "of-ada-1815"})
+    qs(f"connect {users_door.url} --user ada")
+    assert f"at {qs_manager.control}, as" in text(qs(f"connect {qs_manager.control}"))
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("connect localhost --provider site", "--provider needs the address of an HTTP server"),
+        ("connect http://127.0.0.1:9 --group g", "the group comes from the sign-in"),
+        ("connect http://127.0.0.1:9 --sign-in --sign-out", "not both"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(qs, line, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        qs(line)
+
+
+def test_no_server_changes_nothing(qs, typed, bare_shell, qs_manager):
+    with pytest.raises(errors.QSError, match="connection refused"):
+        qs("connect http://127.0.0.1:9")
+    assert bare_shell.user_ns["RM"].settings.address == qs_manager.control
+
+
+def test_a_session_may_use_http_from_the_start(bare_shell, http_door, monkeypatch):
+    monkeypatch.setenv("QSERVER_HTTP_SERVER_API_KEY", http_door.key)
+    bare_shell.config.QSMagics.http_server_uri = http_door.url
+    bare_shell.run_line_magic("load_ext", "ipython_extension")
+    assert bare_shell.user_ns["RM"].status()["manager_state"] == "idle"
