@@ -28,10 +28,11 @@ def configure_door_logging(level: int) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(FORMAT))
     theirs.handlers[:] = [handler]
-    theirs.propagate = False
     shown = _LOWEST if level <= logging.DEBUG else max(level, logging.WARNING)
     for name in (_UVICORN, _ERROR, _ACCESS):
-        logging.getLogger(name).setLevel(shown)
+        logger = logging.getLogger(name)
+        logger.setLevel(shown)
+        logger.propagate = logger is not theirs
     guard_loggers()
 
 
