@@ -36,23 +36,14 @@ def main(args: Sequence[str] | None = None) -> int:
 def _run(options: dict[str, Any]) -> int:
     require_door()
 
-    from bluesky_qs.client.settings import settings as connection  # noqa: PLC0415 - help needs no sockets
+    from bluesky_qs.door.configuration import service_at  # noqa: PLC0415 - help needs no sockets
     from bluesky_qs.door.opening import prepare  # noqa: PLC0415
     from bluesky_qs.door.run import run_alone  # noqa: PLC0415
-    from bluesky_qs.door.settings import ServiceSettings  # noqa: PLC0415
     from bluesky_qs.ipc.listening import listen, url  # noqa: PLC0415
 
     http = load_http({**options, "http.addr": _address(options)}, os.environ)
     given = {name: options.pop(name) for name in ("control_addr", "info_addr", "encoding")}
-    service = None
-    if any(given.values()) or http.config is None:
-        found = connection(**given)
-        service = ServiceSettings(
-            control_addr=found.control_addr,
-            info_addr=found.info_addr,
-            encoding=found.encoding,
-            public_key=found.public_key,
-        )
+    service = service_at(**given) if any(given.values()) else None
     opening = prepare(http, os.environ, service=service)
     with listen(opening.http.addr or HTTP_ADDRESS, "ADDR") as listening:
         place = url(listening, tls=opening.http.ssl_certfile is not None)

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from bluesky_qs.client.settings import settings as connection
 from bluesky_qs.config import files
-from bluesky_qs.door.settings import DEFAULT_SERVICE, ServiceSettings
+from bluesky_qs.door.settings import ServiceSettings
 from bluesky_qs.door.signin import settings as sign_in
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.nearest import did_you_mean, nearest
@@ -127,21 +128,38 @@ def _services(sections: Mapping[str, Any], path: str) -> tuple[ServiceSettings, 
     return tuple(_service(address, name) for name, address in instruments.items())
 
 
+def service_at(
+    *,
+    control_addr: str | None = None,
+    info_addr: str | None = None,
+    encoding: str | None = None,
+    public_key: str | None = None,
+) -> ServiceSettings:
+    """Return the service at these addresses; what is not given comes from the environment, as for every client.
+
+    Raises
+    ------
+    ConfigError
+        An address, the encoding or the key is not valid.
+    """
+    found = connection(control_addr=control_addr, info_addr=info_addr, encoding=encoding, public_key=public_key)
+    return ServiceSettings(
+        control_addr=found.control_addr,
+        info_addr=found.info_addr,
+        encoding=found.encoding,
+        public_key=found.public_key,
+    )
+
+
 def _service(address: _Address, name: str | None) -> ServiceSettings:
-    found = connection(
+    service = service_at(
         control_addr=address.control_address,
         info_addr=address.info_address,
         encoding=address.encoding,
         public_key=address.public_key,
     )
-    return ServiceSettings(
-        name=name or DEFAULT_SERVICE,
-        control_addr=found.control_addr,
-        info_addr=found.info_addr,
-        encoding=found.encoding,
-        # Keys differ from service to service, so the one of the environment is not for one of several.
-        public_key=found.public_key if name is None else address.public_key,
-    )
+    # Keys differ from service to service, so the one of the environment is not for one of several.
+    return service if name is None else structs.replace(service, name=name, public_key=address.public_key)
 
 
 def _converted(value: Any, kind: type[_T], section: str, path: str) -> _T:

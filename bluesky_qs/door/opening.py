@@ -58,7 +58,7 @@ def prepare(
     """
     file = configuration.read(http.config, environ)
     http = _completed(http, file.uvicorn, environ)
-    services = (service,) if service is not None else file.services or (ServiceSettings(),)
+    services = (service,) if service is not None else file.services or (configuration.service_at(),)
     host, port = http_place(http.addr or HTTP_ADDRESS)
     only_here = is_loopback(host)
     user, sign_in = _single_user(file.sign_in, environ), _sign_in(file.sign_in, environ, http.config)

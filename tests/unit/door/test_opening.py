@@ -5,6 +5,7 @@ import pytest
 from bluesky_qs.config.load import load_http
 from bluesky_qs.config.schema import Http
 from bluesky_qs.door.opening import prepare
+from bluesky_qs.door.settings import ServiceSettings
 from bluesky_qs.errors import ConfigError, WrongOption
 from tests.certificates import make_certificate
 
@@ -94,6 +95,16 @@ def test_options_win_over_the_file_and_the_file_over_the_environment(file):
     assert opening.settings.proxies == ("10.0.0.1",)
     opening = prepare(Http(config=path, addr="127.0.0.1:3", root_path="/b"), environ)
     assert (opening.http.addr, opening.settings.root_path) == ("127.0.0.1:3", "/b")
+
+
+def test_the_service_comes_from_the_options_then_the_file_then_the_environment(file, monkeypatch):
+    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", "tcp://environment:1")
+    assert prepare(Http(), KEY).settings.services[0].control_addr == "tcp://environment:1"
+    assert prepare(Http(config=file("uvicorn:")), KEY).settings.services[0].control_addr == "tcp://environment:1"
+    path = file("qserver_zmq_configuration: {control_address: 'tcp://file:1'}")
+    assert prepare(Http(config=path), KEY).settings.services[0].control_addr == "tcp://file:1"
+    option = ServiceSettings(control_addr="tcp://option:1")
+    assert prepare(Http(config=path), KEY, service=option).settings.services == (option,)
 
 
 def test_certificates_that_cannot_be_used_are_refused_with_the_reason(certificate, tmp_path):
