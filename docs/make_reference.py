@@ -14,6 +14,7 @@ import yaml
 from bluesky_qs.api import events
 from bluesky_qs.api import schema as json_schema
 from bluesky_qs.api.method import METHODS, Lock, Method
+from bluesky_qs.api.paths import PATHS, PREFIX
 from bluesky_qs.api.types import Reply, Status
 from bluesky_qs.config import schema
 from bluesky_qs.door.streams import asyncapi
@@ -65,8 +66,9 @@ def _methods() -> str:
         "A request with a `request_id` can be sent again, and changes nothing the second time: see",
         "[Requests that can be repeated](../scripts.md#requests-that-can-be-repeated).\n",
         "`REManagerAPI` has each of them as a method, `%qs call NAME …` and `qserver` send them.\n",
-        "*Lock*: the lock that refuses the method to everyone without its key. *Scope*: the permission that a client",
-        "over HTTP needs. The same as JSON Schemas is in `docs/reference/schemas.json`.\n",
+        "*Lock*: the lock that refuses the method to everyone without its key. *HTTP*: verb and path over",
+        "[HTTP](../http-api.md). *Scope*: the permission that a client over HTTP needs. The same as JSON Schemas is in",
+        "`docs/reference/schemas.json`.\n",
     ]
     for module, methods in groups.items():
         parts.append(f"## {module.rpartition('.')[2].capitalize()}\n\n{inspect.getdoc(sys.modules[module])}\n")
@@ -120,7 +122,8 @@ def _method(method: Method[..., object]) -> str:
             f"- returns {line.removeprefix('- ')}"
             for line in _keys(method.reply, ("success", "msg", "error", "uids_only"))
         ]
-    lines.append(f"- lock: {_LOCKS[method.lock]}; scope: `{method.scope}`\n")
+    path = PATHS[method.name]
+    lines.append(f"- lock: {_LOCKS[method.lock]}; HTTP: `{path.verb} {PREFIX}{path.path}`; scope: `{method.scope}`\n")
     return "\n".join(lines)
 
 

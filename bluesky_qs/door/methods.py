@@ -13,6 +13,7 @@ from bluesky_qs.door.params import Parameters, Sent, joined
 from bluesky_qs.door.refusals import BadRequest, BodyMissing, HTTPRefusal
 from bluesky_qs.door.route import Answer, Call, Route
 from bluesky_qs.door.simplified import SIMPLIFIED
+from bluesky_qs.wire.codec import decode, json_text
 
 #: Query parameters that belong to the sign-in.
 OF_SIGN_IN = frozenset({"api_key", "access_token", "csrf"})
@@ -89,7 +90,8 @@ class _MethodHandler:
             raise
         outcome = Outcome.of(reply)
         audit(call, user, self._method.name, result=outcome.result, items=outcome.uids)
-        return Answer(reply, status=_STATUS.get(outcome.error, 200))
+        status = _STATUS.get(outcome.error, 200)
+        return Answer(_with_detail(reply) if status == _UNPROCESSABLE else reply, status=status)
 
     async def _sent(self, call: Call) -> Sent:
         query = self._parameters.in_query(call.scope["query_string"], OF_SIGN_IN) if call.scope["query_string"] else {}
@@ -149,5 +151,12 @@ async def _set_request_id(sent: Sent, call: Call) -> None:
     sent[REQUEST_ID] = msgspec.json.encode(f"{call.caller.principal or call.caller.user}:{key}")
 
 
+def _with_detail(reply: bytes) -> bytes:
+    """A refusal with its message where clients look for it in an answer that is not 200."""
+    values = decode(reply)
+    return json_text({**values, "detail": values.get("msg")})
+
+
+_UNPROCESSABLE = 422
 #: Status codes of refusals by the service that are not 200.
-_STATUS = {"ItemChanged": 409, "RequestIdReused": 422}
+_STATUS = {"ItemChanged": 409, "RequestIdReused": _UNPROCESSABLE}

@@ -71,7 +71,7 @@ def client_socket(
     before_connecting
         Called with the socket, to monitor it from the beginning.
     options
-        Socket options, set before connecting: ``rcvhwm=0``, ….
+        Socket options: ``rcvhwm=0``, ….
 
     Raises
     ------
@@ -90,13 +90,12 @@ def client_socket(
         if before_connecting is not None:
             before_connecting(socket)
         socket.connect(client_address(address))
-    except zmq.ZMQError as error:
+    except BaseException as error:
         socket.close(linger=0)
+        if not isinstance(error, zmq.ZMQError):
+            raise
         msg = f"Cannot connect to {address!r}: {error}. An address looks like {CONTROL_ADDRESS} or ipc:///path"
         raise ConfigError(msg) from None
-    except BaseException:
-        socket.close(linger=0)
-        raise
     return socket
 
 

@@ -183,6 +183,34 @@ async def test_a_batch_has_one_audit_line_with_some_of_its_items(door, caplog):
     assert line["count"] == 12
 
 
+async def test_a_write_with_the_same_key_is_done_once_for_each_user(door):
+    headers = {"Idempotency-Key": "abc"}
+    first = await door.ask("POST", "/queue/item/add", json={"item": PLAN}, headers=headers)
+    assert await door.ask("POST", "/queue/item/add", json={"item": PLAN}, headers=headers) == first
+    assert await door.post("/queue/item/add", item=PLAN, request_id="abc") == first
+    assert len((await door.get("/queue/get"))["items"]) == 1
+    sent = [params["request_id"] for name, params in door.manager.requests if name == "queue_item_add"]
+    assert sent == [f"{USER}:abc"] * 3
+
+
+async def test_the_same_key_with_another_request_is_422(door):
+    headers = {"Idempotency-Key": "abc"}
+    await door.ask("POST", "/queue/item/add", json={"item": PLAN}, headers=headers)
+    response = await door.http.post("/api/queue/clear", headers=headers)
+    assert response.status_code == 422
+    assert response.json()["error"] == "RequestIdReused"
+    assert "was used for another request" in response.json()["detail"]
+
+
+async def test_a_key_is_not_sent_to_a_service_that_does_not_know_it_and_must_be_short_text(door, asked):
+    for wrong in ("x" * 129, "", "ümlaut"):
+        response = await door.http.post("/api/queue/clear", headers={"Idempotency-Key": wrong.encode("latin-1")})
+        assert response.status_code == 400
+    door.door.default.published({"extensions": ["user"]})
+    await door.http.post("/api/queue/clear", headers={"Idempotency-Key": "abc"})
+    assert asked("queue_clear") == {"user": USER}
+
+
 async def test_every_answer_says_how_long_it_took(door):
     for path in ("/api/status", "/api/nothing", "/nothing"):
         assert "dur=" in (await door.http.get(path)).headers["server-timing"]
