@@ -10,6 +10,8 @@ from bluesky_qs.door.streams.frame import READY
 
 _logger = logging.getLogger("uvicorn.error.websockets")
 _logger.setLevel(logging.WARNING)  # a line for each websocket has its query, which may have a key
+# A client's fault is not ours to report: anybody could fill the log with it.
+_logger.addFilter(lambda record: "Invalid UTF-8" not in record.msg)
 
 
 class SharedFrames(WebSocketsSansIOProtocol):
@@ -23,6 +25,8 @@ class SharedFrames(WebSocketsSansIOProtocol):
         ready = message.get(READY)
         if ready is None or not self.handshake_complete or self.close_sent or self.conn.extensions:
             await super().send(message)
+            if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+                self.handshake_complete = True  # refused, which uvicorn would report as an error of ours
             return
         if not self.writable.is_set():
             await self.writable.wait()

@@ -160,10 +160,11 @@ async def test_an_unknown_scheme_in_the_header_is_refused_at_the_handshake(liste
     assert raised.value.response.status_code == 400
 
 
-async def test_the_key_may_come_in_the_query_and_is_not_logged(listen, key, caplog):
+async def test_the_key_may_come_in_the_query_and_is_not_logged(manager, listen, key, caplog):
     caplog.set_level("DEBUG")
     socket = await listen(f"/info/ws?api_key={key}", {})
 
+    await manager.do("queue_mode_set", mode={"loop": True})
     assert "status" in (await socket.next())["msg"]
     assert not [record for record in caplog.records if key in record.getMessage() and "client" not in record.name]
 
@@ -174,10 +175,11 @@ async def test_a_wrong_key_in_the_query_is_told_by_a_close_code(listen):
     assert await socket.closed() == (4001, "Invalid API key")
 
 
-async def test_the_key_may_come_in_the_first_message(listen, key):
+async def test_the_key_may_come_in_the_first_message(manager, listen, key):
     socket = await listen("/info/ws", {})
     await socket.send({"type": "auth", "api_key": key})
 
+    await manager.do("queue_mode_set", mode={"loop": True})
     assert "status" in (await socket.next())["msg"]
 
 
@@ -219,9 +221,10 @@ async def test_an_unknown_instrument_has_no_streams(listen):
     assert raised.value.response.status_code == 404
 
 
-async def test_an_instrument_has_streams_by_its_name(door, listen):
+async def test_an_instrument_has_streams_by_its_name(door, manager, listen):
     socket = await listen(f"/instruments/{door.door.default.name}/info/ws")
 
+    await manager.do("queue_mode_set", mode={"loop": True})
     assert "status" in (await socket.next())["msg"]
 
 
@@ -268,10 +271,12 @@ async def test_a_reader_that_leaves_is_forgotten(door, manager, listen):
     assert not door.door.default.feed.events.outlets
 
 
-async def test_what_readers_say_is_ignored(listen):
+async def test_what_readers_say_is_ignored(manager, listen):
     socket = await listen("/info/ws")
 
     await socket.connection.send("hello")
     await socket.connection.send(b"\x00")
 
+    for loop in (True, False):
+        await manager.do("queue_mode_set", mode={"loop": loop})
     await socket.several(2)
