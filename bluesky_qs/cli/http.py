@@ -7,6 +7,7 @@ from typing import Any
 
 from bluesky_qs._version import __version__
 from bluesky_qs.addresses import CONTROL_ADDRESS, HTTP_ADDRESS, INFO_ADDRESS
+from bluesky_qs.cli import http_users
 from bluesky_qs.cli.parser import Parser, ParserExit, add_encoding, described, values_apart
 from bluesky_qs.cli.setting_options import add_levels, add_setting, require_door
 from bluesky_qs.config.load import HTTP_CONFIG_VARIABLE, load_http
@@ -16,16 +17,22 @@ from bluesky_qs.errors import QSError, WrongOption
 _HELP = """Run the HTTP door of RE Manager: it answers HTTP requests, and sends them on to the service.
 
 ADDR is host:port, host or port; *:port for every interface. The default is 127.0.0.1:60610.
-'start-re-manager --http' runs the same door beside the service."""
+'start-re-manager --http' runs the same door beside the service.
+
+qserver-http user add|passwd|remove|list    users of the users file
+qserver-http key new|list|revoke            API keys"""
 _OWN_OPTIONS = ("http.addr", "http.config")
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the door until it is asked to stop, and return the exit code."""
+    words = sys.argv[1:] if args is None else args
     parser = _parser()
     try:
-        options = vars(parser.parse_args(values_apart(sys.argv[1:] if args is None else args)))
-        return _run(options)
+        if words and words[0] in http_users.COMMANDS:
+            require_door()
+            return http_users.main(words)
+        return _run(vars(parser.parse_args(values_apart(words))))
     except ParserExit as ended:
         return ended.code
     except QSError as error:

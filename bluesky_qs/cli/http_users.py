@@ -1,0 +1,351 @@
+"""``qserver-http user`` and ``qserver-http key``: users of the file, and API keys."""
+
+import argparse
+import asyncio
+import getpass
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bluesky_qs.cli.parser import Parser, ParserExit, described
+from bluesky_qs.errors import QSError, WrongOption
+
+if TYPE_CHECKING:
+    from bluesky_qs.door.signin.database import SignInDatabase
+    from bluesky_qs.door.signin.provider import Identity
+    from bluesky_qs.door.signin.settings import SignInSettings
+    from bluesky_qs.door.signin.users_file import UsersFile
+
+_USER_HELP = """Add, change, remove and list users of the users file.
+
+The password is asked for, or read from the standard input. Changes count at once.
+What each user may do is in the section 'access' of the configuration file."""
+_KEY_HELP = """Make, list and revoke API keys of the HTTP door.
+
+A new key is printed once; only its hash is stored. Without users in the configuration,
+keys belong to the single user. A revoked key counts no more after a few seconds."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
+
+
+def main(args: Sequence[str]) -> int:
+    """Run ``user …`` or ``key …``, and return the exit code."""
+    from bluesky_qs.door.refusals import HTTPRefusal  # noqa: PLC0415 - needs the packages of the door
+
+    group, *rest = args
+    actions = _ACTIONS[group]
+    try:
+        action = actions.get(rest[0]) if rest else None
+        if action is None:
+            return _no_action(group, actions, rest)
+        parser = action.parser(f"qserver-http {group} {rest[0]}")
+        action.run(parser.parse_args(rest[1:]))
+    except ParserExit as ended:
+        return ended.code
+    except HTTPRefusal as refusal:
+        print(f"Error: {refusal.detail}", file=sys.stderr)
+        return QSError.exit_code
+    except QSError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted", file=sys.stderr)
+        return 1
+    return 0
+
+
+class _Action(NamedTuple):
+    help: str
+    run: Callable[[Any], None]
+    takes_user: bool = False
+    options: Callable[[Parser], None] | None = None
+
+    def parser(self, prog: str) -> Parser:
+        parser = Parser(prog, self.help, arguments=" NAME" if self.takes_user else "")
+        if self.takes_user:
+            parser.add_argument("name", metavar="NAME", help="User name.")
+        if self.options is not None:
+            self.options(parser)
+        parser.add_argument(
+            "--config",
+            "--config_path",
+            dest="config",
+            metavar="PATH",
+            default=os.environ.get("QSERVER_HTTP_SERVER_CONFIG"),
+            help=described("Configuration file of the HTTP door.", "QSERVER_HTTP_SERVER_CONFIG"),
+        )
+        parser.add_help_option()
+        return parser
+
+
+def _no_action(group: str, actions: dict[str, _Action], rest: Sequence[str]) -> int:
+    text = _USER_HELP if group == "user" else _KEY_HELP
+    lines = [f"  {name:<8}{action.help}" for name, action in actions.items()]
+    page = "\n".join((f"Usage: qserver-http {group} COMMAND\n", text, "\nCommands:", *lines))
+    if rest and rest[0] in {"-h", "--help"}:
+        print(page)
+        return 0
+    print(page, file=sys.stderr)
+    print(f"\nError: Unknown command {rest[0]!r}" if rest else "\nError: Give a command", file=sys.stderr)
+    return 2
+
+
+def _add_user(options: Any) -> None:
+    file = _users_file(options)
+    if file.path.exists() and options.name in file.users():
+        raise QSError(
+            f"User {options.name!r} exists. Change the password with: qserver-http user passwd {options.name}"
+        )
+    file.add(
+        options.name,
+        _password(),
+        groups=options.group or [],
+        display_name=options.display_name or "",
+        mail=options.mail or "",
+    )
+    print(f"Added user {options.name} to {file.path}")
+
+
+def _set_password(options: Any) -> None:
+    file = _users_file(options)
+    if options.name not in file.users():
+        raise QSError(f"There is no user {options.name!r} in {file.path}")
+    file.set_password(options.name, _password())
+    print(f"Changed the password of {options.name}")
+
+
+def _remove_user(options: Any) -> None:
+    from bluesky_qs.door.signin.file_providers import file_provider_name  # noqa: PLC0415 - help needs none of it
+
+    file = _users_file(options)
+    file.remove(options.name)
+    settings = _settings(options)
+    provider = file_provider_name(settings.providers)
+    if provider is None:
+        print(f"Removed user {options.name}. Revoke the user's keys, if there are any: qserver-http key list")
+        return
+
+    async def end(database: "SignInDatabase") -> None:
+        await database.end_user(provider, options.name)
+
+    _with_database(settings, end)
+    print(f"Removed user {options.name}, and ended the user's sessions and keys")
+
+
+def _list_users(options: Any) -> None:
+    file = _users_file(options)
+    rows = [(user.name, ", ".join(user.groups), user.display_name, user.mail) for user in file.users().values()]
+    _table(("USER", "GROUPS", "DISPLAY NAME", "MAIL"), rows, f"No users in {file.path}")
+
+
+def _new_key(options: Any) -> None:
+    from bluesky_qs.door.signin.keys import new_key, scopes_for  # noqa: PLC0415 - help needs none of it
+    from bluesky_qs.door.signin.roles import SINGLE_USER  # noqa: PLC0415
+
+    settings = _settings(options)
+    expires = None if options.expires is None else time.time() + options.expires
+    identity = _owner(settings, options)
+
+    async def make(database: "SignInDatabase") -> Any:
+        if settings.providers:
+            owner = await _scopes_of(settings, database, identity)
+        else:
+            owner = settings.policy.scopes_of([SINGLE_USER])
+        principal = await database.know(identity, now=time.time())
+        scopes = scopes_for(options.scope, owner, None)
+        return await new_key(database, principal.uuid, scopes, expires=expires, note=options.note)
+
+    key = _with_database(settings, make)
+    print(
+        f"Key {key.record.first_eight} of {identity.id}, expires {_when(expires)}. It is shown only now:",
+        file=sys.stderr,
+    )
+    print(key.secret)
+
+
+async def _scopes_of(settings: "SignInSettings", database: "SignInDatabase", identity: "Identity") -> frozenset[str]:
+    """Ask the provider about the user, who may never have signed in, and return what the user may do."""
+    from bluesky_qs.door.signin.registry import providers  # noqa: PLC0415 - help needs none of it
+
+    if await database.knows(identity.provider, identity.id):
+        principal = await database.know(identity, now=time.time())
+        identity = next(
+            known.identity for known in principal.identities if known.identity.provider == identity.provider
+        )
+    provider = providers(settings.providers)[identity.provider]
+    try:
+        current = await provider.current(identity)
+    finally:
+        await provider.close()
+    if current is None:
+        raise QSError(f"There is no user {identity.id!r} at the sign-in provider {identity.provider}")
+    access = settings.policy.access(current)
+    if access is None:
+        raise QSError(f"User {identity.id!r} of {identity.provider} has no role. Add a rule to the section 'access'")
+    await database.know(current, now=time.time())
+    await database.checked(current, now=time.time(), gone=False)
+    return access.scopes
+
+
+def _list_keys(options: Any) -> None:
+    async def read(database: "SignInDatabase") -> Any:
+        return await database.all_details()
+
+    rows = [
+        (
+            key.first_eight,
+            ", ".join(known.identity.id for known in details.principal.identities),
+            " ".join(key.scopes),
+            _when(key.expires),
+            "never" if key.latest_activity is None else _when(key.latest_activity),
+            key.note or "",
+        )
+        for details in _with_database(_settings(options), read)
+        for key in details.keys
+    ]
+    _table(("KEY", "USER", "SCOPES", "EXPIRES", "LAST USED", "NOTE"), rows, "No keys")
+
+
+def _revoke_key(options: Any) -> None:
+    async def revoke(database: "SignInDatabase") -> bool:
+        return await database.revoke_key(options.name[:8])
+
+    if not _with_database(_settings(options), revoke):
+        raise QSError(f"There is no key {options.name[:8]!r}. List the keys with: qserver-http key list")
+    print(f"Revoked key {options.name[:8]}")
+
+
+def _user_options(parser: Parser) -> None:
+    parser.add_argument("--group", action="append", metavar="GROUP", help="Group for rules. May be repeated.")
+    parser.add_argument("--display-name", metavar="TEXT", help="Full name.")
+    parser.add_argument("--mail", metavar="ADDRESS", help="Mail address.")
+    _file_option(parser)
+
+
+def _file_option(parser: Parser) -> None:
+    parser.add_argument("--file", metavar="PATH", help="Users file, instead of that of the configuration.")
+
+
+def _key_options(parser: Parser) -> None:
+    parser.add_argument("--user", metavar="NAME", help="Owner of the key. Needed where there are users.")
+    parser.add_argument(
+        "--provider", metavar="NAME", help="Sign-in provider of the owner. Needed if there are several."
+    )
+    parser.add_argument(
+        "--expires",
+        type=_duration,
+        required=True,
+        metavar="TIME",
+        help="For how long the key is valid, such as 12h, 30d or 'never'.",
+    )
+    parser.add_argument(
+        "--scope",
+        action="append",
+        metavar="SCOPE",
+        help="What the key may do. May be repeated.  [default: all its owner may]",
+    )
+    parser.add_argument("--note", metavar="TEXT", help="What the key is for.")
+
+
+def _revoke_options(parser: Parser) -> None:
+    parser.add_argument("name", metavar="KEY", help="First eight characters of the key.")
+
+
+_ACTIONS: dict[str, dict[str, _Action]] = {
+    "user": {
+        "add": _Action("Add a user.", _add_user, takes_user=True, options=_user_options),
+        "passwd": _Action("Change the password of a user.", _set_password, takes_user=True, options=_file_option),
+        "remove": _Action("Remove a user.", _remove_user, takes_user=True, options=_file_option),
+        "list": _Action("List the users.", _list_users, options=_file_option),
+    },
+    "key": {
+        "new": _Action("Make a key and print it.", _new_key, options=_key_options),
+        "list": _Action("List the keys.", _list_keys),
+        "revoke": _Action("Revoke a key.", _revoke_key, options=_revoke_options),
+    },
+}
+#: The first words of the command line that are commands of this module.
+COMMANDS = tuple(_ACTIONS)
+
+
+def _users_file(options: Any) -> "UsersFile":
+    from bluesky_qs.door.signin.file_providers import users_file_of  # noqa: PLC0415 - help needs none of it
+    from bluesky_qs.door.signin.users_file import UsersFile  # noqa: PLC0415
+
+    if options.file:
+        return UsersFile(Path(options.file).expanduser())
+    return users_file_of(_settings(options).providers)
+
+
+def _settings(options: Any) -> "SignInSettings":
+    from bluesky_qs.config.files import sections  # noqa: PLC0415 - help needs none of it
+    from bluesky_qs.door.signin.settings import read_sign_in  # noqa: PLC0415
+
+    return read_sign_in(sections(options.config, os.environ) if options.config else {}, os.environ)
+
+
+def _owner(settings: "SignInSettings", options: Any) -> "Identity":
+    from bluesky_qs.door.settings import SingleUser  # noqa: PLC0415 - help needs none of it
+    from bluesky_qs.door.signin.provider import Identity  # noqa: PLC0415
+    from bluesky_qs.door.signin.single_user import SINGLE_USER_PROVIDER  # noqa: PLC0415
+
+    names = [str(entry.get("provider")) for entry in settings.providers]
+    if not names:
+        if options.user or options.provider:
+            raise WrongOption("There are no users without a configuration file. Give one with --config PATH")
+        return Identity(SingleUser().name, SINGLE_USER_PROVIDER)
+    if not options.user:
+        raise WrongOption("Say whose key it is, with --user NAME")
+    provider = options.provider or (names[0] if len(names) == 1 else None)
+    if provider not in names:
+        raise WrongOption(f"Give one of the sign-in providers with --provider: {', '.join(names)}")
+    return Identity(options.user, provider)
+
+
+def _with_database(settings: "SignInSettings", work: Callable[["SignInDatabase"], Any]) -> Any:
+    from bluesky_qs.door.signin.database import SignInDatabase, default_database_path  # noqa: PLC0415
+
+    async def run() -> Any:
+        database = SignInDatabase(settings.database or default_database_path())
+        await database.open()
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def _password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise QSError("The two passwords differ. Nothing was changed")
+    return password
+
+
+def _duration(text: str) -> float | None:
+    if text == "never":
+        return None
+    found = re.fullmatch(r"(\d{1,6})([smhdw])", text)
+    if found is None or int(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time. Write 12h, 30d or never")
+    return float(int(found[1]) * _UNITS[found[2]])
+
+
+def _when(time: float | None) -> str:
+    return "never" if time is None else datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], nothing: str) -> None:
+    if not rows:
+        print(nothing, file=sys.stderr)
+        return
+    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
+    for row in (headings, *rows):
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
