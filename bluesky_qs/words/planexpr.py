@@ -115,14 +115,15 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
+_ONLY = "Only arithmetic is evaluated here"
 _REFUSED: dict[type[ast.AST], str] = {
-    ast.Call: "Function calls are not evaluated: assign the result to a variable and write $name",
-    ast.Attribute: "Attributes are not evaluated: assign the value to a variable and write $name",
-    ast.Subscript: "Subscripts are not evaluated: assign the value to a variable and write $name",
+    ast.Call: f"{_ONLY}, not function calls: assign the result to a variable and write $name",
+    ast.Attribute: f"{_ONLY}, not attributes: assign the value to a variable and write $name",
+    ast.Subscript: f"{_ONLY}, not subscripts: assign the value to a variable and write $name",
     ast.Set: "A set cannot be sent; {name} stands for the value of a variable of this session",
-    ast.JoinedStr: "f-strings are not evaluated: assign the value to a variable and write $name",
+    ast.JoinedStr: f"{_ONLY}, not f-strings: assign the text to a variable and write $name",
     ast.Lambda: "A function cannot be sent",
-    ast.Compare: "Comparisons are not evaluated: assign the result to a variable and write $name",
+    ast.Compare: f"{_ONLY}, not comparisons: assign the result to a variable and write $name",
 }
 
 
@@ -390,7 +391,7 @@ class _Reader:
                 raise self._fault(
                     node,
                     _REFUSED.get(
-                        type(node), "This expression is not evaluated: assign the value to a variable and write $name"
+                        type(node), f"{_ONLY}, not this expression: assign the value to a variable and write $name"
                     ),
                 )
 

@@ -36,7 +36,7 @@ class KnownNames:
         """
         first, dot, _ = name.partition(".")
         # The lists may not include all levels below a device.
-        if name in self or (first in self.devices and (not has_index(name) or self._is_below(name))):
+        if name in self or (first in self.devices and self._is_below(name)):
             return None
         if has_index(name) and (self.plans or self.devices or first in variables):
             return self._no_such_element(name, variables)
@@ -49,7 +49,8 @@ class KnownNames:
             )
         if not (self.plans or self.devices):
             return None
-        hint = did_you_mean(nearest(name, [*self.devices, *self.plans], 2))
+        parts = [f"{name.rpartition('.')[0]}.{part}" for part in self._parts(name.rpartition(".")[0])] if dot else []
+        hint = did_you_mean(nearest(name, parts or [*self.devices, *self.plans], 2))
         whose = "" if hint else f" that the group {group!r} may use"
         return f"There is no device or plan {name!r}{whose}{hint}. Put plain text in quotes: '{name}'"
 

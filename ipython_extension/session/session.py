@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from IPython.core.error import UsageError
 
@@ -13,11 +13,10 @@ from bluesky_qs.documents import is_number
 from bluesky_qs.errors import NotFound, QSError
 from bluesky_qs.words.parseable import has_index
 from bluesky_qs.words.planexpr import Item, plan_text
-from ipython_extension.live.plot import Canvas
-from ipython_extension.live.progress_output import ProgressOutput
 from ipython_extension.session import past
 from ipython_extension.session.known_names import KnownNames
 from ipython_extension.session.placing import placed_in
+from ipython_extension.session.prompt_settings import PromptSettings
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.shown.display import QueueView
 from ipython_extension.shown.history_view import HistoryView
@@ -28,50 +27,6 @@ from ipython_extension.typed.line import Line, LineWord
 _SHORTEST_UID = 4
 _MOST_FIELDS = 100
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
-
-
-class PromptSettings(Protocol):
-    """The parts of IPython, and the options, that the session uses."""
-
-    def rows(self) -> int:
-        """The number of table rows to show."""
-        ...
-
-    def progress_output(self) -> ProgressOutput:
-        """Where the progress of a wait is shown."""
-        ...
-
-    def client(self) -> REManagerAPI:
-        """The client in use."""
-        ...
-
-    def canvas(self) -> Canvas:
-        """The output for figures: a notebook or windows."""
-        ...
-
-    def variables(self) -> dict[str, Any]:
-        """The user's namespace."""
-        ...
-
-    def inputs(self) -> Sequence[str]:
-        """The inputs of this session, as Python, oldest first."""
-        ...
-
-    def connect(self, *, address: str | None, user: str | None, group: str | None) -> REManagerAPI:
-        """Switch to a client with these settings, if its service answers."""
-        ...
-
-    def uses_http(self) -> bool:
-        """Whether the client in use is one of an HTTP server."""
-        ...
-
-    def http_client(self, *, address: str | None = None, ca_file: str | None = None) -> REManagerAPI:
-        """A client of an HTTP server, with the key that there is for it."""
-        ...
-
-    def use(self, client: REManagerAPI) -> REManagerAPI:
-        """Switch to a client of the same HTTP server with the same keys."""
-        ...
 
 
 class Session:
@@ -155,11 +110,22 @@ class Session:
         """The items that were shown last, by position."""
         return self._last or {}
 
+    def shown_history(self) -> Mapping[int, Item]:
+        """The items of the history that were shown last, by position."""
+        return self._history or {}
+
+    def users(self) -> set[str]:
+        """The users of all items that were shown."""
+        return {str(item.get("user")) for item in self._seen()}
+
+    def _seen(self) -> list[Item]:
+        """All items that were shown or added."""
+        seen = (self._last, self._queue, self._grown, self._history)
+        return list({id(item): item for shown in seen if shown for item in shown.values()}.values())
+
     def metadata(self) -> Iterator[tuple[str, Any]]:
         """Keys and values of the metadata of all items that were shown or added, without a request."""
-        seen = {id(item): item for shown in (self._last, self._queue, self._grown, self._history) if shown
-                for item in shown.values()}  # fmt: skip
-        for item in reversed(seen.values()):
+        for item in reversed(self._seen()):
             for meta in item["meta"] if isinstance(item.get("meta"), list) else [item.get("meta") or {}]:
                 yield from meta.items() if isinstance(meta, Mapping) else ()
 
@@ -172,8 +138,7 @@ class Session:
 
     def seen_item(self, uid: str) -> Item | None:
         """The item with this uid if it was shown."""
-        shown = (self._queue, self._grown, self._history, self._last)
-        return next((item for items in shown for item in (items or {}).values() if item["item_uid"] == uid), None)
+        return next((item for item in self._seen() if item["item_uid"] == uid), None)
 
     def queue(self, status: Mapping[str, Any] | None = None) -> QueueView:
         """Fetch the queue; positions refer to it from now on."""

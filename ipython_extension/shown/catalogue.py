@@ -18,7 +18,8 @@ _TYPE_WIDTH = 26
 _DESCRIPTION_WIDTH = 100
 #: Characters of a default; a longer one is shortened.
 _DEFAULT_WIDTH = 60
-_NO_FUNCTIONS = "No functions that you may call are known. They are known once the environment is open (%qs open)."
+_NO_FUNCTIONS = "The permissions of your user group allow no functions (allowed_functions)."
+_NOT_OPENED = "No functions that you may call are known. They are known once the environment is open (%qs open)."
 #: Columns of a function with its parameters.
 _CALL_WIDTH = 48
 _DEFAULTS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
@@ -64,11 +65,13 @@ class CatalogueView(View, dict[str, Any]):
         return cls(chosen, "device", ("device", "is", "class"), rows, _nothing("device", devices, pattern))
 
     @classmethod
-    def of_functions(cls, functions: Mapping[str, Any], pattern: str = "*") -> "CatalogueView":
+    def of_functions(
+        cls, functions: Mapping[str, Any], pattern: str = "*", *, is_open: bool = False
+    ) -> "CatalogueView":
         """The functions whose names match, as they are called, with the first lines of their docstrings."""
         chosen = {name: functions[name] for name in sorted(functions) if fnmatch.fnmatchcase(name, pattern)}
         rows = [Row((_called(name, each), _plain(str(each.get("description", ""))))) for name, each in chosen.items()]
-        otherwise = _nothing("function", functions, pattern) if functions else _NO_FUNCTIONS
+        otherwise = _nothing("function", functions, pattern) if functions else _NO_FUNCTIONS if is_open else _NOT_OPENED
         return cls(chosen, "function", ("function", "description"), rows, otherwise)
 
     def text(self, width: int) -> str:

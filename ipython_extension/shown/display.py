@@ -300,6 +300,8 @@ class Changed(Items):
         self.leads = leads
         self.summary = summary
         self.queue = queue
+        #: Sentences of the prompt about what was typed.
+        self.notes: Sequence[str] = ()
 
     def text(self, width: int) -> str:
         lines = [self.summary] if self.summary else []
@@ -308,12 +310,14 @@ class Changed(Items):
                 *([] if self.summary else [view.text(width)]),
                 *(wrapped(f"  {warning}", width) for warning in self._warnings(number)),
             ]
+        lines += [wrapped(f"  {note}", width) for note in self.notes]
         return "\n".join([*lines, self.queue.text(width)] if self.queue else lines)
 
     def html(self) -> str:
         parts = [f"<p>{html.escape(self.summary)}</p>"] if self.summary else []
         for number, view in enumerate(self._views()):
             parts += [*([] if self.summary else [view.html()]), *map(sentence, self._warnings(number))]
+        parts += map(sentence, self.notes)
         return "".join(parts) + (self.queue.html() if self.queue else "")
 
     def brief(self, width: int | None) -> str:
@@ -322,7 +326,8 @@ class Changed(Items):
         if self.summary:
             return self.summary
         warnings = [f"  {warning}" for number in range(len(self)) for warning in self._warnings(number)]
-        return "\n".join([*(view.text(width) for view in self._views()), *warnings])
+        notes = [f"  {note}" for note in self.notes]
+        return "\n".join([*(view.text(width) for view in self._views()), *warnings, *notes])
 
     def _views(self) -> list[ItemView]:
         return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]

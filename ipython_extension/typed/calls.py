@@ -4,6 +4,7 @@ from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 from bluesky_qs.words.planexpr import Item, plan_text
+from ipython_extension.typed.line import hint
 
 
 class Call(NamedTuple):
@@ -42,7 +43,7 @@ class Call(NamedTuple):
             return self.advice(f"*{name}")
         spread = list(self.item.get("args") or ())[len(self._places) :]
         if name not in kinds and "VAR_KEYWORD" not in kinds.values():
-            named = f"{self.item['name']} has no parameter {name!r}. "
+            named = f"{self.item['name']} has no parameter {name!r}{hint(name, kinds)}. "
             return named + self.advice("a value of its *args") if spread else None
         if not spread or _kind(spread[-1]) != _kind(value):
             return None

@@ -122,7 +122,9 @@ def functions(session: Session, line: Line) -> CatalogueView:
     """List the functions that you may call with %qs func."""
     pattern = line.word("a pattern").text if line.more() else "*"
     line.nothing_more()
-    return CatalogueView.of_functions(session.rm.functions_allowed(reload=True)["functions_allowed"], pattern)
+    listed = session.rm.functions_allowed(reload=True)["functions_allowed"]
+    is_open = not listed and session.status()["worker_environment_exists"]
+    return CatalogueView.of_functions(listed, pattern, is_open=is_open)
 
 
 @word("plan", "NAME")

@@ -16,8 +16,8 @@ from ipython_extension.typed.calls import Call
 from ipython_extension.typed.line import Line, LineWord, Options
 from ipython_extension.words.replies import added, in_one_sentence, moved, present, removed
 from ipython_extension.words.sample_tables import naming_rows, plans_of_rows, rows_of, table_word
-from ipython_extension.words.saved import read_file
-from ipython_extension.words.typed_plans import TypedPlan, pointing_at_errors, read_plans, with_metadata
+from ipython_extension.words.saved import FileItem, read_file
+from ipython_extension.words.typed_plans import TypedPlan, notes_on_text, pointing_at_errors, read_plans, with_metadata
 from ipython_extension.words.vocabulary import cell, word
 
 #: The keys that make an item; the others in a history item are about its run.
@@ -53,8 +53,11 @@ def add(session: Session, line: Line) -> Changed:
         return _add_file(session, line)
     plans, options = read_plans(line, _places(session, line))
     _one_place(line, options)
+    items = [plan.item for plan in plans]
     with pointing_at_errors(line, plans):
-        return _add(session, [plan.item for plan in plans], options)
+        view = _add(session, items, options)
+    view.notes = notes_on_text(items, line.session)
+    return view
 
 
 def _add_rows(session: Session, line: Line, token: LineWord) -> Changed:
@@ -82,13 +85,17 @@ def _add_file(session: Session, line: Line) -> Changed:
     while line.more():
         if not line.option({**places, "--md": None}, options):
             raise line.fault("The plans are in the file; only options can follow it")
-    items: list[Item] = options.pop("file")
+    read: list[FileItem] = options.pop("file")
+    items = [each.item for each in read]
     metadata = options.pop("md", {})
     for item in items if metadata else ():
         if item.get("item_type") == "plan":
             item["meta"] = with_metadata(item.get("meta") or {}, metadata)
     _one_place(line, options)
-    view = _add(session, items, options)
+    try:
+        view = _add(session, items, options)
+    except RequestFailedError as error:
+        raise _with_names(error, [f"line {each.line} of the file" for each in read]) from None
     view.summary = in_one_sentence(view)
     return view
 
@@ -135,6 +142,7 @@ def edit(session: Session, line: Line) -> Changed:
     if len(items) > 1:
         return _edit_several(session, line, tokens, items)
     (item,), (token,) = items, tokens
+    _is_plan(line, token, item)
     known = session.known()
     call = Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
     given: dict[str, Any] = {}
@@ -176,19 +184,17 @@ def _edit_several(session: Session, line: Line, tokens: Sequence[LineWord], item
     try:
         reply = session.rm.queue_item_update_batch(changed, expected=list(items))
     except RequestFailedError as error:
-        raise _with_positions(error, tokens) from None
+        raise _with_names(error, [f"item {token.text}" for token in tokens]) from None
     places = [session.place_of(item) for item in items]
     summary = f"Changed {plural(len(items), 'plan')} at {_positions(places)}."
     edited = cast("list[Item]", reply["items"])
     return Changed(edited, reply, known, ["Changed"] * len(items), summary=summary)
 
 
-def _with_positions(error: RequestFailedError, tokens: Sequence[LineWord]) -> RequestFailedError:
-    """The refusal of several edits, with the items as they were typed in place of their numbers in the request."""
-    results = zip(tokens, error.response.get("results") or (), strict=False)
-    wrong = [
-        f"item {token.text}: {str(result['msg']).removeprefix(_LEAD)}" for token, result in results if result.get("msg")
-    ]
+def _with_names(error: RequestFailedError, names: Sequence[str]) -> RequestFailedError:
+    """The refusal of several items, with their names in place of their numbers in the request."""
+    results = zip(names, error.response.get("results") or (), strict=False)
+    wrong = [f"{name}: {str(result['msg']).removeprefix(_LEAD)}" for name, result in results if result.get("msg")]
     if not wrong:
         return error
     more = [f"and {len(wrong) - _MOST_REASONS} more"] if len(wrong) > _MOST_REASONS else []
@@ -220,8 +226,7 @@ def _with_values(
             raise line.fault(f"Expected NAME=VALUE. A whole plan can only {instead}", start)
         name, value = line.pair(line.objection)
         for call, token in zip(calls, tokens, strict=True):
-            if call.item["item_type"] != "plan":
-                raise line.fault(f"Item {token.text} is not a plan", token.start)
+            _is_plan(line, token, call.item)
             if message := call.objection(name, value):
                 raise line.fault(f"{token.text}: {message}" if len(calls) > 1 else message, start)
         values[name] = value
@@ -229,6 +234,11 @@ def _with_values(
     if metadata := given.pop("md", None):
         changed = [{**item, "meta": with_metadata(item.get("meta") or {}, metadata)} for item in changed]
     return changed, given
+
+
+def _is_plan(line: Line, token: LineWord, item: Item) -> None:
+    if item["item_type"] != "plan":
+        raise line.fault(f"Item {token.text} is {item['name']}, which has no parameters", token.start, len(token.text))
 
 
 def _changed(call: Call, values: Mapping[str, Any]) -> Item:

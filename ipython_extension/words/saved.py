@@ -3,9 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from IPython.core.error import UsageError
 
@@ -81,7 +80,14 @@ def read_line(text: str) -> Item | None:
     return plans[0].item if len(plans) == 1 else None
 
 
-def read_file(line: Line, token: LineWord) -> list[Item]:
+class FileItem(NamedTuple):
+    """An item of a file, and the number of its line."""
+
+    item: Item
+    line: int
+
+
+def read_file(line: Line, token: LineWord) -> list[FileItem]:
     """The items in a file, as `save` writes them or a person does; ``$name`` is a variable of this session."""
     path = PlanFile(token.text).path
     try:
@@ -89,14 +95,14 @@ def read_file(line: Line, token: LineWord) -> list[Item]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise line.fault(f"{path} cannot be read: {reason}", token.start) from None
-    items: list[Item] = []
+    items: list[FileItem] = []
     text, first = "", 1
     for number, each in enumerate(lines, start=1):
         text, first = (f"{text}\n{each}", first) if text else (each, number)
         if scan(text).faults and number < len(lines):  # a bracket is still open
             continue
         try:
-            items += _items(text, line.session)
+            items += [FileItem(item, first) for item in _items(text, line)]
         except UsageError as error:
             raise UsageError(f"{path}, line {first}: {error}") from None
         text = ""
@@ -105,13 +111,13 @@ def read_file(line: Line, token: LineWord) -> list[Item]:
     return items
 
 
-def _items(text: str, variables: Mapping[str, Any]) -> list[Item]:
+def _items(text: str, command: Line) -> list[Item]:
     if text.lstrip().startswith("{"):
         try:
             return [json.loads(text)]
         except ValueError as error:
             raise UsageError(f"This is not valid JSON: {error}") from None
-    line = Line(text, session=variables, objection=_no_objection)
+    line = Line(text, session=command.session, objection=command.objection)
     return [plan.item for plan in _read(line)] if line.more() else []
 
 
@@ -120,4 +126,4 @@ def _read(line: Line) -> list[TypedPlan]:
 
 
 def _no_objection(_name: str) -> None:
-    """Leave names to the service: those of another time or place may be unknown to this session."""
+    """Take any name: what is saved is compared with what is queued."""

@@ -1,16 +1,19 @@
 """The plans on a line or in a cell, and where the values are that the service refuses."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from bluesky_qs.client.failures import RequestFailedError, failure
 from bluesky_qs.words.planexpr import ExpressionError, Item, place_of
 from ipython_extension.shown.tables import shortened
-from ipython_extension.typed.line import Line, Options
+from ipython_extension.typed.line import Line, Options, hint
 
 #: Most characters of a plan to quote, and most plans of a cell whose errors are listed.
 _QUOTED, _MOST_LISTED = 60, 3
+#: A variable in braces inside of a text, perhaps with a format.
+_IN_TEXT = re.compile(r"\{([^\W\d]\w*)(?:![rsa])?(?::[^{}]*)?\}")
 _LEAD = "Plan validation failed: "
 
 
@@ -35,6 +38,7 @@ def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[lis
         if plans and only_one:
             raise line.fault(only_one)
         start = line.at
+        _begins_plan(line, options, given)
         item = line.plan()
         plans.append(TypedPlan(item, start, line.at))
     if not plans:
@@ -44,6 +48,43 @@ def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[lis
             if plan.item["item_type"] == "plan":
                 plan.item["meta"] = with_metadata(plan.item.get("meta") or {}, metadata)
     return plans, given
+
+
+def notes_on_text(items: Sequence[Item], variables: Mapping[str, Any]) -> list[str]:
+    """Notes on texts that look as if a variable of the session should be put into them."""
+    notes: dict[str, str] = {}
+    for text in _texts([[item.get(key) for key in ("args", "kwargs", "meta")] for item in items]):
+        name = next((name for name in _IN_TEXT.findall(text) if name in variables), None)
+        if name is not None:
+            notes[text] = (
+                f"The text {text!r} stays as it is: {{{name}}} is not replaced. "
+                f"For its value, use a variable: label = f{text!r}, then $label."
+            )
+    return list(notes.values())
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for each in cast("list[Any]", value):
+                yield from _texts(each)
+        case dict():
+            yield from _texts(list(cast("dict[str, Any]", value).values()))
+        case _:
+            return
+
+
+def _begins_plan(line: Line, options: Options, given: Mapping[str, Any]) -> None:
+    """Raise an error about text that cannot be meant as a plan: an unknown option, or a value without quotes."""
+    word = line.text[line.at :].split()[0]
+    if word.startswith("-"):
+        near = hint(f"--{word.lstrip('-')}", ["--md", *options])
+        raise line.fault(f"Unknown option {word}{near}", length=len(word))
+    if "md" in given and not line.begins_plan() and not word.startswith("queue"):
+        message = 'Unexpected text after --md. Put text with blanks in quotes: KEY="two words"'
+        raise line.fault(message, length=len(word))
 
 
 def with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:

@@ -56,7 +56,7 @@ def informed(qs, opened, plan):
         ("q = %qs hist", {"history"}),
         ("%qs queue ", {"get", "add", "item", "mode"}),
         ("%qs re pause ", {"immediate", "deferred"}),
-        ("%qs mode ", {"loop", "ignore_failures", "on", "off"}),
+        ("%qs mode ", {"loop", "ignore_failures"}),
         ("%qs stop ", {"cancel"}),
         ("%qs lock ", {"env", "queue", "all", "info"}),
         ("%qs history --", {"--failed", "--plan", "--user", "--since", "--until", "--md"}),
@@ -178,7 +178,7 @@ def test_metadata_that_was_seen_is_offered_to_find_plans_in_the_history(qs, open
 
 
 def test_fields_are_offered_to_plot(shell, offered, informed):
-    assert offered("%qs plot mo") == ["motor"]  # no run was seen: the devices
+    assert offered("%qs plot mo") == []  # no run was seen
     keys = {"motor": {"dtype": "number", "shape": []}, "image": {"dtype": "array", "shape": [9, 9]}, "mean": None}
     session = shell.magics_manager.registry["QSMagics"]._conversation()
     session.take_document({"name": "descriptor", "doc": {"data_keys": keys}})
@@ -195,6 +195,42 @@ def test_positions_are_completed_with_the_text_of_their_plans(shell, informed):
     with provisionalcompleter():
         offers = list(shell.Completer.completions("%qs rm ", 7))
     assert [(each.text, each.type) for each in offers] == [("0", "count([det1])"), ("1", "scan()")]
+
+
+@pytest.mark.usefixtures("informed")
+@pytest.mark.parametrize(
+    ("text", "offers"),
+    [
+        ("%qs functions ", ["function_sleep"]),
+        ("%qs devices mo", ["motor"]),
+        ("%qs devices motor.", ["motor.setpoint"]),
+        ("%qs plans co", ["count"]),
+        ("%qs plans count ", []),
+        ("%qs add count() --at ", []),
+        ("%qs mode ", ["loop", "ignore_failures"]),
+        ("%qs mode loop ", ["on", "off"]),
+        ("%qs mode loop on ", ["ignore_failures"]),
+        ("%qs help unl", ["unlock"]),
+        ("%qs lock e", ["env"]),
+        ("%qs move ", ["0", "1"]),
+        ("%qs move 0 ", ["front", "back", "before", "after"]),
+        ("%qs move 0 after ", ["0", "1"]),
+        ("%qs wait --timeout ", []),
+        ("%qs redo ", []),
+        ("%qs history --user ", ["ada"]),
+    ],
+)
+def test_only_what_fits_is_offered(offered, text, offers):
+    assert offered(text) == offers
+
+
+def test_plans_of_the_history_and_their_parameters_are_offered_to_redo(qs, opened, offered, plan):
+    opened.fill(history=[plan("count", "aaaa-1", ["det1"])])
+    qs("history")
+    qs("queue")
+    assert offered("%qs redo ") == ["0"]
+    assert offered("%qs redo 0 n") == ["num="]
+    assert offered("%qs redo -1 n") == ["num="]
 
 
 def test_unloading_ends_the_offers(shell, offered):

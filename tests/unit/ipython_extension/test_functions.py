@@ -17,6 +17,11 @@ def test_before_the_first_opening_no_function_is_known(qs):
     assert "They are known once the environment is open (%qs open)" in pretty(qs("functions"))
 
 
+def test_where_no_function_is_allowed_the_open_environment_is_not_blamed(qs, opened, update):
+    update(functions={})
+    assert pretty(qs("functions")) == "The permissions of your user group allow no functions (allowed_functions)."
+
+
 def test_the_names_are_at_hand_without_a_request(qs, shell, opened, update):
     session = shell.magics_manager.registry["QSMagics"]._conversation()
     qs("status")

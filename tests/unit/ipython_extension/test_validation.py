@@ -74,7 +74,7 @@ def test_a_service_that_does_not_say_where_is_no_problem(qs, qs_manager):
 
 @pytest.mark.parametrize("word", ["add", "check"])
 def test_the_kind_of_a_device_is_the_services_to_judge(qs, qs_manager, word):
-    qs(f"{word} count([motor.setpoint, motor.nowhere.x, det1])")
+    qs(f"{word} count([motor.setpoint, motor.setpoint.x, det1])")
     assert qs_manager.asked("queue_item_add") or qs_manager.asked("item_check")
 
 

@@ -120,10 +120,19 @@ def test_the_queue_shows_what_one_would_type(qs, opened, plan):
     opened.wait_until(lambda status: opened.worker.is_waiting and status["running_item_progress"])
     assert shown(qs("queue")).splitlines() == [
         "2 items in the queue",
-        "  #  plan                                  user  state",
-        "  ▶  count([det1])                         ada   running 2/2",
-        "  0  count([det1, motor.setpoint], num=3)  ada   queued",
-        "  1  mv(motor, 'text')                     ada   queued",
+        "  #  plan                                  state",
+        "  ▶  count([det1])                         running 2/2",
+        "  0  count([det1, motor.setpoint], num=3)  queued",
+        "  1  mv(motor, 'text')                     queued",
+    ]
+
+
+def test_the_queue_names_the_users_if_a_plan_is_of_somebody_else(qs, opened, plan):
+    opened.fill([plan("count", "uid-aaaa", ["det1"]), plan("count", "uid-bbbb", ["det1"]) | {"user": "bob"}])
+    assert shown(qs("queue")).splitlines()[1:] == [
+        "  #  plan              user  state",
+        "  0  count([det1])     ada   queued",
+        "  1  count([det1])     bob   queued",
     ]
 
 

@@ -1,0 +1,52 @@
+"""What the session needs to know of IPython and of its options."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from bluesky_qs.client.sync import REManagerAPI
+from ipython_extension.live.plot import Canvas
+from ipython_extension.live.progress_output import ProgressOutput
+
+
+class PromptSettings(Protocol):
+    """The parts of IPython, and the options, that the session uses."""
+
+    def rows(self) -> int:
+        """The number of table rows to show."""
+        ...
+
+    def progress_output(self) -> ProgressOutput:
+        """Where the progress of a wait is shown."""
+        ...
+
+    def client(self) -> REManagerAPI:
+        """The client in use."""
+        ...
+
+    def canvas(self) -> Canvas:
+        """The output for figures: a notebook or windows."""
+        ...
+
+    def variables(self) -> dict[str, Any]:
+        """The user's namespace."""
+        ...
+
+    def inputs(self) -> Sequence[str]:
+        """The inputs of this session, as Python, oldest first."""
+        ...
+
+    def connect(self, *, address: str | None, user: str | None, group: str | None) -> REManagerAPI:
+        """Switch to a client with these settings, if its service answers."""
+        ...
+
+    def uses_http(self) -> bool:
+        """Whether the client in use is one of an HTTP server."""
+        ...
+
+    def http_client(self, *, address: str | None = None, ca_file: str | None = None) -> REManagerAPI:
+        """A client of an HTTP server, with the key that there is for it."""
+        ...
+
+    def use(self, client: REManagerAPI) -> REManagerAPI:
+        """Switch to a client of the same HTTP server with the same keys."""
+        ...

@@ -1,0 +1,150 @@
+"""What completion offers for each kind of word: plans, devices, positions, metadata, files."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bluesky_qs.startup.find import ipython_folder, shipped_profiles
+from bluesky_qs.words.planexpr import Item, plan_text
+from bluesky_qs.words.scanner import scan
+from ipython_extension.session.session import Session
+from ipython_extension.typed import times
+from ipython_extension.words.helptext import ALSO
+from ipython_extension.words.vocabulary import WORDS
+
+
+class Offer(NamedTuple):
+    """One completion: the text that replaces the fragment, and its kind."""
+
+    text: str
+    kind: str
+
+
+class Offers(NamedTuple):
+    """Completions, and the end of the text that they replace."""
+
+    fragment: str
+    offers: list[Offer]
+
+
+class At(NamedTuple):
+    """Where the cursor is: after a command and the text that follows it."""
+
+    session: Session
+    typed: str
+    fragment: str
+
+    def previous(self) -> list[str]:
+        """The words before the fragment."""
+        return [word.text for word in scan(self.typed[: len(self.typed) - len(self.fragment)]).words()]
+
+
+def fitting(fragment: str, offers: Iterable[Offer]) -> Offers:
+    """The offers that begin with the fragment, each once."""
+    return Offers(fragment, list({each.text: each for each in offers if each.text.startswith(fragment)}.values()))
+
+
+def ids(at: At, shown: Mapping[int, Item] | None = None) -> Iterator[Offer]:
+    """Positions in the last table if nothing is typed, or else uids; each with its plan."""
+    known = at.session.at_hand()
+    for position, item in (at.session.shown() if shown is None else shown).items():
+        plan = plan_text(item, known)
+        yield Offer(item["item_uid"] if at.fragment else str(position), plan)
+
+
+def _devices(at: At) -> Iterator[Offer]:
+    known = at.session.at_hand()
+    parent, dot, _ = at.fragment.rpartition(".")
+    names = subdevices(known.devices, parent) if dot else known.devices
+    yield from (Offer(f"{parent}{dot}{name}", "device") for name in sorted(names))
+
+
+def _functions(at: At) -> Iterator[Offer]:
+    yield from (Offer(name, "function") for name in sorted(at.session.at_hand().functions))
+
+
+def _users(at: At) -> Iterator[Offer]:
+    yield from (Offer(user, "user") for user in sorted(at.session.users()))
+
+
+def _commands(_at: At) -> Iterator[Offer]:
+    yield from (Offer(name, "word") for name in [*WORDS, *ALSO])
+
+
+def _profiles(_at: At) -> Iterator[Offer]:
+    for folder in (ipython_folder(), shipped_profiles()):
+        for startup in folder.glob("profile_*/startup"):
+            yield Offer(startup.parent.name.removeprefix("profile_"), "profile")
+
+
+def plan_names(at: At) -> Iterator[Offer]:
+    yield from (Offer(name, "plan") for name in sorted(at.session.at_hand().plans))
+
+
+def _metadata(at: At) -> Iterator[Offer]:
+    """Keys of the metadata that this session has seen; after ``KEY=`` the values."""
+    before = at.typed[: len(at.typed) - len(at.fragment)]
+    key = re.split(r"\s", before)[-1].removesuffix("=") if before.endswith("=") else None
+    for name, value in at.session.metadata():
+        if key is None:
+            yield Offer(f"{name}=", "metadata")
+        elif name == key and isinstance(value, str | int | float):
+            yield Offer(shlex.quote(str(value)), "value")
+
+
+def _fields(at: At) -> Iterator[Offer]:
+    """Fields of the runs that this session has seen."""
+    yield from (Offer(name, "field") for name in at.session.fields)
+
+
+def _times(_at: At) -> Iterator[Offer]:
+    yield from (Offer(day, "time") for day in times.DAYS)
+
+
+def _tables(at: At) -> Iterator[Offer]:
+    """Variables with rows: lists of dictionaries, DataFrames."""
+    for name, value in sorted(at.session.settings.variables().items()):
+        is_list = isinstance(value, list) and value and all(isinstance(row, dict) for row in value)
+        if not name.startswith("_") and (is_list or (hasattr(value, "to_dict") and hasattr(value, "columns"))):
+            yield Offer(name, "table")
+
+
+def _files(at: At) -> Iterator[Offer]:
+    folder, slash, _ = at.fragment.rpartition("/")
+    try:
+        found = sorted(Path(f"{folder}{slash}" or ".").expanduser().iterdir())
+    except OSError:
+        return
+    for path in found:
+        if not path.name.startswith("."):
+            yield Offer(f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}", "file")
+
+
+#: What stands for a word in capitals of a usage line.
+KINDS: Mapping[str, Callable[[At], Iterable[Offer]]] = {
+    "ID": ids,
+    "PROFILE": _profiles,
+    "NAME": plan_names,
+    "KEY": _metadata,
+    "FIELD": _fields,
+    "TIME": _times,
+    "TABLE": _tables,
+    "FILE": _files,
+    "USER": _users,
+}
+#: What the only word of these commands may be.
+ONLY: Mapping[str, Callable[[At], Iterable[Offer]]] = {
+    "plans": plan_names,
+    "devices": _devices,
+    "functions": _functions,
+    "help": _commands,
+}
+
+
+def subdevices(devices: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """The parts of a device by name, as described in the list of devices."""
+    for name in path.split("."):
+        devices = ((devices.get(name) or {}).get("components")) or {}
+    return devices
