@@ -34,6 +34,7 @@ def run_child(rundir: RuntimeDir, listening: socket.socket, beat: int) -> int:
         info_addr=rundir.feed,
         encoding=settings.network.zmq_encoding,
         public_key=None if private_key is None else public_key(private_key),
+        is_beside=True,
     )
     try:
         run(prepare(settings.http, os.environ, service=service), listening, beat=beat)

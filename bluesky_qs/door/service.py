@@ -155,6 +155,10 @@ class Service:
         return left > 0 and await self.connected(left)
 
     def _down(self) -> ServiceDown:
+        if self.settings.is_beside:
+            return ServiceDown(
+                "The RE Manager is down. It is started again within seconds, unless the service is stopping"
+            )
         return ServiceDown(
             f"The RE Manager at {self.settings.control_addr} is down. Is start-re-manager running there?"
         )

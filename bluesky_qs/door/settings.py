@@ -25,6 +25,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     timeout
         Seconds to wait for an answer, less than the 5 s for which existing clients wait for the door.
+    is_beside
+        The door belongs to this service, whose supervisor starts both.
     """
 
     name: str = DEFAULT_SERVICE
@@ -33,6 +35,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     encoding: Encoding = "json"
     public_key: str | None = None
     timeout: float = 4.0
+    is_beside: bool = False
 
 
 class SingleUser(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,28 +6,31 @@ import sys
 
 import pytest
 
-from bluesky_qs.cli import start_re_manager
+from bluesky_qs.cli import http, setting_options, start_re_manager
 from bluesky_qs.config.schema import fields
 from bluesky_qs.supervisor import app
 
 
 @pytest.fixture
-def run(monkeypatch):
+def run(monkeypatch, tmp_path):
     """Run the command with a service that only notes its settings."""
-    started = []
+    started, keys = [], []
 
     def service(settings, *, notes, door_key=None):
         started.append(settings)
+        keys.append(door_key)
         return 0
 
     monkeypatch.setattr(app, "run", service)
     for name in [variable for field in fields() for variable in field.setting.variables]:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # of a generated key
 
     def start(*args):
         code = start_re_manager.main(args)
         return code, started[0] if started else None
 
+    start.keys = keys
     return start
 
 
@@ -147,14 +150,15 @@ def test_a_kernel_without_ipykernel_is_refused_with_what_to_install(run, monkeyp
         (["--http=8080"], "8080"),
     ],
 )
-def test_http_with_and_without_an_address(run, args, addr):
+def test_http_with_and_without_an_address(run, monkeypatch, args, addr):
+    monkeypatch.setenv("QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY", "chosen")
     code, settings = run(*args)
     assert (code, settings.http.addr) == (0, addr)
 
 
 def test_http_takes_its_address_from_the_environment_too(run, monkeypatch):
-    monkeypatch.setenv("QSERVER_HTTP_ADDRESS_FOR_SERVER", "*:8080")
-    assert run()[1].http.addr == "*:8080"
+    monkeypatch.setenv("QSERVER_HTTP_ADDRESS_FOR_SERVER", "127.0.0.1:8080")
+    assert run()[1].http.addr == "127.0.0.1:8080"
 
 
 def test_bad_address_of_the_http_door_is_refused(run, capsys):
@@ -166,3 +170,23 @@ def test_bad_address_of_the_http_door_is_refused(run, capsys):
 def test_path_prefix_that_is_none_is_refused(run, path):
     assert run("--http", "--root-path", path) == (2, None)
     assert run("--http", "--root-path", "/a/b")[1].http.root_path == "/a/b"
+
+
+@pytest.mark.parametrize("command", [start_re_manager, http])
+def test_without_the_extra_a_door_is_refused_with_what_to_install(monkeypatch, capsys, command):
+    monkeypatch.setattr(setting_options, "find_spec", lambda name: None if name == "uvicorn" else name)
+    assert command.main(["--http"] if command is start_re_manager else []) == 1
+    assert "The HTTP door needs more packages: pip install 'bluesky-qs[http]'" in capsys.readouterr().err
+
+
+def test_a_service_without_a_door_needs_no_extra(run, monkeypatch):
+    monkeypatch.setattr(setting_options, "find_spec", lambda name: None)
+    assert run()[0] == 0
+
+
+def test_a_generated_key_is_shown_and_a_chosen_one_is_not(run, monkeypatch, tmp_path):
+    run("--http")
+    assert run.keys == [next(tmp_path.rglob("http-key")).read_text().strip()]
+    monkeypatch.setenv("QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY", "chosen")
+    run("--http")
+    assert run.keys[1] is None
