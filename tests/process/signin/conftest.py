@@ -69,6 +69,16 @@ def await_line(process: subprocess.Popen[str], text: str) -> None:
     assert text in lines[-1], f"the server ended: {''.join(lines)}"
 
 
+def await_port(process: subprocess.Popen[str], port: int) -> None:
+    """Wait until a server listens; a server that ends instead is an error."""
+    while True:
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), _PATIENCE):
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
+            raise AssertionError("the server ended")
+
+
 def end(process: subprocess.Popen[str] | None) -> None:
     if process is not None:
         process.terminate()
@@ -84,13 +94,14 @@ def end(process: subprocess.Popen[str] | None) -> None:
 def node_modules() -> Path:
     """The npm packages of the identity provider, installed once as its lock file says. That needs the network."""
     _BUILD.mkdir(parents=True, exist_ok=True)
-    wanted = hashlib.sha256((_HERE / "oidc_provider" / "package-lock.json").read_bytes()).hexdigest()
+    files = [_HERE / "oidc_provider" / name for name in ("package.json", "package-lock.json", "provider.js")]
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     complete = _BUILD / "complete"
     with (_BUILD / "lock").open("w") as lock:  # of several test processes one installs
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (complete.exists() and complete.read_text() == wanted):
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(_HERE / "oidc_provider" / name, _BUILD)
+            for file in files:
+                shutil.copy(file, _BUILD)
             install = [_NODE, _NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
             subprocess.run(install, cwd=_BUILD, check=True, timeout=300)
             complete.write_text(wanted)
@@ -139,7 +150,6 @@ class IdentityProvider:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        shutil.copy(_HERE / "oidc_provider" / "provider.js", _BUILD)
         self.process = subprocess.Popen(
             [_NODE, _BUILD / "provider.js", json.dumps(self.options)], stdout=subprocess.PIPE, text=True
         )
@@ -227,6 +237,7 @@ class LDAPServer:
             text=True,
         )
         await_line(self.process, "slapd starting")
+        await_port(self.process, self.port)  # it says so a moment before it listens
 
     def change(self, dn: str, changes: dict[str, list[Any]] | None) -> None:
         """Change the attributes of an entry as the service account, or delete the entry."""

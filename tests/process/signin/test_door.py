@@ -13,7 +13,7 @@ import yaml
 
 from tests.system_packages import needs
 
-pytestmark = needs("libpam-wrapper", "libnss-wrapper", "slapd")
+pytestmark = [needs("libpam-wrapper", "libnss-wrapper", "slapd"), pytest.mark.xdist_group("the door of test_door.py")]
 
 _HERE = Path(__file__).parent
 _MODULE = "bluesky_httpserver.authenticators"

@@ -8,7 +8,7 @@ from bluesky_qs.door.signin.provider import ProviderUnavailable
 from bluesky_qs.door.signin.providers.ldap import ldap_provider
 from tests.system_packages import needs
 
-pytestmark = needs("slapd")
+pytestmark = [needs("slapd"), pytest.mark.xdist_group("the LDAP server of test_ldap.py")]
 
 PEOPLE = "ou=people,dc=example,dc=org"
 GROUPS = "ou=groups,dc=example,dc=org"

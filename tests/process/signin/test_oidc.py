@@ -12,6 +12,8 @@ from joserfc.jwk import KeySet
 from bluesky_qs.door.signin.provider import ProviderUnavailable, SignInRefused
 from bluesky_qs.door.signin.providers.oidc import oidc_provider
 
+pytestmark = pytest.mark.xdist_group("the identity provider of test_oidc.py")
+
 REDIRECT = "http://127.0.0.1:1/callback"
 SCOPES = ["profile", "email", "groups"]
 
