@@ -5,7 +5,7 @@ has chosen between the sources.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -13,12 +13,12 @@ import msgspec
 from bluesky_qs.addresses import (
     BOUND_CONTROL_ADDRESS,
     BOUND_INFO_ADDRESS,
-    HTTP_ADDRESS,
-    http_fault,
     redis_fault,
     redis_meant,
     socket_fault,
 )
+from bluesky_qs.config.http_settings import Http
+from bluesky_qs.config.setting import Setting
 from bluesky_qs.nearest import did_you_mean
 
 DEFAULT_REDIS_ADDR = "localhost:6379"
@@ -28,51 +28,6 @@ Encoding = Literal["json", "msgpack"]
 UpdateLists = Literal["NEVER", "ENVIRONMENT_OPEN", "ALWAYS"]
 ReloadPermissions = Literal["NEVER", "ON_REQUEST", "ON_STARTUP"]
 InputPolicy = Literal["error", "default", "ask"]
-
-
-class Setting(NamedTuple):
-    """The properties of a setting besides its type and default.
-
-    Attributes
-    ----------
-    text
-        Description, for ``--help`` and the documentation.
-    options
-        Command line options, the preferred one first.
-    variables
-        Environment variables, the preferred one first.
-    metavar
-        Placeholder for the value in ``--help``.
-    minimum, maximum
-        Limits of a number.
-    path
-        The value is a path; ``~`` is expanded, and the path becomes absolute.
-    secret
-        The value never appears in a message.
-    pattern, expected
-        Pattern of valid values, and its description in words.
-    fault
-        Function that returns the reason why a value is invalid, as text that follows the value; ``""`` for a valid one.
-    bare
-        Value that an option without a value means; None if the option needs one.
-    """
-
-    text: str
-    options: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
-    metavar: str = "TEXT"
-    minimum: int | None = None
-    maximum: int | None = None
-    path: bool = False
-    secret: bool = False
-    pattern: re.Pattern[str] | None = None
-    expected: str = ""
-    fault: Callable[[str], str] | None = None
-    bare: str | None = None
-
-
-def _no_path_prefix(path: str) -> str:
-    return "" if re.fullmatch(r"(/[^/?#\s]+)+", path) else "is not a path prefix like /beamline"
 
 
 def _no_file(path: str) -> str:
@@ -389,68 +344,6 @@ class Worker(msgspec.Struct, frozen=True):
             metavar="MODULE...",
         ),
     ] = ()
-
-
-class Http(msgspec.Struct, frozen=True):
-    """The HTTP door, which `start-re-manager --http` starts. `qserver-http` takes the same options."""
-
-    addr: Annotated[
-        str | None,
-        Setting(
-            "Also answer HTTP requests at this address: host:port, host or port; *:port for every interface. "
-            f"--http alone means {HTTP_ADDRESS}.",
-            ("--http",),
-            ("QSERVER_HTTP_ADDRESS_FOR_SERVER",),
-            "ADDRESS",
-            fault=http_fault,
-            bare=HTTP_ADDRESS,
-        ),
-    ] = None
-    config: Annotated[
-        str | None,
-        Setting(
-            "Configuration file of the HTTP door (YAML): who may sign in, and what each may do.",
-            ("--http-config",),
-            ("QSERVER_HTTP_SERVER_CONFIG",),
-            "PATH",
-            path=True,
-        ),
-    ] = None
-    ssl_certfile: Annotated[
-        str | None,
-        Setting(
-            "Certificate of this host and those that vouch for it (PEM): the HTTP door answers https://.",
-            ("--ssl-certfile",),
-            metavar="FILE",
-            path=True,
-        ),
-    ] = None
-    ssl_keyfile: Annotated[
-        str | None,
-        Setting(
-            "Private key of the certificate (PEM), unless it is in the same file.",
-            ("--ssl-keyfile",),
-            metavar="FILE",
-            path=True,
-        ),
-    ] = None
-    behind_proxy: Annotated[
-        bool,
-        Setting(
-            "A proxy does TLS for the HTTP door. Its headers X-Forwarded-For and X-Forwarded-Proto count.",
-            ("--behind-proxy",),
-            bare="ON",
-        ),
-    ] = False
-    root_path: Annotated[
-        str | None,
-        Setting(
-            "Path under which the proxy shows the HTTP door, such as /beamline.",
-            ("--root-path",),
-            metavar="PATH",
-            fault=_no_path_prefix,
-        ),
-    ] = None
 
 
 class Settings(msgspec.Struct, frozen=True):
