@@ -1,5 +1,7 @@
 """Sign-in with accounts: users of providers, or one key for everybody; with sessions and API keys."""
 
+import logging
+import secrets
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -25,6 +27,8 @@ from bluesky_qs.door.signin.tokens import ExpiredToken, InvalidToken, Signer
 
 if TYPE_CHECKING:
     from bluesky_qs.door.door import Door
+
+logger = logging.getLogger(__name__)
 
 _EXPIRED = "Access token has expired. Refresh token."
 _NO_CREDENTIALS = (
@@ -67,11 +71,19 @@ class Accounts:
         Raises
         ------
         StartupError
-            The database or the file of the single-user key cannot be used.
+            The database cannot be used, or the file of the single-user key.
         """
         if self.single is not None:
             await self.single.open()
-        await self.database.open()
+        try:
+            await self.database.open()
+        except SignInDatabaseError as error:
+            if self.single is None:
+                raise
+            # The single-user key needs no database, and the home of a service may be read-only.
+            logger.warning("There are no API keys beside the single-user key. %s", error.message)
+            self.sessions.signer = Signer([secrets.token_hex(32)])
+            return
         keys = self.settings.secret_keys or await self.database.secret_keys(now=self.clock())
         self.sessions.signer = Signer(keys)
         await self.resolver.open()

@@ -18,7 +18,7 @@ from bluesky_qs.door.signin.records import (
     PrincipalDetails,
     SessionRecord,
 )
-from bluesky_qs.door.signin.rows import Rows
+from bluesky_qs.door.signin.rows import Rows, SignInDatabaseError
 from bluesky_qs.errors import ConfigError
 
 P = ParamSpec("P")
@@ -181,8 +181,7 @@ class SignInDatabase:
 
     async def _run(self, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         if self._thread is None:
-            msg = "The sign-in database is not open"
-            raise RuntimeError(msg)
+            raise SignInDatabaseError(f"The sign-in database {self.path} is not open")
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, functools.partial(function, *arguments, **named)
         )

@@ -1,10 +1,14 @@
 """Doors with users, and a clock that tests move."""
 
+import contextlib
+from types import SimpleNamespace
+
 import argon2
 import pytest
 
 from bluesky_qs.door.signin.settings import read_sign_in
 from bluesky_qs.door.signin.users_file import UsersFile
+from tests.unit.door.conftest import ServedDoor, door_settings
 
 SECRETS = ["s" * 32 + "1"]
 PASSWORDS = {
@@ -63,7 +67,33 @@ def users_file(tmp_path, quick_hasher):
 
 
 @pytest.fixture
-async def users_door(new_door, tmp_path):
-    """A door with the users above."""
-    uri = f"sqlite:///{tmp_path / 'sign-in.sqlite3'}"
-    return await new_door(sign_in=read_sign_in(sections(database={"uri": uri}), {}))
+async def new_users_door(tmp_path):
+    """Makes doors with the users above and one database: ``await new_users_door(access=…)`` changes sections.
+
+    The service behind them is down, because sign-in does not need it.
+    """
+    nobody = SimpleNamespace(control="tcp://127.0.0.1:1", info="tcp://127.0.0.1:1")
+    async with contextlib.AsyncExitStack() as opened:
+
+        async def new(**more):
+            settings = door_settings(nobody, sign_in=sign_in(tmp_path, **more))
+            return await opened.enter_async_context(ServedDoor(nobody, settings, connects=False))
+
+        yield new
+
+
+@pytest.fixture
+async def users_door(new_users_door):
+    """A door with the users above, before a service that is down."""
+    return await new_users_door()
+
+
+@pytest.fixture
+async def users_door_with_manager(new_door, tmp_path):
+    """A door with the users above, before a manager."""
+    return await new_door(sign_in=sign_in(tmp_path))
+
+
+def sign_in(folder, **more):
+    """Settings of sign-in with the users above, and a database in this folder."""
+    return read_sign_in(sections(database={"uri": f"sqlite:///{folder / 'sign-in.sqlite3'}"}, **more), {})

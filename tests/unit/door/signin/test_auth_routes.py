@@ -8,8 +8,12 @@ import msgspec
 import pytest
 from starlette.requests import HTTPConnection
 
+from bluesky_qs.door.door import Door
+from bluesky_qs.door.settings import DoorSettings
+from bluesky_qs.door.signin.accounts import Accounts
 from bluesky_qs.door.signin.roles import ROLES
-from bluesky_qs.door.signin.settings import read_sign_in
+from bluesky_qs.door.signin.rows import SignInDatabaseError
+from bluesky_qs.door.signin.settings import SignInSettings, read_sign_in
 
 from .conftest import PASSWORDS, SECRETS, sections
 
@@ -141,7 +145,8 @@ async def test_what_a_user_may_do_follows_from_the_roles(desk):
         assert (answer["user"], answer["roles"], answer["scopes"]) == (name, [role], sorted(ROLES[role]))
 
 
-async def test_items_show_the_user_and_have_the_group_of_the_rules(desk):
+async def test_items_show_the_user_and_have_the_group_of_the_rules(users_door_with_manager, new_desk):
+    desk = new_desk(users_door_with_manager)
     bob = await desk.user("bob")
     item = {"item_type": "plan", "name": "count", "args": [["det1"]]}
     answer = await bob.post("/queue/item/add", json={"item": item, "user": "ada", "user_group": "primary"})
@@ -175,7 +180,7 @@ async def test_a_refresh_token_gives_new_tokens(desk):
     tokens = await desk.tokens("ada")
     again = await desk.nobody.post("/auth/session/refresh", json={"refresh_token": tokens["refresh_token"]})
     assert again["refresh_token"] != tokens["refresh_token"]
-    await desk.with_header(f"Bearer {again['access_token']}").get("/status")
+    await desk.with_header(f"Bearer {again['access_token']}").get("/instruments")
 
 
 async def test_an_access_token_does_not_refresh(desk):
@@ -193,7 +198,7 @@ async def test_a_revoked_session_neither_refreshes_nor_counts(desk):
     assert (
         await desk.nobody.post("/auth/session/refresh", 401, json={"refresh_token": tokens["refresh_token"]}) == expired
     )
-    assert await ada.get("/status", 401) == expired
+    assert await ada.get("/instruments", 401) == expired
 
 
 async def test_nobody_ends_a_session_of_another_user_but_the_admin(desk):
@@ -201,9 +206,9 @@ async def test_nobody_ends_a_session_of_another_user_but_the_admin(desk):
     (session,) = (await ada.get("/auth/whoami"))["sessions"]
     path = f"/auth/session/revoke/{session['uuid']}"
     assert "insufficient permissions" in await bob.delete(path, 404)
-    await ada.get("/status")
+    await ada.get("/instruments")
     await root.delete(path)
-    await ada.get("/status", 401)
+    await ada.get("/instruments", 401)
     assert await root.delete(path, 404) == f"No session {session['uuid']}"
 
 
@@ -239,7 +244,7 @@ async def test_a_key_with_wrong_parameters_is_not_made(desk, request_, status):
 async def test_a_key_with_few_scopes_can_do_only_those(desk):
     ada = await desk.user("ada")
     reader = await desk.with_key(ada, scopes=["read:queue", "read:status"])
-    await reader.get("/queue/get")
+    await reader.get("/instruments")
     await reader.post("/queue/clear", 401)
     assert await reader.get("/auth/scopes") == {
         "roles": ["expert"],
@@ -264,12 +269,12 @@ async def test_a_revoked_key_does_not_count(desk):
     ada, bob, root = [await desk.user(name) for name in ("ada", "bob", "root")]
     key = await desk.key(ada)
     holder = desk.with_header(f"ApiKey {key['secret']}")
-    await holder.get("/status")
+    await holder.get("/instruments")
     name = {"first_eight": key["first_eight"]}
     assert "has no such API key" in await bob.delete("/auth/apikey", 404, params=name)
-    await holder.get("/status")
+    await holder.get("/instruments")
     assert await root.delete("/auth/apikey", params=name) == {"success": True, "msg": ""}
-    assert await holder.get("/status", 401) == "Invalid API key"
+    assert await holder.get("/instruments", 401) == "Invalid API key"
     await ada.delete("/auth/apikey", 404, params=name)
     await ada.delete("/auth/apikey", 422)
 
@@ -280,8 +285,8 @@ async def test_the_admin_sees_all_users_and_makes_keys_for_them(desk):
     assert set(users) == {"bob", "root"}
     uuid = users["bob"]["uuid"]
     assert (await root.get(f"/auth/principal/{uuid}"))["uuid"] == uuid
-    key = await root.post(f"/auth/principal/{uuid}/apikey", json={"expires_in": None, "scopes": ["read:queue"]})
-    await desk.with_header(f"ApiKey {key['secret']}").get("/queue/get")
+    key = await root.post(f"/auth/principal/{uuid}/apikey", json={"expires_in": None, "scopes": ["read:status"]})
+    await desk.with_header(f"ApiKey {key['secret']}").get("/instruments")
     await bob.get("/auth/principal", 401)
     await bob.post(f"/auth/principal/{uuid}/apikey", 401, json={"expires_in": None})
     await root.get("/auth/principal/no-uuid", 422)
@@ -293,11 +298,11 @@ async def test_logging_out_deletes_the_cookies_also_of_a_key_that_has_expired(de
     ada = await desk.user("ada")
     key = await desk.key(ada)
     browser = desk.with_header(None)
-    await browser.get("/status", params={"api_key": key["secret"]})
-    await browser.get("/status")  # by the cookie
-    assert (await browser.http.post("/api/queue/autostart", json={"enable": False})).status_code == 403
+    await browser.get("/instruments", params={"api_key": key["secret"]})
+    await browser.get("/instruments")  # by the cookie
+    assert (await browser.http.post("/api/plan/parse", json={"text": "count([det])"})).status_code == 403
     csrf = {"x-csrf": browser.http.cookies["bluesky_httpserver_csrf"]}
-    await browser.post("/queue/autostart", json={"enable": False}, headers=csrf)
+    await browser.post("/plan/parse", json={"text": "count([det])"}, headers=csrf)
     await ada.delete("/auth/apikey", params={"first_eight": key["first_eight"]})
     await browser.post("/auth/logout", 401, headers=csrf)
     assert not browser.http.cookies
@@ -324,21 +329,20 @@ async def test_answers_with_secrets_are_not_kept_by_browsers(desk):
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_tokens_and_keys_count_at_another_door_until_they_are_revoked_there(desk, new_door, new_desk, tmp_path):
-    uri = f"sqlite:///{tmp_path / 'sign-in.sqlite3'}"
-    other = new_desk(await new_door(sign_in=read_sign_in(sections(database={"uri": uri}), {})))
+async def test_tokens_and_keys_count_at_another_door_until_they_are_revoked_there(desk, new_users_door, new_desk):
+    other = new_desk(await new_users_door())
     tokens = await desk.tokens("ada")
     ada = desk.with_header(f"Bearer {tokens['access_token']}")
     key = await desk.key(ada)
     there = other.with_header(f"ApiKey {key['secret']}")
-    await there.get("/status")
+    await there.get("/instruments")
     caller = await other.served.door.sign_in.caller(_connection(f"ApiKey {key['secret']}"))
     assert other.served.door.sign_in.holds(caller)
     await ada.delete("/auth/apikey", params={"first_eight": key["first_eight"]})
     async with asyncio.timeout(10):
         while other.served.door.sign_in.holds(caller):
             await other.served.door.sign_in.resolver.looked()
-    assert await there.get("/status", 401) == "Invalid API key"
+    assert await there.get("/instruments", 401) == "Invalid API key"
 
 
 def _connection(authorization):
@@ -346,34 +350,29 @@ def _connection(authorization):
     return HTTPConnection({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers})
 
 
-async def test_a_user_whose_rules_are_taken_away_is_refused_with_old_tokens_and_keys(
-    desk, new_door, new_desk, tmp_path
-):
+async def test_a_user_whose_rules_are_taken_away_is_refused_with_old_tokens_and_keys(desk, new_users_door, new_desk):
     ada = await desk.user("ada")
     key = await desk.key(ada)
     tokens = await desk.tokens("ada")
-    uri = f"sqlite:///{tmp_path / 'sign-in.sqlite3'}"
-    fewer = sections(database={"uri": uri}, access={"rules": [{"user": "bob", "roles": "user"}]})
-    restarted = new_desk(await new_door(sign_in=read_sign_in(fewer, {})))
-    await restarted.with_header(f"ApiKey {key['secret']}").get("/status", 401)
-    await restarted.with_header(f"Bearer {tokens['access_token']}").get("/status", 401)
+    restarted = new_desk(await new_users_door(access={"rules": [{"user": "bob", "roles": "user"}]}))
+    await restarted.with_header(f"ApiKey {key['secret']}").get("/instruments", 401)
+    await restarted.with_header(f"Bearer {tokens['access_token']}").get("/instruments", 401)
     refused = await restarted.nobody.post("/auth/session/refresh", 401, json={"refresh_token": tokens["refresh_token"]})
     assert refused == "Permissions for the user are revoked. Please contact the administrator."
 
 
-async def test_a_provider_that_is_taken_away_takes_its_users_along(desk, new_door, new_desk, tmp_path):
+async def test_a_provider_that_is_taken_away_takes_its_users_along(desk, new_users_door, new_desk):
     key = await desk.key(await desk.user("ada"))
-    changed = sections(database={"uri": f"sqlite:///{tmp_path / 'sign-in.sqlite3'}"})
-    changed["authentication"]["providers"][0]["provider"] = "renamed"
-    restarted = new_desk(await new_door(sign_in=read_sign_in(changed, {})))
-    await restarted.with_header(f"ApiKey {key['secret']}").get("/status", 401)
+    renamed = {**sections()["authentication"]["providers"][0], "provider": "renamed"}
+    restarted = new_desk(await new_users_door(authentication={"providers": [renamed]}))
+    await restarted.with_header(f"ApiKey {key['secret']}").get("/instruments", 401)
 
 
 async def test_an_expired_access_token_says_so_and_its_session_goes_on(desk):
     tokens = await desk.tokens("ada")
     accounts = desk.served.door.sign_in
     accounts.clock = lambda: time.time() + 901
-    detail = await desk.with_header(f"Bearer {tokens['access_token']}").get("/status", 401)
+    detail = await desk.with_header(f"Bearer {tokens['access_token']}").get("/instruments", 401)
     assert detail == "Access token has expired. Refresh token."
     await desk.nobody.post("/auth/session/refresh", json={"refresh_token": tokens["refresh_token"]})
 
@@ -384,7 +383,7 @@ async def test_the_single_user_makes_keys_with_fewer_scopes(door, new_desk):
     assert (await single.get("/auth/providers"))["single_user"] is True
     assert (await single.get("/auth/scopes"))["roles"] == ["unauthenticated_single_user"]
     reader = await desk.with_key(single, scopes=["read:status"])
-    await reader.get("/status")
+    await reader.get("/instruments")
     await reader.get("/queue/get", 401)
     whoami = await single.get("/auth/whoami")
     assert whoami["identities"][0]["id"] == "UNAUTHENTICATED_SINGLE_USER"
@@ -392,14 +391,12 @@ async def test_the_single_user_makes_keys_with_fewer_scopes(door, new_desk):
 
 
 async def test_the_key_of_the_single_user_does_not_count_where_there_are_providers(desk, door):
-    await desk.with_header(door.http.headers["authorization"]).get("/status", 401)
+    await desk.with_header(door.http.headers["authorization"]).get("/instruments", 401)
 
 
-async def test_anonymous_access_is_to_the_status_only(new_door, new_desk, tmp_path):
-    uri = f"sqlite:///{tmp_path / 'sign-in.sqlite3'}"
-    open_door = sections(authentication={"allow_anonymous_access": True}, database={"uri": uri})
-    desk = new_desk(await new_door(sign_in=read_sign_in(open_door, {})))
-    await desk.nobody.get("/status")
+async def test_anonymous_access_is_to_the_status_only(new_users_door, new_desk):
+    desk = new_desk(await new_users_door(authentication={"allow_anonymous_access": True}))
+    await desk.nobody.get("/instruments")
     await desk.nobody.get("/queue/get", 401)
     await desk.nobody.post("/auth/apikey", 401, json={"expires_in": None})
     public = await desk.nobody.get("/auth/scopes")
@@ -412,3 +409,22 @@ def test_secret_keys_come_from_the_environment_under_either_name():
         settings = read_sign_in({}, {variable: f"{SECRETS[0]};{'o' * 32}"})
         assert settings.secret_keys == (SECRETS[0], "o" * 32)
         assert SECRETS[0] not in repr(settings)
+
+
+async def test_the_single_user_needs_no_database(door, new_door, new_desk, tmp_path, caplog):
+    (tmp_path / "file").touch()
+    settings = SignInSettings(database=tmp_path / "file" / "sign-in.sqlite3")
+    desk = new_desk(await new_door(sign_in=settings))
+    single = desk.with_header(door.http.headers["authorization"])
+    await single.get("/instruments")
+    assert "There are no API keys beside the single-user key" in caplog.text
+    assert "is not open" in await single.post("/auth/apikey", 503, json={"expires_in": None})
+    await desk.with_header(f"ApiKey {'ab' * 36}").get("/instruments", 503)
+
+
+async def test_users_need_the_database(tmp_path):
+    (tmp_path / "file").touch()
+    uri = {"uri": f"sqlite:///{tmp_path / 'file' / 'sign-in.sqlite3'}"}
+    accounts = Accounts(Door(DoorSettings(sign_in=read_sign_in(sections(database=uri), {})), Accounts))
+    with pytest.raises(SignInDatabaseError, match="cannot be opened"):
+        await accounts.open()
