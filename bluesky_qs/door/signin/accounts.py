@@ -112,7 +112,9 @@ class Accounts:
         if self.single is not None and found.kind == "key" and self.single.matches(found.secret):
             caller = await self.single.user()
         else:
-            caller = (await self.resolve(found)).caller
+            resolved = await self.resolve(found)
+            is_stream = connection.scope["type"] == "websocket"
+            caller = self.resolver.lasting(resolved) if is_stream else resolved.caller
         if found.source == "query" and found.kind == "key":
             keep_in_cookie(connection, found.secret)
         return caller

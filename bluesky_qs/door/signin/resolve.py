@@ -29,6 +29,8 @@ _NOTE_SECONDS = 60.0
 #: Streams that have not asked for so long have ended.
 _FORGET_SECONDS = 60.0
 _PRUNE_SECONDS = 3600.0
+#: A key with at most so many seconds left only opens a stream, as an access token does.
+_OPENING_SECONDS = 60.0
 _REMEMBERED = 10_000
 
 
@@ -140,6 +142,17 @@ class Resolver:
                 self._sessions[uuid] = found
         return found if found.valid(self._clock()) else None
 
+    def lasting(self, resolved: Resolved) -> Caller:
+        """The caller of a stream that begins.
+
+        Clients of the community's server make a key for each stream that they open with an access token, and delete it
+        at once. Such a stream belongs to the user: it ends with the last of their sessions and keys.
+        """
+        expires = resolved.key.expires if resolved.key is not None else None
+        if expires is None or expires - self._clock() > _OPENING_SECONDS:
+            return resolved.caller
+        return msgspec.structs.replace(resolved.caller, credential=user_name(resolved.principal.uuid))
+
     def holds(self, caller: Caller) -> bool:
         """Whether somebody may still do what they might when they began. The answer is at most seconds old."""
         now = self._clock()
@@ -213,7 +226,23 @@ class Resolver:
         if kind == "key":
             record = await self._database.key_named(name)
             return await self._resolved_key(record) if record is not None else None
+        if kind == "user":
+            return await self._resolved_user(name)
         return await self.session(name)
+
+    async def _resolved_user(self, uuid: str) -> Resolved | None:
+        """Resolve a user who has a session or a key."""
+        details = await self._database.details(uuid)
+        if details is None:
+            return None
+        now = self._clock()
+        sessions = any(each.expires > now and not each.revoked for each in details.sessions)
+        keys = any(each.expires is None or each.expires > now for each in details.keys)
+        access = await self._identities.access(details.principal) if sessions or keys else None
+        if access is None:
+            return None
+        caller = _caller(details.principal, access, access.scopes, user_name(uuid))
+        return Resolved(caller, access, details.principal)
 
     async def _note_use(self) -> None:
         used, self._used = self._used, {}
@@ -224,6 +253,11 @@ class Resolver:
 def key_name(first_eight: str) -> str:
     """The name of a key in the audit log."""
     return f"key {first_eight}"
+
+
+def user_name(uuid: str) -> str:
+    """The name of a user as the owner of a stream."""
+    return f"user {uuid}"
 
 
 def session_name(uuid: str) -> str:

@@ -182,3 +182,31 @@ async def test_somebody_who_never_was_does_not_hold(resolver):
     await ended(
         resolver, Caller(user="eve", user_group="", scopes=frozenset(), credential="key 00000000", principal="0")
     )
+
+
+async def test_a_stream_outlives_a_key_that_was_made_to_open_it(resolver, database, ada, clock):
+    key = await key_of(database, ada, expires=clock() + 60)
+    caller = resolver.lasting(await resolved(resolver, key))
+    assert resolver.holds(caller)
+    await database.revoke_key(key.record.first_eight)
+    await resolver.looked()
+    await resolver.looked()
+    clock.now += 120
+    assert resolver.holds(caller)
+
+
+async def test_such_a_stream_ends_with_the_last_session_of_its_user(resolver, database, clock):
+    principal, session = await database.signed_in(ADA, now=clock(), expires=clock() + 1000)
+    key = await key_of(database, principal, expires=clock() + 60)
+    caller = resolver.lasting(await resolved(resolver, key))
+    assert resolver.holds(caller)
+    await database.revoke_key(key.record.first_eight)
+    await database.revoke_session(session.uuid)
+    while resolver.holds(caller):
+        await resolver.looked()
+
+
+async def test_a_stream_that_a_lasting_key_has_opened_ends_with_that_key(resolver, database, ada, clock):
+    key = await key_of(database, ada, expires=clock() + 61)
+    found = await resolved(resolver, key)
+    assert resolver.lasting(found) == found.caller
