@@ -26,8 +26,9 @@ def new_door(tmp_path, manager, free_ports):
     """Starts doors that end with the test."""
     started = []
 
-    def start(*args, key=KEY, stdout=None, **env):
-        door = Door(tmp_path, manager, free_ports(1)[0], args, key, stdout, env)
+    def start(*args, key=KEY, stdout=None, addresses=True, **env):
+        place = ["--zmq-control-addr", manager.control, "--zmq-info-addr", manager.info] if addresses else []
+        door = Door(tmp_path, [*place, *args], free_ports(1)[0], key, stdout, env)
         started.append(door)
         return door
 
@@ -39,15 +40,14 @@ def new_door(tmp_path, manager, free_ports):
 class Door:
     """A running ``qserver-http``."""
 
-    def __init__(self, home, manager, port, args, key, stdout, env):
+    def __init__(self, home, args, port, key, stdout, env):
         self.port = port
         self.log = home / "door.log"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("QSERVER", "XDG"))}
         keys = {"QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY": key} if key else {}
-        addresses = ["--zmq-control-addr", manager.control, "--zmq-info-addr", manager.info]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bluesky_qs", "qserver-http", *addresses, "--port", str(port), *args],
+                [sys.executable, "-m", "bluesky_qs", "qserver-http", "--port", str(port), *args],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout or log,
                 stderr=log,

@@ -97,3 +97,21 @@ def test_wrong_options_are_sentences(tmp_path):
     code, printed = run("--config", str(tmp_path / "door.yml"))
     assert code == 78
     assert "server_configuration.custom_routers" in printed
+
+
+def test_several_services_behind_one_door_are_told_apart_and_one_that_is_down_stops_nobody(
+    new_door, manager, tmp_path, free_ports
+):
+    down = free_ports(1)[0]
+    (tmp_path / "door.yml").write_text(f"""
+instruments:
+  here: {{control_address: "{manager.control}", info_address: "{manager.info}"}}
+  there: {{control_address: "tcp://127.0.0.1:{down}", info_address: "tcp://127.0.0.1:{down}"}}
+""")
+    door = new_door("--config", str(tmp_path / "door.yml"), addresses=False)
+    with door.client() as http:
+        assert http.get("/api/status").status_code == 200  # so the door knows the state of the first one
+        states = {each["name"]: each["state"] for each in http.get("/api/instruments").json()["instruments"]}
+        assert states == {"here": "idle", "there": "down"}
+        assert http.get("/api/instruments/there/status").status_code == 503
+        assert http.get("/api/instruments/here/status").json() == http.get("/api/status").json()
