@@ -1,6 +1,7 @@
 """How the ``args`` of a sign-in provider are read from the configuration. No message contains a value."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -31,6 +32,21 @@ def read_args(args: Mapping[str, Any], kind: type[T], *, unsupported: Mapping[st
         return msgspec.convert({name: value for name, value in args.items() if value is not None}, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(_sentence(str(error), kind)) from None
+
+
+def check_ca_file(path: str) -> None:
+    """Refuse a file of certificates that cannot be used.
+
+    Raises
+    ------
+    ConfigError
+        It is not readable, or has no certificates.
+    """
+    try:
+        ssl.create_default_context(cafile=path or None)
+    except OSError as error:  # those of OpenSSL are, too
+        reason = "it has no certificates" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ConfigError(f"the file of the argument 'ca_file' cannot be used: {reason}") from None
 
 
 def _sentence(text: str, kind: type[msgspec.Struct]) -> str:

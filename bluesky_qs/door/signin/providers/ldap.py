@@ -1,12 +1,9 @@
 """Sign-in with the passwords of an LDAP directory. Groups are those that have the user as a member."""
 
-import asyncio
 import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
 from ldap3 import Connection
@@ -14,7 +11,8 @@ from ldap3.core.exceptions import LDAPException
 from ldap3.utils.dn import escape_rdn, parse_dn
 
 from bluesky_qs.door.signin.provider import Identity, ProviderUnavailable
-from bluesky_qs.door.signin.providers.args import read_args
+from bluesky_qs.door.signin.providers.args import check_ca_file, read_args
+from bluesky_qs.door.signin.providers.blocking import BlockingCalls
 from bluesky_qs.door.signin.providers.ldap_directory import Directory, LDAPArgs
 from bluesky_qs.errors import ConfigError
 
@@ -22,8 +20,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Users who are checked at the same time.
-_THREADS = 4
 _ASK = "Try again later. If that does not help, ask the person who runs this server."
 
 
@@ -43,8 +39,7 @@ def _check(args: LDAPArgs) -> None:
         raise ConfigError("give 'bind_dn_template', or 'lookup_dn' with 'user_search_base' and 'user_attribute'")
     if args.search_filter and not args.user_search_base:
         raise ConfigError("'search_filter' needs the argument 'user_search_base'")
-    if args.ca_file and not Path(args.ca_file).is_file():
-        raise ConfigError("the file of the argument 'ca_file' does not exist")
+    check_ca_file(args.ca_file)
     _try_format("bind_dn_template", args.templates, username="")
     _try_format("lookup_dn_search_filter", [args.lookup_dn_search_filter], login_attr="", login="")
     _try_format("search_filter", [args.search_filter], userattr="", username="")
@@ -71,7 +66,7 @@ class LDAPProvider:
         self.confirmation_message = args.confirmation_message
         self._args = args
         self._directory = Directory(args)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"sign-in-{name}")
+        self._calls = BlockingCalls(f"sign-in-{name}")
         if not args.is_encrypted:
             logger.warning("Sign-in provider %r sends passwords to the LDAP server without encryption", name)
         elif not args.tls_verify:
@@ -81,27 +76,27 @@ class LDAPProvider:
         # A server takes an empty password for an anonymous bind, which succeeds.
         if not password.strip() or "\0" in password or not re.fullmatch(self._args.valid_username_regex, username):
             return None
-        return await self._in_thread(lambda: self._check(username, password))
+        return await self._guarded(lambda: self._check(username, password))
 
     async def current(self, identity: Identity) -> Identity | None:
         # Without a service account, users are known only while they sign in.
         if not self._args.lookup_dn_search_user or "dn" not in identity.claims:
             return identity
-        return await self._in_thread(lambda: self._look_up(identity))
+        return await self._guarded(lambda: self._look_up(identity))
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Do nothing: no connection is kept."""
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def _guarded(self, work: Callable[[], T]) -> T:
         def guarded() -> T:
             try:
                 return work()
-            except LDAPException as error:
+            except (LDAPException, OSError) as error:
                 # These texts name servers and DNs; ldap3 puts no password into them.
                 logger.error("Sign-in provider %r: the LDAP server failed: %s", self.name, error)  # noqa: TRY400
                 raise ProviderUnavailable(f"The LDAP server cannot check the password now. {_ASK}") from None
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, guarded)
+        return await self._calls.run(guarded)
 
     def _check(self, username: str, password: str) -> Identity | None:
         login, candidates = self._resolve(username)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -17,7 +16,7 @@ from joserfc.errors import (
 )
 
 from bluesky_qs.door.signin.provider import Identity, SignInRefused
-from bluesky_qs.door.signin.providers.args import read_args
+from bluesky_qs.door.signin.providers.args import check_ca_file, read_args
 from bluesky_qs.door.signin.providers.oidc_server import OIDCArgs, OIDCServer
 from bluesky_qs.errors import ConfigError
 
@@ -50,8 +49,7 @@ def _check(args: OIDCArgs) -> None:
         address = urlsplit(getattr(args, name))
         if address.geturl() and address.scheme != "https" and address.hostname not in _LOOPBACK:
             raise ConfigError(f"the argument {name!r} must begin with https:// (only this computer may have http://)")
-    if args.ca_file and not Path(args.ca_file).is_file():
-        raise ConfigError("the file of the argument 'ca_file' does not exist")
+    check_ca_file(args.ca_file)
 
 
 class OIDCProvider:

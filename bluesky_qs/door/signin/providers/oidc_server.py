@@ -202,10 +202,10 @@ class OIDCServer:
             return await self._http().send(request, auth=auth)
         except httpx.HTTPError as error:
             # The texts of these errors contain the address at most, which has no secret in it.
-            self._unavailable(f"{request.url.host} does not answer: {error or type(error).__name__}")
+            self._unavailable(f"{_place(request.url)} does not answer: {error or type(error).__name__}")
 
     def _read(self, reply: httpx.Response, kind: type[T]) -> T:
-        where = f"{reply.request.url.host}{reply.request.url.path}"
+        where = _place(reply.request.url)
         if reply.status_code != _OK:
             self._unavailable(f"{where} answered with status {reply.status_code}")
         try:
@@ -230,6 +230,10 @@ class OIDCServer:
 
 
 _ASK = "If that does not help, ask the person who runs this server; its log says more."
+
+
+def _place(address: httpx.URL) -> str:
+    return f"{address.scheme}://{address.netloc.decode()}{address.path}"
 
 
 def _key_set(keys: list[Mapping[str, Any]] | list[dict[str, Any]]) -> KeySet:

@@ -1,12 +1,10 @@
 """Sign-in with the passwords of the computer, by PAM. Groups are the Unix groups of the user."""
 
-import asyncio
 import grp
 import logging
 import os
 import pwd
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -14,6 +12,7 @@ import pam
 
 from bluesky_qs.door.signin.provider import Identity, ProviderUnavailable
 from bluesky_qs.door.signin.providers.args import read_args
+from bluesky_qs.door.signin.providers.blocking import BlockingCalls
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +31,6 @@ _NOT_CHECKED = frozenset(
         pam.PAM_SYSTEM_ERR,
     }
 )
-#: Checks at the same time. A wrong password takes PAM about two seconds.
-_THREADS = 4
 
 
 class PAMArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,21 +52,18 @@ class PAMProvider:
         self.name = name
         self.confirmation_message = args.confirmation_message
         self._service = args.service
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"sign-in-{name}")
+        self._calls = BlockingCalls(f"sign-in-{name}")
 
     async def authenticate(self, username: str, password: str) -> Identity | None:
         if not username or not password or "\0" in username + password:
             return None
-        return await self._in_thread(self._check, username, password)
+        return await self._calls.run(lambda: self._check(username, password))
 
     async def current(self, identity: Identity) -> Identity | None:
-        return await self._in_thread(self._look_up, identity)
+        return await self._calls.run(lambda: self._look_up(identity))
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _in_thread(self, function: Any, *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        """Do nothing: no connection is kept."""
 
     def _check(self, username: str, password: str) -> Identity | None:
         conversation = pam.PamAuthenticator()

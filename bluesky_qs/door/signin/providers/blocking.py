@@ -1,0 +1,50 @@
+"""Threads for calls that block, such as those of PAM and LDAP. They do not hold up the end of the process."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: Calls at the same time. A wrong password takes PAM about two seconds, and a server that hangs a minute.
+_AT_ONCE = 4
+
+
+class BlockingCalls:
+    """Runs a few calls at the same time, each in a thread. The others wait.
+
+    An executor would not do: at its end, Python waits for the threads of executors.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._free = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Return what the call returns, or raise what it raises. A call whose caller is cancelled goes on unheard."""
+        await self._free.acquire()
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[T] = loop.create_future()
+
+        def finish(result: T | None, error: BaseException | None) -> None:
+            self._free.release()
+            if outcome.cancelled():
+                return
+            if error is not None:
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(result)  # type: ignore[arg-type]
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = call()
+            except BaseException as raised:  # noqa: BLE001 - it is raised where it is awaited
+                error = raised
+            with contextlib.suppress(RuntimeError):  # the loop has been closed, and nobody waits
+                loop.call_soon_threadsafe(finish, result, error)
+
+        threading.Thread(target=work, name=self._name, daemon=True).start()
+        return await outcome
