@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 
 import httpx
 import pytest
@@ -15,6 +16,8 @@ from bluesky_qs.door.signin.settings import SignInSettings
 from bluesky_qs.testing import AsyncManager
 
 KEY = "k3yOfTheTests"
+#: Made once: reading the certificates of the computer takes longer than most tests.
+_TLS = ssl.create_default_context()
 
 
 class ServedDoor:
@@ -62,7 +65,7 @@ class ServedDoor:
 
     def client(self, **options):
         """Another client, without the key."""
-        return httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False, **options)
+        return httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False, verify=_TLS, **options)
 
     async def ask(self, verb, path, **options):
         """The JSON of the answer, which must be 200. The path is that after ``/api``."""
