@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
+from pathlib import Path
 
 from bluesky_qs._version import __version__
 from bluesky_qs.api.method import METHODS
@@ -15,7 +16,7 @@ from bluesky_qs.client.http_failures import HTTPClientError, HTTPError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, RequestError
 from bluesky_qs.words import files
-from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS
+from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS, SPREADSHEET
 from bluesky_qs.words.grammar import ParsedCommand, UsageError
 
 _USER = "qserver-cli"
@@ -100,6 +101,8 @@ def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
 
             follow(manager, as_json=options.json)
             return ExitCode.SUCCESS
+        if command.method == SPREADSHEET:
+            return _write_spreadsheet(manager, **command.params)
         method = METHODS.find(command.method)
         params = files.read(command.params)
         if method.name == "input_reply" and "text" not in params:
@@ -110,9 +113,26 @@ def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
             params.setdefault("lock_key", options.lock_key)
         if "lock_key" in method.requires and "lock_key" not in params:
             raise NoLockKeyError("Request contains no lock key: give one with -k KEY (--lock-key KEY)")
-        response = manager.ask(method, params)
+        response = files.naming_rows(params, manager.ask(method, params))
     print(output.as_json(response) if options.json else output.message(response))
     return ExitCode.REFUSED if response.get("success") is False else ExitCode.SUCCESS
+
+
+def _write_spreadsheet(manager: REManagerAPI, plan: str, file: str = "") -> ExitCode:
+    from bluesky_qs.words.spreadsheet import SpreadsheetError, write_template  # noqa: PLC0415 - only for this command
+
+    response = manager.plans_allowed()
+    if not response.get("success"):
+        print(output.message(response))
+        return ExitCode.REFUSED
+    path = Path(file or f"{plan}.csv")
+    try:
+        write_template(path, plan, response["plans_allowed"])
+    except SpreadsheetError as error:
+        print(error, file=sys.stderr)
+        return ExitCode.USAGE
+    print(f"Wrote {path}. Fill in a row for each plan, then: qserver queue add spreadsheet {path}")
+    return ExitCode.SUCCESS
 
 
 def _client(options: Options) -> REManagerAPI:

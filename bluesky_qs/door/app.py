@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from bluesky_qs.api.paths import PREFIX
-from bluesky_qs.door import extra_routes, methods
+from bluesky_qs.door import extra_routes, methods, uploads
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.refusals import (
     CSRFRefused,
@@ -38,7 +38,7 @@ _API, _INSTRUMENTS = f"{PREFIX}/", f"{PREFIX}/instruments/"
 
 def all_routes() -> list[Route]:
     """Every route that a `Call` comes to, with its scope: those of the contract first."""
-    return [*methods.routes(), *extra_routes.routes(), *buffer.routes()]
+    return [*methods.routes(), *extra_routes.routes(), *uploads.routes(), *buffer.routes()]
 
 
 def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:

@@ -28,11 +28,11 @@ def routes() -> list[Route]:
     made: list[Route] = []
     for method in METHODS.values():
         path = PATHS[method.name]
-        handle = _MethodHandler(method, body_required=path.body_required)
+        handle = MethodHandler(method, body_required=path.body_required)
         made.append(_route(method, path.verb, path.path, handle))
     for alias in ALIASES:
         fixed: Sent = {name: msgspec.json.encode(value) for name, value in alias.params.items()}
-        handle = _MethodHandler(METHODS[alias.method], fixed=fixed)
+        handle = MethodHandler(METHODS[alias.method], fixed=fixed)
         made.append(_route(METHODS[alias.method], alias.verb, alias.path, handle))
     return made
 
@@ -41,7 +41,7 @@ def _route(method: Method[..., Any], verb: str, path: str, handle: Callable[[Cal
     return Route(verb, path, method.scope, handle, method.name, method.stub.__doc__ or "")
 
 
-class _MethodHandler:
+class MethodHandler:
     """Passes a request on to the service, and its reply back.
 
     Parameters
@@ -67,7 +67,10 @@ class _MethodHandler:
     async def __call__(self, call: Call) -> Answer:
         if self._method.lenient:
             return Answer(await _asked(call, self._method.name, b"{}"))
-        sent: Sent = {**await self._sent(call), **self._fixed}
+        return await self.send(call, {**await self._sent(call), **self._fixed})
+
+    async def send(self, call: Call, sent: Sent) -> Answer:
+        """Send the request with these parameters, and with the signed-in user."""
         label = _label(sent.pop("client_name", None), call)
         reduced = sent.pop("reduced", b"false")
         user = f"{call.caller.user} ({label})" if label else call.caller.user

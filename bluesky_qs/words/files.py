@@ -18,7 +18,19 @@ def read(params: dict[str, Any]) -> dict[str, Any]:
     return {name: _contents(value) if isinstance(value, FileContents) else value for name, value in params.items()}
 
 
+def naming_rows(params: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+    """Return the reply; the refusal of a spreadsheet names the wrong rows."""
+    places = getattr(params.get("items"), "places", None)
+    if not places:
+        return response
+    from bluesky_qs.words import spreadsheet  # noqa: PLC0415 - only for spreadsheets
+
+    return spreadsheet.naming_rows(response, places)
+
+
 def _contents(file: FileContents) -> Any:
+    if file.kind == "spreadsheet":
+        return _items(file.path)
     import tokenize  # noqa: PLC0415 - only needed for commands that name a file
 
     try:
@@ -30,6 +42,17 @@ def _contents(file: FileContents) -> Any:
     except (UnicodeDecodeError, SyntaxError):
         raise UsageError(f"{file.path!r} is not a text file, or not in UTF-8") from None
     return _yaml(file.path, text) if file.kind == "yaml" else text
+
+
+def _items(path: str) -> Any:
+    from bluesky_qs.words.spreadsheet import SpreadsheetError, read_items  # noqa: PLC0415 - only for spreadsheets
+
+    try:
+        return read_items(Path(path).expanduser().read_bytes(), path)
+    except OSError as error:
+        raise UsageError(f"Cannot read {path!r}: {error.strerror}") from None
+    except SpreadsheetError as error:
+        raise UsageError(error.message) from None
 
 
 def _yaml(path: str, text: str) -> Any:

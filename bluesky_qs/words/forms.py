@@ -24,8 +24,9 @@ from bluesky_qs.words.arguments import (
 )
 from bluesky_qs.words.grammar import Form, Grammar, ParsedCommand
 
-#: A command of the program itself; there is no 0MQ method with this name.
+#: Commands of the program itself; there are no 0MQ methods with these names.
 MONITOR = "monitor"
+SPREADSHEET = "spreadsheet"
 
 _BACKGROUND = ("run_in_background", True)
 _POSITION = Position(optional=True)
@@ -110,6 +111,20 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("queue add plan", "queue_item_add", _POSITION, ItemArgument("plan")),
         Form("queue add instruction", "queue_item_add", _POSITION, Instruction()),
         Form("queue add batch", "queue_item_add_batch", _POSITION, ItemsArgument()),
+        Form(
+            "queue add spreadsheet",
+            "queue_item_add_batch",
+            _POSITION,
+            File("items", "spreadsheet"),
+            summary="Add the plans in the rows of a .csv or .xlsx file, all or none",
+        ),
+        Form(
+            "spreadsheet",
+            SPREADSHEET,
+            Text("plan", "PLAN"),
+            Text("file", "FILE", optional=True),
+            summary="Write an empty spreadsheet for a plan (PLAN.csv, or FILE, which may be .xlsx)",
+        ),
         Form("queue update plan", "queue_item_update", Replacement("plan"), summary=_REPLACES),
         Form("queue update instruction", "queue_item_update", InstructionFor(), summary=_REPLACES),
         Form(

@@ -55,9 +55,10 @@ def value_at(
     *,
     session: Mapping[str, Any] | None = None,
     objection: Objection | None = None,
+    computes: bool = True,
 ) -> Any:
-    """Read the value in ``text[start:end]`` in the same way as a plan's arguments."""
-    return _Reader(text, start, end, session or {}, objection).whole_value()
+    """Read the value in ``text[start:end]`` like an argument of a plan; without ``computes``, nothing is computed."""
+    return _Reader(text, start, end, session or {}, objection, computes=computes).whole_value()
 
 
 def place_of(text: str, start: int, path: Sequence[int | str]) -> tuple[int, int]:
@@ -151,8 +152,11 @@ class _Reader:
         end: int,
         session: Mapping[str, Any],
         objection: Objection | None = None,
+        *,
+        computes: bool = True,
     ) -> None:
         self.text = text
+        self.computes = computes
         self.start = start
         self.session = session
         self.objection = objection
@@ -374,6 +378,8 @@ class _Reader:
         match node:
             case ast.Constant(value=value):
                 return value
+            case _ if not self.computes and not isinstance(node, ast.UnaryOp):
+                raise self._fault(node, "Only names, numbers, text in quotes, lists and dictionaries are allowed")
             case ast.Name(id=name) if name.startswith(MARK) or in_braces:
                 return self._variable(node, name.removeprefix(MARK))
             case ast.Set(elts=[element]) if not in_braces and not isinstance(element, ast.Starred):

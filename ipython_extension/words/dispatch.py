@@ -1,6 +1,6 @@
 """Runs a line: as a ``qserver`` command if it is one, otherwise as a command of the prompt."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from getpass import getpass
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from bluesky_qs.api import METHODS
 from bluesky_qs.nearest import did_you_mean
 from bluesky_qs.words import files, grammar
-from bluesky_qs.words.forms import MONITOR, QSERVER
+from bluesky_qs.words.forms import MONITOR, QSERVER, SPREADSHEET
 from bluesky_qs.words.scanner import ExpressionError
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, waiting
@@ -143,8 +143,8 @@ def _request(session: Session, typed: _Typed) -> View:
         params = files.read(command.params)
     except grammar.UsageError as error:
         raise UsageError(_message(error)) from None
-    if command.method == MONITOR:
-        return _monitor(session)
+    if command.method in _OWN:
+        return _OWN[command.method](session, **params)
     method = METHODS.find(command.method)
     method.check_names(params)
     if isinstance(task := params.get("task_uid"), str):
@@ -161,7 +161,9 @@ def _request(session: Session, typed: _Typed) -> View:
         session.rm.history_get(limit=1, before=params["item_uid"])
     if method.name == "queue_start":
         return running.started(session, params)
-    return present(session, method.name, params, session.rm.ask(method, params))
+    with saved.naming_sheet_rows(params.get("items")):
+        reply = session.rm.ask(method, params)
+    return present(session, method.name, params, reply)
 
 
 def _lock_words(words: list[str]) -> list[str]:
@@ -209,3 +211,10 @@ def _message(error: grammar.UsageError) -> str:
     if error.near:  # the usage of other forms would only distract
         return f"{error.message}{did_you_mean(error.near)}"
     return error.text("%qs")
+
+
+#: Commands of ``qserver`` that are no request.
+_OWN: Mapping[str, Callable[..., View]] = {
+    MONITOR: _monitor,
+    SPREADSHEET: saved.write_spreadsheet,
+}

@@ -41,11 +41,13 @@ def add(session: Session, line: Line) -> Changed:
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
 
-    --for takes a table of this session: a list of dictionaries or a DataFrame. Its columns are $names, and the plans
-    are queued once for each row. --file queues the lines that %qs save has written, or that you have.
+    --for takes a table: a list of dictionaries or a DataFrame of this session, or a .csv or .xlsx file. Its columns
+    are $names, and the plans are queued once for each row. --file queues the lines that %qs save has written, or that
+    you have, or the rows of a .csv or .xlsx file with a column `plan` and a column for each parameter.
 
         %qs add scan([det1], motor, $x, {x + 1}, 20) --for samples --md sample=$name
         %qs add --file tonight.txt
+        %qs add --file tonight.xlsx
     """
     if token := table_word(line):
         return _add_rows(session, line, token)
@@ -95,7 +97,7 @@ def _add_file(session: Session, line: Line) -> Changed:
     try:
         view = _add(session, items, options)
     except RequestFailedError as error:
-        raise _with_names(error, [f"line {each.line} of the file" for each in read]) from None
+        raise _with_names(error, [each.place for each in read]) from None
     view.summary = in_one_sentence(view)
     return view
 

@@ -12,7 +12,10 @@ from IPython.core.error import UsageError
 from bluesky_qs.client.failures import RequestFailedError, failure
 from bluesky_qs.words.planexpr import ExpressionError, can_be_sent, place_of
 from bluesky_qs.words.scanner import TokenKind
+from bluesky_qs.words.sheet_cells import is_spreadsheet
+from bluesky_qs.words.spreadsheet import read_rows
 from ipython_extension.typed.line import Line, LineWord
+from ipython_extension.words.saved import read_sheet_file
 from ipython_extension.words.typed_plans import TypedPlan
 
 _OPTION = "--for"
@@ -26,8 +29,15 @@ class PlanOfRow(NamedTuple):
     """A plan, and the row that it was made for."""
 
     plan: TypedPlan
-    number: int
+    place: str
     row: Mapping[str, Any]
+
+
+class TableRow(NamedTuple):
+    """A row of a table, and where it is."""
+
+    values: Mapping[str, Any]
+    place: str
 
 
 def table_word(line: Line) -> LineWord | None:
@@ -35,18 +45,40 @@ def table_word(line: Line) -> LineWord | None:
     tokens = line.scanned.tokens
     for token, following in pairwise(tokens):
         if token.kind is TokenKind.OPTION and token.text == _OPTION:
-            return LineWord(following.text.lstrip("$"), following.start)
+            word = Line(line.text, following.start).word("a table")
+            return LineWord(word.text.lstrip("$"), word.start)
     return None
 
 
-def rows_of(line: Line, token: LineWord) -> list[Mapping[str, Any]]:
-    """The rows of the variable with this name: a list of dictionaries, or a DataFrame.
+def rows_of(line: Line, token: LineWord) -> list[TableRow]:
+    """The rows of a spreadsheet, or of the variable with this name: a list of dictionaries, or a DataFrame.
 
     Raises
     ------
     UsageError
         It is not such a table, it is empty, no column is used, or a value of a used column is missing or unsuitable.
     """
+    name = token.text
+    from_file = is_spreadsheet(name)
+    if from_file:
+        rows = [TableRow(*row) for row in read_sheet_file(line, token, read_rows)]
+    else:
+        rows = [TableRow(row, f"row {number}") for number, row in enumerate(_variable(line, token))]
+    columns = list(dict.fromkeys(str(column) for row in rows for column in row.values))
+    used = [column for column in columns if column in _names(line.text)]
+    if not used:
+        raise line.fault(
+            f"No column of {name} is used. Its columns are {', '.join(columns)}: write ${columns[0]}", token.start
+        )
+    for row in rows:
+        for column in used:
+            if reason := _unusable(row.values, column, "the cell is empty" if from_file else _NO_COLUMN):
+                where = row.place if from_file else f"{row.place.capitalize()} of {name}"
+                raise UsageError(f"{where}, column {column}: {reason}")
+    return rows
+
+
+def _variable(line: Line, token: LineWord) -> list[Mapping[str, Any]]:
     name = token.text
     if name not in line.session:
         raise line.fault(f"This session has no variable {name!r}", token.start, len(name))
@@ -57,30 +89,18 @@ def rows_of(line: Line, token: LineWord) -> list[Mapping[str, Any]]:
         raise line.fault(f"{name} is of type {kind}; --for takes a list of dictionaries or a DataFrame", token.start)
     if not rows:
         raise line.fault(f"{name} has no rows", token.start)
-    columns = list(dict.fromkeys(str(column) for row in rows for column in row))
-    used = [column for column in columns if column in _names(line.text)]
-    if not used:
-        raise line.fault(
-            f"No column of {name} is used. Its columns are {', '.join(columns)}: write ${columns[0]}", token.start
-        )
-    for number, row in enumerate(rows):
-        for column in used:
-            if reason := _unusable(row, column):
-                raise UsageError(f"Row {number} of {name}, column {column}: {reason}")
     return rows
 
 
-def plans_of_rows(
-    line: Line, rows: Sequence[Mapping[str, Any]], read: Callable[[Line], list[TypedPlan]]
-) -> Iterator[PlanOfRow]:
+def plans_of_rows(line: Line, rows: Sequence[TableRow], read: Callable[[Line], list[TypedPlan]]) -> Iterator[PlanOfRow]:
     """The plans of the line for each row; its columns come before the variables of the session."""
-    for number, row in enumerate(rows):
+    for row, place in rows:
         variables = ChainMap(dict(row), cast("dict[str, Any]", line.session))
         try:
             plans = read(Line(line.text, line.at, session=variables, objection=line.objection))
         except UsageError as error:
-            raise UsageError(f"Row {number}: {error}") from None
-        yield from (PlanOfRow(plan, number, row) for plan in plans)
+            raise UsageError(f"{re.sub('^row', 'Row', place)}: {error}") from None
+        yield from (PlanOfRow(plan, place, row) for plan in plans)
 
 
 @contextmanager
@@ -107,7 +127,7 @@ def _reason(line: Line, plan: PlanOfRow, result: Mapping[str, Any]) -> str:
             continue
         columns = [name for name in _names(line.text[offset : offset + length]) if name in plan.row]
     named = "".join(f", column {name} ({plan.row[name]!r})" for name in columns)
-    return f"row {plan.number}{named}: {str(result['msg']).removeprefix(_LEAD)}"
+    return f"{plan.place}{named}: {str(result['msg']).removeprefix(_LEAD)}"
 
 
 def _rows(table: Any) -> list[Mapping[str, Any]] | None:
@@ -124,9 +144,12 @@ def _names(text: str) -> list[str]:
     return list(dict.fromkeys([*_VARIABLE.findall(text), *_NAME.findall(inside)]))
 
 
-def _unusable(row: Mapping[str, Any], column: str) -> str:
+_NO_COLUMN = "the row has no such column"
+
+
+def _unusable(row: Mapping[str, Any], column: str, absent: str) -> str:
     if column not in row:
-        return "the row has no such column"
+        return absent
     value = row[column]
     if value is not None and not can_be_sent(value):
         return f"a value of type {type(value).__name__} cannot be sent"

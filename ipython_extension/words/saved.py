@@ -3,20 +3,27 @@
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from IPython.core.error import UsageError
 
+from bluesky_qs.client.failures import RequestFailedError, failure
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.queue_text import item_line
 from bluesky_qs.words.scanner import scan
+from bluesky_qs.words.sheet_cells import SpreadsheetError, is_spreadsheet
+from bluesky_qs.words.spreadsheet import SheetItems, naming_rows, read_items, write_template
 from ipython_extension.session.session import Session
 from ipython_extension.shown.display import ReplyView
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed.line import Line, LineWord
 from ipython_extension.words.typed_plans import TypedPlan, read_plans
 from ipython_extension.words.vocabulary import word
+
+T = TypeVar("T")
 
 
 class PlanFile(str):
@@ -61,6 +68,16 @@ def save(session: Session, line: Line) -> ReplyView:
     return ReplyView({"file": str(path)}, f"Saved {count} to {path}.")
 
 
+def write_spreadsheet(session: Session, plan: str, file: str = "") -> ReplyView:
+    """Write an empty spreadsheet for a plan: the command ``spreadsheet`` of ``qserver``."""
+    path = PlanFile(file or f"{plan}.csv").path
+    try:
+        write_template(path, plan, session.rm.plans_allowed()["plans_allowed"])
+    except SpreadsheetError as error:
+        raise UsageError(error.message) from None
+    return ReplyView({"file": str(path)}, f"Wrote {path}. Fill in a row for each plan, then: %qs add --file {path}")
+
+
 def _write(path: Path, text: str) -> None:
     """Write the file whole or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -81,15 +98,21 @@ def read_line(text: str) -> Item | None:
 
 
 class FileItem(NamedTuple):
-    """An item of a file, and the number of its line."""
+    """An item of a file, and its place there."""
 
     item: Item
-    line: int
+    place: str
 
 
 def read_file(line: Line, token: LineWord) -> list[FileItem]:
-    """The items in a file, as `save` writes them or a person does; ``$name`` is a variable of this session."""
+    """The items in a spreadsheet, or in lines, as `save` writes them or a person does.
+
+    In lines, ``$name`` is a variable of this session.
+    """
     path = PlanFile(token.text).path
+    if is_spreadsheet(path.name):
+        found = read_sheet_file(line, token, read_items)
+        return [FileItem(item, place) for item, place in zip(found, found.places, strict=True)]
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -102,13 +125,35 @@ def read_file(line: Line, token: LineWord) -> list[FileItem]:
         if scan(text).faults and number < len(lines):  # a bracket is still open
             continue
         try:
-            items += [FileItem(item, first) for item in _items(text, line)]
+            items += [FileItem(item, f"line {first} of the file") for item in _items(text, line)]
         except UsageError as error:
             raise UsageError(f"{path}, line {first}: {error}") from None
         text = ""
     if not items:
         raise line.fault(f"{path} contains no plans", token.start)
     return items
+
+
+def read_sheet_file(line: Line, token: LineWord, read: Callable[[bytes, str], T]) -> T:
+    """What a spreadsheet contains; an error points to its name on the line, or names the wrong cells."""
+    path = PlanFile(token.text).path
+    try:
+        return read(path.read_bytes(), str(path))
+    except OSError as error:
+        raise line.fault(f"{path} cannot be read: {error.strerror}", token.start) from None
+    except SpreadsheetError as error:
+        raise UsageError(error.message) from None
+
+
+@contextmanager
+def naming_sheet_rows(items: object) -> Iterator[None]:
+    """Name the rows in a refusal of items that come from a spreadsheet."""
+    try:
+        yield
+    except RequestFailedError as error:
+        if not isinstance(items, SheetItems):
+            raise
+        raise failure(error.request, naming_rows(error.response, items.places)) from None
 
 
 def _items(text: str, command: Line) -> list[Item]:

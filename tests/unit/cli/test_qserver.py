@@ -232,6 +232,32 @@ def test_a_script_and_permissions_are_read_from_files(accepting, qserver, tmp_pa
     assert accepting.asked("permissions_set")[-1]["user_group_permissions"] == {"user_groups": {"root": {}}}
 
 
+def test_a_spreadsheet_is_queued(qs_manager, qserver, tmp_path):
+    qs_manager.answers.clear()
+    qs_manager.open()
+    path = tmp_path / "a.csv"
+    path.write_text('plan,detectors,num\ncount,[det1],3\n# later\ncount,"[det1, det2]",\n')
+    assert qserver("queue", "add", "spreadsheet", "front", str(path))[0] == 0
+    queue = qs_manager.do("queue_get")["items"]
+    assert [item["kwargs"] for item in queue] == [{"detectors": ["det1"], "num": 3}, {"detectors": ["det1", "det2"]}]
+    path.write_text("plan,detectors,num\ncount,[det1],'many'\n")
+    code, out, _ = qserver("queue", "add", "spreadsheet", str(path))
+    assert (code, "a.csv, row 2: " in " ".join(out.replace("'\n", "").split())) == (2, True), out
+    path.write_text("plan,num\ncount,[1\n")
+    code, _, said = qserver("queue", "add", "spreadsheet", str(path))
+    assert (code, "a.csv, row 2, column B (num): '[1': " in said) == (1, True), said
+
+
+def test_an_empty_spreadsheet_is_written_once(qs_manager, qserver, tmp_path):
+    qs_manager.answers.clear()
+    qs_manager.open()
+    path = str(tmp_path / "count.xlsx")
+    code, out, _ = qserver("spreadsheet", "count", path)
+    assert (code, out.startswith(f"Wrote {path}. Fill in a row")) == (0, True)
+    assert qserver("spreadsheet", "count", path)[::2] == (1, f"{path} exists. Remove it, or choose another name\n")
+    assert "did you mean 'count'?" in qserver("spreadsheet", "cuont")[2]
+
+
 def test_the_monitor_shows_what_changed():
     before = {"manager_state": "idle", "items_in_queue": 1, "time": "1", "status_uid": "a"}
     after = {"manager_state": "idle", "items_in_queue": 0, "time": "2", "status_uid": "b"}

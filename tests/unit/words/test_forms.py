@@ -5,7 +5,7 @@ import pytest
 from bluesky_qs.api import METHODS
 from bluesky_qs.words import helptext
 from bluesky_qs.words.arguments import FileContents
-from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS
+from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS, SPREADSHEET
 
 COUNT = {"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 10, "delay": 1}}
 PLAN = {"item_type": "plan", **COUNT}
@@ -67,6 +67,14 @@ LINES = [
     (["ping"], "ping", {}),
     (["config"], "config_get", {}),
     (["monitor"], MONITOR, {}),
+    (["spreadsheet", "count"], SPREADSHEET, {"plan": "count"}),
+    (["spreadsheet", "count", "a.xlsx"], SPREADSHEET, {"plan": "count", "file": "a.xlsx"}),
+    (["queue", "add", "spreadsheet", "a.xlsx"], "queue_item_add_batch", {
+        "items": FileContents("a.xlsx", "spreadsheet"),
+    }),
+    (["queue", "add", "spreadsheet", "front", "a.csv"], "queue_item_add_batch", {
+        "items": FileContents("a.csv", "spreadsheet"), "pos": "front",
+    }),
     (["environment", "update", "background"], "environment_update", {"run_in_background": True}),
     (["queue", "add", "plan", "3", TEXT], "queue_item_add", {"item": PLAN, "pos": 3}),
     (["queue", "add", "plan", "before", "u1", TEXT], "queue_item_add", {"item": PLAN, "before_uid": "u1"}),
@@ -148,12 +156,12 @@ def test_a_line_is_its_request(words, method, params):
 
 
 def test_every_method_has_a_command():
-    assert {form.method for form in QSERVER.forms} - {MONITOR, "call"} == set(METHODS)
+    assert {form.method for form in QSERVER.forms} - {MONITOR, SPREADSHEET, "call"} == set(METHODS)
 
 
 def test_every_parameter_of_a_line_is_one_of_its_method():
     for words, method, params in LINES:
-        if method != MONITOR:
+        if method not in (MONITOR, SPREADSHEET):
             assert set(params) <= set(METHODS[method].parameters), words
 
 

@@ -103,6 +103,7 @@ NEEDS = {
     "POST /queue/stop": "write:queue:control",
     "POST /queue/stop/cancel": "write:queue:control",
     "POST /queue/undo": "write:queue:edit",
+    "POST /queue/upload/spreadsheet": "write:queue:edit",
     "POST /re/abort": "write:plan:control",
     "POST /re/halt": "write:plan:control",
     "GET /re/metadata": "read:monitor",

@@ -1,0 +1,70 @@
+"""The route that takes a spreadsheet and queues the plans in its rows."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import msgspec
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from bluesky_qs.api.method import METHODS
+from bluesky_qs.door.methods import MethodHandler
+from bluesky_qs.door.refusals import BadRequest, BodyMissing
+from bluesky_qs.door.route import Answer, Call, Route, answer
+from bluesky_qs.words.spreadsheet import SpreadsheetError, naming_rows, read_items
+
+_FIELD = "spreadsheet"
+_MOST_FIELDS = 10
+_add_batch = MethodHandler(METHODS["queue_item_add_batch"])
+
+
+def routes() -> list[Route]:
+    """The route, with its scope."""
+    path = "/queue/upload/spreadsheet"
+    return [Route("POST", path, "write:queue:edit", add_spreadsheet, text=add_spreadsheet.__doc__ or "")]
+
+
+async def add_spreadsheet(call: Call) -> Answer:
+    """Queue the plans in the rows of a CSV or XLSX file, all or none: a form with the file ``spreadsheet``.
+
+    The form may have ``data_type``, for clients of the Bluesky HTTP server; it has no meaning here. If cells are wrong,
+    ``msg`` names each of them by sheet, row and column.
+    """
+    data, name = await _uploaded(call)
+    try:
+        items = await asyncio.to_thread(read_items, data, name)  # a large file takes seconds
+    except SpreadsheetError as error:
+        return answer({"success": False, "msg": error.message, "items": [], "results": []})
+    added = await _add_batch.send(call, {"items": msgspec.json.encode(items)})
+    if added.body.startswith(b'{"success":false'):
+        return added._replace(body=msgspec.json.encode(naming_rows(msgspec.json.decode(added.body), items.places)))
+    return added
+
+
+async def _uploaded(call: Call) -> tuple[bytes, str]:
+    """The content and the name of the file in the form.
+
+    Raises
+    ------
+    BadRequest, BodyMissing
+        The body is not such a form; it has no such file.
+    """
+    if not (call.header(b"content-type") or "").lower().startswith("multipart/form-data"):
+        raise BadRequest(f"Send a form (multipart/form-data) with the file {_FIELD!r}")
+    body = await call.body()
+
+    async def whole() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    headers = Headers(raw=call.scope["headers"])
+    try:
+        form = await MultiPartParser(headers, whole(), max_files=1, max_fields=_MOST_FIELDS).parse()
+    except (MultiPartException, KeyError, ValueError) as error:
+        raise BadRequest(f"The form cannot be read: {error}") from None
+    try:
+        file = form.get(_FIELD)
+        if not isinstance(file, UploadFile):
+            raise BodyMissing(f"The form has no file {_FIELD!r}")
+        return await file.read(), file.filename or ""
+    finally:
+        await form.close()

@@ -1,0 +1,204 @@
+"""The cells of spreadsheet files, in CSV and XLSX. Nothing is evaluated."""
+
+import csv
+import io
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from bluesky_qs.errors import QSError
+
+#: The file names that are spreadsheets.
+SUFFIXES = (".csv", ".xlsx")
+#: Rows below the headings, and bytes of the file when it is unpacked.
+MOST_ROWS = 10_000
+LARGEST = 20_000_000
+_MOST_PARTS = 1000
+#: Spreadsheet programs of some countries use the semicolon, because their numbers have commas.
+_DELIMITERS = ",;\t"
+
+
+class SpreadsheetError(QSError):
+    """The spreadsheet is not valid."""
+
+
+class Cell(NamedTuple):
+    """A cell that is not empty: its stored value, or the reason why it has none that can be used."""
+
+    value: str | int | float | bool
+    problem: str = ""
+
+
+class Sheet(NamedTuple):
+    """A sheet: its cells by row and column, both counted from 1."""
+
+    name: str
+    rows: Mapping[int, Mapping[int, Cell]]
+
+
+def is_spreadsheet(file_name: str) -> bool:
+    """Whether the name of a file is that of a spreadsheet."""
+    return PurePath(file_name).suffix.lower() in SUFFIXES
+
+
+def column_letters(column: int) -> str:
+    """The letters of a column: A for 1, AA for 27."""
+    letters = ""
+    while column > 0:
+        column, place = divmod(column - 1, 26)
+        letters = chr(ord("A") + place) + letters
+    return letters
+
+
+def read_sheet(data: bytes, file_name: str) -> Sheet:
+    """The cells of a file; of a workbook, those of its first sheet.
+
+    Raises
+    ------
+    SpreadsheetError
+        It is no CSV or XLSX file, is too large, or cannot be read.
+    """
+    name = PurePath(file_name).name
+    if not is_spreadsheet(name):
+        raise SpreadsheetError(f"{name} is not a spreadsheet: its name must end in .csv or .xlsx")
+    if len(data) > LARGEST:
+        raise SpreadsheetError(f"{name} is larger than {LARGEST // 1_000_000} MB")
+    sheet = _csv(data, name) if name.lower().endswith(".csv") else _xlsx(data, name)
+    last = max(sheet.rows, default=1)
+    if last > MOST_ROWS + 1:
+        raise SpreadsheetError(f"{name} has {last - 1} rows; the limit is {MOST_ROWS}")
+    return sheet
+
+
+def write_csv(rows: Sequence[Sequence[str]]) -> bytes:
+    """A CSV file with these rows. Its byte order mark tells spreadsheet programs that it is in UTF-8."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def write_xlsx(rows: Sequence[Sequence[str]]) -> bytes:
+    """An XLSX file with these rows, all of them text.
+
+    Raises
+    ------
+    SpreadsheetError
+        The package openpyxl is missing.
+    """
+    book = _openpyxl().Workbook()
+    sheet = book.active
+    for number, row in enumerate(rows, start=1):
+        for column, text in enumerate(row, start=1):
+            if text:
+                cell = sheet.cell(number, column, text)
+                cell.data_type = "s"  # even if it begins with an equals sign
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _openpyxl() -> Any:
+    try:
+        import openpyxl  # noqa: PLC0415 - an optional package, and slow to import
+    except ImportError:
+        raise SpreadsheetError(
+            "XLSX files need the package openpyxl: pip install 'bluesky-qs[spreadsheet]'. CSV files need nothing"
+        ) from None
+    return openpyxl
+
+
+# ----------------------------------------------------------------------------------------------------------- CSV
+def _csv(data: bytes, name: str) -> Sheet:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SpreadsheetError(f"{name} is not in UTF-8. Save it as “CSV UTF-8”") from None
+    rows: dict[int, dict[int, Cell]] = {}
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    try:
+        for number, fields in enumerate(reader, start=1):
+            found = {column: Cell(field.strip()) for column, field in enumerate(fields, start=1) if field.strip()}
+            if found:
+                rows[number] = found
+    except csv.Error as error:
+        raise SpreadsheetError(f"{name}, line {reader.line_num}: {error}") from None
+    return Sheet(name, rows)
+
+
+def _delimiter(text: str) -> str:
+    headings = text.partition("\n")[0]
+    return next((each for each in _DELIMITERS if each in headings), ",")
+
+
+# ---------------------------------------------------------------------------------------------------------- XLSX
+def _xlsx(data: bytes, name: str) -> Sheet:
+    openpyxl = _openpyxl()
+    _check_package(data, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about parts of the file that do not matter here
+        try:
+            sheet = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]
+            stored = None
+            if any(cell.data_type == "f" for cell in _existing(sheet)):
+                stored = openpyxl.load_workbook(io.BytesIO(data), data_only=True).worksheets[0]
+        except Exception as error:  # noqa: BLE001 - any, because openpyxl raises what a damaged file leads to
+            raise SpreadsheetError(f"{name} cannot be read as XLSX: {str(error) or type(error).__name__}") from None
+    rows: dict[int, dict[int, Cell]] = {}
+    for cell in _existing(sheet):
+        if (found := _cell(cell, stored)) is not None:
+            rows.setdefault(cell.row, {})[cell.column] = found
+    for merged in sheet.merged_cells.ranges:
+        problem = f"the cells {merged.coord} are merged. Split them"
+        rows.setdefault(merged.min_row, {})[merged.min_col] = Cell("", problem)
+    return Sheet(str(sheet.title), {row: dict(sorted(rows[row].items())) for row in sorted(rows)})
+
+
+def _check_package(data: bytes, name: str) -> None:
+    """Refuse a file that would not fit into memory, before anything in it is unpacked."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            problem = _problem(package)
+    except Exception as error:  # noqa: BLE001 - any, because zipfile raises what a damaged file leads to
+        raise SpreadsheetError(f"{name} is not an XLSX file: {error}") from None
+    if problem:
+        raise SpreadsheetError(f"{name} {problem}")
+
+
+def _problem(package: zipfile.ZipFile) -> str:
+    parts = package.infolist()
+    # Python unpacks no part beyond the size that is declared for it.
+    if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > LARGEST:
+        return f"is larger than {LARGEST // 1_000_000} MB when unpacked"
+    # Parts with definitions of their own can grow while they are read. Spreadsheet programs write none.
+    if any(b"<!DOCTYPE" in package.read(part).replace(b"\0", b"") for part in parts):
+        return "is not a regular XLSX file: it has a document type definition"
+    return ""
+
+
+def _existing(sheet: Any) -> list[Any]:
+    # openpyxl has no public way to see only the cells that exist, and a small file may claim a billion of them.
+    return list(sheet._cells.values())  # noqa: SLF001
+
+
+def _cell(cell: Any, stored: Any) -> Cell | None:
+    value = cell.value
+    if cell.data_type == "f":
+        value = stored.cell(cell.row, cell.column).value
+        if value is None:
+            return Cell("", "the formula has no stored value. Open and save the file in a spreadsheet program")
+    match value:
+        case None:
+            return None
+        case str() if cell.data_type == "e" or value in _ERRORS:
+            return Cell("", f"it shows the error {value}")
+        case str():
+            return Cell(value.strip()) if value.strip() else None
+        case bool() | int() | float():
+            return Cell(value)
+        case _:
+            return Cell("", "it is a date or a time. Format the cell as text, and put the text in quotes")
+
+
+_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"})
