@@ -134,7 +134,8 @@ def template(plan: Mapping[str, Any]) -> list[list[str]]:
 def _explained(parameter: Mapping[str, Any], kind: str) -> str:
     text = " ".join(str(parameter.get("description") or "").split())
     expected = str((parameter.get("annotation") or {}).get("type") or "")
-    notes = [expected.replace("typing.", "")] if expected else []
+    expected = re.sub(r"__([A-Z]+)__", lambda kind: kind[1].lower(), re.sub(r"\b(?:\w+\.)+", "", expected))
+    notes = [expected] if expected else []
     if kind == "VAR_POSITIONAL":
         notes.append("a list of the positional values that follow")
     elif "default" in parameter:

@@ -332,7 +332,12 @@ SCAN = {
     "name": "scan",
     "description": "\n    Scan over one motor.\n\n    More.",
     "parameters": [
-        {"name": "detectors", "description": "list of\n   devices", "kind": {"name": "POSITIONAL_OR_KEYWORD"}},
+        {
+            "name": "detectors",
+            "description": "list of\n   devices",
+            "kind": {"name": "POSITIONAL_OR_KEYWORD"},
+            "annotation": {"type": "collections.abc.Sequence[__READABLE__]"},
+        },
         {"name": "args", "kind": {"name": "VAR_POSITIONAL"}},
         {"name": "num", "default": "None", "annotation": {"type": "typing.Optional[int]"}, "description": "=points"},
         {"name": "more", "kind": {"name": "VAR_KEYWORD"}},
@@ -343,7 +348,7 @@ SCAN = {
 def test_a_template_has_the_parameters_and_what_they_mean():
     headings, texts, row = template(SCAN)
     assert headings == ["plan", "detectors", "*args", "num"]
-    assert texts[:2] == ["# Scan over one motor.", "list of devices (required)"]
+    assert texts[:2] == ["# Scan over one motor.", "list of devices (Sequence[readable]; required)"]
     assert texts[3] == " =points (Optional[int]; default: None)"
     assert row == ["scan", "", "", ""]
 
