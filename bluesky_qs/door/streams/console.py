@@ -37,8 +37,7 @@ class _Kept(NamedTuple):
     """A kept message, and the uid by which a client says that it has it. All doors give it the same uid."""
 
     uid: str
-    frame: Frame
-    text: str
+    json: str
 
 
 class Console:
@@ -100,7 +99,7 @@ class Console:
         start = 0 if last_uid == "ALL" else len(kept)
         if last_uid != "ALL":
             start = next((n + 1 for n in reversed(range(len(kept))) if kept[n].uid == last_uid), len(kept))
-        messages = [msgspec.Raw(each.frame.text.encode()) for each in kept[start:]]
+        messages = [msgspec.Raw(each.json.encode()) for each in kept[start:]]
         return {"success": True, "msg": "", "last_msg_uid": self.uid, "console_output_msgs": messages}
 
     def text(self, lines: int) -> str:
@@ -108,7 +107,7 @@ class Console:
         if self._screen is None or self._screen[0] != self.uid:
             self._screen = (self.uid, Screen(KEPT))
             for each in self._kept:
-                self._screen[1].write(each.text)
+                self._screen[1].write(json.loads(each.json)["msg"])
         return self._screen[1].text(lines)
 
     @property
@@ -143,9 +142,9 @@ class Console:
         if self._numbering.place(message.seq, message.time) is Place.REPEATED:
             return
         frame = Frame(json.dumps({"time": message.time, "msg": message.msg}))
-        self._kept.append(_Kept(f"{message.seq}-{message.time:.6f}", frame, message.msg))
-        self._size += len(message.msg)
+        self._kept.append(_Kept(f"{message.seq}-{message.time:.6f}", frame.text))
+        self._size += len(frame.text)
         while len(self._kept) > KEPT or (self._size > SIZE and len(self._kept) > 1):
-            self._size -= len(self._kept.popleft().text)
+            self._size -= len(self._kept.popleft().json)
         if message.time >= self._opened:
             self.channel.put(frame)

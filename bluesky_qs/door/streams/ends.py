@@ -107,7 +107,11 @@ class _HTTPEnd(_End):
         if self._stream.scope not in caller.scopes:
             raise missing_scopes([self._stream.scope], caller.scopes)
         with contextlib.suppress(OSError):  # how the server says that the connection is broken
-            await self._serve(caller, self._stream.new_outlet(feed, number), receive, send)
+            await send({"type": "http.response.start", "status": 200, "headers": list(self._form.headers)})
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            else:
+                await self._serve(caller, self._stream.new_outlet(feed, number), receive, send)
 
     async def _serve(self, caller: Caller, outlet: Outlet, receive: Receive, send: Send) -> None:
         async def send_next(outlet: Outlet) -> None:
@@ -115,7 +119,6 @@ class _HTTPEnd(_End):
             await send({"type": "http.response.body", "body": self._form.encoded(frame), "more_body": True})
 
         with self._streams.readers.enter(caller, outlet) as reader:
-            await send({"type": "http.response.start", "status": 200, "headers": list(self._form.headers)})
             await send({"type": "http.response.body", "body": self._form.begin, "more_body": True})
             if await reader.run(receive, send_next) is not LEFT:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.streams.feed import Feed
@@ -50,10 +51,17 @@ class Streams:
         while True:
             await asyncio.sleep(PERIOD)
             count += 1
-            try:
-                for feed in self._feeds:
-                    feed.tick()
-                if count % LOOKS == 0:
-                    self.readers.end_revoked(self._door.sign_in.holds)
-            except Exception:  # the streams of everybody depend on this task
-                log.exception("The heartbeat of the streams failed")
+            for feed in self._feeds:
+                _whatever_happens(feed.tick)
+            if count % LOOKS == 0:
+                _whatever_happens(self._end_revoked)
+
+    def _end_revoked(self) -> None:
+        self.readers.end_revoked(self._door.sign_in.holds)
+
+
+def _whatever_happens(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception:  # the streams of everybody depend on the same task
+        log.exception("The heartbeat of the streams failed")

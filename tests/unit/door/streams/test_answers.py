@@ -99,6 +99,13 @@ async def test_an_answer_ends_when_the_door_closes(door, stream):
     assert response.is_closed
 
 
+async def test_who_asks_for_the_head_only_gets_no_stream(door):
+    response = await door.http.head("/api/events/stream")
+
+    assert (response.status_code, response.content) == (200, b"")
+    assert not len(door.door.streams.readers)
+
+
 @pytest.mark.parametrize("path", ["/events/stream", "/documents/stream", "/progress/stream", "/stream_console_output"])
 async def test_a_stream_needs_credentials(door, path):
     async with door.client() as stranger:

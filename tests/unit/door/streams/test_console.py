@@ -206,7 +206,7 @@ async def test_only_the_latest_messages_are_kept(service, monkeypatch):
 
 
 async def test_kept_messages_are_limited_by_their_size(service, monkeypatch):
-    monkeypatch.setattr(module, "SIZE", 10)
+    monkeypatch.setattr(module, "SIZE", len('{"time": 101.0, "msg": "aaaa"}') * 5 // 2)
     for text in ("aaaa", "bbbb", "cccc"):
         service.say(text)
 
