@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -115,25 +115,26 @@ def _set_password(options: Any) -> None:
     if options.name not in file.users():
         raise QSError(f"There is no user {options.name!r} in {file.path}")
     file.set_password(options.name, _password())
-    print(f"Changed the password of {options.name}")
+    ended = _end(options, lambda database, provider: database.end_sessions(provider, options.name))
+    print(f"Changed the password of {options.name}{', and ended the sessions' if ended else ''}")
 
 
 def _remove_user(options: Any) -> None:
+    _users_file(options).remove(options.name)
+    ended = _end(options, lambda database, provider: database.end_user(provider, options.name))
+    print(f"Removed user {options.name}{', and ended the sessions and keys' if ended else ''}")
+
+
+def _end(options: Any, end: Callable[["SignInDatabase", str], Awaitable[None]]) -> bool:
+    """End something of a user in the sign-in database. Return whether the configuration says in which."""
     from bluesky_qs.door.signin.file_providers import file_provider_name  # noqa: PLC0415 - help needs none of it
 
-    file = _users_file(options)
-    file.remove(options.name)
     settings = _settings(options)
     provider = file_provider_name(settings.providers)
     if provider is None:
-        print(f"Removed user {options.name}. Revoke the user's keys, if there are any: qserver-http key list")
-        return
-
-    async def end(database: "SignInDatabase") -> None:
-        await database.end_user(provider, options.name)
-
-    _with_database(settings, end)
-    print(f"Removed user {options.name}, and ended the user's sessions and keys")
+        return False
+    _with_database(settings, lambda database: end(database, provider))
+    return True
 
 
 def _list_users(options: Any) -> None:

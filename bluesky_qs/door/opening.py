@@ -13,6 +13,7 @@ from bluesky_qs.door import configuration
 from bluesky_qs.door.configuration import Uvicorn
 from bluesky_qs.door.keyfile import default_key_file, key_in
 from bluesky_qs.door.settings import DoorSettings, ServiceSettings, SingleUser, single_user
+from bluesky_qs.door.signin.access import read_user_group
 from bluesky_qs.door.signin.settings import SignInSettings, read_sign_in, single_user_key
 from bluesky_qs.errors import ConfigError
 
@@ -117,7 +118,7 @@ def _proxies(text: str | None) -> tuple[str, ...]:
 
 
 def _single_user(sections: Mapping[str, Any], environ: Mapping[str, str]) -> SingleUser:
-    user = single_user(environ)
+    user = msgspec.structs.replace(single_user(environ), user_group=read_user_group(sections))
     key = single_user_key(sections)
     return user if key is None else msgspec.structs.replace(user, key=key)
 

@@ -28,7 +28,7 @@ _ONE_OF_BOTH = (
 class _AccessSection(msgspec.Struct, forbid_unknown_fields=True):
     rules: list[Rule] = []
     roles: dict[str, RoleChanges | None] = {}
-    user_group: str = DEFAULT_USER_GROUP
+    user_group: str | None = None
 
 
 class _PolicySection(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,6 +73,20 @@ def read_policy(sections: Mapping[str, Any], *, providers: Collection[str]) -> P
     return policy
 
 
+def read_user_group(sections: Mapping[str, Any]) -> str | None:
+    """Return the user group that a configuration gives to everybody; None if it says none.
+
+    Raises
+    ------
+    ConfigError
+        A section is not valid.
+    """
+    found = _resource_group(sections.get("resource_access"))
+    if found is None and sections.get("access") is not None:
+        found = _converted(sections["access"], _AccessSection, "Section 'access'").user_group
+    return found
+
+
 def _own(section: Any, providers: Collection[str], user_group: str | None) -> Policy:
     access = _converted(section, _AccessSection, "Section 'access'")
     roles = changed_roles(access.roles)
@@ -80,7 +94,7 @@ def _own(section: Any, providers: Collection[str], user_group: str | None) -> Po
         _check(rule, f"Rule {number} of 'access'", roles, providers)
     if providers and not access.rules:
         raise ConfigError("Section 'access' has no rules, so that nobody could sign in. Add one to 'rules'")
-    return Policy(access.rules, roles=roles, user_group=user_group or access.user_group)
+    return Policy(access.rules, roles=roles, user_group=user_group or access.user_group or DEFAULT_USER_GROUP)
 
 
 def _check(rule: Rule, what: str, roles: Collection[str], providers: Collection[str]) -> None:

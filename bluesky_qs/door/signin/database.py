@@ -103,6 +103,10 @@ class SignInDatabase:
         """Record what a provider says about an identity now."""
         await self._run(self._rows.checked, identity, now=now, gone=gone)
 
+    async def end_sessions(self, provider: str, user: str) -> None:
+        """End all sessions of a user, because somebody else may have begun them."""
+        await self._run(self._rows.end_sessions, provider, user)
+
     async def end_user(self, provider: str, user: str) -> None:
         """End all sessions and keys of a user, so that another user of this name does not get them."""
         await self._run(self._rows.end_user, provider, user)

@@ -8,8 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Coroutine
-from typing import Any
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -86,6 +85,10 @@ class Resolver:
         self._sessions: dict[str, Resolved] = {}
         self._generation = 0
         self._watched: dict[Caller, _Watch] = {}
+        #: Those of them about whom the database must be asked.
+        self._unsure: set[Caller] = set()
+        self._version: int | None = None
+        self._noted = self._pruned = clock()
         self._changed = asyncio.Event()
         self._used: dict[str, float] = {}
         self._loop: asyncio.Task[None] | None = None
@@ -101,13 +104,17 @@ class Resolver:
             self._loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop
-            await _logged(self._note_use())
+            try:
+                await self._note_use()
+            except SignInDatabaseError as error:
+                logger.warning("%s", error.message)
 
     def forget(self) -> None:
         """Look everything up again, because the database has changed."""
         self._generation += 1
         self._keys.clear()
         self._sessions.clear()
+        self._unsure.update(self._watched)
         self._changed.set()
 
     async def key(self, secret: bytes) -> Resolved | None:
@@ -159,7 +166,8 @@ class Resolver:
         watch = self._watched.get(caller)
         if watch is None:
             watch = self._watched[caller] = _Watch(now)
-            self._changed.set()  # it may have ended before this first question
+            self._unsure.add(caller)  # it may have ended before this first question
+            self._changed.set()
         watch.asked = now
         return watch.holds and (watch.expires is None or watch.expires > now)
 
@@ -187,36 +195,51 @@ class Resolver:
         return Resolved(caller, access, principal, session=record)
 
     async def _look(self) -> None:
-        version = None
-        noted = pruned = self._clock()
+        failing = False
         while True:
-            await _logged(self._look_again())
+            try:
+                await self._look_once()
+                failing = False
+            except SignInDatabaseError as error:
+                # What has been missed is looked at when the database can be used again.
+                if not failing:
+                    logger.warning("%s", error.message)
+                failing = True
+                await asyncio.sleep(self._look_seconds)
             async with self._looked:
                 self._looked.notify_all()
+
+    async def _look_once(self) -> None:
+        """Wait until something changes or it is time to look, and find out which streams must end."""
+        if not self._unsure:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._look_seconds)
-            now = self._clock()
-            seen = await _logged(self._database.version())
-            if seen != version:
-                version = seen
-                self.forget()
-            if now - noted >= _NOTE_SECONDS:
-                noted = now
-                await _logged(self._note_use())
-            if now - pruned >= _PRUNE_SECONDS:
-                pruned = now
-                await _logged(self._database.prune(now=now))
-
-    async def _look_again(self) -> None:
-        """Find out which streams must end."""
-        if not self._changed.is_set():
-            return
         self._changed.clear()
+        version = await self._database.version()
+        if version != self._version:
+            self._version = version
+            self.forget()
+            self._changed.clear()
+        while self._unsure:
+            caller = self._unsure.pop()
+            try:
+                await self._check(caller)
+            except SignInDatabaseError:
+                self._unsure.add(caller)
+                raise
         now = self._clock()
-        for caller, watch in list(self._watched.items()):
-            if now - watch.asked > _FORGET_SECONDS:
-                del self._watched[caller]
-                continue
+        if now - self._noted >= _NOTE_SECONDS:
+            self._noted = now
+            await self._note_use()
+        if now - self._pruned >= _PRUNE_SECONDS:
+            self._pruned = now
+            await self._database.prune(now=now)
+
+    async def _check(self, caller: Caller) -> None:
+        now, watch = self._clock(), self._watched[caller]
+        if now - watch.asked > _FORGET_SECONDS:
+            del self._watched[caller]
+        else:
             found = await self._named(caller.credential)
             watch.holds = found is not None and found.valid(now) and caller.scopes <= found.caller.scopes
             watch.expires = found.expires if found is not None else None
@@ -275,12 +298,3 @@ def _caller(principal: Principal, access: Access, scopes: Collection[str], crede
         provider=", ".join(providers),
         principal=principal.uuid,
     )
-
-
-async def _logged(work: Coroutine[Any, Any, Any]) -> Any:
-    """Await work of the background. It is tried again later, when the database can be used again."""
-    try:
-        return await work
-    except SignInDatabaseError as error:
-        logger.warning("%s", error.message)
-        return None

@@ -117,6 +117,11 @@ class Rows:
             )
 
     @_explained
+    def end_sessions(self, provider: str, user: str) -> None:
+        with self._changing() as db:
+            db.execute("UPDATE sessions SET revoked = 1 WHERE principal = ?", (self._principal_of(provider, user),))
+
+    @_explained
     def end_user(self, provider: str, user: str) -> None:
         with self._changing() as db:
             principal = self._principal_of(provider, user)

@@ -140,6 +140,14 @@ def test_a_user_who_never_signed_in_has_the_scopes_of_the_group(run, file):
     assert "must be a subset" in run("key", "new", "--user", "bob", "--expires", "1d", "--scope", "write:lock")[2]
 
 
+def test_a_new_password_ends_the_sessions_and_no_keys(run, file):
+    file.add("ada", "pw-of-ada-1815")
+    run("key", "new", "--user", "ada", "--expires", "never")
+    out = run("user", "passwd", "ada", typed="pw-of-ada-1852\n")[1]
+    assert out == "Changed the password of ada, and ended the sessions\n"
+    assert "ada" in run("key", "list")[1]
+
+
 def test_removing_a_user_ends_the_users_keys(run, file):
     file.add("ada", "pw-of-ada-1815")
     run("key", "new", "--user", "ada", "--expires", "never")

@@ -129,3 +129,15 @@ def test_options_of_a_door_alone_are_checked_like_those_of_the_service():
     )
     with pytest.raises(WrongOption, match="option --http: 'a:b' has an invalid port"):
         load_http({"http.addr": "a:b"}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [
+        ("", None),
+        ("access: {user_group: staff}", "staff"),
+        ("resource_access: {policy: DefaultResourceAccessControl, args: {default_group: test_user}}", "test_user"),
+    ],
+)
+def test_the_group_of_the_single_user_is_a_setting(file, text, group):
+    assert prepare(Http(config=file(text)), KEY).settings.single_user.user_group == group

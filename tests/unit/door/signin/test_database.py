@@ -116,6 +116,20 @@ async def test_another_door_sees_a_key_a_revocation_and_that_something_has_chang
     assert not await other.revoke_key(key.record.first_eight)
 
 
+async def test_ending_sessions_or_a_user_leaves_other_users_alone(database):
+    ada, session = await database.signed_in(ADA, now=NOW, expires=NOW + 1)
+    _, of_bob = await database.signed_in(Identity("bob", "toy"), now=NOW, expires=NOW + 1)
+    await new_key(database, ada.uuid, ("inherit",), expires=None, note=None)
+    await database.end_sessions("toy", "ada")
+    await database.end_sessions("toy", "nobody")
+    assert (await database.session(session.uuid)).revoked
+    assert len((await database.details(ada.uuid)).keys) == 1
+    await database.end_user("toy", "ada")
+    details = await database.details(ada.uuid)
+    assert (details.keys, details.principal.identities[0].gone) == ([], True)
+    assert not (await database.session(of_bob.uuid)).revoked
+
+
 async def test_the_file_has_no_key_in_plain_text(database):
     principal, _ = await database.signed_in(ADA, now=NOW, expires=NOW + 1)
     key = await new_key(database, principal.uuid, ("inherit",), expires=None, note=None)

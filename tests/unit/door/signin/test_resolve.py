@@ -11,6 +11,7 @@ from bluesky_qs.door.signin.keys import new_key
 from bluesky_qs.door.signin.provider import Identity, ProviderUnavailable
 from bluesky_qs.door.signin.resolve import Resolver
 from bluesky_qs.door.signin.roles import ROLES, Policy, Rule
+from bluesky_qs.door.signin.rows import SignInDatabaseError
 
 ADA = Identity("ada", "toy", groups=frozenset({"staff"}))
 
@@ -176,6 +177,27 @@ async def test_streams_that_have_ended_are_forgotten(resolver, database, ada, cl
     async with asyncio.timeout(10):
         while resolver._watched:
             await resolver.looked()
+
+
+async def test_what_is_revoked_while_the_database_cannot_be_read_is_noticed_afterwards(
+    resolver, database, ada, monkeypatch, caplog
+):
+    caller = (await resolved(resolver, await key_of(database, ada))).caller
+    assert resolver.holds(caller)
+    await resolver.looked()
+
+    async def fail():
+        raise SignInDatabaseError("The disk is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "version", fail)
+        await database.revoke_key(caller.credential.removeprefix("key "))
+        resolver.forget()
+        for _ in range(4):
+            await resolver.looked()
+        assert resolver.holds(caller)
+    await ended(resolver, caller)
+    assert caplog.text.count("The disk is away") == 1
 
 
 async def test_somebody_who_never_was_does_not_hold(resolver):
