@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 from starlette.datastructures import Headers, UploadFile
@@ -15,6 +16,8 @@ from bluesky_qs.words.spreadsheet import SpreadsheetError, naming_rows, read_ite
 
 _FIELD = "spreadsheet"
 _MOST_FIELDS = 10
+#: A file of the largest size takes seconds and hundreds of megabytes: one at a time, beside the event loop.
+_reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spreadsheet")
 _add_batch = MethodHandler(METHODS["queue_item_add_batch"])
 
 
@@ -32,7 +35,7 @@ async def add_spreadsheet(call: Call) -> Answer:
     """
     data, name = await _uploaded(call)
     try:
-        items = await asyncio.to_thread(read_items, data, name)  # a large file takes seconds
+        items = await asyncio.get_running_loop().run_in_executor(_reader, read_items, data, name)
     except SpreadsheetError as error:
         return answer({"success": False, "msg": error.message, "items": [], "results": []})
     added = await _add_batch.send(call, {"items": msgspec.json.encode(items)})
