@@ -1,5 +1,7 @@
 """A service with ``--http``: the door beside the manager, what survives whose death, and encryption."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
 import zmq
@@ -62,6 +64,34 @@ def test_killed_manager_is_a_503_until_the_next_one_answers(start):
         response = http.get("/ping")
     assert response.status_code == 200
     assert service.find("bluesky_qs.door").pid == door.pid
+
+
+def test_each_write_with_a_key_is_done_once_whoever_is_killed_meanwhile(start):
+    service, http = start()
+    stop = {"item_type": "instruction", "name": "queue_stop"}
+
+    def add(number):
+        while True:  # what a client does: with the same key, until there is an answer
+            try:
+                key = {"Idempotency-Key": f"add-{number}", "Connection": "close"}
+                response = http.post("/queue/item/add", json={"item": stop}, headers=key)
+            except httpx.TransportError:
+                continue
+            if response.status_code not in (408, 503):
+                return response
+
+    with ThreadPoolExecutor(4) as threads:
+        adding = []
+        for number in range(40):
+            adding.append(threads.submit(add, number))
+            if number in (8, 16, 24, 32):
+                service.find("bluesky_qs.door" if number % 16 else "bluesky_qs.manager").kill()
+                adding[-1].result()
+        responses = [future.result() for future in adding]
+    assert [response.json()["msg"] for response in responses] == [""] * 40
+    uids = [response.json()["item"]["item_uid"] for response in responses]
+    assert sorted(item["item_uid"] for item in service.queue()) == sorted(uids)
+    assert [add(number).content for number in range(40)] == [response.content for response in responses]
 
 
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])
