@@ -33,12 +33,14 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    name
+        A test of the plan's name.
     metadata
         A test of the value's text for each key.
     """
 
     exit_statuses: frozenset[str] | None = None
-    name: str | None = None
+    name: Callable[[str], object] | None = None
     user: str | None = None
     since: float | None = None
     until: float | None = None
@@ -72,11 +74,12 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
             msg = f"Parameter 'since' is later than 'until': since={since:.15g}, until={until:.15g}"
             raise BadParams(msg)
         statuses = [exit_status] if isinstance(exit_status, str) else exit_status
-        wanted = [statuses, [name] if name is not None else None, [user] if user is not None else None]
+        is_pattern = name is not None and set(name) & set("*?[")
+        wanted = [statuses, None if name is None or is_pattern else [name], [user] if user is not None else None]
         words = [tuple(map(_quoted, values)) for values in wanted if values is not None]
         return cls(
             exit_statuses=None if statuses is None else frozenset(statuses),
-            name=name,
+            name=None if name is None else re.compile(fnmatch.translate(name)).match,
             user=user,
             since=since,
             until=until,
@@ -87,7 +90,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def accepts_all(self) -> bool:
         """Whether it accepts every item."""
-        return not self._words and self.since is None and self.until is None
+        return not self._words and self.name is None and self.since is None and self.until is None
 
     def accepts_json(self, data: bytes) -> bool:
         """Whether an item has the wanted values.
@@ -104,7 +107,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
         result = item.result or _Result()
         return (
             (self.exit_statuses is None or result.exit_status in self.exit_statuses)
-            and (self.name is None or item.name == self.name)
+            and (self.name is None or (isinstance(item.name, str) and bool(self.name(item.name))))
             and (self.user is None or item.user == self.user)
             and self._is_in_time(result.time_start)
             and (not self.metadata or self._has_metadata(item.meta))

@@ -104,6 +104,8 @@ def can_be_sent(value: Any) -> bool:
 
 _NAME = re.compile(r"[^\W\d]\w*(?:\s*\.\s*[^\W\d]\w*)*")
 _INSTRUCTION = re.compile(r"queue[_-]stop\b(?!\s*\(\s*[^)\s])(\(\))?")
+#: Names that IPython puts into every session.
+_OF_IPYTHON = frozenset(("In", "Out", "exit", "quit", "open", "get_ipython"))
 _DEEPEST = 50
 _MOST_BITS = 4096
 
@@ -405,7 +407,9 @@ class _Reader:
         if not name.isidentifier():
             raise self._fault(node, "Put the name of a variable after $")
         if name not in self.session:
-            hint = did_you_mean(nearest(name, [key for key in self.session if not key.startswith("_")], 1))
+            hint = did_you_mean(
+                nearest(name, [key for key in self.session if not key.startswith("_") and key not in _OF_IPYTHON], 1)
+            )
             raise self._fault(node, f"This session has no variable {name!r}{hint}")
         return self.session[name]
 

@@ -141,6 +141,7 @@ def _of_a_plan(line: str, method: str, session: Session) -> str:
     """Write names as users type them. If only this session has the plan, explain how to send it."""
     known = session.at_hand()
     _, lead, reason = line.rpartition(_LEAD)
+    reason = f"p{reason[1:]}" if reason.startswith("Plan ") else reason
     shown = f"{_NOT_DONE.get(method, 'This plan cannot be queued')}: {as_typed(reason, known)}" if lead else line
     unknown = _UNKNOWN_PLAN.search(line)
     if unknown is None:

@@ -77,6 +77,10 @@ class ReplyView(View, dict[str, Any]):
     def text(self, width: int) -> str:
         return self.sentence or _rest(self, width)
 
+    def brief(self, width: int | None) -> str:
+        """Return the text for a line whose result is not shown."""
+        return self.text(width or _WIDE)
+
 
 class Items(View, list[Item]):
     """Queue items displayed as a table; string keys read the reply: ``items["running_item"]``."""

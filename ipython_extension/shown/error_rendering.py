@@ -12,11 +12,15 @@ _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
 class NotDone(QSError):
-    """An accepted request failed afterwards; ``detail`` is the worker's traceback."""
+    """An accepted request failed afterwards; ``detail`` is the worker's traceback.
 
-    def __init__(self, message: str, detail: str = "") -> None:
+    ``label`` precedes the message; a message that says what has failed needs none.
+    """
+
+    def __init__(self, message: str, detail: str = "", *, label: str = "Failed: ") -> None:
         super().__init__(message)
         self.detail = detail
+        self.label = label
 
 
 class Detached(KeyboardInterrupt):
@@ -47,22 +51,25 @@ def in_one_line(error: QSError, message: str, *, theme: str, width: int | None) 
 
     match error:
         case RequestFailedError():
-            label = "Refused:"
+            label = "Refused: "
         case NotDone():
-            label = "Failed:"
+            label = error.label
         case _:
-            label = "Error:"
-    red = f"{_RED}{label}{_PLAIN}" if theme != "nocolor" else label
+            label = "Error: "
     detail = folded(error.detail).splitlines() if isinstance(error, NotDone) else []
     notes: list[str] = getattr(error, "__notes__", [])
-    sentences = [f"{label} {message}", *(line for note in notes for line in note.splitlines())]
+    sentences = [f"{label}{message}", *(line for note in notes for line in note.splitlines())]
     # In a traceback, only the message of the exception is prose.
     broken = [line if line.startswith(" ") or not width else wrapped(line, width) for line in [*detail, *sentences]]
     traceback, (first, *more) = broken[: len(detail)], broken[len(detail) :]
     lines = [
         *(colored("\n".join(traceback), theme).splitlines() if traceback else []),
-        first.replace(label, red, 1),
+        _in_red(first, label or first) if theme != "nocolor" else first,
         *more,
     ]
     vars(error)["_render_traceback_"] = lambda: lines  # IPython calls this to show the error
     return error
+
+
+def _in_red(text: str, beginning: str) -> str:
+    return f"{_RED}{beginning.rstrip()}{_PLAIN}{text.removeprefix(beginning.rstrip())}"

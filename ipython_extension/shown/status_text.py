@@ -71,7 +71,7 @@ class Bar(NamedTuple):
         details = [progress_text(status, short=True)]
         if progress.elapsed is not None:
             details.append(length_of_time(progress.elapsed))
-        if progress.left is not None and status.get("manager_state") != "paused":
+        if progress.left is not None and not (status.get("manager_state") == "paused" or is_suspended(status)):
             details.append(f"about {length_of_time(progress.left)} to go")
         done = min(progress.events / progress.total, 1.0) if progress.total else None
         return cls(plan, done, "  ".join(part for part in details if part))
@@ -212,7 +212,7 @@ _STATES = {
     "starting_queue": "Starting the queue",
     "executing_queue": "Running",
     "paused": "Paused in",
-    "executing_task": "Running a task",
+    "executing_task": "Running a script or function",
 }
 
 

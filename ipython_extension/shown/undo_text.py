@@ -18,11 +18,11 @@ _DONE = {
     "undo": "undid a change of",
 }
 _UNDONE = {
-    "clear": "Put back {}.",
-    "removal": "Put back {}.",
-    "move": "Undid the move of {}.",
-    "edit": "Undid the edit of {}.",
-    "undo": "Undid the undo of {}.",
+    "clear": "Put back {}, cleared at {}.",
+    "removal": "Put back {}, removed at {}.",
+    "move": "Undid the move of {} at {}.",
+    "edit": "Undid the edit of {} at {}.",
+    "undo": "Undid the undo of {} at {}.",
 }
 
 
@@ -58,15 +58,15 @@ def _in_effect(events: Sequence[Event]) -> Iterator[Event]:
 class UndoneView(Items):
     """An undo: a sentence, the plans that it has affected, and what others have changed since then."""
 
-    def __init__(self, reply: Mapping[str, Any], known: Container[str], others: Sequence[Event]) -> None:
+    def __init__(self, reply: Mapping[str, Any], known: Container[str], found: Found) -> None:
         super().__init__(reply["items"], reply, known)
-        self.others = others
+        self.event, self.others = found
 
     @property
     def title(self) -> str:
         """The sentence."""
         noun = "plan" if all(item.get("item_type") == "plan" for item in self) else "item"
-        return _UNDONE[self.reply["change"]].format(plural(len(self), noun))
+        return _UNDONE[self.reply["change"]].format(plural(len(self), noun), moment(self.event["time"]))
 
     def text(self, width: int) -> str:
         lines = [self.title, *(f"  {shortened(self.plan(item), width - 2)}" for item in self[:_LISTED])]

@@ -274,8 +274,8 @@ def hint(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = N
 
 #: Words of ``%qs queue``.
 _BARE_COMMAND = 2
-#: Most characters of a line to show.
-_SHOWN = 100
+#: Most characters of a line to show: with the indent, a line of 80 columns.
+_SHOWN = 76
 _BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
 _CALL = re.compile(r"[^\W\d][\w.]*\s*\(")
 _RANGE = re.compile(r"(\d{1,6})-(\d{1,6})")

@@ -79,6 +79,9 @@ _LEGEND = (
 class Help(View):
     """Terms and their meanings by section, in two columns."""
 
+    #: A terminal shows it with a pager.
+    is_long = True
+
     def __init__(self, sections: Mapping[str, Sequence[tuple[str, str]]]) -> None:
         self.sections = sections
 

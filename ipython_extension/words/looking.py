@@ -74,19 +74,24 @@ def queue(session: Session, line: Line) -> QueueView:
 def history(session: Session, line: Line) -> HistoryView:
     """Show the plans that ran, newest at the bottom: the newest ones, or those that match all conditions.
 
-    KEY=VALUE selects plans by their metadata; * and ? stand for any characters, and case is ignored. TIME is the
-    start of a plan: yesterday, today, 14:30, 2h (two hours ago), 2026-11-28 or 2026-11-28 14:30. --until yesterday
-    includes yesterday. --failed selects plans that failed or were aborted or halted. -n shows the newest N plans.
+    KEY=VALUE selects plans by their metadata, and --plan by name; * and ? stand for any characters, and case is ignored
+    in metadata. TIME is the start of a plan: yesterday, today, 14:30, 2h (two hours ago), 2026-11-28 or 2026-11-28
+    14:30. --until yesterday includes yesterday. --failed selects plans that failed or were aborted or halted. -n shows
+    the newest N plans.
 
     Metadata that differs from plan to plan has columns, as far as they fit; --md shows all metadata below each plan.
 
         %qs history sample=S03 --since yesterday --plan grid_scan --failed
     """
     query = history_query.read(line)
+    known = {key for key, _ in session.metadata()}
     shown = session.history(query)
     plans = session.known().plans
     if (name := query.filters.get("name")) and name not in plans:
         shown.suggestion = hint(name, plans)
+    for key in query.filters.get("metadata") or () if not shown else ():
+        if key not in known:
+            shown.suggestion += hint(key, known)
     return shown
 
 

@@ -116,10 +116,15 @@ class QSMagics(Magics):
             raise in_one_line(error, message, theme=self._theme(), width=self._width()) from None
         if silent:
             return None
-        if _is_in_a_block():  # where IPython shows no result
+        if _result_is_not_shown(everything=self.shell.ast_node_interactivity == "all"):
             show = getattr(view, "brief", None)
             if show is not None:
                 print(show(self._width()))
+        if (width := self._width()) and getattr(view, "is_long", False):
+            from IPython.core import page  # noqa: PLC0415 - only help needs it
+
+            page.page(view.text(width))
+            return None
         return view
 
     @context_matcher(priority=1000, identifier="QSMagics.matches")
@@ -312,8 +317,11 @@ def _globals_of_caller() -> dict[str, Any]:
     return frame.f_globals if frame else {}
 
 
-def _is_in_a_block() -> bool:
-    """Whether the line is a statement in a loop, or in another block, of a cell."""
+def _result_is_not_shown(*, everything: bool) -> bool:
+    """Whether the line is a statement of a cell whose result IPython does not show.
+
+    It shows that of the last statement, or of ``everything`` that is not in a loop or in another block.
+    """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - see `_globals_of_caller`
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
         frame = frame.f_back
@@ -327,11 +335,12 @@ def _is_in_a_block() -> bool:
         tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
     except SyntaxError:
         return False
-    blocks = (node for statement in tree.body for node in ast.walk(statement) if node is not statement)
+    blocks = [node for statement in tree.body for node in ast.walk(statement) if node is not statement]
+    before = [] if everything else tree.body[:-1]
     return any(
         isinstance(node, ast.Expr)
         and (node.value.lineno, node.value.end_lineno, node.value.col_offset, node.value.end_col_offset) == place
-        for node in blocks
+        for node in [*blocks, *before]
     )
 
 

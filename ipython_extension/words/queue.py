@@ -125,7 +125,9 @@ def rm(session: Session, line: Line) -> Changed:
         if len(uids) == 1:
             return removed(session, session.rm.queue_item_remove(uid=uids[0]))
         uids = list(dict.fromkeys(uids))
-        return removed(session, session.rm.queue_item_remove_batch(uids, ignore_missing=False))
+        view = removed(session, session.rm.queue_item_remove_batch(uids, ignore_missing=False))
+    view.summary = f"Removed {plural(len(view), 'item')} (%qs undo puts them back)."
+    return view
 
 
 @word("edit", "ID PLAN | ID NAME=VALUE… | A-B NAME=VALUE… [--md KEY=VALUE…]")
@@ -271,8 +273,10 @@ def _in_place_of(item: Item, plan: Item) -> Item:
 def move(session: Session, line: Line) -> Changed:
     """Move an item, or several (2-5), to the front, the back, the position N, or next to another item.
 
-    %qs move 3 front
-    %qs move 2-5 after 7
+    Several items stay together, in the order of the queue.
+
+        %qs move 3 front
+        %qs move 2-5 after 7
     """
     items = _several(line, "the position or uid of an item")
     target = line.word("front, back, a position, before ID or after ID")
@@ -396,7 +400,8 @@ def _places(session: Session, line: Line) -> Options:
 
 def _one_place(line: Line, given: Mapping[str, Any]) -> None:
     if len(given) > 1:
-        raise line.fault(f"--{' and --'.join(given)} cannot be combined", 0)
+        last = f"--{list(given)[-1]}"
+        raise line.fault(f"--{' and --'.join(given)} cannot be combined", line.text.rindex(last), len(last))
 
 
 def _add(session: Session, items: list[Item], options: Mapping[str, Any], lead: str = "Queued at position") -> Changed:

@@ -120,7 +120,7 @@ def run(session: Session, line: Line) -> Any:
 
     Returns the plan's return value, or the finished item if the plan returns nothing or only the uids of its runs.
 
-        x = %qs run rd(det1)
+        peak = %qs run find_peak(det1, motor)    (if find_peak is a plan that returns a value)
 
     Raises an error if the plan fails, so that a notebook stops. Ctrl-C stops the wait, not the plan.
     """
@@ -274,7 +274,9 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
         who = f" by {result['ended_by']}" if result.get("ended_by") else ""
         back = _back(session, where)
         place = f"; it is {back}" if back else ""
-        raise NotDone(f"{plan_text(item, known)} {_ENDINGS.get(state, state)}{who}{before}{why}{place}", traceback)
+        raise NotDone(
+            f"{plan_text(item, known)} {_ENDINGS.get(state, state)}{who}{before}{why}{place}.", traceback, label=""
+        )
     took = length_of_time(result["time_stop"] - result["time_start"])
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
     lead = f"{state.capitalize()}{before} in {took}{scans}"

@@ -74,7 +74,7 @@ def _connected_over_http(session: Session, address: str | None, options: dict[st
 
 def _connected(session: Session, client: REManagerAPI, messages: list[str]) -> View:
     status = session.status()
-    sentence = f"{status['msg']} at {client.settings.address}, as {client.user} of {client.user_group}."
+    sentence = f"{status['msg']} at {client.settings.address}, as {client.user} (group {client.user_group})."
     return ReplyView(status, "\n".join([*messages, sentence]))
 
 

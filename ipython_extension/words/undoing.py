@@ -30,4 +30,4 @@ def undo(session: Session, line: Line) -> View:
         if isinstance(error, NotFound):  # older than an hour
             return ReplyView(error.response, _NOTHING)
         raise
-    return UndoneView(reply, session.known(), found.others)
+    return UndoneView(reply, session.known(), found)

@@ -161,6 +161,18 @@ def test_plans_are_selected_by_the_service_with_one_request(qs, qs_manager, line
     assert qs_manager.asked("history_get")[0]["limit"] <= 21
 
 
+@pytest.mark.usefixtures("measured")
+def test_plans_are_found_by_a_pattern_of_their_names(qs):
+    assert qs("history --plan s*").numbers == [1, 3]
+    assert qs("history --plan scan").numbers == [1, 3]
+
+
+@pytest.mark.usefixtures("measured")
+def test_a_misspelled_key_of_metadata_gets_a_suggestion(qs):
+    qs("history")
+    assert pretty(qs("history smaple=S03")) == "No plan of the history matches smaple=S03 (did you mean 'sample'?)."
+
+
 def test_conditions_that_nothing_matches_are_repeated(qs, measured):
     assert pretty(qs("history sample=X --since 2h")) == "No plan of the history matches sample=X, --since 2h."
     assert pretty(qs("history --plan cuont")).endswith("matches --plan cuont (did you mean 'count'?).")

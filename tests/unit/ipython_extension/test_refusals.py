@@ -63,7 +63,7 @@ def test_a_plan_that_only_this_session_has_is_to_be_pushed(shell, refused):
     assert "push" not in refused("add wiggle()", "queue_item_add", _UNKNOWN)
     shell.run_cell("def wiggle(): yield").raise_error()
     assert refused("add wiggle()", "queue_item_add", _UNKNOWN) == (
-        "Not queued: Plan 'wiggle' is not in the list of allowed plans. "
+        "Not queued: plan 'wiggle' is not in the list of allowed plans. "
         "It is defined in this session. Send it to the worker first: %qs push wiggle"
     )
 

@@ -77,3 +77,35 @@ def test_what_the_service_refuses_in_a_file_is_found_by_its_line(qs, opened, pla
     path = plan_file("# tonight", "count([det1])", "", "count([det1], nmu=3)")
     with pytest.raises(RequestFailedError, match="line 4 of the file: plan 'count' has no parameter 'nmu'"):
         qs(f"add --file {path}")
+
+
+def test_names_of_ipython_are_not_suggested_for_a_variable(shell, qs, opened):
+    assert "did you mean" not in complaint(qs, "add count([det1], num=$opne)")
+
+
+@pytest.mark.usefixtures("opened")
+def test_places_that_exclude_each_other_are_pointed_at(qs):
+    message, line, carets = complaint(qs, "add count([det1]) --front --back").splitlines()
+    assert "cannot be combined" in message
+    assert line[carets.index("^") : carets.rindex("^") + 1] == "--back"
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_long_line_with_an_error_fits_into_a_terminal_of_80_columns(qs):
+    shown = complaint(qs, f"add count([{', '.join(['det1'] * 20)}, detx])").splitlines()
+    assert max(map(len, shown[1:])) <= 80
+    assert shown[-2][shown[-1].index("^") :].startswith("detx")
+
+
+@pytest.mark.usefixtures("opened")
+def test_several_items_are_removed_in_one_sentence(qs):
+    qs("add count([det1]) count([det1]) count([det1])")
+    assert pretty(qs("rm 1-2")) == "Removed 2 items (%qs undo puts them back)."
+
+
+@pytest.mark.usefixtures("opened")
+def test_each_line_of_a_cell_shows_its_reply(shell, capsys):
+    shell.run_cell("%qs add count([det1], num=1)\n%qs add count([det1], num=2)").raise_error()
+    shown = capsys.readouterr().out
+    assert shown.count("num=1") == 1
+    assert shown.count("num=2") == 1

@@ -7,12 +7,17 @@ from IPython.lib.pretty import pretty
 
 from ipython_extension.shown.catalogue import PlanView
 from ipython_extension.shown.display import StatusView
-from ipython_extension.shown.status_text import PlanProgress, progress_text, reason, status_sentence
+from ipython_extension.shown.status_text import Bar, PlanProgress, progress_text, reason, status_sentence
 
 
 def running(events, total, *, elapsed, paused=0.0, state="executing_queue"):
     printed = {"events": events, "num_points": total, "time_start": time.time() - elapsed, "time_paused": paused}
     return {"manager_state": state, "running_item_uid": "a", "running_item_progress": printed}
+
+
+def test_the_bar_of_a_suspended_plan_promises_no_end():
+    assert "to go" in Bar.of(running(4, 8, elapsed=10), "count()").details
+    assert "to go" not in Bar.of(suspended(4, 8, elapsed=10, since=time.time()), "count()").details
 
 
 def test_the_time_to_go_follows_the_pace_so_far():
