@@ -136,10 +136,18 @@ class Text:
         plt.plot_size(width, height)
         plt.xlabel(chart.along)
         plt.ylabel(one_line(field))
-        plt.yfrequency(3 if height < _TICKS else 5)
         if points:
+            plt.yticks(*_ticks([y for _, y in points], 3 if height < _TICKS else 5))
             plt.plot(*map(list, zip(*points, strict=True)), marker="braille")
         return plt.uncolorize(plt.build()).rstrip("\n")
+
+
+def _ticks(values: list[float], count: int) -> tuple[list[float], list[str]]:
+    """Ticks for these values, with labels that are short for very small and very large numbers, too."""
+    low, high = min(values), max(values)
+    step = (high - low) / (count - 1)
+    ticks = [low + step * place for place in range(count)] if step else [low]
+    return ticks, [f"{tick:.4g}" for tick in ticks]
 
 
 def canvas(shell: Any) -> Canvas:

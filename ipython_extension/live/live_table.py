@@ -7,7 +7,7 @@ from bluesky_qs.documents import mapping, text
 from ipython_extension.live.columns import Column
 from ipython_extension.live.lines import Line, Row, cells
 from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
-from ipython_extension.shown.tables import cut, moment, plural, shortened, terminal_height
+from ipython_extension.shown.tables import cut, moment, plural, shortened, terminal_height, wrapped
 
 _INDENT = "  "
 _NUMBER, _TIME = 5, 8
@@ -15,6 +15,8 @@ _NUMBER, _TIME = 5, 8
 _MOST = 40
 #: Lines of a screen that are not rows: the heading, the progress line, the input line.
 _NO_ROWS = 4
+#: Most lines that name columns without room.
+_OMITTED = 4
 #: The year 5138. Later times and higher numbers are mistakes.
 _LATEST = 1e11
 
@@ -59,7 +61,9 @@ class RunTables:
         details += [f"started {clock}"] if clock else []
         lines = [*gap, Line(shortened(f"{run.name}: {', '.join(details)}", self._width))]
         if left_out:
-            lines.append(Line(cut(f"{_INDENT}columns omitted: {', '.join(map(one_line, left_out))}", self._width)))
+            omitted = f"{_INDENT}columns omitted: {', '.join(map(one_line, left_out))}"
+            names = wrapped(shortened(omitted, _OMITTED * self._width), self._width)
+            lines += [Line(cut(line, self._width)) for line in names.split("\n")]
         lines.append(self._names(run))
         if (earlier := _count(event.get("seq_num")) - 1) > 0:
             lines.append(Line(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'earlier point')}"))

@@ -83,8 +83,8 @@ class Notebook:
             self._handle = display(data, raw=True, display_id=True)
 
     def _text(self) -> str:
-        lines = [line.now() for line in self._lines]
-        return "\n".join([*lines, self._bar.text(_WIDTH)] if self._bar else lines)
+        # Without the bar, which a notebook that is saved meanwhile would keep.
+        return "\n".join(line.now() for line in self._lines)
 
     def _html(self) -> str:
         lines = "\n".join(map(_line_html, self._lines))

@@ -61,7 +61,10 @@ _NOT_DONE = {
     "queue_item_update": "Not changed",
     "queue_item_execute": "Not run",
 }
-_UNKNOWN_PLAN = re.compile(r"Plan '([\w.]+)' is not in the list of allowed plans")
+#: The same for several plans, whose messages the words of the command have replaced with one for each plan.
+_OF_BATCHES = {"queue_item_add_batch": "Not queued", "queue_item_update_batch": "Not changed"}
+_BATCH = re.compile(r"^Failed to [^:]*: (?:validation of \d+ out of \d+ submitted items failed: )?")
+_UNKNOWN_PLAN = re.compile(r"[Pp]lan '([\w.]+)' is not in the list of allowed plans")
 _NOTHING_KNOWN = "No plans are known yet"
 _FUNCTION = re.compile(r"Function '(\w+)' is not (allowed|found in the worker namespace)")
 #: A value in quotes; the name of a parameter keeps its quotes, because it may not be a device.
@@ -76,6 +79,8 @@ def explain(error: QSError, session: Session) -> str:
     text = str(error)
     method = str(error.request.get("method")) if isinstance(error, RequestFailedError) else ""
     line = " ".join(text.split())
+    if lead := _OF_BATCHES.get(method):
+        line = f"{lead}: {_BATCH.sub('', line)}".replace(": Plan '", ": plan '")
     if locked := _LOCKED.search(text):
         return _of_a_lock(text, locked)
     if message := _of_a_state(line, method):

@@ -12,8 +12,8 @@ from ipython_extension.shown.tables import length_of_time, moment, plural, range
 _EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
 #: Columns of the reason why a plan failed.
 _LONGEST_REASON = 1000
-#: Columns of a progress bar.
-_BAR = 20
+#: Columns of a progress bar, and at least those of its title.
+_BAR, _TITLE = 20, 16
 #: Seconds to go (ten years) that are a mistake in the metadata.
 _TOO_LONG = 3e8
 
@@ -79,7 +79,9 @@ class Bar(NamedTuple):
     def text(self, width: int) -> str:
         """One line with a bar."""
         full = round(_BAR * (self.done or 0.0))
-        return self._line(width, "" if self.done is None else "█" * full + "░" * (_BAR - full))
+        bar = "" if self.done is None else "█" * full + "░" * (_BAR - full)
+        # In a narrow terminal, the time to go is worth more than the bar.
+        return self._line(width, bar if _TITLE + len(bar) + len(self.details) + 4 <= width else "")
 
     def words(self, width: int) -> str:
         """One line without the bar."""
@@ -87,7 +89,7 @@ class Bar(NamedTuple):
 
     def _line(self, width: int, bar: str) -> str:
         tail = "  ".join(part for part in (bar, self.details) if part)
-        return f"{shortened(self.title, max(width - len(tail) - 2, 16))}  {tail}".rstrip()
+        return f"{shortened(self.title, max(width - len(tail) - 2, _TITLE))}  {tail}".rstrip()
 
 
 class PlanProgress(NamedTuple):

@@ -7,7 +7,7 @@ import sys
 import matplotlib as mpl
 import pytest
 
-from ipython_extension.live.canvases import Cell, Text, canvas
+from ipython_extension.live.canvases import Cell, Text, _ticks, canvas
 from ipython_extension.live.plot import LivePlot, NoPlot
 
 _NUMBER = {"dtype": "number", "shape": []}
@@ -162,3 +162,10 @@ def test_a_plot_made_of_text_can_have_no_point_yet():
 def test_plotext_is_imported_only_for_a_plot():
     code = "import sys, ipython_extension.live.canvases; sys.exit('plotext' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_labels_of_a_text_plot_are_short_for_very_small_numbers():
+    ticks, labels = _ticks([1e-31, 3e-31, 2e-31], 3)
+    assert ticks == pytest.approx([1e-31, 2e-31, 3e-31])
+    assert labels == ["1e-31", "2e-31", "3e-31"]
+    assert _ticks([5.0], 3) == ([5.0], ["5"])

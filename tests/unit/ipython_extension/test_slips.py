@@ -73,6 +73,12 @@ def test_a_device_that_does_not_exist_is_found_in_a_file_by_its_line(qs, opened,
     assert opened.do("status")["items_in_queue"] == 0
 
 
+def test_several_plans_are_refused_in_the_words_for_one(shell, opened, capsys):
+    shell.run_cell("%qs add count([det1]) nosuch([det1])")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Refused: Not queued: nosuch([det1]): plan 'nosuch' is not in the list of allowed plans" in shown
+
+
 def test_what_the_service_refuses_in_a_file_is_found_by_its_line(qs, opened, plan_file):
     path = plan_file("# tonight", "count([det1])", "", "count([det1], nmu=3)")
     with pytest.raises(RequestFailedError, match="line 4 of the file: plan 'count' has no parameter 'nmu'"):
