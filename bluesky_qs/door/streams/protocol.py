@@ -30,6 +30,6 @@ class SharedFrames(WebSocketsSansIOProtocol):
             return
         if not self.writable.is_set():
             await self.writable.wait()
-        if self.disconnected or self.close_sent:
+        if self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
         self.transport.write(ready)
