@@ -68,11 +68,10 @@ def _with_door(settings: Settings) -> tuple[Settings, str | None]:
         return settings, None
     require_door()
 
-    from bluesky_qs.door.opening import prepare  # noqa: PLC0415 - a service without a door loads nothing of it
+    from bluesky_qs.door.check import checked  # noqa: PLC0415 - a service without a door loads nothing of it
 
-    opening = prepare(settings.http, os.environ, config_option="--http-config")
-    key = opening.settings.single_user.key if opening.key_file is not None else None
-    return msgspec.structs.replace(settings, http=opening.http), key
+    answer = checked(settings.http)
+    return msgspec.structs.replace(settings, http=answer.http), answer.key
 
 
 def _parser() -> Parser:

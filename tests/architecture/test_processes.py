@@ -31,6 +31,11 @@ def test_the_supervisor_is_light():
     assert not {name for name in modules if name.startswith(("bluesky_qs.worker", "bluesky_qs.manager"))}
 
 
+def test_the_supervisor_is_light_with_an_http_door_too():
+    modules = loaded_by("import bluesky_qs.supervisor.app, bluesky_qs.door.check")
+    assert not top(modules) & (HEAVY | {"asyncio", "yaml", "sqlite3", "starlette", "uvicorn", "cryptography"})
+
+
 def test_a_waiting_worker_has_loaded_nothing_that_reads_the_environment_of_startup_code():
     modules = loaded_by(
         "from bluesky_qs.worker import app\nimport importlib, threading\n"

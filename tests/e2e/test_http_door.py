@@ -104,6 +104,18 @@ def test_the_door_of_an_encrypted_service_needs_no_key(start, encoding):
     assert http.get("/status").json()["manager_state"] == "idle"
 
 
+def test_a_service_with_a_mistake_in_the_configuration_of_its_door_does_not_start(new_service):
+    service = new_service()
+    file = service.home / "http.yml"
+    file.write_text("""
+authentication: {providers: [{provider: local, authenticator: flie}]}
+access: {rules: [{user: ada, roles: expert}]}
+""")
+    service.args = ("--http", "--http-config", str(file))
+    assert service.spawn().wait(PATIENCE) == 78
+    assert "the authenticator 'flie' is not supported (did you mean 'file'?)" in service.output()
+
+
 def test_a_service_beyond_this_computer_without_a_sign_in_does_not_start(new_service):
     service = new_service("--http", "*:0")
     assert service.spawn().wait(PATIENCE) == 78

@@ -1,0 +1,66 @@
+"""``python -m bluesky_qs.door.check``: check the options of a door before its service starts.
+
+The options come as JSON from the standard input, and the `Checked` options go to the standard output. It is a process
+of its own, because the supervisor should load nothing of what a door needs.
+"""
+
+import os
+import subprocess
+import sys
+
+import msgspec
+
+from bluesky_qs.config.schema import Http
+from bluesky_qs.errors import ConfigError, StartupError
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """Options that are complete and can be used, or the reason why they cannot.
+
+    Attributes
+    ----------
+    key
+        The key, if it was generated.
+    """
+
+    http: Http | None = None
+    key: str | None = None
+    error: str = ""
+
+
+def checked(http: Http) -> Checked:
+    """Check the options in a process of its own.
+
+    Raises
+    ------
+    ConfigError
+        They cannot be used.
+    StartupError
+        The process failed.
+    """
+    command = [sys.executable, "-P", "-m", "bluesky_qs.door.check"]
+    done = subprocess.run(command, input=msgspec.json.encode(http), stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise StartupError("The options of the HTTP door could not be checked")
+    answer = msgspec.json.decode(done.stdout, type=Checked)
+    if answer.error:
+        raise ConfigError(answer.error)
+    return answer
+
+
+def _check(http: Http) -> Checked:
+    from bluesky_qs.door.opening import prepare  # noqa: PLC0415 - the supervisor imports this module
+    from bluesky_qs.door.signin.registry import providers  # noqa: PLC0415
+
+    try:
+        opening = prepare(http, os.environ, config_option="--http-config")
+        providers(opening.settings.sign_in.providers)
+    except StartupError as error:
+        return Checked(error=error.message)
+    key = opening.settings.single_user.key if opening.key_file is not None else None
+    return Checked(http=opening.http, key=key)
+
+
+if __name__ == "__main__":
+    options = msgspec.json.decode(sys.stdin.buffer.read(), type=Http)
+    sys.stdout.buffer.write(msgspec.json.encode(_check(options)))
