@@ -132,9 +132,8 @@ class Service:
         try:
             reply = await link.exchange(frame, seconds)
         except TimeoutError:
-            raise ServiceSlow(
-                f"The RE Manager did not answer '{method}' within {seconds:g} s. It may still do what was asked."
-            ) from None
+            doubt = " It may still do what was asked." if METHODS[method].scope.startswith("write:") else ""
+            raise ServiceSlow(f"The RE Manager did not answer '{method}' within {seconds:g} s.{doubt}") from None
         except Disconnected:
             raise self._down() from None
         self.heard = time.monotonic()
@@ -160,7 +159,8 @@ class Service:
                 "The RE Manager is down. It is started again within seconds, unless the service is stopping"
             )
         return ServiceDown(
-            f"The RE Manager at {self.settings.control_addr} is down. Is start-re-manager running there?"
+            f"The RE Manager at {self.settings.control_addr} is down. Try again in a second. If it stays down, check that "
+            "start-re-manager is running there, and whether it encrypts."
         )
 
     def _changed(self) -> None:

@@ -49,9 +49,9 @@ class ServedDoor:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         more = self._more(self.door) if callable(self._more) else self._more
-        self._server = server_of(self.door, more)
-        self._server.capture_signals = contextlib.nullcontext  # the signals are pytest's
-        self._serving = asyncio.create_task(self._server.serve([self._socket]))
+        self.server = server_of(self.door, more)
+        self.server.capture_signals = contextlib.nullcontext  # the signals are pytest's
+        self._serving = asyncio.create_task(self.server.serve([self._socket]))
         self.http = self.client(headers={"Authorization": f"ApiKey {KEY}"})
         # The listening socket takes connections at once; they are answered when the door is open.
         await self.http.get("/api/nothing")
@@ -60,7 +60,7 @@ class ServedDoor:
 
     async def __aexit__(self, *_):
         await self.http.aclose()
-        self._server.should_exit = True
+        self.server.should_exit = True
         await self._serving
 
     def client(self, **options):

@@ -62,6 +62,12 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_does_no_harm(door)
     assert "queue_clear" not in [method for method, _ in door.manager.requests]
 
 
+async def test_the_body_of_an_answer_does_not_wait_for_an_acknowledgment_of_its_head(door):
+    (connection,) = door.server.server_state.connections
+    sock = connection.transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 async def test_pages_of_other_sites_may_use_the_door_only_if_it_is_configured(door, new_door):
     headers = {"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
     assert "access-control-allow-origin" not in (await door.http.get("/api/status", headers=headers)).headers
