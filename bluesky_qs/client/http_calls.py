@@ -20,6 +20,8 @@ _EVERYWHERE = ("status", "ping")
 REFRESH = f"{PREFIX}/auth/session/refresh"
 _BAD_REQUEST, _CONFLICT = 400, 409
 
+#: Seconds before each repetition of a request whose answer was lost: a server that was restarted is back by then.
+PAUSES = (0.0, 0.3, 0.7, 1.5, 2.5)
 #: Asks for the number of the latest event.
 EVENTS = Request("events_get", {"limit": 1})
 
@@ -72,7 +74,8 @@ class Call(NamedTuple):
     @property
     def may_be_repeated(self) -> bool:
         """Whether a second try cannot do harm if the answer to the first one was lost."""
-        return self.verb == "GET"
+        params: Mapping[str, Any] = (self.request or {}).get("params") or {}
+        return self.verb == "GET" or bool(params.get("request_id"))
 
 
 def of_request(request: Request) -> Call:

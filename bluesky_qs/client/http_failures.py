@@ -192,9 +192,10 @@ def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) ->
 
 
 def _sign_in(uri: str, reason: str) -> str:
+    # The reason of our server for a request without credentials is for those who write HTTP requests by hand.
+    why = "" if reason.startswith("Not signed in") else _colon(reason)
     return (
-        f"Not signed in at {uri}: {reason.rstrip('.') or 'the server requires it'}. "
-        f"Sign in with %qs connect {uri}, with RM.login(…), or with an API key "
+        f"Not signed in at {uri}{why}. Sign in with %qs connect {uri}, with RM.login(…), or with an API key "
         "(--api-key-file FILE, or QSERVER_HTTP_SERVER_API_KEY)."
     )
 

@@ -76,16 +76,17 @@ class AsyncHTTPTransport:
         return response
 
     async def _repeated(self, call: Call) -> httpx.Response:
-        """Send a call, again if a kept connection was closed at that moment and the call changes nothing."""
-        try:
-            return await self._attempt(call)
-        except httpx.TransportError as error:
-            if call.may_be_repeated and is_interruption(error):
-                try:
-                    return await self._attempt(call)
-                except httpx.TransportError as second:
-                    error = second
-            raise failure(error, call, self._settings) from None
+        """Send a call. If the answer was lost and the call may be repeated, send it again, also to a new server."""
+        is_lost = False
+        pauses = list(http_calls.PAUSES)
+        while True:
+            try:
+                return await self._attempt(call)
+            except httpx.TransportError as error:
+                is_lost = is_lost or is_interruption(error)
+                if not (pauses and is_lost and call.may_be_repeated):
+                    raise failure(error, call, self._settings) from None
+            await asyncio.sleep(pauses.pop(0))
 
     async def _attempt(self, call: Call) -> httpx.Response:
         client = self._connected()

@@ -21,7 +21,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 _OPTIONS = {option for field in schema.fields() for option in field.setting.options}
 _OTHER_OPTIONS = {"--config", "--verbose", "--quiet", "--silent", "-h"}
-_QSERVER_OPTIONS = {"-k": 1}
+_QSERVER_OPTIONS = {"-k": 1, "--http": 1}
 
 
 def text_of(path):

@@ -106,6 +106,7 @@ def publishing(new_publishing):
     return new_publishing()
 
 
+#: Who may sign in: a configuration that bluesky-httpserver and our door read.
 SITE = """
 authentication:
   providers:
@@ -122,6 +123,9 @@ api_access:
       alice: {{roles: [admin, expert]}}
 database:
   uri: sqlite:///{home}/http.sqlite
+"""
+#: Where bluesky-httpserver listens, and which service is behind it.
+SERVER = """
 uvicorn:
   host: 127.0.0.1
   port: 0
@@ -137,7 +141,7 @@ class HTTPServer:
     def __init__(self, environment, service):
         self.uri = ""
         config = service.home / "http.yml"
-        config.write_text(SITE.format(home=service.home, control=service.control, info=service.info))
+        config.write_text((SITE + SERVER).format(home=service.home, control=service.control, info=service.info))
         command = [environment.python.with_name("start-bluesky-httpserver"), "--config_path", config]
         env = outside() | {"HOME": str(service.home), "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
@@ -177,3 +181,23 @@ def new_http_server(environment):
     yield new
     for server in started:
         server.close()
+
+
+@pytest.fixture
+def new_publishing_door(new_service, tmp_path, free_ports):
+    """Makes services that publish their console output and have our HTTP door, with the users of a site.
+
+    The address of the door comes with the service.
+    """
+
+    def new(*args):
+        (port,) = free_ports(1)
+        home = tmp_path / f"door-{port}"
+        home.mkdir()
+        (home / "http.yml").write_text(SITE.format(home=home))
+        key = {"QSERVER_EMERGENCY_LOCK_KEY_FOR_SERVER": "the-emergency-key"}
+        door = ("--http", f"127.0.0.1:{port}", "--http-config", str(home / "http.yml"))
+        service = new_service("--zmq-publish-console", "ON", *door, *args, env=key).start()
+        return service, f"http://127.0.0.1:{port}"
+
+    return new

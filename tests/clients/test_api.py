@@ -1,4 +1,7 @@
-"""bluesky-queueserver-api, over 0MQ and through bluesky-httpserver: every public name of the client is used."""
+"""bluesky-queueserver-api, over 0MQ and HTTP: every public name of the client is used.
+
+Over HTTP, at our door and through bluesky-httpserver.
+"""
 
 import pytest
 
@@ -21,5 +24,19 @@ def test_every_method_of_the_client_works(environment, new_publishing, new_http_
         used |= set(report["used"])
         for server in servers:  # they would look for their services until the end of the test
             server.close()
+        service.close()
+    assert sorted(public - used) == []
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("variant", ["http", "http.aio"])
+def test_every_method_of_the_client_works_at_our_door(environment, new_publishing_door, variant):
+    client = environment("api")
+    public, used = set(), set()
+    for chapter in [*CHAPTERS, "kernel", "signing_in", "routes"]:
+        service, uri = new_publishing_door(*(["--use-ipython-kernel", "ON"] if chapter == "kernel" else []))
+        report = client.run("api", variant, chapter, service.control, service.info, uri, service=service)
+        public |= set(report["public"])
+        used |= set(report["used"])
         service.close()
     assert sorted(public - used) == []

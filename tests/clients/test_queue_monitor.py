@@ -9,13 +9,17 @@ ADDED = [
 ]
 
 
-@pytest.fixture(params=["0MQ", "HTTP"])
-def report(request, environment, new_publishing, new_http_server):
-    """What the window showed: over 0MQ, and through the HTTP server with the worker in an IPython kernel."""
+@pytest.fixture(params=["0MQ", "HTTP", "our door"])
+def report(request, environment, new_publishing, new_publishing_door, new_http_server):
+    """What the window showed: over 0MQ, and over HTTP with the worker in an IPython kernel."""
     monitor = environment("queue-monitor")
-    http = request.param == "HTTP"
-    service = new_publishing(*(["--use-ipython-kernel", "ON"] if http else []))
-    uri = [new_http_server(service).uri] if http else []
+    http = request.param != "0MQ"
+    kernel = ["--use-ipython-kernel", "ON"] if http else []
+    if request.param == "our door":
+        service, *uri = new_publishing_door(*kernel)
+    else:
+        service = new_publishing(*kernel)
+        uri = [new_http_server(service).uri] if http else []
     return monitor.run("queue_monitor", service.control, service.info, *uri, service=service) | {"http": http}
 
 

@@ -61,8 +61,9 @@ def drive(package, interpreter):
 
     def run(service, variant, chapter, *more):
         driver = [interpreter, "-X", "faulthandler", _DRIVER, package, variant, chapter]
+        addresses = [] if variant.startswith("http") else [service.control, service.info]
         ran = subprocess.run(
-            [*driver, service.control, service.info, *more],
+            [*driver, *addresses, *more],
             env=_outside() | {"HOME": str(service.home)},
             cwd=service.home,
             capture_output=True,

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import bluesky_qs
-
 _NAMES = Path(__file__).parent / "drivers" / "public_names.py"
-_MOVING = Path(bluesky_qs.__file__).parents[1] / "docs" / "moving-from-bluesky-queueserver.md"
 
 
 @pytest.fixture(params=["bluesky_queueserver_api", "bluesky_qs"])
@@ -46,11 +43,7 @@ def test_a_missing_service_is_an_error_with_the_address(drive, new_service, vari
     assert drive(new_service(), variant, "nobody")
 
 
-#: What ours does not have; the reasons are in the page on moving.
-ABSENT = {"AuthorizationMethods", "HTTPClientError", "HTTPRequestError", "HTTPServerError"}
-
-
-@pytest.mark.parametrize("variant", ["threads", "async"])
+@pytest.mark.parametrize("variant", ["threads", "async", "http", "http.aio"])
 def test_each_public_name_of_the_communitys_client_is_one_of_ours_too(foreign, variant, tmp_path):
     theirs = names(foreign, "bluesky_queueserver_api", variant, tmp_path)
     ours = names(sys.executable, "bluesky_qs", variant, tmp_path)
@@ -60,9 +53,7 @@ def test_each_public_name_of_the_communitys_client_is_one_of_ours_too(foreign, v
         for name, as_theirs in described.items()
         if not fits(ours[thing].get(name), as_theirs)
     }
-    assert missing == {f"REManagerAPI.{name}" for name in ABSENT}
-    text = _MOVING.read_text()
-    assert [name for name in ABSENT if f"`{name}`" not in text] == []
+    assert missing == set()
 
 
 def names(interpreter, package, variant, folder):

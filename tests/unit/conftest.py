@@ -127,7 +127,7 @@ def new_http_door(tmp_path, clean_environment):
         database = {"database": {"uri": f"sqlite:///{tmp_path / 'sign-in.sqlite3'}"}}
         sign_in = read_sign_in({**(USERS if users else {}), **database}, {})
         if not users:
-            options["single_user"] = SingleUser(key=HTTPDoor.key)
+            options.setdefault("single_user", SingleUser(key=HTTPDoor.key))
         made.append(HTTPDoor(manager, sign_in=sign_in, **options))
         return made[-1]
 

@@ -1,4 +1,4 @@
-"""Drives a service with bluesky-queueserver-api, over 0MQ or through bluesky-httpserver, and notes what was called.
+"""Drives a service with bluesky-queueserver-api, over 0MQ or through an HTTP server, and notes what was called.
 
     python api.py VARIANT CHAPTER CONTROL_ADDRESS INFO_ADDRESS [URI]
 
@@ -17,12 +17,13 @@ _VARIANT, _CHAPTER, _CONTROL, _INFO, *_URI = sys.argv[1:]
 sys.argv[1:] = ["bluesky_queueserver_api"]  # the chapters find the package under test here
 sys.path.append(str(Path(__file__).parents[2] / "e2e" / "drivers"))
 
+import http_chapters  # noqa: E402
 import more_chapters  # noqa: E402
 import queue_chapters  # noqa: E402
 import service_chapters  # noqa: E402
 from common import done  # noqa: E402
 
-CHAPTERS = vars(queue_chapters) | vars(service_chapters) | vars(more_chapters)
+CHAPTERS = vars(queue_chapters) | vars(service_chapters) | vars(http_chapters) | vars(more_chapters)
 MONITORS = ("console_monitor", "system_info_monitor")
 
 

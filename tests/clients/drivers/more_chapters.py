@@ -3,7 +3,7 @@
 import getpass
 from pathlib import Path
 
-from common import BFunc, add, done, opened, raised, refused
+from common import BFunc, add, done, opened, refused
 
 
 async def names_and_keys(RM):
@@ -92,27 +92,3 @@ async def kernel(RM):
         await done(RM.wait_for_completed_task(uid, timeout=30))
     result = (await done(RM.task_result(uid)))["result"]
     assert result["return_value"] == "interrupted" or "KeyboardInterrupt" in result["traceback"], result
-
-
-async def signing_in(RM):
-    """What the HTTP server answers itself: it must not mind the service behind it."""
-    assert RM.auth_method == RM.AuthorizationMethods.TOKEN
-    refresh = RM.auth_key[1]
-    assert "write:queue:edit" in (await done(RM.api_scopes()))["scopes"]
-    assert (await done(RM.whoami()))["identities"][0]["id"] == "alice"
-    assert len(await done(RM.principal_info())) == 1
-    await done(RM.session_refresh(refresh_token=refresh))
-    assert await done(RM.queue_get(reload=True))
-    secret = (await done(RM.apikey_new(expires_in=900, scopes=["read:status", "user:apikeys"])))["secret"]
-    session = (await done(RM.whoami()))["sessions"][0]["uuid"]
-    RM.set_authorization_key(api_key=secret)
-    assert (await done(RM.apikey_info()))["scopes"] == ["read:status", "user:apikeys"]
-    assert (await done(RM.status()))["manager_state"] == "idle"
-    with raised(RM.HTTPClientError):
-        await done(RM.queue_clear())
-    await done(RM.login("alice", password="of-alice"))
-    await done(RM.apikey_delete(first_eight=secret[:8]))
-    await done(RM.session_revoke(session_uid=session))
-    await done(RM.logout())
-    with raised(RM.HTTPClientError):
-        await done(RM.queue_clear())

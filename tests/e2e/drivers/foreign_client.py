@@ -3,15 +3,17 @@
 Run by an interpreter that has that package and not ours, or with our client in its place, by changing the import only::
 
     python foreign_client.py PACKAGE VARIANT CHAPTER CONTROL_ADDRESS INFO_ADDRESS [PUBLIC_KEY]
+    python foreign_client.py PACKAGE VARIANT CHAPTER URI
 
-PACKAGE is ``bluesky_queueserver_api`` or ``bluesky_qs``; VARIANT is ``threads`` or ``async``; each chapter is written
-once, for all of them.
+PACKAGE is ``bluesky_queueserver_api`` or ``bluesky_qs``; VARIANT is ``threads`` or ``async``, over HTTP ``http`` or
+``http.aio``, where alice signs in; each chapter is written once, for all of them.
 """
 
 import asyncio
 import importlib
 import sys
 
+import http_chapters
 import queue_chapters
 import service_chapters
 from common import done
@@ -20,12 +22,27 @@ MODULES = {
     "bluesky_queueserver_api": {"threads": "bluesky_queueserver_api.zmq", "async": "bluesky_queueserver_api.zmq.aio"},
     "bluesky_qs": {"threads": "bluesky_qs", "async": "bluesky_qs.aio"},
 }
-CHAPTERS = vars(queue_chapters) | vars(service_chapters)
+CHAPTERS = vars(queue_chapters) | vars(service_chapters) | vars(http_chapters)
 
 
-async def main(package, variant, name, control, info, public_key=None):
+async def over_http(package, variant, uri):
+    """A client over HTTP; the modules of both packages have the same names."""
+    RM = importlib.import_module(f"{package}.{variant}").REManagerAPI(
+        http_server_uri=uri,
+        http_auth_provider="/site/token",
+        timeout=30,
+        status_expiration_period=0.02,
+        status_polling_period=0.05,
+        console_monitor_poll_period=0.1,
+    )
+    await done(RM.login("alice", password="of-alice"))
+    RM.user, RM.user_group = "alice", "primary"  # whom the server names, whatever a client says
+    return RM
+
+
+def over_zmq(package, variant, name, control, info, public_key=None):
     patience = {} if name == "nobody" else {"timeout_recv": 30}
-    RM = importlib.import_module(MODULES[package][variant]).REManagerAPI(
+    return importlib.import_module(MODULES[package][variant]).REManagerAPI(
         zmq_control_addr=control,
         zmq_info_addr=info,
         zmq_public_key=public_key,
@@ -34,6 +51,13 @@ async def main(package, variant, name, control, info, public_key=None):
         console_monitor_poll_timeout=0.1,
         **patience,
     )
+
+
+async def main(package, variant, name, *addresses):
+    if variant.startswith("http"):
+        RM = await over_http(package, variant, *addresses)
+    else:
+        RM = over_zmq(package, variant, name, *addresses)
     try:
         await CHAPTERS[name](RM)
     finally:

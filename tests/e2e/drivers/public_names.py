@@ -14,6 +14,8 @@ MODULES = {
     "bluesky_queueserver_api": {"threads": "bluesky_queueserver_api.zmq", "async": "bluesky_queueserver_api.zmq.aio"},
     "bluesky_qs": {"threads": "bluesky_qs", "async": "bluesky_qs.aio"},
 }
+for package, modules in MODULES.items():
+    modules |= {"http": f"{package}.http", "http.aio": f"{package}.http.aio"}
 
 
 def names(thing):

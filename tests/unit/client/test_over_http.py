@@ -183,6 +183,15 @@ def test_a_request_that_reads_is_repeated_when_a_kept_connection_was_closed(scri
     assert [scripted_RM.status()["msg"] for _ in range(2)] == ["one", "two"]
 
 
+def test_a_request_with_an_id_is_repeated_until_a_new_server_answers(scripted, scripted_RM):
+    scripted.answers["GET", "/api/status"] = {"msg": "", "extensions": ["request_id"]}
+    answers = [None, None, {"success": True, "msg": ""}]
+    scripted.answers["POST", "/api/queue/start"] = lambda _: answers.pop(0)
+    assert scripted_RM.queue_start(request_id="once")["success"]
+    bodies = [got.body for got in scripted.got if got.path == "/api/queue/start"]
+    assert bodies == ['{"request_id": "once"}'] * 3
+
+
 def test_a_request_that_changes_something_is_not_repeated(scripted, scripted_RM):
     scripted.answers["POST", "/api/queue/start"] = lambda _: None
     with pytest.raises(scripted_RM.HTTPRequestError, match="unknown whether it carried out the request"):

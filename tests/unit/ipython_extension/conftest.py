@@ -7,7 +7,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from bluesky_qs.client.info import StatusFeed
+from bluesky_qs.door.settings import SingleUser
 from bluesky_qs.testing import NewLists, Wait
+
+HTTP_KEY = "k3yOfTheTests"
 
 
 @pytest.fixture
@@ -112,9 +115,25 @@ def at_looks(monkeypatch):
     return set_actions
 
 
+def pytest_generate_tests(metafunc):
+    if metafunc.definition.get_closest_marker("over_http_too") and "protocol" in metafunc.fixturenames:
+        metafunc.parametrize("protocol", ["0MQ", "HTTP"], indirect=True)
+
+
 @pytest.fixture
-def shell(bare_shell, qs_manager, monkeypatch):
+def protocol(request):
+    """How the shell reaches the manager: ``0MQ``, or ``HTTP`` too (marker ``over_http_too``)."""
+    return getattr(request, "param", "0MQ")
+
+
+@pytest.fixture
+def shell(bare_shell, qs_manager, monkeypatch, protocol, request):
     """A shell with the extension, which speaks to a whole manager."""
+    if protocol == "HTTP":
+        user = SingleUser(key=HTTP_KEY, name="ada", user_group="admin")
+        door = request.getfixturevalue("new_http_door")(qs_manager, single_user=user)
+        monkeypatch.setenv("QSERVER_HTTP_SERVER_API_KEY", HTTP_KEY)
+        bare_shell.config.QSMagics.http_server_uri = door.url
     monkeypatch.setenv("QSERVER_USER", "ada")
     bare_shell.run_line_magic("load_ext", "ipython_extension")
     return bare_shell

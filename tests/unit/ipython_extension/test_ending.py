@@ -11,6 +11,8 @@ from bluesky_qs.testing import Fail, Measure, Pause, Release, Suspend, Wait
 from ipython_extension.shown.error_rendering import Detached, NotDone
 from ipython_extension.shown.status_text import is_suspended, pause_sentence
 
+pytestmark = pytest.mark.over_http_too
+
 DONE = {"success": True, "msg": ""}
 
 

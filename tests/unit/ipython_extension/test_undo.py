@@ -8,6 +8,8 @@ from IPython.lib.pretty import pretty
 from bluesky_qs.errors import QSError
 from ipython_extension.shown.undo_text import latest_change
 
+pytestmark = pytest.mark.over_http_too
+
 
 @pytest.fixture
 def four(qs, opened, plan):

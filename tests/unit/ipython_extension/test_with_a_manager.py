@@ -8,6 +8,8 @@ from IPython.lib.pretty import pretty
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.testing import Fail, Measure, Pause, Suspend, Wait
 
+pytestmark = pytest.mark.over_http_too
+
 
 def queued(manager):
     return [item["name"] for item in manager.do("queue_get")["items"]]
