@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from bluesky_qs.api.paths import PREFIX
-from bluesky_qs.door import extra_routes, methods, uploads
+from bluesky_qs.door import extra_routes, methods, probes, uploads
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.refusals import (
     CSRFRefused,
@@ -39,6 +39,11 @@ _API, _INSTRUMENTS = f"{PREFIX}/", f"{PREFIX}/instruments/"
 def all_routes() -> list[Route]:
     """Every route that a `Call` comes to, with its scope: those of the contract first."""
     return [*methods.routes(), *extra_routes.routes(), *uploads.routes(), *buffer.routes()]
+
+
+def root_routes() -> list[Route]:
+    """The same for the routes outside of ``/api``."""
+    return probes.routes()
 
 
 def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:
@@ -73,9 +78,10 @@ async def opened(door: Door) -> AsyncIterator[None]:
 
 
 class _Table:
-    """Finds the route for a verb and a path."""
+    """Finds the route for a verb and a path below the prefix."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], prefix: str = "") -> None:
+        self._prefix = prefix
         self._exact: dict[tuple[str, str], Route] = {}
         self._patterns: list[tuple[list[str], Route]] = []
         self._verbs: dict[str, set[str]] = {}
@@ -98,7 +104,7 @@ class _Table:
             return route, _NO_PARTS
         if verbs := self._verbs.get(path):
             allowed = ", ".join(sorted(verbs))
-            raise WrongVerb(f"{PREFIX}{path} has the verb {allowed}, not {verb}", {"Allow": allowed})
+            raise WrongVerb(f"{self._prefix}{path} has the verb {allowed}, not {verb}", {"Allow": allowed})
         parts = path.split("/")
         for pattern, route in self._patterns:
             if route.verb == verb and (named := _named_parts(pattern, parts)) is not None:
@@ -130,7 +136,8 @@ class _App:
     def __init__(self, door: Door, routes: Iterable[BaseRoute]) -> None:
         self._door = door
         self._head_limit = door.settings.head_limit
-        self._table = _Table(all_routes())
+        self._table = _Table(all_routes(), PREFIX)
+        self._root_table = _Table(root_routes())
         door.streams = Streams(door)
         self._rest = Starlette(
             routes=[*routes, *ends.routes(door, door.streams)],
@@ -171,16 +178,17 @@ class _App:
             raise TooLarge(f"The head of the request is larger than {self._head_limit} bytes")
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         service = self._door.default
+        # The server itself leaves out the body of an answer to HEAD.
+        verb = "GET" if scope["method"] == "HEAD" else scope["method"]
         if not (path.startswith(_API) or path == PREFIX):
-            return None
+            found = self._root_table.find(verb, path)
+            return None if found is None else (found[0], service, found[1])
         if path.startswith(_INSTRUMENTS):
             name, _, rest = path[len(_INSTRUMENTS) :].partition("/")
             if name not in self._door.services:
                 raise NoSuchRoute(f"There is no instrument {name!r}. There are: {', '.join(self._door.services)}")
             service = self._door.services[name]
             path = f"{PREFIX}/{rest}"
-        # The server itself leaves out the body of an answer to HEAD.
-        verb = "GET" if scope["method"] == "HEAD" else scope["method"]
         found = self._table.find(verb, path[len(PREFIX) :] or "/")
         return None if found is None else (found[0], service, found[1])
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import zmq
 
@@ -86,14 +86,20 @@ class Service:
             self.published(await self.call("status"))
         return extension in (self._extensions or ())
 
+    @property
+    def presence(self) -> Literal["up", "slow", "down"]:
+        """Whether the service is connected, and whether it was heard of lately."""
+        if not self.reachable:
+            return "down"
+        return "slow" if self.last_message_age() > _SLOW_AFTER else "up"
+
     def glance(self) -> dict[str, Any]:
         """Name and state in a few words, from what is known: ``down``, ``slow``, or the state of the manager."""
-        slow = self.last_message_age() > _SLOW_AFTER
         status = self.status or {}
-        state = "slow" if slow else str(status.get("manager_state"))
+        presence = self.presence
         return {
             "name": self.name,
-            "state": state if self.reachable else "down",
+            "state": str(status.get("manager_state")) if presence == "up" else presence,
             "items_in_queue": status.get("items_in_queue"),
             "running_item_uid": status.get("running_item_uid"),
             "last_message_age": None if self.heard is None else round(self.last_message_age(), 3),

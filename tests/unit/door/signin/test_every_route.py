@@ -7,7 +7,7 @@ import pytest
 from starlette.routing import WebSocketRoute
 
 from bluesky_qs.api.method import METHODS
-from bluesky_qs.door.app import all_routes, make_app
+from bluesky_qs.door.app import all_routes, make_app, root_routes
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.settings import DoorSettings
 from bluesky_qs.door.signin.accounts import Accounts
@@ -124,6 +124,11 @@ NEEDS = {
     "GET /test/server/sleep": "read:testing",
     "POST /unlock": "write:lock",
 }
+#: The same for the routes outside of /api.
+OUTSIDE = {
+    "GET /healthz": OPEN,
+    "GET /readyz": OPEN,
+}
 #: Websockets are refused in their own way; `tests/unit/door/streams` tries that.
 PROTECTED = {route: scope for route, scope in NEEDS.items() if scope is not OPEN and not route.startswith("WS ")}
 #: Sign-in routes that find something else wrong before they would be done.
@@ -161,6 +166,19 @@ def found_routes(door):
 
 def test_each_route_is_listed_here_with_what_it_needs(tmp_path):
     assert found_routes(Door(DoorSettings(), Accounts)) == NEEDS
+
+
+def test_each_route_outside_of_the_api_is_listed_here_too():
+    assert {f"{route.verb} {route.path}": route.scope or OPEN for route in root_routes()} == OUTSIDE
+
+
+async def test_open_routes_outside_of_the_api_take_any_credentials(http):
+    for route, needed in OUTSIDE.items():
+        if needed is OPEN:
+            verb, path = route.split(" ")
+            for headers in ({}, {"Authorization": "ApiKey hunter2"}, {"Authorization": "Basic YWRhOnB3"}):
+                answer = await http.request(verb, path, headers=headers)
+                assert answer.status_code in {200, 503}, route
 
 
 def test_the_application_has_no_other_routes():

@@ -1,0 +1,27 @@
+"""Whether the door answers, and whether its service does: for those who keep them running. Both are open to anyone."""
+
+from bluesky_qs.door.route import Answer, Call, Route, answer
+
+_NOT_STORED = ((b"cache-control", b"no-store"),)
+
+
+def routes() -> list[Route]:
+    """The routes, which are outside of ``/api``."""
+    return [
+        Route("GET", "/healthz", None, healthz, text=healthz.__doc__ or ""),
+        Route("GET", "/readyz", None, readyz, text=readyz.__doc__ or ""),
+    ]
+
+
+async def healthz(_call: Call) -> Answer:
+    """The HTTP server answers. Whether the RE Manager does makes no difference."""
+    return answer({"status": "ok"})._replace(headers=_NOT_STORED)
+
+
+async def readyz(call: Call) -> Answer:
+    """The RE Manager can be used: 200, or 503 while it is ``down`` or ``slow`` (not heard of for 3 s)."""
+    presence = call.door.default.presence
+    if presence == "up":
+        return answer({"status": "ok"})._replace(headers=_NOT_STORED)
+    headers = (*_NOT_STORED, (b"retry-after", b"1"))
+    return answer({"status": presence}, 503)._replace(headers=headers)
