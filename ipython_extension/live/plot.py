@@ -34,7 +34,9 @@ class Chart:
         if missing := [field for field in wanted if field not in numbers]:
             raise NoPlot(f"{run.name} has no numeric field {', '.join(missing)}. Choose from: {', '.join(numbers)}")
         fields = list(wanted) or [field for field in run.read if field in numbers][:_MOST] or run.along[:1]
-        self._moved = next((field for field in run.along if field in numbers and field not in fields), "")
+        # In a grid, the last axis moves at each point; along the first one, all points of a row would coincide.
+        axes = run.along[::-1] if run.is_grid else run.along
+        self._moved = next((field for field in axes if field in numbers and field not in fields), "")
         self.name = run.name
         self.title = f"{run.name}: {run.plan}"
         self.along = one_line(self._moved) or "event"

@@ -40,6 +40,11 @@ class LiveRun:
         return one_line(text(self.start.get("plan_name"))) or "a plan"
 
     @property
+    def is_grid(self) -> bool:
+        """Whether the plan moves several axes one after the other."""
+        return self._dimensions.count > 1
+
+    @property
     def is_described(self) -> bool:
         """Whether its fields are known."""
         return bool(self.keys)

@@ -83,6 +83,15 @@ def test_nothing_is_drawn_anew_without_a_new_point(paper):
     assert len(paper.drawings) == 1
 
 
+def test_a_grid_is_drawn_along_the_axis_that_moves_at_each_point(paper):
+    start, descriptor = begin("det", "slow", along="fast")
+    start[1]["hints"] = {"dimensions": [[["slow"], "primary"], [["fast"], "primary"]]}
+    plot = LivePlot(paper, ["det"])
+    feed(plot, start, descriptor, event(1, det=0.5, slow=0, fast=1), event(2, det=0.7, slow=0, fast=2))
+    assert plot.figures[0].along == "fast"
+    assert paper.drawings[-1] == [[(1.0, 0.5), (2.0, 0.7)]]
+
+
 def test_what_moves_nothing_is_drawn_along_the_event_number(paper):
     feed(LivePlot(paper), *begin("det", along=None), event(3, det=0.5))
     assert paper.drawings == [[[(3.0, 0.5)]]]
