@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from bluesky_qs.client.info import item_state
-from bluesky_qs.client.wait import ENDED, MOVES
+from bluesky_qs.client.wait import ENDED, MOVES, is_settling
 from bluesky_qs.errors import NotFound
 from bluesky_qs.words.planexpr import Item, plan_text
 from ipython_extension.live.live_table import Live
@@ -190,7 +190,7 @@ def _end(session: Session, request: Callable[[], Mapping[str, Any]], doing: str)
     reply = request()
     with waiting(session, f"the plan is {doing}") as wait:
         for status in wait.statuses():
-            if status["running_item_uid"] != uid:
+            if status["running_item_uid"] != uid and not is_settling(status):
                 break
             wait.say(f"The plan is {doing}  {length_of_time(wait.elapsed)}")
     where = item_state(session.rm, uid) if uid else {}

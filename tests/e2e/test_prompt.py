@@ -67,7 +67,7 @@ def test_a_first_session_from_loading_to_history(prompt):
     assert "the environment is closed" in prompt.type("%qs status")
     assert "Environment open" in prompt.type("%qs open")
     assert "Queued at position 0: count([det1, det2], num=3)" in prompt.type("%qs add count([det1, det2], num=3)")
-    assert re.search(r"0 +count\(\[det1, det2\], num=3\) +ada +queued", prompt.type("%qs queue"))
+    assert re.search(r"0 +count\(\[det1, det2\], num=3\) +queued", prompt.type("%qs queue"))
     assert "Running 1 item." in prompt.type("%qs start")
     assert "the queue is empty" in prompt.type("%qs wait")
     assert re.search(r"0 +count\(\[det1, det2\], num=3\) +completed .* 1\b", prompt.type("%qs history"))
@@ -314,7 +314,7 @@ def test_a_session_works_after_a_restart_of_the_service(prompt, service):
     service.stop()
     assert prompt.type("%qs queue").startswith("Error: No answer from the RE Manager")
     service.restart()
-    assert re.search(r"0 +count\(\[det1\]\) +ada +queued", prompt.type("%qs queue"))
+    assert re.search(r"0 +count\(\[det1\]\) +queued", prompt.type("%qs queue"))
 
 
 def test_a_wait_survives_a_restart_of_the_manager(prompt, service):

@@ -61,6 +61,14 @@ def test_a_plan_that_was_ended_is_told_with_its_place(qs, line, sentence):
     assert pretty(qs(line)) == sentence
 
 
+def test_a_plan_that_ran_without_the_queue_is_nowhere_again(qs, opened):
+    opened.worker.on_plan("count", Wait())
+    item = {"item_type": "plan", "name": "count", "args": [["det1"]]}
+    opened.do("queue_item_execute", item=item, user="ada", user_group="admin")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    assert pretty(qs("abort")) == "The plan was aborted."
+
+
 def test_a_wait_for_a_plan_names_the_colleague_who_aborted_it(qs, running, at_looks):
     def abort(_status):
         pause(running, user="bob")
