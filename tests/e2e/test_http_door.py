@@ -1,10 +1,12 @@
 """A service with ``--http``: the door beside the manager, what survives whose death, and encryption."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 import zmq
+from websockets.sync.client import connect
 
 from tests.conftest import PATIENCE, await_end
 
@@ -64,6 +66,25 @@ def test_killed_manager_is_a_503_until_the_next_one_answers(start):
         response = http.get("/ping")
     assert response.status_code == 200
     assert service.find("bluesky_qs.door").pid == door.pid
+
+
+def test_events_go_on_without_a_gap_when_the_manager_is_killed_and_end_when_the_service_stops(start):
+    service, http = start()
+    address = str(http.base_url).replace("http", "ws", 1) + "events/ws"
+    with connect(address, additional_headers={"Authorization": f"ApiKey {KEY}"}, proxy=None) as socket:
+        assert http.post("/queue/mode/set", json={"mode": {"loop": True}}).json()["success"]
+        manager = service.find("bluesky_qs.manager")
+        manager.kill()
+        await_end([manager.pid])
+        service.wait_idle()
+        service.do("queue_mode_set", mode={"loop": False})
+        assert service.stop() == 0
+        messages = [json.loads(text) for text in socket]
+    events = [message for message in messages if message["type"] != "heartbeat"]
+    numbers = [event["seq"] for event in events]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert [event["mode"]["loop"] for event in events if event["type"] == "mode_changed"] == [True, False]
+    assert socket.close_code == 1001
 
 
 def test_each_write_with_a_key_is_done_once_whoever_is_killed_meanwhile(start):
