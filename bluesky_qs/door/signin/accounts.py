@@ -22,7 +22,7 @@ from bluesky_qs.door.signin.resolve import Resolved, Resolver
 from bluesky_qs.door.signin.roles import PUBLIC, SINGLE_USER, Access
 from bluesky_qs.door.signin.rows import SignInDatabaseError
 from bluesky_qs.door.signin.sessions import NOT_VALID, SESSION_EXPIRED, Sessions
-from bluesky_qs.door.signin.single_user import SINGLE_USER_PROVIDER, SingleUserSignIn
+from bluesky_qs.door.signin.single_user import SINGLE_USER_PROVIDER, SingleUserKey
 from bluesky_qs.door.signin.tokens import ExpiredToken, InvalidToken, Signer
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Accounts:
         self.providers = providers(self.settings.providers)
         self.policy = self.settings.policy
         self.database = SignInDatabase(self.settings.database or default_database_path())
-        self.single = None if self.providers else _Single(door, self.policy.scopes_of([SINGLE_USER]))
+        self.single = None if self.providers else SingleUserKey(door, self.policy.scopes_of([SINGLE_USER]))
         self.identities = Identities(
             self.database, self.providers, self.policy, self._forget, special=self.single, clock=clock
         )
@@ -183,17 +183,3 @@ class Accounts:
     def _public(self) -> Caller:
         scopes = self.policy.scopes_of([PUBLIC])
         return Caller(user="UNAUTHENTICATED_PUBLIC", user_group="", scopes=scopes, credential="anonymous")
-
-
-class _Single(SingleUserSignIn):
-    """The single user, as `Identities` asks for users of this kind."""
-
-    name = SINGLE_USER_PROVIDER
-
-    def __init__(self, door: "Door", scopes: frozenset[str]) -> None:
-        super().__init__(door, scopes)
-
-    async def access(self) -> Access:
-        """Return what the single user may do."""
-        caller = await self.user()
-        return Access(frozenset({SINGLE_USER}), caller.scopes, caller.user_group, caller.user)

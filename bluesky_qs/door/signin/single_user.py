@@ -1,45 +1,47 @@
-"""One key for everybody, and what may be seen without it."""
+"""One key for everybody: who has it is the single user."""
 
-import hashlib
+import asyncio
 import hmac
-from typing import TYPE_CHECKING, get_args
+import time
+from typing import TYPE_CHECKING
 
-from starlette.requests import HTTPConnection
-from starlette.routing import BaseRoute
-
-from bluesky_qs.api.method import Scope
-from bluesky_qs.door.caller import Caller, Credentials
+from bluesky_qs.door.caller import Caller
 from bluesky_qs.door.keyfile import default_key_file, key_in
-from bluesky_qs.door.refusals import HTTPRefusal, NotSignedIn
-from bluesky_qs.door.signin.credentials import keep_in_cookie, presented
+from bluesky_qs.door.refusals import HTTPRefusal
+from bluesky_qs.door.signin.roles import DEFAULT_USER_GROUP, SINGLE_USER, Access
 
 if TYPE_CHECKING:
     from bluesky_qs.door.door import Door
 
 #: The provider of the single user's identity in the sign-in database.
 SINGLE_USER_PROVIDER = "single_user"
-#: What the key allows: everything on the queue and the service, nothing on other people's sign-in.
-ALL_SCOPES: frozenset[str] = frozenset(scope for scope in get_args(Scope) if not scope.startswith("admin:"))
-ANONYMOUS_SCOPES = frozenset({"read:status"})
-ANONYMOUS = Caller(
-    user="UNAUTHENTICATED_PUBLIC", user_group="", scopes=ANONYMOUS_SCOPES, credential="anonymous", provider=""
-)
+#: The group where there is no `DEFAULT_USER_GROUP`.
+_OTHER_GROUP = "admin"
+#: Seconds for which the service may delay requests, some of which do not need it, by not answering about its groups.
+_PATIENCE = 0.5
+_AGAIN_SECONDS = 10.0
 
 
-class SingleUserSignIn:
-    """Signs everybody in who has the key; implements `caller.SignIn`."""
+class SingleUserKey:
+    """The key, and the user who has it.
 
-    routes: list[BaseRoute]
+    Parameters
+    ----------
+    scopes
+        What the key allows.
+    """
 
-    def __init__(self, door: "Door", scopes: frozenset[str] = ALL_SCOPES) -> None:
+    name = SINGLE_USER_PROVIDER
+
+    def __init__(self, door: "Door", scopes: frozenset[str]) -> None:
         self._door = door
         self._scopes = scopes
         self._settings = door.settings.single_user
         self._key = b""
-        self._caller: Caller | None = None
-        #: The connection of the service for which the group was chosen.
-        self._chosen_for = -1
-        self.routes = []
+        self._caller = self._in_group(self._settings.user_group or DEFAULT_USER_GROUP)
+        #: The connection of the service for which the group was chosen; None if it was not asked.
+        self._chosen_for: int | None = None
+        self._not_before = 0.0
 
     async def open(self) -> None:
         """Find or make the key.
@@ -52,54 +54,37 @@ class SingleUserSignIn:
         key = self._settings.key or key_in(self._settings.key_file or default_key_file())
         self._key = key.encode()
 
-    async def close(self) -> None:
-        """Nothing is open."""
-
-    async def caller(self, connection: HTTPConnection, credentials: Credentials | None = None) -> Caller:
-        """The single user, or the anonymous public if that is allowed."""
-        found = presented(connection, credentials)
-        if found is None:
-            if self._settings.anonymous:
-                return ANONYMOUS
-            raise NotSignedIn("Not signed in. Send the key in the header 'Authorization: ApiKey …'.")
-        if found.kind == "token":
-            raise NotSignedIn("This server has no access tokens. Send its key in the header 'Authorization: ApiKey …'.")
-        if not self.matches(found.secret):
-            raise NotSignedIn("Invalid API key")
-        if found.source == "query":
-            keep_in_cookie(connection, found.secret)
-        return await self.user()
-
     def matches(self, key: str) -> bool:
         """Whether it is the key. The time of the comparison says nothing about it."""
         return hmac.compare_digest(key.encode(), self._key)
 
     async def user(self) -> Caller:
-        """The single user, whose group depends on the service."""
-        if self._caller is None or self._chosen_for != self._door.default.connections:
+        """Return the single user, whose group depends on the groups that the service has."""
+        if self._settings.user_group is None and self._chosen_for != self._door.default.connections:
             await self._choose_group()
-        assert self._caller is not None
         return self._caller
 
-    def holds(self, caller: Caller) -> bool:  # noqa: ARG002 - the key never expires
-        """Always true: the key is valid as long as the door runs."""
-        return True
+    async def access(self) -> Access:
+        """Return what the single user may do."""
+        caller = await self.user()
+        return Access(frozenset({SINGLE_USER}), caller.scopes, caller.user_group, caller.user)
 
     async def _choose_group(self) -> None:
         service = self._door.default
-        connection = service.connections
-        group = self._settings.user_group
-        if group is None:
-            group = "primary"
-            try:
-                groups = (await service.call("permissions_get"))["user_group_permissions"].get("user_groups", {})
-            except (HTTPRefusal, KeyError):
-                connection = -1  # choose again at the next request
-            else:
-                if "primary" not in groups and "admin" in groups:
-                    group = "admin"
-        name = hashlib.sha256(self._key).hexdigest()[:8]
-        self._caller = Caller(
-            user=self._settings.name, user_group=group, scopes=self._scopes, credential=f"single-user key {name}"
-        )
-        self._chosen_for = connection
+        connection, now = service.connections, time.monotonic()
+        if now < self._not_before:
+            return
+        try:
+            reply = await asyncio.wait_for(service.call("permissions_get"), _PATIENCE)
+            groups = reply["user_group_permissions"].get("user_groups", {})
+        except TimeoutError:
+            self._not_before = time.monotonic() + _AGAIN_SECONDS
+        except (HTTPRefusal, KeyError):
+            return  # the service is away; the next request asks it again
+        else:
+            is_there = DEFAULT_USER_GROUP in groups or _OTHER_GROUP not in groups
+            self._caller = self._in_group(DEFAULT_USER_GROUP if is_there else _OTHER_GROUP)
+            self._chosen_for = connection
+
+    def _in_group(self, group: str) -> Caller:
+        return Caller(user=self._settings.name, user_group=group, scopes=self._scopes, credential="the single-user key")

@@ -11,9 +11,13 @@ from starlette.requests import HTTPConnection
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.settings import DoorSettings
 from bluesky_qs.door.signin.accounts import Accounts
+from bluesky_qs.door.signin.provider import ProviderUnavailable
+from bluesky_qs.door.signin.registry import providers
 from bluesky_qs.door.signin.roles import ROLES
 from bluesky_qs.door.signin.rows import SignInDatabaseError
 from bluesky_qs.door.signin.settings import SignInSettings, read_sign_in
+from bluesky_qs.door.signin.tokens import Lifetimes
+from bluesky_qs.errors import ConfigError
 
 from .conftest import PASSWORDS, SECRETS, sections
 
@@ -137,6 +141,22 @@ async def test_too_many_wrong_passwords_must_wait_and_even_the_right_one_does(de
     assert response.status_code == 429
     assert int(response.headers["retry-after"]) > 0
     await desk.tokens("bob")  # others are not affected
+
+
+async def test_a_provider_that_cannot_be_asked_is_no_wrong_password(desk):
+    toy = desk.served.door.sign_in.providers["toy"]
+    works = toy.authenticate
+
+    async def fails(username, password):
+        raise ProviderUnavailable("The directory is down.")
+
+    toy.authenticate = fails
+    form = {"username": "ada", "password": PASSWORDS["ada"]}
+    for _ in range(10):
+        detail = await desk.nobody.post("/auth/provider/toy/token", 503, data=form)
+    assert detail == "The sign-in provider toy cannot be used now. The directory is down."
+    toy.authenticate = works
+    await desk.tokens("ada")  # nothing was counted as a failure
 
 
 async def test_what_a_user_may_do_follows_from_the_roles(desk):
@@ -402,6 +422,45 @@ async def test_anonymous_access_is_to_the_status_only(new_users_door, new_desk):
     public = await desk.nobody.get("/auth/scopes")
     assert (public["roles"], public["scopes"]) == (["unauthenticated_public"], ["read:status"])
     assert await desk.nobody.get("/auth/whoami") is None
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 1e12, "long"])
+def test_a_lifetime_without_sense_is_refused(seconds):
+    with pytest.raises(ConfigError, match="access_token_max_age"):
+        read_sign_in(sections(authentication={"access_token_max_age": seconds}), {})
+
+
+def test_lifetimes_are_settings():
+    changes = {"access_token_max_age": 60, "refresh_token_max_age": 600, "session_max_age": 3600}
+    assert read_sign_in(sections(authentication=changes), {}).lifetimes == Lifetimes(60, 600, 3600)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({}, "needs a name"),
+        ({"provider": "a b"}, "needs a name"),
+        ({"provider": "toy"}, "needs an 'authenticator'"),
+        ({"provider": "toy", "authenticator": "fil"}, "did you mean 'file'"),
+        ({"provider": "toy", "authenticator": "file", "arg": {}}, "unknown key 'arg'"),
+        ({"provider": "toy", "authenticator": "file", "args": ["x"]}, "must contain keys and values"),
+        ({"provider": "toy", "authenticator": "file", "args": {"pth": "x"}}, "unknown field `pth`"),
+        ({"provider": "toy", "authenticator": "file", "args": {"path": ""}}, "'path' of the users file is empty"),
+        ({"provider": "toy", "authenticator": "bluesky_httpserver.authenticators:DummyAuthenticator"}, "any password"),
+        (
+            {"provider": "toy", "authenticator": "bluesky_httpserver.authenticators:SAMLAuthenticator"},
+            "SAML.* not supp",
+        ),
+    ],
+)
+def test_a_provider_that_is_not_valid_is_refused_by_name(entry, message):
+    with pytest.raises(ConfigError, match=message):
+        providers([entry])
+
+
+def test_two_providers_need_two_names():
+    with pytest.raises(ConfigError, match="Two sign-in providers have the name 'toy'"):
+        providers([{"provider": "toy", "authenticator": "file"}] * 2)
 
 
 def test_secret_keys_come_from_the_environment_under_either_name():

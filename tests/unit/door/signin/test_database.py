@@ -140,6 +140,15 @@ async def test_the_file_has_no_key_in_plain_text(database):
     assert key.secret not in repr(key)
 
 
+async def test_two_keys_never_have_the_same_name(database, monkeypatch):
+    ada, _ = await database.signed_in(ADA, now=NOW, expires=NOW + 1)
+    made = iter([b"same" + b"a" * 32, b"same" + b"b" * 32, b"diff" + b"c" * 32])
+    monkeypatch.setattr("bluesky_qs.door.signin.keys.secrets.token_bytes", lambda count: next(made))
+    first = await new_key(database, ada.uuid, ("inherit",), expires=None, note=None)
+    second = await new_key(database, ada.uuid, ("inherit",), expires=None, note=None)
+    assert first.record.first_eight != second.record.first_eight
+
+
 async def test_a_way_to_the_identity_provider_counts_once_and_not_for_long(database):
     pending = PendingAuthorization("oidc", "nonce", "verifier", "/page")
     for state in ("first", "second"):

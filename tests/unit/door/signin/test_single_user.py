@@ -1,10 +1,12 @@
 """One key for everybody: where it comes from, how it is sent, and what a cookie needs beside it."""
 
+import asyncio
+
 import pytest
 
+from bluesky_qs.door.keyfile import key_in
 from bluesky_qs.door.settings import SingleUser, single_user
 from bluesky_qs.door.signin.credentials import CSRF_COOKIE, KEY_COOKIE
-from bluesky_qs.door.signin.single_user import key_in
 from bluesky_qs.errors import ConfigError
 
 
@@ -88,6 +90,19 @@ async def test_the_group_is_admin_where_there_is_no_primary(new_door, manager):
     door = await new_door()
     await door.get("/plans/allowed")
     assert ("plans_allowed", {"user_group": "admin"}) in manager.requests
+
+
+async def test_a_service_that_does_not_answer_delays_one_request_a_little(door, monkeypatch):
+    asked = []
+
+    async def never(method):
+        asked.append(method)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(door.door.default, "call", never)
+    for _ in range(3):
+        await door.get("/instruments")
+    assert asked == ["permissions_get"]
 
 
 async def test_the_group_of_the_settings_counts(new_door, manager):
