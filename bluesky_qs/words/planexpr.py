@@ -119,6 +119,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: operator.pow,
 }
 _ONLY = "Only arithmetic is evaluated here"
+_NOT_THIS = f"{_ONLY}, not this expression: assign the value to a variable and write $name"
 _REFUSED: dict[type[ast.AST], str] = {
     ast.Call: f"{_ONLY}, not function calls: assign the result to a variable and write $name",
     ast.Attribute: f"{_ONLY}, not attributes: assign the value to a variable and write $name",
@@ -396,12 +397,7 @@ class _Reader:
                 b = self._operand(right, depth, in_braces=in_braces)
                 return self._arithmetic(node, a, b)
             case _:
-                raise self._fault(
-                    node,
-                    _REFUSED.get(
-                        type(node), f"{_ONLY}, not this expression: assign the value to a variable and write $name"
-                    ),
-                )
+                raise self._fault(node, _REFUSED.get(type(node), _NOT_THIS))
 
     def _variable(self, node: ast.expr, name: str) -> Any:
         if not name.isidentifier():
