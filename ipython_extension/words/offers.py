@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from bluesky_qs.startup.find import ipython_folder, shipped_profiles
 from bluesky_qs.words.planexpr import Item, plan_text
 from bluesky_qs.words.scanner import scan
+from bluesky_qs.words.sheet_cells import is_spreadsheet
 from ipython_extension.session.session import Session
 from ipython_extension.typed import times
 from ipython_extension.words.helptext import ALSO
@@ -104,11 +105,12 @@ def _times(_at: At) -> Iterator[Offer]:
 
 
 def _tables(at: At) -> Iterator[Offer]:
-    """Variables with rows: lists of dictionaries, DataFrames."""
+    """Variables with rows (lists of dictionaries, DataFrames), and spreadsheets."""
     for name, value in sorted(at.session.settings.variables().items()):
         is_list = isinstance(value, list) and value and all(isinstance(row, dict) for row in value)
         if not name.startswith("_") and (is_list or (hasattr(value, "to_dict") and hasattr(value, "columns"))):
             yield Offer(name, "table")
+    yield from (each for each in _files(at) if is_spreadsheet(each.text) or each.text.endswith("/"))
 
 
 def _files(at: At) -> Iterator[Offer]:

@@ -291,3 +291,10 @@ def test_tables_and_files_are_offered_where_add_takes_them(shell, offered, tmp_p
     assert offered("%qs add count([det1]) --for sa") == ["samples"]
     assert offered("%qs add --file ton") == ["tonight.txt"]
     assert "undo" in offered("%qs un")
+
+
+def test_spreadsheets_are_tables_too(offered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("sat.csv", "sat.xlsx", "sat.txt"):
+        (tmp_path / name).touch()
+    assert offered("%qs add count([det1]) --for sa") == ["sat.csv", "sat.xlsx"]
