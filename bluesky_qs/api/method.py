@@ -222,6 +222,9 @@ class Method(Generic[P, R]):
             msgspec.convert({name: value}, self._alone[name])
         except msgspec.ValidationError as error:
             raise BadParams(self._wrong({name: value}, str(error))) from None
+        except UnicodeEncodeError:
+            msg = f"{name}={shortened(value)} is not valid Unicode text (contains a lone surrogate)"
+            raise BadParams(msg) from None
 
     def failure(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The keys of a refusal of this request, besides ``success`` and ``msg``."""

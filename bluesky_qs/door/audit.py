@@ -8,6 +8,7 @@ import logging
 import msgspec
 
 from bluesky_qs.door.route import Call
+from bluesky_qs.wire.codec import decode
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,9 @@ class Outcome(msgspec.Struct):
         """Read a reply."""
         try:
             return _decoder.decode(reply)
-        except msgspec.DecodeError:  # such as that of a refused item with a uid that is no text
-            return _short_decoder.decode(reply).outcome()
+        except msgspec.DecodeError:  # such as that of a refused item with a uid that is no text, or half a character
+            values = decode(reply)
+            return cls(success=values.get("success") is not False, error=str(values.get("error", "")))
 
     @property
     def result(self) -> str:
@@ -47,16 +49,7 @@ class Outcome(msgspec.Struct):
         return [item.item_uid for item in items if item.item_uid] or ([self.task_uid] if self.task_uid else [])
 
 
-class _Short(msgspec.Struct):
-    success: bool = True
-    error: str = ""
-
-    def outcome(self) -> Outcome:
-        return Outcome(success=self.success, error=self.error)
-
-
 _decoder = msgspec.json.Decoder(Outcome)
-_short_decoder = msgspec.json.Decoder(_Short)
 
 
 def audit(call: Call, user: str, action: str, *, result: str, items: list[str] | None = None) -> None:

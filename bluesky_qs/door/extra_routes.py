@@ -1,6 +1,7 @@
 """Routes that are no method of the service: an item by its uid, reading a plan, the instruments, and one for tests."""
 
 import asyncio
+import json
 from typing import Any
 
 import msgspec
@@ -55,6 +56,10 @@ def _whole_plan(text: str) -> dict[str, Any]:
     found, end = plan_at(text)
     if rest := text[end:].strip():
         raise ExpressionError("Unexpected text after the plan", text, text.index(rest, end), len(rest))
+    try:
+        json.dumps(found, allow_nan=False)
+    except ValueError:
+        raise ExpressionError("The plan has a number that is infinite or not defined", text, 0, end) from None
     return found
 
 

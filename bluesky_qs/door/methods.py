@@ -136,7 +136,7 @@ def _label(text: bytes | msgspec.Raw | None, call: Call) -> str:
     """What a client calls itself. Only users of a shared key may say so."""
     label = call.caller.label
     if text is not None and not call.caller.principal:
-        label = msgspec.json.decode(text, type=str)
+        label = decode(bytes(text))
     if len(label) > _LONGEST_NAME or not label.isprintable():
         raise BadRequest(f"client_name must be printable text of at most {_LONGEST_NAME} characters")
     return label
@@ -146,7 +146,7 @@ async def _set_request_id(sent: Sent, call: Call) -> None:
     """Make the header a parameter: each user has keys of their own."""
     key = call.header(IDEMPOTENCY_HEADER)
     if key is None and REQUEST_ID in sent:
-        key = msgspec.json.decode(sent.pop(REQUEST_ID), type=str | None)
+        key = decode(bytes(sent.pop(REQUEST_ID)))
     if key is None or not await call.service.has(REQUEST_ID):
         return
     if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):

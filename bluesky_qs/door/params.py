@@ -101,7 +101,7 @@ class Parameters:
     def _check_extra(self, name: str, value: Any) -> None:
         try:
             msgspec.convert(value, self._extra[name])
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
             raise BadParams(f"Parameter '{name}' has an unsupported value {shortened(value)}: {error}") from None
 
     def in_query(self, query: bytes, ignored: frozenset[str]) -> Sent:
