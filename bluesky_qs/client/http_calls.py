@@ -11,14 +11,14 @@ from bluesky_qs.client.authorization import Authorization, Keys
 from bluesky_qs.client.codec import encode_params
 from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.transport import EncodedReply, Request
-from bluesky_qs.errors import BadParams, UnknownMethod
+from bluesky_qs.errors import BadParams, RequestIdReused, UnknownMethod
 from bluesky_qs.wire.codec import DecodeError, decode
 
 #: Requests that any server of ours answers, so that a missing route means another server.
 _EVERYWHERE = ("status", "ping")
 #: Where a session is refreshed; open to anyone.
 REFRESH = f"{PREFIX}/auth/session/refresh"
-_BAD_REQUEST, _CONFLICT = 400, 409
+_BAD_REQUEST, _CONFLICT, _UNPROCESSABLE = 400, 409, 422
 
 #: Seconds before each repetition of a request whose answer was lost: a server that was restarted is back by then.
 PAUSES = (0.0, 0.3, 0.7, 1.5, 2.5)
@@ -175,8 +175,7 @@ def reply(call: Call, response: Any, settings: HTTPSettings) -> EncodedReply:
         return _refused(f"Unknown method {method!r}", UnknownMethod.__name__)
     if status == _BAD_REQUEST and (reason := http_failures.detail(response)):
         return _refused(reason, BadParams.__name__)
-    # Somebody has changed the item: the body says how it is now.
-    if status != _CONFLICT and (error := http_failures.refusal(response, settings, call.shown)) is not None:
+    if not _is_refusal(response) and (error := http_failures.refusal(response, settings, call.shown)) is not None:
         if http_failures.is_unknown_path(response):
             raise http_failures.not_ours(settings, call.shown, response)
         raise error
@@ -188,6 +187,20 @@ def reply(call: Call, response: Any, settings: HTTPSettings) -> EncodedReply:
 def last_event(reply: EncodedReply) -> int | None:
     """Return the number of the latest event in the reply to `EVENTS`."""
     return reply.values().get("last")
+
+
+def _is_refusal(response: Any) -> bool:
+    """Whether the body is a refusal by the service, although the status is not 200.
+
+    Somebody has changed the item (the body says how it is now), or the request id belongs to another request.
+    """
+    if response.status_code != _UNPROCESSABLE:
+        return response.status_code == _CONFLICT
+    try:
+        body = decode(response.content)
+    except DecodeError:
+        return False
+    return isinstance(body, dict) and body.get("error") == RequestIdReused.__name__
 
 
 def _refused(message: str, code: str) -> EncodedReply:

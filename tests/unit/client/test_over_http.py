@@ -84,6 +84,12 @@ def test_somebody_who_has_changed_the_item_is_noticed(http_RM):
     assert caught.value.response["item"]["item_uid"] == added["item_uid"]
 
 
+def test_an_id_of_another_request_is_refused_as_over_0mq(http_RM):
+    http_RM.item_add(COUNT, request_id="one")
+    with pytest.raises(errors.RequestIdReused, match="was used for another request"):
+        http_RM.queue_clear(request_id="one")
+
+
 def test_an_address_in_the_environment_does_not_turn_the_client_to_http(http_door, qs_manager, monkeypatch):
     monkeypatch.setenv("QSERVER_HTTP_SERVER_URI", http_door.url)
     monkeypatch.setenv("QSERVER_HTTP_SERVER_API_KEY", http_door.key)
