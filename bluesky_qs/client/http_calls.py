@@ -197,10 +197,13 @@ def _is_refusal(response: Any) -> bool:
     if response.status_code != _UNPROCESSABLE:
         return response.status_code == _CONFLICT
     try:
-        body = decode(response.content)
+        match decode(response.content):
+            case {"error": str() as code}:
+                return code == RequestIdReused.__name__
+            case _:
+                return False
     except DecodeError:
         return False
-    return isinstance(body, dict) and body.get("error") == RequestIdReused.__name__
 
 
 def _refused(message: str, code: str) -> EncodedReply:
