@@ -22,7 +22,7 @@ async def test_the_example_follows_events_also_after_a_break(door, manager):
         await door.get("/ping")
     await manager.do("queue_mode_set", mode={"loop": True})
     first = await events.get()
-    for connection in list(door._server.server_state.connections):
+    for connection in list(door.server.server_state.connections):
         connection.transport.abort()
     await readers.are_gone.wait()
     await manager.do("queue_mode_set", mode={"loop": False})
