@@ -1,5 +1,6 @@
 """Reads and writes the rows of the sign-in database. All calls come from one thread."""
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -49,6 +50,17 @@ def _explained(method: _F) -> _F:
     return call  # pyright: ignore[reportReturnType] - the same signature
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other door opens a database in this folder: SQLite does not wait where it starts a log."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class Rows:
     """The file and its rows."""
 
@@ -58,7 +70,12 @@ class Rows:
 
     @_explained
     def open(self) -> None:
-        self._make_file()
+        self._make_folder()
+        with _alone_in(self.path.parent):
+            self._make_file()
+            self._connect()
+
+    def _connect(self) -> None:
         db = sqlite3.connect(self.path, isolation_level=None, timeout=_OPEN_ATTEMPT_SECONDS, check_same_thread=False)
         self._open_connection = db
         try:
@@ -251,10 +268,17 @@ class Rows:
             if db.in_transaction:
                 db.execute("ROLLBACK")
 
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SignInDatabaseError(
+                f"The folder of the sign-in database {self.path} cannot be created: {error.strerror}. {_ANOTHER}"
+            ) from error
+
     def _make_file(self) -> None:
         """Create an empty file that only its owner can read, because it holds the keys that sign tokens."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             open_to_others = self.path.stat().st_mode & 0o077
         except OSError as error:
