@@ -1,16 +1,15 @@
-"""Converts plans, written as in ``RE(…)``, to queue items and back. The text is parsed, never evaluated."""
+"""Converts plans, written as in ``RE(…)``, to queue items. The text is parsed, never evaluated."""
 
 import ast
-import keyword
 import operator
 import re
 import sys
 import warnings
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.nearest import did_you_mean, nearest
-from bluesky_qs.words.parseable import MARK, has_index, parseable, written
+from bluesky_qs.words.parseable import MARK, has_index, parseable
 from bluesky_qs.words.scanner import ExpressionError, brackets
 
 Item = dict[str, Any]
@@ -74,27 +73,6 @@ def place_of(text: str, start: int, path: Sequence[int | str]) -> tuple[int, int
     """
     first, last = _Reader(text, start, _end_of_call(text, start), {}).place(path)
     return first, max(last - first, 1)
-
-
-def plan_text(item: Mapping[str, Any], known: Container[str] = ()) -> str:
-    """Return the call that a user would type for this item. Strings in ``known`` (devices, plans) have no quotes.
-
-    >>> plan_text({"name": "count", "args": [["det1"]], "kwargs": {"num": 10}}, {"det1"})
-    'count([det1], num=10)'
-    """
-    name = str(item.get("name", "?"))
-    if item.get("item_type") == "instruction":
-        return name
-    arguments = [_value_text(value, known) for value in item.get("args") or ()]
-    spread = {}
-    for key, value in (item.get("kwargs") or {}).items():
-        if key.isidentifier() and key.isascii() and not keyword.iskeyword(key):
-            arguments.append(f"{key}={_value_text(value, known)}")
-        else:
-            spread[key] = value
-    if spread:
-        arguments.append(f"**{_value_text(spread, known)}")
-    return f"{name}({', '.join(arguments)})"
 
 
 def can_be_sent(value: Any) -> bool:
@@ -484,16 +462,3 @@ def _is_array(value: Any) -> bool:
 def _is_array_scalar(value: Any) -> bool:
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(value, numpy.generic)
-
-
-def _value_text(value: Any, known: Container[str]) -> str:
-    match value:
-        case str() if value in known:
-            return written(value)
-        case list():
-            return f"[{', '.join(_value_text(each, known) for each in value)}]"
-        case dict():
-            pairs = (f"{key!r}: {_value_text(each, known)}" for key, each in value.items())
-            return f"{{{', '.join(pairs)}}}"
-        case _:
-            return repr(value)

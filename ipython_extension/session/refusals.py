@@ -11,7 +11,7 @@ from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.errors import ItemChanged, QSError
-from bluesky_qs.words.planexpr import plan_text
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session import functions
 from ipython_extension.session.session import Session
 from ipython_extension.shown.tables import moment

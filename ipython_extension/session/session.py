@@ -12,7 +12,8 @@ from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.documents import is_number
 from bluesky_qs.errors import NotFound, QSError
 from bluesky_qs.words.parseable import has_index
-from bluesky_qs.words.planexpr import Item, plan_text
+from bluesky_qs.words.planexpr import Item
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session import past
 from ipython_extension.session.known_names import KnownNames
 from ipython_extension.session.placing import placed_in

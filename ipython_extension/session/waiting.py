@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from bluesky_qs.client.failures import WaitTimeoutError
 from bluesky_qs.client.info import StatusFeed
-from bluesky_qs.words.planexpr import plan_text
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.live.lines import Line, Row, sentences
 from ipython_extension.session.session import Session
 from ipython_extension.shown.error_rendering import Detached

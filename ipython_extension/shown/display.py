@@ -5,7 +5,8 @@ import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from bluesky_qs.words.planexpr import Item, plan_text
+from bluesky_qs.words.planexpr import Item
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.shown.colors import in_colors
 from ipython_extension.shown.notebook_html import in_one_typeface, preformatted, sentence
 from ipython_extension.shown.status_text import (

@@ -3,7 +3,8 @@
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
-from bluesky_qs.words.planexpr import Item, plan_text
+from bluesky_qs.words.planexpr import Item
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.typed.line import hint
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bluesky_qs.startup.find import ipython_folder, shipped_profiles
-from bluesky_qs.words.planexpr import Item, plan_text
+from bluesky_qs.words.planexpr import Item
+from bluesky_qs.words.plantext import plan_text
 from bluesky_qs.words.scanner import scan
 from bluesky_qs.words.sheet_cells import is_spreadsheet
 from ipython_extension.session.session import Session

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError
-from bluesky_qs.words.planexpr import Item, plan_text
+from bluesky_qs.words.planexpr import Item
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown import reply_views

@@ -6,7 +6,8 @@ from typing import Any, cast
 from bluesky_qs.client.info import item_state
 from bluesky_qs.client.wait import ENDED, MOVES, is_settling
 from bluesky_qs.errors import NotFound
-from bluesky_qs.words.planexpr import Item, plan_text
+from bluesky_qs.words.planexpr import Item
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.live.live_table import Live
 from ipython_extension.session.requeued import find_by_uid
 from ipython_extension.session.session import Session

@@ -4,7 +4,8 @@ import inspect
 import math
 from typing import Any
 
-from bluesky_qs.words.planexpr import Item, plan_text
+from bluesky_qs.words.planexpr import Item
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.live.console import ConsoleTail, TaskOutput
 from ipython_extension.session import functions
 from ipython_extension.session.session import Session

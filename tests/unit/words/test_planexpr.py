@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bluesky_qs.words.planexpr import ExpressionError, plan_at, plan_text, value_at
+from bluesky_qs.words.planexpr import ExpressionError, plan_at, value_at
+from bluesky_qs.words.plantext import plan_text
 
 
 def any_name(_name):

@@ -485,5 +485,5 @@ async def test_users_need_the_database(tmp_path):
     (tmp_path / "file").touch()
     uri = {"uri": f"sqlite:///{tmp_path / 'file' / 'sign-in.sqlite3'}"}
     accounts = Accounts(Door(DoorSettings(sign_in=read_sign_in(sections(database=uri), {})), Accounts))
-    with pytest.raises(SignInDatabaseError, match="cannot be opened"):
+    with pytest.raises(SignInDatabaseError, match="cannot be created"):
         await accounts.open()

@@ -33,6 +33,15 @@ async def other(database):
     await other.close()
 
 
+async def test_doors_that_start_together_share_a_new_database(tmp_path):
+    doors = [SignInDatabase(tmp_path / "sign-in.sqlite3") for _ in range(5)]
+    await asyncio.gather(*(door.open() for door in doors))
+    keys = await asyncio.gather(*(door.secret_keys(now=NOW) for door in doors))
+    assert len({tuple(each) for each in keys}) == 1
+    for door in doors:
+        await door.close()
+
+
 async def test_the_file_is_its_owners_only(database):
     await database.signed_in(ADA, now=NOW, expires=NOW + 1)
     for file in database.path.parent.iterdir():
