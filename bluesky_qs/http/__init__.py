@@ -27,11 +27,11 @@ class REManagerAPI(sync.REManagerAPI):
     timeout, timeout_login
         Seconds to wait for a reply, and for the reply to a sign-in; 0 waits forever.
 
-    Examples
-    --------
-    >>> RM = REManagerAPI(http_server_uri="https://beamline.example")
-    >>> RM.login("ana")
-    >>> RM.queue_item_add(BPlan("count", ["det1"], num=5))
+    For example::
+
+        RM = REManagerAPI(http_server_uri="https://beamline.example")
+        RM.login("ana")
+        RM.queue_item_add(BPlan("count", ["det1"], num=5))
     """
 
     def __init__(
