@@ -47,7 +47,8 @@ def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
         except NotSignedInError:
             pass
         else:
-            return []
+            is_anonymous = client.auth_method is AuthorizationMethods.NONE
+            return ["Not signed in, so you can only read the status. %qs connect --sign-in signs in."] * is_anonymous
     offered = providers(client.auth_providers()) if not wish.provider else []
     if not offered and not wish.provider:
         return _with_typed_key(client)

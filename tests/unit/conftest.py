@@ -123,11 +123,12 @@ def new_http_door(tmp_path, clean_environment):
     """Makes doors that end with the test: ``new_http_door(manager)``; with ``users``, they sign in as in `USERS`."""
     made = []
 
-    def new(manager, *, users=False, **options):
+    def new(manager, *, users=False, anonymous=False, **options):
         database = {"database": {"uri": f"sqlite:///{tmp_path / 'sign-in.sqlite3'}"}}
-        sign_in = read_sign_in({**(USERS if users else {}), **database}, {})
+        access = {"authentication": {"allow_anonymous_access": anonymous}}
+        sign_in = read_sign_in({**(USERS if users else access), **database}, {})
         if not users:
-            options.setdefault("single_user", SingleUser(key=HTTPDoor.key))
+            options.setdefault("single_user", SingleUser(key=HTTPDoor.key, anonymous=anonymous))
         made.append(HTTPDoor(manager, sign_in=sign_in, **options))
         return made[-1]
 

@@ -58,7 +58,7 @@ def test_a_password_is_asked_for_and_a_key_is_kept(qs, typed, users_door, bare_s
     typed.update({"User name": "ada", "Password of ada": "of-ada-1815"})
     shown = text(qs(f"connect {users_door.url}"))
     assert f"Signed in. The key is kept in {kept_keys.path()}." in shown
-    assert f"at {users_door.url}, as ada of primary." in shown
+    assert f"at {users_door.url}, as ada (group primary)." in shown
     assert typed == {}
     assert bare_shell.user_ns["RM"].auth_method.name == "API_KEY"
     assert list(keys()) == [users_door.url]
@@ -71,7 +71,7 @@ def test_the_kept_key_signs_in_the_next_session(qs, typed, users_door, bare_shel
     typed.update({"Password of ada": "of-ada-1815"})
     qs(f"connect {users_door.url} --user ada")
     bare_shell.run_line_magic("reload_ext", "ipython_extension")
-    assert "as ada of primary" in text(qs(f"connect {users_door.url}"))
+    assert "as ada (group primary)" in text(qs(f"connect {users_door.url}"))
 
 
 def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed, users_door):
@@ -79,7 +79,7 @@ def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed,
     qs(f"connect {users_door.url} --user ada")
     first = keys()[users_door.url]
     typed.update({"User name": "olga", "Password of olga": "of-olga-1888"})
-    assert "as olga of" in text(qs("connect --sign-in"))
+    assert "as olga (group" in text(qs("connect --sign-in"))
     assert keys()[users_door.url] != first
     with pytest.raises(HTTPClientError, match=r"write:queue:edit"):
         qs("clear")
@@ -91,8 +91,15 @@ def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed,
 
 def test_the_key_of_a_server_without_users_is_typed(qs, typed, http_door):
     typed["API key"] = http_door.key
-    assert "as UNAUTHENTICATED_SINGLE_USER of primary" in text(qs(f"connect {http_door.url}"))
+    assert "as UNAUTHENTICATED_SINGLE_USER (group primary)" in text(qs(f"connect {http_door.url}"))
     assert keys() == {http_door.url: http_door.key}
+
+
+def test_whoever_may_read_the_status_without_a_sign_in_is_told_how_to_sign_in(qs, typed, new_http_door, qs_manager):
+    door = new_http_door(qs_manager, anonymous=True)
+    assert "Not signed in, so you can only read the status" in text(qs(f"connect {door.url}"))
+    typed["API key"] = door.key
+    assert "as UNAUTHENTICATED_SINGLE_USER (group primary)" in text(qs("connect --sign-in"))
 
 
 def test_a_wrong_password_changes_nothing(qs, typed, users_door, qs_manager, bare_shell):
