@@ -64,6 +64,7 @@ class RunningManager:
         self._settings = settings
         self._outside = outside
         self._stopping = Stopping()
+        self._server: ControlServer | None = None
         self.ready = asyncio.Event()
 
     def stop(self, why: str) -> None:
@@ -89,6 +90,8 @@ class RunningManager:
         finally:
             self._outside.publish_socket.close()
             self._outside.supervisor.close()
+            if self._server is not None:
+                self._server.close()
 
     async def _run(self, location: StartupLocation) -> None:
         store = self._outside.store
@@ -132,7 +135,7 @@ class RunningManager:
         ctx.ledger.submit(*ctx.runner.switches.to_store(snapshot.facts))
         board = StatusBoard(ctx)
         dispatcher = Dispatcher(ctx, lambda: board.json, encoding)
-        server = ControlServer(self._outside.control_socket(), dispatcher, tasks.create_task)
+        server = self._server = ControlServer(self._outside.control_socket(), dispatcher, tasks.create_task)
         try:
             _announce(ctx, location)
             board.watch(publisher.status)
@@ -146,7 +149,7 @@ class RunningManager:
             await self._stopping.wait()
             await end(ctx, self._stopping)
         finally:
-            server.close()
+            server.stop_listening()
         raise _Stopped
 
     async def _begin(self, ctx: Context, board: StatusBoard, inventory: Inventory) -> None:

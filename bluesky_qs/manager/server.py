@@ -28,17 +28,25 @@ class ControlServer:
         self._dispatcher = dispatcher
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
+        self._listens = True
         self._fd: Any = socket.getsockopt(zmq.FD)
         self._loop.add_reader(self._fd, self._receive)
         self._loop.call_soon(self._receive)
 
-    def close(self) -> None:
-        """Stop listening. Replies that were already sent still go out."""
+    def stop_listening(self) -> None:
+        """Take no more requests."""
+        self._listens = False
         self._loop.remove_reader(self._fd)
+
+    def close(self) -> None:
+        """Close the socket. Replies that were already sent still go out.
+
+        Call it late: the HTTP door loses replies that it has not read when the connection closes.
+        """
         self._socket.close(linger=500)
 
     def _receive(self) -> None:
-        if self._socket.closed:
+        if not self._listens:
             return
         for _ in range(_PER_TURN):
             try:
