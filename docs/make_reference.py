@@ -17,6 +17,10 @@ from bluesky_qs.api.method import METHODS, Lock, Method
 from bluesky_qs.api.paths import PATHS, PREFIX
 from bluesky_qs.api.types import Reply, Status
 from bluesky_qs.config import schema
+from bluesky_qs.door.app import described
+from bluesky_qs.door.door import Door
+from bluesky_qs.door.settings import DoorSettings
+from bluesky_qs.door.signin.accounts import Accounts
 from bluesky_qs.door.streams import asyncapi
 from bluesky_qs.manager.state import TRANSITIONS, ManagerState
 from bluesky_qs.manager.worker_link import LINK_TRANSITIONS, LinkState
@@ -48,11 +52,18 @@ def pages() -> dict[Path, str]:
         HERE / "methods.md": _MADE + _methods(),
         HERE / "schemas.json": json.dumps(json_schema.contract(), indent=1) + "\n",
         HERE / "asyncapi.yaml": _ASYNCAPI_MADE + yaml.dump(asyncapi.document(), Dumper=_Plain, **_LAYOUT),
+        HERE / "openapi.json": json.dumps(_openapi(), indent=1, ensure_ascii=False) + "\n",
         HERE / "settings.md": _MADE + _settings(),
         HERE / "states.md": _MADE + _states(),
         HERE / "qserver.md": _MADE + _qserver(),
         DOCS / "prompt.md": _MADE + _prompt(),
     }
+
+
+def _openapi() -> dict[str, Any]:
+    """The document of a door with the default settings; the version would change it at each commit."""
+    document = described(Door(DoorSettings(), Accounts))
+    return {**document, "info": {**document["info"], "version": "0"}}
 
 
 def _methods() -> str:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from bluesky_qs.api.paths import PREFIX
-from bluesky_qs.door import extra_routes, methods, probes, uploads
+from bluesky_qs.door import extra_routes, methods, openapi, pages, probes, uploads
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.refusals import (
     CSRFRefused,
@@ -27,6 +27,7 @@ from bluesky_qs.door.refusals import (
 )
 from bluesky_qs.door.route import JSON, TEXT, Answer, Call, ClientGone, Route
 from bluesky_qs.door.service import Service
+from bluesky_qs.door.signin.auth_route import AuthRoute
 from bluesky_qs.door.signin.credentials import ADDED_HEADERS
 from bluesky_qs.door.streams import buffer, ends
 from bluesky_qs.door.streams.hub import Streams
@@ -43,7 +44,13 @@ def all_routes() -> list[Route]:
 
 def root_routes() -> list[Route]:
     """The same for the routes outside of ``/api``."""
-    return probes.routes()
+    return [*probes.routes(), *pages.routes(described)]
+
+
+def described(door: Door) -> dict[str, Any]:
+    """The OpenAPI document of a door."""
+    sign_in = [route for route in door.sign_in.routes if isinstance(route, AuthRoute)]
+    return openapi.document(all_routes(), root_routes(), sign_in, root_path=door.settings.root_path)
 
 
 def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:

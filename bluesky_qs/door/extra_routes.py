@@ -2,12 +2,15 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from bluesky_qs.api.method import Scope
+from bluesky_qs.api.types import OneItem, Reply
 from bluesky_qs.door.refusals import BadRequest, BodyMissing
-from bluesky_qs.door.route import Answer, Call, Route, answer
+from bluesky_qs.door.route import Answer, Call, Handler, Route, answer
+from bluesky_qs.door.shapes import Instruments, ParsedPlan
 from bluesky_qs.words.planexpr import plan_at
 from bluesky_qs.words.scanner import ExpressionError
 
@@ -17,15 +20,15 @@ _LONGEST_SLEEP = 3600.0
 def routes() -> list[Route]:
     """The routes, with their scopes."""
     return [
-        Route("GET", "/queue/item/{uid}", "read:queue", item, text=_text(item)),
-        Route("POST", "/plan/parse", "read:resources", parse_plan, text=_text(parse_plan)),
-        Route("GET", "/instruments", "read:status", instruments, text=_text(instruments)),
-        Route("GET", "/test/server/sleep", "read:testing", sleep, text=_text(sleep)),
+        _route("GET", "/queue/item/{uid}", "read:queue", item, gives=OneItem),
+        _route("POST", "/plan/parse", "read:resources", parse_plan, takes=_Text, gives=ParsedPlan),
+        _route("GET", "/instruments", "read:status", instruments, gives=Instruments),
+        _route("GET", "/test/server/sleep", "read:testing", sleep, takes=_Time, gives=Reply),
     ]
 
 
-def _text(handle: Any) -> str:
-    return handle.__doc__ or ""
+def _route(verb: str, path: str, scope: Scope, handle: Handler, *, gives: Any, takes: Any = None) -> Route:
+    return Route(verb, path, scope, handle, text=handle.__doc__ or "", takes=takes, gives=gives)
 
 
 async def item(call: Call) -> Answer:
@@ -71,14 +74,12 @@ async def instruments(call: Call) -> Answer:
 
 
 class _Time(msgspec.Struct, forbid_unknown_fields=True):
-    time: float
+    time: Annotated[float, msgspec.Meta(ge=0, le=_LONGEST_SLEEP)]
 
 
 async def sleep(call: Call) -> Answer:
     """For tests: answer after ``time`` seconds."""
     seconds = (await _body(call, _Time)).time
-    if not 0 <= seconds <= _LONGEST_SLEEP:
-        raise BadRequest(f"time must be from 0 to {_LONGEST_SLEEP:g} s")
     await asyncio.sleep(seconds)
     return answer({"success": True, "msg": ""})
 

@@ -20,7 +20,7 @@ OF_SIGN_IN = frozenset({"api_key", "access_token", "csrf"})
 #: Name of the header, and of the parameter that it becomes.
 IDEMPOTENCY_HEADER, REQUEST_ID = b"idempotency-key", "request_id"
 LONGEST_KEY = 128
-_LONGEST_NAME = 64
+LONGEST_NAME = 64
 
 
 def routes() -> list[Route]:
@@ -137,8 +137,8 @@ def _label(text: bytes | msgspec.Raw | None, call: Call) -> str:
     label = call.caller.label
     if text is not None and not call.caller.principal:
         label = decode(bytes(text))
-    if len(label) > _LONGEST_NAME or not label.isprintable():
-        raise BadRequest(f"client_name must be printable text of at most {_LONGEST_NAME} characters")
+    if len(label) > LONGEST_NAME or not label.isprintable():
+        raise BadRequest(f"client_name must be printable text of at most {LONGEST_NAME} characters")
     return label
 
 

@@ -1,6 +1,7 @@
 """Whether the door answers, and whether its service does: for those who keep them running. Both are open to anyone."""
 
 from bluesky_qs.door.route import Answer, Call, Route, answer
+from bluesky_qs.door.shapes import Presence
 
 _NOT_STORED = ((b"cache-control", b"no-store"),)
 
@@ -8,8 +9,8 @@ _NOT_STORED = ((b"cache-control", b"no-store"),)
 def routes() -> list[Route]:
     """The routes, which are outside of ``/api``."""
     return [
-        Route("GET", "/healthz", None, healthz, text=healthz.__doc__ or ""),
-        Route("GET", "/readyz", None, readyz, text=readyz.__doc__ or ""),
+        Route("GET", "/healthz", None, healthz, text=healthz.__doc__ or "", gives=Presence),
+        Route("GET", "/readyz", None, readyz, text=readyz.__doc__ or "", gives=Presence),
     ]
 
 

@@ -123,6 +123,8 @@ class Route(NamedTuple):
         The 0MQ method that it is made from, or ``""``.
     text
         What it does, for the documentation.
+    takes, gives
+        Types of the parameters and of the answer, for the documentation, if it is made from no method.
     """
 
     verb: str
@@ -131,3 +133,5 @@ class Route(NamedTuple):
     handle: Handler
     method: str = ""
     text: str = ""
+    takes: Any = None
+    gives: Any = None

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from bluesky_qs.api.method import METHODS
+from bluesky_qs.api.types import BatchAdded
 from bluesky_qs.door.methods import MethodHandler
 from bluesky_qs.door.refusals import BadRequest, BodyMissing
 from bluesky_qs.door.route import Answer, Call, Route, answer
@@ -24,7 +25,9 @@ _add_batch = MethodHandler(METHODS["queue_item_add_batch"])
 def routes() -> list[Route]:
     """The route, with its scope."""
     path = "/queue/upload/spreadsheet"
-    return [Route("POST", path, "write:queue:edit", add_spreadsheet, text=add_spreadsheet.__doc__ or "")]
+    return [
+        Route("POST", path, "write:queue:edit", add_spreadsheet, text=add_spreadsheet.__doc__ or "", gives=BatchAdded)
+    ]
 
 
 async def add_spreadsheet(call: Call) -> Answer:

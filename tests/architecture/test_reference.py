@@ -23,6 +23,7 @@ def reference():
         "reference/methods.md",
         "reference/schemas.json",
         "reference/asyncapi.yaml",
+        "reference/openapi.json",
         "reference/settings.md",
         "reference/states.md",
         "reference/qserver.md",

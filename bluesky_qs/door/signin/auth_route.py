@@ -31,6 +31,8 @@ class AuthRoute(Route):
         The scope, or what it needs instead.
     body, answers
         Types of the body and the answer, for the documentation.
+    function
+        What answers; its docstring is the documentation.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class AuthRoute(Route):
         self.needs = needs
         self.body = body
         self.answers = answers
-        self.text = handle.__doc__ or ""
+        self.function = handle
 
 
 def _refusing(handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -1,12 +1,12 @@
 """The streams as an AsyncAPI document, made from their table."""
 
 import inspect
-import typing
 from typing import Any
 
 from bluesky_qs.api.events import AnyEvent
 from bluesky_qs.api.paths import PREFIX
-from bluesky_qs.api.schema import Schema, schema_of, shape_schema
+from bluesky_qs.api.schema import Schema
+from bluesky_qs.door.components import Components
 from bluesky_qs.door.streams import entrance
 from bluesky_qs.door.streams.messages import Auth, Dropped, Gap, Heartbeat
 from bluesky_qs.door.streams.table import STREAMS, Stream
@@ -58,7 +58,8 @@ class _Document:
         self.channels: Schema = {}
         self.operations: Schema = {}
         self.messages: Schema = {}
-        self.schemas: Schema = {}
+        self._components = Components()
+        self.schemas = self._components.schemas
 
     def add(self, stream: Stream) -> None:
         messages = [self._message(stream.message)]
@@ -90,21 +91,9 @@ class _Document:
         """Add the message of this shape, and return its name."""
         name = "Event" if shape == AnyEvent else shape.__name__
         text = "An event; `type` says which." if shape == AnyEvent else inspect.cleandoc(vars(shape)["__doc__"] or "")
-        self.messages[name] = {"summary": text.split("\n\n")[0].replace("\n", " "), "payload": self._schema(shape)}
+        summary = text.split("\n\n")[0].replace("\n", " ")
+        self.messages[name] = {"summary": summary, "payload": self._components.schema(shape)}
         return name
-
-    def _schema(self, hint: Any) -> Schema:
-        """The schema of a type. The shapes that it refers to go into the document."""
-        waiting = [hint]
-        while waiting:
-            each = waiting.pop()
-            if typing.is_typeddict(each):
-                if each.__name__ not in self.schemas:
-                    self.schemas[each.__name__] = _moved(shape_schema(each))
-                    waiting += typing.get_type_hints(each).values()
-            else:
-                waiting += typing.get_args(each)
-        return _moved(schema_of(hint))
 
 
 _AUTH = f"Credentials, within {entrance.PATIENCE:g} s, if they came neither in a header nor in the query."
@@ -117,18 +106,6 @@ def _operation(action: str, channel: str, messages: list[str], text: str) -> Sch
         "channel": {"$ref": f"#/channels/{channel}"},
         "summary": text,
         "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"} for message in messages],
-    }
-
-
-def _moved(schema: Any) -> Any:
-    """The same schema with its references to where this document has the shapes."""
-    if isinstance(schema, list):
-        return [_moved(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: value.replace("#/$defs/", "#/components/schemas/") if key == "$ref" else _moved(value)
-        for key, value in schema.items()
     }
 
 

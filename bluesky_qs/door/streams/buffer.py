@@ -6,17 +6,22 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from bluesky_qs.door.refusals import BadRequest, BodyMissing
-from bluesky_qs.door.route import Answer, Call, Route, answer
+from bluesky_qs.door.route import Answer, Call, Handler, Route, answer
+from bluesky_qs.door.shapes import ConsoleLines, ConsoleUid, ConsoleUpdate
 from bluesky_qs.door.streams.console import Console
 
 
 def routes() -> list[Route]:
     """The routes, with their scopes."""
     return [
-        Route("GET", "/console_output", "read:console", console_output, text=console_output.__doc__ or ""),
-        Route("GET", "/console_output/uid", "read:console", console_output_uid, text=console_output_uid.__doc__ or ""),
-        Route("GET", "/console_output_update", "read:console", console_update, text=console_update.__doc__ or ""),
+        _route("/console_output", console_output, takes=_Lines, gives=ConsoleLines),
+        _route("/console_output/uid", console_output_uid, gives=ConsoleUid),
+        _route("/console_output_update", console_update, takes=_Since, gives=ConsoleUpdate),
     ]
+
+
+def _route(path: str, handle: Handler, *, gives: Any, takes: Any = None) -> Route:
+    return Route("GET", path, "read:console", handle, text=handle.__doc__ or "", takes=takes, gives=gives)
 
 
 class _Lines(msgspec.Struct, forbid_unknown_fields=True):

@@ -126,7 +126,9 @@ NEEDS = {
 }
 #: The same for the routes outside of /api.
 OUTSIDE = {
+    "GET /docs": OPEN,
     "GET /healthz": OPEN,
+    "GET /openapi.json": OPEN,
     "GET /readyz": OPEN,
 }
 #: Websockets are refused in their own way; `tests/unit/door/streams` tries that.

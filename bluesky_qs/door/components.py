@@ -1,0 +1,54 @@
+"""The schemas of a document about the door: each shape once, by name, and references to it everywhere else."""
+
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from bluesky_qs.api.schema import Schema, schema_of, shape_schema
+
+_PLACE = "#/components/schemas/"
+
+
+class Components:
+    """The shapes that were referred to so far.
+
+    Attributes
+    ----------
+    schemas
+        Their schemas by name.
+    """
+
+    def __init__(self) -> None:
+        self.schemas: Schema = {}
+
+    def schema(self, hint: Any) -> Schema:
+        """The schema of a type of the contract. The shapes that it refers to are added."""
+        waiting = [hint]
+        while waiting:
+            each = waiting.pop()
+            if typing.is_typeddict(each):
+                if each.__name__ not in self.schemas:
+                    self.schemas[each.__name__] = _moved(shape_schema(each))
+                    waiting += typing.get_type_hints(each).values()
+            else:
+                waiting += typing.get_args(each)
+        return _moved(schema_of(hint))
+
+    def struct_schemas(self, kinds: Iterable[Any]) -> list[Schema]:
+        """The schemas of types that msgspec describes. The structs that they refer to are added."""
+        schemas, found = msgspec.json.schema_components(kinds, ref_template=_PLACE + "{name}")
+        for name, schema in found.items():
+            if self.schemas.setdefault(name, schema) != schema:
+                raise TypeError(f"Two shapes have the name {name!r}")
+        return list(schemas)
+
+
+def _moved(schema: Any) -> Any:
+    """The same schema with its references to where a document has the shapes."""
+    if isinstance(schema, list):
+        return [_moved(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: value.replace("#/$defs/", _PLACE) if key == "$ref" else _moved(value) for key, value in schema.items()}

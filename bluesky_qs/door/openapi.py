@@ -1,0 +1,212 @@
+"""The routes of the door as an OpenAPI document, made from their tables and from the contract."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bluesky_qs._version import __version__
+from bluesky_qs.api.method import METHODS, Method, Scope
+from bluesky_qs.api.paths import PATHS, PREFIX
+from bluesky_qs.api.schema import Schema
+from bluesky_qs.door.components import Components
+from bluesky_qs.door.methods import LONGEST_KEY, LONGEST_NAME, REQUEST_ID, sets_user
+from bluesky_qs.door.openapi_sign_in import sign_in_operation
+from bluesky_qs.door.operation import JSON, answers, of_method, parameters_in_query, path_parameters, plain
+from bluesky_qs.door.route import Route
+from bluesky_qs.door.shapes import Refusal
+from bluesky_qs.door.signin.auth_route import AuthRoute
+from bluesky_qs.door.simplified import SIMPLIFIED
+from bluesky_qs.door.streams.table import STREAMS, Stream
+
+_ABOUT = """\
+The HTTP door of the Bluesky queue service: every 0MQ method is a route.
+
+Parameters are a JSON object in the body, also with GET, or they are in the query; if a parameter is in both, the body
+counts. A refusal by the service has the status 200 and `"success": false`. The same routes of each instrument are below
+`/api/instruments/NAME`. Each route says as `x-scope` which scope it needs. Websockets and Server-Sent Events are
+described in docs/http-streams.md and docs/reference/asyncapi.yaml.
+"""
+_SECURITY_SCHEMES: Schema = {
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "The word ApiKey, a space and a key",
+    },
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "An access token"},
+}
+_REDUCED = {"type": "boolean", "default": False, "description": "Short descriptions, for clients that draw forms"}
+_LABEL = {
+    "type": "string",
+    "maxLength": LONGEST_NAME,
+    "description": "What a client with a shared key calls itself; it is shown beside the signed-in user",
+}
+_IDEMPOTENCY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same request with the same key is carried out once, and gets the same reply",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
+
+
+def document(
+    own: Iterable[Route], outside: Iterable[Route], sign_in: Iterable[AuthRoute], *, root_path: str = ""
+) -> Schema:
+    """The document: routes of our own below ``/api`` and outside of it, those of the sign-in, and the streams."""
+    made = _Document()
+    for route in own:
+        made.add(route.verb, PREFIX + route.path, made.operation(route))
+    for stream in STREAMS:
+        for path, kind in ((stream.server_sent, "text/event-stream"), (stream.lines, "text/plain")):
+            if path:
+                made.add("GET", PREFIX + path, _stream(made.components, stream, kind))
+    for auth in sign_in:
+        made.add(auth.verb, auth.path, secured(sign_in_operation(made.components, auth), auth.needs))
+    for route in outside:
+        made.add(route.verb, route.path, made.operation(route))
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "bluesky_qs", "version": __version__, "description": _ABOUT},
+        "servers": [{"url": root_path or "/"}],
+        "paths": made.paths,
+        "components": {
+            "schemas": dict(sorted(made.components.schemas.items())),
+            "securitySchemes": _SECURITY_SCHEMES,
+        },
+    }
+
+
+def secured(operation: Schema, needs: object) -> Schema:
+    """The operation with the credentials that it needs: a scope, any (an object that is no text), or none (None)."""
+    if needs is None or getattr(needs, "name", "") == "NOTHING":
+        return {**operation, "security": []}
+    scopes = [needs] if isinstance(needs, str) else []
+    marked = {"x-scope": needs} if scopes else {}
+    return {**operation, **marked, "security": [{name: scopes} for name in _SECURITY_SCHEMES]}
+
+
+class _Document:
+    def __init__(self) -> None:
+        self.components = Components()
+        self.paths: dict[str, Schema] = {}
+        self._names: set[str] = set()
+
+    def add(self, verb: str, path: str, operation: Schema) -> None:
+        """Add the operation. If its name is taken, it gets the verb or the path as well."""
+        path = path if len(path) == 1 else path.rstrip("/")
+        name = operation["operationId"]
+        for longer in (name, f"{name}_{verb.lower()}", f"{name}_{path.rpartition('/')[2] or 'root'}"):
+            if longer not in self._names:
+                operation = {**operation, "operationId": longer}
+                break
+        self._names.add(operation["operationId"])
+        self.paths.setdefault(path, {})[verb.lower()] = operation
+
+    def operation(self, route: Route) -> Schema:
+        """The operation of a route of our own."""
+        method = METHODS.get(route.method)
+        made = self._of_method(route, method) if method else self._of_door(route)
+        made["parameters"] = path_parameters(route.path) + made.get("parameters", [])
+        return secured(made, route.scope)
+
+    def _of_method(self, route: Route, method: Method[..., Any]) -> Schema:
+        aliased = PATHS[method.name].path != route.path
+        more = {"client_name": _LABEL} if sets_user(method) else {}
+        if method.name in SIMPLIFIED:
+            more["reduced"] = _REDUCED
+        taken = of_method(self.components, method, more=more, without=("option",) if aliased else ())
+        made = plain(route.method, method.stub.__module__.rpartition(".")[2].capitalize(), method.stub)
+        is_required = not aliased and PATHS[method.name].body_required
+        made |= _taken(route.verb, taken, is_required=is_required)
+        if method.scope.startswith("write:") and REQUEST_ID in method.parameters:
+            made["parameters"] = [*made.get("parameters", []), _IDEMPOTENCY]
+        replies = [self.components.schema(method.reply)]
+        if not method.lenient:
+            replies.append(self.components.schema(Refusal))
+        if method.name in SIMPLIFIED:
+            replies.append({"type": "object", "description": "With `reduced`: the same keys, with short descriptions"})
+        statuses = [400, 401, 408, 413, 503]
+        if is_required or REQUEST_ID in method.parameters:
+            statuses.append(422)
+        if route.verb != "GET":
+            statuses.append(403)
+        made["responses"] = answers(self.components, replies, statuses)
+        if "expected" in method.parameters or method.name == "queue_item_update_batch":
+            text = "An item is not as `expected` any more. The body is the refusal, with the item as it is now."
+            made["responses"]["409"] = {
+                "description": text,
+                "content": {JSON: {"schema": self.components.schema(Refusal)}},
+            }
+        return made
+
+    def _of_door(self, route: Route) -> Schema:
+        made = plain(getattr(route.handle, "__name__", "route"), "Server", route.handle)
+        statuses = [413] if route.scope is None else [400, 401, 408, 413, 503]
+        if route.scope is not None and route.verb != "GET":
+            statuses.append(403)
+        if "{" in route.path:
+            statuses.append(404)
+        if route.takes is not None:
+            (reference,) = self.components.struct_schemas([route.takes])
+            taken = self.components.schemas.pop(reference["$ref"].rpartition("/")[2])
+            made |= _taken(route.verb, taken, is_required=bool(taken.get("required")))
+            statuses.append(422)
+        elif route.path.endswith("/upload/spreadsheet"):
+            made["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
+            statuses.append(422)
+        if isinstance(route.gives, str):  # a page
+            made["responses"] = {"200": {"description": "A page", "content": {route.gives: {}}}}
+            made["responses"] |= answers(self.components, [], statuses)
+            return made
+        replies = [self.components.schema(route.gives)]
+        if route.scope is not None:
+            replies.append(self.components.schema(Refusal))
+        made["responses"] = answers(self.components, replies, statuses)
+        if route.path == "/readyz":
+            made["responses"]["503"] = {
+                "description": "The manager cannot be used now.",
+                "content": {JSON: {"schema": replies[0]}},
+            }
+        return made
+
+
+_FORM: Schema = {
+    "type": "object",
+    "properties": {
+        "spreadsheet": {"type": "string", "format": "binary", "description": "A file, .csv or .xlsx"},
+        "data_type": {"type": "string", "description": "Has no meaning here"},
+    },
+    "required": ["spreadsheet"],
+}
+
+
+def _taken(verb: str, schema: Mapping[str, Any], *, is_required: bool) -> Schema:
+    """The parameters: in the body, and for GET in the query too."""
+    if not schema["properties"]:
+        return {}
+    # A missing parameter that only the query has is the service's to refuse, so the body of a GET may be missing.
+    made: Schema = {
+        "requestBody": {"required": is_required and verb != "GET", "content": {JSON: {"schema": dict(schema)}}}
+    }
+    if verb == "GET":
+        made["parameters"] = parameters_in_query(schema["properties"])
+    return made
+
+
+def _stream(components: Components, stream: Stream, kind: str) -> Schema:
+    form = "Server-Sent Events" if kind == "text/event-stream" else "JSON objects, one after another"
+    made: Schema = {
+        "operationId": f"{stream.name}_stream",
+        "tags": ["Streams"],
+        "summary": f"{stream.text} {form}; the answer does not end.",
+        "parameters": [],
+    }
+    if stream.resumes:
+        text = "Number of the last event that the client has"
+        made["parameters"] = [
+            {"name": "after", "in": "query", "description": text, "schema": {"type": "integer", "minimum": 0}},
+            {"name": "Last-Event-ID", "in": "header", "description": text, "schema": {"type": "string"}},
+        ]
+    made["responses"] = {"200": {"description": form, "content": {kind: {"schema": {"type": "string"}}}}}
+    made["responses"] |= answers(components, [], [400, 401])
+    scope: Scope = stream.scope
+    return secured(made, scope)

@@ -1,0 +1,104 @@
+"""The pieces of which the OpenAPI document is made: parameters, answers and their texts."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from bluesky_qs.api.method import Method
+from bluesky_qs.api.schema import Schema
+from bluesky_qs.door.components import Components
+from bluesky_qs.door.shapes import Detail
+
+JSON, TEXT = "application/json", "text/plain"
+
+#: What the statuses of the door mean; 200 and 409 have a text of their own.
+_MEANINGS = {
+    400: "Unknown or wrong parameters, or an unknown kind of Authorization.",
+    401: "Not signed in, or a scope is missing; the text names it.",
+    403: "A cookie without its token, X-CSRF.",
+    404: "There is no such path, or it names something that does not exist.",
+    408: "The manager did not answer in time. It may still do what was asked.",
+    413: "Head or body of the request are too large.",
+    422: "Parameters are required and there are none, or the Idempotency-Key belongs to another request.",
+    429: "Too many failed sign-ins. Try again after Retry-After seconds.",
+    503: "The manager, or the sign-in, is down. Try again after Retry-After seconds.",
+}
+
+
+def plain(name: str, tag: str, function: Callable[..., Any]) -> Schema:
+    """The names and texts of an operation; the docstring of the function is the text."""
+    summary, _, rest = (inspect.getdoc(function) or "").replace("``", "`").partition("\n\n")
+    made: Schema = {"operationId": name, "tags": [tag], "summary": " ".join(summary.split())}
+    return {**made, "description": rest} if rest else made
+
+
+def of_method(
+    components: Components, method: Method[..., Any], *, more: Mapping[str, Schema], without: Iterable[str] = ()
+) -> Schema:
+    """The schema of the parameters of a method, as the door takes them: user and group come from the sign-in."""
+    if method.lenient:
+        return {"properties": {}}
+    from_sign_in = {"user", "user_group"} if "client_name" in more else set()
+    properties: Schema = {}
+    required: list[str] = []
+    for name, parameter in method.signature.parameters.items():
+        if name in from_sign_in or name in without:
+            continue
+        properties[name] = components.schema(parameter.annotation)
+        if method.is_required(name):
+            required.append(name)
+        else:
+            properties[name] = {**properties[name], "default": parameter.default}
+    for name in sorted(from_sign_in & set(method.parameters)):
+        text = "Has no effect: it is that of the sign-in"
+        properties[name] = {"type": ["string", "null"] if name == "user" else "string", "description": text}
+    return {
+        "type": "object",
+        "properties": {**properties, **more},
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def parameters_in_query(properties: Mapping[str, Schema]) -> list[Schema]:
+    """The same parameters in the query. Objects are written as JSON."""
+    found: list[Schema] = []
+    for name, schema in properties.items():
+        made: Schema = {"name": name, "in": "query"}
+        if "description" in schema:
+            made["description"] = schema["description"]
+        plain_schema = {key: value for key, value in schema.items() if key != "description"}
+        if _has_objects(schema):
+            made["content"] = {JSON: {"schema": plain_schema}}
+        else:
+            made["schema"] = plain_schema
+        found.append(made)
+    return found
+
+
+def _has_objects(schema: Schema) -> bool:
+    if schema.get("type") == "object" or "$ref" in schema:
+        return True
+    inner = [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())]
+    return any(_has_objects(each) for each in inner)
+
+
+def path_parameters(path: str) -> list[Schema]:
+    """The named parts of a path."""
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def answers(components: Components, replies: Sequence[Schema], statuses: Iterable[int]) -> Schema:
+    """The answers: any of the replies with the status 200, and the reasons of the others."""
+    found: Schema = {}
+    if replies:
+        schema = replies[0] if len(replies) == 1 else {"anyOf": list(replies)}
+        found["200"] = {"description": "The reply.", "content": {JSON: {"schema": schema}}}
+    for status in sorted(statuses):
+        kind, schema = (TEXT, {"type": "string"}) if status == 403 else (JSON, components.schema(Detail))  # noqa: PLR2004
+        found[str(status)] = {"description": _MEANINGS[status], "content": {kind: {"schema": schema}}}
+    return found
