@@ -73,3 +73,13 @@ class Http(msgspec.Struct, frozen=True):
             fault=_no_path_prefix,
         ),
     ] = None
+    metrics: Annotated[
+        str | None,
+        Setting(
+            "Show the metrics of the HTTP door at this address too, to anyone who can reach it: PORT (on this computer "
+            "only) or HOST:PORT.",
+            ("--metrics",),
+            metavar="ADDRESS",
+            fault=http_fault,
+        ),
+    ] = None

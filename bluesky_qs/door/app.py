@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from bluesky_qs.api.paths import PREFIX
-from bluesky_qs.door import extra_routes, methods, openapi, pages, probes, uploads
-from bluesky_qs.door.door import Door
+from bluesky_qs.door import extra_routes, methods, metrics, openapi, pages, probes, uploads
+from bluesky_qs.door.door import Door, Observer
 from bluesky_qs.door.refusals import (
     CSRFRefused,
     HTTPRefusal,
@@ -44,7 +44,7 @@ def all_routes() -> list[Route]:
 
 def root_routes() -> list[Route]:
     """The same for the routes outside of ``/api``."""
-    return [*probes.routes(), *pages.routes(described)]
+    return [*probes.routes(), *pages.routes(described), *metrics.routes()]
 
 
 def described(door: Door) -> dict[str, Any]:
@@ -81,6 +81,9 @@ async def opened(door: Door) -> AsyncIterator[None]:
         await door.open()
         stack.push_async_callback(door.streams.close)
         await door.streams.open()
+        for service in door.services.values():
+            door.metrics.follow(service)
+        stack.enter_context(door.metrics.listening(door.settings.metrics))
         yield
 
 
@@ -146,6 +149,7 @@ class _App:
         self._table = _Table(all_routes(), PREFIX)
         self._root_table = _Table(root_routes())
         door.streams = Streams(door)
+        door.metrics = metrics.Metrics(door)
         self._rest = Starlette(
             routes=[*routes, *ends.routes(door, door.streams)],
             lifespan=lambda _: opened(door),
@@ -162,7 +166,7 @@ class _App:
         try:
             found = self._find(scope)
             if found is None:
-                await self._rest(scope, receive, _timed(send, scope, began))
+                await self._rest(scope, receive, _timed(send, scope, began, self._door.observers))
                 return
             route, service, parts = found
             call = Call(self._door, service, scope, receive, parts)
@@ -254,13 +258,16 @@ async def _send(answer: Answer, scope: Any, send: Any, seconds: float, asked: fl
     await send({"type": "http.response.body", "body": answer.body})
 
 
-def _timed(send: Any, scope: Any, began: float) -> Callable[[Any], Any]:
-    """Adds our headers to the answer of a route of Starlette."""
+def _timed(send: Any, scope: Any, began: float, observers: Iterable[Observer]) -> Callable[[Any], Any]:
+    """Adds our headers to the answer of a route of Starlette, and tells the observers. A stream counts as it begins."""
 
     async def timed(message: Any) -> None:
         if message["type"] == "http.response.start":
-            taken = (time.perf_counter() - began) * 1e3
-            added = [(b"server-timing", b"app;dur=%.2f" % taken), *scope.get(ADDED_HEADERS, ())]
+            taken = time.perf_counter() - began
+            added = [(b"server-timing", b"app;dur=%.2f" % (taken * 1e3)), *scope.get(ADDED_HEADERS, ())]
+            path = getattr(scope.get("route"), "path", "").removeprefix(PREFIX)
+            for observer in observers:
+                observer(path, message["status"], taken)
             message = {**message, "headers": [*message.get("headers", ()), *added]}
         await send(message)
 

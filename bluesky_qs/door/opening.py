@@ -86,6 +86,7 @@ def prepare(
             behind_proxy=http.behind_proxy,
             proxies=_proxies(file.uvicorn.forwarded_allow_ips or environ.get("FORWARDED_ALLOW_IPS")),
             root_path=http.root_path or "",
+            metrics=http.metrics,
             certificate=None if http.ssl_certfile is None else Path(http.ssl_certfile),
             private_key=None if http.ssl_keyfile is None else Path(http.ssl_keyfile),
         ),

@@ -84,6 +84,8 @@ class DoorSettings(msgspec.Struct, frozen=True, kw_only=True):
         Path prefix under which the proxy shows the door.
     certificate, private_key
         Files for TLS in the door itself.
+    metrics
+        Address where anyone may read the metrics, besides ``/metrics``.
     head_limit, body_limit
         Largest head and body of a request, in bytes.
     """
@@ -99,6 +101,7 @@ class DoorSettings(msgspec.Struct, frozen=True, kw_only=True):
     root_path: str = ""
     certificate: Path | None = None
     private_key: Path | None = None
+    metrics: str | None = None
     head_limit: int = 64 * 1024
     body_limit: int = 64 * 1024 * 1024
 

@@ -56,6 +56,8 @@ class EventLog:
         #: Changes when the service's numbers begin anew.
         self.generation = 0
         self.outlets: set[EventOutlet] = set()
+        #: Called with each new event.
+        self.listeners: list[Callable[[bytes], None]] = []
 
     @property
     def last(self) -> int | None:
@@ -82,6 +84,8 @@ class EventLog:
                 pass
         self._frames.append(Frame(text.decode(), number=event.seq))
         self._wake()
+        for listener in self.listeners:
+            listener(text)
 
     async def catch_up(self) -> None:
         """Get from the service what may have been missed.

@@ -82,6 +82,17 @@ class Feed:
         if self._catching_up is not None:
             self._catching_up.cancel()
 
+    def dropped(self) -> dict[str, int]:
+        """For each stream, how many messages slow readers have missed. Readers of events miss none."""
+        channels = {
+            "console_output": self.console.channel,
+            "status": self.status,
+            "info": self.info,
+            "documents": self.documents,
+            "progress": self.progress,
+        }
+        return {name: channel.dropped for name, channel in channels.items()}
+
     def tick(self) -> None:
         """Do what is due every second: heartbeats, and looking for what was missed."""
         now = time.monotonic()

@@ -96,6 +96,8 @@ class Channel:
 
     def __init__(self) -> None:
         self.outlets: set[QueueOutlet] = set()
+        #: Messages that slow readers have missed, since the door was opened.
+        self.dropped = 0
 
     def put(self, frame: Frame) -> None:
         """Pass a message to all readers."""
@@ -132,6 +134,7 @@ class QueueOutlet(Outlet):
         while len(frames) > self._limit or (self._size > self._max_size and len(frames) > 1):
             self._size -= len(frames.popleft().text)
             self.dropped += 1
+            self._channel.dropped += 1
         if self._waiter is not None:
             self.wake()
 

@@ -128,6 +128,7 @@ NEEDS = {
 OUTSIDE = {
     "GET /docs": OPEN,
     "GET /healthz": OPEN,
+    "GET /metrics": "admin:metrics",
     "GET /openapi.json": OPEN,
     "GET /readyz": OPEN,
 }
