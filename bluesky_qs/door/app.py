@@ -147,7 +147,7 @@ class _App:
         self._door = door
         self._head_limit = door.settings.head_limit
         self._table = _Table(all_routes(), PREFIX)
-        self._root_table = _Table(root_routes())
+        self._root_table = _Table([*root_routes(), pages.HOME])
         door.streams = Streams(door)
         door.metrics = metrics.Metrics(door)
         self._rest = Starlette(
