@@ -30,7 +30,11 @@ RAISES = "raises-exception"
 VARIES = "varies"
 
 _PATIENCE = 120
-_TERMINAL = {"COLUMNS": "80", "TERM": "xterm", "QSERVER_USER": "ada"}
+_TERMINAL = {"COLUMNS": "80", "TERM": "xterm", "QSERVER_USER": "ada", "no_proxy": "127.0.0.1"}
+#: Address of the HTTP door in the texts of the notebooks; when they are run, it has a free port.
+_DOOR = "http://localhost:60610"
+#: Variable with the address of the door, if there is one.
+_DOOR_VARIABLE = "QSERVER_HTTP_SERVER_URI"
 
 
 def tutorials() -> list[Path]:
@@ -41,6 +45,15 @@ def tutorials() -> list[Path]:
 def service_options(notebook: nbformat.NotebookNode) -> list[str]:
     """Options of ``start-re-manager`` that the notebook's text mentions."""
     return list(notebook.metadata.get("bluesky_qs", {}).get("service", ()))
+
+
+def door_at_free_port(options: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The options, with a free port for ``--http``; and the environment variable with the address of the door."""
+    if "--http" not in options:
+        return options, {}
+    (port,) = _free_ports(1)
+    after = options.index("--http") + 1
+    return [*options[:after], f"127.0.0.1:{port}", *options[after:]], {_DOOR_VARIABLE: f"http://127.0.0.1:{port}"}
 
 
 def furnish(folder: Path) -> None:
@@ -59,6 +72,8 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
     paths = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     home = {"HOME": str(folder), "IPYTHONDIR": str(folder / "ipython"), "PATH": paths}
     ran = copy.deepcopy(notebook)
+    for cell in ran.cells:
+        cell.source = cell.source.replace(_DOOR, environment.get(_DOOR_VARIABLE, _DOOR))
     client = NotebookClient(
         ran,
         timeout=_PATIENCE,
@@ -74,14 +89,16 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
 
 
 def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> None:
-    """Clean the outputs for readers: drop places of old progress bars; replace paths and addresses of this computer."""
+    """Clean a notebook that ran: drop places of old progress bars; replace paths and addresses of this computer."""
     machine = {
+        environment.get(_DOOR_VARIABLE, _DOOR): _DOOR,
         environment["QSERVER_ZMQ_CONTROL_ADDRESS"]: "tcp://localhost:60615",
         environment["QSERVER_ZMQ_INFO_ADDRESS"]: "tcp://localhost:60625",
         str(folder): "~",
         str(HERE.parent): "~/bluesky-qs",
     }
     for cell in notebook.cells:
+        cell.source = _replaced(cell.source, machine)
         if cell.cell_type == "code":
             kept = [output for output in cell.outputs if "data" not in output or any(output.data.values())]
             cell.outputs = _merged(_replaced(kept, machine))
@@ -156,9 +173,11 @@ def _service(folder: Path, *options: str) -> Iterator[dict[str, str]]:
     """Start a service with its state in ``folder``; yield the environment variables that clients need to find it."""
     control, info = (f"tcp://127.0.0.1:{port}" for port in _free_ports(2))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QSERVER_")}
+    arguments, door = door_at_free_port(list(options))
     environment |= {"QSERVER_ZMQ_CONTROL_ADDRESS": control, "QSERVER_ZMQ_INFO_ADDRESS": info, "HOME": str(folder)}
+    environment |= door
     command = [sys.executable, "-m", "bluesky_qs", "start-re-manager", "--store", str(folder / "queue.sqlite3")]
-    command += ["--zmq-control-addr", control, "--zmq-info-addr", info, "--console-output", "OFF", *options]
+    command += ["--zmq-control-addr", control, "--zmq-info-addr", info, "--console-output", "OFF", *arguments]
     with subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL) as process:
         try:
             with REManagerAPI(control, zmq_info_addr=info, timeout_recv=30) as manager:
