@@ -12,7 +12,7 @@ CLIENTS ?= $(patsubst tests/clients/requirements/%.txt,%,$(wildcard tests/client
 CLIENTS_INSTALLED := $(CLIENTS:%=build/clients/%/.installed)
 comma := ,
 
-.PHONY: help setup demo test clients stress check format reference notebooks docs coverage bench clean
+.PHONY: help setup demo test clients stress check format reference notebooks docs coverage bench bench-http clean
 
 help:
 	@echo "make demo        run two scans through a demo queue, with live tables"
@@ -25,6 +25,7 @@ help:
 	@echo "make docs        build the documentation site in build/site"
 	@echo "make coverage    run all the tests and list the lines that no process ran"
 	@echo "make bench       measure the speed of the service; QUICK=1 for a short run, PEER=1 to compare with bluesky-queueserver"
+	@echo "make bench-http  measure the HTTP door: kills, crowds, events, readers; QUICK=1 for a short run"
 	@echo "make format      format the source code"
 	@echo "make clean       remove .venv and everything that was built"
 
@@ -84,6 +85,9 @@ coverage: $(INSTALLED)
 bench: $(INSTALLED) $(if $(PEER),$(PEER_INSTALLED))
 	$(BIN)/python bench/perf.py --bin $(BIN) --embedded A $(if $(PEER),--bin2 $(PEER_BIN)) \
 		$(if $(QUICK),--quick --only start$(comma)status$(comma)queue_add$(comma)plans$(comma)cli) $(ARGS)
+
+bench-http: $(INSTALLED)
+	$(BIN)/python bench/http_perf.py --bin $(BIN) $(if $(QUICK),--quick) $(ARGS)
 
 $(PEER_INSTALLED):
 	$(PYTHON) -m venv build/peer

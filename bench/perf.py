@@ -73,7 +73,7 @@ def options():
     return o, impls, names
 
 
-def measure(o, impls, names):
+def measure(o, impls, names, limits=None):
     """Run the groups in order, the services in turns, and report; 1 if a measurement failed."""
     b = Bench(o)
     t_all = now()
@@ -107,7 +107,7 @@ def measure(o, impls, names):
             times[n] = round(now() - t, 1)
     finally:  # also after Ctrl-C or SIGTERM: what was measured is reported
         b.cleanup()
-        report(b, impls, times, base, now() - t_all, o.out)
+        report(b, impls, times, base, now() - t_all, o.out, limits)
     return 1 if b.errors else 0
 
 

@@ -19,9 +19,10 @@ def fmt(x):
     return f"{x:.3g}" if abs(x) < 100 else f"{x:.0f}"
 
 
-def table(results, labels):
+def table(results, labels, limits=None):
     two = len(labels) > 1
     head = ["metric", "unit"] + [f"{i} median (min..max, n)" for i in labels] + (["A/B"] if two else [])
+    head += ["limit"] if limits else []
     rows = [head, ["---"] * len(head)]
     for name, m in results.items():
         row = [name, m["unit"]]
@@ -34,12 +35,21 @@ def table(results, labels):
         if two:
             ok = meds[0] is not None and meds[1] not in (None, 0)
             row.append(f"{meds[0] / meds[1]:.2f}" if ok else "-")
+        if limits:
+            row.append(judged(meds[0], limits.get(name)))
         rows.append(row)
     return "\n".join("| " + " | ".join(r) + " |" for r in rows)
 
 
-def report(b, impls, times, base, total, out):
-    print("\n" + table(b.results, [i.label for i in impls]))
+def judged(value, limit):
+    """The limit, and whether the value is within it."""
+    if limit is None:
+        return ""
+    return f"{fmt(limit)}: " + ("none measured" if value is None else "within" if value <= limit else "OVER")
+
+
+def report(b, impls, times, base, total, out, limits=None):
+    print("\n" + table(b.results, [i.label for i in impls], limits))
     for e in b.errors:
         print("ERROR", e)
     if not out:
