@@ -62,7 +62,9 @@ class DoorService(Service):
 
     def __init__(self, bench, impl, startup=None):
         self.http_port, self.key = free_port(), secrets.token_hex(16)
-        super().__init__(bench, impl, startup, extra=["--http", f"127.0.0.1:{self.http_port}"])
+        # a spare worker would start, and need the processor, while the figures without a crowd are taken
+        options = ["--http", f"127.0.0.1:{self.http_port}", "--warm-worker", "OFF"]
+        super().__init__(bench, impl, startup, extra=options)
         bench.live.append(self)
 
     def env(self):
