@@ -101,7 +101,10 @@ class SigningIn(ABC):
         tokens, which sign all requests from now on. They are refreshed when they expire.
         """
         name = _given("username", username, lambda: input("Username: "))
-        secret = _given("password", password, lambda: getpass("Password: "))
+        secret = getpass("Password: ") if password is None else password
+        if secret == "":
+            raise BadParams("Not signed in: the password is empty. Try again, and type your password.")
+        _text("password", secret)
         return self._sign_in(lambda state, settings: _login(state, settings, name, secret, provider))
 
     def device_login(self, show: Callable[[DeviceCode], object], *, provider: str | None = None) -> Any:

@@ -30,11 +30,12 @@ _TEXT = ("--user", "--group", "--provider", "--ca-file")
 def connect(session: Session, line: Line) -> View:
     """Connect to the service at another address: host, host:port or tcp://host:port; or https://… of an HTTP server.
 
-    Nothing changes if no service answers there.
+    Nothing changes if no service answers there; the error says which service you still use.
 
     An HTTP server may require a sign-in: you are asked for your password, or to open a page in a browser, or for an
     API key. The key for later sessions is kept in your keyring, or else in a file that only you can read. It is valid
-    for 30 days. --sign-in signs in again, for example as another --user; --sign-out revokes the key and forgets it.
+    for 30 days. --sign-in signs in again; --user uses the kept key if it is of this user, or else signs in; a new key
+    replaces and revokes the kept one. --sign-out revokes the key and forgets it.
     User and group are those of the sign-in. --ca-file is the certificate of your site's own certificate authority.
 
         %qs connect https://beamline.example
@@ -45,6 +46,11 @@ def connect(session: Session, line: Line) -> View:
     if len(words) > 1:
         raise line.fault("connect takes one address", words[1].start)
     address = words[0].text if words else None
+    with connecting.staying(session, address):
+        return _connected_to(session, address, options, line)
+
+
+def _connected_to(session: Session, address: str | None, options: dict[str, Any], line: Line) -> View:
     if is_http(address) if address else session.settings.uses_http():
         return _connected_over_http(session, address, options, line)
     if others := options.keys() - {"user", "group"}:

@@ -10,6 +10,7 @@ from IPython.lib.pretty import pretty
 from bluesky_qs import errors
 from bluesky_qs.client import kept_keys
 from bluesky_qs.client.http_failures import HTTPClientError
+from bluesky_qs.client.sync import REManagerAPI
 
 
 @pytest.fixture
@@ -89,6 +90,44 @@ def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed,
         qs("queue")
 
 
+def test_a_new_sign_in_revokes_the_key_that_it_replaces(qs, typed, users_door):
+    typed.update({"Password of ada": "of-ada-1815"})
+    qs(f"connect {users_door.url} --user ada")
+    with REManagerAPI(http_server_uri=users_door.url) as other:
+        other.set_authorization_key(api_key=keys()[users_door.url])
+        other.status()
+        typed.update({"Password of olga": "of-olga-1888"})
+        assert "The key that was kept before is revoked" in text(qs("connect --sign-in --user olga"))
+        with pytest.raises(HTTPClientError, match="Not signed in"):
+            other.status(reload=True)
+
+
+def test_the_kept_key_of_this_user_makes_a_password_unnecessary(qs, typed, users_door, qs_manager):
+    typed.update({"Password of ada": "of-ada-1815"})
+    qs(f"connect {users_door.url} --user ada")
+    first = keys()
+    qs(f"connect {qs_manager.control}")
+    assert "as ada (group primary)" in text(qs(f"connect {users_door.url} --user ada"))
+    assert keys() == first
+    typed.update({"Password of olga": "of-olga-1888"})
+    assert "as olga (group" in text(qs("connect --user olga"))
+
+
+def test_a_provider_that_the_server_does_not_have_is_refused_before_any_question(qs, typed, users_door, http_door):
+    with pytest.raises(errors.BadParams, match=r"no provider 'nix'\. It has: toy"):
+        qs(f"connect {users_door.url} --provider nix")
+    with pytest.raises(errors.BadParams, match="no provider 'nix': it requires an API key"):
+        qs(f"connect {http_door.url} --provider nix")
+    typed.update({"Password of ada": "of-ada-1815"})
+    assert "as ada" in text(qs(f"connect {users_door.url} --provider /toy/token --user ada"))
+
+
+def test_an_empty_password_is_refused_in_plain_words(qs, typed, users_door):
+    typed.update({"Password of ada": ""})
+    with pytest.raises(errors.BadParams, match="Not signed in: the password is empty"):
+        qs(f"connect {users_door.url} --user ada")
+
+
 def test_the_key_of_a_server_without_users_is_typed(qs, typed, http_door):
     typed["API key"] = http_door.key
     assert "as UNAUTHENTICATED_SINGLE_USER (group primary)" in text(qs(f"connect {http_door.url}"))
@@ -104,8 +143,10 @@ def test_whoever_may_read_the_status_without_a_sign_in_is_told_how_to_sign_in(qs
 
 def test_a_wrong_password_changes_nothing(qs, typed, users_door, qs_manager, bare_shell):
     typed.update({"Password of ada": "wrong"})
-    with pytest.raises(HTTPClientError, match="Incorrect username or password"):
+    with pytest.raises(HTTPClientError, match="Incorrect username or password") as caught:
         qs(f"connect {users_door.url} --user ada")
+    user = bare_shell.user_ns["RM"].user
+    assert caught.value.__notes__ == [f"Nothing has changed: %qs still uses {qs_manager.control}, as {user}."]
     assert bare_shell.user_ns["RM"].settings.address == qs_manager.control
     assert not kept_keys.path().exists()
 
@@ -133,6 +174,16 @@ def test_no_server_changes_nothing(qs, typed, bare_shell, qs_manager):
     with pytest.raises(errors.QSError, match="connection refused"):
         qs("connect http://127.0.0.1:9")
     assert bare_shell.user_ns["RM"].settings.address == qs_manager.control
+
+
+def test_a_failed_connect_says_as_whom_the_session_stays_where(qs, typed, users_door):
+    typed.update({"Password of ada": "of-ada-1815"})
+    qs(f"connect {users_door.url} --user ada")
+    for other in ("http://127.0.0.1:9", "tcp://127.0.0.1:9"):
+        with pytest.raises(errors.QSError) as caught:
+            qs(f"connect {other}")
+        assert caught.value.__notes__ == [f"Nothing has changed: %qs still uses {users_door.url}, as ada."]
+        assert caught.value._render_traceback_()[-1] == caught.value.__notes__[0]
 
 
 def test_a_session_may_use_http_from_the_start(bare_shell, http_door, monkeypatch):
