@@ -56,6 +56,10 @@ class Authorization:
     def __repr__(self) -> str:
         return f"<Authorization {self.keys}>"
 
+    def forget(self) -> None:
+        """Sign nothing any more: the server's address is one without encryption by mistake."""
+        self.keys = Keys()
+
     def set_tokens(self, reply: Any) -> None:
         """Use the tokens in the reply to a sign-in or a refresh."""
         self.keys = keys(token=reply["access_token"], refresh_token=reply["refresh_token"])

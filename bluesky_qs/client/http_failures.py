@@ -10,10 +10,13 @@ from bluesky_qs.errors import QSError
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED, _TIMEOUT, _TOO_LARGE = 401, 403, 404, 405, 408, 413
 _TOO_MANY, _CLIENT, _SERVER, _REDIRECT = 429, 400, 500, 300
+_BAD_REQUEST = 400
 #: A proxy before the server answers with the first and the last while the server is down.
 _UNAVAILABLE = (502, 503, 504)
 _EXPIRED = "Access token has expired"
 _LACKS_SCOPES = "Not enough permissions"
+#: What nginx, Apache, and servers written in Go answer in plain text at a port for TLS.
+_WANTS_TLS = ("plain http request was sent to https port", "speaking plain http", "http request to an https server")
 _LONGEST = 300
 
 
@@ -25,6 +28,9 @@ class Answer(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def text(self) -> str: ...
 
     def json(self) -> Any:
         """The decoded body."""
@@ -94,6 +100,14 @@ def is_expired(response: Answer) -> bool:
     return response.status_code == _UNAUTHORIZED and _detail(response).startswith(_EXPIRED)
 
 
+def wants_tls(response: Answer) -> bool:
+    """Whether the server refused the request because it was not encrypted."""
+    if response.status_code != _BAD_REQUEST:
+        return False
+    text = response.text.lower()
+    return any(sentence in text for sentence in _WANTS_TLS)
+
+
 def is_unknown_path(response: Answer) -> bool:
     """Whether the server has no such route, or none with this verb."""
     return response.status_code in (_NOT_FOUND, _NOT_ALLOWED)
@@ -107,6 +121,8 @@ def detail(response: Answer) -> str | None:
 def refusal(response: Answer, settings: HTTPSettings, request: Mapping[str, Any]) -> HTTPError | None:
     """Return the error that a response stands for; None if it is a reply."""
     status = response.status_code
+    if wants_tls(response):
+        return _not_encrypted(settings, request, response)
     kind, message = _kind(status, _detail(response), response, settings)
     return None if kind is None else kind(message, request, response)
 
@@ -116,6 +132,16 @@ def not_ours(settings: HTTPSettings, request: Mapping[str, Any], response: Any) 
     return HTTPRequestError(
         f"The server at {settings.server_uri} is not a Bluesky HTTP server: its answer is not one of the API. "
         "Check the address.",
+        request,
+        response,
+    )
+
+
+def _not_encrypted(settings: HTTPSettings, request: Mapping[str, Any], response: Any) -> HTTPRequestError:
+    encrypted = settings.server_uri.replace("http:", "https:", 1)
+    return HTTPRequestError(
+        f"The server at {settings.server_uri} uses TLS. Is its address {encrypted}? If a key or a password was sent, "
+        "it was not encrypted.",
         request,
         response,
     )
@@ -149,8 +175,7 @@ def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseE
         return HTTPUnreachableError(f'Unknown host "{host}". Check the address: {uri}', request)
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes) or "refused" in text:
         return HTTPUnreachableError(
-            f"No HTTP server at {uri}: connection refused. Is start-re-manager --http (or qserver-http) running there? "
-            "(QSERVER_HTTP_SERVER_URI sets the address.)",
+            f"No HTTP server at {uri}: connection refused. Is start-re-manager --http (or qserver-http) running there?",
             request,
         )
     return HTTPUnreachableError(f"No connection to the HTTP server at {uri}: {_why(error)}", request)

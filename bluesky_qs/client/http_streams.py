@@ -205,6 +205,10 @@ class _Answer:
         self.status_code = _UNAUTHORIZED if response.status_code == _FORBIDDEN else response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.raw_items()}
 
+    @property
+    def text(self) -> str:
+        return bytes(self._response.body or b"").decode(errors="replace")
+
     def json(self) -> Any:
         return decode(bytes(self._response.body or b""))
 

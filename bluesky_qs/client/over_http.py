@@ -85,6 +85,8 @@ class HTTPTransport:
         if http_calls.needs_new_token(call, keys, response):
             self.refresh(keys.token)
             response = self._repeated(call)
+        if http_failures.wants_tls(response):
+            self.authorization.forget()
         return response
 
     def _repeated(self, call: Call) -> httpx.Response:

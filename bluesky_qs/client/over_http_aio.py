@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import httpx
 
-from bluesky_qs.client import failures, http_calls
+from bluesky_qs.client import failures, http_calls, http_failures
 from bluesky_qs.client.authorization import Authorization
 from bluesky_qs.client.http_calls import Call
 from bluesky_qs.client.http_settings import HTTPSettings
@@ -73,6 +73,8 @@ class AsyncHTTPTransport:
         if http_calls.needs_new_token(call, keys, response):
             await self.refresh(keys.token)
             response = await self._repeated(call)
+        if http_failures.wants_tls(response):
+            self.authorization.forget()
         return response
 
     async def _repeated(self, call: Call) -> httpx.Response:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from getpass import getpass
 from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import quote
@@ -116,7 +117,7 @@ class SigningIn(ABC):
 
     def auth_providers(self) -> Any:
         """Return how one can sign in at this server, as a list of dictionaries."""
-        return self._sign_in(lambda _state, _settings: _sent(_providers_call()))
+        return self._sign_in(lambda _state, settings: _listed(settings))
 
     def session_refresh(self, *, refresh_token: str | None = None) -> Any:
         """Exchange the refresh token for new tokens. Requests do this when they need to."""
@@ -190,7 +191,7 @@ def _login(state: Authorization, settings: HTTPSettings, name: str, password: st
     # The server needs its time to check a password, and the keys of an earlier sign-in have no part in this one.
     call = Call("POST", f"{AUTH}/provider{path}", form=form, timeout=settings.timeout_login, signed_with="")
     try:
-        reply = yield call._replace(refreshes=False)
+        reply = yield from _sent_to_ours(settings, call._replace(refreshes=False))
     except http_failures.NotSignedInError as error:
         reason = http_failures.detail(error.response) or "the name or the password is wrong"
         raise http_failures.NotSignedInError(
@@ -205,7 +206,8 @@ def _device_login(
 ) -> SignInSteps:
     path = yield from _provider_path(settings, provider, is_external=True)
     base = f"{AUTH}/provider{path.removesuffix('/token')}"
-    begun = yield Call("POST", f"{base}/authorize", timeout=settings.timeout_login, signed_with="", refreshes=False)
+    begin = Call("POST", f"{base}/authorize", timeout=settings.timeout_login, signed_with="", refreshes=False)
+    begun = yield from _sent_to_ours(settings, begin)
     address = begun.get("authorization_uri") or begun["verification_uri"]
     show(DeviceCode(address, begun["user_code"], begun["expires_in"]))
     body = encode_params({"device_code": begun["device_code"]})
@@ -257,10 +259,13 @@ def _provider_path(settings: HTTPSettings, provider: str | None, *, is_external:
     chosen = provider if provider is not None else settings.auth_provider
     if chosen is not None:
         path = "/" + _text("provider", chosen).strip("/")
+        if not settings.is_encrypted:
+            with suppress(http_failures.HTTPClientError):  # some servers do not list them
+                yield _providers_call()  # a server with TLS refuses this, before a password is sent
         return path if path.endswith("/token") else f"{path}/token"
     try:
-        offered = providers((yield _providers_call()))
-    except http_failures.HTTPClientError:  # a server that does not list them
+        offered = providers((yield from _listed(settings)))
+    except http_failures.HTTPClientError:
         offered = []
     fitting = [each for each in offered if each.is_external == is_external]
     if len(fitting) == 1:
@@ -287,6 +292,25 @@ def providers(reply: Any) -> list[Provider]:
 
 def _providers_call() -> Call:
     return Call("GET", f"{AUTH}/providers", signed_with="", refreshes=False)
+
+
+def _listed(settings: HTTPSettings) -> SignInSteps:
+    return (yield from _sent_to_ours(settings, _providers_call()))
+
+
+def _sent_to_ours(settings: HTTPSettings, call: Call) -> SignInSteps:
+    """Send a call to a path that some servers do not have; if nothing there is a Queue Server, say so."""
+    try:
+        return (yield call)
+    except http_failures.HTTPClientError as error:
+        if not http_failures.is_unknown_path(error.response):
+            raise
+        try:
+            yield Call("GET", f"{PREFIX}/status", signed_with="", refreshes=False)
+        except http_failures.HTTPClientError as answer:
+            if http_failures.is_unknown_path(answer.response):
+                raise http_failures.not_ours(settings, call.shown, error.response) from None
+        raise
 
 
 def _call(verb: str, path: str, token: str | None, api_key: str | None) -> Call:

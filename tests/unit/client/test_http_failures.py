@@ -1,6 +1,7 @@
 """What a user reads when HTTP goes wrong: each sentence says what to do."""
 
 import datetime as dt
+import inspect
 import ipaddress
 import pickle
 import socket
@@ -12,9 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import bluesky_qs.aio
 from bluesky_qs.client.sync import REManagerAPI
 
 STATUS = ("GET", "/api/status")
+NGINX = "<html><center>The plain HTTP request was sent to HTTPS port</center></html>"
 
 
 def fails(address, sentence, **options):
@@ -31,6 +34,7 @@ def fails(address, sentence, **options):
         (401, {"detail": "Invalid API key"}, "HTTPClientError", "Not signed in at .*: Invalid API key. Sign in with"),
         (401, {"detail": "Not enough permissions. Requires scopes ['read:status']."}, "HTTPClientError", "not permit"),
         (403, "Forbidden", "HTTPClientError", "does not permit this: forbidden"),
+        (400, NGINX, "HTTPRequestError", r"uses TLS. Is its address https://127.*\? If a key or a password was sent"),
         (408, {"detail": "slow"}, "RequestTimeoutError", "does not answer. It may be busy; try again"),
         (413, {"detail": "at most 20 MB"}, "HTTPClientError", "too large .*: at most 20 MB. Send it in several parts"),
         (422, {"detail": "key was used"}, "HTTPClientError", "^422: key was used$"),
@@ -63,6 +67,29 @@ def test_a_method_that_the_server_does_not_have_is_an_unknown_method(scripted_RM
         scripted_RM.item_status("uid")
 
 
+@pytest.mark.parametrize("kind", [REManagerAPI, bluesky_qs.aio.REManagerAPI])
+async def test_a_key_is_not_sent_again_to_a_server_that_wants_tls(scripted, kind):
+    async def done(value):
+        return await value if inspect.isawaitable(value) else value
+
+    scripted.answers[STATUS] = (400, NGINX)
+    manager = kind(http_server_uri=scripted.url)
+    manager.set_authorization_key(api_key="secret")
+    for _ in range(2):
+        with pytest.raises(manager.HTTPRequestError, match="uses TLS"):
+            await done(manager.status(reload=True))
+    assert [got.authorization for got in scripted.got] == ["ApiKey secret", None]
+    await done(manager.close())
+
+
+@pytest.mark.parametrize("provider", [None, "site"])
+def test_a_password_is_not_sent_to_a_server_that_wants_tls(scripted, scripted_RM, provider):
+    scripted.answers["GET", "/api/auth/providers"] = (400, NGINX)
+    with pytest.raises(scripted_RM.HTTPRequestError, match="uses TLS"):
+        scripted_RM.login("ada", password="of-ada-1815", provider=provider)
+    assert [got.verb for got in scripted.got] == ["GET"]
+
+
 def test_no_answer_in_time_names_the_address_and_the_time(scripted):
     end = threading.Event()
     scripted.answers[STATUS] = lambda _: end.wait(30) and None
@@ -78,6 +105,7 @@ def test_no_server_is_an_error_that_says_what_to_start(clean_environment):
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
     error = fails(address, f"No HTTP server at {address}: connection refused. Is start-re-manager --http")
+    assert "QSERVER_HTTP_SERVER_URI" not in str(error)  # the address is in the sentence
     assert isinstance(error, REManagerAPI.RequestTimeoutError)  # as if the server were restarting
 
 

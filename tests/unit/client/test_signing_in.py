@@ -206,6 +206,27 @@ def test_answers_that_are_no_tokens_are_an_error(scripted, scripted_RM):
         scripted_RM.login("ada", password="x", provider="site")
 
 
+@pytest.mark.parametrize("provider", [None, "site"])
+def test_signing_in_at_another_server_says_to_check_the_address(scripted, scripted_RM, provider):
+    scripted.answers["GET", "/api/status"] = (404, "<html>Not Found</html>")
+    with pytest.raises(scripted_RM.HTTPRequestError, match=r"is not a Bluesky HTTP server: .* Check the address"):
+        scripted_RM.login("ada", password="x", provider=provider)
+    with pytest.raises(scripted_RM.HTTPRequestError, match="Check the address"):
+        scripted_RM.auth_providers()
+
+
+def test_an_unknown_provider_of_a_right_server_is_no_wrong_address(scripted, scripted_RM):
+    scripted.answers["GET", "/api/status"] = (401, {"detail": "Not signed in"})
+    with pytest.raises(scripted_RM.HTTPClientError, match="404: Not Found"):
+        scripted_RM.login("ada", password="x", provider="site")
+
+
+def test_an_empty_password_is_not_sent(scripted, scripted_RM):
+    with pytest.raises(errors.BadParams, match="the password is empty"):
+        scripted_RM.login("ada", password="")
+    assert scripted.got == []
+
+
 @pytest.mark.parametrize(
     "keys", [{"api_key": "a", "token": "b"}, {"api_key": 5}, {"api_key": ""}, {"token": "a b"}, {"api_key": "a\nb"}]
 )
