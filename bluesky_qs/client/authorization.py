@@ -48,10 +48,26 @@ class Keys(NamedTuple):
 
 
 class Authorization:
-    """The keys of one client. They change when it signs in or refreshes its session."""
+    """The keys of one client. They change when it signs in or refreshes its session.
+
+    Attributes
+    ----------
+    user
+        As whom the server knows these keys; empty until it has been asked.
+    """
 
     def __init__(self, keys: Keys | None = None) -> None:
         self.keys = keys or Keys()
+
+    @property
+    def keys(self) -> Keys:
+        """What requests are signed with. Others may belong to somebody else, so that the user is forgotten."""
+        return self._keys
+
+    @keys.setter
+    def keys(self, keys: Keys) -> None:
+        self._keys = keys
+        self.user = ""
 
     def __repr__(self) -> str:
         return f"<Authorization {self.keys}>"

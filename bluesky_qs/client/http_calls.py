@@ -143,15 +143,15 @@ def needs_new_token(call: Call, keys: Keys, response: http_failures.Answer) -> b
     return call.refreshes and mine and http_failures.is_expired(response)
 
 
-def checked(call: Call, response: Any, settings: HTTPSettings) -> Any:
-    """Return the decoded body of a response.
+def checked(call: Call, response: Any, settings: HTTPSettings, user: str = "") -> Any:
+    """Return the decoded body of a response. ``user`` is who has signed in, if that is known.
 
     Raises
     ------
     HTTPError
         The response is an error, or no answer of the API.
     """
-    error = http_failures.refusal(response, settings, call.shown)
+    error = http_failures.refusal(response, settings, call.shown, user)
     if error is not None:
         raise error
     try:
@@ -160,8 +160,8 @@ def checked(call: Call, response: Any, settings: HTTPSettings) -> Any:
         raise http_failures.not_ours(settings, call.shown, response) from None
 
 
-def reply(call: Call, response: Any, settings: HTTPSettings) -> EncodedReply:
-    """Return the reply of the service, the same as over 0MQ.
+def reply(call: Call, response: Any, settings: HTTPSettings, user: str = "") -> EncodedReply:
+    """Return the reply of the service, the same as over 0MQ. ``user`` is who has signed in, if that is known.
 
     Raises
     ------
@@ -175,7 +175,8 @@ def reply(call: Call, response: Any, settings: HTTPSettings) -> EncodedReply:
         return _refused(f"Unknown method {method!r}", UnknownMethod.__name__)
     if status == _BAD_REQUEST and (reason := http_failures.detail(response)):
         return _refused(reason, BadParams.__name__)
-    if not _is_refusal(response) and (error := http_failures.refusal(response, settings, call.shown)) is not None:
+    error = None if _is_refusal(response) else http_failures.refusal(response, settings, call.shown, user)
+    if error is not None:
         if http_failures.is_unknown_path(response):
             raise http_failures.not_ours(settings, call.shown, response)
         raise error

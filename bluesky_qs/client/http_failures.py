@@ -1,8 +1,9 @@
 """The errors of a client that reaches the service over HTTP: each says what happened and what to do."""
 
 import math
+import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.http_settings import HTTPSettings
@@ -15,6 +16,7 @@ _BAD_REQUEST = 400
 _UNAVAILABLE = (502, 503, 504)
 _EXPIRED = "Access token has expired"
 _LACKS_SCOPES = "Not enough permissions"
+_SCOPES = re.compile(rf"^{_LACKS_SCOPES}.* Requires scopes \[([^\]]+)\]")
 #: What nginx, Apache, and servers written in Go answer in plain text at a port for TLS.
 _WANTS_TLS = ("plain http request was sent to https port", "speaking plain http", "http request to an https server")
 _LONGEST = 300
@@ -118,13 +120,28 @@ def detail(response: Answer) -> str | None:
     return _detail(response) or None
 
 
-def refusal(response: Answer, settings: HTTPSettings, request: Mapping[str, Any]) -> HTTPError | None:
-    """Return the error that a response stands for; None if it is a reply."""
+def refusal(response: Answer, settings: HTTPSettings, request: Mapping[str, Any], user: str = "") -> HTTPError | None:
+    """Return the error that a response stands for; None if it is a reply. ``user`` is who has signed in, if known."""
     status = response.status_code
     if wants_tls(response):
         return _not_encrypted(settings, request, response)
+    if lacking := _SCOPES.search(_detail(response)):
+        return lacks_scopes(lacking[1].replace("'", ""), request, user, response)
     kind, message = _kind(status, _detail(response), response, settings)
     return None if kind is None else kind(message, request, response)
+
+
+def lacks_scopes(scopes: str, request: Mapping[str, Any], user: str = "", response: Any = None) -> NotAuthorizedError:
+    """Return the error for a sign-in that does not permit the request, because it has not got these scopes."""
+    method: object = request["method"]
+    what = method if isinstance(method, str) else " ".join(cast("tuple[str, str]", method))
+    who = f"You ({user})" if user else "You"
+    noun = "scopes" if "," in scopes else "scope"
+    return NotAuthorizedError(
+        f"{who} may not use {what}: that needs the {noun} {scopes}. Ask those who run the server for it.",
+        request,
+        response,
+    )
 
 
 def not_ours(settings: HTTPSettings, request: Mapping[str, Any], response: Any) -> HTTPRequestError:

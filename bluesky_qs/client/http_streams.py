@@ -182,7 +182,7 @@ class Streams:
             except http_failures.HTTPError as error:
                 log.debug("The session was not refreshed: %s", error)
             return
-        error = http_failures.refusal(answer, self._settings, {"method": "subscribe"})
+        error = http_failures.refusal(answer, self._settings, {"method": "subscribe"}, self._authorization.user)
         if isinstance(error, http_failures.HTTPClientError):
             self.refusal = error
         log.debug("No stream from %s: %s", self._settings.server_uri, error)

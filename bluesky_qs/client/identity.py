@@ -119,6 +119,11 @@ def _is_of_sender(method: Method[..., Any]) -> bool:
     return "user" in method.requires or method.lock is not Lock.NONE
 
 
+def login_of(user: str) -> str:
+    """The name with which a user signed in; the name to show may follow it in quotes."""
+    return user.partition(' "')[0]
+
+
 def login_name() -> str:
     """Return the login name of this session's user."""
     import getpass  # noqa: PLC0415 - slow, and not needed if the user is given

@@ -40,7 +40,7 @@ class HTTPTransport:
     def exchange(self, request: Request) -> EncodedReply:
         """Send a request and return the reply; see `transport.Transport`."""
         call = http_calls.of_request(request)
-        return http_calls.reply(call, self._respond(call), self._settings)
+        return http_calls.reply(call, self._respond(call), self._settings, self.authorization.user)
 
     def send(self, call: Call) -> Any:
         """Send any call and return the decoded body of the answer.
@@ -50,7 +50,7 @@ class HTTPTransport:
         HTTPError
             The server did not answer, or refused the call.
         """
-        return http_calls.checked(call, self._respond(call), self._settings)
+        return http_calls.checked(call, self._respond(call), self._settings, self.authorization.user)
 
     def subscribe(self, *topics: bytes) -> "HTTPFeed":
         """Subscribe to streams of the server; see `transport.Transport`."""

@@ -29,7 +29,7 @@ class AsyncHTTPTransport:
     async def exchange(self, request: Request) -> EncodedReply:
         """Send a request and return the reply; see `transport.Transport`."""
         call = http_calls.of_request(request)
-        return http_calls.reply(call, await self._respond(call), self._settings)
+        return http_calls.reply(call, await self._respond(call), self._settings, self.authorization.user)
 
     async def send(self, call: Call) -> Any:
         """Send any call and return the decoded body of the answer.
@@ -39,7 +39,7 @@ class AsyncHTTPTransport:
         HTTPError
             The server did not answer, or refused the call.
         """
-        return http_calls.checked(call, await self._respond(call), self._settings)
+        return http_calls.checked(call, await self._respond(call), self._settings, self.authorization.user)
 
     def subscribe(self, *topics: bytes) -> "AsyncHTTPFeed":
         """Subscribe to streams of the server, in the running loop."""

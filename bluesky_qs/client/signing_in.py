@@ -13,7 +13,7 @@ from bluesky_qs.client.authorization import Authorization, AuthorizationMethods
 from bluesky_qs.client.codec import encode_params
 from bluesky_qs.client.http_calls import Call
 from bluesky_qs.client.http_settings import HTTPSettings
-from bluesky_qs.client.identity import Identity
+from bluesky_qs.client.identity import Identity, login_of
 from bluesky_qs.errors import BadParams
 
 T = TypeVar("T")
@@ -174,7 +174,7 @@ class SigningIn(ABC):
 
     def identify(self) -> Any:
         """Ask the server as whom it knows the sign-in; from then on, `user` and `user_group` say that."""
-        return self._sign_in(lambda _state, _settings: _identified(self.identity))
+        return self._sign_in(lambda state, _settings: _identified(state, self.identity))
 
     def logout(self) -> Any:
         """Tell the server, and do not sign requests any more. Sessions and keys stay valid until they are revoked."""
@@ -240,10 +240,11 @@ def _session_refresh(state: Authorization, refresh_token: str | None) -> SignInS
     return reply
 
 
-def _identified(identity: Identity) -> SignInSteps:
+def _identified(state: Authorization, identity: Identity) -> SignInSteps:
     reply = yield _call("GET", f"{AUTH}/scopes", None, None)
     if reply.get("user"):  # bluesky-httpserver does not say it
         identity.user, identity.user_group = reply["user"], reply["user_group"]
+        state.user = login_of(reply["user"])
     return reply
 
 

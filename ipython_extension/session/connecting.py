@@ -10,7 +10,7 @@ from bluesky_qs.client import kept_keys
 from bluesky_qs.client.authorization import AuthorizationMethods
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.client.http_failures import HTTPClientError, NotSignedInError
-from bluesky_qs.client.identity import login_name
+from bluesky_qs.client.identity import login_name, login_of
 from bluesky_qs.client.signing_in import DeviceCode, Provider, providers
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import BadParams, QSError
@@ -88,10 +88,10 @@ def _is_accepted(client: REManagerAPI, user: str) -> bool:
         client.status()
         if not user:
             return True
-        known = client.api_scopes().get("user") or ""
+        known = login_of(client.api_scopes().get("user") or "")
     except NotSignedInError:
         return False
-    return known.partition(' "')[0] == user  # the name to show may follow in quotes
+    return known == user
 
 
 def _revoked(client: REManagerAPI, key: str) -> bool:

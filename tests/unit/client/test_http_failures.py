@@ -32,7 +32,13 @@ def fails(address, sentence, **options):
     ("status", "body", "kind", "sentence"),
     [
         (401, {"detail": "Invalid API key"}, "HTTPClientError", "Not signed in at .*: Invalid API key. Sign in with"),
-        (401, {"detail": "Not enough permissions. Requires scopes ['read:status']."}, "HTTPClientError", "not permit"),
+        (
+            401,
+            {"detail": "Not enough permissions. Requires scopes ['read:status', 'x']. Request had scopes []"},
+            "HTTPClientError",
+            "^You may not use status: that needs the scopes read:status, x. Ask those who run the server for it.$",
+        ),
+        (401, {"detail": "Not enough permissions."}, "HTTPClientError", "not permit"),
         (403, "Forbidden", "HTTPClientError", "does not permit this: forbidden"),
         (400, NGINX, "HTTPRequestError", r"uses TLS. Is its address https://127.*\? If a key or a password was sent"),
         (408, {"detail": "slow"}, "RequestTimeoutError", "does not answer. It may be busy; try again"),

@@ -56,8 +56,17 @@ async def test_a_wrong_password_and_somebody_without_a_role_are_told_why(either)
 
 async def test_what_the_sign_in_does_not_permit_is_refused(either):
     await done(either.login("olga", password="of-olga-1888"))
-    with pytest.raises(either.HTTPClientError, match=r"does not permit this: .*write:queue:edit"):
+    sentence = "may not use queue_clear: that needs the scope write:queue:edit. Ask those who run the server for it."
+    with pytest.raises(either.HTTPClientError) as caught:
         await done(either.queue_clear())
+    assert str(caught.value) == f"You {sentence}"
+    assert caught.value.response.json()["detail"].startswith("Not enough permissions. Requires scopes [")
+    await done(either.identify())
+    with pytest.raises(either.HTTPClientError) as caught:
+        await done(either.queue_clear())
+    assert str(caught.value) == f"You (olga) {sentence}"
+    with pytest.raises(either.HTTPClientError, match="may not use POST /api/queue/clear: that needs"):
+        await done(either.send_request(method=("POST", "/api/queue/clear")))
 
 
 async def test_keys_are_made_used_and_deleted(either):
