@@ -6,15 +6,17 @@ import sys
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from bluesky_qs._version import __version__
-from bluesky_qs.api.method import METHODS
+from bluesky_qs.api.method import METHODS, Method
 from bluesky_qs.cli import output
 from bluesky_qs.cli.options import HELP, BadOption, Options, parse
 from bluesky_qs.client.failures import NoLockKeyError, RequestTimeoutError
-from bluesky_qs.client.http_failures import HTTPClientError, HTTPError
+from bluesky_qs.client.http_failures import HTTPClientError, HTTPError, lacks_scopes
+from bluesky_qs.client.identity import login_of
 from bluesky_qs.client.sync import REManagerAPI
-from bluesky_qs.errors import ConfigError, RequestError
+from bluesky_qs.errors import ConfigError, QSError, RequestError
 from bluesky_qs.words import files
 from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS, SPREADSHEET
 from bluesky_qs.words.grammar import ParsedCommand, UsageError
@@ -112,10 +114,20 @@ def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
         if options.lock_key and "lock_key" in method.parameters:
             params.setdefault("lock_key", options.lock_key)
         if "lock_key" in method.requires and "lock_key" not in params:
-            raise NoLockKeyError("Request contains no lock key: give one with -k KEY (--lock-key KEY)")
+            raise _no_lock_key(manager, method)
         response = files.naming_rows(params, manager.ask(method, params))
     print(output.as_json(response) if options.json else output.message(response))
     return ExitCode.REFUSED if response.get("success") is False else ExitCode.SUCCESS
+
+
+def _no_lock_key(manager: REManagerAPI, method: Method[..., Any]) -> QSError:
+    """The error for a request without a lock key; whoever may not lock need not look for one."""
+    if manager.protocol is manager.Protocols.HTTP:
+        signed_in = manager.api_scopes()
+        if method.scope not in signed_in["scopes"]:
+            user = login_of(signed_in.get("user") or "")  # bluesky-httpserver does not say it
+            return lacks_scopes(method.scope, {"method": method.name}, user)
+    return NoLockKeyError("Request contains no lock key: give one with -k KEY (--lock-key KEY)")
 
 
 def _write_spreadsheet(manager: REManagerAPI, plan: str, file: str = "") -> ExitCode:
@@ -151,7 +163,7 @@ def _client(options: Options) -> REManagerAPI:
 
 def _http_client(server_uri: str, options: Options) -> REManagerAPI:
     from bluesky_qs.client import kept_keys  # noqa: PLC0415 - not over 0MQ
-    from bluesky_qs.client.authorization import AuthorizationMethods, key_in_file  # noqa: PLC0415
+    from bluesky_qs.client.authorization import AuthorizationMethods, exposed_key_file, key_in_file  # noqa: PLC0415
 
     client = REManagerAPI(
         http_server_uri=server_uri,
@@ -160,6 +172,8 @@ def _http_client(server_uri: str, options: Options) -> REManagerAPI:
         user=os.environ.get("QSERVER_USER") or _USER,
         request_fail_exceptions=False,
     )
+    if warning := exposed_key_file(options.api_key_file):
+        print(warning, file=sys.stderr)
     if options.api_key_file:
         client.set_authorization_key(api_key=key_in_file(options.api_key_file))
     elif client.auth_method is AuthorizationMethods.NONE:

@@ -1,6 +1,7 @@
 """What a client signs its HTTP requests with: an API key, a pair of tokens, or nothing."""
 
 import os
+import stat
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -117,6 +118,16 @@ def keys_of_environment() -> Keys:
         return keys(api_key=key)
     name = os.environ.get(KEY_FILE_VARIABLE)
     return keys(api_key=key_in_file(name)) if name else Keys()
+
+
+def exposed_key_file(name: str | None) -> str | None:
+    """Return a warning if others can read the file with an API key; without a name, the file of the environment."""
+    named = name or (None if os.environ.get(KEY_VARIABLE) else os.environ.get(KEY_FILE_VARIABLE))
+    try:
+        is_exposed = named is not None and Path(named).expanduser().stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
+    except OSError:  # whoever reads the key says why
+        return None
+    return f"Warning: other users can read the API key in {named}. Forbid it: chmod 600 {named}" if is_exposed else None
 
 
 def key_in_file(name: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from bluesky_qs.cli.qserver import ExitCode, run
 from bluesky_qs.client import kept_keys
+from bluesky_qs.client.sync import REManagerAPI
 
 
 @pytest.fixture
@@ -11,6 +12,7 @@ def asked(http_door, monkeypatch, tmp_path):
     """Runs ``qserver --http`` with the key of the door in a file."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "key").write_text(http_door.key + "\n")
+    (tmp_path / "key").chmod(0o600)
 
     def ask(*words, key=True):
         given = ["--api-key-file", str(tmp_path / "key")] if key else []
@@ -39,6 +41,30 @@ def test_the_key_that_the_prompt_keeps_is_used(asked, http_door, monkeypatch):
     monkeypatch.setattr(kept_keys, "_keyring", lambda: None)
     kept_keys.keep(http_door.url, http_door.key)
     assert asked("status", key=False) == ExitCode.SUCCESS
+
+
+def test_a_key_file_that_others_can_read_is_a_warning(asked, capsys, monkeypatch, tmp_path):
+    assert asked("status") == ExitCode.SUCCESS
+    assert capsys.readouterr().err == ""
+    (tmp_path / "key").chmod(0o644)
+    warning = f"Warning: other users can read the API key in {tmp_path / 'key'}. Forbid it: chmod 600"
+    assert asked("status") == ExitCode.SUCCESS
+    assert warning in capsys.readouterr().err
+    monkeypatch.setenv("QSERVER_HTTP_SERVER_API_KEYFILE", str(tmp_path / "key"))
+    assert asked("status", key=False) == ExitCode.SUCCESS
+    assert warning in capsys.readouterr().err
+
+
+def test_only_whoever_may_lock_is_asked_for_a_lock_key(asked, capsys, new_http_door, qs_manager, monkeypatch):
+    assert asked("lock", "all") == ExitCode.REFUSED
+    assert "Request contains no lock key: give one with -k KEY" in capsys.readouterr().err
+    door = new_http_door(qs_manager, users=True)
+    with REManagerAPI(http_server_uri=door.url) as manager:
+        manager.login("olga", password="of-olga-1888")
+        key = manager.apikey_new(expires_in=900)["secret"]
+    monkeypatch.setenv("QSERVER_HTTP_SERVER_API_KEY", key)
+    assert run(["--http", door.url, "lock", "all"]) == ExitCode.REFUSED
+    assert "You (olga) may not use lock: that needs the scope write:lock." in capsys.readouterr().err
 
 
 def test_no_server_has_the_exit_code_for_no_answer(capsys, clean_environment, monkeypatch, tmp_path):
