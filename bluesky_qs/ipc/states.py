@@ -59,6 +59,8 @@ class Waiting(msgspec.Struct, frozen=True):
         Names of the suspenders' signals.
     user
         Who requested the pause; empty if it is not known.
+    by_plan
+        Whether the plan paused by itself: nobody requested the pause.
     """
 
     kind: Literal["suspender", "pause"]
@@ -66,6 +68,7 @@ class Waiting(msgspec.Struct, frozen=True):
     reason: str = ""
     devices: list[str] = []
     user: str = ""
+    by_plan: bool = False
 
 
 class WorkerState(msgspec.Struct, frozen=True):

@@ -32,7 +32,8 @@ def _text(waiting: Waiting, now: float) -> str:
         case "suspender":
             return f"suspended since {since}: {waiting.reason}"
         case "pause":
-            return f"paused at {since}" + (f" by {waiting.user}" if waiting.user else "")
+            who = "the plan" if waiting.by_plan else waiting.user
+            return f"paused at {since}" + (f" by {who}" if who else "")
 
 
 def _moment(seconds: float, now: float) -> str:

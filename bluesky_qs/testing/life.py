@@ -90,8 +90,8 @@ class Job:
         self.measurement: Measurement | None = None
         self.waits = False
         self.pause: str | None = None
-        #: Who requested the pause.
-        self.pauser = ""
+        #: Who requested the pause; None if nobody did.
+        self.pauser: str | None = None
         self.resumed: asyncio.Future[str] | None = None
 
 
@@ -391,10 +391,10 @@ class ScriptedProcess:
 
     async def _stand_still(self, job: Job) -> None:
         """Pause until the manager resumes or ends the plan."""
-        job.pause = None
         pauses = self.state.pauses + 1
         job.resumed = asyncio.get_running_loop().create_future()
-        waiting, job.pauser = Waiting("pause", self._script.now(), user=job.pauser), ""
+        waiting = Waiting("pause", self._script.now(), user=job.pauser or "", by_plan=job.pauser is None)
+        job.pause = job.pauser = None
         idle = EnvironmentState.IDLE
         self._update(engine="paused", pause_pending=False, environment=idle, pauses=pauses, waiting=waiting)
         how = await job.resumed

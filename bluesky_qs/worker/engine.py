@@ -129,7 +129,8 @@ class Engine:
         self._pause: PauseOption | None = None
         self._engine_state: str | None = None
         self._next: list[Any] = []
-        self._pauser = ""
+        #: Who requested the pause; None if nobody did.
+        self._pauser: str | None = None
         self._hooks = (Hook("state_hook", self._state_changed), Hook("msg_hook", self._message_seen))
         self._loop_thread: threading.Thread | None = None
         self._next_excepthook: Callable[[Any], Any] | None = None
@@ -165,7 +166,7 @@ class Engine:
             raise NoRunEngine
         self._accepted.add(item_uid)
         with self._lock:
-            self._item_uid, self._paused, self._pause, self._pauser = item_uid, False, None, ""
+            self._item_uid, self._paused, self._pause, self._pauser = item_uid, False, None, None
         self._reports.update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=item_uid, pause_pending=False)
 
     def pause(self, option: PauseOption, user: str = "") -> None:
@@ -366,7 +367,7 @@ class Engine:
         if state in ("pausing", "paused"):
             self._pause = None
         if state == "paused":
-            self._pauser = ""  # the next pause may be the plan's own
+            self._pauser = None  # the next pause may be the plan's own
         if state in _ENDS:
             plan.ending = state
         if state in ("idle", "panicked"):

@@ -76,11 +76,11 @@ class Standstill:
             return True
         return False
 
-    def engine_changed(self, state: str, pauser: str) -> None:
-        """Follow the state of the RunEngine. ``pauser`` requested the pause, if it is paused now."""
+    def engine_changed(self, state: str, pauser: str | None) -> None:
+        """Follow the state of the RunEngine. If it is paused now, ``pauser`` requested that; None: nobody did."""
         if state == "paused":
             self._count()
-            self._pause = Waiting("pause", self._now(), user=pauser)
+            self._pause = Waiting("pause", self._now(), user=pauser or "", by_plan=pauser is None)
         elif self._pause is not None:
             self._pause = None
             self._suspended_since = self._now()

@@ -7,7 +7,7 @@ from bluesky_qs.documents import mapping, text
 from ipython_extension.live.columns import Column
 from ipython_extension.live.lines import Line, Row, cells
 from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
-from ipython_extension.shown.tables import cut, moment, plural, shortened, terminal_height, wrapped
+from ipython_extension.shown.tables import cut, cut_in_the_middle, moment, plural, shortened, terminal_height, wrapped
 
 _INDENT = "  "
 _NUMBER, _TIME = 5, 8
@@ -111,7 +111,7 @@ class RunTables:
             return []
         why = f": {reason}" if (reason := one_line(text(stop.get("reason")))) else ""
         ended = "failed" if status == "fail" else f"ended with {one_line(str(status))}"
-        return [Line(shortened(f"{run.name} {ended}{why}", self._width), "failed")]
+        return [Line(cut_in_the_middle(f"{run.name} {ended}{why}", self._width), "failed")]
 
 
 class Live:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from bluesky_qs.client.info import Asks, item_state
 from bluesky_qs.words.planexpr import Item
 
 
@@ -41,6 +42,12 @@ def find_requeued(past: Iterable[Item], queue: Mapping[str, Any]) -> dict[str, R
 def find_by_uid(uid: str, queue: Mapping[str, Any]) -> Requeued | None:
     """Find the requeued item with this uid."""
     return next((each for each in _places(queue) if each.item["item_uid"] == uid), None)
+
+
+def requeued_item(client: Asks, item: Item, queue: Mapping[str, Any]) -> Requeued | None:
+    """Find the item that was put back into the queue in place of one that has left it; None if there is none."""
+    uid = item_state(client, item["item_uid"]).get("requeued_as")
+    return find_by_uid(uid, queue) if uid else None
 
 
 def _places(queue: Mapping[str, Any]) -> Iterator[Requeued]:

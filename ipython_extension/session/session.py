@@ -18,7 +18,7 @@ from ipython_extension.session import past
 from ipython_extension.session.known_names import KnownNames
 from ipython_extension.session.placing import placed_in
 from ipython_extension.session.prompt_settings import PromptSettings
-from ipython_extension.session.requeued import find_requeued
+from ipython_extension.session.requeued import Requeued, find_requeued, requeued_item
 from ipython_extension.shown.display import QueueView
 from ipython_extension.shown.history_view import HistoryView
 from ipython_extension.shown.tables import ranges
@@ -209,8 +209,18 @@ class Session:
         shown = self._history_is_seen(reply, rows=rows, since=since, query=query)
         if failed := shown.failed_rows():
             self._line_queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
-            shown.requeued = {uid: back.place for uid, back in find_requeued(failed, self._line_queue).items()}
+            back = find_requeued(failed, self._line_queue)
+            shown.requeued = {uid: each.place for uid, each in back.items()}
+            self._follow(back)
         return shown
+
+    def _follow(self, requeued: Mapping[str, Requeued]) -> None:
+        """Let the positions of items that ran refer to the requeued items, which have other uids."""
+        for shown in (self._queue, self._grown):
+            if shown is not None:
+                shown.update(
+                    {at: requeued[item["item_uid"]].item for at, item in shown.items() if item["item_uid"] in requeued}
+                )
 
     def _history_is_seen(
         self,
@@ -370,6 +380,11 @@ class Session:
             if item["item_uid"] == seen["item_uid"]:
                 return item
         where = "is running now" if running.get("item_uid") == seen["item_uid"] else "is no longer in the queue"
+        if back := requeued_item(self.rm, seen, queue):
+            self._follow({seen["item_uid"]: back})
+            where = (
+                f"has run since then. It is {back.place_with_number} as a new item. Enter the line again to use that"
+            )
         raise NotFound(f"{plan_text(seen, self.known())}, which was shown at position {position}, {where}")
 
     def finished(self, line: Line, token: LineWord) -> Item:

@@ -202,9 +202,13 @@ def pause_sentence(status: Mapping[str, Any]) -> str:
     since = (status.get("running_item_progress") or {}).get("paused_since")
     is_told = (status.get("waiting_for") or {}).get("kind") == "pause"
     lead = waiting_sentence(status) if is_told else f"Paused{f' at {moment(since)}' if since else ''}."
+    if lead.endswith(f" by {_BY_PLAN}."):
+        lead += " %qs log shows what it printed."
     return f"{lead} %qs resume resumes the plan; %qs finish, %qs abort or %qs halt ends it."
 
 
+#: Who paused a plan that paused by itself, in the texts of the service.
+_BY_PLAN = "the plan"
 _ALL_ENDINGS = {"failed": "failed", "aborted": "was aborted", "halted": "was halted"}
 _STATES = {
     "initializing": "The service is starting",

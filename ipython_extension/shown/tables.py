@@ -98,6 +98,15 @@ def cut(line: str, width: int) -> str:
     return "".join(taken) + "…"
 
 
+def cut_in_the_middle(text: str, width: int) -> str:
+    """Return the text on one line of at most ``width`` columns; of a long one, its beginning and its end."""
+    line = " ".join(text.split())
+    if cells(line) <= width:
+        return line
+    end = width // 3
+    return cut(line, width - end) + cut(line[::-1], end + 1)[::-1].removeprefix("…")
+
+
 def wrapped(text: str, width: int) -> str:
     """Break long lines at spaces, because a terminal would break them in the middle of a word."""
     return "\n".join("\n".join(_broken(line, width)) for line in text.split("\n"))
@@ -204,11 +213,13 @@ class Table(NamedTuple):
 
 
 def _note_lines(note: str, width: int) -> list[str]:
-    """A note, broken at blanks; a very long one is cut."""
+    """A note, broken at blanks; of a very long one, the beginning and the end."""
     lines = _broken(" ".join(note.split()), width)
-    if len(lines) > _NOTE_LINES:
-        lines[_NOTE_LINES - 1 :] = [" ".join(lines[_NOTE_LINES - 1 :])]
-    return [shortened(line, width) for line in lines]
+    room = _NOTE_LINES * width
+    while len(lines) > _NOTE_LINES:
+        lines = _broken(cut_in_the_middle(note, room), width)
+        room -= _GAP
+    return [cut_in_the_middle(line, width) for line in lines]
 
 
 _INDENT = "  "

@@ -5,6 +5,7 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.errors import NotFound
 from bluesky_qs.testing import Fail, Wait
 from ipython_extension.shown.error_rendering import NotDone
 
@@ -132,6 +133,32 @@ def test_a_copy_that_was_changed_is_another_plan(qs, failed):
     qs("edit 0 scan([det1], motor, 0, 1, 9)")
     assert pretty(qs("history")).splitlines()[-1] == "     no beam"
     assert "Queued number 0 again at position 1" in pretty(qs("redo -1"))
+
+
+@pytest.fixture
+def failed_since(qs, opened):
+    """A manager whose plan was added at the prompt, and has failed since then."""
+    opened.worker.on_plan("count", Fail("no beam"))
+    qs("add count([det1])")
+    qs("queue")
+    opened.do("queue_start")
+    opened.wait_until(lambda status: status["items_in_history"] == 1 and status["manager_state"] == "idle")
+    return opened
+
+
+@pytest.mark.parametrize("line", ["rm 0", "edit 0 num=3", "move 0 front", "move 0 back"])
+def test_the_position_of_a_plan_that_failed_is_that_of_the_requeued_item(qs, failed_since, line):
+    new = failed_since.do("queue_get")["items"][0]["item_uid"]
+    qs("history")
+    assert [item["item_uid"] for item in qs(line)] == [new]
+
+
+@pytest.mark.parametrize("line", ["rm 0", "edit 0 num=3"])
+def test_a_plan_that_failed_unseen_is_named_before_the_requeued_item_is_used(qs, failed_since, line):
+    with pytest.raises(NotFound, match=r"has run since then\. It is back in the queue at position 0 as a new item"):
+        qs(line)
+    new = failed_since.do("queue_get")["items"][0]["item_uid"]
+    assert [item["item_uid"] for item in qs(line)] == [new]
 
 
 def refuse(params):

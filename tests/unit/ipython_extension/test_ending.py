@@ -238,5 +238,20 @@ def test_an_interrupted_wait_reports_that_the_plan_is_paused(qs, running, at_loo
         qs("wait")
 
 
+def test_a_pause_of_the_plan_itself_is_reported_with_where_to_look(qs, opened, printed, at_looks):
+    opened.worker.on_plan("count", Pause())
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.wait_until(lambda status: status["manager_state"] == "paused")
+    at_looks(None, lambda _: opened.do("re_resume"))
+    qs("wait")
+    assert re.match(r"Paused at \d\d:\d\d by the plan\. %qs log shows what it printed\. %qs resume", printed[0])
+
+
+def test_a_pause_that_an_unnamed_user_requested_is_not_the_plans(running):
+    pause(running)
+    assert "by the plan" not in running.do("status")["waiting_for"]["text"]
+
+
 def test_the_start_of_a_pause_is_omitted_if_it_is_unknown():
     assert pause_sentence({"running_item_progress": None}).startswith("Paused. %qs resume")

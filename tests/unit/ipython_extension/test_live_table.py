@@ -104,6 +104,13 @@ def test_a_failed_run_ends_with_its_failure():
     assert printed(start(), stop(status="fail", reason="no beam")) == ["Scan 7 failed: no beam"]
 
 
+def test_a_long_reason_of_a_failed_run_keeps_its_end():
+    reason = f"SynGauss({'prefix=0, ' * 30}) does not implement all methods"
+    (line,) = printed(start(), stop(status="fail", reason=reason))
+    assert line.startswith("Scan 7 failed: SynGauss(")
+    assert line.endswith("all methods")
+
+
 def test_a_table_that_begins_late_reports_the_number_of_missing_rows():
     lines = printed(start(), descriptor(["a"]), event(13, a=1))
     assert columns(lines[2]) == ["…", "12", "earlier", "points"]

@@ -5,7 +5,17 @@ import time
 
 import pytest
 
-from ipython_extension.shown.tables import Row, Table, cells, length_of_time, moment, plural, ranges, shortened
+from ipython_extension.shown.tables import (
+    Row,
+    Table,
+    cells,
+    cut_in_the_middle,
+    length_of_time,
+    moment,
+    plural,
+    ranges,
+    shortened,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +85,23 @@ def test_in_a_notebook_short_columns_stay_in_one_line_and_numbers_are_at_the_rig
     assert "pre-wrap" not in took
     assert "text-align:right" in scan
     assert "text-align:left" in took
+
+
+@pytest.mark.parametrize("width", range(1, 40))
+@pytest.mark.parametrize(
+    "text", ["TypeError: something that is long; back at the front", "wide 日本語 characters 日本語"]
+)
+def test_what_is_cut_in_the_middle_fits_and_keeps_its_end(text, width):
+    short = cut_in_the_middle(text, width)
+    assert cells(short) <= width
+    assert short == text or text.startswith(short.partition("…")[0])
+    assert text.endswith(short.rpartition("…")[2])
+
+
+def test_the_note_below_a_row_keeps_its_beginning_and_its_end():
+    note = f"TypeError: {'a device ' * 60}does not implement all Movable methods; back at the front of the queue"
+    text = Table(("#", "plan"), [Row(("0", "count"), note)], flexible=1).text(80)
+    joined = " ".join(" ".join(text.split("\n")[2:]).split())
+    assert joined.startswith("TypeError: a device")
+    assert joined.endswith("back at the front of the queue")
+    assert len(text.split("\n")) == 5
