@@ -305,6 +305,8 @@ class Changed(Items):
         self.leads = leads
         self.summary = summary
         self.queue = queue
+        #: Where the items were written, such as lines of a file; warnings name these places.
+        self.places: Sequence[str] = ()
         #: Sentences of the prompt about what was typed.
         self.notes: Sequence[str] = ()
 
@@ -340,7 +342,9 @@ class Changed(Items):
     def _warnings(self, number: int) -> Sequence[str]:
         """The service's warnings about one item; the reply to a batch has them for each item."""
         results = self.reply.get("results") or [self.reply]
-        return results[number].get("warnings", ()) if number < len(results) else ()
+        warnings = results[number].get("warnings", ()) if number < len(results) else ()
+        place = self.places[number] if number < len(self.places) else ""
+        return [f"{place[:1].upper()}{place[1:]}: {warning}" for warning in warnings] if place else warnings
 
 
 def metadata_text(metadata: Any) -> str:

@@ -16,7 +16,7 @@ from ipython_extension.typed.calls import Call
 from ipython_extension.typed.line import Line, LineWord, Options
 from ipython_extension.words.replies import added, in_one_sentence, moved, present, removed
 from ipython_extension.words.sample_tables import naming_rows, plans_of_rows, rows_of, table_word
-from ipython_extension.words.saved import FileItem, read_file
+from ipython_extension.words.saved import FileFaults, FileItem, read_file
 from ipython_extension.words.typed_plans import TypedPlan, notes_on_text, pointing_at_errors, read_plans, with_metadata
 from ipython_extension.words.vocabulary import cell, word
 
@@ -84,9 +84,12 @@ def _add_rows(session: Session, line: Line, token: LineWord) -> Changed:
 def _add_file(session: Session, line: Line) -> Changed:
     options: dict[str, Any] = {}
     places: Options = {**_places(session, line), "--file": lambda token: read_file(line, token)}
-    while line.more():
-        if not line.option({**places, "--md": None}, options):
-            raise line.fault("The plans are in the file; only options can follow it")
+    try:
+        while line.more():
+            if not line.option({**places, "--md": None}, options):
+                raise line.fault("The plans are in the file; only options can follow it")
+    except FileFaults as error:
+        raise error.with_refusals(session) from None
     read: list[FileItem] = options.pop("file")
     items = [each.item for each in read]
     metadata = options.pop("md", {})
@@ -97,8 +100,9 @@ def _add_file(session: Session, line: Line) -> Changed:
     try:
         view = _add(session, items, options)
     except RequestFailedError as error:
-        raise _with_names(error, [each.place for each in read]) from None
+        raise _with_names(error, [each.place for each in read], len(read)) from None
     view.summary = in_one_sentence(view)
+    view.places = [each.place for each in read]
     return view
 
 
@@ -195,14 +199,14 @@ def _edit_several(session: Session, line: Line, tokens: Sequence[LineWord], item
     return Changed(edited, reply, known, ["Changed"] * len(items), summary=summary)
 
 
-def _with_names(error: RequestFailedError, names: Sequence[str]) -> RequestFailedError:
+def _with_names(error: RequestFailedError, names: Sequence[str], most: int = _MOST_REASONS) -> RequestFailedError:
     """The refusal of several items, with their names in place of their numbers in the request."""
     results = zip(names, error.response.get("results") or (), strict=False)
     wrong = [f"{name}: {str(result['msg']).removeprefix(_LEAD)}" for name, result in results if result.get("msg")]
     if not wrong:
         return error
-    more = [f"and {len(wrong) - _MOST_REASONS} more"] if len(wrong) > _MOST_REASONS else []
-    return failure(error.request, {**error.response, "msg": "; ".join([*wrong[:_MOST_REASONS], *more])})
+    more = [f"and {len(wrong) - most} more"] if len(wrong) > most else []
+    return failure(error.request, {**error.response, "msg": "; ".join([*wrong[:most], *more])})
 
 
 def _with_values(

@@ -3,14 +3,15 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from IPython.core.error import UsageError
 
 from bluesky_qs.client.failures import RequestFailedError, failure
+from bluesky_qs.errors import QSError
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.queue_text import item_line
 from bluesky_qs.words.scanner import scan
@@ -24,6 +25,7 @@ from ipython_extension.words.typed_plans import TypedPlan, read_plans
 from ipython_extension.words.vocabulary import word
 
 T = TypeVar("T")
+_LEAD = "Plan validation failed: "
 
 
 class PlanFile(str):
@@ -58,7 +60,8 @@ def save(session: Session, line: Line) -> ReplyView:
     count = plural(len(queue["items"]), "item")
     known = session.known()
     header = (
-        f"# {count} of the queue, saved on {time.strftime('%Y-%m-%d at %H:%M:%S')}. Queue them with: %qs add --file"
+        f"# {count} of the queue, saved on {time.strftime('%Y-%m-%d at %H:%M:%S')}. "
+        f"Queue them with: %qs add --file {words[0].text}"
     )
     text = "\n".join([header, *(item_line(item, known, read_line) for item in queue["items"])])
     try:
@@ -98,10 +101,33 @@ def read_line(text: str) -> Item | None:
 
 
 class FileItem(NamedTuple):
-    """An item of a file, and its place there."""
+    """An item of a file, its place there, and the number of its line if the file has lines."""
 
     item: Item
     place: str
+    number: int = 0
+
+
+class FileFaults(UsageError):
+    """Lines of a file that cannot be read; ``items`` are those of its other lines."""
+
+    def __init__(self, path: Path, faults: Mapping[int, str], items: Sequence[FileItem]) -> None:
+        super().__init__("\n".join(f"{path}, line {number}: {fault}" for number, fault in sorted(faults.items())))
+        self.path = path
+        self.faults = faults
+        self.items = items
+
+    def with_refusals(self, session: Session) -> "FileFaults":
+        """Add what the service refuses in the other lines, if it can check plans without queueing them."""
+        with suppress(QSError):
+            results = session.rm.item_check(items=[each.item for each in self.items])["results"] if self.items else ()
+            refused = {
+                each.number: f"{result['msg']}".removeprefix(_LEAD)
+                for each, result in zip(self.items, results, strict=True)
+                if not result["success"]
+            }
+            return FileFaults(self.path, {**refused, **self.faults}, self.items)
+        return self
 
 
 def read_file(line: Line, token: LineWord) -> list[FileItem]:
@@ -119,16 +145,19 @@ def read_file(line: Line, token: LineWord) -> list[FileItem]:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise line.fault(f"{path} cannot be read: {reason}", token.start) from None
     items: list[FileItem] = []
+    faults: dict[int, str] = {}
     text, first = "", 1
     for number, each in enumerate(lines, start=1):
         text, first = (f"{text}\n{each}", first) if text else (each, number)
         if scan(text).faults and number < len(lines):  # a bracket is still open
             continue
         try:
-            items += [FileItem(item, f"line {first} of the file") for item in _items(text, line)]
+            items += [FileItem(item, f"line {first} of the file", first) for item in _items(text, line)]
         except UsageError as error:
-            raise UsageError(f"{path}, line {first}: {error}") from None
+            faults[first] = str(error)
         text = ""
+    if faults:
+        raise FileFaults(path, faults, items)
     if not items:
         raise line.fault(f"{path} contains no plans", token.start)
     return items

@@ -85,6 +85,31 @@ def test_what_the_service_refuses_in_a_file_is_found_by_its_line(qs, opened, pla
         qs(f"add --file {path}")
 
 
+def test_all_mistakes_in_a_file_are_named_with_their_lines_in_order(qs, opened, plan_file):
+    path = plan_file("count([det1], nmu=3)", "count([det1])", "scan([det1], mottor, 0, 1, 3)", "count([det1], num=)")
+    told = complaint(qs, f"add --file {path}")
+    found = [told.index(f"{path}, line {number}: ") for number in (1, 3, 4)]
+    assert found == sorted(found)
+    assert "line 1: plan 'count' has no parameter 'nmu'" in told
+    assert f"{path}, line 2" not in told
+    assert opened.do("status")["items_in_queue"] == 0
+
+
+def test_a_warning_about_a_plan_of_a_file_names_its_line(qs, opened, plan_file):
+    path = plan_file("# tonight", "count([det1])", "count([det1])")
+    reply = opened.do(
+        "queue_item_add_batch",
+        items=[{"item_type": "plan", "name": "count", "args": [["det1"]]}] * 2,
+        user="a",
+        user_group="admin",
+    )
+    opened.answers["queue_item_add_batch"] = {
+        **reply,
+        "results": [{"success": True, "msg": ""}, {"success": True, "msg": "", "warnings": ["It may fail."]}],
+    }
+    assert "Line 3 of the file: It may fail." in pretty(qs(f"add --file {path}"))
+
+
 def test_names_of_ipython_are_not_suggested_for_a_variable(shell, qs, opened):
     assert "did you mean" not in complaint(qs, "add count([det1], num=$opne)")
 
