@@ -1,28 +1,37 @@
 """Commands that change the queue."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterError, failure
 from bluesky_qs.words.planexpr import Item
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.requeued import Requeued, find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off, what_starts
 from ipython_extension.shown.display import Changed, ReplyView, View
 from ipython_extension.shown.status_text import has_failed
-from ipython_extension.shown.tables import plural, ranges
+from ipython_extension.shown.tables import plural, ranges, shortened
 from ipython_extension.typed.calls import Call
 from ipython_extension.typed.line import Line, LineWord, Options
 from ipython_extension.words.replies import added, in_one_sentence, moved, present, removed
 from ipython_extension.words.sample_tables import naming_rows, plans_of_rows, rows_of, table_word
 from ipython_extension.words.saved import FileFaults, FileItem, read_file
-from ipython_extension.words.typed_plans import TypedPlan, notes_on_text, pointing_at_errors, read_plans, with_metadata
+from ipython_extension.words.typed_plans import (
+    TypedPlan,
+    notes_on_text,
+    pointing_at_errors,
+    pointing_at_values,
+    read_plans,
+    with_metadata,
+)
 from ipython_extension.words.vocabulary import cell, word
 
 #: The keys that make an item; the others in a history item are about its run.
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _MOST_REASONS = 3
+#: Characters of a plan in a list of refusals.
+_QUOTED = 60
 _LEAD = "Plan validation failed: "
 _SWITCH = {"on": True, "off": False}
 
@@ -155,6 +164,7 @@ def edit(session: Session, line: Line) -> Changed:
     call = Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
     given: dict[str, Any] = {}
     values: dict[str, Any] = {}
+    places: dict[str, tuple[int, int]] = {}
     whole: TypedPlan | None = None
     while line.more():
         if line.option({"--md": None}, given):
@@ -168,13 +178,13 @@ def edit(session: Session, line: Line) -> Changed:
         name, value = line.pair(line.objection)
         if message := call.objection(name, value):
             raise line.fault(message, start)
-        values[name] = value
+        values[name], places[name] = value, (start, line.at)
     if not (whole or values or given):
         raise line.fault("Expected NAME=VALUE, or the whole plan")
     changed = _changed(call, values) if whole is None else _in_place_of(item, whole.item)
     if "md" in given:
         changed["meta"] = with_metadata(changed.get("meta") or {}, given["md"])
-    with pointing_at_errors(line, [whole]) if whole else nullcontext():
+    with pointing_at_errors(line, [whole]) if whole else pointing_at_values(line, places):
         try:
             reply = session.rm.queue_item_update(changed, expected=item)
         except UnsupportedParameterError:  # nothing was sent
@@ -334,7 +344,8 @@ def redo(session: Session, line: Line) -> Changed:
     back: dict[str, Requeued] = {}
     if after == before and any(map(has_failed, past)):
         back = find_requeued(filter(has_failed, past), session.line_queue())
-    items = [new for new, item in zip(after, past, strict=True) if item["item_uid"] not in back]
+    kept = [at for at, item in enumerate(past) if item["item_uid"] not in back]
+    items = [after[at] for at in kept]
     if not items:
         session.sees_queue()
         leads = [f"Already {each.place_with_number}; not queued again" for each in back.values()]
@@ -344,10 +355,18 @@ def redo(session: Session, line: Line) -> Changed:
         lead = f"Queued {session.name_in_history(past[0])} again{changes} at position"
     else:
         lead = "Queued at position"
-    view = _add(session, items, options, lead)
+    try:
+        view = _add(session, items, options, lead)
+    except RequestFailedError as error:
+        known = session.known()
+        names = [
+            f"number {tokens[at].text}, {shortened(plan_text(item, known), _QUOTED)}"
+            for at, item in zip(kept, items, strict=True)
+        ]
+        raise _with_names(error, names) from None
     if len(past) > 1:
-        kept = f" {plural(len(back), 'plan')} of these were back in the queue already." if back else ""
-        view.summary = f"{in_one_sentence(view)}{kept}"
+        again = f" {plural(len(back), 'plan')} of these were back in the queue already." if back else ""
+        view.summary = f"{in_one_sentence(view)}{again}"
     return view
 
 

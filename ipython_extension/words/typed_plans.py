@@ -104,6 +104,19 @@ def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]
         raise _located(error, line, plans) from None
 
 
+@contextmanager
+def pointing_at_values(line: Line, places: Mapping[str, tuple[int, int]]) -> Iterator[None]:
+    """Add to a refusal the line with carets under the first wrong ``NAME=VALUE``, by the offsets of their ends."""
+    try:
+        yield
+    except RequestFailedError as error:
+        for finding in (error.response.get("errors") or ())[:1]:
+            names = [finding.get("parameter"), *finding.get("path", ())[:1]]
+            if place := next((places[name] for name in names if name in places), None):
+                error.add_note(line.pointer(place[0], place[1] - place[0]))
+        raise
+
+
 def point_at_errors(error: Exception, line: Line, plan: TypedPlan, check: Mapping[str, Any]) -> None:
     """Add to an error the line with carets under the first value that the service found wrong in this plan."""
     for finding in (check.get("errors") or ())[:1]:

@@ -135,6 +135,24 @@ def test_a_copy_that_was_changed_is_another_plan(qs, failed):
     assert "Queued number 0 again at position 1" in pretty(qs("redo -1"))
 
 
+@pytest.mark.parametrize(("line", "wrong"), [("edit 0 num=3 nmu=4", "nmu=4"), ("edit 0 detectors=3", "detectors=3")])
+@pytest.mark.usefixtures("opened")
+def test_a_refused_value_of_an_edit_is_pointed_at(qs, line, wrong):
+    qs("add count([det1])")
+    with pytest.raises(RequestFailedError) as caught:
+        qs(line)
+    text, carets = caught.value.__notes__[0].split("\n")[-2:]
+    assert text[carets.index("^") : carets.rindex("^") + 1] == wrong
+
+
+def test_a_refusal_of_several_plans_of_the_history_names_the_wrong_ones(qs, opened, plan):
+    result = {"result": {"exit_status": "completed"}}
+    opened.fill(history=[plan(name, f"old-{name}", ["det1"]) | result for name in ("count", "nosuch", "count")])
+    qs("history")
+    with pytest.raises(RequestFailedError, match=r"^number 1, nosuch\(\[det1\]\): "):
+        qs("redo 0-2")
+
+
 @pytest.fixture
 def failed_since(qs, opened):
     """A manager whose plan was added at the prompt, and has failed since then."""
