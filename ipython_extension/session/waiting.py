@@ -43,6 +43,8 @@ class ProgressWait:
         Seconds since it began.
     is_paused
         Whether a plan was paused in the last status.
+    plan
+        The running plan as you would type it, if a `PlanWatch` follows it; empty if none is running.
     """
 
     def __init__(self, session: Session, *, timeout: float | None = None, live: Listener | None = None) -> None:
@@ -55,6 +57,7 @@ class ProgressWait:
         self._shown_prompt: str | None = None
         self._is_silent = False
         self.is_paused = False
+        self.plan = ""
         self.copy, self.picture, self.shows = self._output.copy, self._output.picture, self._output.shows
         self.clear = self._output.clear
 
@@ -92,7 +95,8 @@ class ProgressWait:
                 self._ask(status)
                 yield status
                 if self._timeout is not None and self.elapsed > self._timeout:
-                    raise WaitTimeoutError(f"Still not done after {length_of_time(self._timeout)}")
+                    of = f": {self.plan}" if self.plan else ""
+                    raise WaitTimeoutError(f"Still not done after {length_of_time(self._timeout)}{of}")
                 status = dict(self._feed.next_status(_LOOK) or status)
                 self._listen(self._feed.following.silence)
 
@@ -158,8 +162,11 @@ class PlanWatch:
         self._session = session
         self._wait = wait
         self._uid: str | None = None
-        #: The running plan as you would type it; empty if none is running.
-        self.plan = ""
+
+    @property
+    def plan(self) -> str:
+        """The running plan as you would type it; empty if none is running."""
+        return self._wait.plan
 
     def of(self, status: dict[str, Any]) -> str | Bar:
         """The plan with its bar, or the state if none is running."""
@@ -168,9 +175,9 @@ class PlanWatch:
             queue = self._wait.patiently(self._session.rm.queue_get)
             known = self._wait.patiently(lambda: self._session.known(status))
             if queue and queue["running_item"].get("item_uid") == uid:
-                self._uid, self.plan = uid, plan_text(queue["running_item"], known or ())
+                self._uid, self._wait.plan = uid, plan_text(queue["running_item"], known or ())
         if not uid or uid != self._uid:
-            self._uid, self.plan = None, ""
+            self._uid, self._wait.plan = None, ""
             return status_sentence(status, "", 1000)
         is_paused = status["manager_state"] == "paused"
         lead = "Paused in " if is_paused else "Suspended in " if is_suspended(status) else ""

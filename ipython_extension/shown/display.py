@@ -235,13 +235,13 @@ class Overview(StatusView):
 
 
 class Waited(StatusView):
-    """The state after a wait, and the plans that ran during it."""
+    """The state after a wait, and the plans that ran during it; ``last`` is the last plan if none ran."""
 
-    def __init__(self, status: Mapping[str, Any], ran: Items) -> None:
+    def __init__(self, status: Mapping[str, Any], ran: Items, *, last: Item | None = None) -> None:
         super().__init__(status)
         self.ran = ran
         #: Why the queue has stopped, if a plan is the reason.
-        self.stopped = queue_stopped(status, ran[-1]) if ran else ""
+        self.stopped = queue_stopped(status, final) if (final := ran[-1] if ran else last) else ""
 
     def text(self, width: int) -> str:
         parts = [self.ran.text(width) if self.ran else "", super().text(width), self.stopped]

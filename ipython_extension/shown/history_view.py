@@ -161,7 +161,7 @@ class HistoryView(Items):
             ranges(result.get("scan_ids") or ()),
             *((str(item.get("user", "")),) if wide else ()),
         )
-        notes = [reason(result), self.requeued.get(item["item_uid"], "")] if has_failed(item) else []
+        notes = [reason(result).rstrip("."), self.requeued.get(item["item_uid"], "")] if has_failed(item) else []
         ender = result.get("ended_by")
         notes = [f"{status} by {ender}" if ender and ender != self.me else "", *notes]
         text = metadata_text(item.get("meta")) if self.query.all_metadata else ""

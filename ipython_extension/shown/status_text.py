@@ -44,11 +44,9 @@ def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
     parts = [f"point {progress.events} of {progress.total}"] if progress.total else []
     if not progress.total and progress.events:
         parts = [plural(progress.events, "point")]
-    if status.get("manager_state") == "paused":
-        return ", ".join(parts)  # nobody knows how long the pause will take
-    if progress.left is not None and progress.stands_since:
-        parts.append(f"about {length_of_time(progress.left)} to go")  # nobody knows when it goes on
-    elif progress.left is not None:
+    if status.get("manager_state") == "paused" or is_suspended(status):
+        return ", ".join(parts)  # nobody knows when it goes on
+    if progress.left is not None:
         parts.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
     elif progress.elapsed is not None:
         parts.append(f"for {length_of_time(progress.elapsed)}")

@@ -9,6 +9,7 @@ from bluesky_qs.errors import NotFound
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.live.live_table import Live
+from ipython_extension.session import past
 from ipython_extension.session.requeued import find_by_uid
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
@@ -165,7 +166,14 @@ def wait_for(session: Session, line: Line) -> View:
                 wait.last_documents(status)
                 break
             wait.say(progress.of(status))
-    return Waited(status, session.ran_since(before, status["items_in_history"]))
+    ran = session.ran_since(before, status["items_in_history"])
+    return Waited(status, ran, last=None if ran else _last_run(session, status))
+
+
+def _last_run(session: Session, status: Mapping[str, Any]) -> Item | None:
+    """The plan that ran last, if it may be why the queue does not run."""
+    is_needed = status["items_in_queue"] and status["items_in_history"]
+    return next(iter(past.page(session.rm, {}, 1)["items"][-1:]), None) if is_needed else None
 
 
 def started(session: Session, params: dict[str, Any]) -> View:
@@ -271,7 +279,7 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
     if state not in ("completed", "stopped"):
         traceback = result.get("traceback") or ""
         is_shown = traceback and state == "failed"  # the traceback of a failed plan ends with the reason
-        why = f": {reason(result)}" if reason(result) and not is_shown else ""
+        why = f": {reason(result).rstrip('.')}" if reason(result) and not is_shown else ""
         who = f" by {result['ended_by']}" if result.get("ended_by") else ""
         back = _back(session, where)
         place = f"; it is {back}" if back else ""

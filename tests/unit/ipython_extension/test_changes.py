@@ -124,6 +124,13 @@ def test_a_failed_plan_is_shown_as_requeued(qs, failed):
     assert pretty(qs("history")).splitlines()[-1] == "     no beam"
 
 
+def test_a_reason_that_ends_with_a_period_has_no_second_mark(qs, failed):
+    failed.worker.on_plan("scan", Fail("no beam."))
+    failed.do("queue_start")
+    failed.wait_until(lambda status: status["items_in_history"] == 2 and status["manager_state"] == "idle")
+    assert pretty(qs("history")).splitlines()[-1] == "     no beam; back at the front of the queue"
+
+
 def test_the_place_is_shown_also_if_the_service_has_no_item_status(qs, failed):
     failed.answers["item_status"] = {"success": False, "msg": "Unknown method 'item_status'"}
     assert pretty(qs("history")).splitlines()[-1] == "     no beam; back at the front of the queue"

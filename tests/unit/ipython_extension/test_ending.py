@@ -5,7 +5,7 @@ import re
 import pytest
 from IPython.lib.pretty import pretty
 
-from bluesky_qs.client.failures import RequestTimeoutError
+from bluesky_qs.client.failures import RequestTimeoutError, WaitTimeoutError
 from bluesky_qs.client.following import Following
 from bluesky_qs.testing import Fail, Measure, Pause, Release, Suspend, Wait
 from ipython_extension.shown.error_rendering import Detached, NotDone
@@ -89,6 +89,14 @@ def test_a_wait_says_that_the_queue_has_stopped_because_a_plan_failed(qs, runnin
     at_looks(proceed)
     printed = pretty(qs("wait"))
     assert "The queue has stopped, because the last plan failed. %qs start starts it again." in printed
+    assert "The queue has stopped, because the last plan failed." in pretty(qs("wait"))
+
+
+@pytest.mark.usefixtures("running")
+def test_a_wait_that_takes_too_long_names_the_plan(qs, at_looks):
+    at_looks(*[None] * 100)
+    with pytest.raises(WaitTimeoutError, match=r"Still not done after 0\.1 s: count\(\[det1\]\)"):
+        qs("wait --timeout 0.1")
 
 
 def test_plans_that_were_watched_one_by_one_are_not_shown_by_the_next_wait(qs, opened):

@@ -50,19 +50,17 @@ def suspended(events, total, *, elapsed, since):
     return running(events, total, elapsed=elapsed) | {"waiting_for": waiting}
 
 
-def test_the_time_to_go_stands_still_while_a_plan_is_suspended():
+def test_while_a_plan_is_suspended_no_end_is_promised():
     status = suspended(4, 8, elapsed=110, since=time.time() - 100)
     assert PlanProgress.of(status).left == pytest.approx(10, abs=0.5)
-    shown = progress_text(status)
-    assert shown.startswith("point 4 of 8, about ")
-    assert "until" not in shown
+    assert progress_text(status) == "point 4 of 8"
 
 
 def test_a_suspended_plan_is_shown_as_suspended_with_the_reason():
     status = suspended(4, 8, elapsed=110, since=time.time() - 100) | {"items_in_queue": 0}
     shown = pretty(StatusView(status, {"item_type": "plan", "name": "count", "args": [["det1"]]}))
     first, second = shown.splitlines()
-    assert first.startswith("Suspended in count(['det1']), point 4 of 8, about ")
+    assert first == "Suspended in count(['det1']), point 4 of 8; nothing more in the queue."
     assert second == "Suspended since 14:02: Signal shutter is high."
     assert "<p>Suspended since 14:02: Signal shutter is high.</p>" in StatusView(status).html()
 
