@@ -156,11 +156,12 @@ def not_ours(settings: HTTPSettings, request: Mapping[str, Any], response: Any) 
 
 def _not_encrypted(settings: HTTPSettings, request: Mapping[str, Any], response: Any) -> HTTPRequestError:
     encrypted = settings.server_uri.replace("http:", "https:", 1)
+    sent = getattr(getattr(response, "request", None), "headers", {})  # the refusal of a stream has no request
+    risk = " Your key was sent without encryption: revoke it if others can read this network." * (
+        "authorization" in sent
+    )
     return HTTPRequestError(
-        f"The server at {settings.server_uri} uses TLS. Is its address {encrypted}? If a key or a password was sent, "
-        "it was not encrypted.",
-        request,
-        response,
+        f"The server at {settings.server_uri} uses TLS. Is its address {encrypted}?{risk}", request, response
     )
 
 
