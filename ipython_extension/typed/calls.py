@@ -7,14 +7,21 @@ from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.typed.line import hint
 
+#: What a scan takes for each axis, as its documentation describes ``*args``.
+_AXES = "motor, start, stop"
+
 
 class Call(NamedTuple):
-    """The call of a queued item, the description of its plan, and the beginning of the line that edits it."""
+    """The call of an item, the description of its plan, and the beginning of the line that edits it.
+
+    With ``is_new``, that line makes a new item, which needs the metadata of this one.
+    """
 
     item: Item
     description: Mapping[str, Any]
     known: Container[str]
     line: str
+    is_new: bool = False
 
     def with_parameters(self, values: Mapping[str, Any]) -> Item:
         """``args`` and ``kwargs`` of the item, with new values for some parameters.
@@ -26,6 +33,8 @@ class Call(NamedTuple):
         for name, value in values.items():
             if name in places[: len(args)]:
                 args[places.index(name)] = value
+            elif name not in kwargs and self._is_last(name):
+                args[-1] = value
             else:
                 kwargs[name] = value
         return {"args": args, "kwargs": kwargs}
@@ -42,7 +51,9 @@ class Call(NamedTuple):
             return None
         if kinds.get(name) == "VAR_POSITIONAL":
             return self.advice(f"*{name}")
-        spread = list(self.item.get("args") or ())[len(self._places) :]
+        spread = self._spread
+        if self._is_last(name) is not None:
+            return None
         if name not in kinds and "VAR_KEYWORD" not in kinds.values():
             named = f"{self.item['name']} has no parameter {name!r}{hint(name, kinds)}. "
             return named + self.advice("a value of its *args") if spread else None
@@ -60,7 +71,29 @@ class Call(NamedTuple):
         return f"To change {values}, write the whole call: {self._line({})}"
 
     def _line(self, changed: Item) -> str:
-        return f"{self.line} {plan_text({**self.item, **changed}, self.known)}"
+        metadata = self.item.get("meta") if self.is_new else None
+        pairs = [f"{key}={value!r}" for key, value in metadata.items()] if isinstance(metadata, Mapping) else []
+        return " ".join(
+            [self.line, plan_text({**self.item, **changed}, self.known), *(["--md", *pairs] if pairs else [])]
+        )
+
+    def _is_last(self, name: str) -> bool | None:
+        """Whether the last of ``*args`` is this parameter; None if the description of the plan does not tell.
+
+        In bluesky, ``*args`` of a scan are a motor, start and stop for each axis, and one more value is ``num``.
+        """
+        described = any(
+            _AXES in (each.get("description") or "")
+            for each in self.description.get("parameters") or ()
+            if self._kinds[each["name"]] == "VAR_POSITIONAL"
+        )
+        over = len(self._spread) % len(_AXES.split())
+        return bool(over) if described and name == "num" in self._kinds and over in (0, 1) else None
+
+    @property
+    def _spread(self) -> list[Any]:
+        """The values of ``*args``."""
+        return list(self.item.get("args") or ())[len(self._places) :]
 
     @property
     def _kinds(self) -> dict[str, str]:

@@ -230,6 +230,7 @@ def _with_values(
             known.plans.get(item["name"]) or {},
             known,
             f"%qs edit {token.text}" if command == "edit" else "%qs add",
+            is_new=command != "edit",
         )
         for item, token in zip(items, tokens, strict=True)
     ]

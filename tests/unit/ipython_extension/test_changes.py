@@ -39,10 +39,37 @@ def test_arguments_that_the_whole_call_has_not_are_gone(qs, scan):
     assert item["meta"] == {"sample": "a", "user": "b", "run": 7}
 
 
-def test_a_name_behind_args_that_may_be_given_already_is_refused_with_what_to_type(qs, scan):
+def test_a_name_behind_args_that_may_be_given_already_is_refused_with_what_to_type(qs, scan, plan):
+    scan.fill([plan("scan", "uid-aaaa", ["det1"], "motor", 5)])
     printed = refused(qs, "edit 0 num=9")
-    assert "%qs edit 0 scan([det1], motor, -1, 1, 9) or %qs edit 0 scan([det1], motor, -1, 1, 5, num=9)" in printed
+    assert "%qs edit 0 scan([det1], motor, 9) or %qs edit 0 scan([det1], motor, 5, num=9)" in printed
     assert not scan.asked("queue_item_update")
+
+
+def test_the_number_of_points_behind_the_axes_of_a_scan_is_changed_in_its_place(qs, scan):
+    qs("edit 0 num=9")
+    item = scan.asked("queue_item_update")[0]["item"]
+    assert (item["args"], item["kwargs"]) == ([["det1"], "motor", -1, 1, 9], {})
+
+
+def test_a_scan_without_a_number_of_points_gets_one_by_name(qs, scan, plan):
+    scan.fill([plan("scan", "uid-aaaa", ["det1"], "motor", -1, 1)])
+    qs("edit 0 num=9")
+    item = scan.asked("queue_item_update")[0]["item"]
+    assert (item["args"], item["kwargs"]) == ([["det1"], "motor", -1, 1], {"num": 9})
+
+
+def test_the_numbers_of_points_of_several_scans_are_changed_together(qs, scan, plan):
+    scan.fill([plan("scan", f"uid-{n}", ["det1"], "motor", -1, 1, 5) for n in ["aaaa", "bbbb"]])
+    qs("queue")
+    qs("edit 0-1 num=9")
+    assert [item["args"][-1] for item in scan.do("queue_get")["items"]] == [9, 9]
+
+
+def test_the_advice_for_a_plan_of_the_history_keeps_its_metadata(qs, scan, plan):
+    ran = plan("scan", "old-aaaa", ["det1"], "motor", 5) | {"meta": {"sample": "Si 111"}}
+    scan.fill(history=[ran | {"result": {"exit_status": "completed"}}])
+    assert "%qs add scan([det1], motor, 9) --md sample='Si 111' or %qs add" in refused(qs, "redo -1 num=9")
 
 
 def test_a_name_behind_args_that_cannot_be_given_already_is_changed(qs, scan):
