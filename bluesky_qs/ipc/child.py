@@ -69,11 +69,14 @@ def _watch(pipe: int, orphaned: Callable[[], None]) -> None:
 
 
 def _flush_lines() -> None:
-    """Buffer the output of Python and C by line, as on a terminal, to keep it in order."""
+    """Buffer the output of Python and C by line, as on a terminal, to keep it in order.
+
+    Also if ``PYTHONUNBUFFERED`` is set, because other processes write to the same pipe and would split lines.
+    """
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+            reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False)
     with contextlib.suppress(
         AttributeError, OSError, ValueError
     ):  # this C library has no such names; its buffering stays unchanged
