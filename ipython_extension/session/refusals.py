@@ -9,7 +9,7 @@ import time
 from collections.abc import Container
 from typing import Any
 
-from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.errors import ItemChanged, QSError
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session import functions
@@ -65,6 +65,8 @@ _NOT_DONE = {
 _OF_BATCHES = {"queue_item_add_batch": "Not queued", "queue_item_update_batch": "Not changed"}
 _BATCH = re.compile(r"^Failed to [^:]*: (?:validation of \d+ out of \d+ submitted items failed: )?")
 _UNKNOWN_PLAN = re.compile(r"[Pp]lan '([\w.]+)' is not in the list of allowed plans")
+#: The advice for programs in the error for a service that does not answer.
+_SETS_ADDRESS = "(QSERVER_ZMQ_CONTROL_ADDRESS sets the address.)"
 _NOTHING_KNOWN = "No plans are known yet"
 _FUNCTION = re.compile(r"Function '(\w+)' is not (allowed|found in the worker namespace)")
 #: A value in quotes; the name of a parameter keeps its quotes, because it may not be a device.
@@ -79,6 +81,8 @@ def explain(error: QSError, session: Session) -> str:
     text = str(error)
     method = str(error.request.get("method")) if isinstance(error, RequestFailedError) else ""
     line = " ".join(text.split())
+    if isinstance(error, RequestTimeoutError):
+        return line.replace(_SETS_ADDRESS, "(To use a service elsewhere: %qs connect HOST:PORT.)")
     if lead := _OF_BATCHES.get(method):
         line = f"{lead}: {_BATCH.sub('', line)}".replace(": Plan '", ": plan '")
     if locked := _LOCKED.search(text):

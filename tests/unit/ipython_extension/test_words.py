@@ -352,6 +352,7 @@ def test_silence_names_the_address_and_what_to_start(shell, capsys):
     printed = capsys.readouterr().out
     assert "tcp://127.0.0.1:9" in printed
     assert "start-re-manager" in printed
+    assert "%qs connect HOST:PORT" in " ".join(printed.split())
     assert "Traceback" not in printed
 
 
