@@ -158,7 +158,7 @@ class Session:
         return place
 
     def queue_after_change(self, items: Sequence[Item], where: Mapping[str, Any], size: int | None) -> QueueView:
-        """The queue after this line added or moved items. Its view shows the state only if this line has fetched it.
+        """The queue after this line added or moved items.
 
         If this line has fetched the queue before the change, the new order is derived from it. If the service reports
         another size, somebody else has changed the queue in the meantime, and the queue is fetched again.
@@ -179,7 +179,8 @@ class Session:
             if before and after and len(after) == size
             else self.rm.queue_get(reload=True)
         )
-        shown = QueueView(now, self.known(), status=self._line_status, rows=self.settings.rows(), me=self.rm.user)
+        status = self.line_status() if now["running_item"] else self._line_status  # only a running item has a state
+        shown = QueueView(now, self.known(), status=status, rows=self.settings.rows(), me=self.rm.user)
         self._queue_is_seen(shown)
         return shown
 

@@ -160,6 +160,8 @@ def wait_for(session: Session, line: Line) -> View:
     ) as wait:
         if item:
             return _ended(session, item, wait)
+        if sentence := _already_ended(session, status["items_in_history"] - before):
+            wait.put(sentence)
         progress = PlanWatch(session, wait)
         for status in _statuses(wait):
             if status["manager_state"] == "idle":
@@ -168,6 +170,16 @@ def wait_for(session: Session, line: Line) -> View:
             wait.say(progress.of(status))
     ran = session.ran_since(before, status["items_in_history"])
     return Waited(status, ran, last=None if ran else _last_run(session, status))
+
+
+def _already_ended(session: Session, count: int) -> str:
+    """Name the scans of the last plans, which ended before the wait and have no live table."""
+    ran = past.page(session.rm, {}, count)["items"] if count > 0 else []
+    scans = [scan for item in ran for scan in (item.get("result") or {}).get("scan_ids") or ()]
+    if not scans:
+        return ""
+    noun, verb = ("Scans", "have") if len(scans) > 1 else ("Scan", "has")
+    return f"{noun} {ranges(scans)} {verb} already ended."
 
 
 def _last_run(session: Session, status: Mapping[str, Any]) -> Item | None:

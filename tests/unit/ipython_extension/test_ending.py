@@ -261,5 +261,17 @@ def test_a_pause_that_an_unnamed_user_requested_is_not_the_plans(running):
     assert "by the plan" not in running.do("status")["waiting_for"]["text"]
 
 
+def test_a_scan_that_ended_between_start_and_wait_is_named(qs, opened, printed):
+    opened.worker.on_plan("count", Measure())
+    qs("add count([det1])")
+    qs("start")
+    opened.wait_until(lambda status: status["items_in_history"] == 1 and status["manager_state"] == "idle")
+    (scan,) = opened.do("history_get")["items"][0]["result"]["scan_ids"]
+    qs("wait")
+    assert printed == [f"Scan {scan} has already ended."]
+    qs("wait")
+    assert len(printed) == 1
+
+
 def test_the_start_of_a_pause_is_omitted_if_it_is_unknown():
     assert pause_sentence({"running_item_progress": None}).startswith("Paused. %qs resume")

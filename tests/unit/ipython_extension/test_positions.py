@@ -49,6 +49,13 @@ def test_adding_to_a_queue_that_others_have_changed_shows_it_as_it_is(qs, qs_man
     assert qs("item -2")["item_uid"] == "uid-cccc"
 
 
+def test_the_table_after_a_plan_was_added_in_front_has_the_state_of_the_paused_plan(qs, bring):
+    bring("paused")
+    qs("queue")
+    row = next(line for line in pretty(qs("add count([det1]) --front")).splitlines() if "▶" in line)
+    assert "paused" in row
+
+
 def test_many_plans_are_added_without_asking_for_the_queue_each_time(qs, qs_manager):
     for _ in range(3):
         qs("add count([det1]);")
