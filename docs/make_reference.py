@@ -243,7 +243,8 @@ No request is sent until you type a command. To load it in every session, write
   line hides the result. `# comment` may end any line; only an answer to user code keeps it.
 - **Errors** are raised and shown in one line, so that a notebook stops. Ctrl-C ends a wait, never a scan.
 - **Waits** report why a plan stands still (“Suspended since 14:02: Signal shutter is high.”, “Paused at 14:02 by
-  grace.”), and that the service has not answered for 3 s. `%qs` also shows why, and who locked the service.
+  grace.”, or “by the plan” if it paused by itself), and that the service has not answered for 3 s. `%qs` also shows
+  why, and who locked the service.
 - **In a terminal**, failed plans are red, running plans green, paused and aborted plans yellow. `%colors NoColor`, the
   environment variable `NO_COLOR` and output to a file turn colors off. Without a display, `%qs plot` draws with
   characters.

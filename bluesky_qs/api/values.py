@@ -243,8 +243,9 @@ class WaitingFor(TypedDict):
     """What the running plan is waiting for.
 
     ``suspender``: suspenders hold the plan; ``devices`` has the names of their signals. ``pause``: the plan is paused.
-    ``text`` is a phrase such as “suspended since 14:02: Signal shutter is high” or “paused at 14:02 by grace”.
-    ``since`` is in seconds since 1970. ``start`` and ``target`` are null unless something moves.
+    ``text`` is a phrase such as “suspended since 14:02: Signal shutter is high” or “paused at 14:02 by grace”; a
+    plan that paused by itself is “paused at 14:02 by the plan”. ``since`` is in seconds since 1970. ``start`` and
+    ``target`` are null unless something moves.
     """
 
     kind: Literal["suspender", "pause"]

@@ -112,7 +112,7 @@ def test_a_plan_that_was_run_is_run_again_by_redo(qs, opened):
 @pytest.mark.usefixtures("past")
 def test_a_redo_that_needs_a_whole_call_suggests_a_line_that_queues_it(qs):
     qs("history")
-    complaint = refused(qs, "redo 1 num=80")
+    complaint = refused(qs, "redo 1 stop=80")
     assert "%qs add scan(" in complaint
     assert "%qs edit" not in complaint
 
