@@ -143,6 +143,12 @@ def is_loopback(host: str) -> bool:
     return host == "::1" or host.startswith("127.")
 
 
+def reaches_beyond(address: str) -> bool:
+    """Return whether other computers may reach a 0MQ socket with this address."""
+    parts = _TCP.fullmatch(address)
+    return parts is not None and parts["host"] != "localhost" and not is_loopback(parts["host"].strip("[]"))
+
+
 def redis_meant(path: str) -> str:
     """Return the Redis address if somebody gave one instead of a path; ``""`` if it is a path."""
     if not _REDIS.fullmatch(path) or Path(path).exists():

@@ -39,6 +39,7 @@ def history_get(
     the reply has all items; it is refused if they are more than 50 000 or larger than 64 MB.
 
     ``exit_status`` is one exit status or a list of them; ``name`` is the name of the plan, or a shell pattern.
+    ``user`` is what items show, or the name before a display name: ``jdoe`` finds ``jdoe "John Doe"`` too.
     ``since`` and ``until`` are Unix times, compared with ``time_start``. ``metadata`` has a shell pattern (``*``,
     ``?``, ``[…]``) for each key. The pattern is compared with the text of the value (in Python, ``str(value)``), and
     case is ignored.

@@ -53,19 +53,21 @@ _decoder = msgspec.json.Decoder(Outcome)
 
 
 def audit(call: Call, user: str, action: str, *, result: str, items: list[str] | None = None) -> None:
-    """Write the line. ``action`` is a method or, for what the door does itself, a verb and a path."""
+    """Write the line. ``user`` is what items show; ``action`` is a method, or what the door itself does."""
     if not logger.isEnabledFor(logging.INFO):
         return
     items = items or []
     client = call.scope.get("client")
     line = {
-        "user": user,
+        "user": call.caller.sign_in_name,
         "credential": call.caller.credential,
         "from": client[0] if client else "",
         "method": action,
         "items": items[:_MOST_UIDS],
         "result": result,
     }
+    if user != call.caller.sign_in_name:
+        line["shown"] = user
     if call.service is not call.door.default:
         line["instrument"] = call.service.name
     if len(items) > _MOST_UIDS:

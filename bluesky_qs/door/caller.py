@@ -34,6 +34,8 @@ class Caller(msgspec.Struct, frozen=True):
         Their UUID in the sign-in database.
     label
         What a client with a shared key calls itself.
+    name
+        The name with which they sign in, if items show more than that.
     """
 
     user: str
@@ -43,6 +45,12 @@ class Caller(msgspec.Struct, frozen=True):
     provider: str = ""
     principal: str = ""
     label: str = ""
+    name: str = ""
+
+    @property
+    def sign_in_name(self) -> str:
+        """The name with which they sign in."""
+        return self.name or self.user
 
 
 class SignIn(Protocol):

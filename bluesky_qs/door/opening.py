@@ -1,13 +1,13 @@
 """What a door is opened with: settings from options, the configuration file and the environment, all checked."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from bluesky_qs.addresses import HTTP_ADDRESS, http_fault, http_place, is_loopback
+from bluesky_qs.addresses import HTTP_ADDRESS, http_fault, http_place, is_loopback, reaches_beyond
 from bluesky_qs.config.schema import Http
 from bluesky_qs.door import configuration
 from bluesky_qs.door.configuration import Uvicorn
@@ -20,6 +20,11 @@ from bluesky_qs.errors import ConfigError
 _NO_TLS = (
     "The HTTP door can be reached from other computers without TLS, so keys and passwords can be read on the way. "
     "Use --ssl-certfile and --ssl-keyfile, or --behind-proxy if a proxy does TLS"
+)
+_AROUND = (
+    "Roles protect nothing from those who reach the control socket %s: it asks nobody to sign in and is not encrypted. "
+    "Start the service with --zmq-control-addr tcp://127.0.0.1:60615 (and the same for --zmq-info-addr, with port "
+    "60625), or encrypt the control socket (see qserver-zmq-keys)"
 )
 
 
@@ -91,8 +96,17 @@ def prepare(
             private_key=None if http.ssl_keyfile is None else Path(http.ssl_keyfile),
         ),
         key_file=key_file,
-        warnings=[] if only_here or tls else [_NO_TLS],
+        warnings=[
+            *([] if only_here or tls else [_NO_TLS]),
+            *(_AROUND % address for address in _ways_around(services) if sign_in.providers),
+        ],
     )
+
+
+def _ways_around(services: Iterable[ServiceSettings]) -> list[str]:
+    """Control addresses where other computers can use a service without the door."""
+    found = [(service.others_addr or service.control_addr, service.public_key) for service in services]
+    return [address for address, key in found if key is None and reaches_beyond(address)]
 
 
 def _completed(http: Http, file: Uvicorn, environ: Mapping[str, str]) -> Http:

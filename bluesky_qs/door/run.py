@@ -35,6 +35,7 @@ def run_child(rundir: RuntimeDir, listening: socket.socket, beat: int) -> int:
         encoding=settings.network.zmq_encoding,
         public_key=None if private_key is None else public_key(private_key),
         is_beside=True,
+        others_addr=settings.network.zmq_control_addr,
     )
     try:
         run(prepare(settings.http, os.environ, service=service), listening, beat=beat)

@@ -27,6 +27,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         Seconds to wait for an answer, less than the 5 s for which existing clients wait for the door.
     is_beside
         The door belongs to this service, whose supervisor starts both.
+    others_addr
+        Control address for other programs, if the door uses another one.
     """
 
     name: str = DEFAULT_SERVICE
@@ -36,6 +38,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_key: str | None = None
     timeout: float = 4.0
     is_beside: bool = False
+    others_addr: str | None = None
 
 
 class SingleUser(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,8 +75,10 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
             raise BadParams(msg)
         statuses = [exit_status] if isinstance(exit_status, str) else exit_status
         is_pattern = name is not None and set(name) & set("*?[")
-        wanted = [statuses, None if name is None or is_pattern else [name], [user] if user is not None else None]
+        wanted = [statuses, None if name is None or is_pattern else [name]]
         words = [tuple(map(_quoted, values)) for values in wanted if values is not None]
+        if user is not None:
+            words.append((_quoted(user)[:-1],))  # a display name may follow
         return cls(
             exit_statuses=None if statuses is None else frozenset(statuses),
             name=None if name is None else re.compile(fnmatch.translate(name)).match,
@@ -108,7 +110,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
         return (
             (self.exit_statuses is None or result.exit_status in self.exit_statuses)
             and (self.name is None or (isinstance(item.name, str) and bool(self.name(item.name))))
-            and (self.user is None or item.user == self.user)
+            and (self.user is None or is_user(item.user, self.user))
             and self._is_in_time(result.time_start)
             and (not self.metadata or self._has_metadata(item.meta))
         )
@@ -123,6 +125,15 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     def _has_metadata(self, meta: Any) -> bool:
         merged = merged_metadata(meta)
         return all(key in merged and fits(str(merged[key])) for key, fits in self.metadata.items())
+
+
+def is_user(shown: Any, wanted: str) -> bool:
+    """Whether an item shows this user, by the whole text or by the name before ``"Display Name <mail>"``.
+
+    >>> is_user('jdoe "John Doe"', "jdoe"), is_user("jdoe <john@example.org>", "jdoe"), is_user("jdoe2", "jdoe")
+    (True, True, False)
+    """
+    return isinstance(shown, str) and (shown == wanted or shown.startswith((f'{wanted} "', f"{wanted} <")))
 
 
 def merged_metadata(meta: Any) -> Mapping[str, Any]:

@@ -78,7 +78,7 @@ class Identities:
             return found[0] if found else None
         roles = frozenset[str]().union(*(access.roles for access in found))
         scopes = frozenset[str]().union(*(access.scopes for access in found))
-        return Access(roles, scopes, found[0].user_group, found[0].user)
+        return Access(roles, scopes, found[0].user_group, found[0].user, found[0].name)
 
     def access_of(self, identity: Identity) -> Access | None:
         """Return what one identity may do. One whose provider is no longer configured may do nothing."""

@@ -297,4 +297,5 @@ def _caller(principal: Principal, access: Access, scopes: Collection[str], crede
         credential=credential,
         provider=", ".join(providers),
         principal=principal.uuid,
+        name=access.name,
     )

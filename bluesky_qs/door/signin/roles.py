@@ -65,6 +65,8 @@ class Access(msgspec.Struct, frozen=True):
     user_group: str
     user: str
     """The name that items show."""
+    name: str = ""
+    """The name with which they sign in."""
 
 
 class Policy:
@@ -108,6 +110,7 @@ class Policy:
             self.scopes_of(roles),
             groups[0] if groups else self._user_group,
             shown_name(identity.id, display_name, mail),
+            identity.id,
         )
 
     def scopes_of(self, roles: Iterable[str]) -> frozenset[str]:

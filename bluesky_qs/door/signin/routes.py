@@ -249,7 +249,7 @@ class _Routes:
         return respond(request, NewKeyAnswer(*msgspec.structs.astuple(shown), secret=made.secret), secret=True)
 
     def _audit(self, request: Request, caller: Caller, action: str) -> None:
-        audit_sign_in(request, action, "accepted", user=caller.user, credential=caller.credential)
+        audit_sign_in(request, action, "accepted", user=caller.sign_in_name, credential=caller.credential)
 
 
 def _hex(text: str) -> str | None:

@@ -170,7 +170,8 @@ async def test_each_write_has_an_audit_line_without_secrets(door, caplog):
         ("queue_clear", "refused"),
     ]
     assert lines[0]["items"] == [item["item_uid"]]
-    assert (lines[0]["user"], lines[0]["from"]) == (f"{USER} (desk)", "127.0.0.1")
+    assert (lines[0]["user"], lines[0]["shown"], lines[0]["from"]) == (USER, f"{USER} (desk)", "127.0.0.1")
+    assert (lines[2]["user"], "shown" in lines[2]) == (USER, False)
     assert "sesame" not in caplog.text
     assert door.key not in caplog.text
 

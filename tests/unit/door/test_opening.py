@@ -72,10 +72,36 @@ def test_beyond_this_computer_a_door_without_tls_warns(certificate):
     assert prepare(Http(addr="*", ssl_certfile=cert, ssl_keyfile=key), KEY).warnings == []
 
 
-def test_a_configuration_with_providers_is_a_sign_in(file):
+@pytest.fixture
+def with_providers(file):
+    """A configuration with a sign-in provider."""
     providers = "authentication: {providers: [{provider: a, authenticator: pam}]}"
-    path = file(f"{providers}\naccess: {{rules: [{{anyone: true, roles: [user]}}]}}")
-    opening = prepare(Http(addr="*", config=path), {})
+    return file(f"{providers}\naccess: {{rules: [{{anyone: true, roles: [user]}}]}}")
+
+
+@pytest.mark.parametrize(
+    ("service", "warns"),
+    [
+        (ServiceSettings(control_addr="ipc:///run/control", others_addr="tcp://*:60615"), True),
+        (ServiceSettings(control_addr="tcp://beamline:60615"), True),
+        (ServiceSettings(control_addr="tcp://[2001:db8::1]:60615"), True),
+        (ServiceSettings(control_addr="tcp://beamline:60615", public_key="=" * 40), False),
+        (ServiceSettings(control_addr="ipc:///run/control", others_addr="tcp://127.0.0.1:60615"), False),
+        (ServiceSettings(control_addr="ipc:///run/control", others_addr="ipc:///run/others"), False),
+        (ServiceSettings(control_addr="tcp://localhost:60615"), False),
+        (ServiceSettings(control_addr="tcp://[::1]:60615"), False),
+    ],
+)
+def test_with_users_an_open_control_socket_is_a_warning(with_providers, service, warns):
+    warnings = prepare(Http(config=with_providers), {}, service=service).warnings
+    assert [f"control socket {service.others_addr or service.control_addr}:" in text for text in warnings] == [
+        True
+    ] * warns
+    assert prepare(Http(), KEY, service=service).warnings == []  # there are no roles
+
+
+def test_a_configuration_with_providers_is_a_sign_in(with_providers):
+    opening = prepare(Http(addr="*", config=with_providers), {})
     assert opening.settings.sign_in.providers[0]["provider"] == "a"
     assert opening.key_file is None
 

@@ -42,6 +42,19 @@ def test_name_and_user_are_those_of_the_item_not_of_its_arguments():
     assert not accepts(item, exit_status="failed")
 
 
+@pytest.mark.parametrize("shown", ["dana", 'dana "Dana D"', 'dana "Dana D <d@example.org>"', "dana <d@example.org>"])
+def test_a_user_is_found_by_the_sign_in_name_and_by_what_items_show(shown):
+    assert accepts(past(user=shown), user="dana")
+    assert accepts(past(user=shown), user=shown)
+    assert not accepts(past(user=shown), user="dan")
+    assert not accepts(past(user=shown), user="Dana D")
+
+
+def test_the_beginning_of_a_user_name_finds_nobody():
+    assert not accepts(past(user="dana2"), user="dana")
+    assert not accepts(past(user=None, kwargs={"user": "dana"}), user="dana")
+
+
 def test_times_are_compared_with_the_start():
     assert accepts(past(began=100.0), since=100, until=100)
     assert not accepts(past(began=100.0), since=100.5)

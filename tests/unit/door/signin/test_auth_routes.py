@@ -1,6 +1,8 @@
 """The routes under /api/auth, over real HTTP."""
 
 import asyncio
+import json
+import logging
 import re
 import time
 
@@ -19,7 +21,7 @@ from bluesky_qs.door.signin.settings import SignInSettings, read_sign_in
 from bluesky_qs.door.signin.tokens import Lifetimes
 from bluesky_qs.errors import ConfigError
 
-from .conftest import PASSWORDS, SECRETS, sections
+from .conftest import PASSWORDS, SECRETS, sections, sign_in
 
 
 class Visitor:
@@ -172,6 +174,22 @@ async def test_items_show_the_user_and_have_the_group_of_the_rules(users_door_wi
     answer = await bob.post("/queue/item/add", json={"item": item, "user": "ada", "user_group": "primary"})
     assert answer["success"], answer["msg"]
     assert (answer["item"]["user"], answer["item"]["user_group"]) == ("bob", "test_user")
+
+
+async def test_audit_lines_have_the_sign_in_name_and_what_items_show(new_door, new_desk, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "bluesky_qs.door.audit")
+    bob = {"roles": "user", "displayed_name": "Bob B", "mail": "b@example.org"}
+    policy = {"policy": "DictionaryAPIAccessControl", "args": {"users": {"bob": bob}}}
+    door = await new_door(sign_in=sign_in(tmp_path, access=None, api_access=policy))
+    bob = await new_desk(door).user("bob")
+    await bob.post("/queue/clear")
+    await bob.post("/auth/apikey", json={"expires_in": None})
+    lines = [json.loads(record.message) for record in caplog.records if record.name == "bluesky_qs.door.audit"]
+    assert [(line["user"], line.get("shown")) for line in lines] == [
+        ("bob", None),
+        ("bob", 'bob "Bob B <b@example.org>"'),
+        ("bob", None),
+    ]
 
 
 async def test_a_scope_that_is_missing_is_named(desk):
