@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _USER_HELP = """Add, change, remove and list users of the users file.
 
-The password is asked for, or read from the standard input. Changes count at once.
+The password is asked for, or read from the standard input. Changes count within a few seconds.
 What each user may do is in the section 'access' of the configuration file."""
 _KEY_HELP = """Make, list and revoke API keys of the HTTP door.
 
@@ -108,6 +108,12 @@ def _add_user(options: Any) -> None:
         mail=options.mail or "",
     )
     print(f"Added user {options.name} to {file.path}")
+    if _has_no_role(options, file):
+        print(
+            f"Warning: {options.name} cannot sign in yet, because no rule gives this user a role. "
+            "Add one to 'rules' in the section 'access', and start the door again",
+            file=sys.stderr,
+        )
 
 
 def _set_password(options: Any) -> None:
@@ -117,12 +123,43 @@ def _set_password(options: Any) -> None:
     file.set_password(options.name, _password())
     ended = _end(options, lambda database, provider: database.end_sessions(provider, options.name))
     print(f"Changed the password of {options.name}{', and ended the sessions' if ended else ''}")
+    if keys := _keys_of(options):
+        still = "1 API key" if keys == 1 else f"{keys} API keys"
+        print(f"{still} of {options.name} can still be used. See: qserver-http key list, qserver-http key revoke KEY")
 
 
 def _remove_user(options: Any) -> None:
     _users_file(options).remove(options.name)
     ended = _end(options, lambda database, provider: database.end_user(provider, options.name))
     print(f"Removed user {options.name}{', and ended the sessions and keys' if ended else ''}")
+
+
+def _has_no_role(options: Any, file: "UsersFile") -> bool:
+    """Whether a user of the file gets no role from the configuration. Without one, nobody knows."""
+    from bluesky_qs.door.signin.file_providers import FileProvider, file_provider_name  # noqa: PLC0415
+
+    settings = _settings(options)
+    name = file_provider_name(settings.providers)
+    if name is None:
+        return False
+    return settings.policy.access(FileProvider(name, file).identity(file.users()[options.name])) is None
+
+
+def _keys_of(options: Any) -> int:
+    """Return how many keys of a user count."""
+    from bluesky_qs.door.signin.file_providers import file_provider_name  # noqa: PLC0415 - help needs none of it
+
+    settings = _settings(options)
+    owner = file_provider_name(settings.providers), options.name
+    if owner[0] is None:
+        return 0
+    now = time.time()
+    return sum(
+        key.expires is None or key.expires > now
+        for details in _with_database(settings, lambda database: database.all_details())
+        if owner in {(known.identity.provider, known.identity.id) for known in details.principal.identities}
+        for key in details.keys
+    )
 
 
 def _end(options: Any, end: Callable[["SignInDatabase", str], Awaitable[None]]) -> bool:

@@ -13,6 +13,7 @@ from bluesky_qs.door.caller import Caller, Credentials
 from bluesky_qs.door.refusals import HTTPRefusal, NotSignedIn
 from bluesky_qs.door.signin.credentials import Presented, keep_in_cookie, presented
 from bluesky_qs.door.signin.database import SignInDatabase, default_database_path
+from bluesky_qs.door.signin.file_providers import FileProvider
 from bluesky_qs.door.signin.identities import Identities
 from bluesky_qs.door.signin.keys import key_bytes
 from bluesky_qs.door.signin.provider import Identity
@@ -87,6 +88,13 @@ class Accounts:
         keys = self.settings.secret_keys or await self.database.secret_keys(now=self.clock())
         self.sessions.signer = Signer(keys)
         await self.resolver.open()
+        await self._look_at_providers()
+
+    async def _look_at_providers(self) -> None:
+        """Log what keeps people from signing in: the door can be used with keys, and the next sign-in looks again."""
+        for name, provider in self.providers.items():
+            if isinstance(provider, FileProvider) and (fault := await provider.fault()):
+                logger.error("Nobody can sign in at %s. %s", name, fault)
 
     async def close(self) -> None:
         """Close the database, and the connections of the providers."""

@@ -45,7 +45,7 @@ class FileProvider:
                 user = await asyncio.to_thread(self._file.verified, username, password)
             except UsersFileError as error:
                 raise ProviderUnavailable(error.message) from None
-        return self._identity(user) if user is not None else None
+        return self.identity(user) if user is not None else None
 
     async def current(self, identity: Identity) -> Identity | None:
         """Return a user as the file has them now."""
@@ -53,12 +53,21 @@ class FileProvider:
             user = (await asyncio.to_thread(self._file.users)).get(identity.id)
         except UsersFileError as error:
             raise ProviderUnavailable(error.message) from None
-        return self._identity(user) if user is not None else None
+        return self.identity(user) if user is not None else None
+
+    async def fault(self) -> str:
+        """Return why nobody can sign in, or ``""``."""
+        try:
+            await asyncio.to_thread(self._file.users)
+        except UsersFileError as error:
+            return error.message
+        return ""
 
     async def close(self) -> None:
         """Nothing is open."""
 
-    def _identity(self, user: User) -> Identity:
+    def identity(self, user: User) -> Identity:
+        """Return a user of the file as the policy knows them."""
         return Identity(user.name, self.name, user.display_name, user.mail, frozenset(user.groups))
 
 

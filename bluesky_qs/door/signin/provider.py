@@ -67,7 +67,7 @@ class PasswordProvider(Provider, Protocol):
         Raises
         ------
         ProviderUnavailable
-            The user gets status 503.
+            The user gets status 503, and the message is logged.
         """
         ...
 

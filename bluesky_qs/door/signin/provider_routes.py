@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import logging
 import secrets
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +22,7 @@ from bluesky_qs.door.signin.provider import (
     ExternalProvider,
     Identity,
     PasswordProvider,
+    Provider,
     ProviderUnavailable,
     SignInRefused,
 )
@@ -32,6 +34,8 @@ from bluesky_qs.door.signin.sign_in_log import address_of, audit_sign_in
 
 if TYPE_CHECKING:
     from bluesky_qs.door.signin.accounts import Accounts
+
+logger = logging.getLogger(__name__)
 
 _PENDING_SECONDS = 600
 _POLL_SECONDS = 5
@@ -187,10 +191,7 @@ class ProviderRoutes:
             identity = await asyncio.wait_for(provider.authenticate(username, password), _PATIENCE)
         except (ProviderUnavailable, TimeoutError) as error:
             attempts.taken_back(username, address)
-            reason = error.message if isinstance(error, ProviderUnavailable) else "It does not answer."
-            raise HTTPRefusal(
-                f"The sign-in provider {provider.name} cannot be used now. {reason}", status=503
-            ) from None
+            raise _unusable(provider, error) from None
         if identity is None:
             # People type passwords into the wrong field, so only names of users who have signed in before are logged.
             known = await self._database.knows(provider.name, username)
@@ -217,8 +218,8 @@ class ProviderRoutes:
         except SignInRefused as error:
             audit_sign_in(request, f"sign in at {provider.name}", "refused")
             raise NotSignedIn(f"{_EXTERNAL_FAILURE}: {error.message}") from None
-        except (ProviderUnavailable, TimeoutError):
-            raise HTTPRefusal(f"The sign-in provider {provider.name} does not answer", status=503) from None
+        except (ProviderUnavailable, TimeoutError) as error:
+            raise _unusable(provider, error) from None
         return msgspec.structs.replace(identity, provider=provider.name)
 
     async def _begin(self, request: Request, identity: Identity) -> SessionRecord:
@@ -240,8 +241,8 @@ class ProviderRoutes:
             address = await provider.authorize_url(
                 redirect_uri=_redirect_uri(request, provider), state=state, nonce=nonce, code_challenge=challenge
             )
-        except ProviderUnavailable:
-            raise HTTPRefusal(f"The sign-in provider {provider.name} does not answer", status=503) from None
+        except ProviderUnavailable as error:
+            raise _unusable(provider, error) from None
         pending = PendingAuthorization(provider.name, nonce, verifier, after, device)
         await self._database.add_authorization(state, pending, expires=self._accounts.clock() + _PENDING_SECONDS)
         response = RedirectResponse(address, 303, {**NO_STORE, "Referrer-Policy": "no-referrer"})
@@ -318,6 +319,15 @@ def _set_cookie(request: Request, response: Response, name: str, value: str) -> 
 def _local(path: str) -> bool:
     """Whether it is a path of this server. Browsers take two slashes, of any kind, for another server."""
     return path.startswith("/") and not path.startswith("//") and path.isprintable() and not set(path) & {"\\", "#"}
+
+
+def _unusable(provider: Provider, error: ProviderUnavailable | TimeoutError) -> HTTPRefusal:
+    """The refusal of anybody. The reason is in the log only: paths and servers are not for strangers."""
+    reason = error.message if isinstance(error, ProviderUnavailable) else "It does not answer"
+    logger.error("The sign-in provider %s cannot be used: %s", provider.name, reason)
+    return HTTPRefusal(
+        f"The sign-in provider {provider.name} cannot be used now. The log of the HTTP server says why", status=503
+    )
 
 
 def _wait(seconds: float) -> None:

@@ -21,6 +21,10 @@ NOT_VALID = "Could not validate credentials"
 _REVOKED = "Permissions for the user are revoked. Please contact the administrator."
 
 
+def _no_role(user: str) -> NotSignedIn:
+    return NotSignedIn(f"{NOT_AUTHORIZED}: no rule gives {user} a role. Ask the administrator")
+
+
 class Tokens(msgspec.Struct, frozen=True):
     """The answer to a sign-in."""
 
@@ -62,7 +66,7 @@ class Sessions:
             No rule gives the user a role.
         """
         if self._identities.access_of(identity) is None:
-            raise NotSignedIn(NOT_AUTHORIZED)
+            raise _no_role(identity.id)
         now = self._clock()
         _, session = await self._database.signed_in(identity, now=now, expires=now + self._lifetimes.session)
         self._resolver.forget()  # groups may have changed
@@ -73,7 +77,7 @@ class Sessions:
         principal = await self._database.principal(session.principal)
         access = await self._identities.access(principal) if principal is not None else None
         if principal is None or access is None:
-            raise NotSignedIn(NOT_AUTHORIZED)
+            raise _no_role(principal.identities[0].identity.id if principal is not None else "this user")
         return self._tokens(session, principal, access)
 
     async def refresh(self, refresh_token: str) -> Tokens:

@@ -144,8 +144,24 @@ def test_a_new_password_ends_the_sessions_and_no_keys(run, file):
     file.add("ada", "pw-of-ada-1815")
     run("key", "new", "--user", "ada", "--expires", "never")
     out = run("user", "passwd", "ada", typed="pw-of-ada-1852\n")[1]
-    assert out == "Changed the password of ada, and ended the sessions\n"
+    assert out.splitlines() == [
+        "Changed the password of ada, and ended the sessions",
+        "1 API key of ada can still be used. See: qserver-http key list, qserver-http key revoke KEY",
+    ]
     assert "ada" in run("key", "list")[1]
+
+
+def test_keys_of_others_are_not_mentioned_with_a_new_password(run, file):
+    for name in ("ada", "bob"):
+        file.add(name, "pw-of-both-1815", groups=["visitors"])
+    run("key", "new", "--user", "bob", "--expires", "never")
+    assert "API key" not in run("user", "passwd", "ada", typed="pw-of-ada-1852\n")[1]
+
+
+def test_a_user_to_whom_no_rule_applies_is_added_with_a_warning(run, file):
+    assert "zoe cannot sign in yet, because no rule" in run("user", "add", "zoe", typed="pw-of-zoe-1815\n")[2]
+    assert run("user", "add", "ada", typed="pw-of-ada-1815\n")[2] == ""
+    assert run("user", "add", "bob", "--group", "visitors", typed="pw-of-bob-1815\n")[2] == ""
 
 
 def test_removing_a_user_ends_the_users_keys(run, file):

@@ -23,6 +23,8 @@ from bluesky_qs.errors import ConfigError
 
 from .conftest import PASSWORDS, SECRETS, sections, sign_in
 
+NO_ROLE = "User is not authorized to access the server: no rule gives nobody a role. Ask the administrator"
+
 
 class Visitor:
     """Somebody with credentials."""
@@ -112,7 +114,7 @@ async def test_a_password_gives_tokens_with_their_lifetimes(desk):
     [
         ({"username": "ada", "password": "wrong"}, 401, "Incorrect username or password"),
         ({"username": "eve", "password": "wrong"}, 401, "Incorrect username or password"),
-        ({"username": "nobody", "password": PASSWORDS["nobody"]}, 401, "User is not authorized to access the server"),
+        ({"username": "nobody", "password": PASSWORDS["nobody"]}, 401, NO_ROLE),
         ({"username": "ada"}, 422, "The form needs the fields 'username' and 'password'"),
         ({"username": "ada", "password": "x" * 2000}, 422, "A field of the form is longer than 1024 characters"),
     ],
@@ -145,20 +147,38 @@ async def test_too_many_wrong_passwords_must_wait_and_even_the_right_one_does(de
     await desk.tokens("bob")  # others are not affected
 
 
-async def test_a_provider_that_cannot_be_asked_is_no_wrong_password(desk):
+async def test_a_provider_that_cannot_be_asked_is_no_wrong_password(desk, caplog):
     toy = desk.served.door.sign_in.providers["toy"]
     works = toy.authenticate
 
     async def fails(username, password):
-        raise ProviderUnavailable("The directory is down.")
+        raise ProviderUnavailable("The directory ldap.example.org is down")
 
     toy.authenticate = fails
     form = {"username": "ada", "password": PASSWORDS["ada"]}
     for _ in range(10):
         detail = await desk.nobody.post("/auth/provider/toy/token", 503, data=form)
-    assert detail == "The sign-in provider toy cannot be used now. The directory is down."
+    assert detail == "The sign-in provider toy cannot be used now. The log of the HTTP server says why"
+    assert (
+        caplog.messages.count("The sign-in provider toy cannot be used: The directory ldap.example.org is down") == 10
+    )
     toy.authenticate = works
     await desk.tokens("ada")  # nothing was counted as a failure
+
+
+async def test_a_users_file_that_cannot_be_used_is_an_error_in_the_log_at_the_start(new_users_door, tmp_path, caplog):
+    path = tmp_path / "users"
+    entry = {"provider": "local", "authenticator": "file", "args": {"path": str(path)}}
+    await new_users_door(authentication={"providers": [entry]})
+    assert f"Nobody can sign in at local. The users file {path} cannot be read: No such file" in caplog.text
+    path.touch(0o600)
+    path.chmod(0o644)
+    await new_users_door(authentication={"providers": [entry]})
+    assert f"Nobody can sign in at local. Others can read or write the users file {path}" in caplog.text
+    path.chmod(0o600)
+    caplog.clear()
+    await new_users_door(authentication={"providers": [entry]})
+    assert "sign in" not in caplog.text
 
 
 async def test_what_a_user_may_do_follows_from_the_roles(desk):
