@@ -13,10 +13,13 @@ from bluesky_qs.api.types import BatchAdded
 from bluesky_qs.door.methods import MethodHandler
 from bluesky_qs.door.refusals import BadRequest, BodyMissing
 from bluesky_qs.door.route import Answer, Call, Route, answer
+from bluesky_qs.wire.codec import decode
 from bluesky_qs.words.spreadsheet import SpreadsheetError, naming_rows, read_items
 
 _FIELD = "spreadsheet"
 _MOST_FIELDS = 10
+#: In the text of a reply about items some of which have warnings; it may be in a parameter too.
+_WARNINGS = b'"warnings"'
 #: A file of the largest size takes seconds and hundreds of megabytes: one at a time, beside the event loop.
 _reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spreadsheet")
 _add_batch = MethodHandler(METHODS["queue_item_add_batch"])
@@ -34,7 +37,8 @@ async def add_spreadsheet(call: Call) -> Answer:
     """Queue the plans in the rows of a CSV or XLSX file, all or none: a form with the file ``spreadsheet``.
 
     The form may have ``data_type``, for clients of the Bluesky HTTP server; it has no meaning here. If cells are wrong,
-    ``msg`` names each of them by sheet, row and column.
+    ``msg`` names each of them by sheet, row and column. Names that the service does not know are queued, and ``msg``
+    names their rows, because the plans will probably fail.
     """
     data, name = await _uploaded(call)
     try:
@@ -42,8 +46,8 @@ async def add_spreadsheet(call: Call) -> Answer:
     except SpreadsheetError as error:
         return answer({"success": False, "msg": error.message, "items": [], "results": []})
     added = await _add_batch.send(call, {"items": msgspec.json.encode(items)})
-    if added.body.startswith(b'{"success":false'):
-        return added._replace(body=msgspec.json.encode(naming_rows(msgspec.json.decode(added.body), items.places)))
+    if added.body.startswith(b'{"success":false') or _WARNINGS in added.body:
+        return added._replace(body=msgspec.json.encode(naming_rows(decode(added.body), items)))
     return added
 
 

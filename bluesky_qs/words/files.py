@@ -1,7 +1,7 @@
 """Reads the files that a command names, and puts their contents into its parameters."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bluesky_qs.words.arguments import FileContents
 from bluesky_qs.words.grammar import UsageError
@@ -19,13 +19,13 @@ def read(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def naming_rows(params: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
-    """Return the reply; the refusal of a spreadsheet names the wrong rows."""
-    places = getattr(params.get("items"), "places", None)
-    if not places:
+    """Return the reply; about a spreadsheet, it names the rows that are wrong or have warnings."""
+    items = params.get("items")
+    if not hasattr(items, "places"):
         return response
     from bluesky_qs.words import spreadsheet  # noqa: PLC0415 - only for spreadsheets
 
-    return spreadsheet.naming_rows(response, places)
+    return spreadsheet.naming_rows(response, cast("spreadsheet.SheetItems", items))
 
 
 def _contents(file: FileContents) -> Any:

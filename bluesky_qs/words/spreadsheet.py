@@ -36,18 +36,20 @@ class SheetRow(NamedTuple):
 
 
 class SheetPlan(NamedTuple):
-    """A plan, and where its row is."""
+    """A plan, where its row is, and the columns of its arguments: by position in ``args``, or by name in ``kwargs``."""
 
     item: Item
     place: str
+    columns: Mapping[int | str, str] = {}
 
 
 class SheetItems(list[Item]):
-    """The items of a spreadsheet, and where their rows are."""
+    """The items of a spreadsheet, and where their rows and arguments are."""
 
     def __init__(self, plans: Sequence[SheetPlan]) -> None:
         super().__init__(plan.item for plan in plans)
         self.places = [plan.place for plan in plans]
+        self.columns = [plan.columns for plan in plans]
 
 
 def read_items(data: bytes, file_name: str) -> SheetItems:
@@ -82,18 +84,26 @@ def read_rows(data: bytes, file_name: str) -> list[SheetRow]:
     return rows
 
 
-def naming_rows(reply: Mapping[str, Any], places: Sequence[str]) -> dict[str, Any]:
-    """A refusal of items, with a message that names their rows."""
-    results = reply.get("results") or ()
-    wrong = [
-        f"{place}: {str(result['msg']).removeprefix(_LEAD)}"
-        for place, result in zip(places, results, strict=False)
-        if result.get("msg")
-    ]
-    if reply.get("success") is not False or not wrong:
+def naming_rows(reply: Mapping[str, Any], items: SheetItems) -> dict[str, Any]:
+    """The reply about items, with a message that names the rows and columns of what is wrong or will probably fail."""
+    refused = reply.get("success") is False
+    named: list[str] = []
+    for place, columns, result in zip(items.places, items.columns, reply.get("results") or (), strict=False):
+        text = str(result.get("msg") or "").removeprefix(_LEAD) if refused else "; ".join(result.get("warnings") or ())
+        if text:
+            named.append(", ".join([place, *_columns_of(result, columns)]) + f": {text}")
+    if not named:
         return dict(reply)
-    more = [f"and {len(wrong) - _MOST_SHOWN} more rows"] if len(wrong) > _MOST_SHOWN else []
-    return {**reply, "msg": "Failed to add all items: " + "; ".join([*wrong[:_MOST_SHOWN], *more])}
+    count = "1 item" if len(items) == 1 else f"{len(items)} items"
+    lead = "Failed to add all items" if refused else f"Added {count}, with warnings"
+    more = [f"and {len(named) - _MOST_SHOWN} more rows"] if len(named) > _MOST_SHOWN else []
+    return {**reply, "msg": f"{lead}: " + "; ".join([*named[:_MOST_SHOWN], *more])}
+
+
+def _columns_of(result: Mapping[str, Any], columns: Mapping[int | str, str]) -> list[str]:
+    """The columns of the arguments that the service names as wrong, in their order."""
+    paths = [error["path"] for error in result.get("errors") or () if error.get("path")]
+    return [f"column {column}" for column in dict.fromkeys(columns[path[0]] for path in paths if path[0] in columns)]
 
 
 def write_template(path: Path, name: str, plans: Mapping[str, Any]) -> None:
@@ -199,7 +209,9 @@ class _Table:
             item: Item = {"item_type": "instruction", "name": INSTRUCTION}
         else:
             item = {"item_type": "plan", "name": name, **self._arguments(number, values)}
-        return SheetPlan(item, self._place(number)) if len(self._wrong) == before else None
+        if len(self._wrong) > before:
+            return None
+        return SheetPlan(item, self._place(number), {} if name == INSTRUCTION else self._argument_columns(values))
 
     # ------------------------------------------------------------------------------------------------------ headings
     def _add_heading(self, column: int, cell: Cell) -> None:
@@ -268,6 +280,23 @@ class _Table:
             else:
                 item["kwargs"][heading] = values[column]
         return {key: value for key, value in item.items() if value}
+
+    def _argument_columns(self, values: Mapping[int, Any]) -> dict[int | str, str]:
+        """The columns of the arguments that `_arguments` makes of these values."""
+        star = next((at for at in values if self._headings[at].startswith("*")), 0)
+        found: dict[int | str, str] = {}
+        position = 0
+        for column in sorted(values):
+            heading = self._headings[column]
+            if heading.startswith(_METADATA):
+                continue
+            if column > star:
+                found[heading] = self._column(column)
+                continue
+            count = len(values[column]) if column == star else 1
+            found.update(dict.fromkeys(range(position, position + count), self._column(column)))
+            position += count
+        return found
 
     def _place(self, number: int) -> str:
         return f"{self.sheet.name}, row {number}"

@@ -182,7 +182,7 @@ def naming_sheet_rows(items: object) -> Iterator[None]:
     except RequestFailedError as error:
         if not isinstance(items, SheetItems):
             raise
-        raise failure(error.request, naming_rows(error.response, items.places)) from None
+        raise failure(error.request, naming_rows(error.response, items)) from None
 
 
 def _items(text: str, command: Line) -> list[Item]:

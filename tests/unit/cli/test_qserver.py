@@ -242,7 +242,10 @@ def test_a_spreadsheet_is_queued(qs_manager, qserver, tmp_path):
     assert [item["kwargs"] for item in queue] == [{"detectors": ["det1"], "num": 3}, {"detectors": ["det1", "det2"]}]
     path.write_text("plan,detectors,num\ncount,[det1],'many'\n")
     code, out, _ = qserver("queue", "add", "spreadsheet", str(path))
-    assert (code, "a.csv, row 2: " in " ".join(out.replace("'\n", "").split())) == (2, True), out
+    assert (code, "a.csv, row 2, column C (num): " in " ".join(out.replace("'\n", "").split())) == (2, True), out
+    path.write_text("plan,detectors\ncount,[det9]\n")
+    code, out, _ = qserver("queue", "add", "spreadsheet", str(path))
+    assert (code, "Added 1 item, with warnings: a.csv, row 2: " in out) == (0, True), out
     path.write_text("plan,num\ncount,[1\n")
     code, _, said = qserver("queue", "add", "spreadsheet", str(path))
     assert (code, "a.csv, row 2, column B (num): '[1': " in said) == (1, True), said

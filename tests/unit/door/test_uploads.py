@@ -46,8 +46,18 @@ async def test_a_row_that_the_service_refuses_is_named(door, manager):
     response = await upload(door, CSV + b"count,[det1],'many'\n", "a.csv")
     answer = response.json()
     assert (response.status_code, answer["success"]) == (200, False)
-    assert answer["msg"].startswith("Failed to add all items: a.csv, row 5: parameter 'num': 'many' is not an integer")
+    assert answer["msg"].startswith(
+        "Failed to add all items: a.csv, row 5, column C (num): parameter 'num': 'many' is not an integer"
+    )
     assert [result["success"] for result in answer["results"]] == [True, True, False]
+
+
+async def test_a_name_that_the_service_does_not_know_is_queued_and_named(door, manager):
+    await manager.open()
+    answer = (await upload(door, CSV + b"count,[det9],1\n", "a.csv")).json()
+    assert (answer["success"], answer["qsize"]) == (True, 3)
+    assert answer["msg"].startswith("Added 3 items, with warnings: a.csv, row 5: ")
+    assert "'det9'" in answer["msg"]
 
 
 async def test_a_repeated_upload_queues_its_rows_once(door, manager):

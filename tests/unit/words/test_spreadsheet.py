@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from bluesky_qs.words import sheet_cells
 from bluesky_qs.words.sheet_cells import SpreadsheetError, column_letters, write_csv, write_xlsx
-from bluesky_qs.words.spreadsheet import naming_rows, read_items, read_rows, template, write_template
+from bluesky_qs.words.spreadsheet import (
+    SheetItems,
+    SheetPlan,
+    naming_rows,
+    read_items,
+    read_rows,
+    template,
+    write_template,
+)
 
 HEADINGS = ["plan", "detectors", "num", "md.sample"]
 
@@ -373,9 +381,28 @@ def test_a_template_for_an_unknown_plan_or_file_is_refused(tmp_path):
 def test_a_refusal_names_rows():
     results = [{"success": True, "msg": ""}, {"success": False, "msg": "Plan validation failed: no"}]
     reply = {"success": False, "msg": "item 2", "results": results}
-    assert naming_rows(reply, ["S, row 2", "S, row 5"])["msg"] == "Failed to add all items: S, row 5: no"
+    items = SheetItems([SheetPlan({}, "S, row 2"), SheetPlan({}, "S, row 5")])
+    assert naming_rows(reply, items)["msg"] == "Failed to add all items: S, row 5: no"
     accepted = {"success": True, "msg": "", "results": results[:1]}
-    assert naming_rows(accepted, ["S, row 2"]) == accepted
+    assert naming_rows(accepted, items) == accepted
+
+
+def test_a_refusal_names_the_columns_of_the_arguments_that_the_service_names():
+    data = b'plan,detectors,md.a,*args,num\nscan,[det1],x,"[motor, -1, 1]",5\n'
+    items = read_items(data, "a.csv")
+    assert items[0]["args"] == [["det1"], "motor", -1, 1]
+    paths = [[0, 0], [2], [3], ["num"], [], ["other"]]
+    result = {"success": False, "msg": "no", "errors": [{"path": path} for path in paths]}
+    msg = naming_rows({"success": False, "msg": "", "results": [result]}, items)["msg"]
+    columns = "column B (detectors), column D (*args), column E (num)"
+    assert msg == f"Failed to add all items: a.csv, row 2, {columns}: no"
+
+
+def test_rows_that_were_added_with_warnings_are_named():
+    items = read_items(b"plan,detectors\ncount,[det1]\ncount,[det9]\n", "a.csv")
+    results = [{"success": True, "msg": ""}, {"success": True, "msg": "", "warnings": ["One", "Two"]}]
+    reply = {"success": True, "msg": "", "results": results}
+    assert naming_rows(reply, items) == {**reply, "msg": "Added 2 items, with warnings: a.csv, row 3: One; Two"}
 
 
 def test_columns_have_letters_as_in_spreadsheet_programs():
