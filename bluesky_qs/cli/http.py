@@ -32,6 +32,8 @@ def main(args: Sequence[str] | None = None) -> int:
         if words and words[0] in http_users.COMMANDS:
             require_door()
             return http_users.main(words)
+        if any(word.partition("=")[0] == "--http" for word in words):
+            raise WrongOption("qserver-http has no option --http. Write the address alone: qserver-http ADDR")
         return _run(vars(parser.parse_args(values_apart(words))))
     except ParserExit as ended:
         return ended.code

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bluesky_qs.cli.parser import Parser, ParserExit, described
-from bluesky_qs.errors import QSError, WrongOption
+from bluesky_qs.errors import ConfigError, QSError, WrongOption
 
 if TYPE_CHECKING:
     from bluesky_qs.door.signin.database import SignInDatabase
@@ -323,7 +323,12 @@ def _settings(options: Any) -> "SignInSettings":
     from bluesky_qs.config.files import sections  # noqa: PLC0415 - help needs none of it
     from bluesky_qs.door.signin.settings import read_sign_in  # noqa: PLC0415
 
-    return read_sign_in(sections(options.config, os.environ) if options.config else {}, os.environ)
+    if not options.config:
+        return read_sign_in({}, os.environ)
+    try:
+        return read_sign_in(sections(options.config, os.environ), os.environ)
+    except ConfigError as error:
+        raise ConfigError(f"{options.config}: {error.message.removeprefix(f'{options.config}: ')}") from None
 
 
 def _owner(settings: "SignInSettings", options: Any) -> "Identity":

@@ -220,7 +220,7 @@ def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) ->
         return NotAuthorizedError, f"Your sign-in does not permit this: {reason or 'forbidden'}"
     if status in _UNAVAILABLE:
         return ServiceUnavailableError, (
-            f"The service behind {uri} is not available{_colon(reason)}. It may be restarting. {_again(response)}"
+            f"The service behind {uri} is not available{_colon(reason) or '. It may be restarting'}. {_again(response)}"
         )
     if status >= _SERVER:
         return HTTPServerError, f"The HTTP server at {uri} failed with status {status}{_colon(reason)}. See its log."

@@ -14,7 +14,11 @@ def _no_path_prefix(path: str) -> str:
 
 
 class Http(msgspec.Struct, frozen=True):
-    """The HTTP door, which `start-re-manager --http` starts. `qserver-http` takes the same options."""
+    """The HTTP door, which `start-re-manager --http` starts.
+
+    `qserver-http` takes the same options, but `ADDR` alone in place of `--http ADDR`, and `--config` in place of
+    `--http-config`.
+    """
 
     addr: Annotated[
         str | None,

@@ -66,6 +66,7 @@ def run(opening: Opening, listening: socket.socket, *, beat: int | None = None) 
     QSError
         It cannot be opened.
     """
+    _log.info("Process %d answers HTTP requests", os.getpid())
     for sentence in opening.warnings:
         _log.warning("%s", sentence)
     if opening.key_file is not None:

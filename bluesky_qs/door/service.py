@@ -165,7 +165,7 @@ class Service:
                 "The RE Manager is down. It is started again within seconds, unless the service is stopping"
             )
         return ServiceDown(
-            f"The RE Manager at {self.settings.control_addr} is down. Try again in a second. If it stays down, "
+            f"The RE Manager at {self.settings.control_addr} is down. If it stays down, "
             "check that start-re-manager is running there, and whether it encrypts."
         )
 

@@ -1,5 +1,6 @@
 """Reads who may do what from a configuration: the section ``access``, or the community's ``api_access``."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
@@ -53,6 +54,10 @@ class _BasicArgs(msgspec.Struct, forbid_unknown_fields=True):
 
 class _ResourceArgs(msgspec.Struct, forbid_unknown_fields=True):
     default_group: str | None = None
+
+
+#: Keys of the sections, and of what is in them.
+_KEYS = (*_AccessSection.__struct_fields__, *Rule.__struct_fields__, *RoleChanges.__struct_fields__)
 
 
 def read_policy(sections: Mapping[str, Any], *, providers: Collection[str]) -> Policy:
@@ -177,4 +182,10 @@ def _converted(value: Any, kind: type[_T], what: str) -> _T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{what}: {error}") from None
+        raise ConfigError(f"{what}: {error}{_meant(str(error))}") from None
+
+
+def _meant(fault: str) -> str:
+    """The key that was probably meant in place of an unknown one."""
+    unknown = re.search(r"unknown field `([^`]*)`", fault)
+    return did_you_mean(nearest(unknown[1], _KEYS)) if unknown else ""

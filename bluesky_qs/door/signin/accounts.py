@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _EXPIRED = "Access token has expired. Refresh token."
+_INVALID_KEY = "Invalid API key"
 _NO_CREDENTIALS = (
     "Not signed in. Send a key in the header 'Authorization: ApiKey …', or a token in 'Authorization: Bearer …'."
 )
@@ -170,8 +172,15 @@ class Accounts:
         secret = key_bytes(text)
         found = await self.resolver.key(secret) if secret is not None else None
         if found is None:
-            raise NotSignedIn("Invalid API key")
+            raise NotSignedIn(_INVALID_KEY + (await self._expiry_of(secret) if secret is not None else ""))
         return found
+
+    async def _expiry_of(self, secret: bytes) -> str:
+        """When the key with this secret expired; whoever has it may know. Empty if it does not exist any more."""
+        record = await self.database.key(secret)
+        if record is None or record.expires is None or record.expires > self.clock():
+            return ""
+        return f": it expired on {datetime.fromtimestamp(record.expires, UTC):%Y-%m-%d %H:%M} UTC. Make a new one"
 
     async def _of_token(self, token: str) -> Resolved:
         try:

@@ -11,6 +11,7 @@ from bluesky_qs.door.signin.database import SignInDatabase
 from bluesky_qs.door.signin.records import KeyRecord
 from bluesky_qs.door.signin.roles import INHERIT, SCOPES
 from bluesky_qs.door.signin.rows import SignInDatabaseError
+from bluesky_qs.nearest import did_you_mean, nearest
 
 #: The usual 32 bytes, and 4 more for the name, which is not secret.
 _BYTES = 36
@@ -44,8 +45,11 @@ def scopes_for(wanted: Collection[str] | None, owner: frozenset[str], maker: Col
     Raises
     ------
     BadRequest
-        More scopes are asked for than possible.
+        More scopes are asked for than possible, or one that does not exist.
     """
+    for scope in wanted or ():
+        if scope not in (*SCOPES, INHERIT):
+            raise BadRequest(f"There is no scope {scope!r}{did_you_mean(nearest(scope, SCOPES))}")
     possible = owner if maker is None else owner & frozenset(maker)
     if wanted is None or INHERIT in wanted:
         return (INHERIT,) if maker is None else tuple(sorted(possible))

@@ -82,6 +82,11 @@ def test_a_user_is_added_changed_listed_and_removed(run, file):
         (("key", "new", "--user", "carl", "--expires", "1d"), "", "User 'carl' of local has no role"),
         (("key", "new", "--user", "ada", "--expires", "1d", "--provider", "pam"), "", "sign-in providers"),
         (("key", "new", "--user", "ada", "--expires", "1d", "--scope", "admin:metrics"), "", "must be a subset"),
+        (
+            ("key", "new", "--user", "ada", "--expires", "1d", "--scope", "read:statu"),
+            "",
+            "There is no scope 'read:statu' (did you mean 'read:status'",
+        ),
         (("key", "revoke", "00000000"), "", "There is no key '00000000'"),
     ],
 )
@@ -109,6 +114,12 @@ def test_a_wrong_command_line_shows_how_it_is_used(run, args, message):
     assert code == 2
     assert "Usage: qserver-http" in error
     assert message in error
+
+
+def test_a_mistake_in_the_configuration_is_named_with_the_file(run, configured):
+    configured.write_text("access: {rulez: []}")
+    code, _, error = run("user", "list")
+    assert (code != 0, f"{configured}: Section 'access'" in error, "did you mean 'rules'" in error) == (True,) * 3
 
 
 def test_help_is_shown_without_the_packages_of_the_door(run):

@@ -190,3 +190,9 @@ def test_a_generated_key_is_shown_and_a_chosen_one_is_not(run, monkeypatch, tmp_
     monkeypatch.setenv("QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY", "chosen")
     run("--http")
     assert run.keys[1] is None
+
+
+def test_the_address_of_a_door_alone_needs_no_option_and_the_error_says_so(capsys):
+    for words in (["--http", "8080"], ["--http=8080"]):
+        assert http.main(words) != 0
+        assert "Write the address alone: qserver-http ADDR" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def fails(address, sentence, **options):
             "RequestTimeoutError",
             "not available. It may be restarting. Try again later",
         ),
-        (503, {"detail": "down"}, "HTTPServerError", "not available: down. It may be restarting. Try again in 3 s"),
+        (503, {"detail": "down"}, "HTTPServerError", "not available: down. Try again in 3 s"),
         (307, "", "HTTPRequestError", "redirects to https://elsewhere.example/. Use that address"),
         (404, "<html>Not Found</html>", "HTTPRequestError", "is not a Bluesky HTTP server: .* Check the address"),
         (404, {"detail": "Not Found"}, "HTTPRequestError", "is not a Bluesky HTTP server: .* Check the address"),

@@ -220,7 +220,7 @@ async def credentials(accounts):
     async def key(expires=None):
         return await new_key(accounts.database, principal.uuid, ("inherit",), expires=expires, note=None)
 
-    sent["an expired key"] = f"ApiKey {(await key(now - 1)).secret}", "Invalid API key"
+    sent["an expired key"] = f"ApiKey {(await key(now - 1)).secret}", "Invalid API key: it expired on "
     revoked = await key()
     await accounts.database.revoke_key(revoked.record.first_eight)
     sent["a revoked key"] = f"ApiKey {revoked.secret}", "Invalid API key"
