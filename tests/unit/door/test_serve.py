@@ -95,7 +95,7 @@ async def test_a_request_that_is_being_answered_gets_its_answer_when_the_door_st
         return JSONResponse("done")
 
     server, url = await serve(slow)
-    answer = asyncio.create_task(get(url))
+    answer = asyncio.create_task(get(f"{url}/x"))
     await begun.wait()
     server.should_exit = True
     assert await answer == "done"
@@ -106,9 +106,9 @@ async def test_forwarded_headers_count_only_behind_a_proxy_that_is_trusted(serve
     _, direct = await serve(about_the_request)
     _, behind = await serve(about_the_request, behind_proxy=True)
     _, other = await serve(about_the_request, behind_proxy=True, proxies=("192.0.2.1",))
-    assert await get(direct, **forwarded) == {"client": "127.0.0.1", "scheme": "http", "path": "/"}
-    assert await get(behind, **forwarded) == {"client": "203.0.113.5", "scheme": "https", "path": "/"}
-    assert await get(other, **forwarded) == {"client": "127.0.0.1", "scheme": "http", "path": "/"}
+    assert await get(f"{direct}/x", **forwarded) == {"client": "127.0.0.1", "scheme": "http", "path": "/x"}
+    assert await get(f"{behind}/x", **forwarded) == {"client": "203.0.113.5", "scheme": "https", "path": "/x"}
+    assert await get(f"{other}/x", **forwarded) == {"client": "127.0.0.1", "scheme": "http", "path": "/x"}
 
 
 @pytest.mark.parametrize(
