@@ -49,6 +49,12 @@ class Opening(NamedTuple):
     warnings: list[str]
 
 
+_NOBODY = (
+    "With {addr} other computers can reach the HTTP door, but nobody could sign in there. Configure who may "
+    "({option} FILE, section 'authentication'), or set a key (QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY)"
+)
+
+
 def prepare(
     http: Http, environ: Mapping[str, str], *, service: ServiceSettings | None = None, config_option: str = "--config"
 ) -> Opening:
@@ -69,11 +75,7 @@ def prepare(
     only_here = is_loopback(host)
     user, sign_in = _single_user(file.sign_in, environ), _sign_in(file.sign_in, environ, http.config)
     if not (only_here or sign_in.providers or user.key):
-        raise ConfigError(
-            f"With {http.addr} other computers can reach the HTTP door, but nobody could sign in there. Configure "
-            f"who may ({config_option} FILE, section 'authentication'), or set a key "
-            "(QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY)"
-        )
+        raise ConfigError(_NOBODY.format(addr=http.addr, option=config_option))
     _check_certificate(http)
     key_file = None if sign_in.providers or user.key else default_key_file()
     if key_file is not None:
