@@ -95,7 +95,7 @@ def test_the_traceback_of_a_plan_has_the_colors_of_ipython(failing):
     own = failing.type("1 / 0")
     (color,) = re.findall(r"(\x1b\[[0-9;]+m)ZeroDivisionError\x1b", own)[-1:]
     assert f"{color}RuntimeError" in failing.failure
-    assert f"{_RED}Failed:{_PLAIN}" in failing.failure
+    assert f"{_RED}bad() failed.{_PLAIN}" in failing.failure
 
 
 def test_a_running_plan_is_green(service, new_prompt):
