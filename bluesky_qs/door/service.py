@@ -13,8 +13,9 @@ from bluesky_qs.door.refusals import ServiceDown, ServiceSlow
 from bluesky_qs.door.settings import ServiceSettings
 from bluesky_qs.wire.codec import DecodeError, decode, encode
 
-#: Seconds after the start in which a request waits for the first connection.
-_GRACE = 1.0
+#: Seconds after the start in which a request waits for the first connection: to a manager that starts at the same
+#: time, on a machine that may be busy, or to another one, which runs already or not at all.
+_GRACE_BESIDE, _GRACE = 10.0, 1.0
 
 #: The service is slow if it has not been heard of for so many seconds; it publishes its status every second.
 _SLOW_AFTER = 3.0
@@ -156,7 +157,8 @@ class Service:
         return decode(await self.ask(method, encode(params)))
 
     async def _first_connection(self) -> bool:
-        left = self._opened + _GRACE - time.monotonic()
+        grace = _GRACE_BESIDE if self.settings.is_beside else _GRACE
+        left = self._opened + grace - time.monotonic()
         return left > 0 and await self.connected(left)
 
     def _down(self) -> ServiceDown:

@@ -361,7 +361,7 @@ class Sequence(RuleBasedStateMachine):
             psutil.wait_procs([manager], timeout=60)
 
     def kill_while_a_plan_runs(self, *, everything: bool) -> None:
-        """All of it: the plan is in the queue again. The manager alone: the plan does not notice."""
+        """All of it: the plan is in the queue again, and made short. The manager alone: the plan does not notice."""
         self.ensure_open()
         self.do("queue_mode_set", mode="default")
         self.model.loop = self.model.ignore_failures = False
@@ -378,10 +378,17 @@ class Sequence(RuleBasedStateMachine):
         self.service.wait_idle()
         self.model.history.append((entry.uid, "failed" if everything else "completed"))
         if everything:
+            again = self.service.queue()[0]
+            assert (again["name"], again["meta"]) == ("steps", {"mark": entry.mark})
+            self.do("queue_item_update", item={**again, "args": [1, 0]}, user="tester", user_group="primary")
             self.model.queue[:0] = [self.renewed(entry), second]
 
     def kill_while_items_are_added(self, number: int, answers: int, *, everything: bool) -> None:
-        """What was acknowledged is there; of the rest there may be what was next."""
+        """What was acknowledged is there; of the rest there may be what was next.
+
+        The others are added again: how many the kill left must not decide what comes next, or a sequence cannot be
+        repeated.
+        """
         made = [self.new_item("quick") for _ in range(number)]
         with zmq.Context() as context, context.socket(zmq.DEALER) as requests:
             requests.linger = 0
@@ -398,6 +405,8 @@ class Sequence(RuleBasedStateMachine):
         there = self.service.queue()[len(self.model.queue) :]
         assert [item["meta"]["mark"] for item in there] == [entry.mark for _, entry in made[: len(there)]]
         assert [item["item_uid"] for item in there[: len(acknowledged)]] == acknowledged
+        for item, _ in made[len(there) :]:
+            there.append(self.do("queue_item_add", item=item, user="tester", user_group="primary")["item"])
         self.model.queue += [Entry(item["item_uid"], "quick", item["meta"]["mark"]) for item in there]
 
     # ------------------------------------------------------------------------------------------------------ what holds
