@@ -222,7 +222,7 @@ class Queue(Reply):
 
 
 class Accepted(Reply):
-    """``warnings`` are sentences about names that will probably make the plan fail.
+    """``warnings`` are sentences about names and missing arguments that will probably make the plan fail.
 
     The key is omitted if there are no warnings.
 

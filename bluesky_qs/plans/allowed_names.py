@@ -6,11 +6,10 @@ from typing import Any
 from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.choices import Descriptions, Devices
 from bluesky_qs.plans.model import ABILITIES
-from bluesky_qs.plans.values import Mismatch, Name, Wanted
+from bluesky_qs.plans.values import FAILS, Mismatch, Name, Wanted
 
 #: The verb in “a device that cannot …”, by type.
 _VERBS = {"__READABLE__": "be read", "__MOVABLE__": "be moved", "__FLYABLE__": "fly"}
-_FAILS = "the plan will fail unless this is fixed"
 _LIKELY_FAILS = "the plan is likely to fail"
 #: The number of cached warnings. The search for similar names is slow when there are many names.
 _MOST_CACHED = 1000
@@ -47,7 +46,7 @@ class AllowedNames:
             if any(each.wanted in (kind, Wanted.PLAN_OR_DEVICE) for each in wanted)
         ]
         reason = f"is not the name of a {' or '.join(kinds)} that the user group {self._group!r} may use"
-        return Mismatch("", text, reason, self._near(text, wanted), outlook=_FAILS)
+        return Mismatch("", text, reason, self._near(text, wanted), outlook=FAILS)
 
     def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
         """The warning about a string that does not have to be a name."""

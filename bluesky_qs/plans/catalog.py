@@ -124,7 +124,7 @@ class Catalog:
         return f"{reason}. {_NO_PLANS if self._was_opened else _NOTHING_KNOWN}"
 
     def warnings(self, item: Mapping[str, Any], group: str) -> list[NameWarning]:
-        """The first names in a plan that passed `check` that are likely to make it fail."""
+        """The first reasons why a plan that passed `check` is likely to fail: unknown names, missing arguments."""
         if not self.existing_devices:
             return []
         view = self._view(group)

@@ -11,10 +11,10 @@ import msgspec
 from msgspec import UNSET
 
 from bluesky_qs.nearest import did_you_mean, nearest
-from bluesky_qs.plans import annotation
+from bluesky_qs.plans import annotation, scan_arguments
 from bluesky_qs.plans.expressions import evaluated
 from bluesky_qs.plans.model import KINDS, ParamSpec, PlanSpec
-from bluesky_qs.plans.values import Mismatch, NameCheck, OneOf, Sequence, Tuple, Type
+from bluesky_qs.plans.values import FAILS, Mismatch, NameCheck, OneOf, Sequence, Tuple, Type
 
 _POSITIONAL = (KINDS["POSITIONAL_ONLY"], KINDS["POSITIONAL_OR_KEYWORD"])
 _BY_NAME = (KINDS["POSITIONAL_OR_KEYWORD"], KINDS["KEYWORD_ONLY"])
@@ -68,7 +68,7 @@ class ItemProblem(msgspec.Struct, frozen=True):
 
 
 class NameWarning(ItemProblem, frozen=True):
-    """A warning about a name in an accepted item: a plan that gets it is likely to fail.
+    """A warning about an accepted item, usually about a name: a plan that gets it is likely to fail.
 
     Attributes
     ----------
@@ -167,6 +167,7 @@ class Signature:
         # Selected here, because `warnings` must be fast.
         self._open_positional = tuple((n, p) for n, p in enumerate(self._positional) if p.has_open_names)
         self._open_by_name = {name: p for name, p in self._by_name.items() if p.has_open_names}
+        self._is_scan = scan_arguments.is_scan(spec)
         self._open_rest, self._open_named_rest = (
             p if p is not None and p.has_open_names else None for p in (self._rest, self._named_rest)
         )
@@ -199,8 +200,12 @@ class Signature:
         return problems
 
     def warnings(self, args: Arguments, kwargs: Mapping[str, Any], names: NameCheck) -> Iterable[NameWarning]:
-        """Warnings about names in arguments that passed `check`."""
+        """Warnings about names in arguments that passed `check`, and about the number of arguments of a scan."""
         found: list[Iterable[NameWarning]] = []
+        if self._is_scan and (
+            reason := scan_arguments.misfit(self.name, max(len(args) - len(self._positional), 0), kwargs)
+        ):
+            found.append([NameWarning(None, None, reason, outlook=FAILS)])
         for place, parameter in self._open_positional:
             if place < len(args) and (warnings := parameter.warnings(args[place], names, place)):
                 found.append(warnings)

@@ -28,6 +28,8 @@ class Wanted(Enum):
 Find = Callable[[Wanted, str, str], Any]
 
 
+#: The consequence of an unknown name, or of arguments that do not fit.
+FAILS = "the plan will fail unless this is fixed"
 #: The number of characters of a value that a hint may show.
 _LONGEST_HINT = 50
 

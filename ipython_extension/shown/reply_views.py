@@ -182,8 +182,14 @@ def item_check(reply: Reply) -> ReplyView:
     if not lines:
         lines.append("The plan can be queued." if len(results) == 1 else "The plans can be queued.")
     warnings = [warning for each in results for warning in each.get("warnings", ())]
-    lines += [f"It may fail: parameter {warning['parameter']!r}: {warning['reason']}" for warning in warnings]
+    lines += [f"It may fail: {_warning_text(warning)}" for warning in warnings]
     return ReplyView(reply, "\n".join(lines))
+
+
+def _warning_text(warning: Mapping[str, Any]) -> str:
+    """A warning about a parameter, or about the whole plan."""
+    name, reason = warning.get("parameter"), str(warning["reason"])
+    return f"parameter {name!r}: {reason}" if name else f"{reason[:1].lower()}{reason[1:]}"
 
 
 def kernel(reply: Reply) -> ReplyView:

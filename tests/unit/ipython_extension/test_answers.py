@@ -12,6 +12,7 @@ _UID = "3e5dac90-59ff-41e2-88b7-72e57e932a1e"
 _RUN = {"uid": _UID, "scan_id": 7, "is_open": True, "exit_status": None}
 _CHECK = {"success": False, "msg": "parameter 'num': 'x' is not an integer"}
 _DOUBT = {"parameter": "detectors", "value": "det9", "reason": "'det9' is no device", "suggestions": []}
+_PLAN = {"parameter": None, "value": None, "reason": "Plan 'scan' needs the number"}
 _REPORT = {"success": True, "time": time.time(), "seconds": 0.7, "plans": 2, "devices": 1, "files": [],
            "left_out": [{"name": "bad", "reason": "its default cannot be shown"}]}  # fmt: skip
 _START = {"name": "start", "doc": {"scan_id": 7}}
@@ -49,6 +50,8 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("queue check plan {'name': 'count'}", "item_check", {"results": [{"success": True}]}, "can be queued"),
         ("queue check plan {'name': 'count'}", "item_check", {"results": [{"success": True, "warnings": [_DOUBT]}]},
          "can be queued.\nIt may fail: parameter 'detectors': 'det9' is no device"),
+        ("check scan([det1], motor, 0, 1)", "item_check", {"results": [{"success": True, "warnings": [_PLAN]}]},
+         "can be queued.\nIt may fail: plan 'scan' needs the number"),
         ("config", "config_get", {"config": {"ip_connect_info": {}}}, "no IPython kernel"),
         ("history clear 3", "history_clear", {}, "Kept the newest 3 items of the history."),
         ("history clear 0", "history_clear", {}, "Cleared the history."),

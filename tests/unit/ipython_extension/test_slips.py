@@ -140,3 +140,11 @@ def test_each_line_of_a_cell_shows_its_reply(shell, capsys):
     shown = capsys.readouterr().out
     assert shown.count("num=1") == 1
     assert shown.count("num=2") == 1
+
+
+@pytest.mark.parametrize("line", ["scan([det1], motor, 0, 1)", "rel_scan([det1], motor, -1, 1, num=None)"])
+def test_a_scan_without_its_number_of_points_is_queued_with_a_warning(qs, opened, line):
+    shown = " ".join(pretty(qs(f"add {line}")).split())
+    assert "needs the number of points, as num=… or after the axes: the plan will fail unless this is fixed" in shown
+    assert "It may fail: plan" in pretty(qs(f"check {line}"))
+    assert "points" not in pretty(qs("edit 0 num=5"))
