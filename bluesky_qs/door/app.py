@@ -50,7 +50,8 @@ def root_routes() -> list[Route]:
 def described(door: Door) -> dict[str, Any]:
     """The OpenAPI document of a door."""
     sign_in = [route for route in door.sign_in.routes if isinstance(route, AuthRoute)]
-    return openapi.document(all_routes(), root_routes(), sign_in, root_path=door.settings.root_path)
+    names = list(door.services) if len(door.services) > 1 else ()
+    return openapi.document(all_routes(), root_routes(), sign_in, root_path=door.settings.root_path, instruments=names)
 
 
 def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:

@@ -18,10 +18,20 @@ class Components:
     ----------
     schemas
         Their schemas by name.
+    shared
+        Parameters, bodies and responses that several operations refer to: by kind, then by name.
     """
 
     def __init__(self) -> None:
         self.schemas: Schema = {}
+        self.shared: dict[str, Schema] = {"parameters": {}, "requestBodies": {}, "responses": {}}
+
+    def share(self, kind: str, part: Schema, *names: str) -> Schema:
+        """A reference to a part of an operation, which gets the first of the names that no other part has."""
+        for name in names:
+            if self.shared[kind].setdefault(name, part) == part:
+                return {"$ref": f"#/components/{kind}/{name}"}
+        raise TypeError(f"Other {kind} have the names {names}")
 
     def schema(self, hint: Any) -> Schema:
         """The schema of a type of the contract. The shapes that it refers to are added."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+from bluesky_qs.door.openapi import OF_INSTRUMENT
+
 _STYLE = """
 :root { color-scheme: light dark }
 body { font-family: sans-serif; line-height: 1.45; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -22,7 +24,8 @@ def page(document: Mapping[str, Any]) -> str:
     """The page for a document."""
     groups: dict[str, list[tuple[str, str, Mapping[str, Any]]]] = {}
     for path, verbs in document["paths"].items():
-        for verb, operation in verbs.items():
+        for verb, written in verbs.items():
+            operation = resolved(document, written)
             groups.setdefault(operation["tags"][0], []).append((verb.upper(), path, operation))
     title = escape(f"{document['info']['title']} {document['info']['version']}")
     parts = [
@@ -32,15 +35,42 @@ def page(document: Mapping[str, Any]) -> str:
         _text(document["info"]["description"]),
         '<p>For programs: <a href="openapi.json">openapi.json</a></p>',
     ]
+    of_instruments = groups.pop("Instruments", [])
     for tag, operations in groups.items():
         links = (
             f'<li><a href="#{each["operationId"]}">{verb} {escape(path)}</a></li>' for verb, path, each in operations
         )
         parts += [f'<h2>{escape(tag)}</h2><ul class="index">', *links, "</ul>"]
         parts += [_operation(verb, path, operation) for verb, path, operation in operations]
-    parts.append("<h2>Values</h2>")
+    parts += ["<h2>Instruments</h2><p>The same for one of several instruments, by its name:</p><ul>"]
+    parts += [_same(verb, path, operation) for verb, path, operation in of_instruments]
+    parts.append("</ul><h2>Values</h2>")
     parts += [_shape(name, schema) for name, schema in document["components"]["schemas"].items()]
     return "\n".join([*parts, "</main></body></html>\n"])
+
+
+def resolved(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The operation with its shared parts in the place of the references."""
+
+    def part(written: Any) -> Any:
+        if "$ref" not in written:
+            return written
+        _, _, kind, name = written["$ref"].split("/")
+        return document["components"][kind][name]
+
+    body = {"requestBody": part(operation["requestBody"])} if "requestBody" in operation else {}
+    return {
+        **operation,
+        "parameters": [part(each) for each in operation.get("parameters", ())],
+        "responses": {status: part(each) for status, each in operation["responses"].items()},
+        **body,
+    }
+
+
+def _same(verb: str, path: str, operation: Mapping[str, Any]) -> str:
+    """A line for an operation of an instrument, with a link to that of the default one."""
+    name = operation["operationId"]
+    return f'<li id="{name}"><a href="#{name.removeprefix(OF_INSTRUMENT)}">{verb} {escape(path)}</a></li>'
 
 
 def _operation(verb: str, path: str, operation: Mapping[str, Any]) -> str:

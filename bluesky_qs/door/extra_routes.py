@@ -8,7 +8,7 @@ import msgspec
 
 from bluesky_qs.api.method import Scope
 from bluesky_qs.api.types import OneItem, Reply
-from bluesky_qs.door.refusals import BadRequest, BodyMissing
+from bluesky_qs.door.own_params import params
 from bluesky_qs.door.route import Answer, Call, Handler, Route, answer
 from bluesky_qs.door.shapes import Instruments, ParsedPlan
 from bluesky_qs.words.planexpr import plan_at
@@ -33,8 +33,8 @@ def _route(verb: str, path: str, scope: Scope, handle: Handler, *, gives: Any, t
 
 async def item(call: Call) -> Answer:
     """One item of the queue, by its uid."""
-    params = msgspec.json.encode({"uid": call.path_params["uid"]})
-    return Answer(await call.service.ask("queue_item_get", params))
+    uid = msgspec.json.encode({"uid": call.path_params["uid"]})
+    return Answer(await call.service.ask("queue_item_get", uid))
 
 
 class _Text(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,7 +46,7 @@ async def parse_plan(call: Call) -> Answer:
 
     Each error has ``msg``, ``column`` (from 0) and ``length``.
     """
-    text = (await _body(call, _Text)).text
+    text = (await params(call, _Text)).text
     try:
         found = _whole_plan(text)
     except ExpressionError as error:
@@ -79,16 +79,6 @@ class _Time(msgspec.Struct, forbid_unknown_fields=True):
 
 async def sleep(call: Call) -> Answer:
     """For tests: answer after ``time`` seconds."""
-    seconds = (await _body(call, _Time)).time
+    seconds = (await params(call, _Time)).time
     await asyncio.sleep(seconds)
     return answer({"success": True, "msg": ""})
-
-
-async def _body(call: Call, kind: type[Any]) -> Any:
-    body = await call.body()
-    if not body:
-        raise BodyMissing(f"The request needs parameters, as a JSON object: {list(kind.__struct_fields__)}")
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise BadRequest(f"Parameters: {error}") from None

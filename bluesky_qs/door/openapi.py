@@ -1,6 +1,6 @@
 """The routes of the door as an OpenAPI document, made from their tables and from the contract."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bluesky_qs._version import __version__
@@ -10,20 +10,23 @@ from bluesky_qs.api.schema import Schema
 from bluesky_qs.door.components import Components
 from bluesky_qs.door.methods import LONGEST_KEY, LONGEST_NAME, REQUEST_ID, sets_user
 from bluesky_qs.door.openapi_sign_in import sign_in_operation
-from bluesky_qs.door.operation import JSON, answers, of_method, parameters_in_query, path_parameters, plain
+from bluesky_qs.door.operation import JSON, answers, in_query_too, of_method, path_parameters, plain
 from bluesky_qs.door.route import Route
 from bluesky_qs.door.shapes import Refusal
 from bluesky_qs.door.signin.auth_route import AuthRoute
 from bluesky_qs.door.simplified import SIMPLIFIED
 from bluesky_qs.door.streams.table import STREAMS, Stream
 
+#: The name of an operation of one of several instruments is this, and the name of the operation of the default one.
+OF_INSTRUMENT = "instrument_"
+_INSTRUMENTS = "/instruments"
 _ABOUT = """\
 The HTTP door of the Bluesky queue service: every 0MQ method is a route.
 
 Parameters are a JSON object in the body, also with GET, or they are in the query; if a parameter is in both, the body
-counts. A refusal by the service has the status 200 and `"success": false`. The same routes of each instrument are below
-`/api/instruments/NAME`. Each route says as `x-scope` which scope it needs. Websockets and Server-Sent Events are
-described in docs/http-streams.md and docs/reference/asyncapi.yaml.
+counts. A refusal by the service has the status 200 and `"success": false`. The routes below
+`/api/instruments/{instrument}` are the same for one of several instruments. Each route says as `x-scope` which scope it
+needs. Websockets and Server-Sent Events are described in docs/http-streams.md and docs/reference/asyncapi.yaml.
 """
 _SECURITY_SCHEMES: Schema = {
     "ApiKey": {
@@ -49,20 +52,29 @@ _IDEMPOTENCY = {
 
 
 def document(
-    own: Iterable[Route], outside: Iterable[Route], sign_in: Iterable[AuthRoute], *, root_path: str = ""
+    own: Iterable[Route],
+    outside: Iterable[Route],
+    sign_in: Iterable[AuthRoute],
+    *,
+    root_path: str = "",
+    instruments: Sequence[str] = (),
 ) -> Schema:
-    """The document: routes of our own below ``/api`` and outside of it, those of the sign-in, and the streams."""
-    made = _Document()
+    """The document: routes of our own below ``/api`` and outside of it, those of the sign-in, and the streams.
+
+    ``instruments`` are the names that ``{instrument}`` in a path may have; without them, it may be any.
+    """
+    made = _Document(instruments)
     for route in own:
-        made.add(route.verb, PREFIX + route.path, made.operation(route))
+        made.add(route.verb, route.path, made.operation(route), for_each=not route.path.startswith(_INSTRUMENTS))
     for stream in STREAMS:
         for path, kind in ((stream.server_sent, "text/event-stream"), (stream.lines, "text/plain")):
             if path:
-                made.add("GET", PREFIX + path, _stream(made.components, stream, kind))
+                made.add("GET", path, _stream(made.components, stream, kind), for_each=True)
+    made.add_for_each_instrument()
     for auth in sign_in:
-        made.add(auth.verb, auth.path, secured(sign_in_operation(made.components, auth), auth.needs))
+        made.put(auth.verb, auth.path, secured(sign_in_operation(made.components, auth), auth.needs))
     for route in outside:
-        made.add(route.verb, route.path, made.operation(route))
+        made.put(route.verb, route.path, made.operation(route))
     return {
         "openapi": "3.1.0",
         "info": {"title": "bluesky_qs", "version": __version__, "description": _ABOUT},
@@ -70,6 +82,7 @@ def document(
         "paths": made.paths,
         "components": {
             "schemas": dict(sorted(made.components.schemas.items())),
+            **{kind: dict(sorted(parts.items())) for kind, parts in made.components.shared.items()},
             "securitySchemes": _SECURITY_SCHEMES,
         },
     }
@@ -85,13 +98,30 @@ def secured(operation: Schema, needs: object) -> Schema:
 
 
 class _Document:
-    def __init__(self) -> None:
+    def __init__(self, instruments: Sequence[str]) -> None:
         self.components = Components()
         self.paths: dict[str, Schema] = {}
         self._names: set[str] = set()
+        self._for_each: list[tuple[str, str, Schema]] = []
+        schema = {"type": "string", "enum": list(instruments)} if instruments else {"type": "string", "minLength": 1}
+        self._instrument = {"name": "instrument", "in": "path", "required": True, "schema": schema}
 
-    def add(self, verb: str, path: str, operation: Schema) -> None:
-        """Add the operation. If its name is taken, it gets the verb or the path as well."""
+    def add(self, verb: str, path: str, operation: Schema, *, for_each: bool) -> None:
+        """Add an operation below ``/api``, and later below each instrument."""
+        operation = self.put(verb, PREFIX + path, operation)
+        if for_each:
+            self._for_each.append((verb, f"{PREFIX}{_INSTRUMENTS}/{{instrument}}{path}", operation))
+
+    def add_for_each_instrument(self) -> None:
+        """Add the operations that are the same for each instrument."""
+        for verb, path, operation in self._for_each:
+            more = {"operationId": f"{OF_INSTRUMENT}{operation['operationId']}", "tags": ["Instruments"]}
+            parameters = [self._instrument, *operation.get("parameters", ())]
+            responses = {**answers(self.components, [], [404]), **operation["responses"]}
+            self.put(verb, path, {**operation, **more, "parameters": parameters, "responses": responses})
+
+    def put(self, verb: str, path: str, operation: Schema) -> Schema:
+        """Put the operation into the document. If its name is taken, it gets the verb or the path as well."""
         path = path if len(path) == 1 else path.rstrip("/")
         name = operation["operationId"]
         for longer in (name, f"{name}_{verb.lower()}", f"{name}_{path.rpartition('/')[2] or 'root'}"):
@@ -99,7 +129,9 @@ class _Document:
                 operation = {**operation, "operationId": longer}
                 break
         self._names.add(operation["operationId"])
+        operation = _sharing(self.components, operation)
         self.paths.setdefault(path, {})[verb.lower()] = operation
+        return operation
 
     def operation(self, route: Route) -> Schema:
         """The operation of a route of our own."""
@@ -116,14 +148,14 @@ class _Document:
         taken = of_method(self.components, method, more=more, without=("option",) if aliased else ())
         made = plain(route.method, method.stub.__module__.rpartition(".")[2].capitalize(), method.stub)
         is_required = not aliased and PATHS[method.name].body_required
-        made |= _taken(route.verb, taken, is_required=is_required)
+        made |= in_query_too(route.verb, taken, is_required=is_required)
         if method.scope.startswith("write:") and REQUEST_ID in method.parameters:
             made["parameters"] = [*made.get("parameters", []), _IDEMPOTENCY]
         replies = [self.components.schema(method.reply)]
         if not method.lenient:
             replies.append(self.components.schema(Refusal))
         if method.name in SIMPLIFIED:
-            replies.append({"type": "object", "description": "With `reduced`: the same keys, with short descriptions"})
+            replies.append(self.components.schema(SIMPLIFIED[method.name].shape))
         statuses = [400, 401, 408, 413, 503]
         if is_required or REQUEST_ID in method.parameters:
             statuses.append(422)
@@ -148,7 +180,7 @@ class _Document:
         if route.takes is not None:
             (reference,) = self.components.struct_schemas([route.takes])
             taken = self.components.schemas.pop(reference["$ref"].rpartition("/")[2])
-            made |= _taken(route.verb, taken, is_required=bool(taken.get("required")))
+            made |= in_query_too(route.verb, taken, is_required=bool(taken.get("required")))
             statuses.append(422)
         elif route.path.endswith("/upload/spreadsheet"):
             made["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
@@ -169,6 +201,30 @@ class _Document:
         return made
 
 
+def _sharing(components: Components, operation: Schema) -> Schema:
+    """The operation, with references to what other operations have too."""
+    name = operation["operationId"]
+    shared = dict(operation)
+    if parameters := operation.get("parameters"):
+        shared["parameters"] = [
+            each
+            if "$ref" in each
+            else components.share(
+                "parameters", each, each["name"], f"{each['in']}_{each['name']}", f"{name}_{each['name']}"
+            )
+            for each in parameters
+        ]
+    if "$ref" not in (body := operation.get("requestBody", {"$ref": ""})):
+        shared["requestBody"] = components.share("requestBodies", body, name)
+    shared["responses"] = {
+        status: each
+        if "$ref" in each
+        else components.share("responses", each, *([] if status == "200" else [f"status_{status}"]), f"{name}_{status}")
+        for status, each in sorted(operation["responses"].items())
+    }
+    return shared
+
+
 _FORM: Schema = {
     "type": "object",
     "properties": {
@@ -177,19 +233,6 @@ _FORM: Schema = {
     },
     "required": ["spreadsheet"],
 }
-
-
-def _taken(verb: str, schema: Mapping[str, Any], *, is_required: bool) -> Schema:
-    """The parameters: in the body, and for GET in the query too."""
-    if not schema["properties"]:
-        return {}
-    # A missing parameter that only the query has is the service's to refuse, so the body of a GET may be missing.
-    made: Schema = {
-        "requestBody": {"required": is_required and verb != "GET", "content": {JSON: {"schema": dict(schema)}}}
-    }
-    if verb == "GET":
-        made["parameters"] = parameters_in_query(schema["properties"])
-    return made
 
 
 def _stream(components: Components, stream: Stream, kind: str) -> Schema:

@@ -61,6 +61,16 @@ def of_method(
     }
 
 
+def in_query_too(verb: str, schema: Mapping[str, Any], *, is_required: bool) -> Schema:
+    """The parameters as the door takes them: in the body, in the query, or some in each."""
+    if not schema["properties"]:
+        return {}
+    body: Schema = {"required": False, "content": {JSON: {"schema": dict(schema)}}}
+    if is_required and verb != "GET":
+        body["description"] = "The request needs a body, unless the parameters are in the query."
+    return {"requestBody": body, "parameters": parameters_in_query(schema["properties"])}
+
+
 def parameters_in_query(properties: Mapping[str, Schema]) -> list[Schema]:
     """The same parameters in the query. Objects are written as JSON."""
     found: list[Schema] = []

@@ -3,6 +3,7 @@
 from typing import Any, Literal, NotRequired, TypedDict
 
 from bluesky_qs.api.types import Reply
+from bluesky_qs.api.values import ParameterKind
 
 
 class Refusal(TypedDict):
@@ -80,3 +81,69 @@ class ConsoleUpdate(Reply):
 
     last_msg_uid: str
     console_output_msgs: list[ConsolePiece]
+
+
+class ShortParameter(TypedDict):
+    """A parameter of a plan, for drawing a form.
+
+    ``type`` is missing if it is none of the three. ``enum`` has the choices. ``default`` and the limits are values.
+    """
+
+    name: str
+    kind: NotRequired[ParameterKind]
+    description: NotRequired[str]
+    type: NotRequired[Literal["float", "int", "str"]]
+    enum: NotRequired[list[str | None]]
+    is_list: NotRequired[bool]
+    default: NotRequired[Any]
+    min: NotRequired[Any]
+    max: NotRequired[Any]
+    step: NotRequired[Any]
+    is_optional: bool
+
+
+class ShortPlan(TypedDict):
+    """A plan, for drawing a form."""
+
+    name: str
+    description: NotRequired[str]
+    parameters: NotRequired[list[ShortParameter]]
+
+
+class ShortDevice(TypedDict):
+    """A device without its subdevices."""
+
+    classname: str
+    module: str
+    is_readable: bool
+    is_movable: bool
+    is_flyable: bool
+    excluded: NotRequired[bool]
+
+
+class ShortPlansAllowed(Reply):
+    """The reply with ``reduced``."""
+
+    plans_allowed: dict[str, ShortPlan]
+    plans_allowed_uid: str | None
+
+
+class ShortPlansExisting(Reply):
+    """The reply with ``reduced``."""
+
+    plans_existing: dict[str, ShortPlan]
+    plans_existing_uid: str | None
+
+
+class ShortDevicesAllowed(Reply):
+    """The reply with ``reduced``."""
+
+    devices_allowed: dict[str, ShortDevice]
+    devices_allowed_uid: str | None
+
+
+class ShortDevicesExisting(Reply):
+    """The reply with ``reduced``."""
+
+    devices_existing: dict[str, ShortDevice]
+    devices_existing_uid: str | None

@@ -3,8 +3,9 @@
 import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from bluesky_qs.door import shapes
 from bluesky_qs.wire.codec import decode, json_text
 
 _TYPES = ("float", "int", "str")
@@ -68,20 +69,35 @@ def _literal(text: Any) -> Any:
 _UNREADABLE = object()
 
 
-def _each(key: str, shorten: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Callable[[bytes], bytes]:
-    def simplified(reply: bytes) -> bytes:
+class Simplified(NamedTuple):
+    """How the reply of a method is shortened.
+
+    Attributes
+    ----------
+    key
+        The key of the reply that has the descriptions, by name.
+    shorten
+        Makes a description short.
+    shape
+        The type of the short reply.
+    """
+
+    key: str
+    shorten: Callable[[Mapping[str, Any]], dict[str, Any]]
+    shape: Any
+
+    def __call__(self, reply: bytes) -> bytes:
+        """The short reply."""
         values = decode(reply)
-        if isinstance(descriptions := values.get(key), dict):
-            values[key] = {name: shorten(description) for name, description in descriptions.items()}
+        if isinstance(descriptions := values.get(self.key), dict):
+            values[self.key] = {name: self.shorten(description) for name, description in descriptions.items()}
         return json_text(values)
 
-    return simplified
 
-
-#: Functions that shorten a reply, by method.
-SIMPLIFIED: dict[str, Callable[[bytes], bytes]] = {
-    "plans_allowed": _each("plans_allowed", plan),
-    "plans_existing": _each("plans_existing", plan),
-    "devices_allowed": _each("devices_allowed", device),
-    "devices_existing": _each("devices_existing", device),
+#: How replies are shortened, by method.
+SIMPLIFIED: dict[str, Simplified] = {
+    "plans_allowed": Simplified("plans_allowed", plan, shapes.ShortPlansAllowed),
+    "plans_existing": Simplified("plans_existing", plan, shapes.ShortPlansExisting),
+    "devices_allowed": Simplified("devices_allowed", device, shapes.ShortDevicesAllowed),
+    "devices_existing": Simplified("devices_existing", device, shapes.ShortDevicesExisting),
 }

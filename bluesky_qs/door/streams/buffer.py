@@ -1,11 +1,10 @@
 """Routes for those who ask for console output instead of reading the stream."""
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from bluesky_qs.door.refusals import BadRequest, BodyMissing
+from bluesky_qs.door.own_params import params
 from bluesky_qs.door.route import Answer, Call, Handler, Route, answer
 from bluesky_qs.door.shapes import ConsoleLines, ConsoleUid, ConsoleUpdate
 from bluesky_qs.door.streams.console import Console
@@ -34,8 +33,8 @@ class _Since(msgspec.Struct, forbid_unknown_fields=True):
 
 async def console_output(call: Call) -> Answer:
     """The last ``nlines`` lines (200) of the console output, as a terminal would show them, in ``text``."""
-    params = await _params(call, _Lines) or _Lines()
-    return answer({"success": True, "msg": "", "text": (await _console(call)).text(params.nlines)})
+    count = (await params(call, _Lines)).nlines
+    return answer({"success": True, "msg": "", "text": (await _console(call)).text(count)})
 
 
 async def console_output_uid(call: Call) -> Answer:
@@ -49,32 +48,10 @@ async def console_update(call: Call) -> Answer:
     The reply has ``console_output_msgs`` and the uid of the last of them, to ask with next time. For a uid that is not
     known (any more), there are no messages.
     """
-    params = await _params(call, _Since)
-    if params is None:
-        raise BodyMissing("The request needs parameters, as a JSON object: ['last_msg_uid']")
-    return answer((await _console(call)).update(params.last_msg_uid))
+    uid = (await params(call, _Since)).last_msg_uid
+    return answer((await _console(call)).update(uid))
 
 
 async def _console(call: Call) -> Console:
     await call.service.feed.refresh_console()
     return call.service.feed.console
-
-
-async def _params(call: Call, kind: type[Any]) -> Any:
-    """The parameters in the body or, without a body, in the query; None if there are none.
-
-    Raises
-    ------
-    BadRequest
-        A parameter is unknown, missing or has the wrong type.
-    """
-    body = await call.body()
-    query = dict(parse_qsl(call.scope["query_string"].decode("latin-1")))
-    for name in ("api_key", "access_token", "csrf"):
-        query.pop(name, None)
-    try:
-        if body.strip() and body.strip() != b"null":
-            return msgspec.json.decode(body, type=kind)
-        return msgspec.convert(query, kind, strict=False) if query else None
-    except (msgspec.MsgspecError, UnicodeError, ValueError) as error:
-        raise BadRequest(f"Parameters: {error}") from None

@@ -141,6 +141,7 @@ async def test_a_plan_that_cannot_be_read_says_where(door, text, column, length,
 
 async def test_the_test_route_sleeps_and_its_parameters_are_checked(door):
     assert (await door.ask("GET", "/test/server/sleep", json={"time": 0.01}))["success"]
+    assert (await door.get("/test/server/sleep?time=0.01"))["success"]
     assert (await door.http.get("/api/test/server/sleep")).status_code == 422
     for wrong in ({"time": "x"}, {"time": -1}, {"time": 1, "speed": 2}, [1]):
         assert (await door.http.request("GET", "/api/test/server/sleep", json=wrong)).status_code == 400
