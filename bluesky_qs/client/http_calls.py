@@ -63,7 +63,8 @@ class Call(NamedTuple):
 
     def sent_headers(self, keys: Keys) -> dict[str, str]:
         """The headers to send."""
-        headers = {"user-agent": f"bluesky-qs/{__version__}", "accept": "application/json"}
+        # Without nan=1, our server writes null for NaN and infinities. The community's knows only the first.
+        headers = {"user-agent": f"bluesky-qs/{__version__}", "accept": "application/json, application/json; nan=1"}
         if self.form is None:
             headers["content-type"] = "application/json"
         signature = keys.header if self.signed_with is None else self.signed_with

@@ -20,6 +20,8 @@ OF_SIGN_IN = frozenset({"api_key", "access_token", "csrf"})
 #: Name of the header, and of the parameter that it becomes.
 IDEMPOTENCY_HEADER, REQUEST_ID = b"idempotency-key", "request_id"
 LONGEST_KEY = 128
+#: In the header Accept of a client that reads NaN and infinities.
+_NAN = "nan=1"
 LONGEST_NAME = 64
 
 
@@ -127,7 +129,7 @@ def sets_user(method: Method[..., Any]) -> bool:
 async def _asked(call: Call, method: str, params: bytes) -> bytes:
     began = time.perf_counter()
     try:
-        return await call.service.ask(method, params)
+        return await call.service.ask(method, params, keeps_nan=_NAN in (call.header(b"accept") or ""))
     finally:
         call.asked += time.perf_counter() - began
 

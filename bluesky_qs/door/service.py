@@ -11,7 +11,7 @@ from bluesky_qs.api.method import METHODS
 from bluesky_qs.door.link import ControlLink, Disconnected
 from bluesky_qs.door.refusals import ServiceDown, ServiceSlow
 from bluesky_qs.door.settings import ServiceSettings
-from bluesky_qs.wire.codec import DecodeError, decode, encode
+from bluesky_qs.wire.codec import DecodeError, decode, encode, json_text, standard_json
 
 #: Seconds after the start in which a request waits for the first connection: to a manager that starts at the same
 #: time, on a machine that may be busy, or to another one, which runs already or not at all.
@@ -117,10 +117,18 @@ class Service:
             self.status = status
             self._extensions = frozenset(status.get("extensions", ()))
 
-    async def ask(self, method: str, params: bytes = b"{}", *, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+    async def ask(
+        self,
+        method: str,
+        params: bytes = b"{}",
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        keeps_nan: bool = False,
+    ) -> bytes:
         """Send a request and return the reply. Both are JSON text.
 
         ``params`` is an object that has been checked. ``timeout`` is in seconds; None means that of the settings.
+        The reply has null for NaN and infinities, unless ``keeps_nan``.
 
         Raises
         ------
@@ -144,7 +152,9 @@ class Service:
         except Disconnected:
             raise self._down() from None
         self.heard = time.monotonic()
-        return reply if self.settings.encoding == "json" else _as_json(reply)
+        if self.settings.encoding == "msgpack":
+            reply = _as_json(reply)
+        return reply if keeps_nan else standard_json(reply)
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a request of the door's own and return the reply.
@@ -189,7 +199,7 @@ class Service:
 
 def _as_json(reply: bytes) -> bytes:
     try:
-        return encode(decode(reply, "msgpack"))
+        return json_text(decode(reply, "msgpack"))
     except DecodeError:
         raise ServiceDown(
             "The RE Manager's reply is not MessagePack. Check the door's setting for its encoding"

@@ -1,6 +1,7 @@
 """Short descriptions of plans and devices, for clients that draw forms: the answers to requests with ``reduced``."""
 
 import ast
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -60,7 +61,7 @@ def _literal(text: Any) -> Any:
         return _UNREADABLE if text is None else text
     try:
         value = ast.literal_eval(text)
-        json_text(value)
+        json.dumps(value, allow_nan=False)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return _UNREADABLE
     return value

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 
-import msgspec
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -13,7 +12,7 @@ from bluesky_qs.api.types import BatchAdded
 from bluesky_qs.door.methods import MethodHandler
 from bluesky_qs.door.refusals import BadRequest, BodyMissing
 from bluesky_qs.door.route import Answer, Call, Route, answer
-from bluesky_qs.wire.codec import decode
+from bluesky_qs.wire.codec import decode, json_text
 from bluesky_qs.words.spreadsheet import SpreadsheetError, naming_rows, read_items
 
 _FIELD = "spreadsheet"
@@ -45,9 +44,9 @@ async def add_spreadsheet(call: Call) -> Answer:
         items = await asyncio.get_running_loop().run_in_executor(_reader, read_items, data, name)
     except SpreadsheetError as error:
         return answer({"success": False, "msg": error.message, "items": [], "results": []})
-    added = await _add_batch.send(call, {"items": msgspec.json.encode(items)})
+    added = await _add_batch.send(call, {"items": json_text(items)})
     if added.body.startswith(b'{"success":false') or _WARNINGS in added.body:
-        return added._replace(body=msgspec.json.encode(naming_rows(decode(added.body), items)))
+        return added._replace(body=json_text(naming_rows(decode(added.body), items)))
     return added
 
 

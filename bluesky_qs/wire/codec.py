@@ -5,6 +5,7 @@ used, so that clients of bluesky-queueserver see no difference.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, cast
 
@@ -46,6 +47,21 @@ def json_text(value: Any) -> bytes:
         The value cannot be written as JSON; the message names the type.
     """
     return json.dumps(value).encode()
+
+
+def standard_json(text: bytes) -> bytes:
+    """Return JSON text with null for NaN and infinities, which Python's ``json`` writes and browsers cannot read.
+
+    >>> standard_json(b'{"x": [NaN, -Infinity], "y": "NaN"}')
+    b'{"x": [null, null], "y": "NaN"}'
+    """
+    if _NOT_STANDARD.search(text) is None:
+        return text
+    return json.dumps(json.loads(text, parse_constant=lambda _: None)).encode()
+
+
+#: It also finds such words in strings, which only costs time.
+_NOT_STANDARD = re.compile(rb"[\[:,]\s*(?:NaN|-?Infinity)")
 
 
 def encode(message: Any, encoding: Encoding = "json") -> bytes:

@@ -16,7 +16,7 @@ from bluesky_qs.door.streams.console import Console
 from bluesky_qs.door.streams.events import EventLog
 from bluesky_qs.door.streams.frame import Frame, heartbeat
 from bluesky_qs.door.streams.outlet import Channel
-from bluesky_qs.wire.codec import DecodeError, decode, encode
+from bluesky_qs.wire.codec import DecodeError, decode, encode, standard_json
 from bluesky_qs.wire.control import client_socket
 from bluesky_qs.wire.info import CONSOLE, DOCUMENT, EVENT, INFO, INFO_PERIOD, ConsoleMessage
 
@@ -175,7 +175,7 @@ class Feed:
         try:
             if self._service.settings.encoding == "msgpack":
                 payload = encode(decode(payload, "msgpack"))
-            handler(payload)
+            handler(standard_json(payload))
         except (DecodeError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             # Not ours to mend, and one strange message must not end the streams.
             log.warning("Ignored a published message of %s: %s", self._service.name, error)

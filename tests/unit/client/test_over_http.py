@@ -1,4 +1,5 @@
 import inspect
+import math
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,12 @@ async def test_a_plan_runs_and_its_wait_ends(either):
     await done(either.queue_start())
     assert (await done(either.wait_for_item(uid, timeout=30)))["state"] == "completed"
     assert [item["name"] for item in (await done(either.history_get()))["items"]] == ["count"]
+
+
+async def test_nan_in_a_plan_is_nan_in_the_queue(either):
+    await done(either.item_add(BPlan("count", ["det1"], num=1, delay=float("nan"))))
+    (item,) = (await done(either.queue_get()))["items"]
+    assert math.isnan(item["kwargs"]["delay"])
 
 
 async def test_refusals_have_the_classes_that_they_have_over_0mq(either):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 
 import pytest
 
@@ -260,3 +261,41 @@ def test_a_parameter_in_short_has_a_plain_type_and_its_choices():
         "is_optional": False,
     }
     assert simplified.parameter({"name": "x", "default": "numpy.pi"}) == {"name": "x", "is_optional": False}
+
+
+# ---------------------------------------------------------------------------------------------------- NaN in a reply
+NAN_PLAN = b'{"item": {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 1, "delay": NaN}}}'
+
+
+def standard(text):
+    """The values of JSON as a browser reads it."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+async def test_a_number_that_is_not_defined_is_null_so_that_browsers_can_read_the_reply(door):
+    added = await door.http.post("/api/queue/item/add", content=NAN_PLAN)
+    assert standard(added.text)["item"]["kwargs"] == {"num": 1, "delay": None}
+    uid = standard(added.text)["item"]["item_uid"]
+    for path in ("/queue/get", "/queue/item/get?pos=0", f"/queue/item/{uid}"):
+        reply = standard((await door.http.get(f"/api{path}")).text)
+        (item,) = reply.get("items") or [reply["item"]]
+        assert item["kwargs"]["delay"] is None
+
+
+async def test_who_can_read_nan_gets_it(door):
+    headers = {"Accept": "application/json; nan=1"}
+    added = await door.http.post("/api/queue/item/add", content=NAN_PLAN, headers=headers)
+    assert math.isnan(added.json()["item"]["kwargs"]["delay"])
+    assert added.headers["content-type"] == "application/json"
+
+
+async def test_a_number_that_is_too_large_is_no_default_of_a_short_description(door):
+    huge = {"name": "delay", "default": "1e999"}
+    plan = {"name": "count", "parameters": [huge]}
+    door.manager.answers["plans_allowed"] = {**ACCEPTED, "plans_allowed": {"count": plan}, "plans_allowed_uid": "u"}
+    reply = standard((await door.http.get("/api/plans/allowed?reduced=true")).text)
+    assert reply["plans_allowed"]["count"]["parameters"] == [{"name": "delay", "is_optional": False}]

@@ -6,7 +6,7 @@ import math
 import msgspec
 import pytest
 
-from bluesky_qs.wire.codec import DecodeError, Encoded, decode, encode, json_text
+from bluesky_qs.wire.codec import DecodeError, Encoded, decode, encode, json_text, standard_json
 
 VALUES = [{}, {"a": [1, 2.5, None, True, "µ\x1b"]}, 2**70, [], "", {"nested": {"deep": [[]]}}]
 
@@ -79,3 +79,15 @@ def test_an_integer_of_more_than_64_bits_is_a_float_or_a_text_where_messagepack_
     assert decode(encode(message, "msgpack"), "msgpack") == {
         "items": [float(2**70), -(2**63), 2**64 - 1, str(10**400), True]
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "standard"),
+    [
+        ('{"x": NaN}', {"x": None}),
+        ('{"x":-Infinity,"y":[Infinity, 1]}', {"x": None, "y": [None, 1]}),
+        ('{"x": "a, NaN", "y": 1180591620717411303424}', {"x": "a, NaN", "y": 2**70}),
+    ],
+)
+def test_standard_json_has_null_where_python_writes_nan(text, standard):
+    assert msgspec.json.decode(standard_json(text.encode())) == standard

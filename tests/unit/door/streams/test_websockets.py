@@ -49,6 +49,12 @@ async def test_all_readers_get_every_line_in_order(door, manager, listen):
         assert [message["msg"] for message in await socket.several(100)] == [f"{number}\n" for number in range(100)]
 
 
+async def test_a_number_that_is_not_defined_is_null(door, listen):
+    socket = await listen("/documents/ws")
+    door.door.default.feed._handle([DOCUMENT, b'{"name": "event", "doc": {"data": {"x": NaN, "y": [-Infinity]}}}'])
+    assert (await socket.next())["doc"] == {"data": {"x": None, "y": [None]}}
+
+
 async def test_events_are_resumed_by_number(door, manager, listen):
     first = await listen("/events/ws")
     await manager.do("queue_mode_set", mode={"loop": True})
