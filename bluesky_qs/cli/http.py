@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bluesky_qs._version import __version__
 from bluesky_qs.addresses import CONTROL_ADDRESS, HTTP_ADDRESS, INFO_ADDRESS
@@ -13,6 +13,9 @@ from bluesky_qs.cli.setting_options import add_levels, add_setting, require_door
 from bluesky_qs.config.load import HTTP_CONFIG_VARIABLE, load_http
 from bluesky_qs.config.schema import LogLevel, fields
 from bluesky_qs.errors import QSError, WrongOption
+
+if TYPE_CHECKING:
+    from bluesky_qs.door.settings import DoorSettings
 
 _HELP = """Run the HTTP door of RE Manager: it answers HTTP requests, and sends them on to the service.
 
@@ -54,11 +57,15 @@ def _run(options: dict[str, Any]) -> int:
     given = {name: options.pop(name) for name in ("control_addr", "info_addr", "encoding")}
     service = service_at(**given) if any(given.values()) else None
     opening = prepare(http, os.environ, service=service)
+
+    def read() -> "DoorSettings":
+        return prepare(http, os.environ, service=service).settings
+
     with listen(opening.http.addr or HTTP_ADDRESS, "ADDR") as listening:
         place = url(listening, tls=opening.http.ssl_certfile is not None)
         if opening.key_file is not None and sys.stdout.isatty():
             print(f"\n    {place}/?api_key={opening.settings.single_user.key}\n", flush=True)
-        run_alone(opening, listening, _level(options["level"]))
+        run_alone(opening, listening, read, _level(options["level"]))
     return 0
 
 

@@ -1,6 +1,6 @@
 """Who sends a request, and what they may do: what signing in gives to everything else in the door."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from starlette.requests import HTTPConnection
@@ -76,6 +76,16 @@ class SignIn(Protocol):
         ------
         NotSignedIn
             There are no credentials, or they are not valid.
+        """
+        ...
+
+    async def reload(self, settings: Any) -> None:
+        """Let the new `DoorSettings` count, also for those who are signed in.
+
+        Raises
+        ------
+        ConfigError
+            A running door cannot have them. Then nothing has changed.
         """
         ...
 

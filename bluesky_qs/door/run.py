@@ -9,6 +9,7 @@ from bluesky_qs.config.schema import LogLevel
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.logs import configure_door_logging
 from bluesky_qs.door.opening import Opening, prepare
+from bluesky_qs.door.reloading import Read
 from bluesky_qs.door.serve import serve
 from bluesky_qs.door.settings import ServiceSettings
 from bluesky_qs.door.signin.accounts import Accounts
@@ -37,16 +38,20 @@ def run_child(rundir: RuntimeDir, listening: socket.socket, beat: int) -> int:
         is_beside=True,
         others_addr=settings.network.zmq_control_addr,
     )
+
+    def opening() -> Opening:
+        return prepare(settings.http, os.environ, service=service)
+
     try:
-        run(prepare(settings.http, os.environ, service=service), listening, beat=beat)
+        run(opening(), listening, read=lambda: opening().settings, beat=beat)
     except QSError as error:
         _log.critical("The HTTP door cannot be opened: %s", error.message)
         return ConfigError.exit_code if isinstance(error, ConfigError) else ERROR_LOGGED
     return 0
 
 
-def run_alone(opening: Opening, listening: socket.socket, level: LogLevel = "NORMAL") -> None:
-    """Run a door that belongs to no supervisor.
+def run_alone(opening: Opening, listening: socket.socket, read: Read, level: LogLevel = "NORMAL") -> None:
+    """Run a door that belongs to no supervisor. ``read`` reads its settings again.
 
     Raises
     ------
@@ -55,10 +60,10 @@ def run_alone(opening: Opening, listening: socket.socket, level: LogLevel = "NOR
     """
     configure_door_logging(LEVELS[level])
     _log.info("HTTP server at '%s'", url(listening, tls=opening.http.ssl_certfile is not None))
-    run(opening, listening)
+    run(opening, listening, read=read)
 
 
-def run(opening: Opening, listening: socket.socket, *, beat: int | None = None) -> None:
+def run(opening: Opening, listening: socket.socket, *, read: Read, beat: int | None = None) -> None:
     """Run a door until it is asked to stop.
 
     Raises
@@ -71,4 +76,4 @@ def run(opening: Opening, listening: socket.socket, *, beat: int | None = None) 
         _log.warning("%s", sentence)
     if opening.key_file is not None:
         _log.info("The key for the HTTP door is in %s", opening.key_file)
-    serve(Door(opening.settings, Accounts), listening, beat=beat)
+    serve(Door(opening.settings, Accounts), listening, read=read, beat=beat)

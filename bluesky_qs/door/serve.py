@@ -7,7 +7,8 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -17,7 +18,9 @@ from bluesky_qs.door.app import make_app, opened
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.logs import guard_loggers
 from bluesky_qs.door.protocol import limited_protocol
+from bluesky_qs.door.reloading import Read, Reloading
 from bluesky_qs.door.streams.protocol import SharedFrames
+from bluesky_qs.ipc.hangup import ControllingTerminal
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +45,17 @@ class DoorServer(uvicorn.Server):
     ----------
     beat
         File descriptor to which a byte is written twice a second, as long as the event loop runs.
+    reload
+        Called when SIGHUP arrives, unless the terminal was closed.
     """
 
     def __init__(self, config: uvicorn.Config, door: Door, websockets: "_Websockets") -> None:
         super().__init__(config)
         self.beat: int | None = None
+        self.reload: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._door = door
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._terminal = ControllingTerminal()
         self._websockets = websockets
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
@@ -63,15 +71,32 @@ class DoorServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop when SIGTERM or SIGINT arrives. In uvicorn, the process then dies by the signal."""
+        """Stop at SIGTERM or SIGINT, and reload at SIGHUP. In uvicorn, the process then dies by the signal."""
         loop = asyncio.get_running_loop()
+        # A supervisor and nohup want the door to outlive the terminal.
+        outlives = self.beat is not None or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, outlives)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
+
+    def _on_hangup(self, outlives: bool) -> None:
+        if self._terminal.was_closed:
+            if not outlives:
+                self.handle_exit(signal.SIGHUP, None)
+        elif self.reload is not None:
+            task = asyncio.create_task(self.reload())
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
+
+    def use_certificate(self, certificate: Path, private_key: Path | None) -> None:
+        """Use another certificate for new connections."""
+        assert self.config.ssl is not None
+        self.config.ssl.load_cert_chain(certificate, private_key)
 
     async def main_loop(self) -> None:
         """Serve, and give signs of life."""
@@ -120,8 +145,10 @@ def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> Doo
     return DoorServer(config, door, websockets)
 
 
-def serve(door: Door, listening: socket.socket, *, beat: int | None = None) -> None:
+def serve(door: Door, listening: socket.socket, *, read: Read, beat: int | None = None) -> None:
     """Run a door at a listening socket until SIGTERM or Ctrl-C; ``beat`` is that of `DoorServer`.
+
+    At SIGHUP, ``read`` reads the settings again.
 
     Raises
     ------
@@ -131,6 +158,7 @@ def serve(door: Door, listening: socket.socket, *, beat: int | None = None) -> N
     raise_file_limit()
     server = server_of(door)
     server.beat = beat
+    server.reload = Reloading(door, read, server.use_certificate if door.settings.certificate else None)
     server.run([listening])
 
 

@@ -21,6 +21,7 @@ from bluesky_qs.config.load import unknown_variables
 from bluesky_qs.config.logs import FORMAT, LEVELS, OURS, configure_logging
 from bluesky_qs.config.schema import LogLevel, Settings
 from bluesky_qs.ipc import listening, supervision
+from bluesky_qs.ipc.hangup import ControllingTerminal
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.server import ServerEnd
 from bluesky_qs.supervisor.child import DOOR_SECRETS, Child, Lifeline
@@ -145,6 +146,7 @@ class Supervisor:
         self._manager_command = manager
         self._lifeline = Lifeline()
         self._signals = _Signals()
+        self._terminal = ControllingTerminal()
         self._link = ServerEnd(context, rundir.supervisor_link, supervision.SupervisorCommand, self._handle)
         self._workers = Workers(rundir, self._spawn, worker, keep_spare=settings.worker.warm_worker)
         self._door: Doorkeeper | None = None
@@ -269,6 +271,9 @@ class Supervisor:
         return now
 
     def _stop_asked(self, number: signal.Signals, now: float) -> None:
+        if number == signal.SIGHUP and self._door is not None and not self._terminal.was_closed:
+            self._door.reload()
+            return
         reason = _REASONS[number]
         if self._stop_reason is None:
             _log.info("Stopping (%s) ...", reason)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -81,6 +82,11 @@ class Doorkeeper:
             self._child.terminate()
         if self._stop_due is None:
             self._stop_due = now + GRACE
+
+    def reload(self) -> None:
+        """Let the door read its files again."""
+        if self._child is not None:
+            self._child.send_signal(signal.SIGHUP)
 
     def stopped(self, now: float) -> bool:
         """Whether the door has ended after `stop`, or its time is over."""

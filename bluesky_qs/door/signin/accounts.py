@@ -26,12 +26,16 @@ from bluesky_qs.door.signin.rows import SignInDatabaseError
 from bluesky_qs.door.signin.sessions import NOT_VALID, SESSION_EXPIRED, Sessions
 from bluesky_qs.door.signin.single_user import SINGLE_USER_PROVIDER, SingleUserKey
 from bluesky_qs.door.signin.tokens import ExpiredToken, InvalidToken, Signer
+from bluesky_qs.errors import ConfigError
 
 if TYPE_CHECKING:
     from bluesky_qs.door.door import Door
+    from bluesky_qs.door.settings import DoorSettings
 
 logger = logging.getLogger(__name__)
 
+#: In place of a credential, for requests without one.
+ANONYMOUS = "anonymous"
 _EXPIRED = "Access token has expired. Refresh token."
 _INVALID_KEY = "Invalid API key"
 _NO_CREDENTIALS = (
@@ -106,6 +110,39 @@ class Accounts:
         for provider in self.providers.values():
             await provider.close()
 
+    async def reload(self, settings: "DoorSettings") -> None:
+        """Let new rules, roles, providers, keys and lifetimes count, also for those who are signed in.
+
+        Raises
+        ------
+        ConfigError, StartupError
+            They are not valid, or a running door cannot have them. Then nothing has changed.
+        """
+        new = settings.sign_in
+        if bool(new.providers) != bool(self.providers):
+            raise ConfigError("A running door cannot change between the single-user key and providers. Restart it")
+        made = providers(new.providers)
+        kept = {str(entry["provider"]): entry for entry in self.settings.providers}
+        for entry in new.providers:
+            name = str(entry["provider"])
+            if kept.get(name) == entry:
+                made[name] = self.providers[name]
+        signer = self.sessions.signer
+        if new.secret_keys != self.settings.secret_keys:
+            signer = Signer(new.secret_keys or await self.database.secret_keys(now=self.clock()))
+        replaced = [each for name, each in self.providers.items() if made.get(name) is not each]
+        self.settings, self.policy = new, new.policy
+        self.providers = self.identities.providers = made
+        self.identities.policy = new.policy
+        self.sessions.lifetimes, self.sessions.signer = new.lifetimes, signer
+        self.public = self._public() if new.anonymous or settings.single_user.anonymous else None
+        if self.single is not None:
+            self.single.change(self.policy.scopes_of([SINGLE_USER]), settings.single_user.user_group)
+        self.resolver.forget()
+        for provider in replaced:
+            await provider.close()
+        await self._look_at_providers()
+
     async def caller(self, connection: HTTPConnection, credentials: Credentials | None = None) -> Caller:
         """Return who sends a request.
 
@@ -131,9 +168,11 @@ class Accounts:
 
     def holds(self, caller: Caller) -> bool:
         """Whether the caller's credentials are still valid."""
-        if caller.provider == "" and caller.principal == "":  # the single user's key, or nobody's
-            return True
-        return self.resolver.holds(caller)
+        if caller.provider or caller.principal:
+            return self.resolver.holds(caller)
+        if caller.credential == ANONYMOUS:
+            return self.public is not None and caller.scopes <= self.public.scopes
+        return self.single is not None and self.single.holds(caller)
 
     async def resolve(self, found: Presented) -> Resolved:
         """Return whose key or session it is. The single-user key is none of them.
@@ -199,4 +238,4 @@ class Accounts:
 
     def _public(self) -> Caller:
         scopes = self.policy.scopes_of([PUBLIC])
-        return Caller(user="UNAUTHENTICATED_PUBLIC", user_group="", scopes=scopes, credential="anonymous")
+        return Caller(user="UNAUTHENTICATED_PUBLIC", user_group="", scopes=scopes, credential=ANONYMOUS)

@@ -39,6 +39,11 @@ class Identities:
         Called when a provider says something new about a user.
     special
         Stands for identities of a provider of this name.
+
+    Attributes
+    ----------
+    providers, policy
+        May be replaced at any time.
     """
 
     def __init__(
@@ -52,8 +57,8 @@ class Identities:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
-        self._providers = providers
-        self._policy = policy
+        self.providers = providers
+        self.policy = policy
         self._changed = changed
         self._special = special
         self._clock = clock
@@ -82,7 +87,7 @@ class Identities:
 
     def access_of(self, identity: Identity) -> Access | None:
         """Return what one identity may do. One whose provider is no longer configured may do nothing."""
-        return self._policy.access(identity) if identity.provider in self._providers else None
+        return self.policy.access(identity) if identity.provider in self.providers else None
 
     def look_again(self, principal: Principal, now: float) -> None:
         """Ask the providers about a user in the background, if the last time is long ago."""
@@ -90,7 +95,7 @@ class Identities:
             identity = known.identity
             key = identity.provider, identity.id
             asked = max(known.checked, self._asked.get(key, 0.0))
-            if identity.provider in self._providers and now - asked >= _CHECK_SECONDS:
+            if identity.provider in self.providers and now - asked >= _CHECK_SECONDS:
                 self._asked[key] = now
                 check = asyncio.create_task(self._look_again(known))
                 self._checks.add(check)
@@ -98,7 +103,7 @@ class Identities:
 
     async def check(self, known: KnownIdentity) -> None:
         """Ask a provider about a user, and record the answer. Without one, what is known stays."""
-        provider = self._providers.get(known.identity.provider)
+        provider = self.providers.get(known.identity.provider)
         if provider is None:
             return
         try:

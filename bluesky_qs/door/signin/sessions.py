@@ -39,7 +39,13 @@ class Tokens(msgspec.Struct, frozen=True):
 
 
 class Sessions:
-    """Begins, refreshes and ends sessions."""
+    """Begins, refreshes and ends sessions.
+
+    Attributes
+    ----------
+    lifetimes, signer
+        May be replaced at any time.
+    """
 
     def __init__(
         self,
@@ -53,7 +59,7 @@ class Sessions:
         self._database = database
         self._identities = identities
         self._resolver = resolver
-        self._lifetimes = lifetimes
+        self.lifetimes = lifetimes
         self._clock = clock
         self.signer: Signer
 
@@ -68,7 +74,7 @@ class Sessions:
         if self._identities.access_of(identity) is None:
             raise _no_role(identity.id)
         now = self._clock()
-        _, session = await self._database.signed_in(identity, now=now, expires=now + self._lifetimes.session)
+        _, session = await self._database.signed_in(identity, now=now, expires=now + self.lifetimes.session)
         self._resolver.forget()  # groups may have changed
         return session
 
@@ -116,8 +122,8 @@ class Sessions:
 
     def _tokens(self, session: SessionRecord, principal: Principal, access: Access) -> Tokens:
         now = self._clock()
-        life = min(self._lifetimes.access_token, session.expires - now)
-        refresh_life = min(self._lifetimes.refresh_token, session.expires - now)
+        life = min(self.lifetimes.access_token, session.expires - now)
+        refresh_life = min(self.lifetimes.refresh_token, session.expires - now)
         return Tokens(
             self.signer.access_token(
                 principal=principal.uuid,

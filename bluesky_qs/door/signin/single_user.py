@@ -5,6 +5,8 @@ import hmac
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bluesky_qs.door.caller import Caller
 from bluesky_qs.door.keyfile import default_key_file, key_in
 from bluesky_qs.door.refusals import HTTPRefusal
@@ -53,6 +55,17 @@ class SingleUserKey:
         """
         key = self._settings.key or key_in(self._settings.key_file or default_key_file())
         self._key = key.encode()
+
+    def change(self, scopes: frozenset[str], user_group: str | None) -> None:
+        """Change what the key allows, and the user group."""
+        self._scopes = scopes
+        self._settings = msgspec.structs.replace(self._settings, user_group=user_group)
+        self._caller = self._in_group(user_group or DEFAULT_USER_GROUP)
+        self._chosen_for = None
+
+    def holds(self, caller: Caller) -> bool:
+        """Whether the key still allows what it allowed to this caller."""
+        return caller.scopes <= self._scopes
 
     def matches(self, key: str) -> bool:
         """Whether it is the key. The time of the comparison says nothing about it."""

@@ -26,9 +26,9 @@ def new_door(tmp_path, manager, free_ports):
     """Starts doors that end with the test."""
     started = []
 
-    def start(*args, key=KEY, stdout=None, addresses=True, **env):
+    def start(*args, key=KEY, stdout=None, stdin=None, addresses=True, **env):
         place = ["--zmq-control-addr", manager.control, "--zmq-info-addr", manager.info] if addresses else []
-        door = Door(tmp_path, [*place, *args], free_ports(1)[0], key, stdout, env)
+        door = Door(tmp_path, [*place, *args], free_ports(1)[0], key, stdout, stdin, env)
         started.append(door)
         return door
 
@@ -38,17 +38,18 @@ def new_door(tmp_path, manager, free_ports):
 
 
 class Door:
-    """A running ``qserver-http``."""
+    """A running ``qserver-http``. If ``stdin`` is a terminal, it becomes the one of the door."""
 
-    def __init__(self, home, args, port, key, stdout, env):
+    def __init__(self, home, args, port, key, stdout, stdin, env):
         self.port = port
         self.log = home / "door.log"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("QSERVER", "XDG"))}
         keys = {"QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY": key} if key else {}
+        session = [] if stdin is None else ["setsid", "--ctty"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bluesky_qs", "qserver-http", "--port", str(port), *args],
-                stdin=subprocess.DEVNULL,
+                [*session, sys.executable, "-m", "bluesky_qs", "qserver-http", "--port", str(port), *args],
+                stdin=stdin or subprocess.DEVNULL,
                 stdout=stdout or log,
                 stderr=log,
                 env={**clean, "HOME": str(home), **keys, **env},
@@ -77,6 +78,15 @@ class Door:
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         return self.process.wait(60)
+
+    def hang_up(self, answer):
+        """Send SIGHUP and wait until the log has the answer once more."""
+        before = self.printed().count(answer)
+        self.process.send_signal(signal.SIGHUP)
+        while self.printed().count(answer) == before:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.02)
+                pytest.fail(f"the door ended: {self.printed()}")
 
     def close(self):
         if self.process.poll() is None:

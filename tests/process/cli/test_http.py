@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,62 @@ def test_tls_with_a_certificate_of_this_host(new_door, tmp_path):
     door = new_door("--ssl-certfile", certificate, "--ssl-keyfile", key)
     with door.client("https", verify=ssl.create_default_context(cafile=certificate)) as http:
         assert http.get("/api/status").status_code == 200
+
+
+def test_a_renewed_certificate_counts_for_new_connections_and_old_ones_go_on(new_door, tmp_path):
+    certificate, key = make_certificate(tmp_path)
+    trusted = [ssl.create_default_context(cafile=certificate)]
+    door = new_door("--ssl-certfile", certificate, "--ssl-keyfile", key)
+    with door.client("https", verify=trusted[0]) as before:
+        assert before.get("/api/status").status_code == 200
+        (tmp_path / "new").mkdir()
+        for new, old in zip(make_certificate(tmp_path / "new"), (certificate, key), strict=True):
+            Path(new).replace(old)
+        trusted.append(ssl.create_default_context(cafile=certificate))
+        door.hang_up("Reloaded: who may use the HTTP door and its certificate")
+        with door.client("https", verify=trusted[1]) as after:
+            assert after.get("/api/status").status_code == 200
+        assert before.get("/api/status").status_code == 200
+    assert door.stop() == 0
+
+
+CONFIGURATION = """
+authentication:
+  providers: [{{provider: toy, authenticator: dictionary, args: {{users_to_passwords: {{ada: pw-of-ada}}}}}}]
+access: {{rules: [{{user: ada, roles: {roles}}}]}}
+"""
+
+
+def test_new_rules_count_after_a_hangup_and_a_mistake_keeps_the_old_ones(new_door, tmp_path):
+    file = tmp_path / "door.yml"
+    file.write_text(CONFIGURATION.format(roles="observer"))
+    door = new_door("--config", str(file), key=None)
+    with door.client(key=None) as http:
+        form = {"username": "ada", "password": "pw-of-ada"}
+        token = http.post("/api/auth/provider/toy/token", data=form).json()["access_token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        assert http.post("/api/queue/clear").status_code == 401
+        file.write_text(CONFIGURATION.format(roles="user"))
+        door.hang_up("Reloaded: who may use the HTTP door")
+        assert http.post("/api/queue/clear").status_code == 200
+        file.write_text("access: [")
+        door.hang_up("Not reloaded, the settings are as before: ")
+        assert http.post("/api/queue/clear").status_code == 200
+    assert door.stop() == 0
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_door_in_a_terminal_reloads_by_hand_and_ends_when_the_terminal_is_closed(new_door, by_hand):
+    ours, terminal = pty.openpty()
+    door = new_door(stdin=terminal)
+    os.close(terminal)
+    with door.client() as http:
+        assert http.get("/api/status").status_code == 200
+        if by_hand:
+            door.hang_up("Reloaded: who may use the HTTP door")
+            assert http.get("/api/status").status_code == 200
+    os.close(ours)  # the kernel sends SIGHUP
+    assert door.process.wait(60) == 0
 
 
 def test_the_client_of_a_proxy_is_in_the_audit_log(new_door):

@@ -27,6 +27,7 @@ def beats():
 
 
 signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGHUP, lambda *_: print("fake door reloads", flush=True))
 threading.Thread(target=beats, daemon=True).start()
 while True:
     connection, _ = listening.accept()

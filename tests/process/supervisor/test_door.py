@@ -46,6 +46,15 @@ def test_connection_that_comes_while_the_door_is_down_waits_for_the_next_one(sta
         assert waiting.recv(100).decode() not in ("", first)
 
 
+def test_hangup_without_a_closed_terminal_is_for_the_door(start):
+    service = _started(start)
+    door = service.door()
+    service.process.send_signal(signal.SIGHUP)
+    service.wait_printed("fake door reloads")
+    assert service.door() == door
+    assert service.stop() == 0
+
+
 def test_frozen_door_is_replaced(start):
     service = _started(start)
     first = service.door()
