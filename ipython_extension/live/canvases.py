@@ -3,8 +3,10 @@
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from io import BytesIO
+from itertools import count
 from typing import Any
 
 from ipython_extension.live.plot import Canvas, Chart, NoPlot
@@ -20,6 +22,12 @@ _LOWEST, _HIGHEST, _FREE = 8, 20, 4
 _WIDEST = 100
 #: Lines of a panel with five ticks at the y axis; a lower one has three.
 _TICKS = 14
+#: The same for columns and the x axis.
+_NARROW = 60
+#: Steps between ticks that are easy to read, times a power of ten.
+_STEPS = ("1", "2", "2.5", "5")
+#: Digits that tell two points apart, and characters of a tick's label without an exponent.
+_DIGITS, _LABEL = 12, 9
 
 
 class _Matplotlib:
@@ -137,17 +145,34 @@ class Text:
         plt.xlabel(chart.along)
         plt.ylabel(one_line(field))
         if points:
+            plt.xticks(*_ticks([x for x, _ in points], 3 if width < _NARROW else 5))
             plt.yticks(*_ticks([y for _, y in points], 3 if height < _TICKS else 5))
             plt.plot(*map(list, zip(*points, strict=True)), marker="braille")
         return plt.uncolorize(plt.build()).rstrip("\n")
 
 
-def _ticks(values: list[float], count: int) -> tuple[list[float], list[str]]:
-    """Ticks for these values, with labels that are short for very small and very large numbers, too."""
-    low, high = min(values), max(values)
-    step = (high - low) / (count - 1)
-    ticks = [low + step * place for place in range(count)] if step else [low]
-    return ticks, [f"{tick:.4g}" for tick in ticks]
+def _ticks(values: list[float], most: int) -> tuple[list[float], list[str]]:
+    """At most so many round numbers between these values, and their labels. Whole numbers have whole ticks."""
+    low, high = (Decimal(f"{value:.{_DIGITS}g}") for value in (min(values), max(values)))
+    if low == high:
+        return [float(low)], [f"{float(low):.{_LABEL - 2}g}"]
+    is_whole = all(float(value).is_integer() for value in values)
+    for step in _round_steps((high - low) / (most + 1)):
+        first, last = (low / step).to_integral_value(ROUND_CEILING), (high / step).to_integral_value(ROUND_FLOOR)
+        if first < last < first + most and not (is_whole and step != step.to_integral_value()):
+            break
+    ticks = [(first + place) * step for place in range(int(last - first) + 1)]
+    labels = [f"{tick:f}" for tick in ticks]
+    if max(map(len, labels)) > _LABEL:
+        places = max(tick.adjusted() for tick in ticks) - int(step.as_tuple().exponent) + 1
+        labels = [f"{float(tick):.{min(places, _DIGITS + 2)}g}" for tick in ticks]
+    return [float(tick) for tick in ticks], labels
+
+
+def _round_steps(least: Decimal) -> Iterator[Decimal]:
+    """Steps that are easy to read, in ascending order, from about this one."""
+    for exponent in count(least.adjusted()):
+        yield from (Decimal(step).scaleb(exponent) for step in _STEPS)
 
 
 def canvas(shell: Any) -> Canvas:

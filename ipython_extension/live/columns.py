@@ -128,9 +128,20 @@ class Column:
             text = "0" if value == 0 else f"{value:.{places}e}"
         else:
             text = f"{value:.{digits}f}"
-            if value != 0 and float(text) == 0:  # it is not zero, and must not look like it
-                text = f"{value:.{_COARSE - 1}e}"
+            if value != 0 and float(text) == 0:
+                text = self._not_zero(value, digits)
         return text if len(text) <= self.width else _fitting(value, self.width)
+
+
+    def _not_zero(self, value: float, digits: int) -> str:
+        """A number that is too small for the digits of its column. It must not look like zero.
+
+        The digits that a device asks for say what matters: the column stays aligned, and the number is below the last
+        one. Without them the number itself may matter, such as a pressure over many powers of ten: it has an exponent.
+        """
+        if digits != self._precision:
+            return f"{value:.{_COARSE - 1}e}"
+        return f"{'<' if value > 0 else '>-'}{10.0**-digits:.{digits}f}"
 
 
 def _decimals(value: float) -> int:

@@ -175,7 +175,10 @@ def test_a_device_decides_about_the_digits_while_they_are_enough():
 
 
 def test_a_value_that_is_not_zero_does_not_look_like_zero():
-    assert shown([1.0, 0.00004, 0.0], {"precision": 3}) == ["1.000", "4.00e-05", "0.000"]
+    assert shown([1.0, 0.00004, 0.0], {"precision": 3}) == ["1.000", "<0.001", "0.000"]
+    assert shown([0.985, 0.004, -0.00017], {"precision": 3}) == ["0.985", "0.004", ">-0.001"]
+    assert shown([1500.0, 0.2], {"precision": 0}) == ["1500", "<1"]
+    assert shown([1.0, 3.7e-9]) == ["1.00000", "3.70e-09"]  # no device says that it does not matter
 
 
 def test_positions_that_differ_look_different():
@@ -185,7 +188,7 @@ def test_positions_that_differ_look_different():
 def test_a_terminal_keeps_the_digits_of_the_rows_above_while_they_suit():
     assert printed_one_by_one([0.123456, 0.5, 1.25]) == ["0.123456", "0.500000", "1.250000"]
     assert printed_one_by_one([3.7e-06, 0.012, 0.5, 3.7e-06], {"precision": 3}) == [
-        "3.70e-06", "1.20e-02", "0.500", "3.70e-06"
+        "3.70e-06", "1.20e-02", "0.500", "<0.001"
     ]  # fmt: skip
     assert printed_one_by_one([3.7e-06, 0.25, 0.5]) == ["3.7000e-06", "0.250000", "0.500000"]
 

@@ -178,3 +178,32 @@ def test_the_labels_of_a_text_plot_are_short_for_very_small_numbers():
     assert ticks == pytest.approx([1e-31, 2e-31, 3e-31])
     assert labels == ["1e-31", "2e-31", "3e-31"]
     assert _ticks([5.0], 3) == ([5.0], ["5"])
+
+
+@pytest.mark.parametrize(
+    ("values", "most", "labels"),
+    [
+        ([1.0, 5.0, 3.0], 5, ["1", "2", "3", "4", "5"]),
+        ([1.0, 7.0], 5, ["2", "4", "6"]),
+        ([1.0, 2.0], 5, ["1", "2"]),  # there is no event 1.5
+        ([0.0, 1001.0], 5, ["0", "250", "500", "750", "1000"]),
+        ([0.1, 0.30000000000000004], 5, ["0.10", "0.15", "0.20", "0.25", "0.30"]),
+        ([-1.5, 1.5], 5, ["-1", "0", "1"]),
+        ([123456.7, 123456.9], 3, ["123456.7", "123456.8", "123456.9"]),
+        ([0.0, 1e300], 3, ["0", "5e+299", "1e+300"]),
+        ([3.0, 3.0, 3.0], 5, ["3"]),
+        ([123456.7, 123456.7], 5, ["123456.7"]),
+    ],
+)
+def test_ticks_are_round_numbers_and_whole_for_whole_numbers(values, most, labels):
+    assert _ticks(values, most)[1] == labels
+
+
+def test_a_text_plot_of_constant_data_has_one_tick_at_its_value_and_whole_event_numbers():
+    place = Text()
+    place.draw_above(lambda _name, _text: None)
+    plot = LivePlot(place)
+    feed(plot, *begin("det", along=""), *(event(number, det=7.0) for number in (1, 2)))
+    shown = plot.figures[0][0].splitlines()
+    assert [line.split("┤")[0] for line in shown if "┤" in line] == ["7"]
+    assert shown[-2].split() == ["1", "2"]
