@@ -132,7 +132,6 @@ class Column:
                 text = self._not_zero(value, digits)
         return text if len(text) <= self.width else _fitting(value, self.width)
 
-
     def _not_zero(self, value: float, digits: int) -> str:
         """A number that is too small for the digits of its column. It must not look like zero.
 

@@ -27,6 +27,7 @@ from ipython_extension.shown.tables import (
     moment,
     plural,
     ranges,
+    roomiest,
     shortened,
     terminal_width,
     wrapped,
@@ -132,7 +133,8 @@ class QueueView(Items):
         return f"{plural(len(self), 'item')} in the queue{faults}{flags_text(self.status)}"
 
     def text(self, width: int) -> str:
-        table = self._table()
+        # Almost all rows are queued, which need not be said in a narrow terminal.
+        table = roomiest([self._table(), self._table(has_states=False)], width)
         parts = [self.title] if not table.rows else [self.title, table.text(width)]
         return "\n".join([*parts, *self._more()])
 
@@ -144,7 +146,8 @@ class QueueView(Items):
         table = self._table()
         return (table.html() if table.rows else "") + "".join(f"<p>{html.escape(part)}</p>" for part in self._more())
 
-    def _table(self) -> Table:
+    def _table(self, *, has_states: bool = True) -> Table:
+        """The table. Without a column of states, the one of the running plan is below it."""
         rows = []
         if self.running:
             is_paused = self.status.get("manager_state") == "paused"
@@ -153,7 +156,10 @@ class QueueView(Items):
             done = progress_text(self.status, short=True)
             rows.append(self._row("▶", self.running, f"{state} {done}".rstrip(), mark=state or "running"))
         rows += [self._row(str(at), item, "queued") for at, item in enumerate(self[: self.rows])]
-        return Table((">#", "plan", *(("user",) if self._has_others else ()), "state"), rows, flexible=1)
+        if not has_states:
+            rows = [_without_state(row, is_said=bool(self.running) and at == 0) for at, row in enumerate(rows)]
+        names = (">#", "plan", *(("user",) if self._has_others else ()), *(("state",) if has_states else ()))
+        return Table(names, rows, flexible=1)
 
     @property
     def _has_others(self) -> bool:
@@ -173,6 +179,13 @@ class QueueView(Items):
     def _more(self) -> list[str]:
         hidden = len(self) - self.rows
         return [f"  … and {hidden} more"] if hidden > 0 else []
+
+
+def _without_state(row: Row, *, is_said: bool) -> Row:
+    """The row without its last column, which is in the note instead if it ``is_said`` there."""
+    *others, state = row.cells
+    notes = [state if is_said else "", row.note]
+    return row._replace(cells=tuple(others), note="; ".join(note for note in notes if note))
 
 
 class StatusView(View, dict[str, Any]):

@@ -3,13 +3,24 @@
 import html
 from collections import ChainMap
 from collections.abc import Container, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from bluesky_qs.error_text import safe
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.shown.display import Items, metadata_text, others
 from ipython_extension.shown.status_text import has_failed, outcomes, reason
-from ipython_extension.shown.tables import Row, Table, cells, counted, length_of_time, moment, plural, ranges, shortened
+from ipython_extension.shown.tables import (
+    Row,
+    Table,
+    cells,
+    counted,
+    length_of_time,
+    moment,
+    plural,
+    ranges,
+    roomiest,
+    shortened,
+)
 from ipython_extension.typed.history_query import HistoryQuery
 
 _WIDE = 110
@@ -103,63 +114,75 @@ class HistoryView(Items):
         if not self:
             return self.title
         table, left_out = self._table(width, wide=width >= _WIDE)
-        note = [f"  {shortened(_omitted(left_out), width - 2)}"] if left_out else []
-        return "\n".join([self.title, table.text(width), *note])
+        notes = [f"  {shortened(note, width - 2)}" for note in self._notes(left_out)]
+        return "\n".join([self.title, table.text(width), *notes])
 
     def html(self) -> str:
         if not self:
             return f"<p>{html.escape(self.title)}</p>"
         table, left_out = self._table(None, wide=True)
-        note = f"<p>{html.escape(_omitted(left_out))}</p>" if left_out else ""
-        return f"<p>{html.escape(self.title)}</p>{table.html()}{note}"
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self._notes(left_out))
+        return f"<p>{html.escape(self.title)}</p>{table.html()}{notes}"
+
+    def _notes(self, left_out: Sequence[str]) -> list[str]:
+        """The metadata that all shown plans have in common, and the keys of those without a column."""
+        rows = [] if self.query.all_metadata else list(self.rows_by_number().values())
+        asked = self.query.filters.get("metadata") or {}
+        common = {key: value for key, value in _common(rows).items() if asked.get(key) != value}
+        pairs = ", ".join(f"{key}={value}" for key, value in common.items())
+        notes = [f"{'All' if len(rows) > 1 else 'Metadata'}: {pairs}"] if pairs else []
+        return [*notes, *([_omitted(left_out)] if left_out else [])]
 
     def _table(self, width: int | None, *, wide: bool) -> tuple[Table, list[str]]:
         """The table, with the columns of metadata that fit, and the keys of those that do not.
 
         In a narrow terminal, metadata are worth more than the time that a plan took, but not if few plans have them.
+        If plans would be cut, that time, the user and the scan id give way, in this order, as far as it helps.
         """
         rows = list(self.rows_by_number().values())
         wide = wide and others(rows, self.me)
         differing = {} if self.query.all_metadata else _differing(rows)
         columns = {key: texts for key, texts in differing.items() if len(rows) <= 3 * sum(map(bool, texts))}
-        leaner: list[dict[str, bool]] = [{"wide": wide, "took": True}, {"wide": wide, "took": False}]
+        everything = _Columns(took=True, scan_id=True, user=wide)
         if width is None:
-            chosen, how = list(columns)[:_MOST], leaner[0]
+            chosen = list(columns)[:_MOST]
+            tables = [self._with_columns({key: columns[key] for key in chosen}, everything)]
         else:
-            chosen, how = max(
-                ((self._fitting(columns, width, **how), how) for how in leaner), key=lambda each: len(each[0])
+            leaner = [everything, everything._replace(took=False)]
+            chosen, plain = max(
+                ((self._fitting(columns, width, plain), plain) for plain in leaner), key=lambda each: len(each[0])
             )
-        table = self._with_columns({key: columns[key] for key in chosen}, **how)
-        return table, [key for key in differing if key not in chosen]
+            ever_fewer = (plain, leaner[1], leaner[1]._replace(user=False), _Columns())
+            tables = [self._with_columns({key: columns[key] for key in chosen}, each) for each in ever_fewer]
+        return roomiest(tables, width), [key for key in differing if key not in chosen]
 
-    def _fitting(self, columns: Mapping[str, Sequence[str]], width: int, **how: bool) -> list[str]:
+    def _fitting(self, columns: Mapping[str, Sequence[str]], width: int, plain: "_Columns") -> list[str]:
         """The keys of the columns for which the table without them has room."""
-        bare = self._with_columns({}, **how)
+        bare = self._with_columns({}, plain)
         widths = [max(map(cells, each)) for each in zip(bare.headings, *(row.cells for row in bare.rows), strict=True)]
         return _fitting(columns, width - sum(widths) - _GAP * len(widths) + widths[1] - min(widths[1], _PLAN))
 
-    def _with_columns(self, columns: Mapping[str, Sequence[str]], *, wide: bool, took: bool) -> Table:
+    def _with_columns(self, columns: Mapping[str, Sequence[str]], plain: "_Columns") -> Table:
         """The table with these columns of metadata: a text for each row, by key."""
-        plain = ("ended", "started", *((">took",) if took else ()), ">scan id", *(("user",) if wide else ()))
+        names = ("ended", "started", *plain.of(">took", ">scan id", "user"))
         rows = [
-            self._row(at, item, tuple(texts[place] for texts in columns.values()), wide=wide, took=took)
+            self._row(at, item, tuple(texts[place] for texts in columns.values()), plain)
             for place, (at, item) in enumerate(self.rows_by_number().items())
         ]
-        return Table((">#", "plan", *columns, *plain), rows, flexible=1)
+        return Table((">#", "plan", *columns, *names), rows, flexible=1)
 
-    def _row(self, number: int, item: Item, metadata: tuple[str, ...], *, wide: bool, took: bool) -> Row:
+    def _row(self, number: int, item: Item, metadata: tuple[str, ...], plain: "_Columns") -> Row:
         result = item.get("result") or {}
         status = str(result.get("exit_status", ""))
         began, ended = result.get("time_start"), result.get("time_stop")
+        took = length_of_time(ended - began) if began and ended else ""
         row = (
             str(number),
             self.plan(item),
             *metadata,
             f"✗ {status}" if has_failed(item) else status,
             moment(began) if began else "",
-            *((length_of_time(ended - began) if began and ended else "",) if took else ()),
-            ranges(result.get("scan_ids") or ()),
-            *((str(item.get("user", "")),) if wide else ()),
+            *plain.of(took, ranges(result.get("scan_ids") or ()), str(item.get("user", ""))),
         )
         notes = [reason(result).rstrip("."), self.requeued.get(item["item_uid"], "")] if has_failed(item) else []
         ender = result.get("ended_by")
@@ -167,6 +190,18 @@ class HistoryView(Items):
         text = metadata_text(item.get("meta")) if self.query.all_metadata else ""
         more = f"--md {text}" if text else ""
         return Row(row, note="; ".join(note for note in notes if note), mark=status, more=more)
+
+
+class _Columns(NamedTuple):
+    """The columns that may be left out."""
+
+    took: bool = False
+    scan_id: bool = False
+    user: bool = False
+
+    def of(self, took: str, scan_id: str, user: str) -> list[str]:
+        """Those of these texts whose columns are kept."""
+        return [text for text, is_kept in zip((took, scan_id, user), self, strict=True) if is_kept]
 
 
 #: How several plans ended, if all ended alike.
@@ -184,13 +219,19 @@ def _listed(items: Sequence[Item]) -> str:
 
 def _differing(items: Sequence[Item]) -> dict[str, list[str]]:
     """The metadata whose values differ from plan to plan: by key, the text of each plan's value."""
-    each = [_metadata(item) for item in items]
+    each = [metadata_of(item) for item in items]
     keys = dict.fromkeys(key for metadata in each for key in metadata)
     columns = {key: [metadata.get(key, "") for metadata in each] for key in keys}
     return {key: texts for key, texts in columns.items() if len(set(texts)) > 1}
 
 
-def _metadata(item: Item) -> dict[str, str]:
+def _common(items: Sequence[Item]) -> dict[str, str]:
+    """The metadata that all plans have, with the same values."""
+    first, *more = [metadata_of(item) for item in items] or [{}]
+    return {key: value for key, value in first.items() if value and all(each.get(key) == value for each in more)}
+
+
+def metadata_of(item: Item) -> dict[str, str]:
     """The metadata as text; of several dictionaries the earlier ones win, as in the run."""
     meta: Any = item.get("meta") or {}
     parts = cast("list[Any]", meta) if isinstance(meta, list) else [meta]

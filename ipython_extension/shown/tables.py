@@ -148,11 +148,7 @@ class Table(NamedTuple):
 
     def text(self, width: int) -> str:
         """Return the table, at most ``width`` columns wide."""
-        names = [heading.removeprefix(">") for heading in self.headings]
-        widths = [max(map(cells, column)) for column in zip(names, *(row.cells for row in self.rows), strict=True)]
-        gaps = _GAP * (len(widths) - 1) + len(_INDENT)
-        room = width - gaps - sum(widths) + widths[self.flexible]
-        widths[self.flexible] = max(min(widths[self.flexible], room), _NARROWEST)
+        names, widths = self._names(), self._widths(width)
         lines = [colored(self._line(names, widths), "heading")]
         for row in self.rows:
             lines += [colored(line, row.mark) for line in self._lines(row.cells, widths)]
@@ -185,6 +181,23 @@ class Table(NamedTuple):
                 body.append(f'{tr}<td></td><td colspan="{span}" style="{_CELL}">{html.escape(note)}</td></tr>')
         return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
+    def whole_rows(self, width: int) -> int:
+        """How many rows keep the whole text of the flexible column in a table of this width."""
+        room = self._widths(width)[self.flexible]
+        return sum(cells(" ".join(row.cells[self.flexible].split())) <= room for row in self.rows)
+
+    def _names(self) -> list[str]:
+        return [heading.removeprefix(">") for heading in self.headings]
+
+    def _widths(self, width: int) -> list[int]:
+        """The width of each column in a table of this width."""
+        columns = zip(self._names(), *(row.cells for row in self.rows), strict=True)
+        widths = [max(map(cells, column)) for column in columns]
+        gaps = _GAP * (len(widths) - 1) + len(_INDENT)
+        room = width - gaps - sum(widths) + widths[self.flexible]
+        widths[self.flexible] = max(min(widths[self.flexible], room), _NARROWEST)
+        return widths
+
     def _styles(self) -> list[str]:
         """The style of each column: short ones do not wrap, and numbers are right-aligned."""
         styles: list[str] = []
@@ -210,6 +223,11 @@ class Table(NamedTuple):
             padding = " " * (width - cells(short))
             parts.append(padding + short if heading.startswith(">") else short + padding)
         return (_INDENT + (" " * _GAP).join(parts)).rstrip()
+
+
+def roomiest(tables: Sequence[Table], width: int | None) -> Table:
+    """Of tables with ever fewer columns, the first one that shows the most rows whole; without a width, the first."""
+    return tables[0] if width is None else max(tables, key=lambda table: table.whole_rows(width))
 
 
 def _note_lines(note: str, width: int) -> list[str]:

@@ -1,6 +1,7 @@
 """Commands that show the state, the queue, the history, plans and devices."""
 
 import time
+from collections.abc import Iterable
 from typing import cast
 
 from bluesky_qs.errors import InvalidPlan, NotFound
@@ -10,7 +11,7 @@ from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off
 from ipython_extension.shown.catalogue import CatalogueView, PlanView
 from ipython_extension.shown.display import ItemView, Overview, QueueView, View
-from ipython_extension.shown.history_view import HistoryView
+from ipython_extension.shown.history_view import HistoryView, metadata_of
 from ipython_extension.shown.status_text import has_failed, outcomes
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed import history_query
@@ -84,15 +85,24 @@ def history(session: Session, line: Line) -> HistoryView:
         %qs history sample=S03 --since yesterday --plan grid_scan --failed
     """
     query = history_query.read(line)
-    known = {key for key, _ in session.metadata()}
     shown = session.history(query)
     plans = session.known().plans
     if (name := query.filters.get("name")) and name not in plans:
         shown.suggestion = hint(name, plans)
-    for key in query.filters.get("metadata") or () if not shown else ():
-        if key not in known:
-            shown.suggestion += hint(key, known)
+    if not shown:
+        shown.suggestion += _about_unknown_keys(session, query.filters.get("metadata") or ())
     return shown
+
+
+def _about_unknown_keys(session: Session, keys: Iterable[str]) -> str:
+    """Sentences about metadata keys that no plan has, each with a similar one; the last one has no full stop."""
+    if not keys:
+        return ""
+    reply = past.page(session.rm, {}, past.MANY)
+    known = {key for item in reply["items"] for key in metadata_of(item)}
+    first = next(iter(reply.get("positions") or ()), 0)
+    none = f"None of the last {past.MANY} plans has" if first else "No plan has"
+    return "".join(f". {none} the metadata key {key!r}{hint(key, known)}" for key in keys if key not in known)
 
 
 @word("item", "ID")

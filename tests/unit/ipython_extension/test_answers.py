@@ -7,6 +7,7 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import NotFound
 from bluesky_qs.testing import Wait
+from ipython_extension.shown.display import QueueView
 
 _UID = "3e5dac90-59ff-41e2-88b7-72e57e932a1e"
 _RUN = {"uid": _UID, "scan_id": 7, "is_open": True, "exit_status": None}
@@ -134,3 +135,14 @@ def test_a_lock_is_shown_with_the_local_time(qs, qs_manager):
     shown = pretty(qs("lock info"))
     assert shown.startswith("Locked (queue) by ada since ")
     assert qs_manager.do("lock_info")["lock_info"]["time_str"] not in shown
+
+
+def test_the_column_of_states_gives_way_before_a_plan_is_cut(qs, qs_manager, plan):
+    long = plan("scan", "aaaa-1", ["det1", "det2", "det3"], "motor", -1.25, 1.25, "motor1", -1.5, 1.5, num=1001)
+    qs_manager.fill([plan("count", "aaaa-0", ["det1"])])
+    assert pretty(qs("queue")).splitlines()[-1].split() == ["0", "count([det1])", "queued"]
+    reply = {"items": [long], "running_item": {**long, "item_uid": "bbbb-1"}}
+    names = {"det1", "det2", "det3", "motor", "motor1"}
+    shown = QueueView(reply, names, status=qs_manager.do("status"), me="ada").text(80).splitlines()
+    whole = "scan([det1, det2, det3], motor, -1.25, 1.25, motor1, -1.5, 1.5, num=1001)"
+    assert [line.strip() for line in shown[1:]] == ["#  plan", f"▶  {whole}", "running", f"0  {whole}"]

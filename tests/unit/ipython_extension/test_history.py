@@ -59,7 +59,8 @@ def test_metadata_that_differs_has_a_column_and_failed_plans_are_marked(qs):
     assert row(shown, 0)[1:4] == ["count([det1])", "S00", "completed"]
     assert row(shown, 1)[1:5] == ["scan([det1])", "S01", "✗", "failed"]
     assert row(shown, 2)[1:5] == ["count([det1])", "S02", "✗", "aborted"]
-    assert "1234" not in pretty(shown)
+    assert lines(shown)[-1] == "  All: proposal=1234"
+    assert "<p>All: proposal=1234</p>" in shown.html()
     assert "<th" in shown.html()
     assert ">sample<" in shown.html()
     assert ">proposal<" not in shown.html()
@@ -97,6 +98,26 @@ def test_columns_that_do_not_fit_are_named_and_the_line_keeps_its_width(qs, meas
     assert left_out[0] == "comment"
     assert lines(shown)[-1] == f"  Metadata columns omitted: {', '.join(left_out)} (%qs history --md shows them)"
     assert ">comment<" in shown.html()
+
+
+LONG = [["det1", "det2"], "motor", -1.5, 1.5, "motor1", -1.5, 1.5, 101]
+
+
+@pytest.mark.parametrize(
+    ("args", "sample", "headings"),
+    [
+        (LONG[:1], "S0{}", ["sample", "ended", "started", "took", "scan", "id"]),
+        (LONG[:4], "S0{}", ["sample", "ended", "started", "scan", "id"]),
+        (LONG[:4], "Si 111, {}", ["sample", "ended", "started"]),
+        (LONG, "S0{}", ["sample", "ended", "started", "took", "scan", "id"]),  # no column would be enough
+    ],
+)
+def test_columns_give_way_before_a_plan_is_cut(qs, measured, args, sample, headings):
+    measured(args=lambda _: args, meta=lambda n: {"sample": sample.format(n)})
+    shown = lines(qs("history"))
+    assert shown[1].split() == ["#", "plan", *headings]
+    assert all(len(line) <= 80 for line in shown)
+    assert ("…" in "\n".join(shown)) is (args == LONG)
 
 
 def test_a_key_that_few_plans_have_leaves_the_columns_to_the_others(qs, measured):
@@ -168,9 +189,33 @@ def test_plans_are_found_by_a_pattern_of_their_names(qs):
 
 
 @pytest.mark.usefixtures("measured")
-def test_a_misspelled_key_of_metadata_gets_a_suggestion(qs):
-    qs("history")
-    assert pretty(qs("history smaple=S03")) == "No plan of the history matches smaple=S03 (did you mean 'sample'?)."
+def test_a_misspelled_key_of_metadata_gets_a_suggestion_although_no_plan_was_shown_before(qs):
+    assert pretty(qs("history smaple=S03")) == (
+        "No plan of the history matches smaple=S03. No plan has the metadata key 'smaple' (did you mean 'sample'?)."
+    )
+    assert pretty(qs("history smaple=S03 sample=S04")).count("metadata key") == 1
+
+
+def test_of_a_long_history_the_newest_plans_are_searched_for_a_key(qs, measured, monkeypatch):
+    measured(meta=lambda n: {"holder" if n < 2 else "sample": "A"})
+    monkeypatch.setattr("ipython_extension.session.past.MANY", 3)
+    assert "None of the last 3 plans has the metadata key 'holdr'." in pretty(qs("history holdr=A"))
+
+
+@pytest.mark.parametrize(
+    ("line", "last"),
+    [
+        ("history -n 3", "  All: sample=F1, T=300"),
+        ("history -n 1", "  Metadata: sample=F1, T=300"),
+        ("history sample=F1", "  All: T=300"),
+        ("history sample=F*", "  All: sample=F1, T=300"),
+    ],
+)
+def test_metadata_that_all_plans_have_is_shown_once(qs, measured, line, last):
+    measured(meta=lambda _: {"sample": "F1", "T": 300})
+    assert lines(qs(line))[-1] == last
+    assert f"<p>{last.strip()}</p>" in qs(line).html()
+    assert "All:" not in pretty(qs(f"{line} --md"))
 
 
 def test_conditions_that_nothing_matches_are_repeated(qs, measured):
