@@ -157,16 +157,23 @@ def _ticks(values: list[float], most: int) -> tuple[list[float], list[str]]:
     if low == high:
         return [float(low)], [f"{float(low):.{_LABEL - 2}g}"]
     is_whole = all(float(value).is_integer() for value in values)
-    for step in _round_steps((high - low) / (most + 1)):
-        first, last = (low / step).to_integral_value(ROUND_CEILING), (high / step).to_integral_value(ROUND_FLOOR)
-        if first < last < first + most and not (is_whole and step != step.to_integral_value()):
-            break
-    ticks = [(first + place) * step for place in range(int(last - first) + 1)]
+    step = next(
+        step
+        for step in _round_steps((high - low) / (most + 1))
+        if 1 < len(_multiples(step, low, high)) <= most and not (is_whole and step != step.to_integral_value())
+    )
+    ticks = [place * step for place in _multiples(step, low, high)]
     labels = [f"{tick:f}" for tick in ticks]
     if max(map(len, labels)) > _LABEL:
         places = max(tick.adjusted() for tick in ticks) - int(step.as_tuple().exponent) + 1
         labels = [f"{float(tick):.{min(places, _DIGITS + 2)}g}" for tick in ticks]
     return [float(tick) for tick in ticks], labels
+
+
+def _multiples(step: Decimal, low: Decimal, high: Decimal) -> range:
+    """The factors of the multiples of a step in an interval."""
+    first, last = (low / step).to_integral_value(ROUND_CEILING), (high / step).to_integral_value(ROUND_FLOOR)
+    return range(int(first), int(last) + 1)
 
 
 def _round_steps(least: Decimal) -> Iterator[Decimal]:
