@@ -2,7 +2,7 @@
 
 Each request carries a number in its envelope, which the service sends back with the reply. The event loop watches the
 socket directly, because `zmq.asyncio` costs several times as much for each request. The socket's monitor tells at once
-when the service is gone, so that nobody waits for a reply that cannot come.
+when the service is gone, so that nobody waits for a reply that cannot come. A reply that arrived before counts.
 """
 
 import asyncio
@@ -47,19 +47,24 @@ class ControlLink:
         self, context: "zmq.Context[Any]", settings: ServiceSettings, changed: Callable[[], None] | None = None
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._context = context
+        self._settings = settings
         self._changed = changed
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._number = 0
+        self._socket: Any = None
         self._monitor: Any = None
+        self._readers: dict[Any, Callable[[], None]] = {}
         self.up = False
         self._tried = asyncio.Event()
-        self._socket: Any = client_socket(
-            context,
-            settings.control_addr,
-            server_key=settings.public_key,
+        self._open()
+
+    def _open(self) -> None:
+        self._socket = client_socket(
+            self._context,
+            self._settings.control_addr,
+            server_key=self._settings.public_key,
             kind=zmq.DEALER,
-            # Nothing is kept for a service that is away: it would do it much later, when nobody expects it.
-            immediate=1,
             reconnect_ivl=_RECONNECT_MS,
             sndhwm=0,
             rcvhwm=0,
@@ -73,15 +78,18 @@ class ControlLink:
     def _attend(self, socket: Any) -> None:
         self._monitor = socket.get_monitor_socket(_UP | _LOST)
 
-    def close(self) -> None:
-        """Close the socket. Whoever waits for a reply gets `Disconnected`."""
-        if self._socket.closed:
-            return
+    def _drop(self) -> None:
         for descriptor in self._readers:
             self._loop.remove_reader(descriptor)
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close(linger=0)
+
+    def close(self) -> None:
+        """Close the socket. Whoever waits for a reply gets `Disconnected`."""
+        if self._socket.closed:
+            return
+        self._drop()
         self._lose()
 
     async def connected(self, patience: float) -> bool:
@@ -115,35 +123,33 @@ class ControlLink:
             self._waiting.pop(number, None)
 
     def _send(self, frames: list[bytes]) -> None:
-        if self._socket.closed:
+        if not self.up:
             raise Disconnected
-        try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
-        except zmq.Again:
-            # A connection counts only after the socket has looked at its own messages, as it does for its events.
-            if not self._events() & zmq.POLLOUT:
-                raise Disconnected from None
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        self._socket.send_multipart(frames, zmq.NOBLOCK)
         # Look again, because sending consumes the descriptor's signal for messages that arrived meanwhile.
-        if self._events() & zmq.POLLIN:
+        events: Any = self._socket.getsockopt(zmq.EVENTS)
+        if events & zmq.POLLIN:
             self._loop.call_soon(self._receive)
-
-    def _events(self) -> int:
-        return self._socket.getsockopt(zmq.EVENTS)
 
     def _receive(self) -> None:
         if self._socket.closed:
             return
         for _ in range(_PER_TURN):
-            try:
-                frames = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
+            if not self._take_reply():
                 return
-            reply = self._waiting.get(frames[0])
-            if reply is not None and not reply.done():
-                reply.set_result(frames[-1])
         # The descriptor signals only new messages, so look again for those that have arrived already.
         self._loop.call_soon(self._receive)
+
+    def _take_reply(self) -> bool:
+        """Hand over a reply; return whether there was one."""
+        try:
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        reply = self._waiting.get(frames[0])
+        if reply is not None and not reply.done():
+            reply.set_result(frames[-1])
+        return True
 
     def _watch(self) -> None:
         while not self._monitor.closed:
@@ -156,8 +162,20 @@ class ControlLink:
                 self.up = True
                 self._tell()
             elif self.up:
-                self._lose()
+                self._replace()
                 self._tell()
+                return  # this monitor is closed
+
+    def _replace(self) -> None:
+        """Begin anew after a loss: with the replies that have arrived, and without requests that are still to be sent.
+
+        Those would be carried out by the next service, much later, when nobody expects it.
+        """
+        while self._take_reply():
+            pass
+        self._drop()
+        self._lose()
+        self._open()
 
     def _lose(self) -> None:
         self.up = False

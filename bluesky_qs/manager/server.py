@@ -39,10 +39,7 @@ class ControlServer:
         self._loop.remove_reader(self._fd)
 
     def close(self) -> None:
-        """Close the socket. Replies that were already sent still go out.
-
-        Call it late: the HTTP door loses replies that it has not read when the connection closes.
-        """
+        """Close the socket. Replies that were already sent still go out."""
         self._socket.close(linger=500)
 
     def _receive(self) -> None:

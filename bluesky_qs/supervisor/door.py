@@ -17,7 +17,7 @@ from bluesky_qs.supervisor.policy import Keep, Life, Restart, decide_door
 _log = logging.getLogger(__name__)
 
 #: Seconds that the door has to answer the last requests and to close its streams when the service stops.
-GRACE = 1.0
+GRACE = 1.5
 _MANY_BEATS = 4096
 
 #: Returns the command line, given the file descriptors of the listening socket and of the pipe for heartbeats.

@@ -87,6 +87,13 @@ def test_events_go_on_without_a_gap_when_the_manager_is_killed_and_end_when_the_
     assert socket.close_code == 1001
 
 
+def test_the_reply_to_a_stop_of_the_service_arrives_before_the_door_ends(start):
+    service, http = start()
+    assert http.post("/manager/stop").json() == {"success": True, "msg": ""}
+    assert service.process.wait(PATIENCE) == 0
+    assert "killed" not in service.output()
+
+
 def test_each_write_with_a_key_is_done_once_whoever_is_killed_meanwhile(start):
     service, http = start()
     stop = {"item_type": "instruction", "name": "queue_stop"}
