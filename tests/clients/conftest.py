@@ -101,11 +101,6 @@ def new_publishing(new_service):
     return new
 
 
-@pytest.fixture
-def publishing(new_publishing):
-    return new_publishing()
-
-
 #: Who may sign in: a configuration that bluesky-httpserver and our door read.
 SITE = """
 authentication:
@@ -199,5 +194,21 @@ def new_publishing_door(new_service, tmp_path, free_ports):
         door = ("--http", f"127.0.0.1:{port}", "--http-config", str(home / "http.yml"))
         service = new_service("--zmq-publish-console", "ON", *door, *args, env=key).start()
         return service, f"http://127.0.0.1:{port}"
+
+    return new
+
+
+@pytest.fixture
+def reached(new_publishing, new_http_server, new_publishing_door):
+    """Makes services that a client reaches in one of three ways: 0MQ, HTTP through bluesky-httpserver, or our door.
+
+    Over HTTP, the address comes with the service.
+    """
+
+    def new(way, *args):
+        if way == "our door":
+            return new_publishing_door(*args)
+        service = new_publishing(*args)
+        return (service, new_http_server(service).uri) if way == "HTTP" else (service,)
 
     return new

@@ -10,16 +10,11 @@ ADDED = [
 
 
 @pytest.fixture(params=["0MQ", "HTTP", "our door"])
-def report(request, environment, new_publishing, new_publishing_door, new_http_server):
+def report(request, environment, reached):
     """What the window showed: over 0MQ, and over HTTP with the worker in an IPython kernel."""
     monitor = environment("queue-monitor")
     http = request.param != "0MQ"
-    kernel = ["--use-ipython-kernel", "ON"] if http else []
-    if request.param == "our door":
-        service, *uri = new_publishing_door(*kernel)
-    else:
-        service = new_publishing(*kernel)
-        uri = [new_http_server(service).uri] if http else []
+    service, *uri = reached(request.param, *(["--use-ipython-kernel", "ON"] if http else []))
     return monitor.run("queue_monitor", service.control, service.info, *uri, service=service) | {"http": http}
 
 

@@ -3,12 +3,12 @@
 import pytest
 
 
-@pytest.fixture(params=["0MQ", "HTTP"])
-def report(request, environment, publishing, new_http_server):
+@pytest.fixture(params=["0MQ", "HTTP", "our door"])
+def report(request, environment, reached):
     """What the window showed."""
     window = environment("queueserver-qt")
-    uri = [new_http_server(publishing).uri] if request.param == "HTTP" else []
-    return window.run("queueserver_qt", publishing.control, publishing.info, *uri, service=publishing)
+    service, *uri = reached(request.param)
+    return window.run("queueserver_qt", service.control, service.info, *uri, service=service)
 
 
 def test_the_window_shows_and_does_what_it_says(report):

@@ -200,11 +200,13 @@ class Tutorial:
     def __init__(self, proxy, documents):
         page = (Path(__file__).parents[3] / "docs" / "agents.md").read_text()
         here = {"tcp://localhost:60615": _CONTROL, "tcp://localhost:60625": _INFO}
+        here |= {"https://beamline.example": _URI[0]} if _URI else {}
         here |= {"localhost:5578": reached(proxy.out_port), "from blop.queueserver": f"from {_PACKAGE}.queueserver"}
         for theirs, ours in here.items():
             assert theirs in page
             page = page.replace(theirs, ours)
-        _startup, self.client, result_of, self.run_agent = re.findall(r"```py\n(.*?)```", page, re.DOTALL)
+        _startup, over_zmq, over_http, result_of, self.run_agent = re.findall(r"```py\n(.*?)```", page, re.DOTALL)
+        self.client = over_http if _URI else over_zmq
         self.documents = documents
         self.names = {}
         exec(result_of, self.names)
@@ -259,6 +261,15 @@ def waiting(RM, proxy, documents):
     return {"told": told, "after": after, "again": again}
 
 
+def knows_item_check(RM):
+    """Whether the HTTP server has it; that of the community does not."""
+    try:
+        RM.send_request(method=("GET", "/api/item/check"), params={"item": BPlan("count", ["det"]).to_dict()})
+    except RM.HTTPClientError:
+        return False
+    return True
+
+
 def main():
     proxy = Proxy()
     threading.Thread(target=proxy.start, daemon=True).start()
@@ -278,7 +289,9 @@ def main():
     stop(qs)
     steps = (failing, refusing, stopping, misspelling, waiting)
     found |= {step.__name__: step(RM, proxy, documents) for step in steps}
-    if not _URI:  # the HTTP server does not know `item_check`
+    if _URI:
+        os.environ["QSERVER_HTTP_SERVER_API_KEY"] = RM.apikey_new(expires_in=3600)["secret"]
+    if not _URI or knows_item_check(RM):
         found["careful"] = careful(proxy, documents)
     RM.close()
     print(json.dumps(found), flush=True)
