@@ -12,7 +12,7 @@ from bluesky_qs._version import __version__
 from bluesky_qs.api.method import METHODS, Method
 from bluesky_qs.cli import output
 from bluesky_qs.cli.options import HELP, BadOption, Options, parse
-from bluesky_qs.client.failures import NoLockKeyError, RequestTimeoutError
+from bluesky_qs.client.failures import NoLockKeyError, RequestTimeoutError, sent_no_lock_key
 from bluesky_qs.client.http_failures import HTTPClientError, HTTPError, lacks_scopes
 from bluesky_qs.client.identity import login_of
 from bluesky_qs.client.sync import REManagerAPI
@@ -117,6 +117,8 @@ def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
             raise _no_lock_key(manager, method)
         response = files.naming_rows(params, manager.ask(method, params))
     print(output.as_json(response) if options.json else output.message(response))
+    if sent_no_lock_key({"params": params}, response):
+        print("No lock key was sent: give it with -k KEY (--lock-key KEY)", file=sys.stderr)
     return ExitCode.REFUSED if response.get("success") is False else ExitCode.SUCCESS
 
 
@@ -177,7 +179,7 @@ def _http_client(server_uri: str, options: Options) -> REManagerAPI:
     if options.api_key_file:
         client.set_authorization_key(api_key=key_in_file(options.api_key_file))
     elif client.auth_method is AuthorizationMethods.NONE:
-        client.set_authorization_key(api_key=kept_keys.key_for(client.settings.address))
+        client.set_authorization_key(api_key=kept_keys.key_for(client.settings.address, client.user))
     return client
 
 

@@ -125,7 +125,7 @@ class Client(LockKeys, SigningIn):
         arguments = {
             **_arguments(self.settings),
             "request_fail_exceptions": self.request_fail_exceptions,
-            "user": self.identity.user,
+            "user": self.identity.own_user,
             "user_group": self.identity.chosen_group,
             "lock_key": self.identity.lock_key,
             "console_monitor_max_msgs": self._monitor_limits[0],

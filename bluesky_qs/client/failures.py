@@ -24,7 +24,7 @@ class RequestFailedError(QSError):
     def __init__(self, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
         self.request = request
         self.response = response
-        super().__init__(str(response.get("msg") or "") or None)
+        super().__init__(_message(request, response) or None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return failure, (self.request, self.response)
@@ -86,6 +86,21 @@ def refused_because(reason: type[QSError], response: Mapping[str, Any]) -> bool:
     return issubclass(by_code(str(code)), reason)
 
 
+def sent_no_lock_key(request: Mapping[str, Any], response: Mapping[str, Any]) -> bool:
+    """Whether a lock refused the request, and it contained no key."""
+    params: Mapping[str, Any] = request.get("params") or {}
+    return not params.get("lock_key") and refused_because(Locked, response)
+
+
+def _message(request: Mapping[str, Any], response: Mapping[str, Any]) -> str:
+    """The service's message. To a request without a key it says that the key is not valid."""
+    text = str(response.get("msg") or "")
+    invalid = f"{_SENTENCES[Locked]}: \n"
+    if invalid in text and sent_no_lock_key(request, response):
+        return text.replace(invalid, f'{_SENTENCES[Locked]}: no key was sent. If you have it: RM.lock_key = "…"\n', 1)
+    return text
+
+
 #: The messages that tell refusals without a class apart.
 _SENTENCES: dict[type[QSError], str] = {
     UnknownMethod: "Unknown method",
@@ -102,9 +117,10 @@ def no_answer(settings: ConnectionSettings, request: Mapping[str, Any]) -> Reque
         if settings.public_key
         else "If the service uses encryption, set its public key (QSERVER_ZMQ_PUBLIC_KEY)."
     )
+    address = "" if settings.is_address_given else "(QSERVER_ZMQ_CONTROL_ADDRESS sets the address.) "
     return RequestTimeoutError(
         f"No answer from the RE Manager at {settings.control_addr} after {settings.timeout_recv:g} s. "
-        f"Is start-re-manager running there? (QSERVER_ZMQ_CONTROL_ADDRESS sets the address.) {key}",
+        f"Is start-re-manager running there? {address}{key}",
         request,
     )
 

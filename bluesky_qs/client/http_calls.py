@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from bluesky_qs._version import __version__
-from bluesky_qs.api.method import METHODS
 from bluesky_qs.api.paths import PATHS, PREFIX
 from bluesky_qs.client import http_failures
 from bluesky_qs.client.authorization import Authorization, Keys
@@ -144,6 +143,15 @@ def needs_new_token(call: Call, keys: Keys, response: http_failures.Answer) -> b
     return call.refreshes and mine and http_failures.is_expired(response)
 
 
+def refused_in_clear(
+    call: Call, settings: HTTPSettings, authorization: Authorization
+) -> http_failures.HTTPRequestError:
+    """Return the error for a call that a server with TLS has got in clear, and do not sign anything any more."""
+    was_signed = "authorization" in call.sent_headers(authorization.keys) or call.path == REFRESH
+    authorization.forget()
+    return http_failures.not_encrypted(settings, call.shown, key_was_sent=was_signed)
+
+
 def checked(call: Call, response: Any, settings: HTTPSettings, user: str = "") -> Any:
     """Return the decoded body of a response. ``user`` is who has signed in, if that is known.
 
@@ -221,8 +229,3 @@ def _route(method: object) -> tuple[str, str]:
             return verb.upper(), path if path.startswith("/") else f"/{path}"
         case _:
             raise BadParams(f"The method must be a name or (VERB, PATH), not {method!r}")
-
-
-def is_write(method: str) -> bool:
-    """Whether a method of the service changes something."""
-    return method in METHODS and METHODS.find(method).scope.startswith("write:")

@@ -124,7 +124,8 @@ def refusal(response: Answer, settings: HTTPSettings, request: Mapping[str, Any]
     """Return the error that a response stands for; None if it is a reply. ``user`` is who has signed in, if known."""
     status = response.status_code
     if wants_tls(response):
-        return _not_encrypted(settings, request, response)
+        sent = getattr(getattr(response, "request", None), "headers", {})  # the refusal of a stream has no request
+        return not_encrypted(settings, request, response, key_was_sent="authorization" in sent)
     if lacking := _SCOPES.search(_detail(response)):
         return lacks_scopes(lacking[1].replace("'", ""), request, user, response)
     kind, message = _kind(status, _detail(response), response, settings)
@@ -154,14 +155,14 @@ def not_ours(settings: HTTPSettings, request: Mapping[str, Any], response: Any) 
     )
 
 
-def _not_encrypted(settings: HTTPSettings, request: Mapping[str, Any], response: Any) -> HTTPRequestError:
+def not_encrypted(
+    settings: HTTPSettings, request: Mapping[str, Any], response: Any = None, *, key_was_sent: bool
+) -> HTTPRequestError:
+    """Return the error for a server with TLS to which the client speaks plain HTTP."""
     encrypted = settings.server_uri.replace("http:", "https:", 1)
-    sent = getattr(getattr(response, "request", None), "headers", {})  # the refusal of a stream has no request
-    risk = " Your key was sent without encryption: revoke it if others can read this network." * (
-        "authorization" in sent
-    )
+    risk = " Your key was sent without encryption: revoke it if others can read this network." * key_was_sent
     return HTTPRequestError(
-        f"The server at {settings.server_uri} uses TLS. Is its address {encrypted}?{risk}", request, response
+        f"The server at {settings.server_uri} wants https. Use {encrypted}.{risk}", request, response
     )
 
 
@@ -201,10 +202,9 @@ def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseE
 
 def interrupted(settings: HTTPSettings, request: Mapping[str, Any], error: BaseException) -> HTTPUnreachableError:
     """Return the error for a connection that was lost before the answer."""
-    hint = "" if settings.is_encrypted else " If the server uses TLS, its address begins with https://."
     return HTTPUnreachableError(
         f"The HTTP server at {settings.server_uri} closed the connection before it answered ({_why(error)}); it is "
-        f"unknown whether it carried out the request.{hint}",
+        "unknown whether it carried out the request.",
         request,
     )
 

@@ -16,6 +16,7 @@ from bluesky_qs.api.paths import PREFIX
 from bluesky_qs.client import http_failures
 from bluesky_qs.client.authorization import Authorization
 from bluesky_qs.client.http_settings import HTTPSettings
+from bluesky_qs.client.tls_probe import wants_tls_async
 from bluesky_qs.client.transport import RESUMED, Message
 from bluesky_qs.errors import QSError
 from bluesky_qs.wire.codec import DecodeError, decode
@@ -39,6 +40,8 @@ _PING = 10.0
 #: Seconds for the farewell when a stream is closed.
 _FAREWELL = 0.5
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
+#: A subscription as errors show it.
+_SUBSCRIBE = {"method": "subscribe"}
 _LARGEST = 256 * 1024 * 1024
 #: With these codes a server ends a stream whose sign-in is not valid (any more).
 _NOT_SIGNED_IN = (4001, 4401, 1008)
@@ -128,6 +131,8 @@ class Streams:
                 self._ended(closed)
             except (OSError, InvalidHandshake, InvalidURI) as error:  # TimeoutError and ssl.SSLError are OSErrors
                 log.debug("No stream from %s: %s", self._settings.server_uri, error)
+                if not was_connected and isinstance(error, InvalidHandshake | ConnectionResetError):
+                    await self._check_encryption()
             tried.set()
             if self.refusal is None:
                 await asyncio.sleep(next(pauses))
@@ -182,10 +187,23 @@ class Streams:
             except http_failures.HTTPError as error:
                 log.debug("The session was not refreshed: %s", error)
             return
-        error = http_failures.refusal(answer, self._settings, {"method": "subscribe"}, self._authorization.user)
+        if http_failures.wants_tls(answer):
+            self._refused_in_clear()
+            return
+        error = http_failures.refusal(answer, self._settings, _SUBSCRIBE, self._authorization.user)
         if isinstance(error, http_failures.HTTPClientError):
             self.refusal = error
         log.debug("No stream from %s: %s", self._settings.server_uri, error)
+
+    async def _check_encryption(self) -> None:
+        """A server that has hung up may want TLS. Then the key must not be sent in clear again."""
+        if await wants_tls_async(self._settings):
+            self._refused_in_clear()
+
+    def _refused_in_clear(self) -> None:
+        was_signed = self._authorization.keys.header is not None
+        self._authorization.forget()
+        self.refusal = http_failures.not_encrypted(self._settings, _SUBSCRIBE, key_was_sent=was_signed)
 
     def _ended(self, closed: ConnectionClosed) -> None:
         """Note that the server has ended the stream because the sign-in is not valid."""

@@ -1,6 +1,7 @@
-"""The user, the group and the lock key that a client adds to its requests."""
+"""The user, the group, the lock key and the id that a client adds to its requests."""
 
 import os
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from bluesky_qs.errors import UnknownUserGroup
 
 #: The group in our permissions files, then the one in those of bluesky-queueserver.
 _GROUPS = ("admin", "primary")
+#: The user of an HTTP server whose users share one key, and the role that its key has.
+SHARED_USER, SHARED_ROLE = "UNAUTHENTICATED_SINGLE_USER", "unauthenticated_single_user"
+#: How long a name beside a shared key may be.
+_LONGEST_NAME = 64
 
 
 class Identity:
@@ -18,15 +23,16 @@ class Identity:
 
     Attributes
     ----------
-    user
-        User name for added items; any text.
     user_group
         The group whose permissions apply. Unless it is set, it is ``admin``, or ``primary`` after the service has
         replied that it has no ``admin``.
     lock_key
         Sent with every request that the lock may refuse.
     is_from_sign_in
-        Whether the server takes user and group from the sign-in; then requests do not contain them.
+        Whether the server takes user and group from the sign-in; then requests do not contain them. Requests that
+        change something get an id, because an answer gets lost more easily over HTTP.
+    client_name
+        What requests call this client beside a key that many share; empty with any other sign-in.
     enable_locked_api
         False: the lock key is sent only with `lock` and `unlock`.
     """
@@ -40,6 +46,8 @@ class Identity:
         is_from_sign_in: bool = False,
     ) -> None:
         self.is_from_sign_in = is_from_sign_in
+        self.client_name = ""
+        self._shared_user = ""
         self.user = user or os.environ.get("QSERVER_USER") or login_name()
         chosen = user_group or os.environ.get("QSERVER_USER_GROUP")
         self._group = chosen or _GROUPS[0]
@@ -48,6 +56,40 @@ class Identity:
         self.enable_locked_api = True
         #: The key file, if it is not the default one.
         self.lock_key_path: Path | None = None
+
+    @property
+    def user(self) -> str:
+        """User name for added items; any text. After a sign-in, the name that the server adds to them."""
+        return self._user
+
+    @user.setter
+    def user(self, name: str) -> None:
+        self._user = self._own_name = name
+        if self._shared_user:
+            self._name_client()
+
+    def recognize(self, user: str, user_group: str, *, is_shared: bool) -> None:
+        """Note as whom the server knows the sign-in, and whether many share its key. Then requests name this client."""
+        self.user_group = user_group
+        self._shared_user = user if is_shared else ""
+        self.client_name, self._user = "", user
+        if is_shared:
+            self._name_client()
+
+    def _name_client(self) -> None:
+        name = "".join(each for each in self._own_name if each.isprintable())[:_LONGEST_NAME].strip()
+        self.client_name = "" if name == self._shared_user else name
+        self._user = f"{self._shared_user} ({name})" if self.client_name else self._shared_user
+
+    @property
+    def own_user(self) -> str:
+        """The user to begin another client with, before it has asked the server."""
+        return self._own_name if self._shared_user else self._user
+
+    @property
+    def shares_key(self) -> bool:
+        """Whether the sign-in is a key that many share."""
+        return bool(self._shared_user)
 
     @property
     def user_group(self) -> str:
@@ -65,7 +107,7 @@ class Identity:
         return self._group if self._group_is_chosen else None
 
     def fill(self, method: Method[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters with user, group and lock key, unless the caller gave them.
+        """Return the parameters with user, group, lock key and id, unless the caller gave them.
 
         Raises
         ------
@@ -80,6 +122,10 @@ class Identity:
             filled.setdefault("user_group", self._group)
         if "lock_key" in takes and self._sends_key(method):
             filled.setdefault("lock_key", self.lock_key)
+        if self.is_from_sign_in and method.is_repeatable:
+            filled.setdefault("request_id", uuid.uuid4().hex)
+        if self.client_name and "user" in takes and _is_of_sender(method):
+            filled["client_name"] = self.client_name
         if "lock_key" in method.requires and "lock_key" not in filled:
             raise NoLockKeyError
         return filled
@@ -122,6 +168,18 @@ def _is_of_sender(method: Method[..., Any]) -> bool:
 def login_of(user: str) -> str:
     """The name with which a user signed in; the name to show may follow it in quotes."""
     return user.partition(' "')[0]
+
+
+def shown_user(user: str) -> str:
+    """A user as people read it: beside a shared key, the name of the client.
+
+    >>> shown_user("ada"), shown_user("UNAUTHENTICATED_SINGLE_USER (ada)"), shown_user("UNAUTHENTICATED_SINGLE_USER")
+    ('ada', 'ada', 'the shared key')
+    """
+    if user == SHARED_USER:
+        return "the shared key"
+    name = user.removeprefix(f"{SHARED_USER} (")
+    return user if name == user else name.removesuffix(")")
 
 
 def login_name() -> str:

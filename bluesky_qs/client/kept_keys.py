@@ -1,4 +1,7 @@
-"""The API keys that this user keeps, by the address of the server: in the keyring, or in a file only they can read."""
+"""The API keys that this account keeps: in the keyring, or in a file that only the account can read.
+
+Several people may share an account. So keys are kept by the address of the server and the user of the key.
+"""
 
 import json
 import os
@@ -17,8 +20,12 @@ _LEAST_PRIORITY = 1
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def key_for(server_uri: str) -> str | None:
-    """Return the key that is kept for a server, or None.
+class SeveralKeysError(ConfigError):
+    """Several users of this account keep a key for the server."""
+
+
+def keys_for(server_uri: str) -> dict[str, str]:
+    """Return the keys that are kept for a server, by user. The user of a key that many share is empty.
 
     Raises
     ------
@@ -26,39 +33,69 @@ def key_for(server_uri: str) -> str | None:
         Other users can read the file with the keys.
     """
     ring = _keyring()
-    if ring is not None and (key := _in_ring(ring, "get_password", server_uri)):
-        return str(key)
-    return _read().get(server_uri)
+    if ring is not None and (kept := _in_ring(ring, "get_password", server_uri)):
+        return _by_user(str(kept))
+    return _read().get(server_uri, {})
 
 
-def keep(server_uri: str, key: str) -> str:
-    """Keep a key for a server, in place of an earlier one. Return where, as part of a sentence.
+def key_for(server_uri: str, user: str | None = None) -> str | None:
+    """Return the key that is kept for a server: that of this user, or else the only one there is; None without any.
+
+    Raises
+    ------
+    ConfigError
+        Several users have a key and this user has none, or other users can read the file with the keys.
+    """
+    kept = keys_for(server_uri)
+    if user in kept or not kept:
+        return kept.get(user or "")
+    if len(kept) > 1:
+        raise SeveralKeysError(
+            f"{names(kept)} keep a key for {server_uri}: set QSERVER_USER to one of them, connect with "
+            "%qs connect --user NAME, or give --api-key-file FILE"
+        )
+    return next(iter(kept.values()))
+
+
+def names(kept: dict[str, str]) -> str:
+    """The users who have keys, as part of a sentence."""
+    return ", ".join(user or "the shared key" for user in sorted(kept))
+
+
+def keep(server_uri: str, key: str, user: str = "") -> str:
+    """Keep a key for a server, in place of an earlier one of this user. Return where, as part of a sentence.
 
     Raises
     ------
     ConfigError
         The file with the keys cannot be written, or other users can read it.
     """
+    return _replace(server_uri, {**keys_for(server_uri), user: key})
+
+
+def forget(server_uri: str, user: str = "") -> None:
+    """Forget the key of this user for a server.
+
+    Raises
+    ------
+    ConfigError
+        The file with the keys cannot be written, or other users can read it.
+    """
+    _replace(server_uri, {other: key for other, key in keys_for(server_uri).items() if other != user})
+
+
+def _replace(server_uri: str, keys: dict[str, str]) -> str:
+    """Keep these keys for a server, and no others. Return where, as part of a sentence."""
     ring = _keyring()
-    if ring is not None and _in_ring(ring, "set_password", server_uri, key) is not _FAILED:
-        _write({uri: kept for uri, kept in _read().items() if uri != server_uri})
+    others = {uri: kept for uri, kept in _read().items() if uri != server_uri}
+    if ring is not None and not keys:
+        if _in_ring(ring, "get_password", server_uri):
+            _in_ring(ring, "delete_password", server_uri)
+    elif ring is not None and _in_ring(ring, "set_password", server_uri, json.dumps(keys)) is not _FAILED:
+        _write(others)
         return "your keyring"
-    _write({**_read(), server_uri: key})
+    _write({**others, server_uri: keys} if keys else others)
     return str(path())
-
-
-def forget(server_uri: str) -> None:
-    """Forget the key for a server.
-
-    Raises
-    ------
-    ConfigError
-        The file with the keys cannot be written, or other users can read it.
-    """
-    ring = _keyring()
-    if ring is not None and _in_ring(ring, "get_password", server_uri):
-        _in_ring(ring, "delete_password", server_uri)
-    _write({uri: kept for uri, kept in _read().items() if uri != server_uri})
 
 
 def path() -> Path:
@@ -94,7 +131,24 @@ def _in_ring(ring: Any, action: str, *arguments: str) -> Any:
         return None if action == "get_password" else _FAILED
 
 
-def _read() -> dict[str, str]:
+def _by_user(text: str) -> dict[str, str]:
+    """The keys in an entry of the keyring."""
+    try:
+        kept = json.loads(text)
+    except ValueError:
+        kept = None
+    return _checked(kept if isinstance(kept, dict) else text)
+
+
+def _checked(kept: Any) -> dict[str, str]:
+    """The keys by user, without what is none. An entry that is a text is one key, of nobody in particular."""
+    if isinstance(kept, str):
+        return {"": kept}
+    entries = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
+    return {user: key for user, key in entries.items() if isinstance(key, str)}
+
+
+def _read() -> dict[str, dict[str, str]]:
     file = path()
     try:
         if file.stat().st_mode & _OTHERS:
@@ -106,10 +160,10 @@ def _read() -> dict[str, str]:
         raise ConfigError(f"Cannot read your keys from {file}: {error}. Mend or remove the file.") from None
     if not isinstance(kept, dict):
         raise ConfigError(f"{file} does not contain keys. Remove it.")
-    return {uri: key for uri, key in cast("dict[str, Any]", kept).items() if isinstance(key, str)}
+    return {uri: keys for uri, entry in cast("dict[str, Any]", kept).items() if (keys := _checked(entry))}
 
 
-def _write(kept: dict[str, str]) -> None:
+def _write(kept: dict[str, dict[str, str]]) -> None:
     """Replace the file as a whole; it is never readable for others, not even for a moment."""
     file = path()
     if not kept and not file.exists():

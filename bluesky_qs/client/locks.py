@@ -81,15 +81,27 @@ class LockKeys(Asks):
         ConfigError
             The file cannot be read or written.
         """
-        path = self.default_lock_key_path
-        try:
-            key = "" if new_key or not path.exists() else path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"Cannot read the lock key in {path}: {error}") from None
-        if not key:
-            key = str(uuid.uuid4())
+        key = None if new_key else self.read_default_lock_key()
+        if key is None:
+            key = new_lock_key()
             self.set_default_lock_key(key)
         return key
+
+    def read_default_lock_key(self) -> str | None:
+        """Return the key from the key file, or None if there is none. Nothing is created.
+
+        Raises
+        ------
+        ConfigError
+            The file cannot be read.
+        """
+        path = self.default_lock_key_path
+        try:
+            return path.read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"Cannot read the lock key in {path}: {error}") from None
 
     def set_default_lock_key(self, lock_key: str) -> None:
         """Write a key to the key file; only this user can read the file.
@@ -123,6 +135,11 @@ class LockKeys(Asks):
     def _lock(self, lock_key: str | None, note: str | None, user: str | None, **parts: bool) -> Any:
         given = {"lock_key": lock_key, "note": note, "user": user, **parts}
         return self.ask(METHODS["lock"], {name: value for name, value in given.items() if value is not None})
+
+
+def new_lock_key() -> str:
+    """Return a key that nobody else has."""
+    return str(uuid.uuid4())
 
 
 def _text(value: str, what: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from bluesky_qs.client import failures, http_calls, http_failures
+from bluesky_qs.client import failures, http_calls, http_failures, tls_probe
 from bluesky_qs.client.authorization import Authorization
 from bluesky_qs.client.http_calls import Call
 from bluesky_qs.client.http_settings import HTTPSettings
@@ -35,6 +35,8 @@ class HTTPTransport:
         self._guard = threading.Lock()
         self._refreshing = threading.Lock()
         self._client: httpx.Client | None = None
+        #: Whether the server speaks as the address says, with or without TLS.
+        self._has_answered = False
         self._pid = os.getpid()
 
     def exchange(self, request: Request) -> EncodedReply:
@@ -95,11 +97,18 @@ class HTTPTransport:
         pauses = list(http_calls.PAUSES)
         while True:
             try:
-                return self._attempt(call)
+                response = self._attempt(call)
             except httpx.TransportError as error:
-                is_lost = is_lost or is_interruption(error)
+                if is_interruption(error) and not is_lost:
+                    is_lost = True
+                    # The key must not be sent in clear again.
+                    if not self._has_answered and tls_probe.wants_tls(self._settings):
+                        raise http_calls.refused_in_clear(call, self._settings, self.authorization) from None
                 if not (pauses and is_lost and call.may_be_repeated):
                     raise failure(error, call, self._settings) from None
+            else:
+                self._has_answered = True
+                return response
             time.sleep(pauses.pop(0))
 
     def _attempt(self, call: Call) -> httpx.Response:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import httpx
 
-from bluesky_qs.client import failures, http_calls, http_failures
+from bluesky_qs.client import failures, http_calls, http_failures, tls_probe
 from bluesky_qs.client.authorization import Authorization
 from bluesky_qs.client.http_calls import Call
 from bluesky_qs.client.http_settings import HTTPSettings
@@ -25,6 +25,8 @@ class AsyncHTTPTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refreshing = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
+        #: Whether the server speaks as the address says, with or without TLS.
+        self._has_answered = False
 
     async def exchange(self, request: Request) -> EncodedReply:
         """Send a request and return the reply; see `transport.Transport`."""
@@ -83,11 +85,18 @@ class AsyncHTTPTransport:
         pauses = list(http_calls.PAUSES)
         while True:
             try:
-                return await self._attempt(call)
+                response = await self._attempt(call)
             except httpx.TransportError as error:
-                is_lost = is_lost or is_interruption(error)
+                if is_interruption(error) and not is_lost:
+                    is_lost = True
+                    # The key must not be sent in clear again.
+                    if not self._has_answered and await tls_probe.wants_tls_async(self._settings):
+                        raise http_calls.refused_in_clear(call, self._settings, self.authorization) from None
                 if not (pauses and is_lost and call.may_be_repeated):
                     raise failure(error, call, self._settings) from None
+            else:
+                self._has_answered = True
+                return response
             await asyncio.sleep(pauses.pop(0))
 
     async def _attempt(self, call: Call) -> httpx.Response:

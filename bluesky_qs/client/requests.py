@@ -1,4 +1,4 @@
-"""How a client sends requests: it adds user, group and lock key, corrects a wrong default group, and reuses replies.
+"""How a client sends requests: it adds user, group, lock key and id, corrects a wrong default group, reuses replies.
 
 It sends no parameter that the service does not take.
 """
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from bluesky_qs.api.method import Method, shortened
 from bluesky_qs.client.failures import RequestTimeoutError, UnsupportedParameterError
+from bluesky_qs.client.http_failures import HTTPUnreachableError, NotAuthorizedError
 from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.transport import EncodedReply, Request
 from bluesky_qs.errors import BadParams
@@ -90,7 +91,7 @@ class KeptReplies:
 def requesting(
     identity: Identity, kept_replies: KeptReplies, method: Method[..., Any], params: dict[str, Any]
 ) -> RequestSteps[Exchange]:
-    """Send a request with user, group and lock key filled in; send it again if only the default group was wrong.
+    """Send a request with user, group, lock key and id filled in; send it again if only the default group was wrong.
 
     Raises
     ------
@@ -152,8 +153,7 @@ def _supported(
     missing = extensions.missing(method, sent)
     # A newer service may have replaced the one that did not list a parameter which the caller needs.
     if missing and (not extensions.are_known or any(name in given for name in missing)):
-        status = yield from exchanging(Request("status", {}))
-        extensions.update(status.values)
+        yield from _asking_for(extensions)
         missing = extensions.missing(method, sent)
     if refused := [name for name in missing if name in given]:
         listed = ", ".join(f"{name}={shortened(given[name])}" for name in refused)
@@ -161,10 +161,22 @@ def _supported(
     return {name: value for name, value in sent.items() if name not in missing}
 
 
+def _asking_for(extensions: Extensions) -> RequestSteps[None]:
+    """Ask which parameters the service takes. Whoever may not read the status sends none of them."""
+    try:
+        status = yield from exchanging(Request("status", {}))
+    except NotAuthorizedError:
+        extensions.update({})
+    else:
+        extensions.update(status.values)
+
+
 def _exchanging_twice(request: Request) -> RequestSteps[Exchange]:
     """Send a request; send it again if no reply arrives and it has an id, so that it is carried out only once."""
     try:
         return (yield from exchanging(request))
+    except HTTPUnreachableError:  # it has been sent again already if the connection was lost
+        raise
     except RequestTimeoutError:
         if not request.params.get("request_id"):
             raise

@@ -1,7 +1,7 @@
 """The connection settings of a client: from arguments, the environment, or defaults."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bluesky_qs.addresses import CONTROL_ADDRESS, CONTROL_PORT, INFO_ADDRESS, INFO_PORT, expanded, port_fault
 from bluesky_qs.errors import ConfigError
@@ -19,6 +19,8 @@ class ConnectionSettings:
         The server's CURVE public key (40 characters), or None for plain sockets.
     timeout_recv, timeout_send
         Seconds to wait for a reply, and for the request to be sent.
+    is_address_given
+        Whether the caller chose the control address; if not, it is that of the environment, or the default.
     """
 
     control_addr: str = CONTROL_ADDRESS
@@ -27,6 +29,7 @@ class ConnectionSettings:
     public_key: str | None = None
     timeout_recv: float = 2.0
     timeout_send: float = 0.5
+    is_address_given: bool = field(default=False, compare=False)
 
     @property
     def address(self) -> str:
@@ -61,6 +64,7 @@ def settings(
         public_key=_public_key(public_key or os.environ.get("QSERVER_ZMQ_PUBLIC_KEY")),
         timeout_recv=default.timeout_recv if timeout_recv is None else timeout_recv,
         timeout_send=default.timeout_send if timeout_send is None else timeout_send,
+        is_address_given=bool(control_addr),
     )
 
 

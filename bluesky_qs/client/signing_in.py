@@ -13,7 +13,7 @@ from bluesky_qs.client.authorization import Authorization, AuthorizationMethods
 from bluesky_qs.client.codec import encode_params
 from bluesky_qs.client.http_calls import Call
 from bluesky_qs.client.http_settings import HTTPSettings
-from bluesky_qs.client.identity import Identity, login_of
+from bluesky_qs.client.identity import SHARED_ROLE, Identity, login_of
 from bluesky_qs.errors import BadParams
 
 T = TypeVar("T")
@@ -173,7 +173,10 @@ class SigningIn(ABC):
         return self._sign_in(lambda _state, _settings: _sent(_call("GET", f"{AUTH}/scopes", token, api_key)))
 
     def identify(self) -> Any:
-        """Ask the server as whom it knows the sign-in; from then on, `user` and `user_group` say that."""
+        """Ask the server as whom it knows the sign-in; from then on, `user` and `user_group` say that.
+
+        With a key that many share, items also show the `user` that this client had before.
+        """
         return self._sign_in(lambda state, _settings: _identified(state, self.identity))
 
     def logout(self) -> Any:
@@ -243,8 +246,9 @@ def _session_refresh(state: Authorization, refresh_token: str | None) -> SignInS
 def _identified(state: Authorization, identity: Identity) -> SignInSteps:
     reply = yield _call("GET", f"{AUTH}/scopes", None, None)
     if reply.get("user"):  # bluesky-httpserver does not say it
-        identity.user, identity.user_group = reply["user"], reply["user_group"]
-        state.user = login_of(reply["user"])
+        is_shared = SHARED_ROLE in reply["roles"]
+        identity.recognize(reply["user"], reply["user_group"], is_shared=is_shared)
+        state.user = "" if is_shared else login_of(reply["user"])
     return reply
 
 

@@ -78,7 +78,8 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
         wanted = [statuses, None if name is None or is_pattern else [name]]
         words = [tuple(map(_quoted, values)) for values in wanted if values is not None]
         if user is not None:
-            words.append((_quoted(user)[:-1],))  # a display name may follow
+            # A display name may follow; the name of a client may stand in parentheses at the end.
+            words.append((_quoted(user)[:-1], b" (" + _quoted(user)[1:-1] + b')"'))
         return cls(
             exit_statuses=None if statuses is None else frozenset(statuses),
             name=None if name is None else re.compile(fnmatch.translate(name)).match,
@@ -128,12 +129,18 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_user(shown: Any, wanted: str) -> bool:
-    """Whether an item shows this user, by the whole text or by the name before ``"Display Name <mail>"``.
+    """Whether an item shows this user.
+
+    That is the whole text, the name before ``"Display Name <mail>"``, or the name of a client beside a shared key.
 
     >>> is_user('jdoe "John Doe"', "jdoe"), is_user("jdoe <john@example.org>", "jdoe"), is_user("jdoe2", "jdoe")
     (True, True, False)
+    >>> is_user("UNAUTHENTICATED_SINGLE_USER (jdoe)", "jdoe")
+    True
     """
-    return isinstance(shown, str) and (shown == wanted or shown.startswith((f'{wanted} "', f"{wanted} <")))
+    return isinstance(shown, str) and (
+        shown == wanted or shown.startswith((f'{wanted} "', f"{wanted} <")) or shown.endswith(f" ({wanted})")
+    )
 
 
 def merged_metadata(meta: Any) -> Mapping[str, Any]:

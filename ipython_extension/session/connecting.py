@@ -10,10 +10,10 @@ from bluesky_qs.client import kept_keys
 from bluesky_qs.client.authorization import AuthorizationMethods
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.client.http_failures import HTTPClientError, NotSignedInError
-from bluesky_qs.client.identity import login_name, login_of
+from bluesky_qs.client.identity import SHARED_ROLE, login_name, login_of
 from bluesky_qs.client.signing_in import DeviceCode, Provider, providers
 from bluesky_qs.client.sync import REManagerAPI
-from bluesky_qs.errors import BadParams, QSError
+from bluesky_qs.errors import BadParams, ConfigError, QSError
 from ipython_extension.session.session import Session
 
 #: Seconds for which a key is valid that this prompt makes for itself.
@@ -44,6 +44,8 @@ def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
     QSError
         The server does not answer, or refuses the sign-in.
     """
+    if not (wish.anew or wish.provider):
+        wish = _with_kept_key(client, wish)
     if not (wish.anew or wish.provider) and _is_accepted(client, wish.user):
         is_anonymous = client.auth_method is AuthorizationMethods.NONE
         return ["Not signed in, so you can only read the status. %qs connect --sign-in signs in."] * is_anonymous
@@ -55,7 +57,8 @@ def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
     else:
         user = wish.user or input(f"User name [{login_name()}]: ").strip() or login_name()
         client.login(user, password=getpass(f"Password of {user}: "), provider=chosen.name)
-    return _with_own_key(client)
+        wish = wish._replace(user=user)
+    return _with_own_key(client, wish.user)
 
 
 @contextmanager
@@ -66,20 +69,45 @@ def staying(session: Session, address: str | None) -> Generator[None]:
         yield
     except QSError as error:
         if address is not None or not isinstance(error, RequestTimeoutError):
-            error.add_note(f"Nothing has changed: %qs still uses {before.settings.address}, as {session.rm.user}.")
+            error.add_note(f"Nothing has changed: %qs still uses {before.settings.address}, {as_whom(session.rm)}.")
         raise
 
 
-def sign_out(client: REManagerAPI) -> str:
-    """Revoke the key that is kept for the server of this client, and forget it."""
+def sign_out(client: REManagerAPI, user: str) -> str:
+    """Revoke the key that is kept for this user and the server of the client, and forget it.
+
+    Without a user, it is the key that the client uses, or else the only one.
+
+    Raises
+    ------
+    ConfigError
+        Several users keep a key.
+    """
     uri = client.settings.address
-    key = kept_keys.key_for(uri)
-    if key is None:
+    kept = kept_keys.keys_for(uri)
+    if not user:
+        in_use = [name for name, key in kept.items() if key == client.auth_key]
+        user = next(iter(in_use or kept), "")
+        if not in_use and len(kept) > 1:
+            raise ConfigError(f"{kept_keys.names(kept)} keep a key for {uri}. Say whose to forget: --user NAME")
+    if user not in kept:
         return f"No key is kept for {uri}."
-    kept_keys.forget(uri)
-    client.set_authorization_key()
+    key = kept[user]
+    kept_keys.forget(uri, user)
+    if client.auth_key == key:
+        client.set_authorization_key()
     done = "revoked" if _revoked(client, key) else "forgot"
-    return f"Signed out: {done} the key for {uri}."
+    return f"Signed out: {done} the key {f'of {user} ' if len(kept) > 1 and user else ''}for {uri}."
+
+
+def _with_kept_key(client: REManagerAPI, wish: Wish) -> Wish:
+    """Use the key of the user whom the line names, or else of the one whom the user chooses if there are several."""
+    kept = kept_keys.keys_for(client.settings.address)
+    if not wish.user and len(kept) > 1 and client.auth_method is AuthorizationMethods.NONE:
+        wish = wish._replace(user=input(f"User name (keys are kept for {kept_keys.names(kept)}): ").strip())
+    if wish.user in kept:
+        client.set_authorization_key(api_key=kept[wish.user])
+    return wish
 
 
 def _is_accepted(client: REManagerAPI, user: str) -> bool:
@@ -88,10 +116,19 @@ def _is_accepted(client: REManagerAPI, user: str) -> bool:
         client.status()
         if not user:
             return True
-        known = login_of(client.api_scopes().get("user") or "")
+        signed_in_as = client.api_scopes()
     except NotSignedInError:
         return False
-    return known == user
+    # A key that many share has no user: the name that is wanted is the name of this client.
+    return SHARED_ROLE in signed_in_as["roles"] or login_of(signed_in_as.get("user") or "") == user
+
+
+def as_whom(client: REManagerAPI) -> str:
+    """As whom the service knows the client, as part of a sentence."""
+    if not client.identity.shares_key:
+        return f"as {client.user}"
+    name = client.identity.client_name
+    return f"as {name}, with the shared key" if name else "with the shared key"
 
 
 def _revoked(client: REManagerAPI, key: str) -> bool:
@@ -139,20 +176,21 @@ def _with_typed_key(client: REManagerAPI) -> list[str]:
     return [_kept(client)]
 
 
-def _with_own_key(client: REManagerAPI) -> list[str]:
-    """Make a key for this computer, so that the next session need not sign in."""
+def _with_own_key(client: REManagerAPI, user: str) -> list[str]:
+    """Make a key for this computer, so that the next session need not sign in. ``user`` is empty if not known."""
     try:
         made = client.apikey_new(expires_in=_KEY_LIFE, note=f"%qs on {platform.node()}")
     except (HTTPClientError, RequestFailedError):
         return ["Signed in for this session only, because this server gives you no API key."]
     client.set_authorization_key(api_key=made["secret"])
-    replaced = kept_keys.key_for(client.settings.address)
-    sentences = [_kept(client)]
+    user = login_of(client.api_scopes().get("user") or "") or user  # bluesky-httpserver does not say it
+    replaced = kept_keys.keys_for(client.settings.address).get(user)
+    sentences = [_kept(client, user)]
     if replaced and _revoked(client, replaced):
         sentences.append("The key that was kept before is revoked.")
     return sentences
 
 
-def _kept(client: REManagerAPI) -> str:
+def _kept(client: REManagerAPI, user: str = "") -> str:
     assert client.auth_method is AuthorizationMethods.API_KEY
-    return f"Signed in. The key is kept in {kept_keys.keep(client.settings.address, str(client.auth_key))}."
+    return f"Signed in. The key is kept in {kept_keys.keep(client.settings.address, str(client.auth_key), user)}."

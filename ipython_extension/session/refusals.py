@@ -10,6 +10,7 @@ from collections.abc import Container
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
+from bluesky_qs.client.identity import shown_user
 from bluesky_qs.errors import ItemChanged, QSError
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session import functions
@@ -122,7 +123,7 @@ def _of_a_lock(text: str, locked: re.Match[str]) -> str:
     verb = "are" if len(parts) > 1 else "is"
     note = _NOTE.search(text)
     why = f": {' '.join(note[1].split())}" if note else ""
-    user = locked["user"]
+    user = shown_user(locked["user"])
     end = "" if why.endswith((".", "!", "?", "…")) else "."
     return (
         f"T{locked_parts[1:]} {verb} locked by {user} since {since}{why}{end} "

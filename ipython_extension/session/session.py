@@ -293,9 +293,9 @@ class Session:
         """Record that an item ran without the queue. From now on, it is the item that was shown last."""
         self._ran = item
 
-    def lock_key(self) -> str:
-        """The client's lock key, or else the one in this user's key file."""
-        return self.rm.lock_key or self.rm.get_default_lock_key()
+    def lock_key(self) -> str | None:
+        """The client's lock key, or else the one in this user's key file, if there is any."""
+        return self.rm.lock_key or self.rm.read_default_lock_key()
 
     def task(self, beginning: str) -> str:
         """Complete the uid of a task of this session; an unknown one is returned as it is."""

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from bluesky_qs.client.identity import shown_user
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.shown.colors import in_colors
@@ -167,7 +168,7 @@ class QueueView(Items):
         return others([*self[: self.rows], *([self.running] if self.running else [])], self.me)
 
     def _row(self, place: str, item: Item, state: str, *, mark: str = "") -> Row:
-        user = (str(item.get("user", "")),) if self._has_others else ()
+        user = (shown_user(str(item.get("user", ""))),) if self._has_others else ()
         return Row((place, self.plan(item), *user, state), note=self._note(item), mark=mark)
 
     def _note(self, item: Item) -> str:
@@ -289,7 +290,7 @@ class ItemView(View, dict[str, Any]):
             plan,
             *([f"  state    {self.where}"] if self.where else []),
             f"  uid      {self.get('item_uid')}",
-            f"  user     {self.get('user')} ({self.get('user_group')})",
+            f"  user     {shown_user(str(self.get('user')))} ({self.get('user_group')})",
         ]
         if self.get("meta"):
             lines.append(f"  metadata {metadata_text(self['meta'])}")

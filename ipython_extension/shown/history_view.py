@@ -5,6 +5,7 @@ from collections import ChainMap
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+from bluesky_qs.client.identity import shown_user
 from bluesky_qs.error_text import safe
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.shown.display import Items, metadata_text, others
@@ -182,7 +183,7 @@ class HistoryView(Items):
             *metadata,
             f"✗ {status}" if has_failed(item) else status,
             moment(began) if began else "",
-            *plain.of(took, ranges(result.get("scan_ids") or ()), str(item.get("user", ""))),
+            *plain.of(took, ranges(result.get("scan_ids") or ()), shown_user(str(item.get("user", "")))),
         )
         notes = [reason(result).rstrip("."), self.requeued.get(item["item_uid"], "")] if has_failed(item) else []
         ender = result.get("ended_by")

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bluesky_qs.client.identity import shown_user
 from ipython_extension.shown.catalogue import CatalogueView
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.tables import Row, Table, counted, length_of_time, moment, plural, ranges
@@ -227,7 +228,7 @@ def lock_sentence(info: Mapping[str, Any]) -> str:
         return ""
     note = f": {info['note']}" if info.get("note") else ""
     since = moment(info["time"]) if info.get("time") else info.get("time_str")
-    return f"Locked ({' and '.join(names)}) by {info.get('user')} since {since}{note}"
+    return f"Locked ({' and '.join(names)}) by {shown_user(str(info.get('user')))} since {since}{note}"
 
 
 def task_result(reply: Reply) -> ReplyView:

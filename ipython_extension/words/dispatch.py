@@ -154,8 +154,8 @@ def _request(session: Session, typed: _Typed) -> View:
         params["text"] = getpass("Answer: ")  # a password as a word of the line stays in the session's history
     if method.name == "lock":
         return service.locked(session, params)
-    if method.name == "unlock":
-        params.setdefault("lock_key", session.lock_key())
+    if method.name == "unlock" and "lock_key" not in params and (key := session.lock_key()):
+        params["lock_key"] = key
     if method.name == "history_clear" and "item_uid" in params:
         # The reply to history_clear does not say whether the item was found; this request fails if it was not.
         session.rm.history_get(limit=1, before=params["item_uid"])

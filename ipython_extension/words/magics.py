@@ -5,6 +5,7 @@ import re
 import sys
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -305,7 +306,8 @@ class QSMagics(Magics):
         if address in self._keys:
             client.authorization_keys = self._keys[address]
         elif client.auth_key is None:  # there is none in the environment
-            client.set_authorization_key(api_key=kept_keys.key_for(address))
+            with suppress(kept_keys.SeveralKeysError):  # %qs connect asks whose
+                client.set_authorization_key(api_key=kept_keys.key_for(address, client.user))
         return client
 
 

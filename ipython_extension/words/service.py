@@ -4,8 +4,9 @@ from getpass import getpass
 from typing import Any
 
 from bluesky_qs.client.http_settings import is_http
+from bluesky_qs.client.locks import new_lock_key
 from bluesky_qs.client.sync import REManagerAPI
-from bluesky_qs.errors import NotFound
+from bluesky_qs.errors import ConfigError, NotFound
 from bluesky_qs.words.arguments import note_fault
 from ipython_extension.session import connecting
 from ipython_extension.session.session import Session
@@ -34,9 +35,10 @@ def connect(session: Session, line: Line) -> View:
 
     An HTTP server may require a sign-in: you are asked for your password, or to open a page in a browser, or for an
     API key. The key for later sessions is kept in your keyring, or else in a file that only you can read. It is valid
-    for 30 days. --sign-in signs in again; --user uses the kept key if it is of this user, or else signs in; a new key
-    replaces and revokes the kept one. --sign-out revokes the key and forgets it.
-    User and group are those of the sign-in. --ca-file is the certificate of your site's own certificate authority.
+    for 30 days. --user uses the key that is kept for this user, or else signs in. --sign-in signs in again; the new key
+    replaces and revokes the one that was kept for the same user. --sign-out revokes the key and forgets it.
+    User and group are those of the sign-in. If many share one key, items show --user beside it. --ca-file is the
+    certificate of your site's own certificate authority.
 
         %qs connect https://beamline.example
     """
@@ -68,19 +70,22 @@ def _connected_over_http(session: Session, address: str | None, options: dict[st
     wish = connecting.Wish(options.get("user", ""), options.get("provider", ""), anew="sign-in" in options)
     with session.settings.http_client(address=address, ca_file=options.get("ca-file")) as candidate:
         if "sign-out" in options:
-            message = connecting.sign_out(candidate)
+            message = connecting.sign_out(candidate, wish.user)
             if candidate.settings == session.rm.settings:
                 session.settings.use(candidate)
             return ReplyView({}, message)
         messages = connecting.signed_in(candidate, wish)
         client = session.settings.use(candidate)
+    if wish.user:
+        client.user = wish.user  # beside a key that many share
     session.forget()
     return _connected(session, client, messages)
 
 
 def _connected(session: Session, client: REManagerAPI, messages: list[str]) -> View:
     status = session.status()
-    sentence = f"{status['msg']} at {client.settings.address}, as {client.user} (group {client.user_group})."
+    whom = connecting.as_whom(client)
+    sentence = f"{status['msg']} at {client.settings.address}, {whom} (group {client.user_group})."
     return ReplyView(status, "\n".join([*messages, sentence]))
 
 
@@ -116,10 +121,17 @@ def answer(session: Session, line: Line) -> View:
 
 
 def locked(session: Session, params: dict[str, Any]) -> View:
-    """Lock, and keep the key, because this session would be locked out without it."""
-    key = params.setdefault("lock_key", session.lock_key())
+    """Lock, and keep the key, because this session would be locked out without it. A refused lock leaves no key."""
+    known = params.get("lock_key") or session.lock_key()
+    key = params["lock_key"] = known or new_lock_key()
     reply = session.rm.lock(**params)
     session.rm.lock_key = str(key)
+    if known is None:
+        try:
+            session.rm.set_default_lock_key(key)
+        except ConfigError as error:
+            error.add_note("The service is locked. Only this session has the key: unlock it here (%qs unlock).")
+            raise
     return present(session, "lock", params, reply)
 
 

@@ -65,8 +65,10 @@ def test_a_refusal_is_printed_and_has_its_exit_code(accepting, qserver):
         "msg": "Error: Invalid lock key: \nRE Manager is locked by qserver-cli at 07/25/2022 12:03:40",
         "error": "Locked",
     }
-    code, out, _ = qserver("environment", "open")
+    code, out, err = qserver("environment", "open")
     assert code == ExitCode.REFUSED
+    assert err == "No lock key was sent: give it with -k KEY (--lock-key KEY)\n"
+    assert qserver("environment", "open", "-k", "wrong")[2] == ""
     assert out.partition("MESSAGE:\n")[2] == (
         "{'msg': 'Error: Invalid lock key: \\n'\n"
         "        'RE Manager is locked by qserver-cli at 07/25/2022 12:03:40',\n"
@@ -211,6 +213,12 @@ def test_no_answer_says_where_and_what_to_start(qserver):
     assert (code, out) == (ExitCode.NO_ANSWER, "")
     assert "tcp://127.0.0.1:1" in err
     assert "start-re-manager" in err
+    assert "sets the address" not in err
+
+
+def test_no_answer_from_the_usual_address_says_what_sets_it(qserver, monkeypatch):
+    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", "tcp://127.0.0.1:1")
+    assert "(QSERVER_ZMQ_CONTROL_ADDRESS sets the address.)" in qserver("-t", "0.05", "status")[2]
 
 
 def test_help_shows_everything_or_what_one_asks_for(qserver):

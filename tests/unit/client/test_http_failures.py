@@ -1,5 +1,6 @@
 """What a user reads when HTTP goes wrong: each sentence says what to do."""
 
+import contextlib
 import datetime as dt
 import inspect
 import ipaddress
@@ -14,10 +15,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import bluesky_qs.aio
+from bluesky_qs.client import http_calls
 from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.wire.info import CONSOLE
 
 STATUS = ("GET", "/api/status")
 NGINX = "<html><center>The plain HTTP request was sent to HTTPS port</center></html>"
+
+
+async def done(value):
+    return await value if inspect.isawaitable(value) else value
 
 
 def fails(address, sentence, **options):
@@ -40,7 +47,7 @@ def fails(address, sentence, **options):
         ),
         (401, {"detail": "Not enough permissions."}, "HTTPClientError", "not permit"),
         (403, "Forbidden", "HTTPClientError", "does not permit this: forbidden"),
-        (400, NGINX, "HTTPRequestError", r"uses TLS. Is its address https://127[^ ]*\?$"),
+        (400, NGINX, "HTTPRequestError", r"wants https. Use https://127[^ ]*\.$"),
         (408, {"detail": "slow"}, "RequestTimeoutError", "does not answer. It may be busy; try again"),
         (413, {"detail": "at most 20 MB"}, "HTTPClientError", "too large .*: at most 20 MB. Send it in several parts"),
         (422, {"detail": "key was used"}, "HTTPClientError", "^422: key was used$"),
@@ -75,14 +82,11 @@ def test_a_method_that_the_server_does_not_have_is_an_unknown_method(scripted_RM
 
 @pytest.mark.parametrize("kind", [REManagerAPI, bluesky_qs.aio.REManagerAPI])
 async def test_a_key_is_not_sent_again_to_a_server_that_wants_tls(scripted, kind):
-    async def done(value):
-        return await value if inspect.isawaitable(value) else value
-
     scripted.answers[STATUS] = (400, NGINX)
     manager = kind(http_server_uri=scripted.url)
     manager.set_authorization_key(api_key="secret")
     for told in (True, False):
-        with pytest.raises(manager.HTTPRequestError, match="uses TLS") as caught:
+        with pytest.raises(manager.HTTPRequestError, match="wants https") as caught:
             await done(manager.status(reload=True))
         assert ("Your key was sent without encryption: revoke it" in str(caught.value)) is told
     assert [got.authorization for got in scripted.got] == ["ApiKey secret", None]
@@ -92,7 +96,7 @@ async def test_a_key_is_not_sent_again_to_a_server_that_wants_tls(scripted, kind
 @pytest.mark.parametrize("provider", [None, "site"])
 def test_a_password_is_not_sent_to_a_server_that_wants_tls(scripted, scripted_RM, provider):
     scripted.answers["GET", "/api/auth/providers"] = (400, NGINX)
-    with pytest.raises(scripted_RM.HTTPRequestError, match="uses TLS"):
+    with pytest.raises(scripted_RM.HTTPRequestError, match="wants https"):
         scripted_RM.login("ada", password="of-ada-1815", provider=provider)
     assert [got.verb for got in scripted.got] == ["GET"]
 
@@ -174,8 +178,74 @@ def test_the_wrong_scheme_is_named(scripted, clean_environment):
     fails(scripted.url.replace("http:", "https:"), f"does not use TLS. Is its address {scripted.url}?")
 
 
-def test_plain_text_to_a_server_with_tls_is_named(encrypted):
-    fails(encrypted.url.replace("https:", "http:"), "its address begins with https://")
+class TLSDoor:
+    """A server with TLS of its own that closes every connection without an answer; it notes how each begins."""
+
+    def __init__(self, certificate):
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.begun = []
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    def _accept(self):
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                beginning = connection.recv(1, socket.MSG_PEEK)
+                if not beginning:
+                    return
+                self.begun.append("TLS" if beginning == b"\x16" else connection.recv(65536).partition(b" ")[0].decode())
+                if self.begun[-1] == "TLS":
+                    with contextlib.suppress(OSError), self._context.wrap_socket(connection, server_side=True):
+                        pass
+
+    def close(self):
+        socket.create_connection(self._listener.getsockname()).close()
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.fixture
+def tls_door(certificate, clean_environment):
+    door = TLSDoor(certificate)
+    yield door
+    door.close()
+
+
+@pytest.mark.parametrize("kind", [REManagerAPI, bluesky_qs.aio.REManagerAPI])
+async def test_a_server_with_tls_of_its_own_gets_a_key_in_clear_once(tls_door, kind):
+    manager = kind(http_server_uri=tls_door.url)
+    manager.set_authorization_key(api_key="secret")
+    with pytest.raises(manager.HTTPRequestError, match=r"wants https\. Use https://127.* Your key was sent without"):
+        await done(manager.status())
+    assert manager.auth_key is None
+    assert tls_door.begun == ["GET", "TLS"]
+    with pytest.raises(manager.HTTPRequestError, match=r"wants https. Use https://[^ ]*\.$"):
+        await done(manager.queue_start())
+    await done(manager.close())
+
+
+def test_a_stream_sends_its_key_in_clear_once(tls_door):
+    with REManagerAPI(http_server_uri=tls_door.url) as manager:
+        manager.set_authorization_key(api_key="secret")
+        with manager.subscribe(CONSOLE) as feed:
+            while feed.refusal is None:
+                assert feed.next(0.05) is None
+        assert "wants https. Use https://127" in str(feed.refusal)
+        assert manager.auth_key is None
+    assert tls_door.begun == ["GET", "TLS"]
+
+
+def test_a_connection_that_is_lost_without_tls_is_named(scripted, scripted_RM, monkeypatch):
+    monkeypatch.setattr(http_calls, "PAUSES", (0.0,))
+    scripted.answers[STATUS] = lambda _: None
+    scripted_RM.set_authorization_key(api_key="secret")
+    with pytest.raises(scripted_RM.HTTPRequestError, match="closed the connection before it answered"):
+        scripted_RM.status()
+    assert scripted_RM.auth_key == "secret"
 
 
 def test_a_file_without_certificates_is_an_error(tmp_path, clean_environment):

@@ -63,7 +63,7 @@ def ring(monkeypatch, tmp_path):
 def test_a_keyring_keeps_the_key(ring):
     used = ring(Ring)
     assert kept_keys.keep(URI, "secret") == "your keyring"
-    assert used.kept == {("bluesky-qs", URI): "secret"}
+    assert used.kept == {("bluesky-qs", URI): '{"": "secret"}'}
     assert kept_keys.key_for(URI) == "secret"
     assert not kept_keys.path().exists()
     kept_keys.forget(URI)
@@ -80,6 +80,35 @@ def test_without_a_keyring_that_keeps_secrets_a_file_does(ring, kind):
     kept_keys.forget(URI)
     assert kept_keys.key_for(URI) is None
     assert kept_keys.key_for("http://localhost:60610") == "other"
+
+
+@pytest.mark.parametrize("kind", [Ring, PlainRing])
+def test_two_users_of_an_account_keep_a_key_each(ring, kind):
+    ring(kind)
+    kept_keys.keep(URI, "of-ada", "ada")
+    assert kept_keys.key_for(URI) == "of-ada"  # the only one
+    kept_keys.keep(URI, "of-olga", "olga")
+    kept_keys.keep(URI, "of-olga-2", "olga")
+    assert kept_keys.keys_for(URI) == {"ada": "of-ada", "olga": "of-olga-2"}
+    assert kept_keys.key_for(URI, "ada") == "of-ada"
+    for nobody in (None, "grace"):
+        with pytest.raises(ConfigError, match=r"ada, olga keep a key for https://beamline.example: set QSERVER_USER"):
+            kept_keys.key_for(URI, nobody)
+    kept_keys.forget(URI, "ada")
+    assert kept_keys.key_for(URI) == "of-olga-2"
+    kept_keys.forget(URI, "olga")
+    assert kept_keys.keys_for(URI) == {}
+
+
+def test_a_key_without_a_user_is_still_found(ring):
+    used = ring(Ring)
+    used.kept["bluesky-qs", URI] = "7" * 72  # digits are JSON too
+    assert kept_keys.key_for(URI) == "7" * 72
+    kept_keys.path().parent.mkdir(parents=True)
+    kept_keys.path().write_text('{"http://h": "secret", "http://other": 5}')
+    kept_keys.path().chmod(0o600)
+    assert kept_keys.key_for("http://h") == "secret"
+    assert kept_keys.key_for("http://other") is None
 
 
 def test_a_file_that_others_can_read_is_not_used(ring):

@@ -18,6 +18,26 @@ def test_a_default_key_is_made_once_and_found_again(RM, key_file):
     assert RM.get_default_lock_key(new_key=True) != key
 
 
+def test_a_key_that_nobody_made_is_not_made_by_reading(RM, key_file):
+    assert RM.read_default_lock_key() is None
+    assert not key_file.exists()
+    key = RM.get_default_lock_key()
+    assert RM.read_default_lock_key() == key
+
+
+def test_a_refusal_says_whether_a_key_was_sent(RM, qs_manager):
+    qs_manager.do("lock", lock_key="k", queue=True, user="bob")
+    with pytest.raises(
+        errors.Locked, match=r"Invalid lock key: no key was sent\. If you have it: RM.lock_key = "
+    ) as caught:
+        RM.queue_clear()
+    assert "RE Manager is locked by bob at" in str(caught.value)
+    assert caught.value.response["msg"].startswith("Error: Invalid lock key: \n")
+    RM.lock_key = "wrong"
+    with pytest.raises(errors.Locked, match=r"^Error: Invalid lock key: \nRE Manager is locked by bob"):
+        RM.queue_clear()
+
+
 def test_a_default_key_can_be_chosen(RM, key_file):
     RM.set_default_lock_key("mine")
     assert RM.get_default_lock_key() == "mine"

@@ -1,4 +1,5 @@
 import inspect
+import json
 import math
 import pickle
 import threading
@@ -10,6 +11,7 @@ import bluesky_qs.aio
 import bluesky_qs.http
 import bluesky_qs.http.aio
 from bluesky_qs import errors
+from bluesky_qs.client import http_calls
 from bluesky_qs.client.failures import ClientClosedError
 from bluesky_qs.client.items import BPlan
 from bluesky_qs.client.sync import REManagerAPI
@@ -28,6 +30,15 @@ async def either(request, http_door):
     kind = {"blocking": REManagerAPI, "asyncio": bluesky_qs.aio.REManagerAPI}[request.param]
     manager = kind(http_server_uri=http_door.url)
     manager.set_authorization_key(api_key=http_door.key)
+    yield manager
+    await done(manager.close())
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+async def scripted_either(request, scripted):
+    """A client of a scripted server, of either kind."""
+    kind = {"blocking": REManagerAPI, "asyncio": bluesky_qs.aio.REManagerAPI}[request.param]
+    manager = kind(http_server_uri=scripted.url, timeout=5)
     yield manager
     await done(manager.close())
 
@@ -82,6 +93,20 @@ def test_user_and_group_are_those_of_the_sign_in(http_RM, qs_manager):
     http_RM.user, http_RM.user_group = "mallory", "root"
     item = http_RM.item_add(BPlan("count", ["det1"]), user="mallory")["item"]
     assert (item["user"], item["user_group"]) == ("UNAUTHENTICATED_SINGLE_USER", "primary")
+
+
+def test_beside_a_shared_key_items_show_who_uses_the_client(http_RM):
+    http_RM.user = "ada"
+    http_RM.identify()
+    assert http_RM.user == "UNAUTHENTICATED_SINGLE_USER (ada)"
+    assert http_RM.item_add(COUNT)["item"]["user"] == http_RM.user
+    http_RM.user = "bob"
+    assert http_RM.item_add(COUNT)["item"]["user"] == "UNAUTHENTICATED_SINGLE_USER (bob)" == http_RM.user
+    http_RM.plans_allowed()
+    http_RM.identify()
+    assert http_RM.user == "UNAUTHENTICATED_SINGLE_USER (bob)"
+    with pickle.loads(pickle.dumps(http_RM)) as twin:
+        assert twin.user == "bob"
 
 
 def test_somebody_who_has_changed_the_item_is_noticed(http_RM):
@@ -205,7 +230,45 @@ def test_a_request_with_an_id_is_repeated_until_a_new_server_answers(scripted, s
     assert bodies == ['{"request_id": "once"}'] * 3
 
 
-def test_a_request_that_changes_something_is_not_repeated(scripted, scripted_RM):
+async def test_a_request_that_changes_something_gets_an_id_by_itself(scripted, scripted_either):
+    scripted.answers["GET", "/api/status"] = {"msg": "", "extensions": ["request_id"]}
+    answers = [None, None, {"success": True, "msg": ""}, {"success": True, "msg": ""}]
+    scripted.answers["POST", "/api/queue/start"] = lambda _: answers.pop(0)
+    for _ in range(2):
+        assert (await done(scripted_either.queue_start()))["success"]
+    ids = [json.loads(got.body)["request_id"] for got in scripted.got if got.path == "/api/queue/start"]
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+    assert [len(each) for each in ids] == [32] * 4
+    scripted.answers["GET", "/api/queue/get"] = {"success": True, "msg": ""}
+    await done(scripted_either.queue_get(reload=True))
+    assert scripted.got[-1].body == "{}"
+
+
+def test_the_id_of_a_request_without_an_answer_is_in_the_error(scripted, scripted_RM, monkeypatch):
+    monkeypatch.setattr(http_calls, "PAUSES", (0.0,))
+    scripted.answers["GET", "/api/status"] = {"msg": "", "extensions": ["request_id"]}
+    scripted.answers["POST", "/api/queue/start"] = lambda _: None
+    with pytest.raises(scripted_RM.HTTPRequestError, match="unknown whether it carried out the request") as caught:
+        scripted_RM.queue_start()
+    scripted.answers["POST", "/api/queue/start"] = {"success": True, "msg": ""}
+    assert scripted_RM.send_request(**caught.value.request)["success"]
+    bodies = [got.body for got in scripted.got if got.path == "/api/queue/start"]
+    assert len(bodies) == 3
+    assert len(set(bodies)) == 1
+
+
+def test_whoever_may_not_read_the_status_may_still_write(scripted, scripted_RM):
+    lacking = {"detail": "Not enough permissions. Requires scopes ['read:status']. Request had scopes []"}
+    scripted.answers["GET", "/api/status"] = (401, lacking)
+    scripted.answers["POST", "/api/queue/start"] = {"success": True, "msg": ""}
+    assert [scripted_RM.queue_start()["success"] for _ in range(2)] == [True, True]
+    assert [(got.path, got.body) for got in scripted.got] == [
+        ("/api/status", "{}"), ("/api/queue/start", "{}"), ("/api/queue/start", "{}"),
+    ]  # fmt: skip
+
+
+def test_a_request_that_changes_something_is_not_repeated_by_a_service_without_ids(scripted, scripted_RM):
+    scripted.answers["GET", "/api/status"] = {"msg": ""}
     scripted.answers["POST", "/api/queue/start"] = lambda _: None
     with pytest.raises(scripted_RM.HTTPRequestError, match="unknown whether it carried out the request"):
         scripted_RM.queue_start()

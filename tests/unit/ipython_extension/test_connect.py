@@ -62,7 +62,7 @@ def test_a_password_is_asked_for_and_a_key_is_kept(qs, typed, users_door, bare_s
     assert f"at {users_door.url}, as ada (group primary)." in shown
     assert typed == {}
     assert bare_shell.user_ns["RM"].auth_method.name == "API_KEY"
-    assert list(keys()) == [users_door.url]
+    assert [*keys()[users_door.url]] == ["ada"]
     assert stat.S_IMODE(kept_keys.path().stat().st_mode) == 0o600
     qs("add count([det1])")
     assert qs("queue")[0]["user"] == "ada"
@@ -78,28 +78,38 @@ def test_the_kept_key_signs_in_the_next_session(qs, typed, users_door, bare_shel
 def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed, users_door):
     typed.update({"Password of ada": "of-ada-1815"})
     qs(f"connect {users_door.url} --user ada")
-    first = keys()[users_door.url]
-    typed.update({"User name": "olga", "Password of olga": "of-olga-1888"})
-    assert "as olga (group" in text(qs("connect --sign-in"))
-    assert keys()[users_door.url] != first
-    with pytest.raises(HTTPClientError, match=r"You \(olga\) may not use queue_clear: .* write:queue:edit"):
-        qs("clear")
+    first = keys()[users_door.url]["ada"]
+    typed.update({"User name": "ada", "Password of ada": "of-ada-1815"})
+    assert "The key that was kept before is revoked" in text(qs("connect --sign-in"))
+    assert keys()[users_door.url]["ada"] != first
+    with REManagerAPI(http_server_uri=users_door.url) as other:
+        other.set_authorization_key(api_key=first)
+        with pytest.raises(HTTPClientError, match="Not signed in"):
+            other.status()
     assert "revoked the key" in text(qs("connect --sign-out"))
     assert keys() == {}
     with pytest.raises(HTTPClientError, match="Not signed in"):
         qs("queue")
 
 
-def test_a_new_sign_in_revokes_the_key_that_it_replaces(qs, typed, users_door):
+def test_two_users_of_an_account_keep_their_keys_apart(qs, typed, users_door, bare_shell):
     typed.update({"Password of ada": "of-ada-1815"})
     qs(f"connect {users_door.url} --user ada")
-    with REManagerAPI(http_server_uri=users_door.url) as other:
-        other.set_authorization_key(api_key=keys()[users_door.url])
-        other.status()
-        typed.update({"Password of olga": "of-olga-1888"})
-        assert "The key that was kept before is revoked" in text(qs("connect --sign-in --user olga"))
-        with pytest.raises(HTTPClientError, match="Not signed in"):
-            other.status(reload=True)
+    first = keys()[users_door.url]["ada"]
+    typed.update({"Password of olga": "of-olga-1888"})
+    assert "as olga (group" in text(qs("connect --sign-in --user olga"))
+    assert keys()[users_door.url].keys() == {"ada", "olga"}
+    assert keys()[users_door.url]["ada"] == first
+    with pytest.raises(HTTPClientError, match=r"You \(olga\) may not use queue_clear: .* write:queue:edit"):
+        qs("clear")
+    assert "as ada (group" in text(qs("connect --user ada"))  # without a password
+    bare_shell.run_line_magic("reload_ext", "ipython_extension")
+    typed.update({"User name (keys are kept for ada, olga)": "olga"})
+    assert "as olga (group" in text(qs(f"connect {users_door.url}"))
+    with pytest.raises(errors.ConfigError, match=r"ada, olga keep a key for .*: set QSERVER_USER"):
+        kept_keys.key_for(users_door.url)
+    assert "revoked the key of olga" in text(qs("connect --sign-out"))
+    assert keys()[users_door.url] == {"ada": first}
 
 
 def test_the_kept_key_of_this_user_makes_a_password_unnecessary(qs, typed, users_door, qs_manager):
@@ -128,17 +138,27 @@ def test_an_empty_password_is_refused_in_plain_words(qs, typed, users_door):
         qs(f"connect {users_door.url} --user ada")
 
 
-def test_the_key_of_a_server_without_users_is_typed(qs, typed, http_door):
+def test_the_key_of_a_server_without_users_is_typed(qs, typed, http_door, monkeypatch):
     typed["API key"] = http_door.key
-    assert "as UNAUTHENTICATED_SINGLE_USER (group primary)" in text(qs(f"connect {http_door.url}"))
-    assert keys() == {http_door.url: http_door.key}
+    monkeypatch.setenv("QSERVER_USER", "ada")
+    assert "as ada, with the shared key (group primary)." in text(qs(f"connect {http_door.url}"))
+    assert keys() == {http_door.url: {"": http_door.key}}
+    qs("add count([det1])")
+    assert qs("queue")[0]["user"] == "UNAUTHENTICATED_SINGLE_USER (ada)"
+    assert "as olga, with the shared key" in text(qs("connect --user olga"))
+    qs("add count([det2])")
+    assert "UNAUTHENTICATED" not in (shown := text(qs("queue")))
+    assert ("ada" in shown, "olga" in shown) == (True, True)
+    qs("rm 0")
+    qs("undo")
+    assert len(qs("queue")) == 2
 
 
 def test_whoever_may_read_the_status_without_a_sign_in_is_told_how_to_sign_in(qs, typed, new_http_door, qs_manager):
     door = new_http_door(qs_manager, anonymous=True)
     assert "Not signed in, so you can only read the status" in text(qs(f"connect {door.url}"))
     typed["API key"] = door.key
-    assert "as UNAUTHENTICATED_SINGLE_USER (group primary)" in text(qs("connect --sign-in"))
+    assert "with the shared key (group primary)" in text(qs("connect --sign-in"))
 
 
 def test_a_wrong_password_changes_nothing(qs, typed, users_door, qs_manager, bare_shell):

@@ -7,6 +7,7 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
+from bluesky_qs import errors
 from bluesky_qs.testing import Ask, Fail, Wait
 from bluesky_qs.words.forms import QSERVER
 from ipython_extension.live.progress_output import Terminal
@@ -157,6 +158,32 @@ def test_a_plan_with_its_module_is_explained(shell, opened, capsys, line, method
     printed = capsys.readouterr().out.splitlines()[-3:]
     assert printed[0].endswith("The service knows this plan as count; leave out bp.")
     assert printed[2] == " " * printed[1].index("bp.count") + "^" * len("bp.count")
+
+
+def test_a_refused_lock_leaves_no_key_behind(shell, qs, qs_manager):
+    manager = shell.user_ns["RM"]
+    qs_manager.do("lock", lock_key="k", queue=True, user="bob")
+    for line in ("lock all", "lock queue"):
+        with pytest.raises(errors.Locked):
+            qs(line)
+    with pytest.raises(errors.BadParams, match="Request contains no lock key"):
+        qs("unlock")
+    assert (manager.read_default_lock_key(), manager.lock_key) == (None, None)
+    qs_manager.do("unlock", lock_key="k")
+    qs("lock all")
+    assert manager.read_default_lock_key() == manager.lock_key is not None
+    qs("unlock")
+
+
+def test_a_lock_whose_key_cannot_be_kept_can_be_unlocked_here(shell, qs, tmp_path):
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    shell.user_ns["RM"].default_lock_key_path = tmp_path / "gone" / "key.txt"
+    with pytest.raises(errors.ConfigError, match="Cannot write the lock key") as caught:
+        qs("lock all")
+    assert caught.value.__notes__ == [
+        "The service is locked. Only this session has the key: unlock it here (%qs unlock)."
+    ]
+    qs("unlock")
 
 
 def test_a_lock_is_shown_with_user_and_reason(shell, qs_manager, capsys):

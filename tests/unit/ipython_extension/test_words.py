@@ -352,8 +352,15 @@ def test_silence_names_the_address_and_what_to_start(shell, capsys):
     printed = capsys.readouterr().out
     assert "tcp://127.0.0.1:9" in printed
     assert "start-re-manager" in printed
-    assert "%qs connect HOST:PORT" in " ".join(printed.split())
+    assert "sets the address" not in printed
     assert "Traceback" not in printed
+
+
+def test_silence_at_the_usual_address_names_connect(shell, capsys, monkeypatch):
+    monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", "tcp://127.0.0.1:9")
+    shell.run_line_magic("config", "QSMagics.timeout = 0.05")
+    shell.run_cell("%qs status")
+    assert "%qs connect HOST:PORT" in " ".join(capsys.readouterr().out.split())
 
 
 def test_connecting_elsewhere_changes_nothing_without_an_answer(shell, qs, qs_manager):
