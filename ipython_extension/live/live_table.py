@@ -61,8 +61,8 @@ class RunTables:
         details += [f"started {clock}"] if clock else []
         lines = [*gap, Line(shortened(f"{run.name}: {', '.join(details)}", self._width))]
         if left_out:
-            omitted = f"{_INDENT}columns omitted: {', '.join(map(one_line, left_out))}"
-            names = wrapped(shortened(omitted, _OMITTED * self._width), self._width)
+            omitted = f"columns omitted: {', '.join(map(one_line, left_out))}"
+            names = wrapped(_INDENT + shortened(omitted, _OMITTED * self._width), self._width)
             lines += [Line(cut(line, self._width)) for line in names.split("\n")]
         lines.append(self._names(run))
         if (earlier := _count(event.get("seq_num")) - 1) > 0:

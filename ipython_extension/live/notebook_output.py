@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ipython_extension.live.lines import Line, Row
-from ipython_extension.shown.notebook_html import WRAPPED, in_one_typeface
+from ipython_extension.shown.notebook_html import COLORS, WRAPPED, in_one_typeface
 from ipython_extension.shown.status_text import Bar
+from ipython_extension.shown.tables import NOTEBOOK_WIDTH
 
 #: Seconds between updates: each one is a message to the browser.
 _PERIOD = 0.2
@@ -16,7 +17,7 @@ _PATIENCE = 0.3
 _WIDTH = 80
 #: Lines of a display, because each update sends all of them; then another display begins below.
 _MOST = 200
-_STYLES = {"heading": "opacity:0.6", "failed": "color:#c62828"}
+_STYLES = {"heading": "opacity:0.6", **COLORS}
 #: The bar is not displayed unless this style shows it, for some seconds: so it also goes away if the kernel does, and a
 #: notebook that was saved meanwhile and is not trusted, where styles do not count, does not show it.
 _BAR_STYLE = (
@@ -24,12 +25,15 @@ _BAR_STYLE = (
     "animation:qs-gone 10s step-end forwards}"
     "@keyframes qs-gone{to{visibility:hidden;height:0}}</style>"
 )
+#: The bar and its text stay on one line.
+_BAR_LINE = "display:none;white-space:pre;overflow:hidden;text-overflow:ellipsis"
 
 
 class Notebook:
     """Lines and a progress bar below a cell. Plain HTML, because a widget is lost with its kernel."""
 
     shows = True
+    width = NOTEBOOK_WIDTH
 
     def __init__(self) -> None:
         self._lines: list[Line | Row] = []
@@ -101,4 +105,4 @@ def _line_html(line: Line | Row) -> str:
 
 def _bar_html(bar: Bar) -> str:
     progress = f'<progress value="{bar.done:.3f}" max="1"></progress> ' if bar.done is not None else ""
-    return f'{_BAR_STYLE}<div style="display:none" class="qs-progress">{progress}{html.escape(bar.words(_WIDTH))}</div>'
+    return f'{_BAR_STYLE}<div style="{_BAR_LINE}" class="qs-progress">{progress}{html.escape(bar.words(_WIDTH))}</div>'

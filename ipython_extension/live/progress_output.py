@@ -15,9 +15,14 @@ _CTRL_C = 3
 
 
 class ProgressOutput(Protocol):
-    """Shows the progress of a wait; ``shows`` is False if it shows nothing."""
+    """Shows the progress of a wait; ``shows`` is False if it shows nothing. Its tables have ``width`` columns."""
 
     shows: bool
+
+    @property
+    def width(self) -> int:
+        """Columns of the lines that it shows."""
+        ...
 
     def say(self, progress: str | Bar) -> None:
         """Replace the progress line."""
@@ -48,6 +53,10 @@ class Nowhere:
     def __init__(self) -> None:
         self._pictures: dict[str, str] = {}
 
+    @property
+    def width(self) -> int:
+        return terminal_width()
+
     def say(self, progress: str | Bar) -> None:
         """Nothing."""
 
@@ -74,6 +83,10 @@ class Terminal:
     def __init__(self) -> None:
         self._shown = 0
         self._picture = ("", 0)
+
+    @property
+    def width(self) -> int:
+        return terminal_width()
 
     def say(self, progress: str | Bar) -> None:
         width = terminal_width() - _CTRL_C

@@ -19,6 +19,10 @@ class PromptSettings(Protocol):
         """Where the progress of a wait is shown."""
         ...
 
+    def table_width(self) -> int:
+        """Columns of a live table."""
+        ...
+
     def client(self) -> REManagerAPI:
         """The client in use."""
         ...

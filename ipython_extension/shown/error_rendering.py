@@ -43,8 +43,8 @@ def usage(error: UsageError, width: int) -> UsageError:
 def in_one_line(error: QSError, message: str, *, theme: str, width: int | None) -> QSError:
     """Make IPython show the error as the worker's traceback, the line ``message`` and the error's notes.
 
-    ``theme`` is IPython's color theme, ``nocolor`` for none. ``width`` is the width of the terminal, which would break
-    long lines within words; None if the output goes elsewhere.
+    ``theme`` is IPython's color theme, ``nocolor`` for none. ``width`` is that of the terminal, which would break
+    long lines within words, or of the notebook; None if the output goes elsewhere.
     """
     from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - see `usage`
     from ipython_extension.shown.traceback_text import colored, folded  # noqa: PLC0415 - see `usage`

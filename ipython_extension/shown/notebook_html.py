@@ -6,6 +6,15 @@ import html
 _FONT = "font-family:monospace;font-family:var(--jp-code-font-family,monospace)"
 #: Break lines at blanks: JupyterLab breaks preformatted text in the middle of words.
 WRAPPED = "white-space:pre-wrap;word-break:normal;overflow-wrap:break-word"
+#: Colors that can be read on white and on black.
+_FAILED, _RUNNING, _YELLOW = "#c62828", "#388e3c", "#b26a00"
+COLORS = {
+    "failed": f"color:{_FAILED};color:var(--jp-error-color1,{_FAILED})",
+    "running": f"color:{_RUNNING}",
+    "paused": f"color:{_YELLOW}",
+    "aborted": f"color:{_YELLOW}",
+    "halted": f"color:{_YELLOW}",
+}
 _SIZE = "font-size:13px;font-size:var(--jp-code-font-size,13px);line-height:1.4"
 
 

@@ -71,7 +71,8 @@ class Bar(NamedTuple):
             details.append(length_of_time(progress.elapsed))
         if progress.left is not None and not (status.get("manager_state") == "paused" or is_suspended(status)):
             details.append(f"about {length_of_time(progress.left)} to go")
-        done = min(progress.events / progress.total, 1.0) if progress.total else None
+        # A plan that has all points still runs, and another run of it may follow: a full bar would say otherwise.
+        done = progress.events / progress.total if progress.total and progress.events < progress.total else None
         return cls(plan, done, "  ".join(part for part in details if part))
 
     def text(self, width: int) -> str:

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ipython_extension.shown.colors import colored
+from ipython_extension.shown.notebook_html import COLORS
 
 _WORDS = re.compile(r"(\s*)(\S+)")
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
+#: Columns of a notebook's live tables and errors. A window of usual width has room for them.
+NOTEBOOK_WIDTH = 100
 _PRECISE, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86400
 
 
@@ -171,7 +174,8 @@ class Table(NamedTuple):
             # Notebooks stripe every <tr>; a row and its note are two, so that the stripes would be out of step.
             shade = _SHADE if at % 2 == 0 else _NO_SHADE
             marked = f' class="qs-{row.mark}"' if row.mark else ""
-            tr = f'<tr{marked} style="background-color:{shade}">'
+            color = f";{COLORS[row.mark]}" if row.mark in COLORS else ""
+            tr = f'<tr{marked} style="background-color:{shade}{color}">'
             tds = "".join(
                 f'<td style="{style}">{html.escape(each)}</td>' for each, style in zip(row.cells, styles, strict=True)
             )

@@ -117,11 +117,10 @@ class QSMagics(Magics):
             raise in_one_line(error, message, theme=self._theme(), width=self._width()) from None
         if silent:
             return None
-        if _result_is_not_shown(everything=self.shell.ast_node_interactivity == "all"):
-            show = getattr(view, "brief", None)
-            if show is not None:
-                print(show(self._width()))
-        if (width := self._width()) and getattr(view, "is_long", False):
+        hidden = _hidden_result(everything=self.shell.ast_node_interactivity == "all")
+        if hidden and (show := getattr(view, "brief", None)):
+            self._print(show(self._terminal_width()), is_in_block=hidden == "block")
+        if (width := self._terminal_width()) and getattr(view, "is_long", False):
             from IPython.core import page  # noqa: PLC0415 - only help needs it
 
             page.page(view.text(width))
@@ -156,10 +155,31 @@ class QSMagics(Magics):
         return self._session
 
     def _width(self) -> int | None:
+        """Columns of the terminal or the notebook that output goes to; None if it goes to a file."""
+        from ipython_extension.shown.tables import NOTEBOOK_WIDTH  # noqa: PLC0415 - see `qs`
+
+        return NOTEBOOK_WIDTH if hasattr(self.shell, "kernel") else self._terminal_width()
+
+    def _terminal_width(self) -> int | None:
         """Width of the terminal that output goes to; None if there is none."""
         from ipython_extension.shown.tables import terminal_width  # noqa: PLC0415 - see `qs`
 
         return None if hasattr(self.shell, "kernel") or not sys.stdout.isatty() else terminal_width()
+
+    def _print(self, text: str, *, is_in_block: bool) -> None:
+        """Print a reply.
+
+        A notebook indents what is printed, unlike the reply of the last line, which is HTML. Of a loop, which may have
+        many replies, it would show only the first fifty as HTML.
+        """
+        if is_in_block or not hasattr(self.shell, "kernel"):
+            print(text)
+            return
+        from IPython.display import display  # noqa: PLC0415 - a terminal does without
+
+        from ipython_extension.shown.notebook_html import in_one_typeface, preformatted  # noqa: PLC0415 - see `qs`
+
+        display({"text/plain": text, "text/html": in_one_typeface(preformatted(text))}, raw=True)
 
     def _theme(self) -> str:
         """Color theme for errors: IPython's, unless they go to a file or the user wants no colors."""
@@ -172,7 +192,11 @@ class QSMagics(Magics):
         """Where the progress of a wait is shown: in a notebook, in a terminal, or nowhere."""
         from ipython_extension.live import progress_output  # noqa: PLC0415 - see `qs`
 
-        return progress_output.of(self.shell, is_terminal=bool(self._width()))
+        return progress_output.of(self.shell, is_terminal=bool(self._terminal_width()))
+
+    def table_width(self) -> int:
+        """Columns of a live table."""
+        return self.progress_output().width
 
     def canvas(self) -> Any:
         """The output for figures: a notebook, windows, or text in a terminal."""
@@ -319,8 +343,8 @@ def _globals_of_caller() -> dict[str, Any]:
     return frame.f_globals if frame else {}
 
 
-def _result_is_not_shown(*, everything: bool) -> bool:
-    """Whether the line is a statement of a cell whose result IPython does not show.
+def _hidden_result(*, everything: bool) -> str:
+    """``line`` or ``block`` if the line is a statement of a cell, or in a block, whose result IPython does not show.
 
     It shows that of the last statement, or of ``everything`` that is not in a loop or in another block.
     """
@@ -328,7 +352,7 @@ def _result_is_not_shown(*, everything: bool) -> bool:
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
         frame = frame.f_back
     if frame is None or frame.f_code.co_name != "<module>":
-        return False
+        return ""
     import ast  # noqa: PLC0415 - loading the extension does not need it
     import linecache  # noqa: PLC0415
 
@@ -336,14 +360,17 @@ def _result_is_not_shown(*, everything: bool) -> bool:
     try:
         tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
     except SyntaxError:
-        return False
+        return ""
     blocks = [node for statement in tree.body for node in ast.walk(statement) if node is not statement]
     before = [] if everything else tree.body[:-1]
-    return any(
-        isinstance(node, ast.Expr)
-        and (node.value.lineno, node.value.end_lineno, node.value.col_offset, node.value.end_col_offset) == place
-        for node in [*blocks, *before]
-    )
+
+    def is_here(node: ast.AST) -> bool:
+        if not isinstance(node, ast.Expr):
+            return False
+        value = node.value
+        return (value.lineno, value.end_lineno, value.col_offset, value.end_col_offset) == place
+
+    return "block" if any(map(is_here, blocks)) else "line" if any(map(is_here, before)) else ""
 
 
 #: Packages whose functions are on the stack between the line and the magic.

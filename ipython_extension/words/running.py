@@ -130,7 +130,7 @@ def run(session: Session, line: Line) -> Any:
     with pointing_at_errors(line, plans):
         item = cast("Item", session.rm.queue_item_execute(plans[0].item)["item"])
     session.has_run(item)
-    live = Live(terminal_width(), item_uid=item["item_uid"])
+    live = Live(session.settings.table_width(), item_uid=item["item_uid"])
     going, paused = "the plan is still running (%qs wait, %qs pause, %qs abort)", f"{_STAYS} (%qs resume, %qs abort)"
     with waiting(session, going, when_paused=paused, live=live) as wait:
         ended = _ended(session, item, wait, is_new=True)
@@ -153,7 +153,7 @@ def wait_for(session: Session, line: Line) -> View:
     item = session.any_item(line, tokens[0]) if tokens else None
     status = session.status()
     before = session.ran_before(status)
-    live = Live(terminal_width())
+    live = Live(session.settings.table_width())
     timeout = options.get("timeout")
     with waiting(
         session, "the queue is still running (%qs wait to watch again)", when_paused=_STAYS, timeout=timeout, live=live

@@ -254,3 +254,27 @@ def test_a_function_gives_its_value_to_a_variable(kernel):
     reply, _, printed = kernel.run("x = %qs func function_sleep(0.1)\nprint(x['success'])")
     assert reply["status"] == "ok"
     assert printed.endswith("True\n")
+
+
+def test_replies_of_a_cell_have_one_alignment(kernel):
+    """A notebook indents what is printed, and does not indent HTML."""
+    kernel.run("%qs open")
+    _, (first, last), _ = kernel.watch("%qs add count([det1])\n%qs add count([det2])")
+    assert (first["msg_type"], last["msg_type"]) == ("display_data", "execute_result")
+    assert first["data"]["text/plain"] == "Queued at position 0: count([det1])"
+    assert "Queued at position 0: count([det1])</pre>" in first["data"]["text/html"]
+    _, outputs, _ = kernel.watch("for _ in range(3):\n    %qs add count([det1])")
+    assert {output["msg_type"] for output in outputs} == {"stream"}  # notebooks hide the rest of many displays
+
+
+def test_a_notebook_uses_its_room_and_shows_failures_in_red(kernel):
+    kernel.run("%qs open")
+    reply, _, _ = kernel.run("%qs add count([det1], num='x', and_a_long_name=1, and_another=2, even_one_more=3)")
+    colors = re.compile(r"\x1b\[[0-9;]*m")
+    assert 80 < max(len(colors.sub("", line)) for line in "\n".join(reply["traceback"]).splitlines()) <= 100
+    names = "det1, det2, noisy_det, motor, motor1, motor2, rand"
+    _, (table, _), _ = kernel.watch(f"%qs run count([{names}])")
+    heading = table["data"]["text/plain"].splitlines()[2]
+    assert 80 < len(heading) <= 100
+    kernel.run("%qs add scan([det1], motor, 0, 1)\n%qs start\n%qs wait")
+    assert re.search(r'<tr class="qs-failed" style="[^"]*;color:#c62828', kernel.run("%qs history")[1]["text/html"])

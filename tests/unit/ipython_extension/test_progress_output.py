@@ -93,7 +93,7 @@ def test_a_notebook_has_one_display_with_the_bar_below_the_lines(at_once):
     assert second.data["text/html"].index("1  &lt;0.5&gt;") < second.data["text/html"].index("<progress")
     assert "widget" not in str(second.data)
     # Where styles do not count, in a notebook that is not trusted, a bar of the past is not displayed.
-    assert '<div style="display:none" class="qs-progress">' in second.data["text/html"]
+    assert '<div style="display:none;' in second.data["text/html"]
 
 
 def test_only_the_lines_are_left_in_a_notebook(at_once):
@@ -136,3 +136,23 @@ def test_no_bar_comes_below_the_output_of_user_code(at_once):
         notebook.clear()
     assert captured.outputs == []
     assert captured.stdout == "printed by a script\n"
+
+
+def test_the_bar_of_a_notebook_stays_on_one_line(at_once):
+    notebook = Notebook()
+    with capture_output() as captured:
+        notebook.say(BAR)
+    assert "white-space:pre;overflow:hidden" in captured.outputs[0].data["text/html"].split("qs-progress")[-2]
+
+
+def test_a_plan_that_still_runs_has_no_full_bar():
+    """Between two runs of a plan, or while it cleans up, all points of the last run are there."""
+    progress = {"events": 5, "num_points": 5, "time_start": 1.0}
+    bar = Bar.of({"running_item_progress": progress}, "two_runs()")
+    assert bar.done is None
+    assert bar.details.startswith("5/5  ")
+    assert Bar.of({"running_item_progress": {**progress, "events": 4}}, "two_runs()").done == 0.8
+
+
+def test_a_notebook_has_more_room_for_tables_than_a_terminal(terminal, bare_shell):
+    assert (Notebook().width, terminal.width) == (100, 80)
