@@ -18,7 +18,7 @@ PAGE = 1000
 
 @method(
     scope="read:history",
-    extensions=("limit", "before", "exit_status", "name", "user", "since", "until", "metadata"),
+    extensions=("limit", "before", "exit_status", "name", "user", "since", "until", "metadata", "search"),
     on_failure={"items": [], "plan_history_uid": ""},
 )
 def history_get(
@@ -31,6 +31,7 @@ def history_get(
     since: float | None = None,
     until: float | None = None,
     metadata: dict[str, str] | None = None,
+    search: str | None = None,
 ) -> History:
     """The history, oldest item first.
 
@@ -43,6 +44,12 @@ def history_get(
     ``since`` and ``until`` are Unix times, compared with ``time_start``. ``metadata`` has a shell pattern (``*``,
     ``?``, ``[…]``) for each key. The pattern is compared with the text of the value (in Python, ``str(value)``), and
     case is ignored.
+
+    ``search`` finds words in the names, parameters and metadata of plans and in the messages of their results: an item
+    must have all of them. Each word also finds longer words that begin with it (``S0`` finds ``S03``); in double quotes
+    it is found as it is, and so are several words that follow each other (``"Cu foil"``). Case and accents are ignored.
+    The words are looked up in an index. ``index_complete`` is false while it is made, for example after its file was
+    deleted: older items may be missing in the page then.
     """
     raise NotImplementedError
 

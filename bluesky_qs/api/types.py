@@ -208,10 +208,14 @@ class PermissionsSet(Reply):
 
 
 class History(Reply):
-    """A page also has ``positions``: for each item, the number of older items in the whole history."""
+    """A page also has ``positions``: for each item, the number of older items in the whole history.
+
+    ``index_complete`` of a page is false while the index for ``search`` is made, so that older items may be missing.
+    """
 
     items: list[HistoryItem]
     positions: NotRequired[list[int]]
+    index_complete: NotRequired[bool]
     plan_history_uid: str
 
 

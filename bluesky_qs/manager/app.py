@@ -129,6 +129,7 @@ class RunningManager:
         # Before the first beat, because the supervisor would retry a manager that fails later.
         await ctx.lists.load_permissions(_stored_permissions(ctx, snapshot, restarted=inventory.restarted))
         tasks.create_task(ctx.ledger.write())
+        tasks.create_task(ctx.search.follow())
         tasks.create_task(self._beat())
         # A manager that replaces this one uses the stored permissions, even if their file has changed.
         ctx.ledger.submit(*ctx.lists.to_store(snapshot.facts.get("user_group_permissions")))

@@ -15,6 +15,7 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
@@ -56,10 +57,10 @@ def assemble(
     events = EventBook(snapshot.events, publisher.event, outside.clock.time)
     undo = UndoBook(snapshot.undo, events.last, outside.clock.time)
     answers = AnswerBook(snapshot.answers, outside.clock.time)
-    ledger = Ledger(outside.store, events, changed, undo=undo, answers=answers)
+    search = HistorySearch(queue.history, outside.store.state_folder)
+    ledger = Ledger(outside.store, events, changed, undo=undo, answers=answers, stored=search.stored)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
     environment = _environment(common, settings, outside, location, lists)
-    switches = Switches(changed, snapshot.facts, restarted=inventory.restarted)
     ctx = Context(
         settings=settings,
         clock=outside.clock,
@@ -71,19 +72,19 @@ def assemble(
         answers=answers,
         documents=DocumentBook(publisher.document, enabled=settings.network.zmq_publish_documents),
         ledger=ledger,
+        search=search,
         lock=LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key),
         lists=lists,
         tasks=_tasks(common, settings),
         environment=environment,
-        runner=_runner(common, queue, ledger, lists, environment, switches=switches),
+        runner=_runner(common, queue, ledger, lists, environment, switches=_switches(common, snapshot, inventory)),
         supervisor=outside.supervisor,
         order=asyncio.Lock(),
         spawn=spawn,
         stop=stop,
         freeze=outside.freeze,
     )
-    _subscribe(ctx)
-    return ctx
+    return _subscribed(ctx)
 
 
 class _Common(NamedTuple):
@@ -140,7 +141,11 @@ def _tasks(common: _Common, settings: Settings) -> TaskRecords:
     return TaskRecords(retention, common.clock, common.changed, foreground_ended=foreground_ended)
 
 
-def _subscribe(ctx: Context) -> None:
+def _switches(common: _Common, snapshot: Snapshot, inventory: Inventory) -> Switches:
+    return Switches(common.changed, snapshot.facts, restarted=inventory.restarted)
+
+
+def _subscribed(ctx: Context) -> Context:
     """Subscribe the parts to the worker's reports. Parts with the same report get it in this order."""
     reports = ctx.environment.reports
     reports.at_once(DocumentReport, ctx.documents.add)
@@ -151,3 +156,4 @@ def _subscribe(ctx: Context) -> None:
     reports.in_turn(EnvironmentOpened, lambda report: ctx.lists.found_by_worker(report.lists, opening=True))
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
     reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))
+    return ctx

@@ -13,6 +13,7 @@ from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
@@ -49,6 +50,7 @@ class Context:
     answers: AnswerBook
     documents: DocumentBook
     ledger: Ledger
+    search: HistorySearch
     lock: LockBook
     lists: ListBook
     tasks: TaskRecords

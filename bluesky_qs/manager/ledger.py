@@ -66,7 +66,8 @@ class Ledger:
     """Writes edits to the store in the order they were made in memory.
 
     Edits that are waiting at the same time share one commit. If the store fails, all edits that are not durable yet are
-    undone, newest first, because each is based on the one before it.
+    undone, newest first, because each is based on the one before it. ``stored`` is called with the changes of each
+    commit when they are durable.
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class Ledger:
         *,
         undo: UndoBook | None = None,
         answers: AnswerBook | None = None,
+        stored: Callable[[Sequence[Change]], object] = lambda _: None,
     ) -> None:
         self._store = store
+        self._stored = stored
         self._events = events
         self._undo = undo or UndoBook([], events.last)
         self._answers = answers or AnswerBook()
@@ -168,6 +171,7 @@ class Ledger:
         except StoreError as error:
             self._undo_all(error)
             return
+        self._stored(changes)
         self._events.made(events)
         self._undo.made(records)
         self._answers.made(answers)

@@ -5,6 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from bluesky_qs.errors import NotFound
 from bluesky_qs.plan_queue.items import uid_of
 
+#: Bytes to search without a pause, a few milliseconds of work, and the bytes that take as long as one item itself.
+EFFORT, EFFORT_PER_ITEM = 500_000, 1000
+
 
 class ItemHistory:
     """Items are added at the new end, dropped at the old end, and read by page or by uid."""
@@ -12,7 +15,6 @@ class ItemHistory:
     def __init__(self, items: Iterable[bytes] = ()) -> None:
         self._items: list[bytes] = []
         self._uids: list[str | None] = []
-        #: Number of the oldest item; numbers grow by one from item to item, and stay when older items are dropped.
         self._first = 0
         #: For each uid the number of its newest item: other services and damaged stores may hold a uid twice.
         self._numbers: dict[str, int] = {}
@@ -80,6 +82,23 @@ class ItemHistory:
         return {uid: self._items[self.place(uid)] for uid in uids if uid in self._numbers}
 
     @property
+    def first(self) -> int:
+        """The number of the oldest item.
+
+        Numbers grow by one from item to item, and stay when older items are dropped.
+        """
+        return self._first
+
+    def at(self, number: int) -> tuple[str | None, bytes] | None:
+        """The uid and the text of the item with this number; None if it is not in the history."""
+        place = number - self._first
+        return (self._uids[place], self._items[place]) if 0 <= place < len(self._items) else None
+
+    def numbered(self, first: int, stop: int) -> list[bytes]:
+        """The items with the numbers from ``first`` to before ``stop``, without those that have been dropped."""
+        return self._items[max(0, first - self._first) : max(0, stop - self._first)]
+
+    @property
     def size_in_bytes(self) -> int:
         """The length of the JSON text of all items."""
         return self._bytes
@@ -126,11 +145,7 @@ def _search(items: Sequence[bytes], accepts: Callable[[bytes], bool]) -> Iterato
         data = items[place]
         if accepts(data):
             yield place, data
-        effort += len(data) + _EFFORT_PER_ITEM
-        if effort > _EFFORT:
+        effort += len(data) + EFFORT_PER_ITEM
+        if effort > EFFORT:
             effort = 0
             yield None
-
-
-#: Bytes to search without a pause, a few milliseconds of work, and the bytes that take as long as one item itself.
-_EFFORT, _EFFORT_PER_ITEM = 500_000, 1000

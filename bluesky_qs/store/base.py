@@ -1,6 +1,7 @@
 """The interface of all stores."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from bluesky_qs.plan_queue.changes import Change, Snapshot
@@ -12,6 +13,11 @@ class Store(Protocol):
     @property
     def description(self) -> str:
         """What the log calls the store: ``SQLite file /…``, ``Redis at …``."""
+        ...
+
+    @property
+    def state_folder(self) -> Path | None:
+        """The folder for files that are derived from the store; None if there is none. It need not exist."""
         ...
 
     async def open(self) -> None:

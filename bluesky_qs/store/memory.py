@@ -1,6 +1,7 @@
 """The content of a store in memory: a store for tests, and the mirror from which Redis is rewritten."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import assert_never
 
 from bluesky_qs.errors import StoreError
@@ -94,6 +95,7 @@ class MemoryStore:
     """
 
     description = "memory"
+    state_folder: Path | None = None
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
         self.refuse: str | None = None

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import re
 import sys
@@ -23,6 +24,17 @@ _MOUNTS = Path("/proc/mounts")
 def default_store_path() -> Path:
     """Return the default path of the queue file, in the user's data directory."""
     return Path(platformdirs.user_data_dir("bluesky_qs", appauthor=False)) / "queue.sqlite3"
+
+
+def redis_state_folder(place: str, prefix: str) -> Path:
+    """Return the folder for files that are derived from the keys with this prefix in the Redis at this place.
+
+    Its name is readable, and different for each place and prefix.
+    """
+    name = f"{place}-{prefix}"
+    digest = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:8]
+    readable = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[:60]
+    return default_store_path().with_name(f"redis-{readable}-{digest}.d")
 
 
 def network_file_system(path: Path, mounts: str | None = None) -> str | None:

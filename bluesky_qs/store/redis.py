@@ -8,10 +8,12 @@ because an operator may have cleared it on purpose.
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import Change, SetFact, Snapshot
 from bluesky_qs.store.memory import Contents
+from bluesky_qs.store.place import redis_state_folder
 from bluesky_qs.store.redis_layout import LOCK, Layout, Step
 from bluesky_qs.store.redis_link import RedisLink
 from bluesky_qs.store.refusals import RefusalLog
@@ -60,6 +62,11 @@ class RedisStore:
     def description(self) -> str:
         """The server and its keys, for the log."""
         return f"{self._link.name}, keys {self._layout.key('*')}"
+
+    @property
+    def state_folder(self) -> Path:
+        """A folder in the user's data directory, named after the address and the prefix."""
+        return redis_state_folder(self._link.place, self._layout.key(""))
 
     async def open(self) -> None:
         """Connect and read everything.

@@ -30,8 +30,9 @@ class RedisLink:
     def __init__(self, address: str) -> None:
         url = redis_url(address)
         parts = urlsplit(url)
-        #: For messages: without user and password.
-        self.name = f"Redis at {parts.netloc.rpartition('@')[2]}{parts.path}"
+        #: Host, port and database, without user and password.
+        self.place = f"{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.name = f"Redis at {self.place}"
         try:
             self._pool = ConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType] - keyword arguments without types
                 url,

@@ -77,6 +77,11 @@ class SQLiteStore:
         return f"SQLite file {self._file.path}"
 
     @property
+    def state_folder(self) -> Path:
+        """``STORE.d`` beside the file."""
+        return self._file.path.with_name(self._file.path.name + ".d")
+
+    @property
     def is_new(self) -> bool:
         """Whether `open` created the file, so that it is still empty."""
         return self._file.made

@@ -46,6 +46,25 @@ class RestOfLine(Text):
         rest.clear()
 
 
+class SearchWords(Text):
+    """``search WORD…``: all the remaining words. One with spaces was in quotes, so its words must follow each other."""
+
+    words = ("search",)
+
+    def __init__(self) -> None:
+        super().__init__("search", "search WORD…", optional=True)
+
+    def fits(self, word: str) -> bool:
+        return word in self.words
+
+    def read(self, rest: list[str], params: dict[str, Any]) -> None:
+        del rest[0]
+        if not rest:
+            raise UsageError("'search' must be followed by the words to look for")
+        params[self.parameter] = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in rest)
+        rest.clear()
+
+
 class LockNote(Text):
     """The note of a lock, as one word, in quotes if it has spaces.
 
@@ -90,7 +109,14 @@ class Uids(Text):
 
 
 class WholeNumber(Text):
-    """A whole number."""
+    """A whole number. If it is ``optional``, other words may follow in its place: ``before``."""
+
+    def __init__(self, parameter: str, label: str, *, optional: bool = False, before: Argument | None = None) -> None:
+        super().__init__(parameter, label, optional=optional)
+        self.before = before
+
+    def fits(self, word: str) -> bool:
+        return super().fits(word) and not (self.before and self.before.fits(word))
 
     def read(self, rest: list[str], params: dict[str, Any]) -> None:
         word = rest.pop(0)

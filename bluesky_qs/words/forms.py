@@ -17,6 +17,7 @@ from bluesky_qs.words.arguments import (
     Replacement,
     RestOfLine,
     Safe,
+    SearchWords,
     SizeOrUid,
     Text,
     Uids,
@@ -30,6 +31,7 @@ SPREADSHEET = "spreadsheet"
 
 _BACKGROUND = ("run_in_background", True)
 _POSITION = Position(optional=True)
+_SEARCH = SearchWords()
 _TO = Position("pos_dest", "POSITION")
 _BESIDE = Destination("pos_dest", "front|back|before UID|after UID")
 _NOTE = LockNote("note", "NOTE", optional=True)
@@ -161,8 +163,9 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form(
             "history get",
             "history_get",
-            WholeNumber("limit", "N", optional=True),
-            summary="Show the history, or its newest N items, oldest first",
+            WholeNumber("limit", "N", optional=True, before=_SEARCH),
+            _SEARCH,
+            summary="Show the history, its newest N items, or those with all of the words; oldest first",
         ),
         Form(
             "history clear",

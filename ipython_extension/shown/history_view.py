@@ -68,6 +68,7 @@ class HistoryView(Items):
         self.me = me
         self.requeued: Mapping[str, str] = {}
         self.suggestion = ""
+        self._incomplete = "search" in self.query.filters and reply.get("index_complete") is False
 
     def rows_by_number(self) -> dict[int, Item]:
         """The displayed rows."""
@@ -94,7 +95,8 @@ class HistoryView(Items):
 
     def _nothing(self) -> str:
         if self.query.filters:
-            return f"No plan of the history matches {self.query.text}{self.suggestion}."
+            note = f" {_INCOMPLETE}" if self._incomplete else ""
+            return f"No plan of the history matches {self.query.text}{self.suggestion}.{note}"
         return "No plan has failed." if self.query.only_failed else "Nothing has run yet."
 
     def _count(self) -> str:
@@ -126,13 +128,14 @@ class HistoryView(Items):
         return f"<p>{html.escape(self.title)}</p>{table.html()}{notes}"
 
     def _notes(self, left_out: Sequence[str]) -> list[str]:
-        """The metadata that all shown plans have in common, and the keys of those without a column."""
+        """Below the table: metadata that all shown plans have in common, keys without a column, an incomplete index."""
         rows = [] if self.query.all_metadata else list(self.rows_by_number().values())
         asked = self.query.filters.get("metadata") or {}
         common = {key: value for key, value in _common(rows).items() if asked.get(key) != value}
         pairs = ", ".join(f"{key}={value}" for key, value in common.items())
         notes = [f"{'All' if len(rows) > 1 else 'Metadata'}: {pairs}"] if pairs else []
-        return [*notes, *([_omitted(left_out)] if left_out else [])]
+        notes += [_omitted(left_out)] if left_out else []
+        return [*notes, *([_INCOMPLETE] if self._incomplete else [])]
 
     def _table(self, width: int | None, *, wide: bool) -> tuple[Table, list[str]]:
         """The table, with the columns of metadata that fit, and the keys of those that do not.
@@ -207,6 +210,9 @@ class _Columns(NamedTuple):
 
 #: How several plans ended, if all ended alike.
 _ALL = {"failed": "failed", "aborted": "were aborted", "halted": "were halted"}
+
+
+_INCOMPLETE = "The search index is being made again: older plans may be missing."
 
 
 def _omitted(keys: Sequence[str]) -> str:

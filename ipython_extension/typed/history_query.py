@@ -1,6 +1,7 @@
 """What ``%qs history`` is asked for: the plans that match, and how many of them."""
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -56,6 +57,7 @@ def read(line: Line) -> HistoryQuery:
         "--user": noted("--user", _text),
         "--since": noted("--since", lambda token: _epoch(line, token, "--since")),
         "--until": noted("--until", lambda token: _epoch(line, token, "--until")),
+        "--search": noted("--search", lambda token: _search(line, token)),
         "--failed": None,
         "--md": None,
     }
@@ -78,6 +80,17 @@ def read(line: Line) -> HistoryQuery:
     return HistoryQuery(filters, "failed" in given, ", ".join(typed.values()), given.get("n"), "md" in given)
 
 
+def _search(line: Line, token: LineWord) -> str:
+    """The words after ``--search``, up to the next condition; those that were quoted stay together."""
+    words = [token]
+    while line.more() and not line.begins_with(_CONDITION):
+        words.append(line.word("a word to look for"))
+    is_option = line.text[token.start] == "-"
+    if is_option or not any(map(str.isalnum, "".join(word.text for word in words))):
+        raise line.fault("Expected a word to look for, with letters or digits", token.start, max(len(token.text), 1))
+    return " ".join(f'"{word.text}"' if line.text[word.start] in "'\"" else word.text for word in words)
+
+
 def _text(token: LineWord) -> str:
     return token.text
 
@@ -88,7 +101,7 @@ def _metadata(line: Line) -> tuple[str, str]:
     key, equals, pattern = token.text.partition("=")
     if not key or not equals:
         raise line.fault(
-            f"Expected KEY=VALUE for plans with this metadata, or an option such as --plan {token.text or 'NAME'}",
+            f"Expected KEY=VALUE for plans with this metadata, or an option such as --search {token.text or 'WORD'}",
             token.start,
             max(len(token.text), 1),
         )
@@ -114,4 +127,6 @@ def _unquoted(text: str) -> str:
 
 
 #: The parameters of `history_get` by option.
-_PARAMETERS = {"plan": "name", "user": "user", "since": "since", "until": "until"}
+_PARAMETERS = {"plan": "name", "user": "user", "since": "since", "until": "until", "search": "search"}
+#: What ends the words to look for: another option, or KEY=PATTERN.
+_CONDITION = re.compile(r"-|[^\s\"'=]+=")

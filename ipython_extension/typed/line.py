@@ -122,6 +122,10 @@ class Line:
         token = self._token()
         return token is not None and token.kind is TokenKind.OPTION and token.text == name
 
+    def begins_with(self, pattern: re.Pattern[str]) -> bool:
+        """Whether the rest of the text begins with this pattern."""
+        return self._token() is not None and pattern.match(self.text, self.at) is not None
+
     def begins_plan(self) -> bool:
         """Whether a call begins here, rather than ``name=value``."""
         return _CALL.match(self.text, self.at) is not None

@@ -71,7 +71,10 @@ def queue(session: Session, line: Line) -> QueueView:
     return shown
 
 
-@word("history", "[KEY=VALUE…] [--plan NAME] [--user USER] [--since TIME] [--until TIME] [--failed] [-n N] [--md]")
+@word(
+    "history",
+    "[KEY=VALUE…] [--search WORDS] [--plan NAME] [--user USER] [--since TIME] [--until TIME] [--failed] [-n N] [--md]",
+)
 def history(session: Session, line: Line) -> HistoryView:
     """Show the plans that ran, newest at the bottom: the newest ones, or those that match all conditions.
 
@@ -80,9 +83,13 @@ def history(session: Session, line: Line) -> HistoryView:
     14:30. --until yesterday includes yesterday. --failed selects plans that failed or were aborted or halted. -n shows
     the newest N plans.
 
+    --search finds plans by words in their names, parameters, metadata and messages; they must have all of the words.
+    Beginnings of words are enough, case is ignored, and quoted words must follow each other.
+
     Metadata that differs from plan to plan has columns, as far as they fit; --md shows all metadata below each plan.
 
         %qs history sample=S03 --since yesterday --plan grid_scan --failed
+        %qs history --search alignment "Cu foil" --since 7d
     """
     query = history_query.read(line)
     shown = session.history(query)

@@ -1,7 +1,8 @@
 """Handlers of methods that read and clear the history."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from bluesky_qs import api
@@ -10,7 +11,9 @@ from bluesky_qs.api.types import History, Reply
 from bluesky_qs.errors import BadParams, NotFound, Refused
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
+from bluesky_qs.plan_queue.history import EFFORT, EFFORT_PER_ITEM
 from bluesky_qs.plan_queue.history_filter import HistoryFilter
+from bluesky_qs.plan_queue.search_text import SearchWords
 from bluesky_qs.wire.codec import Encoded
 
 
@@ -26,13 +29,15 @@ async def history_get(
     since: float | None = None,
     until: float | None = None,
     metadata: dict[str, str] | None = None,
+    search: str | None = None,
 ) -> History:
-    if all(value is None for value in (limit, before, exit_status, name, user, since, until, metadata)):
+    if all(value is None for value in (limit, before, exit_status, name, user, since, until, metadata, search)):
         return _whole(ctx)
     wanted = HistoryFilter.of(
         exit_status=exit_status, name=name, user=user, since=since, until=until, metadata=metadata
     )
-    return await _page(ctx, wanted, _checked_limit(limit), before)
+    words = None if search is None else SearchWords.of(search)
+    return await _page(ctx, wanted, _checked_limit(limit), before, words)
 
 
 @handles(api.history.history_clear, stores_reply=True)
@@ -69,38 +74,78 @@ def _checked_limit(limit: int | None) -> int:
     return limit
 
 
-async def _page(ctx: Context, wanted: HistoryFilter, limit: int, before: str | None) -> History:
-    uid = ctx.queue.history_uid
+async def _page(
+    ctx: Context, wanted: HistoryFilter, limit: int, before: str | None, words: SearchWords | None
+) -> History:
+    uid, history = ctx.queue.history_uid, ctx.queue.history
     try:
-        if wanted.accepts_all:
-            first, items = ctx.queue.history.page(limit, before)
-            positions = list(range(first, first + len(items)))
-        else:
-            positions, items = await _search(ctx, wanted, limit, before)
+        end = len(history) if before is None else history.place(before)
     except NotFound as error:
         raise NotFound(f"Parameter 'before': {error.message}") from None
+    if words is not None:
+        positions, items = await _newest(
+            _with_words(ctx, words, wanted, end, likely=limit if wanted.accepts_all else MOST_ITEMS), limit
+        )
+    elif wanted.accepts_all:
+        first, items = history.page(limit, before)
+        positions = list(range(first, first + len(items)))
+    else:
+        positions, items = await _newest(_walk(ctx, wanted, before), limit)
     size = sum(map(len, items))
     if size > MOST_BYTES and len(items) > 1:
         raise Refused(
             f"The page is too large for one reply ({len(items)} items, {size / 1e6:.1f} MB). "
             f"Send a smaller 'limit' than {limit}"
         )
-    return {"items": _array(items), "positions": positions, "plan_history_uid": uid}
+    return {
+        "items": _array(items),
+        "positions": positions,
+        "plan_history_uid": uid,
+        "index_complete": ctx.search.is_complete,
+    }
 
 
-async def _search(ctx: Context, wanted: HistoryFilter, limit: int, before: str | None) -> tuple[list[int], list[bytes]]:
-    """The places and the items of a page; other requests are let in from time to time."""
+async def _newest(found: AsyncGenerator[tuple[int, bytes] | None], limit: int) -> tuple[list[int], list[bytes]]:
+    """The places and the items of a page: the first ones that are found, oldest first.
+
+    At each None other requests are let in.
+    """
     positions: list[int] = []
     items: list[bytes] = []
-    for found in ctx.queue.history.search(wanted.accepts_json, before):
-        if len(items) >= limit:
-            break
-        if found is None:
-            await asyncio.sleep(0)
-        else:
-            positions.append(found[0])
-            items.append(found[1])
+    async with contextlib.aclosing(found):
+        while len(items) < limit:
+            try:
+                each = await anext(found)
+            except StopAsyncIteration:
+                break
+            if each is None:
+                await asyncio.sleep(0)
+            else:
+                positions.append(each[0])
+                items.append(each[1])
     return positions[::-1], items[::-1]
+
+
+async def _walk(ctx: Context, wanted: HistoryFilter, before: str | None) -> AsyncGenerator[tuple[int, bytes] | None]:
+    """The items that a filter accepts, newest first, with their places."""
+    for found in ctx.queue.history.search(wanted.accepts_json, before):
+        yield found
+
+
+async def _with_words(
+    ctx: Context, words: SearchWords, wanted: HistoryFilter, end: int, *, likely: int
+) -> AsyncGenerator[tuple[int, bytes] | None]:
+    """The items with these words that a filter accepts, newest first, with their places."""
+    oldest = ctx.queue.history.first
+    effort = 0
+    async with contextlib.aclosing(ctx.search.matches(words, oldest + end, likely)) as matches:
+        async for number, item in matches:
+            if wanted.accepts_json(item):
+                yield number - oldest, item
+            effort += len(item) + EFFORT_PER_ITEM
+            if effort > EFFORT:
+                effort = 0
+                yield None
 
 
 def _array(items: Sequence[bytes]) -> Any:

@@ -59,7 +59,7 @@ def informed(qs, opened, plan):
         ("%qs mode ", {"loop", "ignore_failures"}),
         ("%qs stop ", {"cancel"}),
         ("%qs lock ", {"env", "queue", "all", "info"}),
-        ("%qs history --", {"--failed", "--plan", "--user", "--since", "--until", "--md"}),
+        ("%qs history --", {"--failed", "--search", "--plan", "--user", "--since", "--until", "--md"}),
         ("%qs history -", {"-n"}),
         ("%qs history --since ", {"yesterday", "today"}),
         ("%qs queue -", {"-n"}),

@@ -168,6 +168,11 @@ def test_plans_without_metadata_have_an_empty_cell_and_lists_of_metadata_are_mer
         ("history --since 150m", [3, 4], "2 plans ran (--since 150m)"),
         ("history --since 210m --until 90m", [2, 3], "2 plans: 1 completed, 1 aborted (--since 210m, --until 90m)"),
         ("history --user ada -n 5", [0, 1, 2, 3, 4], "5 plans: 3 completed, 1 failed, 1 aborted (--user ada)"),
+        ("history --search S0 scan", [1, 3], "2 plans: 1 completed, 1 failed (--search S0 scan)"),
+        ('history --search count "no beam"', [], 'No plan of the history matches --search count "no beam".'),
+        ('history --search "no beam" --failed', [1], '1 plan ran, and it failed (--search "no beam", --failed)'),
+        ("history --search det1 sample=S0[12] -n 5", [1, 2],
+         "2 plans: 1 failed, 1 aborted (--search det1, sample=S0[12])"),
         ("history -n 3", [2, 3, 4], "The last 3 plans of 5: 2 completed, 1 aborted (-n N shows more)"),
         ('history sample="S03" # a comment', [3], "1 plan ran (sample=S03)"),
     ],
@@ -180,6 +185,17 @@ def test_plans_are_selected_by_the_service_with_one_request(qs, qs_manager, line
     assert lines(shown)[0] == title
     assert [method for method in qs_manager.methods if method != "queue_get"] == ["history_get"]
     assert qs_manager.asked("history_get")[0]["limit"] <= 21
+
+
+def test_a_search_says_that_older_plans_may_be_missing_while_the_index_is_made(qs, qs_manager, measured):
+    found = qs_manager.do("history_get", search="S04")
+    qs_manager.answers["history_get"] = {**found, "index_complete": False}
+    note = "The search index is being made again: older plans may be missing."
+    assert note in pretty(qs("history --search S04"))
+    assert note in qs("history --search S04").html()
+    assert note not in pretty(qs("history sample=S04"))
+    qs_manager.answers["history_get"] = {**found, "items": [], "positions": [], "index_complete": False}
+    assert pretty(qs("history --search S09")) == f"No plan of the history matches --search S09. {note}"
 
 
 @pytest.mark.usefixtures("measured")
@@ -232,9 +248,12 @@ def test_conditions_that_nothing_matches_are_repeated(qs, measured):
         ("history --since 1h --until 2h", "--since 1h is not before --until 2h"),
         ("history -n x", "-n takes a number of 1 or more, not x"),
         ("queue -n 0", "-n takes a number of 1 or more, not 0"),
+        ("history --search", "Expected a value for --search"),
+        ("history --search --failed", "Expected a word to look for"),
+        ("history --search '…'", "Expected a word to look for, with letters or digits"),
         ("history --plan", "Expected a value for --plan"),
         ("history sample=", "Expected a value after sample="),
-        ("history S03", "or an option such as --plan S03"),
+        ("history S03", "or an option such as --search S03"),
         ("history --smaple S03", "Unknown option --smaple"),
     ],
 )
@@ -280,5 +299,17 @@ def test_the_first_items_of_a_long_queue(qs, qs_manager, plan):
 
 def test_the_help_of_history_shows_each_option(qs):
     text = re.sub(r"\s+", " ", pretty(qs("help history")))
-    for option in ("KEY=VALUE", "--plan", "--user", "--since", "--until", "--failed", "-n", "--md", "yesterday", "2h"):
+    for option in (
+        "KEY=VALUE",
+        "--search",
+        "--plan",
+        "--user",
+        "--since",
+        "--until",
+        "--failed",
+        "-n",
+        "--md",
+        "yesterday",
+        "2h",
+    ):
         assert option in text

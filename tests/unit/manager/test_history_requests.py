@@ -57,6 +57,12 @@ def uids(measured):
         ({"metadata": {"sample": "S03"}}, ["u2", "u3"]),
         ({"metadata": {"sample": "S0[13]"}, "name": "count", "limit": 1}, ["u2"]),
         ({"metadata": {}, "limit": 1}, ["u4"]),
+        ({"search": "scan"}, ["u3", "u4"]),
+        ({"search": "S0 count", "limit": 2}, ["u1", "u2"]),
+        ({"search": "s03", "before": "u3"}, ["u2"]),
+        ({"search": "s03", "exit_status": "failed", "name": "s*"}, ["u3"]),
+        ({"search": "s03", "limit": 0}, []),
+        ({"search": "S03 nowhere"}, []),
     ],
 )
 async def test_a_page_has_the_newest_matching_items_oldest_first(uids, params, expected):
@@ -82,6 +88,11 @@ async def test_a_page_without_a_limit_has_a_thousand_items_at_most(manager):
         ({"since": "yesterday"}, ["'since'", "'yesterday'"]),
         ({"metadata": {"sample": 3}}, ["'metadata'", "{'sample': 3}"]),
         ({"metadata": ["sample"]}, ["'metadata'", "['sample']"]),
+        ({"search": "- …"}, ["'search'", "search='- …'"]),
+        ({"search": ""}, ["'search'", "search=''"]),
+        ({"search": "a " * 51}, ["'search'", "51 words", "50"]),
+        ({"search": 3}, ["'search'", "3"]),
+        ({"search": "scan", "before": "nowhere"}, ["'before'", "'nowhere'"]),
         ({"exit_status": ["failed", 7]}, ["'exit_status'", "['failed', 7]"]),
     ],
 )
@@ -113,7 +124,7 @@ async def test_a_page_that_is_too_large_is_refused(measured, monkeypatch):
 
 async def test_the_status_lists_the_parameters_that_others_do_not_have(manager):
     extensions = (await manager.do("status"))["extensions"]
-    assert {"limit", "before", "exit_status", "name", "user", "since", "until", "metadata"} <= set(extensions)
+    assert {"limit", "before", "exit_status", "name", "user", "since", "until", "metadata", "search"} <= set(extensions)
     assert extensions == sorted(extensions)
 
 

@@ -105,6 +105,8 @@ LINES = [
     (["queue", "item", "move", "0", "-1"], "queue_item_move", {"pos": 0, "pos_dest": -1}),
     (["queue", "item", "move", "u1", "after", "u2"], "queue_item_move", {"uid": "u1", "after_uid": "u2"}),
     (["history", "get", "5"], "history_get", {"limit": 5}),
+    (["history", "get", "search", "Cu", "S0"], "history_get", {"search": "Cu S0"}),
+    (["history", "get", "5", "search", "Cu foil"], "history_get", {"limit": 5, "search": '"Cu foil"'}),
     (["history", "clear", "10"], "history_clear", {"size": 10}),
     (["history", "clear", "u1"], "history_clear", {"item_uid": "u1"}),
     (["existing", "plans"], "plans_existing", {}),

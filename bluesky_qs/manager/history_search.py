@@ -1,0 +1,290 @@
+"""Searches the history by words, and keeps the index for that up to date, in the background.
+
+The index is a file beside the store and derived from the history: what is wrong with it only costs the time to make it
+again. It is made from the newest item back, so that it is useful before it is complete.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sqlite3
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bluesky_qs.errors import Refused
+from bluesky_qs.plan_queue.changes import AddHistory, Change, TrimHistory
+from bluesky_qs.plan_queue.history import ItemHistory
+from bluesky_qs.plan_queue.search_text import SearchWords
+from bluesky_qs.store.history_index import HistoryIndex, IndexReader, index_uid, is_damage
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Items to add to the index at once, and bytes of them: about a tenth of a second of work for its thread.
+_CHUNK, _CHUNK_BYTES = 500, 1_000_000
+#: Items to compare with the history when the index is opened.
+_SAMPLES = 100
+#: Items to fetch from the index at once.
+_FOUND = 1000
+#: Seconds that a search waits for items that ended just now, and that a failed index waits for the next try.
+_PATIENCE, _RETRY = 1.0, 60.0
+#: Items in the index that are no longer in the history: beyond this, and more than those that are, it is made again.
+_MOST_GONE = 10_000
+#: What is added to the number of an item in a new index, because row numbers of SQLite begin with 1.
+_OFFSET = 1
+
+
+class HistorySearch:
+    """Finds items of the history by their words.
+
+    Items have the numbers of `ItemHistory` here; those in the file differ from them by ``_offset``.
+
+    Parameters
+    ----------
+    history
+        The history in memory. It may be ahead of the store, so only items that `stored` was told of are indexed.
+    folder
+        Where the index is kept; None for a temporary one, made when somebody searches.
+
+    Attributes
+    ----------
+    complete
+        Set while the index has all items, except perhaps those that ended just now.
+    """
+
+    def __init__(self, history: ItemHistory, folder: Path | None) -> None:
+        self._history = history
+        self._folder = folder
+        self._first, self._stop = history.first, history.first + len(history)
+        self._offset = _OFFSET
+        self._index: HistoryIndex | None = None
+        self._reader: IndexReader | None = None
+        self._failure = ""
+        self._is_suspect = False
+        self._writing = _thread("history-index", niceness=5)
+        self._reading = _thread("history-search")
+        self.complete = asyncio.Event()
+        self._wanted, self._news, self._fresh = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        if folder is not None:
+            self._wanted.set()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a search finds all items; false while the index is made."""
+        return self.complete.is_set() or not self._wanted.is_set()
+
+    def stored(self, changes: Iterable[Change]) -> None:
+        """Note changes that are durable now."""
+        before = self._first, self._stop
+        for change in changes:
+            match change:
+                case AddHistory():
+                    self._stop += 1
+                case TrimHistory(keep=keep):
+                    self._first = max(self._first, self._stop - max(0, keep))
+                case _:
+                    pass
+        if (self._first, self._stop) != before:
+            if self._stop != before[1]:
+                self._fresh.clear()
+            self._news.set()
+
+    async def matches(self, words: SearchWords, stop: int, likely: int = _FOUND) -> AsyncGenerator[tuple[int, bytes]]:
+        """The items older than the one with the number ``stop`` that have these words, newest first.
+
+        ``likely`` is how many of them will probably be wanted.
+
+        Raises
+        ------
+        Refused
+            The index cannot be used.
+        """
+        self._wanted.set()
+        await self._news_are_in()
+        at_once = min(max(1, likely), _FOUND)
+        while True:
+            numbers = await self._find(words, stop, at_once)
+            for number in numbers:
+                if found := self._history.at(number):
+                    yield number, found[1]
+            if len(numbers) < at_once:
+                return
+            stop, at_once = numbers[-1], _FOUND
+
+    async def follow(self) -> None:
+        """Keep the index up to date, until canceled."""
+        await self._wanted.wait()
+        with contextlib.ExitStack() as opened:
+            folder = self._folder or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="qs-")))
+            path = folder.absolute() / "history-index.sqlite3"
+            index, self._reader = HistoryIndex(path), IndexReader(path)
+            try:
+                while True:
+                    await self._follow(index)
+                    await asyncio.sleep(_RETRY)
+            finally:
+                self._index = None
+                await self._run(self._reading, self._reader.close)
+                await self._run(self._writing, index.close)
+                self._reading.shutdown()
+                self._writing.shutdown()
+
+    # ------------------------------------------------------------------------------------------------------ writing
+    async def _follow(self, index: HistoryIndex) -> None:
+        """Keep the index up to date. Return if it fails for a reason that a new file would not help against."""
+        try:
+            await self._open(index)
+            self._index, self._failure = index, ""
+            while True:
+                await self._add_missing(index)
+                self.complete.set()
+                self._fresh.set()
+                await self._news.wait()
+                self._news.clear()
+        except (sqlite3.Error, OSError) as error:
+            self._index = None
+            self.complete.clear()
+            if str(error) != self._failure:
+                logger.warning(
+                    "The history cannot be searched by words, because its index failed: %s. Queue and history are not "
+                    "affected. The index is tried again every %.0f s",
+                    error,
+                    _RETRY,
+                )
+            self._failure = str(error)
+            self._fresh.set()
+
+    async def _open(self, index: HistoryIndex) -> None:
+        """Open the index, and keep its content if it is that of this history."""
+        try:
+            await self._run(self._writing, index.open)
+            if index.first == index.stop or await self._is_of_this_history(index):
+                return
+            logger.info("The index of the history does not match the history; it is made again")
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            logger.warning("The index of the history is damaged (%s); it is made again", error)
+        await self._start_anew(index)
+
+    async def _is_of_this_history(self, index: HistoryIndex) -> bool:
+        """Whether some items have the same places in both; also finds out how the numbers differ."""
+        for row in await self._run(self._writing, index.samples, index.first, 1):
+            if row.uid not in self._history:
+                return False
+            self._offset = row.number - self._history.first - self._history.place(row.uid)
+        rows = await self._run(self._writing, index.samples, self._first + self._offset, _SAMPLES)
+        found = [self._history.at(row.number - self._offset) for row in rows]
+        return self._offset >= _OFFSET and all(
+            each is not None and index_uid(each[0]) == row.uid for each, row in zip(found, rows, strict=True)
+        )
+
+    async def _start_anew(self, index: HistoryIndex) -> None:
+        self._offset, self._is_suspect = _OFFSET, False
+        self.complete.clear()
+        if self._reader is not None:
+            await self._run(self._reading, self._reader.close)
+        await self._run(self._writing, index.start_anew)
+
+    async def _add_missing(self, index: HistoryIndex) -> None:
+        """Add what the index does not cover yet. If it turns out to be damaged, start it anew."""
+        try:
+            while self._is_suspect or not self._covers_all:
+                await self._add_some(index)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            logger.warning("The index of the history is damaged (%s); it is made again", error)
+            await self._start_anew(index)
+            while not self._covers_all:
+                await self._add_some(index)
+
+    async def _add_some(self, index: HistoryIndex) -> None:
+        """Add some of the items that the index does not cover yet: new items first, then older and older ones."""
+        oldest, end = max(self._first, self._history.first), self._stop
+        first, stop = index.first - self._offset, index.stop - self._offset
+        gone = oldest - first if first < stop else 0
+        if self._is_suspect or gone > max(_MOST_GONE, end - oldest) or (gone and stop < oldest):
+            await self._start_anew(index)
+        elif first == stop or stop < end:
+            start = stop if first < stop else max(oldest, end - _CHUNK)
+            items = _within(self._history.numbered(start, min(end, start + _CHUNK)))
+            await self._add(index, start, items)
+        else:
+            if self._folder is not None:
+                self._fresh.set()
+            items = _within(self._history.numbered(max(oldest, first - _CHUNK), first)[::-1])[::-1]
+            await self._add(index, first - len(items), items)
+
+    async def _add(self, index: HistoryIndex, number: int, items: list[bytes]) -> None:
+        await self._run(self._writing, index.add, number + self._offset, items)
+
+    @property
+    def _covers_all(self) -> bool:
+        """Whether the index has all items of the history."""
+        index, oldest = self._index, max(self._first, self._history.first)
+        if index is None or self._is_suspect:
+            return False
+        return oldest >= self._stop or (
+            index.first < index.stop
+            and index.first - self._offset <= oldest
+            and index.stop - self._offset >= self._stop
+        )
+
+    # ------------------------------------------------------------------------------------------------------ reading
+    async def _find(self, words: SearchWords, stop: int, limit: int) -> list[int]:
+        for _ in range(2):
+            if self._failure:
+                raise Refused(
+                    f"The history cannot be searched by words, because its index failed: {self._failure}. "
+                    "Leave 'search' out, or try again in a minute"
+                )
+            if self._index is None or self._reader is None:  # it is not open yet
+                return []
+            offset, reader = self._offset, self._reader
+            try:
+                found = await self._run(self._reading, reader.find, words, self._first + offset, stop + offset, limit)
+            except sqlite3.Error as error:
+                logger.warning("The index of the history cannot be read (%s); it is made again", error)
+                self._is_suspect = True
+                self.complete.clear()
+                self._fresh.clear()
+                self._news.set()
+                await self._news_are_in()
+            else:
+                return [number - offset for number in found]
+        raise Refused("The index of the history is damaged and is made again. Try again in a minute")
+
+    async def _news_are_in(self) -> None:
+        """Wait until the index has the items that ended just now, if that does not take long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self._fresh.wait()
+
+    async def _run(self, thread: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
+
+
+def _within(items: list[bytes]) -> list[bytes]:
+    """The first items, as many as should be added at once."""
+    sizes = accumulate(map(len, items))
+    return items[: max(1, sum(size <= _CHUNK_BYTES for size in sizes))]
+
+
+def _thread(name: str, niceness: int = 0) -> ThreadPoolExecutor:
+    """One thread. On Linux, a nice one leaves the processor to the event loop."""
+
+    def begin() -> None:
+        if niceness and sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=name, initializer=begin)

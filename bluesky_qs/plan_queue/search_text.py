@@ -1,0 +1,106 @@
+"""What a search of the history by words compares: the words of a request, and the text of an item."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any, Self, cast
+
+import msgspec
+
+from bluesky_qs.errors import BadParams
+from bluesky_qs.plan_queue.items import as_object
+
+#: The most words of a search, and the most values of an item that are searched. A mask of a detector is not text.
+MOST_WORDS, MOST_VALUES = 50, 2000
+#: Bytes of an item. The parameters of larger ones are not searched, because it takes too long to read them.
+MOST_BYTES = 250_000
+#: Between two values. SQLite counts it as a word, so that ``5.1`` is not found in ``[1.5, 1]``.
+_BETWEEN = " \ue000 "
+
+
+class Phrase(msgspec.Struct, frozen=True):
+    """Words that follow each other. The last one is the beginning of a word, unless ``whole`` is true."""
+
+    text: str
+    whole: bool = False
+
+
+class SearchWords(msgspec.Struct, frozen=True):
+    """What an item must contain: all of these phrases."""
+
+    phrases: tuple[Phrase, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """The words of a request: each finds words that begin with it; quoted text is found as it is.
+
+        >>> SearchWords.of('S03 "Cu foil"').phrases
+        (Phrase(text='S03', whole=False), Phrase(text='Cu foil', whole=True))
+
+        Raises
+        ------
+        BadParams
+            There are no words, or too many.
+        """
+        parts = [(quoted or plain, bool(quoted)) for quoted, plain in re.findall(r'"([^"]*)"?|([^\s"]+)', text)]
+        phrases = tuple(Phrase(part, whole) for part, whole in parts if any(map(str.isalnum, part)))
+        if not phrases:
+            raise BadParams(f"Parameter 'search' needs a word to look for, with letters or digits: search={text!r}")
+        if len(phrases) > MOST_WORDS:
+            raise BadParams(f"Parameter 'search' has {len(phrases)} words, at most {MOST_WORDS} are possible")
+        return cls(phrases)
+
+
+class _Message(msgspec.Struct):
+    msg: Any = None
+
+
+class _Named(msgspec.Struct):
+    name: Any = None
+    meta: Any = None
+    result: _Message | None = None
+
+
+class _Whole(_Named):
+    args: Any = None
+    kwargs: Any = None
+
+
+def searched_text(item: bytes) -> str:
+    """The text of an item that a search looks at: name, parameters, metadata and the message of its result."""
+    fields = _fields(item, _Named if len(item) > MOST_BYTES else _Whole)
+    whole = fields if isinstance(fields, _Whole) else _Whole()
+    message = fields.result.msg if fields.result else None
+    values = chain(_values([fields.name, message]), _values([fields.meta]), _values([whole.args, whole.kwargs]))
+    text = _BETWEEN.join(islice(values, MOST_VALUES))
+    return text.encode(errors="replace").decode()  # half a character cannot be stored
+
+
+def _values(roots: list[Any]) -> Iterator[str]:
+    """All keys and values, as text, in order."""
+    waiting: list[Any] = roots[::-1]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            pairs = list(islice(as_object(value).items(), MOST_VALUES))
+            waiting += (each for key, value in reversed(pairs) for each in (value, str(key)))
+        elif isinstance(value, list):
+            waiting += cast("list[Any]", value)[:MOST_VALUES][::-1]
+        elif value is not None:
+            yield str(value)
+
+
+def _fields(item: bytes, kind: type[_Named]) -> _Named:
+    try:
+        return msgspec.json.decode(item, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # NaN and other things that only Python's json reads
+    try:
+        fields = as_object(json.loads(item))
+    except (ValueError, RecursionError):
+        return _Named()
+    read = {key: fields.get(key) for key in kind.__struct_fields__ if key != "result"}
+    return kind(**read, result=_Message(as_object(fields.get("result")).get("msg")))
