@@ -9,6 +9,7 @@ import zmq
 from bluesky_qs.door.caller import SignIn
 from bluesky_qs.door.service import Service
 from bluesky_qs.door.settings import DoorSettings
+from bluesky_qs.door.sheet_reader import SheetReader
 
 #: Called after each answer with route, status and seconds.
 Observer = Callable[[str, int, float], None]
@@ -23,6 +24,8 @@ class Door:
         By name, in the order of the settings.
     sign_in
         Who may use the door.
+    sheets
+        Reads uploaded spreadsheets.
     observers
         Called after each answer. Metrics count with it.
     closing
@@ -36,6 +39,7 @@ class Door:
         self.observers: list[Observer] = []
         self.metrics: Any = None
         self.streams: Any = None
+        self.sheets = SheetReader()
         self.closing = asyncio.Event()
         self.context: zmq.Context[Any] | None = None
         self.sign_in: SignIn = sign_in(self)

@@ -1,8 +1,6 @@
 """The route that takes a spreadsheet and queues the plans in its rows."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -13,14 +11,12 @@ from bluesky_qs.door.methods import MethodHandler
 from bluesky_qs.door.refusals import BadRequest, BodyMissing
 from bluesky_qs.door.route import Answer, Call, Route, answer
 from bluesky_qs.wire.codec import decode, json_text
-from bluesky_qs.words.spreadsheet import SpreadsheetError, naming_rows, read_items
+from bluesky_qs.words.spreadsheet import SpreadsheetError, naming_rows
 
 _FIELD = "spreadsheet"
 _MOST_FIELDS = 10
 #: In the text of a reply about items some of which have warnings; it may be in a parameter too.
 _WARNINGS = b'"warnings"'
-#: A file of the largest size takes seconds and hundreds of megabytes: one at a time, beside the event loop.
-_reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spreadsheet")
 _add_batch = MethodHandler(METHODS["queue_item_add_batch"])
 
 
@@ -41,12 +37,12 @@ async def add_spreadsheet(call: Call) -> Answer:
     """
     data, name = await _uploaded(call)
     try:
-        items = await asyncio.get_running_loop().run_in_executor(_reader, read_items, data, name)
+        sheet = await call.door.sheets.read(data, name)
     except SpreadsheetError as error:
         return answer({"success": False, "msg": error.message, "items": [], "results": []})
-    added = await _add_batch.send(call, {"items": json_text(items)})
+    added = await _add_batch.send(call, {"items": sheet.items})
     if added.body.startswith(b'{"success":false') or _WARNINGS in added.body:
-        return added._replace(body=json_text(naming_rows(decode(added.body), items)))
+        return added._replace(body=json_text(naming_rows(decode(added.body), sheet)))
     return added
 
 

@@ -1,10 +1,11 @@
 """The cells of spreadsheet files, in CSV and XLSX. Nothing is evaluated."""
 
+import contextlib
 import csv
 import io
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ SUFFIXES = (".csv", ".xlsx")
 MOST_ROWS = 10_000
 LARGEST = 20_000_000
 _MOST_PARTS = 1000
+#: Cells of an XLSX file. One in use takes about 40 bytes; one that takes less is empty, but needs memory.
+_MOST_CELLS = 1_000_000
 #: Spreadsheet programs of some countries use the semicolon, because their numbers have commas.
 _DELIMITERS = ",;\t"
 
@@ -65,11 +68,12 @@ def read_sheet(data: bytes, file_name: str) -> Sheet:
         raise SpreadsheetError(f"{name} is not a spreadsheet: its name must end in .csv or .xlsx")
     if len(data) > LARGEST:
         raise SpreadsheetError(f"{name} is larger than {LARGEST // 1_000_000} MB")
-    sheet = _csv(data, name) if name.lower().endswith(".csv") else _xlsx(data, name)
-    last = max(sheet.rows, default=1)
-    if last > MOST_ROWS + 1:
-        raise SpreadsheetError(f"{name} has {last - 1} rows; the limit is {MOST_ROWS}")
-    return sheet
+    return _csv(data, name) if name.lower().endswith(".csv") else _xlsx(data, name)
+
+
+def _check_row(number: int, name: str) -> None:
+    if number > MOST_ROWS + 1:
+        raise SpreadsheetError(f"{name} has more than {MOST_ROWS} rows. Split it")
 
 
 def write_csv(rows: Sequence[Sequence[str]]) -> bytes:
@@ -121,6 +125,7 @@ def _csv(data: bytes, name: str) -> Sheet:
         for number, fields in enumerate(reader, start=1):
             found = {column: Cell(field.strip()) for column, field in enumerate(fields, start=1) if field.strip()}
             if found:
+                _check_row(number, name)
                 rows[number] = found
     except csv.Error as error:
         raise SpreadsheetError(f"{name}, line {reader.line_num}: {error}") from None
@@ -139,20 +144,71 @@ def _xlsx(data: bytes, name: str) -> Sheet:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about parts of the file that do not matter here
         try:
-            sheet = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]
-            stored = None
-            if any(cell.data_type == "f" for cell in _existing(sheet)):
-                stored = openpyxl.load_workbook(io.BytesIO(data), data_only=True).worksheets[0]
+            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+            try:
+                return _first_sheet(book.worksheets[0], name)
+            finally:
+                book.close()
+        except SpreadsheetError:
+            raise
         except Exception as error:  # noqa: BLE001 - any, because openpyxl raises what a damaged file leads to
             raise SpreadsheetError(f"{name} cannot be read as XLSX: {str(error) or type(error).__name__}") from None
+
+
+def _first_sheet(sheet: Any, name: str) -> Sheet:
     rows: dict[int, dict[int, Cell]] = {}
-    for cell in _existing(sheet):
-        if (found := _cell(cell, stored)) is not None:
-            rows.setdefault(cell.row, {})[cell.column] = found
-    for merged in sheet.merged_cells.ranges:
-        problem = f"the cells {merged.coord} are merged. Split them"
-        rows.setdefault(merged.min_row, {})[merged.min_col] = Cell("", problem)
+    formulas: set[tuple[int, int]] = set()
+    with _parsed(sheet, data_only=False) as parser:
+        for number, cells in parser.parse():
+            for cell in cells:
+                found = _FORMULA if cell["data_type"] == "f" else _cell(cell)
+                if found is _FORMULA:
+                    formulas.add((number, cell["column"]))
+                if found is not None:
+                    _check_row(number, name)
+                    rows.setdefault(number, {})[cell["column"]] = found
+        merged = parser.merged_cells
+    if formulas:
+        _put_stored_values(sheet, formulas, rows)
+    for each in merged.mergeCell if merged else ():
+        rows.setdefault(each.min_row, {})[each.min_col] = Cell("", f"the cells {each.coord} are merged. Split them")
     return Sheet(str(sheet.title), {row: dict(sorted(rows[row].items())) for row in sorted(rows)})
+
+
+@contextlib.contextmanager
+def _parsed(sheet: Any, *, data_only: bool) -> Iterator[Any]:
+    """A parser of the sheet, which gives one row at a time.
+
+    openpyxl's own way to the rows fills gaps with empty cells, and a small file may claim a billion of them. Reading
+    the whole sheet into objects takes three times as long, and memory. So this uses what both have in common.
+    """
+    from openpyxl.worksheet._reader import WorkSheetParser  # noqa: PLC0415 - see `_openpyxl`
+
+    book = sheet.parent
+    with sheet._get_source() as source:  # noqa: SLF001
+        parser: Any = WorkSheetParser(
+            source,
+            sheet._shared_strings,  # noqa: SLF001
+            data_only=data_only,
+            epoch=book.epoch,
+            date_formats=book._date_formats,  # noqa: SLF001
+            timedelta_formats=book._timedelta_formats,  # noqa: SLF001
+        )
+        parser.parse_formula = lambda _element: "="
+        yield parser
+
+
+def _put_stored_values(sheet: Any, formulas: set[tuple[int, int]], rows: dict[int, dict[int, Cell]]) -> None:
+    """Put what a spreadsheet program has stored in the place of the formulas."""
+    with _parsed(sheet, data_only=True) as parser:
+        for number, cells in parser.parse():
+            for cell in cells:
+                if (number, cell["column"]) in formulas:
+                    stored = _FORMULA if cell["value"] is None else _cell(cell)
+                    if stored is None:
+                        del rows[number][cell["column"]]
+                    else:
+                        rows[number][cell["column"]] = stored
 
 
 def _check_package(data: bytes, name: str) -> None:
@@ -172,30 +228,28 @@ def _problem(package: zipfile.ZipFile) -> str:
     if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > LARGEST:
         return f"is larger than {LARGEST // 1_000_000} MB when unpacked"
     # Parts with definitions of their own can grow while they are read. Spreadsheet programs write none.
-    if any(b"<!DOCTYPE" in package.read(part).replace(b"\0", b"") for part in parts):
-        return "is not a regular XLSX file: it has a document type definition"
+    for part in parts:
+        text = package.read(part).replace(b"\0", b"")
+        if b"<!DOCTYPE" in text:
+            return "is not a regular XLSX file: it has a document type definition"
+        if text.count(b"<c") > _MOST_CELLS:
+            return f"has more than {_MOST_CELLS} cells"
     return ""
 
 
-def _existing(sheet: Any) -> list[Any]:
-    # openpyxl has no public way to see only the cells that exist, and a small file may claim a billion of them.
-    return list(sheet._cells.values())  # noqa: SLF001
+_FORMULA = Cell("", "the formula has no stored value. Open and save the file in a spreadsheet program")
 
 
-def _cell(cell: Any, stored: Any) -> Cell | None:
-    value = cell.value
-    if cell.data_type == "f":
-        value = stored.cell(cell.row, cell.column).value
-        if value is None:
-            return Cell("", "the formula has no stored value. Open and save the file in a spreadsheet program")
-    match value:
+def _cell(cell: Mapping[str, Any]) -> Cell | None:
+    """A cell as the parser describes it; None if it is empty."""
+    match cell["value"]:
         case None:
             return None
-        case str() if cell.data_type == "e" or value in _ERRORS:
+        case str() as value if cell["data_type"] == "e" or value in _ERRORS:
             return Cell("", f"it shows the error {value}")
-        case str():
+        case str() as value:
             return Cell(value.strip()) if value.strip() else None
-        case bool() | int() | float():
+        case bool() | int() | float() as value:
             return Cell(value)
         case _:
             return Cell("", "it is a date or a time. Format the cell as text, and put the text in quotes")

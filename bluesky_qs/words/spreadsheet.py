@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words.planexpr import INSTRUCTION, Item, value_at
@@ -84,7 +84,21 @@ def read_rows(data: bytes, file_name: str) -> list[SheetRow]:
     return rows
 
 
-def naming_rows(reply: Mapping[str, Any], items: SheetItems) -> dict[str, Any]:
+class Places(Protocol):
+    """Where rows and arguments are, as `SheetItems` has it."""
+
+    @property
+    def places(self) -> Sequence[str]:
+        """Sheet and row of each item."""
+        ...
+
+    @property
+    def columns(self) -> Sequence[Mapping[int | str, str]]:
+        """Columns of the arguments of each item."""
+        ...
+
+
+def naming_rows(reply: Mapping[str, Any], items: Places) -> dict[str, Any]:
     """The reply about items, with a message that names the rows and columns of what is wrong or will probably fail."""
     refused = reply.get("success") is False
     named: list[str] = []
@@ -94,7 +108,7 @@ def naming_rows(reply: Mapping[str, Any], items: SheetItems) -> dict[str, Any]:
             named.append(", ".join([place, *_columns_of(result, columns)]) + f": {text}")
     if not named:
         return dict(reply)
-    count = "1 item" if len(items) == 1 else f"{len(items)} items"
+    count = "1 item" if len(items.places) == 1 else f"{len(items.places)} items"
     lead = "Failed to add all items" if refused else f"Added {count}, with warnings"
     more = [f"and {len(named) - _MOST_SHOWN} more rows"] if len(named) > _MOST_SHOWN else []
     return {**reply, "msg": f"{lead}: " + "; ".join([*named[:_MOST_SHOWN], *more])}
@@ -167,6 +181,7 @@ class _Table:
         self.sheet = sheet
         self._wrong: dict[tuple[int, int], str] = {}
         self._headings: dict[int, str] = {}
+        self._columns: dict[int, str] = {}
         self._for_variables = for_variables
         for column, cell in sheet.rows.get(1, {}).items():
             self._add_heading(column, cell)
@@ -302,8 +317,10 @@ class _Table:
         return f"{self.sheet.name}, row {number}"
 
     def _column(self, column: int) -> str:
-        heading = self._headings.get(column)
-        return column_letters(column) + (f" ({heading})" if heading else "")
+        if column not in self._columns:
+            heading = self._headings.get(column)
+            self._columns[column] = column_letters(column) + (f" ({heading})" if heading else "")
+        return self._columns[column]
 
 
 def _parsed(value: Any, quote: str) -> Any:

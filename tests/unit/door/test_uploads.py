@@ -1,7 +1,12 @@
 """Spreadsheets that are uploaded to the door."""
 
+import asyncio
+import os
+import sys
+
 import pytest
 
+from bluesky_qs.door import sheet_reader
 from bluesky_qs.words.sheet_cells import write_xlsx
 
 PATH = "/api/queue/upload/spreadsheet"
@@ -27,6 +32,34 @@ async def test_the_rows_are_queued_by_the_signed_in_user(door, manager, name):
     assert answer["items"] == items
     assert [item["kwargs"] for item in items] == [{"detectors": ["det1"], "num": 3}, {"detectors": ["det2"]}]
     assert {item["user"] for item in items} == {"UNAUTHENTICATED_SINGLE_USER"}
+
+
+async def test_a_large_file_is_read_by_another_process_and_means_the_same(door, manager, monkeypatch):
+    await manager.open()
+    monkeypatch.setattr(sheet_reader, "_SMALL", 0)
+    for name in ("a.csv", "a.xlsx"):
+        answer = (await upload(door, CSV if name == "a.csv" else write_xlsx(ROWS), name)).json()
+        assert answer["success"], answer
+        assert [item["kwargs"]["detectors"] for item in answer["items"]] == [["det1"], ["det2"]]
+    answer = (await upload(door, CSV + b"count,[det1],'many'\n", "a.csv")).json()
+    assert answer["msg"].startswith("Failed to add all items: a.csv, row 5, column C (num): ")
+    assert "column B (num)" in (await upload(door, b"plan,num\ncount,[1\n", "a.csv")).json()["msg"]
+
+
+async def test_others_are_answered_while_a_large_file_is_read(door, monkeypatch, tmp_path):
+    monkeypatch.setattr(sheet_reader, "_SMALL", 0)
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    script = f"import sys; open({str(gate)!r}).read(); sys.exit(3)"
+    door.door.sheets = sheet_reader.SheetReader([sys.executable, "-c", script])
+    uploading = asyncio.create_task(upload(door, CSV, "a.csv"))
+    opened = await asyncio.to_thread(gate.open, "w")  # the process reads now
+    assert (await door.get("/status"))["manager_state"] == "idle"
+    assert not uploading.done()
+    opened.close()
+    answer = (await uploading).json()
+    assert (answer["success"], answer["items"]) == (False, [])
+    assert answer["msg"] == "a.csv cannot be read: the process that reads it failed. Split the file"
 
 
 async def test_wrong_cells_are_named_and_nothing_is_queued(door, manager):

@@ -244,7 +244,23 @@ def test_only_the_first_sheet_is_read():
 def test_ten_thousand_rows_are_read_and_one_more_is_refused():
     rows = [["count", "[det1]"]] * 10_000
     assert len(read_items(as_csv(["plan", "detectors"], *rows), "a.csv")) == 10_000
-    assert "has 10001 rows; the limit is 10000" in refusal(as_csv(["plan", "detectors"], *rows, rows[0]), "a.csv")
+    told = refusal(as_csv(["plan", "detectors"], *rows, rows[0]), "a.csv")
+    assert told == "a.csv has more than 10000 rows. Split it"
+
+
+def test_a_workbook_with_too_many_rows_is_refused_without_reading_on(monkeypatch):
+    monkeypatch.setattr(sheet_cells, "MOST_ROWS", 3)
+    rows = [["count", 1]] * 3
+    assert len(read_items(as_xlsx(["plan", "num"], *rows), "a.xlsx")) == 3
+    data = as_xlsx(["plan", "num"], *rows, rows[0], ["count", date(2026, 11, 29)])
+    assert refusal(data) == "a.xlsx has more than 3 rows. Split it"
+
+
+def test_empty_cells_that_would_fill_the_memory_are_refused_before_they_are_read():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("xl/worksheets/sheet1.xml", b"<row>" + b"<c/>" * 1_000_001 + b"</row>")
+    assert refusal(file.getvalue()) == "a.xlsx has more than 1000000 cells"
 
 
 def test_a_file_that_grows_when_it_is_unpacked_is_refused_before_it_is():

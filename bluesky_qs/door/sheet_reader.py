@@ -1,0 +1,96 @@
+"""Reads uploaded spreadsheets. Large ones have a process of their own, so that nobody else waits for them.
+
+``python -m bluesky_qs.door.sheet_reader NAME`` reads the file from the standard input, and writes a `ReadSheet`.
+"""
+
+import asyncio
+import os
+import pickle
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bluesky_qs.wire.codec import json_text
+from bluesky_qs.words.spreadsheet import SpreadsheetError, read_items
+
+#: Bytes of a file that is read in a thread, in less time than it takes to start a process.
+_SMALL = 50_000
+#: The process gives way to the manager and the door.
+_NICE = 10
+
+
+class ReadSheet(NamedTuple):
+    """The plans of a spreadsheet.
+
+    Attributes
+    ----------
+    items
+        A list of items, as JSON text.
+    places, columns
+        Where rows and arguments are, as in `SheetItems`.
+    """
+
+    items: bytes
+    places: list[str]
+    columns: list[Mapping[int | str, str]]
+
+
+class SheetReader:
+    """Reads one spreadsheet at a time, because a large one takes seconds and a hundred megabytes.
+
+    Parameters
+    ----------
+    command
+        Starts the process for a large file; the name of the file follows.
+    """
+
+    def __init__(self, command: Sequence[str] = (sys.executable, "-P", "-m", __name__)) -> None:
+        self._command = command
+        self._turn = asyncio.Lock()
+
+    async def read(self, data: bytes, name: str) -> ReadSheet:
+        """Read a file.
+
+        Raises
+        ------
+        SpreadsheetError
+            It is no spreadsheet, cells are wrong, or the process failed.
+        """
+        async with self._turn:
+            if len(data) <= _SMALL:
+                return await asyncio.to_thread(_read, data, name)
+            return await self._read_apart(data, name)
+
+    async def _read_apart(self, data: bytes, name: str) -> ReadSheet:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*self._command, name, stdin=pipe, stdout=pipe)
+        try:
+            written, _ = await process.communicate(data)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            raise SpreadsheetError(f"{name} cannot be read: the process that reads it failed. Split the file")
+        found: tuple[Any, ...] | str = pickle.loads(written)  # noqa: S301 - our own process has written it
+        if isinstance(found, str):
+            raise SpreadsheetError(found)
+        return ReadSheet(*found)
+
+
+def _read(data: bytes, name: str) -> ReadSheet:
+    items = read_items(data, name)
+    return ReadSheet(json_text(items), items.places, items.columns)
+
+
+def _main() -> None:
+    os.nice(_NICE)
+    try:
+        found = tuple(_read(sys.stdin.buffer.read(), sys.argv[1]))  # the class has another name in this process
+    except SpreadsheetError as error:
+        found = error.message
+    sys.stdout.buffer.write(pickle.dumps(found))
+
+
+if __name__ == "__main__":
+    _main()
