@@ -3,14 +3,19 @@
 import asyncio
 import re
 import socket
+import time
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 import bluesky_qs
 from bluesky_qs.door.metrics import METRICS
+from bluesky_qs.door.signin.keys import new_key
+from bluesky_qs.door.signin.provider import Identity
+from bluesky_qs.door.signin.settings import read_sign_in
 from bluesky_qs.door.streams.frame import Frame
 from bluesky_qs.door.streams.outlet import QueueOutlet
 from bluesky_qs.errors import ConfigError
@@ -105,6 +110,40 @@ async def test_the_route_needs_its_scope(door):
         assert (await http.get("/metrics")).status_code == 401
     response = await door.http.get("/metrics")  # the single user is no administrator
     assert (response.status_code, "admin:metrics" in response.json()["detail"]) == (401, True)
+
+
+@pytest.fixture
+async def administered(new_door, tmp_path):
+    """A door with one user, who has the role admin, and the secret of a key that can only read metrics."""
+    provider = {"provider": "toy", "authenticator": "dictionary", "args": {"users_to_passwords": {"root": "pw"}}}
+    uri = f"sqlite:///{tmp_path / 'users.sqlite3'}"
+    sections = {
+        "authentication": {"providers": [provider]},
+        "access": {"rules": [{"user": "root", "roles": "admin"}]},
+        "database": {"uri": uri},
+    }
+    door = await new_door(sign_in=read_sign_in(sections, {}))
+    database = door.door.sign_in.database
+    principal, _ = await database.signed_in(Identity("root", "toy"), now=time.time(), expires=time.time() + 1000)
+    key = await new_key(database, principal.uuid, ("admin:metrics",), expires=None, note="Prometheus")
+    return door, key.secret
+
+
+async def test_prometheus_reads_them_with_a_key_as_the_documentation_configures_it(administered):
+    door, secret = administered
+    (text,) = re.findall(r"```yaml\n# prometheus.yml\n(.+?)```", DOCS.read_text(), re.DOTALL)
+    (job,) = yaml.safe_load(text)["scrape_configs"]
+    assert job["metrics_path"].endswith("/metrics")
+    assert job["authorization"].keys() == {"type", "credentials_file"}
+    headers = {"Authorization": f"{job['authorization']['type']} {secret}"}  # as Prometheus makes it
+    async with door.client(headers=headers) as http:
+        response = await http.get("/metrics")
+        assert (await http.get("/api/status")).status_code == 401
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = {family.name: family for family in text_string_to_metric_families(response.text)}
+    assert {each.name.removesuffix("_total") for each in METRICS} <= families.keys()
+    assert families["bluesky_qs_manager_up"].samples[0].labels == {"instrument": "default"}
 
 
 async def test_a_listener_of_their_own_shows_them_to_anyone(new_door, free_ports):
