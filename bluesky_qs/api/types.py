@@ -9,6 +9,7 @@ from bluesky_qs.api.values import (
     Check,
     ConsoleOutput,
     DeviceDescription,
+    DeviceReading,
     Document,
     EnvironmentStateName,
     Finding,
@@ -192,6 +193,10 @@ class PlansExisting(Reply):
 class DevicesExisting(Reply):
     devices_existing: dict[str, DeviceDescription]
     devices_existing_uid: str | None
+
+
+class DevicesRead(Reply):
+    devices: dict[str, DeviceReading]
 
 
 class Permissions(Reply):

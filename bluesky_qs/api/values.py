@@ -349,6 +349,41 @@ class DeviceDescription(TypedDict):
     excluded: NotRequired[bool]
 
 
+class FieldReading(TypedDict):
+    """One data key of a device. ``shape`` is that of an array too large to be sent, whose ``value`` is null."""
+
+    value: Any
+    timestamp: float | None
+    units: str | None
+    shape: NotRequired[list[int]]
+
+
+class LastReading(TypedDict):
+    """The last reading of a device that does not answer now."""
+
+    value: Any
+    timestamp: float | None
+
+
+class DeviceReading(TypedDict, total=False):
+    """The reading of a device, or ``error``, the reason why there is none, and ``last``, the last reading (or null).
+
+    ``value`` is that of the device's first hinted data key; ``fields`` has the other data keys. ``timestamp`` is the
+    device's own, in epoch seconds. ``limits`` are [low, high], or null without limits. ``moving`` is null for a device
+    that does not know it. ``shape`` is that of an array too large to be sent, whose ``value`` is null.
+    """
+
+    value: Any
+    units: str | None
+    timestamp: float | None
+    limits: list[float] | None
+    moving: bool | None
+    shape: list[int]
+    fields: dict[str, FieldReading]
+    error: str
+    last: LastReading | None
+
+
 class GroupPermissions(TypedDict, total=False):
     """Names and patterns of what a user group may use and not use. Null as the first element means all."""
 

@@ -35,6 +35,11 @@ def _no_file(path: str) -> str:
     return f"is the address of a Redis rather than a path{did_you_mean([f'--redis-addr {redis}'])}" if redis else ""
 
 
+def _no_device_pattern(text: str) -> str:
+    valid = re.fullmatch(r"[\w*?]+(\.[\w*?]+)*", text)
+    return "" if valid else "is not the name of a device, nor a pattern with * and ?"
+
+
 def _port(channel: str) -> Setting:
     return Setting(
         f"Port of the kernel's {channel} channel. Default: the kernel chooses one.",
@@ -331,6 +336,17 @@ class Worker(msgspec.Struct, frozen=True):
             ("--worker-input",),
         ),
     ] = "error"
+    device_read_exclude: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Devices that are never read for clients, with all their subdevices: names or patterns with * and ?. Name "
+            "devices whose read() does more than read, or disturbs a measurement.",
+            ("--device-read-exclude",),
+            ("QSERVER_DEVICE_READ_EXCLUDE",),
+            "NAME...",
+            fault=_no_device_pattern,
+        ),
+    ] = ()
     warm_worker: Annotated[
         bool,
         Setting("Keep a spare worker process, so that the environment opens faster.", ("--warm-worker",)),

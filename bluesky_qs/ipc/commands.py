@@ -172,6 +172,26 @@ class EngineMetadata(Command[bytes], frozen=True, tag=True):
     """``RE.md`` as JSON text."""
 
 
+class ReadDevices(Command[None], frozen=True, tag=True):
+    """Read devices now. `DevicesRead` follows within little more than a second.
+
+    Attributes
+    ----------
+    names
+        Devices and subdevices in the lists.
+    unlisted
+        Names below the lists. ``user_group`` must be permitted to use the devices.
+    max_age
+        A reading that is younger than this number of seconds is sent instead of a new one.
+    """
+
+    uid: str
+    names: list[str]
+    unlisted: list[str]
+    user_group: str
+    max_age: float
+
+
 class ReplyInput(Command[None], frozen=True, tag=True):
     """Reply to an ``input()`` of user code. Refused if it is no longer waiting."""
 
@@ -206,6 +226,7 @@ WorkerCommand = (
     | RunFunction
     | UpdateEnvironment
     | EngineMetadata
+    | ReadDevices
     | ReplyInput
     | NeedMainThread
     | InterruptKernel

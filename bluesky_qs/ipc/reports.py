@@ -118,6 +118,13 @@ class DocumentReport(msgspec.Struct, frozen=True, tag=True):
     document: bytes
 
 
+class DevicesRead(msgspec.Struct, frozen=True, tag=True):
+    """The reply to the `ReadDevices` with this uid: answers by name, as a JSON object. Not acknowledged."""
+
+    uid: str
+    devices: bytes
+
+
 WorkerReport = (
     EnvironmentOpened
     | EnvironmentFailed
@@ -128,4 +135,5 @@ WorkerReport = (
     | TaskEnded
     | ProgressReport
     | DocumentReport
+    | DevicesRead
 )

@@ -5,7 +5,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from bluesky_qs.config.schema import Settings
-from bluesky_qs.ipc.reports import DocumentReport, EnvironmentOpened, ListsReport, PlanEnded, StateChanged, TaskEnded
+from bluesky_qs.ipc.reports import (
+    DevicesRead,
+    DocumentReport,
+    EnvironmentOpened,
+    ListsReport,
+    PlanEnded,
+    StateChanged,
+    TaskEnded,
+)
 from bluesky_qs.ipc.supervision import Inventory
 from bluesky_qs.manager import handlers
 from bluesky_qs.manager.answers import AnswerBook
@@ -22,6 +30,7 @@ from bluesky_qs.manager.locking import LockBook
 from bluesky_qs.manager.opening import opening
 from bluesky_qs.manager.outside import Outside
 from bluesky_qs.manager.publisher import Publisher
+from bluesky_qs.manager.readings import Readings
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.subscriptions import WorkerGone
@@ -48,8 +57,7 @@ def assemble(
 ) -> Context:
     """Create all parts and connect them, without starting anything: `bluesky_qs.manager.app` does that.
 
-    ``snapshot`` is the content of the store. ``inventory`` lists the processes that the supervisor has. ``spawn`` and
-    ``stop`` are described in `Context`.
+    ``snapshot`` is the store's content, ``inventory`` the supervisor's processes; ``spawn``, ``stop`` as in `Context`.
     """
     changed = Changes()
     common = _Common(outside.clock, changed, Lifecycle(changed), spawn)
@@ -77,6 +85,7 @@ def assemble(
         lists=lists,
         tasks=_tasks(common, settings),
         environment=environment,
+        readings=Readings(environment, settings.worker.device_read_exclude),
         runner=_runner(common, queue, ledger, lists, environment, switches=_switches(common, snapshot, inventory)),
         supervisor=outside.supervisor,
         order=asyncio.Lock(),
@@ -149,11 +158,13 @@ def _subscribed(ctx: Context) -> Context:
     """Subscribe the parts to the worker's reports. Parts with the same report get it in this order."""
     reports = ctx.environment.reports
     reports.at_once(DocumentReport, ctx.documents.add)
+    reports.at_once(DevicesRead, ctx.readings.arrived)
     reports.in_turn_acknowledging(PlanEnded, ctx.runner.plan_ended)
     reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))
     reports.in_turn(TaskEnded, ctx.tasks.ended)
     reports.in_turn(ListsReport, lambda report: ctx.lists.found_by_worker(report.lists, opening=False))
     reports.in_turn(EnvironmentOpened, lambda report: ctx.lists.found_by_worker(report.lists, opening=True))
+    reports.in_turn(WorkerGone, ctx.readings.lost)
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
     reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))
     return ctx

@@ -17,6 +17,7 @@ from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
+from bluesky_qs.manager.readings import Readings
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle
 from bluesky_qs.manager.tasks import TaskRecords
@@ -55,6 +56,7 @@ class Context:
     lists: ListBook
     tasks: TaskRecords
     environment: Environment
+    readings: Readings
     runner: Runner
     supervisor: Link
     order: asyncio.Lock

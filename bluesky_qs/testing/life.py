@@ -31,7 +31,7 @@ from bluesky_qs.ipc.states import (
 )
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.link import InProcessServer
-from bluesky_qs.testing.measurement import Measurement
+from bluesky_qs.testing.measurement import Measurement, read
 from bluesky_qs.wire.codec import json_text
 
 _ENDINGS = {
@@ -52,6 +52,7 @@ class Script(Protocol):
     devices: dict[str, Any]
     functions: dict[str, Any]
     metadata: dict[str, Any]
+    readings: dict[str, dict[str, Any]]
     scan_id: int
     commands: list[Any]
     replies: list[str]
@@ -109,11 +110,9 @@ class ScriptedProcess:
         self._ended = ended
         self._idle_engine: str | None = "idle"
         self._lists: EncodedLists | None = None
-        self._report = b"{}"
-        self._connection = b"{}"
+        self._report = self._connection = b"{}"
         self._doing = EnvironmentState.INITIALIZING
-        self._reserved = False
-        self._asked_to_open = False
+        self._reserved = self._asked_to_open = False
         self._given: set[str] = set()
         self._runs: list[RunState] = []
         self._running_tasks: dict[str, tuple[float, bool]] = {}
@@ -167,6 +166,8 @@ class ScriptedProcess:
                 self._begin_task(command)
             case commands.EngineMetadata():
                 return json_text(self._script.metadata)
+            case commands.ReadDevices():
+                self.server.push(read(command, self._script.readings, self._script.now()), keep=False)
             case commands.ReplyInput(input_uid, text):
                 self._reply(input_uid, text)
             case commands.NeedMainThread():

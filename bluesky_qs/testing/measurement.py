@@ -6,13 +6,21 @@ from uuid import uuid4
 
 import msgspec
 
-from bluesky_qs.ipc.reports import DocumentReport, ProgressReport
+from bluesky_qs.ipc.commands import ReadDevices
+from bluesky_qs.ipc.reports import DevicesRead, DocumentReport, ProgressReport
 from bluesky_qs.ipc.states import RunState
 from bluesky_qs.testing import steps
 from bluesky_qs.wire.codec import json_text
 
 _EXIT_STATUS = {"completed": "success", "stopped": "success", "aborted": "abort", "halted": "abort"}
 _KINDS: dict[type, str] = {int: "integer", float: "number", bool: "boolean", str: "string", list: "array"}
+
+
+def read(command: ReadDevices, readings: dict[str, dict[str, Any]], now: float) -> DevicesRead:
+    """The worker's reply to a request for readings. Devices that are not in ``readings`` are at 0.0."""
+    unset = {"value": 0.0, "units": None, "timestamp": now, "limits": None, "moving": None}
+    names = (*command.names, *command.unlisted)
+    return DevicesRead(command.uid, json_text({name: unset | readings.get(name, {}) for name in names}))
 
 
 class Counter(Protocol):

@@ -70,6 +70,8 @@ class ScriptedWorker(InLoop):
         profile.
     metadata
         ``RE.md``.
+    readings
+        What ``device_read`` finds, by the names of devices; other devices are at 0.0.
     items
         The plans that were run, as items, oldest first.
     commands
@@ -105,6 +107,7 @@ class ScriptedWorker(InLoop):
         self.devices: dict[str, Any] = devices or {}
         self.functions: dict[str, Any] = dict(_FUNCTIONS if functions is None else functions)
         self.metadata: dict[str, Any] = {}
+        self.readings: dict[str, dict[str, Any]] = {}
         self.commands: list[Any] = []
         self.replies: list[str] = []
         self.refusals: dict[type[Any], QSError] = {}

@@ -108,6 +108,14 @@ class Uids(Text):
         params[self.parameter] = uids if self.listed or len(uids) > 1 else uids[0]
 
 
+class Names(Text):
+    """Any number of names, as a list."""
+
+    def read(self, rest: list[str], params: dict[str, Any]) -> None:
+        params[self.parameter] = list(rest)
+        rest.clear()
+
+
 class WholeNumber(Text):
     """A whole number. If it is ``optional``, other words may follow in its place: ``before``."""
 

@@ -26,6 +26,7 @@ from bluesky_qs.ipc.commands import (
     NotePlace,
     OpenEnvironment,
     PausePlan,
+    ReadDevices,
     ReplyInput,
     RunFunction,
     RunPlan,
@@ -38,10 +39,11 @@ from bluesky_qs.ipc.commands import (
 )
 from bluesky_qs.ipc.last_words import LastWords
 from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.reports import EnvironmentFailed
+from bluesky_qs.ipc.reports import DevicesRead, EnvironmentFailed
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.states import KERNEL_BUSY, EnvironmentState
 from bluesky_qs.ipc.table import CommandTable
+from bluesky_qs.worker.device_reader import DeviceReader
 from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.environment import UserEnvironment, failure_report
 from bluesky_qs.worker.interrupt import interrupt
@@ -83,6 +85,12 @@ def _import(module: str) -> None:
         importlib.import_module(module)
 
 
+def _soonest(*seconds: float | None) -> int | None:
+    """The milliseconds after which to look again; None: only when something happens."""
+    some = [each for each in seconds if each is not None]
+    return int(min(some) * 1000) + 1 if some else None
+
+
 COMMANDS: "CommandTable[WorkerProcess]" = CommandTable()
 
 
@@ -112,6 +120,11 @@ class WorkerProcess:
         self._environment = UserEnvironment(self._reports, self._engine)
         self._tasks = TaskRunner(self._reports, self._jobs.put)
         self._prompts = Prompts(self._reports)
+        self._devices = DeviceReader(
+            loop=lambda: None if self._engine.RE is None else self._engine.RE.loop,
+            is_allowed=self._environment.may_use_unlisted,
+            send=lambda uid, devices: self._reports.push(DevicesRead(uid, devices)),
+        )
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         # Made here so that the process fails if the address cannot be bound. Only the link thread uses it.
         self._server = ServerEnd(
@@ -139,9 +152,10 @@ class WorkerProcess:
         poller.register(self._reports.wakeup, zmq.POLLIN)
         delay: float | None = None
         while not self._stop.is_set():
-            poller.poll(None if delay is None else int(delay * 1000) + 1)
+            poller.poll(_soonest(delay, self._devices.due()))
             try:
                 self._server.receive()
+                self._devices.check()
                 delay = self._reports.send(self._server)
             except Exception:  # the process boundary: an unreadable message must not end the link
                 log.exception("Could not handle a message")
@@ -203,6 +217,11 @@ class WorkerProcess:
         if self._engine.RE is None:
             raise NoRunEngine
         return plain_text(dict(self._engine.RE.md))
+
+    @COMMANDS.handles(ReadDevices)
+    def _read_devices(self, command: ReadDevices) -> None:
+        self._need_environment()
+        self._devices.ask(command, self._environment.namespace)
 
     @COMMANDS.handles(ReplyInput)
     def _reply(self, command: ReplyInput) -> None:

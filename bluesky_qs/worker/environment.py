@@ -94,6 +94,10 @@ class UserEnvironment:
         self._permissions = PermissionRules.from_dict(json.loads(permissions))
         self._catalog = Catalog(self._catalog.existing_plans, self._catalog.existing_devices, self._permissions)
 
+    def may_use_unlisted(self, name: str, description: dict[str, Any], group: str) -> bool:
+        """Whether a group may use a device that is below the lists and has this description."""
+        return self._catalog.unlisted_device_allowed(name, description, group)
+
     def plan(self, item: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Create the plan of an item; return it with the metadata of its runs. Calls user code."""
         plan, args, kwargs, metadata = bind_plan(item, item["user_group"], self._catalog, self.namespace)

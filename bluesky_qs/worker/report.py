@@ -12,7 +12,14 @@ import msgspec
 
 from bluesky_qs.ipc.commands import WorkerSnapshot
 from bluesky_qs.ipc.link import ServerEnd
-from bluesky_qs.ipc.reports import DocumentReport, ProgressReport, RunsChanged, StateChanged, TaskEnded
+from bluesky_qs.ipc.reports import (
+    DevicesRead,
+    DocumentReport,
+    ProgressReport,
+    RunsChanged,
+    StateChanged,
+    TaskEnded,
+)
 from bluesky_qs.ipc.states import EncodedLists, EnvironmentState, RunState, WorkerState
 
 log = logging.getLogger(__name__)
@@ -25,6 +32,8 @@ DOCUMENTS_WAITING = 5000
 #: How many task results to keep for a restarted manager, and how many bytes of returned values.
 FINISHED_KEPT = 1000
 FINISHED_SIZE_KEPT = 16 * 1024 * 1024
+#: Reports that are of no use to another manager.
+_NOT_KEPT = (DocumentReport, DevicesRead)
 #: The states that other code in the main thread may replace by `RESERVED`.
 _RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 
@@ -188,7 +197,7 @@ class Reports:
             server.push(progress, keep=False)
         for report in waiting:
             try:
-                server.push(report, keep=not isinstance(report, DocumentReport))
+                server.push(report, keep=not isinstance(report, _NOT_KEPT))
             except Exception:  # the process boundary: a report that cannot be encoded must not block the others
                 log.exception("Could not send a report: %r", report)
         return None

@@ -60,6 +60,17 @@ def value_of_plan(value: Any) -> Returned:
     return Returned(json_text(_text(value)), is_text=True)
 
 
+def plain_value(value: Any) -> Any:
+    """Return a value as ``json`` can write it.
+
+    Raises
+    ------
+    Exception
+        JSON does not support the value, or its own methods raise something.
+    """
+    return _Conversion().plain(value)
+
+
 class _NoForm(Exception):
     """JSON does not support a value. ``path`` leads to it and is extended from the inside out."""
 

@@ -49,6 +49,7 @@ SCOPES = {
     "re_stop": "write:plan:control",
     "re_abort": "write:plan:control",
     "re_halt": "write:plan:control",
+    "device_read": "read:monitor",
     "re_runs": "read:monitor",
     "re_metadata": "read:monitor",
     "plans_allowed": "read:resources",
@@ -82,7 +83,9 @@ SCOPES = {
 #: Keys of answers whose values come from the user or from user code.
 USER_VALUES = {
     ("Check", "arguments"),
+    ("DeviceReading", "value"),
     ("Document", "doc"),
+    ("FieldReading", "value"),
     ("Finding", "value"),
     ("HistoryItem", "args"),
     ("HistoryItem", "kwargs"),
@@ -92,6 +95,7 @@ USER_VALUES = {
     ("Item", "kwargs"),
     ("Item", "meta"),
     ("Item", "properties"),
+    ("LastReading", "value"),
     ("Metadata", "re_metadata"),
     ("ParameterDescription", "default"),
     ("Result", "return_value"),

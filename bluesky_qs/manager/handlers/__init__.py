@@ -1,5 +1,27 @@
 """The handlers of the 0MQ methods, in the same groups as `bluesky_qs.api`."""
 
-from bluesky_qs.manager.handlers import engine, environment, history, items, locking, permissions, queue, service, tasks
+from bluesky_qs.manager.handlers import (
+    devices,
+    engine,
+    environment,
+    history,
+    items,
+    locking,
+    permissions,
+    queue,
+    service,
+    tasks,
+)
 
-__all__ = ["engine", "environment", "history", "items", "locking", "permissions", "queue", "service", "tasks"]
+__all__ = [
+    "devices",
+    "engine",
+    "environment",
+    "history",
+    "items",
+    "locking",
+    "permissions",
+    "queue",
+    "service",
+    "tasks",
+]

@@ -51,6 +51,23 @@ def test_the_history_has_no_limit_unless_one_of_the_sources_sets_it(config):
     assert load({"operation.history_limit": "30"}, variable, path).settings.operation.history_limit == 30
 
 
+def test_devices_are_excluded_from_reading_by_each_of_the_sources(config):
+    variable, path = {"QSERVER_DEVICE_READ_EXCLUDE": "det1:stage.x"}, config("worker: {device_read_exclude: [det2]}")
+    assert load({}, {}).settings.worker.device_read_exclude == ()
+    assert load({}, variable).settings.worker.device_read_exclude == ("det1", "stage.x")
+    assert load({}, variable, path).settings.worker.device_read_exclude == ("det2",)
+    option = {"worker.device_read_exclude": ["sim_*"]}
+    assert load(option, variable, path).settings.worker.device_read_exclude == ("sim_*",)
+
+
+@pytest.mark.parametrize("name", [":^det", "det 1", "det..x"])
+def test_what_cannot_be_a_device_is_not_excluded_from_reading(name):
+    message = refusal({"worker.device_read_exclude": [name]}, {})
+    assert message == (
+        f"option --device-read-exclude: {name!r} is not the name of a device, nor a pattern with * and ?"
+    )
+
+
 def test_newer_variable_wins_over_the_older_one():
     other = "9876543210" * 4
     environ = {"QSERVER_ZMQ_PRIVATE_KEY": other, "QSERVER_ZMQ_PRIVATE_KEY_FOR_SERVER": KEY}

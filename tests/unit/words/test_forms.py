@@ -21,6 +21,8 @@ LINES = [
     (["allowed", "plans"], "plans_allowed", {}),
     (["allowed", "functions"], "functions_allowed", {}),
     (["allowed", "devices"], "devices_allowed", {}),
+    (["device", "read"], "device_read", {}),
+    (["device", "read", "motor", "stage.x"], "device_read", {"names": ["motor", "stage.x"]}),
     (["queue", "clear"], "queue_clear", {}),
     (["queue", "get"], "queue_get", {}),
     (["queue", "add", "plan", TEXT], "queue_item_add", {"item": PLAN}),

@@ -49,6 +49,7 @@ NEEDS = {
     "GET /console_output/uid": "read:console",
     "WS /console_output/ws": "read:console",
     "GET /console_output_update": "read:console",
+    "GET /device/read": "read:monitor",
     "GET /devices/allowed": "read:resources",
     "GET /devices/existing": "read:resources",
     "GET /documents": "read:monitor",

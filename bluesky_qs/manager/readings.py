@@ -1,0 +1,130 @@
+"""Readings of devices: which names a request may give, and the worker's replies that are still to come."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+from uuid import uuid4
+
+from bluesky_qs.api.method import shortened
+from bluesky_qs.errors import BadParams, WorkerError, WorkerLost
+from bluesky_qs.ipc.commands import ReadDevices
+from bluesky_qs.ipc.reports import DevicesRead
+from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.subscriptions import WorkerGone
+from bluesky_qs.nearest import did_you_mean, nearest
+from bluesky_qs.plans.catalog import Catalog
+from bluesky_qs.wire.codec import Encoded, json_text
+
+#: Seconds to wait for the worker, which replies for all devices after one second. Clients wait for two seconds.
+_PATIENCE = 1.6
+_EXCLUDED = {"error": "excluded from reading by the service's settings (device_read_exclude)", "last": None}
+_MOST_NAMED = 5
+
+
+class Readings:
+    """Asks the worker for readings and hands out its replies.
+
+    Parameters
+    ----------
+    excluded
+        Names or patterns (``*``, ``?``) of devices that are never read, with all their subdevices.
+    """
+
+    def __init__(self, environment: Environment, excluded: tuple[str, ...]) -> None:
+        self._environment = environment
+        self._excluded = excluded
+        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+
+    async def read(self, catalog: Catalog, group: str, names: list[str] | None, max_age: float) -> Encoded:
+        """Read devices that the group may use: answers by name. Without ``names``, read everything that moves.
+
+        Raises
+        ------
+        BadParams
+            There are no such devices, or the group may not use them.
+        WorkerError
+            The worker does not reply in time, or has ended.
+        """
+        if names is None:
+            names = [name for name in moving(catalog.devices_allowed(group)) if not self._is_excluded(name)]
+        listed, unlisted = _checked(catalog, group, names)
+        excluded = [name for name in (*listed, *unlisted) if self._is_excluded(name)]
+        listed, unlisted = ([name for name in some if name not in excluded] for some in (listed, unlisted))
+        found = {}
+        if listed or unlisted:
+            found = Encoded(await self._ask(ReadDevices(str(uuid4()), listed, unlisted, group, max_age))).value()
+        found |= dict.fromkeys(excluded, _EXCLUDED)
+        return Encoded(json_text({name: found[name] for name in names}))
+
+    def arrived(self, report: DevicesRead) -> None:
+        """The worker has replied."""
+        if (reply := self._waiting.get(report.uid)) is not None and not reply.done():
+            reply.set_result(report.devices)
+
+    def lost(self, gone: WorkerGone) -> None:
+        """The worker has ended."""
+        for reply in self._waiting.values():
+            if not reply.done():
+                reply.set_exception(WorkerLost(gone.reason))
+
+    async def _ask(self, command: ReadDevices) -> bytes:
+        reply = self._waiting[command.uid] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._environment.query(command)
+                return await reply
+        except TimeoutError:
+            msg = "The RE Worker is busy with user code and does not answer. Try again later."
+            raise WorkerError(msg) from None
+        finally:
+            del self._waiting[command.uid]
+
+    def _is_excluded(self, name: str) -> bool:
+        parts = name.split(".")
+        above = [".".join(parts[: n + 1]) for n in range(len(parts))]
+        return any(fnmatchcase(each, pattern) for pattern in self._excluded for each in above)
+
+
+def moving(devices: Mapping[str, Any]) -> Iterator[str]:
+    """Names of all devices that move. Of subdevices, signals are left out: they are settings of their devices."""
+    for name, description in devices.items():
+        if description.get("is_movable") and description.get("is_readable"):
+            yield name
+        yield from _moving_parts(name, description)
+
+
+def _moving_parts(above: str, description: Mapping[str, Any]) -> Iterator[str]:
+    for name, part in (description.get("components") or {}).items():
+        dotted = f"{above}.{name}"
+        if part.get("is_movable") and part.get("is_readable") and "Signal" not in str(part.get("classname")):
+            yield dotted
+        yield from _moving_parts(dotted, part)
+
+
+def _checked(catalog: Catalog, group: str, names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The names in the lists and those below them, each once. Refuse all others."""
+    allowed = catalog.device_names(group)
+    listed: dict[str, None] = {}
+    unlisted: dict[str, None] = {}
+    wrong: dict[str, None] = {}
+    for name in names:
+        if name in allowed:
+            listed[name] = None
+        elif "." in name and catalog.is_below_the_lists(name) and not _is_private(name):
+            unlisted[name] = None
+        else:
+            wrong[name] = None
+    if wrong:
+        some = [f"{shortened(name)}{did_you_mean(nearest(name, allowed))}" for name in list(wrong)[:_MOST_NAMED]]
+        more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
+        raise BadParams(
+            f"Parameter 'names': there is no device that the user group {group!r} may use with the name "
+            f"{', '.join(some)}{more}"
+        )
+    return list(listed), list(unlisted)
+
+
+def _is_private(name: str) -> bool:
+    # Private attributes lead from any object to all of Python.
+    return any(not part or part.startswith("_") for part in name.split("."))
