@@ -21,6 +21,13 @@ T = TypeVar("T")
 AUTH = f"{PREFIX}/auth"
 
 
+#: Why a device sign-in has ended without tokens.
+_DEVICE_ENDS = {
+    "expired_token": "the code has expired. Begin again.",
+    "access_denied": "the sign-in in the browser was refused. The page there says why.",
+}
+
+
 class Pause(NamedTuple):
     """A step of a device sign-in: wait so many seconds."""
 
@@ -226,9 +233,9 @@ def _device_login(
                     continue
                 case "slow_down":
                     interval += 5
-                case "expired_token":
+                case ("expired_token" | "access_denied") as state_now:
                     raise http_failures.NotSignedInError(
-                        "Not signed in: the code has expired. Begin again.", error.request, error.response
+                        f"Not signed in: {_DEVICE_ENDS[state_now]}", error.request, error.response
                     ) from None
                 case _:
                     raise

@@ -15,6 +15,7 @@ from bluesky_qs.client.signing_in import DeviceCode, Provider, providers
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import BadParams, ConfigError, QSError
 from ipython_extension.session.session import Session
+from ipython_extension.shown.error_rendering import Detached
 
 #: Seconds for which a key is valid that this prompt makes for itself.
 _KEY_LIFE = 30 * 24 * 3600
@@ -63,10 +64,16 @@ def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
 
 @contextmanager
 def staying(session: Session, address: str | None) -> Generator[None]:
-    """Add to an error which service the session still uses, because the next line goes there."""
+    """Add to an error which service the session still uses, because the next line goes there.
+
+    Ctrl-C, and Ctrl-D at a question, end the sign-in.
+    """
     before = session.settings.client()
     try:
         yield
+    except (KeyboardInterrupt, EOFError):
+        stays = f"%qs still uses {before.settings.address}, {as_whom(session.rm)}."
+        raise Detached(f"Not signed in. Nothing has changed: {stays}") from None
     except QSError as error:
         if address is not None or not isinstance(error, RequestTimeoutError):
             error.add_note(f"Nothing has changed: %qs still uses {before.settings.address}, {as_whom(session.rm)}.")

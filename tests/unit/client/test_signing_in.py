@@ -192,13 +192,20 @@ def test_a_browser_on_another_computer_signs_in(scripted, scripted_RM):
     assert scripted.got[-1].body == '{"device_code": "D"}'
 
 
-@pytest.mark.parametrize("state", ["expired_token", "access_denied"])
-def test_a_browser_that_did_not_sign_in_is_an_error(scripted, scripted_RM, state):
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("expired_token", "Not signed in: the code has expired"),
+        ("access_denied", "Not signed in: the sign-in in the browser was refused"),
+        ("other", "other"),
+    ],
+)
+def test_a_browser_that_did_not_sign_in_is_an_error(scripted, scripted_RM, state, sentence):
     scripted.answers["POST", "/api/auth/provider/idp/authorize"] = {
         "verification_uri": "x", "interval": 0.01, "device_code": "D", "expires_in": 600, "user_code": "ABCD-EFGH"
     }  # fmt: skip
     scripted.answers["POST", "/api/auth/provider/idp/token"] = (400, {"detail": {"error": state}})
-    with pytest.raises(scripted_RM.HTTPClientError, match=f"{state}|the code has expired"):
+    with pytest.raises(scripted_RM.HTTPClientError, match=sentence):
         scripted_RM.device_login(lambda _: None, provider="idp")
 
 

@@ -171,6 +171,18 @@ def test_a_wrong_password_changes_nothing(qs, typed, users_door, qs_manager, bar
     assert not kept_keys.path().exists()
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, EOFError])
+def test_a_question_that_is_cancelled_changes_nothing(qs, users_door, qs_manager, monkeypatch, error):
+    def cancel(_question):
+        raise error
+
+    monkeypatch.setattr("builtins.input", cancel)
+    monkeypatch.setattr(kept_keys, "_keyring", lambda: None)
+    with pytest.raises(KeyboardInterrupt, match=r"^Not signed in\. Nothing has changed: %qs still uses") as caught:
+        qs(f"connect {users_door.url}")
+    assert qs_manager.control in str(caught.value)
+
+
 def test_over_0mq_again(qs, typed, users_door, qs_manager):
     typed.update({"Password of ada": "of-ada-1815"})
     qs(f"connect {users_door.url} --user ada")
