@@ -22,6 +22,7 @@ import sys
 import tempfile
 
 import measure_faults  # noqa: F401 - the groups of measurements register themselves
+import measure_history  # noqa: F401
 import measure_requests  # noqa: F401
 import measure_runs  # noqa: F401
 from harness import GROUPS, ORDER, now, spin
@@ -56,6 +57,7 @@ def options():
         "--embedded", default="", help="A, B or AB: these get no redis options and use their built-in store"
     )
     ap.add_argument("--no-seed", action="store_true", help="never seed the history through redis")
+    ap.add_argument("--history", type=int, default=50_000, help="items of the group long_history")
     ap.add_argument("--tmp", default=tempfile.gettempdir())
     ap.add_argument("--keep", action="store_true", help="keep the work directory (service logs)")
     o = ap.parse_args()

@@ -82,6 +82,8 @@ _NAMES = {
     "-V": "version",
     "--version": "version",
 }
+#: What looks like an option but belongs to a command, as at the prompt.
+_OF_COMMANDS = frozenset(("--search",))
 _SWITCHES = frozenset(f.name for f in fields(Options) if f.default is False)
 
 
@@ -177,6 +179,8 @@ def _seconds(name: str, value: str) -> float:
 
 
 def _is_option(argument: str) -> bool:
-    """Whether it is an option. Negative positions and text with spaces, such as a NOTE, are not."""
+    """Whether it is an option of ``qserver``. Negative positions and text with spaces, such as a NOTE, are not."""
     name = argument.partition("=")[0]
+    if name in _OF_COMMANDS:
+        return False
     return len(name) > 1 and name.startswith("-") and not name[1:].isdecimal() and " " not in name

@@ -32,10 +32,12 @@ T = TypeVar("T")
 _CHUNK, _CHUNK_BYTES = 500, 1_000_000
 #: Items to compare with the history when the index is opened.
 _SAMPLES = 100
-#: Items to fetch from the index at once.
-_FOUND = 1000
+#: Items to fetch from the index at first, and later if more are wanted.
+_FOUND, _MOST_FOUND = 1000, 10_000
 #: Seconds that a search waits for items that ended just now, and that a failed index waits for the next try.
-_PATIENCE, _RETRY = 1.0, 60.0
+_PATIENCE, _RETRY = 1.5, 60.0
+#: Seconds that a search waits for a temporary index. It is small, and there is nothing to find before it is made.
+_PATIENCE_AT_FIRST = 30.0
 #: Items in the index that are no longer in the history: beyond this, and more than those that are, it is made again.
 _MOST_GONE = 10_000
 #: What is added to the number of an item in a new index, because row numbers of SQLite begin with 1.
@@ -68,7 +70,7 @@ class HistorySearch:
         self._index: HistoryIndex | None = None
         self._reader: IndexReader | None = None
         self._failure = ""
-        self._is_suspect = False
+        self._is_suspect = self._is_late = False
         self._writing = _thread("history-index", niceness=5)
         self._reading = _thread("history-search")
         self.complete = asyncio.Event()
@@ -79,7 +81,7 @@ class HistorySearch:
     @property
     def is_complete(self) -> bool:
         """Whether a search finds all items; false while the index is made."""
-        return self.complete.is_set() or not self._wanted.is_set()
+        return not self._wanted.is_set() or (self.complete.is_set() and not self._is_late)
 
     def stored(self, changes: Iterable[Change]) -> None:
         """Note changes that are durable now."""
@@ -117,7 +119,7 @@ class HistorySearch:
                     yield number, found[1]
             if len(numbers) < at_once:
                 return
-            stop, at_once = numbers[-1], _FOUND
+            stop, at_once = numbers[-1], min(max(4 * at_once, _FOUND), _MOST_FOUND)
 
     async def follow(self) -> None:
         """Keep the index up to date, until canceled."""
@@ -265,9 +267,12 @@ class HistorySearch:
 
     async def _news_are_in(self) -> None:
         """Wait until the index has the items that ended just now, if that does not take long."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+        try:
+            async with asyncio.timeout(_PATIENCE if self._folder else _PATIENCE_AT_FIRST):
                 await self._fresh.wait()
+            self._is_late = False
+        except TimeoutError:
+            self._is_late = True
 
     async def _run(self, thread: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)

@@ -49,7 +49,7 @@ class RestOfLine(Text):
 class SearchWords(Text):
     """``search WORD…``: all the remaining words. One with spaces was in quotes, so its words must follow each other."""
 
-    words = ("search",)
+    words = ("search", "--search")
 
     def __init__(self) -> None:
         super().__init__("search", "search WORD…", optional=True)

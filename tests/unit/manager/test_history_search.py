@@ -26,6 +26,12 @@ def item(number, text=""):
     return json.dumps({"name": f"n{number}", "item_uid": f"u{number}", "args": ["all", text]}).encode()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A search waits for the items that were added just now, however busy the machine is."""
+    monkeypatch.setattr(history_search, "_PATIENCE", 60.0)
+
+
 class Searched:
     """A history and its search."""
 
@@ -290,3 +296,16 @@ def test_with_redis_the_folder_is_named_after_address_and_prefix(tmp_path, monke
     ]
     assert len({name[-10:] for name in names}) == 3
     assert {store.state_folder.parent for store in stores} == {tmp_path / "bluesky_qs"}
+
+
+async def test_a_search_that_does_not_wait_for_new_items_any_longer_says_so(tmp_path, monkeypatch):
+    async with searched([item(1)], tmp_path) as both:
+        await both.search.complete.wait()
+        assert both.search.is_complete
+        monkeypatch.setattr(history_search, "_PATIENCE", 0.0)
+        both.add(item(2))
+        assert await both.find("n1") == ["n1"]
+        assert not both.search.is_complete
+        monkeypatch.undo()
+        assert await both.find("n2") == ["n2"]
+        assert both.search.is_complete

@@ -109,6 +109,7 @@ LINES = [
     (["history", "get", "5"], "history_get", {"limit": 5}),
     (["history", "get", "search", "Cu", "S0"], "history_get", {"search": "Cu S0"}),
     (["history", "get", "5", "search", "Cu foil"], "history_get", {"limit": 5, "search": '"Cu foil"'}),
+    (["history", "get", "--search", "Cu"], "history_get", {"search": "Cu"}),
     (["history", "clear", "10"], "history_clear", {"size": 10}),
     (["history", "clear", "u1"], "history_clear", {"item_uid": "u1"}),
     (["existing", "plans"], "plans_existing", {}),

@@ -1,0 +1,69 @@
+"""The search index beside a real store: kills, damage and a full folder cost nothing but the index."""
+
+import signal
+
+import pytest
+
+
+@pytest.fixture(params=["SQLite", "Redis"])
+def service(request, new_service, startup_dir):
+    """A running service with light startup code and three plans in its history, on each kind of store."""
+    args = ["--startup-dir", str(startup_dir), "--warm-worker", "OFF"]
+    if request.param == "Redis":
+        args += ["--redis-addr", request.getfixturevalue("redis_server").address]
+    service = new_service(*args, store=request.param == "SQLite").start()
+    service.open()
+    for _ in range(3):
+        service.add("quick")
+    service.do("queue_start")
+    service.wait_idle()
+    assert found(service) == [0, 1, 2]
+    return service
+
+
+def found(service, words="qui"):
+    page = service.do("history_get", search=words)
+    assert page["index_complete"]
+    return page["positions"]
+
+
+def file_of(service):
+    (file,) = service.home.rglob("*.d/history-index.sqlite3")
+    return file
+
+
+def test_a_killed_manager_leaves_an_index_that_the_next_one_uses(service):
+    file = file_of(service)
+    inode = file.stat().st_ino
+    service.find("bluesky_qs.manager").kill()
+    assert found(service) == [0, 1, 2]
+    service.stop(signal.SIGTERM)
+    service.start()
+    assert found(service) == [0, 1, 2]
+    assert file_of(service).stat().st_ino == inode
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged", "older"])
+def test_what_becomes_of_the_file_costs_nothing_but_the_file(service, damage):
+    file = file_of(service)
+    before = file.read_bytes() if damage == "older" else b""
+    history = service.history()
+    service.stop(signal.SIGTERM)
+    match damage:
+        case "missing":
+            file.unlink()
+            file.parent.rmdir()
+        case "damaged":
+            file.write_bytes(b"x" * 10_000)
+        case "older":
+            for each in file.parent.iterdir():
+                each.unlink()
+            file.write_bytes(before)
+    service.start()
+    assert service.history() == history
+    assert service.do("history_get", search="quick", limit=2)["positions"] == [1, 2]
+    service.open()
+    service.add("quick")
+    service.do("queue_start")
+    service.wait_idle()
+    assert found(service) == [0, 1, 2, 3]
