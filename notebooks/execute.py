@@ -1,7 +1,8 @@
 """Runs the tutorials, each against its own service, and stores their outputs: ``make notebooks [ARGS=05-pausing]``.
 
 Outputs are stored without the paths and addresses of this computer. If only times and uids have changed, the stored
-output stays. The tests run the notebooks with the same functions.
+output stays; so does that of a cell that is different at each run, unless ``--fresh`` is among the arguments. The tests
+run the notebooks with the same functions.
 """
 
 import copy
@@ -112,10 +113,14 @@ def shows(cell: nbformat.NotebookNode) -> list[str]:
     for output in cell.get("outputs", ()):
         data = output.get("data", {})
         text = output.get("text") or data.get("text/plain") or f"{output.get('ename')}: {output.get('evalue')}"
-        for pattern, mask in _VARYING:
-            text = pattern.sub(mask, text)
-        texts.append(f"{output.output_type}: {text.strip()}")
+        texts.append(f"{output.output_type}: {_masked(text).strip()}")
     return texts
+
+
+def _masked(text: str) -> str:
+    for pattern, mask in _VARYING:
+        text = pattern.sub(mask, text)
+    return text
 
 
 def is_tagged(cell: nbformat.NotebookNode, tag: str) -> bool:
@@ -158,14 +163,18 @@ def _merged(outputs: list[Any]) -> list[Any]:
     return merged
 
 
-def _keep_what_has_not_changed(old: nbformat.NotebookNode, new: nbformat.NotebookNode) -> None:
+def _keep_what_has_not_changed(old: nbformat.NotebookNode, new: nbformat.NotebookNode, *, fresh: bool) -> None:
     for before, after in zip(old.cells, new.cells, strict=True):
-        if (
-            before.cell_type == "code"
-            and before.outputs
-            and (is_tagged(after, VARIES) or shows(before) == shows(after))
-        ):
+        if before.cell_type != "code" or not before.outputs:
+            continue
+        keeps = not fresh if is_tagged(after, VARIES) else shows(before) == shows(after)
+        if keeps and (is_tagged(after, VARIES) or _markup(before) == _markup(after)):
             after.outputs = before.outputs
+
+
+def _markup(cell: nbformat.NotebookNode) -> list[str]:
+    """What a browser shows of the outputs of a cell, HTML and tracebacks, without the parts that differ."""
+    return [_masked(str(output.get("data", {}).get("text/html") or output.get("traceback"))) for output in cell.outputs]
 
 
 @contextmanager
@@ -198,7 +207,7 @@ def _free_ports(number: int) -> list[int]:
             each.close()
 
 
-def _store(path: Path) -> None:
+def _store(path: Path, *, fresh: bool) -> None:
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory(prefix="qs-tutorial-") as name:
         folder = Path(name)
@@ -206,13 +215,14 @@ def _store(path: Path) -> None:
         with _service(folder, *service_options(notebook)) as environment:
             ran = execute(notebook, folder, environment)
             as_read(ran, folder, environment)
-    _keep_what_has_not_changed(notebook, ran)
+    _keep_what_has_not_changed(notebook, ran, fresh=fresh)
     nbformat.write(ran, path)
 
 
 if __name__ == "__main__":
+    wanted = [word for word in sys.argv[1:] if word != "--fresh"]
     for tutorial in tutorials():
-        if not sys.argv[1:] or any(word in tutorial.name for word in sys.argv[1:]):
+        if not wanted or any(word in tutorial.name for word in wanted):
             began = time.monotonic()
-            _store(tutorial)
+            _store(tutorial, fresh="--fresh" in sys.argv)
             print(f"{tutorial.name}: {time.monotonic() - began:.1f} s", flush=True)

@@ -185,6 +185,6 @@ def _about_function(session: Session, name: str, lack: str) -> str:
     if name in session.functions:
         return f". The worker has this function. Call it in a %%qs script cell: print({name}(…))"
     if own:
-        return ". It is defined in this session only, and has not been pushed to the worker"
+        return ". It is defined in this session only, and has not been pushed to the worker."
     names = functions.named(session)
     return f". Allowed functions: {', '.join(names)}" if names else ""

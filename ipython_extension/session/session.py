@@ -384,7 +384,7 @@ class Session:
         if back := requeued_item(self.rm, seen, queue):
             self._follow({seen["item_uid"]: back})
             where = (
-                f"has run since then. It is {back.place_with_number} as a new item. Enter the line again to use that"
+                f"has run since then. It is {back.place_with_number} as a new item. Enter the line again to use that."
             )
         raise NotFound(f"{plan_text(seen, self.known())}, which was shown at position {position}, {where}")
 

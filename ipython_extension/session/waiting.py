@@ -150,7 +150,7 @@ def waiting(
     except KeyboardInterrupt:
         wait.clear()
         state = when_paused if when_paused and wait.is_paused else still
-        raise Detached(f"Stopped watching; {state}") from None
+        raise Detached(f"Stopped watching; {state}.") from None
     finally:
         wait.clear()
 

@@ -90,7 +90,7 @@ def _nothing(noun: str, described: Mapping[str, Any], pattern: str) -> str:
     """The message if no name matches."""
     if not described:
         return f"No {noun}s are known yet. Open the environment first (%qs open)."
-    return f"No {noun} matches {pattern!r}{hint(pattern.strip('*?').lower(), described) or '.'}"
+    return f"No {noun} matches {pattern!r}{hint(pattern.strip('*?').lower(), described)}."
 
 
 class PlanView(View, dict[str, Any]):

@@ -24,6 +24,7 @@ from ipython_extension.shown.status_text import (
 from ipython_extension.shown.tables import (
     Row,
     Table,
+    full_sentence,
     length_of_time,
     moment,
     plural,
@@ -129,7 +130,7 @@ class QueueView(Items):
     @property
     def title(self) -> str:
         if not self:
-            return "The queue is empty; add a plan with %qs add" if not self.running else "Nothing more in the queue."
+            return "The queue is empty. To add a plan: %qs add" if not self.running else "Nothing more in the queue."
         faults = f"; {len(self.faults)} cannot run now" if self.faults else ""
         return f"{plural(len(self), 'item')} in the queue{faults}{flags_text(self.status)}"
 
@@ -358,7 +359,8 @@ class Changed(Items):
         results = self.reply.get("results") or [self.reply]
         warnings = results[number].get("warnings", ()) if number < len(results) else ()
         place = self.places[number] if number < len(self.places) else ""
-        return [f"{place[:1].upper()}{place[1:]}: {warning}" for warning in warnings] if place else warnings
+        lead = f"{place[:1].upper()}{place[1:]}: " if place else ""
+        return [full_sentence(f"{lead}{warning}") for warning in warnings]
 
 
 def metadata_text(metadata: Any) -> str:

@@ -26,7 +26,7 @@ from ipython_extension.typed.history_query import HistoryQuery
 
 _WIDE = 110
 #: Columns that a plan keeps beside its metadata, and the most that one column of metadata takes in a terminal.
-_PLAN, _WIDEST = 18, 24
+_PLAN, _WIDEST = 24, 24
 #: The most columns of metadata, and the blanks before each column.
 _MOST, _GAP = 8, 2
 
@@ -141,7 +141,7 @@ class HistoryView(Items):
         """The table, with the columns of metadata that fit, and the keys of those that do not.
 
         In a narrow terminal, metadata are worth more than the time that a plan took, but not if few plans have them.
-        If plans would be cut, that time, the user and the scan id give way, in this order, as far as it helps.
+        If plans would be cut, that time gives way, then the user and the scan id, as far as plans become whole by it.
         """
         rows = list(self.rows_by_number().values())
         wide = wide and others(rows, self.me)

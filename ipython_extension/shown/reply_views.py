@@ -7,7 +7,7 @@ from typing import Any
 from bluesky_qs.client.identity import shown_user
 from ipython_extension.shown.catalogue import CatalogueView
 from ipython_extension.shown.display import ReplyView, View
-from ipython_extension.shown.tables import Row, Table, counted, length_of_time, moment, plural, ranges
+from ipython_extension.shown.tables import Row, Table, counted, full_sentence, length_of_time, moment, plural, ranges
 
 Reply = Mapping[str, Any]
 
@@ -148,7 +148,7 @@ def report(reply: Reply) -> ReplyView:
         f"Opened {moment(opening['time'])}: {plural(opening.get('plans') or 0, 'plan')} and "
         f"{plural(opening.get('devices') or 0, 'device')}; the startup code took {length_of_time(opening['seconds'])}."
         if opening.get("success")
-        else f"The environment could not be opened: {opening.get('message') or 'no reason given'}",
+        else full_sentence(f"The environment could not be opened: {opening.get('message') or 'no reason given'}"),
         *(
             f"  Redefined: {each['name']} from {each['file']}, in {each['by']}"
             for each in opening.get("overwritten") or ()
@@ -183,7 +183,7 @@ def item_check(reply: Reply) -> ReplyView:
     if not lines:
         lines.append("The plan can be queued." if len(results) == 1 else "The plans can be queued.")
     warnings = [warning for each in results for warning in each.get("warnings", ())]
-    lines += [f"It may fail: {_warning_text(warning)}" for warning in warnings]
+    lines += [full_sentence(f"It may fail: {_warning_text(warning)}") for warning in warnings]
     return ReplyView(reply, "\n".join(lines))
 
 
@@ -228,7 +228,7 @@ def lock_sentence(info: Mapping[str, Any]) -> str:
         return ""
     note = f": {info['note']}" if info.get("note") else ""
     since = moment(info["time"]) if info.get("time") else info.get("time_str")
-    return f"Locked ({' and '.join(names)}) by {shown_user(str(info.get('user')))} since {since}{note}"
+    return full_sentence(f"Locked ({' and '.join(names)}) by {shown_user(str(info.get('user')))} since {since}{note}")
 
 
 def task_result(reply: Reply) -> ReplyView:

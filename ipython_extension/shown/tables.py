@@ -74,6 +74,11 @@ def counted(rows: int) -> str:
     return "one" if rows == 1 else str(rows)
 
 
+def full_sentence(text: str) -> str:
+    """The text with a full stop, unless it has an end."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def cells(text: str) -> int:
     """Return the width of the text in terminal columns; colors need none."""
     if "\x1b" in text:
@@ -230,8 +235,14 @@ class Table(NamedTuple):
 
 
 def roomiest(tables: Sequence[Table], width: int | None) -> Table:
-    """Of tables with ever fewer columns, the first one that shows the most rows whole; without a width, the first."""
-    return tables[0] if width is None else max(tables, key=lambda table: table.whole_rows(width))
+    """The first table if it shows all rows whole, or without a width.
+
+    Of the others, which have ever fewer columns, the first one that shows the most rows whole.
+    """
+    first, *others = tables
+    if width is None or not others or first.whole_rows(width) == len(first.rows):
+        return first
+    return max(others, key=lambda table: table.whole_rows(width))
 
 
 def _note_lines(note: str, width: int) -> list[str]:

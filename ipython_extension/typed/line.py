@@ -149,7 +149,7 @@ class Line:
         name = _PAIR.match(self.text, self.at)
         if token is None or name is None:
             value = "".join(self.text[self.at :].split()[:1])
-            raise self.fault(f"Which parameter? Write NAME={value}, or the whole plan")
+            raise self.fault(f"Which parameter? Write NAME={value}, or the whole plan.")
         end = self._end_of_word(token)
         if end == name.end():
             raise self.fault("Expected a value", end)

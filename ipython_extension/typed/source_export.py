@@ -103,7 +103,7 @@ def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> _Sour
     if (literal := _literal(value)) is not None:
         return _Source(f"{name} = {literal}")
     if isinstance(value, ModuleType):
-        raise NoSource(f"{name} is a module. Install it where the worker runs and import it in the startup code")
+        raise NoSource(f"{name} is a module. Install it where the worker runs and import it in the startup code.")
     if not callable(value):
         raise NoSource(
             f"{name} has the type {type(value).__name__}. Only functions, plans, classes and plain values can be "
@@ -122,7 +122,7 @@ def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> _Sour
             return source._replace(text=f"{source.text}\n{name} = {own}")
     raise NoSource(
         f"Cannot find the source of {name}: it was not typed in this session and is not in a readable file. "
-        "Define it again in a cell, or in a %%qs script cell"
+        "Define it again in a cell, or in a %%qs script cell."
     )
 
 

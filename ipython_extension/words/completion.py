@@ -201,13 +201,23 @@ _SPECIAL: Mapping[str, Callable[[At, list[str]], Offers]] = {
 }
 
 
-def _parameters_of(session: Session, item: str, shown: Mapping[int, Item]) -> Sequence[Mapping[str, Any]]:
-    """The parameters of a plan that was shown, by its position or uid."""
-    named = [each for at, each in shown.items() if str(at) == item or each["item_uid"].startswith(item)]
-    if item == "-1" and shown:
-        named = [shown[max(shown)]]
-    plan = session.at_hand().plans.get(named[0]["name"]) or {} if named else {}
-    return plan.get("parameters") or ()
+def _parameters_of(session: Session, items: str, shown: Mapping[int, Item]) -> Sequence[Mapping[str, Any]]:
+    """The parameters that plans have in common which were shown: ``3``, ``3-7``, ``3,5`` or a uid."""
+    found: list[Sequence[Mapping[str, Any]]] = []
+    for part in items.split(","):
+        first, dash, last = part.partition("-")
+        if dash and first.isdecimal() and last.isdecimal():
+            plans = [each for at, each in shown.items() if int(first) <= at <= int(last)]
+        elif part == "-1" and shown:
+            plans = [shown[max(shown)]]
+        else:
+            plans = [each for at, each in shown.items() if str(at) == part or each["item_uid"].startswith(part)][:1]
+        described = [session.at_hand().plans.get(each["name"]) or {} for each in plans]
+        found += [each.get("parameters") or () for each in described]
+    if not found:
+        return ()
+    common = set.intersection(*({each["name"] for each in parameters} for parameters in found))
+    return [each for each in found[0] if each["name"] in common]
 
 
 _BRACKET = re.compile(r"=[\[({][^\])}]*$")

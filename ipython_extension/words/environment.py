@@ -10,7 +10,7 @@ from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import waiting
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.error_rendering import NotDone
-from ipython_extension.shown.tables import length_of_time, plural
+from ipython_extension.shown.tables import full_sentence, length_of_time, plural
 from ipython_extension.typed.line import Line
 from ipython_extension.words.replies import present
 from ipython_extension.words.vocabulary import word
@@ -99,7 +99,7 @@ def _failure(session: Session, console: ConsoleTail) -> NotDone:
     trace = str(report.get("traceback") or "") or _last_traceback(console.read())
     message = report.get("message") or (trace.splitlines()[-1] if trace else "")
     detail = trace or "\n".join(console.text.strip().splitlines()[-_LINES:])
-    return NotDone(f"The environment could not be opened{f': {message}' if message else ''}", detail)
+    return NotDone(full_sentence(f"The environment could not be opened{f': {message}' if message else ''}"), detail)
 
 
 def _report(session: Session) -> Mapping[str, Any]:

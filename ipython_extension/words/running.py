@@ -243,7 +243,7 @@ def _pause_now(session: Session) -> str | None:
                     break
                 wait.say(f"The plan is being paused  {length_of_time(wait.elapsed)}")
         if status["running_item_uid"] != uid:
-            raise NotDone("The plan ended before it could be paused (%qs history); the queue has been stopped")
+            raise NotDone("The plan ended before it could be paused (%qs history); the queue has been stopped.")
     return uid
 
 

@@ -87,7 +87,7 @@ def test_a_failed_opening_shows_the_traceback_of_the_startup_code(new_service, p
     assert "line 2, in connect" in shown
     # A long path makes the last sentence wrap between words.
     assert re.search(
-        r"Failed: The environment could not be opened: .*'EpicsMotr' is not defined$", " ".join(shown.split())
+        r"Failed: The environment could not be opened: .*'EpicsMotr' is not defined\.$", " ".join(shown.split())
     )
     assert "NameError: name 'EpicsMotr' is not defined" in shown
 

@@ -50,7 +50,7 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("queue check plan {'name': 'count'}", "item_check", {"results": [_CHECK]}, "'x' is not an integer"),
         ("queue check plan {'name': 'count'}", "item_check", {"results": [{"success": True}]}, "can be queued"),
         ("queue check plan {'name': 'count'}", "item_check", {"results": [{"success": True, "warnings": [_DOUBT]}]},
-         "can be queued.\nIt may fail: parameter 'detectors': 'det9' is no device"),
+         "can be queued.\nIt may fail: parameter 'detectors': 'det9' is no device."),
         ("check scan([det1], motor, 0, 1)", "item_check", {"results": [{"success": True, "warnings": [_PLAN]}]},
          "can be queued.\nIt may fail: plan 'scan' needs the number"),
         ("config", "config_get", {"config": {"ip_connect_info": {}}}, "no IPython kernel"),
@@ -86,7 +86,7 @@ def test_why_a_plan_may_fail_stands_below_it(qs, qs_manager, plan):
     view = qs("queue add plan {'name': 'count', 'args': [['det9']]}")
     first, *below = pretty(view).splitlines()
     assert first.startswith("Queued at position 0: count(")
-    assert " ".join(" ".join(below).split()) == warning
+    assert " ".join(" ".join(below).split()) == f"{warning}."
     assert "is &lt;no&gt; device" in view._repr_html_()
 
 
@@ -95,7 +95,7 @@ def test_each_plan_of_a_batch_has_its_own_warnings_below_it(qs, qs_manager, plan
     results = [{"success": True, "msg": ""}, {"success": True, "msg": "", "warnings": ["It will fail"]}]
     qs_manager.answers["queue_item_add_batch"] = {"items": items, "qsize": 2, "results": results}
     count, scan, below = pretty(qs("add count([det1]) scan([det1], motor, 0, 1, 2)")).splitlines()
-    assert (count[:20], scan[:20], below) == ("Queued at position 0", "Queued at position 1", "  It will fail")
+    assert (count[:20], scan[:20], below) == ("Queued at position 0", "Queued at position 1", "  It will fail.")
 
 
 def test_a_stop_is_taken_back_while_the_queue_runs(qs, opened):
@@ -134,6 +134,7 @@ def test_a_lock_is_shown_with_the_local_time(qs, qs_manager):
     qs_manager.do("lock", lock_key="k", queue=True, user="ada")
     shown = pretty(qs("lock info"))
     assert shown.startswith("Locked (queue) by ada since ")
+    assert shown.endswith(".")
     assert qs_manager.do("lock_info")["lock_info"]["time_str"] not in shown
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from IPython.core.completer import provisionalcompleter
+from IPython.lib.pretty import pretty
 
 from bluesky_qs.testing import ScriptedWorker
 
@@ -298,3 +299,22 @@ def test_spreadsheets_are_tables_too(offered, tmp_path, monkeypatch):
     for name in ("sat.csv", "sat.xlsx", "sat.txt"):
         (tmp_path / name).touch()
     assert offered("%qs add count([det1]) --for sa") == ["sat.csv", "sat.xlsx"]
+
+
+def test_the_parameters_that_several_plans_have_in_common_are_offered(offered, qs, opened, plan, update):
+    detectors = {"name": "detectors", "kind": {"name": "POSITIONAL_OR_KEYWORD", "value": 1}}
+    args = {"name": "args", "kind": {"name": "VAR_POSITIONAL", "value": 2}}
+    by_name = {"kind": {"name": "KEYWORD_ONLY", "value": 3}, "default": "None"}
+    described, snake = [detectors, args, {"name": "md", **by_name}], {"name": "snake_axes", **by_name}
+    plans = {"scan": described, "grid_scan": [*described, snake]}
+    update(plans={name: {"name": name, "parameters": parameters} for name, parameters in plans.items()})
+    grid = ["grid_scan", ["det1"], "motor", 0, 1, 3, "motor", 0, 1, 3]
+    opened.fill([plan(grid[0], "aaaa-1", *grid[1:]), plan(grid[0], "bbbb-2", *grid[1:]), plan("scan", "cccc-3")])
+    qs("")
+    qs("queue")
+    assert offered("%qs edit 0-1 ") == ["detectors=", "md=", "snake_axes="]
+    assert offered("%qs edit 0,1 sn") == ["snake_axes="]
+    assert offered("%qs edit 0-2 ") == ["detectors=", "md="]
+    assert offered("%qs edit 7-9 ") == []
+    assert pretty(qs("edit 0-1 detectors=[det1, motor]")) == "Changed 2 plans at positions 0, 1."
+    assert [item["args"][:2] for item in opened.do("queue_get")["items"][:2]] == [[["det1", "motor"], "motor"]] * 2

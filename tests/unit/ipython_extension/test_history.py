@@ -109,7 +109,7 @@ LONG = [["det1", "det2"], "motor", -1.5, 1.5, "motor1", -1.5, 1.5, 101]
         (LONG[:1], "S0{}", ["sample", "ended", "started", "took", "scan", "id"]),
         (LONG[:4], "S0{}", ["sample", "ended", "started", "scan", "id"]),
         (LONG[:4], "Si 111, {}", ["sample", "ended", "started"]),
-        (LONG, "S0{}", ["sample", "ended", "started", "took", "scan", "id"]),  # no column would be enough
+        (LONG, "S0{}", ["sample", "ended", "started", "scan", "id"]),  # no column would be enough
     ],
 )
 def test_columns_give_way_before_a_plan_is_cut(qs, measured, args, sample, headings):

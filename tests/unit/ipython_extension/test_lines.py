@@ -202,7 +202,7 @@ def test_autostart_without_argument_shows_its_state(qs, qs_manager):
 
 
 def test_no_plan_is_explained(qs, qs_manager):
-    assert pretty(qs("plans COUNT*")) == "No plan matches 'COUNT*' (did you mean 'count' or 'count_bundle_test'?)"
+    assert pretty(qs("plans COUNT*")) == "No plan matches 'COUNT*' (did you mean 'count' or 'count_bundle_test'?)."
     qs_manager.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
     assert "Open the environment first (%qs open)" in pretty(qs("plans"))
 

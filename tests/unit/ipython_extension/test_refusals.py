@@ -85,7 +85,7 @@ def test_a_forbidden_function_and_a_missing_function_have_different_messages(she
     shown = f"{_NOT_ALLOWED}. Allowed functions: function_sleep, :^mine"
     assert refused("func where()", "function_execute", _NOT_ALLOWED) == shown
     shell.run_cell("def where(): return 1").raise_error()
-    assert refused("func where()", "function_execute", _NOT_ALLOWED).endswith("has not been pushed to the worker")
+    assert refused("func where()", "function_execute", _NOT_ALLOWED).endswith("has not been pushed to the worker.")
     qs("push where")
     assert "The worker has this function. Call it in a %%qs script cell" in refused(
         "func where()", "function_execute", _NOT_ALLOWED

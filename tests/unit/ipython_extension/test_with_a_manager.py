@@ -57,7 +57,7 @@ def test_the_owner_and_the_note_of_a_lock_are_in_the_state(qs, qs_manager, line)
     first, second, *_ = pretty(qs(line)).splitlines()
     assert first.endswith("queue locked.")
     assert second.startswith("Locked (queue) by bob since ")
-    assert second.endswith(": at lunch")
+    assert second.endswith(": at lunch.")
 
 
 def test_a_service_that_does_not_answer_about_its_lock_still_has_a_state(qs, qs_manager):

@@ -407,7 +407,7 @@ def test_a_failed_opening_is_shown_from_the_report(shell, qs_manager, capsys):
     qs_manager.worker.on_open(Fail("a.py, line 3: NameError: x", trace))
     shell.run_cell("%qs open")
     assert (
-        capsys.readouterr().out == f"{trace}Failed: The environment could not be opened: a.py, line 3: NameError: x\n"
+        capsys.readouterr().out == f"{trace}Failed: The environment could not be opened: a.py, line 3: NameError: x.\n"
     )
 
 

@@ -117,7 +117,7 @@ def test_missing_names_are_shown_as_the_line_to_type(shell, qs, opened):
 def test_locking_takes_the_key_of_the_key_file_and_keeps_it(shell, qs, qs_manager, key_file):
     printed = pretty(qs("lock env 'mirror, back at 15:00'"))
     assert printed.startswith("Locked (environment) by ada since ")
-    assert printed.endswith(": mirror, back at 15:00")
+    assert printed.endswith(": mirror, back at 15:00.")
     key = key_file.read_text()
     (request,) = qs_manager.asked("lock")
     assert (request["lock_key"], request["environment"], request["note"]) == (key, True, "mirror, back at 15:00")
