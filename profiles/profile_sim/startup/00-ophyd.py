@@ -1,6 +1,7 @@
-"""Simulated devices: everything from `ophyd.sim.hw()`, bundles with subdevices, and a few other kinds."""
+"""Simulated devices: everything from `ophyd.sim.hw()`, bundles with subdevices, devices that take time, and a few more."""
 
 import tempfile as _tempfile
+import threading as _threading
 import time as ttime
 import typing
 from pathlib import Path as _Path
@@ -10,6 +11,7 @@ import ophyd
 from ophyd import Component as Cpt
 from ophyd import Device, Signal
 from ophyd.sim import NullStatus, SynAxis, SynGauss, hw
+from ophyd.utils import LimitError
 
 # One folder for the images of all sessions, because by default each session creates two new folders and never removes them.
 _images = _Path(_tempfile.gettempdir(), "bluesky-qs-sim-images")
@@ -45,6 +47,89 @@ class SimBundle(Device):
 
 sim_bundle_A = SimBundle(name="sim_bundle_A")
 sim_bundle_B = SimBundle(name="sim_bundle_B")
+
+
+
+class SlowMotor(SynAxis):
+    """A motor that moves at its ``velocity`` (mm/s) and then settles. A new move replaces the current one."""
+
+    settle_time = Cpt(Signal, value=0.1, kind="config")
+
+    #: Seconds between two positions on the way.
+    _update_period = 0.05
+
+    def __init__(self, *, velocity=1.0, limits=(-100, 100), **kwargs):
+        super().__init__(**kwargs)
+        self.velocity.put(velocity)
+        self.limits = limits
+        self._halt = _threading.Event()
+
+    @property
+    def low_limit(self):
+        return self.limits[0]
+
+    @property
+    def high_limit(self):
+        return self.limits[1]
+
+    @property
+    def moving(self):
+        return not self._halt.is_set() and self.sim_state["readback"] != self.sim_state["setpoint"]
+
+    def check_value(self, value):
+        """Raise `LimitError` if the position is outside the limits."""
+        if not self.low_limit <= value <= self.high_limit:
+            raise LimitError(f"{self.name}: {value} is outside the limits {self.limits}")
+
+    def set(self, value):
+        self.check_value(value)
+        self.stop(success=True)  # ophyd stops a device whose status fails, which would be the next move
+        self._halt = halt = _threading.Event()
+        self.sim_state["setpoint"], self.sim_state["setpoint_ts"] = value, ttime.time()
+        self.setpoint._run_subs(sub_type=self.setpoint.SUB_VALUE, value=value, timestamp=ttime.time())
+        status = self._make_status(target=value)
+        _threading.Thread(target=self._move, args=(value, status, halt), daemon=True).start()
+        return status
+
+    def stop(self, *, success=False):
+        self._halt.success = success
+        self._halt.set()
+
+    def _move(self, target, status, halt):
+        initial, began = self.position, ttime.monotonic()
+        distance, speed = target - initial, max(abs(self.velocity.get()), 1e-6)
+        while not halt.is_set() and (part := (ttime.monotonic() - began) * speed / (abs(distance) or 1e-12)) < 1:
+            self._reach(initial + part * distance)
+            halt.wait(self._update_period)
+        if not halt.is_set():
+            self._reach(target)
+            halt.wait(self.settle_time.get())
+        if halt.is_set() and not halt.success:
+            status.set_exception(RuntimeError(f"{self.name} was stopped at {self.position:.3f}"))
+        else:
+            status.set_finished()
+
+    def _reach(self, position):
+        now = ttime.time()
+        self.sim_state["readback"], self.sim_state["readback_ts"] = position, now
+        self.readback._run_subs(sub_type=self.readback.SUB_VALUE, value=position, timestamp=now)
+        self._run_subs(sub_type=self.SUB_READBACK, value=position, timestamp=now)
+
+
+class SlowDetector(SynGauss):
+    """A detector whose trigger takes as long as ``exposure`` (seconds)."""
+
+    exposure = Cpt(Signal, value=1.0, kind="config")
+
+    def trigger(self):
+        self.exposure_time = self.exposure.get()
+        return super().trigger()
+
+
+slow_motor1 = SlowMotor(name="slow_motor1", velocity=1.0, labels={"motors"})
+slow_motor2 = SlowMotor(name="slow_motor2", velocity=0.5, labels={"motors"})
+slow_det = SlowDetector("slow_det", slow_motor1, "slow_motor1", center=0, Imax=1000, sigma=1, labels={"detectors"})
+slow_det.exposure.put(1.0)
 
 custom_test_device = Device(name="custom_test_device")
 custom_test_signal = Signal(name="custom_test_signal", value=0)

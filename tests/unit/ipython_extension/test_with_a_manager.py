@@ -33,7 +33,7 @@ def test_the_environment_is_opened_and_closed(qs, qs_manager):
 
 def test_an_environment_that_is_already_open_is_a_sentence_and_no_error(qs, opened):
     shown = pretty(qs("open"))
-    assert shown.startswith("The environment is already open: 35 plans, 43 devices. To run the startup code again: ")
+    assert shown.startswith("The environment is already open: 35 plans, 46 devices. To run the startup code again: ")
     assert opened.methods.count("environment_open") == 1
 
 

@@ -141,6 +141,43 @@ def test_plans_run(namespace, plan, events):
     assert names.count("event") == events
 
 
+def test_slow_motors_pass_the_positions_on_the_way_and_can_be_stopped(namespace):
+    slow = namespace["slow_motor1"]
+    slow.velocity.put(10)
+    positions = []
+    slow.subscribe(lambda value, **_: positions.append(value), event_type=slow.SUB_READBACK, run=False)
+    run(namespace, "mv(slow_motor1, 2)")
+    assert positions == sorted(positions)
+    assert (positions[-1], any(0 < position < 2 for position in positions)) == (2, True)
+    status = slow.set(-90)
+    assert slow.moving
+    slow.stop()
+    with pytest.raises(RuntimeError, match="slow_motor1 was stopped at "):
+        status.wait(10)
+    assert not slow.moving
+
+
+def test_a_new_move_replaces_the_current_one(namespace):
+    slow = namespace["slow_motor2"]
+    slow.velocity.put(10)
+    first, second = slow.set(90), slow.set(1)
+    second.wait(10)
+    assert (first.done, slow.position) == (True, 1)
+
+
+def test_slow_motors_have_limits(namespace):
+    with pytest.raises(Exception, match=r"slow_motor1: 101 is outside the limits \(-100, 100\)"):
+        run(namespace, "mv(slow_motor1, 101)")
+
+
+def test_the_slow_detector_takes_its_exposure(namespace):
+    slow = namespace["slow_det"]
+    assert slow.exposure.get() == 1
+    slow.exposure.put(0.05)
+    (event,) = [doc for name, doc in run(namespace, "count([slow_det])") if name == "event"]
+    assert event["data"]["slow_det"] > 0
+
+
 def test_flyer_gives_its_events_in_a_page(namespace):
     (page,) = [doc for name, doc in run(namespace, "fly([custom_test_flyer])") if name == "event_page"]
     assert page["data"] == {"custom_test_reading": [0, 1, 2]}
