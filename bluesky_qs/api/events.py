@@ -128,7 +128,10 @@ class InputChangedEvent(NumberedEvent):
 
 
 class WaitingChangedEvent(NumberedEvent):
-    """The running plan has begun to wait for something, or no longer waits. ``waiting_for`` is as in the status."""
+    """The running plan has begun to wait for something, or no longer waits. ``waiting_for`` is as in the status.
+
+    A wait for devices and a sleep are reported after a second, because most of them are shorter.
+    """
 
     type: Literal["waiting_changed"]
     waiting_for: WaitingFor | None

@@ -242,13 +242,18 @@ class RunningItemProgress(TypedDict):
 class WaitingFor(TypedDict):
     """What the running plan is waiting for.
 
-    ``suspender``: suspenders hold the plan; ``devices`` has the names of their signals. ``pause``: the plan is paused.
-    ``text`` is a phrase such as “suspended since 14:02: Signal shutter is high” or “paused at 14:02 by grace”; a
-    plan that paused by itself is “paused at 14:02 by the plan”. ``since`` is in seconds since 1970. ``start`` and
-    ``target`` are null unless something moves.
+    ``motor``, ``trigger``: the plan waits for ``devices``. ``start`` and ``target`` are the positions of a motor, or
+    lists of them for several. ``sleep``: ``start`` is 0, ``target`` is the length of the sleep in seconds.
+    ``suspender``: suspenders hold the plan; ``devices`` has the names of their signals. ``pause``: the plan is paused,
+    or will pause at its next checkpoint. ``input``: user code waits for an answer. ``user_code``: code of the plan, of
+    a device or of a callback has been running for more than a second.
+
+    ``text`` is a phrase such as “waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)” or “paused at 14:02 by
+    grace”; a plan that paused by itself is “paused at 14:02 by the plan”. Positions, percentages and times in it are up
+    to a second old. ``since`` is in seconds since 1970.
     """
 
-    kind: Literal["suspender", "pause"]
+    kind: Literal["motor", "trigger", "sleep", "suspender", "pause", "input", "user_code"]
     text: str
     devices: list[str]
     start: Any

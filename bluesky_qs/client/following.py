@@ -143,10 +143,10 @@ class Following:
                 return None
             if latest.topic == RESUMED:
                 yield from self.recall()
-            elif latest.topic != DOCUMENT or self._on_document is None:
-                return latest.payload["msg"]["status"]
-            else:
+            elif latest.topic == DOCUMENT and self._on_document is not None:
                 self._on_document(latest.payload, False)
+            elif status := latest.payload["msg"].get("status"):  # it may be about the RunEngine instead
+                return status
         return None
 
 

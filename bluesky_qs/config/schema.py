@@ -110,14 +110,15 @@ class Network(msgspec.Struct, frozen=True):
     zmq_stream_device_progress: Annotated[
         bool,
         Setting(
-            "Accepted because start scripts for bluesky-queueserver may use it. It has no effect yet.",
+            "Publish the progress of devices as QS_Info too, like bluesky-queueserver. It is always published as "
+            "QS_Progress.",
             ("--zmq-stream-device-progress",),
         ),
     ] = False
     zmq_stream_re_messages: Annotated[
         bool,
         Setting(
-            "Accepted because start scripts for bluesky-queueserver may use it. It has no effect yet.",
+            "Publish the RunEngine's messages as QS_Info, like bluesky-queueserver.",
             ("--zmq-stream-re-messages",),
         ),
     ] = False

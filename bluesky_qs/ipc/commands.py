@@ -108,6 +108,8 @@ class OpenEnvironment(Command[None], frozen=True, tag=True):
         IPython kernel in which the startup code runs; None for plain Python.
     input_policy
         How ``input()`` in user code is handled.
+    stream_progress, stream_messages
+        Report the progress of devices, and the RunEngine's messages, as `InfoReport`.
     """
 
     startup: StartupSpec
@@ -116,6 +118,8 @@ class OpenEnvironment(Command[None], frozen=True, tag=True):
     ignore_invalid_plans: bool = False
     kernel: KernelSpec | None = None
     input_policy: InputPolicy = "error"
+    stream_progress: bool = False
+    stream_messages: bool = False
 
 
 class SetPermissions(Command[None], frozen=True, tag=True):

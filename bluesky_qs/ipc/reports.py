@@ -125,6 +125,22 @@ class DevicesRead(msgspec.Struct, frozen=True, tag=True):
     devices: bytes
 
 
+class Pulse(msgspec.Struct, frozen=True, tag=True):
+    """The worker's threads run. It is sent several times a second while a plan runs, and it is not acknowledged.
+
+    ``devices`` (JSON) lists the devices that the plan waits for, with positions, fractions and times.
+    """
+
+    item_uid: str
+    devices: bytes = b"[]"
+
+
+class InfoReport(msgspec.Struct, frozen=True, tag=True):
+    """Messages (JSON objects) for the topic ``QS_Info``, in the form of ``bluesky-queueserver``. Not acknowledged."""
+
+    messages: list[bytes]
+
+
 WorkerReport = (
     EnvironmentOpened
     | EnvironmentFailed
@@ -136,4 +152,6 @@ WorkerReport = (
     | ProgressReport
     | DocumentReport
     | DevicesRead
+    | Pulse
+    | InfoReport
 )

@@ -71,6 +71,33 @@ class Waiting(msgspec.Struct, frozen=True):
     by_plan: bool = False
 
 
+class PlanWait(msgspec.Struct, frozen=True):
+    """What the running plan waits for while nothing holds it.
+
+    Attributes
+    ----------
+    since
+        Epoch seconds.
+    devices
+        Names of the devices that are not done.
+    start, target
+        Positions (JSON) of the motor, or lists of them for several motors. For a sleep, 0 and its length in seconds.
+    unit, precision
+        Unit of the positions, and digits after the decimal point.
+    place
+        File and line of user code; empty if they are not known.
+    """
+
+    kind: Literal["motor", "trigger", "sleep", "user_code"]
+    since: float
+    devices: list[str] = []
+    start: bytes = b"null"
+    target: bytes = b"null"
+    unit: str = ""
+    precision: int | None = None
+    place: str = ""
+
+
 class WorkerState(msgspec.Struct, frozen=True):
     """The state of the worker at one moment.
 
@@ -92,6 +119,10 @@ class WorkerState(msgspec.Struct, frozen=True):
         Number of pauses so far. It distinguishes two pauses if there was no report between them.
     waiting
         Why the plan is not making progress; None if it is.
+    plan_wait
+        What the running plan waits for while nothing holds it; None if it waits for nothing.
+    pause_requested
+        Time of the request for the pending pause in epoch seconds; None if no pause is pending.
     time_suspended
         How many seconds suspenders have held the plan, without the current suspension.
     """
@@ -106,6 +137,8 @@ class WorkerState(msgspec.Struct, frozen=True):
     pauses: int = 0
     waiting: Waiting | None = None
     time_suspended: float = 0.0
+    plan_wait: PlanWait | None = None
+    pause_requested: float | None = None
 
 
 class RunState(msgspec.Struct, frozen=True):

@@ -9,8 +9,10 @@ from bluesky_qs.ipc.reports import (
     DevicesRead,
     DocumentReport,
     EnvironmentOpened,
+    InfoReport,
     ListsReport,
     PlanEnded,
+    Pulse,
     StateChanged,
     TaskEnded,
 )
@@ -30,6 +32,7 @@ from bluesky_qs.manager.locking import LockBook
 from bluesky_qs.manager.opening import opening
 from bluesky_qs.manager.outside import Outside
 from bluesky_qs.manager.publisher import Publisher
+from bluesky_qs.manager.pulse import PulseBook
 from bluesky_qs.manager.readings import Readings
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
@@ -59,8 +62,7 @@ def assemble(
 
     ``snapshot`` is the store's content, ``inventory`` the supervisor's processes; ``spawn``, ``stop`` as in `Context`.
     """
-    changed = Changes()
-    common = _Common(outside.clock, changed, Lifecycle(changed), spawn)
+    common = _Common(outside.clock, changed := Changes(), Lifecycle(changed), spawn)
     queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
     events = EventBook(snapshot.events, publisher.event, outside.clock.time)
     undo = UndoBook(snapshot.undo, events.last, outside.clock.time)
@@ -85,6 +87,7 @@ def assemble(
         lists=lists,
         tasks=_tasks(common, settings),
         environment=environment,
+        pulse=PulseBook(outside.clock, changed, publisher.progress),
         readings=Readings(environment, settings.worker.device_read_exclude),
         runner=_runner(common, queue, ledger, lists, environment, switches=_switches(common, snapshot, inventory)),
         supervisor=outside.supervisor,
@@ -93,7 +96,7 @@ def assemble(
         stop=stop,
         freeze=outside.freeze,
     )
-    return _subscribed(ctx)
+    return _subscribed(ctx, publisher)
 
 
 class _Common(NamedTuple):
@@ -154,17 +157,21 @@ def _switches(common: _Common, snapshot: Snapshot, inventory: Inventory) -> Swit
     return Switches(common.changed, snapshot.facts, restarted=inventory.restarted)
 
 
-def _subscribed(ctx: Context) -> Context:
+def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     """Subscribe the parts to the worker's reports. Parts with the same report get it in this order."""
     reports = ctx.environment.reports
     reports.at_once(DocumentReport, ctx.documents.add)
     reports.at_once(DevicesRead, ctx.readings.arrived)
+    reports.at_once(InfoReport, publisher.info)
+    reports.at_once(Pulse, ctx.pulse.take)
+    reports.at_once(PlanEnded, lambda _: ctx.pulse.end())
     reports.in_turn_acknowledging(PlanEnded, ctx.runner.plan_ended)
     reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))
     reports.in_turn(TaskEnded, ctx.tasks.ended)
     reports.in_turn(ListsReport, lambda report: ctx.lists.found_by_worker(report.lists, opening=False))
     reports.in_turn(EnvironmentOpened, lambda report: ctx.lists.found_by_worker(report.lists, opening=True))
     reports.in_turn(WorkerGone, ctx.readings.lost)
+    reports.in_turn(WorkerGone, lambda _: ctx.pulse.end())
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
     reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))
     return ctx

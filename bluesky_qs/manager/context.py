@@ -17,6 +17,7 @@ from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
+from bluesky_qs.manager.pulse import PulseBook
 from bluesky_qs.manager.readings import Readings
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle
@@ -57,6 +58,7 @@ class Context:
     tasks: TaskRecords
     environment: Environment
     readings: Readings
+    pulse: PulseBook
     runner: Runner
     supervisor: Link
     order: asyncio.Lock

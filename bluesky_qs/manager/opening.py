@@ -35,6 +35,8 @@ def opening(settings: Settings, location: StartupLocation, permissions: bytes) -
         startup.ignore_invalid_plans,
         _kernel(settings),
         input_policy=settings.worker.input_policy,
+        stream_progress=settings.network.zmq_stream_device_progress,
+        stream_messages=settings.network.zmq_stream_re_messages,
     )
 
 

@@ -1,9 +1,10 @@
-"""The messages that the manager publishes: status, events and documents, each under its topic."""
+"""The messages that the manager publishes: status, events, documents and progress, each under its topic."""
 
 import zmq
 
+from bluesky_qs.ipc.reports import InfoReport
 from bluesky_qs.wire.codec import Encoded, Encoding, encode
-from bluesky_qs.wire.info import DOCUMENT, EVENT, INFO, event_payload, status_payload
+from bluesky_qs.wire.info import DOCUMENT, EVENT, INFO, PROGRESS, event_payload, info_payload, status_payload
 
 
 class Publisher:
@@ -26,6 +27,15 @@ class Publisher:
     def document(self, payload: bytes) -> None:
         """Publish a document of the running plan (its payload as JSON text)."""
         self._publish(DOCUMENT, payload if self._encoding == "json" else encode(Encoded(payload), self._encoding))
+
+    def progress(self, payload: bytes) -> None:
+        """Publish the devices that the running plan waits for (the payload as JSON text)."""
+        self._publish(PROGRESS, payload if self._encoding == "json" else encode(Encoded(payload), self._encoding))
+
+    def info(self, report: InfoReport) -> None:
+        """Publish what a running plan does, in the form of ``bluesky-queueserver``."""
+        for message in report.messages:
+            self._publish(INFO, info_payload(Encoded(message), self._encoding))
 
     def event(self, event: bytes) -> None:
         """Publish an event (JSON text)."""

@@ -1,5 +1,6 @@
 """``status``, derived from the parts of the manager whenever one of them has changed."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,18 +9,22 @@ from uuid import uuid4
 from bluesky_qs._version import __version__
 from bluesky_qs.api import METHODS
 from bluesky_qs.api.types import Status
-from bluesky_qs.api.values import EnvironmentStateName, InputPending, KernelState, RunningItemProgress
+from bluesky_qs.api.values import EnvironmentStateName, InputPending, KernelState, RunningItemProgress, WaitingFor
 from bluesky_qs.ipc.commands import PausePlan
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.events import EnvironmentChanged, InputChanged, ListsChanged, TasksChanged, WaitingChanged
 from bluesky_qs.manager.state import ManagerState
-from bluesky_qs.manager.waiting import waiting_for
+from bluesky_qs.manager.waiting import BRIEF, LASTS, waiting_for
 from bluesky_qs.plan_queue.events import Event
 from bluesky_qs.wire.codec import Encoded, json_text
 
 #: Events of changes that are not stored. Their fields are keys of the status; an event reports that one has changed.
 _PARTS = (EnvironmentChanged, ListsChanged, TasksChanged, InputChanged, WaitingChanged)
+
+#: Kinds of waits whose text changes with time, and seconds after which it is written again.
+_TIMED = (*BRIEF, "user_code")
+_TEXT_AGE = 0.25
 
 _EXTENSIONS = sorted({name for method in METHODS.values() for name in method.extensions})
 
@@ -31,12 +36,17 @@ class StatusBoard:
         self._ctx = ctx
         self._stale = True
         self._facts: Mapping[str, Any] = {}
+        self._derived = 0.0
+        self._later: asyncio.TimerHandle | None = None
         self._json = Encoded(b"{}")
         ctx.changed.watch_at_once(self._mark_stale)
 
     @property
     def json(self) -> Encoded:
         """The status, encoded for replies and publications."""
+        wait = self._facts.get("waiting_for")
+        if wait and wait["kind"] in _TIMED and self._ctx.clock.monotonic() - self._derived > _TEXT_AGE:
+            self._stale = True
         self._renew()
         return self._json
 
@@ -60,15 +70,27 @@ class StatusBoard:
             nonlocal last
             before, last = last, self._parts()
             for event, previous in zip(last, before, strict=True):
-                if event != previous:
+                if _without_time(event) != _without_time(previous):
                     happened(event)
 
         self._ctx.changed.watch(look)
 
     def _parts(self) -> list[Event]:
         self._renew()
-        facts = self._facts
+        facts = {**self._facts, "waiting_for": self._lasting(self._facts["waiting_for"])}
         return [event(**{key: facts[key] for key in event.__struct_fields__ if key in facts}) for event in _PARTS]
+
+    def _lasting(self, wait: WaitingFor | None) -> WaitingFor | None:
+        """Return the wait; None if it is of a brief kind and has just begun. Then look again when it has lasted."""
+        if wait is None or wait["kind"] not in BRIEF:
+            return wait
+        rest = wait["since"] + LASTS - self._ctx.clock.time()
+        if rest <= 0:
+            return wait
+        if self._later is not None:
+            self._later.cancel()
+        self._later = asyncio.get_running_loop().call_later(rest, self._ctx.changed)
+        return None
 
     def _mark_stale(self) -> None:
         self._stale = True
@@ -77,11 +99,18 @@ class StatusBoard:
         if not self._stale:
             return
         self._stale = False
+        self._derived = self._ctx.clock.monotonic()
         facts = derive(self._ctx)
         if facts != self._facts:
             self._facts = facts
             now = dt.datetime.fromtimestamp(self._ctx.clock.time()).astimezone().isoformat()
             self._json = Encoded(json_text({**facts, "time": now, "status_uid": str(uuid4())}))
+
+
+def _without_time(event: Event) -> Any:
+    """What must differ for a new event. The text of some waits changes all the time, and devices finish one by one."""
+    wait = event.waiting_for if isinstance(event, WaitingChanged) else None
+    return (wait["kind"], wait["since"]) if wait and wait["kind"] in _TIMED else event
 
 
 def _kernel_state(ctx: Context) -> KernelState | None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Step,
         Suspend,
         Wait,
+        WaitFor,
     )
     from bluesky_qs.testing.sync import Manager, Result, Service
     from bluesky_qs.testing.worker import ScriptedWorker
@@ -63,6 +64,7 @@ _HOME = {
     "Step": "bluesky_qs.testing.steps",
     "Suspend": "bluesky_qs.testing.steps",
     "Wait": "bluesky_qs.testing.steps",
+    "WaitFor": "bluesky_qs.testing.steps",
 }
 
 __all__ = [
@@ -89,6 +91,7 @@ __all__ = [
     "Step",
     "Suspend",
     "Wait",
+    "WaitFor",
 ]
 
 

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import msgspec
 
-from bluesky_qs.api.values import ExitStatus
 from bluesky_qs.errors import NotFound, QSError, WorkerError, WrongState
 from bluesky_qs.ipc import commands
 from bluesky_qs.ipc.reports import (
@@ -31,7 +30,7 @@ from bluesky_qs.ipc.states import (
 )
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.link import InProcessServer
-from bluesky_qs.testing.measurement import Measurement, read
+from bluesky_qs.testing.measurement import Measurement, exit_status, read, value_of
 from bluesky_qs.wire.codec import json_text
 
 _ENDINGS = {
@@ -241,7 +240,7 @@ class ScriptedProcess:
             raise WrongState("The plan is already paused")
         job.pause, job.pauser = option, user
         if option == "deferred":
-            self._update(pause_pending=True)
+            self._update(pause_pending=True, pause_requested=self._script.now())
         elif job.waits:
             job.injected.put_nowait(Checkpoint())
 
@@ -288,12 +287,13 @@ class ScriptedProcess:
         self._update(engine="running")
         measurement = job.measurement = Measurement(item, self.server.push, self._script, self._set_runs)
         last = await self._follow(job)
-        status = _exit_status(last)
+        status = exit_status(last)
         measurement.close(status)
         missed = job.pause is not None
         self.main = None
         self._set_runs([])
         over = {"item_uid": None, "pause_pending": False, "waiting": None, "time_suspended": 0.0}
+        over |= {"plan_wait": None, "pause_requested": None}
         self._change(environment=EnvironmentState.IDLE, engine=self._idle_engine, **over)
         done = PlanEnded(
             item_uid=item["item_uid"],
@@ -306,7 +306,7 @@ class ScriptedProcess:
             traceback=last.traceback if isinstance(last, steps.End | steps.Fail) else "",
             state=self.state,
             pause_missed=missed,
-            return_value=_value_of(last),
+            return_value=value_of(last),
         )
         self._push(done)
 
@@ -324,7 +324,7 @@ class ScriptedProcess:
             success=failure is None,
             message=failure.message if failure else "",
             traceback=failure.traceback if failure else "",
-            return_value=_value_of(last),
+            return_value=value_of(last),
             time_start=started,
             time_stop=self._script.now(),
             state=self.state,
@@ -341,7 +341,7 @@ class ScriptedProcess:
             return over.step
         return steps.End()
 
-    async def _take(self, job: Job, step: steps.Step) -> None:  # noqa: C901 - flat: one case for each step
+    async def _take(self, job: Job, step: steps.Step) -> None:  # noqa: C901, PLR0912 - flat: one case for each step
         await asyncio.sleep(0)
         if job.pause is not None and not isinstance(step, steps.End | steps.Fail | steps.Return):
             await self._stand_still(job)
@@ -367,6 +367,8 @@ class ScriptedProcess:
                 await self._ask(job, step)
             case steps.Suspend() | steps.Release():
                 self._suspend(step)
+            case steps.WaitFor():
+                self._update(plan_wait=step.seen_at(self._script.now()))
             case steps.Print(text):
                 self._script.say(text)
             case steps.NewLists() | steps.RunEngine():
@@ -397,7 +399,8 @@ class ScriptedProcess:
         waiting = Waiting("pause", self._script.now(), user=job.pauser or "", by_plan=job.pauser is None)
         job.pause = job.pauser = None
         idle = EnvironmentState.IDLE
-        self._update(engine="paused", pause_pending=False, environment=idle, pauses=pauses, waiting=waiting)
+        requested: dict[str, Any] = {"pause_pending": False, "pause_requested": None}
+        self._update(engine="paused", environment=idle, pauses=pauses, waiting=waiting, **requested)
         how = await job.resumed
         job.resumed = None
         engine, ending = _ENDINGS.get(how, ("running", None))
@@ -484,17 +487,3 @@ class ScriptedProcess:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._script.error = error
             self._script.changed()
-
-
-def _exit_status(last: steps.End | steps.Fail | steps.Return) -> ExitStatus:
-    match last:
-        case steps.End(exit_status):
-            return exit_status
-        case steps.Fail():
-            return "failed"
-        case steps.Return():
-            return "completed"
-
-
-def _value_of(last: steps.End | steps.Fail | steps.Return) -> bytes:
-    return json_text(last.value if isinstance(last, steps.Return) else None)

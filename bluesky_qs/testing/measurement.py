@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import msgspec
 
+from bluesky_qs.api.values import ExitStatus
 from bluesky_qs.ipc.commands import ReadDevices
 from bluesky_qs.ipc.reports import DevicesRead, DocumentReport, ProgressReport
 from bluesky_qs.ipc.states import RunState
@@ -127,3 +128,19 @@ class Measurement:
     def _push_document(self, kind: str, /, **document: Any) -> None:
         text = json_text({"time": self._counter.now(), **document})
         self._push(DocumentReport(self._item["item_uid"], kind, text), keep=False)
+
+
+def exit_status(last: steps.End | steps.Fail | steps.Return) -> ExitStatus:
+    """How a plan ends whose script ends with this step."""
+    match last:
+        case steps.End(status):
+            return status
+        case steps.Fail():
+            return "failed"
+        case steps.Return():
+            return "completed"
+
+
+def value_of(last: steps.End | steps.Fail | steps.Return) -> bytes:
+    """What a plan or task returns whose script ends with this step (JSON)."""
+    return json_text(last.value if isinstance(last, steps.Return) else None)

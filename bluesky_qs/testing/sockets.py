@@ -114,8 +114,8 @@ class InfoSocket:
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
         """Publish."""
         topic, payload = frames
-        if topic == INFO:
-            self.status = decode(payload, self._encoding)["msg"]["status"]
+        if topic == INFO and (status := decode(payload, self._encoding)["msg"].get("status")):
+            self.status = status
         else:
             self.published.append((topic, payload))
         self._socket.send_multipart(frames, flags)

@@ -4,6 +4,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from bluesky_qs.ipc.states import PlanWait
+from bluesky_qs.wire.codec import json_text
+
 
 class End(msgspec.Struct, frozen=True):
     """The plan ends. A script that does not end the plan itself has this as its last step."""
@@ -90,6 +93,35 @@ class Release(msgspec.Struct, frozen=True):
     """The suspender releases the plan."""
 
 
+class WaitFor(msgspec.Struct, frozen=True):
+    """The plan waits for devices, sleeps or is busy, as in ``waiting_for``. `Wait` after it keeps the plan there.
+
+    Attributes
+    ----------
+    kind
+        ``motor``, ``trigger``, ``sleep`` or ``user_code``; None ends the wait.
+    devices
+        Names of the devices.
+    start, target
+        Positions; for a sleep, 0 and its length in seconds.
+    place
+        File and line of user code.
+    """
+
+    kind: Literal["motor", "trigger", "sleep", "user_code"] | None
+    devices: list[str] = []
+    start: Any = None
+    target: Any = None
+    place: str = ""
+
+    def seen_at(self, now: float) -> PlanWait | None:
+        """The state of a worker whose plan has waited since then (epoch seconds)."""
+        if self.kind is None:
+            return None
+        start, target = json_text(self.start), json_text(self.target)
+        return PlanWait(self.kind, now, self.devices, start, target, place=self.place)
+
+
 class Print(msgspec.Struct, frozen=True):
     """Print to the console."""
 
@@ -128,6 +160,7 @@ Step = (
     | Ask
     | Suspend
     | Release
+    | WaitFor
     | Print
     | Return
     | NewLists

@@ -9,6 +9,7 @@ QS_Console    ``{"time", "msg", "seq"}``: a piece of console output, pieces numb
 QS_Info       ``{"time", "msg": {"status": …}}``: at every change and at least once a second
 QS_Event      an event: ``{"seq", "time", "type", …}``
 QS_Document   ``{"time", "item_uid", "name", "doc"}``: a document of the running plan
+QS_Progress   ``{"time", "item_uid", "devices": [{"name", …}]}``: the devices that it waits for
 ============  =================================================================================
 """
 
@@ -23,6 +24,7 @@ CONSOLE = b"QS_Console"
 INFO = b"QS_Info"
 EVENT = b"QS_Event"
 DOCUMENT = b"QS_Document"
+PROGRESS = b"QS_Progress"
 
 #: `INFO` is published again after so many seconds without a change.
 INFO_PERIOD = 1.0
@@ -48,6 +50,16 @@ def console_payload(message: ConsoleMessage, encoding: Encoding = "json") -> byt
 def status_payload(status: Any, encoding: Encoding = "json") -> bytes:
     """Payload with the status object."""
     return encode({"time": time.time(), "msg": {"status": status}}, encoding)
+
+
+def info_payload(message: Any, encoding: Encoding = "json") -> bytes:
+    """Payload with another message of `INFO`."""
+    return encode({"time": time.time(), "msg": message}, encoding)
+
+
+def progress_payload(item_uid: str, devices: Any, encoding: Encoding = "json") -> bytes:
+    """Payload with the devices that the plan ``item_uid`` waits for; ``devices`` may be `codec.Encoded`."""
+    return encode({"time": time.time(), "item_uid": item_uid, "devices": devices}, encoding)
 
 
 def document_payload(item_uid: str, name: str, document: Any, encoding: Encoding = "json") -> bytes:

@@ -53,6 +53,7 @@ from bluesky_qs.worker.prompts import Prompts
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.tasks import TaskRunner
 from bluesky_qs.worker.trace import sentence
+from bluesky_qs.worker.waits import Streaming
 
 if TYPE_CHECKING:
     from bluesky_qs.worker.kernel import Kernel
@@ -319,6 +320,7 @@ class WorkerProcess:
 
     def _open(self, command: OpenEnvironment) -> None:
         last_words = self._last_words = LastWords(self._address)
+        self._engine.streaming = Streaming(command.stream_progress, command.stream_messages)
         try:
             kernel = self._start_kernel(command.kernel, command.startup) if command.kernel else None
             self._prompts.install(command.input_policy)  # after the kernel, which installs a debugger of its own

@@ -14,10 +14,13 @@ from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.worker.hook import Hook
 from bluesky_qs.worker.observe import Observer
+from bluesky_qs.worker.place import place_of
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.returned import Returned, value_of_plan
 from bluesky_qs.worker.standstill import Standstill, tripped_suspenders
 from bluesky_qs.worker.trace import came_through, sentence, traceback_text
+from bluesky_qs.worker.waits import NOTHING, PlanWaits, Streaming
+from bluesky_qs.worker.watcher import PlanWatcher
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +44,13 @@ _ENDINGS: Mapping[How, str] = {"stop": "stopping", "abort": "aborting", "halt": 
 class _Plan:
     """A plan that was started. The object is kept while the plan is paused and the main thread does other things."""
 
-    def __init__(self, item_uid: str, reports: Reports) -> None:
+    def __init__(self, item_uid: str, reports: Reports, streaming: Streaming) -> None:
         self.item_uid = item_uid
         self.observer = Observer(item_uid, reports)
         self.standstill = Standstill()
+        self.waits = PlanWaits(streaming=streaming)
+        #: The generator of its messages, once the RunEngine has asked for the first one.
+        self.messages: Iterator[Any] | None = None
         self.start = time.time()
         #: The last state of the RunEngine that ends a plan; None if there was none.
         self.ending: str | None = None
@@ -64,6 +70,7 @@ class _Plan:
     def watched(self, messages: Iterator[Any]) -> Iterator[Any]:
         """Pass the plan's messages on, and keep the value that it returns or the exception that ends it."""
         self.standstill.plan_begins()
+        self.messages = messages
         try:
             self.value = yield from messages
         except GeneratorExit:
@@ -119,6 +126,8 @@ class Engine:
 
     def __init__(self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None]) -> None:
         self.RE: Any = None
+        #: What to publish of each plan in the form of bluesky-queueserver.
+        self.streaming = NOTHING
         self._reports = reports
         self._in_main_thread = in_main_thread
         self._accepted: set[str] = set()
@@ -131,7 +140,12 @@ class Engine:
         self._next: list[Any] = []
         #: Who requested the pause; None if nobody did.
         self._pauser: str | None = None
-        self._hooks = (Hook("state_hook", self._state_changed), Hook("msg_hook", self._message_seen))
+        self._watcher = PlanWatcher(reports)
+        self._hooks = (
+            Hook("state_hook", self._state_changed),
+            Hook("msg_hook", self._message_seen),
+            Hook("waiting_hook", self._waiting_seen),
+        )
         self._loop_thread: threading.Thread | None = None
         self._next_excepthook: Callable[[Any], Any] | None = None
 
@@ -167,6 +181,7 @@ class Engine:
         self._accepted.add(item_uid)
         with self._lock:
             self._item_uid, self._paused, self._pause, self._pauser = item_uid, False, None, None
+        self._watcher.begins(item_uid)  # first, so that the reply to this command follows the first pulse
         self._reports.update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=item_uid, pause_pending=False)
 
     def pause(self, option: PauseOption, user: str = "") -> None:
@@ -179,7 +194,7 @@ class Engine:
             self._pause, self._pauser = option, user
             log.info("Pausing Run Engine ...")
             if option == "deferred":
-                self._reports.update(pause_pending=True)
+                self._reports.update(pause_pending=True, pause_requested=time.time())
             if self._plan and self._engine_state == "running":
                 self._start_pause()
 
@@ -200,7 +215,8 @@ class Engine:
         ``make`` returns the plan and the metadata of its runs. It calls user code and may raise an exception.
         """
         with self._lock:
-            plan = self._plan = _Plan(item_uid, self._reports)
+            plan = self._plan = _Plan(item_uid, self._reports, self.streaming)
+        self._watcher.watch(item_uid, plan.waits, self._is_held, lambda: self._place(plan))
         self._step(plan, lambda: self._call(plan, make))
 
     def raised(self, error: BaseException) -> None:
@@ -291,6 +307,7 @@ class Engine:
 
     def _finish(self, plan: _Plan, status: ExitStatus, message: str, trace: str) -> None:
         returned = value_of_plan(plan.value) if status == "completed" else Returned()
+        self._watcher.ends()
         with self._lock:
             pause_missed = self._pause is not None
             self._item_uid, self._plan, self._paused, self._pause = None, None, False, None
@@ -317,8 +334,10 @@ class Engine:
             environment=EnvironmentState.IDLE,
             item_uid=None,
             pause_pending=False,
+            pause_requested=None,
             waiting=None,
             time_suspended=0.0,
+            plan_wait=None,
             **self._state(),
         )
 
@@ -349,7 +368,12 @@ class Engine:
             pauses = self._reports.state.pauses + 1
             idle = EnvironmentState.IDLE
             self._reports.update(
-                engine=state, pause_pending=False, environment=idle, pauses=pauses, **plan.standstill.state()
+                engine=state,
+                pause_pending=False,
+                pause_requested=None,
+                environment=idle,
+                pauses=pauses,
+                **plan.standstill.state(),
             )
         elif state != "idle":  # the end of the plan will be reported in a moment
             executing = EnvironmentState.EXECUTING_PLAN
@@ -357,8 +381,15 @@ class Engine:
 
     def _message_seen(self, message: Any) -> None:
         plan = self._plan
-        if plan is not None and plan.standstill.changed_by(message, self.RE):
+        if plan is None:
+            return
+        plan.waits.message(message)
+        if plan.standstill.changed_by(message, self.RE):
             self._reports.update(**plan.standstill.state())
+
+    def _waiting_seen(self, statuses: Any) -> None:
+        if (plan := self._plan) is not None:
+            plan.waits.waiting(statuses)
 
     def _follow(self, plan: _Plan, state: str) -> None:
         plan.standstill.engine_changed(state, self._pauser)
@@ -374,6 +405,17 @@ class Engine:
             plan.over = True
             if not plan.stepping:
                 self._in_main_thread(lambda: self._settle(plan))
+
+    # ---------------------------------------------------------------------------------------------- watching thread
+    def _is_held(self) -> bool:
+        """Whether a pause, a suspender or a prompt holds the plan."""
+        state = self._reports.state
+        return self._paused or state.waiting is not None or (state.input is not None and state.input.task_uid is None)
+
+    def _place(self, plan: _Plan) -> str:
+        """The file and line of user code that runs. Before the RunEngine has the plan, the main thread runs it."""
+        thread = threading.main_thread() if plan.messages is None else self._loop_thread
+        return place_of(thread.ident if thread else None, plan.messages)
 
     def _watch(self) -> None:
         """Install our hooks. They call the user's own hooks, which may be set at any time."""

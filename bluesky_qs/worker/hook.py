@@ -4,36 +4,50 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+#: The user's functions that are kept, because each may wrap the one before it.
+_DEEPEST = 10
+
 
 class Hook:
-    """Our function at one of the RunEngine's hooks (``state_hook``, ``msg_hook``), and the user's function after it."""
+    """Our function at one of the RunEngine's hooks, such as ``msg_hook``, and the user's function after it."""
 
     def __init__(self, name: str, ours: Callable[..., object]) -> None:
         self._name = name
         self._ours = ours
-        self._users: Callable[..., object] | None = None
+        #: The user's functions, the latest first. One that wraps this hook calls the function before it through us.
+        self._users: list[Callable[..., object]] = []
         self._calling: int | None = None
+        self._depth = 0
 
     def install(self, engine: Any) -> None:
         """Put our function in front of the user's, which may have been set at any time."""
         if (present := getattr(engine, self._name)) is not self:
-            self._users = present
+            self._users = [] if present is None else [present, *self._users][:_DEEPEST]
             setattr(engine, self._name, self)
 
     def remove(self, engine: Any) -> None:
         """Give the hook back to the user."""
-        setattr(engine, self._name, self._users)
-        self._users = None
+        setattr(engine, self._name, self._users[0] if self._users else None)
+        self._users = []
 
     def __call__(self, *args: Any) -> None:
         """Call our function, then the user's."""
         thread = threading.get_ident()
         if self._calling == thread:  # the user's function wraps this hook and calls it again
+            self._call_user(self._depth + 1, args)
             return
         self._ours(*args)
-        if self._users is not None:
+        if self._users:
             self._calling = thread
             try:
-                self._users(*args)
+                self._call_user(0, args)
             finally:
                 self._calling = None
+
+    def _call_user(self, depth: int, args: tuple[Any, ...]) -> None:
+        if depth < len(self._users):
+            before, self._depth = self._depth, depth
+            try:
+                self._users[depth](*args)
+            finally:
+                self._depth = before

@@ -15,7 +15,9 @@ from bluesky_qs.ipc.link import ServerEnd
 from bluesky_qs.ipc.reports import (
     DevicesRead,
     DocumentReport,
+    InfoReport,
     ProgressReport,
+    Pulse,
     RunsChanged,
     StateChanged,
     TaskEnded,
@@ -33,7 +35,7 @@ DOCUMENTS_WAITING = 5000
 FINISHED_KEPT = 1000
 FINISHED_SIZE_KEPT = 16 * 1024 * 1024
 #: Reports that are of no use to another manager.
-_NOT_KEPT = (DocumentReport, DevicesRead)
+_NOT_KEPT = (DocumentReport, DevicesRead, InfoReport)
 #: The states that other code in the main thread may replace by `RESERVED`.
 _RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 
@@ -57,6 +59,7 @@ class Reports:
         self._finished_size = 0
         self._waiting: deque[msgspec.Struct] = deque()
         self._progress: ProgressReport | None = None
+        self._pulse: Pulse | None = None
         self._due = 0.0
         self._urgent = False
         self._expected = False
@@ -114,10 +117,23 @@ class Reports:
                 self._waiting.append(document)
                 self._expect()
 
+    def info(self, messages: list[bytes]) -> None:
+        """Report messages for the topic ``QS_Info``. They are dropped like documents."""
+        with self._lock:
+            if len(self._waiting) < DOCUMENTS_WAITING:
+                self._waiting.append(InfoReport(messages))
+                self._expect()
+
     def progress(self, progress: ProgressReport) -> None:
         """Report progress of the running plan, at most once every `PERIOD`. It is dropped if no manager is attached."""
         with self._lock:
             self._progress = progress
+            self._expect()
+
+    def pulse(self, pulse: Pulse) -> None:
+        """Report that the worker's threads run. It is dropped if no manager is attached."""
+        with self._lock:
+            self._pulse = pulse
             self._expect()
 
     def runs(self, runs: list[RunState]) -> None:
@@ -183,18 +199,19 @@ class Reports:
             if self._awake:
                 os.read(self.wakeup, 64)
                 self._awake = False
-            if not self._waiting and self._progress is None:
+            if not self._waiting and self._progress is None and self._pulse is None:
                 return None
             now = time.monotonic()
             if not self._urgent and now < self._due:
                 return self._due - now
             self._urgent = self._expected = False
             self._due = now + PERIOD
-            progress, self._progress = self._progress, None
+            passing = [report for report in (self._pulse, self._progress) if report is not None]
+            self._pulse = self._progress = None
             waiting, self._waiting = self._waiting, deque()
         # Progress goes first: after the report of the plan's end it would belong to no plan.
-        if progress is not None:
-            server.push(progress, keep=False)
+        for report in passing:
+            server.push(report, keep=False)
         for report in waiting:
             try:
                 server.push(report, keep=not isinstance(report, _NOT_KEPT))

@@ -7,13 +7,17 @@ from typing import Any, NamedTuple
 
 from bluesky_qs.error_text import safe
 from ipython_extension.shown.colors import colored
-from ipython_extension.shown.tables import length_of_time, moment, plural, ranges, shortened
+from ipython_extension.shown.tables import cells, length_of_time, moment, plural, ranges, shortened
 
 _EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
 #: Columns of the reason why a plan failed.
 _LONGEST_REASON = 1000
 #: Columns of a progress bar, and at least those of its title.
 _BAR, _TITLE = 20, 16
+#: What a plan waits for by itself; the text of such a wait changes all the time.
+_OWN_WAITS = ("motor", "trigger", "sleep", "user_code")
+#: Seconds after which such a wait replaces the plan in the line with its progress.
+_LASTS = 1.0
 #: Seconds to go (ten years) that are a mistake in the metadata.
 _TOO_LONG = 3e8
 
@@ -59,6 +63,8 @@ class Bar(NamedTuple):
     title: str
     done: float | None
     details: str
+    #: Whether the title is what the plan waits for, which is worth more than the bar.
+    is_wait: bool = False
 
     @classmethod
     def of(cls, status: Mapping[str, Any], plan: str) -> "Bar":
@@ -67,20 +73,22 @@ class Bar(NamedTuple):
         if progress is None:
             return cls(plan, None, "")
         details = [progress_text(status, short=True)]
-        if progress.elapsed is not None:
+        reason = own_wait(status)
+        if progress.elapsed is not None and not reason:
             details.append(length_of_time(progress.elapsed))
         if progress.left is not None and not (status.get("manager_state") == "paused" or is_suspended(status)):
             details.append(f"about {length_of_time(progress.left)} to go")
         # A plan that has all points still runs, and another run of it may follow: a full bar would say otherwise.
         done = progress.events / progress.total if progress.total and progress.events < progress.total else None
-        return cls(plan, done, "  ".join(part for part in details if part))
+        return cls(reason or plan, done, "  ".join(part for part in details if part), bool(reason))
 
     def text(self, width: int) -> str:
         """One line with a bar."""
         full = round(_BAR * (self.done or 0.0))
         bar = "" if self.done is None else "█" * full + "░" * (_BAR - full)
         # In a narrow terminal, the time to go is worth more than the bar.
-        return self._line(width, bar if _TITLE + len(bar) + len(self.details) + 4 <= width else "")
+        title = cells(self.title) if self.is_wait else _TITLE
+        return self._line(width, bar if title + len(bar) + len(self.details) + 4 <= width else "")
 
     def words(self, width: int) -> str:
         """One line without the bar."""
@@ -108,7 +116,8 @@ class PlanProgress(NamedTuple):
         if not fields:
             return None
         paused = fields.get("time_paused") or 0.0
-        stands_since = fields.get("paused_since") or (status.get("waiting_for") or {}).get("since")
+        suspended_since = (status.get("waiting_for") or {}).get("since") if is_suspended(status) else None
+        stands_since = fields.get("paused_since") or suspended_since
         return cls(fields.get("events") or 0, fields.get("num_points"), fields.get("time_start"), paused, stands_since)
 
     @property
@@ -191,9 +200,24 @@ def is_suspended(status: Mapping[str, Any]) -> bool:
 
 
 def waiting_sentence(status: Mapping[str, Any]) -> str:
-    """Report why the plan stands still and since when; empty if it does not, or if the service does not say it."""
-    text = str((status.get("waiting_for") or {}).get("text") or "")
+    """Report what the plan waits for; empty if it waits for nothing, or if `status_sentence` reports it."""
+    waiting = status.get("waiting_for") or {}
+    is_reported = waiting.get("kind") == "input" or (waiting.get("kind") == "pause" and status.get("pause_pending"))
+    text = "" if is_reported else str(waiting.get("text") or "")
     return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def held_sentence(status: Mapping[str, Any]) -> str:
+    """Report what holds the plan and since when: a pause or a suspender; empty if nothing does."""
+    return "" if (status.get("waiting_for") or {}).get("kind") in _OWN_WAITS else waiting_sentence(status)
+
+
+def own_wait(status: Mapping[str, Any]) -> str:
+    """What the plan itself has been waiting for, for a second or longer; empty if it waits for nothing."""
+    waiting = status.get("waiting_for") or {}
+    if waiting.get("kind") not in _OWN_WAITS or time.time() - (waiting.get("since") or 0.0) < _LASTS:
+        return ""
+    return str(waiting.get("text") or "")
 
 
 def pause_sentence(status: Mapping[str, Any]) -> str:

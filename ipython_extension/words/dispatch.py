@@ -15,7 +15,7 @@ from bluesky_qs.words.scanner import ExpressionError
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, waiting
 from ipython_extension.shown.display import View
-from ipython_extension.shown.status_text import Bar, status_sentence, waiting_sentence
+from ipython_extension.shown.status_text import Bar, held_sentence, status_sentence
 from ipython_extension.typed.line import Line, pointed
 from ipython_extension.words import (
     console,
@@ -180,7 +180,7 @@ def _monitor(session: Session) -> View:
         for status in wait.statuses():
             shown = progress.of(status)
             lines = [status_sentence({**status, "running_item_progress": None}, progress.plan, 1000)]
-            sentence = "\n".join([*lines, *filter(None, [waiting_sentence(status)])])
+            sentence = "\n".join([*lines, *filter(None, [held_sentence(status)])])
             if sentence != printed:
                 printed = sentence
                 if wait.shows:

@@ -15,7 +15,7 @@ from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
 from ipython_extension.shown.display import ItemView, ReplyView, View, Waited
 from ipython_extension.shown.error_rendering import NotDone
-from ipython_extension.shown.status_text import has_value, is_suspended, pause_sentence, reason, waiting_sentence
+from ipython_extension.shown.status_text import has_value, held_sentence, is_suspended, pause_sentence, reason
 from ipython_extension.shown.tables import length_of_time, moment, ranges, terminal_width
 from ipython_extension.typed.line import Line
 from ipython_extension.words.replies import present
@@ -253,7 +253,7 @@ def _statuses(wait: ProgressWait) -> Iterator[dict[str, Any]]:
     reported, uid = "", None
     for status in wait.statuses():
         is_paused = status["manager_state"] == "paused" and status.get("re_state") not in _LEAVING
-        if sentence := pause_sentence(status) if is_paused else waiting_sentence(status):
+        if sentence := pause_sentence(status) if is_paused else held_sentence(status):
             began = wait.elapsed if began is None else began
             lasts = not is_paused or wait.elapsed - began >= _SHORT_PAUSE
             if lasts and sentence != reported:

@@ -18,12 +18,10 @@ from bluesky_qs.door.streams.frame import Frame, heartbeat
 from bluesky_qs.door.streams.outlet import Channel
 from bluesky_qs.wire.codec import DecodeError, decode, encode, standard_json
 from bluesky_qs.wire.control import client_socket
-from bluesky_qs.wire.info import CONSOLE, DOCUMENT, EVENT, INFO, INFO_PERIOD, ConsoleMessage
+from bluesky_qs.wire.info import CONSOLE, DOCUMENT, EVENT, INFO, INFO_PERIOD, PROGRESS, ConsoleMessage
 
 log = logging.getLogger(__name__)
 
-#: Progress of running plans. The service does not publish it yet.
-PROGRESS = b"QS_Progress"
 #: Messages to handle before anything else gets a turn.
 AT_ONCE = 100
 #: Seconds without a message after which something may have been missed.

@@ -32,8 +32,30 @@ class InfoMessage(TypedDict):
     msg: dict[str, Any]
 
 
+class DeviceProgress(TypedDict):
+    """A device that the running plan waits for.
+
+    ``fraction`` is the part that is done, from 0 to 1. Times are in seconds. What is not known is null.
+    """
+
+    name: str
+    initial: Any
+    current: Any
+    target: Any
+    unit: str | None
+    precision: int | None
+    fraction: float | None
+    time_elapsed: float
+    time_remaining: float | None
+    done: bool
+
+
 class Progress(TypedDict):
-    """Progress of the running plan. Its keys are not fixed yet."""
+    """The devices that the running plan waits for; none when the wait has ended."""
+
+    time: float
+    item_uid: str
+    devices: list[DeviceProgress]
 
 
 class Heartbeat(TypedDict):

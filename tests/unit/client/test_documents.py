@@ -90,6 +90,17 @@ def test_who_waits_gets_documents_and_those_from_before_the_subscription(RM, qs_
     assert shown == [("start", True), ("descriptor", False), ("event", False)]
 
 
+def test_messages_about_devices_are_not_taken_for_the_status(RM, qs_manager):
+    with StatusFeed(RM, None) as feed:
+        qs_manager.wait_subscribed(b"QS_Info")
+        for n in range(3):
+            qs_manager.publish(b"QS_Info", {"time": 1.0, "msg": {"device_progress": {"name": "motor", "current": n}}})
+        qs_manager.add("count", ["det1"])
+        while not (status := feed.next_status(10)) or not status["items_in_queue"]:
+            pass
+    assert status["items_in_queue"] == 1
+
+
 def test_if_nothing_is_published_documents_are_requested(RM, qs_manager):
     qs_manager.answers["documents_get"] = {"success": True, "msg": "", "documents": [message(*each) for each in RUN]}
     shown = []

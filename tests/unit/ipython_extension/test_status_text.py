@@ -65,6 +65,37 @@ def test_a_suspended_plan_is_shown_as_suspended_with_the_reason():
     assert "<p>Suspended since 14:02: Signal shutter is high.</p>" in StatusView(status).html()
 
 
+def moving(*, seconds, **more):
+    text = "waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)"
+    waiting = {"kind": "motor", "text": text, "since": time.time() - seconds}
+    return running(4, 8, elapsed=10) | {"items_in_queue": 0, "waiting_for": waiting} | more
+
+
+def test_the_status_says_what_the_plan_waits_for():
+    first, second = pretty(StatusView(moving(seconds=0.2))).splitlines()
+    assert first.startswith("Running, point 4 of 8, about 10 s to go")
+    assert second == "Waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)."
+
+
+@pytest.mark.parametrize(
+    "known", [{"kind": "input", "text": "waiting for an answer: y?"}, {"kind": "pause", "text": "…"}]
+)
+def test_the_status_says_nothing_twice(known):
+    status = moving(seconds=5) | {"waiting_for": {**known, "since": 0.0}, "pause_pending": True}
+    assert len(pretty(StatusView(status)).splitlines()) == 1
+
+
+def test_a_wait_of_a_second_is_shown_beside_the_progress_and_keeps_80_columns():
+    assert Bar.of(moving(seconds=0.5), "count()").title == "count()"
+    line = Bar.of(moving(seconds=5), "count()").text(80)
+    assert line == "waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)  4/8  about 10 s to go"
+    assert len(line) <= 80
+
+
+def test_only_a_suspension_stops_the_time_to_go():
+    assert PlanProgress.of(moving(seconds=8)).left == pytest.approx(10, abs=0.5)
+
+
 def test_a_long_type_leaves_the_table_readable():
     kind = "typing.List[" + " | ".join(f"detector{n}" for n in range(20)) + "]"
     parameter = {

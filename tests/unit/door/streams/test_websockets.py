@@ -6,7 +6,7 @@ import pytest
 import websockets
 
 from bluesky_qs.door.streams import entrance, hub, readers
-from bluesky_qs.wire.info import DOCUMENT
+from bluesky_qs.wire.info import DOCUMENT, PROGRESS
 
 
 @pytest.fixture
@@ -98,6 +98,20 @@ async def test_documents_pass_through_unchanged(door, manager, listen):
     manager.publish(DOCUMENT, {"time": 1.5, "item_uid": "u", "name": "start", "doc": {"uid": "r"}})
 
     assert await socket.next() == {"time": 1.5, "item_uid": "u", "name": "start", "doc": {"uid": "r"}}
+
+
+async def test_progress_and_messages_of_the_engine_pass_through_unchanged(door, manager, listen):
+    progress, info = await listen("/progress/ws"), await listen("/info/ws")
+    await manager.until(lambda _: {PROGRESS, b"QS_Info"} <= manager.subscribed)
+    moving = {"time": 1.5, "item_uid": "u", "devices": [{"name": "motor", "current": 2.0}]}
+    message = {"time": 1.5, "msg": {"re_message": {"command": "set", "obj": "motor"}}}
+
+    manager.publish(PROGRESS, moving)
+    manager.publish(b"QS_Info", message)
+
+    assert await progress.next() == moving
+    while (received := await info.next()) != message:
+        assert "status" in received["msg"]
 
 
 @pytest.mark.parametrize("path", ["/events/ws", "/documents/ws", "/progress/ws"])

@@ -1,0 +1,105 @@
+"""The thread that looks several times a second what the running plan waits for."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from bluesky_qs.ipc.reports import Pulse
+from bluesky_qs.worker.observe import plain_text
+from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.waits import PlanWaits
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks, and looks between two pulses. Progress is published five times a second.
+LOOK = 0.1
+LOOKS = 2
+
+
+class _Watched(NamedTuple):
+    """A plan; ``waits`` is None before the main thread has it."""
+
+    item_uid: str
+    waits: PlanWaits | None = None
+    is_held: Callable[[], bool] = lambda: False
+    place: Callable[[], str] = str
+
+
+class PlanWatcher:
+    """Watches one plan after the other, so that the RunEngine's thread need not report anything."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+        self._lock = threading.Lock()
+        self._plan: _Watched | None = None
+        self._wakeup = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._complained = False
+
+    def begins(self, item_uid: str) -> None:
+        """Send a pulse for this plan from now on, beginning now: the code that runs first may hold the interpreter."""
+        self._reports.pulse(Pulse(item_uid))
+        self._complained = False
+        self._watch(_Watched(item_uid))
+
+    def watch(self, item_uid: str, waits: PlanWaits, is_held: Callable[[], bool], place: Callable[[], str]) -> None:
+        """Watch this plan.
+
+        ``is_held`` returns whether something else is the reason why the plan stands still. ``place`` returns the file
+        and line of user code that runs now.
+        """
+        self._watch(_Watched(item_uid, waits, is_held, place))
+
+    def _watch(self, plan: _Watched) -> None:
+        with self._lock:
+            self._plan = plan
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+                self._thread.start()
+        self._wakeup.set()
+
+    def ends(self) -> None:
+        """Stop watching. The plan's state is not changed any more when this returns."""
+        with self._lock:
+            plan, self._plan = self._plan, None
+            if plan is not None:
+                self._pass_on(plan)
+
+    def _run(self) -> None:
+        looks = 0
+        while True:
+            if (plan := self._plan) is None:
+                self._wakeup.wait()
+                self._wakeup.clear()
+                looks = 0
+                continue
+            looks += 1
+            try:
+                self._look(plan, pulses=looks % LOOKS == 0)
+            except Exception:  # a boundary: devices are user code, and watching a plan must not end
+                if not self._complained:  # once per plan
+                    log.exception("Could not find out what the plan waits for")
+                self._complained = True
+            self._wakeup.wait(LOOK)
+            self._wakeup.clear()
+
+    def _look(self, plan: _Watched, *, pulses: bool) -> None:
+        found, devices = None, []
+        if plan.waits is not None and plan.is_held():
+            plan.waits.held()
+        elif plan.waits is not None:
+            found, devices = plan.waits.current(plan.place), plan.waits.devices()
+        progress = plain_text([device.progress() for device in devices]) if pulses else b""
+        with self._lock:
+            if self._plan is not plan:
+                return
+            if found != self._reports.state.plan_wait:
+                self._reports.update(plan_wait=found)
+            if pulses:
+                self._pass_on(plan)
+                self._reports.pulse(Pulse(plan.item_uid, progress))
+
+    def _pass_on(self, plan: _Watched) -> None:
+        if plan.waits is not None and (info := plan.waits.info()):
+            self._reports.info(info)
