@@ -171,7 +171,7 @@ class DeviceReader:
         if group := device.key.group:
             allowed = is_device(found) and self._is_allowed(device.name, facts(found), group)
             if not allowed:
-                return device.failed(f"there is no such device that the user group {group!r} may use")
+                return device.failed(f"no such device, or the user group {group!r} may not use it")
         if not class_has(type(found), "read") and "read" not in getattr(found, "__dict__", {}):
             return device.failed("it cannot be read: it has no method 'read'")
         answer = _reading(found, (yield found.read()))

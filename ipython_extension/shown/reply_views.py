@@ -7,6 +7,7 @@ from typing import Any
 from bluesky_qs.client.identity import shown_user
 from ipython_extension.shown.catalogue import CatalogueView
 from ipython_extension.shown.display import ReplyView, View
+from ipython_extension.shown.readings_view import ReadingsView
 from ipython_extension.shown.tables import Row, Table, counted, full_sentence, length_of_time, moment, plural, ranges
 
 Reply = Mapping[str, Any]
@@ -205,6 +206,11 @@ def plans(reply: Reply) -> CatalogueView:
     return CatalogueView.of_plans(reply.get("plans_allowed") or reply.get("plans_existing") or {})
 
 
+def readings(reply: Reply) -> ReadingsView:
+    """Show readings of devices."""
+    return ReadingsView(reply["devices"])
+
+
 def functions(reply: Reply) -> CatalogueView:
     """List functions."""
     return CatalogueView.of_functions(reply["functions_allowed"])
@@ -315,6 +321,7 @@ _OF_REPLIES: dict[str, Callable[[Reply], View]] = {
     "devices_allowed": devices,
     "devices_existing": devices,
     "functions_allowed": functions,
+    "device_read": readings,
     "lock": lock,
     "lock_info": lock,
     "task_result": task_result,

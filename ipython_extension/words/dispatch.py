@@ -25,6 +25,7 @@ from ipython_extension.words import (
     plotting,
     profile,
     queue,
+    reading,
     running,
     saved,
     service,
@@ -36,7 +37,20 @@ from ipython_extension.words.replies import present
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
 #: Importing these modules fills the table of commands.
-VOCABULARIES = (console, environment, looking, plotting, profile, queue, running, saved, service, tasks, undoing)
+VOCABULARIES = (
+    console,
+    environment,
+    looking,
+    plotting,
+    profile,
+    queue,
+    reading,
+    running,
+    saved,
+    service,
+    tasks,
+    undoing,
+)
 
 #: Options of qserver that say something about one request, and the parameter that they stand for.
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}

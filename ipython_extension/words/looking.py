@@ -132,7 +132,7 @@ def plans(session: Session, line: Line) -> CatalogueView:
 def devices(session: Session, line: Line) -> CatalogueView:
     """List the devices that you may use; a pattern with dots lists subdevices: sim_bundle_A.*.*
 
-    To read a device now, run code in the worker: print(motor.position) in a %%qs script cell.
+    To read a device now: %qs read motor
     """
     pattern = line.word("a pattern").text if line.more() else "*"
     line.nothing_more()

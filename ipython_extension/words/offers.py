@@ -63,6 +63,15 @@ def _devices(at: At) -> Iterator[Offer]:
     yield from (Offer(f"{parent}{dot}{name}", "device") for name in sorted(names))
 
 
+def _readable(at: At) -> Iterator[Offer]:
+    """Devices that can be read; after a dot their subdevices. Those that only group others lead to them."""
+    known = at.session.at_hand()
+    parent, dot, _ = at.fragment.rpartition(".")
+    for name, device in sorted((subdevices(known.devices, parent) if dot else known.devices).items()):
+        if (device or {}).get("is_readable") or (device or {}).get("components"):
+            yield Offer(f"{parent}{dot}{name}", "device")
+
+
 def _functions(at: At) -> Iterator[Offer]:
     yield from (Offer(name, "function") for name in sorted(at.session.at_hand().functions))
 
@@ -136,6 +145,7 @@ KINDS: Mapping[str, Callable[[At], Iterable[Offer]]] = {
     "TABLE": _tables,
     "FILE": _files,
     "USER": _users,
+    "DEVICE": _readable,
 }
 #: What the only word of these commands may be.
 ONLY: Mapping[str, Callable[[At], Iterable[Offer]]] = {

@@ -53,6 +53,8 @@ def informed(qs, opened, plan):
         ("%qs ", {"add", "queue", "run", "history", "call", "help", "unlock"}),
         ("%qs environ", {"environment"}),
         ("%qs re pa", {"pause"}),
+        ("%qs read motor --w", {"--watch"}),
+        ("%qs where --", {"--watch"}),
         ("%qs que", {"queue"}),
         ("q = %qs hist", {"history"}),
         ("%qs queue ", {"get", "add", "item", "mode"}),
@@ -75,6 +77,18 @@ def informed(qs, opened, plan):
 )
 def test_words_and_options_are_completed_before_any_request(offered, text, some):
     assert some <= set(offered(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "some"),
+    [
+        ("%qs read ", ["det1", "motor"]),
+        ("%qs read det1 mo", ["motor"]),
+        ("%qs read motor.se", ["motor.setpoint"]),
+    ],
+)
+def test_devices_that_can_be_read_are_completed(informed, offered, text, some):
+    assert offered(text) == some
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ _LINES = {
     "plans": [("plans", 2)],
     "devices": [("devices", 2)],
     "functions": [("functions", 1)],
+    "read": [("read motor det1", 1)],
+    "where": [("where", 1)],
     "plan": [("plan count", 2)],
     "check": [("check count([det1])", 1)],
     "log": [("log", 1)],

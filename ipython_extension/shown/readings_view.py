@@ -1,0 +1,85 @@
+"""The view of device readings: a table with values, units, limits and times."""
+
+import html
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ipython_extension.shown.display import View
+from ipython_extension.shown.tables import Row, Table, moment, shortened
+
+_NOTHING = "No device that you may use moves."
+_WIDE = 110
+#: Characters of a value.
+_VALUE_WIDTH = 40
+_HEADINGS = ("device", ">value", "units", "limits", "is", "time")
+#: Columns that are left out if they are empty.
+_OPTIONAL = ("units", "limits", "is", "time")
+
+
+class ReadingsView(View, dict[str, Any]):
+    """Readings by name of the device, shown as a table. ``all_fields`` also shows the other data keys of a device."""
+
+    def __init__(self, devices: Mapping[str, Any], *, all_fields: bool = True) -> None:
+        super().__init__(devices)
+        self._all_fields = all_fields
+
+    def text(self, width: int) -> str:
+        return self._table().text(width) if self else _NOTHING
+
+    def html(self) -> str:
+        return self._table().html() if self else f"<p>{html.escape(_NOTHING)}</p>"
+
+    def brief(self, width: int | None) -> str:
+        """The text for a line whose result is not shown: it was typed to see the values."""
+        return self.text(width or _WIDE)
+
+    def _table(self) -> Table:
+        rows = [row for name, reading in self.items() for row in _rows(name, reading, self._all_fields)]
+        kept = [
+            at for at, heading in enumerate(_HEADINGS) if heading not in _OPTIONAL or any(row.cells[at] for row in rows)
+        ]
+        rows = [row._replace(cells=tuple(row.cells[at] for at in kept)) for row in rows]
+        return Table(tuple(_HEADINGS[at] for at in kept), rows, flexible=0)
+
+
+def _rows(name: str, reading: Mapping[str, Any], all_fields: bool) -> Iterator[Row]:
+    if "error" in reading:
+        last = reading.get("last") or {}
+        note = f"{reading['error']}; this is its last value" if last else str(reading["error"])
+        yield Row((name, _value(last) if last else "", "", "", "", _time(last)), note=note, mark="failed")
+        return
+    yield Row((name, *_cells(reading), *_state(reading)))
+    for key, field in (reading.get("fields") or {}).items() if all_fields else ():
+        value, units = _cells(field)
+        yield Row((f"· {key}", value, units, "", "", _time(field)))
+
+
+def _cells(reading: Mapping[str, Any]) -> tuple[str, str]:
+    return _value(reading), str(reading.get("units") or "")
+
+
+def _state(reading: Mapping[str, Any]) -> tuple[str, str, str]:
+    limits = reading.get("limits")
+    shown = " … ".join(_number(limit) for limit in limits) if limits else ""
+    return shown, "moving" if reading.get("moving") else "", _time(reading)
+
+
+def _value(reading: Mapping[str, Any]) -> str:
+    value, shape = reading.get("value"), reading.get("shape")
+    if shape:
+        return f"array of {' by '.join(map(str, shape))}"
+    if isinstance(value, int | float):
+        return _number(value)
+    return "" if value is None else shortened(str(value), _VALUE_WIDTH)
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _time(reading: Mapping[str, Any]) -> str:
+    timestamp = reading.get("timestamp")
+    try:
+        return moment(timestamp) if timestamp else ""
+    except (OverflowError, ValueError, OSError):  # a clock of a device may be anything
+        return str(timestamp)

@@ -1,0 +1,154 @@
+"""Reading devices at the prompt: tables, errors, and watching."""
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.lib.pretty import pretty
+
+from bluesky_qs.errors import QSError
+from bluesky_qs.testing import Wait
+from ipython_extension.shown.readings_view import ReadingsView
+from ipython_extension.shown.tables import moment
+from ipython_extension.words import reading
+
+MOTOR = {
+    "value": 2.5,
+    "units": "mm",
+    "timestamp": 1.0,
+    "limits": [-1.0, 10.0],
+    "moving": True,
+    "fields": {"motor_setpoint": {"value": 5, "units": "mm", "timestamp": 1.0}},
+}
+
+
+@pytest.fixture
+def three_tables(monkeypatch):
+    """Ends a watch with Ctrl-C after three tables."""
+    tables = []
+
+    def sleep(_seconds):
+        tables.append(1)
+        if len(tables) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading.time, "sleep", sleep)
+
+
+def test_a_reading_has_value_units_limits_and_time(qs, opened):
+    opened.worker.readings["motor"] = MOTOR
+    at = moment(1.0)
+    assert pretty(qs("read motor")).splitlines() == [
+        f"  device            value  units  limits   is      {'time':<{len(at)}}".rstrip(),
+        f"  motor               2.5  mm     -1 … 10  moving  {at}",
+        f"  · motor_setpoint      5  mm                      {at}",
+    ]
+
+
+def test_columns_without_content_are_left_out():
+    found = {"value": 1, "units": None, "timestamp": None, "limits": None, "moving": None}
+    assert pretty(ReadingsView({"det1": found})).split() == ["device", "value", "det1", "1"]
+
+
+def test_a_device_that_does_not_answer_is_shown_with_its_last_value():
+    view = ReadingsView(
+        {
+            "hangs": {"error": "no answer after 1 s", "last": {"value": 3.25, "timestamp": 1.0}},
+            "never": {"error": "no answer after 1 s", "last": None},
+        }
+    )
+    assert [" ".join(line.split()) for line in pretty(view).splitlines()[1:]] == [
+        f"hangs 3.25 {moment(1.0)}",
+        "no answer after 1 s; this is its last value",
+        "never",
+        "no answer after 1 s",
+    ]
+
+
+def test_large_and_odd_values_are_shown_in_their_cell():
+    view = ReadingsView(
+        {
+            "image": {"value": None, "shape": [512, 256]},
+            "text": {"value": "x" * 80, "timestamp": 1e300},
+            "nan": {"value": float("nan")},
+        }
+    )
+    text = pretty(view)
+    assert "array of 512 by 256" in text
+    assert "nan" in text
+    assert "1e+300" in text
+    assert max(map(len, text.splitlines())) < 80
+
+
+def test_the_result_is_a_dictionary(qs, opened):
+    opened.worker.readings["motor"] = MOTOR
+    assert qs("read motor, det1")["motor"]["value"] == 2.5
+    assert qs("device read motor")["motor"]["limits"] == [-1.0, 10.0]
+
+
+def test_where_shows_what_moves_without_other_fields(qs, opened):
+    opened.worker.readings["motor"] = MOTOR
+    shown = qs("where")
+    assert "motor1" in shown
+    assert "det1" not in shown
+    assert "motor_setpoint" not in pretty(shown)
+
+
+def test_where_nothing_moves_there_is_a_sentence():
+    assert pretty(ReadingsView({})) == "No device that you may use moves."
+
+
+def test_devices_are_read_while_a_plan_runs(qs, running):
+    assert qs("read motor")["motor"]["value"] == 0.0
+
+
+@pytest.mark.over_http_too
+def test_devices_are_read_over_http(qs, opened):
+    opened.worker.readings["motor"] = MOTOR
+    assert qs("read motor det1")["motor"]["value"] == 2.5
+    assert "motor1" in qs("where")
+
+
+def test_watching_shows_the_table_again_until_ctrl_c(qs, opened, capsys, three_tables):
+    assert qs("read motor --watch") is None
+    assert capsys.readouterr().out.count("device") == 3
+    asked = [command for command in opened.worker.commands if type(command).__name__ == "ReadDevices"]
+    assert [command.max_age for command in asked] == [1.0, 1.0, 1.0]
+
+
+def test_where_can_be_watched(qs, opened, capsys, three_tables):
+    assert qs("where --watch") is None
+    assert capsys.readouterr().out.count("motor1") >= 3
+
+
+def test_a_watched_table_fits_into_the_terminal(monkeypatch):
+    monkeypatch.setattr(reading, "terminal_height", lambda: 6)
+    assert reading._fitted("1\n2\n3\n4") == "1\n2\n3\n4"
+    assert reading._fitted("1\n2\n3\n4\n5") == "1\n2\n3\n  … and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("read", "Which device?"), ("read motor --wach", "--wach"), ("where motor", "%qs read DEVICE")],
+)
+def test_a_line_that_is_not_valid_is_explained(qs, opened, line, said):
+    with pytest.raises(UsageError, match=said):
+        qs(line)
+
+
+def test_an_unknown_device_is_named_with_similar_ones(qs, opened):
+    with pytest.raises(QSError, match="'motr' \\(did you mean 'motor'"):
+        qs("read motr det1")
+
+
+def test_with_the_environment_closed_the_error_says_what_to_do(qs, qs_manager, capsys):
+    with pytest.raises(QSError):
+        qs("where")
+    assert "The environment is not open (%qs open)." in capsys.readouterr().out
+
+
+def test_while_the_environment_opens_the_error_says_so(qs, qs_manager):
+    qs_manager.worker.on_open(Wait())
+    qs_manager.do("environment_open")
+    qs_manager.wait_until(lambda _: qs_manager.worker.is_waiting)
+    with pytest.raises(QSError, match="Try again when it is open"):
+        qs("where")
+    qs_manager.worker.proceed()
