@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 _LARGEST_MESSAGE = 64 * 1024
 #: Seconds for the websockets to end with the code 1001, and then for the last requests.
 _CLOSING_TIME, _LAST_REQUESTS = 0.4, 0.6
+#: Seconds between two looks whether the last requests have ended, and between two ticks of uvicorn.
+_LOOK, _TICK = 0.01, 1.0
 #: A connection that is kept for the client's next request is closed after so many seconds. Clients give theirs up
 #: sooner, so that no request meets a connection that is just being closed.
 _KEEP_ALIVE = 75
@@ -50,6 +52,7 @@ class DoorServer(uvicorn.Server):
     """
 
     def __init__(self, config: uvicorn.Config, door: Door, websockets: "_Websockets") -> None:
+        self._exit = asyncio.Event()
         super().__init__(config)
         self.beat: int | None = None
         self.reload: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -98,19 +101,44 @@ class DoorServer(uvicorn.Server):
         assert self.config.ssl is not None
         self.config.ssl.load_cert_chain(certificate, private_key)
 
+    @property
+    def should_exit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - uvicorn's, with an event
+        """Whether the server should stop. It does so at once."""
+        return self._exit.is_set()
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        if value:
+            self._exit.set()
+        else:
+            self._exit.clear()
+
     async def main_loop(self) -> None:
-        """Serve, and give signs of life."""
+        """Serve, and give signs of life. uvicorn's own loop wakes up ten times a second."""
         async with _beating(self.beat):
-            await super().main_loop()
+            while not await self.on_tick(0):  # it renews the header Date
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._exit.wait(), _TICK)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more connections, let the streams end, then the last requests."""
-        for server in self.servers:
-            server.close()
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
         self._door.closing.set()
         await self._door.streams.end()
         await self._websockets.wait_ended(_CLOSING_TIME)
-        await super().shutdown(sockets)
+        await self._end_connections()
+
+    async def _end_connections(self) -> None:
+        """What uvicorn's own shutdown does, without its pauses."""
+        state, loop = self.server_state, asyncio.get_running_loop()
+        for connection in list(state.connections):
+            connection.shutdown()
+        end = loop.time() + _LAST_REQUESTS
+        while (state.connections or state.tasks) and loop.time() < end:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(_LOOK)
+        for task in state.tasks:
+            task.cancel()
 
 
 def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> DoorServer:

@@ -77,7 +77,9 @@ async def new_users_door(tmp_path):
 
         async def new(**more):
             settings = door_settings(nobody, sign_in=sign_in(tmp_path, **more))
-            return await opened.enter_async_context(ServedDoor(nobody, settings, connects=False))
+            served = ServedDoor(nobody, settings, connects=False)
+            served.door.sign_in.resolver._look_seconds = 0.05  # nobody should wait for it here
+            return await opened.enter_async_context(served)
 
         yield new
 

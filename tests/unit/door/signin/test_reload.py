@@ -15,7 +15,7 @@ from bluesky_qs.door.streams import hub
 from .conftest import PASSWORDS, RULES, sections
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def quick_looks(monkeypatch):
     """The door looks at the credentials of streams more often."""
     monkeypatch.setattr(hub, "PERIOD", 0.1)
@@ -60,7 +60,7 @@ def listening(door, client):
     return websockets.connect(url, additional_headers=headers, proxy=None, max_queue=None)
 
 
-async def test_new_rules_count_for_those_who_are_signed_in_and_their_streams_go_on(users_door, reload, quick_looks):
+async def test_new_rules_count_for_those_who_are_signed_in_and_their_streams_go_on(users_door, reload):
     async with await signed_in(users_door, "ada") as ada, listening(users_door, ada) as stream:
         await stream.recv()
         await reload(access=rules(ada=["expert", "admin"]))
@@ -70,7 +70,7 @@ async def test_new_rules_count_for_those_who_are_signed_in_and_their_streams_go_
             assert json.loads(await stream.recv())["type"] == "heartbeat"
 
 
-async def test_a_stream_ends_when_the_new_rules_do_not_allow_it(users_door, reload, quick_looks):
+async def test_a_stream_ends_when_the_new_rules_do_not_allow_it(users_door, reload):
     async with await signed_in(users_door, "olga") as olga, listening(users_door, olga) as stream:
         await stream.recv()
         await reload(access={"rules": [rule for rule in RULES if rule["user"] != "olga"]})

@@ -10,7 +10,7 @@ from bluesky_qs.door.streams import hub
 from .conftest import PASSWORDS
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def quick_looks(monkeypatch):
     """The door looks at the credentials of streams more often."""
     monkeypatch.setattr(hub, "PERIOD", 0.1)
@@ -29,7 +29,7 @@ def websocket(door, query="", **headers):
     return websockets.connect(url, additional_headers=headers, proxy=None, max_queue=None)
 
 
-async def test_a_token_opens_a_stream_in_the_header_the_query_or_the_first_message(users_door, token, quick_looks):
+async def test_a_token_opens_a_stream_in_the_header_the_query_or_the_first_message(users_door, token):
     async with websocket(users_door, Authorization=f"Bearer {token}") as socket:
         assert json.loads(await socket.recv())["type"] == "heartbeat"
     async with websocket(users_door, f"?access_token={token}") as socket:
@@ -39,9 +39,7 @@ async def test_a_token_opens_a_stream_in_the_header_the_query_or_the_first_messa
         assert json.loads(await socket.recv())["type"] == "heartbeat"
 
 
-async def test_the_key_that_the_communitys_client_makes_for_a_stream_may_be_deleted_at_once(
-    users_door, token, quick_looks
-):
+async def test_the_key_that_the_communitys_client_makes_for_a_stream_may_be_deleted_at_once(users_door, token):
     async with users_door.client(headers={"Authorization": f"Bearer {token}"}) as ada:
         key = (await ada.post("/api/auth/apikey", json={"expires_in": 60})).json()
         async with websocket(users_door, Authorization=f"ApiKey {key['secret']}") as socket:
@@ -51,7 +49,7 @@ async def test_the_key_that_the_communitys_client_makes_for_a_stream_may_be_dele
                 await socket.recv()
 
 
-async def test_a_stream_ends_when_its_key_is_revoked(users_door, token, quick_looks):
+async def test_a_stream_ends_when_its_key_is_revoked(users_door, token):
     async with users_door.client(headers={"Authorization": f"Bearer {token}"}) as ada:
         key = (await ada.post("/api/auth/apikey", json={"expires_in": None})).json()
         async with websocket(users_door, Authorization=f"ApiKey {key['secret']}") as socket:
@@ -61,7 +59,7 @@ async def test_a_stream_ends_when_its_key_is_revoked(users_door, token, quick_lo
             assert (socket.close_code, socket.close_reason) == (4001, "The credentials are no longer valid")
 
 
-async def test_a_stream_needs_its_scope(users_door, token, quick_looks):
+async def test_a_stream_needs_its_scope(users_door, token):
     async with users_door.client(headers={"Authorization": f"Bearer {token}"}) as ada:
         key = (await ada.post("/api/auth/apikey", json={"expires_in": None, "scopes": ["read:status"]})).json()
         async with websocket(users_door, f"?api_key={key['secret']}") as socket:
