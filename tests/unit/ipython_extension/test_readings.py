@@ -8,7 +8,7 @@ from bluesky_qs.errors import QSError
 from bluesky_qs.testing import Wait
 from ipython_extension.shown.readings_view import ReadingsView
 from ipython_extension.shown.tables import moment
-from ipython_extension.words import reading
+from ipython_extension.words.dispatch import reading
 
 MOTOR = {
     "value": 2.5,
