@@ -491,4 +491,6 @@ def _shown_at(line: Line, token: LineWord, position: int, seen: Mapping[int, Ite
     there = f"it has {ranges(numbers)}" if numbers else "it is empty"
     if numbers and numbers[-1] == len(numbers) - 1:
         there = f"its last item is {numbers[-1]}"
+    elif numbers and 0 <= position < numbers[0]:
+        there += " (%qs history shows older plans)"
     raise line.fault(f"The last table has no item {position}: {there}", token.start)

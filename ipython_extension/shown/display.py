@@ -24,6 +24,7 @@ from ipython_extension.shown.status_text import (
 from ipython_extension.shown.tables import (
     Row,
     Table,
+    cells,
     full_sentence,
     length_of_time,
     moment,
@@ -39,6 +40,8 @@ from ipython_extension.shown.traceback_text import folded
 _WIDE = 110
 #: Columns of a prompt.
 _PROMPT = 10
+#: Lines of a plan below a message that has no room for it.
+_PLAN_LINES = 3
 #: Wide enough that nothing is cut.
 _UNCUT = 100_000
 
@@ -278,7 +281,13 @@ class ItemView(View, dict[str, Any]):
 
     def text(self, width: int) -> str:
         plan = plan_text(self, self.known)
-        return f"{self.lead}: {shortened(plan, max(width - len(self.lead) - 2, 30))}" if self.lead else self._all(plan)
+        if not self.lead:
+            return self._all(plan)
+        line = f"{self.lead}: {plan}"
+        if cells(line) <= width:
+            return line
+        # What was typed last is at the end of the plan: it is not cut, unless the plan is very long.
+        return f"{self.lead}:\n{wrapped(f'  {shortened(plan, _PLAN_LINES * (width - 2))}', width)}"
 
     def html(self) -> str:
         if not self.lead:

@@ -251,3 +251,19 @@ def test_another_refusal_of_several_plans_stays_as_it_is(qs, qs_manager):
     qs_manager.answers["queue_item_add_batch"] = {"success": False, "msg": "Not now."}
     with pytest.raises(RequestFailedError, match=r"^Not now\.$"):
         qs("add count() count()")
+
+
+def test_what_was_changed_at_the_end_of_a_long_plan_is_visible(qs, scan, plan):
+    long = plan("scan", "uid-aaaa", ["det1", "det2", "det3"], "motor", -1.25, 1.25, "motor1", -2.5, 2.5, num=5)
+    scan.fill([long])
+    first, *more = pretty(qs("edit 0 num=1001")).splitlines()
+    assert first == "Changed at position 0:"
+    assert " ".join(line.strip() for line in more).endswith("-2.5, 2.5, num=1001)")
+    assert all(line.startswith("  ") and len(line) <= 80 for line in more)
+
+
+def test_redo_of_a_plan_above_the_last_table_says_where_it_is(qs, scan, plan):
+    ran = [plan("count", f"old-{n}", ["det1"]) for n in range(3)]
+    scan.fill(history=[item | {"result": {"exit_status": "completed"}} for item in ran])
+    qs("history -n 1")
+    assert "has no item 0: it has 2 (%qs history shows older plans)" in refused(qs, "redo 0")
