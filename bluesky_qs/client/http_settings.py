@@ -4,7 +4,7 @@ import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from bluesky_qs.errors import ConfigError
@@ -82,6 +82,24 @@ def http_settings(
         timeout_login=default.timeout_login if timeout_login is None else max(timeout_login, 0.0),
         ca_file=_checked_file(ca_file),
     )
+
+
+class OverHTTP:
+    """Makes the client that follows it in the bases one over HTTP, with the defaults of bluesky-queueserver-api."""
+
+    def __init__(
+        self,
+        *,
+        http_server_uri: str | None = None,
+        http_auth_provider: str | None = None,
+        timeout: float | None = 5.0,
+        timeout_login: float | None = 60.0,
+        **others: Any,
+    ) -> None:
+        options = {"timeout": timeout, "timeout_login": timeout_login, **others}
+        uri = http_settings(server_uri=http_server_uri).server_uri
+        client: Any = super()
+        client.__init__(http_server_uri=uri, http_auth_provider=http_auth_provider, **options)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,15 +1,14 @@
 """Follows the status for a blocking client: listens to the info channel, and asks the service if no message arrives."""
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bluesky_qs.api.method import METHODS
 from bluesky_qs.client.bind import Asks
 from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.following import Following, Listen, OnDocument, Send, StatusDict, Steps
 from bluesky_qs.client.steps import drive
-from bluesky_qs.client.transport import Feed
+from bluesky_qs.client.transport import Closing, Feed
 from bluesky_qs.client.wait import item_state as item_state_steps
 from bluesky_qs.wire.info import DOCUMENT, INFO
 
@@ -24,7 +23,7 @@ class Source(Asks, Protocol):
         ...
 
 
-class StatusFeed:
+class StatusFeed(Closing):
     """The status: received when it is published, and requested if nothing is published.
 
     If the service does not reply, it gets time to restart. See `Following` for ``on_document``.
@@ -75,17 +74,6 @@ class StatusFeed:
     def close(self) -> None:
         """End the subscription."""
         self._feed.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _perform(self, step: Send | Listen) -> Any:
         return self._feed.next(step.timeout) if isinstance(step, Listen) else ask(self._client, step)

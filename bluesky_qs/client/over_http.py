@@ -6,8 +6,7 @@ import queue
 import ssl
 import threading
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -16,7 +15,7 @@ from bluesky_qs.client.authorization import Authorization
 from bluesky_qs.client.http_calls import Call
 from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.http_streams import Streams
-from bluesky_qs.client.transport import EncodedReply, Message, Request
+from bluesky_qs.client.transport import Closing, EncodedReply, Message, Request
 from bluesky_qs.errors import ConfigError, QSError
 
 #: Seconds for which an idle connection is kept. Servers close theirs after 5 s, and a request must not meet that.
@@ -129,7 +128,7 @@ class HTTPTransport:
             return self._client
 
 
-class HTTPFeed:
+class HTTPFeed(Closing):
     """A subscription to streams of the server; implements `transport.Feed`.
 
     A thread keeps the connections, and makes them again after a loss.
@@ -170,17 +169,6 @@ class HTTPFeed:
         if loop is not None and task is not None and not loop.is_closed():
             loop.call_soon_threadsafe(task.cancel)
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         try:

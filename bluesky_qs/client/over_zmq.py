@@ -3,15 +3,14 @@
 import os
 import threading
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import zmq
 
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
 from bluesky_qs.client.settings import ConnectionSettings
-from bluesky_qs.client.transport import EncodedReply, Message, Request
+from bluesky_qs.client.transport import Closing, EncodedReply, Message, Request
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.control import client_socket
@@ -91,7 +90,7 @@ class ZmqTransport:
         socket.close(linger=0)  # another thread closed the client while this one was waiting
 
 
-class ZmqFeed:
+class ZmqFeed(Closing):
     """A subscription to the info channel; implements `transport.Feed`."""
 
     def __init__(self, settings: ConnectionSettings, topics: tuple[bytes, ...]) -> None:
@@ -116,17 +115,6 @@ class ZmqFeed:
         """End the subscription."""
         self._socket.close(linger=0)
         self._context.term()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def connected(context: "zmq.Context[Any]", settings: ConnectionSettings) -> Any:

@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from bluesky_qs.api.method import Method
 from bluesky_qs.client.authorization import Authorization
@@ -20,13 +19,13 @@ from bluesky_qs.client.over_zmq import ZmqTransport
 from bluesky_qs.client.requests import Exchange, RequestSteps, exchanging, requesting, requesting_cached
 from bluesky_qs.client.signing_in import Pause, SignInSteps
 from bluesky_qs.client.steps import drive
-from bluesky_qs.client.transport import Feed, Request, Transport
+from bluesky_qs.client.transport import Closing, Feed, Request, Transport
 from bluesky_qs.client.waits_sync import Waiting
 
 T = TypeVar("T")
 
 
-class REManagerAPI(Methods, Client, Waiting):
+class REManagerAPI(Methods, Client, Waiting, Closing):
     """The Queue Server, with one method per 0MQ method. Each method returns the service's reply as a dictionary.
 
     Addresses, encoding and key that are not given come from ``QSERVER_ZMQ_CONTROL_ADDRESS``,
@@ -140,17 +139,6 @@ class REManagerAPI(Methods, Client, Waiting):
     def documents(self) -> DocumentMonitor:
         """Documents of running plans: ``RM.documents.subscribe(callback)`` works like ``RE.subscribe``."""
         return DocumentMonitor(self.subscribe)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _drive(self, steps: RequestSteps[T]) -> T:
         return drive(steps, self._transport.exchange)

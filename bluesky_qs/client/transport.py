@@ -49,6 +49,25 @@ class Message(NamedTuple):
     payload: Any
 
 
+class Closing:
+    """Closes itself at the end of a ``with`` statement."""
+
+    def close(self) -> None:
+        """Close what is open."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
 class Feed(Protocol):
     """Messages of the topics that were subscribed to."""
 
