@@ -23,6 +23,7 @@ import tempfile
 
 import measure_faults  # noqa: F401 - the groups of measurements register themselves
 import measure_history  # noqa: F401
+import measure_reading  # noqa: F401
 import measure_requests  # noqa: F401
 import measure_runs  # noqa: F401
 from harness import GROUPS, ORDER, now, spin
