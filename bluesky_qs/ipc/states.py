@@ -123,6 +123,8 @@ class WorkerState(msgspec.Struct, frozen=True):
         What the running plan waits for while nothing holds it; None if it waits for nothing.
     pause_requested
         Time of the request for the pending pause in epoch seconds; None if no pause is pending.
+    pulses
+        Whether the worker sends a `Pulse` several times a second while a plan runs.
     time_suspended
         How many seconds suspenders have held the plan, without the current suspension.
     """
@@ -139,6 +141,7 @@ class WorkerState(msgspec.Struct, frozen=True):
     time_suspended: float = 0.0
     plan_wait: PlanWait | None = None
     pause_requested: float | None = None
+    pulses: bool = False
 
 
 class RunState(msgspec.Struct, frozen=True):

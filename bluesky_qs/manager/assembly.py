@@ -164,6 +164,7 @@ def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     reports.at_once(DevicesRead, ctx.readings.arrived)
     reports.at_once(InfoReport, publisher.info)
     reports.at_once(Pulse, ctx.pulse.take)
+    reports.at_once(StateChanged, ctx.pulse.state_changed)
     reports.at_once(PlanEnded, lambda _: ctx.pulse.end())
     reports.in_turn_acknowledging(PlanEnded, ctx.runner.plan_ended)
     reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from bluesky_qs.ipc.reports import Pulse
+from bluesky_qs.ipc.reports import Pulse, StateChanged
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.info import progress_payload
@@ -41,10 +41,13 @@ class PulseBook:
         """Take a pulse."""
         if pulse.devices != _NONE or self._devices != _NONE:
             self._publish(progress_payload(pulse.item_uid, Encoded(pulse.devices)))
-        self._item_uid, self._devices = pulse.item_uid, pulse.devices
-        self._heard = self._clock.time()
-        self._wait(SILENCE, self._suspect)
-        self._set_silent(None)
+        self._devices = pulse.devices
+        self._beat(pulse.item_uid)
+
+    def state_changed(self, report: StateChanged) -> None:
+        """Take a report of the state as a pulse, because the code that a plan runs first may hold the interpreter."""
+        if report.state.pulses and report.state.item_uid:
+            self._beat(report.state.item_uid)
 
     def end(self) -> None:
         """Expect no more pulses, because the plan has ended."""
@@ -62,6 +65,11 @@ class PulseBook:
     def devices(self, item_uid: str | None) -> list[dict[str, Any]]:
         """The devices that this plan waits for, with positions, fractions and times."""
         return json.loads(self._devices) if item_uid == self._item_uid else []
+
+    def _beat(self, item_uid: str) -> None:
+        self._item_uid, self._heard = item_uid, self._clock.time()
+        self._wait(SILENCE, self._suspect)
+        self._set_silent(None)
 
     def _wait(self, seconds: float, then: Callable[[], None]) -> None:
         if self._timer is not None:

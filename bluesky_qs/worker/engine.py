@@ -181,8 +181,9 @@ class Engine:
         self._accepted.add(item_uid)
         with self._lock:
             self._item_uid, self._paused, self._pause, self._pauser = item_uid, False, None, None
-        self._watcher.begins(item_uid)  # first, so that the reply to this command follows the first pulse
-        self._reports.update(environment=EnvironmentState.EXECUTING_PLAN, item_uid=item_uid, pause_pending=False)
+        self._watcher.begins(item_uid)
+        executing = EnvironmentState.EXECUTING_PLAN
+        self._reports.update(environment=executing, item_uid=item_uid, pause_pending=False, pulses=True)
 
     def pause(self, option: PauseOption, user: str = "") -> None:
         """Request a pause, for this user. If a plan is about to start, it is paused as soon as it runs."""

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 #: Seconds between two looks, and looks between two pulses. Progress is published five times a second.
 LOOK = 0.1
 LOOKS = 2
+#: Looks without a plan after which the thread sleeps until the next plan.
+IDLE = 20
 
 
 class _Watched(NamedTuple):
@@ -34,12 +37,12 @@ class PlanWatcher:
         self._lock = threading.Lock()
         self._plan: _Watched | None = None
         self._wakeup = threading.Event()
+        self._is_idle = False
         self._thread: threading.Thread | None = None
         self._complained = False
 
     def begins(self, item_uid: str) -> None:
-        """Send a pulse for this plan from now on, beginning now: the code that runs first may hold the interpreter."""
-        self._reports.pulse(Pulse(item_uid))
+        """Send a pulse for this plan several times a second from now on."""
         self._complained = False
         self._watch(_Watched(item_uid))
 
@@ -57,7 +60,8 @@ class PlanWatcher:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
                 self._thread.start()
-        self._wakeup.set()
+        if self._is_idle:  # else it looks in a moment, and waking it would delay a plan that is short
+            self._wakeup.set()
 
     def ends(self) -> None:
         """Stop watching. The plan's state is not changed any more when this returns."""
@@ -67,22 +71,27 @@ class PlanWatcher:
                 self._pass_on(plan)
 
     def _run(self) -> None:
-        looks = 0
+        looks, without = 0, 0
         while True:
-            if (plan := self._plan) is None:
-                self._wakeup.wait()
+            if (plan := self._plan) is not None:
+                looks, without = looks + 1, 0
+                self._look_safely(plan, pulses=looks % LOOKS == 0)
+                self._is_idle = False
+            elif (without := without + 1) > IDLE:
+                self._is_idle = True
+                if self._plan is None:
+                    self._wakeup.wait()
                 self._wakeup.clear()
-                looks = 0
                 continue
-            looks += 1
-            try:
-                self._look(plan, pulses=looks % LOOKS == 0)
-            except Exception:  # a boundary: devices are user code, and watching a plan must not end
-                if not self._complained:  # once per plan
-                    log.exception("Could not find out what the plan waits for")
-                self._complained = True
-            self._wakeup.wait(LOOK)
-            self._wakeup.clear()
+            time.sleep(LOOK)
+
+    def _look_safely(self, plan: _Watched, *, pulses: bool) -> None:
+        try:
+            self._look(plan, pulses=pulses)
+        except Exception:  # a boundary: devices are user code, and watching a plan must not end
+            if not self._complained:  # once per plan
+                log.exception("Could not find out what the plan waits for")
+            self._complained = True
 
     def _look(self, plan: _Watched, *, pulses: bool) -> None:
         found, devices = None, []
