@@ -68,7 +68,9 @@ class Builder:
             return self._object(hint, value, where)
         if isinstance(value, list | tuple | set | frozenset) and arguments:
             each = arguments if origin is tuple and ... not in arguments else [arguments[0]] * len(value)
-            parts = enumerate(zip(each, value, strict=False))
+            if len(each) != len(value):
+                return value  # list_scan, for example, annotates each of its arguments as a pair
+            parts = enumerate(zip(each, value, strict=True))
             return _same_or_new(value, [self.build(kind, e, scope, f"{where}[{n}]") for n, (kind, e) in parts])
         if isinstance(value, dict) and len(arguments) == 2:  # noqa: PLR2004 - key and value
             new = {

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import bluesky.plans as bp
 import msgspec
 import pydantic
 import pytest
@@ -134,6 +135,16 @@ def test_lazy_subdevice_is_made_when_it_is_named(bind):
 def test_annotated_parameters_convert_where_the_type_has_names(bind):
     bound = bind("typed", "det1", ["det1", "det2"], ["det1", 5])
     assert bound.args == ["det1", [det1, det2], ("det1", 5)]
+
+
+@pytest.mark.parametrize("plan", [bp.list_scan, bp.rel_list_scan, bp.list_grid_scan, bp.rel_list_grid_scan])
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 30])
+def test_plans_of_bluesky_get_each_of_their_points(plan, size):
+    names = {"det1": det1, "motor": SynAxis(name="motor"), "plan": plan}
+    found = collect(names)
+    item = {"name": "plan", "args": [["det1"], "motor", list(range(size)), "motor", [0.5] * size]}
+    bound = bind_plan(item, "primary", Catalog(found.plans, found.devices, PERMISSIONS), names)
+    assert bound.args == [[det1], names["motor"], list(range(size)), names["motor"], [0.5] * size]
 
 
 @pytest.mark.parametrize("text", ["slow", "SLOW", "Mode.SLOW"])
