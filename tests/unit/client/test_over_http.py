@@ -199,14 +199,22 @@ def test_a_client_that_another_thread_closes_says_so(scripted, scripted_RM):
     assert [type(error) for error in raised] == [ClientClosedError]
 
 
-def test_a_wait_survives_a_restart_of_the_door(http_RM, http_door, qs_manager):
+def test_a_wait_survives_a_restart_of_the_door(http_RM, http_door, qs_manager, monkeypatch):
     qs_manager.worker.on_plan("count", Wait())
     qs_manager.open()
     uid = http_RM.item_add(COUNT)["item"]["item_uid"]
     http_RM.queue_start()
     qs_manager.wait_until(lambda _: qs_manager.worker.is_waiting)
-    ends = []
+    ends, begun, ask = [], threading.Event(), http_RM.ask_cached
+
+    def noted(*args, **kwargs):
+        reply = ask(*args, **kwargs)
+        begun.set()
+        return reply
+
+    monkeypatch.setattr(http_RM, "ask_cached", noted)
     thread = in_thread(lambda: ends.append(http_RM.wait_for_item(uid, timeout=60)))
+    assert begun.wait(30)
     http_door.stop()
     qs_manager.worker.proceed()
     qs_manager.wait_idle()
