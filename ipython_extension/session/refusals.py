@@ -74,6 +74,8 @@ _FUNCTION = re.compile(r"Function '(\w+)' is not (allowed|found in the worker na
 _QUOTED = re.compile(r"(?<!parameter )'([^\W\d][\w.]*)'")
 _LOCKED = re.compile(r"is locked by (?P<user>.*) at (?P<time>\d\d/\d\d/\d{4} [\d:]{8})$", re.MULTILINE)
 _UID = re.compile(r"Item with UID '([^']*)'")
+#: The number of the event that has changed an item again; the event cannot be seen at the prompt.
+_BY_EVENT = re.compile(r" \(event \d+\)")
 _NOTE = re.compile(r"^\s*Note: (.*)", re.MULTILINE | re.DOTALL)
 
 
@@ -105,7 +107,8 @@ def _of_a_change(line: str, error: QSError, session: Session) -> str:
         now = plan_text(error.response["item"], session.at_hand())
         return f"Not changed: somebody has changed this plan. It is {now} now. Enter the line again to edit it."
     if error.request["method"] == "queue_undo":
-        return _UID.sub(lambda found: _plan_named(found[1], session), line.replace("Failed to undo", "Not undone"))
+        line = _BY_EVENT.sub("", line.replace("Failed to undo", "Not undone"))
+        return _UID.sub(lambda found: _plan_named(found[1], session), line)
     return line
 
 

@@ -24,23 +24,40 @@ _UNDONE = {
     "edit": "Undid the edit of {} at {}.",
     "undo": "Undid the undo of {} at {}.",
 }
+_EARLIER = {"clear": "clear", "removal": "removal of {}", "move": "move of {}", "edit": "edit of {}"}
 
 
 class Found(NamedTuple):
-    """The change to undo, and the changes of others since then, oldest first."""
+    """A change that can be undone, and the changes in effect since then, oldest first."""
 
     event: Event
-    others: list[Event]
+    later: list[Event]
+
+    @property
+    def others(self) -> list[Event]:
+        """The later changes of others."""
+        return [each for each in self.later if each.get("user") not in (None, self.event["user"])]
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether one of the items was changed again, as far as the events list them."""
+        items = _items(self.event)
+        return any(items & _items(each) for each in self.later)
+
+    def offer(self) -> str:
+        """How to undo this change when the latest one stays."""
+        what = _EARLIER[self.event["change"]].format(_counted(self.event))
+        return f"To undo your earlier {what} at {moment(self.event['time'])}: %qs undo {self.event['seq']}"
 
 
-def latest_change(events: Sequence[Event], user: str) -> Found | None:
-    """The user's latest change that is still in effect; undos and what they have undone are passed over."""
+def own_changes(events: Sequence[Event], user: str) -> list[Found]:
+    """The user's changes that are still in effect, the latest first; undos and what they have undone are left out."""
     changes = list(_in_effect(events))
-    for event in changes:
-        if event.get("change") and event.get("user") == user:
-            others = [each for each in changes if each["seq"] > event["seq"] and each.get("user") not in (None, user)]
-            return Found(event, others[::-1])
-    return None
+    return [
+        Found(event, changes[:at][::-1])
+        for at, event in enumerate(changes)
+        if event.get("change") and event.get("user") == user
+    ]
 
 
 def _in_effect(events: Sequence[Event]) -> Iterator[Event]:
@@ -87,6 +104,14 @@ def _of_others(events: Sequence[Event]) -> list[str]:
 def _what(event: Event) -> str:
     if event.get("cleared"):
         return _DONE["clear"]
+    return f"{_DONE.get(event.get('change', ''), 'added')} {_counted(event)}"
+
+
+def _counted(event: Event) -> str:
     put = len(event.get("put", ())) + event.get("put_count", 0)
     dropped = len(event.get("dropped", ())) + event.get("dropped_count", 0)
-    return f"{_DONE.get(event.get('change', ''), 'added')} {plural(put or dropped, 'item')}"
+    return plural(put or dropped, "item")
+
+
+def _items(event: Event) -> set[str]:
+    return {*event.get("put", ()), *event.get("dropped", ())}

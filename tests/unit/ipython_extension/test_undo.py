@@ -3,10 +3,11 @@
 import re
 
 import pytest
+from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import QSError
-from ipython_extension.shown.undo_text import latest_change
+from ipython_extension.shown.undo_text import own_changes
 
 pytestmark = pytest.mark.over_http_too
 
@@ -88,9 +89,53 @@ def test_a_plan_that_somebody_has_changed_since_then_is_named_with_the_reason(qs
     four.do("queue_item_move", uid="uid-1", pos_dest="front", user="grace")
     with pytest.raises(QSError) as refused:
         qs("undo")
-    assert re.fullmatch(
-        r"Not undone: count\(\[det1\], num=1\) was moved since then by grace \(event \d+\)", displayed(refused.value)
-    )
+    assert displayed(refused.value) == "Not undone: count([det1], num=1) was moved since then by grace"
+
+
+def test_a_refused_undo_offers_the_earlier_change_which_can_then_be_undone(qs, four):
+    qs("edit 2 num=7")
+    qs("move 0 back")
+    four.do("queue_item_move", uid="uid-0", pos_dest="front", user="grace")
+    with pytest.raises(QSError) as refused:
+        qs("undo")
+    reason, offer = displayed(refused.value).split(". ")
+    assert reason == "Not undone: count([det1], num=0) was moved since then by grace"
+    offered = re.fullmatch(r"To undo your earlier edit of 1 item at [\d:]+: %qs (undo \d+)", offer)
+    undone = qs(offered[1])
+    assert pretty(undone).startswith("Undid the edit of 1 plan at ")
+    assert nums(four) == [0, 1, 2, 3]
+    with pytest.raises(QSError) as refused:  # nothing more to offer
+        qs("undo")
+    assert displayed(refused.value) == reason
+
+
+def test_an_earlier_change_of_the_same_item_is_not_offered(qs, four):
+    qs("rm 3")
+    qs("edit 0 num=7")
+    qs("move 0 back")
+    (uid,) = [item["item_uid"] for item in four.do("queue_get")["items"] if item["kwargs"]["num"] == 7]
+    four.do("queue_item_move", uid=uid, pos_dest="front", user="grace")
+    with pytest.raises(QSError, match="To undo your earlier removal of 1 item at") as refused:
+        qs("undo")
+    qs(displayed(refused.value).rpartition("%qs ")[2])
+    assert nums(four) == [7, 1, 2, 3]
+
+
+@pytest.mark.parametrize("number", ["1", "grace's"])
+def test_only_a_change_of_ones_own_is_undone_by_its_number(qs, four, number):
+    qs("rm 0")
+    four.do("queue_item_remove", uid="uid-3", user="grace")
+    event = four.do("events_get")["events"][-1]["seq"] if number == "grace's" else number
+    with pytest.raises(UsageError, match=f"{event} is not the number of a change of yours that can be undone"):
+        qs(f"undo {event}")
+    assert nums(four) == [1, 2]
+
+
+def test_what_is_no_number_is_refused(qs, four):
+    qs("rm 0")
+    with pytest.raises(UsageError, match="'first'"):
+        qs("undo first")
+    assert nums(four) == [1, 2, 3]
 
 
 def test_an_undo_costs_two_requests(qs, four):
@@ -148,5 +193,5 @@ def change(seq, kind=None, user="me", **more):
     ],
 )
 def test_the_latest_change_in_effect_is_found(events, expected):
-    found = latest_change(events, "me")
-    assert (found and found.event["seq"]) == expected
+    found = own_changes(events, "me")
+    assert (found[0].event["seq"] if found else None) == expected
