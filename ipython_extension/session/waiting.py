@@ -20,6 +20,10 @@ T = TypeVar("T")
 _LOOK = 0.2
 #: Seconds without an answer after which a wait reports it. A busy service answers within two seconds.
 _SILENCE = 3.0
+_UNKNOWN = (
+    "Stopped watching. The service has not answered for {}, so nobody knows whether anything is still running. "
+    "%qs shows the state when the service answers again."
+)
 
 
 class Listener(Protocol):
@@ -43,6 +47,8 @@ class ProgressWait:
         Seconds since it began.
     is_paused
         Whether a plan was paused in the last status.
+    silence
+        Seconds since the service last answered, if it is silent; else 0.
     plan
         The running plan as you would type it, if a `PlanWatch` follows it; empty if none is running.
     """
@@ -67,9 +73,13 @@ class ProgressWait:
 
     def say(self, progress: str | Bar) -> None:
         """Show progress; while the service does not answer, show that."""
-        if self._feed is not None and self._is_silent:
-            progress = f"No answer from the service for {length_of_time(self._feed.following.silence)}"
+        if silence := self.silence:
+            progress = f"No answer from the service for {length_of_time(silence)}"
         self._output.say(progress)
+
+    @property
+    def silence(self) -> float:
+        return self._feed.following.silence if self._feed is not None and self._is_silent else 0.0
 
     @property
     def elapsed(self) -> float:
@@ -143,12 +153,17 @@ def waiting(
     timeout: float | None = None,
     live: Listener | None = None,
 ) -> Iterator[ProgressWait]:
-    """Wait until the end or Ctrl-C. After Ctrl-C, ``still`` (or ``when_paused``) describes the service's state."""
+    """Wait until the end or Ctrl-C. After Ctrl-C, ``still`` (or ``when_paused``) describes the service's state.
+
+    While the service does not answer, nobody knows its state, and the text after Ctrl-C says so.
+    """
     wait = ProgressWait(session, timeout=timeout, live=live)
     try:
         yield wait
     except KeyboardInterrupt:
         wait.clear()
+        if silence := wait.silence:
+            raise Detached(_UNKNOWN.format(length_of_time(silence))) from None
         state = when_paused if when_paused and wait.is_paused else still
         raise Detached(f"Stopped watching; {state}.") from None
     finally:

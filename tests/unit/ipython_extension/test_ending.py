@@ -235,6 +235,16 @@ def test_an_interrupted_wait_reports_that_the_queue_is_running(qs, running, at_l
         qs("wait")
 
 
+@pytest.mark.usefixtures("running")
+def test_an_interrupted_wait_does_not_claim_to_know_the_state_of_a_silent_service(qs, at_looks, monkeypatch):
+    monkeypatch.setattr(Following, "silence", property(lambda _: 15.0))
+    at_looks(None, None, interrupt)
+    with pytest.raises(Detached) as stopped:
+        qs("wait")
+    assert "has not answered for 15 s, so nobody knows whether anything is still running" in str(stopped.value)
+    assert "the queue is still running" not in str(stopped.value)
+
+
 def test_an_interrupted_wait_reports_that_the_plan_is_paused(qs, running, at_looks):
     """The plan runs when the wait begins."""
 
