@@ -55,9 +55,14 @@ def value_at(
     session: Mapping[str, Any] | None = None,
     objection: Objection | None = None,
     computes: bool = True,
+    needs_braces: bool = False,
 ) -> Any:
-    """Read the value in ``text[start:end]`` like an argument of a plan; without ``computes``, nothing is computed."""
-    return _Reader(text, start, end, session or {}, objection, computes=computes).whole_value()
+    """Read the value in ``text[start:end]`` like an argument of a plan; without ``computes``, nothing is computed.
+
+    With ``needs_braces``, arithmetic on numbers alone is computed only in braces: ``3-1`` may be text.
+    """
+    reader = _Reader(text, start, end, session or {}, objection, computes=computes, needs_braces=needs_braces)
+    return reader.whole_value()
 
 
 def place_of(text: str, start: int, path: Sequence[int | str]) -> tuple[int, int]:
@@ -135,9 +140,11 @@ class _Reader:
         objection: Objection | None = None,
         *,
         computes: bool = True,
+        needs_braces: bool = False,
     ) -> None:
         self.text = text
         self.computes = computes
+        self.needs_braces = needs_braces
         self.start = start
         self.session = session
         self.objection = objection
@@ -322,6 +329,10 @@ class _Reader:
                 return name
             case ast.Set(elts=[element]) if not isinstance(element, ast.Starred):
                 return self._plain(element, self._computed(element, depth, in_braces=True))
+            case ast.BinOp() | ast.UnaryOp() if self.needs_braces and _has_only_numbers(node):
+                start, end = self._extent(node)
+                typed = self.text[start:end]
+                raise self._fault(node, f"{typed} can be text or arithmetic: write {typed!r} or {{{typed}}}")
             case _:
                 return self._plain(node, self._computed(node, depth, in_braces=False))
 
@@ -448,6 +459,15 @@ def _inner(node: ast.AST, step: int | str) -> ast.expr | None:
             if isinstance(key, ast.Constant) and key.value == step:
                 return value
     return None
+
+
+def _has_only_numbers(node: ast.expr) -> bool:
+    """Whether this is arithmetic on numbers, without a variable; a number with a sign is not arithmetic."""
+    inner = list(ast.walk(node))
+    return any(isinstance(each, ast.BinOp) for each in inner) and not any(
+        isinstance(each, ast.Name | ast.Set) or (isinstance(each, ast.Constant) and isinstance(each.value, str))
+        for each in inner
+    )
 
 
 def _kind(value: Any) -> str:

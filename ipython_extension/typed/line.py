@@ -143,8 +143,11 @@ class Line:
             raise self.fault(f"Write the range as {last}-{first}", token.start)
         return [LineWord(str(position), token.start) for position in range(first, last + 1)]
 
-    def pair(self, objection: Objection | None = None) -> tuple[str, Any]:
-        """Read ``name=value``; the value is written as in a plan and ends at a space."""
+    def pair(self, objection: Objection | None = None, *, is_metadata: bool = False) -> tuple[str, Any]:
+        """Read ``name=value``; the value is written as in a plan and ends at a space.
+
+        Arithmetic on numbers in metadata needs braces, because it may be text: ``2026-114``.
+        """
         token = self._token()
         name = _PAIR.match(self.text, self.at)
         if token is None or name is None:
@@ -154,7 +157,10 @@ class Line:
         if end == name.end():
             raise self.fault("Expected a value", end)
         with pointing():
-            value = value_at(self.text, name.end(), end, session=self.session, objection=objection)
+            if is_metadata:
+                value = self._metadata(name[1], name.end(), end)
+            else:
+                value = value_at(self.text, name.end(), end, session=self.session, objection=objection)
         self.at = end
         return name[1], value
 
@@ -172,7 +178,7 @@ class Line:
         if name == "--md":
             while self._token() and _PAIR.match(self.text, self.at):
                 metadata = given.setdefault(key, {})
-                metadata.update([self.pair()])
+                metadata.update([self.pair(is_metadata=True)])
             if key not in given:
                 raise self.fault("Expected KEY=VALUE after --md")
         elif read is None:
@@ -214,6 +220,23 @@ class Line:
     def fault(self, message: str, at: int | None = None, length: int = 1) -> UsageError:
         """An error at the column ``at``, or at the current position."""
         return pointed(message, self.text, self.at if at is None else at, length)
+
+    def _metadata(self, name: str, start: int, end: int) -> Any:
+        """The value of ``--md name=value``; an error about plain text says how to write text."""
+        typed = self.text[start:end]
+        try:
+            return value_at(self.text, start, end, session=self.session, needs_braces=True)
+        except ExpressionError:
+            if _HAS_SYNTAX.search(typed):
+                raise
+        as_text = f"For text, write {name}={typed!r}"
+        try:
+            value_at(self.text, start, end)
+        except ExpressionError:
+            problem = f"{typed} is not a number or a name. {as_text}"
+        else:
+            problem = f"{typed} can be text or arithmetic. {as_text}; to compute it, write {name}={{{typed}}}"
+        raise ExpressionError(problem, self.text, start, len(typed))
 
     @cached_property
     def _tokens(self) -> tuple[scanner.Token, ...]:
@@ -284,4 +307,6 @@ _BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
 _CALL = re.compile(r"[^\W\d][\w.]*\s*\(")
 _RANGE = re.compile(r"(\d{1,6})-(\d{1,6})")
 _PAIR = re.compile(r"([^\W\d]\w*)=(?!=)")
+#: Quotes, brackets and ``$``: text with one of them was not meant as plain text.
+_HAS_SYNTAX = re.compile(r"[\[\](){}'\"$]")
 _DURATION = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:(\d+(?:\.\d*)?)s?)?")

@@ -29,6 +29,66 @@ def test_a_slip_in_a_plan_is_refused(shell, qs, opened, line, message):
     assert opened.do("status")["items_in_queue"] == 0
 
 
+@pytest.mark.parametrize("command", ["add count([det1])", "run count([det1])", "edit 0"])
+def test_arithmetic_in_metadata_may_be_text_and_needs_braces(qs, opened, command):
+    qs("add count([det1])")
+    before = opened.do("queue_get")["items"]
+    line = f"{command} --md proposal=2026-114"
+    message, typed, carets = complaint(qs, line).splitlines()
+    assert message == (
+        "2026-114 can be text or arithmetic. For text, write proposal='2026-114'; "
+        "to compute it, write proposal={2026-114}"
+    )
+    assert typed.endswith(line)
+    assert carets == " " * typed.index("2026") + "^" * len("2026-114")
+    assert opened.do("queue_get")["items"] == before
+
+
+@pytest.mark.parametrize("value", ["2026-11-29", "3-1", "1/3", "-5-1", "2**3", "1+2"])
+def test_each_form_of_arithmetic_in_metadata_needs_braces(qs, opened, value):
+    assert f"For text, write a='{value}'; to compute it, write a={{{value}}}" in complaint(
+        qs, f"add count([det1]) --md a={value}"
+    )
+    assert opened.do("status")["items_in_queue"] == 0
+
+
+@pytest.mark.parametrize("value", ["007", "10:30", "Cu-foil", "300K", "data/x", "2026-11-29T10:00", "1/0"])
+def test_plain_text_in_metadata_that_is_no_value_is_refused_with_quotes_to_type(qs, opened, value):
+    line = f"add count([det1]) --md mood=low id={value} n=3"
+    message, typed, carets = complaint(qs, line).splitlines()
+    assert message == f"{value} is not a number or a name. For text, write id='{value}'"
+    assert carets == " " * typed.index(value) + "^" * len(value)
+    assert opened.do("status")["items_in_queue"] == 0
+
+
+def test_arithmetic_in_a_list_of_metadata_is_refused_too(qs, opened):
+    assert "3-1 can be text or arithmetic: write '3-1' or {3-1}" in complaint(
+        qs, "add count([det1]) --md runs=[3-1, 4]"
+    )
+    assert opened.do("status")["items_in_queue"] == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("-5", -5),
+        ("+0.5", 0.5),
+        ("1e-3", 0.001),
+        ("{3-1}", 2),
+        ("{i+1}", 4),
+        ("$i+1", 4),
+        ("2*{i}", 6),
+        ("[{3-1},$i*2,-1]", [2, 6, -1]),
+        ("'2026-114'", "2026-114"),
+        ("Cu", "Cu"),
+    ],
+)
+@pytest.mark.usefixtures("opened")
+def test_numbers_names_quotes_and_arithmetic_in_braces_are_metadata(shell, qs, typed, value):
+    shell.user_ns["i"] = 3
+    assert qs(f"add count([det1]) --md a={typed}")[0]["meta"] == {"a": value}
+
+
 @pytest.mark.usefixtures("opened")
 def test_a_variable_in_braces_inside_of_text_is_not_replaced_and_a_note_says_so(shell, qs):
     shell.user_ns["i"] = 3
