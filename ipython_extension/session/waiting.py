@@ -51,6 +51,8 @@ class ProgressWait:
         Seconds since the service last answered, if it is silent; else 0.
     plan
         The running plan as you would type it, if a `PlanWatch` follows it; empty if none is running.
+    awaited
+        The item whose end the wait is for, as you would type it; empty if the wait is for all.
     """
 
     def __init__(self, session: Session, *, timeout: float | None = None, live: Listener | None = None) -> None:
@@ -63,7 +65,7 @@ class ProgressWait:
         self._shown_prompt: str | None = None
         self._is_silent = False
         self.is_paused = False
-        self.plan = ""
+        self.plan = self.awaited = ""
         self.copy, self.picture, self.shows = self._output.copy, self._output.picture, self._output.shows
         self.clear = self._output.clear
 
@@ -105,7 +107,7 @@ class ProgressWait:
                 self._ask(status)
                 yield status
                 if self._timeout is not None and self.elapsed > self._timeout:
-                    of = f": {self.plan}" if self.plan else ""
+                    of = f": {self.awaited or self.plan}" if self.awaited or self.plan else ""
                     raise WaitTimeoutError(f"Still not done after {length_of_time(self._timeout)}{of}")
                 status = dict(self._feed.next_status(_LOOK) or status)
                 self._listen(self._feed.following.silence)

@@ -270,6 +270,7 @@ def _ended(session: Session, item: Item, wait: ProgressWait, *, is_new: bool = F
     """Wait for the end of the item; raise an error if it failed. An item that ``is_new`` cannot have ended earlier."""
     seen: object = None
     progress = PlanWatch(session, wait)
+    wait.awaited = plan_text(item, session.known())
     for status in _statuses(wait):
         moves = [status[part] for part in MOVES]
         if moves != seen and (where := wait.patiently(lambda: item_state(session.rm, item["item_uid"]))):

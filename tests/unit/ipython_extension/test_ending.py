@@ -99,6 +99,13 @@ def test_a_wait_that_takes_too_long_names_the_plan(qs, at_looks):
         qs("wait --timeout 0.1")
 
 
+def test_a_wait_for_one_plan_that_takes_too_long_names_that_plan_and_not_the_running_one(qs, running, at_looks):
+    running.add("scan", ["det1"], "motor", 0, 1, 5)
+    at_looks(*[None] * 100)
+    with pytest.raises(WaitTimeoutError, match=r"Still not done after 0\.1 s: scan\(\[det1\], motor, 0, 1, 5\)"):
+        qs("wait 0 --timeout 0.1")
+
+
 def test_plans_that_were_watched_one_by_one_are_not_shown_by_the_next_wait(qs, opened):
     opened.add("count", ["det1"])
     uid = opened.do("queue_get")["items"][0]["item_uid"]
