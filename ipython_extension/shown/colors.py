@@ -1,4 +1,4 @@
-"""Colors in a terminal: red has failed, green runs, yellow waits or was ended, and headings are dim."""
+"""Colors in a terminal: red has failed, green runs, yellow stands still or was ended, and headings are dim."""
 
 import os
 import sys

@@ -264,6 +264,8 @@ def _mark(status: Mapping[str, Any]) -> str:
     """The kind of the state, which has a color."""
     if status.get("re_state") == "panicked":
         return "failed"
+    if is_suspended(status):
+        return "paused"
     return {"executing_queue": "running", "paused": "paused"}.get(str(status.get("manager_state")), "")
 
 

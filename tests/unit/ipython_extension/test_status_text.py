@@ -5,6 +5,7 @@ import time
 import pytest
 from IPython.lib.pretty import pretty
 
+from ipython_extension.shown import colors
 from ipython_extension.shown.catalogue import PlanView
 from ipython_extension.shown.display import StatusView
 from ipython_extension.shown.status_text import Bar, PlanProgress, progress_text, reason, status_sentence
@@ -90,6 +91,13 @@ def test_a_wait_of_a_second_is_shown_beside_the_progress_and_keeps_80_columns():
     line = Bar.of(moving(seconds=5), "count()").text(80)
     assert line == "waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)  4/8  about 10 s to go"
     assert len(line) <= 80
+
+
+def test_a_suspended_plan_is_yellow_like_a_paused_one(monkeypatch):
+    monkeypatch.setattr(colors, "are_wanted", lambda: True)
+    status = suspended(4, 8, elapsed=110, since=time.time() - 100) | {"manager_state": "executing_queue"}
+    with colors.in_colors():
+        assert status_sentence(status, "count()", 80).startswith("\x1b[33mSuspended in\x1b[0m count()")
 
 
 def test_only_a_suspension_stops_the_time_to_go():
