@@ -33,11 +33,15 @@ class Detached(KeyboardInterrupt):
 
 
 def usage(error: UsageError, width: int) -> UsageError:
-    """Break the message at spaces to fit the terminal, after the ``UsageError: `` that IPython prints."""
+    """Break the message at spaces to fit the terminal, after the ``UsageError: `` that IPython prints.
+
+    Indented lines are the line that was typed and the carets under it. They stay as they are.
+    """
     from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - loading the extension does not pay for it
 
-    message, newline, line = str(error).partition("\n")
-    return UsageError(wrapped(_USAGE + message, width).removeprefix(_USAGE) + newline + line)
+    lines = f"{_USAGE}{error}".split("\n")
+    broken = [line if line.startswith("    ") else wrapped(line, width) for line in lines]
+    return UsageError("\n".join(broken).removeprefix(_USAGE))
 
 
 def in_one_line(error: QSError, message: str, *, theme: str, width: int | None) -> QSError:
@@ -47,7 +51,7 @@ def in_one_line(error: QSError, message: str, *, theme: str, width: int | None) 
     long lines within words, or of the notebook; None if the output goes elsewhere.
     """
     from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - see `usage`
-    from ipython_extension.shown.traceback_text import colored, folded  # noqa: PLC0415 - see `usage`
+    from ipython_extension.shown.traceback_text import colored, folded, is_frame  # noqa: PLC0415 - see `usage`
 
     match error:
         case RequestFailedError():
@@ -59,9 +63,11 @@ def in_one_line(error: QSError, message: str, *, theme: str, width: int | None) 
     detail = folded(error.detail).splitlines() if isinstance(error, NotDone) else []
     notes: list[str] = getattr(error, "__notes__", [])
     sentences = [f"{label}{message}", *(line for note in notes for line in note.splitlines())]
-    # In a traceback, only the message of the exception is prose.
-    broken = [line if line.startswith(" ") or not width else wrapped(line, width) for line in [*detail, *sentences]]
-    traceback, (first, *more) = broken[: len(detail)], broken[len(detail) :]
+    if width:
+        # Lines that name a file are colored as a whole. Below a message, indented lines have carets under them.
+        detail = [line if is_frame(line) else wrapped(line, width) for line in detail]
+        sentences = [line if line.startswith(" ") else wrapped(line, width) for line in sentences]
+    traceback, (first, *more) = detail, sentences
     lines = [
         *(colored("\n".join(traceback), theme).splitlines() if traceback else []),
         _in_red(first, label or first) if theme != "nocolor" else first,

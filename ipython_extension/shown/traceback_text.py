@@ -35,6 +35,11 @@ def folded(traceback: str) -> str:
     return cut("\n".join(shown), LONGEST_MESSAGE)
 
 
+def is_frame(line: str) -> bool:
+    """Whether this line of a traceback names a file."""
+    return _FRAME.match(line) is not None
+
+
 def colored(traceback: str, theme: str) -> str:
     """Color a traceback as IPython colors its own; the last frame stands out.
 

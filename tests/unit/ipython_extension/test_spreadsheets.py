@@ -1,5 +1,7 @@
 """Spreadsheets at the prompt: plans in rows, rows for a plan on the line, an empty spreadsheet to fill in."""
 
+import sys
+
 import pytest
 from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
@@ -49,6 +51,17 @@ def test_options_follow_a_spreadsheet(qs, opened, sheet):
 def test_a_wrong_cell_is_named_and_nothing_is_queued(qs, opened, sheet):
     with pytest.raises(UsageError, match=r"row 5, column C \(num\): '1 \+ 1'"):
         qs(f"add --file '{sheet([*PLANS, ['count', '[det1]', '1 + 1']])}'")
+    assert items(opened) == []
+
+
+def test_in_a_terminal_the_errors_of_all_cells_are_broken_at_blanks(shell, opened, sheet, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shell.run_cell(f"%qs add --file '{sheet([*PLANS, ['count', '[det1]', '1 + 1'], ['count', '[det1]', '2-1']])}'")
+    captured = capsys.readouterr()
+    lines = (captured.out + captured.err).splitlines()
+    assert len(lines) > 4
+    assert all(len(line) <= 80 or " " not in line for line in lines)
+    assert "(if it is text, put it in quotes: '2-1')" in " ".join(lines)
     assert items(opened) == []
 
 

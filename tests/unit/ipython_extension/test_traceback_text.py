@@ -1,5 +1,7 @@
 """A failed plan's traceback shows the user's code."""
 
+import sys
+
 import pytest
 from IPython.lib.pretty import pretty
 
@@ -72,6 +74,21 @@ def test_control_characters_and_megabytes_of_a_traceback_do_not_reach_the_termin
     assert shown.endswith("TheEnd: y")
     assert not set("\x1b\r") & set(shown)
     assert len(shown.encode()) <= 10_000
+
+
+def test_in_a_terminal_the_code_and_the_message_of_a_traceback_are_broken_at_blanks(shell, opened, capsys, monkeypatch):
+    words = "the detector has not reported anything since the shutter was opened " * 2
+    frame = f'  File "/home/ada/{"long " * 20}/10-plans.py", line 49, in fail'
+    trace = f"Traceback (most recent call last):\n{frame}\n    raise Error('{words}')\nError: {words}\n  {words}\n"
+    opened.worker.on_plan("count", Fail("Error", trace))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    shell.run_cell("%qs run count([det1])")
+    lines = capsys.readouterr().out.splitlines()
+    assert frame in lines
+    assert all(len(line) <= 80 for line in lines if line != frame)
+    code = [line for line in lines if line.startswith("    ") and line.strip()]
+    assert " ".join(line.strip() for line in code) == f"raise Error('{words}')"
 
 
 def test_an_aborted_plan_is_shown_with_its_traceback_and_the_reason(shell, qs, opened, capsys):
