@@ -41,7 +41,7 @@ def usage(error: UsageError, width: int) -> UsageError:
 
     lines = f"{_USAGE}{error}".split("\n")
     broken = [line if line.startswith("    ") else wrapped(line, width) for line in lines]
-    return UsageError("\n".join(broken).removeprefix(_USAGE))
+    return UsageError("\n".join(broken).removeprefix(_USAGE.rstrip()).removeprefix(" "))
 
 
 def in_one_line(error: QSError, message: str, *, theme: str, width: int | None) -> QSError:

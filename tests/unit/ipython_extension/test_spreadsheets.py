@@ -1,5 +1,6 @@
 """Spreadsheets at the prompt: plans in rows, rows for a plan on the line, an empty spreadsheet to fill in."""
 
+import re
 import sys
 
 import pytest
@@ -61,7 +62,9 @@ def test_in_a_terminal_the_errors_of_all_cells_are_broken_at_blanks(shell, opene
     lines = (captured.out + captured.err).splitlines()
     assert len(lines) > 4
     assert all(len(line) <= 80 or " " not in line for line in lines)
-    assert "(if it is text, put it in quotes: '2-1')" in " ".join(lines)
+    shown = " ".join(lines)
+    assert re.search(r"\(if it is text, put it in quotes: (['\"])2-1\1\)", shown)
+    assert shown.count("UsageError") == 1
     assert items(opened) == []
 
 
