@@ -250,19 +250,22 @@ def _pause_now(session: Session) -> str | None:
 def _statuses(wait: ProgressWait) -> Iterator[dict[str, Any]]:
     """The statuses of a wait; prints why the plan stands still and when it goes on, so that the wait does not hang."""
     began: float | None = None
-    reported, uid = "", None
+    reported: tuple[str, str | None] | None = None
     for status in wait.statuses():
+        uid = status["running_item_uid"]
         is_paused = status["manager_state"] == "paused" and status.get("re_state") not in _LEAVING
         if sentence := pause_sentence(status) if is_paused else held_sentence(status):
             began = wait.elapsed if began is None else began
             lasts = not is_paused or wait.elapsed - began >= _SHORT_PAUSE
-            if lasts and sentence != reported:
+            if lasts and (sentence, uid) != reported:
                 wait.put(sentence)
-                reported, uid = sentence, status["running_item_uid"]
+                reported = sentence, uid
         elif status.get("re_state") != "paused":  # else the plan is about to go on
-            if reported and status.get("re_state") == "running" and status["running_item_uid"] == uid:
+            began = None
+            # A status from before the stop may still arrive after it: it does not show a running plan.
+            if reported and status.get("re_state") == "running" and uid == reported[1]:
                 wait.put("The plan is running again.")
-            began, reported = None, ""
+                reported = None
         yield status
 
 
