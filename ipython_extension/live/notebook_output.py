@@ -18,11 +18,12 @@ _WIDTH = 80
 #: Lines of a display, because each update sends all of them; then another display begins below.
 _MOST = 200
 _STYLES = {"heading": "opacity:0.6", **COLORS}
-#: The bar is not displayed unless this style shows it, for some seconds: so it also goes away if the kernel does, and a
-#: notebook that was saved meanwhile and is not trusted, where styles do not count, does not show it.
+#: The bar is not displayed unless this style shows it, until some seconds after the latest update. So it goes away if
+#: the kernel does. A notebook that was saved in the middle of a wait shows it for so long when it is drawn again, and
+#: never if it is not trusted, because styles do not count there.
 _BAR_STYLE = (
     "<style>.qs-progress{display:block!important;"
-    "animation:qs-gone 10s step-end forwards}"
+    "animation:qs-gone 4s step-end forwards}"
     "@keyframes qs-gone{to{visibility:hidden;height:0}}</style>"
 )
 #: The bar and its text stay on one line.
@@ -105,4 +106,6 @@ def _line_html(line: Line | Row) -> str:
 
 def _bar_html(bar: Bar) -> str:
     progress = f'<progress value="{bar.done:.3f}" max="1"></progress> ' if bar.done is not None else ""
-    return f'{_BAR_STYLE}<div style="{_BAR_LINE}" class="qs-progress">{progress}{html.escape(bar.words(_WIDTH))}</div>'
+    # The time in the text also renews the bar each second, when nothing else changes.
+    words = html.escape(bar.words(_WIDTH, time.time()))
+    return f'{_BAR_STYLE}<div style="{_BAR_LINE}" class="qs-progress">{progress}{words}</div>'

@@ -65,6 +65,8 @@ class Bar(NamedTuple):
     details: str
     #: Whether the title is what the plan waits for, which is worth more than the bar.
     is_wait: bool = False
+    #: Seconds to go, if they are known.
+    left: float | None = None
 
     @classmethod
     def of(cls, status: Mapping[str, Any], plan: str) -> "Bar":
@@ -76,26 +78,32 @@ class Bar(NamedTuple):
         reason = own_wait(status)
         if progress.elapsed is not None and not reason:
             details.append(length_of_time(progress.elapsed))
-        if progress.left is not None and not (status.get("manager_state") == "paused" or is_suspended(status)):
-            details.append(f"about {length_of_time(progress.left)} to go")
+        stands = status.get("manager_state") == "paused" or is_suspended(status)
         # A plan that has all points still runs, and another run of it may follow: a full bar would say otherwise.
         done = progress.events / progress.total if progress.total and progress.events < progress.total else None
-        return cls(reason or plan, done, "  ".join(part for part in details if part), bool(reason))
+        left = None if stands else progress.left
+        return cls(reason or plan, done, "  ".join(part for part in details if part), bool(reason), left)
 
     def text(self, width: int) -> str:
         """One line with a bar."""
+        details = self._with(f"about {length_of_time(self.left)} to go" if self.left is not None else "")
         full = round(_BAR * (self.done or 0.0))
         bar = "" if self.done is None else "█" * full + "░" * (_BAR - full)
         # In a narrow terminal, the time to go is worth more than the bar.
         title = cells(self.title) if self.is_wait else _TITLE
-        return self._line(width, bar if title + len(bar) + len(self.details) + 4 <= width else "")
+        return self._line(width, bar if title + len(bar) + len(details) + 4 <= width else "", details)
 
-    def words(self, width: int) -> str:
-        """One line without the bar."""
-        return self._line(width, "")
+    def words(self, width: int, now: float) -> str:
+        """One line without the bar, with times of day: it is still true when somebody reads it later."""
+        end = f"end at about {moment(now + self.left, now)}" if self.left is not None else ""
+        lead = f"At {moment(now, now)}: "
+        return lead + self._line(width - len(lead), "", self._with(end))
 
-    def _line(self, width: int, bar: str) -> str:
-        tail = "  ".join(part for part in (bar, self.details) if part)
+    def _with(self, more: str) -> str:
+        return "  ".join(part for part in (self.details, more) if part)
+
+    def _line(self, width: int, bar: str, details: str) -> str:
+        tail = "  ".join(part for part in (bar, details) if part)
         return f"{shortened(self.title, max(width - len(tail) - 2, _TITLE))}  {tail}".rstrip()
 
 

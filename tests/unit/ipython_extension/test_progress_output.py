@@ -7,7 +7,10 @@ from ipython_extension.live.lines import Line
 from ipython_extension.live.notebook_output import Notebook
 from ipython_extension.live.progress_output import Terminal
 from ipython_extension.shown.status_text import Bar
+from ipython_extension.shown.tables import moment
 
+#: In 2027.
+NOW = 1_800_000_000.0
 BAR = Bar("count([det1], num=10)", 0.4, "4/10  3.0 s")
 
 
@@ -143,6 +146,32 @@ def test_the_bar_of_a_notebook_stays_on_one_line(at_once):
     with capture_output() as captured:
         notebook.say(BAR)
     assert "white-space:pre;overflow:hidden" in captured.outputs[0].data["text/html"].split("qs-progress")[-2]
+
+
+def test_a_notebook_that_keeps_the_bar_of_a_lost_kernel_says_nothing_that_becomes_wrong(at_once, monkeypatch):
+    """Such a file is opened days later: a time of day is still true then, a time to go is not."""
+    monkeypatch.setattr("time.time", lambda: NOW)
+    progress = {"events": 14, "num_points": 100, "time_start": NOW - 14}
+    notebook = Notebook()
+    with capture_output() as captured:
+        notebook.say(Bar.of({"running_item_progress": progress}, "count([det1], num=100)"))
+    shown = captured.outputs[0].data["text/html"]
+    assert f"At {moment(NOW, NOW)}: count([det1], num=100)  14/100" in shown
+    assert f"end at about {moment(NOW + 86, NOW)}" in shown
+    assert "to go" not in shown
+
+
+def test_the_bar_of_a_notebook_is_renewed_before_it_goes_away_by_itself(at_once, monkeypatch):
+    """Its style hides it soon after the latest update, also while a plan takes long for a point."""
+    now = [NOW]
+    monkeypatch.setattr("time.time", lambda: now[0])
+    notebook = Notebook()
+    with capture_output() as captured:
+        for _ in range(3):
+            notebook.say(BAR)
+            notebook.say(BAR)
+            now[0] += 1
+    assert len(captured.outputs) == 3
 
 
 def test_a_plan_that_still_runs_has_no_full_bar():

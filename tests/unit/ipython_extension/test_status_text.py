@@ -17,8 +17,8 @@ def running(events, total, *, elapsed, paused=0.0, state="executing_queue"):
 
 
 def test_the_bar_of_a_suspended_plan_promises_no_end():
-    assert "to go" in Bar.of(running(4, 8, elapsed=10), "count()").details
-    assert "to go" not in Bar.of(suspended(4, 8, elapsed=10, since=time.time()), "count()").details
+    assert "to go" in Bar.of(running(4, 8, elapsed=10), "count()").text(80)
+    assert "to go" not in Bar.of(suspended(4, 8, elapsed=10, since=time.time()), "count()").text(80)
 
 
 def test_the_time_to_go_follows_the_pace_so_far():
