@@ -240,7 +240,8 @@ No request is sent until you type a command. To load it in every session, write
   their uid. A position means the item that you saw there, wherever it is now. A message that names a position in the
   queue has the same effect as a table of the queue.
 - **Results** are objects: `q = %qs queue` is a list of items that is displayed as a table. A `;` at the end of the
-  line hides the result. `# comment` may end any line; only an answer to user code keeps it.
+  line hides the result. Each line of a cell shows its result; a line in a loop does so only if it changes something or
+  reads devices. `# comment` may end any line; only an answer to user code keeps it.
 - **Errors** are raised and shown in one line, so that a notebook stops. Ctrl-C ends a wait, never a scan.
 - **Waits** report why a plan stands still (“Suspended since 14:02: Signal shutter is high.”, “Paused at 14:02 by
   grace.”, or “by the plan” if it paused by itself), and that the service has not answered for 3 s. `%qs` also shows
@@ -251,7 +252,8 @@ No request is sent until you type a command. To load it in every session, write
 - **In a notebook**, a command that waits has one output: the live table, and below it a progress bar that goes away at
   the end. The bar says times of day (“At 14:22:05: …”): if a kernel is lost during a wait, the saved notebook shows
   the last bar for a few seconds when you open it. Save the notebook and open it anywhere: the table is in it as HTML
-  and as text. The table has up to 100 columns, and the colors of plans are those of a terminal. `jupyter console` prints the table line by line.
+  and as text. The table has up to 100 columns, and the colors of plans are those of a terminal. `jupyter console`
+  prints the table line by line.
 - **Live tables** have the same number of digits in a whole column, as many as are significant. The headings come again
   after each screenful.
 - **All commands of [qserver](reference/qserver.md)** work after `%qs`, unchanged.

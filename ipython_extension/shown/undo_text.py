@@ -8,6 +8,7 @@ from ipython_extension.shown.tables import moment, plural, shortened, wrapped
 
 Event = Mapping[str, Any]
 
+_WIDE = 110
 #: Most plans to list, and most changes of others.
 _LISTED, _OTHERS = 5, 3
 _DONE = {
@@ -90,6 +91,10 @@ class UndoneView(Items):
         if (hidden := len(self) - _LISTED) > 0:
             lines.append(f"  … and {hidden} more")
         return "\n".join([*lines, *(wrapped(line, width) for line in _of_others(self.others))])
+
+    def brief(self, width: int | None) -> str:
+        """The text for a line whose result is not shown, also in a loop: the queue has changed."""
+        return self.text(width or _WIDE)
 
 
 def _of_others(events: Sequence[Event]) -> list[str]:

@@ -120,6 +120,8 @@ class QSMagics(Magics):
         hidden = _hidden_result(everything=self.shell.ast_node_interactivity == "all")
         if hidden and (show := getattr(view, "brief", None)):
             self._print(show(self._terminal_width()), is_in_block=hidden == "block")
+        elif hidden == "line" and not getattr(view, "is_long", False):
+            self._show(view)
         if (width := self._terminal_width()) and getattr(view, "is_long", False):
             from IPython.core import page  # noqa: PLC0415 - only help needs it
 
@@ -180,6 +182,15 @@ class QSMagics(Magics):
         from ipython_extension.shown.notebook_html import in_one_typeface, preformatted  # noqa: PLC0415 - see `qs`
 
         display({"text/plain": text, "text/html": in_one_typeface(preformatted(text))}, raw=True)
+
+    def _show(self, view: Any) -> None:
+        """Show a table of a line that is not the last one, as IPython would show that of the last line."""
+        if not hasattr(self.shell, "kernel"):
+            print(self.shell.display_formatter.format(view, include={"text/plain"})[0]["text/plain"])
+            return
+        from IPython.display import display  # noqa: PLC0415 - a terminal does without
+
+        display(view)
 
     def _theme(self) -> str:
         """Color theme for errors: IPython's, unless they go to a file or the user wants no colors."""

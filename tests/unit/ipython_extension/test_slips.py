@@ -202,6 +202,32 @@ def test_each_line_of_a_cell_shows_its_reply(shell, capsys):
     assert shown.count("num=2") == 1
 
 
+@pytest.mark.usefixtures("opened")
+def test_a_table_above_the_last_line_of_a_cell_is_shown(shell, capsys):
+    shell.run_cell("%qs add count([det1], num=7);\n%qs queue\n%qs history").raise_error()
+    shown = capsys.readouterr().out
+    assert shown.count("num=7") == 1
+    assert shown.index("num=7") < shown.index("Nothing has run yet.")
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("code", ["%qs undo\n%qs undo", "for _ in range(2):\n    %qs undo"])
+def test_each_undo_shows_what_it_has_undone(shell, capsys, code):
+    shell.run_cell("%qs add count([det1], num=1) count([det1], num=2);\n%qs rm 1;\n%qs rm 0;").raise_error()
+    assert capsys.readouterr().out == ""
+    shell.run_cell(code).raise_error()
+    shown = capsys.readouterr().out
+    assert shown.count("Put back 1 plan") == 2
+    assert shown.index("num=1") < shown.index("num=2")
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("code", ["%qs queue;\npass", "x = %qs queue\npass", "for _ in range(2):\n    %qs queue"])
+def test_a_table_that_is_silent_kept_or_in_a_loop_is_not_shown(shell, capsys, code):
+    shell.run_cell(code).raise_error()
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("line", ["scan([det1], motor, 0, 1)", "rel_scan([det1], motor, -1, 1, num=None)"])
 def test_a_scan_without_its_number_of_points_is_queued_with_a_warning(qs, opened, line):
     shown = " ".join(pretty(qs(f"add {line}")).split())
