@@ -77,6 +77,24 @@ def client_address(address: str) -> str:
     return address
 
 
+def told_info_address(told: object, control: str) -> str | None:
+    """Return the address of the info socket for a client that reaches the control socket at ``control``.
+
+    ``told`` is the address that the service listens on, as it tells its clients. The host is the one of the control
+    address, because it is known to reach the service. None if the client has to be told by its user: the service does
+    not tell its address, the system chose its port, or it is a file on another computer.
+    """
+    if not isinstance(told, str):
+        return None
+    ours, theirs = _TCP.fullmatch(control), _TCP.fullmatch(told)
+    if theirs is None:
+        is_here = ours is None or ours["host"] == "localhost" or is_loopback(ours["host"].strip("[]"))
+        return told if is_here and _IPC.fullmatch(told) else None
+    if theirs["port"] == "*":
+        return None
+    return client_address(told) if ours is None else f"tcp://{ours['host']}:{theirs['port']}"
+
+
 def bind_address(address: str) -> str:
     """Return the address to bind: 0MQ binds to IP addresses and interfaces, not to the name ``localhost``."""
     parts = _TCP.fullmatch(check_address(address))

@@ -29,7 +29,8 @@ def status() -> Status:
 def config_get() -> Config:
     """Configuration for clients.
 
-    ``ip_connect_info`` is the Jupyter connection of the environment's IPython kernel.
+    ``ip_connect_info`` is the Jupyter connection of the environment's IPython kernel. ``zmq_info_addr`` is the address
+    that the info socket listens on; clients that know only the control address find the info socket with it.
     """
     raise NotImplementedError
 

@@ -168,6 +168,7 @@ class Status(TypedDict):
 
 class Config(Reply):
     config: ServiceConfig
+    zmq_info_addr: NotRequired[str]
 
 
 class PlansAllowed(Reply):

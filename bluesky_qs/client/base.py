@@ -221,7 +221,7 @@ def _arguments(chosen: ConnectionSettings | HTTPSettings) -> dict[str, Any]:
         }
     return {
         "zmq_control_addr": chosen.control_addr,
-        "zmq_info_addr": chosen.info_addr,
+        "zmq_info_addr": None if chosen.asks_for_info else chosen.info_addr,
         "zmq_encoding": chosen.encoding,
         "zmq_public_key": chosen.public_key,
         "timeout_recv": chosen.timeout_recv,

@@ -3,17 +3,22 @@
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import zmq
 
+from bluesky_qs.addresses import told_info_address
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
 from bluesky_qs.client.settings import ConnectionSettings
 from bluesky_qs.client.transport import Closing, EncodedReply, Message, Request
-from bluesky_qs.errors import ConfigError
+from bluesky_qs.errors import ConfigError, QSError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.control import client_socket
+
+#: The request whose reply tells the address of the info socket.
+WHERE_IS_INFO = Request("config_get", {})
 
 
 class ZmqTransport:
@@ -42,7 +47,7 @@ class ZmqTransport:
 
     def subscribe(self, *topics: bytes) -> "ZmqFeed":
         """Subscribe to topics of the info channel; see `transport.Transport`."""
-        return ZmqFeed(self._settings, topics)
+        return ZmqFeed(self._located(), topics)
 
     def close(self) -> None:
         """Close the sockets and end 0MQ's threads. The next request opens them again."""
@@ -53,6 +58,15 @@ class ZmqTransport:
             socket.close(linger=0)
         if context is not None and self._pid == os.getpid():
             context.term()
+
+    def _located(self) -> ConnectionSettings:
+        """The settings with the info address of the service; see `located`."""
+        if not self._settings.asks_for_info:
+            return self._settings
+        try:
+            return located(self._settings, self.exchange(WHERE_IS_INFO))
+        except QSError:  # no answer: a service that starts later is expected at the usual address
+            return self._settings
 
     def _exchange(self, frame: bytes) -> bytes:
         socket = self._take_socket()
@@ -115,6 +129,18 @@ class ZmqFeed(Closing):
         """End the subscription."""
         self._socket.close(linger=0)
         self._context.term()
+
+
+def located(settings: ConnectionSettings, reply: EncodedReply) -> ConnectionSettings:
+    """Return the settings with the info address from the reply to `WHERE_IS_INFO`, if the service tells it.
+
+    Raises
+    ------
+    ConfigError
+        The reply is not in the client's encoding.
+    """
+    address = told_info_address(reply.values().get("zmq_info_addr"), settings.control_addr)
+    return settings if address is None else replace(settings, info_addr=address)
 
 
 def connected(context: "zmq.Context[Any]", settings: ConnectionSettings) -> Any:

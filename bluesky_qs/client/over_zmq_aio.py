@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,9 +11,10 @@ import zmq.asyncio
 
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
-from bluesky_qs.client.over_zmq import connected, decoded, subscribed
+from bluesky_qs.client.over_zmq import WHERE_IS_INFO, connected, decoded, located, subscribed
 from bluesky_qs.client.settings import ConnectionSettings
 from bluesky_qs.client.transport import EncodedReply, Message, Request
+from bluesky_qs.errors import QSError
 from bluesky_qs.wire.codec import Encoding
 
 
@@ -39,7 +41,7 @@ class AsyncZmqTransport:
 
     def subscribe(self, *topics: bytes) -> "AsyncZmqFeed":
         """Subscribe to topics of the info channel, in the running loop."""
-        return AsyncZmqFeed(self._settings, topics)
+        return AsyncZmqFeed(self._settings, topics, self._located if self._settings.asks_for_info else None)
 
     def close(self) -> None:
         """Close the sockets and end 0MQ's threads. The next request opens them again."""
@@ -53,6 +55,13 @@ class AsyncZmqTransport:
     async def aclose(self) -> None:
         """`close`, which does not wait for anything."""
         self.close()
+
+    async def _located(self) -> ConnectionSettings:
+        """The settings with the info address of the service; see `located`."""
+        try:
+            return located(self._settings, await self.exchange(WHERE_IS_INFO))
+        except QSError:  # no answer: a service that starts later is expected at the usual address
+            return self._settings
 
     async def _exchange(self, frame: bytes) -> bytes:
         socket = self._take_socket()
@@ -90,12 +99,22 @@ class AsyncZmqTransport:
 
 
 class AsyncZmqFeed:
-    """A subscription to the info channel; implements `transport.AsyncFeed`."""
+    """A subscription to the info channel; implements `transport.AsyncFeed`.
 
-    def __init__(self, settings: ConnectionSettings, topics: tuple[bytes, ...]) -> None:
+    If the service has to be asked for the address (``locate``), the subscription begins when the feed is entered.
+    """
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        topics: tuple[bytes, ...],
+        locate: Callable[[], Awaitable[ConnectionSettings]] | None = None,
+    ) -> None:
         self._encoding: Encoding = settings.encoding
+        self._topics = topics
+        self._locate = locate
         self._context = zmq.asyncio.Context()
-        self._socket = subscribed(self._context, settings, topics)
+        self._socket: Any = None if locate else subscribed(self._context, settings, topics)
 
     @property
     def refusal(self) -> None:
@@ -104,6 +123,7 @@ class AsyncZmqFeed:
 
     async def next(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - None instead of an error
         """Return the next message, or None if none arrives within ``timeout`` seconds."""
+        assert self._socket is not None, "the feed was not entered"
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) >= 0 and await self._socket.poll(int(left * 1000) + 1):
             if message := decoded(await self._socket.recv_multipart(), self._encoding):
@@ -111,6 +131,8 @@ class AsyncZmqFeed:
         return None
 
     async def __aenter__(self) -> Self:
+        if self._locate is not None:
+            self._socket = subscribed(self._context, await self._locate(), self._topics)
         return self
 
     async def __aexit__(
@@ -119,5 +141,6 @@ class AsyncZmqFeed:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._socket.close(linger=0)
+        if self._socket is not None:
+            self._socket.close(linger=0)
         self._context.term()

@@ -21,6 +21,9 @@ class ConnectionSettings:
         Seconds to wait for a reply, and for the request to be sent.
     is_address_given
         Whether the caller chose the control address; if not, it is that of the environment, or the default.
+    asks_for_info
+        Whether the client asks the service for its info address, because neither the caller nor the environment chose
+        one. ``info_addr`` is for services that do not tell it.
     """
 
     control_addr: str = CONTROL_ADDRESS
@@ -30,6 +33,7 @@ class ConnectionSettings:
     timeout_recv: float = 2.0
     timeout_send: float = 0.5
     is_address_given: bool = field(default=False, compare=False)
+    asks_for_info: bool = field(default=False, compare=False)
 
     @property
     def address(self) -> str:
@@ -65,6 +69,7 @@ def settings(
         timeout_recv=default.timeout_recv if timeout_recv is None else timeout_recv,
         timeout_send=default.timeout_send if timeout_send is None else timeout_send,
         is_address_given=bool(control_addr),
+        asks_for_info=not (info_addr or os.environ.get("QSERVER_ZMQ_INFO_ADDRESS")),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import zmq
 import zmq.asyncio
 
@@ -373,7 +374,8 @@ class AsyncManager(InLoop):
             pid=0,
             freeze=_freeze,
         )
-        return App(self.settings, outside)
+        network = msgspec.structs.replace(self.settings.network, zmq_info_addr=self.info)
+        return App(msgspec.structs.replace(self.settings, network=network), outside)
 
     def _new_folder(self, opened: contextlib.ExitStack) -> Path:
         folder = tempfile.mkdtemp(prefix="qs-")

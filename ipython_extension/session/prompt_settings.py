@@ -39,8 +39,10 @@ class PromptSettings(Protocol):
         """The inputs of this session, as Python, oldest first."""
         ...
 
-    def connect(self, *, address: str | None, user: str | None, group: str | None) -> REManagerAPI:
-        """Switch to a client with these settings, if its service answers."""
+    def connect(
+        self, *, address: str | None, info: str | None, user: str | None, group: str | None
+    ) -> tuple[REManagerAPI, str | None]:
+        """Switch to the service at another address, if it answers; the text is its info address if that is a guess."""
         ...
 
     def uses_http(self) -> bool:

@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
 
-from bluesky_qs.addresses import both_addresses
+from bluesky_qs.addresses import both_addresses, told_info_address
 from bluesky_qs.client.authorization import Keys
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
@@ -236,16 +236,25 @@ class QSMagics(Magics):
             self._rm = self._new_client()
         return self._rm
 
-    def connect(self, *, address: str | None = None, user: str | None = None, group: str | None = None) -> REManagerAPI:
-        """Switch to the service at another address over 0MQ, if it answers."""
-        control, info = both_addresses(address) if address else (self.control_addr, self.info_addr)
-        wanted = {"control_addr": control, "info_addr": info, "http_server_uri": ""}
+    def connect(
+        self, *, address: str | None = None, info: str | None = None, user: str | None = None, group: str | None = None
+    ) -> tuple[REManagerAPI, str | None]:
+        """Switch to the service at another address over 0MQ, if it answers.
+
+        The text is the info address if it is only a guess, because neither the user nor the service tells it.
+        """
+        control, guess = both_addresses(address) if address else (self.control_addr, self.info_addr)
+        wanted = {"control_addr": control, "info_addr": info or guess, "http_server_uri": ""}
         wanted |= {"user": user or self.user, "user_group": group or self.user_group}
+        assumed: str | None = None
         with self._new_client(**wanted) as candidate:
             candidate.status()
+            if address and not info:
+                told = told_info_address(candidate.config_get().get("zmq_info_addr"), control)
+                wanted["info_addr"], assumed = told or guess, None if told else guess
             if group:
                 candidate.plans_allowed()  # refused if there is no such group
-        return self._connected(wanted)
+        return self._connected(wanted), assumed
 
     def uses_http(self) -> bool:
         """Whether the client in use is one of an HTTP server."""

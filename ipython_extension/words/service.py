@@ -1,8 +1,10 @@
 """Commands for the service itself: its address, its lock, its input() prompts."""
 
+from collections.abc import Sequence
 from getpass import getpass
 from typing import Any
 
+from bluesky_qs.addresses import CONTROL_PORT
 from bluesky_qs.client.http_settings import is_http
 from bluesky_qs.client.locks import new_lock_key
 from bluesky_qs.client.sync import REManagerAPI
@@ -24,14 +26,21 @@ _PARTS = {
 }
 
 
-_TEXT = ("--user", "--group", "--provider", "--ca-file")
+#: For a service at an unusual port that does not tell its info address, such as one of bluesky-queueserver.
+_GUESS = (
+    "This service does not tell the address of its live output (tables, plots, console). %qs assumes {info}.\n"
+    "If live tables are missing, give it (the service's --zmq-info-addr): %qs connect {address} --info HOST:PORT\n"
+    "or set the environment variable QSERVER_ZMQ_INFO_ADDRESS before you start IPython."
+)
+_TEXT = ("--info", "--user", "--group", "--provider", "--ca-file")
 
 
-@word("connect", "[ADDR] [--user U] [--group G] [--provider P] [--ca-file FILE] [--sign-in | --sign-out]")
+@word("connect", "[ADDR] [--info ADDR] [--user U] [--group G] [--provider P] [--ca-file FILE] [--sign-in | --sign-out]")
 def connect(session: Session, line: Line) -> View:
     """Connect to the service at another address: host, host:port or tcp://host:port; or https://… of an HTTP server.
 
-    Nothing changes if no service answers there; the error says which service you still use.
+    Nothing changes if no service answers there; the error says which service you still use. --info is the address of
+    the socket for live output (--zmq-info-addr). Only a service that does not tell its clients this address needs it.
 
     An HTTP server may require a sign-in: you are asked for your password, or to open a page in a browser, or for an
     API key. The key for later sessions is kept in your keyring, or else in a file that only you can read. It is valid
@@ -55,16 +64,23 @@ def connect(session: Session, line: Line) -> View:
 def _connected_to(session: Session, address: str | None, options: dict[str, Any], line: Line) -> View:
     if is_http(address) if address else session.settings.uses_http():
         return _connected_over_http(session, address, options, line)
-    if others := options.keys() - {"user", "group"}:
+    if others := options.keys() - {"user", "group", "info"}:
         raise line.fault(f"--{min(others)} needs the address of an HTTP server: https://…")
-    client = session.settings.connect(address=address, user=options.get("user"), group=options.get("group"))
+    info = options.get("info")
+    client, assumed = session.settings.connect(
+        address=address, info=info, user=options.get("user"), group=options.get("group")
+    )
     session.forget()
-    return _connected(session, client, [])
+    is_usual = client.settings.address.endswith(f":{CONTROL_PORT}")
+    notes = [] if assumed is None or is_usual else [_GUESS.format(info=assumed, address=address)]
+    return _connected(session, client, [], notes)
 
 
 def _connected_over_http(session: Session, address: str | None, options: dict[str, Any], line: Line) -> View:
     if "group" in options:
         raise line.fault("Over HTTP, the group comes from the sign-in: leave --group out")
+    if "info" in options:
+        raise line.fault("Over HTTP, live output comes from the HTTP server: leave --info out")
     if "sign-out" in options and "sign-in" in options:
         raise line.fault("Give --sign-in or --sign-out, not both")
     wish = connecting.Wish(options.get("user", ""), options.get("provider", ""), anew="sign-in" in options)
@@ -82,11 +98,11 @@ def _connected_over_http(session: Session, address: str | None, options: dict[st
     return _connected(session, client, messages)
 
 
-def _connected(session: Session, client: REManagerAPI, messages: list[str]) -> View:
+def _connected(session: Session, client: REManagerAPI, messages: Sequence[str], notes: Sequence[str] = ()) -> View:
     status = session.status()
     whom = connecting.as_whom(client)
     sentence = f"{status['msg']} at {client.settings.address}, {whom} (group {client.user_group})."
-    return ReplyView(status, "\n".join([*messages, sentence]))
+    return ReplyView(status, "\n".join([*messages, sentence, *notes]))
 
 
 @word("lock", "[env | queue | all] [NOTE]")

@@ -5,6 +5,7 @@ import queue
 import pytest
 
 from bluesky_qs import BPlan, REManagerAPI
+from bluesky_qs.wire.info import INFO
 
 PATIENCE = 60
 
@@ -26,6 +27,12 @@ def client_of():
     yield make
     for RM in clients:
         RM.close()
+
+
+def test_a_client_that_knows_only_the_control_address_finds_the_info_socket(service, monkeypatch):
+    monkeypatch.delenv("QSERVER_ZMQ_INFO_ADDRESS", raising=False)
+    with REManagerAPI(service.control, timeout_recv=60) as RM, RM.subscribe(INFO) as feed:
+        assert feed.next(PATIENCE).topic == INFO
 
 
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])

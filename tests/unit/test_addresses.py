@@ -10,6 +10,7 @@ from bluesky_qs.addresses import (
     expanded,
     http_fault,
     http_place,
+    told_info_address,
 )
 from bluesky_qs.errors import ConfigError
 
@@ -89,3 +90,23 @@ def test_place_of_an_http_door(address, place):
 @pytest.mark.parametrize("address", ["http://localhost:60610", "", "a:b:1", "::1", "host:", "host:x", "host:65536"])
 def test_what_is_no_address_of_an_http_door_is_refused(address):
     assert http_fault(address).startswith(("is not an address like 127.0.0.1:60610", "has an invalid port"))
+
+
+@pytest.mark.parametrize(
+    ("told", "control", "found"),
+    [
+        ("tcp://*:7001", "tcp://beamline:7000", "tcp://beamline:7001"),
+        ("tcp://127.0.0.1:7001", "tcp://localhost:7000", "tcp://localhost:7001"),
+        ("tcp://*:7001", "tcp://[::1]:7000", "tcp://[::1]:7001"),
+        ("tcp://*:7001", "ipc:///run/control", "tcp://localhost:7001"),
+        ("ipc:///run/info", "ipc:///run/control", "ipc:///run/info"),
+        ("ipc:///run/info", "tcp://127.0.0.1:7000", "ipc:///run/info"),
+        ("ipc:///run/info", "tcp://beamline:7000", None),
+        ("tcp://*:*", "tcp://beamline:7000", None),
+        (None, "tcp://beamline:7000", None),
+        (7, "tcp://beamline:7000", None),
+        ("nonsense", "tcp://beamline:7000", None),
+    ],
+)
+def test_a_client_finds_the_info_socket_on_the_host_of_the_control_socket(told, control, found):
+    assert told_info_address(told, control) == found

@@ -18,7 +18,10 @@ _MAX_NUMBER = 2**53
 
 @handles(api.service.config_get)
 def config_get(ctx: Context) -> Config:
-    return {"config": {"ip_connect_info": json.loads(ctx.environment.connection)}}
+    return {
+        "config": {"ip_connect_info": json.loads(ctx.environment.connection)},
+        "zmq_info_addr": ctx.settings.network.zmq_info_addr,
+    }
 
 
 @handles(api.service.manager_stop)

@@ -195,6 +195,7 @@ def test_over_0mq_again(qs, typed, users_door, qs_manager):
         ("connect localhost --provider site", "--provider needs the address of an HTTP server"),
         ("connect http://127.0.0.1:9 --group g", "the group comes from the sign-in"),
         ("connect http://127.0.0.1:9 --sign-in --sign-out", "not both"),
+        ("connect http://127.0.0.1:9 --info localhost:7001", "leave --info out"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(qs, line, sentence):
@@ -216,6 +217,32 @@ def test_a_failed_connect_says_as_whom_the_session_stays_where(qs, typed, users_
             qs(f"connect {other}")
         assert caught.value.__notes__ == [f"Nothing has changed: %qs still uses {users_door.url}, as ada."]
         assert caught.value._render_traceback_()[-1] == caught.value.__notes__[0]
+
+
+def test_live_output_comes_from_the_address_that_the_service_tells(qs, bare_shell, qs_manager, monkeypatch):
+    monkeypatch.setenv("QSERVER_ZMQ_INFO_ADDRESS", "tcp://localhost:60625")  # the one of another service
+    shown = text(qs(f"connect {qs_manager.control.removeprefix('tcp://')}"))
+    assert "live output" not in shown
+    assert bare_shell.user_ns["RM"].settings.info_addr == qs_manager.info
+
+
+def test_a_service_that_does_not_tell_its_info_address_is_named_with_the_way_to_give_it(qs, bare_shell, qs_manager):
+    qs_manager.answers["config_get"] = {"success": True, "msg": "", "config": {}}
+    place = qs_manager.control.removeprefix("tcp://")
+    host, port = place.split(":")
+    shown = text(qs(f"connect {place}"))
+    assert f"%qs assumes tcp://{host}:{int(port) + 10}." in shown
+    assert f"%qs connect {place} --info HOST:PORT" in shown
+    assert "QSERVER_ZMQ_INFO_ADDRESS" in shown
+
+    assert "live output" not in text(qs(f"connect {place} --info {host}:7001"))
+    assert bare_shell.user_ns["RM"].settings.info_addr == f"tcp://{host}:7001"
+
+
+def test_an_info_address_that_is_not_one_is_refused_by_its_value(qs, bare_shell, qs_manager):
+    with pytest.raises(errors.ConfigError, match="localhost:99999"):
+        qs(f"connect {qs_manager.control} --info localhost:99999")
+    assert bare_shell.user_ns["RM"].settings.info_addr == qs_manager.info
 
 
 def test_a_session_may_use_http_from_the_start(bare_shell, http_door, monkeypatch):
