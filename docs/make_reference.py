@@ -246,9 +246,9 @@ No request is sent until you type a command. To load it in every session, write
 - **Waits** report why a plan stands still (“Suspended since 14:02: Signal shutter is high.”, “Paused at 14:02 by
   grace.”, or “by the plan” if it paused by itself), and that the service has not answered for 3 s. `%qs` also shows
   why, and who locked the service.
-- **In a terminal**, failed plans are red, running plans green, paused and aborted plans yellow. `%colors NoColor`, the
-  environment variable `NO_COLOR` and output to a file turn colors off. Without a display, `%qs plot` draws with
-  characters.
+- **In a terminal**, failed plans are red, running plans are green, and paused, suspended and aborted plans are yellow.
+  `%colors NoColor`, the environment variable `NO_COLOR` and output to a file turn colors off. Without a display,
+  `%qs plot` draws with characters.
 - **In a notebook**, a command that waits has one output: the live table, and below it a progress bar that goes away at
   the end. The bar says times of day (“At 14:22:05: …”): if a kernel is lost during a wait, the saved notebook shows
   the last bar for a few seconds when you open it. Save the notebook and open it anywhere: the table is in it as HTML

@@ -253,13 +253,16 @@ class Overview(StatusView):
 
 
 class Waited(StatusView):
-    """The state after a wait, and the plans that ran during it; ``last`` is the last plan if none ran."""
+    """The state after a wait, and the plans that ran during it; ``last`` is the last plan if none ran.
 
-    def __init__(self, status: Mapping[str, Any], ran: Items, *, last: Item | None = None) -> None:
+    ``stopped`` is the reason why the queue has stopped, if a plan is not the reason.
+    """
+
+    def __init__(self, status: Mapping[str, Any], ran: Items, *, last: Item | None = None, stopped: str = "") -> None:
         super().__init__(status)
         self.ran = ran
-        #: Why the queue has stopped, if a plan is the reason.
-        self.stopped = queue_stopped(status, final) if (final := ran[-1] if ran else last) else ""
+        #: Why the queue has stopped, if there is more to run.
+        self.stopped = (queue_stopped(status, final) if (final := ran[-1] if ran else last) else "") or stopped
 
     def text(self, width: int) -> str:
         parts = [self.ran.text(width) if self.ran else "", super().text(width), self.stopped]

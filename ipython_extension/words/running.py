@@ -1,8 +1,9 @@
 """Commands that run, pause and end plans, and wait."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.client.info import item_state
 from bluesky_qs.client.wait import ENDED, MOVES, is_settling
 from bluesky_qs.errors import NotFound
@@ -16,6 +17,7 @@ from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
 from ipython_extension.shown.display import ItemView, ReplyView, View, Waited
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.status_text import has_value, held_sentence, is_suspended, pause_sentence, reason
+from ipython_extension.shown.stop_text import Event, pending_sentence, stopped_sentence
 from ipython_extension.shown.tables import length_of_time, moment, ranges, terminal_width
 from ipython_extension.typed.line import Line
 from ipython_extension.words.replies import present
@@ -145,7 +147,8 @@ def wait_for(session: Session, line: Line) -> View:
     """Wait until the service is idle, or until one item has ended; then show the plans that ran.
 
     Shows progress and a live table of each run. Ctrl-C stops the wait, never a scan. Raises an error if that
-    item fails. If the item has already ended, the result shows when.
+    item fails. If the item has already ended, the result shows when. If a stop item or a %qs stop has stopped the
+    queue, the result says so, with the name of who requested it.
     """
     tokens, options = line.words({"--timeout": line.seconds})
     if len(tokens) > 1:
@@ -163,13 +166,23 @@ def wait_for(session: Session, line: Line) -> View:
         if sentence := _already_ended(session, status["items_in_history"] - before):
             wait.put(sentence)
         progress = PlanWatch(session, wait)
-        for status in _statuses(wait):
+        for status in _statuses(session, wait):
             if status["manager_state"] == "idle":
                 wait.last_documents(status)
+                stopped = stopped_sentence(_events(session, wait), session.rm.user) if status["items_in_queue"] else ""
                 break
             wait.say(progress.of(status))
     ran = session.ran_since(before, status["items_in_history"])
-    return Waited(status, ran, last=None if ran else _last_run(session, status))
+    return Waited(status, ran, last=None if ran else _last_run(session, status), stopped=stopped)
+
+
+def _events(session: Session, wait: ProgressWait) -> Sequence[Event]:
+    """The latest events of the service; none if it does not answer or keeps none."""
+    try:
+        reply = wait.patiently(session.rm.events_get)
+    except RequestFailedError:
+        reply = None
+    return reply["events"] if reply else ()
 
 
 def _already_ended(session: Session, count: int) -> str:
@@ -247,11 +260,35 @@ def _pause_now(session: Session) -> str | None:
     return uid
 
 
-def _statuses(wait: ProgressWait) -> Iterator[dict[str, Any]]:
-    """The statuses of a wait; prints why the plan stands still and when it goes on, so that the wait does not hang."""
+class _PendingStop:
+    """Prints once during a wait that the queue stops after the running plan, and that this was canceled."""
+
+    def __init__(self, session: Session, wait: ProgressWait) -> None:
+        self._session, self._wait = session, wait
+        self._uid: str | None = None
+
+    def look(self, status: Mapping[str, Any]) -> None:
+        uid = status["running_item_uid"]
+        if uid and status.get("queue_stop_pending"):
+            if self._uid is None:
+                self._wait.put(pending_sentence(_events(self._session, self._wait), self._session.rm.user))
+            self._uid = uid
+        else:
+            if uid and uid == self._uid:
+                self._wait.put("The stop of the queue was canceled.")
+            self._uid = None
+
+
+def _statuses(session: Session, wait: ProgressWait) -> Iterator[dict[str, Any]]:
+    """The statuses of a wait; prints why the plan stands still and when it goes on, so that the wait does not hang.
+
+    Prints a pending stop of the queue, too.
+    """
     began: float | None = None
     reported: tuple[str, str | None] | None = None
+    stop = _PendingStop(session, wait)
     for status in wait.statuses():
+        stop.look(status)
         uid = status["running_item_uid"]
         is_paused = status["manager_state"] == "paused" and status.get("re_state") not in _LEAVING
         if sentence := pause_sentence(status) if is_paused else held_sentence(status):
@@ -274,7 +311,7 @@ def _ended(session: Session, item: Item, wait: ProgressWait, *, is_new: bool = F
     seen: object = None
     progress = PlanWatch(session, wait)
     wait.awaited = plan_text(item, session.known())
-    for status in _statuses(wait):
+    for status in _statuses(session, wait):
         moves = [status[part] for part in MOVES]
         if moves != seen and (where := wait.patiently(lambda: item_state(session.rm, item["item_uid"]))):
             is_first, seen = seen is None, moves

@@ -115,6 +115,18 @@ def at_looks(monkeypatch):
     return set_actions
 
 
+@pytest.fixture
+def printed(monkeypatch):
+    """What a wait prints above its progress line."""
+    texts = []
+    for stage in ("Nowhere", "Terminal"):  # it depends on how the tests are run which one a shell has
+        monkeypatch.setattr(
+            f"ipython_extension.live.progress_output.{stage}.put",
+            lambda _self, lines: texts.extend(line.printed for line in lines),
+        )
+    return texts
+
+
 def pytest_generate_tests(metafunc):
     if metafunc.definition.get_closest_marker("over_http_too") and "protocol" in metafunc.fixturenames:
         metafunc.parametrize("protocol", ["0MQ", "HTTP"], indirect=True)

@@ -122,18 +122,6 @@ def test_ctrl_c_while_it_is_being_paused_ends_nothing(qs, running, at_looks):
     assert changes(running) == ["re_pause"]
 
 
-@pytest.fixture
-def printed(monkeypatch):
-    """What a wait prints above its progress line."""
-    texts = []
-    for stage in ("Nowhere", "Terminal"):  # it depends on how the tests are run which one a shell has
-        monkeypatch.setattr(
-            f"ipython_extension.live.progress_output.{stage}.put",
-            lambda _self, lines: texts.extend(line.printed for line in lines),
-        )
-    return texts
-
-
 @pytest.mark.parametrize("line", ["wait", "wait {uid}"])
 def test_a_wait_reports_a_pause_once_with_its_user_and_that_the_plan_runs_again(qs, running, printed, at_looks, line):
     """The plan is paused during two looks, then it ends."""
