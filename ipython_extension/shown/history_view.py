@@ -20,7 +20,7 @@ from ipython_extension.shown.tables import (
     plural,
     ranges,
     roomiest,
-    shortened,
+    wrapped,
 )
 from ipython_extension.typed.history_query import HistoryQuery
 
@@ -117,7 +117,7 @@ class HistoryView(Items):
         if not self:
             return self.title
         table, left_out = self._table(width, wide=width >= _WIDE)
-        notes = [f"  {shortened(note, width - 2)}" for note in self._notes(left_out)]
+        notes = [wrapped(f"  {note}", width) for note in self._notes(left_out)]
         return "\n".join([self.title, table.text(width), *notes])
 
     def html(self) -> str:
@@ -141,7 +141,8 @@ class HistoryView(Items):
         """The table, with the columns of metadata that fit, and the keys of those that do not.
 
         In a narrow terminal, metadata are worth more than the time that a plan took, but not if few plans have them.
-        If plans would be cut, that time gives way, then the user and the scan id, as far as plans become whole by it.
+        If plans would be cut, that time gives way, then the user, as far as plans become whole by it.
+        The scan id stays; a plan is cut instead.
         """
         rows = list(self.rows_by_number().values())
         wide = wide and others(rows, self.me)
@@ -156,7 +157,7 @@ class HistoryView(Items):
             chosen, plain = max(
                 ((self._fitting(columns, width, plain), plain) for plain in leaner), key=lambda each: len(each[0])
             )
-            ever_fewer = (plain, leaner[1], leaner[1]._replace(user=False), _Columns())
+            ever_fewer = (plain, leaner[1], leaner[1]._replace(user=False))
             tables = [self._with_columns({key: columns[key] for key in chosen}, each) for each in ever_fewer]
         return roomiest(tables, width), [key for key in differing if key not in chosen]
 

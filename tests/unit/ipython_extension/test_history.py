@@ -96,8 +96,18 @@ def test_columns_that_do_not_fit_are_named_and_the_line_keeps_its_width(qs, meas
     assert "took" not in heading  # there is more room for metadata without it
     left_out = [key for key in meta if key not in heading]
     assert left_out[0] == "comment"
-    assert lines(shown)[-1] == f"  Metadata columns omitted: {', '.join(left_out)} (%qs history --md shows them)"
+    note = f"Metadata columns omitted: {', '.join(left_out)} (%qs history --md shows them)"
+    assert " ".join(pretty(shown).split()).endswith(note)
     assert ">comment<" in shown.html()
+
+
+def test_the_names_of_many_omitted_columns_are_wrapped_and_never_cut(qs, measured):
+    keys = [f"a_long_key_of_the_metadata_{n}" for n in range(6)]
+    measured(meta=lambda n: dict.fromkeys(keys, f"value {n}"))
+    shown = lines(qs("history"))
+    assert max(map(len, shown)) <= 80
+    assert all(key in " ".join(shown) for key in keys)
+    assert shown[-1].endswith("shows them)")
 
 
 LONG = [["det1", "det2"], "motor", -1.5, 1.5, "motor1", -1.5, 1.5, 101]
@@ -108,7 +118,7 @@ LONG = [["det1", "det2"], "motor", -1.5, 1.5, "motor1", -1.5, 1.5, 101]
     [
         (LONG[:1], "S0{}", ["sample", "ended", "started", "took", "scan", "id"]),
         (LONG[:4], "S0{}", ["sample", "ended", "started", "scan", "id"]),
-        (LONG[:4], "Si 111, {}", ["sample", "ended", "started"]),
+        (LONG[:4], "Si 111, {}", ["sample", "ended", "started", "scan", "id"]),  # the plan is cut instead
         (LONG, "S0{}", ["sample", "ended", "started", "scan", "id"]),  # no column would be enough
     ],
 )
@@ -117,7 +127,7 @@ def test_columns_give_way_before_a_plan_is_cut(qs, measured, args, sample, headi
     shown = lines(qs("history"))
     assert shown[1].split() == ["#", "plan", *headings]
     assert all(len(line) <= 80 for line in shown)
-    assert ("…" in "\n".join(shown)) is (args == LONG)
+    assert ("…" in "\n".join(shown)) is (args == LONG or sample == "Si 111, {}")
 
 
 def test_a_key_that_few_plans_have_leaves_the_columns_to_the_others(qs, measured):
