@@ -158,6 +158,7 @@ def wait_for(session: Session, line: Line) -> View:
     before = session.ran_before(status)
     live = Live(session.settings.table_width())
     timeout = options.get("timeout")
+    stopped = ""
     with waiting(
         session, "the queue is still running (%qs wait to watch again)", when_paused=_STAYS, timeout=timeout, live=live
     ) as wait:
@@ -169,7 +170,8 @@ def wait_for(session: Session, line: Line) -> View:
         for status in _statuses(session, wait):
             if status["manager_state"] == "idle":
                 wait.last_documents(status)
-                stopped = stopped_sentence(_events(session, wait), session.rm.user) if status["items_in_queue"] else ""
+                if status["items_in_queue"]:
+                    stopped = stopped_sentence(_events(session, wait), session.rm.user)
                 break
             wait.say(progress.of(status))
     ran = session.ran_since(before, status["items_in_history"])
