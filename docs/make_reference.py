@@ -254,8 +254,8 @@ No request is sent until you type a command. To load it in every session, write
   the last bar for a few seconds when you open it. Save the notebook and open it anywhere: the table is in it as HTML
   and as text. The table has up to 100 columns, and the colors of plans are those of a terminal. `jupyter console`
   prints the table line by line.
-- **Live tables** have the same number of digits in a whole column, as many as are significant. The headings come again
-  after each screenful.
+- **Live tables** have the same number of digits in a whole column, as many as are significant. A column that spans many
+  powers of ten has exponents. The headings come again after each screenful.
 - **All commands of [qserver](reference/qserver.md)** work after `%qs`, unchanged.
 - **TAB** completes commands, plans, parameters, devices and subdevices, your variables after `$`, metadata that you
   have seen after `--md`, and fields after `plot`. It offers nothing where nothing fits. `%qs?` lists the commands;

@@ -17,6 +17,9 @@ _COARSE, _FINE, _FINEST = 3, 6, 7
 _SPARE = 1
 #: Numbers below 10 to this power are written with an exponent.
 _TINY = -5
+#: A position this much smaller than a step is zero with an error: of rounding, or of a readback, which no device has
+#: finer than a certain part of a step.
+_ROUNDING, _FINEST_READBACK, _READBACK = 1e-10, 1e-8, 1e-2
 #: Characters of a number with an exponent, without its decimals: ``1.e-09``.
 _EXPONENT = 6
 
@@ -41,7 +44,7 @@ class Column:
         is_usable = isinstance(precision, int) and not isinstance(precision, bool) and 0 <= precision <= _DECIMALS
         self._precision: int | None = precision if is_usable else None
         self._is_moved = is_moved
-        self._largest = self._step = 0.0
+        self._largest = self._smallest = self._step = 0.0
         self._decimals = 0
         self._has_signs = False
         self._last: float | None = None
@@ -54,6 +57,8 @@ class Column:
         if not isinstance(value, float) or not isfinite(value):
             return
         self._largest = max(self._largest, abs(value))
+        if value:
+            self._smallest = min(self._smallest or abs(value), abs(value))
         self._has_signs = self._has_signs or value < 0
         self._decimals = max(self._decimals, _decimals(value))
         if self._last is not None and value != self._last:
@@ -80,6 +85,9 @@ class Column:
         self._has_printed = False
 
     def _suits(self, printed: int | None, best: int | None) -> bool:
+        if printed is None and best is not None:
+            # Rows above have exponents: they stay if the smallest number would have few digits without one.
+            return self._smallest < 10.0 ** (_COARSE - 1 - best) and not self._is_an_error(best)
         if printed is None or best is None:
             return printed is best
         return best <= printed <= best + _SPARE and self._fits(printed)
@@ -98,7 +106,19 @@ class Column:
         while decimals and not self._fits(decimals):
             decimals -= 1
         has_digits = decimals + order + 1 >= min(_COARSE, self._decimals + order + 1)
-        return decimals if self._fits(decimals) and has_digits and order > _TINY else None
+        is_readable = self._fits(decimals) and has_digits and order > _TINY
+        return decimals if is_readable and not self._loses(decimals) else None
+
+    def _loses(self, decimals: int) -> bool:
+        """Whether the smallest number would look like zero: then the whole column has exponents."""
+        return not self._is_an_error(decimals) and self._smallest > 0 and float(f"{self._smallest:.{decimals}f}") == 0
+
+    def _is_an_error(self, decimals: int) -> bool:
+        """Whether the smallest number is a position of zero, with an error of rounding or of the readback."""
+        if not self._is_moved or not self._step:
+            return False
+        part = self._smallest / self._step
+        return part < _ROUNDING or (decimals == self._precision and _FINEST_READBACK < part < _READBACK)
 
     def _fits(self, decimals: int) -> bool:
         return len(f"{-self._largest if self._has_signs else self._largest:.{decimals}f}") <= self.width
@@ -123,7 +143,7 @@ class Column:
         if not isfinite(value):
             return str(value)
         if digits is None:
-            most = _FINE - 2 if self._precision is None else _COARSE - 1
+            most = _FINE - 2 if self._precision is None or self._is_moved else _COARSE - 1
             places = max(min(most, self.width - _EXPONENT - self._has_signs), 0)
             text = "0" if value == 0 else f"{value:.{places}e}"
         else:
@@ -133,10 +153,9 @@ class Column:
         return text if len(text) <= self.width else _fitting(value, self.width)
 
     def _not_zero(self, value: float, digits: int) -> str:
-        """A number that is too small for the digits of its column. It must not look like zero.
+        """A position that is too small for the digits of its column. It must not look like zero.
 
-        The digits that a device asks for say what matters: the column stays aligned, and the number is below the last
-        one. Without them the number itself may matter, such as a pressure over many powers of ten: it has an exponent.
+        If the digits are those that the device asks for, the number is below the last one: the column stays aligned.
         """
         if digits != self._precision:
             return f"{value:.{_COARSE - 1}e}"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, Protocol
 
 from bluesky_qs.documents import is_number, mapping, text
@@ -50,6 +51,13 @@ class Chart:
         for field, values in self.y.items():
             values.append(_number(data.get(field)))
 
+    @property
+    def has_points(self) -> bool:
+        """Whether any point can be drawn."""
+        return any(
+            isfinite(x) and isfinite(y) for values in self.y.values() for x, y in zip(self.x, values, strict=True)
+        )
+
 
 class Canvas(Protocol):
     """The place where charts are shown; ``period`` is the time between updates in seconds."""
@@ -87,7 +95,10 @@ class LivePlot:
         #: All figures that were made, and the runs that they show.
         self.figures: list[Any] = []
         self.names: list[str] = []
-        self._open: dict[int, tuple[Any, Chart]] = {}
+        #: Why a run has no figure.
+        self.without_numbers: list[str] = []
+        self._open: dict[int, Chart] = {}
+        self._drawn: dict[int, Any] = {}
         self._stale: set[int] = set()
         self._due = 0.0
 
@@ -100,12 +111,16 @@ class LivePlot:
         self._seen.add(uid)
         match self._runs.take(message["name"], doc):
             case Reading(run, event):
-                _, chart = self._figure(run)
-                chart.add(event)
+                if id(run) not in self._open:
+                    self._open[id(run)] = Chart(run, self._fields)
+                self._open[id(run)].add(event)
                 self._stale.add(id(run))
             case RunEnd(run, _) if id(run) in self._open:
                 self._draw(id(run))
-                del self._open[id(run)]
+                chart = self._open.pop(id(run))
+                if self._drawn.pop(id(run), None) is None:
+                    fields = ", ".join(map(one_line, chart.y))
+                    self.without_numbers.append(f"{chart.name} has no numbers to plot: {fields}")
             case _:
                 pass
 
@@ -122,18 +137,17 @@ class LivePlot:
             self._draw(run)
 
     def _draw(self, run: int) -> None:
-        if run in self._stale:
-            self._stale.discard(run)
-            self._canvas.draw(*self._open[run])
-
-    def _figure(self, run: LiveRun) -> tuple[Any, Chart]:
-        if id(run) not in self._open:
-            chart = Chart(run, self._fields)
-            figure = self._canvas.new(chart)
-            self._open[id(run)] = figure, chart
-            self.figures.append(figure)
-            self.names.append(run.name)
-        return self._open[id(run)]
+        if run not in self._stale:
+            return
+        self._stale.discard(run)
+        chart = self._open[run]
+        if run not in self._drawn:
+            if not chart.has_points:
+                return
+            self._drawn[run] = self._canvas.new(chart)
+            self.figures.append(self._drawn[run])
+            self.names.append(chart.name)
+        self._canvas.draw(self._drawn[run], chart)
 
 
 def _number(value: Any) -> float:

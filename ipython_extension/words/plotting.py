@@ -17,9 +17,11 @@ class Drawn(View, list[Any]):
     def __init__(self, plot: LivePlot) -> None:
         super().__init__(plot.figures)
         self.names = plot.names
+        self.without_numbers = plot.without_numbers
 
     def text(self, width: int) -> str:  # noqa: ARG002 - it always fits
-        return f"Plotted {', '.join(self.names)}." if self else "Nothing was plotted."
+        plotted = [f"Plotted {', '.join(self.names)}."] if self else []
+        return "\n".join([*plotted, *(f"{each}." for each in self.without_numbers)]) or "Nothing was plotted."
 
 
 @word("plot", "[FIELD…]")
@@ -55,6 +57,8 @@ def _last(session: Session, canvas: Any, fields: list[str]) -> Drawn:
         session.take_document(message)
         drawing.take_document(message, requested=False)
     drawing.end()
+    if not drawing.figures and drawing.without_numbers:
+        raise NotFound(". ".join(drawing.without_numbers))
     if not drawing.figures:
         raise NotFound("Nothing is running, and the last plan has no readings to plot")
     return Drawn(drawing)

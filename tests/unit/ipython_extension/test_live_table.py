@@ -124,9 +124,9 @@ def shown(values, key=_NO_KEY, *, field="a", is_moved=False):
     return [column.now(value) for value in values]
 
 
-def printed_one_by_one(values, key=_NO_KEY):
+def printed_one_by_one(values, key=_NO_KEY, *, is_moved=False):
     """Values as a terminal shows them."""
-    column = Column("a", key, is_moved=False)
+    column = Column("a", key, is_moved=is_moved)
     texts = []
     for value in values:
         column.take(value)
@@ -175,10 +175,28 @@ def test_a_device_decides_about_the_digits_while_they_are_enough():
 
 
 def test_a_value_that_is_not_zero_does_not_look_like_zero():
-    assert shown([1.0, 0.00004, 0.0], {"precision": 3}) == ["1.000", "<0.001", "0.000"]
-    assert shown([0.985, 0.004, -0.00017], {"precision": 3}) == ["0.985", "0.004", ">-0.001"]
-    assert shown([1500.0, 0.2], {"precision": 0}) == ["1500", "<1"]
-    assert shown([1.0, 3.7e-9]) == ["1.00000", "3.70e-09"]  # no device says that it does not matter
+    assert shown([1.0, 0.00004, 0.0], {"precision": 3}) == ["1.00e+00", "4.00e-05", "0"]
+    assert shown([0.985, 0.004, -0.00017], {"precision": 3}) == ["9.85e-01", "4.00e-03", "-1.70e-04"]
+    assert shown([1500.0, 0.2], {"precision": 0}) == ["1.50e+03", "2.00e-01"]
+    assert shown([1.0, 3.7e-9]) == ["1.0000e+00", "3.7000e-09"]
+
+
+def test_positions_over_many_powers_of_ten_have_one_format():
+    decades = [10.0**power for power in range(-6, 10)]
+    for key in ({}, {"precision": 3}):
+        assert all("e" in text for text in shown(decades, key, is_moved=True))
+        assert all("e" in text for text in printed_one_by_one(decades, key))
+    wide = [0.0005, 400000.0004, 800000.0003, 2000000.0]
+    assert all("e" in text for text in printed_one_by_one(wide, {"precision": 3}, is_moved=True))
+    assert shown(wide, {"precision": 3}, is_moved=True) == [
+        "5.0000e-04", "4.0000e+05", "8.0000e+05", "2.0000e+06"
+    ]  # fmt: skip
+
+
+def test_a_position_that_is_zero_with_an_error_leaves_the_column_as_it_is():
+    assert shown([-0.2, 0.00004, 0.2], {"precision": 3}, is_moved=True) == ["-0.200", "<0.001", "0.200"]
+    texts = shown([-0.2, 1e-17, 0.2], is_moved=True)
+    assert (texts[0], texts[2]) == ("-0.200000", "0.200000")
 
 
 def test_positions_that_differ_look_different():
@@ -188,9 +206,9 @@ def test_positions_that_differ_look_different():
 def test_a_terminal_keeps_the_digits_of_the_rows_above_while_they_suit():
     assert printed_one_by_one([0.123456, 0.5, 1.25]) == ["0.123456", "0.500000", "1.250000"]
     assert printed_one_by_one([3.7e-06, 0.012, 0.5, 3.7e-06], {"precision": 3}) == [
-        "3.70e-06", "1.20e-02", "0.500", "<0.001"
+        "3.70e-06", "1.20e-02", "5.00e-01", "3.70e-06"
     ]  # fmt: skip
-    assert printed_one_by_one([3.7e-06, 0.25, 0.5]) == ["3.7000e-06", "0.250000", "0.500000"]
+    assert printed_one_by_one([3.7e-06, 0.25, 0.5]) == ["3.7000e-06", "2.5000e-01", "5.0000e-01"]
 
 
 @pytest.mark.parametrize(

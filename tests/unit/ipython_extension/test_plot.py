@@ -9,6 +9,7 @@ import pytest
 
 from ipython_extension.live.canvases import Cell, Text, _ticks, canvas
 from ipython_extension.live.plot import LivePlot, NoPlot
+from ipython_extension.words.plotting import Drawn
 
 _NUMBER = {"dtype": "number", "shape": []}
 
@@ -109,7 +110,7 @@ def test_a_field_that_cannot_be_drawn_is_refused_with_those_that_can(paper):
 
 
 def test_a_value_that_was_left_out_is_a_gap(paper):
-    feed(LivePlot(paper), *begin("det"), event(1, motor=0.0, det=None))
+    feed(LivePlot(paper), *begin("det"), event(1, motor=0.0, det=None), event(2, motor=1.0, det=0.5))
     assert math.isnan(paper.drawings[0][0][0][1])
 
 
@@ -160,12 +161,22 @@ def test_a_plot_made_of_text_shows_axes_and_points_and_no_gaps(monkeypatch):
     assert plot.figures == [[text]]
 
 
-def test_a_plot_made_of_text_can_have_no_point_yet():
-    place = Text()
-    place.draw_above(lambda _name, _text: None)
-    plot = LivePlot(place)
+def test_a_run_without_numbers_has_no_empty_frame_but_a_sentence(paper):
+    plot = LivePlot(paper)
+    feed(plot, *begin("det"), event(1, motor=0.0, det=None), event(2, motor=1.0, det=float("nan")))
+    assert (plot.figures, plot.without_numbers) == ([], [])
+    feed(plot, STOP)
+    assert paper.drawings == []
+    assert plot.without_numbers == ["Scan 7 has no numbers to plot: det"]
+    assert Drawn(plot).text(80) == "Scan 7 has no numbers to plot: det."
+
+
+def test_a_figure_comes_with_the_first_number(paper):
+    plot = LivePlot(paper)
     feed(plot, *begin("det"), event(1, motor=0.0, det=None))
-    assert "motor" in plot.figures[0][0]
+    feed(plot, event(2, motor=1.0, det=0.5), STOP)
+    assert len(plot.figures) == len(paper.drawings) == 1
+    assert Drawn(plot).text(80) == "Plotted Scan 7."
 
 
 def test_plotext_is_imported_only_for_a_plot():
