@@ -39,6 +39,8 @@ class Session:
         self._clients: tuple[REManagerAPI, REManagerAPI] | None = None
         #: Uids of background tasks, oldest first.
         self.tasks: list[str] = []
+        #: Uids of the items that were added last from here.
+        self.added: list[str] = []
         #: Functions that the worker certainly has: they were pushed or called from here.
         self.functions: list[str] = []
         #: Numeric fields of the runs whose documents were shown last.

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ipython_extension.shown.display import Items
-from ipython_extension.shown.tables import moment, plural, shortened, wrapped
+from ipython_extension.shown.tables import moment, plural, ranges, shortened, wrapped
 
 Event = Mapping[str, Any]
 
@@ -61,6 +61,33 @@ def own_changes(events: Sequence[Event], user: str) -> list[Found]:
     ]
 
 
+def latest_addition(events: Sequence[Event], user: str) -> Event | None:
+    """The event of the items that the user has added, if that is the user's latest change in effect."""
+    for event in _in_effect(events):
+        if event.get("user") == user and (event.get("change") or _added(event)):
+            return None if event.get("change") else event
+    return None
+
+
+def addition_stays(event: Event, places: Sequence[int] | None) -> str:
+    """Why an addition is not undone, and how to remove its items; ``places`` are their positions, if known."""
+    count = _added(event)
+    them = "it" if count == 1 else "them"
+    lead = f"Your latest change, at {moment(event['time'])}, added {plural(count, 'item')}"
+    if places is None:
+        remove = "To remove them, look up their positions (%qs queue), then %qs rm A-B"
+    elif not places:
+        remove = "It is no longer in the queue" if count == 1 else "They are no longer in the queue"
+    else:
+        left = (
+            them
+            if len(places) == count
+            else f"the {len(places)} that {'is' if len(places) == 1 else 'are'} still in the queue"
+        )
+        remove = f"To remove {left}: %qs rm {ranges(places)}"
+    return f"{lead}, and %qs undo does not remove {them}. {remove}"
+
+
 def _in_effect(events: Sequence[Event]) -> Iterator[Event]:
     """The changes of the queue, the newest first, without undos and what they have undone."""
     undone: set[int] = set()
@@ -113,9 +140,12 @@ def _what(event: Event) -> str:
 
 
 def _counted(event: Event) -> str:
-    put = len(event.get("put", ())) + event.get("put_count", 0)
     dropped = len(event.get("dropped", ())) + event.get("dropped_count", 0)
-    return plural(put or dropped, "item")
+    return plural(_added(event) or dropped, "item")
+
+
+def _added(event: Event) -> int:
+    return len(event.get("put", ())) + int(event.get("put_count", 0))
 
 
 def _items(event: Event) -> set[str]:

@@ -377,7 +377,9 @@ def clear(session: Session, line: Line) -> ReplyView:
     line.nothing_more()
     count = session.status()["items_in_queue"]
     reply = session.rm.queue_clear()
-    return ReplyView(reply, f"Removed {plural(count, 'item')}." if count else "The queue was empty.")
+    them = "it" if count == 1 else "them"
+    summary = f"Removed {plural(count, 'item')} (%qs undo puts {them} back)." if count else "The queue was empty."
+    return ReplyView(reply, summary)
 
 
 @word("mode", "[loop on|off] [ignore_failures on|off]")

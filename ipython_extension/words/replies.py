@@ -26,6 +26,7 @@ def present(session: Session, method: str, params: Mapping[str, Any], reply: Rep
 def added(session: Session, params: Mapping[str, Any], reply: Reply, lead: str = "Queued at position") -> Changed:
     """Added items with their positions; the table too, if items that were shown have moved."""
     items = _items(reply)
+    session.added = [item["item_uid"] for item in items]
     size = reply.get("qsize") or len(items)
     first = session.place_of_added(params, len(items), size)
     if first is None:

@@ -1,12 +1,13 @@
 """The command that undoes a change of the queue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError, failure
-from bluesky_qs.errors import ItemError, NotFound
+from bluesky_qs.errors import ItemError, NotFound, WrongState
 from ipython_extension.session.session import Session
 from ipython_extension.shown.display import ReplyView, View
-from ipython_extension.shown.undo_text import Found, UndoneView, own_changes
+from ipython_extension.shown.undo_text import Found, UndoneView, addition_stays, latest_addition, own_changes
 from ipython_extension.typed.line import Line
 from ipython_extension.words.vocabulary import word
 
@@ -21,12 +22,15 @@ def undo(session: Session, line: Line) -> View:
 
     Repeat it to go further back. Changes of others stay; those made since then are named. An item that has run, or that
     somebody has changed since then, stays as it is. You are told why, and how to undo your change before that: EVENT is
-    its number.
+    its number. Items that you have added are not removed by undo; you are told how to remove them.
     """
     token = line.word("the number of a change") if line.more() else None
     number = line.number(token, "the number of a change, as in the message of %qs undo") if token else None
     line.nothing_more()
-    changes = own_changes(session.rm.events_get(limit=_EVENTS)["events"], session.rm.user)
+    events = session.rm.events_get(limit=_EVENTS)["events"]
+    changes = own_changes(events, session.rm.user)
+    if not token and (addition := latest_addition(events, session.rm.user)):
+        raise WrongState(_offering(addition_stays(addition, _places(session, addition)), changes))
     if token:
         changes = [each for each in changes if each.event["seq"] <= (number or 0)]
         if not changes or changes[0].event["seq"] != number:
@@ -40,13 +44,23 @@ def undo(session: Session, line: Line) -> View:
     except RequestFailedError as error:
         if isinstance(error, NotFound):  # older than an hour
             return ReplyView(error.response, _NOTHING)
-        raise _with_offer(error, earlier) from None
+        if not isinstance(error, ItemError):
+            raise
+        message = _offering(error.response["msg"], earlier)
+        raise failure(error.request, {**error.response, "msg": message}) from None
     return UndoneView(reply, session.known(), found)
 
 
-def _with_offer(error: RequestFailedError, earlier: Sequence[Found]) -> RequestFailedError:
-    """The refusal of an item that has changed since, with the way to undo an earlier change of other items."""
+def _offering(message: str, earlier: Sequence[Found]) -> str:
+    """The message, with the way to undo the latest of these changes whose items nobody has changed since."""
     offered = next((each for each in earlier if not each.is_overtaken), None)
-    if offered is None or not isinstance(error, ItemError):
-        return error
-    return failure(error.request, {**error.response, "msg": f"{error.response['msg']}. {offered.offer()}"})
+    return f"{message}. {offered.offer()}" if offered else message
+
+
+def _places(session: Session, addition: Mapping[str, Any]) -> list[int] | None:
+    """The positions of added items in the queue; the next line can use them. None if the uids are not known."""
+    uids = addition.get("put") or session.added
+    if len(uids) != addition.get("put_count", len(uids)):
+        return None
+    session.sees_queue()
+    return [at for at, item in enumerate(session.line_queue()["items"]) if item["item_uid"] in set(uids)]

@@ -131,6 +131,87 @@ def test_only_a_change_of_ones_own_is_undone_by_its_number(qs, four, number):
     assert nums(four) == [1, 2]
 
 
+@pytest.fixture
+def tables(tmp_path):
+    """Options that add plans: from a table of 3 rows and one of 120, and from a file."""
+    (tmp_path / "three.csv").write_text("n\n7\n8\n9\n")
+    (tmp_path / "many.csv").write_text("n\n" + "7\n" * 120)
+    (tmp_path / "plans.txt").write_text("count([det1], num=7)\ncount([det1], num=8)\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "remove"),
+    [
+        ("add count([det1], num=7)", "To remove it: %qs rm 3"),
+        ("add count([det1], num=7) --front", "To remove it: %qs rm 0"),
+        ("add count([det1], num=7) count([det1], num=8)", "To remove them: %qs rm 3, 4"),
+        ("add count([det1], num=$n) --for {tables}/three.csv", "To remove them: %qs rm 3-5"),
+        ("add count([det1], num=$n) --for {tables}/many.csv", "To remove them: %qs rm 3-122"),
+        ("add --file {tables}/plans.txt", "To remove them: %qs rm 3, 4"),
+    ],
+)
+def test_plans_that_were_added_last_are_not_undone_and_the_commands_are_given(qs, four, tables, line, remove):
+    qs("rm 0")
+    qs(line.format(tables=tables))
+    before = nums(four)
+    with pytest.raises(QSError) as refused:
+        qs("undo")
+    assert nums(four) == before
+    reason, how, earlier = displayed(refused.value).split(". ")
+    assert re.fullmatch(
+        r"Error: Your latest change, at [\d:]+, added \d+ items?, and %qs undo does not remove (it|them)", reason
+    )
+    assert how == remove
+    earlier = re.fullmatch(r"To undo your earlier removal of 1 item at [\d:]+: %qs (undo \d+)", earlier)
+    qs(how.rpartition("%qs ")[2])
+    assert nums(four) == [1, 2, 3]
+    qs(earlier[1])
+    assert nums(four) == [0, 1, 2, 3]
+
+
+def test_a_redone_plan_is_not_undone_either(qs, opened):
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.wait_idle()
+    qs("history")
+    qs("redo -1")
+    with pytest.raises(QSError, match=r"To remove it: %qs rm 0$"):
+        qs("undo")
+    assert len(opened.do("queue_get")["items"]) == 1
+
+
+def test_added_plans_that_have_left_the_queue_are_not_offered(qs, four):
+    qs("rm 0")
+    qs("add count([det1], num=7) count([det1], num=8)")
+    four.do("queue_item_remove", pos="back", user="grace")
+    with pytest.raises(QSError, match=r"To remove the 1 that is still in the queue: %qs rm 3\. To undo your earlier"):
+        qs("undo")
+    four.do("queue_item_remove", pos="back", user="grace")
+    with pytest.raises(QSError, match=r"They are no longer in the queue\. To undo your earlier removal"):
+        qs("undo")
+    assert nums(four) == [1, 2, 3]
+
+
+def test_many_plans_that_another_session_added_are_not_named_by_positions(qs, four):
+    item = {"item_type": "plan", "name": "count", "args": [["det1"]]}
+    user = qs("rm 0") and four.do("events_get")["events"][-1]["user"]
+    four.do("queue_item_add_batch", items=[item] * 101, user=user, user_group="admin")
+    with pytest.raises(QSError, match=r"look up their positions \(%qs queue\), then %qs rm A-B\. To undo"):
+        qs("undo")
+    assert four.do("status")["items_in_queue"] == 104
+
+
+@pytest.mark.parametrize(("count", "them"), [(4, "them"), (1, "it")])
+def test_clear_mentions_undo(qs, four, count, them):
+    if count == 1:
+        qs("rm 1-3")
+    items = "1 item" if count == 1 else f"{count} items"
+    assert pretty(qs("clear")) == f"Removed {items} (%qs undo puts {them} back)."
+    qs("undo")
+    assert len(nums(four)) == count
+
+
 def test_what_is_no_number_is_refused(qs, four):
     qs("rm 0")
     with pytest.raises(UsageError, match="'first'"):
