@@ -26,7 +26,7 @@ from bluesky_qs.manager.state import TRANSITIONS, ManagerState
 from bluesky_qs.manager.worker_link import LINK_TRANSITIONS, LinkState
 from bluesky_qs.words.forms import QSERVER, SECTIONS
 from bluesky_qs.words.helptext import LEGEND, summary
-from ipython_extension.words import dispatch  # noqa: F401 - it fills the table of words
+from ipython_extension.words.dispatch import VOCABULARIES
 from ipython_extension.words.helptext import ALSO
 from ipython_extension.words.magics import QSMagics
 from ipython_extension.words.vocabulary import CELLS, WORDS, PromptCommand
@@ -267,7 +267,8 @@ The [tutorials](index.md#tutorials) have examples.
 
 def _prompt() -> str:
     parts = [_PROMPT, "## %qs\n", "Show the state, the running plan with its progress, and the next items.\n"]
-    parts += [_word(word, "%qs") for word in WORDS.values()]
+    modules = [module.__name__.rpartition(".")[2] for module in VOCABULARIES]
+    parts += [_word(word, "%qs") for word in sorted(WORDS.values(), key=lambda word: modules.index(word.module))]
     parts += [_word(word, "%%qs") for word in CELLS.values()]
     parts += [
         f"## %qs {form.words[0]}\n\n    %qs {form.usage}\n\n{summary(form)}.\n"

@@ -169,7 +169,7 @@ def test_own_words_come_before_lines_of_qserver(offered):
     first = offered("%qs ")
     assert first == sorted(first)
     assert not {"environment", "allowed", "re"} & set(first)
-    assert offered("%qs re") == ["redo", "resume"]
+    assert offered("%qs re") == ["read", "redo", "resume"]
 
 
 def test_metadata_that_was_seen_is_offered_after_md(qs, opened, offered, plan):
