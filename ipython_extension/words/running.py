@@ -66,8 +66,8 @@ def pause(session: Session, line: Line) -> View:
     status: dict[str, Any] = {}
     with waiting(session, _PAUSING if now else _WILL_PAUSE) as wait:
         for status in wait.statuses():
-            is_running = status["manager_state"] in _RUNNING
-            if not is_running or (status.get("re_state") == "running" and not (now or status["pause_pending"])):
+            # A published status may be from before the request. Only a newer one shows that the pause is over.
+            if _pauses_no_more(status, now=now) and _pauses_no_more(status := session.status(), now=now):
                 break
             reason = f" ({status['waiting_for']['text']}; %qs pause now)" if is_suspended(status) else ""
             wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}{reason}")
@@ -76,6 +76,12 @@ def pause(session: Session, line: Line) -> View:
     if status["manager_state"] in _RUNNING:  # somebody has resumed it
         return ReplyView(reply, "The plan was paused, and is running again.")
     return ReplyView(reply, "The plan ended before it could be paused; the queue has been stopped.")
+
+
+def _pauses_no_more(status: Mapping[str, Any], *, now: bool) -> bool:
+    """Whether the plan has paused or ended, or runs with no pause to come."""
+    is_running = status["manager_state"] in _RUNNING
+    return not is_running or (status.get("re_state") == "running" and not (now or status["pause_pending"]))
 
 
 @word("resume")
