@@ -189,6 +189,8 @@ def test_a_server_that_is_down_is_not_a_wrong_password(door, ldap_server, identi
 
 
 def test_the_door_ends_while_a_server_does_not_answer_and_its_log_has_no_secret(door, ldap_server):
+    for password in ("password-of-ada", "a-mistyped-word"):
+        door.sign_in("computer", "ada", password)
     ldap_server.close()
 
     def sign_in():
@@ -202,6 +204,6 @@ def test_the_door_ends_while_a_server_does_not_answer_and_its_log_has_no_secret(
         printed = door.printed()
         connection.close()
     signing_in.join()
-    assert "sign in at directory" in printed
+    assert "sign in at computer" in printed
     for secret in ("password-of", "a-mistyped-word", "the-secret-of-the-door", "eyJ", "code="):
         assert secret not in printed
