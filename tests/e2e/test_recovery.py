@@ -290,6 +290,7 @@ def test_a_clean_up_that_fails_when_the_service_stops_is_reported(new_service, s
     assert service.stop() == 0
     assert "its clean-up may be incomplete: OSError: shutter is stuck" in service.output()
     service.restart()
+    service.wait(lambda s: s["items_in_history"] == 1, "the end of the plan is recorded")
     (ended,) = service.history()
     assert ended["result"]["msg"].endswith("It ended with an error: OSError: shutter is stuck")
     assert "service was stopped" in ended["result"]["msg"]
