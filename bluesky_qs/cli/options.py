@@ -82,7 +82,7 @@ _NAMES = {
     "-V": "version",
     "--version": "version",
 }
-#: What looks like an option but belongs to a command, as at the prompt.
+#: Words that look like options but belong to a command, as at the prompt.
 _OF_COMMANDS = frozenset(("--search",))
 _SWITCHES = frozenset(f.name for f in fields(Options) if f.default is False)
 

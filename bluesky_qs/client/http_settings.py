@@ -85,7 +85,7 @@ def http_settings(
 
 
 class OverHTTP:
-    """Makes the client that follows it in the bases one over HTTP, with the defaults of bluesky-queueserver-api."""
+    """A base class: the client class after it works over HTTP, with the defaults of bluesky-queueserver-api."""
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class Identity:
         Whether the server takes user and group from the sign-in; then requests do not contain them. Requests that
         change something get an id, because an answer gets lost more easily over HTTP.
     client_name
-        What requests call this client beside a key that many share; empty with any other sign-in.
+        The name of this client in requests with a key that many share; empty with any other sign-in.
     enable_locked_api
         False: the lock key is sent only with `lock` and `unlock`.
     """

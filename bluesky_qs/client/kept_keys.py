@@ -141,7 +141,7 @@ def _by_user(text: str) -> dict[str, str]:
 
 
 def _checked(kept: Any) -> dict[str, str]:
-    """The keys by user, without what is none. An entry that is a text is one key, of nobody in particular."""
+    """The valid keys by user. An entry that is only a text is a key without a user."""
     if isinstance(kept, str):
         return {"": kept}
     entries = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}

@@ -162,7 +162,7 @@ def _supported(
 
 
 def _asking_for(extensions: Extensions) -> RequestSteps[None]:
-    """Ask which parameters the service takes. Whoever may not read the status sends none of them."""
+    """Ask which parameters the service takes. A client that may not read the status sends none."""
     try:
         status = yield from exchanging(Request("status", {}))
     except NotAuthorizedError:
