@@ -56,7 +56,7 @@ class ControlLink:
         self._monitor: Any = None
         self._readers: dict[Any, Callable[[], None]] = {}
         self.up = False
-        self._tried = asyncio.Event()
+        self._tried, self._met = asyncio.Event(), asyncio.Event()
         self._open()
 
     def _open(self) -> None:
@@ -92,10 +92,14 @@ class ControlLink:
         self._drop()
         self._lose()
 
-    async def connected(self, patience: float) -> bool:
-        """Whether the service is connected, once that is known; False if it is unknown after so many seconds."""
+    async def connected(self, patience: float, *, keeps_trying: bool = False) -> bool:
+        """Whether the service is connected, once the first attempt shows it.
+
+        Waits at most ``patience`` seconds. With ``keeps_trying``, waits for the first connection instead: a service
+        that starts at the same time refuses attempts until it listens.
+        """
         try:
-            await asyncio.wait_for(self._tried.wait(), patience)
+            await asyncio.wait_for((self._met if keeps_trying else self._tried).wait(), patience)
         except TimeoutError:
             return False
         return self.up
@@ -160,6 +164,7 @@ class ControlLink:
             self._tried.set()
             if message["event"] & _UP:
                 self.up = True
+                self._met.set()
                 self._tell()
             elif self.up:
                 self._replace()

@@ -72,8 +72,12 @@ class Service:
         return self._link is not None and self._link.up
 
     async def connected(self, patience: float) -> bool:
-        """Whether the service is connected, once that is known; at the latest after so many seconds."""
-        return self._link is not None and await self._link.connected(patience)
+        """Whether the service is connected, once that is known; at the latest after so many seconds.
+
+        The door may be quicker than the service that starts beside it, which refuses connections until it listens.
+        """
+        link = self._link
+        return link is not None and await link.connected(patience, keeps_trying=self.settings.is_beside)
 
     async def has(self, extension: str) -> bool:
         """Whether the service has this optional parameter, which other versions may not have.

@@ -62,6 +62,15 @@ async def begun(link, frame):
     return exchange
 
 
+async def test_the_first_connection_can_be_awaited_while_attempts_are_refused(link, address):
+    first = asyncio.create_task(link.connected(30, keeps_trying=True))
+    assert not await link.connected(30)
+    assert not first.done()
+    service = Service(address)
+    assert await first
+    service.end()
+
+
 async def test_the_last_reply_of_a_service_that_ends_arrives(link, address):
     service = Service(address)
     await until_up(link)

@@ -5,8 +5,10 @@ import time
 
 import msgspec
 import pytest
+import zmq
 
 from bluesky_qs.config.schema import Settings
+from bluesky_qs.door.service import Service
 from bluesky_qs.door.settings import ServiceSettings
 from bluesky_qs.testing import AsyncManager
 from bluesky_qs.wire.control import generate_keys
@@ -44,6 +46,25 @@ async def test_a_service_that_is_down_is_503_at_once_with_retry_after(new_door, 
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
     assert "is down" in response.json()["detail"]
+
+
+async def test_the_manager_that_starts_beside_the_door_is_awaited(free_ports):
+    control, info = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
+    beside, elsewhere = (
+        Service(ServiceSettings(control_addr=control, info_addr=info, is_beside=is_beside))
+        for is_beside in (True, False)
+    )
+    with zmq.Context() as context:
+        await beside.open(context)
+        connected = asyncio.create_task(beside.connected(30))
+        await elsewhere.open(context)
+        assert not await elsewhere.connected(30)
+        assert not connected.done()
+        with zmq.Context() as other, other.socket(zmq.ROUTER) as manager:
+            manager.bind(control)
+            assert await connected
+        await beside.close()
+        await elsewhere.close()
 
 
 async def test_a_manager_that_does_not_answer_is_408_and_delays_nobody_else(new_door, manager):

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,17 @@ def test_plans_run(namespace, plan, events):
     assert names.count("event") == events
 
 
+def outcome(status):
+    """The error of a status that ends, or None.
+
+    ``status.wait`` fails with "dictionary changed size during iteration" if the status ends meanwhile (ophyd 1.11).
+    """
+    ended = threading.Event()
+    status.add_callback(lambda _: ended.set())
+    assert ended.wait(10)
+    return status.exception()
+
+
 def test_slow_motors_pass_the_positions_on_the_way_and_can_be_stopped(namespace):
     slow = namespace["slow_motor1"]
     slow.velocity.put(10)
@@ -152,8 +164,7 @@ def test_slow_motors_pass_the_positions_on_the_way_and_can_be_stopped(namespace)
     status = slow.set(-90)
     assert slow.moving
     slow.stop()
-    with pytest.raises(RuntimeError, match="slow_motor1 was stopped at "):
-        status.wait(10)
+    assert str(outcome(status)).startswith("slow_motor1 was stopped at ")
     assert not slow.moving
 
 
@@ -161,7 +172,7 @@ def test_a_new_move_replaces_the_current_one(namespace):
     slow = namespace["slow_motor2"]
     slow.velocity.put(10)
     first, second = slow.set(90), slow.set(1)
-    second.wait(10)
+    assert outcome(second) is None
     assert (first.done, slow.position) == (True, 1)
 
 
