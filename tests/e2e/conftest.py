@@ -69,14 +69,29 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if "[HTTP-kernel" not in item.name]
 
 
-@pytest.fixture(params=["0MQ", "HTTP"])
-def service_of_tutorials(request, new_service, free_ports, tmp_path, monkeypatch):
-    """A running service with the built-in profile; the lines of `qserver` go over 0MQ or HTTP.
+@pytest.fixture
+def qserver_here(monkeypatch):
+    """Lets the lines of `qserver` run in this process, because loading the libraries anew takes most of their time.
 
-    Over HTTP they run in this process, because loading the libraries anew for each line would take most of the time.
+    Options that are given stand before each line.
     """
+
+    def change(service, *options):
+        for name, value in service.env.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("QSERVER_USER", raising=False)
+        monkeypatch.chdir(service.home)
+        service.qserver = lambda *words: _ran(*options, *words)
+        return service
+
+    return change
+
+
+@pytest.fixture(params=["0MQ", "HTTP"])
+def service_of_tutorials(request, new_service, free_ports, tmp_path, monkeypatch, qserver_here):
+    """A running service with the built-in profile; the lines of `qserver` go over 0MQ or HTTP."""
     if request.param == "0MQ":
-        return new_service("--warm-worker", "OFF").start()
+        return qserver_here(new_service("--warm-worker", "OFF").start())
     (port,) = free_ports(1)
     (tmp_path / "http.yml").write_text(_DOOR.format(folder=tmp_path))
     door = ("--http", f"127.0.0.1:{port}", "--http-config", str(tmp_path / "http.yml"))
@@ -85,11 +100,7 @@ def service_of_tutorials(request, new_service, free_ports, tmp_path, monkeypatch
     with REManagerAPI(http_server_uri=uri) as manager:
         manager.login("qserver-cli", password="of-qserver")
         monkeypatch.setenv("QSERVER_HTTP_SERVER_API_KEY", manager.apikey_new(expires_in=3600)["secret"])
-    monkeypatch.setenv("HOME", str(service.home))
-    monkeypatch.delenv("QSERVER_USER", raising=False)
-    monkeypatch.chdir(service.home)
-    service.qserver = lambda *words: _ran("--http", uri, *words)
-    return service
+    return qserver_here(service, "--http", uri)
 
 
 def _ran(*arguments):

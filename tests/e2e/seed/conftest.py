@@ -58,9 +58,9 @@ def _shared(value: Any, expected: Any) -> Any:
 
 
 @pytest.fixture
-def terminal():
+def terminal(qserver_here):
     """A terminal for a service."""
-    return Terminal
+    return lambda service: Terminal(qserver_here(service))
 
 
 @pytest.fixture
