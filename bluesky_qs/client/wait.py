@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from bluesky_qs.client.failures import RequestFailedError, WaitCancelError, WaitTimeoutError, refused_because
-from bluesky_qs.client.following import Following, Send, StatusDict, Steps
+from bluesky_qs.client.following import Following, Send, StatusDict, Steps, reply_to
 from bluesky_qs.errors import BadParams, NotFound, UnknownMethod
 
 T = TypeVar("T")
@@ -124,11 +124,21 @@ def until(check: Check[T], what: str, monitor: WaitMonitor, following: Following
     """
     # The subscription exists before the first status is asked for, so that no change is missed in between.
     status: StatusDict | None = yield Send("status", {})
+    known = _time(status)
     while True:
         # Checks may ask the service too, while it is restarting.
         if status and (result := (yield from following.patiently(check(status)))):
             return result
         status = yield from following.next_status(monitor.remaining(what))
+        if status and _time(status) < known:
+            # Published before the reply was made, but slower. (Or the clock of the service was set back.)
+            status = yield from following.patiently(reply_to(Send("status", {})))
+            known = _time(status)
+
+
+def _time(status: StatusDict | None) -> float:
+    """When the service made a status, in seconds by its own clock."""
+    return (status or {}).get("time") or 0.0
 
 
 def fulfilled(condition: Condition) -> Check[bool]:

@@ -41,6 +41,10 @@ class Scene:
         """Publish a changed status some seconds after the previous message."""
         self.published.append((after, Message(INFO, {"msg": {"status": changes}})))
 
+    def stale(self, after=0.1, **old):
+        """Publish a status from before."""
+        self.published.append((after, Message(INFO, {"msg": {"status": {**self.status, **old}, "stale": True}})))
+
     def document(self, name):
         self.published.append((0, Message(DOCUMENT, {"name": name})))
 
@@ -55,7 +59,7 @@ class Scene:
             return None
         after, message = self.published.pop(0)
         self.time += after
-        if message.topic == INFO:
+        if message.topic == INFO and "stale" not in message.payload["msg"]:
             self.status |= message.payload["msg"]["status"]
             message = Message(INFO, {"msg": {"status": dict(self.status)}})
         return message
@@ -110,6 +114,34 @@ def test_a_published_status_ends_a_wait_without_another_request(scene):
     scene.wait(fulfilled(idle))
     assert scene.asked == ["status"]
     assert scene.time == pytest.approx(1000.2)
+
+
+def test_a_status_that_was_published_before_the_first_reply_does_not_end_a_wait(scene):
+    def times(status):
+        seen.append((status["time"], status["manager_state"]))
+        return status["manager_state"] == "idle"
+
+    seen = []
+    scene.status["time"] = 500.0
+    scene.stale(time=499.9, manager_state="idle")
+    scene.publish(time=501.0)
+    scene.publish(time=502.0, manager_state="idle")
+    scene.wait(fulfilled(times))
+    assert seen == [
+        (500.0, "executing_queue"),
+        (500.0, "executing_queue"),
+        (501.0, "executing_queue"),
+        (502.0, "idle"),
+    ]
+    assert scene.asked == ["status", "status"]
+
+
+def test_a_wait_ends_after_the_clock_of_the_service_was_set_back(scene):
+    scene.status["time"] = 500.0
+    scene.publish(time=100.0)
+    scene.publish(time=101.0, manager_state="idle")
+    scene.wait(fulfilled(idle))
+    assert scene.asked == ["status", "status"]
 
 
 def test_while_the_channel_is_silent_the_status_is_requested_regularly(scene):
