@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +32,8 @@ _DRIVER = Path(__file__).parent / "drivers" / "foreign_client.py"
 def foreign() -> Path:
     """Interpreter of a virtual environment that has the community's service and client, and not our package.
 
-    They install commands and modules of our names, so that they cannot share an environment with ours. Made once and
-    kept, because that takes half a minute and needs the network.
+    They install commands and modules of our names, so that they cannot share an environment with ours. What both need
+    is taken from ours. Made once and kept, because that needs the network.
     """
     folder = _ENVIRONMENTS / "foreign-clients"
     python = folder / "bin" / "python"
@@ -42,8 +43,15 @@ def foreign() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (complete.exists() and complete.read_text() == wanted):
             subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            own = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
+            # A path in such a file is searched last, and no such file there is read: not the one that names our code.
+            (own / "shared.pth").write_text(sysconfig.get_path("purelib"))
             install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_FOREIGN]
             subprocess.run(install, check=True, env=_outside())
+            ours = subprocess.run(
+                [python, "-P", "-c", "import bluesky_qs.errors"], env=_outside(), check=False, stderr=subprocess.DEVNULL
+            )
+            assert ours.returncode, "the environment of foreign clients has our package"
             complete.write_text(wanted)
     return python
 
@@ -124,10 +132,10 @@ def interpreter(package, request):
 
 @pytest.fixture
 def drive(package, interpreter):
-    """Runs a chapter of the driver against a service."""
+    """Runs chapters of the driver against a service, in one process."""
 
-    def run(service, variant, chapter, *more):
-        driver = [interpreter, "-X", "faulthandler", _DRIVER, package, variant, chapter]
+    def run(service, variant, chapters, *more):
+        driver = [interpreter, "-X", "faulthandler", _DRIVER, package, variant, chapters]
         addresses = [] if variant.startswith("http") else [service.control, service.info]
         ran = subprocess.run(
             [*driver, *addresses, *more],

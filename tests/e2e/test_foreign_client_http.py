@@ -38,15 +38,10 @@ def site(new_service, tmp_path, free_ports):
 
 
 @pytest.mark.parametrize(
-    ("variant", "chapter"),
-    [
-        ("http", "running"),
-        ("http", "signing_in"),
-        ("http", "monitors"),
-        ("http.aio", "lock"),
-        ("http.aio", "routes"),
-    ],
+    ("variant", "chapters"),
+    [("http", "running,monitors,signing_in"), ("http.aio", "lock,routes")],
+    ids=["http", "http.aio"],
 )
-def test_the_script_runs_over_http_with_either_client(drive, site, variant, chapter):
+def test_the_script_runs_over_http_with_either_client(drive, site, variant, chapters):
     service, uri = site
-    drive(service, variant, chapter, uri)
+    drive(service, variant, chapters, uri)

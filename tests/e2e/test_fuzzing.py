@@ -216,36 +216,35 @@ CONTENTS = {
 }
 
 
-@pytest.mark.parametrize("content", CONTENTS)
-def test_an_item_holds_anything_that_json_can_write_and_runs(new_service, startup_dir, content):
-    value = CONTENTS[content]
+def test_an_item_holds_anything_that_json_can_write_and_runs(new_service, startup_dir):
     service = new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF").start()
     service.open()
     line = Line(service)
-    item = {"item_type": "plan", "name": "quick", "args": [value], "meta": {"held": value}}
-    answer = line.ask_json({"method": "queue_item_add", "params": {"item": item, **WHO}})
-    assert answer["success"], answer["msg"]
-    text = json.dumps(value)
-    for held in (answer["item"], *service.queue()):
-        assert json.dumps(held["args"][0]) == json.dumps(held["meta"]["held"]) == text
+    for content, value in CONTENTS.items():
+        item = {"item_type": "plan", "name": "quick", "args": [value], "meta": {"held": value}}
+        answer = line.ask_json({"method": "queue_item_add", "params": {"item": item, **WHO}})
+        assert answer["success"], (content, answer["msg"])
+        held = answer["item"]
+        assert json.dumps(held["args"][0]) == json.dumps(held["meta"]["held"]) == json.dumps(value), content
+    for content, held in zip(CONTENTS, service.queue(), strict=True):
+        assert json.dumps(held["args"][0]) == json.dumps(held["meta"]["held"]) == json.dumps(CONTENTS[content]), content
     service.do("queue_start")
     service.wait_idle()
-    (past,) = service.history()
-    assert json.dumps(past["args"][0]) == text
-    assert past["result"]["exit_status"] == "completed", past["result"]["msg"]
+    for content, past in zip(CONTENTS, service.history(), strict=True):
+        assert json.dumps(past["args"][0]) == json.dumps(CONTENTS[content]), content
+        assert past["result"]["exit_status"] == "completed", (content, past["result"]["msg"])
     service.kill_everything()
     service.restart()
-    assert json.dumps(service.history()[0]["meta"]["held"]) == text
+    for content, past in zip(CONTENTS, service.history(), strict=True):
+        assert json.dumps(past["meta"]["held"]) == json.dumps(CONTENTS[content]), content
     line.context.destroy(linger=0)
 
 
-@pytest.mark.parametrize(
-    "content", ["[" * NESTED + "]" * NESTED, '{"a":' * NESTED + "1" + "}" * NESTED, "[" * NESTED, "9" * 5000]
-)
-def test_what_is_too_deep_or_too_long_is_refused(line, content):
-    item = f'{{"item_type": "plan", "name": "quick", "args": [{content}]}}'
-    frame = f'{{"method": "queue_item_add", "params": {{"item": {item}}}}}'
-    assert line.ask_json(frame.encode())["success"] is False
+def test_what_is_too_deep_or_too_long_is_refused(line):
+    for content in ("[" * NESTED + "]" * NESTED, '{"a":' * NESTED + "1" + "}" * NESTED, "[" * NESTED, "9" * 5000):
+        item = f'{{"item_type": "plan", "name": "quick", "args": [{content}]}}'
+        frame = f'{{"method": "queue_item_add", "params": {{"item": {item}}}}}'
+        assert line.ask_json(frame.encode())["success"] is False, content[:10]
     line.check()
 
 
@@ -297,11 +296,11 @@ def test_the_manager_does_not_keep_what_large_requests_needed(line):
     line.check()
 
 
-@pytest.mark.parametrize("number", [10**400, -(10**400), 2**63, -1.5e308])
-def test_numbers_beyond_all_bounds_get_an_answer(line, number):
+def test_numbers_beyond_all_bounds_get_an_answer(line):
     for name in NAMES:
         for parameter in METHODS.find(name).parameters:
-            line.ask_json({"method": name, "params": {parameter: number}})
+            for number in (10**400, -(10**400), 2**63, -1.5e308):
+                line.ask_json({"method": name, "params": {parameter: number}})
     line.check()
 
 

@@ -55,49 +55,43 @@ def test_a_port_scan_does_not_disturb(idle):
     assert idle.ask("status")["manager_state"] == "idle"
 
 
-@pytest.mark.parametrize(
-    ("item", "sentence"),
-    [
-        ({"name": "quick"}, "'item_type' key is not found"),
-        ({"item_type": "dance", "name": "quick"}, "unsupported 'item_type' value: 'dance'"),
-        ({"item_type": "plan", "name": "no_such"}, "Plan 'no_such' is not in the list of allowed plans"),
-        ({"item_type": "plan", "name": "quick", "args": 5}, "args"),
-        ({"item_type": "plan", "name": "quick", "kwargs": {"no_such": 5}}, "no_such"),
-        ({"item_type": "plan"}, "name"),
-        ({"item_type": "instruction", "name": "dance"}, "'dance'"),
-    ],
+REFUSED = (
+    ({"name": "quick"}, "'item_type' key is not found"),
+    ({"item_type": "dance", "name": "quick"}, "unsupported 'item_type' value: 'dance'"),
+    ({"item_type": "plan", "name": "no_such"}, "Plan 'no_such' is not in the list of allowed plans"),
+    ({"item_type": "plan", "name": "quick", "args": 5}, "args"),
+    ({"item_type": "plan", "name": "quick", "kwargs": {"no_such": 5}}, "no_such"),
+    ({"item_type": "plan"}, "name"),
+    ({"item_type": "instruction", "name": "dance"}, "'dance'"),
 )
-def test_an_item_that_cannot_be_run_is_refused_with_what_is_wrong(idle, item, sentence):
+
+
+def test_an_item_that_cannot_be_run_is_refused_with_what_is_wrong(idle):
     idle.open()
-    answer = idle.ask("queue_item_add", item=item, user="tester", user_group="primary")
-    assert answer["success"] is False
-    assert answer["msg"].startswith("Failed to add an item: ")
-    assert sentence in answer["msg"]
-    shown = answer["item"]
-    assert shown == {**item, "item_uid": shown["item_uid"], "user": "tester", "user_group": "primary"}
-    assert answer["qsize"] == 0
+    for item, sentence in REFUSED:
+        answer = idle.ask("queue_item_add", item=item, user="tester", user_group="primary")
+        assert answer["success"] is False
+        assert answer["msg"].startswith("Failed to add an item: ")
+        assert sentence in answer["msg"]
+        shown = answer["item"]
+        assert shown == {**item, "item_uid": shown["item_uid"], "user": "tester", "user_group": "primary"}
+        assert answer["qsize"] == 0
 
 
-@pytest.mark.parametrize(
-    ("uid", "sentence"),
-    [
+def test_what_names_nothing_known_is_refused_with_what_is_wrong(idle):
+    for uid, sentence in (
         ({"item_uid": "x"}, "Failed to replace item: Item with UID 'x' is not in the queue"),
         ({}, "Failed to replace item: The item has no 'item_uid'"),
-    ],
-)
-def test_an_update_of_what_is_not_queued_is_refused_with_what_is_wrong(idle, uid, sentence):
-    item = {"item_type": "instruction", "name": "queue_stop", **uid}
-    answer = idle.ask("queue_item_update", item=item, user="tester", user_group="primary")
-    assert (answer["success"], answer["qsize"], answer["item"]) == (False, 0, item)
-    assert answer["msg"].startswith(sentence)
-
-
-def test_an_unknown_group_is_named(idle):
+    ):
+        item = {"item_type": "instruction", "name": "queue_stop", **uid}
+        answer = idle.ask("queue_item_update", item=item, user="tester", user_group="primary")
+        assert (answer["success"], answer["qsize"], answer["item"]) == (False, 0, item)
+        assert answer["msg"].startswith(sentence)
     answer = idle.ask("queue_item_add", item={"item_type": "plan", "name": "quick"}, user="x", user_group="nobody")
     assert "Unknown user group: 'nobody'" in answer["msg"]
 
 
-def test_a_batch_reports_on_each_item_also_on_what_is_none(idle):
+def test_a_batch_reports_on_each_item_and_once_on_an_unknown_group(idle):
     stop = {"item_type": "instruction", "name": "queue_stop"}
     items = [stop, "dance", None]
     answer = idle.ask("queue_item_add_batch", items=items, user="tester", user_group="primary")
@@ -107,14 +101,11 @@ def test_a_batch_reports_on_each_item_also_on_what_is_none(idle):
     assert [result["success"] for result in answer["results"]] == [True, False, False]
     assert "an item must be an object, not 'dance'" in answer["results"][1]["msg"]
     assert (answer["items"], answer["qsize"], idle.queue()) == (items, 0, [])
-
-
-@pytest.mark.parametrize("items", [[], [{"item_type": "instruction", "name": "queue_stop"}] * 3])
-def test_a_batch_of_an_unknown_group_is_refused_once(idle, items):
-    answer = idle.ask("queue_item_add_batch", items=items, user="tester", user_group="nobody")
-    assert answer["msg"] == "Failed to add all items: Unknown user group: 'nobody'"
-    assert (answer["success"], answer["items"], len(answer["results"])) == (False, items, len(items))
-    assert not any(result["success"] for result in answer["results"])
+    for items in ([], [stop] * 3):
+        answer = idle.ask("queue_item_add_batch", items=items, user="tester", user_group="nobody")
+        assert answer["msg"] == "Failed to add all items: Unknown user group: 'nobody'"
+        assert (answer["success"], answer["items"], len(answer["results"])) == (False, items, len(items))
+        assert not any(result["success"] for result in answer["results"])
 
 
 def test_numbers_that_only_python_knows_come_back_as_they_were_sent(idle):

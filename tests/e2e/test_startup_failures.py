@@ -83,34 +83,29 @@ def light(new_service, startup_dir):
 
 
 @pytest.mark.in_both_modes
-@pytest.mark.parametrize("what", list(FAILING))
-def test_the_client_gets_the_place_and_the_reason(light, startup_dir, what):
-    files, (file, line, error) = FAILING[what]
+def test_the_client_gets_the_place_and_the_reason(light, startup_dir):
+    light.start()
     macro = str(startup_dir / "macros" / "m.py")
-    write(startup_dir, {name: text.replace("MACRO", macro) for name, text in files.items()})
-    light.start().do("environment_open")
-    status = light.wait_idle()
-    assert (status["worker_environment_exists"], status["worker_environment_state"]) == (False, "closed")
-    report = light.do("environment_report")["report"]
-    assert report["success"] is False
-    if line:
-        assert (report["file"], report["line"]) == (str(startup_dir / file), line)
-        assert report["message"].startswith(f"{file}, line {line}: {error}")
-    assert file in report["message"]
-    assert error in report["message"]
-    assert "bluesky_qs/" not in report["traceback"]
-    shown = f"Failed to open the RE Worker environment: {report['message'].splitlines()[0]}"
-    light.wait_shown(shown, report["traceback"])
-    assert light.output().count(error) <= report["traceback"].count(error) + 1  # once, with its traceback
+    for what, (files, (file, line, error)) in FAILING.items():
+        write(startup_dir, {name: text.replace("MACRO", macro) for name, text in files.items()})
+        light.do("environment_open")
+        status = light.wait_idle()
+        assert (status["worker_environment_exists"], status["worker_environment_state"]) == (False, "closed"), what
+        report = light.do("environment_report")["report"]
+        assert report["success"] is False, what
+        if line:
+            assert (report["file"], report["line"]) == (str(startup_dir / file), line), what
+            assert report["message"].startswith(f"{file}, line {line}: {error}")
+        assert file in report["message"]
+        assert error in report["message"]
+        assert "bluesky_qs/" not in report["traceback"]
+        shown = f"Failed to open the RE Worker environment: {report['message'].splitlines()[0]}"
+        light.wait_shown(shown, report["traceback"])
+        assert light.output().count(error) <= report["traceback"].count(error) + 1, what  # once, with its traceback
+        for name in files:
+            (startup_dir / name).unlink()
     assert light.qserver("environment", "report").returncode == 0
-
-
-def test_the_environment_opens_when_the_file_is_mended(light, startup_dir):
-    write(startup_dir, {"10.py": "1 / 0\n"})
-    light.start().do("environment_open")
-    assert not light.wait_idle()["worker_environment_exists"]
-    write(startup_dir, {"10.py": "mended = True\n"})
-    light.open()
+    light.open()  # when all is mended
     assert light.do("environment_report")["report"]["success"] is True
 
 
@@ -141,26 +136,23 @@ DYING = {
 
 
 @pytest.mark.in_both_modes
-@pytest.mark.parametrize("how", list(DYING))
-def test_startup_code_that_ends_its_process_is_reported_with_file_and_line(light, startup_dir, how):
-    code, line, end = DYING[how]
-    write(startup_dir, {"10.py": code})
-    light.start().do("environment_open")
-    assert not light.wait_idle()["worker_environment_exists"]
-    message = f"10.py{f', line {line}' if line else ''}: The worker ended: {end}"
-    light.wait(lambda s: f"Failed to open the RE Worker environment: {message}" in light.output(), "the log")
-    report = light.do("environment_report")["report"]
-    assert (report["success"], report["message"]) == (False, message)
-    assert (report["file"], report["line"]) == (str(startup_dir / "10.py"), line)
-    if line:
-        assert f'10.py", line {line} in <module>' in report["traceback"]
-        light.wait_shown(report["traceback"])
-
-
-@pytest.mark.in_both_modes
-def test_interrupted_startup_code_is_reported_with_file_and_line(light, startup_dir):
+def test_startup_code_that_ends_its_process_is_reported_with_file_and_line(light, startup_dir):
+    light.start()
+    for code, line, end in DYING.values():
+        write(startup_dir, {"10.py": code})
+        light.do("environment_open")
+        assert not light.wait_idle()["worker_environment_exists"]
+        message = f"10.py{f', line {line}' if line else ''}: The worker ended: {end}"
+        shown = f"Failed to open the RE Worker environment: {message}"
+        light.wait(lambda s, shown=shown: shown in light.output(), "the log")
+        report = light.do("environment_report")["report"]
+        assert (report["success"], report["message"]) == (False, message)
+        assert (report["file"], report["line"]) == (str(startup_dir / "10.py"), line)
+        if line:
+            assert f'10.py", line {line} in <module>' in report["traceback"]
+            light.wait_shown(report["traceback"])
     write(startup_dir, {"10.py": "import signal\nsignal.raise_signal(signal.SIGINT)\n"})
-    light.start().do("environment_open")
+    light.do("environment_open")
     assert not light.wait_idle()["worker_environment_exists"]
     report = light.do("environment_report")["report"]
     assert (report["file"], report["line"]) == (str(startup_dir / "10.py"), 2)

@@ -2,11 +2,12 @@
 
 Run by an interpreter that has that package and not ours, or with our client in its place, by changing the import only::
 
-    python foreign_client.py PACKAGE VARIANT CHAPTER CONTROL_ADDRESS INFO_ADDRESS [PUBLIC_KEY]
-    python foreign_client.py PACKAGE VARIANT CHAPTER URI
+    python foreign_client.py PACKAGE VARIANT CHAPTER[,CHAPTER…] CONTROL_ADDRESS INFO_ADDRESS [PUBLIC_KEY]
+    python foreign_client.py PACKAGE VARIANT CHAPTER[,CHAPTER…] URI
 
 PACKAGE is ``bluesky_queueserver_api`` or ``bluesky_qs``; VARIANT is ``threads`` or ``async``, over HTTP ``http`` or
-``http.aio``, where alice signs in; each chapter is written once, for all of them.
+``http.aio``, where alice signs in; each chapter is written once, for all of them. A chapter has a client of its own and
+finds the service as it was before the first.
 """
 
 import asyncio
@@ -53,15 +54,34 @@ def over_zmq(package, variant, name, control, info, public_key=None):
     )
 
 
-async def main(package, variant, name, *addresses):
+async def fresh(RM):
+    """The service as it was when it started."""
+    await done(RM.wait_for_idle(timeout=60))
+    if (await done(RM.status()))["worker_environment_exists"]:
+        await done(RM.environment_close())
+        await done(RM.wait_for_idle(timeout=60))
+    await done(RM.queue_clear())
+    await done(RM.history_clear())
+    await done(RM.permissions_reload(restore_plans_devices=True, restore_permissions=True))
+
+
+async def chapter(package, variant, name, *addresses, first):
     if variant.startswith("http"):
         RM = await over_http(package, variant, *addresses)
     else:
         RM = over_zmq(package, variant, name, *addresses)
     try:
+        if not first:
+            await fresh(RM)
         await CHAPTERS[name](RM)
     finally:
         await done(RM.close())
+
+
+async def main(package, variant, names, *addresses):
+    for number, name in enumerate(names.split(",")):
+        print("CHAPTER", name, flush=True)
+        await chapter(package, variant, name, *addresses, first=not number)
     print("DONE")
 
 
