@@ -41,6 +41,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unfinished = None
         super().on_headers_complete()
 
+    def drop_unanswered(self) -> bool:
+        """Close the connection if it waits for an answer or for the rest of one; return whether it did."""
+        unanswered = self.cycle is not None and not self.cycle.response_complete
+        if unanswered:
+            self.transport.abort()
+        return unanswered
+
     def _refuse(self) -> None:
         body = b'{"detail":"The head of the request is larger than %d bytes"}' % self.head_limit
         self.transport.write(

@@ -13,14 +13,15 @@ from typing import Any
 
 import uvicorn
 from starlette.routing import BaseRoute
+from uvicorn.protocols.utils import ClientDisconnected
 
 from bluesky_qs.door.app import make_app, opened
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.logs import guard_loggers
-from bluesky_qs.door.protocol import limited_protocol
+from bluesky_qs.door.protocol import LimitedProtocol, limited_protocol
 from bluesky_qs.door.reloading import Read, Reloading
 from bluesky_qs.door.streams.protocol import SharedFrames
-from bluesky_qs.ipc.hangup import ControllingTerminal
+from bluesky_qs.ipc.hangup import ControllingTerminal, EarlyHangup
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 _LARGEST_MESSAGE = 64 * 1024
 #: Seconds for the websockets to end with the code 1001, and then for the last requests.
 _CLOSING_TIME, _LAST_REQUESTS = 0.4, 0.6
+#: Seconds for requests to end that are canceled then.
+_CANCELING = 0.2
 #: Seconds between two looks whether the last requests have ended, and between two ticks of uvicorn.
 _LOOK, _TICK = 0.01, 1.0
 #: A connection that is kept for the client's next request is closed after so many seconds. Clients give theirs up
@@ -77,8 +80,11 @@ class DoorServer(uvicorn.Server):
         """Stop at SIGTERM or SIGINT, and reload at SIGHUP. In uvicorn, the process then dies by the signal."""
         loop = asyncio.get_running_loop()
         # A supervisor and nohup want the door to outlive the terminal.
-        outlives = self.beat is not None or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        before = signal.getsignal(signal.SIGHUP)
+        outlives = self.beat is not None or before is signal.SIG_IGN
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup, outlives)
+        if isinstance(before, EarlyHangup) and before.arrived:
+            self._on_hangup(outlives)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
@@ -137,8 +143,21 @@ class DoorServer(uvicorn.Server):
         end = loop.time() + _LAST_REQUESTS
         while (state.connections or state.tasks) and loop.time() < end:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(_LOOK)
-        for task in state.tasks:
+        if state.tasks:
+            await self._drop_last_requests(list(state.tasks))
+
+    async def _drop_last_requests(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Close the connections of requests that are still not answered.
+
+        A client then knows that it cannot know what has become of its request. Ours repeat it, also to the next server.
+        """
+        http = [each for each in self.server_state.connections if isinstance(each, LimitedProtocol)]
+        if dropped := sum(connection.drop_unanswered() for connection in http):
+            logger.warning("Stopped before %d requests were answered; closed their connections", dropped)
+        await asyncio.sleep(_LOOK)  # until uvicorn knows that they are closed
+        for task in tasks:
             task.cancel()
+        await asyncio.wait(tasks, timeout=_CANCELING)
 
 
 def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> DoorServer:
@@ -221,7 +240,7 @@ async def _beats(beat: int) -> None:
 
 
 class _Websockets:
-    """Knows how many websockets are open."""
+    """Knows how many websockets are open. Requests that the stopping server cancels leave no traceback."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -231,12 +250,16 @@ class _Websockets:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "websocket":
-            await self._app(scope, receive, send)
+            # Raised only when the server stops: the connection is closed, and uvicorn would log a traceback.
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._app(scope, receive, send)
             return
         self._open += 1
         self._none_is_open.clear()
         try:
             await self._app(scope, receive, send)
+        except asyncio.CancelledError:  # as above
+            raise ClientDisconnected from None
         finally:
             self._open -= 1
             if not self._open:

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import signal
 import socket
 
 import httpx
 import pytest
 import websockets
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 
 from bluesky_qs.door.door import Door
@@ -15,6 +16,7 @@ from bluesky_qs.door.serve import server_of
 from bluesky_qs.door.settings import DoorSettings, ServiceSettings, SingleUser
 from bluesky_qs.door.signin.accounts import Accounts
 from bluesky_qs.door.signin.settings import SignInSettings
+from bluesky_qs.ipc.hangup import early_hangup_handled
 
 SERVICE = ServiceSettings(control_addr="ipc:///nonexistent/c", info_addr="ipc:///nonexistent/f")
 
@@ -99,6 +101,70 @@ async def test_a_request_that_is_being_answered_gets_its_answer_when_the_door_st
     await begun.wait()
     server.should_exit = True
     assert await answer == "done"
+
+
+async def test_requests_that_are_not_answered_when_the_door_has_stopped_lose_their_connection_without_a_traceback(
+    serve, monkeypatch, caplog
+):
+    monkeypatch.setattr("bluesky_qs.door.serve._LAST_REQUESTS", 0.0)
+    begun = asyncio.Queue()
+
+    async def never():
+        yield b"half"
+        begun.put_nowait("answer")
+        await asyncio.Event().wait()
+
+    async def answer(door, request):
+        if request.url.path == "/half":
+            return StreamingResponse(never(), headers={"content-length": "8"})
+        begun.put_nowait("request")
+        return await asyncio.Event().wait()
+
+    server, url = await serve(answer)
+    asked = [asyncio.create_task(get(f"{url}{path}")) for path in ("/nothing", "/half")]
+    assert sorted([await begun.get(), await begun.get()]) == ["answer", "request"]
+    server.should_exit = True
+    await server.task
+    errors = await asyncio.gather(*asked, return_exceptions=True)
+    assert [isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) for error in errors] == [True, True]
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == [
+        "Stopped before 2 requests were answered; closed their connections"
+    ]
+
+
+async def test_a_websocket_that_is_not_accepted_when_the_door_has_stopped_leaves_no_traceback(
+    serve, monkeypatch, caplog
+):
+    monkeypatch.setattr("bluesky_qs.door.serve._CLOSING_TIME", 0.0)
+    monkeypatch.setattr("bluesky_qs.door.serve._LAST_REQUESTS", 0.0)
+    begun = asyncio.Event()
+
+    async def stream(door, websocket):
+        begun.set()
+        await asyncio.Event().wait()
+
+    server, url = await serve(stream, kind=WebSocketRoute)
+    connecting = asyncio.create_task(anext(aiter(websockets.connect(f"ws://{url}/", proxy=None))))
+    await begun.wait()
+    server.should_exit = True
+    await server.task
+    connecting.cancel()
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_hangup_while_the_door_starts_is_a_reload_when_it_serves(serve):
+    reloaded = asyncio.Event()
+
+    async def reload():
+        reloaded.set()
+
+    with early_hangup_handled():
+        signal.raise_signal(signal.SIGHUP)
+        server, _ = await serve(about_the_request)
+        server.reload = reload
+        await reloaded.wait()
+        server.should_exit = True
+        await server.task
 
 
 async def test_forwarded_headers_count_only_behind_a_proxy_that_is_trusted(serve):
