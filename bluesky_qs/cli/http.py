@@ -13,6 +13,7 @@ from bluesky_qs.cli.setting_options import add_levels, add_setting, require_door
 from bluesky_qs.config.load import HTTP_CONFIG_VARIABLE, load_http
 from bluesky_qs.config.schema import LogLevel, fields
 from bluesky_qs.errors import QSError, WrongOption
+from bluesky_qs.ipc.hangup import early_hangup_handled
 
 if TYPE_CHECKING:
     from bluesky_qs.door.settings import DoorSettings
@@ -37,7 +38,8 @@ def main(args: Sequence[str] | None = None) -> int:
             return http_users.main(words)
         if any(word.partition("=")[0] == "--http" for word in words):
             raise WrongOption("qserver-http has no option --http. Write the address alone: qserver-http ADDR")
-        return _run(vars(parser.parse_args(values_apart(words))))
+        with early_hangup_handled():
+            return _run(vars(parser.parse_args(values_apart(words))))
     except ParserExit as ended:
         return ended.code
     except QSError as error:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bluesky_qs.ipc.hangup import handle_early_hangup
 from bluesky_qs.ipc.runtime import RuntimeDir
 
 _PR_SET_PDEATHSIG = 1
@@ -31,8 +32,10 @@ def begin_manager(argv: Sequence[str]) -> RuntimeDir:
 def begin_door(argv: Sequence[str]) -> RuntimeDir:
     """Prepare the process of the HTTP door; return the runtime directory from its command line.
 
-    If the supervisor dies, the door dies immediately.
+    If the supervisor dies, the door dies immediately. SIGHUP, at which it reads its files again, does not end it while
+    it starts.
     """
+    handle_early_hangup(outlives_terminal=True)
     _begin(argv, orphaned=lambda: None, death_signal=signal.SIGKILL)
     return RuntimeDir(argv[1])
 

@@ -48,6 +48,7 @@ class Doorkeeper:
         self._life = Life(time.monotonic())
         self._start_due: float | None = self._life.started
         self._stop_due: float | None = None
+        self._reload_due = False
 
     def act(self, now: float) -> float | None:
         """Do what is due; return the time of the next deadline, if there is one."""
@@ -69,6 +70,8 @@ class Doorkeeper:
         if not self._life.served:
             self._ready()
         self._life = self._life.beats(now)
+        if self._reload_due:
+            self.reload()
 
     def excuse(self, now: float) -> None:
         """Do not count time in which nothing could run."""
@@ -84,8 +87,9 @@ class Doorkeeper:
             self._stop_due = now + GRACE
 
     def reload(self) -> None:
-        """Let the door read its files again."""
-        if self._child is not None:
+        """Let the door read its files again. A door that starts does so when it serves: now the signal might end it."""
+        self._reload_due = self._child is None or self._life.last_beat is None
+        if self._child is not None and not self._reload_due:
             self._child.send_signal(signal.SIGHUP)
 
     def stopped(self, now: float) -> bool:
