@@ -20,6 +20,7 @@ import psutil
 import pytest
 import zmq
 
+from tests.light_engine import LIGHT_ENGINE
 from tests.ports import free_port
 
 pytest_plugins = ["bluesky_qs.testing.pytest_plugin", "tests.system_packages"]
@@ -352,14 +353,14 @@ def startup_dir(tmp_path):
     return folder
 
 
-LIGHT_STARTUP = '''
+LIGHT_STARTUP = f"""{LIGHT_ENGINE}
 import os
 import time
-from bluesky import RunEngine
 from bluesky.plan_stubs import checkpoint, close_run, null, open_run, sleep
 
-RE = RunEngine({})
 executed = []
+"""
+LIGHT_STARTUP += '''
 
 
 def quick(mark=None):

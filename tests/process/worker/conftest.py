@@ -32,6 +32,7 @@ from bluesky_qs.ipc.reports import (
     TaskEnded,
     WorkerReport,
 )
+from tests.light_engine import LIGHT_ENGINE
 
 PERMISSIONS = {
     "user_groups": {
@@ -197,12 +198,6 @@ class Driver:
         shutil.rmtree(self._runtime)
 
 
-ENGINE = """
-from bluesky import RunEngine
-RE = RunEngine()
-"""
-
-
 @pytest.fixture
 def startup(tmp_path):
     """Writes startup files: ``startup(code)``; with a RunEngine by default."""
@@ -210,7 +205,7 @@ def startup(tmp_path):
     folder.mkdir()
 
     def write(code="", *, engine=True):
-        (folder / "startup.py").write_text((ENGINE if engine else "") + textwrap.dedent(code))
+        (folder / "startup.py").write_text((LIGHT_ENGINE if engine else "") + textwrap.dedent(code))
         return folder
 
     return write
