@@ -164,7 +164,7 @@ class Service:
                 if until(status):
                     self.processes()
                     return status
-                news.poll(min(left, 0.5) * 1000)
+                news.poll(min(left, 0.1) * 1000)
                 while news.poll(0):
                     news.recv_multipart()
         raise TimeoutError(f"{what}: not in {timeout} s; status {status}; the service says:\n{self.output()[-4000:]}")

@@ -72,6 +72,12 @@ database:
 """
 
 
+def pytest_generate_tests(metafunc):
+    if "service_of_tutorials" in metafunc.fixturenames:
+        over_http = metafunc.definition.get_closest_marker("over_http_too")
+        metafunc.parametrize("service_of_tutorials", ["0MQ", "HTTP"] if over_http else ["0MQ"], indirect=True)
+
+
 def pytest_collection_modifyitems(items):
     """Leave the kernel mode out over HTTP: how a request arrives does not matter to the worker."""
     items[:] = [item for item in items if "[HTTP-kernel" not in item.name]
@@ -95,9 +101,12 @@ def qserver_here(monkeypatch):
     return change
 
 
-@pytest.fixture(params=["0MQ", "HTTP"])
+@pytest.fixture
 def service_of_tutorials(request, new_service, free_ports, tmp_path, monkeypatch, qserver_here):
-    """A running service with the built-in profile; the lines of `qserver` go over 0MQ or HTTP."""
+    """A running service with the built-in profile.
+
+    The lines of `qserver` go over 0MQ, or over HTTP too (marker ``over_http_too``): once for each kind of request.
+    """
     if request.param == "0MQ":
         return qserver_here(new_service("--warm-worker", "OFF").start())
     (port,) = free_ports(1)

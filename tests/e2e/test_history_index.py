@@ -43,27 +43,27 @@ def test_a_killed_manager_leaves_an_index_that_the_next_one_uses(service):
     assert file_of(service).stat().st_ino == inode
 
 
-@pytest.mark.parametrize("damage", ["missing", "damaged", "older"])
-def test_what_becomes_of_the_file_costs_nothing_but_the_file(service, damage):
+def test_what_becomes_of_the_file_costs_nothing_but_the_file(service):
     file = file_of(service)
-    before = file.read_bytes() if damage == "older" else b""
-    history = service.history()
-    service.stop(signal.SIGTERM)
-    match damage:
-        case "missing":
-            file.unlink()
-            file.parent.rmdir()
-        case "damaged":
-            file.write_bytes(b"x" * 10_000)
-        case "older":
-            for each in file.parent.iterdir():
-                each.unlink()
-            file.write_bytes(before)
-    service.start()
-    assert service.history() == history
-    assert service.do("history_get", search="quick", limit=2)["positions"] == [1, 2]
-    service.open()
-    service.add("quick")
-    service.do("queue_start")
-    service.wait_idle()
-    assert found(service) == [0, 1, 2, 3]
+    old = file.read_bytes()
+    for number, damage in enumerate(("missing", "damaged", "older"), start=3):
+        history = service.history()
+        service.stop(signal.SIGTERM)
+        match damage:
+            case "missing":
+                file.unlink()
+                file.parent.rmdir()
+            case "damaged":
+                file.write_bytes(b"x" * 10_000)
+            case "older":
+                for each in file.parent.iterdir():
+                    each.unlink()
+                file.write_bytes(old)
+        service.start()
+        assert service.history() == history, damage
+        assert service.do("history_get", search="quick", limit=2)["positions"] == [number - 2, number - 1], damage
+        service.open()
+        service.add("quick")
+        service.do("queue_start")
+        service.wait_idle()
+        assert found(service) == list(range(number + 1)), damage

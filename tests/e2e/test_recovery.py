@@ -14,10 +14,13 @@ def light(new_service, startup_dir, *args):
     return new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF", *args).start()
 
 
-@pytest.fixture(params=["SQLite", "Redis"])
+on_each_store = pytest.mark.parametrize("service", ["SQLite", "Redis"], indirect=True)
+
+
+@pytest.fixture
 def service(request, new_service, startup_dir):
-    """A running service with light startup code, on each kind of store."""
-    if request.param == "SQLite":
+    """A running service with light startup code, on SQLite unless a test is for each kind of store."""
+    if getattr(request, "param", "SQLite") == "SQLite":
         return light(new_service, startup_dir)
     args = ("--redis-addr", request.getfixturevalue("redis_server").address)
     return new_service("--startup-dir", str(startup_dir), "--warm-worker", "OFF", *args, store=False).start()
@@ -48,6 +51,7 @@ def test_a_killed_manager_is_replaced_and_the_running_plan_is_not_disturbed(serv
     assert service.find("bluesky_qs.worker").pid == worker.pid
 
 
+@on_each_store
 def test_a_plan_that_ends_while_there_is_no_manager_is_recorded_once(service, tmp_path):
     service.open()
     trace = tmp_path / "trace"
@@ -130,6 +134,7 @@ def test_a_killed_worker_is_noticed_and_its_plan_is_first_in_the_queue_again(new
     assert service.wait_idle()["items_in_queue"] == 0
 
 
+@on_each_store
 @pytest.mark.parametrize("moment", ["idle", "running"])
 def test_after_a_kill_of_everything_the_queue_is_what_was_acknowledged(service, moment):
     service.open()
@@ -296,6 +301,7 @@ def test_a_clean_up_that_fails_when_the_service_stops_is_reported(new_service, s
     assert "service was stopped" in ended["result"]["msg"]
 
 
+@on_each_store
 @pytest.mark.parametrize("begin", ["queue_start", "queue_item_execute"])
 def test_an_environment_that_is_destroyed_while_a_start_is_being_stored_costs_nothing_else(service, begin):
     service.open()

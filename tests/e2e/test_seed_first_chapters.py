@@ -51,6 +51,7 @@ def refused(service, words):
     return say(service, words, code=2)
 
 
+@pytest.mark.over_http_too
 def test_status_shows_what_the_tutorial_shows(service):
     status = say(service, ["status"])
     expected = {
@@ -82,6 +83,7 @@ def test_the_log_has_the_address_of_the_control_socket(service):
     service.wait_shown(f"ZeroMQ server is waiting on {service.control}", "ZMQ control channels: encryption disabled")
 
 
+@pytest.mark.over_http_too
 @pytest.mark.in_both_modes
 def test_the_environment_is_opened_closed_and_destroyed(service):
     accepted = {"msg": "", "success": True}
@@ -105,6 +107,7 @@ def test_the_environment_is_opened_closed_and_destroyed(service):
     assert (status["worker_environment_exists"], status["worker_environment_state"]) == (False, "closed")
 
 
+@pytest.mark.over_http_too
 def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service, open_held):
     for size in (1, 2, 3):
         added = say(service, ["queue", "add", "plan", COUNT])
@@ -152,6 +155,7 @@ def test_the_queue_is_started_stopped_and_the_stop_is_cancelled(service, open_he
     assert all(len(item["result"]["run_uids"]) == 1 for item in history)
 
 
+@pytest.mark.over_http_too
 @pytest.mark.in_both_modes
 def test_a_deferred_pause_waits_for_the_checkpoint_and_the_plan_is_resumed(service, open_held):
     status = say(service, ["status"])
@@ -212,6 +216,7 @@ def test_a_paused_plan_is_stopped_aborted_or_halted(service, word, exit_status, 
         assert {**again, "item_uid": None} == {**item, "item_uid": None, "result": done["result"]}
 
 
+@pytest.mark.over_http_too
 def test_what_cannot_be_done_now_is_refused_with_the_reason(service):
     assert "not running" in refused(service, ["re", "pause"])["msg"]
     for word in ("resume", "stop", "abort", "halt"):

@@ -15,6 +15,7 @@ def plan(uid, name, args, **kwargs):
     return item | ({"kwargs": kwargs} if kwargs else {})
 
 
+@pytest.mark.over_http_too
 def test_allowed_plans_and_devices_are_listed_by_name(qserver, uid):
     plans = ["adaptive_scan", "count", "count_bundle_test", "relative_inner_product_scan", "scan", "x2x_scan"]
     expected = {"msg": "", "plans_allowed": dict.fromkeys(plans, "{...}"), "plans_allowed_uid": uid, "success": True}
@@ -27,6 +28,7 @@ def test_allowed_plans_and_devices_are_listed_by_name(qserver, uid):
     )
 
 
+@pytest.mark.over_http_too
 def test_items_are_added_at_the_back_in_front_and_at_a_position(qserver, uid):
     qserver.accepts("queue clear")
     qserver.shows("status", {"items_in_queue": 0})
@@ -60,6 +62,7 @@ def test_items_are_added_at_the_back_in_front_and_at_a_position(qserver, uid):
     assert len({item["item_uid"] for item in (count, scan, first, stop)}) == 4
 
 
+@pytest.mark.over_http_too
 def test_a_plan_that_does_not_exist_is_refused(qserver):
     shown = qserver("""queue add plan '{"name": "no_such_plan"}'""", code=2)
     assert "Plan 'no_such_plan' is not in the list of allowed plans" in shown["msg"]

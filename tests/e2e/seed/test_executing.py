@@ -35,6 +35,7 @@ def result_of_task(qserver, task_uid, value):
     assert shown == {"msg": "", "result": result, "status": "completed", "success": True, "task_uid": task_uid}
 
 
+@pytest.mark.over_http_too
 @pytest.mark.in_both_modes
 def test_a_plan_is_executed_without_the_queue(qserver, uid):
     qserver.accepts("environment open")
@@ -83,6 +84,7 @@ def test_a_function_is_executed_in_the_foreground(qserver, uid, sleep_ends):
     )
 
 
+@pytest.mark.over_http_too
 @pytest.mark.in_both_modes
 def test_functions_are_executed_in_the_background_beside_plans_and_foreground_tasks(qserver, uid, sleep_ends):
     tasks = [qserver(f"{SLEEP} background")["task_uid"]]
@@ -133,6 +135,7 @@ def test_a_script_brings_a_plan_that_can_be_run(qserver, uid, sleep_ends):
     assert qserver.service.history()[-1]["result"]["exit_status"] == "completed"
 
 
+@pytest.mark.over_http_too
 @pytest.mark.in_both_modes
 def test_a_failed_script_has_its_error(qserver, sleep_ends):
     (qserver.service.home / "wrong.py").write_text("x = 1\nx.no_such\n")

@@ -40,6 +40,7 @@ def refusal(info, emergency="not set"):
     )
 
 
+@pytest.mark.over_http_too
 def test_the_manager_is_locked_used_with_the_key_and_unlocked(qserver):
     service, uid = qserver.service, qserver.UID
     first = qserver.shows("status", {"lock": {"environment": False, "queue": False}, "lock_info_uid": uid})
@@ -84,6 +85,7 @@ def test_the_key_is_not_changed_without_unlocking(qserver):
     qserver("-k other lock queue")
 
 
+@pytest.mark.over_http_too
 def test_the_key_is_never_shown(qserver):
     qserver("-k userlockkey lock all the-note")
     printed = [

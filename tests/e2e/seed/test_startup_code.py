@@ -77,6 +77,7 @@ def names(folder):
     return sorted(file.name for file in folder.iterdir() if file.name != "__pycache__")
 
 
+@pytest.mark.over_http_too
 def test_permissions_are_read_changed_and_read_again(qserver):
     uid = qserver.UID
     plans = dict.fromkeys(["fly", "grid_scan", "inner_product_scan"], "{...}")
