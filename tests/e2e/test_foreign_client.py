@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 #: The last one stops the service.
-CHAPTERS = ["status_and_environment", "queue", "running", "run_engine", "permissions", "tasks", "lock", "monitors"]
-CHAPTERS += ["waits", "stop"]
+CHAPTERS = ["status_and_environment", "queue", "lock", "permissions", "running", "run_engine", "tasks", "waits"]
+CHAPTERS += ["monitors", "stop"]
 
 _NAMES = Path(__file__).parent / "drivers" / "public_names.py"
 

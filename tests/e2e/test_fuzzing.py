@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bluesky_qs.api.method import METHODS
 
-REQUESTS = int(os.environ.get("QS_TEST_REQUESTS", "300"))
+REQUESTS = int(os.environ.get("QS_TEST_REQUESTS", "200"))
 #: Seconds of the processor that the manager may use for an answer. Clients wait for two seconds.
 IN_TIME = 2.0
 #: They end the service, or let what follows do so, or keep what follows out.

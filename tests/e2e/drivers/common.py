@@ -61,6 +61,8 @@ async def add(RM, *numbers, **place):
 
 
 async def opened(RM):
+    if (await done(RM.status()))["worker_environment_exists"]:
+        return
     await done(RM.environment_open())
     await done(RM.wait_for_idle(timeout=60))
     assert (await done(RM.status()))["worker_environment_exists"]
