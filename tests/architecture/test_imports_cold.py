@@ -12,6 +12,7 @@ HEAVY = {
     "bluesky",
     "httpx",
     "keyring",
+    "logging",
     "numpy",
     "ophyd",
     "platformdirs",
