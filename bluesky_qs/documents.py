@@ -95,6 +95,16 @@ class Dimensions:
         return moved, [field for field in hinted_fields(descriptor) if field not in moved]
 
 
+def with_numbers(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message whose document has the values that JSON has no numbers for, such as NaN, instead of null."""
+    document, values = message.get("doc"), mapping(message.get("not_finite"))
+    if not values or not isinstance(document, Mapping):
+        return dict(message)
+    event = cast("Doc", document)
+    data = {**mapping(event.get("data")), **{field: float(value) for field, value in values.items()}}
+    return {**message, "doc": {**event, "data": data}}
+
+
 def hinted_fields(descriptor: Doc) -> list[str]:
     """Return the fields of a stream that the hints of its devices name."""
     keys = mapping(descriptor.get("data_keys"))

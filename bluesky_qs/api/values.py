@@ -168,12 +168,17 @@ class Run(TypedDict):
 
 
 class Document(TypedDict):
-    """A document of a run, with the time of its publication and the uid of the item that it belongs to."""
+    """A document of a run, with the time of its publication and the uid of the item that it belongs to.
+
+    In an event, values for which JSON has no number are null. Their texts (``nan``, ``inf``, ``-inf``) are in
+    ``not_finite``, by field.
+    """
 
     time: float
     item_uid: str
     name: str
     doc: dict[str, Any]
+    not_finite: NotRequired[dict[str, str]]
 
 
 class TaskOutcome(TypedDict, total=False):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bluesky_qs.client.monitor import Monitor
-from bluesky_qs.documents import Reader
+from bluesky_qs.documents import Reader, with_numbers
 from bluesky_qs.wire.info import DOCUMENT
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,9 @@ class Subscribers(ABC):
 
     def hand_over(self, message: Mapping[str, Any]) -> None:
         """Call the callbacks with a document."""
+        document = with_numbers(message)["doc"]
         for subscriber in list(self._subscribers.values()):
-            subscriber(message["name"], message["doc"])
+            subscriber(message["name"], document)
 
     @abstractmethod
     def enable(self) -> None:
@@ -57,7 +58,8 @@ class Subscribers(ABC):
 class DocumentMonitor(Subscribers, Monitor):
     """Documents of running plans as they are published: ``{"time": …, "item_uid": …, "name": …, "doc": {…}}``.
 
-    Large arrays are left out (null). Callbacks are called in a separate thread.
+    Large arrays are left out (null). NaN and infinities are null, too; callbacks get the numbers. Callbacks are called
+    in a separate thread.
 
     Examples
     --------

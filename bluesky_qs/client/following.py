@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.client.transport import RESUMED, Message
+from bluesky_qs.documents import with_numbers
 from bluesky_qs.wire.info import DOCUMENT, INFO_PERIOD
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ class Following:
             return
         documents: list[Any] = (reply.get("documents") if reply else None) or []
         for message in documents:
-            self._on_document(message, True)
+            self._on_document(with_numbers(message), True)
 
     def patiently(self, steps: Steps[T]) -> Steps[T | None]:
         """Return the result of the steps; None if the service did not answer, because it may be restarting.
@@ -144,7 +145,7 @@ class Following:
             if latest.topic == RESUMED:
                 yield from self.recall()
             elif latest.topic == DOCUMENT and self._on_document is not None:
-                self._on_document(latest.payload, False)
+                self._on_document(with_numbers(latest.payload), False)
             elif status := latest.payload["msg"].get("status"):  # it may be about the RunEngine instead
                 return status
         return None

@@ -111,11 +111,15 @@ class ProgressReport(msgspec.Struct, frozen=True, tag=True):
 
 
 class DocumentReport(msgspec.Struct, frozen=True, tag=True):
-    """A document of the running plan (JSON), without large arrays. Not acknowledged."""
+    """A document of the running plan (JSON), without large arrays. Not acknowledged.
+
+    JSON has null for the values of an event that are ``not_finite``: their texts (``nan``, ``inf``, ``-inf``) by field.
+    """
 
     item_uid: str
     name: str
     document: bytes
+    not_finite: dict[str, str] = {}
 
 
 class DevicesRead(msgspec.Struct, frozen=True, tag=True):

@@ -39,7 +39,8 @@ class DocumentBook:
             self._item_uid = report.item_uid
             self._events.clear()
             self._others.clear()
-        payload = document_payload(report.item_uid, report.name, Encoded(report.document))
+        document = Encoded(report.document)
+        payload = document_payload(report.item_uid, report.name, document, not_finite=report.not_finite)
         self._count += 1
         (self._events if report.name == "event" else self._others).append((self._count, payload))
         self._publish(payload)

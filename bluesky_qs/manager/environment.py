@@ -86,6 +86,7 @@ class Environment:
         self._inbox: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
         self._failure: EnvironmentFailed | None = None
         self._killed_because: str | None = None
+        self._destroyed_by: str | None = None
         self._gone = asyncio.Event()
         self._taken_up = asyncio.Event()
         self.reports = Subscriptions()
@@ -235,8 +236,9 @@ class Environment:
             raise WrongState("RE Worker environment does not exist.")
         await self._link.request(ReplyInput(input_uid, text))
 
-    async def destroy(self) -> None:
-        """Kill the worker process."""
+    async def destroy(self, user: str | None = None) -> None:
+        """Kill the worker process. The results of its plan and tasks name the user who requested it."""
+        self._destroyed_by = user
         opening = self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT
         self._lifecycle.fire(ManagerEvent.DESTROY_REQUESTED)
         logger.warning("Destroying the RE Worker environment: killing the worker process ...")
@@ -344,7 +346,8 @@ class Environment:
         end = None
         match self._lifecycle.state:
             case ManagerState.DESTROYING_ENVIRONMENT:
-                reason = "The RE Worker environment was destroyed"
+                by = f" by {self._destroyed_by}" if self._destroyed_by else ""
+                reason = f"The RE Worker environment was destroyed{by}"
                 end = understood(report.last_words, reason)
                 logger.info("The RE Worker environment is destroyed")
             case ManagerState.CLOSING_ENVIRONMENT:

@@ -8,12 +8,14 @@ Topic         Payload
 QS_Console    ``{"time", "msg", "seq"}``: a piece of console output, pieces numbered from 1
 QS_Info       ``{"time", "msg": {"status": …}}``: at every change and at least once a second
 QS_Event      an event: ``{"seq", "time", "type", …}``
-QS_Document   ``{"time", "item_uid", "name", "doc"}``: a document of the running plan
+QS_Document   ``{"time", "item_uid", "name", "doc"}``: a document of the running plan; for an event with NaN or
+              infinities, which are null in the document, also ``"not_finite": {FIELD: "nan"}``
 QS_Progress   ``{"time", "item_uid", "devices": [{"name", …}]}``: the devices that it waits for
 ============  =================================================================================
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -62,9 +64,20 @@ def progress_payload(item_uid: str, devices: Any, encoding: Encoding = "json") -
     return encode({"time": time.time(), "item_uid": item_uid, "devices": devices}, encoding)
 
 
-def document_payload(item_uid: str, name: str, document: Any, encoding: Encoding = "json") -> bytes:
-    """Payload with a document of the plan ``item_uid``; ``document`` may be `codec.Encoded`."""
-    return encode({"time": time.time(), "item_uid": item_uid, "name": name, "doc": document}, encoding)
+def document_payload(
+    item_uid: str,
+    name: str,
+    document: Any,
+    encoding: Encoding = "json",
+    *,
+    not_finite: Mapping[str, str] | None = None,
+) -> bytes:
+    """Payload with a document of the plan ``item_uid``; ``document`` may be `codec.Encoded`.
+
+    ``not_finite`` has texts for the values of an event for which the document has null, such as ``nan``.
+    """
+    message = {"time": time.time(), "item_uid": item_uid, "name": name, "doc": document}
+    return encode({**message, "not_finite": dict(not_finite)} if not_finite else message, encoding)
 
 
 def event_payload(event: Any, encoding: Encoding = "json") -> bytes:

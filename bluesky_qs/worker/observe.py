@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -55,7 +56,8 @@ class Observer:
         try:
             self._note(name, document)
             for kind, each in _published(name, document):
-                self._reports.document(DocumentReport(self._item_uid, kind, document_text(kind, each)))
+                odd = not_finite(each) if kind == "event" else {}
+                self._reports.document(DocumentReport(self._item_uid, kind, document_text(kind, each), odd))
         except Exception:  # a process boundary: watching a plan must not make it fail
             if not self._complained:  # once per plan, because a thousand more may follow
                 log.exception("Could not report a document of the plan (%s)", name)
@@ -101,6 +103,19 @@ def document_text(name: str, document: dict[str, Any]) -> bytes:
     if name == "event":
         document = {**document, "data": {k: _cut(v) for k, v in document["data"].items()}}
     return plain_text(document)
+
+
+def not_finite(event: dict[str, Any]) -> dict[str, str]:
+    """The values of an event that JSON has no number for, as text by field: ``nan``, ``inf``, ``-inf``."""
+    numbers = ((field, _number(value)) for field, value in event["data"].items())
+    return {str(field): str(number) for field, number in numbers if number is not None and not isfinite(number)}
+
+
+def _number(value: Any) -> float | None:
+    """The value if it is a float; NumPy has others beside its float64."""
+    if not isinstance(value, float) and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    return float(value) if isinstance(value, float) else None
 
 
 def plain_text(value: Any) -> bytes:

@@ -1,8 +1,10 @@
 """How documents are put to their runs, and which of their fields matter."""
 
+import math
+
 import pytest
 
-from bluesky_qs.documents import Dimensions, DocumentPlace, Reader, hinted_fields
+from bluesky_qs.documents import Dimensions, DocumentPlace, Reader, hinted_fields, with_numbers
 
 DESCRIPTOR = {
     "uid": "d",
@@ -72,3 +74,13 @@ def test_a_motor_without_hints_is_shown_by_all_its_fields():
 
 def test_a_hint_of_a_field_that_was_not_read_is_left_out():
     assert hinted_fields(DESCRIPTOR) == ["motor", "det"]
+
+
+def test_numbers_that_json_has_not_are_put_back():
+    document = {"uid": "e", "data": {"a": None, "b": None, "c": 1.5}}
+    message = {"name": "event", "doc": document, "not_finite": {"a": "nan", "b": "-inf"}}
+    data = with_numbers(message)["doc"]["data"]
+    assert math.isnan(data["a"])
+    assert (data["b"], data["c"]) == (-math.inf, 1.5)
+    assert document["data"]["a"] is None
+    assert with_numbers({"name": "event", "doc": document})["doc"] == document

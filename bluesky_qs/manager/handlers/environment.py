@@ -31,11 +31,11 @@ async def environment_close(ctx: Context) -> Reply:
 
 
 @handles(api.environment.environment_destroy)
-async def environment_destroy(ctx: Context) -> Reply:
+async def environment_destroy(ctx: Context, *, user: str | None = None) -> Reply:
     if not ctx.environment.exists:
         raise WrongState("RE environment does not exist.")
     if ctx.lifecycle.state is not ManagerState.DESTROYING_ENVIRONMENT:
-        await ctx.environment.destroy()
+        await ctx.environment.destroy(user)
     return {}
 
 

@@ -48,6 +48,15 @@ def test_a_callback_gets_the_documents_of_a_run(qs_manager, subscribe, heard):
     assert [heard.get(timeout=10) for _ in RUN] == RUN
 
 
+def test_a_callback_gets_values_that_json_has_no_number_for(qs_manager, subscribe, heard):
+    subscribe("event")
+    publish(qs_manager, *RUN[:2])
+    name, doc = RUN[2]
+    event = message(name, {**doc, "data": {"det": None}})
+    qs_manager.publish(b"QS_Document", {**event, "not_finite": {"det": "inf"}})
+    assert heard.get(timeout=10)[1]["data"] == {"det": float("inf")}
+
+
 def test_a_run_that_was_under_way_is_left_out(qs_manager, subscribe, heard):
     subscribe()
     publish(qs_manager, *RUN[1:], RUN[0])

@@ -50,3 +50,12 @@ def test_documents_that_are_switched_off_are_neither_published_nor_kept(publishe
     book = DocumentBook(published.append, enabled=False)
     book.add(report("start"))
     assert (published, book.latest(10)) == ([], [])
+
+
+def test_values_that_are_no_numbers_in_json_are_beside_the_document(published):
+    book = DocumentBook(published.append)
+    book.add(DocumentReport("one", "event", b'{"data": {"det": null}}', {"det": "nan"}))
+    book.add(report("event"))
+    first, second = map(json.loads, published)
+    assert (first["doc"], first["not_finite"]) == ({"data": {"det": None}}, {"det": "nan"})
+    assert "not_finite" not in second

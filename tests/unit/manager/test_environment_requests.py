@@ -85,11 +85,11 @@ async def test_an_environment_that_is_destroyed_before_there_is_a_process_ends_w
 
 async def test_a_destroyed_environment_fails_its_plan_which_is_queued_again(opened, running, results):
     await running()
-    await opened.do("environment_destroy")
+    await opened.do("environment_destroy", user="ada")
     status = await opened.until_idle()
     (result,) = await results()
     assert result["exit_status"] == "failed"
-    assert "destroyed" in result["msg"]
+    assert "was destroyed by ada" in result["msg"]
     assert status["items_in_queue"] == 1
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bluesky_qs.ipc.states import RunState
-from bluesky_qs.worker.observe import LARGEST, Observer, document_text, plain_text
+from bluesky_qs.worker.observe import LARGEST, Observer, document_text, not_finite, plain_text
 from bluesky_qs.worker.report import Reports
 
 
@@ -33,6 +33,18 @@ def text(data):
 )
 def test_values_of_an_event_are_sent_in_the_form_that_json_has_for_them(value, sent):
     assert text({"det": value}) == {"det": sent}
+
+
+def test_values_that_json_has_no_number_for_are_sent_beside_the_event():
+    data = {
+        "a": float("nan"),
+        "b": np.float32("inf"),
+        "c": np.array(-np.inf),
+        "d": 1.5,
+        "e": [float("nan")],
+        "f": "nan",
+    }
+    assert not_finite({"data": data}) == {"a": "nan", "b": "inf", "c": "-inf"}
 
 
 def test_a_mapping_that_is_no_dict_is_sent_as_one():
