@@ -59,7 +59,8 @@ def value_at(
 ) -> Any:
     """Read the value in ``text[start:end]`` like an argument of a plan; without ``computes``, nothing is computed.
 
-    With ``needs_braces``, arithmetic on numbers alone is computed only in braces: ``3-1`` may be text.
+    With ``needs_braces``, arithmetic on numbers alone is computed only in braces: ``3-1`` may be text. A number with
+    an underscore, such as ``1_2``, is text.
     """
     reader = _Reader(text, start, end, session or {}, objection, computes=computes, needs_braces=needs_braces)
     return reader.whole_value()
@@ -237,6 +238,10 @@ class _Reader:
         start = self._place(first, getattr(node, "col_offset", 1))
         return start, self._place(last, getattr(node, "end_col_offset", None) or 0)
 
+    def _typed(self, node: ast.AST) -> str:
+        start, end = self._extent(node)
+        return self.text[start:end]
+
     def _place(self, line: int, column: int) -> int:
         """Convert a position from ast to an offset in ``text``: ast counts bytes, and our bracket in the first line."""
         in_bytes = column - (line == 1)
@@ -329,9 +334,12 @@ class _Reader:
                 return name
             case ast.Set(elts=[element]) if not isinstance(element, ast.Starred):
                 return self._plain(element, self._computed(element, depth, in_braces=True))
+            case ast.Constant(value=int() | float()) | ast.UnaryOp(operand=ast.Constant(value=int() | float())) if (
+                self.needs_braces and "_" in (typed := self._typed(node))
+            ):
+                return typed
             case ast.BinOp() | ast.UnaryOp() if self.needs_braces and _has_only_numbers(node):
-                start, end = self._extent(node)
-                typed = self.text[start:end]
+                typed = self._typed(node)
                 raise self._fault(node, f"{typed} can be text or arithmetic: write {typed!r} or {{{typed}}}")
             case _:
                 return self._plain(node, self._computed(node, depth, in_braces=False))

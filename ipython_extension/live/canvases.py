@@ -9,6 +9,7 @@ from io import BytesIO
 from itertools import count
 from typing import Any
 
+from ipython_extension.live.heat_map import heat_map
 from ipython_extension.live.plot import Canvas, Chart, NoPlot
 from ipython_extension.live.runs import one_line
 from ipython_extension.shown.tables import terminal_height, terminal_width
@@ -38,16 +39,23 @@ class _Matplotlib:
         figure = self._figure(panels, (7.0, 1.5 + 2.0 * panels))
         # Names may contain dollar signs, which would begin a formula.
         figure.suptitle(chart.title, parse_math=False)
-        for field, panel in zip(chart.y, figure.axes, strict=False):
-            panel.plot([], [], "o-", markersize=3)
-            panel.set_ylabel(one_line(field), parse_math=False)
         figure.axes[-1].set_xlabel(chart.along, parse_math=False)
+        for field, panel in zip(chart.y, figure.axes, strict=False):
+            panel.set_ylabel(chart.across or one_line(field), parse_math=False)
+            if chart.across:
+                points = panel.scatter([], [], c=[], marker="s")
+                figure.colorbar(points, ax=panel).set_label(one_line(field), parse_math=False)
+            else:
+                panel.plot([], [], "o-", markersize=3)
         return figure
 
     def draw(self, figure: Any, chart: Chart) -> None:
         for values, panel in zip(chart.y.values(), figure.axes, strict=False):
-            panel.lines[0].set_data(chart.x, values)
-            panel.relim()
+            if chart.across:
+                _draw_map(panel, chart, values)
+            else:
+                panel.lines[0].set_data(chart.x, values)
+                panel.relim()
             panel.autoscale_view()
         self._show(figure)
 
@@ -59,6 +67,17 @@ class _Matplotlib:
 
     def _show(self, figure: Any) -> None:
         raise NotImplementedError
+
+
+def _draw_map(panel: Any, chart: Chart, values: list[float]) -> None:
+    """Draw the points of a grid where they were measured, in the color of their value."""
+    places = [point for point in zip(chart.x, chart.rows, values, strict=True) if all(map(math.isfinite, point))]
+    if places:
+        points = panel.collections[0]
+        points.set_offsets([(x, row) for x, row, _ in places])
+        points.set_array([value for _, _, value in places])
+        points.autoscale()
+        panel.update_datalim(points.get_offsets())
 
 
 class Window(_Matplotlib):
@@ -136,6 +155,8 @@ class Text:
         self._picture = picture
 
     def _panel(self, chart: Chart, field: str, width: int, height: int) -> str:
+        if chart.across:
+            return heat_map(chart, field, width, height)
         points = [(x, y) for x, y in zip(chart.x, chart.y[field], strict=True) if math.isfinite(x) and math.isfinite(y)]
         plt = self._plt
         plt.clear_figure()

@@ -20,34 +20,50 @@ class NoPlot(QSError):
 
 
 class Chart:
-    """The points of one run: readings against the moved device, or against the event number.
+    """The points of one run: readings against the moved device, or against the event number; of a grid, maps.
 
     Attributes
     ----------
     along
         The field of the x axis; ``event`` if the plan moves nothing.
+    across
+        The field of the y axis of maps; empty if the run has none.
+    x, rows
+        The positions along these axes.
     y
         The values of each plotted field; NaN if an event has none.
+    shape
+        The numbers of points along ``across`` and ``along``, if the plan announces them.
+    left_out
+        Fields without a panel, because there are too many.
     """
 
     def __init__(self, run: LiveRun, wanted: Sequence[str]) -> None:
         numbers = [field for field, key in run.keys.items() if is_number(key)]
         if missing := [field for field in wanted if field not in numbers]:
             raise NoPlot(f"{run.name} has no numeric field {', '.join(missing)}. Choose from: {', '.join(numbers)}")
-        fields = list(wanted) or [field for field in run.read if field in numbers][:_MOST] or run.along[:1]
+        read = [field for field in run.read if field in numbers]
+        fields = list(wanted) or read[:_MOST] or run.along[:1]
+        self.left_out = [] if wanted else [one_line(field) for field in read[_MOST:]]
         # In a grid, the last axis moves at each point; along the first one, all points of a row would coincide.
         axes = run.along[::-1] if run.is_grid else run.along
-        self._moved = next((field for field in axes if field in numbers and field not in fields), "")
+        moved = [field for field in axes if field in numbers and field not in fields]
+        self._moved = moved[0] if moved else ""
+        self._across = moved[1] if run.is_grid and len(moved) > 1 else ""
         self.name = run.name
         self.title = f"{run.name}: {run.plan}"
         self.along = one_line(self._moved) or "event"
+        self.across = one_line(self._across)
+        self.shape = run.shape[-2:]
         self.x: list[float] = []
+        self.rows: list[float] = []
         self.y: dict[str, list[float]] = {field: [] for field in fields}
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Add a point."""
         data = mapping(event.get("data"))
         self.x.append(_number(data.get(self._moved) if self._moved else event.get("seq_num")))
+        self.rows.append(_number(data.get(self._across) if self._across else 0.0))
         for field, values in self.y.items():
             values.append(_number(data.get(field)))
 
@@ -55,7 +71,9 @@ class Chart:
     def has_points(self) -> bool:
         """Whether any point can be drawn."""
         return any(
-            isfinite(x) and isfinite(y) for values in self.y.values() for x, y in zip(self.x, values, strict=True)
+            isfinite(x) and isfinite(row) and isfinite(y)
+            for values in self.y.values()
+            for x, row, y in zip(self.x, self.rows, values, strict=True)
         )
 
 
@@ -97,6 +115,8 @@ class LivePlot:
         self.names: list[str] = []
         #: Why a run has no figure.
         self.without_numbers: list[str] = []
+        #: Which fields of a run have no panel.
+        self.left_out: list[str] = []
         self._open: dict[int, Chart] = {}
         self._drawn: dict[int, Any] = {}
         self._stale: set[int] = set()
@@ -147,6 +167,9 @@ class LivePlot:
             self._drawn[run] = self._canvas.new(chart)
             self.figures.append(self._drawn[run])
             self.names.append(chart.name)
+            if chart.left_out:
+                fields = ", ".join(chart.left_out)
+                self.left_out.append(f"{chart.name} also has {fields} (%qs plot {chart.left_out[0]})")
         self._canvas.draw(self._drawn[run], chart)
 
 

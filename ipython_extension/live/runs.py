@@ -45,6 +45,13 @@ class LiveRun:
         return self._dimensions.count > 1
 
     @property
+    def shape(self) -> list[int]:
+        """The number of points along each axis of a grid, if the plan announces them."""
+        shape = self.start.get("shape")
+        sizes: list[Any] = list(shape) if isinstance(shape, list | tuple) else []
+        return [size for size in sizes if isinstance(size, int) and size > 0]
+
+    @property
     def is_described(self) -> bool:
         """Whether its fields are known."""
         return bool(self.keys)

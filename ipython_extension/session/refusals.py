@@ -15,7 +15,7 @@ from bluesky_qs.errors import ItemChanged, QSError
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session import functions
 from ipython_extension.session.session import Session
-from ipython_extension.shown.tables import moment
+from ipython_extension.shown.tables import full_sentence, moment
 
 _RUNNING = "A plan is running. Wait until it ends (%qs wait), or stop the queue after it (%qs stop)."
 #: Messages for requests that need an idle service, by its state.
@@ -66,6 +66,10 @@ _NOT_DONE = {
 _OF_BATCHES = {"queue_item_add_batch": "Not queued", "queue_item_update_batch": "Not changed"}
 _BATCH = re.compile(r"^Failed to [^:]*: (?:validation of \d+ out of \d+ submitted items failed: )?")
 _UNKNOWN_PLAN = re.compile(r"[Pp]lan '([\w.]+)' is not in the list of allowed plans")
+#: The same as it is shown, where names that are known have no quotes, with what it suggests.
+_SHOWN_UNKNOWN = re.compile(
+    r"(?P<p>[Pp])lan '?(?P<name>[\w.]+)'? is not in the list of allowed plans(?: \(did you mean (?P<near>[^?]*)\?\))?"
+)
 #: The advice for programs in the error for a service that does not answer.
 _SETS_ADDRESS = "(QSERVER_ZMQ_CONTROL_ADDRESS sets the address.)"
 _NOTHING_KNOWN = "No plans are known yet"
@@ -159,16 +163,23 @@ def _of_a_plan(line: str, method: str, session: Session) -> str:
     unknown = _UNKNOWN_PLAN.search(line)
     if unknown is None:
         return shown
-    begun = shown.rstrip(".")
+    shown = _SHOWN_UNKNOWN.sub(_no_such_plan, shown)
+    begun = full_sentence(shown)
     name = unknown[1]
     module, dot, last = name.rpartition(".")
     if dot and last in known.plans:
-        return f"{begun}. The service knows this plan as {last}; leave out {module}."
+        return f"{begun} The service knows this plan as {last}; leave out {module}."
     if _is_own_plan(session.settings.variables().get(name)):
-        return f"{begun}. It is defined in this session. Send it to the worker first: %qs push {name}"
+        return f"{begun} It is defined in this session. Send it to the worker first: %qs push {name}"
     if known.plans or _NOTHING_KNOWN in shown or session.line_status()["worker_environment_exists"]:
         return shown
-    return f"{shown}. {_NOTHING_KNOWN}: open the environment first (%qs open)."  # bluesky-queueserver
+    return f"{begun} {_NOTHING_KNOWN}: open the environment first (%qs open)."  # bluesky-queueserver
+
+
+def _no_such_plan(found: re.Match[str]) -> str:
+    there = "There" if found["p"] == "P" else "there"
+    near = f". Did you mean {found['near']}?" if found["near"] else ""
+    return f"{there} is no plan {found['name']} that you may use{near}"
 
 
 def as_typed(text: str, known: Container[str]) -> str:

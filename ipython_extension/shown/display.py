@@ -9,6 +9,7 @@ from bluesky_qs.client.identity import shown_user
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.shown.colors import in_colors
+from ipython_extension.shown.metadata import metadata_text, stored_metadata
 from ipython_extension.shown.notebook_html import in_one_typeface, preformatted, sentence
 from ipython_extension.shown.status_text import (
     flags_text,
@@ -274,28 +275,39 @@ class Waited(StatusView):
 
 
 class ItemView(View, dict[str, Any]):
-    """One item, displayed with its position and its result."""
+    """One item, displayed with its position and its result.
 
-    def __init__(self, item: Item, known: Container[str], lead: str = "", *, where: str = "") -> None:
+    With a ``lead``, it is one line: the lead, the plan, and its metadata unless something else shows it.
+    """
+
+    def __init__(
+        self, item: Item, known: Container[str], lead: str = "", *, where: str = "", has_metadata: bool = True
+    ) -> None:
         super().__init__(item)
         self.known = known
         self.lead = lead
         self.where = where
+        self.has_metadata = has_metadata
 
     def text(self, width: int) -> str:
         plan = plan_text(self, self.known)
         if not self.lead:
             return self._all(plan)
-        line = f"{self.lead}: {plan}"
-        if cells(line) <= width:
-            return line
+        line, metadata = f"{self.lead}: {plan}", self._metadata()
+        whole = f"{line} {metadata}".rstrip()
+        if cells(whole) <= width:
+            return whole
         # What was typed last is at the end of the plan: it is not cut, unless the plan is very long.
-        return f"{self.lead}:\n{wrapped(f'  {shortened(plan, _PLAN_LINES * (width - 2))}', width)}"
+        shown = line if cells(line) <= width else f"{self.lead}:\n{_indented(plan, width)}"
+        return f"{shown}\n{_indented(metadata, width)}" if metadata else shown
 
     def html(self) -> str:
         if not self.lead:
             return super().html()
-        return sentence(f"{self.lead}: {plan_text(self, self.known)}")
+        return sentence(f"{self.lead}: {plan_text(self, self.known)} {self._metadata()}".rstrip())
+
+    def _metadata(self) -> str:
+        return f"--md {text}" if self.has_metadata and (text := stored_metadata([self])) else ""
 
     def _all(self, plan: str) -> str:
         result = self.get("result") or {}
@@ -315,7 +327,7 @@ class ItemView(View, dict[str, Any]):
 class Changed(Items):
     """Items that a request added, moved or removed, one line each; then the queue, if positions have changed.
 
-    With a ``summary``, that sentence stands for all lines.
+    With a ``summary``, that sentence stands for all lines. A request ``stores`` the items, unless it removed them.
     """
 
     def __init__(
@@ -327,10 +339,12 @@ class Changed(Items):
         *,
         queue: QueueView | None = None,
         summary: str = "",
+        stores: bool = True,
     ) -> None:
         super().__init__(items, reply, known)
         self.leads = leads
         self.summary = summary
+        self.stores = stores
         self.queue = queue
         #: Where the items were written, such as lines of a file; warnings name these places.
         self.places: Sequence[str] = ()
@@ -338,7 +352,7 @@ class Changed(Items):
         self.notes: Sequence[str] = ()
 
     def text(self, width: int) -> str:
-        lines = [self.summary] if self.summary else []
+        lines = [self.summary, *(wrapped(f"  {each}", width) for each in self._of_all())] if self.summary else []
         for number, view in enumerate(self._views()):
             lines += [
                 *([] if self.summary else [view.text(width)]),
@@ -348,7 +362,7 @@ class Changed(Items):
         return "\n".join([*lines, self.queue.text(width)] if self.queue else lines)
 
     def html(self) -> str:
-        parts = [f"<p>{html.escape(self.summary)}</p>"] if self.summary else []
+        parts = [*map(sentence, [self.summary, *self._of_all()])] if self.summary else []
         for number, view in enumerate(self._views()):
             parts += [*([] if self.summary else [view.html()]), *map(sentence, self._warnings(number))]
         parts += map(sentence, self.notes)
@@ -364,7 +378,16 @@ class Changed(Items):
         return "\n".join([*(view.text(width) for view in self._views()), *warnings, *notes])
 
     def _views(self) -> list[ItemView]:
-        return [ItemView(item, self.known, lead) for item, lead in zip(self, self.leads, strict=True)]
+        below = {item["item_uid"] for item in self.queue[: self.queue.rows]} if self.queue else set[str]()
+        return [
+            ItemView(item, self.known, lead, has_metadata=item.get("item_uid") not in below)
+            for item, lead in zip(self, self.leads, strict=True)
+        ]
+
+    def _of_all(self) -> list[str]:
+        """The metadata of items that one sentence stands for."""
+        text = stored_metadata(self) if self.stores else ""
+        return [f"--md {text}"] if text else []
 
     def _warnings(self, number: int) -> Sequence[str]:
         """The service's warnings about one item; the reply to a batch has them for each item."""
@@ -375,17 +398,14 @@ class Changed(Items):
         return [full_sentence(f"{lead}{warning}") for warning in warnings]
 
 
-def metadata_text(metadata: Any) -> str:
-    """Metadata as you would type it after ``--md``; several dictionaries one after the other."""
-    parts = metadata if isinstance(metadata, list) else [metadata]
-    return "; ".join(
-        " ".join(f"{name}={value!r}" for name, value in part.items()) for part in parts if isinstance(part, Mapping)
-    )
+def _indented(text: str, width: int) -> str:
+    return wrapped(f"  {shortened(text, _PLAN_LINES * (width - 2))}", width)
 
 
 def _result_lines(result: Mapping[str, Any]) -> list[str]:
     began, ended = result.get("time_start"), result.get("time_stop")
-    lines = [f"  ended    {result.get('exit_status')}{f': {reason(result)}' if reason(result) else ''}"]
+    who = f" by {shown_user(str(result['ended_by']))}" if result.get("ended_by") else ""
+    lines = [f"  ended    {result.get('exit_status')}{who}{f': {reason(result)}' if reason(result) else ''}"]
     if began and ended:
         lines.append(f"  started  {moment(began)}, took {length_of_time(ended - began)}")
     if result.get("scan_ids"):

@@ -1,14 +1,14 @@
 """The history as a table: which plans ran, with which metadata, and how they ended."""
 
 import html
-from collections import ChainMap
 from collections.abc import Container, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from bluesky_qs.client.identity import shown_user
 from bluesky_qs.error_text import safe
 from bluesky_qs.words.planexpr import Item
-from ipython_extension.shown.display import Items, metadata_text, others
+from ipython_extension.shown.display import Items, others
+from ipython_extension.shown.metadata import merged, metadata_text
 from ipython_extension.shown.status_text import has_failed, outcomes, reason
 from ipython_extension.shown.tables import (
     Row,
@@ -24,7 +24,6 @@ from ipython_extension.shown.tables import (
 )
 from ipython_extension.typed.history_query import HistoryQuery
 
-_WIDE = 110
 #: Columns that a plan keeps beside its metadata, and the most that one column of metadata takes in a terminal.
 _PLAN, _WIDEST = 24, 24
 #: The most columns of metadata, and the blanks before each column.
@@ -116,56 +115,62 @@ class HistoryView(Items):
     def text(self, width: int) -> str:
         if not self:
             return self.title
-        table, left_out = self._table(width, wide=width >= _WIDE)
-        notes = [wrapped(f"  {note}", width) for note in self._notes(left_out)]
+        table, omitted = self._table(width, has_users=others(self.rows_by_number().values(), self.me))
+        notes = [wrapped(f"  {note}", width) for note in self._notes(omitted)]
         return "\n".join([self.title, table.text(width), *notes])
 
     def html(self) -> str:
         if not self:
             return f"<p>{html.escape(self.title)}</p>"
-        table, left_out = self._table(None, wide=True)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self._notes(left_out))
+        table, omitted = self._table(None, has_users=others(self.rows_by_number().values(), self.me))
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self._notes(omitted))
         return f"<p>{html.escape(self.title)}</p>{table.html()}{notes}"
 
-    def _notes(self, left_out: Sequence[str]) -> list[str]:
-        """Below the table: metadata that all shown plans have in common, keys without a column, an incomplete index."""
+    def _notes(self, omitted: str) -> list[str]:
+        """Below the table: metadata that all shown plans have in common, columns without room, an incomplete index."""
         rows = [] if self.query.all_metadata else list(self.rows_by_number().values())
         asked = self.query.filters.get("metadata") or {}
         common = {key: value for key, value in _common(rows).items() if asked.get(key) != value}
         pairs = ", ".join(f"{key}={value}" for key, value in common.items())
         notes = [f"{'All' if len(rows) > 1 else 'Metadata'}: {pairs}"] if pairs else []
-        notes += [_omitted(left_out)] if left_out else []
+        notes += [omitted] if omitted else []
         return [*notes, *([_INCOMPLETE] if self._incomplete else [])]
 
-    def _table(self, width: int | None, *, wide: bool) -> tuple[Table, list[str]]:
-        """The table, with the columns of metadata that fit, and the keys of those that do not.
+    def _table(self, width: int | None, *, has_users: bool) -> tuple[Table, str]:
+        """The table, and a note on the columns that it has no room for.
 
-        In a narrow terminal, metadata are worth more than the time that a plan took, but not if few plans have them.
-        If plans would be cut, that time gives way, then the user, as far as plans become whole by it.
-        The scan id stays; a plan is cut instead.
+        In a narrow terminal, metadata are worth more than the time that a plan took and its user. If plans would be
+        cut, that time gives way, then the user, as far as plans become whole by it. Metadata that few plans have take
+        nothing from the others. The scan id stays; a plan is cut instead.
         """
         rows = list(self.rows_by_number().values())
-        wide = wide and others(rows, self.me)
-        differing = {} if self.query.all_metadata else _differing(rows)
-        columns = {key: texts for key, texts in differing.items() if len(rows) <= 3 * sum(map(bool, texts))}
-        everything = _Columns(took=True, scan_id=True, user=wide)
+        everything = _Columns(took=True, scan_id=True, user=has_users)
+        columns = {} if self.query.all_metadata else _differing(rows)
         if width is None:
             chosen = list(columns)[:_MOST]
-            tables = [self._with_columns({key: columns[key] for key in chosen}, everything)]
-        else:
-            leaner = [everything, everything._replace(took=False)]
-            chosen, plain = max(
-                ((self._fitting(columns, width, plain), plain) for plain in leaner), key=lambda each: len(each[0])
-            )
-            ever_fewer = (plain, leaner[1], leaner[1]._replace(user=False))
-            tables = [self._with_columns({key: columns[key] for key in chosen}, each) for each in ever_fewer]
-        return roomiest(tables, width), [key for key in differing if key not in chosen]
+            table = self._with_columns({key: columns[key] for key in chosen}, everything)
+            return table, _omitted(list(columns)[_MOST:])
+        common = {key: texts for key, texts in columns.items() if len(rows) <= 3 * sum(map(bool, texts))}
+        leaner = [everything, everything._replace(took=False), everything._replace(took=False, user=False)]
+        chosen, plain = max(
+            ((self._frequent(common, width, plain), plain) for plain in leaner), key=lambda each: len(each[0])
+        )
+        ever_fewer = [each for each in leaner if each <= plain]
+        tables = {each: self._with_columns({key: columns[key] for key in chosen}, each) for each in ever_fewer}
+        narrow = [table for table in tables.values() if table.spare(width) >= 0] or [tables[leaner[-1]]]
+        table = roomiest(narrow, width)
+        plain = next(each for each, of_these in tables.items() if of_these is table)
+        chosen += _fitting({key: columns[key] for key in columns if key not in chosen}, table.spare(width))
+        keys = [key for key in columns if key not in chosen]
+        return self._with_columns({key: columns[key] for key in chosen}, plain), _omitted(keys, plain.less(everything))
 
-    def _fitting(self, columns: Mapping[str, Sequence[str]], width: int, plain: "_Columns") -> list[str]:
-        """The keys of the columns for which the table without them has room."""
+    def _frequent(self, columns: Mapping[str, Sequence[str]], width: int, plain: "_Columns") -> list[str]:
+        """The keys of the columns, none of them wide, for which the table without them has room."""
         bare = self._with_columns({}, plain)
-        widths = [max(map(cells, each)) for each in zip(bare.headings, *(row.cells for row in bare.rows), strict=True)]
-        return _fitting(columns, width - sum(widths) - _GAP * len(widths) + widths[1] - min(widths[1], _PLAN))
+        names = [heading.removeprefix(">") for heading in bare.headings]
+        widths = [max(map(cells, each)) for each in zip(names, *(row.cells for row in bare.rows), strict=True)]
+        narrow = {key: texts for key, texts in columns.items() if _needed(key, texts) <= _WIDEST}
+        return _fitting(narrow, width - sum(widths) - _GAP * len(widths) + widths[1] - min(widths[1], _PLAN))
 
     def _with_columns(self, columns: Mapping[str, Sequence[str]], plain: "_Columns") -> Table:
         """The table with these columns of metadata: a text for each row, by key."""
@@ -208,6 +213,12 @@ class _Columns(NamedTuple):
         """Those of these texts whose columns are kept."""
         return [text for text, is_kept in zip((took, scan_id, user), self, strict=True) if is_kept]
 
+    def less(self, everything: "_Columns") -> list[str]:
+        """The names of those of ``everything`` that are left out."""
+        return [
+            name.replace("_", " ") for name in self._fields if getattr(everything, name) and not getattr(self, name)
+        ]
+
 
 #: How several plans ended, if all ended alike.
 _ALL = {"failed": "failed", "aborted": "were aborted", "halted": "were halted"}
@@ -216,8 +227,10 @@ _ALL = {"failed": "failed", "aborted": "were aborted", "halted": "were halted"}
 _INCOMPLETE = "The search index is being made again: older plans may be missing."
 
 
-def _omitted(keys: Sequence[str]) -> str:
-    return f"Metadata columns omitted: {', '.join(keys)} (%qs history --md shows them)"
+def _omitted(keys: Sequence[str], others: Sequence[str] = ()) -> str:
+    """A note on keys of metadata and other columns without room; empty if there are none."""
+    advice = " (%qs history --md shows all metadata)" if keys else ""
+    return f"Columns omitted: {', '.join([*keys, *others])}{advice}" if keys or others else ""
 
 
 def _listed(items: Sequence[Item]) -> str:
@@ -241,18 +254,18 @@ def _common(items: Sequence[Item]) -> dict[str, str]:
 
 def metadata_of(item: Item) -> dict[str, str]:
     """The metadata as text; of several dictionaries the earlier ones win, as in the run."""
-    meta: Any = item.get("meta") or {}
-    parts = cast("list[Any]", meta) if isinstance(meta, list) else [meta]
-    merged = ChainMap(*(part for part in parts if isinstance(part, dict)))
-    return {str(key): safe(" ".join(str(value).split())) for key, value in dict(merged).items()}
+    return {str(key): safe(" ".join(str(value).split())) for key, value in merged(item.get("meta")).items()}
 
 
 def _fitting(columns: Mapping[str, Sequence[str]], room: int) -> list[str]:
     """The keys of the columns that fit into the room, the first ones first."""
     chosen: list[str] = []
     for key, texts in columns.items():
-        needed = max(map(cells, [key, *texts])) + _GAP
-        if needed <= min(room, _WIDEST):
+        if (needed := _needed(key, texts)) <= room:
             chosen.append(key)
             room -= needed
     return chosen
+
+
+def _needed(key: str, texts: Sequence[str]) -> int:
+    return max(map(cells, [key, *texts])) + _GAP

@@ -195,6 +195,10 @@ class Table(NamedTuple):
         room = self._widths(width)[self.flexible]
         return sum(cells(" ".join(row.cells[self.flexible].split())) <= room for row in self.rows)
 
+    def spare(self, width: int) -> int:
+        """The columns of the terminal that a table of this width leaves empty at its right."""
+        return width - len(_INDENT) - sum(self._widths(width)) - _GAP * (len(self.headings) - 1)
+
     def _names(self) -> list[str]:
         return [heading.removeprefix(">") for heading in self.headings]
 

@@ -144,9 +144,10 @@ class Line:
         return [LineWord(str(position), token.start) for position in range(first, last + 1)]
 
     def pair(self, objection: Objection | None = None, *, is_metadata: bool = False) -> tuple[str, Any]:
-        """Read ``name=value``; the value is written as in a plan and ends at a space.
+        """Read ``name=value``; the value is written as in a plan and ends at a space, without commas before it.
 
-        Arithmetic on numbers in metadata needs braces, because it may be text: ``2026-114``.
+        Arithmetic on numbers in metadata needs braces, because it may be text: ``2026-114``. A comma between two pairs
+        of metadata separates them: ``a=1,b=2``.
         """
         token = self._token()
         name = _PAIR.match(self.text, self.at)
@@ -154,13 +155,16 @@ class Line:
             value = "".join(self.text[self.at :].split()[:1])
             raise self.fault(f"Which parameter? Write NAME={value}, or the whole plan.")
         end = self._end_of_word(token)
-        if end == name.end():
-            raise self.fault("Expected a value", end)
+        if is_metadata:
+            end = next((comma for comma in self._commas(name.end(), end) if _PAIR.match(self.text, comma)), end)
+        last = name.end() + len(self.text[name.end() : end].rstrip(","))
+        if last == name.end():
+            raise self.fault("Expected a value", last)
         with pointing():
             if is_metadata:
-                value = self._metadata(name[1], name.end(), end)
+                value = self._metadata(name[1], name.end(), last)
             else:
-                value = value_at(self.text, name.end(), end, session=self.session, objection=objection)
+                value = value_at(self.text, name.end(), last, session=self.session, objection=objection)
         self.at = end
         return name[1], value
 
@@ -176,7 +180,7 @@ class Line:
         key = name.lstrip("-")
         read = options[name]
         if name == "--md":
-            while self._token() and _PAIR.match(self.text, self.at):
+            while self.more() and _PAIR.match(self.text, self.at):
                 metadata = given.setdefault(key, {})
                 metadata.update([self.pair(is_metadata=True)])
             if key not in given:
@@ -224,19 +228,34 @@ class Line:
     def _metadata(self, name: str, start: int, end: int) -> Any:
         """The value of ``--md name=value``; an error about plain text says how to write text."""
         typed = self.text[start:end]
+        has_syntax = _HAS_SYNTAX.search(typed) is not None
+        as_text = f"{name}={typed!r}"
         try:
-            return value_at(self.text, start, end, session=self.session, needs_braces=True)
+            value = value_at(self.text, start, end, session=self.session, needs_braces=True)
         except ExpressionError:
-            if _HAS_SYNTAX.search(typed):
+            if has_syntax:
                 raise
-        as_text = f"For text, write {name}={typed!r}"
+            problem = self._not_a_value(name, start, end, as_text)
+        else:
+            if not self._commas(start, end):
+                return value
+            listed = repr(value)
+            as_list = f"{name}={listed if len(listed) <= _LONGEST else f'{listed[:_LONGEST]}…'}"
+            problem = f"{name}={typed} can be a list or text. Write {as_list}{'' if has_syntax else f' or {as_text}'}"
+        raise ExpressionError(problem, self.text, start, len(typed))
+
+    def _not_a_value(self, name: str, start: int, end: int, as_text: str) -> str:
+        typed = self.text[start:end]
         try:
             value_at(self.text, start, end)
         except ExpressionError:
-            problem = f"{typed} is not a number or a name. {as_text}"
-        else:
-            problem = f"{typed} can be text or arithmetic. {as_text}; to compute it, write {name}={{{typed}}}"
-        raise ExpressionError(problem, self.text, start, len(typed))
+            return f"{typed} is not a number or a name. For text, write {as_text}"
+        return f"{typed} can be text or arithmetic. For text, write {as_text}; to compute it, write {name}={{{typed}}}"
+
+    def _commas(self, start: int, end: int) -> list[int]:
+        """The offsets after the commas in a part of the text, outside of brackets and quotes."""
+        first, last = bisect_right(self._ends, start), bisect_right(self._ends, end)
+        return [each.end for each in self._tokens[first:last] if each.text == ","]
 
     @cached_property
     def _tokens(self) -> tuple[scanner.Token, ...]:
@@ -299,6 +318,8 @@ def hint(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = N
     return did_you_mean([meant[word]] if meant and word in meant else nearest(word, words))
 
 
+#: Columns of a list in an error.
+_LONGEST = 40
 #: Words of ``%qs queue``.
 _BARE_COMMAND = 2
 #: Most characters of a line to show: with the indent, a line of 80 columns.

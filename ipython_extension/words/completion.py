@@ -119,7 +119,14 @@ def _value_of_option(usage: str, previous: list[str]) -> str:
 
 
 def _options(usage: str, at: At) -> Offers:
-    return fitting(at.fragment, (Offer(option, value.lower() or "option") for option, value in _OPTION.findall(usage)))
+    """The options that can still be given: each once, one for the place in the queue, and --file only alone."""
+    given = {typed.partition("=")[0] for typed in at.previous() if typed.startswith("-")}
+    taken = given | (_PLACES if given & _PLACES else set()) | ({"--file"} if at.previous() else set())
+    options = [(option, value) for option, value in _OPTION.findall(usage) if option not in taken]
+    return fitting(at.fragment, (Offer(option, value.lower() or "option") for option, value in options))
+
+
+_PLACES = {"--front", "--back", "--at", "--before", "--after"}
 
 
 def _definitions(at: At, _previous: list[str]) -> Offers:
@@ -170,8 +177,11 @@ def _move(at: At, previous: list[str]) -> Offers:
     """For ``move``: an item, then where, then its neighbor."""
     if len(previous) == 1:
         return fitting(at.fragment, (Offer(name, "word") for name in ("front", "back", "before", "after")))
-    wanted = not previous or previous[1:] in (["before"], ["after"])
-    return fitting(at.fragment, ids(at) if wanted else ())
+    if not previous:
+        return fitting(at.fragment, ids(at))
+    moved = _chosen(previous[0], at.session.shown())
+    rest = {place: item for place, item in at.session.shown().items() if place not in moved}
+    return fitting(at.fragment, ids(at, rest) if previous[1:] in (["before"], ["after"]) else ())
 
 
 def _mode(at: At, previous: list[str]) -> Offers:
@@ -203,21 +213,27 @@ _SPECIAL: Mapping[str, Callable[[At, list[str]], Offers]] = {
 
 def _parameters_of(session: Session, items: str, shown: Mapping[int, Item]) -> Sequence[Mapping[str, Any]]:
     """The parameters that plans have in common which were shown: ``3``, ``3-7``, ``3,5`` or a uid."""
-    found: list[Sequence[Mapping[str, Any]]] = []
-    for part in items.split(","):
-        first, dash, last = part.partition("-")
-        if dash and first.isdecimal() and last.isdecimal():
-            plans = [each for at, each in shown.items() if int(first) <= at <= int(last)]
-        elif part == "-1" and shown:
-            plans = [shown[max(shown)]]
-        else:
-            plans = [each for at, each in shown.items() if str(at) == part or each["item_uid"].startswith(part)][:1]
-        described = [session.at_hand().plans.get(each["name"]) or {} for each in plans]
-        found += [each.get("parameters") or () for each in described]
+    described = [session.at_hand().plans.get(each["name"]) or {} for each in _chosen(items, shown).values()]
+    found: list[Sequence[Mapping[str, Any]]] = [each.get("parameters") or () for each in described]
     if not found:
         return ()
     common = set.intersection(*({each["name"] for each in parameters} for parameters in found))
     return [each for each in found[0] if each["name"] in common]
+
+
+def _chosen(items: str, shown: Mapping[int, Item]) -> dict[int, Item]:
+    """The items that were shown which a word names: ``3``, ``3-7``, ``3,5``, ``-1`` or a uid."""
+    chosen: dict[int, Item] = {}
+    for part in items.split(","):
+        first, dash, last = part.partition("-")
+        if dash and first.isdecimal() and last.isdecimal():
+            chosen.update({at: each for at, each in shown.items() if int(first) <= at <= int(last)})
+        elif part == "-1" and shown:
+            chosen[max(shown)] = shown[max(shown)]
+        elif part:
+            found = [at for at, each in shown.items() if str(at) == part or each["item_uid"].startswith(part)]
+            chosen.update({at: shown[at] for at in found[:1]})
+    return chosen
 
 
 _BRACKET = re.compile(r"=[\[({][^\])}]*$")
@@ -252,11 +268,13 @@ def _plan(at: At) -> Offers:
     if fragment.startswith("$") or (innermost.startswith("{") and ":" not in innermost):
         lead = fragment[:1] if fragment.startswith("$") else ""
         return fitting(fragment, _variables(at.session, lead=lead))
-    plan = at.session.at_hand().plans.get(inside.name) or {}
+    known = at.session.at_hand()
+    plan = known.plans.get(inside.name) or {}
     arguments = _split(inside.open[0])
     last = arguments[-1].lstrip() if arguments else ""
     parameter = _parameter(plan, arguments, last)
-    offers = _value(at.session, fragment, parameter)
+    has_place = parameter is not None and not _follows_a_motor(parameter, arguments, known.devices)
+    offers = _value(at.session, fragment, parameter) if has_place or not plan else Offers(fragment, [])
     if len(inside.open) == 1 and last == fragment and "." not in fragment:
         given = {name for argument in arguments for name in re.findall(r"^\s*(\w+)\s*=", argument)}
         taken = {each["name"] for each in _positional(plan)[: len(arguments) - 1 - len(given)]}
@@ -307,12 +325,27 @@ def _split(bracket: Token) -> list[str]:
 def _parameter(plan: Mapping[str, Any], arguments: list[str], last: str) -> Mapping[str, Any] | None:
     """The parameter whose value is being typed."""
     parameters = {each["name"]: each for each in plan.get("parameters") or ()}
-    if named := re.match(r"(\w+)\s*=", last):
+    if named := _NAMED.match(last):
         return parameters.get(named[1])
+    if any(_NAMED.match(each) for each in arguments[:-1]):
+        return None  # only named ones can follow
     places = _positional(plan)
     if len(arguments) <= len(places):
         return places[len(arguments) - 1]
     return next((each for each in parameters.values() if _kind(each) == "VAR_POSITIONAL"), None)
+
+
+_NAMED = re.compile(r"\s*(\w+)\s*=(?!=)")
+
+
+def _follows_a_motor(parameter: Mapping[str, Any], arguments: list[str], devices: Mapping[str, Any]) -> bool:
+    """Whether a position is being typed: it follows its motor, as in ``scan([det1], motor, -1``."""
+    before = arguments[-2].strip() if len(arguments) > 1 else ""
+    device, *parts = before.split(".")
+    for part in parts:
+        devices, device = subdevices(devices, device), part
+    is_motor = bool((devices.get(device) or {}).get("is_movable"))
+    return is_motor and _kind(parameter) == "VAR_POSITIONAL"
 
 
 def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None) -> Offers:
@@ -333,13 +366,29 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
         beginning_so = [Offer(text, "value") for text in choices if text.strip("'").startswith(fragment)]
         return Offers(fragment, [*fitting(fragment, (Offer(name, "value") for name in listed)).offers, *beginning_so])
     type_text = str(annotation.get("type", ""))
-    if type_text and set(_WORD.findall(type_text)) <= _OF_NUMBERS:
-        return Offers(fragment, [])
     wanted = [ability for mark, ability in ABILITIES.items() if mark in type_text]
+    if not wanted and parameter and _is_of_data(parameter, type_text):
+        return Offers(fragment, [])
+    if not type_text and parameter and _kind(parameter) == "VAR_POSITIONAL":
+        wanted = ["is_movable"]  # as in grid_scan: motors, each with its positions
     suitable = {n: d for n, d in sorted(known.devices.items()) if all((d or {}).get(ability) for ability in wanted)}
     offers = [Offer(name, "device") for name in suitable or sorted(known.devices)]
     plans = [] if wanted else [Offer(name, "plan") for name in sorted(known.plans)]
     return fitting(fragment, [*offers, *plans])
+
+
+def _is_of_data(parameter: Mapping[str, Any], type_text: str) -> bool:
+    """Whether a parameter takes numbers, texts or the like, by its type, or else by its default or its name."""
+    if type_text:
+        words = set(_WORD.findall(type_text))
+        return words <= _OF_NUMBERS or bool(words & _OF_DATA)
+    if parameter["name"] == "md":
+        return True
+    try:
+        default = ast.literal_eval(str(parameter.get("default")))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return isinstance(default, int | float | str | dict)
 
 
 def _choices(annotation: Mapping[str, Any]) -> list[str]:
@@ -364,6 +413,8 @@ _OF_NUMBERS = frozenset({
     "int", "float", "complex", "bool", "None", "Optional", "Union", "Iterable", "Sequence", "List", "list", "Tuple",
     "tuple", "typing", "collections", "abc",
 })  # fmt: skip
+#: An annotation with one of these names, and without a mark of devices, is for other values.
+_OF_DATA = frozenset({"str", "bytes", "dict", "Dict", "Mapping", "Hashable", "Callable", "__CALLABLE__"})
 _WORD = re.compile(r"\w+")
 
 

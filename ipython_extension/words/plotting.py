@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bluesky_qs.documents import with_numbers
 from bluesky_qs.errors import NotFound
 from ipython_extension.live.plot import LivePlot
 from ipython_extension.session.session import Session
@@ -17,19 +18,20 @@ class Drawn(View, list[Any]):
     def __init__(self, plot: LivePlot) -> None:
         super().__init__(plot.figures)
         self.names = plot.names
-        self.without_numbers = plot.without_numbers
+        self.notes = [*plot.left_out, *plot.without_numbers]
 
     def text(self, width: int) -> str:  # noqa: ARG002 - it always fits
         plotted = [f"Plotted {', '.join(self.names)}."] if self else []
-        return "\n".join([*plotted, *(f"{each}." for each in self.without_numbers)]) or "Nothing was plotted."
+        return "\n".join([*plotted, *(f"{each}." for each in self.notes)]) or "Nothing was plotted."
 
 
 @word("plot", "[FIELD…]")
 def plot(session: Session, line: Line) -> Drawn:
     """Plot the running scan as its points arrive, or the last scan if none is running.
 
-    Plots all readings, or only the FIELDs, named as in the headings of the live table. Ctrl-C stops the plotting, not
-    the scan. A notebook and a display need matplotlib; in a terminal without a display, the plot is made of text.
+    Plots the first four readings, or the FIELDs, named as in the headings of the live table; of a grid scan, a map of
+    each. Ctrl-C stops the plotting, not the scan. A notebook and a display need matplotlib; in a terminal without a
+    display, the plot is made of text.
     """
     tokens, _ = line.words()
     fields = [token.text.rstrip(",") for token in tokens]
@@ -51,7 +53,7 @@ def plot(session: Session, line: Line) -> Drawn:
 
 
 def _last(session: Session, canvas: Any, fields: list[str]) -> Drawn:
-    messages = session.rm.documents_get()["documents"]
+    messages = map(with_numbers, session.rm.documents_get()["documents"])
     drawing = LivePlot(canvas, fields)
     for message in messages:
         session.take_document(message)

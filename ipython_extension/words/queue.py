@@ -45,7 +45,7 @@ def add(session: Session, line: Line) -> Changed:
 
     Write plans as in RE(…): names are devices and plans; $name and {expression} use variables of this session. If one
     of several plans is refused, none is queued. queue_stop in place of a plan stops the queue there. --md adds
-    metadata: numbers, names, lists, and text in quotes. Arithmetic there needs braces or a variable.
+    metadata: numbers, names, lists in brackets, and text in quotes. Arithmetic there needs braces or a variable.
 
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"

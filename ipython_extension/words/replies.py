@@ -65,7 +65,7 @@ def placed(session: Session, reply: Reply, where: Mapping[str, Any], lead: str) 
 def removed(session: Session, reply: Reply) -> Changed:
     """The items of a reply that were removed from the queue."""
     items = _items(reply)
-    return Changed(items, reply, session.known(), ["Removed"] * len(items))
+    return Changed(items, reply, session.known(), ["Removed"] * len(items), stores=False)
 
 
 def whole(session: Session, item: Item) -> ItemView:

@@ -26,7 +26,7 @@ def scan(qs, qs_manager, plan):
 
 
 def test_the_whole_call_is_changed_in_its_place(qs, scan):
-    assert pretty(qs("edit 0 count([det1], num=3)")) == "Changed at position 0: count([det1], num=3)"
+    assert pretty(qs("edit 0 count([det1], num=3)")) == "Changed at position 0: count([det1], num=3) --md sample='a'"
     (request,) = scan.asked("queue_item_update")
     assert (request["item"]["item_uid"], request["item"]["meta"]) == ("uid-aaaa", {"sample": "a"})
     assert "replace" not in request

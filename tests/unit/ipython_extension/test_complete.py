@@ -103,7 +103,13 @@ def test_devices_that_can_be_read_are_completed(informed, offered, text, some):
         ("%qs add count([motor.", ["motor.setpoint"]),
         ("%qs add count([motor.s", ["motor.setpoint"]),
         ("%qs add count([det1], n", ["num="]),
-        ("%qs add count([det1], num=1, ", ["md=", "count", "det1", "motor", "scan"]),
+        ("%qs add count([det1], num=1, ", ["md="]),
+        ("%qs add count([det1], num=1, d", []),
+        ("%qs add count([det1], num=", []),
+        ("%qs add count([det1], md=", []),
+        ("%qs add scan(", []),  # it has no parameters
+        ("%qs add count() --front --", ["--md", "--for"]),
+        ("%qs add count() --md a=1 --a", ["--at", "--after"]),
         ("%qs add count([det1]) sc", ["scan"]),
         ("%qs add RE(count([de", ["det1"]),
         ("x = 1\n%qs add count([de", ["det1"]),
@@ -143,10 +149,28 @@ def test_what_was_made_here_is_offered_to_be_pushed(shell, offered):
 
 
 def test_detectors_are_offered_where_detectors_are_expected(offered, qs, informed, update):
-    update(devices={"det1": {"is_readable": True}, "shutter": {"is_readable": False}})
+    update(
+        devices={"det1": {"is_readable": True}, "shutter": {"is_readable": False}},
+        plans={
+            "count": {"name": "count", "parameters": PARAMETERS},
+            "odd": {"name": "odd", "parameters": [{"name": "what", "kind": {"name": "POSITIONAL_OR_KEYWORD"}}]},
+        },
+    )
     qs("queue")
     assert offered("%qs add count([") == ["det1"]
-    assert set(offered("%qs add scan(")) == {"det1", "shutter", "count", "scan"}
+    assert set(offered("%qs add odd(")) == {"what=", "det1", "shutter", "count", "odd"}
+
+
+@pytest.mark.parametrize("annotation", [{"type": "__MOVABLE__ | typing.Any"}, {}])
+def test_motors_are_offered_where_motors_are_expected_and_nothing_for_their_positions(
+    offered, qs, informed, update, annotation
+):
+    args = {"name": "args", "kind": {"name": "VAR_POSITIONAL"}, "annotation": annotation}
+    update(plans={"grid": {"name": "grid", "parameters": [PARAMETERS[0], args]}})
+    qs("queue")
+    assert offered("%qs add grid([det1], ") == ["motor"]
+    assert offered("%qs add grid([det1], motor, ") == []
+    assert offered("%qs add grid([det1], motor, -1, 1, m") == ["motor"]
 
 
 def test_nothing_is_offered_in_strings_and_elsewhere_python_is_left_alone(shell, offered, informed):
@@ -229,7 +253,8 @@ def test_positions_are_completed_with_the_text_of_their_plans(shell, informed):
         ("%qs lock e", ["env"]),
         ("%qs move ", ["0", "1"]),
         ("%qs move 0 ", ["front", "back", "before", "after"]),
-        ("%qs move 0 after ", ["0", "1"]),
+        ("%qs move 0 after ", ["1"]),
+        ("%qs move 0-1 before ", []),
         ("%qs wait --timeout ", []),
         ("%qs redo ", []),
         ("%qs history --user ", ["ada"]),

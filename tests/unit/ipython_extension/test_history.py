@@ -96,7 +96,7 @@ def test_columns_that_do_not_fit_are_named_and_the_line_keeps_its_width(qs, meas
     assert "took" not in heading  # there is more room for metadata without it
     left_out = [key for key in meta if key not in heading]
     assert left_out[0] == "comment"
-    note = f"Metadata columns omitted: {', '.join(left_out)} (%qs history --md shows them)"
+    note = f"Columns omitted: {', '.join(left_out)}, took (%qs history --md shows all metadata)"
     assert " ".join(pretty(shown).split()).endswith(note)
     assert ">comment<" in shown.html()
 
@@ -107,7 +107,7 @@ def test_the_names_of_many_omitted_columns_are_wrapped_and_never_cut(qs, measure
     shown = lines(qs("history"))
     assert max(map(len, shown)) <= 80
     assert all(key in " ".join(shown) for key in keys)
-    assert shown[-1].endswith("shows them)")
+    assert " ".join(" ".join(shown).split()).endswith("shows all metadata)")
 
 
 LONG = [["det1", "det2"], "motor", -1.5, 1.5, "motor1", -1.5, 1.5, 101]
@@ -117,17 +117,37 @@ LONG = [["det1", "det2"], "motor", -1.5, 1.5, "motor1", -1.5, 1.5, 101]
     ("args", "sample", "headings"),
     [
         (LONG[:1], "S0{}", ["sample", "ended", "started", "took", "scan", "id"]),
-        (LONG[:4], "S0{}", ["sample", "ended", "started", "scan", "id"]),
-        (LONG[:4], "Si 111, {}", ["sample", "ended", "started", "scan", "id"]),  # the plan is cut instead
+        (LONG[:2], "S0{}", ["sample", "ended", "started", "scan", "id"]),
+        (LONG[:2], "Si 111, b{}", ["sample", "ended", "started", "scan", "id"]),  # the plan is cut instead
         (LONG, "S0{}", ["sample", "ended", "started", "scan", "id"]),  # no column would be enough
     ],
 )
 def test_columns_give_way_before_a_plan_is_cut(qs, measured, args, sample, headings):
-    measured(args=lambda _: args, meta=lambda n: {"sample": sample.format(n)})
+    result = {"exit_status": "completed", "time_start": 1.7e9, "time_stop": 1.7e9 + 5, "scan_ids": [7], "msg": ""}
+    measured(args=lambda _: args, meta=lambda n: {"sample": sample.format(n)}, result=lambda _: result)
     shown = lines(qs("history"))
     assert shown[1].split() == ["#", "plan", *headings]
     assert all(len(line) <= 80 for line in shown)
-    assert ("…" in "\n".join(shown)) is (args == LONG or sample == "Si 111, {}")
+    assert ("…" in "\n".join(shown)) is (args == LONG or sample == "Si 111, b{}")
+    assert ("Columns omitted: took" in shown[-1]) is ("took" not in headings)
+
+
+def test_a_column_that_few_plans_have_is_shown_if_there_is_room(qs, measured):
+    measured(meta=lambda n: {"T": 4} if n == 1 else {})
+    shown = qs("history")
+    assert lines(shown)[1].split()[2:6] == ["T", "ended", "started", "took"]
+    assert "omitted" not in pretty(shown)
+    assert ">T<" in shown.html()
+
+
+def test_a_user_column_without_room_is_named(qs, measured, monkeypatch):
+    measured(user=lambda n: "bob" if n == 3 else "ada", meta=lambda n: {"sample": f"S0{n}", "holder": f"h{n}"})
+    monkeypatch.setenv("COLUMNS", "200")
+    assert lines(qs("history"))[1].endswith("user")
+    monkeypatch.setenv("COLUMNS", "50")
+    shown = lines(qs("history"))
+    assert "user" not in shown[1]
+    assert "Columns omitted: sample, holder, took, user (" in " ".join(" ".join(shown).split())
 
 
 def test_a_key_that_few_plans_have_leaves_the_columns_to_the_others(qs, measured):
@@ -148,14 +168,15 @@ def test_the_user_who_aborted_a_plan_of_mine_is_named(qs, measured):
     measured(result=lambda n: {**aborted, "ended_by": "bob" if n == 3 else "ada"})
     assert [line.strip() for line in lines(qs("history")) if "by " in line] == ["aborted by bob"]
     assert "aborted by ada" in pretty(qs(""))
+    qs("history")
+    assert "ended    aborted by ada" in pretty(qs("item -1"))
 
 
 def test_plans_without_metadata_have_an_empty_cell_and_lists_of_metadata_are_merged(qs, measured):
     meta = [[{"sample": "S01"}, {"sample": "no", "T": 4}], {"sample": "S02"}, {}, None, "odd"]
     measured(meta=lambda n: meta[n])
     shown = qs("history")
-    assert row(shown, 0)[1:4] == ["count([det1])", "S01", "completed"]
-    assert "Metadata columns omitted: T" in lines(shown)[-1]  # only one of five plans has it
+    assert row(shown, 0)[1:5] == ["count([det1])", "S01", "4", "completed"]
     assert row(shown, 1)[1:5] == ["scan([det1])", "S02", "✗", "failed"]
     assert row(shown, 3)[1:3] == ["scan([det1])", "completed"]
     assert [line.strip() for line in lines(qs("history --md")) if "--md" in line] == [

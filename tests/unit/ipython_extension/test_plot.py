@@ -218,3 +218,48 @@ def test_a_text_plot_of_constant_data_has_one_tick_at_its_value_and_whole_event_
     shown = plot.figures[0][0].splitlines()
     assert [line.split("┤")[0] for line in shown if "┤" in line] == ["7"]
     assert shown[-2].split() == ["1", "2"]
+
+
+def test_readings_without_a_panel_are_named(paper):
+    plot = LivePlot(paper)
+    readings = dict.fromkeys("abcdef", 1.0)
+    feed(plot, *begin(*readings), event(1, motor=0.0, **readings), STOP)
+    assert len(paper.drawings[0]) == 4
+    assert Drawn(plot).text(80) == "Plotted Scan 7.\nScan 7 also has e, f (%qs plot e)."
+
+
+def grid(shape=(2, 3)):
+    (start, document), descriptor = begin("det", "slow")
+    dimensions = [[["slow"], "primary"], [["motor"], "primary"]]
+    points = [(row, column) for row in range(2) for column in range(3)]
+    return [
+        (start, {**document, "hints": {"dimensions": dimensions}, **({"shape": shape} if shape else {})}),
+        descriptor,
+        *(event(n, slow=float(row), motor=float(column), det=float(n)) for n, (row, column) in enumerate(points)),
+        STOP,
+    ]
+
+
+@pytest.mark.parametrize("shape", [(2, 3), None])
+def test_a_grid_is_a_map_in_text(monkeypatch, shape):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    pictures = []
+    place = Text()
+    place.draw_above(lambda _name, text: pictures.append(text))
+    feed(LivePlot(place, ["det"]), *grid(shape))
+    lines = pictures[-1].split("\n")
+    assert lines[1] == "det: · 0 … █ 5, up: slow"
+    rows = [line.partition("│")[2] for line in lines if "│" in line]
+    assert (rows[0], rows[-1]) == ("▒" * 6 + "▓" * 6 + "█" * 6, "·" * 6 + "░" * 6 + "▒" * 6)
+    assert lines[-1].split() == ["0", "motor", "2"]
+
+
+def test_a_grid_is_a_map_in_a_notebook(bare_shell):
+    plot = LivePlot(Cell(), ["det"])
+    feed(plot, *grid())
+    panel, bar = plot.figures[0].axes
+    assert (panel.get_xlabel(), panel.get_ylabel(), bar.get_ylabel()) == ("motor", "slow", "det")
+    (points,) = panel.collections
+    assert list(map(tuple, points.get_offsets()))[:4] == [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (0.0, 1.0)]
+    assert list(points.get_array()) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]

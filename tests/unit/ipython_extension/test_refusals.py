@@ -63,7 +63,7 @@ def test_a_plan_that_only_this_session_has_is_to_be_pushed(shell, refused):
     assert "push" not in refused("add wiggle()", "queue_item_add", _UNKNOWN)
     shell.run_cell("def wiggle(): yield").raise_error()
     assert refused("add wiggle()", "queue_item_add", _UNKNOWN) == (
-        "Not queued: plan 'wiggle' is not in the list of allowed plans. "
+        "Not queued: there is no plan wiggle that you may use. "
         "It is defined in this session. Send it to the worker first: %qs push wiggle"
     )
 
@@ -77,7 +77,7 @@ def test_a_plan_is_unknown_before_the_first_opening(shell, qs_manager, refused):
 
 def test_a_plan_is_unknown_in_an_environment_without_plans(shell, opened, refused):
     opened.answers["plans_allowed"] = {"plans_allowed": {}, "plans_allowed_uid": "p1"}
-    assert refused("add wiggle()", "queue_item_add", _UNKNOWN).endswith("is not in the list of allowed plans")
+    assert refused("add wiggle()", "queue_item_add", _UNKNOWN).endswith("no plan wiggle that you may use")
 
 
 def test_a_forbidden_function_and_a_missing_function_have_different_messages(shell, qs, opened, refused):

@@ -58,7 +58,7 @@ def test_several_plans_are_edited_with_one_request_and_one_undo(qs, six):
     changed = qs("edit 1-3 num=9 --md sample='Si'")
     assert six.methods == ["queue_get", "queue_item_update_batch"]
     assert nums(six) == [0, 9, 9, 9, 4, 5]
-    assert pretty(changed) == "Changed 3 plans at positions 1-3."
+    assert pretty(changed) == "Changed 3 plans at positions 1-3.\n  --md sample='Si'"
     assert [item.get("meta") for item in six.do("queue_get")["items"]][:2] == [None, {"sample": "Si"}]
     assert first(qs("undo")).startswith("Undid the edit of 3 plans at ")
     assert nums(six) == [0, 1, 2, 3, 4, 5]

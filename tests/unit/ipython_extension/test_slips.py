@@ -81,6 +81,10 @@ def test_arithmetic_in_a_list_of_metadata_is_refused_too(qs, opened):
         ("[{3-1},$i*2,-1]", [2, 6, -1]),
         ("'2026-114'", "2026-114"),
         ("Cu", "Cu"),
+        ("1_2", "1_2"),
+        ("-1_2", "-1_2"),
+        ("[1_2,3]", ["1_2", 3]),
+        ("{1_2}", 12),
     ],
 )
 @pytest.mark.usefixtures("opened")
@@ -136,7 +140,7 @@ def test_a_device_that_does_not_exist_is_found_in_a_file_by_its_line(qs, opened,
 def test_several_plans_are_refused_in_the_words_for_one(shell, opened, capsys):
     shell.run_cell("%qs add count([det1]) nosuch([det1])")
     shown = " ".join(capsys.readouterr().out.split())
-    assert "Refused: Not queued: nosuch([det1]): plan 'nosuch' is not in the list of allowed plans" in shown
+    assert "Refused: Not queued: nosuch([det1]): there is no plan nosuch that you may use" in shown
 
 
 def test_what_the_service_refuses_in_a_file_is_found_by_its_line(qs, opened, plan_file):

@@ -16,7 +16,9 @@ def key_file(tmp_path):
 
 def test_a_parameter_of_a_queued_plan_is_changed(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "uid-aaaa", ["det1"], num=3)])
-    assert pretty(qs("edit 0 num=5 --md sample='Si 111'")) == "Changed at position 0: count([det1], num=5)"
+    assert pretty(qs("edit 0 num=5 --md sample='Si 111'")) == (
+        "Changed at position 0: count([det1], num=5) --md sample='Si 111'"
+    )
     (request,) = qs_manager.asked("queue_item_update")
     assert request["item"]["item_uid"] == "uid-aaaa"
     assert request["item"]["meta"] == {"sample": "Si 111"}

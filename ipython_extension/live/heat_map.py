@@ -1,0 +1,53 @@
+"""Maps of grid scans, made of characters."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from ipython_extension.live.plot import Chart
+from ipython_extension.live.runs import one_line
+from ipython_extension.shown.tables import cells, cut
+
+#: Shades from the lowest to the highest value. Points that are not measured yet are blank.
+_SHADES = "·░▒▓█"
+#: Characters of a point, at most; lines of a map that show no points; columns of the labels.
+_WIDEST, _AROUND, _LABELS = 6, 4, 10
+
+
+def heat_map(chart: Chart, field: str, width: int, height: int) -> str:
+    """A field of a grid scan as a map: the latest value at each point, as a shade."""
+    found = zip(chart.x, chart.rows, chart.y[field], strict=True)
+    points = [point for point in found if all(map(isfinite, point))]
+    if not points:
+        return f"{one_line(field)}: no numbers yet"
+    xs, rows, values = zip(*points, strict=True)
+    down, along = chart.shape if len(chart.shape) == 2 else (_different(rows), _different(xs))  # noqa: PLR2004 - axes
+    columns, lines = min(along, width - _LABELS - 1), min(down, height - _AROUND)
+    size = max(min((width - _LABELS - 1) // columns, _WIDEST), 1)
+    shades = [[" "] * columns for _ in range(lines)]
+    for x, row, value in points:
+        shades[-1 - _place(row, rows, lines)][_place(x, xs, columns)] = _SHADES[_place(value, values, len(_SHADES))]
+    # Characters are about twice as high as wide.
+    tall = max(min((height - _AROUND) // lines, size // 2), 1)
+    drawn = ["".join(shade * size for shade in line) for line in shades for _ in range(tall)]
+    labels = [f"{max(rows):.5g}", *[""] * (len(drawn) - 2), f"{min(rows):.5g}"][: len(drawn)]
+    body = [f"{label:>{_LABELS - 1}} │{line}" for label, line in zip(labels, drawn, strict=True)]
+    low, high = (f"{each:.5g}" for each in (min(xs), max(xs)))
+    gap = max(columns * size - len(low) - len(high), 1)
+    name = chart.along if cells(chart.along) < gap - 1 else ""
+    rest = gap - cells(name)
+    axis = low + " " * (rest // 2) + name + " " * (rest - rest // 2) + high
+    below = [f"{'':{_LABELS}}└{'─' * (columns * size)}", f"{'':{_LABELS + 1}}{axis}"]
+    if not name:
+        below.append(f"{'':{_LABELS + 1}}{chart.along}")
+    title = f"{one_line(field)}: {_SHADES[0]} {min(values):.5g} … {_SHADES[-1]} {max(values):.5g}, up: {chart.across}"
+    return "\n".join(cut(line.rstrip(), width) for line in [title, *body, *below])
+
+
+def _different(values: Sequence[float]) -> int:
+    return len({f"{value:.6g}" for value in values})
+
+
+def _place(value: float, values: Sequence[float], count: int) -> int:
+    """Which of so many equal parts of the range of values this one is nearest to."""
+    low, high = min(values), max(values)
+    return round((value - low) / (high - low) * (count - 1)) if high > low else 0
