@@ -100,6 +100,9 @@ class Method(Generic[P, R]):
         True for methods that ignore their parameters (``status``, ``ping``).
     bare
         True for methods whose refusals have ``success`` and ``msg`` only, because existing clients unpack two values.
+    takes
+        The seconds that the service may take, unless the request's ``timeout`` says otherwise; 0 for all methods that
+        answer immediately.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Method(Generic[P, R]):
         failing: str,
         lenient: bool,
         bare: bool,
+        takes: float,
     ) -> None:
         self.name = stub.__name__
         self.stub = stub
@@ -126,6 +130,7 @@ class Method(Generic[P, R]):
         self.failing = failing
         self.lenient = lenient
         self.bare = bare
+        self._takes = takes
 
     @cached_property
     def signature(self) -> inspect.Signature:
@@ -171,6 +176,13 @@ class Method(Generic[P, R]):
         """For each parameter, a struct with this parameter only."""
         fields: dict[str, Any] = {name: parameter.annotation for name, parameter in self.signature.parameters.items()}
         return {name: msgspec.defstruct(f"{self.name}_{name}", [(name, kind)]) for name, kind in fields.items()}
+
+    def takes(self, params: Mapping[str, Any]) -> float:
+        """The seconds that the service may take for this request, beyond those in which it replies to any other."""
+        if not self._takes:
+            return 0.0
+        timeout = params.get("timeout")
+        return float(timeout) if isinstance(timeout, int | float) and timeout > 0 else self._takes
 
     def is_required(self, name: str) -> bool:
         """Whether the service refuses a request without this parameter."""
@@ -285,6 +297,7 @@ def method(
     failing: str = "",
     lenient: bool = False,
     bare: bool = False,
+    takes: float = 0.0,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Add a stub to the table of methods. The stub itself is returned unchanged."""
 
@@ -299,6 +312,7 @@ def method(
             failing=failing,
             lenient=lenient,
             bare=bare,
+            takes=takes,
         )
         return stub
 

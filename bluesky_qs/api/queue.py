@@ -2,11 +2,14 @@
 
 from typing import Annotated, Any, Literal, Unpack
 
+import msgspec
+
 from bluesky_qs.api.method import EchoParam, Lock, Messages, method
 from bluesky_qs.api.types import (
     WRITER,
     BatchAdded,
     Checks,
+    DryRunDone,
     EndParameter,
     ItemAdded,
     ItemAndSize,
@@ -36,6 +39,7 @@ _Mode = Annotated[
         "Supported: an object with 'loop' and 'ignore_failures', or 'default'",
     ),
 ]
+_DryRunSeconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
 _ITEM_FAILED = {"qsize": None, "item": EchoParam("item")}
 _BATCH_FAILED: dict[str, Any] = {"qsize": None, "items": [], "results": []}
 
@@ -302,5 +306,24 @@ def item_check(
 
     ``results`` has one entry per item: ``success``, ``msg``, ``errors``, ``arguments``, and ``warnings`` if there are
     any. Each error or warning has ``parameter``, ``value``, ``reason`` and ``suggestions``.
+    """
+    raise NotImplementedError
+
+
+@method(
+    scope="read:queue",
+    requires=("user_group",),
+    on_failure={"item": EchoParam("item"), "report": None},
+    failing="No dry run",
+    takes=10.0,
+)
+def item_dry_run(
+    item: SentItem, *, user: str | None = None, user_group: UserGroup = "", timeout: _DryRunSeconds = 10.0
+) -> DryRunDone:
+    """Walk the messages of a plan without hardware, and report what the plan would do. Nothing is queued.
+
+    The environment must be open; a plan may be running. A plan in which errors are found is a success of the method:
+    ``report`` has them. After ``timeout`` seconds the walk is cut off, and ``complete`` is false. The reply may take
+    2 s longer than that.
     """
     raise NotImplementedError

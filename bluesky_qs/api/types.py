@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from bluesky_qs.api.dry_run import DryRunReport
 from bluesky_qs.api.events import AnyEvent
 from bluesky_qs.api.method import Messages
 from bluesky_qs.api.values import (
@@ -324,6 +325,13 @@ class ItemStates(Reply):
 
 class Checks(Reply):
     results: list[Check]
+
+
+class DryRunDone(Reply):
+    """``item`` is the item as it was checked."""
+
+    item: Item | None
+    report: DryRunReport | None
 
 
 class Documents(Reply):

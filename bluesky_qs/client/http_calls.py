@@ -9,7 +9,7 @@ from bluesky_qs.client import http_failures
 from bluesky_qs.client.authorization import Authorization, Keys
 from bluesky_qs.client.codec import encode_params
 from bluesky_qs.client.http_settings import HTTPSettings
-from bluesky_qs.client.transport import EncodedReply, Request
+from bluesky_qs.client.transport import EncodedReply, Request, takes
 from bluesky_qs.errors import BadParams, RequestIdReused, UnknownMethod
 from bluesky_qs.wire.codec import DecodeError, decode
 
@@ -36,6 +36,8 @@ class Call(NamedTuple):
         JSON, unless there is a ``form``.
     timeout
         Seconds; None for the client's own limit, 0 for none.
+    takes
+        The seconds that the service may take for this request, beyond those for any other.
     signed_with
         The header ``Authorization``, in place of the client's own; empty to send none.
     refreshes
@@ -51,6 +53,7 @@ class Call(NamedTuple):
     query: Mapping[str, Any] | None = None
     headers: Mapping[str, str] | None = None
     timeout: float | None = None
+    takes: float = 0.0
     signed_with: str | None = None
     refreshes: bool = True
     request: Mapping[str, Any] | None = None
@@ -59,6 +62,12 @@ class Call(NamedTuple):
     def shown(self) -> Mapping[str, Any]:
         """The request as errors show it."""
         return self.request or {"method": (self.verb, self.path)}
+
+    def seconds(self, usual: float) -> float:
+        """The limit of time for this call, given that of the client; 0 for none."""
+        if self.timeout is not None:
+            return self.timeout
+        return usual + self.takes if usual else usual
 
     def sent_headers(self, keys: Keys) -> dict[str, str]:
         """The headers to send."""
@@ -90,7 +99,8 @@ def of_request(request: Request) -> Call:
     if path is None:
         raise BadParams(f"Unknown method {request.method!r}")
     body = encode_params(request.params)
-    return Call(path.verb, PREFIX + path.path, body, request={"method": request.method, "params": request.params})
+    shown = {"method": request.method, "params": request.params}
+    return Call(path.verb, PREFIX + path.path, body, takes=takes(request), request=shown)
 
 
 def of_method(

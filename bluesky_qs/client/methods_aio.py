@@ -70,6 +70,7 @@ class Methods:
     queue_autostart = acall(queue.queue_autostart)
     item_status = acall(queue.item_status)
     item_check = acall(queue.item_check)
+    item_dry_run = acall(queue.item_dry_run)
 
     # Methods on the service itself: status, configuration, events, console output, and stopping it.
     ping = acached(service.ping)

@@ -203,7 +203,7 @@ def client_arguments(settings: HTTPSettings) -> dict[str, Any]:
 
 def arguments(call: Call, settings: HTTPSettings, authorization: Authorization) -> dict[str, Any]:
     """The arguments of a request with an httpx client."""
-    timeout = settings.timeout if call.timeout is None else call.timeout
+    timeout = call.seconds(settings.timeout)
     body = {"content": call.body} if call.form is None else {"data": dict(call.form)}
     return {
         "method": call.verb,
@@ -245,7 +245,7 @@ def is_interruption(error: httpx.TransportError) -> bool:
 def failure(error: httpx.TransportError, call: Call, settings: HTTPSettings) -> http_failures.HTTPRequestError:
     """Return our error for one of httpx."""
     if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
-        timeout = settings.timeout if call.timeout is None else call.timeout
+        timeout = call.seconds(settings.timeout)
         return http_failures.no_answer(settings, call.shown, timeout)
     if is_interruption(error):
         return http_failures.interrupted(settings, call.shown, error)

@@ -12,7 +12,7 @@ from bluesky_qs.addresses import told_info_address
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
 from bluesky_qs.client.settings import ConnectionSettings
-from bluesky_qs.client.transport import Closing, EncodedReply, Message, Request
+from bluesky_qs.client.transport import Closing, EncodedReply, Message, Request, takes
 from bluesky_qs.errors import ConfigError, QSError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.control import client_socket
@@ -41,7 +41,7 @@ class ZmqTransport:
         encoding = self._settings.encoding
         frame = encode_request(request.method, request.params, encoding)
         try:
-            return EncodedReply(self._exchange(frame), encoding)
+            return EncodedReply(self._exchange(frame, takes(request)), encoding)
         except TimeoutError:
             raise failures.no_answer(self._settings, request._asdict()) from None
 
@@ -68,12 +68,17 @@ class ZmqTransport:
         except QSError:  # no answer: a service that starts later is expected at the usual address
             return self._settings
 
-    def _exchange(self, frame: bytes) -> bytes:
+    def _exchange(self, frame: bytes, longer: float) -> bytes:
+        """Send a frame and return the reply, for which the service may take this number of seconds ``longer``."""
         socket = self._take_socket()
         replied = False
         try:
             socket.send(frame)
+            if longer:
+                socket.rcvtimeo = int((self._settings.timeout_recv + longer) * 1000)
             reply = socket.recv()
+            if longer:
+                socket.rcvtimeo = int(self._settings.timeout_recv * 1000)
             replied = True
         except zmq.Again:
             raise TimeoutError from None

@@ -13,7 +13,7 @@ from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
 from bluesky_qs.client.over_zmq import WHERE_IS_INFO, connected, decoded, located, subscribed
 from bluesky_qs.client.settings import ConnectionSettings
-from bluesky_qs.client.transport import EncodedReply, Message, Request
+from bluesky_qs.client.transport import EncodedReply, Message, Request, takes
 from bluesky_qs.errors import QSError
 from bluesky_qs.wire.codec import Encoding
 
@@ -35,7 +35,7 @@ class AsyncZmqTransport:
         encoding = self._settings.encoding
         frame = encode_request(request.method, request.params, encoding)
         try:
-            return EncodedReply(await self._exchange(frame), encoding)
+            return EncodedReply(await self._exchange(frame, takes(request)), encoding)
         except TimeoutError:
             raise failures.no_answer(self._settings, request._asdict()) from None
 
@@ -63,13 +63,18 @@ class AsyncZmqTransport:
         except QSError:  # no answer: a service that starts later is expected at the usual address
             return self._settings
 
-    async def _exchange(self, frame: bytes) -> bytes:
+    async def _exchange(self, frame: bytes, longer: float) -> bytes:
+        """Send a frame and return the reply, for which the service may take this number of seconds ``longer``."""
         socket = self._take_socket()
         context = self._context
         replied = False
         try:
             await socket.send(frame)
+            if longer:
+                socket.rcvtimeo = int((self._settings.timeout_recv + longer) * 1000)
             reply = await socket.recv()
+            if longer:
+                socket.rcvtimeo = int(self._settings.timeout_recv * 1000)
             replied = True
         except zmq.Again:
             raise TimeoutError from None

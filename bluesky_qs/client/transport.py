@@ -6,6 +6,7 @@
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
+from bluesky_qs.api.method import METHODS
 from bluesky_qs.client.codec import decode_response
 from bluesky_qs.errors import QSError
 from bluesky_qs.wire.codec import Encoding
@@ -16,6 +17,12 @@ class Request(NamedTuple):
 
     method: str
     params: dict[str, Any]
+
+
+def takes(request: Request) -> float:
+    """The seconds that the service may take for this request, beyond those for any other."""
+    method = METHODS.get(request.method)
+    return 0.0 if method is None else method.takes(request.params)
 
 
 class EncodedReply(NamedTuple):

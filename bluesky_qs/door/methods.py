@@ -23,6 +23,8 @@ LONGEST_KEY = 128
 #: In the header Accept of a client that reads NaN and infinities.
 _NAN = "nan=1"
 LONGEST_NAME = 64
+#: Seconds to wait for a reply beyond those that the service may take.
+LONGER = 2.0
 
 
 def routes() -> list[Route]:
@@ -79,7 +81,7 @@ class MethodHandler:
         await self._set_user(sent, call, user)
         if self._writes:
             return await self._write(call, sent, user)
-        reply = await _asked(call, self._method.name, joined(sent))
+        reply = await _asked(call, self._method.name, joined(sent), takes=self._method.takes(_timeout_in(sent)))
         if self._simplified and bytes(reduced) == b"true":
             reply = self._simplified(reply)
         return Answer(reply)
@@ -126,10 +128,15 @@ def sets_user(method: Method[..., Any]) -> bool:
     return method.scope != "read:history" and not {"user", "user_group"}.isdisjoint(method.parameters)
 
 
-async def _asked(call: Call, method: str, params: bytes) -> bytes:
+def _timeout_in(sent: Sent) -> dict[str, Any]:
+    return {"timeout": decode(bytes(sent["timeout"]))} if "timeout" in sent else {}
+
+
+async def _asked(call: Call, method: str, params: bytes, *, takes: float = 0.0) -> bytes:
     began = time.perf_counter()
+    timeout = takes + LONGER if takes else None
     try:
-        return await call.service.ask(method, params, keeps_nan=_NAN in (call.header(b"accept") or ""))
+        return await call.service.ask(method, params, timeout=timeout, keeps_nan=_NAN in (call.header(b"accept") or ""))
     finally:
         call.asked += time.perf_counter() - began
 

@@ -196,6 +196,26 @@ class ReadDevices(Command[None], frozen=True, tag=True):
     max_age: float
 
 
+class DryRun(Command[None], frozen=True, tag=True):
+    """Walk the plan of this item (JSON) without hardware. `DryRunEnded` follows.
+
+    Attributes
+    ----------
+    permissions
+        As in `OpenEnvironment`.
+    timeout
+        Seconds after which the walk is cut off.
+    excluded
+        Names or patterns of devices that must not be read.
+    """
+
+    uid: str
+    item: bytes
+    permissions: bytes
+    timeout: float
+    excluded: list[str]
+
+
 class ReplyInput(Command[None], frozen=True, tag=True):
     """Reply to an ``input()`` of user code. Refused if it is no longer waiting."""
 
@@ -231,6 +251,7 @@ WorkerCommand = (
     | UpdateEnvironment
     | EngineMetadata
     | ReadDevices
+    | DryRun
     | ReplyInput
     | NeedMainThread
     | InterruptKernel

@@ -129,6 +129,14 @@ class DevicesRead(msgspec.Struct, frozen=True, tag=True):
     devices: bytes
 
 
+class DryRunEnded(msgspec.Struct, frozen=True, tag=True):
+    """The reply to the `DryRun` with this uid: a report (JSON), or the reason of a refusal. Not acknowledged."""
+
+    uid: str
+    report: bytes
+    refusal: str
+
+
 class Pulse(msgspec.Struct, frozen=True, tag=True):
     """The worker's threads run. It is sent several times a second while a plan runs, and it is not acknowledged.
 
@@ -156,6 +164,7 @@ WorkerReport = (
     | ProgressReport
     | DocumentReport
     | DevicesRead
+    | DryRunEnded
     | Pulse
     | InfoReport
 )

@@ -8,6 +8,7 @@ from bluesky_qs.config.schema import Settings
 from bluesky_qs.ipc.reports import (
     DevicesRead,
     DocumentReport,
+    DryRunEnded,
     EnvironmentOpened,
     InfoReport,
     ListsReport,
@@ -23,6 +24,7 @@ from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.documents import DocumentBook
+from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.history_search import HistorySearch
@@ -62,11 +64,10 @@ def assemble(
 
     ``snapshot`` is the store's content, ``inventory`` the supervisor's processes; ``spawn``, ``stop`` as in `Context`.
     """
-    common = _Common(outside.clock, changed := Changes(), Lifecycle(changed), spawn)
+    common, now = _Common(outside.clock, changed := Changes(), Lifecycle(changed), spawn), outside.clock.time
     queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
-    events = EventBook(snapshot.events, publisher.event, outside.clock.time)
-    undo = UndoBook(snapshot.undo, events.last, outside.clock.time)
-    answers = AnswerBook(snapshot.answers, outside.clock.time)
+    events = EventBook(snapshot.events, publisher.event, now)
+    undo, answers = UndoBook(snapshot.undo, events.last, now), AnswerBook(snapshot.answers, now)
     search = HistorySearch(queue.history, outside.store.state_folder)
     ledger = Ledger(outside.store, events, changed, undo=undo, answers=answers, stored=search.stored)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
@@ -89,6 +90,7 @@ def assemble(
         environment=environment,
         pulse=PulseBook(outside.clock, changed, publisher.progress),
         readings=Readings(environment, settings.worker.device_read_exclude),
+        dry_runs=DryRuns(environment, settings.worker.device_read_exclude),
         runner=_runner(common, queue, ledger, lists, environment, switches=_switches(common, snapshot, inventory)),
         supervisor=outside.supervisor,
         order=asyncio.Lock(),
@@ -162,6 +164,7 @@ def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     reports = ctx.environment.reports
     reports.at_once(DocumentReport, ctx.documents.add)
     reports.at_once(DevicesRead, ctx.readings.arrived)
+    reports.at_once(DryRunEnded, ctx.dry_runs.arrived)
     reports.at_once(InfoReport, publisher.info)
     reports.at_once(Pulse, ctx.pulse.take)
     reports.at_once(StateChanged, ctx.pulse.state_changed)
@@ -172,6 +175,7 @@ def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     reports.in_turn(ListsReport, lambda report: ctx.lists.found_by_worker(report.lists, opening=False))
     reports.in_turn(EnvironmentOpened, lambda report: ctx.lists.found_by_worker(report.lists, opening=True))
     reports.in_turn(WorkerGone, ctx.readings.lost)
+    reports.in_turn(WorkerGone, ctx.dry_runs.lost)
     reports.in_turn(WorkerGone, lambda _: ctx.pulse.end())
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
     reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))

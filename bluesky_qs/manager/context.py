@@ -11,6 +11,7 @@ from bluesky_qs.manager.answers import AnswerBook
 from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.documents import DocumentBook
+from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.history_search import HistorySearch
@@ -58,6 +59,7 @@ class Context:
     tasks: TaskRecords
     environment: Environment
     readings: Readings
+    dry_runs: DryRuns
     pulse: PulseBook
     runner: Runner
     supervisor: Link

@@ -30,7 +30,7 @@ from bluesky_qs.ipc.states import (
 )
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.link import InProcessServer
-from bluesky_qs.testing.measurement import Measurement, exit_status, read, value_of
+from bluesky_qs.testing.measurement import Measurement, dry_run, exit_status, read, value_of
 from bluesky_qs.wire.codec import json_text
 
 _ENDINGS = {
@@ -52,6 +52,8 @@ class Script(Protocol):
     functions: dict[str, Any]
     metadata: dict[str, Any]
     readings: dict[str, dict[str, Any]]
+    dry_run: dict[str, Any]
+    dry_run_refusal: str
     scan_id: int
     commands: list[Any]
     replies: list[str]
@@ -167,6 +169,8 @@ class ScriptedProcess:
                 return json_text(self._script.metadata)
             case commands.ReadDevices():
                 self.server.push(read(command, self._script.readings, self._script.now()), keep=False)
+            case commands.DryRun():
+                self.server.push(dry_run(command, self._script), keep=False)
             case commands.ReplyInput(input_uid, text):
                 self._reply(input_uid, text)
             case commands.NeedMainThread():

@@ -7,8 +7,10 @@ from uuid import uuid4
 import msgspec
 
 from bluesky_qs.api.values import ExitStatus
-from bluesky_qs.ipc.commands import ReadDevices
-from bluesky_qs.ipc.reports import DevicesRead, DocumentReport, ProgressReport
+from bluesky_qs.foresight.report import Findings
+from bluesky_qs.foresight.runs import Runs
+from bluesky_qs.ipc.commands import DryRun, ReadDevices
+from bluesky_qs.ipc.reports import DevicesRead, DocumentReport, DryRunEnded, ProgressReport
 from bluesky_qs.ipc.states import RunState
 from bluesky_qs.testing import steps
 from bluesky_qs.wire.codec import json_text
@@ -22,6 +24,23 @@ def read(command: ReadDevices, readings: dict[str, dict[str, Any]], now: float) 
     unset = {"value": 0.0, "units": None, "timestamp": now, "limits": None, "moving": None}
     names = (*command.names, *command.unlisted)
     return DevicesRead(command.uid, json_text({name: unset | readings.get(name, {}) for name in names}))
+
+
+def dry_run(command: DryRun, script: "Foresees") -> DryRunEnded:
+    """The worker's report of a dry run: that of a plan without messages, changed by the test."""
+    nothing = {**Findings(Runs()).report(slept=0.0), "output": "", "as_of": script.now()}
+    return DryRunEnded(command.uid, json_text(nothing | script.dry_run), script.dry_run_refusal)
+
+
+class Foresees(Protocol):
+    """What a test has set about dry runs."""
+
+    dry_run: dict[str, Any]
+    dry_run_refusal: str
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        ...
 
 
 class Counter(Protocol):

@@ -72,6 +72,10 @@ class ScriptedWorker(InLoop):
         ``RE.md``.
     readings
         What ``device_read`` finds, by the names of devices; other devices are at 0.0.
+    dry_run
+        What ``item_dry_run`` reports, besides what it reports for a plan that does nothing.
+    dry_run_refusal
+        Why the worker cannot make dry runs; empty if it can.
     items
         The plans that were run, as items, oldest first.
     commands
@@ -108,6 +112,8 @@ class ScriptedWorker(InLoop):
         self.functions: dict[str, Any] = dict(_FUNCTIONS if functions is None else functions)
         self.metadata: dict[str, Any] = {}
         self.readings: dict[str, dict[str, Any]] = {}
+        self.dry_run: dict[str, Any] = {}
+        self.dry_run_refusal = ""
         self.commands: list[Any] = []
         self.replies: list[str] = []
         self.refusals: dict[type[Any], QSError] = {}

@@ -148,6 +148,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("queue execute plan", "queue_item_execute", ItemArgument("plan")),
         Form("queue execute instruction", "queue_item_execute", Instruction()),
         Form("queue check plan", "item_check", ItemArgument("plan")),
+        Form("queue dryrun plan", "item_dry_run", ItemArgument("plan"), summary="Show what a plan would do"),
         Form("queue item get", "queue_item_get", Place(optional=True)),
         Form("queue item remove", "queue_item_remove", Place(optional=True)),
         Form(

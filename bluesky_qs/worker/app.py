@@ -19,6 +19,7 @@ from bluesky_qs.ipc.commands import (
     Attach,
     CloseEnvironment,
     ContinuePlan,
+    DryRun,
     EngineMetadata,
     InterruptKernel,
     KernelSpec,
@@ -44,6 +45,7 @@ from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.states import KERNEL_BUSY, EnvironmentState
 from bluesky_qs.ipc.table import CommandTable
 from bluesky_qs.worker.device_reader import DeviceReader
+from bluesky_qs.worker.dry_runs import DryRuns
 from bluesky_qs.worker.engine import Engine
 from bluesky_qs.worker.environment import UserEnvironment, failure_report
 from bluesky_qs.worker.interrupt import interrupt
@@ -51,6 +53,7 @@ from bluesky_qs.worker.jobs import Jobs
 from bluesky_qs.worker.observe import plain_text
 from bluesky_qs.worker.prompts import Prompts
 from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.shadow import World
 from bluesky_qs.worker.tasks import TaskRunner
 from bluesky_qs.worker.trace import sentence
 from bluesky_qs.worker.waits import Streaming
@@ -124,8 +127,10 @@ class WorkerProcess:
         self._devices = DeviceReader(
             loop=lambda: None if self._engine.RE is None else self._engine.RE.loop,
             is_allowed=self._environment.may_use_unlisted,
-            send=lambda uid, devices: self._reports.push(DevicesRead(uid, devices)),
+            send=self._send_readings,
         )
+        world = World(self._environment, lambda: self._engine.RE)
+        self._dry_runs = DryRuns(world, self._reports, self._devices, self._jobs.put)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         # Made here so that the process fails if the address cannot be bound. Only the link thread uses it.
         self._server = ServerEnd(
@@ -140,6 +145,7 @@ class WorkerProcess:
         self._warm_up()
         while (job := self._jobs.take()) is not None:
             job()
+        self._dry_runs.close()
         self._stop.set()
         self._reports.wake()
         link.join()
@@ -199,7 +205,11 @@ class WorkerProcess:
             # Not refused, because the queue would stop whenever somebody looks at a value between two plans.
             log.info("The plan will start when the code in the IPython console has ended")
         self._engine.begin(item["item_uid"])
-        self._jobs.put(lambda: self._engine.run(item["item_uid"], lambda: self._environment.plan(item)))
+        self._jobs.put(
+            lambda: self._user_code(
+                lambda: self._engine.run(item["item_uid"], lambda: self._environment.plan(item)),
+            )
+        )
 
     @COMMANDS.handles(PausePlan)
     def _pause(self, command: PausePlan) -> None:
@@ -223,6 +233,17 @@ class WorkerProcess:
     def _read_devices(self, command: ReadDevices) -> None:
         self._need_environment()
         self._devices.ask(command, self._environment.namespace)
+
+    def _send_readings(self, uid: str, devices: bytes) -> None:
+        if not self._dry_runs.takes(uid):
+            self._reports.push(DevicesRead(uid, devices))
+
+    @COMMANDS.handles(DryRun)
+    def _dry_run(self, command: DryRun) -> None:
+        self._need_environment()
+        if self._engine.RE is None:
+            raise NoRunEngine
+        self._dry_runs.ask(command)
 
     @COMMANDS.handles(ReplyInput)
     def _reply(self, command: ReplyInput) -> None:
@@ -273,7 +294,7 @@ class WorkerProcess:
             case UpdateEnvironment():
                 what = "update of the lists of plans and devices"
                 work = environment.update
-        work = partial(self._prompts.of_task, command.task_uid, work)
+        work = partial(self._prompts.of_task, command.task_uid, partial(self._user_code, work))
         if not command.background:
             work = partial(self._interruptible, work)
         self._tasks.start(command.task_uid, what, work, background=command.background)
@@ -311,6 +332,13 @@ class WorkerProcess:
         if self._in_user_code:
             raise KeyboardInterrupt
 
+    def _user_code(self, work: Callable[[], Any]) -> Any:
+        """Do this work, which may change the namespace."""
+        try:
+            return work()
+        finally:
+            self._dry_runs.outdate()
+
     def _interruptible(self, work: Callable[[], Any]) -> Any:
         self._in_user_code = True
         try:
@@ -326,6 +354,7 @@ class WorkerProcess:
             self._prompts.install(command.input_policy)  # after the kernel, which installs a debugger of its own
             os.environ["_QSERVER_RUNNING_IPYTHON_KERNEL"] = "1" if kernel else "0"  # see `is_ipython_mode`
             self._interruptible(partial(self._environment.open, command, kernel, last_words.begins))
+            self._dry_runs.begin()
         except BaseException as error:  # noqa: BLE001 - the process boundary: startup code may raise anything
             enable_logging()
             message, trace, report = failure_report(error)

@@ -70,6 +70,19 @@ class DeviceReader:
         names = [*command.names, *command.unlisted]
         self._readings.ask(command.uid, names, namespace=namespace, groups=groups, max_age=command.max_age)
 
+    def details(self, name: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
+        """The last reading of a device with its data keys and their description; empty if it was never read."""
+        device = self._readings.known(name, namespace)
+        if device is None or device.reading is None:
+            return {}
+        description = device.description or _Description({}, None, {})
+        return {
+            "reading": {str(key): _field(each) for key, each in device.reading.items()},
+            "description": {str(key): _key(each) for key, each in description.described.items()},
+            "main": device.main,
+            "limits": description.limits,
+        }
+
     def due(self) -> float | None:
         """As in `Readings`."""
         return self._readings.due()
@@ -174,21 +187,24 @@ class DeviceReader:
                 return device.failed(f"no such device, or the user group {group!r} may not use it")
         if not class_has(type(found), "read") and "read" not in getattr(found, "__dict__", {}):
             return device.failed("it cannot be read: it has no method 'read'")
-        answer = _reading(found, (yield found.read()))
+        reading = yield found.read()
+        answer = _reading(found, reading)
+        device.reading, device.main = reading, answer["field"]
         if device.description is None or self._now() - device.described_at > DESCRIBED_FOR:
             with suppress(Exception):  # the value is what was asked for
                 device.description = yield from _description(found)
                 device.described_at = self._now()
         with suppress(Exception):
             answer["moving"] = yield from _moving(found)
-        return _described(answer, device.description or _Description({}, None))
+        return _described(answer, device.description or _Description({}, None, {}))
 
 
 class _Description(NamedTuple):
-    """Units by data key, and the limits, if any."""
+    """Units by data key, the limits, if any, and what ``describe()`` has returned."""
 
     units: Mapping[str, str]
     limits: list[float] | None
+    described: Mapping[str, Mapping[str, Any]]
 
 
 async def _awaited(value: Any) -> Any:
@@ -221,6 +237,11 @@ def _field(each: Mapping[str, Any]) -> dict[str, Any]:
     return {**field, "value": _plain(value)}
 
 
+def _key(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a data key's description that say what its values are like."""
+    return {part: _plain(description[part]) for part in ("dtype", "shape", "units", "choices") if part in description}
+
+
 def _size(value: Any) -> int:
     """The number of elements of an array or a list."""
     size = len(value) if isinstance(value, list | tuple) else getattr(value, "size", 1)
@@ -246,7 +267,7 @@ def _description(found: Any) -> Generator[Any, Any, _Description]:
     elif hasattr(found, "low_limit_travel") and hasattr(found, "high_limit_travel"):  # ophyd-async's motor
         travel = (yield found.low_limit_travel.get_value()), (yield found.high_limit_travel.get_value())
         candidates.insert(0, travel)
-    return _Description(units, next((pair for each in candidates if (pair := _pair(each))), None))
+    return _Description(units, next((pair for each in candidates if (pair := _pair(each))), None), described)
 
 
 def _limits_in(key: Mapping[str, Any]) -> list[Any]:

@@ -17,7 +17,7 @@ from bluesky_qs.ipc.states import EncodedLists, EnvironmentState
 from bluesky_qs.plans.catalog import Catalog
 from bluesky_qs.plans.permissions import PermissionRules
 from bluesky_qs.startup import loader
-from bluesky_qs.startup.collect import Collected, collect
+from bluesky_qs.startup.collect import Collected, collect, facts
 from bluesky_qs.startup.failure import failed
 from bluesky_qs.startup.find import local_folder
 from bluesky_qs.startup.report import LoadProblem
@@ -97,6 +97,12 @@ class UserEnvironment:
     def may_use_unlisted(self, name: str, description: dict[str, Any], group: str) -> bool:
         """Whether a group may use a device that is below the lists and has this description."""
         return self._catalog.unlisted_device_allowed(name, description, group)
+
+    def may_use(self, name: str, device: Any, group: str) -> bool:
+        """Whether a group may use the device with this name, in the lists or below them."""
+        if name in self._catalog.device_names(group):
+            return True
+        return self._catalog.is_below_the_lists(name) and self.may_use_unlisted(name, facts(device), group)
 
     def plan(self, item: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Create the plan of an item; return it with the metadata of its runs. Calls user code."""

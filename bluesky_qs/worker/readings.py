@@ -41,6 +41,8 @@ class KnownDevice:
         The object in the namespace to which the device belongs.
     last
         The last reading, as a reply shows it; None before the first one.
+    reading, main
+        The last reading as the device has returned it, and the data key that stands for the device.
     description
         Units, limits and data keys, as the reader has prepared them; None before the first description.
     """
@@ -50,6 +52,8 @@ class KnownDevice:
         self.key = key
         self.root = root
         self.last: Outcome | None = None
+        self.reading: Any = None
+        self.main = ""
         self.description: Any = None
         self.described_at = 0.0
         #: When the outstanding read was requested, on the clock of `Readings`; None if there is none.
@@ -157,6 +161,12 @@ class Readings:
         """A read begins, after it may have waited for a thread."""
         with self._lock:
             device.has_begun = True
+
+    def known(self, name: str, namespace: Mapping[str, Any]) -> KnownDevice | None:
+        """The device with this name, if it was asked for without a group."""
+        root, _, path = name.partition(".")
+        with self._lock:
+            return self._devices.get(Key(id(namespace.get(root)), path, ""))
 
     def due(self) -> float | None:
         """Seconds until `check` must be called; None if nobody waits."""

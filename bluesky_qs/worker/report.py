@@ -15,6 +15,7 @@ from bluesky_qs.ipc.link import ServerEnd
 from bluesky_qs.ipc.reports import (
     DevicesRead,
     DocumentReport,
+    DryRunEnded,
     InfoReport,
     ProgressReport,
     Pulse,
@@ -35,7 +36,7 @@ DOCUMENTS_WAITING = 5000
 FINISHED_KEPT = 1000
 FINISHED_SIZE_KEPT = 16 * 1024 * 1024
 #: Reports that are of no use to another manager.
-_NOT_KEPT = (DocumentReport, DevicesRead, InfoReport)
+_NOT_KEPT = (DocumentReport, DevicesRead, DryRunEnded, InfoReport)
 #: The states that other code in the main thread may replace by `RESERVED`.
 _RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 

@@ -8,7 +8,8 @@ from bluesky_qs.error_text import stored_message, stored_traceback
 from bluesky_qs.errors import QSError
 from bluesky_qs.startup.failure import text_of
 
-_OURS = str(Path(__file__).resolve().parents[1])
+#: The folder of our own package.
+OURS = str(Path(__file__).resolve().parents[1])
 #: Modules between our code and the user's. A traceback without other frames keeps theirs.
 _BETWEEN = ("bluesky.run_engine", "bluesky.utils", "concurrent.futures", "asyncio", "threading")
 
@@ -47,4 +48,4 @@ def sendable(text: str) -> str:
 
 def _leads_in(frame: TracebackType) -> bool:
     code, module = frame.tb_frame.f_code, frame.tb_frame.f_globals.get("__name__", "")
-    return code.co_filename.startswith(_OURS) or module.startswith(_BETWEEN)
+    return code.co_filename.startswith(OURS) or module.startswith(_BETWEEN)

@@ -7,6 +7,7 @@ from typing import Any
 from bluesky_qs.client.identity import shown_user
 from ipython_extension.shown.catalogue import CatalogueView
 from ipython_extension.shown.display import ReplyView, View
+from ipython_extension.shown.dry_run_view import DryRunView
 from ipython_extension.shown.readings_view import ReadingsView
 from ipython_extension.shown.tables import Row, Table, counted, full_sentence, length_of_time, moment, plural, ranges
 
@@ -206,6 +207,11 @@ def plans(reply: Reply) -> CatalogueView:
     return CatalogueView.of_plans(reply.get("plans_allowed") or reply.get("plans_existing") or {})
 
 
+def dry_run(reply: Reply) -> DryRunView:
+    """Say what a plan would do."""
+    return DryRunView(reply["report"])
+
+
 def readings(reply: Reply) -> ReadingsView:
     """Show readings of devices."""
     return ReadingsView(reply["devices"])
@@ -335,6 +341,7 @@ _OF_REPLIES: dict[str, Callable[[Reply], View]] = {
     "task_status": task_status,
     "item_status": item_status,
     "item_check": item_check,
+    "item_dry_run": dry_run,
     "config_get": kernel,
 }
 _OF_REQUESTS: dict[str, Callable[[Mapping[str, Any], Reply], View]] = {

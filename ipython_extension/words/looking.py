@@ -160,6 +160,20 @@ def plan(session: Session, line: Line) -> PlanView:
     return PlanView(allowed[token.text])
 
 
+@word("dryrun", "PLAN")
+def dryrun(session: Session, line: Line) -> View:
+    """Show what a plan would do, without hardware: points, where motors go, and errors. Nothing is queued.
+
+    The environment must be open; a plan may be running. Motors start where they are now. A plan that asks for input, or
+    does not end within 10 s, is cut off.
+
+        %qs dryrun rel_scan([det1], motor, -1, 1, 101)
+    """
+    plans, _ = read_plans(line, {}, only_one="dryrun takes only one plan")
+    reply = session.rm.item_dry_run(plans[0].item)
+    return present(session, "item_dry_run", {}, reply)
+
+
 @word("check", "PLAN")
 def check(session: Session, line: Line) -> View:
     """Check a plan as if it were added. Nothing is queued."""

@@ -50,6 +50,7 @@ SCOPES = {
     "re_abort": "write:plan:control",
     "re_halt": "write:plan:control",
     "device_read": "read:monitor",
+    "item_dry_run": "read:queue",
     "re_runs": "read:monitor",
     "re_metadata": "read:monitor",
     "plans_allowed": "read:resources",
@@ -82,6 +83,7 @@ SCOPES = {
 
 #: Keys of answers whose values come from the user or from user code.
 USER_VALUES = {
+    ("AssumedReading", "value"),
     ("Check", "arguments"),
     ("DeviceReading", "value"),
     ("Document", "doc"),
@@ -97,6 +99,8 @@ USER_VALUES = {
     ("Item", "properties"),
     ("LastReading", "value"),
     ("Metadata", "re_metadata"),
+    ("MotorRange", "end"),
+    ("MotorRange", "start"),
     ("ParameterDescription", "default"),
     ("Result", "return_value"),
     ("RunningItem", "args"),

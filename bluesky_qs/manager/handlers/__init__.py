@@ -2,6 +2,7 @@
 
 from bluesky_qs.manager.handlers import (
     devices,
+    dry_runs,
     engine,
     environment,
     history,
@@ -15,6 +16,7 @@ from bluesky_qs.manager.handlers import (
 
 __all__ = [
     "devices",
+    "dry_runs",
     "engine",
     "environment",
     "history",

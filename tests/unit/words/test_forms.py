@@ -28,6 +28,7 @@ LINES = [
     (["queue", "add", "plan", TEXT], "queue_item_add", {"item": PLAN}),
     (["queue", "add", "plan", "front", TEXT], "queue_item_add", {"item": PLAN, "pos": "front"}),
     (["queue", "add", "instruction", "-2", "queue-stop"], "queue_item_add", {"item": STOP, "pos": -2}),
+    (["queue", "dryrun", "plan", TEXT], "item_dry_run", {"item": PLAN}),
     (["history", "clear"], "history_clear", {}),
     (["queue", "start"], "queue_start", {}),
     (["start"], "queue_start", {}),

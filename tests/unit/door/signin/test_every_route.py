@@ -71,6 +71,7 @@ NEEDS = {
     "POST /input/reply": "write:execute",
     "GET /instruments": "read:status",
     "GET /item/check": "read:queue",
+    "GET /item/dry/run": "read:queue",
     "GET /item/status": "read:queue",
     "POST /kernel/interrupt": "write:queue:control",
     "POST /lock": "write:lock",

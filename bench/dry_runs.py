@@ -1,0 +1,85 @@
+"""Measurements of dry runs: the cost of a walk beside a bare drain of the same plan, and the time of a fork.
+
+Run ``python bench/dry_runs.py [MESSAGES]``. All times are of the processor, so that a busy machine counts less.
+"""
+
+import os
+import statistics
+import sys
+import time
+
+from bluesky import plans
+from ophyd.sim import hw
+
+from bluesky_qs.foresight.devices import Facts
+from bluesky_qs.foresight.walk import Walk
+
+TURNS = 3
+LIMIT = 1.5
+PER_POINT = 10
+
+
+def look(device):
+    """Facts about a simulated device."""
+    return Facts(device.name, device.read(), device.describe(), device.name)
+
+
+def drain(plan):
+    """Ask for all messages and answer none; return their number."""
+    return sum(1 for _ in plan)
+
+
+def processor(work):
+    """The processor time of a call, in seconds."""
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+def walk_ratio(make):
+    """The times of a walk and of a bare drain in turns: median ratio, and messages per second of the walk."""
+    ratios, rates = [], []
+    for _ in range(TURNS):
+        number = drain(make())
+        bare = processor(lambda: drain(make()))
+        walked = processor(lambda: Walk(look).run(make()))
+        ratios.append(walked / bare)
+        rates.append(number / walked)
+    return statistics.median(ratios), statistics.median(rates)
+
+
+def fork_time(gigabytes):
+    """Milliseconds of a fork of a process of this size."""
+    held = bytearray(int(gigabytes * 2**30))
+    for at in range(0, len(held), 4096):
+        held[at] = 1
+    times = []
+    for _ in range(7):
+        begin = time.thread_time()
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        times.append((time.thread_time() - begin) * 1e3)
+        os.waitpid(child, 0)
+    return statistics.median(times)
+
+
+def main():
+    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    sim = hw()
+    points = messages // PER_POINT
+    side = int(points**0.5)
+    for name, make in {
+        "scan": lambda: plans.scan([sim.det1], sim.motor, -1, 1, points),
+        "grid_scan": lambda: plans.grid_scan([sim.det1, sim.det2], sim.motor1, 0, 1, side, sim.motor2, 0, 1, side),
+        "count": lambda: plans.count([sim.det1], points),
+    }.items():
+        ratio, rate = walk_ratio(make)
+        mark = "" if ratio <= LIMIT else f"  more than {LIMIT}"
+        print(f"walk of {name}: {ratio:.2f} of a bare drain, {rate:.0f} messages/s{mark}")
+    for size in (0.3, 2.0):
+        print(f"fork at {size} GB: {fork_time(size):.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

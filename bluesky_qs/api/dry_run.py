@@ -1,0 +1,86 @@
+"""The types of the report of a dry run."""
+
+from typing import Any, TypedDict
+
+
+class DryRunError(TypedDict):
+    """An exception that ends the plan. ``step`` is the point that the plan was at, from 1."""
+
+    msg: str
+    traceback: str
+    step: int
+
+
+class BlockedCall(TypedDict):
+    """A call that a dry run does not carry out. ``step`` is the point that the plan was at, from 1."""
+
+    call: str
+    step: int
+    traceback: str
+
+
+class AssumedReading(TypedDict):
+    """A value that the plan looked at and that may be another one in a real run."""
+
+    device: str
+    field: str
+    value: Any
+
+
+class MotorRange(TypedDict):
+    """Where a device starts, its lowest and highest position (null unless they are numbers), and where it ends."""
+
+    start: Any
+    min: float | None
+    max: float | None
+    end: Any
+    units: str | None
+
+
+class DryRunTimes(TypedDict):
+    """Seconds by part; null if they are not known."""
+
+    move: float | None
+    trigger: float | None
+    sleep: float | None
+    other: float | None
+
+
+class DryRunEstimate(TypedDict):
+    """How long the plan would take, in seconds. ``seconds`` is null if that is not known, for this ``reason``."""
+
+    seconds: float | None
+    low: float | None
+    high: float | None
+    reason: str
+    parts: DryRunTimes
+
+
+class DryRunReport(TypedDict):
+    """What a plan would do.
+
+    ``ok`` is false if the real run would fail, and null if that is not known: ``complete`` is false, with the
+    ``reason``, or ``blocked`` is not empty. ``exact`` is false if the plan depends on something that a dry run cannot
+    know. ``points`` counts all events; ``stream_points`` has them by stream. ``bytes`` are those of all readings.
+    ``output`` is the end of what the plan printed. ``as_of`` is the time (epoch seconds) of the copy of the namespace.
+    """
+
+    ok: bool | None
+    complete: bool
+    reason: str
+    exact: bool
+    errors: list[DryRunError]
+    warnings: list[str]
+    assumed: list[AssumedReading]
+    blocked: list[BlockedCall]
+    motors: dict[str, MotorRange]
+    devices: list[str]
+    runs: int
+    points: int
+    streams: list[str]
+    stream_points: dict[str, int]
+    triggers: dict[str, int]
+    bytes: int
+    output: str
+    as_of: float
+    estimate: DryRunEstimate

@@ -1,0 +1,206 @@
+"""What a walk knows about devices: their present readings, and the positions that the plan has given them so far."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+#: What a status object of a walk, or a device without a reading, gives for a number.
+_ZERO = 0.0
+_BYTES_OF_NUMBER = 8
+
+
+class Facts(NamedTuple):
+    """What is known about a device before the plan moves it.
+
+    Attributes
+    ----------
+    name
+        Its dotted name in the environment, or its own name if it is not there.
+    reading
+        Its last reading (``{data key: {"value", "timestamp"}}``); empty if there is none.
+    description
+        As ``describe()`` returns it; empty if it is not known.
+    main
+        The data key of the value that stands for the device; empty if it is not known.
+    limits
+        Lowest and highest position, if it has limits.
+    is_permitted
+        Whether the user group may use the device.
+    """
+
+    name: str
+    reading: Mapping[str, Mapping[str, Any]] = {}
+    description: Mapping[str, Mapping[str, Any]] = {}
+    main: str = ""
+    limits: tuple[float, float] | None = None
+    is_permitted: bool = True
+
+
+#: Called with a data key's value, when the plan looks at it.
+Note = Callable[[str, Any], object]
+
+
+class Measured(dict[str, Any]):
+    """One data key of a reading, for the plan. It notes when the plan looks at the value.
+
+    Plans pass readings on without looking at them. `dict(measured)` also looks, because of ``__iter__``.
+    """
+
+    __slots__ = ("_key", "_note")
+
+    def __init__(self, key: str, reading: Mapping[str, Any], note: Note) -> None:
+        super().__init__(reading)
+        self._key, self._note = key, note
+
+    def __getitem__(self, field: str) -> Any:
+        value = super().__getitem__(field)
+        if field == "value":
+            self._note(self._key, value)
+        return value
+
+    def get(self, field: str, default: Any = None, /) -> Any:
+        try:
+            return self[field]
+        except KeyError:
+            return default
+
+    def pop(self, field: str, *default: Any) -> Any:
+        if field in self:
+            self[field]
+        return super().pop(field, *default)
+
+    def __iter__(self) -> Iterator[str]:
+        return super().__iter__()
+
+    def items(self) -> Any:
+        self["value"]
+        return super().items()
+
+    def values(self) -> Any:
+        self["value"]
+        return super().values()
+
+
+class Known:
+    """One device of a walk, with its facts, and how the plan has used it."""
+
+    def __init__(self, obj: Any, facts: Facts, note: Callable[["Known", str, Any], object]) -> None:
+        self.obj = obj
+        self.facts = facts
+        self.name = facts.name
+        #: The position that the plan has given it; `UNSET` before.
+        self.walked: Any = UNSET
+        self._note = note
+        reading = facts.reading or _neutral(obj, facts)
+        self.main = facts.main or next(iter(reading), "")
+        note_key: Note = lambda key, value: note(self, key, value)  # noqa: E731 - one for all keys
+        #: The reading for the plan; `Positions` puts walked positions into it.
+        self.shown: dict[str, Any] = {key: Measured(key, each, note_key) for key, each in reading.items()}
+        self.bytes = _size(facts.description, self.shown)
+        self.follows_others = bool(
+            getattr(obj, "real_positioners", None) or getattr(getattr(obj, "parent", None), "real_positioners", None)
+        )
+
+    @property
+    def start(self) -> Any:
+        """Its position before the plan."""
+        field = self.facts.reading.get(self.main)
+        return None if field is None else field.get("value")
+
+    @property
+    def position(self) -> Any:
+        """Its position now: the walked one, or that before the plan. Without both, zero is assumed."""
+        if self.walked is not UNSET:
+            return self.walked
+        if self.start is None:
+            self._note(self, self.main or self.name, _ZERO)
+            return _ZERO
+        return self.start
+
+    @property
+    def units(self) -> str | None:
+        """The units of its position."""
+        return self.facts.description.get(self.main, {}).get("units")
+
+
+class _Unset:
+    """The position of a device that the plan has not moved."""
+
+
+UNSET = _Unset()
+
+
+class Positions:
+    """The devices of a walk and their positions.
+
+    Parameters
+    ----------
+    look
+        Returns the facts about a device.
+    assumed
+        Called when the plan uses a value that may be another one in a real run: device, data key, value.
+    """
+
+    def __init__(self, look: Callable[[Any], Facts], assumed: Callable[[Known, str, Any], object]) -> None:
+        self._look = look
+        self._assumed = assumed
+        self._known: dict[int, Known] = {}
+        #: Fields of readings that the plan's moves have changed.
+        self._moved: dict[str, dict[str, Any]] = {}
+
+    def known(self, obj: Any) -> Known:
+        """What is known about this device."""
+        found = self._known.get(id(obj))
+        if found is None:
+            found = self._known[id(obj)] = Known(obj, self._look(obj), self._assumed)
+        return found
+
+    def seen(self, obj: Any) -> Known | None:
+        """The device, if the plan has used it."""
+        return self._known.get(id(obj))
+
+    def move(self, device: Known, value: Any) -> None:
+        """The device is at this position from now on."""
+        device.walked = value
+        for key in device.shown if device.main in device.shown else (device.main,):
+            if key == device.main or key.endswith(("_setpoint", "-setpoint")):
+                timestamp = dict.get(device.shown.get(key, {}), "timestamp", _ZERO)
+                self._moved[key] = {"value": value, "timestamp": timestamp}
+
+    def reading(self, device: Known) -> dict[str, Any]:
+        """The reading of a device for the plan."""
+        shown = device.shown
+        if self._moved:
+            shown = {key: self._moved.get(key, each) for key, each in shown.items()}
+        return dict(shown)
+
+
+def _neutral(obj: Any, facts: Facts) -> dict[str, dict[str, Any]]:
+    """A reading with a neutral value of the described type for each data key."""
+    described = facts.description or {str(getattr(obj, "name", "") or facts.name): {}}
+    return {key: {"value": _neutral_value(each), "timestamp": _ZERO} for key, each in described.items()}
+
+
+def _neutral_value(description: Mapping[str, Any]) -> Any:
+    match description.get("dtype"):
+        case "string":
+            return next(iter(description.get("choices") or description.get("enum_strs") or ("",)))
+        case "integer":
+            return 0
+        case "boolean":
+            return False
+        case "array":
+            return []
+        case _:
+            return _ZERO
+
+
+def _size(description: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Any]) -> int:
+    """The bytes of one reading: 8 for each number."""
+    return sum(_BYTES_OF_NUMBER * _count(description.get(key, {})) for key in {*description, *shown})
+
+
+def _count(description: Mapping[str, Any]) -> int:
+    count = 1
+    for length in description.get("shape") or ():
+        count *= length if isinstance(length, int) and length > 0 else 1
+    return count

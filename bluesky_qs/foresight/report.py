@@ -1,0 +1,167 @@
+"""What a walk has found, and the report for clients."""
+
+import math
+from typing import Any
+
+from bluesky_qs.error_text import cut
+from bluesky_qs.foresight.devices import UNSET, Known
+from bluesky_qs.foresight.runs import Runs
+
+#: The most entries of a list in a report; plans may be long.
+MOST = 100
+_LONGEST = 200
+#: Why the report has no time.
+NO_TIMES = "The service does not learn how long plans take yet"
+
+
+class Move:
+    """The moves of one device: where it started, its range, and where it ends."""
+
+    def __init__(self, device: Known) -> None:
+        self.device = device
+        self.start = device.start if device.walked is UNSET else device.walked
+        self.low = self.high = _number(self.start)
+        self.end: Any = self.start
+
+    def to(self, value: Any) -> None:
+        """The device moves there."""
+        self.end = value
+        if (number := _number(value)) is not None:
+            self.low = number if self.low is None else min(self.low, number)
+            self.high = number if self.high is None else max(self.high, number)
+
+
+class Findings:
+    """Collects what the messages of a plan would do.
+
+    Attributes
+    ----------
+    devices
+        Names of the devices that the plan uses, in order (a dict, for its order).
+    """
+
+    def __init__(self, runs: Runs) -> None:
+        self.devices: dict[str, None] = {}
+        self.blocked: list[dict[str, Any]] = []
+        self._runs = runs
+        self._exact = True
+        self._reason = ""
+        self._errors: list[dict[str, Any]] = []
+        self._warnings: dict[str, None] = {}
+        self._assumed: dict[tuple[str, str], Any] = {}
+        self._moves: dict[str, Move] = {}
+        self._triggers: dict[str, int] = {}
+
+    @property
+    def step(self) -> int:
+        """The point that the plan is at, from 1."""
+        return sum(self._runs.points.values()) + 1
+
+    def use(self, device: Known) -> None:
+        """The plan uses this device."""
+        self.devices[device.name] = None
+        if not device.facts.is_permitted:
+            self.warn(f"The plan uses {device.name}, which the user group may not use")
+
+    def move(self, device: Known, value: Any) -> None:
+        """The plan moves a device."""
+        move = self._moves.get(device.name)
+        if move is None:
+            move = self._moves[device.name] = Move(device)
+        move.to(value)
+
+    def trigger(self, name: str) -> None:
+        """The plan triggers a detector."""
+        self._triggers[name] = self._triggers.get(name, 0) + 1
+
+    def assume(self, name: str, key: str, value: Any) -> None:
+        """The plan uses a value that may be another one in a real run."""
+        self._exact = False
+        if len(self._assumed) < MOST:
+            self._assumed.setdefault((name, key), value)
+
+    def inexact(self, warning: str) -> None:
+        """A real run may differ, for this reason."""
+        self._exact = False
+        self.warn(warning)
+
+    def warn(self, text: str) -> None:
+        """Add a warning, once."""
+        if len(self._warnings) < MOST:
+            self._warnings.setdefault(text)
+
+    def cut(self, reason: str) -> None:
+        """The walk ends before the plan."""
+        self._reason = self._reason or reason
+
+    def block(self, call: str, trace: str) -> None:
+        """The plan has tried something that a dry run must not do."""
+        if len(self.blocked) < MOST:
+            self.blocked.append({"call": cut(call, _LONGEST), "step": self.step, "traceback": trace})
+
+    def failed(self, message: str, trace: str) -> None:
+        """The plan has failed."""
+        self._errors.append({"msg": message, "traceback": trace, "step": self.step})
+
+    def report(self, *, slept: float) -> dict[str, Any]:
+        """The report, without the keys that only the process of the walk knows."""
+        complete = not self._reason
+        ok = None if self.blocked or not complete else not self._errors
+        return {
+            "ok": ok,
+            "complete": complete,
+            "reason": self._reason,
+            "exact": self._exact and complete and not self.blocked,
+            "errors": self._errors,
+            "warnings": list(self._warnings),
+            "assumed": [
+                {"device": device, "field": key, "value": _shown(value)}
+                for (device, key), value in self._assumed.items()
+            ],
+            "blocked": self.blocked,
+            "motors": {name: _range(move) for name, move in self._moves.items()},
+            "devices": list(self.devices),
+            "runs": self._runs.opened,
+            "points": sum(self._runs.points.values()),
+            "streams": list(self._runs.points),
+            "stream_points": dict(self._runs.points),
+            "triggers": self._triggers,
+            "bytes": self._runs.bytes,
+            "estimate": {
+                "seconds": None,
+                "low": None,
+                "high": None,
+                "reason": NO_TIMES,
+                "parts": {"move": None, "trigger": None, "sleep": slept, "other": None},
+            },
+        }
+
+
+def _range(move: Move) -> dict[str, Any]:
+    return {
+        "start": _shown(move.start),
+        "min": move.low,
+        "max": move.high,
+        "end": _shown(move.end),
+        "units": move.device.units,
+    }
+
+
+def _number(value: Any) -> float | None:
+    """The value as a number; None for anything else."""
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _shown(value: Any) -> Any:
+    """The value in JSON: a number, text or None."""
+    if value is None or isinstance(value, str | bool):
+        return cut(value, _LONGEST) if isinstance(value, str) else value
+    if (number := _number(value)) is not None:
+        return int(value) if isinstance(value, int) and abs(value) < 2**53 else number
+    return cut(repr(value), _LONGEST)

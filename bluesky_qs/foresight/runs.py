@@ -1,0 +1,117 @@
+"""The runs of a walk: which are open, their streams, and the points in each stream."""
+
+from typing import Any, NoReturn
+
+
+class IllegalMessageSequence(Exception):
+    """The plan's messages are in an order that the Run Engine refuses."""
+
+
+class _Run:
+    def __init__(self, uid: str) -> None:
+        self.uid = uid
+        self.stream: str | None = None
+        self.bytes = 0
+        self.has_read = False
+        self.keys: set[str] = set()
+        self.monitored: set[int] = set()
+
+
+class Runs:
+    """Follows the messages that open runs and save points."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        #: Points by stream, of all runs together.
+        self.points: dict[str, int] = {}
+        self.bytes = 0
+        self._open: dict[Any, _Run] = {}
+
+    def open(self, key: Any, uid: str) -> None:
+        """Open a run. Raise `IllegalMessageSequence` if there is one with this key."""
+        if key in self._open:
+            _refuse("A 'close_run' message was not received before the 'open_run' message")
+        self._open[key] = _Run(uid)
+        self.opened += 1
+
+    def close(self, key: Any) -> str:
+        """Close a run; return its uid."""
+        run = self._require(key, "A 'close_run' message was received but there is no run open")
+        del self._open[key]
+        return run.uid
+
+    def create(self, key: Any, stream: str) -> None:
+        """Begin a point in this stream."""
+        run = self._require(key, "Cannot bundle readings without an open run: 'open_run' must come before 'create'")
+        if run.stream is not None:
+            _refuse("A second 'create' message is not allowed until the current event is closed with 'save' or 'drop'")
+        run.stream, run.bytes, run.has_read, run.keys = stream, 0, False, set()
+
+    def read(self, key: Any, keys: Any, size: int) -> None:
+        """Add a reading to the point of the run, if one has begun."""
+        run = self._open.get(key)
+        if run is None or run.stream is None:
+            return
+        if not run.keys.isdisjoint(keys):
+            twice = sorted(run.keys.intersection(keys))
+            raise ValueError(f"Two devices of one point have the same data keys: {', '.join(twice)}")
+        run.keys.update(keys)
+        run.bytes += size
+        run.has_read = True
+
+    def save(self, key: Any) -> None:
+        """End a point."""
+        run = self._bundling(key, "save")
+        if run.has_read:
+            self.points[run.stream or ""] = self.points.get(run.stream or "", 0) + 1
+            self.bytes += run.bytes
+        run.stream = None
+
+    def drop(self, key: Any) -> None:
+        """Forget a point that has begun."""
+        self._bundling(key, "drop").stream = None
+
+    def declare(self, key: Any, stream: str) -> None:
+        """Declare a stream, which may stay empty."""
+        self._require(key, "Cannot declare a stream without an open run: 'open_run' must come before it")
+        self.points.setdefault(stream, 0)
+
+    def monitor(self, key: Any, obj: Any, stream: str) -> None:
+        """Begin to monitor a device."""
+        run = self._require(key, "A 'monitor' message was sent but no run is open.")
+        if id(obj) in run.monitored:
+            _refuse(f"A 'monitor' message was sent for {stream!r}, which is already monitored")
+        run.monitored.add(id(obj))
+        self.points.setdefault(stream, 0)
+
+    def unmonitor(self, key: Any, obj: Any) -> None:
+        """Stop monitoring a device."""
+        run = self._require(key, "An 'unmonitor' message was sent but no run is open.")
+        if id(obj) not in run.monitored:
+            _refuse("Cannot 'unmonitor' a device that is not monitored")
+        run.monitored.discard(id(obj))
+
+    def require(self, key: Any, command: str) -> None:
+        """Raise `IllegalMessageSequence` unless this run is open."""
+        self._require(key, f"A '{command}' message was sent but no run is open.")
+
+    def refuse_while_bundling(self, message: str) -> None:
+        """Raise `IllegalMessageSequence` if a point has begun in any run."""
+        if any(run.stream is not None for run in self._open.values()):
+            _refuse(message)
+
+    def _require(self, key: Any, message: str) -> _Run:
+        run = self._open.get(key)
+        if run is None:
+            _refuse(message)
+        return run
+
+    def _bundling(self, key: Any, command: str) -> _Run:
+        run = self._require(key, f"A '{command}' message was sent but no run is open.")
+        if run.stream is None:
+            _refuse(f"A 'create' message must come before '{command}'")
+        return run
+
+
+def _refuse(message: str) -> NoReturn:
+    raise IllegalMessageSequence(message)

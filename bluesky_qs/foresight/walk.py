@@ -1,0 +1,338 @@
+"""The walk of a plan: answers its messages as the RunEngine would, and notes what they would do."""
+
+import inspect
+import uuid
+from collections.abc import Callable, Collection, Generator
+from typing import Any
+
+from bluesky_qs.foresight.devices import Facts, Known, Positions
+from bluesky_qs.foresight.report import Findings
+from bluesky_qs.foresight.runs import Runs
+
+#: Messages between two looks at the clock; a power of two.
+_PER_LOOK = 64
+#: Callbacks that only show documents, so the plan does not depend on them.
+_ONLY_SHOW = frozenset({"LiveTable", "LivePlot", "LiveGrid", "LiveScatter", "BestEffortCallback"})
+
+Handler = Callable[[Any], Any]
+
+
+class CutOff(BaseException):
+    """The walk ends here, because it cannot know how the plan goes on. The text says why."""
+
+
+class OutsideLimits(ValueError):
+    """A position is outside the limits of the device."""
+
+
+class InvalidCommand(KeyError):
+    """The RunEngine does not know the command of a message."""
+
+
+class DoneStatus:
+    """The status of a move or another action, which is complete at once."""
+
+    done = True
+    success = True
+
+    def add_callback(self, callback: Callable[[Any], Any]) -> None:
+        """Call this function now."""
+        callback(self)
+
+    def exception(self, timeout: float | None = None) -> None:
+        """None: the action has not failed."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Return at once."""
+
+    def watch(self, function: Callable[..., Any]) -> None:
+        """Do nothing, since there is no progress."""
+
+
+_DONE = DoneStatus()
+
+
+class Clock:
+    """A clock that runs ahead of the real one by the time that the plan has slept."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Let this time pass."""
+        if seconds > 0:
+            self.ahead += seconds
+
+
+class Walk:
+    """One walk of one plan.
+
+    Parameters
+    ----------
+    look
+        Returns the facts about a device.
+    clock
+        Passes the time while the plan sleeps.
+    commands
+        Commands that the RunEngine knows beyond those here. Their effect is unknown.
+    is_late
+        Whether the time for the walk is over; None if there is no limit.
+    text_of
+        Returns the message and the traceback of an exception of the plan.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[Any], Facts],
+        *,
+        clock: Clock | None = None,
+        commands: Collection[str] = (),
+        is_late: Callable[[], bool] | None = None,
+        text_of: Callable[[BaseException], tuple[str, str]] = lambda error: (repr(error), ""),
+    ) -> None:
+        self.clock = clock or Clock()
+        self.runs = Runs()
+        self.findings = Findings(self.runs)
+        self.positions = Positions(look, self._assume)
+        self._is_late = is_late or (lambda: False)
+        self._text_of = text_of
+        self._token = 0
+        self._handlers: dict[str, Handler] = {
+            name.removeprefix("_on_"): getattr(self, name) for name in dir(self) if name.startswith("_on_")
+        }
+        for command in _WITHOUT_EFFECT:
+            self._handlers[command] = _nothing
+        for command in commands:
+            self._handlers.setdefault(command, self._unknown)
+
+    def run(self, plan: Any) -> None:
+        """Walk the plan to its end, or until it is cut off. The findings say what happened; nothing is raised."""
+        messages = _messages_of(plan)
+        try:
+            self._follow(messages)
+        except CutOff as cut:
+            self.findings.cut(str(cut))
+        except MemoryError:
+            self.findings.cut("the plan needs more memory than a dry run may use")
+        except BaseException as error:  # noqa: BLE001 - the plan may raise anything
+            self.findings.failed(*self._text_of(error))
+
+    def report(self) -> dict[str, Any]:
+        """What the plan would do, as far as it has been walked."""
+        return self.findings.report(slept=self.clock.ahead)
+
+    def _follow(self, messages: Generator[Any, Any, Any]) -> None:
+        find = self._handlers.get
+        answer: Any = None
+        error: Exception | None = None
+        count = 0
+        while True:
+            try:
+                message = messages.send(answer) if error is None else messages.throw(error)
+            except StopIteration:
+                return
+            count += 1
+            if not count % _PER_LOOK and self._is_late():
+                raise CutOff("the time for the dry run is over")
+            handler = find(message.command)
+            error = None
+            try:
+                answer = handler(message) if handler else _refuse_command(message)
+            except Exception as raised:  # noqa: BLE001 - as the RunEngine, which passes it to the plan
+                error = raised.with_traceback(None)
+
+    def _assume(self, device: Known, key: str, value: Any) -> None:
+        self.findings.assume(device.name, key, value)
+
+    def _used(self, message: Any, method: str) -> Known:
+        """The device of a message, which must have this method."""
+        obj = message.obj
+        if not hasattr(obj, method):
+            raise TypeError(f"{obj!r} does not support '{message.command}': it has no method '{method}'")
+        return self._device(obj)
+
+    def _device(self, obj: Any) -> Known:
+        known = self.positions.known(obj)
+        if known.name not in self.findings.devices:
+            self.findings.use(known)
+        return known
+
+    # ------------------------------------------------------------------------------------------------------ runs
+    def _on_open_run(self, message: Any) -> str:
+        uid = str(uuid.uuid4())
+        self.runs.open(message.run, uid)
+        return uid
+
+    def _on_close_run(self, message: Any) -> str:
+        return self.runs.close(message.run)
+
+    def _on_create(self, message: Any) -> None:
+        stream = message.kwargs.get("name") or (message.args[0] if message.args else "primary")
+        self.runs.create(message.run, str(stream))
+
+    def _on_read(self, message: Any) -> dict[str, Any]:
+        device = self._used(message, "read")
+        self.runs.read(message.run, device.shown.keys(), device.bytes)
+        return self.positions.reading(device)
+
+    def _on_save(self, message: Any) -> None:
+        self.runs.save(message.run)
+
+    def _on_drop(self, message: Any) -> None:
+        self.runs.drop(message.run)
+
+    def _on_declare_stream(self, message: Any) -> None:
+        self.runs.declare(message.run, str(message.kwargs.get("name", "primary")))
+        for obj in (message.obj, *message.args):
+            if obj is not None:
+                self._device(obj)
+
+    def _on_monitor(self, message: Any) -> None:
+        device = self._used(message, "subscribe")
+        self.runs.monitor(message.run, message.obj, str(message.kwargs.get("name") or f"{message.obj.name}_monitor"))
+        self.findings.inexact(f"The number of points in the monitor of {device.name} is not known beforehand")
+
+    def _on_unmonitor(self, message: Any) -> None:
+        self.runs.unmonitor(message.run, message.obj)
+
+    def _on_checkpoint(self, _message: Any) -> None:
+        self.runs.refuse_while_bundling("Cannot 'checkpoint' after 'create' and before 'save'. Aborting!")
+
+    # --------------------------------------------------------------------------------------------------- devices
+    def _on_set(self, message: Any) -> DoneStatus:
+        device = self._used(message, "set")
+        value = message.args[0] if message.args else next(iter(message.kwargs.values()), None)
+        self._check(device, value)
+        self.findings.move(device, value)
+        self.positions.move(device, value)
+        if device.follows_others:
+            self.findings.inexact(f"{device.name} moves other motors; their positions are not followed")
+        return _DONE
+
+    def _check(self, device: Known, value: Any) -> None:
+        """Raise an exception if the device would refuse this position."""
+        obj = device.obj
+        check = getattr(obj, "check_value", None)
+        if check is not None and not inspect.iscoroutinefunction(check):
+            check(value)
+            return
+        limits = device.facts.limits
+        if limits is None or isinstance(value, bool) or not isinstance(value, int | float):
+            return
+        if limits[0] <= value <= limits[1]:
+            return
+        text = f"{device.name} cannot go to {value:g}: its limits are {limits[0]:g} and {limits[1]:g}"
+        if check is not None or hasattr(obj, "low_limit_travel"):
+            raise OutsideLimits(text)
+        self.findings.warn(f"{text} (point {self.findings.step})")
+
+    def _on_trigger(self, message: Any) -> DoneStatus:
+        self.findings.trigger(self._used(message, "trigger").name)
+        return _DONE
+
+    def _on_locate(self, message: Any) -> Any:
+        found = [self._location(obj) for obj in (message.obj, *message.args)]
+        return found[0] if len(found) == 1 and message.kwargs.get("squeeze", True) else found
+
+    def _location(self, obj: Any) -> dict[str, Any]:
+        if not hasattr(obj, "locate"):
+            raise TypeError(f"{obj!r} does not support 'locate'")
+        position = self._device(obj).position
+        return {"setpoint": position, "readback": position}
+
+    def _on_stage(self, message: Any) -> list[Any]:
+        if not hasattr(message.obj, "stage"):
+            return []
+        self._device(message.obj)
+        return [message.obj]
+
+    def _on_unstage(self, message: Any) -> list[Any]:
+        return [message.obj] if hasattr(message.obj, "unstage") else []
+
+    def _on_stop(self, message: Any) -> None:
+        self._used(message, "stop")
+
+    def _on_configure(self, message: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        self.runs.refuse_while_bundling("Cannot configure after 'create' but before 'save' Aborting!")
+        self._used(message, "configure")
+        return {}, {}
+
+    def _on_prepare(self, message: Any) -> DoneStatus:
+        self._used(message, "prepare")
+        return _DONE
+
+    def _on_kickoff(self, message: Any) -> DoneStatus:
+        self.runs.require(message.run, "kickoff")
+        device = self._used(message, "kickoff")
+        self.findings.inexact(f"{device.name} measures by itself; its points and moves are not known beforehand")
+        return _DONE
+
+    def _on_complete(self, message: Any) -> DoneStatus:
+        self._used(message, "complete")
+        return _DONE
+
+    def _on_collect(self, message: Any) -> None:
+        self.runs.require(message.run, "collect")
+        if stream := message.kwargs.get("name"):
+            self.runs.declare(message.run, str(stream))
+
+    # ------------------------------------------------------------------------------------------------- the rest
+    def _on_sleep(self, message: Any) -> None:
+        self.clock.sleep(float(message.args[0]))
+
+    def _on_wait(self, _message: Any) -> bool:
+        return True
+
+    def _on_wait_for(self, _message: Any) -> None:
+        self.findings.inexact("The plan waits for something that a dry run cannot see ('wait_for')")
+
+    def _on_pause(self, _message: Any) -> None:
+        self.findings.warn(f"The plan pauses (point {self.findings.step})")
+
+    def _on_input(self, message: Any) -> None:
+        prompt = message.kwargs.get("prompt") or (message.args[0] if message.args else "")
+        raise CutOff(f"the plan asks for input: {str(prompt).strip()!r}")
+
+    def _on_subscribe(self, message: Any) -> int:
+        callback = next(iter(message.args), message.kwargs.get("func"))
+        name = getattr(callback, "__name__", type(callback).__name__)
+        if type(callback).__name__ not in _ONLY_SHOW:
+            self.findings.inexact(f"The plan subscribes {name} to its documents; a dry run has none")
+        self._token += 1
+        return self._token
+
+    def _unknown(self, message: Any) -> None:
+        self.findings.inexact(f"A dry run does not know the effect of the message '{message.command}'")
+
+
+def _refuse_command(message: Any) -> None:
+    raise InvalidCommand(f"{message.command!r} is not a command of the Run Engine")
+
+
+def _nothing(_message: Any) -> None:
+    return None
+
+
+#: Commands that change nothing that a dry run reports.
+_WITHOUT_EFFECT = (
+    "null",
+    "clear_checkpoint",
+    "rewindable",
+    "resume",
+    "unsubscribe",
+    "publish",
+    "RE_class",
+    "install_suspender",
+    "remove_suspender",
+    "_start_suspender",
+    "_resume_from_suspender",
+)
+
+
+def _messages_of(plan: Any) -> Generator[Any, Any, Any]:
+    """The messages of a generator, a list or any other iterable, of which only a generator takes the answers."""
+    if hasattr(plan, "send"):
+        return (yield from plan)
+    for message in plan:  # noqa: UP028 - `yield from` would send the answers
+        yield message
+    return None

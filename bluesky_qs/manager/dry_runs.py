@@ -1,0 +1,69 @@
+"""Dry runs: the worker's replies that are still to come."""
+
+import asyncio
+import json
+from typing import Any
+from uuid import uuid4
+
+from bluesky_qs.errors import Refused, WorkerError, WorkerLost
+from bluesky_qs.ipc.commands import DryRun
+from bluesky_qs.ipc.reports import DryRunEnded
+from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.subscriptions import WorkerGone
+from bluesky_qs.wire.codec import Encoded
+
+#: Seconds to wait for the worker beyond the limit of the dry run. Clients wait for two seconds.
+_PATIENCE = 1.8
+
+
+class DryRuns:
+    """Asks the worker for dry runs and hands out its reports.
+
+    Parameters
+    ----------
+    excluded
+        Names or patterns of devices that must not be read.
+    """
+
+    def __init__(self, environment: Environment, excluded: tuple[str, ...]) -> None:
+        self._environment = environment
+        self._excluded = list(excluded)
+        self._waiting: dict[str, asyncio.Future[DryRunEnded]] = {}
+
+    async def report(self, item: dict[str, Any], permissions: bytes, seconds: float) -> Encoded:
+        """Walk the plan of a checked item for at most this time; return the report.
+
+        Raises
+        ------
+        Refused
+            The worker cannot make dry runs now.
+        WorkerError
+            The worker does not reply in time, or has ended.
+        """
+        uid = str(uuid4())
+        reply = self._waiting[uid] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(seconds + _PATIENCE):
+                await self._environment.query(
+                    DryRun(uid, json.dumps(item).encode(), permissions, seconds, self._excluded)
+                )
+                ended = await reply
+        except TimeoutError:
+            msg = "The RE Worker is busy with user code and does not answer. Try again later."
+            raise WorkerError(msg) from None
+        finally:
+            del self._waiting[uid]
+        if ended.refusal:
+            raise Refused(ended.refusal)
+        return Encoded(ended.report)
+
+    def arrived(self, report: DryRunEnded) -> None:
+        """The worker has replied."""
+        if (reply := self._waiting.get(report.uid)) is not None and not reply.done():
+            reply.set_result(report)
+
+    def lost(self, gone: WorkerGone) -> None:
+        """The worker has ended."""
+        for reply in self._waiting.values():
+            if not reply.done():
+                reply.set_exception(WorkerLost(gone.reason))

@@ -1,0 +1,277 @@
+"""Dry runs in the worker: forks the shadow at a quiet moment, gives it requests, and answers its questions."""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from bluesky_qs.foresight.report import Findings
+from bluesky_qs.foresight.runs import Runs
+from bluesky_qs.ipc.commands import DryRun, ReadDevices
+from bluesky_qs.ipc.reports import DryRunEnded
+from bluesky_qs.ipc.states import EnvironmentState
+from bluesky_qs.wire.codec import json_text
+from bluesky_qs.worker.channel import WORKER, Channel, Closed
+from bluesky_qs.worker.device_reader import DeviceReader
+from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.shadow import GRACE, World, live
+
+log = logging.getLogger(__name__)
+
+#: Seconds in which a new shadow must pass its self-test, and how many shadows are tried.
+_SELF_TEST, _TRIES = 2.0, 3
+#: Seconds to wait for the main thread to fork, while it is free.
+_FORK = 5.0
+#: Seconds between two forks while plans run one after the other.
+_SELDOM = 60.0
+#: Seconds after which a reading is too old.
+_RECENT = 2.0
+#: Seconds to wait for a reading; the reader gives up earlier.
+_READING = 1.5
+#: Seconds that a reply may come after the limit of a dry run.
+LATER = 1.5
+
+_BUSY = "A dry run is not possible while {what}. Try again when nothing is running."
+_TOO_LATE = "Other dry runs took too long. Try again."
+
+
+class Refused(Exception):
+    """A dry run is not possible. The text is for the client."""
+
+
+class _Shadow(NamedTuple):
+    process: int
+    channel: Channel
+    #: When it was forked, in epoch seconds and on the monotonic clock.
+    made: float
+    made_monotonic: float
+
+
+class DryRuns:
+    """Makes dry runs, one at a time, in a thread of its own.
+
+    Parameters
+    ----------
+    in_main_thread
+        Gives a job to the main thread, which is the one that forks.
+    reader
+        Reads the devices that a walked plan uses.
+    """
+
+    def __init__(
+        self, world: World, reports: Reports, reader: DeviceReader, in_main_thread: Callable[[Callable[[], None]], None]
+    ) -> None:
+        self._world = world
+        self._reports = reports
+        self._reader = reader
+        self._in_main_thread = in_main_thread
+        self._requests: SimpleQueue[tuple[DryRun, float]] = SimpleQueue()
+        self._shadow: _Shadow | None = None
+        self._is_tested = False
+        #: Whether user code has run since the fork.
+        self._is_outdated = False
+        self._fork_pending = False
+        self._forked = threading.Event()
+        #: Held while a dry run is in the shadow, and while the shadow is replaced.
+        self._lock = threading.Lock()
+        self._is_started = False
+        self._reading: tuple[str, threading.Event] | None = None
+
+    # ---------------------------------------------------------------------------------------------- main thread
+    def fork(self) -> None:
+        """Replace the shadow by a new one, unless a dry run is in it. The main thread calls it, between two jobs."""
+        if sys.platform == "linux" and self._lock.acquire(blocking=False):
+            try:
+                self._replace()
+            finally:
+                self._lock.release()
+        self._fork_pending = False
+        self._forked.set()
+
+    def begin(self) -> None:
+        """Fork the first shadow, as soon as the main thread has finished its job."""
+        self._ask_for_fork()
+
+    def _replace(self) -> None:
+        self._end()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        worker, descriptor = os.getpid(), theirs.detach()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # it has threads; hence the self-test
+                process = os.fork()
+            if not process:
+                live(descriptor, worker, self._world)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.close(descriptor)
+        self._is_outdated = self._is_tested = False
+        self._shadow = _Shadow(process, Channel(ours.detach(), WORKER), time.time(), time.monotonic())
+
+    def close(self) -> None:
+        """End the shadow, since the worker ends."""
+        if (shadow := self._shadow) is not None:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(shadow.process, signal.SIGKILL)
+                os.waitpid(shadow.process, 0)
+
+    def outdate(self) -> None:
+        """User code has run. The next dry run needs a new shadow. Any thread may call this."""
+        self._is_outdated = True
+
+    # ---------------------------------------------------------------------------------------------- link thread
+    def ask(self, command: DryRun) -> None:
+        """Accept a dry run. `DryRunEnded` follows."""
+        if not self._is_started:
+            self._is_started = True
+            threading.Thread(target=self._serve, name="dry runs", daemon=True).start()
+        self._requests.put((command, time.monotonic() + command.timeout + LATER))
+
+    def takes(self, uid: str) -> bool:
+        """Whether this answer of the reader is for a dry run. It is taken then."""
+        reading = self._reading
+        if reading is None or reading[0] != uid:
+            return False
+        reading[1].set()
+        return True
+
+    # ----------------------------------------------------------------------------------------- thread of dry runs
+    def _serve(self) -> None:
+        while True:
+            command, deadline = self._requests.get()
+            report, refusal = b"null", ""
+            try:
+                report = json_text(self._made(command, deadline))
+            except Refused as reason:
+                refusal = str(reason)
+            except Exception as error:  # the process boundary: the next dry run may succeed
+                log.exception("A dry run failed")
+                refusal = f"The dry run failed: {error}"
+            self._reports.push(DryRunEnded(command.uid, report, refusal))
+
+    def _made(self, command: DryRun, deadline: float) -> dict[str, Any]:
+        shadow = self._ready()
+        seconds = min(command.timeout, deadline - time.monotonic() - GRACE)
+        if seconds <= 0:
+            raise Refused(_TOO_LATE)
+        request = {
+            "item": json.loads(command.item),
+            "timeout": seconds,
+            "excluded": command.excluded,
+            "permissions": command.permissions.decode(),
+        }
+        return {**self._exchange(shadow, request, seconds), "as_of": shadow.made}
+
+    def _exchange(self, shadow: _Shadow, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Send a request to the shadow, answer what it asks, and return the report."""
+        with self._lock:
+            return self._exchanged(shadow, request, seconds)
+
+    def _exchanged(self, shadow: _Shadow, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        report: dict[str, Any] | None = None
+        until = time.monotonic() + seconds + 2 * GRACE
+        try:
+            shadow.channel.send(request)
+            while True:
+                message = shadow.channel.receive(max(until - time.monotonic(), 0.0))
+                match message:
+                    case {"look": str(name)}:
+                        shadow.channel.send({"found": self._found(name)})
+                    case {"report": dict(found)}:
+                        report = found
+                    case {"failed": str(reason)}:
+                        raise Refused(f"The dry run failed: {reason}")
+                    case {"ended": int(status)}:
+                        return report if report is not None else _killed(status, seconds)
+                    case _:
+                        raise Refused(f"The dry run failed: unexpected message {message}")
+        except (TimeoutError, Closed):
+            self._is_outdated = True
+            self._end()
+            return report if report is not None else _killed(None, seconds)
+
+    def _ready(self) -> _Shadow:
+        """A shadow that has passed its self-test, a new one if the present one is outdated and the worker is free."""
+        if sys.platform != "linux":
+            raise Refused(f"Dry runs are not possible on this system ({sys.platform}): it cannot copy the worker")
+        for _ in range(_TRIES):
+            if self._shadow is None or self._is_outdated:
+                self._renew()
+            with self._lock:  # the main thread may be forking
+                shadow = self._shadow
+            if shadow is None:
+                raise Refused(_BUSY.format(what="a plan or a task is running"))
+            if self._is_tested or self._passes(shadow):
+                self._is_tested = True
+                return shadow
+            with self._lock:
+                self._end()
+        raise Refused(f"Dry runs are not possible: the copy of the worker did not answer within {_SELF_TEST:g} s")
+
+    def _renew(self) -> None:
+        state = self._reports.state
+        if state.environment is EnvironmentState.IDLE and state.item_uid is None:
+            self._forked.clear()  # before the request, so that no fork is missed
+            self._ask_for_fork()
+            self._forked.wait(_FORK)
+        elif self._shadow is not None and time.monotonic() - self._shadow.made_monotonic > _SELDOM:
+            self._ask_for_fork()  # between two plans; the present shadow serves meanwhile
+
+    def _ask_for_fork(self) -> None:
+        if not self._fork_pending:
+            self._fork_pending = True
+            self._in_main_thread(self.fork)
+
+    def _passes(self, shadow: _Shadow) -> bool:
+        request = {"item": None, "timeout": _SELF_TEST}
+        try:
+            report = self._exchange(shadow, request, _SELF_TEST)
+        except Refused as reason:
+            log.warning("The self-test of dry runs failed: %s", reason)
+            return False
+        return bool(report["complete"])
+
+    def _found(self, name: str) -> str:
+        """What the reader finds for a device, as JSON text."""
+        uid, answered = str(uuid4()), threading.Event()
+        self._reading = (uid, answered)
+        namespace = self._world.environment.namespace
+        try:
+            self._reader.ask(ReadDevices(uid, [name], [], "", _RECENT), namespace)
+            self._reports.wake()  # the link thread ends the wait for devices that do not answer
+            answered.wait(_READING)
+        finally:
+            self._reading = None
+        return json_text(self._reader.details(name, namespace)).decode()
+
+    def _end(self) -> None:
+        """End the shadow, with the dry run in it."""
+        shadow, self._shadow = self._shadow, None
+        if shadow is None:
+            return
+        try:
+            os.kill(shadow.process, signal.SIGKILL)
+            os.waitpid(shadow.process, 0)
+        except (ProcessLookupError, ChildProcessError):  # user code has waited for all children
+            log.debug("The shadow %d has already ended", shadow.process)
+        shadow.channel.close()
+
+
+def _killed(status: int | None, seconds: float) -> dict[str, Any]:
+    """The report of a dry run that has ended without one."""
+    timed_out = status is None or status == -signal.SIGKILL
+    reason = f"it did not end after {seconds:g} s, or was killed" if timed_out else f"its process ended ({status})"
+    findings = Findings(Runs())
+    findings.cut(reason)
+    return {**findings.report(slept=0.0), "output": ""}

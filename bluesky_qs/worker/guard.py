@@ -1,0 +1,200 @@
+"""What user code cannot do during a dry run: write, connect, start programs, move devices.
+
+The functions here change the process for good. Only the child in which one dry run takes place calls them.
+"""
+
+import builtins
+import getpass
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from bluesky_qs.startup.parts import class_has
+
+#: Audit events (PEP 578) that are refused, with their beginnings.
+_REFUSED = (
+    "socket.",
+    "subprocess.",
+    "os.system",
+    "os.exec",
+    "os.fork",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "os.kill",
+    "signal.pthread_kill",
+    "pty.spawn",
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.mkdir",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+    "os.chmod",
+    "os.chown",
+    "os.lockf",
+    "os.utime",
+    "os.setxattr",
+    "os.removexattr",
+    "os.chflags",
+    "shutil.",
+    "tempfile.",
+    "sqlite3.connect",
+    "fcntl.flock",
+    "fcntl.lockf",
+    "syslog.",
+    "ftplib.",
+    "smtplib.",
+    "urllib.",
+)
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+#: Methods that move or change a device.
+_CHANGING = (
+    "put",
+    "set",
+    "move",
+    "trigger",
+    "stage",
+    "unstage",
+    "stop",
+    "kickoff",
+    "complete",
+    "collect",
+    "configure",
+    "prepare",
+)
+_HARMLESS_FILES = frozenset({os.devnull})
+
+
+class Blocked(PermissionError):
+    """User code tried something that a dry run does not do."""
+
+
+#: Called with a description of what was blocked.
+OnBlocked = Callable[[str], object]
+
+
+def refuse_calls(on_blocked: OnBlocked) -> None:
+    """Refuse sockets, subprocesses, signals, and writing, renaming and removing files, from now on."""
+    inside = threading.local()
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event == "open":
+            _path, _mode, flags = args
+            if not (isinstance(flags, int) and flags & _WRITING) or _path in _HARMLESS_FILES:
+                return
+        elif not event.startswith(_REFUSED):
+            return
+        if getattr(inside, "noted", False):
+            raise Blocked(f"A dry run does not allow {event}")
+        inside.noted = True
+        try:
+            call = f"open({args[0]!r}) for writing" if event == "open" else _described(event, args)
+            on_blocked(call)
+        finally:
+            inside.noted = False
+        raise Blocked(f"A dry run does not allow {call}")
+
+    sys.addaudithook(hook)
+
+
+def block_devices(on_blocked: OnBlocked, roots: Iterator[Any]) -> None:
+    """Refuse to move and change devices with calls of their methods, outside of messages."""
+    for kind in _device_classes(roots):
+        for name in _CHANGING:
+            if name in vars(kind) and class_has(kind, name):
+                _replace(kind, name, _blocker(name, on_blocked))
+
+
+def follow_positions(
+    roots: Iterator[Any], position: Callable[[Any], Any], value: Callable[[Any], Any], unknown: object
+) -> None:
+    """Let ``position`` and ``get`` of devices return what these functions return, unless that is ``unknown``."""
+    signal = getattr(sys.modules.get("ophyd.signal"), "Signal", None)
+    for kind in _device_classes(roots):
+        here = vars(kind)
+        if isinstance(here.get("position"), property):
+            _replace(kind, "position", property(_instead(here["position"].fget, position, unknown)))
+        if signal is not None and issubclass(kind, signal) and "get" in here:
+            _replace(kind, "get", _instead(here["get"], value, unknown))
+
+
+def use_clock(ahead: Callable[[], float], sleep: Callable[[float], object]) -> None:
+    """Let ``time.time``, ``time.monotonic`` and ``time.sleep`` follow the clock of the walk."""
+    wall, monotonic = time.time, time.monotonic
+    time.time = lambda: wall() + ahead()
+    time.monotonic = lambda: monotonic() + ahead()
+    time.sleep = lambda seconds, /: sleep(float(seconds))  # type: ignore[assignment]
+
+
+def refuse_input(cut: Callable[[str], NoReturn]) -> None:
+    """Cut the dry run off where the plan asks for input."""
+
+    def ask(prompt: object = "", *_args: Any, **_options: Any) -> str:
+        cut(f"the plan asks for input: {str(prompt).strip()!r}")
+
+    builtins.input = ask
+    getpass.getpass = ask
+
+
+def _described(event: str, args: tuple[Any, ...]) -> str:
+    shown = ", ".join(_short(each) for each in args if each is not None)
+    return f"{event}({shown})"
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - code of the value may raise anything
+        text = type(value).__name__
+    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004 - for one line
+
+
+def _device_classes(roots: Iterator[Any]) -> list[type]:
+    """All classes of devices that exist: those of the libraries, and those of the objects in the namespace."""
+    found: dict[type, None] = {}
+    for module, name in (("ophyd.ophydobj", "OphydObject"), ("ophyd_async.core", "Device")):
+        base = getattr(sys.modules.get(module), name, None)
+        if base is not None:
+            _with_subclasses(base, found)
+    for each in roots:
+        for kind in type(each).__mro__:
+            if kind is not object:
+                found.setdefault(kind)
+    return list(found)
+
+
+def _with_subclasses(kind: type, found: dict[type, None]) -> None:
+    if kind not in found:
+        found[kind] = None
+        for each in kind.__subclasses__():
+            _with_subclasses(each, found)
+
+
+def _replace(kind: type, name: str, value: Any) -> None:
+    try:
+        setattr(kind, name, value)
+    except (AttributeError, TypeError):  # a class of an extension module cannot be changed
+        return
+
+
+def _blocker(name: str, on_blocked: OnBlocked) -> Callable[..., NoReturn]:
+    def blocked(self: Any, *args: Any, **_options: Any) -> NoReturn:
+        shown = ", ".join(_short(each) for each in args)
+        call = f"{getattr(self, 'name', '') or type(self).__name__}.{name}({shown})"
+        on_blocked(call)
+        raise Blocked(f"A dry run does not allow {call}; yield a message instead")
+
+    return blocked
+
+
+def _instead(original: Any, found: Callable[[Any], Any], unknown: object) -> Callable[..., Any]:
+    def instead(self: Any, *args: Any, **options: Any) -> Any:
+        value = found(self)
+        return original(self, *args, **options) if value is unknown else value
+
+    return instead

@@ -1,0 +1,134 @@
+"""The first steps of the shadow: it leaves nothing of the worker's connections and output in its own hands."""
+
+import contextlib
+import ctypes
+import gc
+import io
+import logging
+import os
+import resource
+import select
+import signal
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+_LOWEST_PRIORITY = 19
+#: Characters of the output that are kept.
+OUTPUT_KEPT = 10_000
+#: Bytes that a dry run may use beyond what the worker used.
+MEMORY = 2**30
+
+
+class Output(io.TextIOBase):
+    """Keeps the end of what is printed."""
+
+    def __init__(self) -> None:
+        self._parts: deque[str] = deque()
+        self._size = 0
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The encoding that programs ask for."""
+        return "utf-8"
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        self._parts.append(text[-OUTPUT_KEPT:])
+        self._size += len(self._parts[-1])
+        while self._size - len(self._parts[0]) >= OUTPUT_KEPT:
+            self._size -= len(self._parts.popleft())
+        return len(text)
+
+    def text(self) -> str:
+        """The end of the output."""
+        return "".join(self._parts)[-OUTPUT_KEPT:]
+
+
+def end_with(parent: int) -> None:
+    """End this process when the parent process ends, on Linux."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def ignore_signals() -> None:
+    """Ignore Ctrl-C, which is for the worker in the same process group, and forget the handlers of user code."""
+    for each in (signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(each, signal.SIG_DFL)
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.set_wakeup_fd(-1)
+
+
+def give_way() -> None:
+    """Let all other processes go first, and be the first to end when memory is short."""
+    os.nice(_LOWEST_PRIORITY)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def replace_descriptors(kept: int) -> None:
+    """Replace all descriptors but one. Reading and writing fails on the new ones; output goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    useless = os.open("/", os.O_PATH)
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - no objects of pathlib for thousands of descriptors
+        descriptor = int(name)
+        if descriptor in (kept, nowhere, useless):
+            continue
+        with contextlib.suppress(OSError):  # the descriptor of the listing itself is closed by now
+            os.fstat(descriptor)
+            os.dup2(nowhere if descriptor <= 2 else useless, descriptor, inheritable=False)  # noqa: PLR2004 - stderr
+    os.close(nowhere)
+    os.close(useless)
+
+
+def replace_output() -> Output:
+    """Send what Python code prints and logs to a bounded buffer."""
+    output = Output()
+    sys.stdout = sys.stderr = output
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - for as long as the process lives
+    sys.displayhook, sys.breakpointhook = sys.__displayhook__, sys.__breakpointhook__
+    logging.Logger.callHandlers = _print_record  # type: ignore[method-assign]
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is not None and hasattr(shell, "display_pub"):
+        shell.display_pub.publish = lambda *_args, **_options: None
+    return output
+
+
+def limit_memory() -> None:
+    """Let the process use `MEMORY` more than now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def keep_objects() -> None:
+    """Never collect the worker's objects: their finalizers would close its connections."""
+    gc.freeze()
+    sys.dont_write_bytecode = True
+
+
+def wait_for(child: int, seconds: float) -> int:
+    """Wait until the child process ends; kill it after this time. Return its exit status, or minus the signal."""
+    descriptor = os.pidfd_open(child)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        if not poll.poll(seconds * 1000):
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    finally:
+        os.close(descriptor)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _print_record(_logger: logging.Logger, record: logging.LogRecord) -> None:
+    if record.levelno >= logging.WARNING:
+        print(record.getMessage())

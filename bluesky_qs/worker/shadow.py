@@ -1,0 +1,228 @@
+"""The shadow: a copy of the worker in which plans are walked. It forks a child for each dry run.
+
+The shadow itself runs no user code. `docs/decisions/0023` has the reasons.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from types import FrameType
+from typing import Any, NoReturn
+
+from bluesky_qs.error_text import stored_traceback
+from bluesky_qs.foresight import walk
+from bluesky_qs.foresight.devices import UNSET, Facts
+from bluesky_qs.foresight.walk import Walk
+from bluesky_qs.startup.collect import is_device
+from bluesky_qs.startup.parts import children
+from bluesky_qs.worker import guard, isolation
+from bluesky_qs.worker.channel import CHILD, SHADOW, Channel, Closed
+from bluesky_qs.worker.environment import UserEnvironment
+from bluesky_qs.worker.place import place_of
+from bluesky_qs.worker.trace import OURS, sentence, traceback_text
+
+#: Seconds after its limit at which a child is killed that does not end by itself.
+GRACE = 0.5
+_UNKNOWN = object()
+#: Attributes of a positioner that are signals with its position.
+_READBACKS = ("readback", "user_readback", "setpoint", "user_setpoint")
+
+
+class World:
+    """What the shadow uses of the worker: the environment, and the RunEngine."""
+
+    def __init__(self, environment: UserEnvironment, engine: Callable[[], Any]) -> None:
+        self.environment = environment
+        self.engine = engine
+
+
+def live(descriptor: int, worker: int, world: World) -> NoReturn:
+    """Be the shadow of the worker with this process id. Call it in a process that has just been forked."""
+    try:
+        isolation.ignore_signals()
+        isolation.end_with(worker)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        isolation.replace_descriptors(descriptor)
+        isolation.give_way()
+        output = isolation.replace_output()
+        isolation.keep_objects()
+        channel = Channel(descriptor, SHADOW)
+        while True:
+            request = channel.receive()
+            shadow, child = os.getpid(), os.fork()
+            if not child:
+                isolation.end_with(shadow)
+                _walk(Channel(descriptor, CHILD), request, world, output)
+            channel.send({"ended": isolation.wait_for(child, request["timeout"] + GRACE)})
+    except BaseException:  # noqa: BLE001 - nothing of the worker's may run in this process
+        os._exit(1)
+
+
+def _walk(channel: Channel, request: dict[str, Any], world: World, output: isolation.Output) -> NoReturn:
+    """Make one dry run, send its report, and end this process."""
+    try:
+        isolation.limit_memory()
+        gc.enable()
+        _DryRun(channel, request, world, output).run()
+    except Closed:
+        pass
+    except BaseException as error:  # noqa: BLE001 - the end of the process
+        with contextlib.suppress(BaseException):
+            channel.send({"failed": f"{sentence(error)}\n{traceback.format_exc()}"})
+    os._exit(0)
+
+
+class _DryRun:
+    """One dry run, in a process of its own."""
+
+    def __init__(self, channel: Channel, request: dict[str, Any], world: World, output: isolation.Output) -> None:
+        self._channel = channel
+        self._item = request.get("item")
+        self._timeout: float = request["timeout"]
+        self._excluded: list[str] = request.get("excluded", [])
+        self._permissions: str = request.get("permissions", "")
+        self._environment = world.environment
+        self._engine = world.engine()
+        self._output = output
+        self._monotonic = time.monotonic
+        self._roots = {
+            id(value): name
+            for name, value in reversed(list(self._environment.namespace.items()))
+            if not name.startswith("_") and is_device(value)
+        }
+        self._plan: Any = None
+        deadline = time.monotonic() + self._timeout
+        self._walk = Walk(
+            self._look,
+            commands=list(getattr(self._engine, "commands", ())),
+            is_late=lambda: self._monotonic() > deadline,
+            text_of=lambda error: (sentence(error), traceback_text(error)),
+        )
+
+    def run(self) -> None:
+        """Walk the plan and send the report."""
+        signal.signal(signal.SIGALRM, self._time_is_up)
+        self._guard()
+        signal.setitimer(signal.ITIMER_REAL, self._timeout)
+        self._walk.run(self._messages())
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        self._send_report()
+
+    def _guard(self) -> None:
+        clock, devices = self._walk.clock, self._devices
+        guard.use_clock(lambda: clock.ahead, clock.sleep)
+        guard.refuse_input(self._cut)
+        guard.block_devices(self._blocked, devices())
+        guard.follow_positions(devices(), self._position, self._value, _UNKNOWN)
+        guard.refuse_calls(self._blocked)
+
+    def _devices(self) -> Iterator[Any]:
+        return (self._environment.namespace[name] for name in self._roots.values())
+
+    def _messages(self) -> Any:
+        """Make the plan, as the worker and the RunEngine do. It calls user code."""
+        if self._item is None:  # the self-test
+            return
+        self._environment.set_permissions(self._permissions.encode())
+        plan, _ = self._environment.plan(self._item)
+        for wrap in self._engine.preprocessors:
+            plan = wrap(plan)
+        self._plan = plan
+        yield from plan
+
+    # ---------------------------------------------------------------------------------------- ends of the dry run
+    def _send_report(self) -> NoReturn:
+        report = {**self._walk.report(), "output": self._output.text()}
+        self._channel.send({"report": report})
+        os._exit(0)
+
+    def _cut(self, reason: str) -> NoReturn:
+        self._walk.findings.cut(reason)
+        self._send_report()
+
+    def _time_is_up(self, _number: int, _frame: FrameType | None) -> None:
+        place = place_of(threading.main_thread().ident, self._plan)
+        self._cut(f"it was not complete after {self._timeout:g} s{place and f' (at {place})'}")
+
+    def _blocked(self, call: str) -> None:
+        stack = traceback.extract_stack()
+        ours = [at for at, each in enumerate(stack) if each.filename == walk.__file__]
+        frames = [each for each in stack[max(ours, default=-1) + 1 :] if not each.filename.startswith(OURS)]
+        self._walk.findings.block(call, stored_traceback("".join(traceback.format_list(frames))))
+
+    # --------------------------------------------------------------------------------------------------- devices
+    def _look(self, obj: Any) -> Facts:
+        """The facts about a device. The worker reads it, since its connections do not work here."""
+        name = self._name(obj)
+        if name is None:
+            return Facts(str(getattr(obj, "name", "") or type(obj).__name__))
+        permitted = self._environment.may_use(name, obj, self._item["user_group"]) if self._item else True
+        if self._is_excluded(name):
+            return Facts(name, is_permitted=permitted)
+        self._channel.send({"look": name})
+        found = json.loads(self._channel.receive()["found"])
+        limits = found.get("limits")
+        return Facts(
+            name,
+            found.get("reading", {}),
+            found.get("description", {}),
+            found.get("main", ""),
+            (limits[0], limits[1]) if limits else None,
+            permitted,
+        )
+
+    def _is_excluded(self, name: str) -> bool:
+        parts = name.split(".")
+        above = [".".join(parts[: n + 1]) for n in range(len(parts))]
+        return any(fnmatchcase(each, pattern) for pattern in self._excluded for each in above)
+
+    def _name(self, obj: Any) -> str | None:
+        """The dotted name of a device in the namespace; None if it is not there."""
+        parts: list[str] = []
+        while id(obj) not in self._roots:
+            parent = getattr(obj, "parent", None)
+            if parent is None or parent is obj:
+                return None
+            name = getattr(obj, "attr_name", "") or next((n for n, each in children(parent) if each is obj), "")
+            if not name:
+                return None
+            parts.append(str(name))
+            obj = parent
+        return ".".join([self._roots[id(obj)], *reversed(parts)])
+
+    def _position(self, obj: Any) -> Any:
+        """The ``position`` of a device, for plan code that looks at it."""
+        seen = self._walk.positions.seen(obj)
+        if seen is not None and seen.walked is not UNSET:
+            return seen.walked
+        known = self._walk.positions.known(obj)
+        return _UNKNOWN if known.follows_others or known.start is None else known.start
+
+    def _value(self, signal_: Any) -> Any:
+        """What ``get()`` of a signal returns to plan code."""
+        positions = self._walk.positions
+        parent = getattr(signal_, "parent", None)
+        above = None if parent is None else positions.seen(parent)
+        for seen, is_it in ((positions.seen(signal_), True), (above, _is_readback(parent, signal_))):
+            if seen is not None and is_it and seen.walked is not UNSET:
+                return seen.walked
+        known = positions.known(signal_)
+        if known.start is None:
+            return _UNKNOWN
+        self._walk.findings.assume(known.name, known.main, known.start)
+        numpy = sys.modules.get("numpy")
+        return numpy.asarray(known.start) if numpy and isinstance(known.start, list) else known.start
+
+
+def _is_readback(parent: Any, part: Any) -> bool:
+    own = getattr(parent, "__dict__", None) or {}
+    signals = own.get("_signals", {})
+    return any(part is own.get(name, signals.get(name)) for name in _READBACKS)

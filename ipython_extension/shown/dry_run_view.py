@@ -1,0 +1,112 @@
+"""The view of a dry run: plain sentences about what a plan would do."""
+
+import re
+import textwrap
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ipython_extension.shown.display import View
+from ipython_extension.shown.tables import moment, plural, shortened
+
+_WIDEST = 110
+#: A copy of the environment that is older than this number of seconds is worth a sentence.
+_OLD = 60.0
+#: Lines that are shown of a list, and of the output.
+_MOST = 10
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>[^\n]+)(?:\n +(?P<code>[^\n]+))?')
+_INSTALLED = ("/site-packages/", "/dist-packages/", "<frozen")
+
+
+class DryRunView(View, dict[str, Any]):
+    """The report of a dry run."""
+
+    def text(self, width: int) -> str:
+        return "\n".join(
+            textwrap.fill(
+                line,
+                max(min(width, _WIDEST), _MOST),
+                subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+                break_on_hyphens=False,
+                break_long_words=False,
+            )
+            for line in self._lines()
+        )
+
+    def brief(self, width: int | None) -> str:
+        """The text for a line whose result is not shown: it was typed to see it."""
+        return self.text(width or _WIDEST)
+
+    def _lines(self) -> Iterator[str]:
+        yield self._first()
+        for error in self["errors"]:
+            yield from _place(error["traceback"])
+        yield from (_motor(name, motor) for name, motor in self["motors"].items())
+        if len(self["streams"]) > 1:
+            streams = [f"{name} ({plural(points, 'point')})" for name, points in self["stream_points"].items()]
+            yield f"Streams: {', '.join(streams)}."
+        if triggers := self["triggers"]:
+            yield f"Triggers: {', '.join(f'{name} ({n})' for name, n in triggers.items())}."
+        if self["bytes"] >= 10**6:
+            yield f"Data: about {_bytes(self['bytes'])}."
+        yield from _some([f"Note: {text}." for text in self["warnings"]])
+        if assumed := self["assumed"]:
+            listed = ", ".join(f"{each['field']} = {_number(each['value'])}" for each in assumed[:_MOST])
+            yield f"Not exact: the plan depends on readings. Assumed: {listed}."
+        for each in self["blocked"][:_MOST]:
+            yield f"Blocked: {each['call']} (point {each['step']})"
+            yield from _place(each["traceback"])
+        if time.time() - self["as_of"] > _OLD:
+            yield f"Based on the environment as it was at {moment(self['as_of'])}."
+        if output := self["output"].rstrip():
+            yield "It printed:"
+            yield from (f"  {line}" for line in output.split("\n")[-_MOST:])
+
+    def _first(self) -> str:
+        took = f"{plural(self['points'], 'point')} in {plural(self['runs'], 'run')}"
+        if self["errors"]:
+            error = self["errors"][0]
+            return f"Would fail at point {error['step']}, after {took}: {error['msg']}"
+        if not self["complete"]:
+            return f"The dry run was cut off after {took}: {self['reason']}."
+        return f"Would take {took}." if self["runs"] else "Would take no points."
+
+
+def _motor(name: str, motor: Mapping[str, Any]) -> str:
+    units = f" {motor['units']}" if motor["units"] else ""
+    start, end = _number(motor["start"]), _number(motor["end"])
+    if motor["min"] is None:
+        return f"{name}: {start} → {end}{units}."
+    low, high = _number(motor["min"]), _number(motor["max"])
+    if low == high:
+        return f"{name}: stays at {end}{units}."
+    return f"{name}: {low} → {high}{units}, starts at {start}, ends at {end}."
+
+
+def _place(trace: str) -> Iterator[str]:
+    """The innermost line of the user's own code."""
+    frames = list(_FRAME.finditer(trace))
+    own = [each for each in frames if not any(part in each["file"] for part in _INSTALLED)]
+    for frame in (own or frames)[-1:]:
+        code = f": {shortened(frame['code'].strip(), 60)}" if frame["code"] else ""
+        yield f"  {frame['file'].rpartition('/')[2]}, line {frame['line']}, in {frame['name']}{code}"
+
+
+def _some(lines: list[str]) -> list[str]:
+    more = len(lines) - _MOST
+    return lines if more <= 0 else [*lines[:_MOST], f"… and {more} more"]
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "unknown" if value is None else shortened(str(value), 40)
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _bytes(number: float) -> str:
+    for unit in ("MB", "GB", "TB"):
+        number /= 1000 if unit != "MB" else 10**6
+        if number < 1000:  # noqa: PLR2004 - the next unit
+            break
+    return f"{number:.3g} {unit}"

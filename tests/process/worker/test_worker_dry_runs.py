@@ -1,0 +1,314 @@
+"""Dry runs in a real worker, in both modes: what they report, what they cannot do, and that they leave no trace."""
+
+import json
+import os
+import signal
+import uuid
+
+import pytest
+
+from bluesky_qs.ipc.commands import DryRun, KernelSpec, RunFunction, RunPlan
+from bluesky_qs.ipc.reports import DryRunEnded, PlanEnded, StateChanged, TaskEnded
+from tests.process.worker.conftest import PERMISSIONS
+
+STARTUP = """
+import os
+import socket
+import subprocess
+import threading
+import time
+
+import bluesky.plan_stubs as bps
+from bluesky import RunEngine
+from bluesky.plans import adaptive_scan, count, grid_scan, list_scan, rel_scan, scan, spiral, tune_centroid
+from ophyd import SoftPositioner
+from ophyd.sim import det1, motor, motor1, motor2
+from ophyd_async.core import init_devices
+from ophyd_async.sim import SimMotor
+
+RE = RunEngine({})
+documents = []
+RE.subscribe(lambda name, document: documents.append(name))
+counter = 0
+motor.delay = 0
+with init_devices():
+    stage = SimMotor(instant=True)
+slow = SoftPositioner(name="slow", limits=(-10, 10), egu="mm", init_pos=1)
+proceed = threading.Event()
+folder = os.getcwd()
+
+def go_outside():
+    yield from bps.mv(motor, 3)
+    yield from bps.mv(slow, 99)
+
+def leaves_traces():
+    global counter
+    counter += 1
+    print("hello from the plan")
+    RE.md["left"] = True
+    documents.append("left")
+    yield from count([det1], num=2)
+
+def writes():
+    yield from bps.null()
+    try:
+        open(os.path.join(folder, "written.txt"), "w")
+    except Exception:
+        pass
+    try:
+        socket.create_connection(("localhost", 9))
+    except Exception:
+        pass
+    try:
+        subprocess.run(["true"])
+    except Exception:
+        pass
+    try:
+        motor.set(77)
+    except Exception:
+        pass
+    yield from bps.null()
+
+def eats_memory():
+    yield from bps.null()
+    eaten = []
+    while True:
+        eaten.append(bytearray(50_000_000))
+
+def never_ends():
+    while True:
+        yield from bps.sleep(1)
+
+def spins():
+    yield from bps.null()
+    while True:
+        pass
+
+def dies():
+    yield from bps.null()
+    os._exit(3)
+
+def asks():
+    yield from bps.null()
+    input("Ready? ")
+
+def fails():
+    yield from count([det1], num=2)
+    raise ValueError("no beam")
+
+def looks_at_the_clock():
+    start, monotonic = time.time(), time.monotonic()
+    yield from bps.sleep(3600)
+    time.sleep(100)
+    assert 3700 <= time.time() - start < 3800 and time.monotonic() - monotonic >= 3700
+
+def waits():
+    yield from bps.null()
+    proceed.wait()
+    yield from bps.null()
+
+def reads_back():
+    yield from bps.mv(motor, 4)
+    assert motor.position == 4 and motor.readback.get() == 4, (motor.position, motor.readback.get())
+    assert (yield from bps.rd(motor)) == 4
+    yield from bps.mvr(motor, 1)
+
+def state():
+    return {
+        "counter": counter, "documents": len(documents), "md": dict(RE.md), "motor": motor.position,
+        "threads": threading.active_count(), "descriptors": len(os.listdir("/proc/self/fd")),
+        "written": os.path.exists(os.path.join(folder, "written.txt")), "stage": 0,
+    }
+
+def shadows():
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            fields = open(f"/proc/{name}/stat").read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if name.isdigit() and int(fields[1]) == os.getpid() and fields[0] != "Z":
+            found.append(int(name))
+    return found
+
+def change():
+    global counter
+    counter = 10
+
+def shows_counter():
+    yield from bps.mv(motor, counter)
+"""
+
+BOTH_MODES = pytest.mark.parametrize("mode", ["plain", "kernel"])
+
+
+@pytest.fixture
+def mode():
+    return "plain"
+
+
+@pytest.fixture
+async def driver(worker, mode, tmp_path):
+    kernel = KernelSpec(connection_dir=str(tmp_path / "runtime"), ipython_dir=str(tmp_path))
+    driver = worker(STARTUP)
+    await driver.open(kernel=kernel if mode == "kernel" else None)
+    return driver
+
+
+async def asked(driver, name, *args, seconds=60.0, excluded=(), **kwargs):
+    uid = str(uuid.uuid4())
+    item = {
+        "item_type": "plan",
+        "name": name,
+        "args": list(args),
+        "kwargs": kwargs,
+        "item_uid": "dry",
+        "user_group": "admin",
+    }
+    permissions = json.dumps(PERMISSIONS).encode()
+    await driver.ask(DryRun(uid, json.dumps(item).encode(), permissions, seconds, list(excluded)))
+    return uid
+
+
+async def dry_run(driver, name, *args, **options):
+    uid = await asked(driver, name, *args, **options)
+    ended = await driver.wait(DryRunEnded, lambda report: report.uid == uid)
+    assert ended.refusal == ""
+    return json.loads(ended.report)
+
+
+async def call(driver, name):
+    uid = str(uuid.uuid4())
+    item = {"item_type": "function", "name": name, "user_group": "admin"}
+    await driver.ask(RunFunction(uid, json.dumps(item).encode(), background=False))
+    ended = await driver.wait(TaskEnded, lambda report: report.task_uid == uid)
+    assert ended.success, ended.traceback
+    return json.loads(ended.return_value)
+
+
+async def run(driver, name, *args, **kwargs):
+    uid = str(uuid.uuid4())
+    item = {
+        "item_type": "plan",
+        "name": name,
+        "args": list(args),
+        "kwargs": kwargs,
+        "item_uid": uid,
+        "user_group": "admin",
+    }
+    await driver.ask(RunPlan(json.dumps(item).encode()))
+    return uid
+
+
+@BOTH_MODES
+async def test_a_scan_is_walked_from_the_present_position(driver):
+    await run(driver, "scan", ["det1"], "motor", 0, 2, 3)
+    await driver.wait(PlanEnded)
+    report = await dry_run(driver, "rel_scan", ["det1"], "motor", -1, 1, 5)
+    assert (report["ok"], report["complete"], report["exact"]) == (True, True, True), report
+    assert report["motors"]["motor"] == {"start": 2, "min": 1.0, "max": 3.0, "end": 2, "units": None}
+    assert (report["points"], report["runs"], report["stream_points"]) == (5, 1, {"primary": 5})
+    assert report["triggers"] == {"det1": 5, "motor": 5}  # as a real run: simulated motors have a trigger
+    assert report["estimate"]["seconds"] is None
+    assert report["as_of"] > 0
+
+
+@BOTH_MODES
+async def test_a_dry_run_leaves_no_trace(driver):
+    before = await call(driver, "state")
+    report = await dry_run(driver, "leaves_traces")
+    assert report["output"] == "hello from the plan\n"
+    assert report["points"] == 2
+    await dry_run(driver, "writes")
+    assert await call(driver, "state") == before | {"threads": before["threads"] + 1}  # that of dry runs
+    assert "hello from the plan" not in driver.text()
+
+
+@BOTH_MODES
+async def test_calls_that_touch_the_world_are_blocked_with_their_line(driver):
+    report = await dry_run(driver, "writes")
+    calls = [each["call"] for each in report["blocked"]]
+    for expected in ("written.txt", "socket", "subprocess.Popen", "motor.set(77)"):
+        assert any(expected in each for each in calls), calls
+    assert all("in writes" in each["traceback"] for each in report["blocked"])
+    assert report["ok"] is None
+
+
+async def test_errors_have_the_line_of_the_plan(driver):
+    report = await dry_run(driver, "go_outside")
+    assert report["ok"] is False
+    (error,) = report["errors"]
+    assert "LimitError" in error["msg"]
+    assert "bps.mv(slow, 99)" in error["traceback"]
+    (error,) = (await dry_run(driver, "fails"))["errors"]
+    assert (error["msg"], error["step"]) == ("ValueError: no beam", 3)
+    assert 'raise ValueError("no beam")' in error["traceback"]
+    assert "foresight" not in error["traceback"]
+
+
+async def test_the_plan_sees_walked_positions_and_the_virtual_clock(driver):
+    report = await dry_run(driver, "reads_back")
+    assert report["errors"] == []
+    assert report["motors"]["motor"]["end"] == 5
+    assert (await dry_run(driver, "looks_at_the_clock"))["errors"] == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [("never_ends", "time for the dry run"), ("spins", "in spins"), ("asks", "asks for input: 'Ready?'")],
+)
+async def test_a_plan_without_end_is_cut_off(driver, plan, reason):
+    report = await dry_run(driver, plan, seconds=2.0)
+    assert (report["ok"], report["complete"]) == (None, False)
+    assert reason in report["reason"] or "was not complete after 2 s (at " in report["reason"]
+
+
+@pytest.mark.parametrize("plan", ["eats_memory", "dies"])
+async def test_a_plan_that_dies_costs_only_its_dry_run(driver, plan):
+    report = await dry_run(driver, plan)
+    assert (report["ok"], report["complete"]) == (None, False)
+    assert report["reason"]
+    assert (await dry_run(driver, "count", ["det1"], num=3))["points"] == 3
+
+
+async def test_a_shadow_that_was_killed_is_replaced(driver):
+    await dry_run(driver, "count", ["det1"])
+    (shadow,) = await call(driver, "shadows")
+    os.kill(shadow, signal.SIGKILL)
+    report = await dry_run(driver, "count", ["det1"], num=3)
+    assert report["points"] == 3
+    (new,) = await call(driver, "shadows")
+    assert new != shadow
+
+
+async def test_a_new_shadow_sees_what_a_function_has_changed(driver):
+    assert (await dry_run(driver, "shows_counter"))["motors"]["motor"]["end"] == 0
+    await call(driver, "change")
+    assert (await dry_run(driver, "shows_counter"))["motors"]["motor"]["end"] == 10
+
+
+async def test_a_dry_run_is_made_while_a_plan_runs(driver):
+    await run(driver, "waits")
+    await driver.wait(StateChanged, lambda report: report.state.environment.value == "executing_plan")
+    assert (await dry_run(driver, "count", ["det1"], num=3))["points"] == 3
+
+
+async def test_ophyd_async_motors_start_where_they_are(driver):
+    report = await dry_run(driver, "rel_scan", ["det1"], "stage", 0, 1, 2)
+    assert report["errors"] == []
+    assert report["motors"]["stage"]["max"] == 1
+
+
+async def test_a_detector_that_a_plan_depends_on_is_listed(driver):
+    report = await dry_run(driver, "adaptive_scan", ["det1"], "det1", "motor", 0, 5, 0.1, 1, 0.5, True)
+    assert (report["exact"], report["errors"]) == (False, [])
+    assert [each["device"] for each in report["assumed"]] == ["det1"]
+
+
+async def test_many_dry_runs_leave_the_same_descriptors_and_threads(driver):
+    await dry_run(driver, "count", ["det1"])
+    before = await call(driver, "state")
+    for _ in range(30):
+        await dry_run(driver, "count", ["det1"])
+    assert await call(driver, "state") == before
+    assert len(await call(driver, "shadows")) == 1

@@ -1,0 +1,94 @@
+"""Dry runs at the prompt: plain sentences."""
+
+import time
+
+import pytest
+from IPython.core.error import UsageError
+
+from bluesky_qs.errors import QSError
+
+TRACE = """Traceback (most recent call last):
+  File "/beamline/scan.py", line 12, in go_outside
+    yield from bps.mv(motor, 99)
+  File "/env/lib/python3.11/site-packages/bluesky/plan_stubs.py", line 393, in mv
+    ret = yield Msg("set", obj, val)
+LimitError: 99 is outside
+"""
+MOTOR = {"start": 0.0, "min": -1.0, "max": 1.0, "end": 1.0, "units": "mm"}
+
+
+def shown(qs, opened, **report):
+    opened.worker.dry_run = {"as_of": time.time(), **report}
+    return qs("dryrun scan([det1], motor, -1, 1, 101)").text(100).splitlines()
+
+
+def test_points_and_motors_are_sentences(qs, opened):
+    lines = shown(qs, opened, points=101, runs=1, motors={"motor": MOTOR}, triggers={"det1": 101})
+    assert lines == [
+        "Would take 101 points in 1 run.",
+        "motor: \N{MINUS SIGN}1 → 1 mm, starts at 0, ends at 1.",
+        "Triggers: det1 (101).",
+    ]
+    assert opened.do("queue_get")["items"] == []
+
+
+def test_an_error_has_the_line_of_the_plan(qs, opened):
+    error = {"msg": "LimitError: 99 is outside", "traceback": TRACE, "step": 3}
+    assert shown(qs, opened, ok=False, points=2, runs=1, errors=[error]) == [
+        "Would fail at point 3, after 2 points in 1 run: LimitError: 99 is outside",
+        "  scan.py, line 12, in go_outside: yield from bps.mv(motor, 99)",
+    ]
+
+
+def test_everything_else_has_a_line(qs, opened):
+    lines = shown(
+        qs,
+        opened,
+        ok=None,
+        complete=False,
+        reason="the plan asks for input: 'Ready?'",
+        points=2,
+        runs=1,
+        streams=["baseline", "primary"],
+        stream_points={"baseline": 1, "primary": 1},
+        motors={
+            "shutter": {"start": "in", "min": None, "max": None, "end": "out", "units": None},
+            "th": {"start": 1, "min": 1.0, "max": 1.0, "end": 1, "units": "deg"},
+        },
+        bytes=2_500_000_000,
+        warnings=["The plan uses m2, which the user group may not use"],
+        assumed=[{"device": "det1", "field": "det1", "value": 5.0}],
+        blocked=[{"call": "motor.set(77)", "step": 1, "traceback": TRACE}],
+        output="one\ntwo\n",
+        as_of=time.time() - 3600,
+    )
+    assert lines[:8] == [
+        "The dry run was cut off after 2 points in 1 run: the plan asks for input: 'Ready?'.",
+        "shutter: in → out.",
+        "th: stays at 1 deg.",
+        "Streams: baseline (1 point), primary (1 point).",
+        "Data: about 2.5 GB.",
+        "Note: The plan uses m2, which the user group may not use.",
+        "Not exact: the plan depends on readings. Assumed: det1 = 5.",
+        "Blocked: motor.set(77) (point 1)",
+    ]
+    assert lines[8].startswith("  scan.py, line 12")
+    assert lines[9].startswith("Based on the environment as it was at ")
+    assert lines[10:] == ["It printed:", "  one", "  two"]
+
+
+def test_a_plan_without_points_says_so(qs, opened):
+    assert shown(qs, opened) == ["Would take no points."]
+
+
+def test_a_refusal_has_its_reason(qs, opened):
+    opened.worker.dry_run_refusal = "this system cannot copy the worker"
+    with pytest.raises(QSError, match="No dry run: this system cannot copy the worker"):
+        qs("dryrun count([det1])")
+
+
+def test_only_one_plan_at_a_time(qs, opened):
+    with pytest.raises(UsageError, match="only one plan"):
+        qs("dryrun count([det1]) count([det2])")
+    with pytest.raises(UsageError, match="Expected a plan"):
+        qs("dryrun")
