@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import select
@@ -239,6 +240,16 @@ class Service:
         return subprocess.run(
             command, env=self.env, cwd=self.home, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from the thousands of tests and all that they import.
+
+    Each shell of IPython that ends collects garbage, which took most of the time of tests that have one.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc):
