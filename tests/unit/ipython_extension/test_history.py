@@ -13,7 +13,17 @@ STATUSES = ("completed", "failed", "aborted", "completed", "completed")
 
 
 @pytest.fixture
-def measured(qs_manager, plan):
+def about_noon(monkeypatch):
+    """A time zone where it is about noon: what happened in the last hours was today, and has a time without a date."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", f"NOON{time.gmtime().tm_hour - 12:+d}")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
+def measured(qs_manager, plan, about_noon):
     """Five plans of the last five hours: u0 to u4, with the samples S00 to S04."""
     now = time.time()
 
