@@ -61,6 +61,21 @@ def events_get(since: int | None = None, *, limit: int = 1000) -> Events:
 
 
 @method(scope="read:console", on_failure={"messages": [], "last": 0})
-def console_get(since: int | None = None, *, limit: int = 1000) -> ConsoleMessages:
-    """Console output after the message number ``since``, at most ``limit`` messages. If null, the latest ones."""
+def console_get(
+    since: int | None = None,
+    *,
+    limit: int = 1000,
+    item_uid: str | None = None,
+    grep: str | None = None,
+    level: str | None = None,
+) -> ConsoleMessages:
+    """Console output after the message number ``since``, at most ``limit`` messages. If null, the latest ones.
+
+    ``item_uid`` is the uid of a plan, or of a task (the ``task_uid`` of a script or function): its log, which has what
+    it printed while it ran. A log has messages numbered from 1. The first and the last 500 kB are kept, so numbers are
+    missing in the middle of a longer log. A log is kept as long as the plan is in the history; the oldest logs are
+    removed when all of them need more than the setting ``item_logs_size``. ``grep`` selects lines with this text, case
+    ignored. ``level`` selects logging records of this level or a higher one: DEBUG, INFO, WARNING, ERROR, CRITICAL.
+    Other lines count as INFO.
+    """
     raise NotImplementedError

@@ -48,6 +48,8 @@ EnvironmentStateName = Literal[
     "closed",
 ]
 KernelState = Literal["disabled", "starting", "idle", "busy"]
+#: Levels of logging records, the lowest first.
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Result(TypedDict):

@@ -83,7 +83,7 @@ _NAMES = {
     "--version": "version",
 }
 #: Words that look like options but belong to a command, as at the prompt.
-_OF_COMMANDS = frozenset(("--search",))
+_OF_COMMANDS = frozenset(("--search", "--grep", "--level"))
 _SWITCHES = frozenset(f.name for f in fields(Options) if f.default is False)
 
 

@@ -116,6 +116,9 @@ def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
         if "lock_key" in method.requires and "lock_key" not in params:
             raise _no_lock_key(manager, method)
         response = files.naming_rows(params, manager.ask(method, params))
+    if "item_uid" in params and "messages" in response and response["success"] and not options.json:
+        print("".join(message["msg"] for message in response["messages"]), end="")
+        return ExitCode.SUCCESS
     print(output.as_json(response) if options.json else output.message(response))
     if sent_no_lock_key({"params": params}, response):
         print("No lock key was sent: give it with -k KEY (--lock-key KEY)", file=sys.stderr)

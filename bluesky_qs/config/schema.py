@@ -267,6 +267,17 @@ class Operation(msgspec.Struct, frozen=True):
             minimum=1,
         ),
     ] = None
+    item_logs_size: Annotated[
+        int,
+        Setting(
+            "Megabytes for the logs of plans and tasks: what each of them printed. When they need more, the oldest "
+            "logs are removed. 0 keeps no logs.",
+            ("--item-logs-size",),
+            ("QSERVER_ITEM_LOGS_SIZE",),
+            "MB",
+            minimum=0,
+        ),
+    ] = 200
 
 
 class Worker(msgspec.Struct, frozen=True):

@@ -63,9 +63,10 @@ class ConsolePage(msgspec.Struct, frozen=True):
 
 
 class Hello(Command[Inventory], frozen=True, tag=True):
-    """A manager has started."""
+    """A manager has started. The logs of items are kept in the ``state_folder`` of its store; None for nowhere."""
 
     pid: int
+    state_folder: str | None = None
 
 
 class StartWorker(Command[WorkerProcess], frozen=True, tag=True):
@@ -83,11 +84,33 @@ class ReadConsole(Command[ConsolePage], frozen=True, tag=True):
     limit: int
 
 
+class ItemLog(msgspec.Struct, frozen=True):
+    """Where the log of an item is; ``path`` is None if there is none.
+
+    ``failure`` says why the latest output of some item could not be written; empty if it could.
+    """
+
+    path: str | None
+    failure: str = ""
+
+
+class FindItemLog(Command[ItemLog], frozen=True, tag=True):
+    """Write all that an item has printed into its log, and say where that is (see `store.item_logs`)."""
+
+    uid: str
+
+
+class DropItemLogs(Command[None], frozen=True, tag=True):
+    """Remove the logs of items and tasks that started before this time (epoch seconds)."""
+
+    before: float
+
+
 class Beat(Command[None], frozen=True, tag=True):
     """The manager's event loop is alive. Sent every `BEAT_PERIOD` seconds; the reply is ignored."""
 
 
-SupervisorCommand = Hello | StartWorker | KillWorker | ReadConsole | Beat
+SupervisorCommand = Hello | StartWorker | KillWorker | ReadConsole | FindItemLog | DropItemLogs | Beat
 
 
 class StopRequested(msgspec.Struct, frozen=True, tag=True):

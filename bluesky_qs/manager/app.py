@@ -113,7 +113,8 @@ class RunningManager:
         supervisor = self._outside.supervisor
         inbox: asyncio.Queue[Any] = asyncio.Queue()
         tasks.create_task(self._receive(inbox))
-        inventory = await supervisor.request(Hello(self._outside.pid))
+        folder = self._outside.store.state_folder
+        inventory = await supervisor.request(Hello(self._outside.pid, str(folder.absolute()) if folder else None))
         encoding = self._settings.network.zmq_encoding
         publisher = Publisher(self._outside.publish_socket, encoding)
         ctx = assemble(

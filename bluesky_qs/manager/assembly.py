@@ -28,6 +28,7 @@ from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.history_search import HistorySearch
+from bluesky_qs.manager.item_logs import ItemLogs
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
@@ -68,8 +69,7 @@ def assemble(
     queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
     events = EventBook(snapshot.events, publisher.event, now)
     undo, answers = UndoBook(snapshot.undo, events.last, now), AnswerBook(snapshot.answers, now)
-    search = HistorySearch(queue.history, outside.store.state_folder)
-    ledger = Ledger(outside.store, events, changed, undo=undo, answers=answers, stored=search.stored)
+    ledger = Ledger(outside.store, events, changed, undo=undo, answers=answers)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
     environment = _environment(common, settings, outside, location, lists)
     ctx = Context(
@@ -83,7 +83,8 @@ def assemble(
         answers=answers,
         documents=DocumentBook(publisher.document, enabled=settings.network.zmq_publish_documents),
         ledger=ledger,
-        search=search,
+        search=HistorySearch(queue.history, outside.store.state_folder),
+        logs=ItemLogs(outside.supervisor, queue, spawn, now),
         lock=LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key),
         lists=lists,
         tasks=_tasks(common, settings),
@@ -161,6 +162,8 @@ def _switches(common: _Common, snapshot: Snapshot, inventory: Inventory) -> Swit
 
 def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     """Subscribe the parts to the worker's reports. Parts with the same report get it in this order."""
+    ctx.ledger.watch(ctx.search.stored)
+    ctx.ledger.watch(ctx.logs.stored)
     reports = ctx.environment.reports
     reports.at_once(DocumentReport, ctx.documents.add)
     reports.at_once(DevicesRead, ctx.readings.arrived)

@@ -15,6 +15,7 @@ from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
 from bluesky_qs.manager.history_search import HistorySearch
+from bluesky_qs.manager.item_logs import ItemLogs
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
@@ -54,6 +55,7 @@ class Context:
     documents: DocumentBook
     ledger: Ledger
     search: HistorySearch
+    logs: ItemLogs
     lock: LockBook
     lists: ListBook
     tasks: TaskRecords

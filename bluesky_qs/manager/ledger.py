@@ -81,13 +81,17 @@ class Ledger:
         stored: Callable[[Sequence[Change]], object] = lambda _: None,
     ) -> None:
         self._store = store
-        self._stored = stored
+        self._stored: list[Callable[[Sequence[Change]], object]] = [stored]
         self._events = events
         self._undo = undo or UndoBook([], events.last)
         self._answers = answers or AnswerBook()
         self._changed = changed
         self._waiting: deque[tuple[tuple[Undoable, ...], asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
+
+    def watch(self, stored: Callable[[Sequence[Change]], object]) -> None:
+        """Call ``stored``, too, with the changes of each commit when they are durable."""
+        self._stored.append(stored)
 
     def submit(self, *edits: Undoable, reply: Mapping[str, Any] | None = None) -> asyncio.Future[None]:
         """Add edits to the next commit, all or none, in the order of the calls.
@@ -171,7 +175,8 @@ class Ledger:
         except StoreError as error:
             self._undo_all(error)
             return
-        self._stored(changes)
+        for stored in self._stored:
+            stored(changes)
         self._events.made(events)
         self._undo.made(records)
         self._answers.made(answers)

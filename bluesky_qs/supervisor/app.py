@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, assert_never
 
 import msgspec
@@ -22,11 +23,13 @@ from bluesky_qs.config.logs import FORMAT, LEVELS, OURS, configure_logging
 from bluesky_qs.config.schema import LogLevel, Settings
 from bluesky_qs.ipc import listening, supervision
 from bluesky_qs.ipc.hangup import ControllingTerminal
+from bluesky_qs.ipc.item_marks import VARIABLE
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.server import ServerEnd
 from bluesky_qs.supervisor.child import DOOR_SECRETS, Child, Lifeline
 from bluesky_qs.supervisor.console import Console
 from bluesky_qs.supervisor.door import DoorCommand, Doorkeeper
+from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.supervisor.policy import Exit, GiveUp, Keep, Life, Restart, decide
 from bluesky_qs.supervisor.rundir import OwnedDir
 from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
@@ -40,6 +43,8 @@ HURRY_TIMEOUT = 2.0
 #: Waking up so many seconds late means that nothing could run, including the manager.
 _OVERSLEPT = 1.0
 _TRACEBACK_TIME = 0.2
+#: Seconds for the last output of an item to get into its log, before the log is read without it.
+_LOG_TIME = 0.5
 _REASONS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP: the terminal was closed"}
 
 Command = Callable[[str], Sequence[str]]
@@ -102,7 +107,12 @@ def run(
         door_socket = None if http is None else stack.enter_context(listening.listen(http, "--http"))
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
-        console = Console(publish=network.zmq_publish_console, encoding=network.zmq_encoding, terminal=terminal)
+        console = Console(
+            publish=network.zmq_publish_console,
+            encoding=network.zmq_encoding,
+            terminal=terminal,
+            logs=ItemLogs(settings.operation.item_logs_size * 1_000_000),
+        )
         stack.callback(console.stop)
         stack.callback(_log_into(console.output, settings.operation.console_logging_level))
         rundir.save_settings(settings)
@@ -148,7 +158,7 @@ class Supervisor:
         self._signals = _Signals()
         self._terminal = ControllingTerminal()
         self._link = ServerEnd(context, rundir.supervisor_link, supervision.SupervisorCommand, self._handle)
-        self._workers = Workers(rundir, self._spawn, worker, keep_spare=settings.worker.warm_worker)
+        self._workers = Workers(rundir, self._spawn_worker, worker, keep_spare=settings.worker.warm_worker)
         self._door: Doorkeeper | None = None
         self._manager: Child | None = None
         self._greeted = False
@@ -324,10 +334,11 @@ class Supervisor:
             case supervision.Beat():
                 if self._greeted:  # otherwise it comes from the previous manager
                     self._beat(now)
-                return None
-            case supervision.Hello():
+            case supervision.Hello(_, state_folder):
                 self._greeted = True
                 self._link.adopt()
+                if state_folder is not None:
+                    self._console.logs.use(Path(state_folder))
                 return supervision.Inventory(
                     restarted=self._life.number > 1,
                     worker=self._workers.current,
@@ -338,11 +349,15 @@ class Supervisor:
                 return self._workers.start(now)
             case supervision.KillWorker():
                 self._workers.kill()
-                return None
             case supervision.ReadConsole(since, limit):
                 return self._console.record.page(since, limit)
+            case supervision.FindItemLog(uid):
+                return supervision.ItemLog(self._console.log_of(uid, _LOG_TIME), self._console.logs.failure)
+            case supervision.DropItemLogs(before):
+                self._console.logs.drop(before)
             case _:
                 raise TypeError(command)
+        return None
 
     def _beat(self, now: float) -> None:
         if not self._life.served:
@@ -352,6 +367,14 @@ class Supervisor:
     # ----------------------------------------------------------------------------------------------- processes
     def _spawn(self, command: Sequence[str]) -> Child:
         return Child(command, output=self._console.output, lifeline=self._lifeline)
+
+    def _spawn_worker(self, command: Sequence[str]) -> Child:
+        output = self._console.worker_output()
+        try:
+            variables = {VARIABLE: output.token}
+            return Child(command, output=output.writer, lifeline=self._lifeline, variables=variables)
+        finally:
+            os.close(output.writer)
 
     def _spawn_door(self, command: Sequence[str], files: Sequence[int]) -> Child:
         return Child(command, output=self._console.output, lifeline=self._lifeline, files=files, secrets=DOOR_SECRETS)

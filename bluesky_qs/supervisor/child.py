@@ -47,6 +47,8 @@ class Child:
         File descriptors that the child inherits.
     secrets
         Variables with secrets that this child needs; others have been removed from its environment.
+    variables
+        Variables that only this child gets.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Child:
         lifeline: Lifeline,
         files: Sequence[int] = (),
         secrets: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._process = subprocess.Popen(
             [*command, "--parent-pipe", str(lifeline.reader)],
@@ -65,7 +68,7 @@ class Child:
             stderr=output,
             pass_fds=(lifeline.reader, *files),
             start_new_session=True,  # only the supervisor gets a Ctrl-C of the terminal
-            env=_environment(os.environ, secrets),
+            env={**_environment(os.environ, secrets), **(variables or {})},
         )
 
     @property

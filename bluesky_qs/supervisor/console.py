@@ -1,16 +1,21 @@
-"""The console: one pipe for the output of all processes, and a thread that publishes, keeps and prints it.
+"""The console: the output of all processes, and a thread that publishes, keeps and prints it.
 
-The same thread owns the info socket, so it also publishes the manager's messages.
+Each worker has a pipe of its own, so that what its plans and tasks print can also be kept for each of them. The same
+thread owns the info socket, so it also publishes the manager's messages.
 """
 
 import fcntl
 import os
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import zmq
 
+from bluesky_qs.supervisor.item_logs import ItemLogs
+from bluesky_qs.supervisor.pipes import Pipe, WorkerOutput
 from bluesky_qs.supervisor.record import Batcher, Record
 from bluesky_qs.supervisor.terminal import TerminalWriter
 from bluesky_qs.wire import info
@@ -33,6 +38,10 @@ _FORWARD_AT_ONCE = 100
 _WELCOME = 0.35
 #: The manager's last messages may still be in the operating system when the manager has ended.
 _LAST_PUSH_MS = 10
+#: Seconds for the last output to get into the logs of items when the service ends.
+_LAST_LOGS = 1.0
+#: Reads of each pipe before a log is handed out: more than a full pipe.
+_READS_AT_ONCE = 2 * _PIPE_SIZE // _READ_SIZE
 
 
 class Console:
@@ -41,14 +50,22 @@ class Console:
     Attributes
     ----------
     output
-        File descriptor for the children's output and the supervisor's log.
+        File descriptor for the supervisor's log and for the output of children that are not workers.
     """
 
-    def __init__(self, *, publish: bool, encoding: Encoding, terminal: int | None) -> None:
-        self._reader, self.output = os.pipe()
-        os.set_blocking(self._reader, False)
+    def __init__(
+        self, *, publish: bool, encoding: Encoding, terminal: int | None, logs: ItemLogs | None = None
+    ) -> None:
+        reader, self.output = os.pipe()
+        self.logs = ItemLogs(0) if logs is None else logs
+        # Those of workers come first: the manager's line about the end of a plan follows what the plan printed.
+        self._pipes = [Pipe(reader)]
+        self._polled: list[int] = []
         self._read_period = _READ_PERIOD if _enlarged(self.output) else 0.0
         self._stop_reader, self._stop_writer = os.pipe()
+        self._wake_reader, self._wake_writer = os.pipe()
+        #: What other threads want to be done in the console's own thread.
+        self._jobs: deque[Callable[[], None]] = deque()
         self._publish = publish
         self._encoding: Encoding = encoding
         self._terminal = None if terminal is None else TerminalWriter(terminal)
@@ -90,24 +107,55 @@ class Console:
         if self._terminal is not None and self._terminal.is_terminal:
             self._terminal.write(text.encode())
 
+    def worker_output(self) -> WorkerOutput:
+        """A pipe for the output of a new worker. Any thread may call this."""
+        output = WorkerOutput(self.logs, _enlarged)
+        self._do(lambda: self._pipes.insert(0, output.pipe))
+        return output
+
+    def log_of(self, uid: str, timeout: float) -> str | None:
+        """The path of the log of an item, when all that the item has printed is in it; None if there is no log.
+
+        After ``timeout`` seconds, the path is None, too.
+        """
+        found: list[str | None] = []
+        ready = threading.Event()
+
+        def reply(path: str | None) -> None:
+            found.append(path)
+            ready.set()
+
+        self._do(lambda: self._read_for_log(uid, reply))
+        ready.wait(timeout)
+        return next(iter(found), None)
+
     def stop(self) -> None:
-        """Publish everything printed so far, and close the sockets and the pipe."""
+        """Publish everything printed so far, and close the sockets and the pipes."""
         os.close(self._stop_writer)
         if self._thread.is_alive():
             self._thread.join()
         else:
             self._drain()
+        self.logs.stop(_LAST_LOGS)
         for socket in (self._pub, self._feed, self._pull):
             if socket is not None:
                 socket.close(linger=int(1000 * LINGER))
         if self._terminal is not None:
             self._terminal.close(timeout=1.0)
-        for fd in (self._reader, self.output, self._stop_reader):
+        for pipe in self._pipes:
+            pipe.close()
+        for fd in (self.output, self._stop_reader, self._wake_reader, self._wake_writer):
             os.close(fd)
+
+    def _do(self, job: Callable[[], None]) -> None:
+        """Let the console's thread do this."""
+        self._jobs.append(job)
+        os.write(self._wake_writer, b"\0")
 
     def _run(self) -> None:
         poller = zmq.Poller()
         poller.register(self._stop_reader, zmq.POLLIN)
+        poller.register(self._wake_reader, zmq.POLLIN)
         poller.register(self._pull, zmq.POLLIN)
         next_read = 0.0
         while True:
@@ -115,41 +163,75 @@ class Console:
             wakes = [] if self._batcher.due is None else [self._batcher.due]
             if self._waiting:
                 wakes.append(self._welcome_ends)
-            if now >= next_read:
-                poller.register(self._reader, zmq.POLLIN)
-            else:
-                poller.register(self._reader, 0)  # which unregisters it, if it was registered
+            if now < next_read:
                 wakes.append(next_read)
+            self._poll_pipes(poller, wanted=now >= next_read)
             events = dict(poller.poll(_milliseconds(min(wakes) - now) if wakes else None))
             if self._pull in events:
                 self._forward(_FORWARD_AT_ONCE)
-            if self._reader in events:
+            if any(fd in events for fd in self._polled):
                 full = self._read() == _READ_SIZE
                 next_read = 0.0 if full else time.monotonic() + self._read_period
+            if self._wake_reader in events:
+                self._work()
             self._emit(time.monotonic())
             if self._stop_reader in events:
                 break
         self._drain()
 
+    def _poll_pipes(self, poller: zmq.Poller, *, wanted: bool) -> None:
+        polled = [pipe.reader for pipe in self._pipes] if wanted else []
+        if polled != self._polled:
+            for fd in self._polled:
+                poller.register(fd, 0)  # which unregisters it
+            for fd in polled:
+                poller.register(fd, zmq.POLLIN)
+            self._polled = polled
+
+    def _work(self) -> None:
+        """Do what other threads want."""
+        os.read(self._wake_reader, _READ_SIZE)
+        while self._jobs:
+            self._jobs.popleft()()
+
+    def _read_for_log(self, uid: str, reply: Callable[[str | None], None]) -> None:
+        """Read what is in the pipes, and reply when it is in the log."""
+        for _ in range(_READS_AT_ONCE):
+            if not self._read():
+                break
+        self.logs.find(uid, reply)
+
     def _drain(self) -> None:
+        while self._jobs:
+            self._jobs.popleft()()
         until = time.monotonic() + LINGER  # a process that a plan left behind may print forever
         while self._read() and time.monotonic() < until:
             self._emit(time.monotonic())
+        for pipe in self._pipes:
+            self._show(*pipe.end())
         self._emit(time.monotonic(), everything=True)
         if self._pull is not None:
             while self._pull.poll(_LAST_PUSH_MS):
                 self._forward(_FORWARD_AT_ONCE)
 
     def _read(self) -> int:
-        """Read a piece of the output, and return the number of bytes."""
-        try:
-            data = os.read(self._reader, _READ_SIZE)
-        except BlockingIOError:
-            return 0
-        if self._terminal is not None:
+        """Read a piece of the output of each pipe, and return the number of bytes of the longest."""
+        longest = 0
+        for pipe in list(self._pipes):
+            if data := pipe.read(_READ_SIZE):
+                self._show(*pipe.understood(data, time.time()))
+                longest = max(longest, len(data))
+            elif not pipe.is_open:
+                self._show(*pipe.end())
+                self._pipes.remove(pipe)
+                pipe.close()
+        return longest
+
+    def _show(self, data: bytes, text: str) -> None:
+        if self._terminal is not None and data:
             self._terminal.write(data)
-        self._batcher.add(data, time.monotonic())
-        return len(data)
+        if text:
+            self._batcher.add(text, time.monotonic())
 
     def _emit(self, now: float, *, everything: bool = False) -> None:
         if self._batcher.due is not None and now >= self._batcher.due:

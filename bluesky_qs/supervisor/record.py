@@ -1,6 +1,5 @@
 """Console output as numbered messages, split at line ends. The latest ones are kept."""
 
-import codecs
 import itertools
 import threading
 from collections import deque
@@ -19,10 +18,9 @@ KEPT = 4 * 1024 * 1024
 
 
 class Batcher:
-    """Turns bytes into messages. The caller passes the time."""
+    """Turns text into messages. The caller passes the time."""
 
     def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
         self._due: float | None = None
         self._last = float("-inf")
@@ -33,9 +31,9 @@ class Batcher:
         """Time of the next message; None if there is no output."""
         return self._due
 
-    def add(self, data: bytes, now: float) -> None:
+    def add(self, text: str, now: float) -> None:
         """Add output."""
-        self._text += self._decoder.decode(data)
+        self._text += text
         if self._text and self._due is None:
             self._due = max(now, self._last + PERIOD)
 
@@ -44,9 +42,7 @@ class Batcher:
 
         An unfinished line waits for one period, because the rest of it usually follows immediately.
         """
-        if everything:
-            self._text += self._decoder.decode(b"", final=True)
-        elif self._due is None or (now < self._due and len(self._text) < SIZE):
+        if not everything and (self._due is None or (now < self._due and len(self._text) < SIZE)):
             return ""
         end = len(self._text)
         if not everything:

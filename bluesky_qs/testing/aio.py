@@ -23,6 +23,7 @@ from bluesky_qs.plan_queue.changes import AddHistory, Change, ClearQueue, PutIte
 from bluesky_qs.plan_queue.position import spread
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.memory import MemoryStore
+from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.supervisor.record import Record
 from bluesky_qs.testing.clock import Clock
 from bluesky_qs.testing.sockets import OWN, ControlLease, ControlSocket, InfoLease, InfoSocket
@@ -138,8 +139,10 @@ class AsyncManager(InLoop):
                 else RealProcesses(self._context, folder, self.settings)
             )
             opened.callback(self._workers.close)
+            logs = self._worker.logs = ItemLogs(self.settings.operation.item_logs_size * 1_000_000)
+            opened.callback(logs.stop, timeout=10)
             self._outside = opened.pop_all()
-        self._supervisor = InProcessSupervisor(self._workers, self._console)
+        self._supervisor = InProcessSupervisor(self._workers, self._console, logs)
         await self._begin()
 
     async def restart(self) -> None:

@@ -28,6 +28,7 @@ from bluesky_qs.ipc.states import (
     Waiting,
     WorkerState,
 )
+from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.link import InProcessServer
 from bluesky_qs.testing.measurement import Measurement, dry_run, exit_status, read, value_of
@@ -64,6 +65,8 @@ class Script(Protocol):
     def now(self) -> float: ...
     @property
     def say(self) -> Callable[[str], None]: ...
+    @property
+    def logs(self) -> ItemLogs: ...
     @property
     def changed(self) -> Callable[[], None]: ...
 
@@ -290,7 +293,9 @@ class ScriptedProcess:
         started = self._script.now()
         self._update(engine="running")
         measurement = job.measurement = Measurement(item, self.server.push, self._script, self._set_runs)
+        self._script.logs.begin(item["item_uid"], started)
         last = await self._follow(job)
+        self._script.logs.end(item["item_uid"])
         status = exit_status(last)
         measurement.close(status)
         missed = job.pause is not None
@@ -315,7 +320,9 @@ class ScriptedProcess:
         self._push(done)
 
     async def _run_task(self, job: Job) -> None:
+        self._script.logs.begin(job.task_uid, self._script.now())
         last = await self._follow(job)
+        self._script.logs.end(job.task_uid)
         started, background = self._running_tasks.pop(job.task_uid)
         if background:
             self.background.remove(job)
@@ -375,6 +382,8 @@ class ScriptedProcess:
                 self._update(plan_wait=step.seen_at(self._script.now()))
             case steps.Print(text):
                 self._script.say(text)
+                uid = job.item["item_uid"] if job.item else job.task_uid
+                self._script.logs.add(uid, text, self._script.now())
             case steps.NewLists() | steps.RunEngine():
                 self._change_namespace(job, step)
 

@@ -21,6 +21,7 @@ from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.supervision import WorkerEnded, WorkerProcess
 from bluesky_qs.supervisor.app import worker_command
 from bluesky_qs.supervisor.child import Child, Lifeline
+from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.supervisor.record import Record
 from bluesky_qs.supervisor.workers import Workers
 from bluesky_qs.testing.life import ScriptedProcess
@@ -165,11 +166,14 @@ class InProcessSupervisor:
         Whether the next manager replaces one that died.
     console
         The console messages, for ``console_get``.
+    logs
+        What plans and tasks printed; kept if the manager's store has a state folder.
     """
 
-    def __init__(self, workers: WorkerSource, console: Record) -> None:
+    def __init__(self, workers: WorkerSource, console: Record, logs: ItemLogs) -> None:
         self.restarted = False
         self.console = console
+        self.logs = logs
         self._workers = workers
         self._workers.ended = self._worker_ended
         self._stopping = False
@@ -189,10 +193,24 @@ class InProcessSupervisor:
         self._ended = ended
         self._server.push(ended, keep=False)
 
+    def _path_of_log(self, uid: str) -> str | None:
+        found: list[str | None] = []
+        ready = threading.Event()
+
+        def reply(path: str | None) -> None:
+            found.append(path)
+            ready.set()
+
+        self.logs.find(uid, reply)
+        ready.wait(_GRACE)
+        return next(iter(found), None)
+
     def _answer(self, command: Any) -> Any:
         match command:
             case supervision.Hello():
                 self._server.adopt()
+                if command.state_folder is not None:
+                    self.logs.use(Path(command.state_folder))
                 return supervision.Inventory(self.restarted, self._workers.current, self._stopping, self._ended)
             case supervision.StartWorker():
                 process = self._workers.start()
@@ -202,6 +220,10 @@ class InProcessSupervisor:
                 self._workers.kill()
             case supervision.ReadConsole(since, limit):
                 return self.console.page(since, limit)
+            case supervision.FindItemLog(uid):
+                return supervision.ItemLog(self._path_of_log(uid))
+            case supervision.DropItemLogs(before):
+                self.logs.drop(before)
             case supervision.Beat():
                 pass
         return None

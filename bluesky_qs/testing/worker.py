@@ -12,6 +12,7 @@ from bluesky_qs.ipc import commands
 from bluesky_qs.plans import lists
 from bluesky_qs.startup.collect import collect
 from bluesky_qs.startup.find import LISTS_FILE, shipped_profiles
+from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.clock import Clock
 from bluesky_qs.testing.life import ScriptedProcess
@@ -122,6 +123,7 @@ class ScriptedWorker(InLoop):
         #: Called when something has changed, and with each line that is printed.
         self.changed: Callable[[], None] = lambda: None
         self.say: Callable[[str], None] = lambda _: None
+        self.logs = ItemLogs(0)
         #: Reason why the start of a worker process fails; None if it succeeds.
         self.cannot_start: str | None = None
         #: Whether the next process hangs from its start.

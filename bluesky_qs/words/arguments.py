@@ -65,6 +65,27 @@ class SearchWords(Text):
         rest.clear()
 
 
+class LineOptions(Argument):
+    """``--grep TEXT`` and ``--level LEVEL``: which lines of a log to show."""
+
+    words = ("--grep", "--level")
+    optional = True
+
+    def fits(self, word: str) -> bool:
+        return word.partition("=")[0] in self.words
+
+    def read(self, rest: list[str], params: dict[str, Any]) -> None:
+        while rest and self.fits(rest[0]):
+            option, equals, value = rest.pop(0).partition("=")
+            if not equals and not rest:
+                raise UsageError(f"Option {option} needs a value")
+            params[option.removeprefix("--")] = value if equals else rest.pop(0)
+
+    @property
+    def usage(self) -> str:
+        return "[--grep TEXT] [--level LEVEL]"
+
+
 class LockNote(Text):
     """The note of a lock, as one word, in quotes if it has spaces.
 

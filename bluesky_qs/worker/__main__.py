@@ -7,13 +7,15 @@ import sys
 from bluesky_qs.config.logs import configure_logging
 from bluesky_qs.ipc.child import begin_worker
 from bluesky_qs.startup.leaving import leave
+from bluesky_qs.worker.output import ItemOutput, TaskAwareHandler
 
 
 def main() -> None:
     """Serve until the environment is closed, then exit."""
     options = _options()
     begin_worker(sys.argv)
-    configure_logging(options.log_level)
+    output = ItemOutput.of_process()
+    configure_logging(options.log_level, TaskAwareHandler(output))
     os.environ.setdefault("MPLBACKEND", "Agg")  # there is no screen, and a window would block the main thread
     os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"  # read by `is_re_worker_active`, ours and that of the other package
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # Jupyter's debugger prints a warning at each import
@@ -22,7 +24,7 @@ def main() -> None:
 
     from bluesky_qs.worker.app import WorkerProcess  # noqa: PLC0415 - after the parent is being watched
 
-    leave(WorkerProcess(options.address, preload=options.preload).serve())
+    leave(WorkerProcess(options.address, preload=options.preload, output=output).serve())
 
 
 def _options() -> argparse.Namespace:

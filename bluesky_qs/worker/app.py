@@ -51,6 +51,7 @@ from bluesky_qs.worker.environment import UserEnvironment, failure_report
 from bluesky_qs.worker.interrupt import interrupt
 from bluesky_qs.worker.jobs import Jobs
 from bluesky_qs.worker.observe import plain_text
+from bluesky_qs.worker.output import ItemOutput
 from bluesky_qs.worker.prompts import Prompts
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.shadow import World
@@ -107,9 +108,11 @@ class WorkerProcess:
         Where to bind the link.
     preload
         Additional modules to import while waiting for the startup code.
+    output
+        Marks what belongs to which plan or task.
     """
 
-    def __init__(self, address: str, *, preload: list[str]) -> None:
+    def __init__(self, address: str, *, preload: list[str], output: ItemOutput) -> None:
         self._preload = preload
         self._address = address
         self._jobs = Jobs()
@@ -120,9 +123,9 @@ class WorkerProcess:
         self._kernel: Kernel | None = None
         self._stop = threading.Event()
         self._reports = Reports()
-        self._engine = Engine(self._reports, self._jobs.put)
+        self._engine = Engine(self._reports, self._jobs.put, output)
         self._environment = UserEnvironment(self._reports, self._engine)
-        self._tasks = TaskRunner(self._reports, self._jobs.put)
+        self._tasks = TaskRunner(self._reports, self._jobs.put, output)
         self._prompts = Prompts(self._reports)
         self._devices = DeviceReader(
             loop=lambda: None if self._engine.RE is None else self._engine.RE.loop,

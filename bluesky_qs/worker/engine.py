@@ -14,6 +14,7 @@ from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.worker.hook import Hook
 from bluesky_qs.worker.observe import Observer
+from bluesky_qs.worker.output import ItemOutput
 from bluesky_qs.worker.place import place_of
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.returned import Returned, value_of_plan
@@ -124,12 +125,15 @@ class Engine:
     plan.
     """
 
-    def __init__(self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None], output: ItemOutput
+    ) -> None:
         self.RE: Any = None
         #: What to publish of each plan in the form of bluesky-queueserver.
         self.streaming = NOTHING
         self._reports = reports
         self._in_main_thread = in_main_thread
+        self._output = output
         self._accepted: set[str] = set()
         self._lock = threading.Lock()
         self._item_uid: str | None = None
@@ -217,6 +221,7 @@ class Engine:
         """
         with self._lock:
             plan = self._plan = _Plan(item_uid, self._reports, self.streaming)
+        self._output.begin(item_uid, plan.start)
         self._watcher.watch(item_uid, plan.waits, self._is_held, lambda: self._place(plan))
         self._step(plan, lambda: self._call(plan, make))
 
@@ -308,6 +313,7 @@ class Engine:
 
     def _finish(self, plan: _Plan, status: ExitStatus, message: str, trace: str) -> None:
         returned = value_of_plan(plan.value) if status == "completed" else Returned()
+        self._output.end(plan.item_uid)
         self._watcher.ends()
         with self._lock:
             pause_missed = self._pause is not None

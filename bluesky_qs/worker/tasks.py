@@ -8,6 +8,7 @@ from typing import Any
 
 from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.reports import TaskEnded
+from bluesky_qs.worker.output import ItemOutput
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.returned import value_of_task
 from bluesky_qs.worker.trace import sentence, traceback_text
@@ -24,8 +25,11 @@ class TaskRunner:
         Gives a job to the main thread.
     """
 
-    def __init__(self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None], output: ItemOutput
+    ) -> None:
         self._reports = reports
+        self._output = output
         self._in_main_thread = in_main_thread
         self._accepted: set[str] = set()
 
@@ -43,7 +47,7 @@ class TaskRunner:
         start = self._reports.task_started(task_uid, background=background)
 
         def job() -> None:
-            self._run(task_uid, what, work, start)
+            self._run(task_uid, what, work, start, background=background)
 
         if background:
             # A daemon: the process does not wait for it when the environment is closed.
@@ -51,17 +55,18 @@ class TaskRunner:
         else:
             self._in_main_thread(job)
 
-    def _run(self, task_uid: str, what: str, work: Callable[[], Any], start: float) -> None:
+    def _run(self, task_uid: str, what: str, work: Callable[[], Any], start: float, *, background: bool) -> None:
         message = trace = ""
         return_value = b"null"
         log.info("Starting the task %s: %s", task_uid, what)
-        try:
-            return_value = value_of_task(work())
-        except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
-            message = sentence(error)
-            trace = traceback_text(error) or message  # an error of ours has no frames of user code
-            log.error("The task %s failed: %s\n%s", task_uid, message, trace)  # noqa: TRY400 - the user's frames only
-        else:
+        with self._output.of_task(task_uid, background=background):
+            try:
+                return_value = value_of_task(work())
+            except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
+                message = sentence(error)
+                trace = traceback_text(error) or message  # an error of ours has no frames of user code
+                log.error("The task %s failed: %s\n%s", task_uid, message, trace)  # noqa: TRY400 - the user's frames only
+        if not message:
             log.info("The task %s is completed", task_uid)
         self._reports.task_finished(
             task_uid,

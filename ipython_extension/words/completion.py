@@ -173,6 +173,12 @@ def _changes(at: At, previous: list[str], shown: Mapping[int, Item]) -> Offers:
     return fitting(at.fragment, (Offer(f"{each['name']}=", "parameter") for each in parameters if _is_named(each)))
 
 
+def _log(at: At, _previous: list[str]) -> Offers:
+    """For ``log``: plans of the history and tasks of this session."""
+    tasks = (Offer(uid, "task") for uid in reversed(at.session.tasks)) if at.fragment else ()
+    return fitting(at.fragment, [*ids(at, at.session.shown_history()), *tasks])
+
+
 def _move(at: At, previous: list[str]) -> Offers:
     """For ``move``: an item, then where, then its neighbor."""
     if len(previous) == 1:
@@ -204,6 +210,7 @@ def _functions(at: At, previous: list[str]) -> Offers:
 _SPECIAL: Mapping[str, Callable[[At, list[str]], Offers]] = {
     "push": _definitions,
     "edit": _edit,
+    "log": _log,
     "redo": _redo,
     "move": _move,
     "mode": _mode,

@@ -1,37 +1,60 @@
 """The command that shows the console output of the service."""
 
 import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
+from bluesky_qs.api.values import LEVELS
 from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.monitor import Screen
 from bluesky_qs.wire.info import CONSOLE
 from ipython_extension.live.console import ConsoleTail
 from ipython_extension.session.session import Session
-from ipython_extension.shown.console_text import ConsoleText
-from ipython_extension.typed.line import Line
+from ipython_extension.shown.console_text import ConsoleText, SelectedText
+from ipython_extension.typed.line import Line, LineWord
 from ipython_extension.words.vocabulary import word
 
 #: Lines to show by default.
 _LINES = 20
 _MESSAGES = 1000
+#: More than a log has.
+_ALL = 100_000
+_GAP = "[... lines are missing here: only the first and the last 500 kB of a log are kept ...]\n"
+#: Characters of a uid, and of its beginning.
+_WHOLE_UID, _SHORTEST_UID = 36, 4
 #: Seconds between requests if the console is not published (start-re-manager without --zmq-publish-console).
 _LOOK = 0.5
 #: Seconds for which the service may be unreachable, because it may be restarting.
 _AWAY = 15.0
 
 
-@word("log", "[-f] [-n N]")
+@word("log", "[ID] [--grep TEXT] [--level LEVEL] [-n N] [-f]")
 def log(session: Session, line: Line) -> ConsoleText | None:
     """Show the last N lines of the console (20); with -f also show new output, until Ctrl-C.
 
     The console has the output of startup code, plans, scripts and the service itself.
+
+    With ID, show what one plan or task printed while it ran. ID is a number of the history (-1 is the last plan), or
+    the uid of a plan or of a task, or its beginning. --grep selects the lines with a text, case ignored. --level
+    selects logging records of this level or a higher one (DEBUG, INFO, WARNING, ERROR, CRITICAL); other lines count
+    as INFO.
+
+        %qs log -1
+        %qs log 12 --grep motor
+        %qs log -1 --level WARNING
     """
-    words, options = line.words({"-f": None, "-n": line.count})
+    words, options = line.words({"-f": None, "-n": line.count, "--grep": _text, "--level": partial(_level, line)})
+    if len(words) > 1:
+        raise line.fault("log takes only one plan or task", words[1].start)
+    selected = {name: options[name] for name in ("grep", "level") if name in options}
+    if (words or selected) and "f" in options:
+        raise line.fault("-f follows the whole console: leave out the plan, --grep and --level")
     if words:
-        raise line.fault("Expected -f or -n N", words[0].start)
-    wanted = options.get("n", _LINES)
+        selected["item_uid"] = _uid(session, line, words[0])
+    wanted = options.get("n", _ALL if selected else _LINES)
     tail = ConsoleTail(session.rm) if "f" in options else None
-    shown = _last_lines(session, wanted)
+    shown = _last_lines(session, wanted, selected)
     if tail is None:
         return shown
     if shown:
@@ -43,11 +66,39 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     return None
 
 
-def _last_lines(session: Session, count: int) -> ConsoleText:
+def _text(token: LineWord) -> str:
+    return token.text
+
+
+def _level(line: Line, token: LineWord) -> str:
+    if token.text.upper() not in LEVELS:
+        listed = ", ".join(LEVELS)
+        raise line.fault(f"--level takes {listed}, not {token.text!r}", token.start, len(token.text))
+    return token.text.upper()
+
+
+def _uid(session: Session, line: Line, token: LineWord) -> str:
+    """The uid of the plan or task that a token refers to."""
+    task = session.task(token.text)
+    if task in session.tasks or len(token.text) == _WHOLE_UID:  # a task of another session is known to the service only
+        return task
+    running = session.line_queue()["running_item"].get("item_uid") or ""
+    if len(token.text) >= _SHORTEST_UID and running.startswith(token.text):
+        return running
+    return session.finished(line, token)["item_uid"]
+
+
+def _last_lines(session: Session, count: int, selected: Mapping[str, Any]) -> ConsoleText:
     screen = Screen(count)
-    for message in session.rm.console_get(limit=_MESSAGES)["messages"]:
+    is_log = "item_uid" in selected
+    before = 0
+    for message in session.rm.console_get(limit=_ALL if selected else _MESSAGES, **selected)["messages"]:
+        if is_log and len(selected) == 1 and message["seq"] > before + 1:
+            screen.write(_GAP)
+        before = message["seq"]
         screen.write(message["msg"])
-    return ConsoleText(screen.text(count))
+    lines = screen.text(count)
+    return SelectedText(lines) if {"grep", "level"} & selected.keys() else ConsoleText(lines)
 
 
 def _follow(session: Session, tail: ConsoleTail) -> None:

@@ -128,7 +128,7 @@ def _with_reply(typed: _Typed, line: Line) -> _Typed:
 def _is_for_qserver(typed: _Typed) -> bool:
     """Whether a line is a ``qserver`` command.
 
-    Its first word decides; for four words that both have, the second word.
+    Its first word decides; for words that both have, the second word.
     """
     first, following = (*typed.words[:2], "", "")[:2]
     match first:
@@ -138,6 +138,8 @@ def _is_for_qserver(typed: _Typed) -> bool:
             return following.replace("_", "").isalpha()
         case "lock":
             return following == "info" or typed.has_options
+        case "log":  # the prompt's own command takes the same words, and more
+            return False
         case _:
             return bool(QSERVER.beginning_with([first]))
 

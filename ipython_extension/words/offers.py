@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bluesky_qs.api.values import LEVELS
 from bluesky_qs.startup.find import ipython_folder, shipped_profiles
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
@@ -114,6 +115,10 @@ def _times(_at: At) -> Iterator[Offer]:
     yield from (Offer(day, "time") for day in times.DAYS)
 
 
+def _levels(_at: At) -> Iterator[Offer]:
+    yield from (Offer(level, "level") for level in LEVELS)
+
+
 def _tables(at: At) -> Iterator[Offer]:
     """Variables with rows (lists of dictionaries, DataFrames), and spreadsheets."""
     for name, value in sorted(at.session.settings.variables().items()):
@@ -142,6 +147,7 @@ KINDS: Mapping[str, Callable[[At], Iterable[Offer]]] = {
     "KEY": _metadata,
     "FIELD": _fields,
     "TIME": _times,
+    "LEVEL": _levels,
     "TABLE": _tables,
     "FILE": _files,
     "USER": _users,

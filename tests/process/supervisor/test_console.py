@@ -5,6 +5,7 @@ import os
 import select
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import zmq
@@ -176,3 +177,38 @@ def test_monitor_prints_what_the_service_prints(start):
         monitor.send_signal(2)
         assert monitor.wait(60) == 0
         monitor.stdout.close()
+
+
+PRINTING_WORKER = """
+import os, signal, sys
+from bluesky_qs.ipc.child import begin_worker
+from bluesky_qs.worker.output import ItemOutput
+begin_worker(sys.argv)
+output = ItemOutput.of_process()
+output.begin("plan-1", 1.0)
+os.write(1, b"from C\\n")
+print("the plan prints", end="")
+output.end("plan-1")
+print(" no more")
+output.begin("plan-2", 2.0)
+print("the next plan begins")
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_plan_has_a_log_up_to_the_moment_when_its_worker_was_killed(start, folder):
+    service = start(worker=PRINTING_WORKER)
+    service.command("Hello", 1, str(folder))
+    subscriber = service.subscribe()
+    service.command("StartWorker")
+    service.wait_reported("WorkerEnded")
+    published = "".join(message["msg"] for message in texts(subscriber, "the next plan begins\n"))
+    assert published == "from C\nthe plan prints no more\nthe next plan begins\n"
+    logs = [service.command("FindItemLog", uid) for uid in ("plan-1", "plan-2", "plan-3")]
+    assert [_log(log["path"]) for log in logs[:2]] == ["from C\nthe plan prints", "the next plan begins\n"]
+    assert logs[2] == {"path": None, "failure": ""}
+
+
+def _log(path):
+    return "".join(json.loads(line)["msg"] for line in Path(path).read_text().splitlines())

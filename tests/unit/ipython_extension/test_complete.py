@@ -64,6 +64,8 @@ def informed(qs, opened, plan):
         ("%qs lock ", {"env", "queue", "all", "info"}),
         ("%qs history --", {"--failed", "--search", "--plan", "--user", "--since", "--until", "--md"}),
         ("%qs history -", {"-n"}),
+        ("%qs log -1 --", {"--grep", "--level"}),
+        ("%qs log -1 --level ", {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}),
         ("%qs history --since ", {"yesterday", "today"}),
         ("%qs queue -", {"-n"}),
         ("%qs add count() --", {"--front", "--back", "--at", "--before", "--after", "--md"}),

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from bluesky_qs.worker import app
+from bluesky_qs.worker.output import ItemOutput
 
 
 @pytest.fixture
@@ -14,7 +15,8 @@ def worker(tmp_path, monkeypatch):
     for name in ("common", "named"):
         (tmp_path / f"warm_{name}.py").write_text("")
     monkeypatch.setattr(app, "WARM", ("warm_common",))
-    worker = app.WorkerProcess(f"ipc://{tmp_path}/link", preload=["warm_named", "warm_missing"])
+    preload = ["warm_named", "warm_missing"]
+    worker = app.WorkerProcess(f"ipc://{tmp_path}/link", preload=preload, output=ItemOutput(None))
     yield worker
     worker._server.close()
     worker._context.term()

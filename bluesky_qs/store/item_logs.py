@@ -1,0 +1,225 @@
+"""The logs of items and tasks: what each of them printed, in files of its own in the state folder.
+
+A log has up to three files: ``logs/START-UID.log`` with its first half, and ``….log.1`` and ``….log.2`` with its
+end, of which the latter is the newer one. Each line of a file is a message as on the console: ``{"time", "msg",
+"seq"}`` as JSON. Messages are numbered, so that a gap in the numbers shows what was not kept. Lines that cannot be
+read are skipped.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from bluesky_qs.wire.info import ConsoleMessage, console_payload
+
+#: Bytes that are kept of the beginning of a log, and of its end.
+HALF = 500_000
+#: What an empty file counts, because it needs a place in the folder.
+_LEAST = 4096
+_NAME = re.compile(r"(\d{17})-([\w-]+)\.log(\.[12])?")
+_PLAIN = re.compile(r"[A-Za-z0-9-]{1,64}")
+_MICRO = 1_000_000
+
+_message = msgspec.json.Decoder(ConsoleMessage)
+
+
+class LogFile:
+    """The log of one item, which is being written or was written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        #: Bytes on the disk.
+        self.size = 0
+        self._file: BinaryIO | None = None
+        self._room = HALF
+        self._seq = 0
+        self._is_torn = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the item is still printing."""
+        return self._file is not None
+
+    def begin(self) -> None:
+        """Create the file, with the folder.
+
+        Raises
+        ------
+        OSError
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = self._opened(self.path)
+
+    def add(self, text: str, when: float) -> None:
+        """Add a message. If it cannot be written, its number is missing in the log.
+
+        Raises
+        ------
+        OSError
+        """
+        self._seq += 1
+        line = console_payload(ConsoleMessage(when, text, self._seq)) + b"\n"
+        if self._file is None:
+            self.begin()
+        if self._room < len(line):
+            self._go_on_in_another_file()
+        assert self._file is not None
+        self._room -= len(line)
+        if self._is_torn:
+            line = b"\n" + line
+        self._is_torn = True
+        self._file.write(line)
+        self._is_torn = False
+        self.size += len(line)
+
+    def miss(self) -> None:
+        """Note that a message was not kept."""
+        self._seq += 1
+
+    def end(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def remove(self) -> None:
+        """Remove the files."""
+        self.end()
+        for path in _paths(self.path):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _go_on_in_another_file(self) -> None:
+        """Write the end of the log into a new file, and keep the latest one besides."""
+        _, older, newer = _paths(self.path)
+        self.end()
+        if newer.exists():
+            with contextlib.suppress(OSError):
+                self.size -= older.stat().st_size
+            newer.replace(older)
+        self._file, self._room = self._opened(newer), HALF
+
+    @staticmethod
+    def _opened(path: Path) -> BinaryIO:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        # Not buffered, so that whoever kills this process loses nothing.
+        return os.fdopen(descriptor, "wb", buffering=0)
+
+
+class LogFolder:
+    """The logs in a state folder, oldest first. The oldest ones are removed if all of them need more than ``limit``.
+
+    Parameters
+    ----------
+    folder
+        The state folder of the store. It need not exist.
+    limit
+        Bytes.
+    """
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder = folder / "logs"
+        self._limit = limit
+        self._logs: dict[str, LogFile] = {}
+        self._size = 0
+        self._find()
+
+    def log(self, uid: str, start: float) -> LogFile:
+        """A log for an item that starts now; ``start`` in epoch seconds."""
+        name = f"{int(start * _MICRO):017d}-{_plain(uid)}.log"
+        log = self._logs[_plain(uid)] = LogFile(self._folder / name)
+        self._size += _LEAST
+        if self._size > self._limit:
+            self._remove_oldest()
+        return log
+
+    def grown(self, log: LogFile, before: int) -> None:
+        """Note that a log has grown from this size, and remove the oldest ones if they are too many."""
+        self._size += max(log.size, _LEAST) - max(before, _LEAST)
+        if self._size > self._limit:
+            self._remove_oldest()
+
+    def find(self, uid: str) -> Path | None:
+        """The path of an item's log; None if there is none."""
+        log = self._logs.get(_plain(uid))
+        return None if log is None else log.path
+
+    def drop(self, before: float) -> None:
+        """Remove the logs of items that started before this time (epoch seconds), except those that are open."""
+        for key, log in list(self._logs.items()):
+            older = int(log.path.name[:17]) < int(before * _MICRO)
+            if older and not log.is_open:
+                self._remove(key)
+
+    def _remove_oldest(self) -> None:
+        for key, log in list(self._logs.items()):
+            if self._size <= self._limit:
+                return
+            if not log.is_open:
+                self._remove(key)
+
+    def _remove(self, key: str) -> None:
+        log = self._logs.pop(key)
+        self._size -= max(log.size, _LEAST)
+        log.remove()
+
+    def _find(self) -> None:
+        """Find the logs that earlier services have written."""
+        with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if (found := _NAME.fullmatch(entry.name)) is None:
+                    continue
+                log = self._logs.setdefault(found[2], LogFile(self._folder / f"{found[1]}-{found[2]}.log"))
+                with contextlib.suppress(OSError):
+                    log.size += entry.stat().st_size
+        self._size = sum(max(log.size, _LEAST) for log in self._logs.values())
+
+
+def read_log(path: Path) -> list[ConsoleMessage]:
+    """The messages of a log, oldest first: its first and its last half, without lines that cannot be read.
+
+    Raises
+    ------
+    OSError
+        The log does not exist or cannot be read.
+    """
+    first, older, newer = _paths(path)
+    messages = {each.seq: each for each in _messages(first.read_bytes())}
+    # The newer file first: if it becomes the older one meanwhile, it is read twice rather than never.
+    ends = [_content(newer), _content(older)]
+    kept, room = dict[int, ConsoleMessage](), HALF
+    for content in ends:
+        for message, length in reversed([(each, len(each.msg)) for each in _messages(content)]):
+            if (room := room - length) < 0:
+                break
+            kept.setdefault(message.seq, message)
+    messages.update(kept)
+    return [messages[seq] for seq in sorted(messages)]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _messages(content: bytes) -> Iterator[ConsoleMessage]:
+    for line in content.splitlines():
+        with contextlib.suppress(msgspec.MsgspecError, ValueError):
+            yield _message.decode(line)
+
+
+def _paths(path: Path) -> tuple[Path, Path, Path]:
+    return path, path.with_name(path.name + ".1"), path.with_name(path.name + ".2")
+
+
+def _plain(uid: str) -> str:
+    """The uid as a part of a file name. Those of other services may have any characters."""
+    return uid if _PLAIN.fullmatch(uid) else hashlib.sha256(uid.encode(errors="replace")).hexdigest()[:32]

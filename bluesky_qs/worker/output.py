@@ -1,0 +1,165 @@
+"""Marks in this process's output what belongs to which item or task; see `ipc.item_marks`."""
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from bluesky_qs.ipc.item_marks import VARIABLE, Marks
+
+_STDOUT = 1
+
+
+class ItemOutput:
+    """Writes the marks. Without a token, from a parent that does not read them, it does nothing."""
+
+    def __init__(self, token: str | None) -> None:
+        self._marks = None if token is None else Marks(token)
+        # User code may redirect standard output; marks go where it led at the start.
+        self._descriptor = -1 if self._marks is None else os.dup(_STDOUT)
+        self._task = threading.local()
+        self._lock = threading.Lock()
+        self._tasks = 0
+        self._divided: Divided | None = None
+
+    @classmethod
+    def of_process(cls) -> "ItemOutput":
+        """The output of this process, with the token from its environment, which user code must not find there."""
+        return cls(os.environ.pop(VARIABLE, None))
+
+    @property
+    def task(self) -> str | None:
+        """The background task that runs in this thread."""
+        return getattr(self._task, "uid", None)
+
+    def begin(self, uid: str, start: float | None = None) -> None:
+        """From here on, what this process prints belongs to this item, which started then (epoch seconds)."""
+        if self._marks is not None:
+            self._mark(self._marks.begin(uid, time.time() if start is None else start))
+
+    def end(self, uid: str) -> None:
+        """What this process prints after this does not belong to the item."""
+        if self._marks is not None:
+            self._mark(self._marks.end(uid))
+
+    @contextlib.contextmanager
+    def of_task(self, uid: str, *, background: bool) -> Iterator[None]:
+        """While this block runs, what is printed belongs to this task.
+
+        In the background, only if this thread prints it, to `sys.stdout`.
+        """
+        self.begin_aside(uid) if background else self.begin(uid)
+        try:
+            yield
+        finally:
+            self.end_aside(uid) if background else self.end(uid)
+
+    def begin_aside(self, uid: str) -> None:
+        """From here on, what this thread prints to `sys.stdout` belongs to this task."""
+        if self._marks is None:
+            return
+        self._task.uid = uid
+        self._write(self._marks.aside_begin(uid, time.time()))
+        with self._lock:
+            self._tasks += 1
+            if self._divided is None:
+                # Only meanwhile, because each print costs a little more.
+                owner, name = _lowest()
+                self._divided = Divided(getattr(owner, name), self)
+                setattr(owner, name, self._divided)
+
+    def end_aside(self, uid: str) -> None:
+        """What this thread prints after this does not belong to the task."""
+        if self._marks is None:
+            return
+        with self._lock:
+            self._tasks -= 1
+            if self._divided is not None:
+                self._divided.flush()
+                owner, name = _lowest()
+                if self._tasks == 0 and getattr(owner, name) is self._divided:  # user code has not replaced it
+                    setattr(owner, name, self._divided.stream)
+                    self._divided = None
+        self._task.uid = None
+        self._write(self._marks.aside_end(uid))
+
+    def print_aside(self, text: str) -> None:
+        """Print text of the background task in this thread."""
+        uid = self.task
+        if self._marks is not None and uid is not None:
+            for piece in self._marks.aside(uid, text):
+                self._write(piece)
+
+    def _mark(self, mark: bytes) -> None:
+        streams: list[Any] = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
+        for stream in streams:
+            with contextlib.suppress(Exception):  # streams of user code may raise anything
+                # An IPython kernel's stream has passed everything on to this one, and its own `flush` takes long.
+                (getattr(stream, "echo", None) or stream).flush()
+        self._write(mark)
+
+    def _write(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # the supervisor is gone
+            os.write(self._descriptor, data)
+
+
+class Divided:
+    """A stream that leaves to `ItemOutput` what background tasks print, line by line."""
+
+    def __init__(self, stream: TextIO, output: ItemOutput) -> None:
+        self.stream = stream
+        self._output = output
+        self._line = threading.local()
+
+    def write(self, text: str) -> int:
+        """Print text."""
+        if self._output.task is None:
+            return self.stream.write(text)
+        lines, newline, rest = (getattr(self._line, "text", "") + str(text)).rpartition("\n")
+        self._line.text = rest
+        if newline:
+            self._output.print_aside(lines + newline)
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Print several texts."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Print what is incomplete."""
+        if self._output.task is None:
+            self.stream.flush()
+        elif text := getattr(self._line, "text", ""):
+            self._line.text = ""
+            self._output.print_aside(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+class TaskAwareHandler(logging.StreamHandler[TextIO]):
+    """Writes our log lines; those of a background task belong to it."""
+
+    def __init__(self, output: ItemOutput) -> None:
+        super().__init__()
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line of this record."""
+        if self._output.task is None:
+            super().emit(record)
+            return
+        try:
+            self._output.print_aside(self.format(record) + self.terminator)
+        except (OSError, ValueError, TypeError):  # a line that cannot be formatted stops nothing
+            self.handleError(record)
+
+
+def _lowest() -> tuple[Any, str]:
+    """The stream to which prints go in the end: below that of an IPython kernel, which sends consoles a copy."""
+    return (sys.stdout, "echo") if getattr(sys.stdout, "echo", None) is not None else (sys, "stdout")

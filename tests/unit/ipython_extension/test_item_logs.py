@@ -1,0 +1,93 @@
+"""The log of one plan or task at the prompt."""
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.lib.pretty import pretty
+
+from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.store.memory import MemoryStore
+from bluesky_qs.testing import Print, Wait
+from bluesky_qs.testing.sync import Manager
+
+
+@pytest.fixture
+def qs_manager(monkeypatch, tmp_path):
+    """A manager whose store has a folder, with an open environment."""
+    store = MemoryStore()
+    store.state_folder = tmp_path
+    with Manager(store=store) as manager:
+        for name, value in manager.environ.items():
+            monkeypatch.setenv(name, value)
+        manager.open()
+        yield manager
+
+
+@pytest.fixture
+def ran(qs_manager):
+    """Two plans that ran: their uids."""
+    uids = []
+    for text in ("first\n", "moving motor\nWARNING:root:no beam\n"):
+        qs_manager.worker.on_plan("count", Print(text))
+        uids.append(qs_manager.add("count", ["det1"])["item_uid"])
+        qs_manager.do("queue_start")
+        qs_manager.wait_until(lambda status: status["manager_state"] == "idle" and not status["items_in_queue"])
+    return uids
+
+
+def test_a_plan_is_named_by_its_number_or_its_uid(qs, ran):
+    first, second = ran
+    assert pretty(qs("log -1")) == "moving motor\nWARNING:root:no beam"
+    assert pretty(qs("log 0")) == "first"
+    assert pretty(qs(f"log {first}")) == "first"
+    assert pretty(qs(f"log {second[:8]}")).startswith("moving motor")
+
+
+def test_lines_are_selected(qs, ran):
+    assert qs("log -1 --grep MOTOR") == "moving motor\n"
+    assert pretty(qs("log -1 --level warning")) == "WARNING:root:no beam"
+    assert pretty(qs("log -1 --level ERROR")) == "No line matches."
+    assert pretty(qs("log -1 -n 1")) == "WARNING:root:no beam"
+    assert pretty(qs("log --grep motor")) == "moving motor"
+
+
+def test_the_running_plan_and_a_task_have_logs(qs, qs_manager):
+    qs_manager.worker.on_plan("count", Print("begins\n"), Wait())
+    uid = qs_manager.add("count", ["det1"])["item_uid"]
+    qs_manager.do("queue_start")
+    qs_manager.wait_until(lambda _: qs_manager.worker.is_waiting)
+    assert pretty(qs(f"log {uid[:6]}")) == "begins"
+    qs_manager.worker.on_function("function_sleep", Print("sleeping\n"), Wait())
+    task = qs("func function_sleep(1) --background")["task_uid"]
+    assert pretty(qs(f"log {task[:8]}")) == "sleeping"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("log -1 --level LOUD", "--level takes DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'"),
+        ("log 0 1", "log takes only one plan or task"),
+        ("log -1 -f", "-f follows the whole console"),
+        ("log 7", "The last table has no item 7"),
+        ("log abcdef", "No item has a uid that begins with 'abcdef'"),
+    ],
+)
+def test_a_wrong_line_says_what_is_wrong(qs, ran, line, message):
+    with pytest.raises(UsageError, match=message):
+        qs(line)
+
+
+def test_a_log_that_is_no_longer_kept_is_an_error_with_the_uid(qs, ran, tmp_path):
+    next((tmp_path / "logs").glob(f"*{ran[1]}.log")).unlink()
+    with pytest.raises(RequestFailedError, match=f"no log of this item is kept.*{ran[1]}"):
+        qs("log -1")
+
+
+def test_a_line_of_qserver_works_unchanged(qs, ran):
+    assert qs(f"log {ran[1]} --grep motor") == "moving motor\n"
+
+
+def test_long_logs_say_where_lines_are_missing(qs, qs_manager, ran):
+    messages = [{"time": 1.0, "msg": f"line {seq}\n", "seq": seq} for seq in (1, 2, 9)]
+    qs_manager.answers["console_get"] = {"success": True, "msg": "", "messages": messages, "last": 9}
+    lines = pretty(qs("log -1")).splitlines()
+    assert [line[:24] for line in lines] == ["line 1", "line 2", "[... lines are missing h", "line 9"]
