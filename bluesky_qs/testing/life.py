@@ -60,13 +60,12 @@ class Script(Protocol):
     replies: list[str]
     refusals: dict[type[Any], QSError]
     error: BaseException | None
+    logs: ItemLogs
 
     def steps_of(self, command: Any) -> list[steps.Step]: ...
     def now(self) -> float: ...
     @property
     def say(self) -> Callable[[str], None]: ...
-    @property
-    def logs(self) -> ItemLogs: ...
     @property
     def changed(self) -> Callable[[], None]: ...
 
@@ -382,8 +381,7 @@ class ScriptedProcess:
                 self._update(plan_wait=step.seen_at(self._script.now()))
             case steps.Print(text):
                 self._script.say(text)
-                uid = job.item["item_uid"] if job.item else job.task_uid
-                self._script.logs.add(uid, text, self._script.now())
+                self._script.logs.add(job.item["item_uid"] if job.item else job.task_uid, text, self._script.now())
             case steps.NewLists() | steps.RunEngine():
                 self._change_namespace(job, step)
 

@@ -79,7 +79,7 @@ def _level(line: Line, token: LineWord) -> str:
 
 def _uid(session: Session, line: Line, token: LineWord) -> str:
     """The uid of the plan or task that a token refers to."""
-    task = session.task(token.text)
+    task = session.task(token.text) if len(token.text) >= _SHORTEST_UID else ""
     if task in session.tasks or len(token.text) == _WHOLE_UID:  # a task of another session is known to the service only
         return task
     running = session.line_queue()["running_item"].get("item_uid") or ""
