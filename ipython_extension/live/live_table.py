@@ -117,28 +117,60 @@ class RunTables:
 class Live:
     """Turns documents into lines to print while a command waits.
 
-    ``item_uid`` is the item to wait for; it may have ended before its documents are requested.
+    Parameters
+    ----------
+    item_uid
+        The item to wait for; it may have ended before its documents are requested.
+    last_seen
+        The item that ran last before the plans to show: the requested documents of every other item are shown. None:
+        only those of ``item_uid`` and of the running item.
+    shown
+        Uids of the runs that were shown before and are not shown again; the runs shown by this display are added.
+
+    Attributes
+    ----------
+    begun
+        Uids of the runs that are shown here.
     """
 
-    def __init__(self, width: int, *, item_uid: str | None = None) -> None:
+    def __init__(
+        self, width: int, *, item_uid: str | None = None, last_seen: str | None = None, shown: set[str] | None = None
+    ) -> None:
         self._running: str | None = None
         self._item_uid = item_uid
+        self._last_seen = last_seen
         self._tables = RunTables(width, max(terminal_height() - _NO_ROWS, 2 * _NO_ROWS))
         self._seen: set[str] = set()
         self._lines: list[Line | Row] = []
+        self._shown: set[str] = set() if shown is None else shown
+        self._ended: set[str] = set()
+        self.begun: set[str] = set()
 
     def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
         """Take a document that was published, or requested (``requested``)."""
-        doc = mapping(message["doc"])
+        doc, name = mapping(message["doc"]), message["name"]
         uid = text(doc.get("uid"))
-        if (requested and message["item_uid"] not in (self._item_uid, self._running)) or uid in self._seen or not uid:
+        if (requested and not self._is_wanted(message["item_uid"])) or uid in self._seen or not uid:
             return
         self._seen.add(uid)
-        self._lines += self._tables.take(message["name"], doc)
+        if name == "start":
+            if uid in self._shown:  # the table ignores the other documents of a run without its start
+                return
+            self.begun.add(uid)
+        if name == "stop":
+            self._ended.add(text(doc.get("run_start")))
+        self._lines += self._tables.take(name, doc)
+
+    def _is_wanted(self, item_uid: str) -> bool:
+        """Whether to show documents of this item that were published before the wait."""
+        if item_uid in (self._item_uid, self._running):
+            return True
+        return self._last_seen is not None and item_uid != self._last_seen
 
     def show(self, status: Mapping[str, Any]) -> Sequence[Line | Row]:
         """Return the new lines to print; if there are very many, the latest."""
         self._running = status["running_item_uid"]
+        self._shown |= self._ended & self.begun
         lines, self._lines = self._lines, []
         if len(lines) > _MOST:
             more = Line(f"{_INDENT}{'…':>{_NUMBER}}  {len(lines) - _MOST} more")

@@ -1,6 +1,6 @@
 """Finds queued plans that cannot run now, because lists or permissions have changed since they were queued."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError
@@ -8,7 +8,7 @@ from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.refusals import as_typed
 from ipython_extension.session.session import Session
-from ipython_extension.shown.tables import plural
+from ipython_extension.shown.tables import full_sentence, plural
 
 #: Most items to check.
 _MOST = 1000
@@ -25,11 +25,25 @@ def faults(session: Session, items: Sequence[Item], status: Mapping[str, Any]) -
     known = session.known(status)
     if not items or not known.plans:  # no plans are known yet
         return {}
-    version = (session.rm, *(status.get(name) for name in _VERSIONS))
-    if session.checked is None or session.checked[0] != version:
-        found = {uid: as_typed(message.removeprefix(_LEAD), known) for uid, message in _refused(session, items[:_MOST])}
-        session.checked = (version, found)
-    return session.checked[1]
+    if (found := _found_before(session, status)) is None:
+        found = _faults_of(session, items[:_MOST], known)
+        session.checked = (_version(session, status), found)
+    return found
+
+
+def fault_of_first(session: Session, status: Mapping[str, Any]) -> str:
+    """The first plan of the queue and why it cannot run now; empty if it can."""
+    known = session.known(status)
+    if not status["items_in_queue"] or not known.plans:
+        return ""
+    if (found := _found_before(session, status)) == {}:
+        return ""
+    try:
+        first = cast("Item", session.rm.queue_item_get(pos="front")["item"])
+    except RequestFailedError:  # somebody else has just removed it
+        return ""
+    reason = (_faults_of(session, [first], known) if found is None else found).get(first["item_uid"])
+    return full_sentence(f"{plan_text(first, known)}: {reason}") if reason else ""
 
 
 def warnings(session: Session, status: Mapping[str, Any]) -> list[str]:
@@ -44,6 +58,20 @@ def warnings(session: Session, status: Mapping[str, Any]) -> list[str]:
         return []
     more = ["…"] if len(lines) > _LISTED else []
     return [f"{plural(len(lines), 'queued plan')} cannot run now (%qs queue):", *lines[:_LISTED], *more]
+
+
+def _version(session: Session, status: Mapping[str, Any]) -> tuple[object, ...]:
+    return (session.rm, *(status.get(name) for name in _VERSIONS))
+
+
+def _found_before(session: Session, status: Mapping[str, Any]) -> dict[str, str] | None:
+    """The result of the last check, unless the queue or the lists have changed since."""
+    is_valid = session.checked is not None and session.checked[0] == _version(session, status)
+    return session.checked[1] if session.checked is not None and is_valid else None
+
+
+def _faults_of(session: Session, items: Sequence[Item], known: Container[str]) -> dict[str, str]:
+    return {uid: as_typed(message.removeprefix(_LEAD), known) for uid, message in _refused(session, items)}
 
 
 def _refused(session: Session, items: Sequence[Item]) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from ipython_extension.session.known_names import KnownNames
 from ipython_extension.session.placing import placed_in
 from ipython_extension.session.prompt_settings import PromptSettings
 from ipython_extension.session.requeued import Requeued, find_requeued, requeued_item
+from ipython_extension.session.watched import Watched
 from ipython_extension.shown.display import QueueView
 from ipython_extension.shown.history_view import HistoryView
 from ipython_extension.shown.tables import ranges
@@ -43,6 +44,8 @@ class Session:
         self.added: list[str] = []
         #: Functions that the worker certainly has: they were pushed or called from here.
         self.functions: list[str] = []
+        #: What the user has seen of the plans that ran.
+        self.watched = Watched()
         #: Numeric fields of the runs whose documents were shown last.
         self.fields: list[str] = []
         #: Why queued plans cannot run now, by uid, and the versions of the queue and lists that were checked.
@@ -53,7 +56,6 @@ class Session:
         self._last: dict[int, Item] | None = None
         #: The item that ran without the queue, if nothing was shown since; it has no position.
         self._ran: Item | None = None
-        self._started_at: int | None = None
         #: Items that were added since the queue was shown last, by position.
         self._grown: dict[int, Item] = {}
         self._known: tuple[tuple[object, ...], KnownNames] | None = None
@@ -240,26 +242,9 @@ class Session:
         self._ran = None
         return shown
 
-    def starts(self, status: Mapping[str, Any]) -> None:
-        """Record that the queue is starting, so that `wait` shows the plans after this.
-
-        ``status`` is from before the start.
-        """
-        self._started_at = status["items_in_history"]
-
-    def ran_before(self, status: Mapping[str, Any]) -> int:
-        """The length of the history when this session started the queue, or now if `wait` has shown those plans."""
-        now = status["items_in_history"]
-        return now if self._started_at is None or self._started_at > now else self._started_at
-
-    def watched(self, status: Mapping[str, Any]) -> None:
-        """Record that the plans that have ended by now were watched; `wait` does not show them again."""
-        if self._started_at is not None:
-            self.starts(status)
-
     def ran_since(self, before: int, now: int) -> HistoryView:
         """The plans that ran while the history grew from one length to another; if any, the last table shown."""
-        self._started_at = None
+        self.watched.all_shown()
         if before < now:
             return self.take_history(past.page(self.rm, {}, now - before), since=before)
         return HistoryView({"items": []}, self.known())
@@ -307,7 +292,8 @@ class Session:
         """Forget all shown items, because the client now uses another service."""
         self.tasks.clear()
         self.functions.clear()
-        self._queue = self._history = self._last = self._ran = self._started_at = None
+        self._queue = self._history = self._last = self._ran = None
+        self.watched = Watched()
         self._grown = {}
 
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:

@@ -139,10 +139,15 @@ class ProgressWait:
         assert self._feed is not None
         return self._feed.patiently(ask)
 
-    def last_documents(self, status: Mapping[str, Any]) -> None:
-        """Show documents that are late, or that came before the subscription."""
+    def recall(self) -> None:
+        """Request the documents of the running plan, or of the last one; the next status shows them."""
         if self._live and self._feed:
             self._feed.recall()
+
+    def last_documents(self, status: Mapping[str, Any]) -> None:
+        """Show documents that are late, or that came before the subscription."""
+        self.recall()
+        if self._live:
             self._output.put(self._live.show(status))
 
 

@@ -17,7 +17,6 @@ from ipython_extension.shown.status_text import (
     is_suspended,
     last_sentence,
     progress_text,
-    queue_stopped,
     reason,
     status_sentence,
     waiting_sentence,
@@ -254,16 +253,12 @@ class Overview(StatusView):
 
 
 class Waited(StatusView):
-    """The state after a wait, and the plans that ran during it; ``last`` is the last plan if none ran.
+    """The state after a wait, and the plans that ran during it; ``stopped`` is why the queue has stopped."""
 
-    ``stopped`` is the reason why the queue has stopped, if a plan is not the reason.
-    """
-
-    def __init__(self, status: Mapping[str, Any], ran: Items, *, last: Item | None = None, stopped: str = "") -> None:
+    def __init__(self, status: Mapping[str, Any], ran: Items, *, stopped: str = "") -> None:
         super().__init__(status)
         self.ran = ran
-        #: Why the queue has stopped, if there is more to run.
-        self.stopped = (queue_stopped(status, final) if (final := ran[-1] if ran else last) else "") or stopped
+        self.stopped = stopped
 
     def text(self, width: int) -> str:
         parts = [self.ran.text(width) if self.ran else "", super().text(width), self.stopped]

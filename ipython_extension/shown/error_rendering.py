@@ -14,13 +14,14 @@ _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 class NotDone(QSError):
     """An accepted request failed afterwards; ``detail`` is the worker's traceback.
 
-    ``label`` precedes the message; a message that says what has failed needs none.
+    ``label`` precedes the message; a message that says what has failed needs none. ``view`` is displayed above it.
     """
 
-    def __init__(self, message: str, detail: str = "", *, label: str = "Failed: ") -> None:
+    def __init__(self, message: str, detail: str = "", *, label: str = "Failed: ", view: object = None) -> None:
         super().__init__(message)
         self.detail = detail
         self.label = label
+        self.view = view
 
 
 class Detached(KeyboardInterrupt):

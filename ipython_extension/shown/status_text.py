@@ -177,13 +177,22 @@ def last_sentence(item: Mapping[str, Any], plan: str, width: int) -> str:
     return colored(sentence, str(result.get("exit_status")))
 
 
-def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any]) -> str:
-    """Report that the queue has stopped because the last plan did not complete; empty if that is not the reason."""
+def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any], me: str) -> str:
+    """Report that the queue has stopped because the last plan did not complete; empty if that is not the reason.
+
+    ``me`` is the name of the user.
+    """
     queued = status.get("items_in_queue", 0)
-    if not queued or not has_failed(last) or status.get("manager_state") != "idle" or status.get("stopping"):
+    if not queued or not last or not has_failed(last):
         return ""
-    how = _ALL_ENDINGS.get(str((last.get("result") or {}).get("exit_status")), "did not complete")
-    return f"The queue has stopped, because the last plan {how}. %qs start starts it again."
+    if status.get("manager_state") != "idle" or status.get("stopping"):
+        return ""
+    result = last.get("result") or {}
+    ending = _ALL_ENDINGS.get(str(result.get("exit_status")), "did not complete")
+    who = result.get("ended_by") if ending.startswith("was ") else None
+    by = "you" if who == me else who
+    why = f"{by} {ending.removeprefix('was ')} the last plan" if by else f"the last plan {ending}"
+    return f"The queue has stopped, because {why}. %qs start starts it again."
 
 
 def flags_text(status: Mapping[str, Any]) -> str:

@@ -96,7 +96,9 @@ def _definitions(sources: Mapping[str, _Source]) -> str:
 
 def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> _Source:
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise NoSource(f"{name!r} is not a valid name")
+        called = name.partition("(")[0]
+        alone = f". Give the name alone: %qs push {called}" if called != name and called.isidentifier() else ""
+        raise NoSource(f"{name!r} is not a valid name{alone}")
     if name not in variables:
         raise NoSource(f"This session has no {name!r}{hint(name, [n for n in variables if not n.startswith('_')])}")
     value = variables[name]

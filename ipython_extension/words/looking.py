@@ -1,21 +1,24 @@
 """Commands that show the state, the queue, the history, plans and devices."""
 
 import time
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from bluesky_qs.errors import InvalidPlan, NotFound
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.session import past, queue_check
+from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off
 from ipython_extension.shown.catalogue import CatalogueView, PlanView
 from ipython_extension.shown.display import ItemView, Overview, QueueView, View
 from ipython_extension.shown.history_view import HistoryView, metadata_of
-from ipython_extension.shown.status_text import has_failed, outcomes
+from ipython_extension.shown.status_text import has_failed, outcomes, queue_stopped
+from ipython_extension.shown.stop_text import stopped_sentence
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed import history_query
 from ipython_extension.typed.line import Line, hint
+from ipython_extension.words import waits
 from ipython_extension.words.replies import lock_owner, present, whole
 from ipython_extension.words.typed_plans import point_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
@@ -35,10 +38,18 @@ def overview(session: Session) -> Overview:
         return Overview(status, queue, lock=lock)
     # The same page each time, which the client downloads only after a change.
     *before, last = cast("list[Item]", past.page(session.rm, {}, past.MANY, reload=False)["items"])
-    notes = _failed_lately(before, last)
-    if queue and has_failed(last) and not status["queue_autostart_enabled"]:
-        notes += switched_off(status)
+    notes = [*_why_stopped(session, status, last, queue), *_failed_lately(before, last)]
     return Overview(status, queue, last, notes, lock=lock)
+
+
+def _why_stopped(session: Session, status: Mapping[str, Any], last: Item, queue: QueueView) -> list[str]:
+    """A sentence about why the queue has stopped or autostart is off, while that is the latest news."""
+    if not queue or status["queue_autostart_enabled"]:
+        return []
+    # A plan that ran without the queue has not stopped it, and is not put back.
+    if has_failed(last) and find_requeued([last], {"items": queue, "running_item": {}}):
+        return switched_off(status) or [queue_stopped(status, last, session.rm.user)]
+    return [sentence] if (sentence := stopped_sentence(waits.events(session), session.rm.user)) else []
 
 
 def _failed_lately(before: list[Item], last: Item) -> list[str]:

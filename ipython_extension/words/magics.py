@@ -113,6 +113,8 @@ class QSMagics(Magics):
         except UsageError as error:
             raise (usage(error, width) if (width := self._width()) else error) from None
         except QSError as error:
+            if not silent and (view := getattr(error, "view", None)) is not None:
+                self._show(view)
             message = refusals.explain(error, session)
             raise in_one_line(error, message, theme=self._theme(), width=self._width()) from None
         if silent:

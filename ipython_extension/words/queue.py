@@ -409,7 +409,7 @@ def autostart(session: Session, line: Line) -> View:
     reply = session.rm.queue_autostart(enable)
     if not enable:
         return present(session, "queue_autostart", {"enable": enable}, reply)
-    session.starts(status)
+    session.watched.starts(status)
     return ReplyView(reply, f"Autostart is on: {what_starts(status)}.")
 
 

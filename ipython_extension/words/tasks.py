@@ -15,7 +15,7 @@ from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.reply_views import Reply
 from ipython_extension.shown.tables import length_of_time, plural, shortened
-from ipython_extension.typed.line import Line
+from ipython_extension.typed.line import Line, hint
 from ipython_extension.typed.source_export import MISSING, script_for
 from ipython_extension.words.vocabulary import cell, word
 
@@ -89,8 +89,7 @@ def push(session: Session, line: Line) -> View:
         _, complaint, missing = str(error).partition(MISSING)
         if not complaint:
             raise
-        more = " ".join(missing.split(", "))
-        raise NotDone(f"The worker has no {missing}. Push it too: %qs push {more} {' '.join(names)}") from None
+        raise NotDone(_advice(session, missing.split(", "), names)) from None
     known = session.known(session.status())
     plans = [name for name in names if name in known.plans]
     others = [name for name in names if name not in known.plans]
@@ -101,6 +100,18 @@ def push(session: Session, line: Line) -> View:
     called = [name for name in others if inspect.isroutine(session.settings.variables()[name])]
     session.functions += [name for name in called if name not in session.functions]
     return ReplyView(reply, " ".join([*lines, *_callable(session, called)]))
+
+
+def _advice(session: Session, missing: list[str], pushed: list[str]) -> str:
+    """What to do about names that the pushed definitions need and the worker does not have."""
+    own = session.settings.variables()
+    if unknown := [name for name in missing if name not in own]:
+        known = session.known()
+        there = [*known.devices, *known.plans, *(name for name in own if not name.startswith("_"))]
+        hints = (f"{name}{hint(name, there)}" for name in unknown)
+        return f"Neither the worker nor this session has {', '.join(hints)}. Nothing was pushed."
+    it = "it" if len(missing) == 1 else "them"
+    return f"The worker has no {', '.join(missing)}. Push {it} too: %qs push {' '.join([*missing, *pushed])}"
 
 
 def _replaced(names: list[str], kind: str) -> list[str]:

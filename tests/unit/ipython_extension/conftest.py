@@ -96,7 +96,7 @@ def at_looks(monkeypatch):
     for a status that may be published late.
     """
     monkeypatch.setattr("ipython_extension.session.waiting._LOOK", 0.01)
-    monkeypatch.setattr("ipython_extension.words.running._SHORT_PAUSE", 0.0)
+    monkeypatch.setattr("ipython_extension.words.waits._SHORT_PAUSE", 0.0)
     next_status = StatusFeed.next_status
 
     def set_actions(*actions):

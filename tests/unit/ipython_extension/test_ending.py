@@ -7,7 +7,7 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestTimeoutError, WaitTimeoutError
 from bluesky_qs.client.following import Following
-from bluesky_qs.testing import Fail, Measure, Pause, Release, Suspend, Wait
+from bluesky_qs.testing import Measure, Pause, Release, Suspend, Wait
 from ipython_extension.shown.error_rendering import Detached, NotDone
 from ipython_extension.shown.status_text import is_suspended, pause_sentence
 
@@ -79,19 +79,6 @@ def test_a_wait_for_a_plan_names_the_colleague_who_aborted_it(qs, running, at_lo
         qs(f"wait {running.do('status')['running_item_uid']}")
 
 
-def test_a_wait_says_that_the_queue_has_stopped_because_a_plan_failed(qs, running, at_looks):
-    running.add("count", ["det1"])
-    running.worker.on_plan("count", Fail("no beam"))
-
-    def proceed(_status):
-        running.worker.proceed()
-
-    at_looks(proceed)
-    printed = pretty(qs("wait"))
-    assert "The queue has stopped, because the last plan failed. %qs start starts it again." in printed
-    assert "The queue has stopped, because the last plan failed." in pretty(qs("wait"))
-
-
 @pytest.mark.usefixtures("running")
 def test_a_wait_that_takes_too_long_names_the_plan(qs, at_looks):
     at_looks(*[None] * 100)
@@ -153,7 +140,7 @@ def test_a_colleagues_abort_is_reported_once_at_the_end(shell, opened, printed, 
         opened.do("queue_start")
         opened.wait_until(lambda _: opened.worker.is_waiting)
     at_looks(lambda _: opened.wait_until(lambda _: opened.worker.is_waiting), abort)
-    monkeypatch.setattr("ipython_extension.words.running._SHORT_PAUSE", 60.0)
+    monkeypatch.setattr("ipython_extension.words.waits._SHORT_PAUSE", 60.0)
     shell.run_cell(f"%qs {line}")
     assert not [text for text in printed if "aborted" in text or "aused" in text]
     assert "aborted" in capsys.readouterr().out
@@ -265,18 +252,6 @@ def test_a_pause_of_the_plan_itself_is_reported_with_where_to_look(qs, opened, p
 def test_a_pause_that_an_unnamed_user_requested_is_not_the_plans(running):
     pause(running)
     assert "by the plan" not in running.do("status")["waiting_for"]["text"]
-
-
-def test_a_scan_that_ended_between_start_and_wait_is_named(qs, opened, printed):
-    opened.worker.on_plan("count", Measure())
-    qs("add count([det1])")
-    qs("start")
-    opened.wait_until(lambda status: status["items_in_history"] == 1 and status["manager_state"] == "idle")
-    (scan,) = opened.do("history_get")["items"][0]["result"]["scan_ids"]
-    qs("wait")
-    assert printed == [f"Scan {scan} has already ended."]
-    qs("wait")
-    assert len(printed) == 1
 
 
 def test_the_start_of_a_pause_is_omitted_if_it_is_unknown():

@@ -105,3 +105,55 @@ def test_opening_lists_queued_plans_that_cannot_run(qs, lost):
         "  1 queued plan cannot run now (%qs queue):",
         "  count(det1): parameter 'detectors': det1 is not a list: write [det1]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("items", "expected_text"),
+    [
+        (
+            ["det1"],
+            "The queue stops at its first plan, which cannot run now: count(det1): parameter 'detectors': det1 is not",
+        ),
+        ([["det1"], "det1"], "Running 2 items."),
+    ],
+)
+def test_starting_a_queue_whose_first_plan_cannot_run_says_so(qs, qs_manager, plan, items, expected_text):
+    qs_manager.worker.on_plan("count", Wait())
+    qs_manager.fill([plan("count", f"uid-{n}", detectors) for n, detectors in enumerate(items)])
+    qs_manager.open()
+    assert pretty(qs("start")).startswith(expected_text)
+
+
+def shown_why(qs):
+    return [
+        line for line in pretty(qs("")).replace("\nagain", " again").splitlines() if "The queue has stopped" in line
+    ]
+
+
+def test_the_state_says_that_a_failed_plan_has_stopped_the_queue(qs, opened):
+    opened.worker.on_plan("count", Fail("no beam"))
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.wait_until(lambda status: status["items_in_history"])
+    opened.wait_idle()
+    assert shown_why(qs) == ["The queue has stopped, because the last plan failed. %qs start starts it again."]
+    qs("clear")
+    assert shown_why(qs) == []
+
+
+def test_a_failed_plan_that_ran_without_the_queue_has_not_stopped_it(qs, opened):
+    opened.worker.on_plan("count", Fail("no beam"))
+    opened.add("scan", ["det1"], "motor", 0, 1, 5)
+    item = {"item_type": "plan", "name": "count", "args": [["det1"]]}
+    opened.do("queue_item_execute", item=item, user="ada", user_group="admin")
+    opened.wait_until(lambda status: status["items_in_history"])
+    opened.wait_idle()
+    assert shown_why(qs) == []
+
+
+def test_the_state_says_who_has_stopped_the_queue(qs, running):
+    running.add("count", ["det1"])
+    running.do("queue_stop", user="grace")
+    running.worker.proceed()
+    running.wait_idle()
+    assert shown_why(qs) == ["The queue has stopped, because grace requested it. %qs start starts it again."]

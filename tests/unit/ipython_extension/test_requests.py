@@ -32,7 +32,7 @@ _LINES = {
     "save": [],
     "mode": [("mode loop on", _CHANGE)],
     "autostart": [("autostart on", _CHANGE), ("autostart off", _CHANGE)],
-    "start": [("start", _CHANGE)],
+    "start": [("start", _CHANGE + 2)],  # whether the first plan can run
     "stop": [("stop", _CHANGE), ("stop cancel", _CHANGE)],
     "resume": [("resume", _CHANGE)],
     "lock": [("lock all", _CHANGE)],
@@ -80,7 +80,7 @@ _OF_QSERVER = [
     ("queue clear", 1),
     ("queue mode set loop True", _CHANGE),
     ("queue autostart disable", 1),
-    ("queue start", _CHANGE),
+    ("queue start", _CHANGE + 2),
     ("history get", _CHANGE),
     ("environment update", 1),
     ("lock all", 1),

@@ -4,7 +4,7 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
-from bluesky_qs.errors import NotFound
+from bluesky_qs.errors import NotFound, QSError
 from bluesky_qs.testing import Ask, Fail, NewLists, Return
 from ipython_extension.shown.error_rendering import NotDone
 
@@ -114,6 +114,18 @@ def test_missing_names_are_shown_as_the_line_to_type(shell, qs, opened):
     with pytest.raises(NotDone, match=r"The worker has no n\. Push it too: %qs push n f") as caught:
         qs("push f")
     assert caught.value.detail == ""
+
+
+def test_a_missing_name_that_this_session_does_not_have_is_a_misspelling(shell, qs, opened):
+    shell.run_cell("def f(): return motr\n", store_history=True).raise_error()
+    opened.worker.on_script(Fail("NameError: needed by the pushed definitions: motr", "…"))
+    with pytest.raises(NotDone, match=r"Neither the worker nor this session has motr \(did you mean 'motor'"):
+        qs("push f")
+
+
+def test_a_call_is_pushed_by_its_name(qs):
+    with pytest.raises(QSError, match=r"Give the name alone: %qs push f$"):
+        qs("push f(1)")
 
 
 def test_locking_takes_the_key_of_the_key_file_and_keeps_it(shell, qs, qs_manager, key_file):
