@@ -38,14 +38,18 @@ def expanded(text: str, usual_port: int) -> str:
 def both_addresses(address: str) -> tuple[str, str]:
     """Return the control and info addresses for ``host``, ``host:port`` or ``tcp://host:port``; the ports differ by 10.
 
+    With ``ipc://path``, the info address is the usual one, unless the service tells another.
+
     Raises
     ------
     ConfigError
-        The port is not a number, or the info address cannot be derived because the address is not a TCP address.
+        The port is not a number, or it is another kind of address.
     """
     scheme, _, place = address.rpartition("://")
+    if scheme == "ipc" and place:
+        return address, INFO_ADDRESS
     if scheme not in ("", "tcp"):
-        raise ConfigError(f"With {scheme}://, set both addresses: %config QSMagics.control_addr and .info_addr")
+        raise ConfigError(f"{address!r} is not an address: it should be like {CONTROL_ADDRESS} or ipc:///path")
     host, port = _host_and_port(place)
     if port is None:
         port = str(CONTROL_PORT)
@@ -115,6 +119,11 @@ def port_fault(address: str) -> str:
     """Return the reason why the port of a ``tcp://`` address is invalid; ``""`` for valid ports and other addresses."""
     parts = _TCP.fullmatch(address)
     return "" if parts is None else _number_fault(parts["port"])
+
+
+def host_fault(address: str) -> str:
+    """Return that a ``tcp://`` address has no host, as text to append to the address; ``""`` for all others."""
+    return f"has no host: it should be like {CONTROL_ADDRESS}" if address.startswith("tcp://:") else ""
 
 
 def collide(one: str, other: str) -> bool:

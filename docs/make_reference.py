@@ -252,8 +252,8 @@ No request is sent until you type a command. To load it in every session, write
 - **In a notebook**, a command that waits has one output: the live table, and below it a progress bar that goes away at
   the end. The bar says times of day (“At 14:22:05: …”): if a kernel is lost during a wait, the saved notebook shows
   the last bar for a few seconds when you open it. Save the notebook and open it anywhere: the table is in it as HTML
-  and as text. The table has up to 100 columns, and the colors of plans are those of a terminal. `jupyter console`
-  prints the table line by line.
+  and as text. The table has up to 100 columns, errors have 80, and the colors of plans are those of a terminal.
+  `jupyter console` prints the table line by line.
 - **Live tables** have the same number of digits in a whole column, as many as are significant. A column that spans many
   powers of ten has exponents. The headings come again after each screenful.
 - **All commands of [qserver](reference/qserver.md)** work after `%qs`, unchanged.

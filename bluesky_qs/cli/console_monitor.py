@@ -1,14 +1,16 @@
 """``qserver-console-monitor``: shows the console output of a running service."""
 
+import socket as sockets
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import zmq
 
-from bluesky_qs.addresses import INFO_ADDRESS
+from bluesky_qs.addresses import INFO_ADDRESS, client_address
 from bluesky_qs.cli.parser import Parser, ParserExit, add_encoding, described
 from bluesky_qs.client.settings import settings
-from bluesky_qs.errors import QSError
+from bluesky_qs.errors import ConfigError, QSError
 from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.control import client_socket
@@ -58,6 +60,7 @@ def main() -> int:
 
 def _follow(info_addr: str | None, encoding: Encoding | None) -> None:
     chosen = settings(info_addr=info_addr, encoding=encoding)
+    _check_host(client_address(chosen.info_addr))
     with zmq.Context() as context:
         socket = client_socket(context, chosen.info_addr, kind=zmq.SUB, rcvhwm=0)
         try:
@@ -66,6 +69,17 @@ def _follow(info_addr: str | None, encoding: Encoding | None) -> None:
             _show(socket, chosen.encoding)
         finally:
             socket.close(linger=0)
+
+
+def _check_host(address: str) -> None:
+    """Raise an error for a host that does not exist, because 0MQ would try to find it forever."""
+    host = urlsplit(address).hostname if address.startswith("tcp://") else None
+    if host is None:
+        return
+    try:
+        sockets.getaddrinfo(host, None)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f'Unknown host "{host}" in {address} ({error})') from None
 
 
 def _show(socket: Any, encoding: Encoding) -> None:

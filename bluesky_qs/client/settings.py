@@ -3,7 +3,15 @@
 import os
 from dataclasses import dataclass, field
 
-from bluesky_qs.addresses import CONTROL_ADDRESS, CONTROL_PORT, INFO_ADDRESS, INFO_PORT, expanded, port_fault
+from bluesky_qs.addresses import (
+    CONTROL_ADDRESS,
+    CONTROL_PORT,
+    INFO_ADDRESS,
+    INFO_PORT,
+    expanded,
+    host_fault,
+    port_fault,
+)
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import Encoding
 from bluesky_qs.wire.control import check_key
@@ -76,7 +84,7 @@ def settings(
 def _address(given: str | None, variable: str, usual_port: int) -> str:
     text = given or os.environ.get(variable) or "localhost"
     address = expanded(text, usual_port)
-    if fault := port_fault(address):
+    if fault := port_fault(address) or host_fault(address):
         where = "" if given else f" (environment variable {variable})"
         raise ConfigError(f"{text!r} {fault}{where}")
     return address

@@ -1,6 +1,6 @@
 """The table of a running scan, line by line as events arrive."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.documents import mapping, text
@@ -121,9 +121,8 @@ class Live:
     ----------
     item_uid
         The item to wait for; it may have ended before its documents are requested.
-    last_seen
-        The item that ran last before the plans to show: the requested documents of every other item are shown. None:
-        only those of ``item_uid`` and of the running item.
+    ended
+        More items that have ended and are to be shown.
     shown
         Uids of the runs that were shown before and are not shown again; the runs shown by this display are added.
 
@@ -134,11 +133,10 @@ class Live:
     """
 
     def __init__(
-        self, width: int, *, item_uid: str | None = None, last_seen: str | None = None, shown: set[str] | None = None
+        self, width: int, *, item_uid: str | None = None, ended: Iterable[str] = (), shown: set[str] | None = None
     ) -> None:
-        self._running: str | None = None
-        self._item_uid = item_uid
-        self._last_seen = last_seen
+        #: The items to show even if their documents were published before they were requested.
+        self._wanted = {item_uid, *ended}
         self._tables = RunTables(width, max(terminal_height() - _NO_ROWS, 2 * _NO_ROWS))
         self._seen: set[str] = set()
         self._lines: list[Line | Row] = []
@@ -150,7 +148,7 @@ class Live:
         """Take a document that was published, or requested (``requested``)."""
         doc, name = mapping(message["doc"]), message["name"]
         uid = text(doc.get("uid"))
-        if (requested and not self._is_wanted(message["item_uid"])) or uid in self._seen or not uid:
+        if (requested and message["item_uid"] not in self._wanted) or uid in self._seen or not uid:
             return
         self._seen.add(uid)
         if name == "start":
@@ -161,15 +159,9 @@ class Live:
             self._ended.add(text(doc.get("run_start")))
         self._lines += self._tables.take(name, doc)
 
-    def _is_wanted(self, item_uid: str) -> bool:
-        """Whether to show documents of this item that were published before the wait."""
-        if item_uid in (self._item_uid, self._running):
-            return True
-        return self._last_seen is not None and item_uid != self._last_seen
-
     def show(self, status: Mapping[str, Any]) -> Sequence[Line | Row]:
         """Return the new lines to print; if there are very many, the latest."""
-        self._running = status["running_item_uid"]
+        self._wanted.add(status["running_item_uid"])
         self._shown |= self._ended & self.begun
         lines, self._lines = self._lines, []
         if len(lines) > _MOST:

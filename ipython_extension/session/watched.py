@@ -1,27 +1,11 @@
 """Remembers which plans and runs the user of this session has seen, so that a wait shows the others, each once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.session import past
-
-
-class Earlier(NamedTuple):
-    """The plans that had ended when a wait began.
-
-    Attributes
-    ----------
-    new
-        Those that ended since this session started the queue, oldest first.
-    last_seen
-        The uid of the plan that ran last before them; empty if there is none; None if this session has not started the
-        queue.
-    """
-
-    new: Sequence[Item] = ()
-    last_seen: str | None = None
 
 
 class Watched:
@@ -52,16 +36,10 @@ class Watched:
         now = status["items_in_history"]
         return now if self._started_at is None or self._started_at > now else self._started_at
 
-    def earlier(self, rm: REManagerAPI, status: Mapping[str, Any]) -> Earlier:
-        """The plans that have ended by now."""
-        if self._started_at is None:
-            return Earlier()
-        before = self.ran_before(status)
-        reply = past.page(rm, {}, status["items_in_history"] - before + 1)
-        items = dict(zip(reply["positions"], reply["items"], strict=True))
-        return Earlier(
-            [item for at, item in items.items() if at >= before], items.get(before - 1, {}).get("item_uid", "")
-        )
+    def ended(self, rm: REManagerAPI, status: Mapping[str, Any]) -> Sequence[Item]:
+        """The plans that have ended since this session started the queue, oldest first."""
+        count = status["items_in_history"] - self.ran_before(status)
+        return past.page(rm, {}, count)["items"] if count > 0 else ()
 
     def until(self, status: Mapping[str, Any]) -> None:
         """Record that the plans that have ended by now were watched; `wait` does not show them again."""

@@ -14,8 +14,8 @@ from ipython_extension.shown.notebook_html import COLORS
 
 _WORDS = re.compile(r"(\s*)(\S+)")
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
-#: Columns of a notebook's live tables and errors. A window of usual width has room for them.
-NOTEBOOK_WIDTH = 100
+#: Columns of a notebook's live tables, and of errors, whose words JupyterLab breaks if the window has less room.
+NOTEBOOK_WIDTH, NOTEBOOK_ERROR_WIDTH = 100, 80
 _PRECISE, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86400
 
 

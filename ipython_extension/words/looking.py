@@ -17,6 +17,7 @@ from ipython_extension.shown.status_text import has_failed, outcomes, queue_stop
 from ipython_extension.shown.stop_text import stopped_sentence
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed import history_query
+from ipython_extension.typed.history_query import HistoryQuery
 from ipython_extension.typed.line import Line, hint
 from ipython_extension.words import waits
 from ipython_extension.words.replies import lock_owner, present, whole
@@ -95,7 +96,7 @@ def history(session: Session, line: Line) -> HistoryView:
     the newest N plans.
 
     --search finds plans by words in their names, parameters, metadata and messages; they must have all of the words.
-    Beginnings of words are enough, case is ignored, and quoted words must follow each other.
+    Beginnings of words are enough, and case is ignored. Words in quotes must be whole and follow each other.
 
     Metadata that differs from plan to plan has columns, as far as they fit; --md shows all metadata below each plan.
 
@@ -108,8 +109,18 @@ def history(session: Session, line: Line) -> HistoryView:
     if (name := query.filters.get("name")) and name not in plans:
         shown.suggestion = hint(name, plans)
     if not shown:
+        shown.suggestion += _about_quotes(session, query)
         shown.suggestion += _about_unknown_keys(session, query.filters.get("metadata") or ())
     return shown
+
+
+def _about_quotes(session: Session, query: HistoryQuery) -> str:
+    """A sentence about the same search without quotes, if it finds plans."""
+    words = str(query.filters.get("search", ""))
+    without = words.replace('"', "")
+    if without == words or not past.page(session.rm, {**query.params, "search": without}, 1)["items"]:
+        return ""
+    return f". Words in quotes must be whole; as beginnings of words they match: --search {without}"
 
 
 def _about_unknown_keys(session: Session, keys: Iterable[str]) -> str:

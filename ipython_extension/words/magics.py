@@ -159,10 +159,10 @@ class QSMagics(Magics):
         return self._session
 
     def _width(self) -> int | None:
-        """Columns of the terminal or the notebook that output goes to; None if it goes to a file."""
-        from ipython_extension.shown.tables import NOTEBOOK_WIDTH  # noqa: PLC0415 - see `qs`
+        """Columns for errors in the terminal or the notebook; None if output goes to a file."""
+        from ipython_extension.shown.tables import NOTEBOOK_ERROR_WIDTH  # noqa: PLC0415 - see `qs`
 
-        return NOTEBOOK_WIDTH if hasattr(self.shell, "kernel") else self._terminal_width()
+        return NOTEBOOK_ERROR_WIDTH if hasattr(self.shell, "kernel") else self._terminal_width()
 
     def _terminal_width(self) -> int | None:
         """Width of the terminal that output goes to; None if there is none."""

@@ -37,17 +37,17 @@ _TEXT = ("--info", "--user", "--group", "--provider", "--ca-file")
 
 @word("connect", "[ADDR] [--info ADDR] [--user U] [--group G] [--provider P] [--ca-file FILE] [--sign-in | --sign-out]")
 def connect(session: Session, line: Line) -> View:
-    """Connect to the service at another address: host, host:port or tcp://host:port; or https://… of an HTTP server.
+    """Connect to the service at another address: host, host:port, tcp://host:port or ipc:///path, or an HTTP server.
 
     Nothing changes if no service answers there; the error says which service you still use. --info is the address of
     the socket for live output (--zmq-info-addr). Only a service that does not tell its clients this address needs it.
 
-    An HTTP server may require a sign-in: you are asked for your password, or to open a page in a browser, or for an
-    API key. The key for later sessions is kept in your keyring, or else in a file that only you can read. It is valid
-    for 30 days. --user uses the key that is kept for this user, or else signs in. --sign-in signs in again; the new key
-    replaces and revokes the one that was kept for the same user. --sign-out revokes the key and forgets it.
-    User and group are those of the sign-in. If many share one key, items show --user beside it. --ca-file is the
-    certificate of your site's own certificate authority.
+    The address of an HTTP server begins with https://. It may require a sign-in: you are asked for your password, or
+    to open a page in a browser, or for an API key. The key for later sessions is kept in your keyring, or else in a
+    file that only you can read. It is valid for 30 days. --user uses the key that is kept for this user, or else signs
+    in. --sign-in signs in again; the new key replaces and revokes the one that was kept for the same user. --sign-out
+    revokes the key and forgets it. User and group are those of the sign-in. If many share one key, items show --user
+    beside it. --ca-file is the certificate of your site's own certificate authority.
 
         %qs connect https://beamline.example
     """

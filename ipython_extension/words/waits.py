@@ -37,8 +37,9 @@ def queue_ended(session: Session, timeout: float | None) -> Waited:
         The last of these plans did not complete. The error has the view.
     """
     status = session.status()
-    before, (ended, last_seen) = session.watched.ran_before(status), session.watched.earlier(session.rm, status)
-    live = Live(session.settings.table_width(), last_seen=last_seen, shown=session.watched.runs)
+    before, ended = session.watched.ran_before(status), session.watched.ended(session.rm, status)
+    uids = [item["item_uid"] for item in ended]
+    live = Live(session.settings.table_width(), ended=uids, shown=session.watched.runs)
     still, stopped = "the queue is still running (%qs wait to watch again)", ""
     with waiting(session, still, when_paused=STAYS, timeout=timeout, live=live) as wait:
         progress = PlanWatch(session, wait)

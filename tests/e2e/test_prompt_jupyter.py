@@ -271,7 +271,7 @@ def test_a_notebook_uses_its_room_and_shows_failures_in_red(kernel):
     kernel.run("%qs open")
     reply, _, _ = kernel.run("%qs add count([det1], num='x', and_a_long_name=1, and_another=2, even_one_more=3)")
     colors = re.compile(r"\x1b\[[0-9;]*m")
-    assert 80 < max(len(colors.sub("", line)) for line in "\n".join(reply["traceback"]).splitlines()) <= 100
+    assert 60 < max(len(colors.sub("", line)) for line in "\n".join(reply["traceback"]).splitlines()) <= 80
     names = "det1, det2, noisy_det, motor, motor1, motor2, rand"
     _, (table, _), _ = kernel.watch(f"%qs run count([{names}])")
     heading = table["data"]["text/plain"].splitlines()[2]

@@ -49,6 +49,7 @@ def test_localhost_is_bound_by_its_number():
         ("tcp://host", ("tcp://host:60615", "tcp://host:60625")),
         ("[::1]", ("tcp://[::1]:60615", "tcp://[::1]:60625")),
         ("[::1]:61000", ("tcp://[::1]:61000", "tcp://[::1]:61010")),
+        ("ipc:///run/qs", ("ipc:///run/qs", "tcp://localhost:60625")),
     ],
 )
 def test_an_address_stands_for_two(address, both):

@@ -224,8 +224,18 @@ def test_plans_are_selected_by_the_service_with_one_request(qs, qs_manager, line
     shown = qs(line)
     assert shown.numbers == numbers
     assert lines(shown)[0] == title
-    assert [method for method in qs_manager.methods if method != "queue_get"] == ["history_get"]
+    again = ["history_get"] if '"' in line and not numbers else []  # whether the words match without quotes
+    assert [method for method in qs_manager.methods if method != "queue_get"] == ["history_get", *again]
     assert qs_manager.asked("history_get")[0]["limit"] <= 21
+
+
+def test_a_search_for_whole_words_that_finds_nothing_says_that_beginnings_match(qs, measured):
+    shown = " ".join(pretty(qs('history --search "S0"')).split())
+    assert shown == (
+        'No plan of the history matches --search "S0". Words in quotes must be whole; '
+        "as beginnings of words they match: --search S0."
+    )
+    assert pretty(qs('history --search "S9"')) == 'No plan of the history matches --search "S9".'
 
 
 def test_a_search_says_that_older_plans_may_be_missing_while_the_index_is_made(qs, qs_manager, measured):
