@@ -61,6 +61,8 @@ def test_scans_whose_documents_the_service_no_longer_has_are_named_above_the_las
 def test_a_scan_from_before_the_start_is_not_shown(qs, measured, opened, printed):
     """Plans without documents leave those of an older plan in the service."""
     measured()
+    opened.worker.on_plan("scan", Fail("no beam"))
+    opened.do("queue_mode_set", mode={"ignore_failures": True})
     for count in (2, 3):
         qs("add scan([det1], motor, 0, 1, 5)")
         qs("start")
