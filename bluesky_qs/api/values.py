@@ -59,6 +59,8 @@ class Result(TypedDict):
     are written as escapes. ``return_value`` is what the plan returned, null if it did not complete. If JSON does not
     support the value, it is kept as text and ``return_value_is_text`` is true. Results of earlier versions have neither
     key. ``ended_by`` is the user who stopped, aborted or halted the plan, if the client named one.
+    ``time_paused`` and ``time_suspended`` are the seconds for which the plan was paused and held by suspenders; missing
+    if it was not.
     """
 
     exit_status: ExitStatus
@@ -71,6 +73,8 @@ class Result(TypedDict):
     return_value: NotRequired[Any]
     return_value_is_text: NotRequired[bool]
     ended_by: NotRequired[str]
+    time_paused: NotRequired[float]
+    time_suspended: NotRequired[float]
 
 
 class _ItemKeys(TypedDict):

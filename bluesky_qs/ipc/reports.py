@@ -60,6 +60,8 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
         plan completed.
     resumed_by_hand
         Somebody at a console, or code in the environment, has resumed the plan after a pause.
+    time_paused, time_suspended
+        How many seconds the plan was paused, and held by suspenders.
     """
 
     item_uid: str
@@ -75,6 +77,8 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     return_value: bytes = b"null"
     return_value_is_text: bool = False
     resumed_by_hand: bool = False
+    time_paused: float = 0.0
+    time_suspended: float = 0.0
 
 
 class RunsChanged(msgspec.Struct, frozen=True, tag=True):

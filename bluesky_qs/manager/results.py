@@ -12,6 +12,7 @@ _BY_REQUEST = ("stopped", "aborted", "halted")
 
 def reported(report: PlanEnded, ender: str | None = None) -> dict[str, Any]:
     """The result of a plan that ended in the worker; ``ender`` is the user who requested its end."""
+    stood = {"time_paused": report.time_paused, "time_suspended": report.time_suspended}
     by_request = ender and report.exit_status in _BY_REQUEST
     return {
         "exit_status": report.exit_status,
@@ -24,6 +25,7 @@ def reported(report: PlanEnded, ender: str | None = None) -> dict[str, Any]:
         "return_value": json.loads(report.return_value),
         "return_value_is_text": report.return_value_is_text,
         **({"ended_by": ender} if by_request else {}),
+        **{name: round(seconds, 3) for name, seconds in stood.items() if seconds > 0},
     }
 
 

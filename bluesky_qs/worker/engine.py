@@ -337,6 +337,8 @@ class Engine:
                 return_value=returned.json,
                 return_value_is_text=returned.is_text,
                 resumed_by_hand=plan.resumed_by_hand,
+                time_paused=plan.standstill.time_paused,
+                time_suspended=plan.standstill.time_suspended,
             ),
             environment=EnvironmentState.IDLE,
             item_uid=None,

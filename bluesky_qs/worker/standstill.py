@@ -44,12 +44,19 @@ class Standstill:
         self._begun = False
         self._waits_to_begin = False
         self._time_suspended = 0.0
+        #: How many seconds the plan has been paused, without the current pause.
+        self.time_paused = 0.0
         #: Suspenders that had tripped before the start of the plan.
         self.tripped: list[Suspension] = []
 
     def state(self) -> dict[str, Any]:
         """The fields of `WorkerState`."""
         return {"waiting": self._pause or self._suspension(), "time_suspended": self._time_suspended}
+
+    @property
+    def time_suspended(self) -> float:
+        """How many seconds suspenders have held the plan, without the current suspension."""
+        return self._time_suspended
 
     def plan_begins(self) -> None:
         """Note that the plan itself is asked for its first message. Only the RunEngine's own messages come earlier."""
@@ -82,6 +89,7 @@ class Standstill:
             self._count()
             self._pause = Waiting("pause", self._now(), user=pauser or "", by_plan=pauser is None)
         elif self._pause is not None:
+            self.time_paused += max(self._now() - self._pause.since, 0.0)
             self._pause = None
             self._suspended_since = self._now()
         if state in _ENDINGS:  # an exception leaves the suspension: nothing resumes from it

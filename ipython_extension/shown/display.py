@@ -32,6 +32,7 @@ from ipython_extension.shown.tables import (
     ranges,
     roomiest,
     shortened,
+    stood_still,
     terminal_width,
     wrapped,
 )
@@ -402,7 +403,8 @@ def _result_lines(result: Mapping[str, Any]) -> list[str]:
     who = f" by {shown_user(str(result['ended_by']))}" if result.get("ended_by") else ""
     lines = [f"  ended    {result.get('exit_status')}{who}{f': {reason(result)}' if reason(result) else ''}"]
     if began and ended:
-        lines.append(f"  started  {moment(began)}, took {length_of_time(ended - began)}")
+        stood = "".join(f", {each}" for each in stood_still(result))
+        lines.append(f"  started  {moment(began)}, took {length_of_time(ended - began)}{stood}")
     if result.get("scan_ids"):
         lines.append(f"  scan id  {ranges(result['scan_ids'])}")
     lines += [f"  run      {uid}" for uid in result.get("run_uids") or ()]

@@ -20,6 +20,7 @@ from ipython_extension.shown.tables import (
     plural,
     ranges,
     roomiest,
+    stood_still,
     wrapped,
 )
 from ipython_extension.typed.history_query import HistoryQuery
@@ -196,10 +197,17 @@ class HistoryView(Items):
         )
         notes = [reason(result).rstrip("."), self.requeued.get(item["item_uid"], "")] if has_failed(item) else []
         ender = result.get("ended_by")
-        notes = [f"{status} by {ender}" if ender and ender != self.me else "", *notes]
+        notes = [f"{status} by {ender}" if ender and ender != self.me else "", *notes, *_long_stops(result)]
         text = metadata_text(item.get("meta")) if self.query.all_metadata else ""
         more = f"--md {text}" if text else ""
         return Row(row, note="; ".join(note for note in notes if note), mark=status, more=more)
+
+
+def _long_stops(result: Mapping[str, Any]) -> list[str]:
+    """The pauses and suspensions of a plan, if they are a good part of the time that it took."""
+    took = (result.get("time_stop") or 0.0) - (result.get("time_start") or 0.0)
+    stood = (result.get("time_paused") or 0.0) + (result.get("time_suspended") or 0.0)
+    return stood_still(result) if stood > _LONG_STOP and stood > took / 10 else []
 
 
 class _Columns(NamedTuple):
@@ -224,6 +232,8 @@ class _Columns(NamedTuple):
 _ALL = {"failed": "failed", "aborted": "were aborted", "halted": "were halted"}
 
 
+#: Seconds of pauses that are worth a note.
+_LONG_STOP = 1.0
 _INCOMPLETE = "The search index is being made again: older plans may be missing."
 
 

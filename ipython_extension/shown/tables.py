@@ -6,8 +6,8 @@ import shutil
 import textwrap
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ipython_extension.shown.colors import colored
 from ipython_extension.shown.notebook_html import COLORS
@@ -27,6 +27,12 @@ def terminal_width() -> int:
 def terminal_height() -> int:
     """Return the height of the terminal; 24 without one."""
     return shutil.get_terminal_size((80, 24)).lines
+
+
+def stood_still(result: Mapping[str, Any]) -> list[str]:
+    """``paused for 30 min 00 s``, ``suspended for 12 s``, from the result of a plan; empty if it was not."""
+    states = ("paused", "suspended")
+    return [f"{each} for {length_of_time(result[f'time_{each}'])}" for each in states if result.get(f"time_{each}")]
 
 
 def length_of_time(seconds: float) -> str:
