@@ -27,6 +27,7 @@ from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.history_book import HistoryBook
 from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.manager.item_logs import ItemLogs
 from bluesky_qs.manager.ledger import Ledger
@@ -61,10 +62,7 @@ def assemble(
     spawn: Callable[[Coroutine[Any, Any, None]], object],
     stop: Callable[[str], None],
 ) -> Context:
-    """Create all parts and connect them, without starting anything: `bluesky_qs.manager.app` does that.
-
-    ``snapshot`` is the store's content, ``inventory`` the supervisor's processes; ``spawn``, ``stop`` as in `Context`.
-    """
+    """Create all parts and connect them; `bluesky_qs.manager.app` starts them. ``spawn``, ``stop`` as in `Context`."""
     common, now = _Common(outside.clock, changed := Changes(), Lifecycle(changed), spawn), outside.clock.time
     queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
     events = EventBook(snapshot.events, publisher.event, now)
@@ -83,8 +81,9 @@ def assemble(
         answers=answers,
         documents=DocumentBook(publisher.document, enabled=settings.network.zmq_publish_documents),
         ledger=ledger,
-        search=HistorySearch(queue.history, outside.store.state_folder),
-        logs=ItemLogs(outside.supervisor, queue, spawn, now),
+        history=(history := HistoryBook(queue.history, outside.store)),
+        search=HistorySearch(queue.history, history, outside.store.state_folder),
+        logs=ItemLogs(outside.supervisor, queue, history, spawn, now),
         lock=LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key),
         lists=lists,
         tasks=_tasks(common, settings),
@@ -162,7 +161,8 @@ def _switches(common: _Common, snapshot: Snapshot, inventory: Inventory) -> Swit
 
 def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     """Subscribe the parts to the worker's reports. Parts with the same report get it in this order."""
-    ctx.ledger.watch(ctx.search.stored)
+    ctx.ledger.watch(ctx.queue.history.stored)
+    ctx.ledger.watch(lambda _: ctx.search.history_changed())
     ctx.ledger.watch(ctx.logs.stored)
     reports = ctx.environment.reports
     reports.at_once(DocumentReport, ctx.documents.add)

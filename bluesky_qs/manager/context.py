@@ -14,6 +14,7 @@ from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.history_book import HistoryBook
 from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.manager.item_logs import ItemLogs
 from bluesky_qs.manager.ledger import Ledger
@@ -54,6 +55,7 @@ class Context:
     answers: AnswerBook
     documents: DocumentBook
     ledger: Ledger
+    history: HistoryBook
     search: HistorySearch
     logs: ItemLogs
     lock: LockBook

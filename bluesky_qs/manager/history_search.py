@@ -12,15 +12,16 @@ import sqlite3
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bluesky_qs.errors import Refused
-from bluesky_qs.plan_queue.changes import AddHistory, Change, TrimHistory
+from bluesky_qs.errors import Refused, StoreError
+from bluesky_qs.manager.history_book import HistoryBook
+from bluesky_qs.plan_queue.changes import NumberedItem
 from bluesky_qs.plan_queue.history import ItemHistory
+from bluesky_qs.plan_queue.items import uid_of
 from bluesky_qs.plan_queue.search_text import SearchWords
 from bluesky_qs.store.history_index import HistoryIndex, IndexReader, index_uid, is_damage
 
@@ -40,8 +41,8 @@ _PATIENCE, _RETRY = 1.5, 60.0
 _PATIENCE_AT_FIRST = 30.0
 #: Items in the index that are no longer in the history: beyond this, and more than those that are, it is made again.
 _MOST_GONE = 10_000
-#: What is added to the number of an item in a new index, because row numbers of SQLite begin with 1.
-_OFFSET = 1
+#: The number of the oldest item in a new index, because row numbers of SQLite begin with 1.
+_OLDEST = 1
 
 
 class HistorySearch:
@@ -52,7 +53,9 @@ class HistorySearch:
     Parameters
     ----------
     history
-        The history in memory. It may be ahead of the store, so only items that `stored` was told of are indexed.
+        The numbers of the items. Only those that are durable are indexed.
+    book
+        Has the items.
     folder
         Where the index is kept; None for a temporary one, made when somebody searches.
 
@@ -62,11 +65,12 @@ class HistorySearch:
         Set while the index has all items, except perhaps those that ended just now.
     """
 
-    def __init__(self, history: ItemHistory, folder: Path | None) -> None:
+    def __init__(self, history: ItemHistory, book: HistoryBook, folder: Path | None) -> None:
         self._history = history
+        self._book = book
         self._folder = folder
-        self._first, self._stop = history.first, history.first + len(history)
-        self._offset = _OFFSET
+        self._stop = history.durable.stop
+        self._offset = _OLDEST - history.durable.start
         self._index: HistoryIndex | None = None
         self._reader: IndexReader | None = None
         self._failure = ""
@@ -83,40 +87,32 @@ class HistorySearch:
         """Whether a search finds all items; false while the index is made."""
         return not self._wanted.is_set() or (self.complete.is_set() and not self._is_late)
 
-    def stored(self, changes: Iterable[Change]) -> None:
-        """Note changes that are durable now."""
-        before = self._first, self._stop
-        for change in changes:
-            match change:
-                case AddHistory():
-                    self._stop += 1
-                case TrimHistory(keep=keep):
-                    self._first = max(self._first, self._stop - max(0, keep))
-                case _:
-                    pass
-        if (self._first, self._stop) != before:
-            if self._stop != before[1]:
-                self._fresh.clear()
-            self._news.set()
+    def history_changed(self) -> None:
+        """Note that items were added to the store, or dropped from it."""
+        if self._history.durable.stop != self._stop:
+            self._stop = self._history.durable.stop
+            self._fresh.clear()
+        self._news.set()
 
-    async def matches(self, words: SearchWords, stop: int, likely: int = _FOUND) -> AsyncGenerator[tuple[int, bytes]]:
-        """The items older than the one with the number ``stop`` that have these words, newest first.
+    async def matches(self, words: SearchWords, stop: int, likely: int = _FOUND) -> AsyncGenerator[list[NumberedItem]]:
+        """The items older than the one with the number ``stop`` that have these words, newest first, some at once.
 
         ``likely`` is how many of them will probably be wanted.
 
         Raises
         ------
-        Refused
-            The index cannot be used.
+        Refused, StoreError
+            The index cannot be used; the store cannot be read.
         """
         self._wanted.set()
         await self._news_are_in()
         at_once = min(max(1, likely), _FOUND)
         while True:
             numbers = await self._find(words, stop, at_once)
-            for number in numbers:
-                if found := self._history.at(number):
-                    yield number, found[1]
+            left: Sequence[int] = numbers
+            while left:
+                items, left = await self._book.first_of(left)
+                yield [each for each in items if each[0] in self._history.numbers]
             if len(numbers) < at_once:
                 return
             stop, at_once = numbers[-1], min(max(4 * at_once, _FOUND), _MOST_FOUND)
@@ -151,7 +147,7 @@ class HistorySearch:
                 self._fresh.set()
                 await self._news.wait()
                 self._news.clear()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, StoreError) as error:
             self._index = None
             self.complete.clear()
             if str(error) != self._failure:
@@ -168,7 +164,10 @@ class HistorySearch:
         """Open the index, and keep its content if it is that of this history."""
         try:
             await self._run(self._writing, index.open)
-            if index.first == index.stop or await self._is_of_this_history(index):
+            if index.first == index.stop:
+                self._offset = _OLDEST - self._history.durable.start
+                return
+            if await self._is_of_this_history(index):
                 return
             logger.info("The index of the history does not match the history; it is made again")
         except sqlite3.Error as error:
@@ -180,17 +179,24 @@ class HistorySearch:
     async def _is_of_this_history(self, index: HistoryIndex) -> bool:
         """Whether some items have the same places in both; also finds out how the numbers differ."""
         for row in await self._run(self._writing, index.samples, index.first, 1):
-            if row.uid not in self._history:
+            found = await self._book.find([row.uid])
+            if row.uid not in found:
                 return False
-            self._offset = row.number - self._history.first - self._history.place(row.uid)
-        rows = await self._run(self._writing, index.samples, self._first + self._offset, _SAMPLES)
-        found = [self._history.at(row.number - self._offset) for row in rows]
-        return self._offset >= _OFFSET and all(
-            each is not None and index_uid(each[0]) == row.uid for each, row in zip(found, rows, strict=True)
+            self._offset = row.number - found[row.uid][0]
+        oldest = self._history.durable.start
+        rows = await self._run(self._writing, index.samples, oldest + self._offset, _SAMPLES)
+        uids: dict[int, str] = {}
+        left: Sequence[int] = [row.number - self._offset for row in rows]
+        while left:
+            items, left = await self._book.first_of(left)
+            uids |= {number: index_uid(uid_of(data)) for number, data in items}
+        oldest = self._history.durable.start  # some may have been dropped meanwhile
+        return oldest + self._offset >= _OLDEST and all(
+            uids.get(row.number - self._offset, "") == row.uid for row in rows if row.number - self._offset >= oldest
         )
 
     async def _start_anew(self, index: HistoryIndex) -> None:
-        self._offset, self._is_suspect = _OFFSET, False
+        self._offset, self._is_suspect = _OLDEST - self._history.durable.start, False
         self.complete.clear()
         if self._reader is not None:
             await self._run(self._reading, self._reader.close)
@@ -211,34 +217,38 @@ class HistorySearch:
 
     async def _add_some(self, index: HistoryIndex) -> None:
         """Add some of the items that the index does not cover yet: new items first, then older and older ones."""
-        oldest, end = max(self._first, self._history.first), self._stop
+        oldest, end = self._oldest, self._history.durable.stop
         first, stop = index.first - self._offset, index.stop - self._offset
         gone = oldest - first if first < stop else 0
         if self._is_suspect or gone > max(_MOST_GONE, end - oldest) or (gone and stop < oldest):
             await self._start_anew(index)
         elif first == stop or stop < end:
-            start = stop if first < stop else max(oldest, end - _CHUNK)
-            items = _within(self._history.numbered(start, min(end, start + _CHUNK)))
-            await self._add(index, start, items)
+            await self._add(index, range(stop if first < stop else max(oldest, end - _CHUNK), end))
         else:
             if self._folder is not None:
                 self._fresh.set()
-            items = _within(self._history.numbered(max(oldest, first - _CHUNK), first)[::-1])[::-1]
-            await self._add(index, first - len(items), items)
+            await self._add(index, range(oldest, first)[::-1])
 
-    async def _add(self, index: HistoryIndex, number: int, items: list[bytes]) -> None:
-        await self._run(self._writing, index.add, number + self._offset, items)
+    async def _add(self, index: HistoryIndex, numbers: range) -> None:
+        """Add the first items with these numbers."""
+        items, left = await self._book.first_of(numbers, at_once=_CHUNK, most_bytes=_CHUNK_BYTES)
+        texts = dict(items)  # some may have been dropped meanwhile
+        added = sorted(numbers[: len(numbers) - len(left)])
+        await self._run(self._writing, index.add, added[0] + self._offset, [texts.get(each, b"") for each in added])
+
+    @property
+    def _oldest(self) -> int:
+        """The number of the oldest item to index."""
+        return max(self._history.durable.start, self._history.numbers.start)
 
     @property
     def _covers_all(self) -> bool:
         """Whether the index has all items of the history."""
-        index, oldest = self._index, max(self._first, self._history.first)
+        index, oldest, end = self._index, self._oldest, self._history.durable.stop
         if index is None or self._is_suspect:
             return False
-        return oldest >= self._stop or (
-            index.first < index.stop
-            and index.first - self._offset <= oldest
-            and index.stop - self._offset >= self._stop
+        return oldest >= end or (
+            index.first < index.stop and index.first - self._offset <= oldest and index.stop - self._offset >= end
         )
 
     # ------------------------------------------------------------------------------------------------------ reading
@@ -251,9 +261,9 @@ class HistorySearch:
                 )
             if self._index is None or self._reader is None:  # it is not open yet
                 return []
-            offset, reader = self._offset, self._reader
+            offset, reader, oldest = self._offset, self._reader, self._history.durable.start
             try:
-                found = await self._run(self._reading, reader.find, words, self._first + offset, stop + offset, limit)
+                found = await self._run(self._reading, reader.find, words, oldest + offset, stop + offset, limit)
             except sqlite3.Error as error:
                 logger.warning("The index of the history cannot be read (%s); it is made again", error)
                 self._is_suspect = True
@@ -276,12 +286,6 @@ class HistorySearch:
 
     async def _run(self, thread: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
-
-
-def _within(items: list[bytes]) -> list[bytes]:
-    """The first items, as many as should be added at once."""
-    sizes = accumulate(map(len, items))
-    return items[: max(1, sum(size <= _CHUNK_BYTES for size in sizes))]
 
 
 def _thread(name: str, niceness: int = 0) -> ThreadPoolExecutor:

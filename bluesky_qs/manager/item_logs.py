@@ -10,6 +10,7 @@ from typing import Any
 from bluesky_qs.errors import QSError, Refused
 from bluesky_qs.ipc.link import Link
 from bluesky_qs.ipc.supervision import DropItemLogs, FindItemLog
+from bluesky_qs.manager.history_book import HistoryBook
 from bluesky_qs.plan_queue.changes import Change, TrimHistory
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.item_logs import read_log
@@ -33,11 +34,13 @@ class ItemLogs:
         self,
         supervisor: Link,
         queue: PlanQueue,
+        history: HistoryBook,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         now: Callable[[], float],
     ) -> None:
         self._supervisor = supervisor
         self._queue = queue
+        self._history = history
         self._spawn = spawn
         self._now = now
 
@@ -69,15 +72,14 @@ class ItemLogs:
     async def _drop(self) -> None:
         """Remove all logs that are older than the oldest plan of the history, those of tasks, too."""
         try:
-            await self._supervisor.request(DropItemLogs(self._oldest_start()))
+            await self._supervisor.request(DropItemLogs(await self._oldest_start()))
         except QSError as error:
             logger.warning("Logs of items that left the history were not removed: %s", error.message)
 
-    def _oldest_start(self) -> float:
+    async def _oldest_start(self) -> float:
         """When the oldest plan of the history started; without a history, when the running one did."""
-        history = self._queue.history
-        oldest = history.at(history.first)
-        if oldest is not None:
-            return json.loads(oldest[1]).get("result", {}).get("time_start") or 0.0
+        if oldest := self._queue.history.numbers[:1]:
+            items = await self._history.items(oldest)  # none if it has been dropped meanwhile, which is another call
+            return (json.loads(items[0][1]).get("result", {}).get("time_start") or 0.0) if items else 0.0
         running = self._queue.running_since if self._queue.running_uid is not None else None
         return self._now() if running is None else running

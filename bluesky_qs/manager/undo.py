@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Self
 
 import msgspec
@@ -97,8 +97,14 @@ class UndoBook:
         self._dropping = 0
         self._kept.extend(_Kept.of(text, _decoded(text)) for text in texts)
 
-    def find(self, number: int, queue: PlanQueue) -> UndoRecord:
+    def uids(self, number: int) -> list[str]:
+        """The uids of the items of a change; empty if there is no such record."""
+        return next((_decoded(each.text).record.uids for each in self._kept if each.seq == number), [])
+
+    def find(self, number: int, queue: PlanQueue, past: Container[str]) -> UndoRecord:
         """The record of the change to undo, if it can be undone now.
+
+        ``past`` has the uids of those of its items that are in the history.
 
         Raises
         ------
@@ -111,7 +117,6 @@ class UndoBook:
         kept, *later = list(self._kept)[place:]
         record = _decoded(kept.text).record
         self._refuse_changed(number, set(kept.touched), later)
-        past = queue.history_items(kept.touched)
         for uid in record.uids:
             queued = queue.position_of(uid) is not None
             if uid == queue.running_uid:

@@ -129,11 +129,18 @@ class StoredItem(msgspec.Struct, frozen=True):
     data: bytes
 
 
+#: An item of the history as JSON text, with its number. The numbers grow by one from item to item.
+NumberedItem = tuple[int, bytes]
+
+
 class Snapshot(msgspec.Struct, frozen=True):
-    """Everything that is stored: the queue from front to back, the facts by name, the others oldest first."""
+    """Everything that is stored, but of the history only the numbers of the items.
+
+    The queue is from front to back, the facts are by name, the others oldest first.
+    """
 
     items: list[StoredItem] = []
-    history: list[bytes] = []
+    history: range = range(0)
     facts: dict[str, bytes] = {}
     events: list[bytes] = []
     undo: list[bytes] = []

@@ -1,7 +1,6 @@
 """What is in the queue and in the history: the part of `PlanQueue` that changes nothing."""
 
 import json
-from collections.abc import Collection
 from typing import Any
 
 from bluesky_qs.api.types import Position
@@ -81,16 +80,8 @@ class QueueContent:
 
     @property
     def history(self) -> ItemHistory:
-        """The history, to be read only."""
+        """The numbers of the items in the history, to be read only."""
         return self._history
-
-    def history_json(self) -> list[bytes]:
-        """The history, oldest item first, each as JSON text."""
-        return self._history.page()[1]
-
-    def history_items(self, uids: Collection[str]) -> dict[str, dict[str, Any]]:
-        """The items with these uids that are in the history, by uid, each with its ``result``."""
-        return {uid: json.loads(data) for uid, data in self._history.find(uids).items()}
 
     def item(self, *, pos: Position | None = None, uid: str | None = None) -> dict[str, Any]:
         """One item, by position or uid; the last one by default. Raises the same errors as `item_json`."""

@@ -32,7 +32,7 @@ class Delta(msgspec.Struct, frozen=True):
     taken, put
         Entries that left the queue, and entries that entered it.
     dropped, added
-        The oldest history items, which were dropped; the number of new history items.
+        How many of the oldest history items were dropped, and how many new ones there are.
     facts
         The facts before the edit.
     """
@@ -40,7 +40,7 @@ class Delta(msgspec.Struct, frozen=True):
     facts: Facts
     taken: Sequence[Entry] = ()
     put: Sequence[Entry] = ()
-    dropped: Sequence[bytes] = ()
+    dropped: int = 0
     added: int = 0
 
 

@@ -91,6 +91,11 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def words(self) -> tuple[tuple[bytes, ...], ...]:
+        """Texts that rule out most items by a search in the JSON text: one of each group must occur."""
+        return self._words
+
+    @property
     def accepts_all(self) -> bool:
         """Whether it accepts every item."""
         return not self._words and self.name is None and self.since is None and self.until is None

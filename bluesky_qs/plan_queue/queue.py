@@ -258,17 +258,12 @@ class PlanQueue(QueueContent):
         edit = Edit([SetFact("plan_queue_mode", encoded(msgspec.structs.asdict(new)))])
         return self._make(edit, facts=replace(self._facts, mode=new), event=ModeChanged(new))
 
-    def clear_history(self, *, size: int | None = None, item_uid: str | None = None) -> Edit:
-        """Clear the history, or keep the newest ``size`` items, or drop the item ``item_uid`` and all older ones.
-
-        Nothing is dropped if the item is not in the history.
+    def clear_history(self, *, size: int | None = None, through: int | None = None) -> Edit:
+        """Clear the history, or keep the newest ``size`` items, or drop the item with the number ``through`` and all
+        older ones.
         """
-        if size is not None and item_uid is not None:
-            raise BadParams("Error: Parameters 'size' and 'item_uid' are mutually exclusive.")
-        if item_uid is not None and item_uid not in self._history:
-            return Edit([])
-        if item_uid is not None:
-            return self._trim(len(self._history) - self._history.place(item_uid) - 1)
+        if through is not None:
+            return self._trim(max(0, self._history.numbers.stop - through - 1))
         return self._trim(max(0, size or 0))
 
     # Execution
@@ -376,7 +371,7 @@ class PlanQueue(QueueContent):
         self._entries.take(taken)
         self._entries.put(put)
         self._history.extend(added)
-        dropped = [] if keep is None else self._history.drop(len(self._history) - keep)
+        dropped = 0 if keep is None else self._history.drop(len(self._history) - keep)
         if taken or put or facts.running is not before.running:
             facts = replace(facts, queue_uid=self._new_uid())
         if added or dropped:

@@ -1,10 +1,30 @@
 """The interface of all stores."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from bluesky_qs.plan_queue.changes import Change, Snapshot
+from bluesky_qs.plan_queue.changes import Change, NumberedItem, Snapshot
+
+#: Texts to look for in an item: one of each group must occur in its JSON text.
+Words = Sequence[Sequence[bytes]]
+
+
+def has_words(data: bytes, words: Words) -> bool:
+    """Whether one text of each group occurs in an item."""
+    return all(any(word in data for word in group) for group in words)
+
+
+def first_within(items: Iterable[NumberedItem], most_bytes: int) -> list[NumberedItem]:
+    """Return the first items, until they have ``most_bytes`` or more."""
+    found: list[NumberedItem] = []
+    size = 0
+    for item in items:
+        found.append(item)
+        size += len(item[1])
+        if size >= most_bytes:
+            break
+    return found
 
 
 class Store(Protocol):
@@ -31,7 +51,39 @@ class Store(Protocol):
         ...
 
     async def load(self) -> Snapshot:
-        """Return everything that is stored."""
+        """Return everything that is stored, but only the numbers of the items in the history."""
+        ...
+
+    async def read_history(
+        self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
+    ) -> list[NumberedItem]:
+        """Return the items of the history with these numbers, in the same order.
+
+        Items that were dropped are left out, and so are those without the ``words``. Once the items have
+        ``most_bytes`` or more, the others are left out, too.
+
+        Raises
+        ------
+        StoreError
+        """
+        ...
+
+    async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
+        """Return those items with these uids that are in the history, by uid; the newest one of each uid.
+
+        Raises
+        ------
+        StoreError
+        """
+        ...
+
+    async def history_size(self, numbers: range) -> int:
+        """Return the length in bytes of the items with these numbers.
+
+        Raises
+        ------
+        StoreError
+        """
         ...
 
     async def commit(self, changes: Sequence[Change]) -> None:

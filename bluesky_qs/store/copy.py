@@ -27,12 +27,13 @@ async def copy_store(source: Store, target: Store) -> Snapshot:
         A store failed. The target is unchanged.
     """
     snapshot = await source.load()
+    history = await source.read_history(snapshot.history)
     await target.commit(
         [
             ClearQueue(),
             *(PutItem(item.uid, item.rank, item.data) for item in snapshot.items),
             TrimHistory(0),
-            *(AddHistory("", data) for data in snapshot.history),
+            *(AddHistory("", data) for _, data in history),
             TrimEvents(0),
             *(AddEvent(data) for data in snapshot.events),
             TrimUndo(0),

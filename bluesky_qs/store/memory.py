@@ -1,6 +1,6 @@
 """The content of a store in memory: a store for tests, and the mirror from which Redis is rewritten."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import assert_never
 
@@ -13,6 +13,7 @@ from bluesky_qs.plan_queue.changes import (
     Change,
     ClearQueue,
     DropItem,
+    NumberedItem,
     PutItem,
     SetFact,
     Snapshot,
@@ -22,15 +23,20 @@ from bluesky_qs.plan_queue.changes import (
     TrimHistory,
     TrimUndo,
 )
+from bluesky_qs.store.base import Words
+from bluesky_qs.store.memory_history import MemoryHistory
 
 
 class Contents:
-    """Queue, history, events, undo records, answers and facts after all changes so far."""
+    """Queue, history, events, undo records, answers and facts after all changes so far.
 
-    def __init__(self, snapshot: Snapshot | None = None) -> None:
+    ``history`` has the items of the history, because those of a ``snapshot`` are only numbers.
+    """
+
+    def __init__(self, snapshot: Snapshot | None = None, history: MemoryHistory | None = None) -> None:
         snapshot = snapshot or Snapshot()
         self._items = {item.uid: item for item in snapshot.items}
-        self._history = list(snapshot.history)
+        self.history = history or MemoryHistory()
         self._events = list(snapshot.events)
         self._undo = list(snapshot.undo)
         self._answers = list(snapshot.answers)
@@ -40,16 +46,20 @@ class Contents:
         """The content as it is now."""
         return Snapshot(
             sorted(self._items.values(), key=lambda item: item.rank),
-            list(self._history),
+            self.history.numbers,
             dict(self._facts),
             list(self._events),
             list(self._undo),
             list(self._answers),
         )
 
+    def copy(self) -> "Contents":
+        """The same content, to be changed on its own."""
+        return Contents(self.snapshot(), self.history.copy())
+
     def sizes(self) -> tuple[int, int, int, int, int]:
         """Numbers of items, history items, events, undo records and answers."""
-        return len(self._items), len(self._history), len(self._events), len(self._undo), len(self._answers)
+        return len(self._items), len(self.history.items), len(self._events), len(self._undo), len(self._answers)
 
     def apply(self, changes: Iterable[Change]) -> None:  # noqa: C901, PLR0912 - one case for each kind of change
         """Make the changes, in order."""
@@ -62,9 +72,9 @@ class Contents:
                 case ClearQueue():
                     self._items.clear()
                 case AddHistory():
-                    self._history.append(change.data)
+                    self.history.add(change.data)
                 case TrimHistory():
-                    del self._history[: max(0, len(self._history) - change.keep)]
+                    self.history.trim(change.keep)
                 case AddEvent():
                     self._events.append(change.data)
                 case TrimEvents():
@@ -107,6 +117,20 @@ class MemoryStore:
     async def load(self) -> Snapshot:
         """Return everything that was committed."""
         return self._contents.snapshot()
+
+    async def read_history(
+        self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
+    ) -> list[NumberedItem]:
+        """Return items of the history, by number."""
+        return self._contents.history.read(numbers, words=words, most_bytes=most_bytes)
+
+    async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
+        """Return items of the history, by uid."""
+        return self._contents.history.find(uids)
+
+    async def history_size(self, numbers: range) -> int:
+        """Return the length in bytes of items of the history."""
+        return self._contents.history.size(numbers)
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes, or refuse them."""

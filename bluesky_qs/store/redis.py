@@ -7,11 +7,12 @@ because an operator may have cleared it on purpose.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.plan_queue.changes import Change, SetFact, Snapshot
+from bluesky_qs.plan_queue.changes import Change, NumberedItem, SetFact, Snapshot
+from bluesky_qs.store.base import Words
 from bluesky_qs.store.memory import Contents
 from bluesky_qs.store.place import redis_state_folder
 from bluesky_qs.store.redis_layout import LOCK, Layout, Step
@@ -79,7 +80,7 @@ class RedisStore:
         try:
             await self._link.connect(_PATIENT)
             replies = await self._link.ask(self._layout.reading(), _PATIENT)
-            self._contents = Contents(self._layout.read(replies))
+            self._contents = self._layout.read(replies)
             if not self._beside_service:
                 await self._warn_of_power_cuts()
         except StoreError:
@@ -92,6 +93,20 @@ class RedisStore:
     async def load(self) -> Snapshot:
         """Return everything that was read from Redis, with new ranks."""
         return self._contents.snapshot()
+
+    async def read_history(
+        self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
+    ) -> list[NumberedItem]:
+        """Return items of the history, by number, from the mirror."""
+        return self._contents.history.read(numbers, words=words, most_bytes=most_bytes)
+
+    async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
+        """Return items of the history, by uid, from the mirror."""
+        return self._contents.history.find(uids)
+
+    async def history_size(self, numbers: range) -> int:
+        """Return the length in bytes of items of the history."""
+        return self._contents.history.size(numbers)
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes in one MULTI/EXEC."""
@@ -147,7 +162,7 @@ class RedisStore:
             self._contents.apply(changes)
         else:
             log.warning("%s does not match what was stored; rewriting it", self._link.name)
-            after = Contents(self._contents.snapshot())
+            after = self._contents.copy()
             after.apply(changes)
             self._exact = False
             await self._rewrite(after)
@@ -166,9 +181,7 @@ class RedisStore:
         if self._beside_service:
             msg = f"{self._link.name} changed after it was read."
             raise StoreError(msg)
-        if not await self._transaction(
-            self._layout.rewriting(contents.snapshot(), with_lock=not self._lock_exact), _PATIENT
-        ):
+        if not await self._transaction(self._layout.rewriting(contents, with_lock=not self._lock_exact), _PATIENT):
             msg = f"{self._link.name} did not accept the queue."
             raise StoreError(msg)
         self._exact = self._lock_exact = True

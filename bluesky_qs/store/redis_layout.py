@@ -28,6 +28,7 @@ from bluesky_qs.plan_queue.changes import (
 from bluesky_qs.plan_queue.items import as_object
 from bluesky_qs.plan_queue.position import spread
 from bluesky_qs.store.memory import Contents
+from bluesky_qs.store.memory_history import MemoryHistory
 
 log = logging.getLogger(__name__)
 
@@ -79,19 +80,20 @@ class Layout:
         )
         if searched <= _MANY:
             return _Changing(self, contents).steps(changes)
-        after = Contents(contents.snapshot())
-        after.apply(changes)
+        after = Contents(contents.snapshot())  # without the history, which makes no difference to the queue
+        after.apply(change for change in changes if isinstance(change, PutItem | DropItem | ClearQueue))
         queue = [item.data for item in after.snapshot().items]
         others = [change for change in changes if not isinstance(change, PutItem | DropItem | ClearQueue)]
         return [Step(["DEL", self.key(_QUEUE)]), *self._pushes(_QUEUE, queue), *_Changing(self, contents).steps(others)]
 
-    def rewriting(self, snapshot: Snapshot, *, with_lock: bool) -> list[Step]:
+    def rewriting(self, contents: Contents, *, with_lock: bool) -> list[Step]:
         """Return the commands that rewrite everything; the lock only with ``with_lock``."""
+        snapshot = contents.snapshot()
         facts = [name for name in FACTS if with_lock or name != LOCK]
         return [
             Step(["DEL", *map(self.key, (*_LISTS, *facts))]),
             *self._pushes(_QUEUE, [item.data for item in snapshot.items]),
-            *self._pushes(_HISTORY, snapshot.history),
+            *self._pushes(_HISTORY, contents.history.items),
             *self._pushes(_EVENTS, snapshot.events),
             *self._pushes(_UNDO, snapshot.undo),
             *self._pushes(_ANSWERS, snapshot.answers),
@@ -102,7 +104,7 @@ class Layout:
         """Return the commands that read everything."""
         return [*(["LRANGE", self.key(name), 0, -1] for name in _LISTS), ["MGET", *map(self.key, FACTS)]]
 
-    def read(self, replies: list[Any]) -> Snapshot:
+    def read(self, replies: list[Any]) -> Contents:
         """Build the content from the replies to `reading`. Ignore invalid entries with a warning."""
         queue, history, events, undo, answers, facts = replies
         items: list[tuple[str, bytes]] = []
@@ -118,9 +120,10 @@ class Layout:
                     "Ignored an entry of %s that has no uid or a repeated one: %r", self.key(_QUEUE), data[:200]
                 )
         ranks = spread(None, None, len(items))
-        return Snapshot(
+        past = MemoryHistory(data for data in history if self._object(_HISTORY, data))
+        snapshot = Snapshot(
             [StoredItem(uid, rank, data) for (uid, data), rank in zip(items, ranks, strict=True)],
-            [data for data in history if self._object(_HISTORY, data)],
+            past.numbers,
             {
                 name: data
                 for name, data in zip(FACTS, facts, strict=True)
@@ -130,6 +133,7 @@ class Layout:
             [data for data in undo if self._object(_UNDO, data)],
             [data for data in answers if self._object(_ANSWERS, data)],
         )
+        return Contents(snapshot, past)
 
     def _pushes(self, name: str, values: Sequence[bytes]) -> list[Step]:
         return [

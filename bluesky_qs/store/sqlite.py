@@ -4,11 +4,14 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import (
@@ -19,6 +22,7 @@ from bluesky_qs.plan_queue.changes import (
     Change,
     ClearQueue,
     DropItem,
+    NumberedItem,
     PutItem,
     SetFact,
     Snapshot,
@@ -28,10 +32,22 @@ from bluesky_qs.plan_queue.changes import (
     TrimHistory,
     TrimUndo,
 )
+from bluesky_qs.store.base import Words
 from bluesky_qs.store.place import LockFile, network_file_system
 from bluesky_qs.store.refusals import RefusalLog
+from bluesky_qs.store.sqlite_history import (
+    ADD_HASH,
+    ADD_ITEM,
+    TABLES,
+    HashTable,
+    HistoryReader,
+    hash_of,
+    numbers_of_history,
+)
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Number of the tables' layout, kept in the file. A file of a higher number is not touched.
 _LAYOUT = 1
@@ -41,6 +57,7 @@ _APPLICATION = int.from_bytes(b"BQS1")
 _ADDED_TABLES = (
     "CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS answers (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    *TABLES,
 )
 _TABLES = (
     "CREATE TABLE queue (uid TEXT PRIMARY KEY, rank BLOB NOT NULL, data BLOB NOT NULL)",
@@ -55,7 +72,7 @@ _MAKE = "Create it as the user who runs the service, or choose another file with
 
 
 class SQLiteStore:
-    """A store in one SQLite file, with its own thread for writing.
+    """A store in one SQLite file, with its own threads for writing and for reading the history.
 
     Parameters
     ----------
@@ -69,7 +86,10 @@ class SQLiteStore:
     def __init__(self, path: Path, *, beside_service: bool = False) -> None:
         self._file = _File(path.resolve(), beside_service=beside_service)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._history = HistoryReader(self._file.path)
         self._refusals = RefusalLog(f"The queue store {self._file.path}")
+        self._beside_service = beside_service
+        self._hashing: asyncio.Task[None] | None = None
 
     @property
     def description(self) -> str:
@@ -95,10 +115,26 @@ class SQLiteStore:
             The file is used by another service, has a newer version, is not a store, is damaged or is not writable.
         """
         await self._run(self._file.open)
+        if not self._beside_service:
+            self._hashing = asyncio.create_task(self._hash_older_items())
 
     async def load(self) -> Snapshot:
-        """Return everything that is stored."""
+        """Return everything that is stored, but only the numbers of the items in the history."""
         return await self._run(self._file.load)
+
+    async def read_history(
+        self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
+    ) -> list[NumberedItem]:
+        """Return items of the history, by number, beside the thread that writes."""
+        return await self._read(partial(self._history.read, numbers, words, most_bytes))
+
+    async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
+        """Return items of the history, by uid, beside the thread that writes."""
+        return await self._read(partial(self._history.find, uids))
+
+    async def history_size(self, numbers: range) -> int:
+        """Return the length in bytes of items of the history."""
+        return await self._read(partial(self._history.size, numbers))
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes durable, all or none of them."""
@@ -107,6 +143,11 @@ class SQLiteStore:
 
     async def close(self) -> None:
         """Finish what is being written, then close the file and let others use it."""
+        if self._hashing is not None:
+            self._hashing.cancel()
+            await asyncio.wait([self._hashing])
+            self._hashing = None
+        await self._history.close()
         await self._run(self._file.close)  # the one thread finishes what is being written first
 
     async def _write(self, changes: Sequence[Change]) -> None:
@@ -117,6 +158,21 @@ class SQLiteStore:
                 self._refusals.refused(error)
             raise
         self._refusals.accepted()
+
+    async def _read(self, reading: Callable[[], Awaitable[T]]) -> T:
+        self._file.check_open()
+        try:
+            return await reading()
+        except sqlite3.Error as error:
+            raise self._file.explained(error) from error
+
+    async def _hash_older_items(self) -> None:
+        """Prepare the lookups of items that an older version stored. Until then they are searched for."""
+        try:
+            while await self._run(self._file.hash_older_items):
+                pass
+        except StoreError as error:
+            log.warning("Old items of the history are found more slowly until the next start. %s", error.message)
 
     async def _run(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -133,6 +189,8 @@ class _File:
         self._beside_service = beside_service
         self._lock = LockFile(path.with_name(path.name + ".lock"))
         self._open_connection: sqlite3.Connection | None = None
+        #: The number of the next item of the history. It is not used again when the history is cleared.
+        self._next = 0
 
     def open(self) -> None:
         if not self._beside_service:
@@ -150,7 +208,7 @@ class _File:
             self._connect()
         except sqlite3.Error as error:
             self._abandon()
-            raise self._explained(error) from error
+            raise self.explained(error) from error
         except StoreError:
             self._abandon()
             raise
@@ -160,38 +218,53 @@ class _File:
         try:
             return Snapshot(
                 [StoredItem(*row) for row in db.execute("SELECT uid, rank, data FROM queue ORDER BY rank")],
-                [data for (data,) in db.execute("SELECT data FROM history ORDER BY number")],
+                numbers_of_history(db, self._next),
                 dict(db.execute("SELECT name, data FROM facts")),
                 [data for (data,) in db.execute("SELECT data FROM events ORDER BY number")],
                 [data for (data,) in db.execute("SELECT data FROM undo ORDER BY number")],
                 [data for (data,) in db.execute("SELECT data FROM answers ORDER BY number")],
             )
         except sqlite3.Error as error:
-            raise self._explained(error) from error
+            raise self.explained(error) from error
 
     def write(self, changes: Sequence[Change]) -> None:
-        """Make the changes durable in one transaction."""
+        """Make the changes in one transaction."""
+        with self._transaction():
+            for statement, alike in groupby(_statements(changes, self._next), key=itemgetter(0)):
+                self._connection.executemany(statement, [values for _, values in alike])
+        self._next += sum(isinstance(change, AddHistory) for change in changes)
+
+    def hash_older_items(self) -> bool:
+        """Prepare lookups of some items that an older version stored; False if there are none."""
+        with self._transaction():
+            return HashTable(self._connection).add_older()
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        """Make all of the changes durable at the end, or none of them."""
         self.trouble = False
         db = self._connection
         try:
             db.execute("BEGIN IMMEDIATE")
             try:
-                for _, alike in groupby(map(_statement, changes), key=lambda statement: statement[0]):
-                    statements = list(alike)
-                    db.executemany(statements[0][0], [values for _, values in statements])
+                yield
                 db.execute("COMMIT")
             finally:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
             self.trouble = isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
-            raise self._explained(error) from error
+            raise self.explained(error) from error
 
     def close(self) -> None:
         if self._open_connection is not None:
             self._open_connection.close()
             self._open_connection = None
         self._lock.release()
+
+    def check_open(self) -> None:
+        """Raise `StoreError` if the file is not open."""
+        _ = self._connection
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -247,6 +320,10 @@ class _File:
         else:
             for statement in _ADDED_TABLES:
                 db.execute(statement)
+        self._next = numbers_of_history(db, 1).stop
+        if not self._beside_service:
+            with self._transaction():
+                HashTable(db).check()
 
     def _layout(self, db: sqlite3.Connection) -> int:
         """Return the layout number of the file, 0 for an empty file. Refuse a file of another program."""
@@ -288,7 +365,7 @@ class _File:
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self._lock.release()
 
-    def _explained(self, error: Exception) -> StoreError:
+    def explained(self, error: Exception) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             hint = " The file is damaged. Move it away to start with an empty queue, or replace it with a copy."
@@ -308,36 +385,44 @@ _PUT_ITEM = (
 _SET_FACT = "INSERT INTO facts (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data"
 
 
-def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:  # noqa: C901, PLR0911, PLR0912 - one for each kind of change
-    match change:
-        case PutItem(uid=uid, rank=rank, data=data):
-            return _PUT_ITEM, (uid, rank, data)
-        case DropItem(uid=uid):
-            return "DELETE FROM queue WHERE uid = ?", (uid,)
-        case ClearQueue():
-            return "DELETE FROM queue", ()
-        case AddHistory(data=data):
-            return "INSERT INTO history (data) VALUES (?)", (data,)
-        case TrimHistory(keep=keep):
-            return "DELETE FROM history WHERE number <= (SELECT max(number) FROM history) - ?", (keep,)
-        case AddEvent(data=data):
-            return "INSERT INTO events (data) VALUES (?)", (data,)
-        case TrimEvents(keep=keep):
-            return "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?", (keep,)
-        case AddUndo(data=data):
-            return "INSERT INTO undo (data) VALUES (?)", (data,)
-        case TrimUndo(keep=keep):
-            return "DELETE FROM undo WHERE number <= (SELECT max(number) FROM undo) - ?", (keep,)
-        case AddAnswer(data=data):
-            return "INSERT INTO answers (data) VALUES (?)", (data,)
-        case TrimAnswers(keep=keep):
-            return "DELETE FROM answers WHERE number <= (SELECT max(number) FROM answers) - ?", (keep,)
-        case SetFact(name=name, data=None):
-            return "DELETE FROM facts WHERE name = ?", (name,)
-        case SetFact(name=name, data=data):
-            return _SET_FACT, (name, data)
-        case _:
-            assert_never(change)
+def _statements(  # noqa: C901, PLR0912 - one case for each kind of change
+    changes: Iterable[Change], number: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The statements that make the changes; ``number`` is that of the next item of the history."""
+    for change in changes:
+        match change:
+            case PutItem(uid=uid, rank=rank, data=data):
+                yield _PUT_ITEM, (uid, rank, data)
+            case DropItem(uid=uid):
+                yield "DELETE FROM queue WHERE uid = ?", (uid,)
+            case ClearQueue():
+                yield "DELETE FROM queue", ()
+            case AddHistory(data=data):
+                yield ADD_ITEM, (number, data)
+                yield ADD_HASH, (number, hash_of(data))
+                number += 1
+            case TrimHistory(keep=keep):
+                first = number - max(0, keep)
+                yield "DELETE FROM history WHERE number < ?", (first,)
+                yield "DELETE FROM history_uids WHERE number < ?", (first,)
+            case AddEvent(data=data):
+                yield "INSERT INTO events (data) VALUES (?)", (data,)
+            case TrimEvents(keep=keep):
+                yield "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?", (keep,)
+            case AddUndo(data=data):
+                yield "INSERT INTO undo (data) VALUES (?)", (data,)
+            case TrimUndo(keep=keep):
+                yield "DELETE FROM undo WHERE number <= (SELECT max(number) FROM undo) - ?", (keep,)
+            case AddAnswer(data=data):
+                yield "INSERT INTO answers (data) VALUES (?)", (data,)
+            case TrimAnswers(keep=keep):
+                yield "DELETE FROM answers WHERE number <= (SELECT max(number) FROM answers) - ?", (keep,)
+            case SetFact(name=name, data=None):
+                yield "DELETE FROM facts WHERE name = ?", (name,)
+            case SetFact(name=name, data=data):
+                yield _SET_FACT, (name, data)
+            case _:
+                assert_never(change)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -29,9 +29,10 @@ def say(word, value):
 
 def state(queue):
     running = queue.running or {}
+    numbers = queue.history.numbers  # the store was empty at first, and nobody told the queue what is durable
     return [
         [json.loads(data) for data in queue.items_json()],
-        [json.loads(data) for data in queue.history_json()],
+        [json.loads(data) for _, data in queue.history.newest(numbers.start, numbers.stop)],
         running.get("item_uid"),
     ]
 

@@ -51,7 +51,7 @@ def previous_release(tmp_path_factory):
 
 
 def run_release(folder, path):
-    command = [sys.executable, "-c", OTHER, path]
+    command = [sys.executable, "-P", "-c", OTHER, path]  # without the working directory, which may be this checkout
     return subprocess.run(command, env={"PYTHONPATH": str(folder)}, capture_output=True, text=True, check=True).stdout
 
 
@@ -82,4 +82,6 @@ async def test_the_previous_release_opens_the_store_and_this_one_opens_it_again(
             "added_by_the_other"
         ]
         assert len((await manager.do("history_get", search="det1"))["items"]) == 1
+        assert (await manager.do("history_get", before="other"))["positions"] == [0]
+        assert (await manager.do("item_status", item_uid="other"))["status"]["state"] == "completed"
         await manager.stop()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.history_book import HistoryBook
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.plan_queue.changes import (
     FACTS,
@@ -132,6 +133,15 @@ async def loaded(home) -> Snapshot:
     return snapshot
 
 
+async def past(home) -> list[bytes]:
+    """The items of the history, read from a store that is opened on the home."""
+    store = home.store()
+    await store.open()
+    items = await store.read_history((await store.load()).history)
+    await store.close()
+    return [data for _, data in items]
+
+
 async def test_a_new_store_is_empty(home):
     assert await reopened(home) == Snapshot()
 
@@ -162,7 +172,7 @@ async def test_a_cleared_queue_takes_new_items(home):
 async def test_content_comes_back_byte_for_byte(home):
     data = json.dumps({"item_uid": "a", "x": [float("nan"), float("-inf"), 2**70, "é\ud800\0"]}).encode()
     snapshot = await reopened(home, [item("a", data=data), AddHistory("a", data), SetFact("running_plan", data)])
-    assert snapshot.items[0].data == snapshot.history[0] == snapshot.facts["running_plan"] == data
+    assert [snapshot.items[0].data, *await past(home)] == [snapshot.facts["running_plan"], data] == [data, data]
 
 
 @pytest.mark.parametrize("keep", [0, 2, 9])
@@ -174,32 +184,63 @@ async def test_history_events_undo_records_and_answers_keep_their_newest_entries
         [kind(data) for data in added for kind in (AddEvent, AddUndo, AddAnswer)],
         [TrimHistory(keep), TrimEvents(keep), TrimUndo(keep), TrimAnswers(keep)],
     )
-    assert snapshot.history == snapshot.events == snapshot.undo == snapshot.answers == added[max(0, 4 - keep) :]
+    assert await past(home) == snapshot.events == snapshot.undo == snapshot.answers == added[max(0, 4 - keep) :]
 
 
 async def test_the_history_grows_after_it_was_trimmed(home):
     added = [AddHistory("u", b'{"n": %d}' % n) for n in range(6)]
     trim = TrimHistory(2)
-    snapshot = await reopened(home, added[:2], [TrimHistory(0)], added[2:5], [trim], added[5:], [trim])
-    assert snapshot.history == [added[4].data, added[5].data]
+    await reopened(home, added[:2], [TrimHistory(0)], added[2:5], [trim], added[5:], [trim])
+    assert await past(home) == [added[4].data, added[5].data]
 
 
 async def test_the_history_is_searched_alike_whichever_store_kept_it(home):
     meta = [{"sample": "Ni é"}, [{"sample": "S02"}, {"sample": "S03"}], {"dose": float("nan")}]
     items = [{"item_uid": str(n), "name": "count", "meta": each, "result": {}} for n, each in enumerate(meta)]
     added = [AddHistory(each["item_uid"], json.dumps(each).encode()) for each in items]
-    history = PlanQueue.restore(await reopened(home, added)).history
+    await reopened(home, added)
+    store = home.store()
+    await store.open()
+    history = PlanQueue.restore(await store.load()).history
+    book = HistoryBook(history, store)
 
-    def found(before=None, **metadata):
-        search = history.search(HistoryFilter.of(name="count", metadata=metadata).accepts_json, before)
-        return [each[0] for each in search if each]
+    async def found(stop=None, **metadata):
+        wanted = HistoryFilter.of(name="count", metadata=metadata)
+        pages = book.backward(history.numbers[:stop], wanted.words)
+        return [
+            number - history.numbers.start async for page in pages for number, data in page if wanted.accepts_json(data)
+        ]
 
-    assert found() == [2, 1, 0]
-    assert found(before="2") == [1, 0]
-    assert found(sample="ni É") == [0]
-    assert found(sample="s0[23]") == [1]
-    assert found(dose="nan") == [2]
-    assert history.size_in_bytes == sum(len(change.data) for change in added)
+    assert await found() == [2, 1, 0]
+    assert await found(2) == [1, 0]
+    assert await found(sample="ni É") == [0]
+    assert await found(sample="s0[23]") == [1]
+    assert await found(dose="nan") == [2]
+    assert await book.size(history.numbers) == sum(len(change.data) for change in added)
+    await store.close()
+
+
+async def test_items_of_the_history_are_read_by_number_and_found_by_uid(home):
+    texts = [json.dumps({"name": "ab"[n % 2], "item_uid": uid}).encode() for n, uid in enumerate("pqrsqé")]
+    await reopened(
+        home, [AddHistory("", data) for data in [*texts, b'{"n": 1}', b'{"x": {"item_uid": "z"}}']], [TrimHistory(6)]
+    )
+    store = home.store()
+    await store.open()
+    numbers = (await store.load()).history
+    rows = await store.read_history(numbers)
+    assert rows == list(zip(numbers, [*texts[2:], b'{"n": 1}', b'{"x": {"item_uid": "z"}}'], strict=True))
+    assert await store.read_history(range(numbers.start - 5, numbers.start + 9)[::-1]) == rows[::-1]
+    assert await store.read_history([numbers[4], numbers[0], numbers.start - 1, numbers.stop]) == [rows[4], rows[0]]
+    assert await store.read_history(numbers, words=[[b'"a"', b'"n"'], [b'"r"', b"1"]]) == [rows[0], rows[4]]
+    assert await store.read_history(numbers[::-1], most_bytes=len(rows[5][1]) + 1) == [rows[5], rows[4]]
+    assert await store.history_size(numbers[1:3]) == len(texts[3] + texts[4])
+    assert await store.history_size(range(0)) == 0
+    assert await store.find_history(["p", "q", "é", "z", "\ud800"]) == {"q": rows[2], "é": rows[3]}
+    await store.commit([TrimHistory(0), AddHistory("", texts[0])])
+    assert await store.read_history(numbers) == []
+    assert await store.find_history(["q", "p"]) == {"p": (numbers.stop, texts[0])}
+    await store.close()
 
 
 async def test_every_fact_is_kept_replaced_and_forgotten(home):
@@ -239,7 +280,7 @@ async def test_nothing_is_kept_of_a_commit_that_is_refused(home):
         )
     snapshot = await loaded_after_recovery(store, home)
     assert stored(snapshot) == [("a", item("a").data)]
-    assert snapshot.history == [b'{"n": 1}']
+    assert await past(home) == [b'{"n": 1}']
 
 
 async def test_a_store_that_failed_takes_commits_again(home):
@@ -310,19 +351,35 @@ class Session:
         self.store = self.home.store()
         await self.store.open()
         self.queue = PlanQueue.restore(await self.store.load())
+        self.book = HistoryBook(self.queue.history, self.store)
+
+    async def commit(self, changes) -> None:
+        await self.check()  # what is not durable yet is in the history all the same
+        await self.store.commit(changes)
+        self.queue.history.stored(changes)
+
+    async def history(self) -> list[bytes]:
+        return [data for _, data in await self.book.items(self.queue.history.numbers)]
 
     async def reload(self) -> None:
-        before = self.queue.items_json(), self.queue.history_json(), self.queue.running_json()
+        before = self.queue.items_json(), await self.history(), self.queue.running_json()
         await self.store.close()
         await self.begin()
-        assert (self.queue.items_json(), self.queue.history_json(), self.queue.running_json()) == before
+        assert (self.queue.items_json(), await self.history(), self.queue.running_json()) == before
 
     def uid(self, place: int) -> str:
         return self.queue.item(pos=place)["item_uid"]
 
-    def check(self) -> None:
+    async def check(self) -> None:
         assert [json.loads(data)["name"] for data in self.queue.items_json()] == self.model.items
-        assert [json.loads(data)["name"] for data in self.queue.history_json()] == self.model.history
+        history = self.queue.history.numbers
+        items = await self.book.items(history)
+        assert [json.loads(data)["name"] for _, data in items] == self.model.history
+        assert await self.book.size(history) == sum(len(data) for _, data in items)
+        assert [each async for page in self.book.backward(history) for each in page] == items[::-1]
+        assert await self.book.find([json.loads(data)["item_uid"] for _, data in items]) == {
+            json.loads(data)["item_uid"]: (number, data) for number, data in items
+        }
         assert (self.queue.running or {"name": None})["name"] == self.model.running
 
     def step(self, kind: str, a: int, b: int):
@@ -393,10 +450,10 @@ def test_a_queue_that_is_reloaded_at_any_moment_is_the_plain_list_of_what_was_do
             if kind == "reload":
                 await session.reload()
             elif edit := session.step(kind, a, b):
-                await session.store.commit(edit.changes)
-            session.check()
+                await session.commit(edit.changes)
+            await session.check()
         await session.reload()
-        session.check()
+        await session.check()
         await session.store.close()
 
     asyncio.run(session())

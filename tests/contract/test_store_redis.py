@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+from msgspec.structs import replace
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import FACTS, SetFact
@@ -71,7 +72,8 @@ async def test_queue_history_and_running_item_lie_where_other_programs_look_for_
     await store.commit(queue.finish({"exit_status": "completed"}).changes)
     await store.commit(queue.set_mode({"loop": True}).changes)
     assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
-    assert redis_server.texts("qs_default_plan_history") == queue.history_json()
+    (past,) = redis_server.texts("qs_default_plan_history")
+    assert await store.read_history((await store.load()).history) == [(0, past)] == queue.history.newest(0, 1)
     assert redis_server.client.get("qs_default_plan_queue_mode") == b'{"loop": true, "ignore_failures": false}'
     assert redis_server.keys() == {f"qs_default_{name}" for name in ("plan_queue", "plan_history", "plan_queue_mode")}
 
@@ -107,7 +109,7 @@ async def test_what_the_communitys_service_has_written_is_simply_there(redis_ser
     snapshot = await store.load()
     queue = PlanQueue.restore(snapshot)
     assert queue.items_json() == items
-    assert queue.history_json() == [past]
+    assert await store.find_history(["h"]) == {"h": (queue.history.numbers.start, past)}
     assert queue.running is None
     assert queue.mode.loop
     assert json.loads(snapshot.facts["lock_info"])["environment"]
@@ -127,7 +129,7 @@ async def test_invalid_entries_are_ignored_with_a_warning(redis_server, caplog):
     snapshot = await store.load()
     assert [item.data for item in snapshot.items] == [good]
     assert snapshot.facts == {}
-    assert snapshot.history == []
+    assert len(snapshot.history) == 0
     # One line for each: four entries of the queue, one of the history, the lock.
     assert [record.getMessage().count("Ignored") for record in caplog.records if "entry" in record.msg] == [1] * 7
     assert "not json" in caplog.text
@@ -323,8 +325,13 @@ async def test_everything_is_copied_from_one_store_to_another(redis_server, stor
     await target.open()
     await target.commit(PlanQueue().add({"name": "was there"}).changes)
     copied = await copy_store(store, target)
-    assert await target.load() == copied == await store.load()
-    restored = PlanQueue.restore(await target.load())
-    assert (restored.items_json(), restored.history_json()) == (queue.items_json(), queue.history_json())
+    assert copied == await store.load()
+    there = await target.load()
+    assert replace(there, history=copied.history) == copied
+    restored = PlanQueue.restore(there)
+    assert restored.items_json() == queue.items_json()
+    past = [[data for _, data in await each.read_history((await each.load()).history)] for each in (store, target)]
+    assert past[0] == past[1]
+    assert [json.loads(data)["name"] for data in past[0]] == ["p0"]
     assert (restored.running_uid, restored.mode) == (queue.running_uid, queue.mode)
     await target.close()

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.plan_queue.changes import AddAnswer, AddHistory, AddUndo, PutItem, SetFact, Snapshot
+from bluesky_qs.plan_queue.changes import AddAnswer, AddHistory, AddUndo, PutItem, SetFact, Snapshot, TrimHistory
 from bluesky_qs.plan_queue.queue import PlanQueue
-from bluesky_qs.store import place
+from bluesky_qs.store import place, sqlite_history
 from bluesky_qs.store.place import LockFile
 from bluesky_qs.store.sqlite import SQLiteStore
 
@@ -56,10 +56,14 @@ async def test_a_process_killed_amid_commits_loses_nothing_that_was_acknowledged
         shown = [line.split(" ", 1) for line in islice(process.stdout, lines)]
         process.kill()
         shown += [line.split(" ", 1) for line in process.stdout if line.endswith("\n")]
-    queue = PlanQueue.restore(await loaded(path))
+    store = SQLiteStore(path)
+    await store.open()
+    queue = PlanQueue.restore(await store.load())
+    history = await store.read_history(queue.history.numbers)
+    await store.close()
     have = [
         [json.loads(data) for data in queue.items_json()],
-        [json.loads(data) for data in queue.history_json()],
+        [json.loads(data) for _, data in history],
         queue.running_uid,
     ]
     acknowledged = [json.loads(state) for word, state in shown if word == "done"] or [[[], [], None]]
@@ -215,10 +219,12 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
     assert path.read_text() == "precious words " * 1000
 
 
-async def test_a_damaged_file_is_an_error_when_it_is_loaded(path):
+@pytest.mark.parametrize("queued", [True, False])
+async def test_a_damaged_file_is_an_error_when_it_is_read(path, queued):
     store = SQLiteStore(path)
     await store.open()
-    await store.commit([AddHistory("u", os.urandom(500)) for _ in range(500)])
+    damaged = [PutItem(str(n), b"%d" % n, os.urandom(500)) for n in range(500)]
+    await store.commit(damaged if queued else [AddHistory("", each.data) for each in damaged])
     await store.close()
     with path.open("r+b") as file:
         file.seek(20 * 4096)
@@ -226,7 +232,11 @@ async def test_a_damaged_file_is_an_error_when_it_is_loaded(path):
     store = SQLiteStore(path)
     await store.open()
     with pytest.raises(StoreError, match="The file is damaged"):
-        await store.load()
+        await store.read_history((await store.load()).history)
+    if not queued:
+        assert len((await store.load()).history) == 500
+        with pytest.raises(StoreError, match="The file is damaged"):
+            await store.history_size(range(500))
     await store.close()
 
 
@@ -284,6 +294,78 @@ async def test_a_store_that_is_not_open_refuses_everything(path):
         await store.load()
     with pytest.raises(StoreError, match="not open"):
         await store.commit([SetFact("lock_info", b"{}")])
+    with pytest.raises(StoreError, match="not open"):
+        await store.read_history(range(1))
+    with pytest.raises(StoreError, match="not open"):
+        await store.find_history(["a"])
+
+
+def older_version(path, *statements):
+    """What a version does that does not know the table of the uids."""
+    with sqlite3.connect(path) as db:
+        for statement, *values in statements:
+            db.executemany(statement, values)
+    db.close()
+
+
+def past(*numbers):
+    return [json.dumps({"item_uid": f"u{number}"}).encode() for number in numbers]
+
+
+def added(*numbers):
+    return ["INSERT INTO history (data) VALUES (?)", *((data,) for data in past(*numbers))]
+
+
+@pytest.mark.parametrize(
+    ("statements", "left"),
+    [
+        ([], range(40)),
+        ([added(40, 41)], range(42)),
+        ([added(*range(40, 80))], range(80)),
+        ([["DELETE FROM history WHERE number <= ?", (30,)], added(40)], range(30, 41)),
+        ([["DELETE FROM history WHERE number <= ?", (40,)]], []),
+        ([["DELETE FROM history WHERE number <= ?", (40,)], added(*range(100, 110))], range(100, 110)),
+        ([["DELETE FROM history WHERE number <= ?", (40,)], added(*range(100, 170))], range(100, 170)),
+        ([["DELETE FROM history WHERE number BETWEEN ? AND ?", (10, 30)]], [*range(9), *range(30, 40)]),
+        ([["DROP TABLE history_uids", ()]], range(40)),
+    ],
+)
+@pytest.mark.parametrize("hashed", [True, False])
+async def test_items_are_found_whatever_an_older_version_did_meanwhile(path, monkeypatch, statements, left, hashed):
+    monkeypatch.setattr(sqlite_history, "_HASHED", 10)
+    monkeypatch.setattr(sqlite_history, "_SEARCHED", 7)
+    store = SQLiteStore(path)
+    await store.open()
+    await store.commit([AddHistory("", data) for data in past(*range(40))])
+    await store.close()
+    older_version(path, *statements)
+    if not hashed:
+        monkeypatch.setattr(sqlite_history.HashTable, "add_older", lambda _: False)
+    for _ in range(2):
+        store = SQLiteStore(path)
+        await store.open()
+        if store._hashing is not None:
+            await store._hashing
+        rows = await store.read_history((await store.load()).history)
+        assert [data for _, data in rows] == past(*left)
+        uids = [f"u{number}" for number in range(200)]
+        expected = {f"u{number}": row for number, row in zip(left, rows, strict=True)}
+        assert await store.find_history(uids) == expected
+        for uid in ("u0", "u9", "u33", "u39", "u40", "u105", "nowhere"):
+            assert await store.find_history([uid]) == ({uid: expected[uid]} if uid in expected else {})
+        await store.commit([AddHistory("", past(500)[0]), TrimHistory(len(left) + 1)])
+        assert (await store.find_history(["u500"]))["u500"][1] == past(500)[0]
+        await store.commit([TrimHistory(0), *(AddHistory("", data) for data in past(*left))])
+        await store.close()
+
+
+async def test_uids_with_the_same_hash_are_told_apart(path, monkeypatch):
+    monkeypatch.setattr(sqlite_history, "_hash", lambda _: 7)
+    store = SQLiteStore(path)
+    await store.open()
+    await store.commit([AddHistory("", data) for data in past(*range(5))])
+    assert await store.find_history(["u1", "u4", "u9"]) == {"u1": (2, past(1)[0]), "u4": (5, past(4)[0])}
+    await store.close()
 
 
 async def test_a_change_that_cannot_be_stored_is_refused_alone(path):

@@ -1,6 +1,5 @@
 """Handlers of methods that read and clear the history."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
@@ -11,7 +10,8 @@ from bluesky_qs.api.types import History, Reply
 from bluesky_qs.errors import BadParams, NotFound, Refused
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
-from bluesky_qs.plan_queue.history import EFFORT, EFFORT_PER_ITEM
+from bluesky_qs.plan_queue.changes import NumberedItem
+from bluesky_qs.plan_queue.edit import Edit
 from bluesky_qs.plan_queue.history_filter import HistoryFilter
 from bluesky_qs.plan_queue.search_text import SearchWords
 from bluesky_qs.wire.codec import Encoded
@@ -32,7 +32,7 @@ async def history_get(
     search: str | None = None,
 ) -> History:
     if all(value is None for value in (limit, before, exit_status, name, user, since, until, metadata, search)):
-        return _whole(ctx)
+        return await _whole(ctx)
     wanted = HistoryFilter.of(
         exit_status=exit_status, name=name, user=user, since=since, until=until, metadata=metadata
     )
@@ -48,20 +48,32 @@ async def history_clear(
     item_uid: str | None = None,
     user: str | None = None,
 ) -> Reply:
-    await ctx.ledger.commit(ctx.queue.clear_history(size=size, item_uid=item_uid).by(user), reply={})
+    if size is not None and item_uid is not None:
+        raise BadParams("Error: Parameters 'size' and 'item_uid' are mutually exclusive.")
+    if item_uid is None:
+        edit = ctx.queue.clear_history(size=size)
+    else:
+        found = (await ctx.history.find([item_uid])).get(item_uid)
+        edit = ctx.queue.clear_history(through=found[0]) if found else Edit([])
+    await ctx.ledger.commit(edit.by(user), reply={})
     return {}
 
 
-def _whole(ctx: Context) -> History:
-    history = ctx.queue.history
-    if len(history) > MOST_ITEMS or history.size_in_bytes > MOST_BYTES:
+async def _whole(ctx: Context) -> History:
+    uid, numbers = ctx.queue.history_uid, ctx.queue.history.numbers
+    size = await ctx.history.size(numbers) if len(numbers) <= MOST_ITEMS else None
+    if size is None or size > MOST_BYTES:
         msg = (
-            f"The history is too long for one reply ({len(history)} items, {history.size_in_bytes / 1e6:.1f} MB). "
+            f"The history is too long for one reply ({_extent(len(numbers), size)}). "
             "Read it by page: send 'limit' (for example limit=1000), then for each older page also 'before' with the "
             "uid of the oldest item that you have"
         )
         raise Refused(msg)
-    return {"items": _array(history.page()[1]), "plan_history_uid": ctx.queue.history_uid}
+    return {"items": _array(await ctx.history.items(numbers)), "plan_history_uid": uid}
+
+
+def _extent(count: int, size: int | None) -> str:
+    return f"{count} items" if size is None else f"{count} items, {size / 1e6:.1f} MB"
 
 
 def _checked_limit(limit: int | None) -> int:
@@ -77,76 +89,53 @@ def _checked_limit(limit: int | None) -> int:
 async def _page(
     ctx: Context, wanted: HistoryFilter, limit: int, before: str | None, words: SearchWords | None
 ) -> History:
-    uid, history = ctx.queue.history_uid, ctx.queue.history
     try:
-        end = len(history) if before is None else history.place(before)
+        end = ctx.queue.history.numbers.stop if before is None else await ctx.history.number(before)
     except NotFound as error:
         raise NotFound(f"Parameter 'before': {error.message}") from None
+    uid, first = ctx.queue.history_uid, ctx.queue.history.numbers.start
+    numbers = range(first, end)
     if words is not None:
-        positions, items = await _newest(
-            _with_words(ctx, words, wanted, end, likely=limit if wanted.accepts_all else MOST_ITEMS), limit
-        )
-    elif wanted.accepts_all:
-        first, items = history.page(limit, before)
-        positions = list(range(first, first + len(items)))
+        likely = limit if wanted.accepts_all else MOST_ITEMS
+        items = await _newest(ctx.search.matches(words, end, likely), wanted, limit)
+    elif not wanted.accepts_all:
+        items = await _newest(ctx.history.backward(numbers, wanted.words), wanted, limit)
     else:
-        positions, items = await _newest(_walk(ctx, wanted, before), limit)
-    size = sum(map(len, items))
-    if size > MOST_BYTES and len(items) > 1:
-        raise Refused(
-            f"The page is too large for one reply ({len(items)} items, {size / 1e6:.1f} MB). "
-            f"Send a smaller 'limit' than {limit}"
-        )
+        numbers = numbers[max(0, len(numbers) - limit) :]
+        _check_size(len(numbers), await ctx.history.size(numbers), limit)
+        items = await ctx.history.items(numbers)
     return {
         "items": _array(items),
-        "positions": positions,
+        "positions": [number - first for number, _ in items],
         "plan_history_uid": uid,
         "index_complete": ctx.search.is_complete,
     }
 
 
-async def _newest(found: AsyncGenerator[tuple[int, bytes] | None], limit: int) -> tuple[list[int], list[bytes]]:
-    """The places and the items of a page: the first ones that are found, oldest first.
+def _check_size(count: int, size: int, limit: int) -> None:
+    if size > MOST_BYTES and count > 1:
+        raise Refused(
+            f"The page is too large for one reply ({_extent(count, size)}). Send a smaller 'limit' than {limit}"
+        )
 
-    At each None other requests are let in.
-    """
-    positions: list[int] = []
-    items: list[bytes] = []
+
+async def _newest(found: AsyncGenerator[list[NumberedItem]], wanted: HistoryFilter, limit: int) -> list[NumberedItem]:
+    """The newest items that the filter accepts, oldest first."""
+    items: list[NumberedItem] = []
+    size = 0
     async with contextlib.aclosing(found):
         while len(items) < limit:
             try:
-                each = await anext(found)
+                some = await anext(found)
             except StopAsyncIteration:
                 break
-            if each is None:
-                await asyncio.sleep(0)
-            else:
-                positions.append(each[0])
-                items.append(each[1])
-    return positions[::-1], items[::-1]
+            for number, data in some:
+                if len(items) < limit and wanted.accepts_json(data):
+                    items.append((number, data))
+                    size += len(data)
+            _check_size(len(items), size, limit)
+    return items[::-1]
 
 
-async def _walk(ctx: Context, wanted: HistoryFilter, before: str | None) -> AsyncGenerator[tuple[int, bytes] | None]:
-    """The items that a filter accepts, newest first, with their places."""
-    for found in ctx.queue.history.search(wanted.accepts_json, before):
-        yield found
-
-
-async def _with_words(
-    ctx: Context, words: SearchWords, wanted: HistoryFilter, end: int, *, likely: int
-) -> AsyncGenerator[tuple[int, bytes] | None]:
-    """The items with these words that a filter accepts, newest first, with their places."""
-    oldest = ctx.queue.history.first
-    effort = 0
-    async with contextlib.aclosing(ctx.search.matches(words, oldest + end, likely)) as matches:
-        async for number, item in matches:
-            if wanted.accepts_json(item):
-                yield number - oldest, item
-            effort += len(item) + EFFORT_PER_ITEM
-            if effort > EFFORT:
-                effort = 0
-                yield None
-
-
-def _array(items: Sequence[bytes]) -> Any:
-    return Encoded.array(items)
+def _array(items: Sequence[NumberedItem]) -> Any:
+    return Encoded.array([data for _, data in items])

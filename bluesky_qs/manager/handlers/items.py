@@ -1,6 +1,7 @@
 """Handlers of methods that find items and check whether the service would accept them."""
 
 import asyncio
+import json
 from typing import Any
 
 from bluesky_qs import api
@@ -15,13 +16,19 @@ from bluesky_qs.wire.codec import Encoded, json_text
 
 
 @handles(api.queue.item_status)
-def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
+async def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
     uids = [item_uid] if isinstance(item_uid, str) else list(dict.fromkeys(item_uid))
-    events = ctx.events.about(uids)
     # Search the long history only for items that are nowhere else, because waiting clients repeat this request.
-    queue = ctx.queue
-    past = queue.history_items([u for u in uids if u != queue.running_uid and queue.position_of(u) is None])
-    found = {uid: _status(ctx, uid, events[uid], past.get(uid)) for uid in uids}
+    while sought := [uid for uid in uids if uid != ctx.queue.running_uid and ctx.queue.position_of(uid) is None]:
+        added = ctx.queue.history.added
+        past = await ctx.history.find(sought)
+        if ctx.queue.history.added == added:  # otherwise others may have ended meanwhile
+            break
+    else:
+        past = {}
+    results = {uid: json.loads(data) for uid, (_, data) in past.items()}
+    events = ctx.events.about(uids)
+    found = {uid: _status(ctx, uid, events[uid], results.get(uid)) for uid in uids}
     status: Any = Encoded(json_text(found[item_uid] if isinstance(item_uid, str) else found))
     return {"status": status}
 

@@ -98,7 +98,7 @@ async def _log_of(ctx: Context, uid: str) -> list[ConsoleMessage]:
         return []  # it has not printed anything
     if ctx.queue.position_of(uid) is not None:
         raise Refused(f"Parameter 'item_uid': the item is in the queue and has not run: item_uid={uid!r}")
-    if ctx.queue.history_items([uid]) or ctx.events.about([uid])[uid] or ctx.tasks.status(uid) == "completed":
+    if await ctx.history.find([uid]) or ctx.events.about([uid])[uid] or ctx.tasks.status(uid) == "completed":
         raise Refused(f"Parameter 'item_uid': no log of this item is kept, or it has left none: item_uid={uid!r}")
     raise NotFound(f"Parameter 'item_uid': there is no item or task with this uid: item_uid={uid!r}")
 

@@ -108,7 +108,7 @@ async def test_a_history_that_is_too_long_for_one_reply_is_read_by_page(measured
     monkeypatch.setattr(handlers, bound, 4)
     answer = await measured.ask("history_get")
     assert not answer["success"]
-    assert "(5 items, 0.0 MB)" in answer["msg"]
+    assert {"MOST_ITEMS": "(5 items)", "MOST_BYTES": "(5 items, 0.0 MB)"}[bound] in answer["msg"]
     assert "'limit'" in answer["msg"]
     assert "'before'" in answer["msg"]
     assert await uids(limit=1) == ["u4"]  # one item is sent, however large
@@ -120,6 +120,18 @@ async def test_a_page_that_is_too_large_is_refused(measured, monkeypatch):
     monkeypatch.setattr(handlers, "MOST_BYTES", 100)
     answer = await measured.ask("history_get", limit=2)
     assert "Send a smaller 'limit' than 2" in answer["msg"]
+
+
+async def test_the_history_is_cleared_by_size_or_up_to_an_item_but_not_by_both(measured):
+    answer = await measured.ask("history_clear", size=1, item_uid="u1")
+    assert (answer["success"], "'size' and 'item_uid' are mutually exclusive" in answer["msg"]) == (False, True)
+    before = await measured.do("status")
+    await measured.do("history_clear", item_uid="nowhere")
+    assert (await measured.do("status"))["plan_history_uid"] == before["plan_history_uid"]
+    await measured.do("history_clear", item_uid="u1")
+    assert [item["item_uid"] for item in (await measured.do("history_get"))["items"]] == ["u2", "u3", "u4"]
+    await measured.do("history_clear", size=1)
+    assert [item["item_uid"] for item in (await measured.do("history_get"))["items"]] == ["u4"]
 
 
 async def test_the_status_lists_the_parameters_that_others_do_not_have(manager):

@@ -11,10 +11,12 @@ import pytest
 
 from bluesky_qs.errors import Refused
 from bluesky_qs.manager import history_search
+from bluesky_qs.manager.history_book import HistoryBook
 from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.plan_queue.changes import AddHistory, TrimHistory
 from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.plan_queue.search_text import SearchWords
+from bluesky_qs.store.memory import MemoryStore
 from bluesky_qs.store.redis import RedisStore
 from bluesky_qs.store.sqlite import SQLiteStore
 from bluesky_qs.testing import AsyncManager
@@ -35,26 +37,34 @@ def patient(monkeypatch):
 class Searched:
     """A history and its search."""
 
-    def __init__(self, history, folder):
+    def __init__(self, store, history, folder):
+        self.store = store
         self.history = history
-        self.search = HistorySearch(history, folder)
+        self.search = HistorySearch(history, HistoryBook(history, store), folder)
 
     async def find(self, words, before=10**6):
         found = self.search.matches(SearchWords.of(words), before)
-        return [json.loads(data)["name"] async for _, data in found]
+        return [json.loads(data)["name"] async for page in found for _, data in page]
 
-    def add(self, *items):
+    async def add(self, *items):
         self.history.extend(items)
-        self.search.stored([AddHistory("", data) for data in items])
+        await self.commit([AddHistory("", data) for data in items])
 
-    def trim(self, keep):
+    async def trim(self, keep):
         self.history.drop(len(self.history) - keep)
-        self.search.stored([TrimHistory(keep)])
+        await self.commit([TrimHistory(keep)])
+
+    async def commit(self, changes):
+        await self.store.commit(changes)
+        self.history.stored(changes)
+        self.search.history_changed()
 
 
 @asynccontextmanager
 async def searched(items, folder):
-    both = Searched(ItemHistory(items), folder)
+    store = MemoryStore()
+    await store.commit([AddHistory("", data) for data in items])
+    both = Searched(store, ItemHistory((await store.load()).history), folder)
     task = asyncio.create_task(both.search.follow())
     try:
         yield both
@@ -83,7 +93,7 @@ async def test_items_are_found_newest_first_and_new_ones_at_once(tmp_path, in_a_
         await both.find("x")
         await both.search.complete.wait()
         assert await both.find("n7 all") == [f"n{n}" for n in range(1199, -1, -1) if str(n).startswith("7")]
-        both.add(item(7000))
+        await both.add(item(7000))
         assert await both.find("n7000") == ["n7000"]
         assert (await both.find("n7", before=78))[:3] == ["n77", "n76", "n75"]
         assert both.search.is_complete
@@ -131,7 +141,7 @@ async def test_the_newest_items_are_found_while_the_index_is_made(tmp_path, monk
     async with searched(map(item, range(1000)), tmp_path) as both:
         assert await both.find("n999") == ["n999"]
         assert not both.search.is_complete
-        both.add(item(1000))
+        await both.add(item(1000))
         assert await both.find("n1000") == ["n1000"]
         await both.search.complete.wait()
         assert await both.find("n0") == ["n0"]
@@ -181,7 +191,7 @@ async def test_a_file_that_is_damaged_while_it_is_used_is_made_again(tmp_path):
         assert await both.find("n299") == ["n299"]
         await both.search.complete.wait()
         assert len(await both.find("all")) == 300
-        both.add(item(300))
+        await both.add(item(300))
         assert await both.find("n300") == ["n300"]
 
 
@@ -199,9 +209,9 @@ async def test_dropped_items_are_not_found_and_the_index_does_not_grow_forever(t
     monkeypatch.setattr(history_search, "_MOST_GONE", 50)
     async with searched([], tmp_path) as both:
         for number in range(200):
-            both.add(item(number))
+            await both.add(item(number))
             if number >= 10:
-                both.trim(10)
+                await both.trim(10)
             if number % 20 == 19:
                 assert await both.find("all") == [f"n{n}" for n in range(number, number - 10, -1)]
         await both.search.complete.wait()
@@ -214,9 +224,9 @@ async def test_dropped_items_are_not_found_and_the_index_does_not_grow_forever(t
 async def test_a_cleared_history_begins_anew(tmp_path):
     async with searched(map(item, range(20)), tmp_path) as both:
         await both.search.complete.wait()
-        both.trim(0)
+        await both.trim(0)
         assert await both.find("all") == []
-        both.add(item(100))
+        await both.add(item(100))
         assert await both.find("all") == ["n100"]
     async with searched([item(100)], tmp_path) as both:
         assert await both.find("all") == ["n100"]
@@ -226,8 +236,8 @@ async def test_changes_that_are_not_stored_are_not_in_the_index(tmp_path, added)
     async with searched(map(item, range(5)), tmp_path) as both:
         both.history.extend([item(5)])
         assert len(await both.find("all")) == 5
-        both.history.restore([], 1)
-        both.add(item(6))
+        both.history.restore(0, 1)
+        await both.add(item(6))
         assert (await both.find("all"))[0] == "n6"
         assert len(added) == 6
 
@@ -303,7 +313,7 @@ async def test_a_search_that_does_not_wait_for_new_items_any_longer_says_so(tmp_
         await both.search.complete.wait()
         assert both.search.is_complete
         monkeypatch.setattr(history_search, "_PATIENCE", 0.0)
-        both.add(item(2))
+        await both.add(item(2))
         assert await both.find("n1") == ["n1"]
         assert not both.search.is_complete
         monkeypatch.undo()

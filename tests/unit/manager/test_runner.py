@@ -91,7 +91,8 @@ async def test_a_plan_whose_worker_dies_before_it_is_sent_is_first_again_even_if
     await runner.start()
     assert lifecycle.state is ManagerState.STARTING_QUEUE
     await runner.worker_lost("the worker was killed")
-    (past,) = map(json.loads, queue.history_json())
+    ((_, past),) = await store.read_history((await store.load()).history)
+    past = json.loads(past)
     assert past["result"]["msg"] == "the worker was killed"
     assert [json.loads(item)["name"] for item in queue.items_json()] == ["count"]
 

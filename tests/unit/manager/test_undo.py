@@ -208,9 +208,9 @@ def test_a_record_is_kept_for_an_hour():
     assert [type(change) for change in kept(book, 2, record)] == [AddUndo]
     Time.now += 1
     assert kept(book, 3, removal()[1])[1:] == [TrimUndo(2)]
-    assert book.find(2, queue) == record
+    assert book.find(2, queue, {}) == record
     with pytest.raises(Exception, match="Event 1 is not a clear, removal, move or edit of the last hour"):
-        book.find(1, queue)
+        book.find(1, queue, {})
     assert json.loads(first[0].data)["seq"] == 1
 
 
@@ -221,7 +221,7 @@ def test_very_large_records_are_dropped_earlier_but_never_the_newest():
     assert kept(book, 2, record)[1:] == [TrimUndo(1)]
     huge = removal(LARGEST + 1)[1]
     assert kept(book, 3, huge)[1:] == [TrimUndo(1)]
-    assert book.find(3, queue) == huge
+    assert book.find(3, queue, {}) == huge
 
 
 def test_damaged_records_and_those_without_their_events_are_dropped(caplog):

@@ -1,77 +1,77 @@
-"""A history item is found by its uid, whatever was added, dropped and taken back."""
+"""A history keeps numbers and the items that are not durable yet, whatever was added, dropped, taken back or stored."""
 
-import json
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bluesky_qs.errors import NotFound
+from bluesky_qs.plan_queue.changes import AddHistory, TrimHistory
 from bluesky_qs.plan_queue.history import ItemHistory
 
-
-def item(uid, number=0):
-    return json.dumps({"name": "p", "item_uid": uid, "kwargs": {"n": number}}).encode()
-
-
-UIDS = st.sampled_from("abcdef")
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("add"), st.lists(UIDS, max_size=3)),
+        st.tuples(st.just("add"), st.integers(0, 3)),
         st.tuples(st.just("drop"), st.integers(0, 4)),
-        st.tuples(st.just("undone"), st.tuples(st.lists(UIDS, max_size=3), st.integers(0, 4))),
+        st.tuples(st.just("fail"), st.none()),
+        st.tuples(st.just("store"), st.integers(1, 3)),
     ),
-    max_size=20,
+    max_size=30,
 )
+
+
+class Plain:
+    """All items that there ever were, with the edits that are not stored."""
+
+    def __init__(self):
+        self.history = ItemHistory(range(5, 8))
+        self.items = {number: b"%d" % number for number in (5, 6, 7)}
+        self.stored = dict(self.items)
+        self.edits = []
+        self.name = 100
+
+    def add(self, count):
+        items = [b"%d" % (self.name + n) for n in range(count)]
+        self.name += count
+        first = self.history.numbers.stop
+        self.history.extend(items)
+        self.items |= dict(enumerate(items, first))
+        self.edits.append((dict(self.items), [AddHistory("", data) for data in items], lambda: (0, len(items))))
+
+    def drop(self, count):
+        dropped = self.history.drop(count)
+        for number in sorted(self.items)[:count]:
+            del self.items[number]
+        keep = len(self.items)
+        self.edits.append((dict(self.items), [TrimHistory(keep)], lambda: (dropped, 0)))
+
+    def fail(self):
+        for _, _, restored in reversed(self.edits):
+            self.history.restore(*restored())
+        self.edits.clear()
+        self.items = dict(self.stored)
+
+    def store(self, count):
+        done, self.edits = self.edits[:count], self.edits[count:]
+        self.history.stored([change for _, changes, _ in done for change in changes])
+        self.stored = done[-1][0] if done else self.stored
 
 
 @settings(deadline=None)  # the machine may be busy
 @given(STEPS)
-def test_a_uid_finds_its_newest_item_as_a_walk_would(steps):
-    history, plain = ItemHistory(), []
-    for number, (kind, what) in enumerate(steps):
-        match kind:
-            case "add":
-                added = [item(uid, number) for uid in what]
-                history.extend(added)
-                plain += added
-            case "drop":
-                history.drop(what)
-                del plain[:what]
-            case "undone":
-                uids, count = what
-                count = min(count, len(history) + len(uids))
-                history.extend(item(uid, number) for uid in uids)
-                history.restore(history.drop(count), len(uids))
-        uids = [json.loads(data)["item_uid"] for data in plain]
-        newest = {uid: place for place, uid in enumerate(uids)}
-        assert history.page() == (0, plain)
-        assert history.size_in_bytes == sum(map(len, plain))
-        assert history.find("abcdefg") == {uid: plain[place] for uid, place in newest.items()}
-        assert {uid: history.place(uid) for uid in newest} == newest
+def test_the_items_that_are_not_durable_are_in_memory_and_no_others(steps):
+    plain = Plain()
+    for kind, count in steps:
+        getattr(plain, kind)(*([] if count is None else [count]))
+        history = plain.history
+        assert list(history.numbers) == sorted(plain.items)
+        assert list(history.durable) == sorted(plain.stored)
+        assert len(history) == len(plain.items)
+        newest = history.newest(history.numbers.start, history.numbers.stop)
+        assert newest == [(n, data) for n, data in plain.items.items() if n >= history.durable.stop]
+        assert history.newest(7, 10) == [each for each in history.newest(0, 10) if each[0] >= 7]
 
 
-def test_a_uid_in_an_argument_is_not_that_of_the_item():
-    history = ItemHistory([json.dumps({"kwargs": {"item_uid": "a"}, "item_uid": "b"}).encode()])
-    assert list(history.find(["a", "b"])) == ["b"]
-    with pytest.raises(NotFound, match="'a' is not in the history"):
-        history.place("a")
-
-
-@pytest.mark.parametrize("odd", [b"not json", b"[1]", b'{"item_uid": 7}', b"{}", b"[" * 10_000])
-def test_an_entry_without_a_uid_is_kept_and_not_found(odd):
-    history = ItemHistory([item("a"), odd, item("b")])
-    assert history.page() == (0, [item("a"), odd, item("b")])
-    assert (history.place("a"), history.place("b")) == (0, 2)
-
-
-def test_an_item_that_only_the_json_module_reads_is_found():
-    data = json.dumps({"item_uid": "a", "args": [float("nan"), 2**70]}).encode()
-    assert ItemHistory([data]).find(["a"]) == {"a": data}
-
-
-def test_to_find_an_item_decodes_none(monkeypatch):
-    history = ItemHistory(item(str(number)) for number in range(1000))
-    monkeypatch.setattr("bluesky_qs.plan_queue.history.uid_of", None)
-    assert history.find(["3"]) == {"3": item("3")}
-    assert history.page(limit=1, before="3") == (2, [item("2")])
+def test_the_items_that_were_ever_added_are_counted():
+    history = ItemHistory()
+    history.extend([b"a", b"b"])
+    history.restore(0, 1)
+    history.extend([b"c"])
+    assert (history.numbers, history.added) == (range(2), 3)

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from bluesky_qs.errors import BadParams
-from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.plan_queue.history_filter import HistoryFilter
 
 
@@ -123,18 +122,3 @@ def test_times_that_make_no_sense_are_refused(wanted, message):
     with pytest.raises(BadParams) as error:
         HistoryFilter.of(**wanted)
     assert error.value.message == message
-
-
-def test_a_long_search_pauses_often_and_finds_what_was_there_when_it_began():
-    history = ItemHistory(json.dumps(past(item_uid=str(number))).encode() for number in range(2000))
-    search = history.search(HistoryFilter.of(name="count").accepts_json)
-    found, pauses = [], 0
-    for each in search:
-        if each is None:
-            pauses += 1
-            history.drop(10)
-            history.extend([json.dumps(past(item_uid="new")).encode()])
-        else:
-            found.append(each[0])
-    assert found == list(range(1999, -1, -1))
-    assert pauses >= 3

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from bluesky_qs.errors import BadParams, NotFound, WrongState
+from bluesky_qs.errors import NotFound, WrongState
 from bluesky_qs.plan_queue.changes import AddHistory, DropItem, PutItem, SetFact, Snapshot, StoredItem, TrimHistory
-from bluesky_qs.plan_queue.history_filter import HistoryFilter
 from bluesky_qs.plan_queue.items import DEEPEST
 from bluesky_qs.plan_queue.queue import PlanQueue
 
@@ -33,8 +32,14 @@ def run(queue, name="a", status="completed", **more):
     queue.finish({"exit_status": status, **more})
 
 
+def past(queue):
+    """The items of the history, none of which is stored here, as JSON text."""
+    numbers = queue.history.numbers
+    return [data for _, data in queue.history.newest(numbers.start, numbers.stop)]
+
+
 def uid_of(queue, place):
-    return json.loads(queue.history_json()[place])["item_uid"]
+    return json.loads(past(queue)[place])["item_uid"]
 
 
 def test_the_front_item_becomes_the_running_one(queue):
@@ -67,7 +72,7 @@ def test_running_item_and_history_are_encoded_like_json_dumps_for_any_content(ar
     queue.start_next(1.5)
     assert queue.running_json(with_run=True) == json.dumps({**item, "properties": left}).encode()
     queue.finish({"exit_status": "completed"})
-    assert queue.history_json() == [json.dumps({**item, "result": {"exit_status": "completed"}}).encode()]
+    assert past(queue) == [json.dumps({**item, "result": {"exit_status": "completed"}}).encode()]
 
 
 def test_nothing_starts_while_an_item_runs_or_none_waits(queue):
@@ -112,7 +117,7 @@ def test_the_exit_status_decides_where_the_item_goes_and_whether_the_queue_conti
     assert finished.ended.exit_status == status
     assert finished.continue_queue is finished.autostart_stays is goes_on
     assert queue.running is queue.running_uid is queue.running_json() is None
-    assert json.loads(queue.history_json()[0]) == plan("a", item_uid=uid, result=result)
+    assert json.loads(past(queue)[0]) == plan("a", item_uid=uid, result=result)
     if len(left) == 2:
         assert finished.ended.requeued_as == queue.item(pos=left.index("a"))["item_uid"] != uid
     else:
@@ -148,7 +153,7 @@ def test_a_requeued_plan_keeps_its_result_when_it_moves_and_until_it_has_run_aga
     queue.start_next(2.0)
     assert queue.running["result"] == {"exit_status": "aborted"}
     queue.finish({"exit_status": "failed"})
-    assert queue.item(pos=0)["result"] == json.loads(queue.history_json()[1])["result"] == {"exit_status": "failed"}
+    assert queue.item(pos=0)["result"] == json.loads(past(queue)[1])["result"] == {"exit_status": "failed"}
     queue.set_mode({"loop": True})
     queue.start_next(3.0)
     queue.finish({"exit_status": "completed"})
@@ -187,7 +192,7 @@ def test_an_interrupted_plan_returns_to_the_front_even_if_failures_are_ignored(q
 def test_an_exit_status_that_is_not_known_counts_as_unknown(queue):
     queue.start_next(1.0)
     assert queue.finish({"exit_status": "vanished"}).ended.exit_status == "unknown"
-    assert json.loads(queue.history_json()[0])["result"]["exit_status"] == "unknown"
+    assert json.loads(past(queue)[0])["result"]["exit_status"] == "unknown"
     assert names(queue) == "ab"
 
 
@@ -204,7 +209,7 @@ def test_an_immediate_item_never_enters_the_queue(queue, status):
     assert names(queue) == "ab"
     assert finished.ended.requeued_as is None
     assert not finished.continue_queue
-    assert json.loads(queue.history_json()[0]) == plan("X", item_uid=uid, result={"exit_status": status})
+    assert json.loads(past(queue)[0]) == plan("X", item_uid=uid, result={"exit_status": status})
 
 
 def test_the_move_from_running_to_history_and_queue_is_one_change_set(queue):
@@ -279,7 +284,7 @@ def test_clearing_the_history_keeps_the_newest_items(size, kept):
     for name in "abc":
         run(queue, name)
     edit = queue.clear_history(size=size)
-    assert "".join(json.loads(data)["name"] for data in queue.history_json()) == kept
+    assert "".join(json.loads(data)["name"] for data in past(queue)) == kept
     assert edit.changes == ([] if kept == "abc" else [TrimHistory(len(kept))])
 
 
@@ -287,56 +292,16 @@ def test_clearing_the_history_up_to_an_item_drops_it_and_all_older_ones():
     queue = PlanQueue()
     for name in "abc":
         run(queue, name)
-    queue.clear_history(item_uid=uid_of(queue, 1))
-    assert queue.history_size == 1
-    queue.clear_history(item_uid="x")  # nothing is older than an item that is not there
-    assert queue.history_size == 1
-    with pytest.raises(BadParams, match="'size' and 'item_uid' are mutually exclusive"):
-        queue.clear_history(size=1, item_uid="x")
+    edit = queue.clear_history(through=queue.history.numbers[1])
+    assert (edit.changes, [json.loads(data)["name"] for data in past(queue)]) == ([TrimHistory(1)], ["c"])
+    assert queue.clear_history(through=queue.history.numbers.start - 1).changes == []
 
 
 def test_the_history_is_trimmed_to_its_limit():
     queue = PlanQueue(history_limit=2)
     for name in "abc":
         run(queue, name)
-    assert "".join(json.loads(data)["name"] for data in queue.history_json()) == "bc"
-
-
-def test_pages_of_the_history_are_found_from_the_newest_item():
-    queue = PlanQueue()
-    for name, status in zip(
-        "abcabc", ["completed", "failed", "completed", "failed", "completed", "completed"], strict=True
-    ):
-        run(queue, name, status)
-        queue.clear()
-    whole, history = queue.history_json(), queue.history
-    assert history.page(2) == (4, whole[4:])
-    assert history.page(2, uid_of(queue, 4)) == (2, whole[2:4])
-    assert history.page(before=uid_of(queue, 2)) == (0, whole[:2])
-    assert searched(queue, name="b") == [(1, whole[1]), (4, whole[4])]
-    assert searched(queue, exit_status="failed") == [(1, whole[1]), (3, whole[3])]
-    assert searched(queue, exit_status=["failed"], before=uid_of(queue, 3)) == [(1, whole[1])]
-    assert history.page(0) == (6, [])
-    for ask in (history.page, lambda before: history.search(bool, before)):
-        with pytest.raises(NotFound, match="'x' is not in the history"):
-            ask(before="x")
-
-
-def searched(queue, *, before=None, **wanted):
-    """The items of the history that a filter accepts, with their places, oldest first."""
-    found = queue.history.search(HistoryFilter.of(**wanted).accepts_json, before)
-    return [each for each in found if each][::-1]
-
-
-def test_words_in_the_arguments_of_a_plan_are_not_taken_for_its_name():
-    queue = PlanQueue()
-    queue.add(plan("a", kwargs={"name": "b", "item_uid": "u1", "exit_status": "failed"}))
-    queue.start_next(1.0)
-    queue.finish({"exit_status": "completed"})
-    assert searched(queue, name="b") == searched(queue, exit_status="failed") == []
-    first = uid_of(queue, 0)
-    assert queue.history_items(["u1"]) == {}
-    assert {uid: item["name"] for uid, item in queue.history_items([first, "u1"]).items()} == {first: "a"}
+    assert "".join(json.loads(data)["name"] for data in past(queue)) == "bc"
 
 
 @pytest.mark.parametrize("immediate", [False, True])

@@ -12,17 +12,22 @@ def plan(name):
     return {"item_type": "plan", "name": name}
 
 
+def past(queue):
+    numbers = queue.history.numbers
+    return queue.history.newest(numbers.start, numbers.stop)
+
+
 def everything(queue):
     return (
         queue.items_json(),
-        queue.history_json(),
+        queue.history.numbers,
+        past(queue),
         queue.running_json(),
         queue.running_since,
         queue.queue_uid,
         queue.history_uid,
         queue.mode,
         [queue.position_of(json.loads(data)["item_uid"]) for data in queue.items_json()],
-        [queue.history.page(before=json.loads(data)["item_uid"]) for data in queue.history_json()],
     )
 
 
