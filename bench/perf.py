@@ -21,7 +21,8 @@ import statistics
 import sys
 import tempfile
 
-import measure_faults  # noqa: F401 - the groups of measurements register themselves
+import measure_documents  # noqa: F401 - the groups of measurements register themselves
+import measure_faults  # noqa: F401
 import measure_history  # noqa: F401
 import measure_reading  # noqa: F401
 import measure_requests  # noqa: F401

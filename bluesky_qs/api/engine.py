@@ -61,11 +61,22 @@ def re_runs(option: _RunOption = "active") -> Runs:
     raise NotImplementedError
 
 
-@method(scope="read:monitor", on_failure={"documents": []})
-def documents_get(*, limit: int = 1000) -> Documents:
-    """Documents of the plan that is running, or that ran last: oldest first, with the latest ``limit`` events.
+@method(
+    scope="read:monitor",
+    extensions=("item_uid", "before"),
+    on_failure={"documents": [], "item_uid": "", "before": None, "missing": 0},
+)
+def documents_get(*, limit: int = 1000, item_uid: str | None = None, before: int | None = None) -> Documents:
+    """Documents of an item, oldest first, with the latest ``limit`` events.
 
-    They are the documents published as ``QS_Document``, for a client that connects in the middle of a plan.
+    Without ``item_uid``, they are those of the plan that is running, or that ran last. They are the documents published
+    as ``QS_Document``. Images and arrays of more than 200 elements are null, and ``omitted`` of the event names them.
+    The service keeps the documents of the last 200 items, at most 256 MB, also across restarts (``--documents-limit``,
+    ``--documents-size``); the request for an older item is refused.
+
+    For the next older page, send ``before`` of the reply; it is null if there is none. Each page has the start and
+    descriptor documents that its events need. A page has fewer events than ``limit`` if it would be very large.
+    ``missing`` is the number of events of the item that were not kept.
     """
     raise NotImplementedError
 

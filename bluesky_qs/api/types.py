@@ -335,7 +335,12 @@ class DryRunDone(Reply):
 
 
 class Documents(Reply):
+    """``before`` is the parameter for the next older page, ``missing`` the number of events that were not kept."""
+
     documents: list[Document]
+    item_uid: str
+    before: int | None
+    missing: int
 
 
 class Events(Reply):

@@ -177,7 +177,7 @@ class Document(TypedDict):
     """A document of a run, with the time of its publication and the uid of the item that it belongs to.
 
     In an event, values for which JSON has no number are null. Their texts (``nan``, ``inf``, ``-inf``) are in
-    ``not_finite``, by field.
+    ``not_finite``, by field. Values that are too large are null, too; ``omitted`` names their fields.
     """
 
     time: float
@@ -185,6 +185,7 @@ class Document(TypedDict):
     name: str
     doc: dict[str, Any]
     not_finite: NotRequired[dict[str, str]]
+    omitted: NotRequired[list[str]]
 
 
 class TaskOutcome(TypedDict, total=False):

@@ -4,9 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
-from urllib.parse import urlsplit
 
-from bluesky_qs.addresses import CONTROL_PORT, HTTP_PORT, INFO_PORT
 from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.errors import QSError
@@ -172,7 +170,7 @@ def no_answer(settings: HTTPSettings, request: Mapping[str, Any], seconds: float
     """Return the error for an answer that did not arrive in time."""
     return HTTPTimeoutError(
         f"No answer from the HTTP server at {settings.server_uri} after {seconds:g} s. It may be busy or out of reach; "
-        f"try again.{_other_port(settings)}",
+        "try again.",
         request,
     )
 
@@ -202,16 +200,11 @@ def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseE
     return HTTPUnreachableError(f"No connection to the HTTP server at {uri}: {_why(error)}", request)
 
 
-def interrupted(settings: HTTPSettings, request: Mapping[str, Any], error: BaseException) -> HTTPRequestError:
-    """Return the error for a connection that was lost before the answer, or has something else than an answer."""
-    if "illegal" in _why(error):
-        return HTTPRequestError(
-            f"The server at {settings.server_uri} does not speak HTTP. Check the address.{_other_port(settings)}",
-            request,
-        )
+def interrupted(settings: HTTPSettings, request: Mapping[str, Any], error: BaseException) -> HTTPUnreachableError:
+    """Return the error for a connection that was lost before the answer."""
     return HTTPUnreachableError(
         f"The HTTP server at {settings.server_uri} closed the connection before it answered ({_why(error)}); it is "
-        f"unknown whether it carried out the request.{_other_port(settings)}",
+        "unknown whether it carried out the request.",
         request,
     )
 
@@ -224,7 +217,7 @@ def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) ->
         place = response.headers.get("location", "another address")
         return HTTPRequestError, f"The server at {uri} redirects to {place}. Use that address."
     if status == _FORBIDDEN or _LACKS_SCOPES in reason:
-        return NotAuthorizedError, f"Your sign-in does not permit this: {reason or f'forbidden. {_whose(uri)}'}"
+        return NotAuthorizedError, f"Your sign-in does not permit this: {reason or 'forbidden'}"
     if status in _UNAVAILABLE:
         return ServiceUnavailableError, (
             f"The service behind {uri} is not available{_colon(reason) or '. It may be restarting'}. {_again(response)}"
@@ -238,12 +231,7 @@ def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) ->
         _TOO_MANY: (HTTPClientError, f"Too many requests to {uri}{_colon(reason)}. {_again(response)}"),
     }
     # bluesky-queueserver-api begins the message with the status, and scripts look for it.
-    return messages.get(status, (HTTPClientError, f"{status}: {reason or f'the request was refused. {_whose(uri)}'}"))
-
-
-def _whose(uri: str) -> str:
-    """What to add to a refusal without a reason, which our server always gives."""
-    return f"Is {uri} the address of a Bluesky HTTP server?"
+    return messages.get(status, (HTTPClientError, f"{status}: {reason or 'the server refused the request'}"))
 
 
 def _sign_in(uri: str, reason: str) -> str:
@@ -251,7 +239,7 @@ def _sign_in(uri: str, reason: str) -> str:
     why = "" if reason.startswith("Not signed in") else _colon(reason)
     return (
         f"Not signed in at {uri}{why}. Sign in with %qs connect {uri}, with RM.login(…), or with an API key "
-        "(--api-key-file FILE, or QSERVER_HTTP_SERVER_API_KEY)." + f" {_whose(uri)}" * (not reason)
+        "(--api-key-file FILE, or QSERVER_HTTP_SERVER_API_KEY)."
     )
 
 
@@ -271,14 +259,6 @@ def _detail(response: Answer) -> str:
         return ""
     reason = body.get("detail") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     return str(reason)[:_LONGEST] if reason else ""  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _other_port(settings: HTTPSettings) -> str:
-    """What to add to an error if the address has a port of the service's 0MQ sockets."""
-    port = urlsplit(settings.server_uri).port
-    if port not in (CONTROL_PORT, INFO_PORT):
-        return ""
-    return f" Port {port} is usually that of a 0MQ socket; that of the HTTP server is {HTTP_PORT}."
 
 
 def _causes(error: BaseException) -> list[BaseException]:

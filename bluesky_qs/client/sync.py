@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from bluesky_qs.api.method import Method
 from bluesky_qs.client.authorization import Authorization
 from bluesky_qs.client.base import Client, lacks_packages
 from bluesky_qs.client.catalogue import Catalogue, Device, plan
+from bluesky_qs.client.documents import DocumentMonitor
 from bluesky_qs.client.http_calls import Call
 from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.items import BPlan
@@ -20,9 +21,6 @@ from bluesky_qs.client.signing_in import Pause, SignInSteps
 from bluesky_qs.client.steps import drive
 from bluesky_qs.client.transport import Closing, Feed, Request, Transport
 from bluesky_qs.client.waits_sync import Waiting
-
-if TYPE_CHECKING:
-    from bluesky_qs.client.documents import DocumentMonitor
 
 T = TypeVar("T")
 
@@ -138,10 +136,8 @@ class REManagerAPI(Methods, Client, Waiting, Closing):
         return StatusMonitor(self.subscribe, max_messages=self._monitor_limits[2])
 
     @cached_property
-    def documents(self) -> "DocumentMonitor":
+    def documents(self) -> DocumentMonitor:
         """Documents of running plans: ``RM.documents.subscribe(callback)`` works like ``RE.subscribe``."""
-        from bluesky_qs.client.documents import DocumentMonitor  # noqa: PLC0415 - few clients need it
-
         return DocumentMonitor(self.subscribe)
 
     def _drive(self, steps: RequestSteps[T]) -> T:

@@ -95,7 +95,7 @@ class Network(msgspec.Struct, frozen=True):
     zmq_publish_documents: Annotated[
         bool,
         Setting(
-            "Publish the documents of running plans on the info socket, and keep those of the last plan.",
+            "Publish the documents of running plans on the info socket, and keep them for later.",
             ("--zmq-publish-documents",),
         ),
     ] = True
@@ -278,6 +278,27 @@ class Operation(msgspec.Struct, frozen=True):
             minimum=0,
         ),
     ] = 200
+    documents_limit: Annotated[
+        int,
+        Setting(
+            "Number of items whose documents the service keeps, without large arrays. 0 keeps only those of the last "
+            "plan, in memory.",
+            ("--documents-limit",),
+            ("QSERVER_DOCUMENTS_LIMIT",),
+            "N",
+            minimum=0,
+        ),
+    ] = 200
+    documents_size: Annotated[
+        int,
+        Setting(
+            "Megabytes of documents that the service keeps. Beyond that, those of the oldest items are dropped.",
+            ("--documents-size",),
+            ("QSERVER_DOCUMENTS_SIZE",),
+            "MB",
+            minimum=1,
+        ),
+    ] = 256
 
 
 class Worker(msgspec.Struct, frozen=True):

@@ -115,15 +115,17 @@ class ProgressReport(msgspec.Struct, frozen=True, tag=True):
 
 
 class DocumentReport(msgspec.Struct, frozen=True, tag=True):
-    """A document of the running plan (JSON), without large arrays. Not acknowledged.
+    """A document of the running plan (JSON). Not acknowledged.
 
     JSON has null for the values of an event that are ``not_finite``: their texts (``nan``, ``inf``, ``-inf``) by field.
+    ``omitted`` names the fields of an event whose values were too large and are null, too.
     """
 
     item_uid: str
     name: str
     document: bytes
     not_finite: dict[str, str] = {}
+    omitted: list[str] = []
 
 
 class DevicesRead(msgspec.Struct, frozen=True, tag=True):

@@ -131,6 +131,7 @@ class RunningManager:
         await ctx.lists.load_permissions(_stored_permissions(ctx, snapshot, restarted=inventory.restarted))
         tasks.create_task(ctx.ledger.write())
         tasks.create_task(ctx.search.follow())
+        tasks.create_task(ctx.documents.live())
         tasks.create_task(self._beat())
         # A manager that replaces this one uses the stored permissions, even if their file has changed.
         ctx.ledger.submit(*ctx.lists.to_store(snapshot.facts.get("user_group_permissions")))
@@ -157,6 +158,7 @@ class RunningManager:
     async def _begin(self, ctx: Context, board: StatusBoard, inventory: Inventory) -> None:
         """Continue the last manager's work, then start to react to changes."""
         await ctx.lists.reload_lists()
+        await ctx.documents.recall()  # before the worker sends more of them
         await ctx.ledger.drain()
         await take_up(ctx, inventory)
         ctx.changed.watch(lambda: self._autostart(ctx))

@@ -1,7 +1,7 @@
 """How the parts of a manager are created and connected."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, NamedTuple
 
 from bluesky_qs.config.schema import Settings
@@ -23,6 +23,7 @@ from bluesky_qs.manager.answers import AnswerBook
 from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.context import Context
+from bluesky_qs.manager.document_keeper import DocumentKeeper
 from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.environment import Environment
@@ -79,9 +80,9 @@ def assemble(
         events=events,
         undo=undo,
         answers=answers,
-        documents=DocumentBook(publisher.document, enabled=settings.network.zmq_publish_documents),
         ledger=ledger,
         history=(history := HistoryBook(queue.history, outside.store)),
+        documents=_documents(settings, outside, publisher, _known(queue, history), spawn),
         search=HistorySearch(queue.history, history, outside.store.state_folder),
         logs=ItemLogs(outside.supervisor, queue, history, spawn, now),
         lock=LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key),
@@ -108,6 +109,32 @@ class _Common(NamedTuple):
     changed: Changes
     lifecycle: Lifecycle
     spawn: Callable[[Coroutine[Any, Any, None]], object]
+
+
+_Known = Callable[[Collection[str]], Coroutine[Any, Any, Collection[str]]]
+
+
+def _documents(
+    settings: Settings,
+    outside: Outside,
+    publisher: Publisher,
+    known: _Known,
+    spawn: Callable[[Coroutine[Any, Any, None]], object],
+) -> DocumentBook:
+    operation, enabled = settings.operation, settings.network.zmq_publish_documents
+    items = operation.documents_limit if enabled else 0
+    keeper = DocumentKeeper(outside.store.state_folder, items=items, size=operation.documents_size * 1_000_000)
+    return DocumentBook(publisher.document, keeper, known, spawn, enabled=enabled)
+
+
+def _known(queue: PlanQueue, history: HistoryBook) -> _Known:
+    """Finds those of some items that are running or in the history."""
+
+    async def known(uids: Collection[str]) -> Collection[str]:
+        rest = {uid for uid in uids if uid != queue.running_uid}
+        return (set(uids) - rest) | set(await history.find(rest) if rest else ())
+
+    return known
 
 
 def _environment(
@@ -164,6 +191,7 @@ def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     ctx.ledger.watch(ctx.queue.history.stored)
     ctx.ledger.watch(lambda _: ctx.search.history_changed())
     ctx.ledger.watch(ctx.logs.stored)
+    ctx.ledger.watch(ctx.documents.stored)
     reports = ctx.environment.reports
     reports.at_once(DocumentReport, ctx.documents.add)
     reports.at_once(DevicesRead, ctx.readings.arrived)

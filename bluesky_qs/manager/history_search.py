@@ -7,11 +7,8 @@ again. It is made from the newest item back, so that it is useful before it is c
 import asyncio
 import contextlib
 import logging
-import os
 import sqlite3
-import sys
 import tempfile
-import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,11 +16,13 @@ from typing import Any, TypeVar
 
 from bluesky_qs.errors import Refused, StoreError
 from bluesky_qs.manager.history_book import HistoryBook
+from bluesky_qs.manager.own_thread import own_thread
 from bluesky_qs.plan_queue.changes import NumberedItem
 from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.plan_queue.items import uid_of
 from bluesky_qs.plan_queue.search_text import SearchWords
-from bluesky_qs.store.history_index import HistoryIndex, IndexReader, index_uid, is_damage
+from bluesky_qs.store.derived_file import is_damage
+from bluesky_qs.store.history_index import HistoryIndex, IndexReader, index_uid
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +74,8 @@ class HistorySearch:
         self._reader: IndexReader | None = None
         self._failure = ""
         self._is_suspect = self._is_late = False
-        self._writing = _thread("history-index", niceness=5)
-        self._reading = _thread("history-search")
+        self._writing = own_thread("history-index", niceness=5)
+        self._reading = own_thread("history-search")
         self.complete = asyncio.Event()
         self._wanted, self._news, self._fresh = asyncio.Event(), asyncio.Event(), asyncio.Event()
         if folder is not None:
@@ -286,14 +285,3 @@ class HistorySearch:
 
     async def _run(self, thread: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
-
-
-def _thread(name: str, niceness: int = 0) -> ThreadPoolExecutor:
-    """One thread. On Linux, a nice one leaves the processor to the event loop."""
-
-    def begin() -> None:
-        if niceness and sys.platform == "linux":
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
-
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=name, initializer=begin)

@@ -9,7 +9,8 @@ QS_Console    ``{"time", "msg", "seq"}``: a piece of console output, pieces numb
 QS_Info       ``{"time", "msg": {"status": …}}``: at every change and at least once a second
 QS_Event      an event: ``{"seq", "time", "type", …}``
 QS_Document   ``{"time", "item_uid", "name", "doc"}``: a document of the running plan; for an event with NaN or
-              infinities, which are null in the document, also ``"not_finite": {FIELD: "nan"}``
+              infinities, which are null in the document, also ``"not_finite": {FIELD: "nan"}``; for one with
+              values that are too large, which are null too, ``"omitted": [FIELD]``
 QS_Progress   ``{"time", "item_uid", "devices": [{"name", …}]}``: the devices that it waits for
 ============  =================================================================================
 """
@@ -70,14 +71,14 @@ def document_payload(
     document: Any,
     encoding: Encoding = "json",
     *,
-    not_finite: Mapping[str, str] | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> bytes:
     """Payload with a document of the plan ``item_uid``; ``document`` may be `codec.Encoded`.
 
-    ``not_finite`` has texts for the values of an event for which the document has null, such as ``nan``.
+    ``beside`` says what its null values stand for: ``not_finite`` and ``omitted``, if any.
     """
     message = {"time": time.time(), "item_uid": item_uid, "name": name, "doc": document}
-    return encode({**message, "not_finite": dict(not_finite)} if not_finite else message, encoding)
+    return encode({**message, **{key: value for key, value in (beside or {}).items() if value}}, encoding)
 
 
 def event_payload(event: Any, encoding: Encoding = "json") -> bytes:

@@ -129,6 +129,13 @@ class Uids(Text):
         params[self.parameter] = uids if self.listed or len(uids) > 1 else uids[0]
 
 
+class Uid(Text):
+    """The uid of an item. If it is ``optional``, a number may stand in its place."""
+
+    def fits(self, word: str) -> bool:
+        return super().fits(word) and integer(word) is None
+
+
 class Names(Text):
     """Any number of names, as a list."""
 

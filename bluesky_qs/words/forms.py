@@ -22,6 +22,7 @@ from bluesky_qs.words.arguments import (
     SearchWords,
     SizeOrUid,
     Text,
+    Uid,
     Uids,
     WholeNumber,
 )
@@ -220,8 +221,9 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form(
             "documents get",
             "documents_get",
+            Uid("item_uid", "UID", optional=True),
             WholeNumber("limit", "N", optional=True),
-            summary="Show the documents of the running or last plan, with at most N events",
+            summary="Show the documents of an item, or of the running or last plan, with the latest N events",
         ),
     ),
     "Scripts, functions, tasks": (

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 
 #: Arrays and lists with more elements than this are not sent.
 LARGEST = 200
+#: Longer texts in events are not sent.
+LONGEST = 10_000
+_SMALL = frozenset((float, int, bool, type(None)))
 _INT64 = 2**63
 #: A larger number of points is a mistake in the metadata.
 _MOST_POINTS = 10**12
@@ -56,8 +59,9 @@ class Observer:
         try:
             self._note(name, document)
             for kind, each in _published(name, document):
+                text, omitted = document_text(kind, each)
                 odd = not_finite(each) if kind == "event" else {}
-                self._reports.document(DocumentReport(self._item_uid, kind, document_text(kind, each), odd))
+                self._reports.document(DocumentReport(self._item_uid, kind, text, odd, omitted))
         except Exception:  # a process boundary: watching a plan must not make it fail
             if not self._complained:  # once per plan, because a thousand more may follow
                 log.exception("Could not report a document of the plan (%s)", name)
@@ -98,11 +102,16 @@ def _published(name: str, document: Any) -> Iterator[tuple[str, dict[str, Any]]]
         yield name, document
 
 
-def document_text(name: str, document: dict[str, Any]) -> bytes:
-    """Return the JSON text of a document for display: null for large arrays and NaN, the repr for other objects."""
-    if name == "event":
-        document = {**document, "data": {k: _cut(v) for k, v in document["data"].items()}}
-    return plain_text(document)
+def document_text(name: str, document: dict[str, Any]) -> tuple[bytes, list[str]]:
+    """Return the JSON text of a document for display, and the fields of an event that are omitted from it.
+
+    Images, long arrays and long texts are omitted: they are null, like NaN. Other objects are their repr.
+    """
+    if name != "event":
+        return plain_text(document), []
+    data = document["data"]
+    omitted = [field for field, value in data.items() if type(value) not in _SMALL and _is_large(value)]
+    return plain_text({**document, "data": {**data, **dict.fromkeys(omitted)}} if omitted else document), omitted
 
 
 def not_finite(event: dict[str, Any]) -> dict[str, str]:
@@ -126,8 +135,23 @@ def plain_text(value: Any) -> bytes:
         return _encoder.encode(_plain(value))
 
 
-def _cut(value: Any) -> Any:
-    return None if isinstance(value, (list, tuple)) and len(value) > LARGEST else value
+def _is_large(value: Any) -> bool:
+    match value:
+        case str() | bytes():
+            return len(value) > LONGEST
+        case list() | tuple():
+            return len(value) > LARGEST or sum(map(_size, value)) > LARGEST
+        case _:
+            size = getattr(value, "size", 1)
+            return isinstance(size, int) and size > LARGEST
+
+
+def _size(value: Any) -> int:
+    """The number of elements in nested lists; those of arrays too."""
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    size = getattr(value, "size", 1)
+    return size if isinstance(size, int) else 1
 
 
 def _fallback(value: Any) -> Any:

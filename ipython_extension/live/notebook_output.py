@@ -92,9 +92,13 @@ class Notebook:
         return "\n".join(line.now() for line in self._lines)
 
     def _html(self) -> str:
-        lines = "\n".join(map(_line_html, self._lines))
-        table = f'<pre style="white-space:pre;font-size:1em">{lines}</pre>' if lines else ""
-        return in_one_typeface(table + (_bar_html(self._bar) if self._bar else ""))
+        return in_one_typeface(lines_html(self._lines) + (_bar_html(self._bar) if self._bar else ""))
+
+
+def lines_html(lines: Sequence[Line | Row]) -> str:
+    """Lines of tables below each other, for a notebook; empty if there are none."""
+    text = "\n".join(map(_line_html, lines))
+    return f'<pre style="white-space:pre;font-size:1em">{text}</pre>' if lines else ""
 
 
 def _line_html(line: Line | Row) -> str:

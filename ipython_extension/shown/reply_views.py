@@ -89,12 +89,13 @@ def documents(reply: Reply) -> ReplyView:
     """Count the documents of each kind. The reply contains the documents."""
     messages = reply["documents"]
     if not messages:
-        return ReplyView(reply, "No documents. Nothing has run since the service started.")
+        return ReplyView(reply, "No documents.")
     kinds = Counter(str(message["name"]) for message in messages)
     scans = ranges(message["doc"].get("scan_id") for message in messages if message["name"] == "start")
     of = f" of scan {scans}" if scans else ""
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    return ReplyView(reply, f"{plural(len(messages), 'document')}{of}: {listed}.")
+    older = " There are older ones." if reply.get("before") else ""
+    return ReplyView(reply, f"{plural(len(messages), 'document')}{of}: {listed}.{older}")
 
 
 def runs(reply: Reply) -> Tabled:

@@ -161,6 +161,17 @@ def _redo(at: At, previous: list[str]) -> Offers:
     return _changes(at, previous, at.session.shown_history())
 
 
+def _plot(at: At, previous: list[str]) -> Offers:
+    """For ``plot``: an item of the history, then fields."""
+    items = [] if previous else ids(at, at.session.shown_history())
+    return fitting(at.fragment, [*KINDS["FIELD"](at), *items])
+
+
+def _table(at: At, previous: list[str]) -> Offers:
+    """For ``table``: an item of the history."""
+    return fitting(at.fragment, [] if previous else ids(at, at.session.shown_history()))
+
+
 def _changes(at: At, previous: list[str], shown: Mapping[int, Item]) -> Offers:
     if not previous:
         return fitting(at.fragment, ids(at, shown))
@@ -212,6 +223,8 @@ _SPECIAL: Mapping[str, Callable[[At, list[str]], Offers]] = {
     "edit": _edit,
     "log": _log,
     "redo": _redo,
+    "plot": _plot,
+    "table": _table,
     "move": _move,
     "mode": _mode,
     "func": _functions,

@@ -1,50 +1,66 @@
-"""The command that plots."""
+"""The commands that plot and list the readings of plans."""
 
+import re
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from bluesky_qs.documents import with_numbers
+from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterError
 from bluesky_qs.errors import NotFound
+from bluesky_qs.words.plantext import plan_text
 from ipython_extension.live.plot import LivePlot
+from ipython_extension.live.run_table import RunTable
+from ipython_extension.session.recorded import Recorded, recorded
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, waiting
 from ipython_extension.shown.display import View
-from ipython_extension.typed.line import Line
+from ipython_extension.typed.line import Line, LineWord
 from ipython_extension.words.vocabulary import word
+
+#: A position, or the beginning of a uid: no field looks like that.
+_POSITION, _UID = re.compile(r"-?\d{1,9}"), re.compile(r"(?=[a-f-]*\d)[\da-f]{4}[\da-f-]*")
 
 
 class Drawn(View, list[Any]):
     """A list of figures; displayed as a sentence, because the figures are already visible."""
 
-    def __init__(self, plot: LivePlot) -> None:
+    def __init__(self, plot: LivePlot, notes: Sequence[str] = ()) -> None:
         super().__init__(plot.figures)
         self.names = plot.names
-        self.notes = [*plot.left_out, *plot.without_numbers]
+        self.notes = [*(f"{each}." for each in (*plot.left_out, *plot.without_numbers)), *notes]
 
     def text(self, width: int) -> str:  # noqa: ARG002 - it always fits
         plotted = [f"Plotted {', '.join(self.names)}."] if self else []
-        return "\n".join([*plotted, *(f"{each}." for each in self.notes)]) or "Nothing was plotted."
+        return "\n".join([*plotted, *self.notes]) or "Nothing was plotted."
 
 
-@word("plot", "[FIELD…]")
+@word("plot", "[ID] [FIELD…]")
 def plot(session: Session, line: Line) -> Drawn:
     """Plot the running scan as its points arrive, or the last scan if none is running.
+
+    With ID, plots a plan that has ended: its position in the last history table (-1 is the last), or its uid.
 
     Plots the first four readings, or the FIELDs, named as in the headings of the live table; of a grid scan, a map of
     each. Ctrl-C stops the plotting, not the scan. A notebook and a display need matplotlib; in a terminal without a
     display, the plot is made of text.
     """
     tokens, _ = line.words()
+    uid = _item_uid(session, line, tokens)
     fields = [token.text.rstrip(",") for token in tokens]
     canvas = session.settings.canvas()
-    uid = session.status()["running_item_uid"]
-    if uid is None:
-        return _last(session, canvas, fields)
-    drawing = LivePlot(canvas, fields, item_uid=uid)
+    running = session.status()["running_item_uid"]
+    if uid not in (None, running) or running is None:
+        return _ended(session, canvas, fields, uid)
+    drawing = LivePlot(canvas, fields, item_uid=running)
+    with suppress(RequestFailedError, UnsupportedParameterError):  # then only the latest points are shown
+        for message in recorded(session.rm, running).messages:
+            session.take_document(message)
+            drawing.take_document(message, requested=True)
     with waiting(session, "the scan is still running", live=drawing) as wait:
         canvas.draw_above(wait.picture)
         progress = PlanWatch(session, wait)
         for status in wait.statuses():
-            if status["running_item_uid"] != uid:
+            if status["running_item_uid"] != running:
                 wait.last_documents(status)
                 break
             wait.say(progress.of(status))
@@ -52,15 +68,58 @@ def plot(session: Session, line: Line) -> Drawn:
     return Drawn(drawing)
 
 
-def _last(session: Session, canvas: Any, fields: list[str]) -> Drawn:
-    messages = map(with_numbers, session.rm.documents_get()["documents"])
+@word("table", "[ID] [-n N]")
+def table(session: Session, line: Line) -> RunTable:
+    """Show the readings of the running plan so far, or of the last one, in a table.
+
+    With ID, shows those of a plan that has ended: its position in the last history table (-1 is the last), or its uid.
+    -n shows the latest N points. The result is a list with a dictionary for each point, for
+    pandas.DataFrame(table), for example.
+
+        %qs table -1
+        readings = %qs table -1
+    """
+    tokens, options = line.words({"-n": line.count})
+    uid = _item_uid(session, line, tokens)
+    if tokens:
+        raise line.fault("Expected the position or uid of an item", tokens[0].start, len(tokens[0].text))
+    found = recorded(session.rm, uid)
+    for message in found.messages:
+        session.take_document(message)
+    omitted = [f"Images and long arrays are not kept: {', '.join(found.omitted)}."] if found.omitted else []
+    view = RunTable(found.messages, [*found.notes, *omitted], rows=options.get("n", session.settings.rows()))
+    if not view:
+        raise NotFound(_nothing(session, uid, "readings"))
+    return view
+
+
+def _item_uid(session: Session, line: Line, tokens: list[LineWord]) -> str | None:
+    """Take the item from the words if they begin with one."""
+    if not tokens or tokens[0].text in session.fields:
+        return None
+    if _POSITION.fullmatch(tokens[0].text):
+        return session.finished(line, tokens.pop(0))["item_uid"]
+    if _UID.fullmatch(tokens[0].text):
+        return session.any_item(line, tokens.pop(0))["item_uid"]
+    return None
+
+
+def _ended(session: Session, canvas: Any, fields: list[str], uid: str | None) -> Drawn:
+    found: Recorded = recorded(session.rm, uid)
     drawing = LivePlot(canvas, fields)
-    for message in messages:
+    for message in found.messages:
         session.take_document(message)
         drawing.take_document(message, requested=False)
     drawing.end()
     if not drawing.figures and drawing.without_numbers:
         raise NotFound(". ".join(drawing.without_numbers))
     if not drawing.figures:
-        raise NotFound("Nothing is running, and the last plan has no readings to plot")
-    return Drawn(drawing)
+        raise NotFound(_nothing(session, uid, "readings to plot"))
+    return Drawn(drawing, found.notes)
+
+
+def _nothing(session: Session, uid: str | None, what: str) -> str:
+    if uid is None:
+        return f"Nothing is running, and the last plan has no {what}"
+    item = session.seen_item(uid)
+    return f"{plan_text(item, session.known()) if item else 'This plan'} has no {what}"

@@ -12,7 +12,6 @@ HEAVY = {
     "bluesky",
     "httpx",
     "keyring",
-    "logging",
     "numpy",
     "ophyd",
     "platformdirs",

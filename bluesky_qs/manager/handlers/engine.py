@@ -5,6 +5,7 @@ from typing import Any
 
 from bluesky_qs import api
 from bluesky_qs.api.types import Documents, Metadata, PauseOption, Reply, Run, RunOption, Runs
+from bluesky_qs.errors import BadParams, NotFound, WrongState
 from bluesky_qs.ipc.commands import EngineMetadata
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
@@ -60,9 +61,41 @@ def re_runs(ctx: Context, option: RunOption = "active") -> Runs:
 
 
 @handles(api.engine.documents_get)
-def documents_get(ctx: Context, *, limit: int = 1000) -> Documents:
-    documents: Any = Encoded.array(ctx.documents.latest(limit))
-    return {"documents": documents}
+async def documents_get(
+    ctx: Context, *, limit: int = 1000, item_uid: str | None = None, before: int | None = None
+) -> Documents:
+    if before is not None and before < 1:
+        raise BadParams(f"Parameter 'before' must be 1 or greater: before={before}")
+    page = await ctx.documents.page(item_uid, max(0, limit), before)
+    if page is None and item_uid is not None:
+        await _require_no_documents(ctx, item_uid)
+    documents: Any = Encoded.array([document.payload for document in page.documents] if page else [])
+    return {
+        "documents": documents,
+        "item_uid": page.item_uid if page else item_uid or "",
+        "before": page.before if page else None,
+        "missing": page.missing if page else 0,
+    }
+
+
+async def _require_no_documents(ctx: Context, item_uid: str) -> None:
+    """Refuse the request unless the item has taken no data so far."""
+    if item_uid == ctx.queue.running_uid:
+        return
+    if ctx.queue.position_of(item_uid) is not None:
+        raise WrongState(f"Item with UID {item_uid!r} is in the queue and has not run yet")
+    if (found := (await ctx.history.find([item_uid])).get(item_uid)) is None:
+        raise NotFound(f"Item with UID {item_uid!r} is neither running nor in the history")
+    if not (json.loads(found[1]).get("result") or {}).get("run_uids"):
+        return
+    if not ctx.documents.enabled:
+        raise NotFound("The data of this item are not here: the service keeps none (--zmq-publish-documents OFF)")
+    operation = ctx.settings.operation
+    raise NotFound(
+        f"The data of this item are no longer here. The service keeps those of the last {operation.documents_limit} "
+        f"items, at most {operation.documents_size} MB (--documents-limit, --documents-size). The runs of the item are "
+        "where your startup code saves them; their uids are in its result"
+    )
 
 
 @handles(api.engine.re_metadata)

@@ -109,18 +109,14 @@ class ScriptedStreams:
         self.scripts = []
         self.paths = []
         self._guard = threading.Lock()
-        self._server = serve(self._handle, "127.0.0.1", 0, process_request=self._note)
+        self._server = serve(self._handle, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
 
-    def _note(self, _connection, request):
-        # Before the client learns that it is connected, so that a test finds it then.
-        with self._guard:
-            self.paths.append((request.path, request.headers.get("Authorization")))
-
     def _handle(self, connection):
         with self._guard:
+            self.paths.append((connection.request.path, connection.request.headers.get("Authorization")))
             script = self.scripts.pop(0) if self.scripts else None
         if script is not None:
             script(connection)

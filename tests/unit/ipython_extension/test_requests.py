@@ -51,6 +51,7 @@ _LINES = {
     "dryrun": [("dryrun count([det1])", 1)],
     "log": [("log", 1)],
     "plot": [],
+    "table": [],
     "load": [],
     "connect": [],
 }

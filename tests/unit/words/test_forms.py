@@ -122,6 +122,8 @@ LINES = [
     (["re", "metadata"], "re_metadata", {}),
     (["documents", "get"], "documents_get", {}),
     (["documents", "get", "0"], "documents_get", {"limit": 0}),
+    (["documents", "get", "u1"], "documents_get", {"item_uid": "u1"}),
+    (["documents", "get", "u1", "5"], "documents_get", {"item_uid": "u1", "limit": 5}),
     (["script", "upload", "x.py", "keep-lists", "background", "update-re"], "script_upload", {
         "script": FileContents("x.py", "text"),
         "update_lists": False,

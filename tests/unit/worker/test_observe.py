@@ -11,7 +11,7 @@ from bluesky_qs.worker.report import Reports
 
 
 def text(data):
-    return json.loads(document_text("event", {"uid": "e", "data": data}))["data"]
+    return json.loads(document_text("event", {"uid": "e", "data": data})[0])["data"]
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,10 @@ def test_a_page_of_events_is_sent_as_its_events():
         ("event", "a", {"det": 5}),
         ("event", "b", {"det": 6}),
     ]
+
+
+def test_an_event_names_the_fields_that_are_left_out():
+    data = {"det": 1.0, "image": np.zeros((20, 20)), "nested": [[0.0] * 100] * 3, "small": [1, 2], "text": "x" * 20_000}
+    text, omitted = document_text("event", {"uid": "e", "data": data})
+    assert omitted == ["image", "nested", "text"]
+    assert json.loads(text)["data"] == {"det": 1.0, "image": None, "nested": None, "small": [1, 2], "text": None}

@@ -1,0 +1,114 @@
+"""A SQLite file in the state folder that can be made again, or lost, without a loss of anything else."""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from bluesky_qs.store.place import network_file_system
+
+_FILES = ("", "-wal", "-shm", "-journal")
+#: Errors that are not the file's fault: a new file would have them, too.
+_SURROUNDINGS = frozenset((
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM,
+))  # fmt: skip
+
+
+class DerivedFile:
+    """The file, for one thread: all calls must be made in the same one.
+
+    Parameters
+    ----------
+    path
+        The file. It is created if it does not exist, with the folders above it.
+    tables
+        Statements that create its tables.
+    application
+        Four letters that tell it from other files.
+    layout
+        Number of the tables' layout. A file of another number is started anew.
+    """
+
+    #: How the file gets smaller: ``INCREMENTAL`` if it can be told to.
+    vacuum = "NONE"
+
+    def __init__(self, path: Path, tables: Sequence[str], *, application: bytes, layout: int) -> None:
+        self._path = path
+        self._tables = tables
+        self._mark = layout, int.from_bytes(application)
+        self._db: sqlite3.Connection | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open."""
+        return self._db is not None
+
+    def open(self) -> None:
+        """Open the file. Start it anew if it is missing, damaged, or of another version.
+
+        Raises
+        ------
+        sqlite3.Error, OSError
+            This is not possible, because the disk is full, for example.
+        """
+        try:
+            self._connect()
+        except sqlite3.Error as error:
+            self.close()
+            if not is_damage(error):
+                raise
+            self.start_anew()
+
+    def start_anew(self) -> None:
+        """Replace the file by an empty one."""
+        self.remove()
+        self._connect()
+
+    def remove(self) -> None:
+        """Close the file and delete it."""
+        self.close()
+        for suffix in _FILES:
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def read(self, db: sqlite3.Connection) -> None:
+        """Read what must be known of a file that has just been opened."""
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open file."""
+        assert self._db is not None, "the file is not open"
+        return self._db
+
+    def _connect(self) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        db = self._db = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+        db.execute(f"PRAGMA auto_vacuum = {self.vacuum}")  # counts only for a file without tables
+        # After a power cut the newest rows may be missing.
+        db.execute(f"PRAGMA journal_mode = {'delete' if network_file_system(self._path) else 'wal'}")
+        db.execute("PRAGMA synchronous = NORMAL")
+        (layout,), (application,) = (
+            db.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")
+        )
+        if layout == application == 0:
+            with db:
+                db.execute("BEGIN")
+                for statement in self._tables:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {self._mark[0]}")
+                db.execute(f"PRAGMA application_id = {self._mark[1]}")
+        elif (layout, application) != self._mark:
+            raise sqlite3.DatabaseError("another layout")
+        self.read(db)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error means that the file must be started anew; otherwise that would not help."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _SURROUNDINGS

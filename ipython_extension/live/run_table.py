@@ -1,0 +1,71 @@
+"""The table of a plan: its runs with their readings."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bluesky_qs.documents import mapping
+from ipython_extension.live.lines import Line, Row
+from ipython_extension.live.live_table import RunTables
+from ipython_extension.live.notebook_output import lines_html
+from ipython_extension.live.runs import LiveRuns, Reading
+from ipython_extension.shown.colors import colored
+from ipython_extension.shown.display import View
+from ipython_extension.shown.tables import NOTEBOOK_WIDTH, plural, wrapped
+
+#: More rows than any table has: the names of its columns come once.
+_ENDLESS = 10**9
+
+
+class RunTable(View, list[dict[str, Any]]):
+    """The readings of a plan: a dictionary for each point, with ``scan_id``, ``seq_num``, ``time`` and the fields.
+
+    ``pandas.DataFrame(table)`` has a column for each field.
+    """
+
+    def __init__(self, messages: Sequence[Mapping[str, Any]], notes: Iterable[str] = (), *, rows: int = 20) -> None:
+        super().__init__(_points(messages))
+        self._messages = messages
+        self._notes = list(notes)
+        self._rows = rows
+
+    def text(self, width: int) -> str:
+        shown = [colored(line.now(), line.mark) for line in self._lines(width)]
+        return "\n".join([*shown, *(wrapped(note, width) for note in self._notes)])
+
+    def html(self) -> str:
+        return lines_html([*self._lines(NOTEBOOK_WIDTH), *map(Line, self._notes)])
+
+    def _lines(self, width: int) -> Sequence[Line | Row]:
+        tables = RunTables(width, _ENDLESS)
+        return self._latest(
+            [line for message in self._messages for line in tables.take(message["name"], mapping(message["doc"]))]
+        )
+
+    def _latest(self, lines: list[Line | Row]) -> Sequence[Line | Row]:
+        """The latest rows, below the heading of their run."""
+        rows = [at for at, line in enumerate(lines) if isinstance(line, Row)]
+        if len(rows) <= self._rows:
+            return lines
+        first = end = rows[-self._rows]
+        while isinstance(lines[end - 1], Row):
+            end -= 1
+        start = end
+        while start and not isinstance(lines[start - 1], Row):
+            start -= 1
+        hidden = plural(len(rows) - self._rows, "earlier point")
+        return [*lines[start:end], Line(f"      …  {hidden} (-n N shows more)"), *lines[first:]]
+
+
+def _points(messages: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
+    runs = LiveRuns()
+    for message in messages:
+        match runs.take(message["name"], message["doc"]):
+            case Reading(run, event):
+                about = {
+                    "scan_id": run.start.get("scan_id"),
+                    "seq_num": event.get("seq_num"),
+                    "time": event.get("time"),
+                }
+                yield about | dict(mapping(event.get("data")))
+            case _:
+                pass

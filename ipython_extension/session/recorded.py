@@ -1,0 +1,62 @@
+"""Documents of the running plan, or of one that has ended, fetched page by page."""
+
+from typing import Any, NamedTuple
+
+from bluesky_qs.client.sync import REManagerAPI
+from bluesky_qs.documents import with_numbers
+from ipython_extension.shown.tables import plural
+
+#: Events of a page, and the most events that are fetched.
+_PAGE, _MOST = 5000, 100_000
+
+
+class Recorded(NamedTuple):
+    """The messages with the documents, oldest first.
+
+    Attributes
+    ----------
+    missing
+        The number of events that the service did not keep.
+    is_whole
+        Whether all kept documents are here; otherwise the oldest ones are not.
+    """
+
+    messages: list[dict[str, Any]]
+    missing: int
+    is_whole: bool
+
+    @property
+    def omitted(self) -> list[str]:
+        """Fields whose values are not kept, because they are too large."""
+        return list(dict.fromkeys(field for message in self.messages for field in message.get("omitted") or ()))
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about points that are not here."""
+        notes = [f"{plural(self.missing, 'point')} of it {'is' if self.missing == 1 else 'are'} not kept."]
+        latest = [] if self.is_whole else [f"These are the latest {_MOST} points; there are more."]
+        return [*(notes if self.missing else []), *latest]
+
+
+def recorded(rm: REManagerAPI, item_uid: str | None = None) -> Recorded:
+    """Fetch the documents of an item; without ``item_uid``, of the plan that is running or ran last.
+
+    Raises
+    ------
+    RequestFailedError
+        The item has not run, or its documents are no longer kept.
+    """
+    which: dict[str, Any] = {} if item_uid is None else {"item_uid": item_uid}
+    pages: list[list[dict[str, Any]]] = []
+    while True:
+        reply: dict[str, Any] = dict(rm.documents_get(limit=_PAGE, **which))
+        pages.append([with_numbers(message) for message in reply["documents"]])
+        before = reply.get("before")
+        if before is None or len(pages) * _PAGE >= _MOST:
+            break
+        which = {"item_uid": reply["item_uid"], "before": before}
+    # Each page repeats the documents that its events need. In the oldest page they are at their place.
+    messages: dict[tuple[str, str], dict[str, Any]] = {}
+    for message in (message for page in reversed(pages) for message in page):
+        messages.setdefault((message["name"], str(message["doc"].get("uid"))), message)
+    return Recorded(list(messages.values()), reply.get("missing") or 0, before is None)
