@@ -312,8 +312,8 @@ def test_the_terminals_interrupt_mark_fits_behind_the_line(monkeypatch, capsys):
     assert len(capsys.readouterr().out.strip("\r")) + len("^C") < 80
 
 
-def test_only_four_words_begin_lines_of_the_prompt_and_of_qserver():
-    assert set(WORDS) & {form.words[0] for form in QSERVER.forms} == {"queue", "history", "lock", "start"}
+def test_only_five_words_begin_lines_of_the_prompt_and_of_qserver():
+    assert set(WORDS) & {form.words[0] for form in QSERVER.forms} == {"queue", "history", "lock", "start", "log"}
 
 
 @pytest.mark.parametrize(
