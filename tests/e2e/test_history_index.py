@@ -56,7 +56,7 @@ def test_what_becomes_of_the_file_costs_nothing_but_the_file(service):
             case "damaged":
                 file.write_bytes(b"x" * 10_000)
             case "older":
-                for each in file.parent.iterdir():
+                for each in file.parent.glob("history-index.*"):
                     each.unlink()
                 file.write_bytes(old)
         service.start()
