@@ -201,8 +201,13 @@ class Service:
         return [p for p in self.seen.values() if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
     def find(self, module: str) -> psutil.Process:
-        """The youngest process that runs this module."""
-        fitting = [p for p in self.processes() if module in " ".join(p.cmdline())]
+        """The youngest process that runs this module; not its shadow for dry runs, which is a copy of it."""
+        commands = {p.pid: p.cmdline() for p in self.processes()}
+        fitting = [
+            p
+            for p in self.processes()
+            if module in " ".join(commands[p.pid]) and commands.get(p.ppid()) != commands[p.pid]
+        ]
         assert fitting, f"no process runs {module}: {[p.cmdline() for p in self.processes()]}"
         return max(fitting, key=lambda p: p.create_time())
 

@@ -328,9 +328,9 @@ class Checks(Reply):
 
 
 class DryRunDone(Reply):
-    """``item`` is the item as it was checked."""
+    """``item`` is the item as it was checked. It has no uid unless it was sent with one."""
 
-    item: Item | None
+    item: dict[str, Any] | None
     report: DryRunReport | None
 
 

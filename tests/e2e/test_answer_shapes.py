@@ -46,6 +46,7 @@ def test_answers_have_the_keys_and_types_that_the_contract_names(new_service, st
     ask("queue_item_move", pos=0, pos_dest="back")
     ask("queue_item_get", pos=0)
     ask("item_check", items=[count, {**count, "name": "quikc"}, {**count, "kwargs": {"x": 1}}], **OWNER)
+    ask("item_dry_run", item=count, **OWNER)
     ask("lock", lock_key="k", environment=True, user="tester", note="n")
     ask("unlock", lock_key="k")
     ask("queue_mode_set", mode={"loop": True})
@@ -73,7 +74,13 @@ def test_answers_have_the_keys_and_types_that_the_contract_names(new_service, st
     ask("re_abort")
     service.wait_idle()
     for method in METHODS.values():
-        if method.scope.startswith("read:") and method.name not in ("ping", "status", "item_check", "item_status"):
+        if method.scope.startswith("read:") and method.name not in (
+            "ping",
+            "status",
+            "item_check",
+            "item_dry_run",
+            "item_status",
+        ):
             given = {"user_group": "primary", "since": 0, "task_uid": task}
             ask(method.name, **{name: value for name, value in given.items() if name in method.parameters})
     types = {event["type"] for event in service.do("events_get", since=0)["events"]}
