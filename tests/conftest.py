@@ -202,12 +202,9 @@ class Service:
 
     def find(self, module: str) -> psutil.Process:
         """The youngest process that runs this module; not its shadow for dry runs, which is a copy of it."""
-        commands = {p.pid: p.cmdline() for p in self.processes()}
-        fitting = [
-            p
-            for p in self.processes()
-            if module in " ".join(commands[p.pid]) and commands.get(p.ppid()) != commands[p.pid]
-        ]
+        commands = {p: p.cmdline() for p in self.processes()}
+        by_pid = {p.pid: command for p, command in commands.items()}
+        fitting = [p for p, run in commands.items() if module in " ".join(run) and by_pid.get(p.ppid()) != run]
         assert fitting, f"no process runs {module}: {[p.cmdline() for p in self.processes()]}"
         return max(fitting, key=lambda p: p.create_time())
 

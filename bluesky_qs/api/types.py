@@ -8,6 +8,7 @@ from bluesky_qs.api.method import Messages
 from bluesky_qs.api.values import (
     ChangeName,
     Check,
+    CheckedItem,
     ConsoleOutput,
     DeviceDescription,
     DeviceReading,
@@ -328,9 +329,9 @@ class Checks(Reply):
 
 
 class DryRunDone(Reply):
-    """``item`` is the item as it was checked. It has no uid unless it was sent with one."""
+    """``item`` is the item as it was checked."""
 
-    item: dict[str, Any] | None
+    item: CheckedItem | None
     report: DryRunReport | None
 
 

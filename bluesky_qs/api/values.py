@@ -77,16 +77,25 @@ class Result(TypedDict):
     time_suspended: NotRequired[float]
 
 
-class _ItemKeys(TypedDict):
+class _CheckedKeys(TypedDict):
     item_type: ItemType
     name: str
     args: NotRequired[list[Any]]
     kwargs: NotRequired[dict[str, Any]]
     meta: NotRequired[dict[str, Any] | list[dict[str, Any]]]
-    item_uid: str
     user: str
     user_group: str
     properties: NotRequired[dict[str, Any]]
+
+
+class CheckedItem(_CheckedKeys):
+    """An item that was checked and not queued. It has a uid only if it was sent with one."""
+
+    item_uid: NotRequired[str]
+
+
+class _ItemKeys(_CheckedKeys):
+    item_uid: str
 
 
 class Item(_ItemKeys):

@@ -157,8 +157,13 @@ class Ledger:
             self._undo_all(StoreError("The store stopped working"))
 
     async def drain(self) -> None:
-        """Wait until all waiting edits are durable or have failed."""
+        """Wait until no edit is waiting any more."""
         while self._waiting:
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the edits that are waiting now are durable or have failed."""
+        if self._waiting:
             await asyncio.wait([future for _, future in self._waiting])
 
     async def _write_waiting(self) -> None:

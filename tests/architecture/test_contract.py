@@ -85,6 +85,10 @@ SCOPES = {
 USER_VALUES = {
     ("AssumedReading", "value"),
     ("Check", "arguments"),
+    ("CheckedItem", "args"),
+    ("CheckedItem", "kwargs"),
+    ("CheckedItem", "meta"),
+    ("CheckedItem", "properties"),
     ("DeviceReading", "value"),
     ("Document", "doc"),
     ("FieldReading", "value"),

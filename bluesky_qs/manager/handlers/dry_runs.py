@@ -27,4 +27,5 @@ async def item_dry_run(
     require_run_engine(ctx)
     prepared = {"item_uid": "dry-run", **checked}
     report: Any = await ctx.dry_runs.report(prepared, ctx.lists.permissions_json, timeout)
-    return {"item": checked, "report": report}
+    walked: Any = checked
+    return {"item": walked, "report": report}

@@ -14,7 +14,7 @@ from bluesky_qs.plan_queue.changes import AddHistory
 from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.store.memory import MemoryStore
 from bluesky_qs.store.sqlite import SQLiteStore
-from bluesky_qs.testing import AsyncManager
+from bluesky_qs.testing import AsyncManager, Fail
 
 
 def item(number, **more):
@@ -42,6 +42,20 @@ class Noting(MemoryStore):
         self.looks.set()
         await self.go.wait()
         return found
+
+
+class HoldingTheEnd(MemoryStore):
+    """Does not store the end of an item until it may go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+
+    async def commit(self, changes):
+        if any(isinstance(change, AddHistory) for change in changes):
+            self.reached.set()
+            await self.go.wait()
+        await super().commit(changes)
 
 
 @pytest.fixture
@@ -165,6 +179,23 @@ async def test_pages_are_right_while_plans_end_and_old_items_are_dropped(tmp_pat
         assert ([each["item_uid"] for each in page["items"]], page["positions"]) == (uids[47:50], [7, 8, 9])
         assert (await manager.do("item_status", item_uid=uids[45]))["status"]["state"] == "completed"
         await manager.stop()
+
+
+async def test_an_item_has_ended_when_its_end_is_durable_and_names_the_item_that_takes_its_place():
+    store = HoldingTheEnd()
+    async with AsyncManager(store=store) as manager:
+        await manager.open()
+        manager.worker.on_plan("count", Fail("no beam"))
+        item = await manager.add("count", ["det1"])
+        await manager.do("queue_start")
+        await store.reached.wait()
+        status = asyncio.create_task(manager.do("item_status", item_uid=item["item_uid"]))
+        assert (await manager.do("status"))["items_in_history"] == 1
+        assert not status.done()
+        store.go.set()
+        (again,) = (await manager.do("queue_get"))["items"]
+        ended = (await status)["status"]
+        assert (ended["state"], ended["requeued_as"]) == ("failed", again["item_uid"])
 
 
 async def test_what_was_not_stored_is_not_in_the_history(opened):
