@@ -120,7 +120,7 @@ def _about_quotes(session: Session, query: HistoryQuery) -> str:
     without = words.replace('"', "")
     if without == words or not past.page(session.rm, {**query.params, "search": without}, 1)["items"]:
         return ""
-    return f". Words in quotes must be whole; as beginnings of words they match: --search {without}"
+    return f". In quotes, words must be whole. Without quotes there are matches: --search {without}"
 
 
 def _about_unknown_keys(session: Session, keys: Iterable[str]) -> str:

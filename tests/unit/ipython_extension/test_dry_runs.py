@@ -35,9 +35,15 @@ def test_points_and_motors_are_sentences(qs, opened):
 def test_an_error_has_the_line_of_the_plan(qs, opened):
     error = {"msg": "LimitError: 99 is outside", "traceback": TRACE, "step": 3}
     assert shown(qs, opened, ok=False, points=2, runs=1, errors=[error]) == [
-        "Would fail at point 3, after 2 points in 1 run: LimitError: 99 is outside",
+        "Would fail after 2 points in 1 run: LimitError: 99 is outside",
         "  scan.py, line 12, in go_outside: yield from bps.mv(motor, 99)",
     ]
+
+
+def test_a_plan_that_fails_before_it_measures_says_so(qs, opened):
+    error = {"msg": "LimitError: 99 is outside", "traceback": TRACE, "step": 1}
+    first, *_ = shown(qs, opened, ok=False, points=0, runs=0, errors=[error])
+    assert first == "Would fail before the first point: LimitError: 99 is outside"
 
 
 def test_everything_else_has_a_line(qs, opened):

@@ -232,8 +232,8 @@ def test_plans_are_selected_by_the_service_with_one_request(qs, qs_manager, line
 def test_a_search_for_whole_words_that_finds_nothing_says_that_beginnings_match(qs, measured):
     shown = " ".join(pretty(qs('history --search "S0"')).split())
     assert shown == (
-        'No plan of the history matches --search "S0". Words in quotes must be whole; '
-        "as beginnings of words they match: --search S0."
+        'No plan of the history matches --search "S0". In quotes, words must be whole. '
+        "Without quotes there are matches: --search S0."
     )
     assert pretty(qs('history --search "S9"')) == 'No plan of the history matches --search "S9".'
 
