@@ -85,7 +85,7 @@ class _WebsocketEnd(_End):
             frame = await outlet.next()
             await send(frame.websocket)
 
-        with self._streams.readers.enter(caller, outlet) as reader:
+        with self._streams.readers.enter(caller, self._stream.scope, outlet) as reader:
             end = await reader.run(receive, send_next)
             if end is not LEFT:
                 with contextlib.suppress(TimeoutError):
@@ -118,7 +118,7 @@ class _HTTPEnd(_End):
             frame = await outlet.next()
             await send({"type": "http.response.body", "body": self._form.encoded(frame), "more_body": True})
 
-        with self._streams.readers.enter(caller, outlet) as reader:
+        with self._streams.readers.enter(caller, self._stream.scope, outlet) as reader:
             await send({"type": "http.response.body", "body": self._form.begin, "more_body": True})
             if await reader.run(receive, send_next) is not LEFT:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})

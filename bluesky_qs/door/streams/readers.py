@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from bluesky_qs.door.caller import Caller
 from bluesky_qs.door.streams.outlet import End, Outlet, StreamEnded
 
@@ -82,9 +84,12 @@ class Readers:
         return len(self._readers)
 
     @contextmanager
-    def enter(self, caller: Caller, outlet: Outlet) -> Iterator[Reader]:
-        """Count the current task as a reader; release the outlet afterwards."""
-        reader = Reader(caller, outlet)
+    def enter(self, caller: Caller, needed: str, outlet: Outlet) -> Iterator[Reader]:
+        """Count the current task as a reader; release the outlet afterwards.
+
+        The stream goes on as long as the caller has the scope ``needed``, whatever other scopes are lost meanwhile.
+        """
+        reader = Reader(msgspec.structs.replace(caller, scopes=frozenset({needed})), outlet)
         self._readers.add(reader)
         self.are_gone.clear()
         if self._is_closing:

@@ -60,11 +60,12 @@ def listening(door, client):
     return websockets.connect(url, additional_headers=headers, proxy=None, max_queue=None)
 
 
-async def test_new_rules_count_for_those_who_are_signed_in_and_their_streams_go_on(users_door, reload):
+@pytest.mark.parametrize("roles", [["admin", "expert"], ["observer"]], ids=["more", "less"])
+async def test_new_rules_count_for_those_who_are_signed_in_and_their_streams_go_on(users_door, reload, roles):
     async with await signed_in(users_door, "ada") as ada, listening(users_door, ada) as stream:
         await stream.recv()
-        await reload(access=rules(ada=["expert", "admin"]))
-        assert await roles_of(ada) == ["admin", "expert"]
+        await reload(access=rules(ada=roles))
+        assert await roles_of(ada) == roles
         await users_door.door.sign_in.resolver.looked()
         for _ in range(3):
             assert json.loads(await stream.recv())["type"] == "heartbeat"
