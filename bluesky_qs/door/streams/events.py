@@ -96,19 +96,21 @@ class EventLog:
             The service cannot be asked.
         """
         known, generation = self.last, self.generation
-        page = await self.page(known, 0 if known is None else PAGE)
+        page = await self.page(known, 1 if known is None else PAGE)
+        if known is not None and page.last < known:
+            page = await self.page(None, 1)
         if generation != self.generation or (known is None and self.last is not None):  # an event was faster
             return
         if known is None:
-            self._numbering.begin(page.last)
+            self._begin(page)
         elif page.last < known:
-            self._restart(page.last)
+            self.generation += 1
+            self._begin(page)
         else:
             for event in page.events:
                 self.add(bytes(event))
             if self.last is not None and page.last > self.last:
-                self._frames.clear()
-                self._numbering.begin(page.last)
+                self._begin(page)
         self._wake()
 
     async def page(self, since: int | None, limit: int = PAGE) -> EventPage:
@@ -130,10 +132,11 @@ class EventLog:
         index = number + 1 - self.first
         return self._frames[index] if 0 <= index < len(self._frames) else None
 
-    def _restart(self, last: int) -> None:
+    def _begin(self, page: EventPage) -> None:
+        """Go on after the events that the service has. They may still arrive, because publications take another way."""
         self._frames.clear()
-        self._numbering.begin(last)
-        self.generation += 1
+        latest = msgspec.json.decode(page.events[-1], type=_Event).time if page.events else 0.0
+        self._numbering.begin(page.last, latest)
 
     def _wake(self) -> None:
         for outlet in self.outlets:

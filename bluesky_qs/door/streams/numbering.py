@@ -26,6 +26,8 @@ class Numbering:
         #: The latest number; None as long as none is known.
         self.last: int | None = None
         self._times: dict[int, float] = {}
+        #: Time of the latest message when `begin` was called. Older ones that arrive later are repetitions.
+        self._begun = 0.0
 
     def place(self, number: int, time: float) -> Place:
         """Return how this message follows, and count it unless it is a repetition."""
@@ -33,11 +35,12 @@ class Numbering:
             place = Place.NEXT
         elif number > self.last:
             place = Place.AFTER_GAP
-        elif self.has(number, time):
+        elif self.has(number, time) or time <= self._begun:
             return Place.REPEATED
         else:
             place = Place.RESTARTED
             self._times.clear()
+            self._begun = 0.0
         self.last = number
         self._times[number] = time
         if len(self._times) > KEPT:
@@ -52,7 +55,8 @@ class Numbering:
         """Whether the message with this number was from this time."""
         return self._times.get(number) == time
 
-    def begin(self, last: int) -> None:
-        """Go on after this number, whatever was before."""
+    def begin(self, last: int, time: float = 0.0) -> None:
+        """Go on after this number, whatever was before. ``time`` is that of the message, if it is known."""
         self.last = last
         self._times.clear()
+        self._begun = time

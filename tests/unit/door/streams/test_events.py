@@ -40,7 +40,7 @@ class Manager:
             raise ServiceDown("down")
         since, limit = json.loads(params)["since"], json.loads(params)["limit"]
         first = max(1, self.last - self.kept + 1)
-        start = max(first, since + 1) if since is not None else self.last + 1
+        start = max(first, since + 1) if since is not None else max(first, self.last - limit + 1)
         page = [json.loads(self.event(n)) for n in range(start, min(start + limit, self.last + 1))]
         return json.dumps({"success": True, "msg": "", "events": page, "last": self.last, "first": first}).encode()
 
@@ -170,6 +170,21 @@ async def test_catching_up_finds_events_that_did_not_arrive(manager, read):
     await manager.log.catch_up()
 
     assert await heard(outlet, 2) == [3, 4]
+
+
+@pytest.mark.parametrize("known", [0, 9], ids=["of no event before", "of events of an older store"])
+async def test_events_that_arrive_after_the_reply_that_counts_them_are_no_new_numbers(manager, read, known):
+    manager.happen(known)
+    manager.last, manager.epoch = 0, 1000.0
+    manager.happen(2, published=False)
+    await manager.log.catch_up()
+    outlet = read()
+
+    manager.log.add(manager.event(1))
+    manager.log.add(manager.event(2))
+    manager.happen()
+
+    assert await heard(outlet, 1) == [3]
 
 
 async def test_a_service_with_a_new_store_is_noticed_by_its_next_event(manager, read):

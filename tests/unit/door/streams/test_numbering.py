@@ -35,6 +35,15 @@ def test_numbers_that_begin_anew_are_recognized_by_the_time_of_the_message():
     assert numbers.place(2, 6.0) is Place.NEXT
 
 
+def test_messages_from_before_the_beginning_are_repetitions():
+    numbers = Numbering()
+    numbers.begin(2, 2.0)
+
+    assert [numbers.place(1, 1.0), numbers.place(2, 2.0)] == [Place.REPEATED] * 2
+    assert numbers.place(3, 3.0) is Place.NEXT
+    assert numbers.place(1, 4.0) is Place.RESTARTED
+
+
 def test_only_so_many_times_are_remembered():
     numbers = Numbering()
     for number in range(1, numbering.KEPT + 3):
