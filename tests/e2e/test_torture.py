@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.conftest import await_end
+
 PLANS = 120
 
 
@@ -58,8 +60,11 @@ def test_each_request_with_an_id_is_done_once_however_often_the_manager_dies_and
         for number in range(60):
             adding.append(threads.submit(add, number))
             if number in kills:
-                service.find("bluesky_qs.manager").kill()
-                adding[-1].result()
+                manager = service.find("bluesky_qs.manager")
+                manager.kill()
+                await_end([manager.pid])
+                adding[-1].result()  # perhaps the reply of the one that was killed
+                service.wait(lambda _: True, "the next manager replies")
         answers = [future.result() for future in adding]
     assert [answer["msg"] for answer in answers] == [""] * 60
     queue = service.queue()
