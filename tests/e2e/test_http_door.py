@@ -78,8 +78,11 @@ def test_events_go_on_without_a_gap_when_the_manager_is_killed_and_end_when_the_
         await_end([manager.pid])
         service.wait_idle()
         service.do("queue_mode_set", mode={"loop": False})
+        messages = []
+        while not messages or messages[-1].get("mode", {}).get("loop") is not False:
+            messages.append(json.loads(socket.recv(PATIENCE)))
         assert service.stop() == 0
-        messages = [json.loads(text) for text in socket]
+        messages += [json.loads(text) for text in socket]
     events = [message for message in messages if message["type"] != "heartbeat"]
     numbers = [event["seq"] for event in events]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
