@@ -28,7 +28,7 @@ class AssumedReading(TypedDict):
 
 
 class MotorRange(TypedDict):
-    """Where a device starts, its lowest and highest position (null unless they are numbers), and where it ends."""
+    """The first and last position of a device, and the lowest and highest one (null if they are not numbers)."""
 
     start: Any
     min: float | None
@@ -47,7 +47,7 @@ class DryRunTimes(TypedDict):
 
 
 class DryRunEstimate(TypedDict):
-    """How long the plan would take, in seconds. ``seconds`` is null if that is not known, for this ``reason``."""
+    """How long the plan would take, in seconds. If that is not known, ``seconds`` is null and ``reason`` says why."""
 
     seconds: float | None
     low: float | None

@@ -89,7 +89,7 @@ class _CheckedKeys(TypedDict):
 
 
 class CheckedItem(_CheckedKeys):
-    """An item that was checked and not queued. It has a uid only if it was sent with one."""
+    """An item that the service has checked but not queued. It has a uid only if the client sent one."""
 
     item_uid: NotRequired[str]
 

@@ -95,8 +95,8 @@ class ControlLink:
     async def connected(self, patience: float, *, keeps_trying: bool = False) -> bool:
         """Whether the service is connected, once the first attempt shows it.
 
-        Waits at most ``patience`` seconds. With ``keeps_trying``, waits for the first connection instead: a service
-        that starts at the same time refuses attempts until it listens.
+        Waits at most ``patience`` seconds. With ``keeps_trying``, waits for the first connection instead: if service
+        and door start at the same time, the first attempts fail.
         """
         try:
             await asyncio.wait_for((self._met if keeps_trying else self._tried).wait(), patience)

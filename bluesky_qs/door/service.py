@@ -74,7 +74,7 @@ class Service:
     async def connected(self, patience: float) -> bool:
         """Whether the service is connected, once that is known; at the latest after so many seconds.
 
-        The door may be quicker than the service that starts beside it, which refuses connections until it listens.
+        If service and door start together, the door may be quicker. Its first attempts fail then.
         """
         link = self._link
         return link is not None and await link.connected(patience, keeps_trying=self.settings.is_beside)

@@ -1,15 +1,15 @@
-"""What a walk knows about devices: their present readings, and the positions that the plan has given them so far."""
+"""The devices of a walk: their present readings, and where the plan has moved them so far."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-#: What a status object of a walk, or a device without a reading, gives for a number.
+#: The number that a device without a reading gives.
 _ZERO = 0.0
 _BYTES_OF_NUMBER = 8
 
 
 class Facts(NamedTuple):
-    """What is known about a device before the plan moves it.
+    """The facts about a device before the plan moves it.
 
     Attributes
     ----------

@@ -55,7 +55,7 @@ def _begin(argv: Sequence[str], *, orphaned: Callable[[], None], death_signal: s
         # Shells start background jobs with SIGINT ignored; interrupts of user code must still work.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _flush_lines()
-    _prctl(_PR_SET_PDEATHSIG, death_signal)
+    get_at_death_of_parent(death_signal)
     if "--parent-pipe" in argv:
         pipe = int(argv[argv.index("--parent-pipe") + 1])
         os.set_inheritable(pipe, False)  # not for children of user code
@@ -88,7 +88,7 @@ def _flush_lines() -> None:
         libc.setvbuf(stdout, None, _IOLBF, 0)
 
 
-def _prctl(option: int, value: int) -> None:
-    """Set a property of this process on Linux. On other systems, only the pipe is used."""
+def get_at_death_of_parent(death_signal: signal.Signals) -> None:
+    """Let Linux send this process the signal when its parent dies. On other systems, only the pipe is used."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, death_signal)

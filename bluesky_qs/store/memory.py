@@ -95,7 +95,31 @@ class Contents:
                     assert_never(change)
 
 
-class MemoryStore:
+class ReadFromMemory:
+    """The reading half of a store that has its contents in memory."""
+
+    _contents: Contents
+
+    async def load(self) -> Snapshot:
+        """Return everything that is stored."""
+        return self._contents.snapshot()
+
+    async def read_history(
+        self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
+    ) -> list[NumberedItem]:
+        """Return items of the history, by number."""
+        return self._contents.history.read(numbers, words=words, most_bytes=most_bytes)
+
+    async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
+        """Return items of the history, by uid."""
+        return self._contents.history.find(uids)
+
+    async def history_size(self, numbers: range) -> int:
+        """Return the length in bytes of items of the history."""
+        return self._contents.history.size(numbers)
+
+
+class MemoryStore(ReadFromMemory):
     """A store that lasts as long as its object; `refuse` makes it fail.
 
     Attributes
@@ -113,24 +137,6 @@ class MemoryStore:
 
     async def open(self) -> None:
         """Do nothing: memory is always open."""
-
-    async def load(self) -> Snapshot:
-        """Return everything that was committed."""
-        return self._contents.snapshot()
-
-    async def read_history(
-        self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
-    ) -> list[NumberedItem]:
-        """Return items of the history, by number."""
-        return self._contents.history.read(numbers, words=words, most_bytes=most_bytes)
-
-    async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
-        """Return items of the history, by uid."""
-        return self._contents.history.find(uids)
-
-    async def history_size(self, numbers: range) -> int:
-        """Return the length in bytes of items of the history."""
-        return self._contents.history.size(numbers)
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes, or refuse them."""

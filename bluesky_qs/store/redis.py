@@ -7,13 +7,12 @@ because an operator may have cleared it on purpose.
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.plan_queue.changes import Change, NumberedItem, SetFact, Snapshot
-from bluesky_qs.store.base import Words
-from bluesky_qs.store.memory import Contents
+from bluesky_qs.plan_queue.changes import Change, SetFact
+from bluesky_qs.store.memory import Contents, ReadFromMemory
 from bluesky_qs.store.place import redis_state_folder
 from bluesky_qs.store.redis_layout import LOCK, Layout, Step
 from bluesky_qs.store.redis_link import RedisLink
@@ -28,7 +27,7 @@ _CONNECT, _ANSWER = 0.5, 1.0
 _PATIENT = 10.0
 
 
-class RedisStore:
+class RedisStore(ReadFromMemory):
     """A store on a Redis server.
 
     Parameters
@@ -89,24 +88,6 @@ class RedisStore:
         self._opened = self._exact = True
         if not self._beside_service:
             self._watching = asyncio.create_task(self._watch())
-
-    async def load(self) -> Snapshot:
-        """Return everything that was read from Redis, with new ranks."""
-        return self._contents.snapshot()
-
-    async def read_history(
-        self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
-    ) -> list[NumberedItem]:
-        """Return items of the history, by number, from the mirror."""
-        return self._contents.history.read(numbers, words=words, most_bytes=most_bytes)
-
-    async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
-        """Return items of the history, by uid, from the mirror."""
-        return self._contents.history.find(uids)
-
-    async def history_size(self, numbers: range) -> int:
-        """Return the length in bytes of items of the history."""
-        return self._contents.history.size(numbers)
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes in one MULTI/EXEC."""

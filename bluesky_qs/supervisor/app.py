@@ -107,12 +107,7 @@ def run(
         door_socket = None if http is None else stack.enter_context(listening.listen(http, "--http"))
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
-        console = Console(
-            publish=network.zmq_publish_console,
-            encoding=network.zmq_encoding,
-            terminal=terminal,
-            logs=ItemLogs(settings.operation.item_logs_size * 1_000_000),
-        )
+        console = _console(settings, terminal)
         stack.callback(console.stop)
         stack.callback(_log_into(console.output, settings.operation.console_logging_level))
         rundir.save_settings(settings)
@@ -135,6 +130,15 @@ def run(
     if code and terminal is None:  # the reason is not in the log yet
         sys.stderr.write(console.record.text())
     return code
+
+
+def _console(settings: Settings, terminal: int | None) -> Console:
+    return Console(
+        publish=settings.network.zmq_publish_console,
+        encoding=settings.network.zmq_encoding,
+        terminal=terminal,
+        logs=ItemLogs(settings.operation.item_logs_size * 1_000_000),
+    )
 
 
 class Supervisor:

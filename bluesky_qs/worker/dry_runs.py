@@ -122,9 +122,7 @@ class DryRuns:
     def close(self) -> None:
         """End the shadow, since the worker ends."""
         if (shadow := self._shadow) is not None:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(shadow.process, signal.SIGKILL)
-                os.waitpid(shadow.process, 0)
+            _kill(shadow)
 
     def outdate(self) -> None:
         """User code has run. The next dry run needs a new shadow. Any thread may call this."""
@@ -258,14 +256,15 @@ class DryRuns:
     def _end(self) -> None:
         """End the shadow, with the dry run in it."""
         shadow, self._shadow = self._shadow, None
-        if shadow is None:
-            return
-        try:
-            os.kill(shadow.process, signal.SIGKILL)
-            os.waitpid(shadow.process, 0)
-        except (ProcessLookupError, ChildProcessError):  # user code has waited for all children
-            log.debug("The shadow %d has already ended", shadow.process)
-        shadow.channel.close()
+        if shadow is not None:
+            _kill(shadow)
+            shadow.channel.close()
+
+
+def _kill(shadow: _Shadow) -> None:
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):  # user code has waited for all children
+        os.kill(shadow.process, signal.SIGKILL)
+        os.waitpid(shadow.process, 0)
 
 
 def _killed(status: int | None, seconds: float) -> dict[str, Any]:

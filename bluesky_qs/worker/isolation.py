@@ -1,7 +1,6 @@
 """The first steps of the shadow: it leaves nothing of the worker's connections and output in its own hands."""
 
 import contextlib
-import ctypes
 import gc
 import io
 import logging
@@ -14,7 +13,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-_PR_SET_PDEATHSIG = 1
+from bluesky_qs.ipc.child import get_at_death_of_parent
+
 _LOWEST_PRIORITY = 19
 #: Characters of the output that are kept.
 OUTPUT_KEPT = 10_000
@@ -51,7 +51,7 @@ class Output(io.TextIOBase):
 
 def end_with(parent: int) -> None:
     """End this process when the parent process ends, on Linux."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    get_at_death_of_parent(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ipython_extension.shown.display import View
-from ipython_extension.shown.tables import moment, plural, shortened
+from ipython_extension.shown.tables import length_of_time, moment, plural, shortened
 
 _WIDEST = 110
 #: A copy of the environment that is older than this number of seconds is worth a sentence.
@@ -47,6 +47,8 @@ class DryRunView(View, dict[str, Any]):
             yield f"Streams: {', '.join(streams)}."
         if triggers := self["triggers"]:
             yield f"Triggers: {', '.join(f'{name} ({n})' for name, n in triggers.items())}."
+        if (slept := self["estimate"]["parts"]["sleep"] or 0.0) >= 1:
+            yield f"Takes at least {length_of_time(slept)}, because the plan sleeps that long."
         if self["bytes"] >= 10**6:
             yield f"Data: about {_bytes(self['bytes'])}."
         yield from _some([f"Note: {text}." for text in self["warnings"]])
@@ -80,7 +82,7 @@ def _motor(name: str, motor: Mapping[str, Any]) -> str:
     low, high = _number(motor["min"]), _number(motor["max"])
     if low == high:
         return f"{name}: stays at {end}{units}."
-    return f"{name}: {low} → {high}{units}, starts at {start}, ends at {end}."
+    return f"{name}: starts at {start}, ends at {end}{units}, range {low} … {high}."
 
 
 def _place(trace: str) -> Iterator[str]:

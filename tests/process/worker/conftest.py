@@ -17,6 +17,7 @@ import zmq.asyncio
 from bluesky_qs.ipc.commands import (
     Attach,
     CloseEnvironment,
+    KernelSpec,
     OpenEnvironment,
     RunFunction,
     RunPlan,
@@ -224,3 +225,22 @@ async def worker(startup):
     yield start
     for driver in drivers:
         await driver.end()
+
+
+@pytest.fixture
+def mode():
+    """The mode of the worker; parametrize it for both."""
+    return "plain"
+
+
+@pytest.fixture
+def open_in_mode(worker, mode, tmp_path):
+    """Opens an environment with this startup code: ``driver = await open_in_mode(code)``."""
+
+    async def opened(code):
+        kernel = KernelSpec(connection_dir=str(tmp_path / "runtime"), ipython_dir=str(tmp_path))
+        driver = worker(code)
+        await driver.open(kernel=kernel if mode == "kernel" else None)
+        return driver
+
+    return opened

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from bluesky_qs.ipc.commands import DryRun, KernelSpec, RunFunction, RunPlan
+from bluesky_qs.ipc.commands import DryRun, RunFunction, RunPlan
 from bluesky_qs.ipc.reports import DryRunEnded, PlanEnded, StateChanged, TaskEnded
 from tests.process.worker.conftest import PERMISSIONS
 
@@ -143,16 +143,8 @@ BOTH_MODES = pytest.mark.parametrize("mode", ["plain", "kernel"])
 
 
 @pytest.fixture
-def mode():
-    return "plain"
-
-
-@pytest.fixture
-async def driver(worker, mode, tmp_path):
-    kernel = KernelSpec(connection_dir=str(tmp_path / "runtime"), ipython_dir=str(tmp_path))
-    driver = worker(STARTUP)
-    await driver.open(kernel=kernel if mode == "kernel" else None)
-    return driver
+async def driver(open_in_mode):
+    return await open_in_mode(STARTUP)
 
 
 async def asked(driver, name, *args, seconds=60.0, excluded=(), **kwargs):

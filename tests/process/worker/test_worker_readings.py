@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bluesky_qs.ipc.commands import ContinuePlan, KernelSpec, PausePlan, ReadDevices
+from bluesky_qs.ipc.commands import ContinuePlan, PausePlan, ReadDevices
 from bluesky_qs.ipc.reports import DevicesRead, PlanEnded, TaskEnded
 
 DEVICES = """
@@ -79,16 +79,8 @@ BOTH_MODES = pytest.mark.parametrize("mode", ["plain", "kernel"])
 
 
 @pytest.fixture
-def mode():
-    return "plain"
-
-
-@pytest.fixture
-async def driver(worker, mode, tmp_path):
-    kernel = KernelSpec(connection_dir=str(tmp_path / "runtime"), ipython_dir=str(tmp_path))
-    driver = worker(DEVICES)
-    await driver.open(kernel=kernel if mode == "kernel" else None)
-    return driver
+async def driver(open_in_mode):
+    return await open_in_mode(DEVICES)
 
 
 async def read(driver, *names, max_age=0.0):

@@ -26,7 +26,7 @@ def test_points_and_motors_are_sentences(qs, opened):
     lines = shown(qs, opened, points=101, runs=1, motors={"motor": MOTOR}, triggers={"det1": 101})
     assert lines == [
         "Would take 101 points in 1 run.",
-        "motor: \N{MINUS SIGN}1 → 1 mm, starts at 0, ends at 1.",
+        "motor: starts at 0, ends at 1 mm, range \N{MINUS SIGN}1 … 1.",
         "Triggers: det1 (101).",
     ]
     assert opened.do("queue_get")["items"] == []
@@ -81,6 +81,15 @@ def test_everything_else_has_a_line(qs, opened):
     assert lines[8].startswith("  scan.py, line 12")
     assert lines[9].startswith("Based on the environment as it was at ")
     assert lines[10:] == ["It printed:", "  one", "  two"]
+
+
+def test_sleeps_give_the_least_time_that_the_plan_takes(qs, opened):
+    times = {"move": None, "trigger": None, "sleep": 9990.0, "other": None}
+    estimate = {"seconds": None, "low": None, "high": None, "reason": "", "parts": times}
+    assert shown(qs, opened, points=1000, runs=1, estimate=estimate) == [
+        "Would take 1000 points in 1 run.",
+        "Takes at least 2 h 46 min, because the plan sleeps that long.",
+    ]
 
 
 def test_a_plan_without_points_says_so(qs, opened):
