@@ -236,9 +236,10 @@ No request is sent until you type a command. To load it in every session, write
 - **Plans** are written as in `RE(…)`: `%qs add count([det1, det2], num=10)`. Names are plans and devices of the
   service; they need not exist in this session. `$name` and `{expression}` insert the value of a variable of *this*
   session, or of arithmetic on variables. The text is parsed, never run.
-- **Items** are named by their position in the *last* table (`-1` is the last one), or by the first characters of
-  their uid. A position means the item that you saw there, wherever it is now. A message that names a position in the
-  queue has the same effect as a table of the queue.
+- **Items** are named by their position in the *last* table, or by the first characters of their uid. A position means
+  the item that you saw there, wherever it is now. A message that names a position in the queue has the same effect as a
+  table of the queue. Negative numbers count back: in the queue, `-1` is the last item of the last table. For `log`,
+  `table`, `plot` and `redo` it is always the plan that ended last, whichever table you saw, and `-2` the one before.
 - **Results** are objects: `q = %qs queue` is a list of items that is displayed as a table. A `;` at the end of the
   line hides the result. Each line of a cell shows its result; a line in a loop does so only if it changes something or
   reads devices. `# comment` may end any line; only an answer to user code keeps it.

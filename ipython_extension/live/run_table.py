@@ -1,6 +1,6 @@
 """The table of a plan: its runs with their readings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.documents import mapping
@@ -19,21 +19,31 @@ _ENDLESS = 10**9
 class RunTable(View, list[dict[str, Any]]):
     """The readings of a plan: a dictionary for each point, with ``scan_id``, ``seq_num``, ``time`` and the fields.
 
-    ``pandas.DataFrame(table)`` has a column for each field.
+    ``pandas.DataFrame(table)`` has a column for each field. ``heading`` is the line above it for a width.
     """
 
-    def __init__(self, messages: Sequence[Mapping[str, Any]], notes: Iterable[str] = (), *, rows: int = 20) -> None:
+    def __init__(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        notes: Iterable[str] = (),
+        *,
+        rows: int = 20,
+        heading: Callable[[int], str] | None = None,
+    ) -> None:
         super().__init__(_points(messages))
         self._messages = messages
         self._notes = list(notes)
         self._rows = rows
+        self._heading = heading
 
     def text(self, width: int) -> str:
         shown = [colored(line.now(), line.mark) for line in self._lines(width)]
-        return "\n".join([*shown, *(wrapped(note, width) for note in self._notes)])
+        heading = [self._heading(width)] if self._heading else []
+        return "\n".join([*heading, *shown, *(wrapped(note, width) for note in self._notes)])
 
     def html(self) -> str:
-        return lines_html([*self._lines(NOTEBOOK_WIDTH), *map(Line, self._notes)])
+        heading = [Line(self._heading(NOTEBOOK_WIDTH))] if self._heading else []
+        return lines_html([*heading, *self._lines(NOTEBOOK_WIDTH), *map(Line, self._notes)])
 
     def _lines(self, width: int) -> Sequence[Line | Row]:
         tables = RunTables(width, _ENDLESS)

@@ -19,11 +19,14 @@ class Recorded(NamedTuple):
         The number of events that the service did not keep.
     is_whole
         Whether all kept documents are here; otherwise the oldest ones are not.
+    item_uid
+        The uid of the plan.
     """
 
     messages: list[dict[str, Any]]
     missing: int
     is_whole: bool
+    item_uid: str
 
     @property
     def omitted(self) -> list[str]:
@@ -59,4 +62,6 @@ def recorded(rm: REManagerAPI, item_uid: str | None = None) -> Recorded:
     messages: dict[tuple[str, str], dict[str, Any]] = {}
     for message in (message for page in reversed(pages) for message in page):
         messages.setdefault((message["name"], str(message["doc"].get("uid"))), message)
-    return Recorded(list(messages.values()), reply.get("missing") or 0, before is None)
+    return Recorded(
+        list(messages.values()), reply.get("missing") or 0, before is None, str(reply.get("item_uid") or item_uid)
+    )

@@ -1,11 +1,8 @@
 """The state behind ``%qs``: the client, the known names, and the items that the user saw last."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
-
-from IPython.core.error import UsageError
 
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.client.sync import REManagerAPI
@@ -15,6 +12,7 @@ from bluesky_qs.words.parseable import has_index
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session import past
+from ipython_extension.session.finding import by_beginning, counted_back, integer, only_one, shown_at
 from ipython_extension.session.known_names import KnownNames
 from ipython_extension.session.placing import placed_in
 from ipython_extension.session.prompt_settings import PromptSettings
@@ -22,13 +20,10 @@ from ipython_extension.session.requeued import Requeued, find_requeued, requeued
 from ipython_extension.session.watched import Watched
 from ipython_extension.shown.display import QueueView
 from ipython_extension.shown.history_view import HistoryView
-from ipython_extension.shown.tables import ranges
 from ipython_extension.typed.history_query import HistoryQuery
 from ipython_extension.typed.line import Line, LineWord
 
-_SHORTEST_UID = 4
 _MOST_FIELDS = 100
-_RANGE = re.compile(r"\d{1,3}-\d{1,3}")
 
 
 class Session:
@@ -56,6 +51,8 @@ class Session:
         self._last: dict[int, Item] | None = None
         #: The item that ran without the queue, if nothing was shown since; it has no position.
         self._ran: Item | None = None
+        #: Items of the history that a negative number has referred to, by their number there.
+        self._counted_back: dict[int, Item] = {}
         #: Items that were added since the queue was shown last, by position.
         self._grown: dict[int, Item] = {}
         self._known: tuple[tuple[object, ...], KnownNames] | None = None
@@ -140,6 +137,12 @@ class Session:
         if isinstance(keys, Mapping):
             new = [name for name, key in keys.items() if isinstance(key, Mapping) and is_number(key)]
             self.fields = list(dict.fromkeys([*new, *self.fields]))[:_MOST_FIELDS]
+
+    def ended_item(self, uid: str) -> Item | None:
+        """The item of the history with this uid, if it was shown or is the newest one."""
+        seen = [*(self._history or {}).values(), *self._counted_back.values()]
+        found = next((item for item in seen if item["item_uid"] == uid), None)
+        return found or next((item for item in past.page(self.rm, {}, 1)["items"] if item["item_uid"] == uid), None)
 
     def seen_item(self, uid: str) -> Item | None:
         """The item with this uid if it was shown."""
@@ -239,6 +242,7 @@ class Session:
         rows = rows or self.settings.rows()
         shown = HistoryView(reply, self.known(), rows=rows, since=since, query=query, me=self.rm.user)
         self._history = self._last = shown.rows_by_number()
+        self._counted_back = {}
         self._ran = None
         return shown
 
@@ -328,8 +332,8 @@ class Session:
         A position refers to the table that was shown last. The service checks whether the item is still in the
         queue; see `explained`.
         """
-        if (position := _integer(token.text)) is None:
-            found = _only_one(token, {**(self._queue or {}), **self._grown}.values())
+        if (position := integer(token.text)) is None:
+            found = only_one(token, {**(self._queue or {}), **self._grown}.values())
             return (found or self.queued_item(line, token))["item_uid"]
         return self._shown_in_queue(line, token, position)["item_uid"]
 
@@ -338,7 +342,7 @@ class Session:
 
         If the queue was not shown yet, a position refers to the queue as it is now.
         """
-        position = _integer(token.text)
+        position = integer(token.text)
         if position is None or self._queue is not None or self._grown:
             return {"uid": self.queued(line, token)}
         return {"pos": position}
@@ -359,8 +363,8 @@ class Session:
         queue = self.line_queue()
         now, running = queue["items"], queue["running_item"]
         self._looked_at = now
-        if (position := _integer(token.text)) is None:
-            item = self._by_beginning(line, token, [*now, running] if running else now)
+        if (position := integer(token.text)) is None:
+            item = by_beginning(line, token, [*now, running] if running else now, self.known)
             if item is running:
                 raise NotFound(f"{plan_text(item, self.known())} is running now")
             return item
@@ -377,34 +381,55 @@ class Session:
         raise NotFound(f"{plan_text(seen, self.known())}, which was shown at position {position}, {where}")
 
     def finished(self, line: Line, token: LineWord) -> Item:
-        """The item of the history that a token refers to."""
-        if (position := _integer(token.text)) is None:
-            return _only_one(token, (self._history or {}).values()) or self._by_beginning(line, token, self._past())
-        if position == -1 and self._ran:
-            return self._ran
+        """The item of the history that a token refers to.
+
+        A number is that of the history table that was shown last. A negative number counts back from the plan that
+        ended last, which that table may not have.
+        """
+        if (position := integer(token.text)) is None:
+            found = only_one(token, (self._history or {}).values())
+            return found or by_beginning(line, token, self._past(), self.known)
+        if position < 0:
+            return self._back_in_history(line, token, -position)
         if self._history is None:
             self._history_is_seen(past.page(self.rm, {}, past.MANY))
-        return _shown_at(line, token, position, self._history or {})
+        return shown_at(line, token, position, self._history or {})
+
+    def _back_in_history(self, line: Line, token: LineWord, back: int) -> Item:
+        """The item of the whole history that is as far back, whichever table was shown last; 1 is the newest.
+
+        A plan that runs without the queue counts as the newest, because the user has just started it.
+        """
+        if back == 1 and self._ran and self.line_queue()["running_item"].get("item_uid") == self._ran["item_uid"]:
+            return self._ran
+        reply = past.page(self.rm, {}, back)
+        found = counted_back(line, token, reply["items"], back)
+        numbers = reply.get("positions") or range(len(reply["items"]))
+        self._counted_back[numbers[-back]] = found
+        return found
 
     def name_in_history(self, item: Item) -> str:
         """How to call an item that `finished` has found."""
         if item is self._ran:
             return "the plan that you ran last"
-        number = next((number for number, each in (self._history or {}).items() if each is item), None)
+        numbered = [*(self._history or {}).items(), *self._counted_back.items()]
+        number = next((number for number, each in numbered if each is item), None)
         return "it" if number is None else f"number {number}"
 
     def any_item(self, line: Line, token: LineWord) -> Item:
         """The item that a token refers to: a position in the table that was shown last, or a uid."""
         queue = self.line_queue()
         now: list[Item] = [*queue["items"], *([queue["running_item"]] if queue["running_item"] else [])]
-        if (position := _integer(token.text)) is None:
-            return self._by_beginning(line, token, [*now, *self._past()])
+        if (position := integer(token.text)) is None:
+            return by_beginning(line, token, [*now, *self._past()], self.known)
         if position == -1 and self._ran:
             seen = self._ran
         elif self._last is None or self._last is self._grown:
             seen = self._shown_in_queue(line, token, position)
+        elif position < 0 and self._last is self._history:
+            return self._back_in_history(line, token, -position)
         else:
-            seen = _shown_at(line, token, position, self._last)
+            seen = shown_at(line, token, position, self._last)
         found = next((item for item in now if item["item_uid"] == seen["item_uid"]), None)
         # That an item has a result does not mean that it is in the history: requeued items have one too.
         if found or self._is_in_history(seen):
@@ -417,7 +442,7 @@ class Session:
 
     def _is_in_history(self, seen: Item) -> bool:
         """Whether an item that was shown is one of the history that was shown last."""
-        return any(item is seen for item in (self._history or {}).values())
+        return any(item is seen for item in [*(self._history or {}).values(), *self._counted_back.values()])
 
     def _shown_in_queue(self, line: Line, token: LineWord, position: int) -> Item:
         """The item that was shown last at this position of the queue."""
@@ -425,29 +450,7 @@ class Session:
             grown = self._grown
             self.sees_queue()
             self._queue = self._last = {**(self._queue or {}), **grown}
-        return _shown_at(line, token, position, self._queue or {})
-
-    def _by_beginning(self, line: Line, token: LineWord, items: list[Item]) -> Item:
-        """The one item whose uid begins with the token."""
-        if _RANGE.fullmatch(token.text):
-            raise line.fault("Only one item is possible here; give one position", token.start, len(token.text))
-        if len(token.text) < _SHORTEST_UID:
-            raise line.fault(f"Expected a position, or at least {_SHORTEST_UID} characters of a uid", token.start)
-        found = {item["item_uid"]: item for item in items if item["item_uid"].startswith(token.text)}
-        if not found:
-            raise line.fault(f"No item has a uid that begins with {token.text!r}", token.start)
-        if len(found) > 1:
-            known = self.known()
-            plans = "".join(f"\n    {uid}  {plan_text(item, known)}" for uid, item in found.items())
-            complaint = line.fault(f"{len(found)} items have a uid that begins with {token.text!r}", token.start)
-            raise UsageError(f"{complaint}{plans}")
-        return next(iter(found.values()))
-
-
-def _only_one(token: LineWord, seen: Iterable[Item]) -> Item | None:
-    """The item that was shown and whose uid begins with the token, if there is exactly one."""
-    found = {item["item_uid"]: item for item in seen if item["item_uid"].startswith(token.text)}
-    return found.popitem()[1] if len(found) == 1 and len(token.text) >= _SHORTEST_UID else None
+        return shown_at(line, token, position, self._queue or {})
 
 
 def _identify(client: REManagerAPI) -> None:
@@ -460,25 +463,3 @@ def _identify(client: REManagerAPI) -> None:
 def _versions(status: Mapping[str, Any]) -> tuple[object, ...]:
     """The versions of the lists."""
     return status.get("plans_allowed_uid"), status.get("devices_allowed_uid"), status.get("functions_allowed_uid")
-
-
-def _integer(text: str) -> int | None:
-    try:
-        return int(text)
-    except ValueError:
-        return None
-
-
-def _shown_at(line: Line, token: LineWord, position: int, seen: Mapping[int, Item]) -> Item:
-    """The item that was shown at a position; negative positions count from the end: -1 is the last."""
-    numbers = sorted(seen)
-    if position in seen:
-        return seen[position]
-    if -len(numbers) <= position < 0:
-        return seen[numbers[position]]
-    there = f"it has {ranges(numbers)}" if numbers else "it is empty"
-    if numbers and numbers[-1] == len(numbers) - 1:
-        there = f"its last item is {numbers[-1]}"
-    elif numbers and 0 <= position < numbers[0]:
-        there += " (%qs history shows older plans)"
-    raise line.fault(f"The last table has no item {position}: {there}", token.start)

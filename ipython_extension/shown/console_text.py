@@ -1,24 +1,31 @@
 """Lines of the service's console, as they were printed."""
 
 import re
+from collections.abc import Callable
 
 from ipython_extension.shown.display import View
 from ipython_extension.shown.notebook_html import preformatted
 
+#: Columns of a notebook.
+_WIDE = 110
 _COLORS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class ConsoleText(View, str):
-    """Lines of the console."""
+    """Lines of the console; ``heading`` is the line above them for a width, and not part of the text."""
 
-    __slots__ = ()
+    __slots__ = ("heading",)
     nothing = "Nothing has been printed."
 
-    def text(self, width: int) -> str:  # noqa: ARG002 - a terminal wraps lines as it likes
-        return self.rstrip("\n") or self.nothing
+    def __init__(self, text: str = "") -> None:  # noqa: ARG002 - str has taken it
+        self.heading: Callable[[int], str] | None = None
+
+    def text(self, width: int) -> str:
+        lines = self.rstrip("\n") or self.nothing  # a terminal wraps them as it likes
+        return f"{self.heading(width)}\n{lines}" if self.heading else lines
 
     def html(self) -> str:
-        return preformatted(_COLORS.sub("", self.text(0)))
+        return preformatted(_COLORS.sub("", self.text(_WIDE)))
 
 
 class SelectedText(ConsoleText):

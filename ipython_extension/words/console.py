@@ -12,6 +12,7 @@ from bluesky_qs.wire.info import CONSOLE
 from ipython_extension.live.console import ConsoleTail
 from ipython_extension.session.session import Session
 from ipython_extension.shown.console_text import ConsoleText, SelectedText
+from ipython_extension.shown.headings import ended_heading
 from ipython_extension.typed.line import Line, LineWord
 from ipython_extension.words.vocabulary import word
 
@@ -35,10 +36,10 @@ def log(session: Session, line: Line) -> ConsoleText | None:
 
     The console has the output of startup code, plans, scripts and the service itself.
 
-    With ID, show what one plan or task printed while it ran. ID is a number of the history (-1 is the last plan), or
-    the uid of a plan or of a task, or its beginning. --grep selects the lines with a text, case ignored. --level
-    selects logging records of this level or a higher one (DEBUG, INFO, WARNING, ERROR, CRITICAL); other lines count
-    as INFO.
+    With ID, show what one plan or task printed while it ran. ID is a number of the last history table, or counts back
+    from the plan that ended last (-1 is that plan), or is the beginning of the uid of a plan or of a task. --grep
+    selects the lines with a text, case ignored. --level selects logging records of this level or a higher one (DEBUG,
+    INFO, WARNING, ERROR, CRITICAL); other lines count as INFO.
 
         %qs log -1
         %qs log 12 --grep motor
@@ -55,6 +56,8 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     wanted = options.get("n", _ALL if selected else _LINES)
     tail = ConsoleTail(session.rm) if "f" in options else None
     shown = _last_lines(session, wanted, selected)
+    if item := session.ended_item(selected["item_uid"]) if words else None:
+        shown.heading = partial(ended_heading, item, session.known())
     if tail is None:
         return shown
     if shown:

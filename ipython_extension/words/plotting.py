@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterError
@@ -14,6 +15,7 @@ from ipython_extension.session.recorded import Recorded, recorded
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, waiting
 from ipython_extension.shown.display import View
+from ipython_extension.shown.headings import ended_heading
 from ipython_extension.typed.line import Line, LineWord
 from ipython_extension.words.vocabulary import word
 
@@ -38,7 +40,8 @@ class Drawn(View, list[Any]):
 def plot(session: Session, line: Line) -> Drawn:
     """Plot the running scan as its points arrive, or the last scan if none is running.
 
-    With ID, plots a plan that has ended: its position in the last history table (-1 is the last), or its uid.
+    With ID, plots a plan that has ended: its number in the last history table, or -1 for the plan that ended last (-2
+    for the one before), or its uid.
 
     Plots the first four readings, or the FIELDs, named as in the headings of the live table; of a grid scan, a map of
     each. Ctrl-C stops the plotting, not the scan. A notebook and a display need matplotlib; in a terminal without a
@@ -72,9 +75,9 @@ def plot(session: Session, line: Line) -> Drawn:
 def table(session: Session, line: Line) -> RunTable:
     """Show the readings of the running plan so far, or of the last one, in a table.
 
-    With ID, shows those of a plan that has ended: its position in the last history table (-1 is the last), or its uid.
-    -n shows the latest N points. The result is a list with a dictionary for each point, for
-    pandas.DataFrame(table), for example.
+    With ID, shows those of a plan that has ended: its number in the last history table, or -1 for the plan that ended
+    last (-2 for the one before), or its uid. -n shows the latest N points. The result is a list with a dictionary for
+    each point, for pandas.DataFrame(table), for example.
 
         %qs table -1
         readings = %qs table -1
@@ -87,7 +90,10 @@ def table(session: Session, line: Line) -> RunTable:
     for message in found.messages:
         session.take_document(message)
     omitted = [f"Images and long arrays are not kept: {', '.join(found.omitted)}."] if found.omitted else []
-    view = RunTable(found.messages, [*found.notes, *omitted], rows=options.get("n", session.settings.rows()))
+    item = session.ended_item(found.item_uid)
+    heading = partial(ended_heading, item, session.known()) if item else None
+    rows = options.get("n", session.settings.rows())
+    view = RunTable(found.messages, [*found.notes, *omitted], rows=rows, heading=heading)
     if not view:
         raise NotFound(_nothing(session, uid, "readings"))
     return view

@@ -328,7 +328,9 @@ def _of_the_first(session: Session, uids: Sequence[str], where: dict[str, Any]) 
 
 @word("redo", "ID | A-B [NAME=VALUE…] [--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
 def redo(session: Session, line: Line) -> Changed:
-    """Queue plans from the history again, by number in the last history table (-1 is the last) or by uid.
+    """Queue plans from the history again: by number in the last history table, or by uid; -1 is the newest plan.
+
+    Negative numbers count back from the plan that ended last, whichever table was shown.
 
     NAME=VALUE changes parameters first. Of several plans (60-74), all are queued or none. A plan that is already back
     in the queue, because it failed or was aborted, is not queued twice unless it is changed.

@@ -6,7 +6,7 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.store.memory import MemoryStore
-from bluesky_qs.testing import Print, Wait
+from bluesky_qs.testing import Fail, Print, Wait
 from bluesky_qs.testing.sync import Manager
 
 
@@ -34,19 +34,39 @@ def ran(qs_manager):
     return uids
 
 
+def lines_below_the_heading(log):
+    heading, _, text = pretty(log).partition("\n")
+    assert heading.startswith("count([det1]): completed at ")
+    return text
+
+
 def test_a_plan_is_named_by_its_number_or_its_uid(qs, ran):
     first, second = ran
-    assert pretty(qs("log -1")) == "moving motor\nWARNING:root:no beam"
-    assert pretty(qs("log 0")) == "first"
-    assert pretty(qs(f"log {first}")) == "first"
-    assert pretty(qs(f"log {second[:8]}")).startswith("moving motor")
+    assert lines_below_the_heading(qs("log -1")) == "moving motor\nWARNING:root:no beam"
+    assert lines_below_the_heading(qs("log 0")) == "first"
+    assert lines_below_the_heading(qs(f"log {first}")) == "first"
+    assert lines_below_the_heading(qs(f"log {second[:8]}")).startswith("moving motor")
+
+
+def test_the_last_plan_is_the_one_that_ended_last_although_an_older_table_was_shown(qs, qs_manager, ran):
+    qs("history")
+    qs_manager.worker.on_plan("count", Print("third\n"), Fail("no beam"))
+    qs_manager.add("count", ["det2"])
+    qs_manager.do("queue_start")
+    qs_manager.wait_idle()
+    heading, text = pretty(qs("log -1")).split("\n")
+    assert heading.startswith("count([det2]): failed at ")
+    assert " took " in heading
+    assert text == "third"
+    assert qs("log -2") == "moving motor\nWARNING:root:no beam\n"
+    assert qs("log -1") == "third\n"
 
 
 def test_lines_are_selected(qs, ran):
     assert qs("log -1 --grep MOTOR") == "moving motor\n"
-    assert pretty(qs("log -1 --level warning")) == "WARNING:root:no beam"
-    assert pretty(qs("log -1 --level ERROR")) == "No line matches."
-    assert pretty(qs("log -1 -n 1")) == "WARNING:root:no beam"
+    assert lines_below_the_heading(qs("log -1 --level warning")) == "WARNING:root:no beam"
+    assert lines_below_the_heading(qs("log -1 --level ERROR")) == "No line matches."
+    assert lines_below_the_heading(qs("log -1 -n 1")) == "WARNING:root:no beam"
     assert pretty(qs("log --grep motor")) == "moving motor"
 
 
@@ -89,5 +109,5 @@ def test_a_line_of_qserver_works_unchanged(qs, ran):
 def test_long_logs_say_where_lines_are_missing(qs, qs_manager, ran):
     messages = [{"time": 1.0, "msg": f"line {seq}\n", "seq": seq} for seq in (1, 2, 9)]
     qs_manager.answers["console_get"] = {"success": True, "msg": "", "messages": messages, "last": 9}
-    lines = pretty(qs("log -1")).splitlines()
+    lines = pretty(qs("log -1")).splitlines()[1:]
     assert [line[:24] for line in lines] == ["line 1", "line 2", "[... lines are missing h", "line 9"]

@@ -104,7 +104,7 @@ def test_a_plan_that_was_run_is_run_again_by_redo(qs, opened):
     qs("history")
     qs("run count([det1], num=5)")
     again = pretty(qs("redo -1"))
-    assert " ".join(again.split()) == "Queued the plan that you ran last again at position 0: count([det1], num=5)"
+    assert " ".join(again.split()) == "Queued number 3 again at position 0: count([det1], num=5)"
     assert opened.asked("queue_item_add")[0]["item"]["kwargs"] == {"num": 5}
     assert pretty(qs("redo 2 num=7")).startswith("Queued number 2 again with changes at position 1:")
 
@@ -133,16 +133,30 @@ def test_the_history_holds_and_numbers_the_rows_that_it_shows(qs):
     assert qs("item 1")["item_uid"] == "old-1"
     assert qs("item -1")["item_uid"] == "old-2"
     assert "no item 0: it has 1, 2" in refused(qs, "item 0")
-    assert "no item -3" in refused(qs, "redo -3")
+    assert "Only 3 plans are in the history" in refused(qs, "redo -4")
+
+
+def test_the_history_may_be_empty(qs):
+    assert "no plan has run yet" in refused(qs, "redo -1")
 
 
 @pytest.mark.usefixtures("past")
-def test_of_what_failed_the_last_is_the_last_that_failed(qs, qs_manager):
+def test_negative_numbers_count_back_from_the_newest_plan_whichever_rows_were_shown(qs, qs_manager):
     qs("history --failed")
-    assert qs("item -1")["item_uid"] == "old-1"
+    assert qs("item -1")["item_uid"] == "old-2"
     assert "no item 2: it has 1" in refused(qs, "redo 2")
-    qs("redo -1")
+    assert pretty(qs("redo -2 num=7 --back")).startswith("Queued number 1 again with changes")
     assert qs_manager.asked("queue_item_add")[0]["item"]["name"] == "scan"
+
+
+@pytest.mark.usefixtures("past")
+def test_the_newest_plan_may_have_ended_after_the_table_was_shown(qs, opened):
+    qs("history")
+    opened.add("count", ["det2"])
+    opened.do("queue_start")
+    opened.wait_idle()
+    assert "Queued number 3 again at position 0: count([det2])" in " ".join(pretty(qs("redo -1")).split())
+    assert "Queued number 2 again" in pretty(qs("redo 2"))
 
 
 @pytest.mark.usefixtures("past")

@@ -38,7 +38,9 @@ def test_a_plan_without_points_says_so(qs, measured):
 
 def test_the_table_of_a_plan_shows_its_points_and_is_a_list_of_them(qs, measured):
     table = qs("table 0")
-    lines = table.text(80).splitlines()
+    heading, *lines = table.text(80).splitlines()
+    assert heading.startswith("count([det1]): completed at ")
+    assert table.html().index("completed at") < table.html().index("Scan 1")
     assert lines[0].startswith("Scan 1: count, 3 points, started ")
     assert lines[1].split() == ["#", "time", "det"]
     assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
@@ -46,11 +48,11 @@ def test_the_table_of_a_plan_shows_its_points_and_is_a_list_of_them(qs, measured
 
 
 def test_of_a_long_table_the_latest_rows_are_shown(qs, measured):
-    lines = qs("table -2 -n 4").text(80).splitlines()
+    lines = qs("table -2 -n 4").text(80).splitlines()[1:]
     assert lines[0].startswith("Scan 2")
     assert lines[2] == "      …  21 earlier points (-n N shows more)"
     assert [line.split()[0] for line in lines[3:]] == ["22", "23", "24", "25"]
-    assert len(qs("table -2 -n 30").text(80).splitlines()) == 27
+    assert len(qs("table -2 -n 30").text(80).splitlines()) == 28
     assert len(qs("table -2")) == 25
 
 
@@ -68,7 +70,21 @@ def test_the_table_of_a_running_plan_has_its_points_so_far(qs, opened):
     opened.add("count", ["det1"])
     opened.do("queue_start")
     opened.wait_until(lambda _: opened.worker.is_waiting)
-    assert len(qs("table")) == 2
+    table = qs("table")
+    assert len(table) == 2
+    assert table.text(80).startswith("Scan 1: ")
+
+
+def test_the_last_plan_is_the_one_that_ended_last_although_an_older_table_was_shown(qs, measured):
+    qs("history")
+    measured.worker.on_plan("scan", Measure({"late": 2.5}, 2))
+    measured.add("scan", ["det1"])
+    measured.do("queue_start")
+    measured.wait_idle()
+    assert list(qs("table -1")[0])[-1] == "late"
+    assert qs("plot -1").names == ["Scan 3"]
+    for line in ("table", "table -1"):
+        assert qs(line).text(80).startswith("scan([det1]): completed at ")
 
 
 def test_what_is_not_kept_is_mentioned(qs, measured):

@@ -26,7 +26,7 @@ _LINES = {
         ("move aaaa back", _CHANGE),
         ("move aaaa before cccc", _CHANGE),
     ],
-    "redo": [("redo -1", _CHANGE), ("redo -1 --front", _CHANGE), ("redo hhhh --after 1", _CHANGE)],
+    "redo": [("redo -1", _CHANGE), ("redo 0 --front", _CHANGE), ("redo hhhh --after 1", _CHANGE)],
     "clear": [("clear", _CHANGE)],
     "undo": [("undo", _CHANGE)],
     "save": [],
@@ -160,7 +160,7 @@ def test_a_first_line_sends_as_few(qs, opened, plan, line, limit):
     assert 1 <= len(opened.requests) <= limit, opened.methods
 
 
-@pytest.mark.parametrize("line", ["redo -1 --front", "redo 0 --at 1", "redo ffff --after 1"])
+@pytest.mark.parametrize("line", ["redo 0 --front", "redo 0 --at 1", "redo ffff --after 1"])
 def test_a_plan_that_failed_is_queued_again_with_two_requests(qs, opened, plan, line):
     opened.fill([plan("count", "aaaa-1"), plan("count", "bbbb-1")], [_failed(plan)])
     for each in ("queue", "history"):

@@ -1,0 +1,68 @@
+"""Finds the item that a word of the line refers to: by position in what was shown, or by the beginning of its uid."""
+
+import re
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+
+from IPython.core.error import UsageError
+
+from bluesky_qs.words.planexpr import Item
+from bluesky_qs.words.plantext import plan_text
+from ipython_extension.shown.tables import plural, ranges
+from ipython_extension.typed.line import Line, LineWord
+
+_SHORTEST_UID = 4
+_RANGE = re.compile(r"\d{1,3}-\d{1,3}")
+
+
+def integer(text: str) -> int | None:
+    """The text as an integer; None if it is none."""
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def only_one(token: LineWord, seen: Iterable[Item]) -> Item | None:
+    """The item that was shown and whose uid begins with the token, if there is exactly one."""
+    found = {item["item_uid"]: item for item in seen if item["item_uid"].startswith(token.text)}
+    return found.popitem()[1] if len(found) == 1 and len(token.text) >= _SHORTEST_UID else None
+
+
+def shown_at(line: Line, token: LineWord, position: int, seen: Mapping[int, Item]) -> Item:
+    """The item that was shown at a position; negative positions count from the end: -1 is the last."""
+    numbers = sorted(seen)
+    if position in seen:
+        return seen[position]
+    if -len(numbers) <= position < 0:
+        return seen[numbers[position]]
+    there = f"it has {ranges(numbers)}" if numbers else "it is empty"
+    if numbers and numbers[-1] == len(numbers) - 1:
+        there = f"its last item is {numbers[-1]}"
+    elif numbers and 0 <= position < numbers[0]:
+        there += " (%qs history shows older plans)"
+    raise line.fault(f"The last table has no item {position}: {there}", token.start)
+
+
+def counted_back(line: Line, token: LineWord, newest: Sequence[Item], back: int) -> Item:
+    """The item that is as far ``back`` in the history: 1 is the newest, which is the last one of ``newest``."""
+    if back <= len(newest):
+        return newest[-back]
+    ran = f"Only {plural(len(newest), 'plan')} {'is' if len(newest) == 1 else 'are'} in the history"
+    raise line.fault(ran if newest else "The history is empty: no plan has run yet", token.start, len(token.text))
+
+
+def by_beginning(line: Line, token: LineWord, items: Sequence[Item], known: Callable[[], Container[str]]) -> Item:
+    """The one item whose uid begins with the token."""
+    if _RANGE.fullmatch(token.text):
+        raise line.fault("Only one item is possible here; give one position", token.start, len(token.text))
+    if len(token.text) < _SHORTEST_UID:
+        raise line.fault(f"Expected a position, or at least {_SHORTEST_UID} characters of a uid", token.start)
+    found = {item["item_uid"]: item for item in items if item["item_uid"].startswith(token.text)}
+    if not found:
+        raise line.fault(f"No item has a uid that begins with {token.text!r}", token.start)
+    if len(found) > 1:
+        names = known()
+        plans = "".join(f"\n    {uid}  {plan_text(item, names)}" for uid, item in found.items())
+        complaint = line.fault(f"{len(found)} items have a uid that begins with {token.text!r}", token.start)
+        raise UsageError(f"{complaint}{plans}")
+    return next(iter(found.values()))

@@ -1,0 +1,24 @@
+"""The line above the log and the readings of a plan: which plan it is, how it ended, and when."""
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+from bluesky_qs.words.plantext import plan_text
+from ipython_extension.shown.colors import colored
+from ipython_extension.shown.tables import cells, length_of_time, moment, shortened
+
+#: At least so many columns of the plan are shown.
+_PLAN = 24
+
+
+def ended_heading(item: Mapping[str, Any], known: Container[str], width: int) -> str:
+    """``count([det1], num=5): aborted by grace at 14:03:22, took 3.1 s``, in one line."""
+    result = item.get("result") or {}
+    status = str(result.get("exit_status") or "not ended yet")
+    who = f" by {result['ended_by']}" if result.get("ended_by") else ""
+    began, ended = result.get("time_start"), result.get("time_stop")
+    when = f" at {moment(ended)}" if ended else ""
+    took = f", took {length_of_time(ended - began)}" if began and ended else ""
+    tail = f": {status}{who}{when}{took}"
+    plan = shortened(plan_text(item, known), max(width - cells(tail), _PLAN))
+    return colored(f"{plan}{tail}", status)
