@@ -25,6 +25,7 @@ import time
 
 import psutil
 from harness import USER, Timeout, free_port, group, now, pct
+from measure_console import measure_console
 from measure_runs import task
 from perf import measure
 from service import Impl, Service, plan, run_queue
@@ -36,6 +37,7 @@ LIMITS = {
     "http.event_p50": 100,
     "http.event_p99": 300,
     "http.event_lost": 0,
+    "http.console_lost": 0,
     "plan.real_gap_readers_ratio": 1.1,
 }
 
@@ -54,7 +56,7 @@ def _talk():
         _time.sleep(0.01)
 _threading.Thread(target=_talk, daemon=True).start()
 """
-OURS = ("door_killed", "manager_killed", "crowd", "events", "readers")
+OURS = ("door_killed", "manager_killed", "crowd", "events", "console", "readers")
 
 
 class DoorService(Service):
@@ -108,17 +110,17 @@ class DoorService(Service):
                 return now() - t
         raise Timeout(f"no answer with status {wanted} in {timeout} s, the last one had {status}")
 
-    def stream(self, path, buffer=None):
+    def stream(self, path, buffer=None, headers=None, status=b" 200 "):
         """A socket on which a stream arrives; nobody reads it yet."""
         reader = socket.socket()
         if buffer:
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         reader.settimeout(30)
         reader.connect(("127.0.0.1", self.http_port))
-        head = f"GET /api{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: ApiKey {self.key}\r\n\r\n"
-        reader.sendall(head.encode())
+        lines = [f"{name}: {value}\r\n" for name, value in {**self.headers, **(headers or {})}.items()]
+        reader.sendall(f"GET /api{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{''.join(lines)}\r\n".encode())
         begin = reader.recv(64)
-        if b" 200 " not in begin:
+        if status not in begin:
             raise RuntimeError(f"{path}: {begin!r}")
         return reader
 
@@ -225,6 +227,14 @@ def g_events(b, im, rep):
     b.rec(im, "http.event_p50", pct(late, 50), "ms")
     b.rec(im, "http.event_p99", pct(late, 99), "ms")
     b.rec(im, "http.event_lost", n - len(arrived), "events")
+
+
+@group("console", 3)
+def g_console(b, im, rep):
+    """Where the time of a console line goes, at 100 lines per second with 50 websockets."""
+    with DoorService(b, im, "bench") as s:
+        s.open_env()
+        measure_console(b, im, s, 3 if b.o.quick else 8)
 
 
 class Drain(threading.Thread):

@@ -15,6 +15,7 @@ from typing import Any
 import zmq
 
 from bluesky_qs.supervisor.item_logs import ItemLogs
+from bluesky_qs.supervisor.pace import Pace
 from bluesky_qs.supervisor.pipes import Pipe, WorkerOutput
 from bluesky_qs.supervisor.record import Batcher, Record
 from bluesky_qs.supervisor.terminal import TerminalWriter
@@ -30,8 +31,9 @@ LINGER = 0.5
 
 _READ_SIZE = 64 * 1024
 _PIPE_SIZE = 1024 * 1024
-#: Seconds between two reads of a slow stream: waking up for each line would cost more than the lines.
-_READ_PERIOD = 0.005
+#: Seconds for one read, on average, and the reads without delay after a pause: waking up for each of many lines would
+#: cost more than the lines.
+_READ_PERIOD, _READ_BURST = 0.005, 50
 _FORWARD_AT_ONCE = 100
 #: Seconds that console messages wait after the start: a subscriber that waited for the service reconnects every 0.1 to
 #: 0.2 s and must miss nothing.
@@ -61,7 +63,7 @@ class Console:
         # Those of workers come first: the manager's line about the end of a plan follows what the plan printed.
         self._pipes = [Pipe(reader)]
         self._polled: list[int] = []
-        self._read_period = _READ_PERIOD if _enlarged(self.output) else 0.0
+        self._reads = Pace(_READ_PERIOD if _enlarged(self.output) else 0.0, _READ_BURST)
         self._stop_reader, self._stop_writer = os.pipe()
         self._wake_reader, self._wake_writer = os.pipe()
         #: What other threads want to be done in the console's own thread.
@@ -171,7 +173,8 @@ class Console:
                 self._forward(_FORWARD_AT_ONCE)
             if any(fd in events for fd in self._polled):
                 full = self._read() == _READ_SIZE
-                next_read = 0.0 if full else time.monotonic() + self._read_period
+                self._reads.count(time.monotonic())
+                next_read = 0.0 if full else self._reads.next
             if self._wake_reader in events:
                 self._work()
             self._emit(time.monotonic())

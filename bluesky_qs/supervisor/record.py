@@ -7,10 +7,13 @@ from collections import deque
 import msgspec
 
 from bluesky_qs.ipc.supervision import ConsolePage
+from bluesky_qs.supervisor.pace import Pace
 from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
-#: Minimum seconds between two messages: a subscriber's queue holds 1000, and a plan can print that in a moment.
+#: Seconds for one message, on average: a subscriber's queue holds 1000, and a plan can print that in a moment.
 PERIOD = 0.010
+#: Messages that leave without delay after a pause. Then, what is printed within a period becomes one message.
+BURST = 50
 #: Approximate number of characters in a message; so much is published without waiting.
 SIZE = 64 * 1024
 #: Bytes of messages that are kept for later requests.
@@ -18,13 +21,12 @@ KEPT = 4 * 1024 * 1024
 
 
 class Batcher:
-    """Turns text into messages. The caller passes the time."""
+    """Turns text into messages: each line at once, unless there are too many. The caller passes the time."""
 
     def __init__(self) -> None:
         self._text = ""
         self._due: float | None = None
-        self._last = float("-inf")
-        self._line_held = False
+        self._pace = Pace(PERIOD, BURST)
 
     @property
     def due(self) -> float | None:
@@ -32,29 +34,30 @@ class Batcher:
         return self._due
 
     def add(self, text: str, now: float) -> None:
-        """Add output."""
+        """Add output. An unfinished line waits for one period, because the rest of it usually follows immediately."""
+        if not text:
+            return
         self._text += text
-        if self._text and self._due is None:
-            self._due = max(now, self._last + PERIOD)
+        due = max(self._pace.next, now if _has_end(text) else now + PERIOD)
+        self._due = due if self._due is None else min(self._due, due)
 
     def take(self, now: float, *, everything: bool = False) -> str:
-        """Return the text of the next message; empty if it is not due yet.
-
-        An unfinished line waits for one period, because the rest of it usually follows immediately.
-        """
+        """Return the text of the next message; empty if it is not due yet."""
         if not everything and (self._due is None or (now < self._due and len(self._text) < SIZE)):
             return ""
         end = len(self._text)
         if not everything:
-            end = max(self._text.rfind("\n"), self._text.rfind("\r")) + 1
-            if end == 0 and (self._line_held or len(self._text) >= SIZE):
-                end = len(self._text)
+            # Without an end of a line, it is one that has waited, or is too long.
+            end = max(self._text.rfind("\n"), self._text.rfind("\r")) + 1 or end
         taken, self._text = self._text[:end], self._text[end:]
-        self._line_held = bool(self._text)
-        self._due = now + PERIOD if self._text else None
         if taken:
-            self._last = now
+            self._pace.count(now)
+        self._due = max(self._pace.next, now + PERIOD) if self._text else None
         return taken
+
+
+def _has_end(text: str) -> bool:
+    return "\n" in text or "\r" in text
 
 
 class Record:

@@ -14,7 +14,7 @@ from bluesky_qs.door.door import Door
 from bluesky_qs.door.refusals import BadRequest, HTTPRefusal, NoSuchRoute, missing_scopes
 from bluesky_qs.door.streams.entrance import Entrance, refuse
 from bluesky_qs.door.streams.feed import Feed
-from bluesky_qs.door.streams.frame import Frame
+from bluesky_qs.door.streams.frame import WRITE, Frame
 from bluesky_qs.door.streams.hub import Streams
 from bluesky_qs.door.streams.outlet import Outlet
 from bluesky_qs.door.streams.readers import GRACE, LEFT
@@ -78,7 +78,9 @@ class _WebsocketEnd(_End):
                 return
             caller = await self._entrance.accept(self._stream.scope, scope, receive, send)
             if caller is not None:
-                await self._serve(caller, self._stream.new_outlet(feed, number), receive, send)
+                outlet = self._stream.new_outlet(feed, number)
+                outlet.write = (scope.get("extensions") or {}).get(WRITE)
+                await self._serve(caller, outlet, receive, send)
 
     async def _serve(self, caller: Caller, outlet: Outlet, receive: Receive, send: Send) -> None:
         async def send_next(outlet: Outlet) -> None:

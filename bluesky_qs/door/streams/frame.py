@@ -10,6 +10,8 @@ from websockets.frames import Opcode
 #: Key of the bytes that go over the wire, in a message to a server of websockets. A server that does not know it makes
 #: them from the text.
 READY = "bluesky_qs.ready"
+#: Name of an extension of the server: a function that writes ready bytes now, and returns False if it cannot.
+WRITE = "bluesky_qs.write"
 
 
 class Frame:
@@ -31,10 +33,14 @@ class Frame:
         self.kind = kind
 
     @cached_property
+    def ready(self) -> bytes:
+        """The message as it goes over a websocket."""
+        return WebsocketFrame(Opcode.TEXT, self.text.encode()).serialize(mask=False)
+
+    @cached_property
     def websocket(self) -> dict[str, Any]:
         """The message as a server of websockets takes it. All readers share it, so it must not be changed."""
-        ready = WebsocketFrame(Opcode.TEXT, self.text.encode()).serialize(mask=False)
-        return {"type": "websocket.send", "text": self.text, READY: ready}
+        return {"type": "websocket.send", "text": self.text, READY: self.ready}
 
     @cached_property
     def server_sent(self) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from bluesky_qs.door.streams.frame import Frame, dropped
@@ -33,7 +34,14 @@ class Outlet(ABC):
 
     A heartbeat waits for nothing and holds nothing back: only the latest is kept, and it goes out when there is nothing
     else to send.
+
+    Attributes
+    ----------
+    write
+        Writes the ready bytes of a message to the reader at once, or returns False; None if that is not possible.
     """
+
+    write: Callable[[bytes], bool] | None = None
 
     def __init__(self) -> None:
         self._waiter: asyncio.Future[None] | None = None
@@ -65,6 +73,11 @@ class Outlet(ABC):
     @abstractmethod
     def take(self) -> Frame | None:
         """Return the next message that is not a heartbeat, or None."""
+
+    def _is_written(self, frame: Frame) -> bool:
+        """Write a message, if the reader waits for it and all others have been sent; return whether it was written."""
+        waits = self._waiter is not None and self._end is None
+        return waits and self.write is not None and self.write(frame.ready)
 
     def beat(self, frame: Frame) -> None:
         """Replace the heartbeat."""
@@ -127,8 +140,10 @@ class QueueOutlet(Outlet):
         channel.outlets.add(self)
 
     def put(self, frame: Frame) -> None:
-        """Add a message."""
+        """Add a message. It takes the short way to a reader that waits for it."""
         frames = self._frames
+        if not frames and self._is_written(frame):
+            return
         frames.append(frame)
         self._size += len(frame.text)
         while len(frames) > self._limit or (self._size > self._max_size and len(frames) > 1):

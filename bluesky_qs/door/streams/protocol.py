@@ -1,12 +1,12 @@
 """The server's side of websockets, with a short way for messages that are sent to many readers."""
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from bluesky_qs.door.streams.frame import READY
+from bluesky_qs.door.streams.frame import READY, WRITE
 
 _logger = logging.getLogger("uvicorn.error.websockets")
 _logger.setLevel(logging.WARNING)  # a line for each websocket has its query, which may have a key
@@ -21,9 +21,25 @@ class SharedFrames(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self.logger = _logger
 
+    async def run_asgi(self) -> None:
+        scope = cast("dict[str, Any]", self.scope)
+        scope["extensions"][WRITE] = self.write
+        await super().run_asgi()
+
+    def write(self, ready: bytes) -> bool:
+        """Write the ready bytes of a message, unless that must wait; return whether they were written."""
+        if not (self._takes_ready and self.writable.is_set()) or self.transport.is_closing():
+            return False
+        self.transport.write(ready)
+        return True
+
+    @property
+    def _takes_ready(self) -> bool:
+        return self.handshake_complete and not self.close_sent and not self.conn.extensions
+
     async def send(self, message: Any) -> None:
         ready = message.get(READY)
-        if ready is None or not self.handshake_complete or self.close_sent or self.conn.extensions:
+        if ready is None or not self._takes_ready:
             await super().send(message)
             if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
                 self.handshake_complete = True  # refused, which uvicorn would report as an error of ours

@@ -4,12 +4,22 @@ import json
 
 import pytest
 
-from bluesky_qs.supervisor.record import PERIOD, SIZE, Batcher, Record
+from bluesky_qs.supervisor.record import BURST, PERIOD, SIZE, Batcher, Record
 
 
 @pytest.fixture
 def batcher():
     return Batcher()
+
+
+@pytest.fixture
+def busy():
+    """A batcher after as many lines as may leave at once."""
+    batcher = Batcher()
+    for _ in range(BURST):
+        batcher.add("line\n", 10)
+        assert batcher.take(10) == "line\n"
+    return batcher
 
 
 def test_first_text_is_due_at_once(batcher):
@@ -19,22 +29,37 @@ def test_first_text_is_due_at_once(batcher):
     assert batcher.due is None
 
 
-def test_next_text_waits_for_a_period(batcher):
-    batcher.add("a\n", 10)
-    batcher.take(10)
-    batcher.add("b\n", 10.001)
-    batcher.add("c\n", 10.002)
-    assert batcher.take(10.003) == ""
-    assert batcher.due == 10 + PERIOD
-    assert batcher.take(10 + PERIOD) == "b\nc\n"
+def test_lines_of_a_slow_stream_do_not_wait_for_each_other(batcher):
+    for number in range(10 * BURST):
+        now = 10 + number * PERIOD + 0.3 * PERIOD * (number % 3)  # as many as there may be, and not evenly
+        batcher.add("a\n", now)
+        assert batcher.take(now) == "a\n"
 
 
-def test_much_text_does_not_wait(batcher):
-    batcher.add("a\n", 10)
-    batcher.take(10)
+def test_lines_that_follow_a_burst_wait_for_a_period(busy):
+    busy.add("b\n", 10.001)
+    busy.add("c\n", 10.002)
+    assert busy.take(10.003) == ""
+    assert busy.due == pytest.approx(10 + PERIOD)
+    assert busy.take(10 + PERIOD) == "b\nc\n"
+    busy.add("d\n", 10 + PERIOD)
+    assert busy.due == pytest.approx(10 + 2 * PERIOD)
+
+
+def test_after_a_pause_a_burst_does_not_wait(busy):
+    now = 10 + BURST * PERIOD
+    for _ in range(BURST):
+        busy.add("a\n", now)
+        assert busy.take(now) == "a\n"
+
+
+def test_much_text_does_not_wait(busy):
     line = "x" * 99 + "\n"
-    batcher.add(line * (SIZE // 100 + 1), 10.001)
-    assert len(batcher.take(10.001)) >= SIZE
+    for _ in range(2 * BURST):
+        busy.add(line * (SIZE // 100 + 1), 10.001)
+        assert len(busy.take(10.001)) >= SIZE
+    busy.add("end\n", 10.001)
+    assert busy.due <= 10.001 + PERIOD
 
 
 @pytest.mark.parametrize("end", ["\n", "\r"])
@@ -50,6 +75,12 @@ def test_line_without_an_end_is_held_for_one_period(batcher):
     assert batcher.take(10) == ""
     assert batcher.due == 10 + PERIOD
     assert batcher.take(10 + PERIOD) == "name? "
+
+
+def test_line_that_ends_while_it_is_held_does_not_wait(batcher):
+    batcher.add("mot", 10)
+    batcher.add("or\n", 10.001)
+    assert batcher.take(10.001) == "motor\n"
 
 
 def test_endless_line_is_cut(batcher):

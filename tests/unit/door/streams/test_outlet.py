@@ -38,6 +38,57 @@ async def test_a_reader_that_waits_gets_the_message_when_it_comes():
     assert await waiting is frame
 
 
+class Connection:
+    """A connection that takes messages at once, as long as it is open for them."""
+
+    def __init__(self, outlet):
+        self.is_open = True
+        self.written = []
+        outlet.write = self._write
+
+    def _write(self, ready):
+        if self.is_open:
+            self.written.append(ready)
+        return self.is_open
+
+
+async def test_a_message_takes_the_short_way_to_a_reader_that_waits_for_it():
+    channel = Channel()
+    outlet = QueueOutlet(channel, tells=True)
+    connection = Connection(outlet)
+    first, second, third, fourth = frames("1", "2", "3", "4")
+
+    channel.put(first)  # the reader is still busy
+    assert await outlet.next() is first
+    waiting = asyncio.create_task(outlet.next())
+    await asyncio.sleep(0)
+    channel.put(second)
+    assert connection.written == [second.ready]
+    assert not waiting.done()
+
+    connection.is_open = False
+    channel.put(third)
+    connection.is_open = True
+    channel.put(fourth)  # and does not overtake the third
+    assert [await waiting, await outlet.next()] == [third, fourth]
+    assert connection.written == [second.ready]
+
+
+async def test_nothing_is_written_after_the_end_of_a_stream():
+    channel = Channel()
+    outlet = QueueOutlet(channel, tells=True)
+    connection = Connection(outlet)
+    waiting = asyncio.create_task(outlet.next())
+    await asyncio.sleep(0)
+
+    outlet.end(End(4001, "revoked"))
+    channel.put(Frame("1"))
+
+    with pytest.raises(StreamEnded):
+        await waiting
+    assert connection.written == []
+
+
 async def test_a_slow_reader_loses_the_oldest_messages_and_is_told_how_many():
     channel = Channel()
     outlet = QueueOutlet(channel, tells=True, limit=2)
