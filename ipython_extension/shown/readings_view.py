@@ -1,7 +1,7 @@
 """The view of device readings: a table with values, units, limits and times."""
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ipython_extension.shown.display import View
@@ -17,17 +17,40 @@ _OPTIONAL = ("units", "limits", "is", "time")
 
 
 class ReadingsView(View, dict[str, Any]):
-    """Readings by name of the device, shown as a table. ``all_fields`` also shows the other data keys of a device."""
+    """Readings by name of the device, shown as a table. ``all_fields`` also shows the other data keys of a device.
 
-    def __init__(self, devices: Mapping[str, Any], *, all_fields: bool = True) -> None:
+    ``note`` is a sentence below it.
+    """
+
+    def __init__(self, devices: Mapping[str, Any], *, all_fields: bool = True, note: str = "") -> None:
         super().__init__(devices)
         self._all_fields = all_fields
+        self._note = note
 
     def text(self, width: int) -> str:
-        return self._table().text(width) if self else _NOTHING
+        table = self._table().text(width) if self else _NOTHING
+        return f"{table}\n  {self._note}" if self._note else table
 
     def html(self) -> str:
-        return self._table().html() if self else f"<p>{html.escape(_NOTHING)}</p>"
+        table = self._table().html() if self else f"<p>{html.escape(_NOTHING)}</p>"
+        return f"{table}<p>{html.escape(self._note)}</p>" if self._note else table
+
+    def in_order(self, key: Callable[[str], Any]) -> "ReadingsView":
+        """The same readings, sorted by a key of their names."""
+        return self._with(sorted(self, key=key), self._note)
+
+    def fitted(self, width: int, height: int) -> str:
+        """The text with as many of the first devices as fit, so that the next table can be drawn over it."""
+        names = list(self)
+        text = self.text(width)
+        for count in range(min(len(names), height), 0, -1):
+            if text.count("\n") < height:
+                break
+            text = self._with(names[:count], f"… {len(names) - count} more").text(width)
+        return text
+
+    def _with(self, names: Iterable[str], note: str) -> "ReadingsView":
+        return ReadingsView({name: self[name] for name in names}, all_fields=self._all_fields, note=note)
 
     def brief(self, width: int | None) -> str:
         """The text for a line whose result is not shown: it was typed to see the values."""

@@ -119,15 +119,55 @@ def test_where_can_be_watched(qs, opened, capsys, three_tables):
     assert capsys.readouterr().out.count("motor1") >= 3
 
 
-def test_a_watched_table_fits_into_the_terminal(monkeypatch):
+def test_a_watched_table_fits_into_the_terminal():
+    view = ReadingsView({name: {"value": 1} for name in "abcd"})
+    assert view.fitted(80, 5) == view.text(80)
+    shown = [line.split() for line in view.fitted(80, 4).splitlines()]
+    assert shown == [["device", "value"], ["a", "1"], ["b", "1"], ["…", "2", "more"]]
+
+
+def test_in_a_short_terminal_the_moving_device_comes_first_then_what_changed_last(
+    qs, opened, capsys, monkeypatch, three_tables
+):
     monkeypatch.setattr(reading, "terminal_height", lambda: 6)
-    assert reading._fitted("1\n2\n3\n4") == "1\n2\n3\n4"
-    assert reading._fitted("1\n2\n3\n4\n5") == "1\n2\n3\n  … and 2 more"
+    opened.worker.readings.update({"motor2": {"value": 1.0}, "motor3": {"value": 2.0, "moving": True}})
+    rounds = iter([{"motor2": {"value": 1.5}}, {"motor3": {"value": 2.0, "moving": False}}])
+    sleep = reading.time.sleep
+    monkeypatch.setattr(
+        reading.time, "sleep", lambda seconds: (opened.worker.readings.update(next(rounds, {})), sleep(seconds))
+    )
+    qs("where motor* --watch")
+    tables = capsys.readouterr().out.strip("\n").split("  device")[1:]
+    shown = [[line.split()[0] for line in table.splitlines()[1:] if line] for table in tables]
+    assert shown == [["motor3", "motor", "…"], ["motor3", "motor2", "…"], ["motor2", "motor", "…"]]
+
+
+def test_signals_are_not_shown_unless_asked(qs, opened, update):
+    signal = {"is_readable": True, "is_movable": True, "classname": "SynSignal"}
+    update(devices={"motor": {**signal, "classname": "SynAxis"}, "img": signal, "energy": signal})
+    opened.worker.readings["energy"] = {"value": 7.1, "limits": [5.0, 20.0]}
+    shown = qs("where")
+    assert list(shown) == ["motor", "energy"]
+    assert pretty(shown).splitlines()[-1] == "  1 signal is not shown (%qs where --all)."
+    assert "not shown" in shown.html()
+    assert list(qs("where --all")) == ["motor", "img", "energy"]
+    assert list(qs("where img")) == ["img"]
+
+
+def test_names_and_patterns_select_what_is_shown(qs, opened):
+    assert list(qs("where motor")) == ["motor"]
+    assert list(qs("where det1, motor_*hints1")) == ["det1", "motor_empty_hints1", "motor_no_hints1"]
+    with pytest.raises(QSError, match=r"No device that moves matches det\*"):
+        qs("where det*")
+
+
+def test_names_may_be_in_brackets_as_in_a_plan(qs, opened):
+    assert list(qs("read [motor, det1]")) == ["motor", "det1"]
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [("read", "Which device?"), ("read motor --wach", "--wach"), ("where motor", "%qs read DEVICE")],
+    [("read", "Which device?"), ("read motor --wach", "--wach"), ("read []", "Which device?")],
 )
 def test_a_line_that_is_not_valid_is_explained(qs, opened, line, said):
     with pytest.raises(UsageError, match=said):
@@ -135,8 +175,15 @@ def test_a_line_that_is_not_valid_is_explained(qs, opened, line, said):
 
 
 def test_an_unknown_device_is_named_with_similar_ones(qs, opened):
-    with pytest.raises(QSError, match="'motr' \\(did you mean 'motor'"):
-        qs("read motr det1")
+    with pytest.raises(UsageError) as caught:
+        qs("read det1 [motr]")
+    assert str(caught.value).splitlines() == [
+        "There is no device 'motr'. Did you mean motor or motor1?",
+        "    %qs read det1 [motr]",
+        "                   ^^^^",
+    ]
+    with pytest.raises(UsageError, match=r"no device .zebra.\. %qs devices lists them\."):
+        qs("where zebra")
 
 
 def test_with_the_environment_closed_the_error_says_what_to_do(qs, qs_manager, capsys):
