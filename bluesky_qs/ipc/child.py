@@ -33,9 +33,10 @@ def begin_door(argv: Sequence[str]) -> RuntimeDir:
     """Prepare the process of the HTTP door; return the runtime directory from its command line.
 
     If the supervisor dies, the door dies immediately. SIGHUP, at which it reads its files again, does not end it while
-    it starts.
+    it starts: the supervisor has blocked it.
     """
     handle_early_hangup(outlives_terminal=True)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
     _begin(argv, orphaned=lambda: None, death_signal=signal.SIGKILL)
     return RuntimeDir(argv[1])
 

@@ -381,7 +381,14 @@ class Supervisor:
             os.close(output.writer)
 
     def _spawn_door(self, command: Sequence[str], files: Sequence[int]) -> Child:
-        return Child(command, output=self._console.output, lifeline=self._lifeline, files=files, secrets=DOOR_SECRETS)
+        return Child(
+            command,
+            output=self._console.output,
+            lifeline=self._lifeline,
+            files=files,
+            secrets=DOOR_SECRETS,
+            held_signals=[signal.SIGHUP],
+        )
 
     def _start_manager(self, now: float) -> None:
         _log.info("Starting RE Manager process")

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bluesky_qs.supervisor.policy import Exit
 
@@ -49,6 +49,8 @@ class Child:
         Variables with secrets that this child needs; others have been removed from its environment.
     variables
         Variables that only this child gets.
+    held_signals
+        Signals that wait until the child is ready for them, and unblocks them. They would end a starting process.
     """
 
     def __init__(
@@ -60,16 +62,21 @@ class Child:
         files: Sequence[int] = (),
         secrets: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
+        held_signals: Collection[signal.Signals] = (),
     ) -> None:
-        self._process = subprocess.Popen(
-            [*command, "--parent-pipe", str(lifeline.reader)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=(lifeline.reader, *files),
-            start_new_session=True,  # only the supervisor gets a Ctrl-C of the terminal
-            env={**_environment(os.environ, secrets), **(variables or {})},
-        )
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, held_signals)  # a child inherits it
+        try:
+            self._process = subprocess.Popen(
+                [*command, "--parent-pipe", str(lifeline.reader)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=(lifeline.reader, *files),
+                start_new_session=True,  # only the supervisor gets a Ctrl-C of the terminal
+                env={**_environment(os.environ, secrets), **(variables or {})},
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     @property
     def pid(self) -> int:

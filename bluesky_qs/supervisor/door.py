@@ -87,7 +87,7 @@ class Doorkeeper:
             self._stop_due = now + GRACE
 
     def reload(self) -> None:
-        """Let the door read its files again. A door that starts does so when it serves: now the signal might end it."""
+        """Let the door read its files again. A door that starts does so when it serves."""
         self._reload_due = self._child is None or self._life.last_beat is None
         if self._child is not None and not self._reload_due:
             self._child.send_signal(signal.SIGHUP)
