@@ -1,5 +1,6 @@
 """Signing in at an HTTP server: names, parameters and effects of each call, for a client of either kind. No I/O."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,8 @@ T = TypeVar("T")
 
 AUTH = f"{PREFIX}/auth"
 
-
+#: Seconds for which a server may wait for the end of a device sign-in before it answers. Ours does.
+_DEVICE_WAIT = 5.0
 #: Why a device sign-in has ended without tokens.
 _DEVICE_ENDS = {
     "expired_token": "the code has expired. Begin again.",
@@ -220,11 +222,13 @@ def _device_login(
     begun = yield from _sent_to_ours(settings, begin)
     address = begun.get("authorization_uri") or begun["verification_uri"]
     show(DeviceCode(address, begun["user_code"], begun["expires_in"]))
-    body = encode_params({"device_code": begun["device_code"]})
+    body = encode_params({"device_code": begun["device_code"], "wait": _DEVICE_WAIT})
     poll = Call("POST", f"{base}/token", body, timeout=settings.timeout_login, signed_with="", refreshes=False)
     interval = float(begun.get("interval") or 5)
+    next_poll = time.monotonic()
     while True:
-        yield Pause(interval)
+        yield Pause(max(0.0, next_poll - time.monotonic()))
+        next_poll = time.monotonic() + interval
         try:
             reply = yield poll
         except http_failures.HTTPClientError as error:
@@ -233,6 +237,7 @@ def _device_login(
                     continue
                 case "slow_down":
                     interval += 5
+                    next_poll += 5
                 case ("expired_token" | "access_denied") as state_now:
                     raise http_failures.NotSignedInError(
                         f"Not signed in: {_DEVICE_ENDS[state_now]}", error.request, error.response

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import logging
 import secrets
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import msgspec
 from starlette.requests import HTTPConnection, Request
@@ -31,6 +31,7 @@ from bluesky_qs.door.signin.requests import InvalidBody, form, json_body
 from bluesky_qs.door.signin.resolve import session_name
 from bluesky_qs.door.signin.sessions import Tokens
 from bluesky_qs.door.signin.sign_in_log import address_of, audit_sign_in
+from bluesky_qs.door.signin.terminals import WaitingTerminals
 
 if TYPE_CHECKING:
     from bluesky_qs.door.signin.accounts import Accounts
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 _PENDING_SECONDS = 600
 _POLL_SECONDS = 5
+_LONGEST_WAIT = 20.0
 #: Less than the minute for which existing clients wait.
 _PATIENCE = 50.0
 #: Letters that are not taken for each other, and make no words.
@@ -51,9 +53,13 @@ _EXTERNAL_FAILURE = "Authentication failure"
 
 
 class DeviceCode(msgspec.Struct):
-    """What a terminal asks with. Clients may send a ``grant_type`` too."""
+    """What a terminal asks with. Clients may send a ``grant_type`` too.
+
+    The answer may wait up to ``wait`` seconds for the end of the sign-in.
+    """
 
     device_code: str
+    wait: Annotated[float, msgspec.Meta(ge=0, le=_LONGEST_WAIT)] = 0.0
 
 
 class ProviderRoutes:
@@ -65,6 +71,7 @@ class ProviderRoutes:
         self._attempts = Attempts()
         #: Beginning a sign-in in the browser costs a row in the database.
         self._begun = Attempts()
+        self._terminals = WaitingTerminals(accounts.door.closing)
 
     def routes(self) -> list[AuthRoute]:
         """Return the routes."""
@@ -125,10 +132,10 @@ class ProviderRoutes:
         except NotSignedIn as refusal:
             if not pending.device:
                 raise
-            await self._database.settle_device(pending.device, session=None, error="access_denied")
+            await self._settle(pending.device, error="access_denied")
             return message_page("Not signed in", refusal.detail, status=401)
         if pending.device:
-            await self._database.settle_device(pending.device, session=session.uuid)
+            await self._settle(pending.device, session=session.uuid)
             return message_page("Signed in", "You can close this page and return to the terminal.")
         tokens = await self._accounts.sessions.tokens(session)
         response: Response
@@ -256,6 +263,10 @@ class ProviderRoutes:
         except ValueError:
             raise NotSignedIn("Invalid device code") from None
         found = await self._database.poll_device(device, now=self._accounts.clock())
+        if body.wait and found is not None and not (found.session or found.error):
+            await self._terminals.wait(found.device, body.wait)
+            if not await request.is_disconnected():  # else the tokens would be lost
+                found = await self._database.poll_device(device, now=self._accounts.clock())
         if found is None or found.provider != request.path_params["provider"]:
             raise NoSuchRoute("No such device_code. The pending request may have expired.")
         if found.session is None:
@@ -264,6 +275,11 @@ class ProviderRoutes:
         if session is None or session.revoked:
             return JSONResponse({"detail": {"error": "access_denied"}}, 400)
         return respond(request, await self._accounts.sessions.tokens(session), secret=True)
+
+    async def _settle(self, device: str, *, session: str | None = None, error: str | None = None) -> None:
+        """End the sign-in of a terminal."""
+        await self._database.settle_device(device, session=session, error=error)
+        self._terminals.ended(device)
 
     def _external(self, request: Request) -> ExternalProvider:
         name = request.path_params["provider"]

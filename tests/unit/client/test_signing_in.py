@@ -189,7 +189,7 @@ def test_a_browser_on_another_computer_signs_in(scripted, scripted_RM):
     scripted_RM.device_login(shown.append)
     assert [(each.address, each.user_code) for each in shown] == [("https://idp.example/device?c=AB", "ABCD-EFGH")]
     assert scripted_RM.auth_key == ("A1", "R1")
-    assert scripted.got[-1].body == '{"device_code": "D"}'
+    assert scripted.got[-1].body == '{"device_code": "D", "wait": 5.0}'
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Sign-in in the browser and of terminals, with an identity provider of the tests."""
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -208,6 +209,18 @@ async def test_codes_cannot_be_guessed_in_any_number(new_browser):
     codes = [(await submit(browser, device, user_code="XXXX-XXXX")).status_code for _ in range(31)]
     assert codes[0] == 401
     assert codes[-1] == 429
+
+
+async def test_the_answer_to_a_terminal_may_wait_for_the_end_of_the_sign_in(new_browser, door):
+    browser, terminal = new_browser(), new_browser()
+    device = await begin(terminal)
+    asked = {"device_code": device["device_code"], "wait": 20}
+    answer = asyncio.create_task(terminal.post(device["verification_uri"], json=asked))
+    state = state_in(await submit(browser, device))
+    assert not answer.done()
+    await browser.get("/code", params={"code": "the-code", "state": state})
+    assert (await answer).json()["access_token"].startswith("ey")
+    assert (await terminal.post(device["verification_uri"], json={**asked, "wait": 21})).status_code == 422
 
 
 async def test_a_device_code_that_is_none_is_refused(browser):

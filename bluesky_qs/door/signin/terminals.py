@@ -1,0 +1,40 @@
+"""Terminals that wait while their users sign in with a browser."""
+
+import asyncio
+
+#: Requests that may wait at the same time. Others are answered at once.
+MOST_WAITING = 100
+
+
+class WaitingTerminals:
+    """Lets requests of terminals wait until the sign-in of their user has ended.
+
+    Parameters
+    ----------
+    closing
+        Set when nobody may wait any longer.
+    """
+
+    def __init__(self, closing: asyncio.Event) -> None:
+        self._closing = closing
+        self._waiting: set[tuple[str, asyncio.Event]] = set()
+
+    async def wait(self, device: str, seconds: float) -> None:
+        """Wait until the sign-in of this device has ended, at most so many seconds."""
+        if len(self._waiting) >= MOST_WAITING:
+            return
+        waiter = (device, asyncio.Event())
+        self._waiting.add(waiter)
+        events = [asyncio.create_task(event.wait()) for event in (waiter[1], self._closing)]
+        try:
+            await asyncio.wait(events, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiting.discard(waiter)
+            for event in events:
+                event.cancel()
+
+    def ended(self, device: str) -> None:
+        """Wake the requests of this device."""
+        for waiting, event in self._waiting:
+            if waiting == device:
+                event.set()
