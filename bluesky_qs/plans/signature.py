@@ -14,7 +14,7 @@ from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.plans import annotation, scan_arguments
 from bluesky_qs.plans.expressions import evaluated
 from bluesky_qs.plans.model import KINDS, ParamSpec, PlanSpec
-from bluesky_qs.plans.values import FAILS, Mismatch, NameCheck, OneOf, Sequence, Tuple, Type
+from bluesky_qs.plans.values import Mismatch, NameCheck, OneOf, Sequence, Tuple, Type
 
 _POSITIONAL = (KINDS["POSITIONAL_ONLY"], KINDS["POSITIONAL_OR_KEYWORD"])
 _BY_NAME = (KINDS["POSITIONAL_OR_KEYWORD"], KINDS["KEYWORD_ONLY"])
@@ -167,7 +167,7 @@ class Signature:
         # Selected here, because `warnings` must be fast.
         self._open_positional = tuple((n, p) for n, p in enumerate(self._positional) if p.has_open_names)
         self._open_by_name = {name: p for name, p in self._by_name.items() if p.has_open_names}
-        self._is_scan = scan_arguments.is_scan(spec)
+        self._rule = scan_arguments.rule_of(spec)
         self._open_rest, self._open_named_rest = (
             p if p is not None and p.has_open_names else None for p in (self._rest, self._named_rest)
         )
@@ -200,12 +200,10 @@ class Signature:
         return problems
 
     def warnings(self, args: Arguments, kwargs: Mapping[str, Any], names: NameCheck) -> Iterable[NameWarning]:
-        """Warnings about names in arguments that passed `check`, and about the number of arguments of a scan."""
+        """Warnings about names in arguments that passed `check`, and about what plans of bluesky cannot use."""
         found: list[Iterable[NameWarning]] = []
-        if self._is_scan and (
-            reason := scan_arguments.misfit(self.name, max(len(args) - len(self._positional), 0), kwargs)
-        ):
-            found.append([NameWarning(None, None, reason, outlook=FAILS)])
+        if self._rule and (misfit := self._misfit(self._rule, args, kwargs)):
+            found.append([misfit])
         for place, parameter in self._open_positional:
             if place < len(args) and (warnings := parameter.warnings(args[place], names, place)):
                 found.append(warnings)
@@ -215,6 +213,21 @@ class Signature:
         if self._open_rest or self._open_named_rest:
             found += self._warnings_of_rest(args, kwargs, names)
         return chain.from_iterable(found) if found else ()
+
+    def _misfit(self, rule: scan_arguments.Rule, args: Arguments, kwargs: Mapping[str, Any]) -> NameWarning | None:
+        """The warning about an argument that a plan of bluesky cannot use."""
+        count = len(self._positional)
+        places = {parameter.name: place for place, parameter in enumerate(self._positional[: len(args)])}
+        found = rule(self.name, args[count:], {**{name: args[place] for name, place in places.items()}, **kwargs})
+        if found is None or found.argument is None:
+            return None if found is None else NameWarning(None, None, found.reason, outlook=found.outlook)
+        if isinstance(found.argument, int):
+            name, where = self._rest.name if self._rest else "args", f"[{found.argument}]"
+            path = (count + found.argument,)
+        else:
+            name, where = found.argument, ""
+            path = (places.get(name, name),)
+        return NameWarning(name, found.value, found.reason, where=where, path=path, outlook=found.outlook)
 
     def _warnings_of_rest(
         self, args: Arguments, kwargs: Mapping[str, Any], names: NameCheck
