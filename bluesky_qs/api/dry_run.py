@@ -84,3 +84,21 @@ class DryRunReport(TypedDict):
     output: str
     as_of: float
     estimate: DryRunEstimate
+
+
+class ItemDryRun(TypedDict):
+    """The dry run of one item of the queue; ``report`` is null for an instruction, which has no messages."""
+
+    item_uid: str
+    name: str
+    report: DryRunReport | None
+
+
+class DryRunTotal(TypedDict):
+    """What all plans together would take. The seconds are null if those of a plan are not known."""
+
+    seconds: float | None
+    low: float | None
+    high: float | None
+    points: int
+    runs: int

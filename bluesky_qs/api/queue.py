@@ -20,6 +20,7 @@ from bluesky_qs.api.types import (
     OneItem,
     PositionParameter,
     Queue,
+    QueueDryRunDone,
     Reply,
     SentItem,
     Uids,
@@ -325,5 +326,30 @@ def item_dry_run(
     The environment must be open; a plan may be running. A plan in which errors are found is a success of the method:
     ``report`` has them. After ``timeout`` seconds the walk is cut off, and ``complete`` is false. The reply may take
     2 s longer than that.
+    """
+    raise NotImplementedError
+
+
+@method(
+    scope="read:queue",
+    requires=("user_group",),
+    on_failure={"reports": [], "total": None, "task_uid": None},
+    failing="No dry run",
+    takes=60.0,
+)
+def queue_dry_run(
+    uids: Uids | None = None,
+    *,
+    user: str | None = None,
+    user_group: UserGroup = "",
+    timeout: _DryRunSeconds = 60.0,
+    run_in_background: bool = False,
+) -> QueueDryRunDone:
+    """Walk the plans of the queue in order, without hardware. Each begins where the one before it leaves the devices.
+
+    With ``uids``, only these items are reported; the items before them are walked too. A plan is cut off after 10 s,
+    and the whole dry run after ``timeout`` seconds; plans that were not reached have reports that are not
+    ``complete``. Only the first 1000 items are walked. ``run_in_background``: the reply comes immediately, and the
+    reports are the return value of the task. A manager that ends loses the task.
     """
     raise NotImplementedError

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from bluesky_qs.api.dry_run import DryRunReport
+from bluesky_qs.api.dry_run import DryRunReport, DryRunTotal, ItemDryRun
 from bluesky_qs.api.events import AnyEvent
 from bluesky_qs.api.method import Messages
 from bluesky_qs.api.values import (
@@ -333,6 +333,14 @@ class DryRunDone(Reply):
 
     item: CheckedItem | None
     report: DryRunReport | None
+
+
+class QueueDryRunDone(Reply):
+    """``task_uid`` is null unless the dry run goes on in the background; then there are no reports yet."""
+
+    reports: list[ItemDryRun]
+    total: DryRunTotal | None
+    task_uid: str | None
 
 
 class Documents(Reply):

@@ -71,6 +71,7 @@ class Methods:
     item_status = acall(queue.item_status)
     item_check = acall(queue.item_check)
     item_dry_run = acall(queue.item_dry_run)
+    queue_dry_run = acall(queue.queue_dry_run)
 
     # Methods on the service itself: status, configuration, events, console output, and stopping it.
     ping = acached(service.ping)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from bluesky_qs.foresight.carried import Carried, as_plain
+
 #: The number that a device without a reading gives.
 _ZERO = 0.0
 _BYTES_OF_NUMBER = 8
@@ -130,7 +132,7 @@ UNSET = _Unset()
 
 
 class Positions:
-    """The devices of a walk and their positions.
+    """The devices of a walk and their positions. The walks of a queue share one.
 
     Parameters
     ----------
@@ -138,11 +140,19 @@ class Positions:
         Returns the facts about a device.
     assumed
         Called when the plan uses a value that may be another one in a real run: device, data key, value.
+    carried
+        Where earlier plans have left the devices.
     """
 
-    def __init__(self, look: Callable[[Any], Facts], assumed: Callable[[Known, str, Any], object]) -> None:
+    def __init__(
+        self,
+        look: Callable[[Any], Facts],
+        assumed: Callable[[Known, str, Any], object],
+        carried: Carried = Carried(),  # noqa: B008 - it cannot be changed
+    ) -> None:
         self._look = look
-        self._assumed = assumed
+        self.assumed = assumed
+        self._carried = carried.positions
         self._known: dict[int, Known] = {}
         #: Fields of readings that the plan's moves have changed.
         self._moved: dict[str, dict[str, Any]] = {}
@@ -151,12 +161,23 @@ class Positions:
         """What is known about this device."""
         found = self._known.get(id(obj))
         if found is None:
-            found = self._known[id(obj)] = Known(obj, self._look(obj), self._assumed)
+            found = self._known[id(obj)] = Known(obj, self._look(obj), self._note)
+            if found.name in self._carried:
+                self.move(found, self._carried[found.name])
         return found
 
-    def seen(self, obj: Any) -> Known | None:
-        """The device, if the plan has used it."""
-        return self._known.get(id(obj))
+    def _note(self, device: Known, key: str, value: Any) -> None:
+        self.assumed(device, key, value)
+
+    def look_again(self, change: Callable[[Known], Facts]) -> None:
+        """Replace the facts about all devices, because another user's plan follows. Positions stay."""
+        for known in self._known.values():
+            known.facts = change(known)
+
+    def walked(self) -> dict[str, Any]:
+        """The positions that the plans have given to devices, by name, as far as they can be written in JSON."""
+        moved = {known.name: as_plain(known.walked) for known in self._known.values() if known.walked is not UNSET}
+        return {name: value for name, value in moved.items() if value is not None}
 
     def move(self, device: Known, value: Any) -> None:
         """The device is at this position from now on."""

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Collection, Generator
 from typing import Any
 
+from bluesky_qs.foresight.carried import AFTER_CUT, ELSEWHERE, Carried
 from bluesky_qs.foresight.devices import Facts, Known, Positions
 from bluesky_qs.foresight.report import Findings
 from bluesky_qs.foresight.runs import Runs
@@ -79,6 +80,8 @@ class Walk:
         Whether the time for the walk is over; None if there is no limit.
     text_of
         Returns the message and the traceback of an exception of the plan.
+    carried
+        Where earlier plans of the queue have left the devices.
     """
 
     def __init__(
@@ -89,14 +92,14 @@ class Walk:
         commands: Collection[str] = (),
         is_late: Callable[[], bool] | None = None,
         text_of: Callable[[BaseException], tuple[str, str]] = lambda error: (repr(error), ""),
+        carried: Carried = Carried(),  # noqa: B008 - it cannot be changed
     ) -> None:
         self.clock = clock or Clock()
-        self.runs = Runs()
-        self.findings = Findings(self.runs)
-        self.positions = Positions(look, self._assume)
+        self.carried = carried
+        self.positions = Positions(look, self._assume, carried)
         self._is_late = is_late or (lambda: False)
         self._text_of = text_of
-        self._token = 0
+        self._begin()
         self._handlers: dict[str, Handler] = {
             name.removeprefix("_on_"): getattr(self, name) for name in dir(self) if name.startswith("_on_")
         }
@@ -104,6 +107,17 @@ class Walk:
             self._handlers[command] = _nothing
         for command in commands:
             self._handlers.setdefault(command, self._unknown)
+
+    def _begin(self) -> None:
+        self.runs = Runs()
+        self.findings = Findings(self.runs)
+        self._began = self.clock.ahead
+        self._token = 0
+
+    def next(self) -> None:
+        """Be ready for the next plan of the queue, which begins where the last one has ended."""
+        self.carried = self.carried.after(self.report(), self.positions.walked())
+        self._begin()
 
     def run(self, plan: Any) -> None:
         """Walk the plan to its end, or until it is cut off. The findings say what happened; nothing is raised."""
@@ -119,7 +133,7 @@ class Walk:
 
     def report(self) -> dict[str, Any]:
         """What the plan would do, as far as it has been walked."""
-        return self.findings.report(slept=self.clock.ahead)
+        return self.findings.report(slept=self.clock.ahead - self._began)
 
     def _follow(self, messages: Generator[Any, Any, Any]) -> None:
         find = self._handlers.get
@@ -203,6 +217,10 @@ class Walk:
         device = self._used(message, "set")
         value = message.args[0] if message.args else next(iter(message.kwargs.values()), None)
         self._check(device, value)
+        if self.carried.is_cut:
+            self.findings.inexact(AFTER_CUT)
+        elif device.name in self.carried.doubtful:
+            self.findings.inexact(ELSEWHERE.format(name=device.name))
         self.findings.move(device, value)
         self.positions.move(device, value)
         if device.follows_others:

@@ -197,23 +197,27 @@ class ReadDevices(Command[None], frozen=True, tag=True):
 
 
 class DryRun(Command[None], frozen=True, tag=True):
-    """Walk the plan of this item (JSON) without hardware. `DryRunEnded` follows.
+    """Walk the plans of these items (a JSON list) without hardware, one after the other. `DryRunEnded` follows.
 
     Attributes
     ----------
     permissions
         As in `OpenEnvironment`.
-    timeout
-        Seconds after which the walk is cut off.
+    timeout, for_each
+        Seconds after which the walks of all plans are cut off, and that of each plan.
     excluded
         Names or patterns of devices that must not be read.
+    carried
+        Where devices are before the first plan (`foresight.carried`, JSON). An empty object: where they are now.
     """
 
     uid: str
-    item: bytes
+    items: bytes
     permissions: bytes
     timeout: float
+    for_each: float
     excluded: list[str]
+    carried: bytes = b"{}"
 
 
 class ReplyInput(Command[None], frozen=True, tag=True):

@@ -136,10 +136,21 @@ class DevicesRead(msgspec.Struct, frozen=True, tag=True):
 
 
 class DryRunEnded(msgspec.Struct, frozen=True, tag=True):
-    """The reply to the `DryRun` with this uid: a report (JSON), or the reason of a refusal. Not acknowledged."""
+    """The reply to the `DryRun` with this uid. Not acknowledged.
+
+    Attributes
+    ----------
+    reports
+        One report (JSON) for each item.
+    carried
+        Where devices are after the last plan, as in `DryRun`.
+    refusal
+        Why there are no reports; empty if there are.
+    """
 
     uid: str
-    report: bytes
+    reports: list[bytes]
+    carried: bytes
     refusal: str
 
 

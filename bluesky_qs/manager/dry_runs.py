@@ -1,8 +1,8 @@
 """Dry runs: the worker's replies that are still to come."""
 
 import asyncio
-import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from bluesky_qs.errors import Refused, WorkerError, WorkerLost
@@ -10,10 +10,21 @@ from bluesky_qs.ipc.commands import DryRun
 from bluesky_qs.ipc.reports import DryRunEnded
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.subscriptions import WorkerGone
-from bluesky_qs.wire.codec import Encoded
+from bluesky_qs.wire.codec import json_text
 
 #: Seconds to wait for the worker beyond the limit of the dry run. Clients wait for two seconds.
 _PATIENCE = 1.8
+
+
+#: Seconds for each plan of a queue.
+FOR_EACH = 10.0
+
+
+class Walked(NamedTuple):
+    """The reports of some plans (JSON), and where devices are after the last one (JSON, as in `DryRun`)."""
+
+    reports: Sequence[bytes]
+    carried: bytes
 
 
 class DryRuns:
@@ -30,8 +41,12 @@ class DryRuns:
         self._excluded = list(excluded)
         self._waiting: dict[str, asyncio.Future[DryRunEnded]] = {}
 
-    async def report(self, item: dict[str, Any], permissions: bytes, seconds: float) -> Encoded:
-        """Walk the plan of a checked item for at most this time; return the report.
+    async def walk(
+        self, items: Sequence[dict[str, Any]], permissions: bytes, seconds: float, *, carried: bytes = b"{}"
+    ) -> Walked:
+        """Walk the plans of checked items, one after the other, for at most this time.
+
+        Each plan is cut off after `FOR_EACH` seconds, unless there is only one.
 
         Raises
         ------
@@ -42,11 +57,11 @@ class DryRuns:
         """
         uid = str(uuid4())
         reply = self._waiting[uid] = asyncio.get_running_loop().create_future()
+        for_each = seconds if len(items) == 1 else FOR_EACH
+        command = DryRun(uid, json_text(list(items)), permissions, seconds, for_each, self._excluded, carried)
         try:
             async with asyncio.timeout(seconds + _PATIENCE):
-                await self._environment.query(
-                    DryRun(uid, json.dumps(item).encode(), permissions, seconds, self._excluded)
-                )
+                await self._environment.query(command)
                 ended = await reply
         except TimeoutError:
             msg = "The RE Worker is busy with user code and does not answer. Try again later."
@@ -55,7 +70,7 @@ class DryRuns:
             del self._waiting[uid]
         if ended.refusal:
             raise Refused(ended.refusal)
-        return Encoded(ended.report)
+        return Walked(ended.reports, ended.carried)
 
     def arrived(self, report: DryRunEnded) -> None:
         """The worker has replied."""

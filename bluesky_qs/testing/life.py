@@ -31,7 +31,7 @@ from bluesky_qs.ipc.states import (
 from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.link import InProcessServer
-from bluesky_qs.testing.measurement import Measurement, dry_run, exit_status, read, value_of
+from bluesky_qs.testing.measurement import DryRunScript, Measurement, dry_run, exit_status, read, value_of
 from bluesky_qs.wire.codec import json_text
 
 _ENDINGS = {
@@ -53,7 +53,7 @@ class Script(Protocol):
     functions: dict[str, Any]
     metadata: dict[str, Any]
     readings: dict[str, dict[str, Any]]
-    dry_run: dict[str, Any]
+    dry_run: DryRunScript
     dry_run_refusal: str
     scan_id: int
     commands: list[Any]

@@ -1,5 +1,6 @@
 """The runs of a scripted plan and their documents."""
 
+import json
 from collections.abc import Callable
 from typing import Any, Protocol
 from uuid import uuid4
@@ -19,6 +20,10 @@ _EXIT_STATUS = {"completed": "success", "stopped": "success", "aborted": "abort"
 _KINDS: dict[type, str] = {int: "integer", float: "number", bool: "boolean", str: "string", list: "array"}
 
 
+#: What a dry run reports, for all items or by item.
+DryRunScript = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+
+
 def read(command: ReadDevices, readings: dict[str, dict[str, Any]], now: float) -> DevicesRead:
     """The worker's reply to a request for readings. Devices that are not in ``readings`` are at 0.0."""
     unset = {"value": 0.0, "units": None, "timestamp": now, "limits": None, "moving": None}
@@ -27,15 +32,19 @@ def read(command: ReadDevices, readings: dict[str, dict[str, Any]], now: float) 
 
 
 def dry_run(command: DryRun, script: "Foresees") -> DryRunEnded:
-    """The worker's report of a dry run: that of a plan without messages, changed by the test."""
+    """The worker's reports of dry runs: those of plans without messages, changed by the test."""
     nothing = {**Findings(Runs()).report(slept=0.0), "output": "", "as_of": script.now()}
-    return DryRunEnded(command.uid, json_text(nothing | script.dry_run), script.dry_run_refusal)
+    found = script.dry_run
+    reports = [
+        json_text(nothing | (found if isinstance(found, dict) else found(item))) for item in json.loads(command.items)
+    ]
+    return DryRunEnded(command.uid, reports, command.carried, script.dry_run_refusal)
 
 
 class Foresees(Protocol):
     """What a test has set about dry runs."""
 
-    dry_run: dict[str, Any]
+    dry_run: DryRunScript
     dry_run_refusal: str
 
     def now(self) -> float:

@@ -16,6 +16,7 @@ from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.clock import Clock
 from bluesky_qs.testing.life import ScriptedProcess
+from bluesky_qs.testing.measurement import DryRunScript
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,7 +75,8 @@ class ScriptedWorker(InLoop):
     readings
         What ``device_read`` finds, by the names of devices; other devices are at 0.0.
     dry_run
-        What ``item_dry_run`` reports, besides what it reports for a plan that does nothing.
+        What a dry run reports, besides what it reports for a plan that does nothing; or a function that returns it for
+        an item.
     dry_run_refusal
         Why the worker cannot make dry runs; empty if it can.
     items
@@ -113,7 +115,7 @@ class ScriptedWorker(InLoop):
         self.functions: dict[str, Any] = dict(_FUNCTIONS if functions is None else functions)
         self.metadata: dict[str, Any] = {}
         self.readings: dict[str, dict[str, Any]] = {}
-        self.dry_run: dict[str, Any] = {}
+        self.dry_run: DryRunScript = {}
         self.dry_run_refusal = ""
         self.commands: list[Any] = []
         self.replies: list[str] = []

@@ -159,6 +159,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("queue execute instruction", "queue_item_execute", Instruction()),
         Form("queue check plan", "item_check", ItemArgument("plan")),
         Form("queue dryrun plan", "item_dry_run", ItemArgument("plan"), summary="Show what a plan would do"),
+        Form("queue dryrun", "queue_dry_run", _IN_BACKGROUND, summary="Show what the plans of the queue would do"),
         Form("queue item get", "queue_item_get", Place(optional=True)),
         Form("queue item remove", "queue_item_remove", Place(optional=True)),
         Form(

@@ -15,13 +15,12 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from bluesky_qs.foresight.report import Findings
-from bluesky_qs.foresight.runs import Runs
 from bluesky_qs.ipc.commands import DryRun, ReadDevices
 from bluesky_qs.ipc.reports import DryRunEnded
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.wire.codec import json_text
-from bluesky_qs.worker.channel import WORKER, Channel, Closed
+from bluesky_qs.worker.channel import WORKER, Channel
+from bluesky_qs.worker.conversation import Walked, converse, cut_report
 from bluesky_qs.worker.device_reader import DeviceReader
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.shadow import GRACE, World, live
@@ -42,11 +41,18 @@ _READING = 1.5
 LATER = 1.5
 
 _BUSY = "A dry run is not possible while {what}. Try again when nothing is running."
-_TOO_LATE = "Other dry runs took too long. Try again."
+_NOT_REACHED = "the time for all dry runs was over before this plan"
 
 
 class Refused(Exception):
     """A dry run is not possible. The text is for the client."""
+
+
+class _TooLate(Refused):
+    """The time is over before the walk has begun."""
+
+    def __init__(self) -> None:
+        super().__init__("Other dry runs took too long. Try again.")
 
 
 class _Shadow(NamedTuple):
@@ -148,56 +154,62 @@ class DryRuns:
     def _serve(self) -> None:
         while True:
             command, deadline = self._requests.get()
-            report, refusal = b"null", ""
+            reports: list[bytes] = []
+            carried, refusal = command.carried, ""
             try:
-                report = json_text(self._made(command, deadline))
+                walked, carried = self._made(command, deadline)
+                reports = [json_text(each) for each in walked]
             except Refused as reason:
                 refusal = str(reason)
             except Exception as error:  # the process boundary: the next dry run may succeed
                 log.exception("A dry run failed")
                 refusal = f"The dry run failed: {error}"
-            self._reports.push(DryRunEnded(command.uid, report, refusal))
+            self._reports.push(DryRunEnded(command.uid, reports, carried, refusal))
 
-    def _made(self, command: DryRun, deadline: float) -> dict[str, Any]:
+    def _made(self, command: DryRun, deadline: float) -> tuple[list[dict[str, Any]], bytes]:
+        """One report for each item, and where devices are after the last one."""
+        items, carried = json.loads(command.items), json.loads(command.carried)
+        until = min(time.monotonic() + command.timeout, deadline - GRACE)
+        reports: list[dict[str, Any]] = []
+        reason, is_retry = "", False
+        while len(reports) < len(items):
+            try:
+                shadow, walked = self._walked(command, items[len(reports) :], carried, until)
+            except Refused as refusal:
+                if not reports:
+                    raise
+                reason = _NOT_REACHED if isinstance(refusal, _TooLate) else str(refusal)
+                break
+            if not walked.is_begun and not is_retry:  # the shadow had ended before
+                is_retry = True
+                continue
+            is_retry = False
+            reports += [{**each, "as_of": shadow.made} for each in walked.reports]
+            carried = walked.carried
+        missing = [{**cut_report(reason), "as_of": time.time()}] * (len(items) - len(reports))
+        return [*reports, *missing], json_text(carried)
+
+    def _walked(
+        self, command: DryRun, items: list[Any], carried: dict[str, Any], until: float
+    ) -> tuple[_Shadow, Walked]:
+        """Walk as many of these items as one child can."""
         shadow = self._ready()
-        seconds = min(command.timeout, deadline - time.monotonic() - GRACE)
+        seconds = until - time.monotonic()
         if seconds <= 0:
-            raise Refused(_TOO_LATE)
-        request = {
-            "item": json.loads(command.item),
-            "timeout": seconds,
-            "excluded": command.excluded,
-            "permissions": command.permissions.decode(),
-        }
-        return {**self._exchange(shadow, request, seconds), "as_of": shadow.made}
+            raise _TooLate
+        return shadow, self._exchange(shadow, _request(command, items, carried, seconds))
 
-    def _exchange(self, shadow: _Shadow, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a request to the shadow, answer what it asks, and return the report."""
+    def _exchange(self, shadow: _Shadow, request: dict[str, Any]) -> Walked:
+        """Send a request to the shadow, answer what it asks, and return the reports."""
         with self._lock:
-            return self._exchanged(shadow, request, seconds)
-
-    def _exchanged(self, shadow: _Shadow, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        report: dict[str, Any] | None = None
-        until = time.monotonic() + seconds + 2 * GRACE
-        try:
-            shadow.channel.send(request)
-            while True:
-                message = shadow.channel.receive(max(until - time.monotonic(), 0.0))
-                match message:
-                    case {"look": str(name)}:
-                        shadow.channel.send({"found": self._found(name)})
-                    case {"report": dict(found)}:
-                        report = found
-                    case {"failed": str(reason)}:
-                        raise Refused(f"The dry run failed: {reason}")
-                    case {"ended": int(status)}:
-                        return report if report is not None else _killed(status, seconds)
-                    case _:
-                        raise Refused(f"The dry run failed: unexpected message {message}")
-        except (TimeoutError, Closed):
-            self._is_outdated = True
-            self._end()
-            return report if report is not None else _killed(None, seconds)
+            if self._shadow is not shadow:  # the main thread has just replaced it
+                return Walked([], request.get("carried", {}), is_lost=True, is_begun=False)
+            walked = converse(shadow.channel, request, self._found)
+            if walked.is_lost:
+                self._end()
+        if walked.failure:
+            raise Refused(walked.failure)
+        return walked
 
     def _ready(self) -> _Shadow:
         """A shadow that has passed its self-test, a new one if the present one is outdated and the worker is free."""
@@ -223,8 +235,8 @@ class DryRuns:
             self._forked.clear()  # before the request, so that no fork is missed
             self._ask_for_fork()
             self._forked.wait(_FORK)
-        elif self._shadow is not None and time.monotonic() - self._shadow.made_monotonic > _SELDOM:
-            self._ask_for_fork()  # between two plans; the present shadow serves meanwhile
+        elif self._shadow is None or time.monotonic() - self._shadow.made_monotonic > _SELDOM:
+            self._ask_for_fork()  # between two plans; the present shadow, if any, serves meanwhile
 
     def _ask_for_fork(self) -> None:
         if not self._fork_pending:
@@ -232,13 +244,11 @@ class DryRuns:
             self._in_main_thread(self.fork)
 
     def _passes(self, shadow: _Shadow) -> bool:
-        request = {"item": None, "timeout": _SELF_TEST}
         try:
-            report = self._exchange(shadow, request, _SELF_TEST)
+            return not self._exchange(shadow, {"items": [], "timeout": _SELF_TEST}).is_lost
         except Refused as reason:
             log.warning("The self-test of dry runs failed: %s", reason)
             return False
-        return bool(report["complete"])
 
     def _found(self, name: str) -> str:
         """What the reader finds for a device, as JSON text."""
@@ -261,16 +271,18 @@ class DryRuns:
             shadow.channel.close()
 
 
+def _request(command: DryRun, items: list[Any], carried: dict[str, Any], seconds: float) -> dict[str, Any]:
+    return {
+        "items": items,
+        "timeout": seconds,
+        "for_each": command.for_each,
+        "excluded": command.excluded,
+        "permissions": command.permissions.decode(),
+        "carried": carried,
+    }
+
+
 def _kill(shadow: _Shadow) -> None:
     with contextlib.suppress(ProcessLookupError, ChildProcessError):  # user code has waited for all children
         os.kill(shadow.process, signal.SIGKILL)
         os.waitpid(shadow.process, 0)
-
-
-def _killed(status: int | None, seconds: float) -> dict[str, Any]:
-    """The report of a dry run that has ended without one."""
-    timed_out = status is None or status == -signal.SIGKILL
-    reason = f"it did not end after {seconds:g} s, or was killed" if timed_out else f"its process ended ({status})"
-    findings = Findings(Runs())
-    findings.cut(reason)
-    return {**findings.report(slept=0.0), "output": ""}

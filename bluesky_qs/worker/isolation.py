@@ -40,13 +40,16 @@ class Output(io.TextIOBase):
     def write(self, text: str, /) -> int:
         self._parts.append(text[-OUTPUT_KEPT:])
         self._size += len(self._parts[-1])
-        while self._size - len(self._parts[0]) >= OUTPUT_KEPT:
+        while self._parts and self._size - len(self._parts[0]) >= OUTPUT_KEPT:
             self._size -= len(self._parts.popleft())
         return len(text)
 
-    def text(self) -> str:
-        """The end of the output."""
-        return "".join(self._parts)[-OUTPUT_KEPT:]
+    def take(self) -> str:
+        """The end of the output, which is empty from now on."""
+        text = "".join(self._parts)[-OUTPUT_KEPT:]
+        self._parts.clear()
+        self._size = 0
+        return text
 
 
 def end_with(parent: int) -> None:

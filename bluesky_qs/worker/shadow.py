@@ -1,4 +1,4 @@
-"""The shadow: a copy of the worker in which plans are walked. It forks a child for each dry run.
+"""The shadow: a copy of the worker in which plans are walked. It forks a child for each request.
 
 The shadow itself runs no user code. `docs/decisions/0023` has the reasons.
 """
@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 
 from bluesky_qs.error_text import stored_traceback
 from bluesky_qs.foresight import walk
-from bluesky_qs.foresight.devices import UNSET, Facts
+from bluesky_qs.foresight.carried import Carried
+from bluesky_qs.foresight.devices import UNSET, Facts, Known
 from bluesky_qs.foresight.walk import Walk
 from bluesky_qs.startup.collect import is_device
 from bluesky_qs.startup.parts import children
@@ -31,6 +32,10 @@ from bluesky_qs.worker.trace import OURS, sentence, traceback_text
 
 #: Seconds after its limit at which a child is killed that does not end by itself.
 GRACE = 0.5
+#: Seconds for a plan when the time for all of them is over.
+_SHORTEST = 0.02
+#: A limit is called by its round number if a plan had this part of it: the preparations take a little.
+_ALMOST = 0.8
 _UNKNOWN = object()
 #: Attributes of a positioner that are signals with its position.
 _READBACKS = ("readback", "user_readback", "setpoint", "user_setpoint")
@@ -57,6 +62,8 @@ def live(descriptor: int, worker: int, world: World) -> NoReturn:
         channel = Channel(descriptor, SHADOW)
         while True:
             request = channel.receive()
+            if "items" not in request:  # an answer that came too late for the child that asked
+                continue
             shadow, child = os.getpid(), os.fork()
             if not child:
                 isolation.end_with(shadow)
@@ -67,8 +74,9 @@ def live(descriptor: int, worker: int, world: World) -> NoReturn:
 
 
 def _walk(channel: Channel, request: dict[str, Any], world: World, output: isolation.Output) -> NoReturn:
-    """Make one dry run, send its report, and end this process."""
+    """Make the dry runs of a request, send their reports, and end this process."""
     try:
+        channel.send({"child": os.getpid()})
         isolation.limit_memory()
         gc.enable()
         _DryRun(channel, request, world, output).run()
@@ -81,12 +89,13 @@ def _walk(channel: Channel, request: dict[str, Any], world: World, output: isola
 
 
 class _DryRun:
-    """One dry run, in a process of its own."""
+    """Dry runs of plans, one after the other, in a process of its own. It ends after a plan that was cut off."""
 
     def __init__(self, channel: Channel, request: dict[str, Any], world: World, output: isolation.Output) -> None:
         self._channel = channel
-        self._item = request.get("item")
+        self._items: list[dict[str, Any]] = request["items"]
         self._timeout: float = request["timeout"]
+        self._for_each: float = request.get("for_each", self._timeout)
         self._excluded: list[str] = request.get("excluded", [])
         self._permissions: str = request.get("permissions", "")
         self._environment = world.environment
@@ -98,23 +107,40 @@ class _DryRun:
             for name, value in reversed(list(self._environment.namespace.items()))
             if not name.startswith("_") and is_device(value)
         }
+        self._group = ""
+        self._seconds = self._timeout
         self._plan: Any = None
-        deadline = time.monotonic() + self._timeout
+        self._until = time.monotonic() + self._timeout
+        self._deadline = self._until
         self._walk = Walk(
             self._look,
             commands=list(getattr(self._engine, "commands", ())),
-            is_late=lambda: self._monotonic() > deadline,
+            is_late=lambda: self._monotonic() > self._deadline,
             text_of=lambda error: (sentence(error), traceback_text(error)),
+            carried=Carried.of(request.get("carried", {})),
         )
 
     def run(self) -> None:
-        """Walk the plan and send the report."""
+        """Walk the plans and send their reports."""
         signal.signal(signal.SIGALRM, self._time_is_up)
         self._guard()
-        signal.setitimer(signal.ITIMER_REAL, self._timeout)
-        self._walk.run(self._messages())
+        if self._items:
+            self._environment.set_permissions(self._permissions.encode())
+        for item in self._items:
+            self._run_one(item)
+
+    def _run_one(self, item: dict[str, Any]) -> None:
+        if item["user_group"] != self._group:
+            self._group = item["user_group"]
+            self._walk.positions.look_again(self._facts_for_group)
+        self._seconds = max(min(self._for_each, self._until - self._monotonic()), _SHORTEST)
+        self._deadline = self._monotonic() + self._seconds
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+        self._walk.run(self._messages(item))
         signal.setitimer(signal.ITIMER_REAL, 0)
-        self._send_report()
+        if not self._send_report():
+            os._exit(0)
+        self._walk.next()
 
     def _guard(self) -> None:
         clock, devices = self._walk.clock, self._devices
@@ -127,30 +153,33 @@ class _DryRun:
     def _devices(self) -> Iterator[Any]:
         return (self._environment.namespace[name] for name in self._roots.values())
 
-    def _messages(self) -> Any:
+    def _messages(self, item: dict[str, Any]) -> Any:
         """Make the plan, as the worker and the RunEngine do. It calls user code."""
-        if self._item is None:  # the self-test
-            return
-        self._environment.set_permissions(self._permissions.encode())
-        plan, _ = self._environment.plan(self._item)
+        plan, _ = self._environment.plan(item)
         for wrap in self._engine.preprocessors:
             plan = wrap(plan)
         self._plan = plan
         yield from plan
 
     # ---------------------------------------------------------------------------------------- ends of the dry run
-    def _send_report(self) -> NoReturn:
-        report = {**self._walk.report(), "output": self._output.text()}
-        self._channel.send({"report": report})
-        os._exit(0)
+    def _send_report(self) -> bool:
+        """Send the report of this plan; return whether it is complete."""
+        report = self._walk.report()
+        carried = self._walk.carried.after(report, self._walk.positions.walked())
+        self._channel.send({"report": {**report, "output": self._output.take()}, "carried": carried.as_json()})
+        return report["complete"]
 
     def _cut(self, reason: str) -> NoReturn:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         self._walk.findings.cut(reason)
         self._send_report()
+        os._exit(0)
 
     def _time_is_up(self, _number: int, _frame: FrameType | None) -> None:
         place = place_of(threading.main_thread().ident, self._plan)
-        self._cut(f"it was not complete after {self._timeout:g} s{place and f' (at {place})'}")
+        is_whole = self._seconds > _ALMOST * self._for_each
+        limit = f"{self._for_each:g}" if is_whole else f"{self._seconds:.1f}"
+        self._cut(f"it was not complete after {limit} s{place and f' (at {place})'}")
 
     def _blocked(self, call: str) -> None:
         stack = traceback.extract_stack()
@@ -164,7 +193,7 @@ class _DryRun:
         name = self._name(obj)
         if name is None:
             return Facts(str(getattr(obj, "name", "") or type(obj).__name__))
-        permitted = self._environment.may_use(name, obj, self._item["user_group"]) if self._item else True
+        permitted = self._environment.may_use(name, obj, self._group)
         if self._is_excluded(name):
             return Facts(name, is_permitted=permitted)
         self._channel.send({"look": name})
@@ -178,6 +207,11 @@ class _DryRun:
             (limits[0], limits[1]) if limits else None,
             permitted,
         )
+
+    def _facts_for_group(self, known: Known) -> Facts:
+        name = self._name(known.obj)
+        permitted = name is None or self._environment.may_use(name, known.obj, self._group)
+        return known.facts._replace(is_permitted=permitted)
 
     def _is_excluded(self, name: str) -> bool:
         parts = name.split(".")
@@ -200,21 +234,20 @@ class _DryRun:
 
     def _position(self, obj: Any) -> Any:
         """The ``position`` of a device, for plan code that looks at it."""
-        seen = self._walk.positions.seen(obj)
-        if seen is not None and seen.walked is not UNSET:
-            return seen.walked
         known = self._walk.positions.known(obj)
+        if known.walked is not UNSET:
+            return known.walked
         return _UNKNOWN if known.follows_others or known.start is None else known.start
 
     def _value(self, signal_: Any) -> Any:
         """What ``get()`` of a signal returns to plan code."""
         positions = self._walk.positions
         parent = getattr(signal_, "parent", None)
-        above = None if parent is None else positions.seen(parent)
-        for seen, is_it in ((positions.seen(signal_), True), (above, _is_readback(parent, signal_))):
-            if seen is not None and is_it and seen.walked is not UNSET:
-                return seen.walked
         known = positions.known(signal_)
+        above = positions.known(parent) if parent is not None and _is_readback(parent, signal_) else None
+        for seen in (known, above):
+            if seen is not None and seen.walked is not UNSET:
+                return seen.walked
         if known.start is None:
             return _UNKNOWN
         self._walk.findings.assume(known.name, known.main, known.start)

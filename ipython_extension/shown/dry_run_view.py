@@ -11,7 +11,7 @@ from ipython_extension.shown.tables import length_of_time, moment, plural, short
 
 _WIDEST = 110
 #: A copy of the environment that is older than this number of seconds is worth a sentence.
-_OLD = 60.0
+OLD = 60.0
 #: Lines that are shown of a list, and of the output.
 _MOST = 10
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>[^\n]+)(?:\n +(?P<code>[^\n]+))?')
@@ -58,7 +58,7 @@ class DryRunView(View, dict[str, Any]):
         for each in self["blocked"][:_MOST]:
             yield f"Blocked: {each['call']} (point {each['step']})"
             yield from _place(each["traceback"])
-        if time.time() - self["as_of"] > _OLD:
+        if time.time() - self["as_of"] > OLD:
             yield f"Based on the environment as it was at {moment(self['as_of'])}."
         if output := self["output"].rstrip():
             yield "It printed:"
@@ -85,13 +85,26 @@ def _motor(name: str, motor: Mapping[str, Any]) -> str:
     return f"{name}: starts at {start}, ends at {end}{units}, range {low} … {high}."
 
 
+def place_of(trace: str) -> str:
+    """The innermost line of the user's own code: ``scan.py, line 12``; empty without a traceback."""
+    return next(map(_file_and_line, _innermost(trace)), "")
+
+
 def _place(trace: str) -> Iterator[str]:
-    """The innermost line of the user's own code."""
+    for frame in _innermost(trace):
+        code = f": {shortened(frame['code'].strip(), 60)}" if frame["code"] else ""
+        yield f"  {_file_and_line(frame)}, in {frame['name']}{code}"
+
+
+def _innermost(trace: str) -> list[re.Match[str]]:
+    """The innermost frame of the user's own code, if there is a traceback."""
     frames = list(_FRAME.finditer(trace))
     own = [each for each in frames if not any(part in each["file"] for part in _INSTALLED)]
-    for frame in (own or frames)[-1:]:
-        code = f": {shortened(frame['code'].strip(), 60)}" if frame["code"] else ""
-        yield f"  {frame['file'].rpartition('/')[2]}, line {frame['line']}, in {frame['name']}{code}"
+    return (own or frames)[-1:]
+
+
+def _file_and_line(frame: re.Match[str]) -> str:
+    return f"{frame['file'].rpartition('/')[2]}, line {frame['line']}"
 
 
 def _some(lines: list[str]) -> list[str]:

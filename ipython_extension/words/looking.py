@@ -21,7 +21,7 @@ from ipython_extension.typed.history_query import HistoryQuery
 from ipython_extension.typed.line import Line, hint
 from ipython_extension.words import waits
 from ipython_extension.words.replies import lock_owner, present, whole
-from ipython_extension.words.typed_plans import point_at_errors, read_plans
+from ipython_extension.words.typed_plans import point_at_errors, pointing_at_errors, read_plans
 from ipython_extension.words.vocabulary import word
 
 _NEXT = 5
@@ -182,17 +182,22 @@ def plan(session: Session, line: Line) -> PlanView:
     return PlanView(allowed[token.text])
 
 
-@word("dryrun", "PLAN")
+@word("dryrun", "[PLAN]")
 def dryrun(session: Session, line: Line) -> View:
-    """Show what a plan would do, without hardware: points, where motors go, and errors. Nothing is queued.
+    """Show what a plan would do, or all plans of the queue, without hardware: points, where motors go, and errors.
 
-    The environment must be open; a plan may be running. Motors start where they are now. A plan that asks for input, or
-    does not end within 10 s, is cut off.
+    The environment must be open; a plan may be running. Nothing is queued. A plan starts where the motors are now, and
+    each plan of the queue where the one before it leaves them. A plan that asks for input, or does not end within
+    10 s, is cut off; a queue is cut off after 60 s.
 
         %qs dryrun rel_scan([det1], motor, -1, 1, 101)
+        %qs dryrun
     """
+    if not line.more():
+        return present(session, "queue_dry_run", {}, session.rm.queue_dry_run())
     plans, _ = read_plans(line, {}, only_one="dryrun takes only one plan")
-    reply = session.rm.item_dry_run(plans[0].item)
+    with pointing_at_errors(line, plans):
+        reply = session.rm.item_dry_run(plans[0].item)
     return present(session, "item_dry_run", {}, reply)
 
 

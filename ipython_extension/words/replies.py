@@ -11,6 +11,7 @@ from ipython_extension.session.session import Session
 from ipython_extension.shown import reply_views
 from ipython_extension.shown.display import Changed, ItemView, QueueView, ReplyView, StatusView, View
 from ipython_extension.shown.history_view import HistoryView
+from ipython_extension.shown.queue_dry_run_view import QueueDryRunView
 from ipython_extension.shown.reply_views import Reply
 from ipython_extension.shown.status_text import has_failed
 from ipython_extension.shown.tables import plural, ranges
@@ -145,6 +146,14 @@ def _task_started(session: Session, params: Mapping[str, Any], reply: Reply) -> 
     return reply_views.started(reply, f"{task} in the {'background' if params.get('run_in_background') else 'worker'}")
 
 
+def _queue_dry_run(session: Session, _params: Mapping[str, Any], reply: Reply) -> View:
+    if reply["task_uid"]:
+        session.tasks.append(reply["task_uid"])
+        return reply_views.started(reply, "the dry run of the queue")
+    queue = session.queue(session.line_status())
+    return QueueDryRunView(reply, queue, session.known(), is_running=bool(queue.running))
+
+
 def _events(session: Session, _params: Mapping[str, Any], reply: Reply) -> ReplyView:
     return reply_views.events(reply, session.settings.rows())
 
@@ -167,6 +176,7 @@ _FETCHING: dict[str, Callable[[Session, Mapping[str, Any], Reply], View]] = {
     "queue_item_get": _one_item,
     "queue_item_execute": _executing,
     "queue_mode_set": _mode,
+    "queue_dry_run": _queue_dry_run,
     "queue_stop_cancel": _stop_cancelled,
     "function_execute": _task_started,
     "script_upload": _task_started,

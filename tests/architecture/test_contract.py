@@ -51,6 +51,7 @@ SCOPES = {
     "re_halt": "write:plan:control",
     "device_read": "read:monitor",
     "item_dry_run": "read:queue",
+    "queue_dry_run": "read:queue",
     "re_runs": "read:monitor",
     "re_metadata": "read:monitor",
     "plans_allowed": "read:resources",

@@ -47,6 +47,7 @@ def test_answers_have_the_keys_and_types_that_the_contract_names(new_service, st
     ask("queue_item_get", pos=0)
     ask("item_check", items=[count, {**count, "name": "quikc"}, {**count, "kwargs": {"x": 1}}], **OWNER)
     ask("item_dry_run", item=count, **OWNER)
+    ask("queue_dry_run", **OWNER)
     ask("lock", lock_key="k", environment=True, user="tester", note="n")
     ask("unlock", lock_key="k")
     ask("queue_mode_set", mode={"loop": True})
@@ -79,6 +80,7 @@ def test_answers_have_the_keys_and_types_that_the_contract_names(new_service, st
             "status",
             "item_check",
             "item_dry_run",
+            "queue_dry_run",
             "item_status",
         ):
             given = {"user_group": "primary", "since": 0, "task_uid": task}

@@ -5,6 +5,7 @@ import os
 import signal
 import uuid
 
+import psutil
 import pytest
 
 from bluesky_qs.ipc.commands import DryRun, RunFunction, RunPlan
@@ -13,6 +14,7 @@ from tests.process.worker.conftest import PERMISSIONS
 
 STARTUP = """
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -88,6 +90,11 @@ def dies():
     yield from bps.null()
     os._exit(3)
 
+def hangs():
+    yield from bps.null()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    proceed.wait()
+
 def asks():
     yield from bps.null()
     input("Ready? ")
@@ -147,26 +154,30 @@ async def driver(open_in_mode):
     return await open_in_mode(STARTUP)
 
 
-async def asked(driver, name, *args, seconds=60.0, excluded=(), **kwargs):
-    uid = str(uuid.uuid4())
-    item = {
-        "item_type": "plan",
-        "name": name,
-        "args": list(args),
-        "kwargs": kwargs,
-        "item_uid": "dry",
-        "user_group": "admin",
-    }
-    permissions = json.dumps(PERMISSIONS).encode()
-    await driver.ask(DryRun(uid, json.dumps(item).encode(), permissions, seconds, list(excluded)))
-    return uid
+def plan(name, *args, **kwargs):
+    item = {"item_type": "plan", "name": name, "args": list(args), "kwargs": kwargs}
+    return item | {"item_uid": "dry", "user_group": "admin"}
 
 
-async def dry_run(driver, name, *args, **options):
-    uid = await asked(driver, name, *args, **options)
+async def dry_runs(driver, *items, seconds=60.0, for_each=60.0, excluded=(), carried=b"{}"):
+    """The reports of some plans, walked one after the other, and where devices are then."""
+    uid, permissions = str(uuid.uuid4()), json.dumps(PERMISSIONS).encode()
+    command = DryRun(uid, json.dumps(items).encode(), permissions, seconds, for_each, list(excluded), carried)
+    await driver.ask(command)
     ended = await driver.wait(DryRunEnded, lambda report: report.uid == uid)
     assert ended.refusal == ""
-    return json.loads(ended.report)
+    assert len(ended.reports) == len(items)
+    return [json.loads(report) for report in ended.reports], ended.carried
+
+
+async def dry_run(driver, name, *args, seconds=60.0, **kwargs):
+    (report,), _ = await dry_runs(driver, plan(name, *args, **kwargs), seconds=seconds, for_each=seconds)
+    return report
+
+
+def shadows_of(driver):
+    """Processes that the worker has forked."""
+    return [child.pid for child in psutil.Process(driver.process.pid).children() if child.status() != "zombie"]
 
 
 async def call(driver, name):
@@ -304,3 +315,63 @@ async def test_many_dry_runs_leave_the_same_descriptors_and_threads(driver):
         await dry_run(driver, "count", ["det1"])
     assert await call(driver, "state") == before
     assert len(await call(driver, "shadows")) == 1
+
+
+async def test_positions_carry_on_from_plan_to_plan(driver):
+    moves, rel = plan("list_scan", ["det1"], "motor", [3, 4]), plan("rel_scan", ["det1"], "motor", -1, 1, 3)
+    reports, carried = await dry_runs(
+        driver, moves, rel, plan("reads_back"), plan("rel_scan", ["det1"], "slow", 0, 1, 2)
+    )
+    ranges = [{**report["motors"].get("motor", {}), **report["motors"].get("slow", {})} for report in reports]
+    assert [(each["start"], each["min"], each["max"], each["end"]) for each in ranges] == [
+        (0, 0.0, 4.0, 4),
+        (4, 3.0, 5.0, 4.0),
+        (4.0, 4.0, 5.0, 5),
+        (1, 1.0, 2.0, 1),
+    ]
+    assert all(report["exact"] and report["ok"] for report in reports), reports
+    (again,), _ = await dry_runs(driver, rel, carried=carried)
+    assert (again["motors"]["motor"]["start"], again["motors"]["motor"]["max"]) == (5, 6.0)
+    assert (await dry_run(driver, "rel_scan", ["det1"], "motor", -1, 1, 3))["motors"]["motor"]["start"] == 0
+
+
+async def test_what_a_plan_changes_in_the_namespace_is_seen_by_the_next_one(driver):
+    before = await call(driver, "state")
+    reports, _ = await dry_runs(driver, plan("leaves_traces"), plan("shows_counter"), plan("leaves_traces"))
+    assert reports[1]["motors"]["motor"]["end"] == 1
+    assert [report["output"] for report in reports] == ["hello from the plan\n", "", "hello from the plan\n"]
+    assert (await call(driver, "state"))["counter"] == before["counter"] == 0
+
+
+async def test_a_plan_that_is_cut_off_does_not_keep_the_others_from_being_walked(driver):
+    move, rel = plan("list_scan", ["det1"], "motor", [3, 4]), plan("rel_scan", ["det1"], "motor", -1, 1, 3)
+    for bad in ("dies", "eats_memory", "spins", "asks", "hangs"):
+        reports, _ = await dry_runs(driver, move, plan(bad), rel, plan("count", ["det1"]), for_each=2.0)
+        assert [report["complete"] for report in reports] == [True, False, True, True], bad
+        assert reports[2]["motors"]["motor"]["start"] == 4
+        assert reports[2]["exact"] is False
+        assert "not walked to its end" in reports[2]["warnings"][0]
+        assert reports[3]["exact"] is True  # it moves nothing
+
+
+async def test_a_plan_after_one_that_depends_on_readings_is_not_exact(driver):
+    adaptive = plan("adaptive_scan", ["det1"], "det1", "motor", 0, 5, 0.1, 1, 0.5, True)
+    rel = [plan("rel_scan", ["det1"], name, -1, 1, 3) for name in ("motor", "motor1")]
+    reports, _ = await dry_runs(driver, adaptive, *rel)
+    assert [report["exact"] for report in reports] == [False, False, True]
+    assert "motor may start elsewhere" in reports[1]["warnings"][0]
+
+
+async def test_when_the_time_is_up_the_reports_so_far_come_back(driver):
+    reports, _ = await dry_runs(driver, plan("count", ["det1"]), plan("spins"), plan("count", ["det1"]), seconds=2.0)
+    assert [report["complete"] for report in reports] == [True, False, False]
+    assert "over before this plan" in reports[2]["reason"]
+
+
+async def test_a_shadow_that_was_killed_between_two_dry_runs_costs_nothing(driver):
+    await run(driver, "count", ["det1"])
+    await driver.wait(PlanEnded)
+    await dry_run(driver, "count", ["det1"])
+    (shadow,) = shadows_of(driver)
+    os.kill(shadow, signal.SIGKILL)
+    assert (await dry_run(driver, "count", ["det1"], num=3))["points"] == 3

@@ -65,6 +65,7 @@ GET /documents documents_get read:monitor
 GET /environment/report environment_report read:monitor
 GET /device/read device_read read:monitor
 GET /item/dry/run item_dry_run read:queue
+GET /queue/dry/run queue_dry_run read:queue
 GET /console console_get read:console
 GET /functions/allowed functions_allowed read:resources
 POST /queue/undo queue_undo write:queue:edit

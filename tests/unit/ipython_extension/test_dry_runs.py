@@ -105,5 +105,71 @@ def test_a_refusal_has_its_reason(qs, opened):
 def test_only_one_plan_at_a_time(qs, opened):
     with pytest.raises(UsageError, match="only one plan"):
         qs("dryrun count([det1]) count([det2])")
-    with pytest.raises(UsageError, match="Expected a plan"):
-        qs("dryrun")
+
+
+def of_queue(qs, opened, reports, width=80):
+    """The lines about the queue, with one report for each plan in it."""
+    found = iter(reports)
+    opened.worker.dry_run = lambda _item: {"as_of": time.time(), **next(found)}
+    return qs("dryrun").text(width).splitlines()
+
+
+def test_the_queue_is_a_table_with_a_row_for_each_item(qs, opened):
+    qs("add scan([det1], motor, -1, 1, 101) rel_scan([det1], motor, -1, 1, 5)")
+    qs("add queue_stop count([det1], num=3) count([det2])")
+    error = {"msg": "LimitError: 99 is outside", "traceback": TRACE, "step": 3}
+    assumed = [{"device": "det1", "field": "det1", "value": 5.0}]
+    reports = [
+        {"points": 101, "runs": 1},
+        {"ok": False, "points": 2, "runs": 1, "errors": [error]},
+        {"ok": None, "complete": False, "reason": "the plan asks for input: 'Ready?'"},
+        {"exact": False, "assumed": assumed, "points": 1, "runs": 1, "warnings": ["The plan pauses (point 1)"]},
+    ]
+    assert of_queue(qs, opened, reports) == [
+        "4 plans: 2 ok, 1 fails, 1 unknown; 104 points in 3 runs.",
+        "  #  plan                               points  dry run",
+        "  0  scan([det1], motor, -1, 1, 101)       101  ok",
+        "  1  rel_scan([det1], motor, -1, 1, 5)       2  fails",
+        "     LimitError: 99 is outside (point 3; scan.py, line 12)",
+        "  2  queue_stop                                 stops the queue",
+        "  3  count([det1], num=3)                    0  unknown",
+        "     the plan asks for input: 'Ready?'",
+        "  4  count([det2])                           1  ok, not exact",
+        "     depends on readings of det1; The plan pauses (point 1)",
+    ]
+    assert qs("rm 1")[0]["name"] == "rel_scan"
+
+
+def test_a_line_of_qserver_shows_the_same_table(qs, opened):
+    qs("add count([det1])")
+    assert qs("queue dryrun").text(80) == qs("dryrun").text(80)
+    assert "task result" in qs("queue dryrun background").text(80)
+
+
+def test_while_a_plan_runs_the_table_says_where_motors_start(qs, running):
+    qs("add count([det1])")
+    assert of_queue(qs, running, [{}])[-1] == (
+        "A plan is running. The first plan of the queue begins where the motors are now."
+    )
+
+
+def test_an_old_copy_of_the_environment_is_mentioned(qs, opened):
+    qs("add count([det1])")
+    lines = of_queue(qs, opened, [{"as_of": time.time() - 3600}])
+    assert lines[-1].startswith("Based on the environment as it was at ")
+
+
+def test_an_empty_queue_says_so(qs, opened):
+    assert of_queue(qs, opened, []) == ["The queue has no plans. For a plan that is not queued: %qs dryrun PLAN"]
+
+
+def test_a_notebook_shows_the_table(qs, opened):
+    qs("add count([det1])")
+    assert "<td" in qs("dryrun")._repr_html_()
+
+
+def test_a_wrong_parameter_of_a_plan_is_marked(qs, opened):
+    with pytest.raises(QSError) as caught:
+        qs("dryrun count([det1], num='x')")
+    assert "num='x'" in caught.value.__notes__[0]
+    assert caught.value.__notes__[0].splitlines()[-1].strip().strip("^") == ""

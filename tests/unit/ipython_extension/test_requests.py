@@ -48,7 +48,7 @@ _LINES = {
     "where": [("where", 1)],
     "plan": [("plan count", 2)],
     "check": [("check count([det1])", 1)],
-    "dryrun": [("dryrun count([det1])", 1)],
+    "dryrun": [("dryrun count([det1])", 1), ("dryrun", 3)],
     "log": [("log", 1)],
     "plot": [],
     "table": [],

@@ -29,6 +29,8 @@ LINES = [
     (["queue", "add", "plan", "front", TEXT], "queue_item_add", {"item": PLAN, "pos": "front"}),
     (["queue", "add", "instruction", "-2", "queue-stop"], "queue_item_add", {"item": STOP, "pos": -2}),
     (["queue", "dryrun", "plan", TEXT], "item_dry_run", {"item": PLAN}),
+    (["queue", "dryrun"], "queue_dry_run", {}),
+    (["queue", "dryrun", "background"], "queue_dry_run", {"run_in_background": True}),
     (["history", "clear"], "history_clear", {}),
     (["queue", "start"], "queue_start", {}),
     (["start"], "queue_start", {}),

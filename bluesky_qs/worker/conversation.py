@@ -1,0 +1,127 @@
+"""The worker's side of a request to the shadow: it answers what the child asks, and collects the reports."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bluesky_qs.foresight.carried import Carried
+from bluesky_qs.foresight.report import Findings
+from bluesky_qs.foresight.runs import Runs
+from bluesky_qs.worker.channel import Channel, Closed
+from bluesky_qs.worker.shadow import GRACE
+
+
+class Walked(NamedTuple):
+    """The result of a request.
+
+    Attributes
+    ----------
+    reports
+        Reports of the first items. The child ends after a plan that was not walked to its end.
+    carried
+        Where devices are then.
+    is_lost
+        Whether the shadow is no longer of use.
+    is_begun
+        Whether there was a child, so that the fault may be a plan's.
+    failure
+        Why there are no reports; empty if there are.
+    """
+
+    reports: list[dict[str, Any]]
+    carried: dict[str, Any]
+    is_lost: bool = False
+    is_begun: bool = True
+    failure: str = ""
+
+
+def converse(channel: Channel, request: dict[str, Any], found: Callable[[str], str]) -> Walked:
+    """Send a request and return its result. ``found`` returns what is known about a device (JSON text)."""
+    talk = _Talk(channel, request, found)
+    try:
+        channel.send(request)
+        while True:
+            if (walked := talk.heard(talk.next())) is not None:
+                return walked
+    except (TimeoutError, Closed):
+        return talk.ended(None)._replace(is_lost=True, is_begun=talk.is_begun)
+
+
+def cut_report(reason: str) -> dict[str, Any]:
+    """The report of a plan that was not walked, or whose walk has left no report."""
+    findings = Findings(Runs())
+    findings.cut(reason)
+    return {**findings.report(slept=0.0), "output": ""}
+
+
+class _Talk:
+    """One request, until the child has ended."""
+
+    def __init__(self, channel: Channel, request: dict[str, Any], found: Callable[[str], str]) -> None:
+        self._channel = channel
+        self._found = found
+        self._number = len(request["items"])
+        self._seconds: float = min(request.get("for_each", request["timeout"]), request["timeout"])
+        self._reports: list[dict[str, Any]] = []
+        self._carried: dict[str, Any] = request.get("carried", {})
+        self._child: int | None = None
+        self._failure = ""
+        self.is_begun = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """A plan begins."""
+        self._until = time.monotonic() + self._seconds + 2 * GRACE
+
+    def next(self) -> dict[str, Any]:
+        """The next message. A child that has not sent its report in time is killed."""
+        try:
+            return self._channel.receive(max(self._until - time.monotonic(), 0.0))
+        except TimeoutError:
+            if self._child is None:
+                raise
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._child, signal.SIGKILL)
+            self._child = None
+            return self._channel.receive(GRACE)
+
+    def heard(self, message: dict[str, Any]) -> Walked | None:
+        """Handle a message; return the result if it was the last one."""
+        match message:
+            case {"child": int(process)}:
+                self._child = process
+                self.is_begun = True
+            case {"look": str(name)}:
+                self._channel.send({"found": self._found(name)})
+            case {"report": dict(report), "carried": dict(carried)}:
+                self._reports.append(report)
+                self._carried = carried
+                self._begin()
+            case {"failed": str(reason)}:
+                self._failure = f"The dry run failed: {reason}"
+            case {"ended": int(status)}:
+                return self.ended(status)
+            case _:
+                raise Closed(f"unexpected message {message}")
+        return None
+
+    def ended(self, status: int | None) -> Walked:
+        """The result when the child has ended with this status, or the shadow has."""
+        if status and not self._number:  # the self-test
+            self._failure = self._failure or _why(status, self._seconds)
+        if self._failure and not self._reports:
+            return Walked([], self._carried, failure=self._failure)
+        is_cut = bool(self._reports) and not self._reports[-1]["complete"]
+        if len(self._reports) < self._number and not is_cut:
+            report = cut_report(self._failure or _why(status, self._seconds))
+            self._reports.append(report)
+            self._carried = Carried.of(self._carried).after(report, {}).as_json()
+        return Walked(self._reports, self._carried)
+
+
+def _why(status: int | None, seconds: float) -> str:
+    killed = status is None or status == -signal.SIGKILL
+    return f"it did not end after {seconds:g} s, or was killed" if killed else f"its process ended ({status})"
