@@ -1,20 +1,26 @@
 """Marks in a worker's output: where the output of each item and task begins and ends.
 
+The manager's output has a mark after its line about the start of an item, because it has a pipe of its own: whoever
+reads both pipes can show that line before the output of the item.
+
 A mark is ``RS token kind uid US``, with control characters at both ends and a random token, so that nothing that user
 code prints is taken for one. It is written at once and is shorter than ``PIPE_BUF``, so that no other output gets into
 it.
 """
 
+import os
 import re
 import select
 from collections.abc import Iterator
 from typing import NamedTuple
 
-#: The variable in which the supervisor gives a worker its token. Without it, the worker writes no marks.
+#: The variable in which the supervisor gives a child its token. Without it, the child writes no marks.
 VARIABLE = "_QSERVER_OUTPUT_MARKS"
 
 #: A background task has marks for its begin and its end, too, and marks around each piece of its output.
 _BEGIN, _END, _TASK_BEGIN, _TASK_END, _ASIDE, _ASIDE_END = b"b", b"e", b"B", b"E", b"(", b")"
+#: The manager is about to send an item to the worker.
+_SENT = b"s"
 _START, _STOP = b"\x1e", b"\x1f"
 #: Bytes of UTF-8 that do not begin a character.
 _WITHIN_CHARACTER = range(0x80, 0xC0)
@@ -27,6 +33,12 @@ class Begin(NamedTuple):
 
     uid: str
     time: float
+
+
+class Sent(NamedTuple):
+    """The manager sends this item to the worker."""
+
+    uid: str
 
 
 class End(NamedTuple):
@@ -46,14 +58,24 @@ class Printed(NamedTuple):
     whole: bool = False
 
 
-Part = Begin | End | Printed
+Part = Sent | Begin | End | Printed
 
 
 class Marks:
-    """Writes marks for one worker."""
+    """Writes marks for one process."""
 
     def __init__(self, token: str) -> None:
         self._lead = _START + token.encode()
+
+    @classmethod
+    def of_process(cls) -> "Marks | None":
+        """Those of this process, with the token from its environment, which user code must not find there."""
+        token = os.environ.pop(VARIABLE, None)
+        return None if token is None else cls(token)
+
+    def sent(self, uid: str) -> bytes:
+        """The mark after the manager's line about the start of an item."""
+        return self._mark(_SENT, uid)
 
     def begin(self, uid: str, time: float) -> bytes:
         """The mark before the output of an item or task; ``time`` in epoch seconds."""
@@ -84,11 +106,11 @@ class Marks:
 
 
 class MarkReader:
-    """Finds the marks in the output of one worker, which arrives in pieces of any length."""
+    """Finds the marks in the output of one process, which arrives in pieces of any length."""
 
     def __init__(self, token: str) -> None:
         self._lead = _START + token.encode()
-        self._mark = re.compile(re.escape(self._lead) + rb"([beBE()])([^\x1f]*)\x1f", re.DOTALL)
+        self._mark = re.compile(re.escape(self._lead) + rb"([beBE()s])([^\x1f]*)\x1f", re.DOTALL)
         self._rest = b""
         self._uid: str | None = None
         self._aside: str | None = None
@@ -132,6 +154,8 @@ class MarkReader:
         if kind in (_ASIDE, _ASIDE_END):
             self._aside = text or None
             return None
+        if kind == _SENT:
+            return Sent(text)
         if kind in (_END, _TASK_END):
             self._uids.discard(text)
             if self._uid == text:

@@ -9,6 +9,7 @@ from typing import Any
 from bluesky_qs.config.logs import LEVELS, configure_logging
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.errors import ConfigError, QSError, StoreError
+from bluesky_qs.ipc.item_marks import Marks
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.supervision import BEAT_PERIOD, ERROR_LOGGED, Beat, Hello, Inventory, StopRequested, WorkerEnded
 from bluesky_qs.manager.announcement import summary
@@ -38,7 +39,7 @@ class _Stopped(Exception):
 def run(directory: RuntimeDir) -> int:
     """Run the manager of the service with this runtime directory; return the exit code."""
     settings = directory.load_settings()
-    configure_logging(LEVELS[settings.operation.console_logging_level], TurnHandler(sys.stderr))
+    configure_logging(LEVELS[settings.operation.console_logging_level], TurnHandler(sys.stderr, Marks.of_process()))
     try:
         asyncio.run(_run(directory, settings))
     except QSError as error:

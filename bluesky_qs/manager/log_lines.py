@@ -5,16 +5,23 @@ import logging
 import select
 from typing import TextIO
 
+from bluesky_qs.ipc.item_marks import Marks
+
+#: For ``extra`` of a line about the start of an item, with the item's uid.
+SENDS = "sends_item"
+
 
 class TurnHandler(logging.Handler):
     """Writes a warning or an error immediately, with the lines before it, and other lines at the end of the turn.
 
-    Outside the event loop it writes every line immediately.
+    Outside the event loop it writes every line immediately. A line about the start of an item is written immediately,
+    too, with a mark of `ipc.item_marks` after it: the worker may print at once.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, marks: Marks | None = None) -> None:
         super().__init__()
         self._stream = stream
+        self._marks = marks
         self._lines: list[str] = []
         self._flush_is_due = False
 
@@ -22,7 +29,10 @@ class TurnHandler(logging.Handler):
         """Keep the line of this record, and write it now or soon."""
         try:
             self._lines.append(self.format(record) + "\n")
-            if record.levelno >= logging.WARNING or not self._flush_soon():
+            sent: str | None = getattr(record, SENDS, None)
+            if sent is not None and self._marks is not None:
+                self._lines[-1] += self._marks.sent(sent).decode()
+            if record.levelno >= logging.WARNING or sent is not None or not self._flush_soon():
                 self.flush()
         except (OSError, ValueError, TypeError):  # a line that cannot be formatted or written stops nothing
             self.handleError(record)

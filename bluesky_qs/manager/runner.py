@@ -16,6 +16,7 @@ from bluesky_qs.manager.decide import Decision, Ended, Modes, Next, NextItem, St
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.ledger import Ledger, Undoable
 from bluesky_qs.manager.lists import ListBook
+from bluesky_qs.manager.log_lines import SENDS
 from bluesky_qs.manager.results import reported, unreported
 from bluesky_qs.manager.running import CurrentItem
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
@@ -394,7 +395,8 @@ class Runner:
         try:
             # Permissions or lists may have changed since the item was added.
             self._lists.catalog.check(running, running.get("user_group", ""))
-            logger.info("Starting the plan %r (item %s)", running.get("name"), running["item_uid"])
+            uid = running["item_uid"]
+            logger.info("Starting the plan %r (item %s)", running.get("name"), uid, extra={SENDS: uid})
             await self._environment.link.request(RunPlan(self._running_json()))
         except WorkerLost:
             return None  # `worker_lost` records it

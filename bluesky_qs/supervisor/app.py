@@ -369,8 +369,9 @@ class Supervisor:
         self._life = self._life.beats(now)
 
     # ----------------------------------------------------------------------------------------------- processes
-    def _spawn(self, command: Sequence[str]) -> Child:
-        return Child(command, output=self._console.output, lifeline=self._lifeline)
+    def _spawn_manager(self, command: Sequence[str]) -> Child:
+        variables = {VARIABLE: self._console.manager_token}
+        return Child(command, output=self._console.output, lifeline=self._lifeline, variables=variables)
 
     def _spawn_worker(self, command: Sequence[str]) -> Child:
         output = self._console.worker_output()
@@ -395,7 +396,7 @@ class Supervisor:
         self._start_due = None
         self._greeted = False
         self._life = msgspec.structs.replace(self._life, started=now)
-        self._manager = self._spawn(self._manager_command(str(self._rundir.path)))
+        self._manager = self._spawn_manager(self._manager_command(str(self._rundir.path)))
 
     def _end_manager(self, *, traceback: bool) -> None:
         manager, self._manager = self._manager, None

@@ -16,7 +16,7 @@ import zmq
 
 from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.supervisor.pace import Pace
-from bluesky_qs.supervisor.pipes import Pipe, WorkerOutput
+from bluesky_qs.supervisor.pipes import ManagerPipe, Pipe, WorkerOutput
 from bluesky_qs.supervisor.record import Batcher, Record
 from bluesky_qs.supervisor.terminal import TerminalWriter
 from bluesky_qs.wire import info
@@ -60,8 +60,9 @@ class Console:
     ) -> None:
         reader, self.output = os.pipe()
         self.logs = ItemLogs(0) if logs is None else logs
+        self._own = ManagerPipe(reader)
         # Those of workers come first: the manager's line about the end of a plan follows what the plan printed.
-        self._pipes = [Pipe(reader)]
+        self._pipes: list[Pipe] = [self._own]
         self._polled: list[int] = []
         self._reads = Pace(_READ_PERIOD if _enlarged(self.output) else 0.0, _READ_BURST)
         self._stop_reader, self._stop_writer = os.pipe()
@@ -109,9 +110,14 @@ class Console:
         if self._terminal is not None and self._terminal.is_terminal:
             self._terminal.write(text.encode())
 
+    @property
+    def manager_token(self) -> str:
+        """What the manager needs to mark in its output which items it sends to the worker."""
+        return self._own.token
+
     def worker_output(self) -> WorkerOutput:
         """A pipe for the output of a new worker. Any thread may call this."""
-        output = WorkerOutput(self.logs, _enlarged)
+        output = WorkerOutput(self.logs, _enlarged, before_item=self._show_start)
         self._do(lambda: self._pipes.insert(0, output.pipe))
         return output
 
@@ -172,7 +178,7 @@ class Console:
             if self._pull in events:
                 self._forward(_FORWARD_AT_ONCE)
             if any(fd in events for fd in self._polled):
-                full = self._read() == _READ_SIZE
+                full = self._read() >= _READ_SIZE
                 self._reads.count(time.monotonic())
                 next_read = 0.0 if full else self._reads.next
             if self._wake_reader in events:
@@ -222,13 +228,22 @@ class Console:
         longest = 0
         for pipe in list(self._pipes):
             if data := pipe.read(_READ_SIZE):
-                self._show(*pipe.understood(data, time.time()))
+                self._understand(pipe, data)
                 longest = max(longest, len(data))
             elif not pipe.is_open:
                 self._show(*pipe.end())
                 self._pipes.remove(pipe)
                 pipe.close()
         return longest
+
+    def _show_start(self, uid: str) -> None:
+        """Show the manager's line about the start of an item, which comes before what the item prints."""
+        if data := self._own.read_until_sent(uid, _PIPE_SIZE):
+            self._understand(self._own, data)
+
+    def _understand(self, pipe: Pipe, data: bytes) -> None:
+        for shown, text in pipe.understood(data, time.time()):
+            self._show(shown, text)
 
     def _show(self, data: bytes, text: str) -> None:
         if self._terminal is not None and data:

@@ -2,11 +2,15 @@
 
 import codecs
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from secrets import token_hex
 
-from bluesky_qs.ipc.item_marks import Begin, End, MarkReader, Printed
+from bluesky_qs.ipc.item_marks import Begin, End, MarkReader, Marks, Printed, Sent
 from bluesky_qs.supervisor.item_logs import ItemLogs
+
+#: Items that the manager has sent and the worker has not begun. There is one at most, unless a worker is lost.
+_SENT_KEPT = 10
 
 
 class Pipe:
@@ -35,9 +39,12 @@ class Pipe:
         self.is_open = bool(data)
         return data
 
-    def understood(self, data: bytes, when: float) -> tuple[bytes, str]:  # noqa: ARG002 - workers need the time
-        """What these bytes show, also as text; read at this time (epoch seconds)."""
-        return data, self._decoder.decode(data)
+    def understood(self, data: bytes, when: float) -> Iterator[tuple[bytes, str]]:  # noqa: ARG002 - workers need the time
+        """What these bytes show, also as text, in pieces; read at this time (epoch seconds).
+
+        Show each piece before you take the next one.
+        """
+        yield data, self._decoder.decode(data)
 
     def end(self) -> tuple[bytes, str]:
         """What is still incomplete when nothing follows."""
@@ -48,20 +55,74 @@ class Pipe:
         os.close(self.reader)
 
 
-class WorkerPipe(Pipe):
-    """The pipe of a worker, which marks in it where the output of its items begins and ends."""
+class ManagerPipe(Pipe):
+    """The pipe of the manager, the supervisor and the door. The manager marks in it when it sends an item to a worker.
 
-    def __init__(self, reader: int, token: str, logs: ItemLogs) -> None:
+    Attributes
+    ----------
+    token
+        What the manager needs for its marks.
+    """
+
+    def __init__(self, reader: int) -> None:
+        super().__init__(reader)
+        self.token = token_hex(8)
+        self._writer = Marks(self.token)
+        self._marks = MarkReader(self.token)
+        self._sent: deque[str] = deque(maxlen=_SENT_KEPT)
+        self._held = b""
+
+    def read(self, size: int) -> bytes:
+        held, self._held = self._held, b""
+        return held or super().read(size)
+
+    def read_until_sent(self, uid: str, size: int) -> bytes:
+        """Read what was printed before the manager sent this item, if that was not read yet.
+
+        The next `read` returns what follows. ``size`` is the number of bytes in a full pipe.
+        """
+        if uid in self._sent:
+            self._sent.remove(uid)
+            return b""
+        data = self._held + super().read(size)
+        mark = self._writer.sent(uid)
+        found = data.find(mark)
+        end = 0 if found < 0 else found + len(mark)
+        self._held = data[end:]
+        return data[:end]
+
+    def understood(self, data: bytes, when: float) -> Iterator[tuple[bytes, str]]:
+        for part in self._marks.read(data):
+            match part:
+                case Sent(uid):
+                    self._sent.append(uid)
+                case Printed(_, printed):
+                    yield from super().understood(printed, when)
+                case _:  # marks of a worker: the manager writes none
+                    pass
+
+
+class WorkerPipe(Pipe):
+    """The pipe of a worker, which marks in it where the output of its items begins and ends.
+
+    ``before_item`` is called with an item's uid before the output of this item is shown.
+    """
+
+    def __init__(self, reader: int, token: str, logs: ItemLogs, before_item: Callable[[str], None]) -> None:
         super().__init__(reader)
         self._marks = MarkReader(token)
         self._logs = logs
+        self._before_item = before_item
 
-    def understood(self, data: bytes, when: float) -> tuple[bytes, str]:
+    def understood(self, data: bytes, when: float) -> Iterator[tuple[bytes, str]]:
         shown: list[bytes] = []
         texts: list[str] = []
         for part in self._marks.read(data):
             match part:
                 case Begin(uid, start):
+                    yield b"".join(shown), "".join(texts)
+                    shown, texts = [], []
+                    self._before_item(uid)
                     self._logs.begin(uid, start)
                 case End(uid):
                     self._logs.end(uid)
@@ -71,7 +132,9 @@ class WorkerPipe(Pipe):
                     texts.append(text)
                     if uid is not None:
                         self._logs.add(uid, text, when)
-        return b"".join(shown), "".join(texts)
+                case Sent():  # a mark of the manager
+                    pass
+        yield b"".join(shown), "".join(texts)
 
     def end(self) -> tuple[bytes, str]:
         rest = self._marks.rest()
@@ -92,8 +155,8 @@ class WorkerOutput:
         What the worker needs for its marks.
     """
 
-    def __init__(self, logs: ItemLogs, enlarge: Callable[[int], bool]) -> None:
+    def __init__(self, logs: ItemLogs, enlarge: Callable[[int], bool], before_item: Callable[[str], None]) -> None:
         reader, self.writer = os.pipe()
         enlarge(self.writer)
         self.token = token_hex(8)
-        self.pipe = WorkerPipe(reader, self.token, logs)
+        self.pipe = WorkerPipe(reader, self.token, logs, before_item)

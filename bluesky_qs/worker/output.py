@@ -6,30 +6,36 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from bluesky_qs.ipc.item_marks import VARIABLE, Marks
+from bluesky_qs.ipc.item_marks import Marks
 
 _STDOUT = 1
+#: There is more than one only if user code replaces `sys.stdout`. The oldest one is dropped.
+_STREAMS_KEPT = 100
 
 
 class ItemOutput:
-    """Writes the marks. Without a token, from a parent that does not read them, it does nothing."""
+    """Writes the marks. Without marks, because the parent does not read them, it does nothing."""
 
-    def __init__(self, token: str | None) -> None:
-        self._marks = None if token is None else Marks(token)
+    def __init__(self, marks: Marks | None) -> None:
+        self._marks = marks
         # User code may redirect standard output; marks go where it led at the start.
         self._descriptor = -1 if self._marks is None else os.dup(_STDOUT)
         self._task = threading.local()
         self._lock = threading.Lock()
         self._tasks = 0
         self._divided: Divided | None = None
+        # Python's `print` keeps no reference to the stream it writes to, so a stream must outlive the prints that have
+        # begun in other threads (https://github.com/python/cpython/issues/130163): without this, the worker crashes.
+        self._kept: deque[Divided] = deque(maxlen=_STREAMS_KEPT)
 
     @classmethod
     def of_process(cls) -> "ItemOutput":
         """The output of this process, with the token from its environment, which user code must not find there."""
-        return cls(os.environ.pop(VARIABLE, None))
+        return cls(Marks.of_process())
 
     @property
     def task(self) -> str | None:
@@ -69,7 +75,7 @@ class ItemOutput:
             if self._divided is None:
                 # Only meanwhile, because each print costs a little more.
                 owner, name = _lowest()
-                self._divided = Divided(getattr(owner, name), self)
+                self._divided = self._divide(getattr(owner, name))
                 setattr(owner, name, self._divided)
 
     def end_aside(self, uid: str) -> None:
@@ -86,6 +92,13 @@ class ItemOutput:
                     self._divided = None
         self._task.uid = None
         self._write(self._marks.aside_end(uid))
+
+    def _divide(self, stream: TextIO) -> "Divided":
+        for divided in self._kept:
+            if divided.stream is stream:
+                return divided
+        self._kept.append(Divided(stream, self))
+        return self._kept[-1]
 
     def print_aside(self, text: str) -> None:
         """Print text of the background task in this thread."""

@@ -1,6 +1,5 @@
 """What code prints in the worker comes out of the service: all of it, unchanged, in order, and at no plan's cost."""
 
-import itertools
 import json
 import re
 import time
@@ -59,16 +58,16 @@ def published(new_service, startup_dir):
 class Subscriber:
     """A plain 0MQ subscriber of the console with the usual limits."""
 
-    def __init__(self, service, context) -> None:
-        self.socket = context.socket(zmq.SUB)
+    def __init__(self, service, socket) -> None:
+        self.socket = socket
         self.socket.connect(service.info)
         self.socket.subscribe(b"QS_Console")
         self.messages = []
-        for number in itertools.count():
-            service.do("script_upload", script=f"print('subscribed {number}')", run_in_background=True)
-            if self.socket.poll(200):  # a subscription comes into force at some time
-                break
-        self.until(f"subscribed {number}\n")
+        while not self.socket.poll(200):  # a subscription comes into force at some time
+            service.do("script_upload", script="print('is anybody there')", run_in_background=True)
+        # Perhaps that was between a script's output and the line about its end.
+        service.do("script_upload", script="print('subscribed')", run_in_background=True)
+        self.until("subscribed\n")
 
     def until(self, text):
         """All the text up to the message in which this stands, from now on."""
@@ -81,10 +80,9 @@ class Subscriber:
 
 @pytest.fixture
 def subscriber(published):
-    with zmq.Context() as context:
-        one = Subscriber(published, context)
-        yield one
-        one.socket.close(linger=0)
+    with zmq.Context() as context, context.socket(zmq.SUB) as socket:
+        socket.linger = 0
+        yield Subscriber(published, socket)
 
 
 def run(service, name, **kwargs):

@@ -6,7 +6,10 @@ import threading
 
 import pytest
 
-from bluesky_qs.manager.log_lines import TurnHandler
+from bluesky_qs.ipc.item_marks import Marks
+from bluesky_qs.manager.log_lines import SENDS, TurnHandler
+
+MARKS = Marks("secret")
 
 
 class Pipe(io.StringIO):
@@ -31,7 +34,7 @@ def log(pipe):
     logger = logging.getLogger("a test of the manager's log")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    handler = TurnHandler(pipe)
+    handler = TurnHandler(pipe, MARKS)
     logger.addHandler(handler)
     yield logger
     logger.removeHandler(handler)
@@ -52,6 +55,12 @@ async def test_a_warning_is_written_immediately_after_the_lines_before_it(log, p
     log.info("before")
     log.warning("careful")
     assert pipe.pieces == ["before\ncareful\n"]
+
+
+async def test_a_line_about_the_start_of_an_item_is_written_with_its_mark_before_the_item_is_sent(log, pipe):
+    log.info("before")
+    log.info("Starting %s", "count", extra={SENDS: "uid-1"})
+    assert pipe.pieces == ["before\nStarting count\n" + MARKS.sent("uid-1").decode()]
 
 
 def test_outside_the_loop_every_line_is_written_immediately(log, pipe):

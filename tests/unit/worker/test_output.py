@@ -1,12 +1,13 @@
 """What a worker marks in its output."""
 
 import os
+import subprocess
 import sys
 import threading
 
 import pytest
 
-from bluesky_qs.ipc.item_marks import MarkReader, Printed
+from bluesky_qs.ipc.item_marks import MarkReader, Marks, Printed
 from bluesky_qs.worker.output import ItemOutput
 
 
@@ -14,7 +15,7 @@ from bluesky_qs.worker.output import ItemOutput
 def output(monkeypatch):
     """A function that lets a piece of code print, and returns what each item has printed."""
     reader, writer = os.pipe()
-    output = ItemOutput("secret")
+    output = ItemOutput(Marks("secret"))
     os.dup2(writer, output._descriptor)
     os.close(writer)
 
@@ -83,3 +84,50 @@ def test_nothing_is_marked_without_a_token(capfd):
     in_background(output, "text\n")
     output.end("plan")
     assert capfd.readouterr().out == "text\n"
+
+
+#: A print is between its text and its newline when a background task ends, so that `sys.stdout` is replaced.
+PRINTS_MEANWHILE = """
+import gc, sys, threading
+from bluesky_qs.ipc.item_marks import Marks
+from bluesky_qs.worker.output import ItemOutput
+
+class Slow:
+    def write(self, text):
+        if text != "text":
+            done.append(text)
+            return
+        at_text.set()
+        task_ended.wait(60)
+        gc.collect()
+        everything = [bytes(size) for size in range(0, 2000, 8) for _ in range(50)]  # takes what was freed
+
+    def flush(self):
+        pass
+
+done, at_text, task_ended = [], threading.Event(), threading.Event()
+output = ItemOutput(Marks("secret"))
+terminal, sys.stdout = sys.stdout, Slow()
+
+def task():
+    with output.of_task("task", background=True):
+        begun.set()
+        at_text.wait(60)
+    task_ended.set()
+
+begun = threading.Event()
+thread = threading.Thread(target=task)
+thread.start()
+begun.wait(60)
+print("text")
+thread.join()
+sys.stdout = terminal
+assert done == ["\\n"], done
+print("survived")
+"""
+
+
+def test_a_print_survives_the_end_of_a_background_task_in_another_thread():
+    done = subprocess.run([sys.executable, "-c", PRINTS_MEANWHILE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("survived\n")
