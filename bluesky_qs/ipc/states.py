@@ -54,7 +54,7 @@ class Waiting(msgspec.Struct, frozen=True):
     since
         Epoch seconds.
     reason
-        The suspenders' explanation, in one line; empty for a pause.
+        The suspenders' explanation, in one line. For a pause, that of the suspension in which it began; else empty.
     devices
         Names of the suspenders' signals.
     user

@@ -407,7 +407,9 @@ class ScriptedProcess:
         """Pause until the manager resumes or ends the plan."""
         pauses = self.state.pauses + 1
         job.resumed = asyncio.get_running_loop().create_future()
-        waiting = Waiting("pause", self._script.now(), user=job.pauser or "", by_plan=job.pauser is None)
+        held = self.state.waiting or Waiting("suspender", 0.0)
+        by_plan = job.pauser is None
+        waiting = Waiting("pause", self._script.now(), held.reason, held.devices, job.pauser or "", by_plan)
         job.pause = job.pauser = None
         idle = EnvironmentState.IDLE
         requested: dict[str, Any] = {"pause_pending": False, "pause_requested": None}

@@ -244,9 +244,20 @@ def pause_sentence(status: Mapping[str, Any]) -> str:
     lead = waiting_sentence(status) if is_told else f"Paused{f' at {moment(since)}' if since else ''}."
     if lead.endswith(f" by {_BY_PLAN}."):
         lead += " %qs log shows what it printed."
+    if suspension_of_pause(status):
+        lead += " A resumed plan runs even if that has not changed."
     return f"{lead} %qs resume resumes the plan; %qs finish, %qs abort or %qs halt ends it."
 
 
+def suspension_of_pause(status: Mapping[str, Any]) -> str:
+    """Why the paused plan was suspended when it was paused; empty if it was not."""
+    waiting = status.get("waiting_for") or {}
+    is_pause = waiting.get("kind") == "pause" and not status.get("pause_pending")
+    return str(waiting.get("text")).partition(_WHILE_SUSPENDED)[2] if is_pause else ""
+
+
+#: Leads to the reason of a suspension in which a plan was paused, in the texts of the service.
+_WHILE_SUSPENDED = ", while suspended: "
 #: Who paused a plan that paused by itself, in the texts of the service.
 _BY_PLAN = "the plan"
 _ALL_ENDINGS = {"failed": "failed", "aborted": "was aborted", "halted": "was halted"}

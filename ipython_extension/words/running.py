@@ -12,7 +12,13 @@ from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import waiting
 from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.error_rendering import NotDone
-from ipython_extension.shown.status_text import has_value, is_suspended, pause_sentence
+from ipython_extension.shown.status_text import (
+    has_value,
+    held_sentence,
+    is_suspended,
+    pause_sentence,
+    suspension_of_pause,
+)
 from ipython_extension.shown.tables import length_of_time, terminal_width
 from ipython_extension.typed.line import Line
 from ipython_extension.words.replies import present
@@ -53,13 +59,16 @@ def pause(session: Session, line: Line) -> View:
     line.nothing_more()
     reply = session.rm.re_pause("immediate" if now else "deferred")
     status: dict[str, Any] = {}
+    reported = ""
     with waiting(session, _PAUSING if now else _WILL_PAUSE) as wait:
         for status in wait.statuses():
             # A published status may be from before the request. Only a newer one shows that the pause is over.
             if _pauses_no_more(status, now=now) and _pauses_no_more(status := session.status(), now=now):
                 break
-            reason = f" ({status['waiting_for']['text']}; %qs pause now)" if is_suspended(status) else ""
-            wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}{reason}")
+            if is_suspended(status) and (sentence := held_sentence(status)) != reported:
+                wait.put(f"{sentence} The plan pauses after that. To pause it at once: Ctrl-C, then %qs pause now")
+                reported = sentence
+            wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}")
     if status["manager_state"] == "paused":
         return ReplyView(reply, pause_sentence(status))
     if status["manager_state"] in _RUNNING:  # somebody has resumed it
@@ -75,10 +84,20 @@ def _pauses_no_more(status: Mapping[str, Any], *, now: bool) -> bool:
 
 @word("resume")
 def resume(session: Session, line: Line) -> View:
-    """Resume the paused plan."""
+    """Resume the paused plan.
+
+    A plan that was paused while it was suspended runs on, even if the reason of the suspension has not changed.
+    """
     line.nothing_more()
-    _until_paused(session)
-    return present(session, "re_resume", {}, session.rm.re_resume())
+    status = _until_paused(session)
+    reply = session.rm.re_resume()
+    if not (held := suspension_of_pause(status)):
+        return present(session, "re_resume", {}, reply)
+    return ReplyView(
+        reply,
+        f"The plan is resuming. It was suspended when it was paused: {held}. It runs even if that has not changed; "
+        "if so, pause it again (%qs pause).",
+    )
 
 
 @word("finish")
@@ -179,13 +198,17 @@ def started(session: Session, params: dict[str, Any]) -> View:
     return present(session, "queue_start", params, reply)
 
 
-def _until_paused(session: Session) -> None:
-    """Wait for a pending pause."""
+def _until_paused(session: Session) -> dict[str, Any]:
+    """Wait for a pending pause. Return the status then."""
+    status = session.status()
+    if not status.get("pause_pending"):
+        return status
     with waiting(session, _WILL_PAUSE) as wait:
-        for status in wait.statuses() if session.status().get("pause_pending") else ():
+        for status in wait.statuses():
             if not status.get("pause_pending"):
                 break
             wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}")
+    return status
 
 
 def _end(session: Session, request: Callable[[], Mapping[str, Any]], doing: str) -> ReplyView:

@@ -164,6 +164,40 @@ def test_a_deferred_pause_waits_for_the_checkpoint(qs, opened, at_looks):
     assert (request["option"], request["user"]) == ("deferred", "ada")
 
 
+@pytest.fixture
+def suspended(opened):
+    """A manager whose plan is suspended."""
+    opened.worker.on_plan("count", Suspend("Signal shutter is high", ["shutter"]), Wait())
+    opened.add("count", ["det1"])
+    opened.do("queue_start")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    return opened
+
+
+def test_a_pause_of_a_suspended_plan_has_the_whole_reason_once_and_says_how_to_pause_at_once(
+    qs, suspended, printed, at_looks
+):
+    at_looks(None, None, interrupt)
+    with pytest.raises(Detached):
+        qs("pause")
+    (sentence,) = printed
+    assert re.fullmatch(
+        r"Suspended since \d\d:\d\d: Signal shutter is high\. The plan pauses after that\. "
+        r"To pause it at once: Ctrl-C, then %qs pause now",
+        sentence,
+    )
+
+
+def test_a_plan_that_was_paused_while_suspended_is_resumed_with_a_warning(qs, suspended):
+    paused = pretty(qs("pause now")).replace("\n", " ")
+    assert "by ada, while suspended: Signal shutter is high. A resumed plan runs even if that has not changed" in paused
+    resumed = pretty(qs("resume"))
+    assert "It was suspended when it was paused: Signal shutter is high." in resumed
+    assert "%qs pause" in resumed
+    qs("pause now")
+    assert pretty(qs("resume")) == "The plan is resuming."
+
+
 def test_ctrl_c_ends_the_waiting_for_a_pause_and_not_the_pause(qs, running, at_looks):
     at_looks(None, interrupt)
     with pytest.raises(Detached, match="Stopped watching; the plan will pause at its next checkpoint"):

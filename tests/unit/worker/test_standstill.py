@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from bluesky_qs.ipc.states import Waiting
 from bluesky_qs.worker.standstill import Standstill
 
 ENGINE = SimpleNamespace(suspenders=[])
@@ -21,6 +22,18 @@ def test_pauses_and_suspensions_are_counted_apart():
     standstill.changed_by(message("_resume_from_suspender"), ENGINE)
     assert standstill.time_paused == 10.0
     assert standstill.time_suspended == 10.0
+
+
+def test_a_pause_during_a_suspension_has_its_reason():
+    standstill = Standstill(now=lambda: 5.0)
+    standstill.plan_begins()
+    standstill.changed_by(message("_start_suspender", None, None, "no beam"), ENGINE)
+    standstill.engine_changed("paused", "bob")
+    assert standstill.state()["waiting"] == Waiting("pause", 5.0, "no beam", [], "bob")
+    standstill.engine_changed("running", None)
+    standstill.changed_by(message("_resume_from_suspender"), ENGINE)
+    standstill.engine_changed("paused", "bob")
+    assert standstill.state()["waiting"] == Waiting("pause", 5.0, user="bob")
 
 
 def test_a_pause_that_ends_with_an_abort_counts():
