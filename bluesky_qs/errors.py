@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 class QSError(Exception):
     """Something went wrong in the Queue Server."""
 
-    #: Of a service that cannot start because of it.
+    #: Exit code of a service that cannot start because of this error.
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str | None = None, **reply: Any) -> None:
@@ -109,7 +109,7 @@ class StartupError(QSError):
 class ConfigError(StartupError):
     """The configuration is not valid."""
 
-    # EX_CONFIG of sysexits.h: to start it again unchanged is in vain, which a service manager is told by this code.
+    # EX_CONFIG of sysexits.h: it tells a service manager that a restart would not help.
     exit_code = 78
 
 
@@ -134,8 +134,8 @@ def by_code(code: str) -> type[QSError]:
     return _CODES.get(code, QSError)
 
 
-# The classes of this module only. The client's errors are QSErrors too, and those that it makes for a refusal carry the
-# name of its cause; neither must be raised in place of the cause.
+# The classes of this module only. The client's errors are QSErrors too, and an error for a refusal has the name of
+# its cause. Neither may replace the cause.
 _CODES: dict[str, type[QSError]] = {
     name: cls for name, cls in globals().items() if isinstance(cls, type) and issubclass(cls, QSError)
 }

@@ -4,7 +4,7 @@ from typing import Any, TypedDict
 
 
 class DryRunError(TypedDict):
-    """An exception that ends the plan. ``step`` is the point that the plan was at, from 1."""
+    """An exception that ends the plan. ``step`` is the number of the plan's point at that moment, from 1."""
 
     msg: str
     traceback: str
@@ -12,7 +12,7 @@ class DryRunError(TypedDict):
 
 
 class BlockedCall(TypedDict):
-    """A call that a dry run does not carry out. ``step`` is the point that the plan was at, from 1."""
+    """A call that a dry run does not carry out. ``step`` is the number of the plan's point at that moment, from 1."""
 
     call: str
     step: int
@@ -20,7 +20,7 @@ class BlockedCall(TypedDict):
 
 
 class AssumedReading(TypedDict):
-    """A value that the plan looked at and that may be another one in a real run."""
+    """A value that the plan used. In a real run it may be different."""
 
     device: str
     field: str
@@ -38,7 +38,7 @@ class MotorRange(TypedDict):
 
 
 class DryRunTimes(TypedDict):
-    """Seconds by part; null if they are not known."""
+    """Seconds for each part, or null if unknown."""
 
     move: float | None
     trigger: float | None
@@ -47,7 +47,7 @@ class DryRunTimes(TypedDict):
 
 
 class DryRunEstimate(TypedDict):
-    """How long the plan would take, in seconds. If that is not known, ``seconds`` is null and ``reason`` says why."""
+    """The time that the plan would take, in seconds. If it is unknown, ``seconds`` is null and ``reason`` says why."""
 
     seconds: float | None
     low: float | None

@@ -74,9 +74,9 @@ def documents_get(*, limit: int = 1000, item_uid: str | None = None, before: int
     The service keeps the documents of the last 200 items, at most 256 MB, also across restarts (``--documents-limit``,
     ``--documents-size``); the request for an older item is refused.
 
-    For the next older page, send ``before`` of the reply; it is null if there is none. Each page has the start and
-    descriptor documents that its events need. A page has fewer events than ``limit`` if it would be very large.
-    ``missing`` is the number of events of the item that were not kept.
+    To get the next older page, send ``before`` from the reply; it is null on the oldest page. Each page has the start
+    and descriptor documents that belong to its events. A page has fewer events than ``limit`` if it would be very
+    large. ``missing`` is the number of events of the item that were not kept.
     """
     raise NotImplementedError
 

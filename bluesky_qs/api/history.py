@@ -10,9 +10,9 @@ _SIZE = Annotated[
     Messages(wrong="Error: The 'size' parameter must be an integer: size={value!r}"),
 ]
 
-#: The most items, and bytes of JSON text, in one reply.
+#: Maximum of items, and of bytes of JSON text, in one reply.
 MOST_ITEMS, MOST_BYTES = 50_000, 64_000_000
-#: The most items of a page if the request has no ``limit``.
+#: Maximum of items on a page if the request has no ``limit``.
 PAGE = 1000
 
 
@@ -37,19 +37,19 @@ def history_get(
 
     With any parameter, the reply is one page: the newest ``limit`` (1000 by default) of the items that match all
     parameters, also oldest first. For the next page, send the uid of the oldest item as ``before``. Without parameters,
-    the reply has all items; it is refused if they are more than 50 000 or larger than 64 MB.
+    the reply has all items; the request is refused if there are more than 50 000, or if they are larger than 64 MB.
 
     ``exit_status`` is one exit status or a list of them; ``name`` is the name of the plan, or a shell pattern.
-    ``user`` is what items show, or the name before a display name: ``jdoe`` finds ``jdoe "John Doe"`` too.
+    ``user`` is the user of the item, or the name without the display name: ``jdoe`` also finds ``jdoe "John Doe"``.
     ``since`` and ``until`` are Unix times, compared with ``time_start``. ``metadata`` has a shell pattern (``*``,
     ``?``, ``[…]``) for each key. The pattern is compared with the text of the value (in Python, ``str(value)``), and
     case is ignored.
 
-    ``search`` finds words in the names, parameters and metadata of plans and in the messages of their results: an item
-    must have all of them. Each word also finds longer words that begin with it (``S0`` finds ``S03``); in double quotes
-    it is found as it is, and so are several words that follow each other (``"Cu foil"``). Case and accents are ignored.
-    The words are looked up in an index. ``index_complete`` is false while it is made, for example after its file was
-    deleted: older items may be missing in the page then.
+    ``search`` finds words in the names, parameters and metadata of plans and in the messages of their results: an
+    item must have all of them. Each word also finds longer words that begin with it (``S0`` finds ``S03``). Double
+    quotes find only the exact word, or exact words in this order (``"Cu foil"``). Case and accents are ignored. The
+    words are looked up in an index. ``index_complete`` is false while the service builds the index, for example after
+    its file was deleted. During that time, older items may be missing on the page.
     """
     raise NotImplementedError
 

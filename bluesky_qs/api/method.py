@@ -101,8 +101,8 @@ class Method(Generic[P, R]):
     bare
         True for methods whose refusals have ``success`` and ``msg`` only, because existing clients unpack two values.
     takes
-        The seconds that the service may take, unless the request's ``timeout`` says otherwise; 0 for all methods that
-        answer immediately.
+        The seconds that the service may take, unless the request has a ``timeout``; 0 for methods that answer
+        immediately.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Method(Generic[P, R]):
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether a request may have a ``request_id``, with which it can be sent again without a second change."""
+        """Whether a request may have a ``request_id``, which makes it safe to send the request again."""
         return "request_id" in self.parameters
 
     @cached_property
@@ -178,7 +178,7 @@ class Method(Generic[P, R]):
         return {name: msgspec.defstruct(f"{self.name}_{name}", [(name, kind)]) for name, kind in fields.items()}
 
     def takes(self, params: Mapping[str, Any]) -> float:
-        """The seconds that the service may take for this request, beyond those in which it replies to any other."""
+        """The additional seconds that the service may take for this request, compared to other requests."""
         if not self._takes:
             return 0.0
         timeout = params.get("timeout")
@@ -189,7 +189,7 @@ class Method(Generic[P, R]):
         return name in self.requires or self.signature.parameters[name].default is inspect.Parameter.empty
 
     def check_names(self, params: Mapping[str, Any]) -> None:
-        """Refuse parameters that the method does not have, all of them in one message.
+        """Refuse parameters that the method does not have. One message names all of them.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Where each method is over HTTP: its verb and path, as the door serves them and the client asks for them.
+"""The route of each method over HTTP, its verb and path. The door and the client use it.
 
 The paths of the community's HTTP server are a table. The path of any other method is derived from its name.
 """
@@ -14,7 +14,7 @@ PREFIX = "/api"
 
 
 class Path(NamedTuple):
-    """Where a method is over HTTP.
+    """The route of a method over HTTP.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ _THEIRS = (
 
 
 class Alias(NamedTuple):
-    """Another path of a method, with parameters that the path stands for."""
+    """Another path of a method, which implies parameters."""
 
     verb: Verb
     path: str

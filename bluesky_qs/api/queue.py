@@ -305,8 +305,8 @@ def item_check(
 ) -> Checks:
     """Validate items as if they were added, but do not add them.
 
-    ``results`` has one entry per item: ``success``, ``msg``, ``errors``, ``arguments``, and ``warnings`` if there are
-    any. Each error or warning has ``parameter``, ``value``, ``reason`` and ``suggestions``.
+    ``results`` has one entry per item: ``success``, ``msg``, ``errors``, ``arguments``, and possibly ``warnings``.
+    Each error or warning has ``parameter``, ``value``, ``reason`` and ``suggestions``.
     """
     raise NotImplementedError
 
@@ -321,10 +321,10 @@ def item_check(
 def item_dry_run(
     item: SentItem, *, user: str | None = None, user_group: UserGroup = "", timeout: _DryRunSeconds = 10.0
 ) -> DryRunDone:
-    """Walk the messages of a plan without hardware, and report what the plan would do. Nothing is queued.
+    """Run a plan without hardware and report what it would do. Nothing is queued.
 
-    The environment must be open; a plan may be running. A plan in which errors are found is a success of the method:
-    ``report`` has them. After ``timeout`` seconds the walk is cut off, and ``complete`` is false. The reply may take
+    The environment must be open; a plan may be running. If the plan has errors, the request still succeeds, and
+    ``report`` lists them. The dry run stops after ``timeout`` seconds, and ``complete`` is false. The reply may take
     2 s longer than that.
     """
     raise NotImplementedError

@@ -29,8 +29,8 @@ def status() -> Status:
 def config_get() -> Config:
     """Configuration for clients.
 
-    ``ip_connect_info`` is the Jupyter connection of the environment's IPython kernel. ``zmq_info_addr`` is the address
-    that the info socket listens on; clients that know only the control address find the info socket with it.
+    ``ip_connect_info`` is the Jupyter connection of the environment's IPython kernel. ``zmq_info_addr`` is the
+    address of the info socket, for clients that have only the control address.
     """
     raise NotImplementedError
 
@@ -71,11 +71,11 @@ def console_get(
 ) -> ConsoleMessages:
     """Console output after the message number ``since``, at most ``limit`` messages. If null, the latest ones.
 
-    ``item_uid`` is the uid of a plan, or of a task (the ``task_uid`` of a script or function): its log, which has what
-    it printed while it ran. A log has messages numbered from 1. The first and the last 500 kB are kept, so numbers are
-    missing in the middle of a longer log. A log is kept as long as the plan is in the history; the oldest logs are
-    removed when all of them need more than the setting ``item_logs_size``. ``grep`` selects lines with this text, case
-    ignored. ``level`` selects logging records of this level or a higher one: DEBUG, INFO, WARNING, ERROR, CRITICAL.
-    Other lines count as INFO.
+    ``item_uid`` is the uid of a plan, or of a task (the ``task_uid`` of a script or function). Then the reply has the
+    log of this plan or task: all that it printed while it ran. The messages of a log are numbered from 1. The first
+    and the last 500 kB are kept, so numbers are missing in the middle of a longer log. A log is kept as long as the
+    plan is in the history. The oldest logs are removed when all logs together are larger than the setting
+    ``item_logs_size``. ``grep`` selects lines that contain this text; case is ignored. ``level`` selects logging
+    records of this level or a higher one: DEBUG, INFO, WARNING, ERROR, CRITICAL. Other lines count as INFO.
     """
     raise NotImplementedError

@@ -39,7 +39,7 @@ from bluesky_qs.api.values import (
 
 # ------------------------------------------------------------------------------------------------- parameters
 
-#: An item as a client sends it. The handler checks it, so that the answer can say what is wrong with it.
+#: An item as a client sends it. The handler checks it, so that the reply can explain the error.
 SentItem = dict[str, Any]
 
 #: 0-based place in the queue (negative: counted from the back), or one of its ends.
@@ -69,7 +69,7 @@ LockKey = Annotated[
     str | None,
     Messages(missing="Request contains no lock key", wrong="Lock key must be a non-empty string: lock_key={value!r}"),
 ]
-#: More than the 128 characters of an HTTP client, because the HTTP server puts the name of the user in front.
+#: More than the 128 characters of an HTTP client, because the HTTP server adds the name of the user.
 LONGEST_REQUEST_ID = 512
 #: The dispatcher checks it.
 RequestId = str | None
@@ -218,7 +218,7 @@ class PermissionsSet(Reply):
 class History(Reply):
     """A page also has ``positions``: for each item, the number of older items in the whole history.
 
-    ``index_complete`` of a page is false while the index for ``search`` is made, so that older items may be missing.
+    ``index_complete`` of a page is false while the index for ``search`` is being built; older items may be missing.
     """
 
     items: list[HistoryItem]
@@ -344,7 +344,7 @@ class QueueDryRunDone(Reply):
 
 
 class Documents(Reply):
-    """``before`` is the parameter for the next older page, ``missing`` the number of events that were not kept."""
+    """``before`` is the parameter for the next older page; ``missing`` is the number of events that were not kept."""
 
     documents: list[Document]
     item_uid: str

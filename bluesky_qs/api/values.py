@@ -56,11 +56,11 @@ class Result(TypedDict):
     """How an item ended. Times are in seconds since 1970.
 
     ``msg`` has at most 10 kB and ``traceback`` 100 kB; longer text is cut in the middle. Control characters in them
-    are written as escapes. ``return_value`` is what the plan returned, null if it did not complete. If JSON does not
-    support the value, it is kept as text and ``return_value_is_text`` is true. Results of earlier versions have neither
-    key. ``ended_by`` is the user who stopped, aborted or halted the plan, if the client named one.
-    ``time_paused`` and ``time_suspended`` are the seconds for which the plan was paused and held by suspenders; missing
-    if it was not.
+    are written as escapes. ``return_value`` is the return value of the plan, or null if it did not complete. If JSON
+    does not support the value, it is kept as text and ``return_value_is_text`` is true. Results of earlier versions
+    have neither key. ``ended_by`` is the user who stopped, aborted or halted the plan, if the client named one.
+    ``time_paused`` and ``time_suspended`` are the seconds that the plan was paused, and held by suspenders. A key is
+    missing if this did not happen.
     """
 
     exit_status: ExitStatus
@@ -377,7 +377,7 @@ class DeviceDescription(TypedDict):
 
 
 class FieldReading(TypedDict):
-    """One data key of a device. ``shape`` is that of an array too large to be sent, whose ``value`` is null."""
+    """One data key of a device. An array that is too large to be sent has the ``value`` null and a ``shape``."""
 
     value: Any
     timestamp: float | None
@@ -386,18 +386,19 @@ class FieldReading(TypedDict):
 
 
 class LastReading(TypedDict):
-    """The last reading of a device that does not answer now."""
+    """The last reading of a device that does not answer at the moment."""
 
     value: Any
     timestamp: float | None
 
 
 class DeviceReading(TypedDict, total=False):
-    """The reading of a device, or ``error``, the reason why there is none, and ``last``, the last reading (or null).
+    """The reading of a device, or ``error``, the reason why it could not be read, and ``last``, the last reading (or
+    null).
 
     ``value`` is that of the device's first hinted data key; ``fields`` has the other data keys. ``timestamp`` is the
-    device's own, in epoch seconds. ``limits`` are [low, high], or null without limits. ``moving`` is null for a device
-    that does not know it. ``shape`` is that of an array too large to be sent, whose ``value`` is null.
+    device's own, in epoch seconds. ``limits`` are [low, high], or null without limits. ``moving`` is null if the
+    device does not report it. An array that is too large to be sent has the ``value`` null and a ``shape``.
     """
 
     value: Any

@@ -43,9 +43,9 @@ def main() -> int:
 
 def _parser() -> Parser:
     parser = Parser("qserver-clear-lock", _HELP)
-    parser.add_argument("--store", metavar="PATH", help="File that the service keeps its queue in.  [QSERVER_STORE]")
+    parser.add_argument("--store", metavar="PATH", help="File with the queue of the service.  [QSERVER_STORE]")
     parser.add_argument(
-        "--redis-addr", metavar="ADDRESS", help="Redis that the service keeps its queue in.  [QSERVER_REDIS_ADDR]"
+        "--redis-addr", metavar="ADDRESS", help="Redis with the queue of the service.  [QSERVER_REDIS_ADDR]"
     )
     parser.add_argument("--redis-name-prefix", dest="prefix", metavar="TEXT", help="Key prefix in that Redis.")
     parser.add_argument("--config", metavar="PATH", help="Configuration file of the service.  [QSERVER_CONFIG]")

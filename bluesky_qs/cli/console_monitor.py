@@ -48,7 +48,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
-        # The reader of our output has gone. Without this, Python reports an error when it flushes at exit.
+        # Nobody reads our output any more. Without this, Python reports an error when it flushes at exit.
         sys.stdout = None
         return 0
     except DecodeError as error:

@@ -76,7 +76,8 @@ def _store(option: str, named: str | None, prefix: str, config: str | None, *, b
 
         return RedisStore(named, prefix=prefix, beside_service=beside_service)
     if named and (redis := redis_meant(named)):
-        # Refused, because the user may mean a file or a Redis: with the wrong one the next service has the old queue.
+        # Refused, because it may mean a file or a Redis. With the wrong one, the next service would have the old
+        # queue.
         raise StoreError(
             f"{option} {named} is the address of a Redis{did_you_mean([redis])}. "
             f"For a file of that name, write ./{named}"

@@ -104,7 +104,7 @@ def _wait_for_answer(api: REManagerAPI, process: "subprocess.Popen[bytes]") -> N
 
 
 def _free_ports(number: int) -> list[int]:
-    """Return different free ports. All are bound at the same time, so that they differ."""
+    """Return different free ports. They are bound at the same time, so they are different."""
     sockets = [socket.socket() for _ in range(number)]
     try:
         for each in sockets:

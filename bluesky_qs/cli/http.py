@@ -18,7 +18,7 @@ from bluesky_qs.ipc.hangup import early_hangup_handled
 if TYPE_CHECKING:
     from bluesky_qs.door.settings import DoorSettings
 
-_HELP = """Run the HTTP door of RE Manager: it answers HTTP requests, and sends them on to the service.
+_HELP = """Run the HTTP door of RE Manager: it forwards HTTP requests to the service.
 
 ADDR is host:port, host or port; *:port for every interface. The default is 127.0.0.1:60610.
 'start-re-manager --http' runs the same door beside the service.

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 _USER_HELP = """Add, change, remove and list users of the users file.
 
-The password is asked for, or read from the standard input. Changes count within a few seconds.
-What each user may do is in the section 'access' of the configuration file."""
-_KEY_HELP = """Make, list and revoke API keys of the HTTP door.
+You are asked for the password; without a terminal, it is read from standard input.
+Changes take effect within seconds. The section 'access' of the configuration file
+defines what each user may do."""
+_KEY_HELP = """Create, list and revoke API keys of the HTTP door.
 
 A new key is printed once; only its hash is stored. Without users in the configuration,
-keys belong to the single user. A revoked key counts no more after a few seconds."""
+keys belong to the single user. A revoked key is refused after a few seconds."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
 
@@ -135,7 +136,7 @@ def _remove_user(options: Any) -> None:
 
 
 def _has_no_role(options: Any, file: "UsersFile") -> bool:
-    """Whether a user of the file gets no role from the configuration. Without one, nobody knows."""
+    """Whether a user of the file gets no role from the configuration; False without a configuration."""
     from bluesky_qs.door.signin.file_providers import FileProvider, file_provider_name  # noqa: PLC0415
 
     settings = _settings(options)
@@ -146,7 +147,7 @@ def _has_no_role(options: Any, file: "UsersFile") -> bool:
 
 
 def _keys_of(options: Any) -> int:
-    """Return how many keys of a user count."""
+    """Return the number of valid keys of a user."""
     from bluesky_qs.door.signin.file_providers import file_provider_name  # noqa: PLC0415 - help needs none of it
 
     settings = _settings(options)
@@ -163,7 +164,7 @@ def _keys_of(options: Any) -> int:
 
 
 def _end(options: Any, end: Callable[["SignInDatabase", str], Awaitable[None]]) -> bool:
-    """End something of a user in the sign-in database. Return whether the configuration says in which."""
+    """End sessions or keys of a user in the sign-in database. Return whether the configuration names a database."""
     from bluesky_qs.door.signin.file_providers import file_provider_name  # noqa: PLC0415 - help needs none of it
 
     settings = _settings(options)
@@ -206,7 +207,7 @@ def _new_key(options: Any) -> None:
 
 
 async def _scopes_of(settings: "SignInSettings", database: "SignInDatabase", identity: "Identity") -> frozenset[str]:
-    """Ask the provider about the user, who may never have signed in, and return what the user may do."""
+    """Look up the user at the provider, and return the permissions. The user may never have signed in."""
     from bluesky_qs.door.signin.registry import providers  # noqa: PLC0415 - help needs none of it
 
     if await database.knows(identity.provider, identity.id):
@@ -265,7 +266,7 @@ def _user_options(parser: Parser) -> None:
 
 
 def _file_option(parser: Parser) -> None:
-    parser.add_argument("--file", metavar="PATH", help="Users file, instead of that of the configuration.")
+    parser.add_argument("--file", metavar="PATH", help="Users file, in place of the one in the configuration.")
 
 
 def _key_options(parser: Parser) -> None:
@@ -278,15 +279,15 @@ def _key_options(parser: Parser) -> None:
         type=_duration,
         required=True,
         metavar="TIME",
-        help="For how long the key is valid, such as 12h, 30d or 'never'.",
+        help="Lifetime of the key, such as 12h, 30d or 'never'.",
     )
     parser.add_argument(
         "--scope",
         action="append",
         metavar="SCOPE",
-        help="What the key may do. May be repeated.  [default: all its owner may]",
+        help="Scope of the key. May be repeated.  [default: all scopes of its owner]",
     )
-    parser.add_argument("--note", metavar="TEXT", help="What the key is for.")
+    parser.add_argument("--note", metavar="TEXT", help="Purpose of the key.")
 
 
 def _revoke_options(parser: Parser) -> None:
@@ -301,7 +302,7 @@ _ACTIONS: dict[str, dict[str, _Action]] = {
         "list": _Action("List the users.", _list_users, options=_file_option),
     },
     "key": {
-        "new": _Action("Make a key and print it.", _new_key, options=_key_options),
+        "new": _Action("Create a key and print it.", _new_key, options=_key_options),
         "list": _Action("List the keys.", _list_keys),
         "revoke": _Action("Revoke a key.", _revoke_key, options=_revoke_options),
     },

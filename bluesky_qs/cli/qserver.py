@@ -48,7 +48,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone. Without this, Python reports an error when it flushes at exit.
+        # Nobody reads our output any more. Without this, Python reports an error when it flushes at exit.
         sys.stdout = None
         code = ExitCode.SUCCESS
     except Exception as error:  # noqa: BLE001 - the boundary of this process: an exit code and one sentence
@@ -126,7 +126,7 @@ def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
 
 
 def _no_lock_key(manager: REManagerAPI, method: Method[..., Any]) -> QSError:
-    """The error for a request without a lock key; whoever may not lock need not look for one."""
+    """The error for a request without a lock key. If the user may not lock, the error says that instead."""
     if manager.protocol is manager.Protocols.HTTP:
         signed_in = manager.api_scopes()
         if method.scope not in signed_in["scopes"]:

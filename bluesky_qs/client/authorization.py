@@ -1,4 +1,4 @@
-"""What a client signs its HTTP requests with: an API key, a pair of tokens, or nothing."""
+"""The credentials of a client's HTTP requests: an API key, a pair of tokens, or nothing."""
 
 import os
 import stat
@@ -54,7 +54,7 @@ class Authorization:
     Attributes
     ----------
     user
-        As whom the server knows these keys; empty until it has been asked.
+        The user to whom these keys belong on the server; empty before the first request for it.
     """
 
     def __init__(self, keys: Keys | None = None) -> None:
@@ -62,7 +62,7 @@ class Authorization:
 
     @property
     def keys(self) -> Keys:
-        """What requests are signed with. Others may belong to somebody else, so that the user is forgotten."""
+        """The credentials of requests. New ones may belong to somebody else, so setting them clears the user."""
         return self._keys
 
     @keys.setter
@@ -74,7 +74,7 @@ class Authorization:
         return f"<Authorization {self.keys}>"
 
     def forget(self) -> None:
-        """Sign nothing any more: the server's address is one without encryption by mistake."""
+        """Stop sending credentials, because the address is by mistake one without encryption."""
         self.keys = Keys()
 
     def set_tokens(self, reply: Any) -> None:
@@ -96,7 +96,7 @@ def keys(api_key: object = None, token: object = None, refresh_token: object = N
 
 
 def header(token: str | None, api_key: str | None) -> str | None:
-    """Return the header for one request that is signed with a token or a key of its own; None if neither is given.
+    """Return the header for one request with its own token or key; None if neither is given.
 
     Raises
     ------
@@ -121,11 +121,11 @@ def keys_of_environment() -> Keys:
 
 
 def exposed_key_file(name: str | None) -> str | None:
-    """Return a warning if others can read the file with an API key; without a name, the file of the environment."""
+    """Return a warning if others can read the file with an API key. Without a name, the environment names the file."""
     named = name or (None if os.environ.get(KEY_VARIABLE) else os.environ.get(KEY_FILE_VARIABLE))
     try:
         is_exposed = named is not None and Path(named).expanduser().stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
-    except OSError:  # whoever reads the key says why
+    except OSError:  # the code that reads the key raises the error
         return None
     return f"Warning: other users can read the API key in {named}. Forbid it: chmod 600 {named}" if is_exposed else None
 

@@ -161,7 +161,7 @@ class Client(LockKeys, SigningIn):
 
     @abstractmethod
     def _new_transport(self) -> Any:
-        """The way to the service that the settings describe."""
+        """The transport for these settings."""
 
     @property
     def http_settings(self) -> HTTPSettings:
@@ -197,7 +197,7 @@ class Client(LockKeys, SigningIn):
         return self._checked_value(exchange.request._asdict(), exchange.values)
 
     def _checked_value(self, request: Mapping[str, Any], value: Any) -> Any:
-        """Return what a server answered; raise an error if it is a refusal and errors are enabled."""
+        """Return the answer of a server; raise an error if it is a refusal and errors are enabled."""
         reply = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
         if self.request_fail_exceptions and reply.get("success") is False:
             raise failures.failure(request, reply)

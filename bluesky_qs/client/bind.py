@@ -25,7 +25,7 @@ class Asks(Protocol):
 
 
 class Reloadable(Protocol[P, R_co]):
-    """A bound method that also has ``reload``, which asks the service even if nothing has changed."""
+    """A bound method that also has ``reload``, which sends the request even if nothing has changed."""
 
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...

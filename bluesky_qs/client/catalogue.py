@@ -75,7 +75,7 @@ class Device(str):
 
 
 def plan(name: str, description: Mapping[str, Any]) -> Callable[..., BPlan]:
-    """Return a function with the plan's signature and documentation; it makes the item to queue."""
+    """Return a function with the plan's signature and documentation, which creates the item to queue."""
 
     def make(*args: Any, **kwargs: Any) -> BPlan:
         return BPlan({"item_type": "plan", "name": name, **_arguments(args, kwargs)})

@@ -93,7 +93,7 @@ def sent_no_lock_key(request: Mapping[str, Any], response: Mapping[str, Any]) ->
 
 
 def _message(request: Mapping[str, Any], response: Mapping[str, Any]) -> str:
-    """The service's message. To a request without a key it says that the key is not valid."""
+    """The service's message. If the request had no key, the service calls the key invalid."""
     text = str(response.get("msg") or "")
     invalid = f"{_SENTENCES[Locked]}: \n"
     if invalid in text and sent_no_lock_key(request, response):
@@ -101,7 +101,7 @@ def _message(request: Mapping[str, Any], response: Mapping[str, Any]) -> str:
     return text
 
 
-#: The messages that tell refusals without a class apart.
+#: The messages that identify refusals without a class.
 _SENTENCES: dict[type[QSError], str] = {
     UnknownMethod: "Unknown method",
     UnknownUserGroup: "Unknown user group",

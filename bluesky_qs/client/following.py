@@ -1,4 +1,4 @@
-"""The policy for following the status: listen while the info channel publishes, ask while it is silent. No I/O."""
+"""The policy for following the status: listen while the info channel publishes, otherwise send requests. No I/O."""
 
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -11,14 +11,14 @@ from bluesky_qs.wire.info import DOCUMENT, INFO_PERIOD
 
 T = TypeVar("T")
 StatusDict = Mapping[str, Any]
-#: Takes a document's message, and True if it was asked for, False if it was just published.
+#: Gets a document's message, and True if it was requested, False if it was just published.
 OnDocument = Callable[[dict[str, Any], bool], None]
 
 #: Seconds without a message after which the info channel counts as silent.
 SILENCE = 1.5 * INFO_PERIOD
 #: Seconds between requests for the status while the channel is silent.
 POLL = 0.5
-#: Documents that are asked for at once, and that are handed over before the next look at anything else.
+#: Number of documents per request, and of documents that are delivered before other messages are read.
 DOCUMENTS = 1000
 #: Seconds without any answer after which the service counts as unreachable and no longer as restarting.
 GONE = 15.0
@@ -41,7 +41,7 @@ class Listen(NamedTuple):
     timeout: float
 
 
-#: A procedure that asks and listens.
+#: A procedure that sends requests and listens.
 Steps = Generator[Send | Listen, Any, T]
 
 
@@ -62,7 +62,7 @@ class Following:
         self._now = now
         self._has_heard = False
         self._answered = now()
-        #: When to ask if nothing is published earlier.
+        #: Time of the next request, unless something is published earlier.
         self._due = self._answered + SILENCE
 
     def next_status(self, timeout: float) -> Steps[StatusDict | None]:
@@ -128,7 +128,7 @@ class Following:
 
     @property
     def silence(self) -> float:
-        """Seconds since the service has last replied or published something."""
+        """Seconds since the last reply or published message of the service."""
         return self._now() - self._answered
 
     def _status_in(self, message: Message) -> Steps[StatusDict | None]:

@@ -1,4 +1,4 @@
-"""What a client sends to an HTTP server, and what the answer means. No I/O."""
+"""The calls of a client to an HTTP server, and the meaning of the answers. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
@@ -13,13 +13,13 @@ from bluesky_qs.client.transport import EncodedReply, Request, takes
 from bluesky_qs.errors import BadParams, RequestIdReused, UnknownMethod
 from bluesky_qs.wire.codec import DecodeError, decode
 
-#: Requests that any server of ours answers, so that a missing route means another server.
+#: Requests that all our servers answer. If such a route is missing, it is another server.
 _EVERYWHERE = ("status", "ping")
-#: Where a session is refreshed; open to anyone.
+#: The route that refreshes a session; it needs no key.
 REFRESH = f"{PREFIX}/auth/session/refresh"
 _BAD_REQUEST, _CONFLICT, _UNPROCESSABLE = 400, 409, 422
 
-#: Seconds before each repetition of a request whose answer was lost: a server that was restarted is back by then.
+#: Seconds before each repetition of a request whose answer was lost. A restarted server is back by then.
 PAUSES = (0.0, 0.3, 0.7, 1.5, 2.5)
 #: Asks for the number of the latest event.
 EVENTS = Request("events_get", {"limit": 1})
@@ -31,13 +31,13 @@ class Call(NamedTuple):
     Attributes
     ----------
     path
-        From the address of the server on, such as ``/api/status``.
+        The part after the address of the server, such as ``/api/status``.
     body
         JSON, unless there is a ``form``.
     timeout
         Seconds; None for the client's own limit, 0 for none.
     takes
-        The seconds that the service may take for this request, beyond those for any other.
+        The additional seconds that the service may take for this request.
     signed_with
         The header ``Authorization``, in place of the client's own; empty to send none.
     refreshes
@@ -64,7 +64,7 @@ class Call(NamedTuple):
         return self.request or {"method": (self.verb, self.path)}
 
     def seconds(self, usual: float) -> float:
-        """The limit of time for this call, given that of the client; 0 for none."""
+        """The time limit for this call, based on the client's limit; 0 for none."""
         if self.timeout is not None:
             return self.timeout
         return usual + self.takes if usual else usual
@@ -82,7 +82,7 @@ class Call(NamedTuple):
 
     @property
     def may_be_repeated(self) -> bool:
-        """Whether a second try cannot do harm if the answer to the first one was lost."""
+        """Whether the call can safely be repeated if the first answer was lost."""
         params: Mapping[str, Any] = (self.request or {}).get("params") or {}
         return self.verb == "GET" or bool(params.get("request_id"))
 
@@ -156,19 +156,19 @@ def needs_new_token(call: Call, keys: Keys, response: http_failures.Answer) -> b
 def refused_in_clear(
     call: Call, settings: HTTPSettings, authorization: Authorization
 ) -> http_failures.HTTPRequestError:
-    """Return the error for a call that a server with TLS has got in clear, and do not sign anything any more."""
+    """Return the error for an unencrypted call to a server with TLS, and stop sending credentials."""
     was_signed = "authorization" in call.sent_headers(authorization.keys) or call.path == REFRESH
     authorization.forget()
     return http_failures.not_encrypted(settings, call.shown, key_was_sent=was_signed)
 
 
 def checked(call: Call, response: Any, settings: HTTPSettings, user: str = "") -> Any:
-    """Return the decoded body of a response. ``user`` is who has signed in, if that is known.
+    """Return the decoded body of a response. ``user`` is the signed-in user, if known.
 
     Raises
     ------
     HTTPError
-        The response is an error, or no answer of the API.
+        The response is an error, or does not come from the API.
     """
     error = http_failures.refusal(response, settings, call.shown, user)
     if error is not None:
@@ -180,12 +180,12 @@ def checked(call: Call, response: Any, settings: HTTPSettings, user: str = "") -
 
 
 def reply(call: Call, response: Any, settings: HTTPSettings, user: str = "") -> EncodedReply:
-    """Return the reply of the service, the same as over 0MQ. ``user`` is who has signed in, if that is known.
+    """Return the reply of the service, the same as over 0MQ. ``user`` is the signed-in user, if known.
 
     Raises
     ------
     HTTPError
-        The response is no reply.
+        The response is not a reply.
     """
     status: int = response.status_code
     method = str(call.shown["method"])
@@ -212,7 +212,7 @@ def last_event(reply: EncodedReply) -> int | None:
 def _is_refusal(response: Any) -> bool:
     """Whether the body is a refusal by the service, although the status is not 200.
 
-    Somebody has changed the item (the body says how it is now), or the request id belongs to another request.
+    Somebody has changed the item (the body contains the current item), or the request id belongs to another request.
     """
     if response.status_code != _UNPROCESSABLE:
         return response.status_code == _CONFLICT

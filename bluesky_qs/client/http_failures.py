@@ -12,12 +12,12 @@ from bluesky_qs.errors import QSError
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED, _TIMEOUT, _TOO_LARGE = 401, 403, 404, 405, 408, 413
 _TOO_MANY, _CLIENT, _SERVER, _REDIRECT = 429, 400, 500, 300
 _BAD_REQUEST = 400
-#: A proxy before the server answers with the first and the last while the server is down.
+#: A proxy in front of the server answers with the first and the last while the server is down.
 _UNAVAILABLE = (502, 503, 504)
 _EXPIRED = "Access token has expired"
 _LACKS_SCOPES = "Not enough permissions"
 _SCOPES = re.compile(rf"^{_LACKS_SCOPES}.* Requires scopes \[([^\]]+)\]")
-#: What nginx, Apache, and servers written in Go answer in plain text at a port for TLS.
+#: The answers of nginx, Apache, and servers written in Go to plain HTTP at a port for TLS.
 _WANTS_TLS = ("plain http request was sent to https port", "speaking plain http", "http request to an https server")
 _LONGEST = 300
 
@@ -121,7 +121,7 @@ def detail(response: Answer) -> str | None:
 
 
 def refusal(response: Answer, settings: HTTPSettings, request: Mapping[str, Any], user: str = "") -> HTTPError | None:
-    """Return the error that a response stands for; None if it is a reply. ``user`` is who has signed in, if known."""
+    """Return the error for a response; None if it is a reply. ``user`` is the signed-in user, if known."""
     status = response.status_code
     if wants_tls(response):
         sent = getattr(getattr(response, "request", None), "headers", {})  # the refusal of a stream has no request
@@ -133,20 +133,20 @@ def refusal(response: Answer, settings: HTTPSettings, request: Mapping[str, Any]
 
 
 def lacks_scopes(scopes: str, request: Mapping[str, Any], user: str = "", response: Any = None) -> NotAuthorizedError:
-    """Return the error for a sign-in that does not permit the request, because it has not got these scopes."""
+    """Return the error for a sign-in that does not permit the request, because it lacks these scopes."""
     method: object = request["method"]
     what = method if isinstance(method, str) else " ".join(cast("tuple[str, str]", method))
     who = f"You ({user})" if user else "You"
     noun = "scopes" if "," in scopes else "scope"
     return NotAuthorizedError(
-        f"{who} may not use {what}: that needs the {noun} {scopes}. Ask those who run the server for it.",
+        f"{who} may not use {what}: that needs the {noun} {scopes}. Ask the administrator of the server for it.",
         request,
         response,
     )
 
 
 def not_ours(settings: HTTPSettings, request: Mapping[str, Any], response: Any) -> HTTPRequestError:
-    """Return the error for an answer that no Queue Server sends."""
+    """Return the error for an answer that does not come from a Queue Server."""
     return HTTPRequestError(
         f"The server at {settings.server_uri} is not a Bluesky HTTP server: its answer is not one of the API. "
         "Check the address.",
@@ -162,7 +162,7 @@ def not_encrypted(
     encrypted = settings.server_uri.replace("http:", "https:", 1)
     risk = " Your key was sent without encryption: revoke it if others can read this network." * key_was_sent
     return HTTPRequestError(
-        f"The server at {settings.server_uri} wants https. Use {encrypted}.{risk}", request, response
+        f"The server at {settings.server_uri} requires https. Use {encrypted}.{risk}", request, response
     )
 
 
@@ -176,7 +176,7 @@ def no_answer(settings: HTTPSettings, request: Mapping[str, Any], seconds: float
 
 
 def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseException) -> HTTPRequestError:
-    """Return the error for a connection that failed; the cause of the library's error says why."""
+    """Return the error for a connection that failed. The reason is in the cause of the library's error."""
     uri, causes = settings.server_uri, _causes(error)
     text = " ".join(str(cause) for cause in causes)
     if "CERTIFICATE_VERIFY_FAILED" in text:
@@ -235,7 +235,7 @@ def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) ->
 
 
 def _sign_in(uri: str, reason: str) -> str:
-    # The reason of our server for a request without credentials is for those who write HTTP requests by hand.
+    # Our server's reason for a request without credentials is meant for people who write HTTP requests by hand.
     why = "" if reason.startswith("Not signed in") else _colon(reason)
     return (
         f"Not signed in at {uri}{why}. Sign in with %qs connect {uri}, with RM.login(…), or with an API key "
@@ -273,5 +273,5 @@ def _why(error: BaseException) -> str:
 
 
 def seconds(timeout: float) -> float | None:
-    """A time limit as libraries take it: 0 means that there is none."""
+    """A time limit for libraries: 0 means no limit."""
     return timeout if 0 < timeout < math.inf else None

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from bluesky_qs.errors import ConfigError
 
-#: Where the clients of `bluesky_qs.http` look for a server unless an address is given.
+#: The default address of the clients in `bluesky_qs.http`.
 SERVER_URI = "http://localhost:60610"
 
 
@@ -22,7 +22,7 @@ class HTTPSettings:
     server_uri
         Address of the server, without a slash at the end. It may have a path, for a server behind another one.
     auth_provider
-        Where `login` sends name and password unless the call says it, such as ``/site/token``.
+        The default path to which `login` sends name and password, such as ``/site/token``.
     timeout, timeout_login
         Seconds to wait for a reply, and for the reply to a sign-in; 0 waits forever.
     ca_file
@@ -85,7 +85,7 @@ def http_settings(
 
 
 class OverHTTP:
-    """A base class: the client class after it works over HTTP, with the defaults of bluesky-queueserver-api."""
+    """A base class that makes the next client class use HTTP, with the defaults of bluesky-queueserver-api."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_http(address: str) -> bool:
-    """Whether an address is one of an HTTP server, and not of a 0MQ socket."""
+    """Whether an address is that of an HTTP server and not of a 0MQ socket."""
     return address.lower().startswith(("http://", "https://"))
 
 

@@ -1,4 +1,4 @@
-"""The streams of an HTTP server: one websocket for each topic, made again after a loss of the server or the service."""
+"""The streams of an HTTP server: one websocket for each topic, reopened when the server or the service is back."""
 
 import asyncio
 import itertools
@@ -31,28 +31,28 @@ PATHS = {
     EVENT: "/events/ws",
     DOCUMENT: "/documents/ws",
 }
-#: The key that tells the messages of a topic from those that the server adds, such as heartbeats.
+#: The key that only the messages of a topic have, and not the server's own messages, such as heartbeats.
 _KEYS = {INFO: "msg", CONSOLE: "msg", EVENT: "seq", DOCUMENT: "doc"}
-#: Seconds before the tries to connect again; the last one is repeated.
+#: Seconds before each attempt to reconnect; the last value is repeated.
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
-#: Seconds between signs of life that the server must return, and until it counts as lost.
+#: Seconds between pings, and until a server that does not answer counts as lost.
 _PING = 10.0
-#: Seconds for the farewell when a stream is closed.
+#: Seconds for the closing handshake of a stream.
 _FAREWELL = 0.5
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 #: A subscription as errors show it.
 _SUBSCRIBE = {"method": "subscribe"}
 _LARGEST = 256 * 1024 * 1024
-#: With these codes a server ends a stream whose sign-in is not valid (any more).
+#: The codes with which a server ends a stream without a valid sign-in.
 _NOT_SIGNED_IN = (4001, 4401, 1008)
 
 
 class Reach(Protocol):
-    """What streams need of the client's way to the server."""
+    """The part of the client's transport that streams need."""
 
     @property
     def authorization(self) -> Authorization:
-        """What requests are signed with."""
+        """The credentials of requests."""
         ...
 
     async def refresh(self, used: str | None) -> None:
@@ -77,7 +77,7 @@ class Streams:
     Attributes
     ----------
     refusal
-        Why the server refuses a stream; then it is not tried again. None as long as it does not.
+        The reason why the server refuses a stream, which is then not tried again; None if it is not refused.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Streams:
         self.refusal: QSError | None = None
 
     async def run(self, begun: Callable[[], None]) -> None:
-        """Read until cancelled. ``begun`` is called after the first try to connect each of the streams."""
+        """Read until canceled. ``begun`` is called after the first attempt to connect each of the streams."""
         tried = {topic: asyncio.Event() for topic in self._topics}
         async with asyncio.TaskGroup() as group:
             for topic in self._topics:
@@ -196,7 +196,7 @@ class Streams:
         log.debug("No stream from %s: %s", self._settings.server_uri, error)
 
     async def _check_encryption(self) -> None:
-        """A server that has hung up may want TLS. Then the key must not be sent in clear again."""
+        """A server that closes the connection may require TLS. Then the key must not be sent unencrypted again."""
         if await wants_tls_async(self._settings):
             self._refused_in_clear()
 
@@ -219,7 +219,7 @@ class _Answer:
 
     def __init__(self, response: Response) -> None:
         self._response = response
-        #: A server of websockets refuses with 403 whatever the reason is; over HTTP it would be 401.
+        #: A websocket server refuses with 403 for any reason; over HTTP it would be 401.
         self.status_code = _UNAUTHORIZED if response.status_code == _FORBIDDEN else response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.raw_items()}
 

@@ -12,9 +12,9 @@ from bluesky_qs.errors import UnknownUserGroup
 
 #: The group in our permissions files, then the one in those of bluesky-queueserver.
 _GROUPS = ("admin", "primary")
-#: The user of an HTTP server whose users share one key, and the role that its key has.
+#: The user of an HTTP server with one shared key, and the role of that key.
 SHARED_USER, SHARED_ROLE = "UNAUTHENTICATED_SINGLE_USER", "unauthenticated_single_user"
-#: How long a name beside a shared key may be.
+#: Maximum length of the name of a client with a shared key.
 _LONGEST_NAME = 64
 
 
@@ -24,15 +24,15 @@ class Identity:
     Attributes
     ----------
     user_group
-        The group whose permissions apply. Unless it is set, it is ``admin``, or ``primary`` after the service has
-        replied that it has no ``admin``.
+        The group whose permissions apply. The default is ``admin``, or ``primary`` if the service has replied that it
+        has no ``admin``.
     lock_key
         Sent with every request that the lock may refuse.
     is_from_sign_in
-        Whether the server takes user and group from the sign-in; then requests do not contain them. Requests that
-        change something get an id, because an answer gets lost more easily over HTTP.
+        Whether the server takes user and group from the sign-in. Then requests do not contain them, and requests that
+        change something get an id, because answers are lost more easily over HTTP.
     client_name
-        The name of this client in requests with a key that many share; empty with any other sign-in.
+        The name of this client in requests with a shared key; empty with any other sign-in.
     enable_locked_api
         False: the lock key is sent only with `lock` and `unlock`.
     """
@@ -69,7 +69,7 @@ class Identity:
             self._name_client()
 
     def recognize(self, user: str, user_group: str, *, is_shared: bool) -> None:
-        """Note as whom the server knows the sign-in, and whether many share its key. Then requests name this client."""
+        """Record the user of the sign-in, and whether its key is shared. Then requests name this client."""
         self.user_group = user_group
         self._shared_user = user if is_shared else ""
         self.client_name, self._user = "", user
@@ -83,12 +83,12 @@ class Identity:
 
     @property
     def own_user(self) -> str:
-        """The user to begin another client with, before it has asked the server."""
+        """The initial user of another client, before its first request."""
         return self._own_name if self._shared_user else self._user
 
     @property
     def shares_key(self) -> bool:
-        """Whether the sign-in is a key that many share."""
+        """Whether the sign-in is a shared key."""
         return bool(self._shared_user)
 
     @property
@@ -155,7 +155,7 @@ class Identity:
 
     def _sends_key(self, method: Method[..., Any]) -> bool:
         if not self.lock_key or method.name == "lock_info":
-            # lock_info checks a key that it gets, and reading somebody else's lock must not fail.
+            # lock_info checks the key in the request, and reading somebody else's lock must not fail.
             return False
         return self.enable_locked_api or "lock_key" in method.requires
 
@@ -171,7 +171,7 @@ def login_of(user: str) -> str:
 
 
 def shown_user(user: str) -> str:
-    """A user as people read it: beside a shared key, the name of the client.
+    """A user name for people; with a shared key, the name of the client.
 
     >>> shown_user("ada"), shown_user("UNAUTHENTICATED_SINGLE_USER (ada)"), shown_user("UNAUTHENTICATED_SINGLE_USER")
     ('ada', 'ada', 'the shared key')

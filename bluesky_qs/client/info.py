@@ -1,4 +1,4 @@
-"""Follows the status for a blocking client: listens to the info channel, and asks the service if no message arrives."""
+"""Follows the status for a blocking client: listens to the info channel, and sends requests if no message arrives."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar

@@ -1,4 +1,4 @@
-"""Follows the status for an asyncio client: listens to the info channel, and asks the service if no message arrives."""
+"""Follows the status for an asyncio client: listens to the info channel, and sends requests if no message arrives."""
 
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar

@@ -1,6 +1,6 @@
 """Queue items as values: `BPlan`, `BFunc`, `BInst`, and `BItem` for any of them."""
 
-# Callers who check no types may pass anything.
+# Callers without a type checker may pass anything.
 # pyright: reportUnnecessaryIsInstance=false
 
 from collections.abc import Mapping

@@ -15,7 +15,7 @@ from bluesky_qs.errors import ConfigError
 _FILE = Path(".config") / "qserver" / "http_keys.json"
 #: The name of our entries in a keyring.
 _SERVICE = "bluesky-qs"
-#: A keyring with a lower priority keeps nothing, or keeps it as plain text.
+#: A keyring with a lower priority stores nothing, or stores plain text.
 _LEAST_PRIORITY = 1
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -25,7 +25,7 @@ class SeveralKeysError(ConfigError):
 
 
 def keys_for(server_uri: str) -> dict[str, str]:
-    """Return the keys that are kept for a server, by user. The user of a key that many share is empty.
+    """Return the keys that are kept for a server, by user. A shared key has an empty user.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def keys_for(server_uri: str) -> dict[str, str]:
 
 
 def key_for(server_uri: str, user: str | None = None) -> str | None:
-    """Return the key that is kept for a server: that of this user, or else the only one there is; None without any.
+    """Return the kept key for a server: the one of this user, otherwise the only one; None if there is none.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def names(kept: dict[str, str]) -> str:
 
 
 def keep(server_uri: str, key: str, user: str = "") -> str:
-    """Keep a key for a server, in place of an earlier one of this user. Return where, as part of a sentence.
+    """Keep a key for a server, in place of this user's earlier one. Return the place, as part of a sentence.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def forget(server_uri: str, user: str = "") -> None:
 
 
 def _replace(server_uri: str, keys: dict[str, str]) -> str:
-    """Keep these keys for a server, and no others. Return where, as part of a sentence."""
+    """Keep these keys for a server, and no others. Return the place, as part of a sentence."""
     ring = _keyring()
     others = {uri: kept for uri, kept in _read().items() if uri != server_uri}
     if ring is not None and not keys:
@@ -122,7 +122,7 @@ def _keyring() -> Any:
 
 
 def _in_ring(ring: Any, action: str, *arguments: str) -> Any:
-    """Use the keyring. One that is locked, or whose service has gone, must not keep anybody from their work."""
+    """Use the keyring. Errors are ignored, because a locked or missing keyring must not keep anybody from working."""
     from keyring.errors import KeyringError  # noqa: PLC0415 - see `_keyring`
 
     try:
@@ -141,7 +141,7 @@ def _by_user(text: str) -> dict[str, str]:
 
 
 def _checked(kept: Any) -> dict[str, str]:
-    """The valid keys by user. An entry that is only a text is a key without a user."""
+    """The valid keys by user. An entry that is a string is a key without a user."""
     if isinstance(kept, str):
         return {"": kept}
     entries = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
@@ -157,7 +157,7 @@ def _read() -> dict[str, dict[str, str]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ConfigError(f"Cannot read your keys from {file}: {error}. Mend or remove the file.") from None
+        raise ConfigError(f"Cannot read your keys from {file}: {error}. Repair or remove the file.") from None
     if not isinstance(kept, dict):
         raise ConfigError(f"{file} does not contain keys. Remove it.")
     return {uri: keys for uri, entry in cast("dict[str, Any]", kept).items() if (keys := _checked(entry))}

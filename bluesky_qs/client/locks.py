@@ -1,6 +1,6 @@
 """The lock key of a client, the file that contains it, and shortcuts that lock with it."""
 
-# Callers who check no types may pass anything.
+# Callers without a type checker may pass anything.
 # pyright: reportUnnecessaryIsInstance=false
 
 import os

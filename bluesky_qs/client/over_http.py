@@ -18,7 +18,8 @@ from bluesky_qs.client.http_streams import Streams
 from bluesky_qs.client.transport import Closing, EncodedReply, Message, Request
 from bluesky_qs.errors import ConfigError, QSError
 
-#: Seconds for which an idle connection is kept. Servers close theirs after 5 s, and a request must not meet that.
+#: Seconds for which an idle connection is kept. Servers close connections after 5 s, and a request must not be sent
+#: then.
 _KEEP = 4.0
 
 
@@ -34,7 +35,7 @@ class HTTPTransport:
         self._guard = threading.Lock()
         self._refreshing = threading.Lock()
         self._client: httpx.Client | None = None
-        #: Whether the server speaks as the address says, with or without TLS.
+        #: Whether the server uses TLS or not, as in its address.
         self._has_answered = False
         self._pid = os.getpid()
 
@@ -91,7 +92,7 @@ class HTTPTransport:
         return response
 
     def _repeated(self, call: Call) -> httpx.Response:
-        """Send a call. If the answer was lost and the call may be repeated, send it again, also to a new server."""
+        """Send a call. If the answer is lost, send the call again if that is safe, also to a restarted server."""
         is_lost = False
         pauses = list(http_calls.PAUSES)
         while True:
@@ -100,7 +101,7 @@ class HTTPTransport:
             except httpx.TransportError as error:
                 if is_interruption(error) and not is_lost:
                     is_lost = True
-                    # The key must not be sent in clear again.
+                    # The key must not be sent unencrypted again.
                     if not self._has_answered and tls_probe.wants_tls(self._settings):
                         raise http_calls.refused_in_clear(call, self._settings, self.authorization) from None
                 if not (pauses and is_lost and call.may_be_repeated):
@@ -131,7 +132,7 @@ class HTTPTransport:
 class HTTPFeed(Closing):
     """A subscription to streams of the server; implements `transport.Feed`.
 
-    A thread keeps the connections, and makes them again after a loss.
+    A thread keeps the connections, and reopens them if they are lost.
     """
 
     def __init__(self, transport: HTTPTransport, settings: HTTPSettings, topics: tuple[bytes, ...]) -> None:
@@ -143,12 +144,12 @@ class HTTPFeed(Closing):
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name=type(self).__name__)
         self._thread.start()
-        # A caller that subscribes and then sends a request must not miss what the request causes.
+        # A caller that subscribes and then sends a request must not miss the effects of the request.
         self._begun.wait(settings.timeout or None)
 
     @property
     def authorization(self) -> Authorization:
-        """What requests are signed with."""
+        """The credentials of requests."""
         return self._transport.authorization
 
     @property
@@ -195,7 +196,7 @@ def client_arguments(settings: HTTPSettings) -> dict[str, Any]:
     return {
         "base_url": settings.server_uri,
         "verify": tls_context(settings) or False,
-        # Proxies are for other computers; the environment's variables often forget to say so.
+        # This computer needs no proxy, but the environment variables often do not exclude it.
         "trust_env": not settings.is_loopback,
         "limits": httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEP),
     }

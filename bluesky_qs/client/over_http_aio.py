@@ -25,7 +25,7 @@ class AsyncHTTPTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refreshing = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
-        #: Whether the server speaks as the address says, with or without TLS.
+        #: Whether the server uses TLS or not, as in its address.
         self._has_answered = False
 
     async def exchange(self, request: Request) -> EncodedReply:
@@ -80,7 +80,7 @@ class AsyncHTTPTransport:
         return response
 
     async def _repeated(self, call: Call) -> httpx.Response:
-        """Send a call. If the answer was lost and the call may be repeated, send it again, also to a new server."""
+        """Send a call. If the answer is lost, send the call again if that is safe, also to a restarted server."""
         is_lost = False
         pauses = list(http_calls.PAUSES)
         while True:
@@ -89,7 +89,7 @@ class AsyncHTTPTransport:
             except httpx.TransportError as error:
                 if is_interruption(error) and not is_lost:
                     is_lost = True
-                    # The key must not be sent in clear again.
+                    # The key must not be sent unencrypted again.
                     if not self._has_answered and await tls_probe.wants_tls_async(self._settings):
                         raise http_calls.refused_in_clear(call, self._settings, self.authorization) from None
                 if not (pauses and is_lost and call.may_be_repeated):

@@ -17,7 +17,7 @@ from bluesky_qs.errors import ConfigError, QSError
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.control import client_socket
 
-#: The request whose reply tells the address of the info socket.
+#: The request whose reply contains the address of the info socket.
 WHERE_IS_INFO = Request("config_get", {})
 
 
@@ -69,7 +69,7 @@ class ZmqTransport:
             return self._settings
 
     def _exchange(self, frame: bytes, longer: float) -> bytes:
-        """Send a frame and return the reply, for which the service may take this number of seconds ``longer``."""
+        """Send a frame and return the reply. The service may take ``longer`` more seconds than usual."""
         socket = self._take_socket()
         replied = False
         try:
@@ -119,7 +119,7 @@ class ZmqFeed(Closing):
 
     @property
     def refusal(self) -> None:
-        """None: whoever reaches the socket gets the messages."""
+        """None: all clients that can reach the socket get the messages."""
         return
 
     def next(self, timeout: float) -> Message | None:
@@ -137,7 +137,7 @@ class ZmqFeed(Closing):
 
 
 def located(settings: ConnectionSettings, reply: EncodedReply) -> ConnectionSettings:
-    """Return the settings with the info address from the reply to `WHERE_IS_INFO`, if the service tells it.
+    """Return the settings with the info address from the reply to `WHERE_IS_INFO`, if the reply contains one.
 
     Raises
     ------

@@ -64,7 +64,7 @@ class AsyncZmqTransport:
             return self._settings
 
     async def _exchange(self, frame: bytes, longer: float) -> bytes:
-        """Send a frame and return the reply, for which the service may take this number of seconds ``longer``."""
+        """Send a frame and return the reply. The service may take ``longer`` more seconds than usual."""
         socket = self._take_socket()
         context = self._context
         replied = False
@@ -82,9 +82,9 @@ class AsyncZmqTransport:
             task = asyncio.current_task()
             if context is self._context or (task and task.cancelling()):
                 raise
-            raise failures.ClientClosedError from None  # closing a socket cancels whoever waits for it
+            raise failures.ClientClosedError from None  # closing a socket cancels the tasks that wait for it
         finally:
-            # A socket whose reply did not arrive, also because the task was cancelled, would wait for it forever.
+            # If the reply did not arrive, or the task was canceled, the socket would wait for it forever.
             if replied and context is self._context:  # otherwise the client was closed in the meantime
                 self._idle.append(socket)
             else:
@@ -106,7 +106,8 @@ class AsyncZmqTransport:
 class AsyncZmqFeed:
     """A subscription to the info channel; implements `transport.AsyncFeed`.
 
-    If the service has to be asked for the address (``locate``), the subscription begins when the feed is entered.
+    If the address has to be requested from the service (``locate``), the subscription begins when the feed is
+    entered.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class AsyncZmqFeed:
 
     @property
     def refusal(self) -> None:
-        """None: whoever reaches the socket gets the messages."""
+        """None: all clients that can reach the socket get the messages."""
         return
 
     async def next(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - None instead of an error

@@ -1,6 +1,6 @@
 """How a client sends requests: it adds user, group, lock key and id, corrects a wrong default group, reuses replies.
 
-It sends no parameter that the service does not take.
+It sends only parameters that the service accepts.
 """
 
 import threading
@@ -28,18 +28,18 @@ class Exchange(NamedTuple):
 
 
 class Extensions:
-    """The optional parameters that the service takes and bluesky-queueserver does not, as its status lists them."""
+    """The optional parameters that this service accepts, unlike bluesky-queueserver. Its status lists them."""
 
     def __init__(self) -> None:
         #: None until the first status.
         self._names: frozenset[object] | None = None
 
     def update(self, status: Mapping[str, Any]) -> None:
-        """Note the names in a status."""
+        """Record the names in a status."""
         self._names = frozenset(status.get("extensions") or ())
 
     def missing(self, method: Method[..., Any], params: Mapping[str, Any]) -> list[str]:
-        """The parameters of a request that the service does not take, as far as is known."""
+        """The parameters of a request that the service does not accept, as far as is known."""
         return [name for name in params if name in method.extensions and name not in (self._names or ())]
 
     @property
@@ -51,12 +51,12 @@ class Extensions:
 class KeptReplies:
     """The latest reply of each method whose content has a uid.
 
-    Replies are kept as bytes and decoded each time, so that a caller who changes a reply does not change the next one.
+    Replies are kept as bytes and decoded each time, so changes to one reply do not affect the next one.
 
     Attributes
     ----------
     extensions
-        What the latest status says about the parameters that the service takes.
+        The parameters that the service accepts, from the latest status.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ def requesting(
     Raises
     ------
     UnsupportedParameterError
-        The service does not take one of the parameters.
+        The service does not accept one of the parameters.
     """
     sent = yield from _supported(kept_replies.extensions, method, params, identity.fill(method, params))
     first = yield from _exchanging_twice(Request(method.name, sent))
@@ -137,7 +137,7 @@ def requesting_cached(
 
 
 def _filled_in(method: Method[..., Any], sent: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The extensions in a request that the caller has not written."""
+    """The extensions that the client has added to a request."""
     return {name: value for name, value in sent.items() if name in method.extensions and name not in given}
 
 
@@ -149,9 +149,9 @@ def _refuses_parameters(response: Mapping[str, Any]) -> bool:
 def _supported(
     extensions: Extensions, method: Method[..., Any], given: Mapping[str, Any], sent: dict[str, Any]
 ) -> RequestSteps[dict[str, Any]]:
-    """The parameters to send: without those that the client has filled in and the service does not take."""
+    """The parameters to send: without those that the client has added and the service does not accept."""
     missing = extensions.missing(method, sent)
-    # A newer service may have replaced the one that did not list a parameter which the caller needs.
+    # A newer service may have replaced the old one, and may accept the parameter.
     if missing and (not extensions.are_known or any(name in given for name in missing)):
         yield from _asking_for(extensions)
         missing = extensions.missing(method, sent)
@@ -162,7 +162,7 @@ def _supported(
 
 
 def _asking_for(extensions: Extensions) -> RequestSteps[None]:
-    """Ask which parameters the service takes. A client that may not read the status sends none."""
+    """Request the list of supported parameters. A client that may not read the status sends none of them."""
     try:
         status = yield from exchanging(Request("status", {}))
     except NotAuthorizedError:

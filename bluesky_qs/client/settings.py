@@ -28,10 +28,10 @@ class ConnectionSettings:
     timeout_recv, timeout_send
         Seconds to wait for a reply, and for the request to be sent.
     is_address_given
-        Whether the caller chose the control address; if not, it is that of the environment, or the default.
+        Whether the caller gave the control address. Otherwise it comes from the environment, or is the default.
     asks_for_info
-        Whether the client asks the service for its info address, because neither the caller nor the environment chose
-        one. ``info_addr`` is for services that do not tell it.
+        Whether the client requests the info address from the service, because neither the caller nor the environment
+        gave one. ``info_addr`` is the address if the service does not send it.
     """
 
     control_addr: str = CONTROL_ADDRESS

@@ -42,12 +42,12 @@ SignInSteps = Steps[Any]
 
 
 class DeviceCode(NamedTuple):
-    """What a person needs in order to sign in with a browser.
+    """The information that a person needs to sign in with a browser.
 
     Attributes
     ----------
     address
-        The page to open; the code is part of it, or it is typed there.
+        The page to open. It contains the code, or the user types it there.
     user_code
         The code to compare or to type.
     expires_in
@@ -104,11 +104,11 @@ class SigningIn(ABC):
         return keys.api_key
 
     def login(self, username: str | None = None, *, password: str | None = None, provider: str | None = None) -> Any:
-        """Sign in with a name and a password; you are asked for what is missing.
+        """Sign in with a name and a password. If one of them is missing, you are asked for it.
 
-        Never write a password into a script. ``provider`` is one of the server's, such as ``site`` or ``/site/token``;
-        without it, ``http_auth_provider`` of the client is used, or the only one that the server has. Returns the
-        tokens, which sign all requests from now on. They are refreshed when they expire.
+        Never write a password into a script. ``provider`` is a provider of the server, such as ``site`` or
+        ``/site/token``. The default is ``http_auth_provider`` of the client, or the server's only provider. Returns
+        the tokens, which sign all requests from now on. They are refreshed when they expire.
         """
         name = _given("username", username, lambda: input("Username: "))
         secret = getpass("Password: ") if password is None else password
@@ -125,11 +125,11 @@ class SigningIn(ABC):
         return self._sign_in(lambda state, settings: _device_login(state, settings, show, provider))
 
     def auth_providers(self) -> Any:
-        """Return how one can sign in at this server, as a list of dictionaries."""
+        """Return the ways to sign in at this server, as a list of dictionaries."""
         return self._sign_in(lambda _state, settings: _listed(settings))
 
     def session_refresh(self, *, refresh_token: str | None = None) -> Any:
-        """Exchange the refresh token for new tokens. Requests do this when they need to."""
+        """Exchange the refresh token for new tokens. Requests do this automatically."""
         return self._sign_in(lambda state, _settings: _session_refresh(state, refresh_token))
 
     def session_revoke(self, *, session_uid: str, token: str | None = None, api_key: str | None = None) -> Any:
@@ -145,10 +145,10 @@ class SigningIn(ABC):
         note: str | None = None,
         principal_uid: str | None = None,
     ) -> Any:
-        """Make an API key that expires after so many seconds; it is the value of ``secret``.
+        """Create an API key that expires after ``expires_in`` seconds; the key is in ``secret``.
 
-        ``scopes`` are those of the sign-in unless they are given. ``principal_uid`` makes a key for another user, which
-        only administrators may do.
+        The default ``scopes`` are those of the sign-in. With ``principal_uid``, an administrator creates a key for
+        another user.
         """
         if not isinstance(expires_in, int):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may pass anything
             raise BadParams(f"expires_in must be a whole number of seconds, not {expires_in!r}")
@@ -159,7 +159,7 @@ class SigningIn(ABC):
         return self._sign_in(lambda _state, _settings: _sent(call))
 
     def apikey_info(self, *, api_key: str | None = None) -> Any:
-        """Describe an API key: the one that requests are signed with, or the given one."""
+        """Describe an API key: the one in use, or the given one."""
         return self._sign_in(lambda _state, _settings: _sent(_call("GET", f"{AUTH}/apikey", None, api_key)))
 
     def apikey_delete(self, *, first_eight: str, token: str | None = None, api_key: str | None = None) -> Any:
@@ -182,14 +182,14 @@ class SigningIn(ABC):
         return self._sign_in(lambda _state, _settings: _sent(_call("GET", f"{AUTH}/scopes", token, api_key)))
 
     def identify(self) -> Any:
-        """Ask the server as whom it knows the sign-in; from then on, `user` and `user_group` say that.
+        """Request the user of the sign-in from the server, and set `user` and `user_group` accordingly.
 
-        With a key that many share, items also show the `user` that this client had before.
+        With a shared key, items also show the `user` that this client had before.
         """
         return self._sign_in(lambda state, _settings: _identified(state, self.identity))
 
     def logout(self) -> Any:
-        """Tell the server, and do not sign requests any more. Sessions and keys stay valid until they are revoked."""
+        """Sign out at the server, and stop sending credentials. Sessions and keys stay valid until they are revoked."""
         return self._sign_in(lambda state, _settings: _logout(state))
 
 
@@ -200,7 +200,7 @@ def _sent(call: Call) -> SignInSteps:
 def _login(state: Authorization, settings: HTTPSettings, name: str, password: str, provider: str | None) -> SignInSteps:
     path = yield from _provider_path(settings, provider, is_external=False)
     form = {"username": name, "password": password}
-    # The server needs its time to check a password, and the keys of an earlier sign-in have no part in this one.
+    # The server takes some time to check a password. The keys of an earlier sign-in are not used here.
     call = Call("POST", f"{AUTH}/provider{path}", form=form, timeout=settings.timeout_login, signed_with="")
     try:
         reply = yield from _sent_to_ours(settings, call._replace(refreshes=False))
@@ -302,7 +302,7 @@ class Provider(NamedTuple):
 
 
 def providers(reply: Any) -> list[Provider]:
-    """Return the ways to sign in that a server lists."""
+    """Return the ways to sign in, from a server's list."""
     listed = cast("Mapping[str, Any]", reply).get("providers") if isinstance(reply, Mapping) else reply
     return [Provider(str(each["provider"]), each.get("mode") == "external") for each in cast("list[Any]", listed or [])]
 
@@ -316,7 +316,7 @@ def _listed(settings: HTTPSettings) -> SignInSteps:
 
 
 def _sent_to_ours(settings: HTTPSettings, call: Call) -> SignInSteps:
-    """Send a call to a path that some servers do not have; if nothing there is a Queue Server, say so."""
+    """Send a call to a path that some servers lack. The error says so if the server is not a Queue Server."""
     try:
         return (yield call)
     except http_failures.HTTPClientError as error:

@@ -42,7 +42,7 @@ class REManagerAPI(Methods, Client, Waiting, Closing):
     http_server_uri
         Address of an HTTP server, such as ``https://beamline.example``.
     http_auth_provider
-        Where `login` sends name and password, such as ``/site/token``.
+        The path to which `login` sends name and password, such as ``/site/token``.
     http_ca_file
         The certificates to trust in place of those of the system.
     timeout, timeout_login

@@ -1,4 +1,4 @@
-"""Whether a server to which a client speaks plain HTTP wants TLS: it closes the connection without an answer."""
+"""Finds out whether a server requires TLS, if it closes a plain HTTP connection without an answer."""
 
 import asyncio
 import socket
@@ -22,7 +22,7 @@ def wants_tls(settings: HTTPSettings) -> bool:
             _context().wrap_socket(plain, server_hostname=_place(settings)[0]),
         ):
             return True
-    except (OSError, ValueError):  # ssl.SSLError is an OSError; ValueError: a host name that TLS does not take
+    except (OSError, ValueError):  # ssl.SSLError is an OSError; ValueError: TLS does not accept the host name
         return False
 
 

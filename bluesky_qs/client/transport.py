@@ -20,7 +20,7 @@ class Request(NamedTuple):
 
 
 def takes(request: Request) -> float:
-    """The seconds that the service may take for this request, beyond those for any other."""
+    """The additional seconds that the service may take for this request."""
     method = METHODS.get(request.method)
     return 0.0 if method is None else method.takes(request.params)
 
@@ -57,10 +57,10 @@ class Message(NamedTuple):
 
 
 class Closing:
-    """Closes itself at the end of a ``with`` statement."""
+    """Is closed at the end of a ``with`` statement."""
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all that is open."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -102,7 +102,7 @@ class Feed(Protocol):
 
 
 class Transport(Protocol):
-    """How a blocking client reaches the service. Any number of threads may use one."""
+    """How a blocking client reaches the service. Several threads may share one transport."""
 
     def exchange(self, request: Request) -> EncodedReply:
         """Send a request and return the reply.

@@ -10,10 +10,11 @@ from bluesky_qs.errors import BadParams, NotFound, UnknownMethod
 
 T = TypeVar("T")
 Condition = Callable[[Mapping[str, Any]], bool]
-#: Looks at a status, asks more if needed, and gives the result of the wait once it is over; until then None or False.
+#: Checks a status, sends more requests if necessary, and returns the result of the wait; None or False until it is
+#: over.
 Check = Callable[[StatusDict], Steps[T | None]]
 
-#: Seconds between looks at a monitor that another thread may have cancelled.
+#: Seconds between checks of a monitor, which another thread may cancel.
 _TICK = 0.1
 #: The default limit of bluesky-queueserver-api, in seconds. None waits forever.
 TIMEOUT = 600.0
@@ -122,11 +123,11 @@ def until(check: Check[T], what: str, monitor: WaitMonitor, following: Following
     RequestTimeoutError
         The service does not answer.
     """
-    # The subscription exists before the first status is asked for, so that no change is missed in between.
+    # The subscription begins before the first request for the status, so no change in between is missed.
     status: StatusDict | None = yield Send("status", {})
     known = _time(status)
     while True:
-        # Checks may ask the service too, while it is restarting.
+        # Checks may send requests too, while the service is restarting.
         if status and (result := (yield from following.patiently(check(status)))):
             return result
         status = yield from following.next_status(monitor.remaining(what))
@@ -137,7 +138,7 @@ def until(check: Check[T], what: str, monitor: WaitMonitor, following: Following
 
 
 def _time(status: StatusDict | None) -> float:
-    """When the service made a status, in seconds by its own clock."""
+    """The time of a status, in seconds by the clock of the service."""
     return (status or {}).get("time") or 0.0
 
 
@@ -145,7 +146,7 @@ def fulfilled(condition: Condition) -> Check[bool]:
     """The check for a condition of the status."""
 
     def check(status: StatusDict) -> Steps[bool]:
-        yield from ()  # nothing else is asked
+        yield from ()  # no other requests
         return bool(condition(status))
 
     return check

@@ -53,7 +53,7 @@ def sections(path: str, environ: Mapping[str, str]) -> dict[str, Any]:
     for file in _files(Path(path).expanduser()):
         for name, value in _mapping(_parse(file), f"The configuration file {file}").items():
             if name in found:
-                raise ConfigError(f"Section {name!r} is there twice; the second one is in {file}")
+                raise ConfigError(f"Section {name!r} appears twice; the second one is in {file}")
             found[str(name)] = _replaced(value, environ, f"section {name!r} in {file}")
     return found
 

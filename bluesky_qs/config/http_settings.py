@@ -35,7 +35,7 @@ class Http(msgspec.Struct, frozen=True):
     config: Annotated[
         str | None,
         Setting(
-            "Configuration file of the HTTP door (YAML): who may sign in, and what each may do.",
+            "Configuration file of the HTTP door (YAML), with users and their permissions.",
             ("--http-config",),
             ("QSERVER_HTTP_SERVER_CONFIG",),
             "PATH",
@@ -45,7 +45,7 @@ class Http(msgspec.Struct, frozen=True):
     ssl_certfile: Annotated[
         str | None,
         Setting(
-            "Certificate of this host and those that vouch for it (PEM): the HTTP door answers https://.",
+            "Certificate of this host with its chain (PEM). The HTTP door then answers at https://.",
             ("--ssl-certfile",),
             metavar="FILE",
             path=True,
@@ -63,7 +63,7 @@ class Http(msgspec.Struct, frozen=True):
     behind_proxy: Annotated[
         bool,
         Setting(
-            "A proxy does TLS for the HTTP door. Its headers X-Forwarded-For and X-Forwarded-Proto count.",
+            "A proxy does TLS for the HTTP door. The door uses its headers X-Forwarded-For and X-Forwarded-Proto.",
             ("--behind-proxy",),
             bare="ON",
         ),
@@ -71,7 +71,7 @@ class Http(msgspec.Struct, frozen=True):
     root_path: Annotated[
         str | None,
         Setting(
-            "Path under which the proxy shows the HTTP door, such as /beamline.",
+            "Path of the HTTP door at the proxy, such as /beamline.",
             ("--root-path",),
             metavar="PATH",
             fault=_no_path_prefix,
@@ -80,8 +80,8 @@ class Http(msgspec.Struct, frozen=True):
     metrics: Annotated[
         str | None,
         Setting(
-            "Show the metrics of the HTTP door at this address too, to anyone who can reach it: PORT (on this computer "
-            "only) or HOST:PORT.",
+            "Also publish the metrics of the HTTP door at this address, for everybody who can reach it: PORT (on "
+            "this computer only) or HOST:PORT.",
             ("--metrics",),
             metavar="ADDRESS",
             fault=http_fault,

@@ -132,7 +132,7 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
 
 
 def load_http(options: Mapping[str, Any], environ: Mapping[str, str]) -> Http:
-    """Load the settings of an HTTP door that belongs to no service.
+    """Load the settings of an HTTP door that runs without a service.
 
     The address in the environment comes after that in the door's configuration file, so it is not read here.
 
@@ -194,7 +194,7 @@ def _choose_startup_code(values: _Values) -> None:
     for a, b in _EXCLUSIVE:
         _exclude(values, (a,), (b,))
     ipython_dir = values.origins.get("startup.ipython_dir")
-    # The variable IPYTHONDIR is set for other programs, too, and chooses nothing.
+    # The variable IPYTHONDIR is also meant for other programs, so it does not select startup code.
     if ipython_dir and ipython_dir.rank > _ENVIRONMENT and not any(key in values.values for key in _CODE):
         values.values["startup.startup_profile"] = "default"
         values.origins["startup.startup_profile"] = ipython_dir

@@ -270,8 +270,8 @@ class Operation(msgspec.Struct, frozen=True):
     item_logs_size: Annotated[
         int,
         Setting(
-            "Megabytes for the logs of plans and tasks: what each of them printed. When they need more, the oldest "
-            "logs are removed. 0 keeps no logs.",
+            "Megabytes for the logs with the output of plans and tasks. Beyond that, the oldest logs are removed. "
+            "0 keeps no logs.",
             ("--item-logs-size",),
             ("QSERVER_ITEM_LOGS_SIZE",),
             "MB",
@@ -281,8 +281,8 @@ class Operation(msgspec.Struct, frozen=True):
     documents_limit: Annotated[
         int,
         Setting(
-            "Number of items whose documents the service keeps, without large arrays. 0 keeps only those of the last "
-            "plan, in memory.",
+            "Number of items whose documents are kept, without large arrays. 0 keeps only those of the last plan, "
+            "in memory.",
             ("--documents-limit",),
             ("QSERVER_DOCUMENTS_LIMIT",),
             "N",
@@ -292,7 +292,7 @@ class Operation(msgspec.Struct, frozen=True):
     documents_size: Annotated[
         int,
         Setting(
-            "Megabytes of documents that the service keeps. Beyond that, those of the oldest items are dropped.",
+            "Megabytes for documents. Beyond that, the documents of the oldest items are dropped.",
             ("--documents-size",),
             ("QSERVER_DOCUMENTS_SIZE",),
             "MB",
@@ -372,8 +372,8 @@ class Worker(msgspec.Struct, frozen=True):
     device_read_exclude: Annotated[
         tuple[str, ...],
         Setting(
-            "Devices that are never read for clients, with all their subdevices: names or patterns with * and ?. Name "
-            "devices whose read() does more than read, or disturbs a measurement.",
+            "Devices that are never read for clients, with all their subdevices: names or patterns with * and ?. "
+            "List devices whose read() has side effects or disturbs a measurement.",
             ("--device-read-exclude",),
             ("QSERVER_DEVICE_READ_EXCLUDE",),
             "NAME...",

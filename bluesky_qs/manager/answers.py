@@ -1,4 +1,4 @@
-"""The answers to requests that have an id, so that a request that is sent again changes nothing."""
+"""The answers to requests that have an id, so that a repeated request changes nothing."""
 
 import asyncio
 import hashlib
@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds for which an answer is kept.
 KEPT = 24 * 3600.0
-#: Number of requests whose answers are kept, and bytes of all answers together. Beyond either the oldest are dropped.
+#: Number of requests whose answers are kept, and bytes of all answers together. Beyond these limits the oldest are
+#: dropped.
 MOST = 10_000
 LARGEST = 64_000_000
 #: The oldest are dropped this many at a time, and this many seconds late.
@@ -35,16 +36,16 @@ LONGEST_REPLY = 64_000
 
 
 class AnswerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of a request.
+    """A record about a request.
 
     Attributes
     ----------
     request
         A hash of the method and its parameters.
     reply
-        The reply as JSON text; None if the request was begun, and nothing is known about its end.
+        The reply as JSON text; None if the request has begun and its end is unknown.
     forgotten
-        The request was refused and changed nothing, so that its id is free again.
+        The request was refused and changed nothing, so its id may be used again.
     """
 
     id: str
@@ -141,7 +142,7 @@ class AnswerBook:
         for text in texts:
             if (record := _readable(text)) is not None:
                 self._add(record, len(text))
-        #: The store has records that are of no use: they are dropped with the next change.
+        #: The store has useless records, which are dropped with the next change.
         self._is_clean = len(self._entries) == len(texts)
         #: The number of entries that the changes of the present commit drop.
         self._dropping = 0
@@ -167,7 +168,7 @@ class AnswerBook:
         _check_same(record.request, digest, request_id)
         if record.reply is None:
             raise OutcomeUnknown(
-                "The manager was restarted while it carried out this request, and it is not known whether it was done. "
+                "The manager was restarted while it carried out this request, and the outcome is unknown. "
                 "Look at the status, and use a new request_id to try again"
             )
         return record.reply.encode()
@@ -178,11 +179,11 @@ class AnswerBook:
         return request
 
     def close(self, request: OpenRequest) -> None:
-        """End a request: from now on the stored answer counts."""
+        """End a request: from now on the stored answer is used."""
         del self._open[request.id]
 
     def changes(self, added: Sequence[AddAnswer]) -> list[Change]:
-        """The changes that drop records that are too old or too many, when these are added."""
+        """The changes that drop records which are too old or too many after these are added."""
         if not added:
             return []
         if not self._is_clean:
@@ -203,7 +204,7 @@ class AnswerBook:
             self._add(msgspec.json.decode(each.data, type=AnswerRecord), len(each.data))
 
     def keep_unstored(self, edit: AnswerEdit) -> None:
-        """Keep a record that could not be stored, as long as this manager runs."""
+        """Keep a record that could not be stored for the lifetime of this manager."""
         for change in edit.changes:
             if isinstance(change, AddAnswer):
                 self._add(msgspec.json.decode(change.data, type=AnswerRecord), len(change.data), is_stored=False)
@@ -242,14 +243,15 @@ class AnswerBook:
 def digest_of(method: Method[..., Any], params: Mapping[str, Any]) -> str:
     """A hash of a request, equal for the same method and parameters.
 
-    The key of a lock is no part of it, except where it is what the request is about: a repeated request may have a key
-    that the first one did not need.
+    It does not include the lock key, except in requests about the lock: a repeated request may have a key that the
+    first one did not need.
     """
     left_out = {"request_id", "lock_key"} if method.lock is not Lock.NONE else {"request_id"}
     content = [method.name, {name: value for name, value in params.items() if name not in left_out}]
     try:
         text = msgspec.json.encode(content, order="sorted")
-    except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError, TypeError):  # what only Python's json can write
+    except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError, TypeError):
+        # values that only Python's json can write
         text = json.dumps(content, sort_keys=True, default=repr).encode()
     return hashlib.sha256(text).hexdigest()
 

@@ -128,7 +128,7 @@ def _documents(
 
 
 def _known(queue: PlanQueue, history: HistoryBook) -> _Known:
-    """Finds those of some items that are running or in the history."""
+    """Returns which of some items are running or in the history."""
 
     async def known(uids: Collection[str]) -> Collection[str]:
         rest = {uid for uid in uids if uid != queue.running_uid}

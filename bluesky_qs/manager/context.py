@@ -36,7 +36,7 @@ class Context:
     Attributes
     ----------
     order
-        Held while a request changes the queue, so that requests that need several turns of the loop keep their order.
+        Held while a request changes the queue, so requests that need several turns of the loop keep their order.
     spawn
         Runs a coroutine in the manager's task group. An error in it ends the manager, and the supervisor replaces it.
     stop

@@ -23,9 +23,9 @@ Handler = Callable[..., Any]
 HANDLERS: dict[str, Handler] = {}
 #: The methods whose handlers record the user who sends the request.
 RECORD_USER: set[str] = set()
-#: Takes the parameters as they were sent, and the message.
+#: Its arguments are the parameters as they were sent, and the message.
 RefusalKeys = Callable[[Context, Mapping[str, Any], str], Mapping[str, Any]]
-#: Functions that add keys to a refusal that only the manager knows, by method name.
+#: By method name, functions that add the keys to a refusal which need data of the manager.
 FAILED: dict[str, RefusalKeys] = {}
 #: The methods whose handlers store the reply themselves.
 STORES_REPLY: set[str] = set()
@@ -42,7 +42,7 @@ def handles(
     """Make a function the handler of a method.
 
     The handler takes the context, then the stub's parameters without ``lock_key`` and ``request_id``, which are the
-    dispatcher's, and without ``user`` if it does not record who sends the request. A test compares the signatures.
+    dispatcher's, and without ``user`` if it does not record the sender. A test compares the signatures.
     ``failed`` returns additional keys of a refusal. With ``stores_reply`` the handler gives its reply to the ledger
     together with its edits, so that both are in one commit. For the others the dispatcher records the request before it
     is carried out, and the reply after it.
@@ -127,7 +127,7 @@ class Dispatcher:
             return encode(self._refusal(method, params, error), self._encoding)
 
     async def _answer_once(self, request_id: str, method: Method[..., Any], params: dict[str, Any]) -> bytes:
-        """The reply to a request with an id: the stored one, or that of the same request which is still running."""
+        """The reply to a request with an id: the stored one, or that of the same request if it is still running."""
         answers = self._ctx.answers
         digest = digest_of(method, params)
         match answers.find(request_id, digest):

@@ -1,6 +1,6 @@
-"""Keeps the documents of the last items in a file, without making anybody wait for it.
+"""Keeps the documents of the last items in a file. Nothing waits for it.
 
-Nothing depends on the file: if it cannot be written, documents are missing in it, and all else goes on.
+Nothing depends on the file: if it cannot be written, some documents are missing, and everything else continues.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class DocumentKeeper:
     folder
         Where the file is; None for a temporary one.
     items, size
-        The number of items, and the bytes, that are kept at most. With 0 items nothing is kept.
+        The maximum number of items and bytes. With 0 items nothing is kept.
     """
 
     def __init__(self, folder: Path | None, *, items: int, size: int) -> None:
@@ -50,7 +50,7 @@ class DocumentKeeper:
         self._hurry = threading.Event()
         self._waiting: defaultdict[str, list[KeptDocument]] = defaultdict(list)
         self._waiting_bytes = 0
-        #: The items whose documents are just being written.
+        #: The items whose documents are being written.
         self._in_writing: set[str] = set()
         self._missing: Counter[str] = Counter()
         self._is_due = self._is_closed = False
@@ -179,7 +179,7 @@ class DocumentKeeper:
         return self._use(lambda file: file.page(list(file.missing)[-1], limit) if file.missing else None)
 
     def _use(self, function: Callable[[DocumentsFile], T]) -> T:
-        """Call the function with the open file. If the file turns out to be damaged, start it anew and call again."""
+        """Call the function with the open file. If the file is damaged, create a new one and call again."""
         if self._file is None:
             self._file = self._new_file()
         file = self._file
@@ -190,7 +190,7 @@ class DocumentKeeper:
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
-            logger.warning("The file with the documents of earlier plans is damaged (%s); it is made anew", error)
+            logger.warning("The file with the documents of earlier plans is damaged (%s); creating a new one", error)
             file.start_anew()
             return function(file)
         finally:

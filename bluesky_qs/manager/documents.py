@@ -20,7 +20,7 @@ from bluesky_qs.wire.info import document_payload
 
 logger = logging.getLogger(__name__)
 
-#: Numbers of documents in memory: events, and all others, which are few unless a plan opens many runs.
+#: Numbers of documents in memory: events, and other documents, which are few unless a plan opens many runs.
 EVENTS_KEPT = 1000
 OTHERS_KEPT = 1000
 #: Seconds that a start waits for the file.
@@ -37,7 +37,7 @@ class DocumentBook:
     keeper
         Keeps them for later.
     known
-        Returns those of some items that are running or in the history. The documents of others are dropped.
+        Returns which of some items are running or in the history. The documents of the others are dropped.
     spawn
         Runs a coroutine.
     enabled
@@ -99,11 +99,12 @@ class DocumentBook:
             self._spawn(self._drop_unknown())
 
     async def live(self) -> None:
-        """Let the documents be written, until canceled."""
+        """Write documents until canceled."""
         await self._keeper.live()
 
     async def page(self, item_uid: str | None, limit: int, before: int | None = None) -> DocumentPage | None:
-        """The newest ``limit`` events of an item older than the place ``before``, with what describes them.
+        """The newest ``limit`` events of an item older than the place ``before``, with the documents that describe
+        them.
 
         Without ``item_uid``, of the plan that is running or ran last. None if there are no documents of the item.
 
@@ -118,7 +119,7 @@ class DocumentBook:
         if uid != self._item_uid or before is not None:
             return await self._keeper.page(uid, limit, before)
         if limit > EVENTS_KEPT and not self._is_whole:
-            with contextlib.suppress(Refused):  # then those in memory must do
+            with contextlib.suppress(Refused):  # then use those in memory
                 if page := await self._keeper.page(uid, limit):
                     return page
         return self._latest(limit)

@@ -1,4 +1,4 @@
-"""Dry runs: the worker's replies that are still to come."""
+"""Dry runs: the requests that the worker has not answered yet."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Walked(NamedTuple):
 
 
 class DryRuns:
-    """Asks the worker for dry runs and hands out its reports.
+    """Sends requests for dry runs to the worker and returns its reports.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class DryRuns:
         Raises
         ------
         Refused
-            The worker cannot make dry runs now.
+            Dry runs are not possible at the moment.
         WorkerError
             The worker does not reply in time, or has ended.
         """
@@ -73,12 +73,12 @@ class DryRuns:
         return Walked(ended.reports, ended.carried)
 
     def arrived(self, report: DryRunEnded) -> None:
-        """The worker has replied."""
+        """Handle the worker's reply."""
         if (reply := self._waiting.get(report.uid)) is not None and not reply.done():
             reply.set_result(report)
 
     def lost(self, gone: WorkerGone) -> None:
-        """The worker has ended."""
+        """Handle the end of the worker."""
         for reply in self._waiting.values():
             if not reply.done():
                 reply.set_exception(WorkerLost(gone.reason))

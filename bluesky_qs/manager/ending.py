@@ -10,7 +10,8 @@ from bluesky_qs.manager.state import ManagerState
 
 logger = logging.getLogger(__name__)
 
-# The supervisor gives the manager more time than `plan_cleanup_timeout` and these, twice the last one, together.
+# The supervisor gives the manager more time than the sum of `plan_cleanup_timeout` and these, with the last one
+# twice.
 #: Seconds in which the worker can close before it is killed.
 _CLOSING_SECONDS = 0.8
 #: Seconds for attempts to store the end of the plan while the store fails.
@@ -30,7 +31,7 @@ class Stopping:
         return self._requested.is_set()
 
     def request(self, why: str) -> None:
-        """Request a stop. ``why`` is the reason in the log, and in the result of a plan that the stop ends."""
+        """Request a stop. ``why`` is the reason in the log and in the result of the interrupted plan."""
         if not self._requested.is_set():
             self.why = why
             logger.info("RE Manager is stopping: %s", why)

@@ -215,7 +215,7 @@ class Environment:
         self._spawn(self._open())
 
     async def close(self) -> None:
-        """Ask the worker to end in an orderly way; `ended` does the rest."""
+        """Request an orderly end of the worker; `ended` does the rest."""
         self.link  # noqa: B018 - raises an error without an open environment, before the state changes
         self._lifecycle.fire(ManagerEvent.CLOSE_REQUESTED)
         try:
@@ -245,7 +245,7 @@ class Environment:
         if self._process is None:  # it is being started: `_open` kills it when it has started
             return
         if opening and self._link is not None:
-            # Users need the line where an opening hangs. A worker that is busy does not reply.
+            # Users need to see the line where an opening hangs. A busy worker does not reply.
             with contextlib.suppress(TimeoutError, QSError):
                 async with asyncio.timeout(_LOCATION_TIMEOUT):
                     await self._link.request(NotePlace())
@@ -299,7 +299,7 @@ class Environment:
         self._taken_up.set()
 
     async def request_opening(self) -> None:
-        """Ask the worker to run the startup code. Do nothing if it has already started."""
+        """Send the worker the command to run the startup code. Do nothing if it has already started."""
         try:
             await self._connected.request(self._opening())
         except WrongState as refusal:
@@ -327,7 +327,7 @@ class Environment:
         reason = self._why_ended(report)
         await self.reports.handle(WorkerGone(reason))
         self._link_state.fire(LinkEvent.REPORTS_DONE)
-        self._set_runs([])  # not earlier, because the runs are recorded in the result of the lost plan
+        self._set_runs([])  # not earlier, because the result of the lost plan includes the runs
         self._lifecycle.fire(
             {
                 ManagerState.CREATING_ENVIRONMENT: ManagerEvent.OPEN_FAILED,

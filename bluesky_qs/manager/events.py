@@ -79,7 +79,7 @@ class InputChanged(Event, frozen=True, tag="input_changed"):
 
 
 class WaitingChanged(Event, frozen=True, tag="waiting_changed"):
-    """The running plan began to wait for something, or no longer waits."""
+    """The running plan began to wait or stopped waiting."""
 
     waiting_for: dict[str, Any] | None
 

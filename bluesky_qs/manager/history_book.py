@@ -9,7 +9,7 @@ from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.plan_queue.items import uid_of
 from bluesky_qs.store.base import Store, Words, has_words
 
-#: Items and bytes to read at once in a search: a few milliseconds of work for the one who looks at them.
+#: Items and bytes to read at once in a search: their reader needs a few milliseconds.
 _ITEMS, _BYTES = 500, 500_000
 
 
@@ -19,9 +19,9 @@ class HistoryBook:
     Parameters
     ----------
     history
-        The numbers of the items, and those that are not durable yet.
+        The numbers of the items, and the items that are not durable yet.
     store
-        Has all others.
+        Contains all other items.
 
     Raises
     ------
@@ -34,7 +34,7 @@ class HistoryBook:
         self._store = store
 
     async def items(self, numbers: range) -> list[NumberedItem]:
-        """The items with these numbers, oldest first. Those that are dropped meanwhile may be missing."""
+        """The items with these numbers, oldest first. Items that are dropped meanwhile may be missing."""
         newest = self._history.newest(numbers.start, numbers.stop)
         stop = min(numbers.stop, self._history.durable.stop)
         if numbers.start >= stop:
@@ -78,7 +78,7 @@ class HistoryBook:
     async def backward(self, numbers: range, words: Words = ()) -> AsyncGenerator[list[NumberedItem]]:
         """The items with these numbers that have the words, newest first, some at once.
 
-        Other requests are let in between. Items that are dropped meanwhile may be missing.
+        Other requests are handled in between. Items that are dropped meanwhile may be missing.
         """
         newest = self._history.newest(numbers.start, numbers.stop)
         yield [each for each in reversed(newest) if has_words(each[1], words)]

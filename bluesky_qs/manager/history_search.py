@@ -1,7 +1,7 @@
-"""Searches the history by words, and keeps the index for that up to date, in the background.
+"""Searches the history by words. The index is updated in the background.
 
-The index is a file beside the store and derived from the history: what is wrong with it only costs the time to make it
-again. It is made from the newest item back, so that it is useful before it is complete.
+The index is a file beside the store and is derived from the history. If it is damaged, it only has to be built again.
+It is built from the newest item back, so it is useful before it is complete.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ T = TypeVar("T")
 _CHUNK, _CHUNK_BYTES = 500, 1_000_000
 #: Items to compare with the history when the index is opened.
 _SAMPLES = 100
-#: Items to fetch from the index at first, and later if more are wanted.
+#: Items to fetch from the index at first, and later if more are needed.
 _FOUND, _MOST_FOUND = 1000, 10_000
-#: Seconds that a search waits for items that ended just now, and that a failed index waits for the next try.
+#: Seconds that a search waits for items that have just ended, and seconds until a failed index is tried again.
 _PATIENCE, _RETRY = 1.5, 60.0
-#: Seconds that a search waits for a temporary index. It is small, and there is nothing to find before it is made.
+#: Seconds that a search waits for a temporary index, which is small and empty at first.
 _PATIENCE_AT_FIRST = 30.0
-#: Items in the index that are no longer in the history: beyond this, and more than those that are, it is made again.
+#: The index is built again if it has more removed items than this, and more than it has items of the history.
 _MOST_GONE = 10_000
 #: The number of the oldest item in a new index, because row numbers of SQLite begin with 1.
 _OLDEST = 1
@@ -56,12 +56,12 @@ class HistorySearch:
     book
         Has the items.
     folder
-        Where the index is kept; None for a temporary one, made when somebody searches.
+        Folder of the index; None for a temporary one, which is built when somebody searches.
 
     Attributes
     ----------
     complete
-        Set while the index has all items, except perhaps those that ended just now.
+        Set while the index has all items, except perhaps those that have just ended.
     """
 
     def __init__(self, history: ItemHistory, book: HistoryBook, folder: Path | None) -> None:
@@ -83,11 +83,11 @@ class HistorySearch:
 
     @property
     def is_complete(self) -> bool:
-        """Whether a search finds all items; false while the index is made."""
+        """Whether a search finds all items; false while the index is being built."""
         return not self._wanted.is_set() or (self.complete.is_set() and not self._is_late)
 
     def history_changed(self) -> None:
-        """Note that items were added to the store, or dropped from it."""
+        """Record that items were added to the store, or dropped from it."""
         if self._history.durable.stop != self._stop:
             self._stop = self._history.durable.stop
             self._fresh.clear()
@@ -96,7 +96,7 @@ class HistorySearch:
     async def matches(self, words: SearchWords, stop: int, likely: int = _FOUND) -> AsyncGenerator[list[NumberedItem]]:
         """The items older than the one with the number ``stop`` that have these words, newest first, some at once.
 
-        ``likely`` is how many of them will probably be wanted.
+        ``likely`` is the number of items that will probably be needed.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class HistorySearch:
 
     # ------------------------------------------------------------------------------------------------------ writing
     async def _follow(self, index: HistoryIndex) -> None:
-        """Keep the index up to date. Return if it fails for a reason that a new file would not help against."""
+        """Keep the index up to date. Return if it fails for a reason that a new file would not cure."""
         try:
             await self._open(index)
             self._index, self._failure = index, ""
@@ -160,7 +160,7 @@ class HistorySearch:
             self._fresh.set()
 
     async def _open(self, index: HistoryIndex) -> None:
-        """Open the index, and keep its content if it is that of this history."""
+        """Open the index, and keep its content if it matches this history."""
         try:
             await self._run(self._writing, index.open)
             if index.first == index.stop:
@@ -168,7 +168,7 @@ class HistorySearch:
                 return
             if await self._is_of_this_history(index):
                 return
-            logger.info("The index of the history does not match the history; it is made again")
+            logger.info("The index of the history does not match the history; building it again")
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
@@ -176,7 +176,7 @@ class HistorySearch:
         await self._start_anew(index)
 
     async def _is_of_this_history(self, index: HistoryIndex) -> bool:
-        """Whether some items have the same places in both; also finds out how the numbers differ."""
+        """Whether some items have the same places in both. Also determines the difference of the numbers."""
         for row in await self._run(self._writing, index.samples, index.first, 1):
             found = await self._book.find([row.uid])
             if row.uid not in found:
@@ -202,7 +202,7 @@ class HistorySearch:
         await self._run(self._writing, index.start_anew)
 
     async def _add_missing(self, index: HistoryIndex) -> None:
-        """Add what the index does not cover yet. If it turns out to be damaged, start it anew."""
+        """Add the items that are missing in the index. If it is damaged, build it again."""
         try:
             while self._is_suspect or not self._covers_all:
                 await self._add_some(index)
@@ -215,7 +215,7 @@ class HistorySearch:
                 await self._add_some(index)
 
     async def _add_some(self, index: HistoryIndex) -> None:
-        """Add some of the items that the index does not cover yet: new items first, then older and older ones."""
+        """Add some of the items that are missing in the index: new items first, then older and older ones."""
         oldest, end = self._oldest, self._history.durable.stop
         first, stop = index.first - self._offset, index.stop - self._offset
         gone = oldest - first if first < stop else 0
@@ -264,7 +264,7 @@ class HistorySearch:
             try:
                 found = await self._run(self._reading, reader.find, words, oldest + offset, stop + offset, limit)
             except sqlite3.Error as error:
-                logger.warning("The index of the history cannot be read (%s); it is made again", error)
+                logger.warning("The index of the history cannot be read (%s); building it again", error)
                 self._is_suspect = True
                 self.complete.clear()
                 self._fresh.clear()
@@ -272,10 +272,10 @@ class HistorySearch:
                 await self._news_are_in()
             else:
                 return [number - offset for number in found]
-        raise Refused("The index of the history is damaged and is made again. Try again in a minute")
+        raise Refused("The index of the history is damaged and is being built again. Try again in a minute")
 
     async def _news_are_in(self) -> None:
-        """Wait until the index has the items that ended just now, if that does not take long."""
+        """Wait a short time until the index has the items that have just ended."""
         try:
             async with asyncio.timeout(_PATIENCE if self._folder else _PATIENCE_AT_FIRST):
                 await self._fresh.wait()

@@ -1,4 +1,4 @@
-"""The logs of items and tasks: the supervisor writes them, the manager reads them and says which are not needed."""
+"""The logs of items and tasks. The supervisor writes them; the manager reads them and has old ones removed."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class ItemLogs:
-    """What items and tasks printed.
+    """The output of items and tasks.
 
     Parameters
     ----------
@@ -65,21 +65,22 @@ class ItemLogs:
             raise Refused(f"The log of {uid!r} cannot be read: {error.strerror or error}") from error
 
     def stored(self, changes: Iterable[Change]) -> None:
-        """Note changes that are durable now: logs of plans that have left the history are removed."""
+        """Handle changes that are durable now: logs of plans that have left the history are removed."""
         if any(isinstance(change, TrimHistory) for change in changes):
             self._spawn(self._drop())
 
     async def _drop(self) -> None:
-        """Remove all logs that are older than the oldest plan of the history, those of tasks, too."""
+        """Remove all logs that are older than the oldest plan of the history, including those of tasks."""
         try:
             await self._supervisor.request(DropItemLogs(await self._oldest_start()))
         except QSError as error:
             logger.warning("Logs of items that left the history were not removed: %s", error.message)
 
     async def _oldest_start(self) -> float:
-        """When the oldest plan of the history started; without a history, when the running one did."""
+        """The start of the oldest plan of the history, or of the running plan if there is no history."""
         if oldest := self._queue.history.numbers[:1]:
-            items = await self._history.items(oldest)  # none if it has been dropped meanwhile, which is another call
+            # none if it has been dropped meanwhile; then there will be another call
+            items = await self._history.items(oldest)
             return (json.loads(items[0][1]).get("result", {}).get("time_start") or 0.0) if items else 0.0
         running = self._queue.running_since if self._queue.running_uid is not None else None
         return self._now() if running is None else running

@@ -38,7 +38,7 @@ class Undoable(Protocol):
 
     @property
     def record(self) -> UndoRecord | None:
-        """What is needed to undo the change of its first event later; None if it is not of that kind."""
+        """The data to undo the change of its first event later; None if it cannot be undone."""
         ...
 
     def undo(self) -> None:
@@ -57,7 +57,7 @@ class FactEdit:
         self.undo = undo
 
     def by(self, user: str | None) -> Self:
-        """Note in the events which user made the change."""
+        """Record in the events which user made the change."""
         self.events = [replace(each, user=user) for each in self.events]
         return self
 
@@ -90,7 +90,7 @@ class Ledger:
         self._arrived = asyncio.Event()
 
     def watch(self, stored: Callable[[Sequence[Change]], object]) -> None:
-        """Call ``stored``, too, with the changes of each commit when they are durable."""
+        """Also call ``stored`` with the changes of each commit when they are durable."""
         self._stored.append(stored)
 
     def submit(self, *edits: Undoable, reply: Mapping[str, Any] | None = None) -> asyncio.Future[None]:
@@ -99,8 +99,8 @@ class Ledger:
         Call it in the same turn of the loop in which the edits were made in memory. If they cannot be stored, they are
         undone and the future fails with `StoreError`.
 
-        ``reply`` is the reply to the present request, if these edits are all that it changes. It is stored in the same
-        commit if the request has an id.
+        ``reply`` is the reply to the present request, if it changes nothing else. It is stored in the same commit if
+        the request has an id.
         """
         if request := open_request.get():
             request.changed |= any(edit.changes for edit in edits if not isinstance(edit, AnswerEdit))
@@ -135,7 +135,7 @@ class Ledger:
             await self.note(request.answer(reply))
 
     async def note(self, edit: AnswerEdit) -> None:
-        """Store what is known of a request. If the store fails, keep it in memory, and let the request go on."""
+        """Store the record of a request. If the store fails, keep it in memory, and continue with the request."""
         reply = (request := open_request.get()) and request.reply
         try:
             await self.commit(edit)

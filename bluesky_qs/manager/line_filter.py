@@ -23,15 +23,15 @@ _CHAINED = ("During handling of the above exception", "The above exception was t
 
 
 class LineFilter:
-    """Accepts the lines that contain a text, case ignored, and have a level or a higher one.
+    """Accepts lines that contain a text and have at least a certain level. Case is ignored.
 
     Parameters
     ----------
     grep
         The text; None accepts any.
     level
-        The lowest level, in letters of any case; None accepts any. Lines that are no logging records count as INFO, but
-        the traceback and the indented lines below a record belong to it.
+        The lowest level, in letters of any case; None accepts any. Lines that are not logging records count as INFO,
+        but a traceback and indented lines below a record belong to the record.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class LineFilter:
 
     @property
     def accepts_all(self) -> bool:
-        """Whether it accepts every line."""
+        """Whether all lines are accepted."""
         return not self._text and not self._lowest
 
     def applied(self, messages: Sequence[ConsoleMessage]) -> list[ConsoleMessage]:
@@ -83,7 +83,7 @@ def _lines(messages: Sequence[ConsoleMessage]) -> Iterator[tuple[ConsoleMessage,
 
 
 class _After(Enum):
-    """What the previous line was."""
+    """The kind of the previous line."""
 
     ANYTHING = auto()
     RECORD = auto()
@@ -112,7 +112,7 @@ class _Levels:
         return self._level
 
     def _following(self, line: str) -> _After:
-        """What a line is that is no record: a part of the last one, or anything."""
+        """The kind of a line that is not a record: part of the last record, or another line."""
         is_indented = line[:1] in (" ", "\t") and bool(line.strip())
         match self._after:
             case _After.RECORD | _After.EXCEPTION | _After.TRACEBACK if line.startswith(_TRACEBACK):

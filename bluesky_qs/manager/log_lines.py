@@ -34,7 +34,7 @@ class TurnHandler(logging.Handler):
                 self._lines[-1] += self._marks.sent(sent).decode()
             if record.levelno >= logging.WARNING or sent is not None or not self._flush_soon():
                 self.flush()
-        except (OSError, ValueError, TypeError):  # a line that cannot be formatted or written stops nothing
+        except (OSError, ValueError, TypeError):  # a line that cannot be formatted or written must not stop anything
             self.handleError(record)
 
     def flush(self) -> None:
@@ -64,7 +64,7 @@ class TurnHandler(logging.Handler):
 
 
 def _pieces(lines: list[str]) -> list[str]:
-    """The lines in pieces that a pipe takes whole, so that no output of another process gets between them."""
+    """The lines in pieces small enough for one write to a pipe, so other processes cannot print between them."""
     pieces: list[str] = []
     for line in lines:
         if pieces and len((pieces[-1] + line).encode(errors="replace")) <= select.PIPE_BUF:

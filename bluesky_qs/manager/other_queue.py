@@ -17,7 +17,7 @@ _OTHER_QUEUE = f"""
 
 
 async def mention_other_queue() -> None:
-    """Log where the site's queue is, so that nobody thinks it is lost."""
+    """Log the place of the site's queue, so that nobody thinks it is lost."""
     host, port = DEFAULT_REDIS_ADDR.split(":")
     if await queue_in_redis(host, int(port)):
         logger.warning("%s", _OTHER_QUEUE)

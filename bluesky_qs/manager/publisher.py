@@ -33,7 +33,7 @@ class Publisher:
         self._publish(PROGRESS, payload if self._encoding == "json" else encode(Encoded(payload), self._encoding))
 
     def info(self, report: InfoReport) -> None:
-        """Publish what a running plan does, in the form of ``bluesky-queueserver``."""
+        """Publish messages about the running plan in the form of ``bluesky-queueserver``."""
         for message in report.messages:
             self._publish(INFO, info_payload(Encoded(message), self._encoding))
 
@@ -43,7 +43,7 @@ class Publisher:
 
     def _publish(self, topic: bytes, payload: bytes) -> None:
         """Send a publication. Drop it if the socket's queue is full because the other end is too slow."""
-        if self._socket.closed:  # the manager is ending, and its last steps change its state too
+        if self._socket.closed:  # the manager is ending, and its last steps also change its state
             return
         try:
             self._socket.send_multipart([topic, payload], zmq.NOBLOCK)

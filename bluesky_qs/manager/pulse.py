@@ -1,4 +1,4 @@
-"""The worker's pulse while a plan runs: where its devices are, and whether code holds the interpreter."""
+"""The worker's pulse while a plan runs, with device positions. If it is missing, code holds the interpreter."""
 
 import asyncio
 import json
@@ -38,14 +38,14 @@ class PulseBook:
         self._silent_since: float | None = None
 
     def take(self, pulse: Pulse) -> None:
-        """Take a pulse."""
+        """Handle a pulse."""
         if pulse.devices != _NONE or self._devices != _NONE:
             self._publish(progress_payload(pulse.item_uid, Encoded(pulse.devices)))
         self._devices = pulse.devices
         self._beat(pulse.item_uid)
 
     def state_changed(self, report: StateChanged) -> None:
-        """Take a report of the state as a pulse, because the code that a plan runs first may hold the interpreter."""
+        """Use a report of the state as a pulse, because the first code of a plan may hold the interpreter."""
         if report.state.pulses and report.state.item_uid:
             self._beat(report.state.item_uid)
 

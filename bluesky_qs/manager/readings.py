@@ -1,4 +1,4 @@
-"""Readings of devices: which names a request may give, and the worker's replies that are still to come."""
+"""Readings of devices: the names in requests, and the requests that the worker has not answered yet."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ _MOST_NAMED = 5
 
 
 class Readings:
-    """Asks the worker for readings and hands out its replies.
+    """Sends requests for readings to the worker and returns its replies.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Readings:
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
 
     async def read(self, catalog: Catalog, group: str, names: list[str] | None, max_age: float) -> Encoded:
-        """Read devices that the group may use: answers by name. Without ``names``, read everything that moves.
+        """Read devices that the group may use; return answers by name. Without ``names``, read all movable devices.
 
         Raises
         ------
@@ -58,12 +58,12 @@ class Readings:
         return Encoded(json_text({name: found[name] for name in names}))
 
     def arrived(self, report: DevicesRead) -> None:
-        """The worker has replied."""
+        """Handle the worker's reply."""
         if (reply := self._waiting.get(report.uid)) is not None and not reply.done():
             reply.set_result(report.devices)
 
     def lost(self, gone: WorkerGone) -> None:
-        """The worker has ended."""
+        """Handle the end of the worker."""
         for reply in self._waiting.values():
             if not reply.done():
                 reply.set_exception(WorkerLost(gone.reason))
@@ -87,7 +87,7 @@ class Readings:
 
 
 def moving(devices: Mapping[str, Any]) -> Iterator[str]:
-    """Names of all devices that move. Of subdevices, signals are left out: they are settings of their devices."""
+    """Names of all movable devices. Signals of devices are omitted, because they are settings."""
     for name, description in devices.items():
         if description.get("is_movable") and description.get("is_readable"):
             yield name
@@ -125,5 +125,5 @@ def _checked(catalog: Catalog, group: str, names: Iterable[str]) -> tuple[list[s
 
 
 def _is_private(name: str) -> bool:
-    # Private attributes lead from any object to all of Python.
+    # Private attributes give access to all of Python.
     return any(not part or part.startswith("_") for part in name.split("."))

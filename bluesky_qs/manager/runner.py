@@ -42,7 +42,7 @@ _CONTINUING: dict[ContinueOption, str] = {
 
 
 class _End(NamedTuple):
-    """The end of the running item: its result, a callback for when that is stored, and the other fields of `Ended`."""
+    """The end of the running item: its result, a callback for when it is stored, and the other fields of `Ended`."""
 
     result: dict[str, Any]
     stored: Callable[[], None] = lambda: None

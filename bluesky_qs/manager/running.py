@@ -12,13 +12,13 @@ class CurrentItem:
     immediate
         The item is executed on its own; it was never in the queue.
     waiting_pause
-        A pause that was requested while the worker had no plan: before it got the item or after the item ended.
+        A pause that was requested while the worker had no plan, before it got the item or after the item ended.
     pauser
-        The user who requested that pause; empty if it is not known.
+        The user who requested that pause; empty if unknown.
     resumed_from_pause
         Number of the pause from which the item was resumed. The RunEngine may still report ``paused`` for it.
     ender
-        The user who requested the end of the item; None if nobody did, or if the client did not say.
+        The user who requested the end of the item; None if nobody did, or if the request had no user.
     time_paused
         How many seconds the item has been paused, without the current pause.
     paused_since

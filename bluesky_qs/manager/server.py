@@ -34,7 +34,7 @@ class ControlServer:
         self._loop.call_soon(self._receive)
 
     def stop_listening(self) -> None:
-        """Take no more requests."""
+        """Stop receiving requests."""
         self._listens = False
         self._loop.remove_reader(self._fd)
 

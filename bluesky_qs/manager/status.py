@@ -22,7 +22,7 @@ from bluesky_qs.wire.codec import Encoded, json_text
 #: Events of changes that are not stored. Their fields are keys of the status; an event reports that one has changed.
 _PARTS = (EnvironmentChanged, ListsChanged, TasksChanged, InputChanged, WaitingChanged)
 
-#: Kinds of waits whose text changes with time, and seconds after which it is written again.
+#: Kinds of waits whose text changes with time, and seconds until the text is updated.
 _TIMED = (*BRIEF, "user_code")
 _TEXT_AGE = 0.25
 
@@ -81,7 +81,7 @@ class StatusBoard:
         return [event(**{key: facts[key] for key in event.__struct_fields__ if key in facts}) for event in _PARTS]
 
     def _lasting(self, wait: WaitingFor | None) -> WaitingFor | None:
-        """Return the wait; None if it is of a brief kind and has just begun. Then look again when it has lasted."""
+        """Return the wait; None if it is of a brief kind and has just begun, and then check again later."""
         if wait is None or wait["kind"] not in BRIEF:
             return wait
         rest = wait["since"] + LASTS - self._ctx.clock.time()
@@ -108,7 +108,7 @@ class StatusBoard:
 
 
 def _without_time(event: Event) -> Any:
-    """What must differ for a new event. The text of some waits changes all the time, and devices finish one by one."""
+    """The parts whose change causes an event. Others change too often: the text of a wait, and the devices left."""
     wait = event.waiting_for if isinstance(event, WaitingChanged) else None
     return (wait["kind"], wait["since"]) if wait and wait["kind"] in _TIMED else event
 

@@ -17,7 +17,7 @@ class TaskRecords:
     Parameters
     ----------
     retention
-        How many seconds the result of a completed task is kept.
+        Seconds for which the result of a completed task is kept.
     foreground_ended
         Called when the foreground task has ended or been refused, but not when its worker is lost.
 

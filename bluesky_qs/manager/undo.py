@@ -33,7 +33,7 @@ class NumberedRecord(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """A record as text, because it may be large, and the part of it that is searched."""
+    """A record as text, because it may be large, and its searchable part."""
 
     seq: int
     time: float
@@ -66,7 +66,7 @@ class UndoBook:
         self._now = now
         texts = list(stored)
         self._kept = deque(_readable(texts, last))
-        #: The store has records that are of no use here: they are dropped with the next change.
+        #: The store has useless records, which are dropped with the next change.
         self._is_clean = len(self._kept) == len(texts)
         #: The number of records that the changes of the present commit drop.
         self._dropping = 0
@@ -77,7 +77,7 @@ class UndoBook:
         return [msgspec.json.encode(NumberedRecord(seq, now, record)) for seq, record in records]
 
     def changes(self, texts: Sequence[bytes]) -> list[Change]:
-        """The changes that store these records, and drop those that are too old or too many."""
+        """The changes that store these records and drop old and surplus ones."""
         if not texts:
             return []
         added: list[Change] = [AddUndo(text) for text in texts]
@@ -109,7 +109,7 @@ class UndoBook:
         Raises
         ------
         NotFound, WrongState, ItemError
-            There is no such record; it has been undone; an item has changed since, runs, or has run.
+            There is no such record, it was undone already, or an item has changed since, is running or has run.
         """
         place = next((at for at, each in enumerate(self._kept) if each.seq == number), None)
         if place is None:
@@ -132,7 +132,7 @@ class UndoBook:
     def _refuse_changed(self, number: int, uids: set[str], later: Sequence[_Kept]) -> None:
         undone: set[int] = set()
         for each in reversed(later):
-            if each.seq in undone:  # it and its undo leave nothing behind
+            if each.seq in undone:  # the change and its undo cancel each other
                 continue
             if each.undoes is not None:
                 undone.add(each.undoes)
@@ -168,7 +168,7 @@ def _decoded(text: bytes) -> NumberedRecord:
 
 
 def _readable(texts: Sequence[bytes], last: int) -> list[_Kept]:
-    """The records that belong to the events. A record beyond the last event would be found by a wrong number."""
+    """The records that belong to the events. A record beyond the last event would get a wrong number."""
     kept: list[_Kept] = []
     for text in texts:
         try:

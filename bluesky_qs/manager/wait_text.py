@@ -1,4 +1,4 @@
-"""Phrases about what a plan waits for, such as “waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)”."""
+"""Phrases for the reason why a plan waits, such as “waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)”."""
 
 import datetime as dt
 import math
@@ -8,7 +8,7 @@ from typing import Any
 from bluesky_qs.error_text import cut
 from bluesky_qs.ipc.states import PlanWait, Waiting
 
-#: Digits after the decimal point of a position whose device does not say how many it has.
+#: Default number of digits after the decimal point of a position.
 _PRECISION = 3
 #: Characters of a position and of a prompt.
 _LONGEST_POSITION, _LONGEST_PROMPT = 30, 200
@@ -81,7 +81,7 @@ def _details(wait: PlanWait, start: Any, target: Any, devices: Sequence[Mapping[
 
 
 def _slowest(devices: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The device that takes longest; one whose time is not known if there is one."""
+    """The device that takes longest; if the time of one is unknown, that one."""
     return max(devices, key=lambda each: math.inf if (t := each["time_remaining"]) is None else t, default={})
 
 

@@ -1,4 +1,4 @@
-"""What the running plan waits for: the one reason of several that a user should know."""
+"""Why the running plan waits: of several reasons, the one that matters to users."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Kind = Literal["motor", "trigger", "sleep", "suspender", "pause", "input", "user
 
 
 def waiting_for(ctx: Context) -> WaitingFor | None:
-    """What the plan waits for; None if it does not wait, or if no plan of the queue is running."""
+    """The reason why the plan waits; None if it does not wait, or if no plan of the queue is running."""
     uid, state, now = ctx.queue.running_uid, ctx.environment.state, ctx.clock.time()
     if not uid:
         return None
@@ -34,7 +34,7 @@ def waiting_for(ctx: Context) -> WaitingFor | None:
 
 
 def _of_running(ctx: Context, state: WorkerState, uid: str, now: float) -> WaitingFor | None:
-    """What a plan waits for that nothing holds."""
+    """The reason for a plan that is neither paused nor suspended."""
     silent, wait = ctx.pulse.silent_since(uid), state.plan_wait
     if silent is not None and (wait is None or wait.kind != "user_code"):
         return _wait("user_code", code_text(silent, "", now), silent)

@@ -91,7 +91,7 @@ def _import(module: str) -> None:
 
 
 def _soonest(*seconds: float | None) -> int | None:
-    """The milliseconds after which to look again; None: only when something happens."""
+    """Milliseconds until the next check; None: only when something happens."""
     some = [each for each in seconds if each is not None]
     return int(min(some) * 1000) + 1 if some else None
 
@@ -109,7 +109,7 @@ class WorkerProcess:
     preload
         Additional modules to import while waiting for the startup code.
     output
-        Marks what belongs to which plan or task.
+        Marks the output of each plan and task.
     """
 
     def __init__(self, address: str, *, preload: list[str], output: ItemOutput) -> None:
@@ -324,7 +324,7 @@ class WorkerProcess:
     # ----------------------------------------------------------------------------------------------- main thread
     def _warm_up(self) -> None:
         for module in WARM:
-            if self._jobs.waiting:  # the startup code imports by itself what it needs
+            if self._jobs.waiting:  # the startup code imports all that it needs
                 break
             _import(module)
         for module in self._preload:

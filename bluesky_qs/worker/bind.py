@@ -140,9 +140,9 @@ class _Binder:
         return replaced(value, functools.partial(self._object, device=device, plan=plan))
 
     def built(self, plan: Any, parameter: Parameter, value: Any) -> Any:
-        """Return the object that the plan's header asks for, built from the value."""
+        """Return the object for the type in the plan's header, built from the value."""
         hint = header.parameters_of(plan)[parameter.name].annotation
-        # A type that could not be read is as if absent.
+        # A type that could not be read is treated like a missing one.
         if hint is inspect.Parameter.empty or parameter.type is None:
             return value
         builder = Builder(functools.partial(self._field, parameter))
@@ -218,7 +218,7 @@ class _Binder:
         root, *parts = name.split(".")
         if root not in self._namespace or not all(map(is_name_of_part, parts)):
             return None
-        # Private attributes lead from any object to all of Python.
+        # Private attributes give access to all of Python.
         if any(each.startswith("_") for each in parts):
             return None
         try:

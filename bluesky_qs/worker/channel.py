@@ -24,7 +24,7 @@ class Closed(EOFError):
 class Channel:
     """One end of the pair of sockets.
 
-    It uses the descriptor only: the shadow refuses sockets of user code.
+    It uses only the descriptor, because the shadow refuses sockets of user code.
     """
 
     def __init__(self, descriptor: int, sender: Sender) -> None:
@@ -48,7 +48,7 @@ class Channel:
         Raises
         ------
         TimeoutError
-            None has come within ``timeout`` seconds.
+            None has arrived within ``timeout`` seconds.
         Closed
             The other side has ended.
         """

@@ -1,6 +1,6 @@
 """Reads devices at any time, also while a plan runs: ophyd in threads, ophyd-async in the RunEngine's loop.
 
-It calls ``read`` and ``describe``, and looks at ``hints``, ``limits`` and ``moving``. It triggers and moves nothing.
+It calls ``read`` and ``describe``, and reads ``hints``, ``limits`` and ``moving``. It triggers and moves nothing.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ MOST_THREADS = 8
 _LARGEST = 200
 _LONGEST_TEXT = 2000
 
-#: Yields what may have to be awaited, and gets the value.
+#: Yields values that may have to be awaited, and receives the results.
 Steps = Generator[Any, Any, Outcome]
 #: Whether the group may use the device with this name, which is below the lists and has this description.
 IsAllowed = Callable[[str, dict[str, Any], str], bool]
@@ -36,7 +36,7 @@ IsAllowed = Callable[[str, dict[str, Any], str], bool]
 class DeviceReader:
     """Reads the devices of the environment for clients. The link thread calls it.
 
-    A device that does not answer keeps one thread and delays no other device.
+    A device that does not answer occupies one thread and does not delay other devices.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ class DeviceReader:
         answer = _reading(found, reading)
         device.reading, device.main = reading, answer["field"]
         if device.description is None or self._now() - device.described_at > DESCRIBED_FOR:
-            with suppress(Exception):  # the value is what was asked for
+            with suppress(Exception):  # only the value was requested
                 device.description = yield from _description(found)
                 device.described_at = self._now()
         with suppress(Exception):
@@ -238,7 +238,7 @@ def _field(each: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key(description: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a data key's description that say what its values are like."""
+    """The parts of a data key's description that describe its values."""
     return {part: _plain(description[part]) for part in ("dtype", "shape", "units", "choices") if part in description}
 
 
@@ -276,7 +276,7 @@ def _limits_in(key: Mapping[str, Any]) -> list[Any]:
 
 
 def _pair(limits: Any) -> list[float] | None:
-    """The limits as numbers; None if there are none: equal limits, of which 0 and 0 are the usual ones, mean that."""
+    """The limits as numbers; None if there are none. Equal limits, usually 0 and 0, mean no limits."""
     try:
         low, high = (float(each) for each in limits)
     except (TypeError, ValueError):

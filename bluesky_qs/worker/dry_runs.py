@@ -1,4 +1,4 @@
-"""Dry runs in the worker: forks the shadow at a quiet moment, gives it requests, and answers its questions."""
+"""Dry runs in the worker: forks the shadow at a quiet moment, sends it requests, and answers its questions."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ _SELDOM = 60.0
 _RECENT = 2.0
 #: Seconds to wait for a reading; the reader gives up earlier.
 _READING = 1.5
-#: Seconds that a reply may come after the limit of a dry run.
+#: Seconds after the limit of a dry run for the reply to arrive.
 LATER = 1.5
 
 _BUSY = "A dry run is not possible while {what}. Try again when nothing is running."
@@ -64,14 +64,14 @@ class _Shadow(NamedTuple):
 
 
 class DryRuns:
-    """Makes dry runs, one at a time, in a thread of its own.
+    """Makes dry runs, one at a time, in a separate thread.
 
     Parameters
     ----------
     in_main_thread
         Gives a job to the main thread, which is the one that forks.
     reader
-        Reads the devices that a walked plan uses.
+        Reads the devices of a plan in a dry run.
     """
 
     def __init__(
@@ -88,14 +88,14 @@ class DryRuns:
         self._is_outdated = False
         self._fork_pending = False
         self._forked = threading.Event()
-        #: Held while a dry run is in the shadow, and while the shadow is replaced.
+        #: Held during a dry run in the shadow, and while the shadow is replaced.
         self._lock = threading.Lock()
         self._is_started = False
         self._reading: tuple[str, threading.Event] | None = None
 
     # ---------------------------------------------------------------------------------------------- main thread
     def fork(self) -> None:
-        """Replace the shadow by a new one, unless a dry run is in it. The main thread calls it, between two jobs."""
+        """Replace the shadow, unless it has a dry run. The main thread calls this between two jobs."""
         if sys.platform == "linux" and self._lock.acquire(blocking=False):
             try:
                 self._replace()
@@ -115,7 +115,7 @@ class DryRuns:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # it has threads; hence the self-test
+                warnings.simplefilter("ignore", DeprecationWarning)  # the process has threads; hence the self-test
                 process = os.fork()
             if not process:
                 live(descriptor, worker, self._world)
@@ -126,12 +126,12 @@ class DryRuns:
         self._shadow = _Shadow(process, Channel(ours.detach(), WORKER), time.time(), time.monotonic())
 
     def close(self) -> None:
-        """End the shadow, since the worker ends."""
+        """End the shadow, because the worker ends."""
         if (shadow := self._shadow) is not None:
             _kill(shadow)
 
     def outdate(self) -> None:
-        """User code has run. The next dry run needs a new shadow. Any thread may call this."""
+        """Record that user code has run, so the next dry run needs a new shadow. Any thread may call this."""
         self._is_outdated = True
 
     # ---------------------------------------------------------------------------------------------- link thread
@@ -143,7 +143,7 @@ class DryRuns:
         self._requests.put((command, time.monotonic() + command.timeout + LATER))
 
     def takes(self, uid: str) -> bool:
-        """Whether this answer of the reader is for a dry run. It is taken then."""
+        """Whether this answer of the reader is for a dry run. If so, the answer is kept for it."""
         reading = self._reading
         if reading is None or reading[0] != uid:
             return False
@@ -212,7 +212,7 @@ class DryRuns:
         return walked
 
     def _ready(self) -> _Shadow:
-        """A shadow that has passed its self-test, a new one if the present one is outdated and the worker is free."""
+        """A shadow that has passed its self-test: a new one if the present one is outdated and the worker is free."""
         if sys.platform != "linux":
             raise Refused(f"Dry runs are not possible on this system ({sys.platform}): it cannot copy the worker")
         for _ in range(_TRIES):
@@ -251,7 +251,7 @@ class DryRuns:
             return False
 
     def _found(self, name: str) -> str:
-        """What the reader finds for a device, as JSON text."""
+        """The reader's answer for a device, as JSON text."""
         uid, answered = str(uuid4()), threading.Event()
         self._reading = (uid, answered)
         namespace = self._world.environment.namespace
@@ -264,7 +264,7 @@ class DryRuns:
         return json_text(self._reader.details(name, namespace)).decode()
 
     def _end(self) -> None:
-        """End the shadow, with the dry run in it."""
+        """End the shadow and its dry run."""
         shadow, self._shadow = self._shadow, None
         if shadow is not None:
             _kill(shadow)
@@ -283,6 +283,6 @@ def _request(command: DryRun, items: list[Any], carried: dict[str, Any], seconds
 
 
 def _kill(shadow: _Shadow) -> None:
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):  # user code has waited for all children
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):  # user code may have waited for all children
         os.kill(shadow.process, signal.SIGKILL)
         os.waitpid(shadow.process, 0)

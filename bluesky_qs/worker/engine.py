@@ -50,22 +50,22 @@ class _Plan:
         self.observer = Observer(item_uid, reports)
         self.standstill = Standstill()
         self.waits = PlanWaits(streaming=streaming)
-        #: The generator of its messages, once the RunEngine has asked for the first one.
+        #: The generator of its messages, once the RunEngine has requested the first one.
         self.messages: Iterator[Any] | None = None
         self.start = time.time()
         #: The last state of the RunEngine that ends a plan; None if there was none.
         self.ending: str | None = None
         #: True while our own call runs it. Otherwise it is paused, or other code has resumed it.
         self.stepping = True
-        #: True once other code, of a console for example, has resumed it.
+        #: True once other code (from a console, for example) has resumed it.
         self.resumed_by_hand = False
         #: True once the RunEngine has finished with it.
         self.over = False
-        #: The exception that it raised in other code that had resumed it.
+        #: The exception that it raised in other code, which had resumed it.
         self.error: BaseException | None = None
         #: The exception that ended it, before the RunEngine and asyncio handled it.
         self.raised: BaseException | None = None
-        #: What it returned.
+        #: Its return value.
         self.value: Any = None
 
     def watched(self, messages: Iterator[Any]) -> Iterator[Any]:
@@ -129,7 +129,7 @@ class Engine:
         self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None], output: ItemOutput
     ) -> None:
         self.RE: Any = None
-        #: What to publish of each plan in the form of bluesky-queueserver.
+        #: The messages to publish about each plan in the form of bluesky-queueserver.
         self.streaming = NOTHING
         self._reports = reports
         self._in_main_thread = in_main_thread
@@ -142,7 +142,7 @@ class Engine:
         self._pause: PauseOption | None = None
         self._engine_state: str | None = None
         self._next: list[Any] = []
-        #: Who requested the pause; None if nobody did.
+        #: The user who requested the pause; None if nobody did.
         self._pauser: str | None = None
         self._watcher = PlanWatcher(reports)
         self._hooks = (

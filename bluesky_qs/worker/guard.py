@@ -1,4 +1,4 @@
-"""What user code cannot do during a dry run: write, connect, start programs, move devices.
+"""Blocks actions of user code during a dry run: writing, connecting, starting programs, moving devices.
 
 The functions here change the process for good. Only the child in which one dry run takes place calls them.
 """
@@ -71,7 +71,7 @@ _HARMLESS_FILES = frozenset({os.devnull})
 
 
 class Blocked(PermissionError):
-    """User code tried something that a dry run does not do."""
+    """User code tried an action that a dry run does not allow."""
 
 
 #: Called with a description of what was blocked.
@@ -113,7 +113,7 @@ def block_devices(on_blocked: OnBlocked, roots: Iterator[Any]) -> None:
 def follow_positions(
     roots: Iterator[Any], position: Callable[[Any], Any], value: Callable[[Any], Any], unknown: object
 ) -> None:
-    """Let ``position`` and ``get`` of devices return what these functions return, unless that is ``unknown``."""
+    """Let ``position`` and ``get`` of devices return the results of these functions, unless a result is ``unknown``."""
     signal = getattr(sys.modules.get("ophyd.signal"), "Signal", None)
     for kind in _device_classes(roots):
         here = vars(kind)
@@ -124,7 +124,7 @@ def follow_positions(
 
 
 def use_clock(ahead: Callable[[], float], sleep: Callable[[float], object]) -> None:
-    """Let ``time.time``, ``time.monotonic`` and ``time.sleep`` follow the clock of the walk."""
+    """Let ``time.time``, ``time.monotonic`` and ``time.sleep`` use the simulated clock."""
     wall, monotonic = time.time, time.monotonic
     time.time = lambda: wall() + ahead()
     time.monotonic = lambda: monotonic() + ahead()
@@ -132,7 +132,7 @@ def use_clock(ahead: Callable[[], float], sleep: Callable[[float], object]) -> N
 
 
 def refuse_input(cut: Callable[[str], NoReturn]) -> None:
-    """Cut the dry run off where the plan asks for input."""
+    """Stop the dry run where the plan asks for input."""
 
     def ask(prompt: object = "", *_args: Any, **_options: Any) -> str:
         cut(f"the plan asks for input: {str(prompt).strip()!r}")

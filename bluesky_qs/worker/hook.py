@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-#: The user's functions that are kept, because each may wrap the one before it.
+#: Number of the user's functions to keep, because each may wrap the one before it.
 _DEEPEST = 10
 
 
 class Hook:
-    """Our function at one of the RunEngine's hooks, such as ``msg_hook``, and the user's function after it."""
+    """Our function in one of the RunEngine's hooks, such as ``msg_hook``, followed by the user's function."""
 
     def __init__(self, name: str, ours: Callable[..., object]) -> None:
         self._name = name

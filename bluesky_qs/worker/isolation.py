@@ -1,4 +1,4 @@
-"""The first steps of the shadow: it leaves nothing of the worker's connections and output in its own hands."""
+"""The first steps of the shadow: it gives up the worker's connections and output."""
 
 import contextlib
 import gc
@@ -18,12 +18,12 @@ from bluesky_qs.ipc.child import get_at_death_of_parent
 _LOWEST_PRIORITY = 19
 #: Characters of the output that are kept.
 OUTPUT_KEPT = 10_000
-#: Bytes that a dry run may use beyond what the worker used.
+#: Bytes that a dry run may use in addition to the worker's memory.
 MEMORY = 2**30
 
 
 class Output(io.TextIOBase):
-    """Keeps the end of what is printed."""
+    """Keeps the end of the printed text."""
 
     def __init__(self) -> None:
         self._parts: deque[str] = deque()
@@ -31,7 +31,7 @@ class Output(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """The encoding that programs ask for."""
+        """The encoding, for code that checks it."""
         return "utf-8"
 
     def writable(self) -> bool:
@@ -60,7 +60,7 @@ def end_with(parent: int) -> None:
 
 
 def ignore_signals() -> None:
-    """Ignore Ctrl-C, which is for the worker in the same process group, and forget the handlers of user code."""
+    """Ignore Ctrl-C, which is meant for the worker in the same process group, and remove the handlers of user code."""
     for each in (signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(each, signal.SIG_DFL)
     for each in (signal.SIGINT, signal.SIGHUP):
@@ -70,14 +70,14 @@ def ignore_signals() -> None:
 
 
 def give_way() -> None:
-    """Let all other processes go first, and be the first to end when memory is short."""
+    """Give way to all other processes, and be the first to be killed when memory is short."""
     os.nice(_LOWEST_PRIORITY)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def replace_descriptors(kept: int) -> None:
-    """Replace all descriptors but one. Reading and writing fails on the new ones; output goes nowhere."""
+    """Replace all descriptors but one. Reading and writing fail on the new ones; output is discarded."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     useless = os.open("/", os.O_PATH)
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - no objects of pathlib for thousands of descriptors
@@ -92,7 +92,7 @@ def replace_descriptors(kept: int) -> None:
 
 
 def replace_output() -> Output:
-    """Send what Python code prints and logs to a bounded buffer."""
+    """Send printed and logged text of Python code to a bounded buffer."""
     output = Output()
     sys.stdout = sys.stderr = output
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - for as long as the process lives
@@ -105,7 +105,7 @@ def replace_output() -> Output:
 
 
 def limit_memory() -> None:
-    """Let the process use `MEMORY` more than now."""
+    """Limit the memory of the process to `MEMORY` more than now."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = pages * resource.getpagesize() + MEMORY

@@ -189,7 +189,7 @@ class _Cells(IPythonKernel):
 
     def start(self) -> None:
         self._requests = ConsoleRequests(self.session)
-        #: The number of shell messages that have been received and not handled yet.
+        #: The number of shell messages that have been received but not handled yet.
         self._in_hand = 0
         self._invitation: object | None = None
         self._context = contextvars.copy_context()  # one for all messages, as in ipykernel
@@ -366,7 +366,7 @@ def _application(
     arguments |= {f"{channel}_port": str(port) for channel, port in spec.ports.items()}
     if spec.connection_dir:
         app.connection_dir = spec.connection_dir
-    # A file with a name of its own keeps its key and its ports, so that consoles connect to the next kernel again.
+    # A file with a configured name keeps its key and its ports, so consoles can connect to the next kernel.
     app.keeps_file = spec.connection_file is not None
     app.wrote = (lambda _: None) if _exists(app, spec.connection_file) else own
     try:

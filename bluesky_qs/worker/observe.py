@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 #: Arrays and lists with more elements than this are not sent.
 LARGEST = 200
-#: Longer texts in events are not sent.
+#: Texts in events that are longer than this are not sent.
 LONGEST = 10_000
 _SMALL = frozenset((float, int, bool, type(None)))
 _INT64 = 2**63
@@ -115,7 +115,7 @@ def document_text(name: str, document: dict[str, Any]) -> tuple[bytes, list[str]
 
 
 def not_finite(event: dict[str, Any]) -> dict[str, str]:
-    """The values of an event that JSON has no number for, as text by field: ``nan``, ``inf``, ``-inf``."""
+    """The values of an event without a JSON number, as text by field: ``nan``, ``inf``, ``-inf``."""
     numbers = ((field, _number(value)) for field, value in event["data"].items())
     return {str(field): str(number) for field, number in numbers if number is not None and not isfinite(number)}
 
@@ -131,7 +131,8 @@ def plain_text(value: Any) -> bytes:
     """Return JSON text for display of a value that may not fit JSON (a document, ``RE.md``)."""
     try:
         return _encoder.encode(value)
-    except (TypeError, ValueError, OverflowError):  # keys of a dict that JSON cannot have, a date out of range, …
+    except (TypeError, ValueError, OverflowError):
+        # keys of a dict that JSON does not support, a date out of range, …
         return _encoder.encode(_plain(value))
 
 

@@ -1,4 +1,4 @@
-"""Marks in this process's output what belongs to which item or task; see `ipc.item_marks`."""
+"""Marks the parts of this process's output that belong to an item or task; see `ipc.item_marks`."""
 
 import contextlib
 import logging
@@ -43,20 +43,20 @@ class ItemOutput:
         return getattr(self._task, "uid", None)
 
     def begin(self, uid: str, start: float | None = None) -> None:
-        """From here on, what this process prints belongs to this item, which started then (epoch seconds)."""
+        """Begin the output of this item. ``started`` is its start in epoch seconds."""
         if self._marks is not None:
             self._mark(self._marks.begin(uid, time.time() if start is None else start))
 
     def end(self, uid: str) -> None:
-        """What this process prints after this does not belong to the item."""
+        """End the output of the item."""
         if self._marks is not None:
             self._mark(self._marks.end(uid))
 
     @contextlib.contextmanager
     def of_task(self, uid: str, *, background: bool) -> Iterator[None]:
-        """While this block runs, what is printed belongs to this task.
+        """Output in this block belongs to this task.
 
-        In the background, only if this thread prints it, to `sys.stdout`.
+        In the background, this applies only to output of this thread to `sys.stdout`.
         """
         self.begin_aside(uid) if background else self.begin(uid)
         try:
@@ -65,7 +65,7 @@ class ItemOutput:
             self.end_aside(uid) if background else self.end(uid)
 
     def begin_aside(self, uid: str) -> None:
-        """From here on, what this thread prints to `sys.stdout` belongs to this task."""
+        """Begin the output of this task: all that this thread prints to `sys.stdout`."""
         if self._marks is None:
             return
         self._task.uid = uid
@@ -73,13 +73,13 @@ class ItemOutput:
         with self._lock:
             self._tasks += 1
             if self._divided is None:
-                # Only meanwhile, because each print costs a little more.
+                # Only during background tasks, because it makes each print a little slower.
                 owner, name = _lowest()
                 self._divided = self._divide(getattr(owner, name))
                 setattr(owner, name, self._divided)
 
     def end_aside(self, uid: str) -> None:
-        """What this thread prints after this does not belong to the task."""
+        """End the output of the task in this thread."""
         if self._marks is None:
             return
         with self._lock:
@@ -121,7 +121,7 @@ class ItemOutput:
 
 
 class Divided:
-    """A stream that leaves to `ItemOutput` what background tasks print, line by line."""
+    """A stream that passes the output of background tasks to `ItemOutput`, line by line."""
 
     def __init__(self, stream: TextIO, output: ItemOutput) -> None:
         self.stream = stream
@@ -144,7 +144,7 @@ class Divided:
             self.write(line)
 
     def flush(self) -> None:
-        """Print what is incomplete."""
+        """Print incomplete lines."""
         if self._output.task is None:
             self.stream.flush()
         elif text := getattr(self._line, "text", ""):
@@ -169,10 +169,10 @@ class TaskAwareHandler(logging.StreamHandler[TextIO]):
             return
         try:
             self._output.print_aside(self.format(record) + self.terminator)
-        except (OSError, ValueError, TypeError):  # a line that cannot be formatted stops nothing
+        except (OSError, ValueError, TypeError):  # a line that cannot be formatted must not stop anything
             self.handleError(record)
 
 
 def _lowest() -> tuple[Any, str]:
-    """The stream to which prints go in the end: below that of an IPython kernel, which sends consoles a copy."""
+    """The final stream of prints, below that of an IPython kernel, which sends a copy to consoles."""
     return (sys.stdout, "echo") if getattr(sys.stdout, "echo", None) is not None else (sys, "stdout")

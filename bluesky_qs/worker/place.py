@@ -12,7 +12,7 @@ import bluesky_qs
 _STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
 _OURS = os.path.dirname(bluesky_qs.__file__ or "") + os.sep  # noqa: PTH120 - code objects have paths as text
-#: Packages whose lines say nothing about a plan.
+#: Packages whose lines are not part of a plan.
 _TOOLS = tuple(f"{root}{name}" for root in _INSTALLED for name in ("bluesky", "ophyd", "event_model", "opentelemetry"))
 
 

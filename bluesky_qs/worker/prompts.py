@@ -30,10 +30,9 @@ R = TypeVar("R")
 #: The longest prompt text that clients get, because the status is sent often.
 LONGEST = 1000
 _STDIN = "Reading from sys.stdin"
-#: How often the same question gets an empty answer before it gets an error: code that checks its input may ask
-#: forever.
+#: Number of empty answers to the same question before an error, because code that checks its input may ask forever.
 PATIENCE = 1000
-#: The most seconds between two questions of such code.
+#: Maximum of seconds between two questions of such code.
 AT_ONCE = 0.1
 
 

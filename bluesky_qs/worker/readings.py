@@ -1,6 +1,6 @@
-"""What is known about the devices that clients read: the last readings, the descriptions, and who waits for them.
+"""The devices that clients read: their last readings, their descriptions, and the requests that wait for them.
 
-It runs no code of a device, so no thread waits here for one.
+It runs no code of devices, so no thread waits for a device here.
 """
 
 import threading
@@ -21,8 +21,8 @@ Outcome = dict[str, Any]
 class Key(NamedTuple):
     """A device: its root in the namespace by identity, so that aliases share it, and the path from the root.
 
-    ``group`` is that of the client for a device below the lists, whose permission depends on the device itself; empty
-    for others.
+    ``group`` is the client's group if the device is below the lists, because then the permission depends on the
+    device itself. Otherwise it is empty.
     """
 
     root: int
@@ -36,13 +36,13 @@ class KnownDevice:
     Attributes
     ----------
     name
-        The name under which it was asked for first.
+        The name in the first request.
     root
         The object in the namespace to which the device belongs.
     last
         The last reading, as a reply shows it; None before the first one.
     reading, main
-        The last reading as the device has returned it, and the data key that stands for the device.
+        The last reading as the device has returned it, and the data key of its main value.
     description
         Units, limits and data keys, as the reader has prepared them; None before the first description.
     """
@@ -68,7 +68,7 @@ class KnownDevice:
         return self._answer if self._answer is not None and now - self._answered < max_age else None
 
     def answered(self, answer: Outcome, now: float) -> None:
-        """The outstanding read has ended with this answer."""
+        """Record the answer of the outstanding read."""
         self.asked, self.has_begun = None, False
         self._answer, self._answered = answer, now
         if "error" not in answer:
@@ -81,7 +81,7 @@ class KnownDevice:
 
 
 class _Request:
-    """A request of the manager, with what is still missing and what is there."""
+    """A request of the manager, with the missing devices and the answers so far."""
 
     def __init__(self, uid: str, names: Iterable[str]) -> None:
         self.uid = uid
@@ -94,7 +94,7 @@ class _Request:
 
 
 class Readings:
-    """Requests for readings, and the devices that they name. Any thread may call it.
+    """Requests for readings, and the devices that they name. Any thread may call its methods.
 
     At most one read of a device is outstanding, and all requests share it.
 
@@ -150,7 +150,7 @@ class Readings:
             self._overdue(now)
 
     def ended(self, device: KnownDevice, answer: Outcome) -> None:
-        """A read has ended with this answer."""
+        """Record the answer of a read."""
         with self._lock:
             device.answered(answer, self._now())
             for request in self._requests:
@@ -158,12 +158,12 @@ class Readings:
             self._reply()
 
     def begins(self, device: KnownDevice) -> None:
-        """A read begins, after it may have waited for a thread."""
+        """Record the beginning of a read, which may have waited for a thread."""
         with self._lock:
             device.has_begun = True
 
     def known(self, name: str, namespace: Mapping[str, Any]) -> KnownDevice | None:
-        """The device with this name, if it was asked for without a group."""
+        """The device with this name, if it was requested without a group."""
         root, _, path = name.partition(".")
         with self._lock:
             return self._devices.get(Key(id(namespace.get(root)), path, ""))
@@ -187,7 +187,7 @@ class Readings:
         return self._devices[key]
 
     def _forget(self, namespace: Mapping[str, Any]) -> None:
-        """Forget the devices that a script has replaced."""
+        """Remove the devices that a script has replaced."""
         present = {id(value) for value in list(namespace.values())}
         for key, device in list(self._devices.items()):
             if key.root not in present and device.asked is None:

@@ -132,7 +132,7 @@ class Reports:
             self._expect()
 
     def pulse(self, pulse: Pulse) -> None:
-        """Report that the worker's threads run. It is dropped if no manager is attached."""
+        """Report that the worker's threads are running. It is dropped if no manager is attached."""
         with self._lock:
             self._pulse = pulse
             self._expect()

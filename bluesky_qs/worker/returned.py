@@ -16,7 +16,7 @@ DEEPEST = 90
 #: Bytes of a plan's value as JSON text. Arrays of `LARGEST_ARRAYS` are shorter. The history keeps values forever.
 LARGEST_OF_PLAN = 2**23
 
-#: Bytes of the largest floating point number for which NumPy gives Python's own.
+#: Size in bytes of the largest NumPy floating point number that converts to a Python float.
 _DOUBLE = 8
 _ADVICE = "Return numbers, strings, lists, dictionaries, sets, dates or NumPy arrays"
 _DATES = (dt.date, dt.time)  # a datetime is a date

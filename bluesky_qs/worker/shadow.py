@@ -1,6 +1,6 @@
 """The shadow: a copy of the worker in which plans are walked. It forks a child for each request.
 
-The shadow itself runs no user code. `docs/decisions/0023` has the reasons.
+The shadow itself runs no user code. `docs/decisions/0023` gives the reasons.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from bluesky_qs.worker.environment import UserEnvironment
 from bluesky_qs.worker.place import place_of
 from bluesky_qs.worker.trace import OURS, sentence, traceback_text
 
-#: Seconds after its limit at which a child is killed that does not end by itself.
+#: Seconds between the limit of a dry run and the killing of a child that has not ended.
 GRACE = 0.5
 #: Seconds for a plan when the time for all of them is over.
 _SHORTEST = 0.02
@@ -42,7 +42,7 @@ _READBACKS = ("readback", "user_readback", "setpoint", "user_setpoint")
 
 
 class World:
-    """What the shadow uses of the worker: the environment, and the RunEngine."""
+    """The parts of the worker that the shadow uses: the environment and the RunEngine."""
 
     def __init__(self, environment: UserEnvironment, engine: Callable[[], Any]) -> None:
         self.environment = environment
@@ -50,7 +50,7 @@ class World:
 
 
 def live(descriptor: int, worker: int, world: World) -> NoReturn:
-    """Be the shadow of the worker with this process id. Call it in a process that has just been forked."""
+    """Run as the shadow of the worker with this process id. Call it in a process that has just been forked."""
     try:
         isolation.ignore_signals()
         isolation.end_with(worker)
@@ -189,7 +189,7 @@ class _DryRun:
 
     # --------------------------------------------------------------------------------------------------- devices
     def _look(self, obj: Any) -> Facts:
-        """The facts about a device. The worker reads it, since its connections do not work here."""
+        """The facts about a device. The worker reads it, because its connections do not work here."""
         name = self._name(obj)
         if name is None:
             return Facts(str(getattr(obj, "name", "") or type(obj).__name__))
@@ -240,7 +240,7 @@ class _DryRun:
         return _UNKNOWN if known.follows_others or known.start is None else known.start
 
     def _value(self, signal_: Any) -> Any:
-        """What ``get()`` of a signal returns to plan code."""
+        """The result of ``get()`` of a signal for plan code."""
         positions = self._walk.positions
         parent = getattr(signal_, "parent", None)
         known = positions.known(signal_)

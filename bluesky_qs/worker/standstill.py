@@ -44,7 +44,7 @@ class Standstill:
         self._begun = False
         self._waits_to_begin = False
         self._time_suspended = 0.0
-        #: How many seconds the plan has been paused, without the current pause.
+        #: Seconds that the plan has been paused, without the current pause.
         self.time_paused = 0.0
         #: Suspenders that had tripped before the start of the plan.
         self.tripped: list[Suspension] = []
@@ -55,15 +55,15 @@ class Standstill:
 
     @property
     def time_suspended(self) -> float:
-        """How many seconds suspenders have held the plan, without the current suspension."""
+        """Seconds that suspenders have held the plan, without the current suspension."""
         return self._time_suspended
 
     def plan_begins(self) -> None:
-        """Note that the plan itself is asked for its first message. Only the RunEngine's own messages come earlier."""
+        """Record that the plan's first message was requested. Earlier messages come from the RunEngine itself."""
         self._begun = True
 
     def changed_by(self, message: Any, engine: Any) -> bool:
-        """Look at a message that the RunEngine is about to process; return whether the plan's standstill changes."""
+        """Handle a message that the RunEngine is about to process; return whether the plan's standstill changes."""
         command = getattr(message, "command", None)
         if self._waits_to_begin and self._begun:
             self._waits_to_begin = False

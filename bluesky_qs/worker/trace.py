@@ -15,7 +15,7 @@ _BETWEEN = ("bluesky.run_engine", "bluesky.utils", "concurrent.futures", "asynci
 
 
 def sentence(error: BaseException) -> str:
-    """Return the exception as ``NameError: name 'x' is not defined``; for our own errors, the message alone."""
+    """Return the exception as ``NameError: name 'x' is not defined``; for our own errors, only the message."""
     if isinstance(error, QSError):
         return stored_message(error.message)
     text = text_of(error).strip()

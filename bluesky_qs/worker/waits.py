@@ -1,4 +1,4 @@
-"""What the messages of a plan wait for: devices that move or are triggered, a sleep, or the plan's own code."""
+"""Finds out why a plan waits: for devices that move or are triggered, for a sleep, or for its own code."""
 
 import contextlib
 import math
@@ -16,11 +16,11 @@ LASTS = 0.1
 IN_CODE = 1.0
 #: Messages whose devices a later ``wait`` message waits for.
 _STARTING = frozenset({"set", "trigger", "kickoff", "complete", "prepare", "stage", "unstage"})
-#: Groups of messages to remember. A plan need not wait for what it starts.
+#: Number of message groups to keep, because a plan does not have to wait for all that it starts.
 _GROUPS = 1000
 #: Characters of a position as JSON. Longer ones (arrays) are not reported.
 _LONGEST = 200
-#: The part of a move below which its time to go is not estimated.
+#: Fraction of a move below which its time to go is not estimated.
 _TOO_EARLY = 0.01
 #: Keys of ``device_progress``, besides the name and whether the device is done.
 _RAW = ("current", "initial", "target", "unit", "precision", "fraction", "time_elapsed", "time_remaining")
@@ -54,7 +54,7 @@ class DeviceWatch:
         self._now = now
         self._began = began
         self._at = began
-        #: What the device has reported first and last; both empty if it reports nothing.
+        #: The device's first and last report; both empty if it reports nothing.
         self.first: dict[str, Any] = {}
         self.raw: dict[str, Any] = {}
         self._sent: dict[str, Any] = {}
@@ -63,14 +63,14 @@ class DeviceWatch:
         self._target = message.args[0] if message is not None and self.moves and message.args else None
 
     def subscribe(self) -> None:
-        """Ask the status object for positions, if it has some."""
+        """Subscribe to the positions of the status object, if it has any."""
         watch = getattr(self.status, "watch", None)
         if callable(watch) and not self.is_done:
             with contextlib.suppress(Exception):  # user code; without positions the device is still named
                 watch(self.update)
 
     def update(self, *_: Any, **raw: Any) -> None:
-        """Take a position. ophyd's last call has only the name."""
+        """Handle a position. ophyd's last call has only the name."""
         if raw.get("current") is not None or not self.raw:
             self.raw, self._at = raw, self._now()
             self.first = self.first or raw
@@ -124,7 +124,7 @@ class DeviceWatch:
         }
 
     def info(self, *, done: bool) -> Iterator[bytes]:
-        """What the device has reported since the last call, as messages for the topic ``QS_Info``."""
+        """The device's reports since the last call, as messages for the topic ``QS_Info``."""
         for raw in (self.first, self.raw) if not self._sent else (self.raw,):
             if raw and (raw is not self._sent or done):
                 self._sent = raw
@@ -156,7 +156,7 @@ class DeviceWait:
 
 
 class PlanWaits:
-    """Follows what one plan waits for.
+    """Follows the waits of one plan.
 
     The RunEngine's thread calls `message` and `waiting`, which do a constant amount of work. The watching thread calls
     the others.
@@ -177,7 +177,7 @@ class PlanWaits:
         self._place: tuple[float, str] = (-math.inf, "")
 
     def message(self, message: Any) -> None:
-        """Note the message that the RunEngine is about to process."""
+        """Record the message that the RunEngine is about to process."""
         command = message.command
         self._current = (message, self._now())
         if self._streaming.messages:
@@ -194,7 +194,7 @@ class PlanWaits:
             self._groups.setdefault(group, {})[id(message.obj)] = message
 
     def waiting(self, statuses: Iterable[Any] | None) -> None:
-        """Note that the ``wait`` message waits for these status objects; None: no longer."""
+        """Record the status objects that the ``wait`` message waits for; None if the wait is over."""
         now = self._now()
         if statuses is None:
             self._wait, self._current = None, (None, now)
@@ -205,7 +205,7 @@ class PlanWaits:
             self._wait.devices(self._now)  # at once, because the first position is published too
 
     def held(self) -> None:
-        """Note that a pause, a suspender or a prompt holds the plan now."""
+        """Record that a pause, a suspender or a prompt holds the plan."""
         self._held_until = self._now()
 
     def devices(self) -> list[DeviceWatch]:
@@ -214,7 +214,7 @@ class PlanWaits:
         return [] if wait is None or self._now() - wait.began < LASTS else wait.devices(self._now)
 
     def info(self) -> list[bytes]:
-        """What is new for the topic ``QS_Info``. Of several waits that have ended since the last call, the last one."""
+        """New messages for the topic ``QS_Info``, including only the last of the waits that ended."""
         found = [_message_text(*self._messages.popleft()) for _ in range(len(self._messages))]
         if self._streaming.progress:
             ended, self._finished = self._finished, None
@@ -227,7 +227,7 @@ class PlanWaits:
         return found
 
     def current(self, place: Callable[[], str]) -> PlanWait | None:
-        """What the plan waits for. ``place`` finds the file and line that runs; it is called once a second at most."""
+        """Why the plan waits. ``place`` finds the running file and line; it is called once a second at most."""
         now, (message, since) = self._now(), self._current
         if self._wait is not None:
             return self._for_devices(self.devices())
@@ -335,7 +335,7 @@ def _position(value: Any) -> bytes:
 
 
 def _paired(messages: list[Any], statuses: list[Any]) -> list[_Started]:
-    """Each message with its status object, as far as that can be told, and then the other status objects."""
+    """Each message with its status object, if it can be found, and then the other status objects."""
     left = list(statuses)
     found: list[_Started] = []
     for message in messages:

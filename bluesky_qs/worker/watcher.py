@@ -1,4 +1,4 @@
-"""The thread that looks several times a second what the running plan waits for."""
+"""The thread that checks several times a second why the running plan waits."""
 
 import logging
 import threading
@@ -13,10 +13,10 @@ from bluesky_qs.worker.waits import PlanWaits
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks, and looks between two pulses. Progress is published five times a second.
+#: Seconds between two checks, and checks between two pulses. Progress is published five times a second.
 LOOK = 0.1
 LOOKS = 2
-#: Looks without a plan after which the thread sleeps until the next plan.
+#: Number of checks without a plan until the thread sleeps and waits for the next plan.
 IDLE = 20
 
 
@@ -60,7 +60,7 @@ class PlanWatcher:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
                 self._thread.start()
-        if self._is_idle:  # else it looks in a moment, and waking it would delay a plan that is short
+        if self._is_idle:  # otherwise it will check in a moment, and waking it would delay a short plan
             self._wakeup.set()
 
     def ends(self) -> None:
@@ -90,7 +90,7 @@ class PlanWatcher:
             self._look(plan, pulses=pulses)
         except Exception:  # a boundary: devices are user code, and watching a plan must not end
             if not self._complained:  # once per plan
-                log.exception("Could not find out what the plan waits for")
+                log.exception("Could not find out why the plan is waiting")
             self._complained = True
 
     def _look(self, plan: _Watched, *, pulses: bool) -> None:

@@ -33,7 +33,7 @@ async def item_dry_run(
 ) -> DryRunDone:
     checked = checked_item(ctx, item, Writer(user=user or "", user_group=user_group))
     if checked["item_type"] != "plan":
-        raise BadParams(f"only plans can be walked; this item is of the type {checked['item_type']!r}")
+        raise BadParams(f"only plans have dry runs; this item is of the type {checked['item_type']!r}")
     require_environment(ctx)
     require_run_engine(ctx)
     prepared = {"item_uid": "dry-run", **checked}

@@ -79,7 +79,7 @@ async def documents_get(
 
 
 async def _require_no_documents(ctx: Context, item_uid: str) -> None:
-    """Refuse the request unless the item has taken no data so far."""
+    """Refuse the request, unless the item is running and has no data yet."""
     if item_uid == ctx.queue.running_uid:
         return
     if ctx.queue.position_of(item_uid) is not None:
@@ -93,8 +93,8 @@ async def _require_no_documents(ctx: Context, item_uid: str) -> None:
     operation = ctx.settings.operation
     raise NotFound(
         f"The data of this item are no longer here. The service keeps those of the last {operation.documents_limit} "
-        f"items, at most {operation.documents_size} MB (--documents-limit, --documents-size). The runs of the item are "
-        "where your startup code saves them; their uids are in its result"
+        f"items, at most {operation.documents_size} MB (--documents-limit, --documents-size). Your startup code "
+        f"saves the runs of the item elsewhere; their uids are in its result"
     )
 
 

@@ -18,7 +18,8 @@ from bluesky_qs.wire.codec import Encoded, json_text
 @handles(api.queue.item_status)
 async def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
     uids = [item_uid] if isinstance(item_uid, str) else list(dict.fromkeys(item_uid))
-    # Search the long history only for items that are nowhere else, because waiting clients repeat this request.
+    # Search the long history only for items that were not found elsewhere, because waiting clients repeat this
+    # request.
     history = ctx.queue.history
     while sought := [uid for uid in uids if uid != ctx.queue.running_uid and ctx.queue.position_of(uid) is None]:
         added = history.added
@@ -27,7 +28,7 @@ async def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
             continue
         if all(number in history.durable for number, _ in past.values()):
             break
-        await ctx.ledger.settle()  # the event of an item's end comes when the end is durable
+        await ctx.ledger.settle()  # the event of an item's end is published when the end is durable
     else:
         past = {}
     results = {uid: json.loads(data) for uid, (_, data) in past.items()}

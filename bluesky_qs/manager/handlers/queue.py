@@ -273,7 +273,7 @@ async def queue_clear(ctx: Context, *, user: str | None = None) -> Reply:
 @handles(api.queue.queue_undo, stores_reply=True)
 async def queue_undo(ctx: Context, event: int, *, user: str | None = None) -> Undone:
     async with ctx.order:
-        await ctx.ledger.drain()  # what is not durable yet has no number, and could be taken back by a failing store
+        await ctx.ledger.drain()  # a change that is not durable yet has no number, and a failing store could undo it
         past = await ctx.history.find(ctx.undo.uids(event))
         record = ctx.undo.find(event, ctx.queue, past)
         edit = ctx.queue.take_back(record, event)
@@ -428,7 +428,7 @@ async def _prepared(
 async def _commit(
     ctx: Context, make: Callable[[], Edit], replied: Callable[[Edit, int], R], user: str | None
 ) -> tuple[Edit, R]:
-    """Wait for our turn, make an edit, and wait until it is durable, together with the reply.
+    """Wait for our turn, make an edit, and wait until it and the reply are durable.
 
     ``replied`` makes the reply from the edit and the size of the queue right after it. Return the edit and the reply.
     """

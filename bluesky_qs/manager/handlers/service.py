@@ -17,7 +17,7 @@ from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
-#: More than the number of any message. Clients may send larger numbers, which cannot be sent to the supervisor.
+#: Larger than the number of any message. Numbers from clients may be too large for a message to the supervisor.
 _MAX_NUMBER = 2**53
 
 _message = msgspec.json.Decoder(ConsoleMessage)
@@ -87,7 +87,7 @@ async def _log_of(ctx: Context, uid: str) -> list[ConsoleMessage]:
     Raises
     ------
     NotFound, Refused
-        There is none, with the reason.
+        There is no log. The message says why.
     """
     if not ctx.settings.operation.item_logs_size:
         raise Refused(f"Parameter 'item_uid': the service keeps no logs (item_logs_size is 0): item_uid={uid!r}")
@@ -99,7 +99,7 @@ async def _log_of(ctx: Context, uid: str) -> list[ConsoleMessage]:
     if ctx.queue.position_of(uid) is not None:
         raise Refused(f"Parameter 'item_uid': the item is in the queue and has not run: item_uid={uid!r}")
     if await ctx.history.find([uid]) or ctx.events.about([uid])[uid] or ctx.tasks.status(uid) == "completed":
-        raise Refused(f"Parameter 'item_uid': no log of this item is kept, or it has left none: item_uid={uid!r}")
+        raise Refused(f"Parameter 'item_uid': this item has no log, or its log is no longer kept: item_uid={uid!r}")
     raise NotFound(f"Parameter 'item_uid': there is no item or task with this uid: item_uid={uid!r}")
 
 

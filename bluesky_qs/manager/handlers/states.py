@@ -44,7 +44,7 @@ async def require_idle_kernel(ctx: Context) -> None:
 async def require_main_thread(ctx: Context) -> None:
     """Refuse while code from a console is running in the IPython kernel, or is about to run."""
     if ctx.settings.worker.use_ipython_kernel and ctx.environment.is_open:
-        # Ask the worker, because the manager learns later than a console that its code begins or has ended.
+        # Ask the worker, because the manager learns later than the console that code has begun or ended.
         await ctx.environment.query(NeedMainThread())
 
 

@@ -143,7 +143,8 @@ async def _start(
 ) -> R:
     """Send a task to the worker. It needs an idle manager unless it runs in a background thread.
 
-    The reply is stored first, so that a repeated request does not run the task twice. Its uid tells whether it ran.
+    The reply is stored first, so that a repeated request does not run the task twice. The status of its uid shows
+    whether it ran.
     """
     uid = command.task_uid
     if not ctx.environment.is_open:

@@ -43,11 +43,11 @@ def fails(address, sentence, **options):
             401,
             {"detail": "Not enough permissions. Requires scopes ['read:status', 'x']. Request had scopes []"},
             "HTTPClientError",
-            "^You may not use status: that needs the scopes read:status, x. Ask those who run the server for it.$",
+            "^You may not use status: that needs the scopes read:status, x. Ask the administrator of the server",
         ),
         (401, {"detail": "Not enough permissions."}, "HTTPClientError", "not permit"),
         (403, "Forbidden", "HTTPClientError", "does not permit this: forbidden"),
-        (400, NGINX, "HTTPRequestError", r"wants https. Use https://127[^ ]*\.$"),
+        (400, NGINX, "HTTPRequestError", r"requires https. Use https://127[^ ]*\.$"),
         (408, {"detail": "slow"}, "RequestTimeoutError", "does not answer. It may be busy; try again"),
         (413, {"detail": "at most 20 MB"}, "HTTPClientError", "too large .*: at most 20 MB. Send it in several parts"),
         (422, {"detail": "key was used"}, "HTTPClientError", "^422: key was used$"),
@@ -86,7 +86,7 @@ async def test_a_key_is_not_sent_again_to_a_server_that_wants_tls(scripted, kind
     manager = kind(http_server_uri=scripted.url)
     manager.set_authorization_key(api_key="secret")
     for told in (True, False):
-        with pytest.raises(manager.HTTPRequestError, match="wants https") as caught:
+        with pytest.raises(manager.HTTPRequestError, match="requires https") as caught:
             await done(manager.status(reload=True))
         assert ("Your key was sent without encryption: revoke it" in str(caught.value)) is told
     assert [got.authorization for got in scripted.got] == ["ApiKey secret", None]
@@ -96,7 +96,7 @@ async def test_a_key_is_not_sent_again_to_a_server_that_wants_tls(scripted, kind
 @pytest.mark.parametrize("provider", [None, "site"])
 def test_a_password_is_not_sent_to_a_server_that_wants_tls(scripted, scripted_RM, provider):
     scripted.answers["GET", "/api/auth/providers"] = (400, NGINX)
-    with pytest.raises(scripted_RM.HTTPRequestError, match="wants https"):
+    with pytest.raises(scripted_RM.HTTPRequestError, match="requires https"):
         scripted_RM.login("ada", password="of-ada-1815", provider=provider)
     assert [got.verb for got in scripted.got] == ["GET"]
 
@@ -219,11 +219,11 @@ def tls_door(certificate, clean_environment):
 async def test_a_server_with_tls_of_its_own_gets_a_key_in_clear_once(tls_door, kind):
     manager = kind(http_server_uri=tls_door.url)
     manager.set_authorization_key(api_key="secret")
-    with pytest.raises(manager.HTTPRequestError, match=r"wants https\. Use https://127.* Your key was sent without"):
+    with pytest.raises(manager.HTTPRequestError, match=r"requires https\. Use https://127.* Your key was sent without"):
         await done(manager.status())
     assert manager.auth_key is None
     assert tls_door.begun == ["GET", "TLS"]
-    with pytest.raises(manager.HTTPRequestError, match=r"wants https. Use https://[^ ]*\.$"):
+    with pytest.raises(manager.HTTPRequestError, match=r"requires https. Use https://[^ ]*\.$"):
         await done(manager.queue_start())
     await done(manager.close())
 
@@ -234,7 +234,7 @@ def test_a_stream_sends_its_key_in_clear_once(tls_door):
         with manager.subscribe(CONSOLE) as feed:
             while feed.refusal is None:
                 assert feed.next(0.05) is None
-        assert "wants https. Use https://127" in str(feed.refusal)
+        assert "requires https. Use https://127" in str(feed.refusal)
         assert manager.auth_key is None
     assert tls_door.begun == ["GET", "TLS"]
 

@@ -56,7 +56,9 @@ async def test_a_wrong_password_and_somebody_without_a_role_are_told_why(either)
 
 async def test_what_the_sign_in_does_not_permit_is_refused(either):
     await done(either.login("olga", password="of-olga-1888"))
-    sentence = "may not use queue_clear: that needs the scope write:queue:edit. Ask those who run the server for it."
+    sentence = (
+        "may not use queue_clear: that needs the scope write:queue:edit. Ask the administrator of the server for it."
+    )
     with pytest.raises(either.HTTPClientError) as caught:
         await done(either.queue_clear())
     assert str(caught.value) == f"You {sentence}"

@@ -98,7 +98,7 @@ def test_a_wrong_line_says_what_is_wrong(qs, ran, line, message):
 
 def test_a_log_that_is_no_longer_kept_is_an_error_with_the_uid(qs, ran, tmp_path):
     next((tmp_path / "logs").glob(f"*{ran[1]}.log")).unlink()
-    with pytest.raises(RequestFailedError, match=f"no log of this item is kept.*{ran[1]}"):
+    with pytest.raises(RequestFailedError, match=f"this item has no log.*{ran[1]}"):
         qs("log -1")
 
 

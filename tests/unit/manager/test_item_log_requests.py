@@ -85,7 +85,7 @@ async def test_a_log_is_dropped_with_its_history_entry(manager):
 
 async def gone(manager, uid):
     reply = await manager.ask("console_get", item_uid=uid)
-    assert reply["msg"].endswith(f"no log of this item is kept, or it has left none: item_uid={uid!r}")
+    assert reply["msg"].endswith(f"this item has no log, or its log is no longer kept: item_uid={uid!r}")
     assert reply["messages"] == []
 
 
