@@ -11,11 +11,18 @@ PEER_INSTALLED := build/peer/.installed
 CLIENTS ?= $(patsubst tests/clients/requirements/%.txt,%,$(wildcard tests/clients/requirements/*.txt))
 CLIENTS_INSTALLED := $(CLIENTS:%=build/clients/%/.installed)
 comma := ,
+# The page that the HTTP door serves. Node and npm come from a Python package.
+PAGE := bluesky_qs/web
+PAGE_INSTALLED := $(PAGE)/node_modules/.installed
+PAGE_TYPES := $(PAGE)/src/source/api.gen.ts
+PAGE_BUILT := $(PAGE)/dist/index.html
+NPM = .ci/npm
 
-.PHONY: help setup demo test clients stress check format reference notebooks docs coverage bench bench-http clean
+.PHONY: help setup demo web test clients stress check format reference notebooks docs coverage bench bench-http clean
 
 help:
-	@echo "make demo        run two scans through a demo queue, with live tables"
+	@echo "make demo        run two scans through a demo queue, with live tables; WEB=1 shows it in a browser"
+	@echo "make web         build the page that the HTTP door serves"
 	@echo "make test        run all the tests; ARGS=... runs some of them"
 	@echo "make clients     run other people's clients against our service; CLIENTS=... runs some of them"
 	@echo "make stress      run two tests of kernel mode N times on a busy machine (N=200)"
@@ -38,10 +45,26 @@ $(INSTALLED): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: $(INSTALLED)
-	@$(BIN)/python -m bluesky_qs demo
+demo: $(INSTALLED) $(if $(WEB),web)
+	@$(BIN)/python -m bluesky_qs demo $(if $(WEB),--web)
 
-test: $(INSTALLED)
+web: $(PAGE_BUILT)
+
+$(PAGE_INSTALLED): $(PAGE)/package.json $(PAGE)/package-lock.json | $(INSTALLED)
+	@echo "Installing into $(PAGE)/node_modules …"
+	@$(NPM) ci --loglevel=error
+	@touch $@
+
+$(PAGE_TYPES): docs/reference/openapi.json $(PAGE_INSTALLED)
+	@$(NPM) run --silent types > /dev/null
+	@touch $@
+
+$(PAGE_BUILT): $(PAGE_TYPES) $(PAGE)/index.html $(PAGE)/vite.config.ts $(shell find $(PAGE)/src $(PAGE)/public -type f 2> /dev/null)
+	@$(NPM) run --silent build -- --logLevel warn
+	@touch $@
+
+test: $(INSTALLED) web
+	$(NPM) run --silent test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 clients: $(INSTALLED) $(CLIENTS_INSTALLED)
@@ -58,19 +81,22 @@ build/clients/%/.installed: tests/clients/requirements/%.txt
 stress: $(INSTALLED)
 	.ci/stress $(N)
 
-check: $(INSTALLED)
+check: $(INSTALLED) $(PAGE_TYPES)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(NPM) run --silent check
 
-format: $(INSTALLED)
+format: $(INSTALLED) $(PAGE_INSTALLED)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	$(NPM) run --silent format
 
 reference: $(INSTALLED)
 	$(BIN)/python docs/make_client_methods.py
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_page_words.py
 
 notebooks: $(INSTALLED)
 	$(BIN)/python notebooks/execute.py $(ARGS)
@@ -101,4 +127,4 @@ docs: $(INSTALLED)
 	@echo "Built: build/site/docs/index.html"
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build $(PAGE)/node_modules $(PAGE)/dist $(PAGE_TYPES)

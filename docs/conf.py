@@ -22,6 +22,7 @@ include_patterns = [
     "CONTRIBUTING.md",
     "RELEASING.md",
     "bench/README.md",
+    "bluesky_qs/web/README.md",
 ]
 
 html_theme = "furo"
@@ -43,13 +44,16 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 _MENU: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("README.md", "docs/install.md", "docs/glossary.md")),
     ("Tutorials", ("notebooks/*.ipynb",)),
-    ("For users", ("docs/prompt.md", "docs/scripts.md", "docs/cookbook.md", "docs/agents.md")),
+    ("For users", ("docs/prompt.md", "docs/web-page.md", "docs/scripts.md", "docs/cookbook.md", "docs/agents.md")),
     (
         "For beamline staff",
         ("docs/startup-code.md", "docs/operating.md", "docs/moving-from-bluesky-queueserver.md"),
     ),
     ("Reference", ("docs/reference/*.md",)),
-    ("For developers", ("CONTRIBUTING.md", "docs/*.md", "docs/decisions/*.md", "bench/README.md", "*.md")),
+    (
+        "For developers",
+        ("CONTRIBUTING.md", "docs/*.md", "docs/decisions/*.md", "bench/README.md", "bluesky_qs/web/README.md", "*.md"),
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """Debian packages that tests need. Without them these tests are skipped, and the run ends with a list of them."""
 
+import os
 import re
 import shutil
 from collections import defaultdict
@@ -9,6 +10,7 @@ import pytest
 
 #: A file of each package of `.ci/packages` that shows that it is installed: a program, or a pattern below /usr/lib.
 _FILES = {
+    "chromium": "chromium",
     "libnss-wrapper": "**/libnss_wrapper.so",
     "libpam-wrapper": "**/pam_wrapper/pam_matrix.so",
     "nginx-light": "nginx",
@@ -23,6 +25,11 @@ def program(name: str) -> str:
     path = shutil.which(name, path=_PROGRAMS)
     assert path, f"{name} is not installed"
     return path
+
+
+def chromium() -> str:
+    """Path of the browser: that of the variable ``QS_CHROMIUM``, or Debian's."""
+    return os.environ.get("QS_CHROMIUM") or program("chromium")
 
 
 def library(pattern: str) -> Path:
@@ -53,6 +60,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _is_installed(package: str) -> bool:
+    if package == "chromium" and os.environ.get("QS_CHROMIUM"):
+        return True
     name = _FILES[package]
     if "/" in name:
         return any(Path("/usr/lib").glob(name))

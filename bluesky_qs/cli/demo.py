@@ -1,6 +1,10 @@
-"""``python -m bluesky_qs demo``: starts a service, runs two real scans through the queue, and stops the service."""
+"""``python -m bluesky_qs demo``: starts a service, runs two real scans through the queue, and stops the service.
+
+With ``--web``, more scans run, and the service stays until Ctrl-C, to be looked at in a browser.
+"""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -9,8 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import bluesky_qs
 from bluesky_qs.client.items import BPlan
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import QSError
@@ -24,11 +29,40 @@ _PLANS = (
 )
 
 
+#: What the page shows while somebody looks.
+_MORE_PLANS = (
+    BPlan("grid_scan", ["det4"], "motor1", -1, 1, 11, "motor2", -1, 1, 15, md={"sample": "S01"}),
+    BPlan("scan", ["slow_det"], "slow_motor1", -2, 2, 21, md={"sample": "S02"}),
+    BPlan("count", ["det1", "det2"], num=600, delay=1, md={"sample": "S03"}),
+    BPlan("rel_scan", ["det"], "motor", -1, 1, 41, md={"sample": "S03"}),
+)
+
+
+class _Door(NamedTuple):
+    """Where the HTTP door of the service listens, and its key."""
+
+    address: str
+    key: str
+
+    @property
+    def link(self) -> str:
+        return f"http://{self.address}/#api_key={self.key}"
+
+
 def main() -> int:
     """Run the demonstration. Return 0 if both scans completed."""
+    match sys.argv[1:]:
+        case []:
+            door = None
+        case ["--web"]:
+            door = _Door(f"127.0.0.1:{_free_ports(1)[0]}", secrets.token_hex(16))
+        case _:
+            print("Usage: python -m bluesky_qs demo [--web]", file=sys.stderr)
+            return 2
     try:
-        with tempfile.TemporaryDirectory(prefix="bluesky-qs-demo-") as folder, _service(Path(folder)) as api:
-            return _show(api)
+        with tempfile.TemporaryDirectory(prefix="bluesky-qs-demo-") as folder, _service(Path(folder), door) as api:
+            code = _show(api, stays=door is not None)
+            return code if door is None else _stay(api, door)
     except QSError as error:
         print(f"The demonstration failed: {error.message}", file=sys.stderr)
         return 1
@@ -37,7 +71,7 @@ def main() -> int:
         return 130
 
 
-def _show(api: REManagerAPI) -> int:
+def _show(api: REManagerAPI, *, stays: bool) -> int:
     # The tables of the prompt, so that the demonstration looks like the prompt.
     from ipython_extension.shown.display import QueueView  # noqa: PLC0415 - slow; the service starts first
     from ipython_extension.shown.history_view import HistoryView  # noqa: PLC0415
@@ -62,23 +96,50 @@ def _show(api: REManagerAPI) -> int:
     statuses = [item["result"]["exit_status"] for item in history["items"]]
     if statuses != ["completed"] * len(_PLANS):
         raise QSError(f"the scans should be 'completed' but ended with {statuses}")
+    if stays:
+        _print_step("Both scans completed. More scans run now")
+        return 0
     _print_step("Both scans completed. Stopping the service")
     if not os.environ.get("PATH", "").startswith(bin_folder := str(Path(sys.executable).parent)):
         activate = f"{os.path.relpath(bin_folder)}/activate"
         _print(f"To start your own service: source {activate}, then start-re-manager (see README.md)")
+    is_checkout = (Path(bluesky_qs.__file__).parents[1] / "Makefile").exists()
+    _print(f"To see it in a browser: {'make demo WEB=1' if is_checkout else 'python -m bluesky_qs demo --web'}")
+    return 0
+
+
+def _stay(api: REManagerAPI, door: _Door) -> int:
+    """Run more scans, until somebody presses Ctrl-C."""
+    for plan in _MORE_PLANS:
+        api.queue_item_add(plan)
+    api.queue_start()
+    _print(f"\nOpen this link in a browser on this computer:\n\n    {door.link}\n\nCtrl-C stops the service.")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        _print_step("Stopping the plan and the service")
+    if api.status()["running_item_uid"]:
+        api.re_pause("immediate")
+        api.wait_for_idle_or_paused(timeout=_PATIENCE)
+        api.re_stop()
+        api.wait_for_idle(timeout=_PATIENCE)
     return 0
 
 
 @contextmanager
-def _service(folder: Path) -> Iterator[REManagerAPI]:
+def _service(folder: Path, door: _Door | None) -> Iterator[REManagerAPI]:
     """Start a service on free ports with its store in ``folder``; its console output is printed here."""
     control, info = (f"tcp://127.0.0.1:{port}" for port in _free_ports(2))
     command = [sys.executable, "-m", "bluesky_qs", "start-re-manager", "--quiet"]
     command += ["--zmq-control-addr", control, "--zmq-info-addr", info, "--store", str(folder / "queue.sqlite3")]
     # The user's settings for another service must not apply to this one.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QSERVER_")}
+    if door is not None:
+        command += ["--http", door.address]
+        environment["QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY"] = door.key
     _print_step(f"Starting a separate service at {control}, with its store in {folder}")
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    # Ctrl-C must not reach the service before its plan has been stopped.
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=door is not None)
     try:
         with REManagerAPI(control, zmq_info_addr=info, user="demo") as api:
             _wait_for_answer(api, process)

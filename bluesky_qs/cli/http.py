@@ -66,7 +66,7 @@ def _run(options: dict[str, Any]) -> int:
     with listen(opening.http.addr or HTTP_ADDRESS, "ADDR") as listening:
         place = url(listening, tls=opening.http.ssl_certfile is not None)
         if opening.key_file is not None and sys.stdout.isatty():
-            print(f"\n    {place}/?api_key={opening.settings.single_user.key}\n", flush=True)
+            print(f"\n    {place}/#api_key={opening.settings.single_user.key}\n", flush=True)
         run_alone(opening, listening, read, _level(options["level"]))
     return 0
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from bluesky_qs.api.paths import PREFIX
-from bluesky_qs.door import extra_routes, methods, metrics, openapi, pages, probes, uploads
+from bluesky_qs.door import extra_routes, methods, metrics, openapi, pages, probes, uploads, web_page
 from bluesky_qs.door.door import Door, Observer
 from bluesky_qs.door.refusals import (
     CSRFRefused,
@@ -148,7 +148,7 @@ class _App:
         self._door = door
         self._head_limit = door.settings.head_limit
         self._table = _Table(all_routes(), PREFIX)
-        self._root_table = _Table([*root_routes(), pages.HOME])
+        self._root_table = _Table([*root_routes(), *web_page.routes()])
         door.streams = Streams(door)
         door.metrics = metrics.Metrics(door)
         self._rest = Starlette(

@@ -1,13 +1,9 @@
-"""The description of the door: ``/openapi.json`` for programs, ``/docs`` for people. Both are open to anyone.
-
-``/`` leads to it.
-"""
+"""The description of the door: ``/openapi.json`` for programs, ``/docs`` for people. Both are open to anyone."""
 
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from starlette.requests import HTTPConnection
 
 from bluesky_qs.door.docs_page import page
 from bluesky_qs.door.door import Door
@@ -34,17 +30,6 @@ def routes(describe: Describe) -> list[Route]:
         Route("GET", "/openapi.json", None, pages.openapi, text=pages.openapi.__doc__ or "", gives=dict[str, Any]),
         Route("GET", "/docs", None, pages.docs, text=pages.docs.__doc__ or "", gives="text/html"),
     ]
-
-
-async def _home(call: Call) -> Answer:
-    """Lead to the description. A key in the address becomes a cookie, and is no longer in the address."""
-    if call.scope["query_string"]:
-        await call.door.sign_in.caller(HTTPConnection(call.scope))
-    return Answer(b"", 303, headers=((b"location", b"docs"), *_SAFE))
-
-
-#: Not described, because it is for browsers only.
-HOME = Route("GET", "/", None, _home)
 
 
 class _Pages:

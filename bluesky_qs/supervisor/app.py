@@ -180,7 +180,7 @@ class Supervisor:
 
         def ready() -> None:
             if key is not None:
-                self._console.show(f"\n    {url}/?api_key={key}\n\n")
+                self._console.show(f"\n    {url}/#api_key={key}\n\n")
 
         self._door = Doorkeeper(door_socket, self._spawn_door, command, ready)
 

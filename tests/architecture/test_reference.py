@@ -10,11 +10,15 @@ import bluesky_qs
 DOCS = Path(bluesky_qs.__file__).parents[1] / "docs"
 
 
+def module(name):
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
 def reference():
-    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.pages()
+    return module("make_reference").pages()
 
 
 @pytest.mark.parametrize(
@@ -33,3 +37,8 @@ def reference():
 def test_the_page_is_the_one_that_the_code_makes_now(name):
     path = DOCS / name
     assert path.read_text() == reference()[path], "run: make reference"
+
+
+def test_the_page_has_the_sentences_that_the_prompt_says_now():
+    words = module("make_page_words")
+    assert words.FILE.read_text() == words.text(), "run: make reference"

@@ -32,6 +32,14 @@ def test_a_wheel_has_the_package_the_extension_and_the_sim_profile(unpacked):
     assert (startup / "existing_plans_and_devices.yaml").is_file()
 
 
+def test_a_wheel_has_the_page_if_it_is_built_and_nothing_that_it_is_built_from(unpacked):
+    built = REPOSITORY / "bluesky_qs" / "web" / "dist"
+    packed = unpacked / "bluesky_qs" / "web"
+    names = sorted(str(path.relative_to(packed)) for path in packed.rglob("*") if path.is_file())
+    expected = [f"dist/{path.relative_to(built)}" for path in built.rglob("*") if path.is_file()]
+    assert names == sorted(expected)
+
+
 def found_profiles(cwd):
     code = "from bluesky_qs.startup.find import find; print(find().directory)"
     shown = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)

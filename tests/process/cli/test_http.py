@@ -31,9 +31,9 @@ def test_generated_key_is_in_a_file_and_in_the_link_in_a_terminal_only(new_door,
     door = new_door(key=None, stdout=terminal)
     os.close(terminal)
     shown = b""
-    while b"?api_key=" not in shown or not shown.endswith(b"\n"):
+    while b"/#api_key=" not in shown or not shown.endswith(b"\n"):
         shown += os.read(ours, 4096)
-    key = shown.decode().partition("?api_key=")[2].split()[0]
+    key = shown.decode().partition("/#api_key=")[2].split()[0]
     with door.client(key=key) as http:
         assert http.get("/api/status").status_code == 200
     (file,) = tmp_path.rglob("http-key")

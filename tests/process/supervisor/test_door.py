@@ -161,7 +161,7 @@ def test_link_with_the_key_is_shown_in_a_terminal_and_nowhere_else(start):
     service = start(http="127.0.0.1:0", stdout=terminal)
     os.close(terminal)
     shown = b""
-    while b"?api_key=secret-key" not in shown:
+    while b"/#api_key=secret-key" not in shown:
         shown += os.read(ours, 65536)
     assert service.ask() is not None
     page = service.command("ReadConsole", 0, 1000)

@@ -1,0 +1,120 @@
+"""The page at ``/``: the files that ``make web`` has built, as they are sent. They are open to anyone.
+
+They show nothing by themselves: the page signs in, and asks the API.
+"""
+
+import gzip
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+from starlette.requests import HTTPConnection
+
+import bluesky_qs
+from bluesky_qs.door.refusals import NoSuchRoute
+from bluesky_qs.door.route import Answer, Call, Route
+
+#: Where the page is, once it has been built.
+FOLDER = Path(bluesky_qs.__file__).parent / "web" / "dist"
+
+_TYPES = {
+    ".html": b"text/html; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".css": b"text/css; charset=utf-8",
+    ".svg": b"image/svg+xml",
+}
+#: Everything comes from the door itself, nothing is written into the page, and no other page may show it in a frame.
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_SAFE = (
+    (b"content-security-policy", _POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"vary", b"accept-encoding"),
+)
+#: The names of these files change with their content.
+_FOREVER = (b"cache-control", b"public, max-age=31536000, immutable")
+_ASK_AGAIN = (b"cache-control", b"no-cache")
+
+_NOT_BUILT = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>The page is not built</title></head>
+<body><main><h1>The page is not built</h1>
+<p>This service runs from a checkout of its source code, in which the page has not been built. In {folder}, run
+<code>make web</code>, then start the service again.</p>
+<p>The HTTP interface works: <a href="docs">see its description</a>.</p></main></body>
+</html>
+"""
+
+
+def routes() -> list[Route]:
+    """The routes, which are outside of ``/api``. They are not described, because they are for browsers only."""
+    return [
+        Route("GET", "", None, _add_slash),
+        Route("GET", "/", None, _home),
+        Route("GET", "/icon.svg", None, _icon),
+        Route("GET", "/assets/{name}", None, _asset),
+    ]
+
+
+class _File(NamedTuple):
+    content: bytes
+    zipped: bytes
+    content_type: bytes
+
+    def answer(self, call: Call, caching: tuple[bytes, bytes]) -> Answer:
+        headers = (*_SAFE, caching)
+        if "gzip" in (call.header(b"accept-encoding") or ""):
+            return Answer(self.zipped, 200, self.content_type, (*headers, (b"content-encoding", b"gzip")))
+        return Answer(self.content, 200, self.content_type, headers)
+
+
+@cache
+def _files(folder: Path) -> dict[str, _File]:
+    """All files of the page by their paths; none if it has not been built."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix in _TYPES)
+    return {str(path.relative_to(folder).as_posix()): _read(path) for path in found}
+
+
+def _read(path: Path) -> _File:
+    content = path.read_bytes()
+    return _File(content, gzip.compress(content, 9, mtime=0), _TYPES[path.suffix])
+
+
+async def _add_slash(call: Call) -> Answer:
+    """Addresses in the page are relative to the prefix, so that it must end with a slash."""
+    return Answer(b"", 303, headers=((b"location", call.scope.get("root_path", "").encode() + b"/"), *_SAFE))
+
+
+async def _home(call: Call) -> Answer:
+    """The page. A key in the query becomes a cookie, and is no longer in the address."""
+    if call.scope["query_string"]:
+        await call.door.sign_in.caller(HTTPConnection(call.scope))
+        return Answer(b"", 303, headers=((b"location", b"."), *_SAFE))
+    page = _files(FOLDER).get("index.html")
+    if page is None:
+        text = _NOT_BUILT.format(folder=escape(str(FOLDER.parents[2])))
+        return Answer(text.encode(), 200, _TYPES[".html"], (*_SAFE, _ASK_AGAIN))
+    return page.answer(call, _ASK_AGAIN)
+
+
+async def _icon(call: Call) -> Answer:
+    """The picture of the tab."""
+    return _file("icon.svg").answer(call, _ASK_AGAIN)
+
+
+async def _asset(call: Call) -> Answer:
+    """A script or a style sheet."""
+    return _file(f"assets/{call.path_params['name']}").answer(call, _FOREVER)
+
+
+def _file(name: str) -> _File:
+    file = _files(FOLDER).get(name)
+    if file is None:
+        raise NoSuchRoute(f"The page has no file {name!r}")
+    return file

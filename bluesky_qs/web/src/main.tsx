@@ -1,0 +1,13 @@
+import { render } from "preact";
+import { HttpSource } from "./source/http";
+import { SignIn } from "./source/sign_in";
+import "uplot/dist/uPlot.min.css";
+import "./style.css";
+import { App } from "./views/app";
+
+// The page may be behind a prefix, which its own address has.
+const base = new URL("api", new URL(".", location.href)).href;
+const signIn = new SignIn(base);
+
+const root = document.getElementById("page");
+if (root) render(<App signIn={signIn} newSource={() => new HttpSource(base, signIn)} />, root);

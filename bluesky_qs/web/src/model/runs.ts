@@ -1,0 +1,213 @@
+/** The runs of the running plan, from its documents: what moves, what is read, and the points so far.
+ *
+ * The fields are chosen as at the prompt (`bluesky_qs/documents.py`, `ipython_extension/live/plot.py`). Any part of a
+ * document may have any shape; a part with an unexpected shape counts as missing.
+ */
+
+import { signal } from "@preact/signals";
+import type { Document, Source, Stop } from "../source/source";
+
+type Doc = Record<string, unknown>;
+
+const ASIDE = ["baseline", "interruptions"];
+/** Points of a run to keep. */
+const MOST = 20_000;
+/** Curves that are chosen at first. */
+const CURVES = 4;
+const PAGE = 5000;
+/** Milliseconds between two pictures. */
+const PERIOD = 100;
+
+export interface Field {
+  name: string;
+  units: string;
+  precision: number | null;
+}
+
+export interface Point {
+  number: number;
+  time: number;
+  data: Doc;
+}
+
+export class Run {
+  readonly points: Point[] = [];
+  fields: Field[] = [];
+  /** Fields of the devices that the plan moves. */
+  along: string[] = [];
+  /** Fields that the plan reads and that have numbers. */
+  read: string[] = [];
+  /** All fields with numbers. */
+  numbers: string[] = [];
+  isOpen = true;
+  readonly stream: string;
+  private readonly moved: string[][];
+
+  constructor(readonly start: Doc) {
+    const hinted = dimensions(start);
+    const streams = new Set(hinted.map(([, stream]) => stream));
+    this.stream = streams.size === 1 ? ([...streams][0] as string) : "primary";
+    this.moved = streams.size === 1 ? hinted.map(([fields]) => fields) : names(start.motors).map((motor) => [motor]);
+  }
+
+  /** `Scan 12`, or `Run a1b2c3d4` without a scan number. */
+  get name(): string {
+    const number = this.start.scan_id;
+    if (typeof number === "number" || typeof number === "string") return `Scan ${number}`;
+    return `Run ${text(this.start.uid).slice(0, 8)}`;
+  }
+
+  /** The numbers of points along the axes of a grid of two; null for everything else. */
+  get grid(): { slow: string; fast: string; rows: number; columns: number } | null {
+    const [rows, columns, ...more] = Array.isArray(this.start.shape) ? this.start.shape : [];
+    const [slow, fast] = this.along;
+    if (this.moved.length !== 2 || more.length > 0 || !slow || !fast) return null;
+    if (typeof rows !== "number" || typeof columns !== "number") return null;
+    return { slow, fast, rows, columns };
+  }
+
+  /** What is plotted at first. */
+  get chosen(): string[] {
+    return this.read.slice(0, CURVES);
+  }
+
+  describe(descriptor: Doc): void {
+    const keys = record(descriptor.data_keys);
+    this.fields = Object.entries(keys).map(([name, key]) => field(name, record(key)));
+    this.numbers = Object.keys(keys).filter((name) => isNumber(keys[name]));
+    const objects = record(descriptor.object_keys);
+    const hinted = (device: string) => names(record(record(descriptor.hints)[device]).fields);
+    const along = this.moved.flat().flatMap((name) => {
+      const ofDevice = hinted(name);
+      if (ofDevice.length > 0) return ofDevice;
+      return names(objects[name]).length > 0 ? names(objects[name]) : [name];
+    });
+    this.along = [...new Set(along)].filter((name) => this.numbers.includes(name));
+    const read = [...new Set(Object.keys(objects).flatMap(hinted))].filter((name) => this.numbers.includes(name));
+    this.read = read.filter((name) => !this.along.includes(name));
+    if (this.read.length === 0 && this.along.length === 0) this.read = this.numbers;
+  }
+
+  add(event: Doc): void {
+    const number = typeof event.seq_num === "number" ? event.seq_num : this.points.length + 1;
+    this.points.push({ number, time: Number(event.time) || 0, data: record(event.data) });
+    if (this.points.length > MOST) this.points.splice(0, this.points.length - MOST);
+  }
+}
+
+export class Runs {
+  /** The runs of the item, oldest first; another array whenever something has come. */
+  readonly runs = signal<readonly Run[]>([]);
+
+  private stop: Stop | null = null;
+  private item = "";
+  private byUid = new Map<string, Run>();
+  private descriptors = new Map<string, { run: Run; stream: string }>();
+  private seen = new Set<string>();
+  private early: Document[] | null = [];
+  private isDue = false;
+
+  constructor(private readonly source: Source) {}
+
+  begin(): void {
+    this.stop ??= this.source.listen("documents", {
+      connected: () => void this.catchUp(),
+      message: (message) => this.take(message),
+    });
+  }
+
+  close(): void {
+    this.stop?.();
+  }
+
+  private async catchUp(): Promise<void> {
+    this.early ??= [];
+    const page = await this.source.ask("documents_get", { limit: PAGE }).catch(() => ({ documents: [] }));
+    const early = this.early ?? [];
+    this.early = null;
+    for (const message of [...page.documents, ...early]) this.take(message);
+  }
+
+  take(message: Document): void {
+    if (this.early) {
+      this.early.push(message);
+      return;
+    }
+    const doc = record(message.doc);
+    const uid = text(doc.uid);
+    if (message.item_uid !== this.item) this.reset(message.item_uid);
+    if (!uid || this.seen.has(uid)) return;
+    this.seen.add(uid);
+    this.place(message.name, doc, uid);
+    if (!this.isDue) {
+      this.isDue = true;
+      setTimeout(() => {
+        this.isDue = false;
+        this.runs.value = [...this.byUid.values()];
+      }, PERIOD);
+    }
+  }
+
+  private reset(item: string): void {
+    this.item = item;
+    this.byUid = new Map();
+    this.descriptors = new Map();
+    this.seen = new Set();
+  }
+
+  private place(name: string, doc: Doc, uid: string): void {
+    if (name === "start") {
+      this.byUid.set(uid, new Run(doc));
+    } else if (name === "descriptor") {
+      this.placeDescriptor(doc, uid);
+    } else if (name === "event") {
+      const place = this.descriptors.get(text(doc.descriptor));
+      if (place && place.stream === place.run.stream) place.run.add(doc);
+    } else if (name === "stop") {
+      const run = this.byUid.get(text(doc.run_start));
+      if (run) run.isOpen = false;
+    }
+  }
+
+  private placeDescriptor(doc: Doc, uid: string): void {
+    const run = this.byUid.get(text(doc.run_start));
+    const stream = text(doc.name) || "primary";
+    if (!run || ASIDE.includes(stream) || stream.endsWith("_monitor")) return;
+    this.descriptors.set(uid, { run, stream });
+    if (stream === run.stream) run.describe(doc);
+  }
+}
+
+function field(name: string, key: Doc): Field {
+  const precision = typeof key.precision === "number" && key.precision >= 0 ? Math.min(key.precision, 10) : null;
+  return { name, units: text(key.units), precision };
+}
+
+function dimensions(start: Doc): [string[], string][] {
+  const hinted = record(start.hints).dimensions;
+  const pairs: [string[], string][] = [];
+  for (const each of Array.isArray(hinted) ? hinted : []) {
+    const [fields, stream] = Array.isArray(each) ? each : [];
+    if (names(fields).length === 0 || typeof stream !== "string") return [];
+    pairs.push([names(fields), stream]);
+  }
+  return pairs;
+}
+
+function isNumber(key: unknown): boolean {
+  const { dtype, shape } = record(key);
+  return (dtype === "number" || dtype === "integer") && !(Array.isArray(shape) && shape.length > 0);
+}
+
+function record(value: unknown): Doc {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Doc) : {};
+}
+
+function names(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

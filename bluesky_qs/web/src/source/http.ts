@@ -1,0 +1,217 @@
+/** A service behind the HTTP door: requests by `fetch`, everything published by websockets. */
+
+import { type ReadonlySignal, signal } from "@preact/signals";
+import type { paths } from "./api.gen";
+import { NotSignedIn, type SignIn } from "./sign_in";
+import {
+  type EventListener,
+  type Link,
+  type Listener,
+  type Method,
+  type Params,
+  Refused,
+  type Reply,
+  type ServiceEvent,
+  type Source,
+  type Stop,
+  type Topic,
+  type Topics,
+} from "./source";
+import { Stream } from "./stream";
+
+const ROUTES = {
+  console_get: "/api/console",
+  devices_allowed: "/api/devices/allowed",
+  documents_get: "/api/documents",
+  events_get: "/api/events",
+  history_get: "/api/history/get",
+  item_status: "/api/item/status",
+  queue_get: "/api/queue/get",
+  queue_item_get: "/api/queue/item/get",
+  status: "/api/status",
+} satisfies Record<Method, keyof paths>;
+
+const STREAMS: Record<Topic, string> = {
+  console: "console_output/ws",
+  documents: "documents/ws",
+  status: "status/ws",
+};
+
+/** Seconds without data after which the page says so. */
+const SILENCE = 2;
+/** Seconds without data after which the connections are made anew, in case they are broken and do not say so. */
+const BROKEN = 4;
+/** Milliseconds between two looks. */
+const LOOK = 200;
+/** Milliseconds that a request may take. */
+const PATIENCE = 20_000;
+
+interface Beat {
+  type: "heartbeat";
+  time: number;
+  age: number | null;
+}
+interface Gap {
+  type: "gap";
+  first: number;
+}
+
+export class HttpSource implements Source {
+  private readonly linkSignal = signal<Link>({ state: "connecting" });
+  private readonly streams = new Set<Stream>();
+  private readonly look: ReturnType<typeof setInterval>;
+  /** When the door, and when the service were last heard of, by this computer's clock. */
+  private heard = Number.NEGATIVE_INFINITY;
+  private serviceHeard = Number.NEGATIVE_INFINITY;
+  private renewed = 0;
+  private readonly opened = seconds();
+  /** Whether events have been asked for, whose heartbeats say that the door and the service are there. */
+  private isFollowing = false;
+  /** What the service's clock is ahead of this computer's. */
+  private ahead = 0;
+
+  /** `base` is the address of `/api`, with the name of an instrument if the door has several. */
+  constructor(
+    private readonly base: string,
+    private readonly signIn: SignIn,
+  ) {
+    this.look = setInterval(() => this.judge(), LOOK);
+    addEventListener("online", this.renew);
+  }
+
+  get link(): ReadonlySignal<Link> {
+    return this.linkSignal;
+  }
+
+  now(): number {
+    return seconds() + this.ahead;
+  }
+
+  async ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(params)) {
+      for (const each of Array.isArray(value) ? value : [value]) query.append(name, String(each));
+    }
+    const address = `${this.base}${ROUTES[method].slice("/api".length)}?${query}`;
+    const headers = await this.signIn.headers();
+    const response = await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
+    if (!this.isFollowing) this.noteAnswer(response.ok);
+    const answer: unknown = await response.json().catch(() => ({}));
+    if (response.status === 401) throw new NotSignedIn(sentence(answer));
+    if (!response.ok) throw new Refused(sentence(answer));
+    const reply = answer as Reply<M> & { success?: boolean; msg?: string };
+    if (reply.success === false) throw new Refused(reply.msg || "The service refuses the request.");
+    return reply;
+  }
+
+  events(after: number, listener: EventListener): Stop {
+    let last = after;
+    this.isFollowing = true;
+    return this.open({
+      address: () => `${this.socketBase}/events/ws?after=${last}`,
+      connected: () => {},
+      message: (message) => {
+        const event = message as ServiceEvent | Beat | Gap;
+        this.noteData(event);
+        if (event.type === "heartbeat") return;
+        if (event.type === "gap") {
+          last = event.first - 1;
+          listener.gap();
+        } else {
+          last = event.seq;
+          listener.event(event);
+        }
+      },
+    });
+  }
+
+  listen<T extends Topic>(topic: T, listener: Listener<Topics[T]>): Stop {
+    return this.open({
+      address: () => `${this.socketBase}/${STREAMS[topic]}`,
+      connected: () => listener.connected?.(),
+      message: (message) => {
+        const { type } = message as { type?: string };
+        if (type === "dropped") listener.connected?.();
+        else if (type !== "heartbeat") listener.message(message as Topics[T]);
+      },
+    });
+  }
+
+  close(): void {
+    clearInterval(this.look);
+    removeEventListener("online", this.renew);
+    for (const stream of this.streams) stream.close();
+    this.streams.clear();
+  }
+
+  private open(handlers: { address: () => string; connected: () => void; message: (message: unknown) => void }): Stop {
+    const credentials = () => this.signIn.firstMessage();
+    const stream = new Stream({ ...handlers, credentials, refused: () => void this.checkSignIn() });
+    this.streams.add(stream);
+    return () => {
+      this.streams.delete(stream);
+      stream.close();
+    };
+  }
+
+  /** A stream was refused: because of the sign-in, or because this one needs a scope that is missing. */
+  private async checkSignIn(): Promise<void> {
+    const headers = await this.signIn.headers().catch(() => null);
+    if (headers === null) return;
+    const response = await fetch(`${this.base}/auth/scopes`, { headers }).catch(() => null);
+    if (response?.status === 401) this.signIn.forget("The sign-in has expired or was revoked. Sign in again.");
+  }
+
+  private get socketBase(): string {
+    return this.base.replace(/^http/, "ws");
+  }
+
+  private noteData(message: { type: string; time?: number; age?: number | null }): void {
+    this.heard = seconds();
+    if (message.type === "heartbeat") {
+      this.ahead = (message.time ?? this.heard) - this.heard;
+      if (typeof message.age === "number") this.serviceHeard = this.heard - message.age;
+    } else {
+      this.serviceHeard = this.heard;
+    }
+    this.judge();
+  }
+
+  /** Until events come, the answers to requests show who is there. */
+  private noteAnswer(isFromService: boolean): void {
+    this.heard = seconds();
+    if (isFromService) this.serviceHeard = this.heard;
+    this.judge();
+  }
+
+  private judge(): void {
+    const now = seconds();
+    if (now - Math.max(this.heard, this.opened) > SILENCE) {
+      if (now - Math.max(this.heard, this.renewed, this.opened) > BROKEN) this.renew();
+      this.change("lost", this.heard);
+    } else if (now - Math.max(this.serviceHeard, this.opened) > SILENCE) {
+      this.change("silent", this.serviceHeard);
+    } else if (this.heard > this.opened && this.serviceHeard > Number.NEGATIVE_INFINITY) {
+      if (this.linkSignal.value.state !== "live") this.linkSignal.value = { state: "live" };
+    }
+  }
+
+  private change(state: "lost" | "silent", heard: number): void {
+    if (this.linkSignal.value.state === state) return;
+    this.linkSignal.value = { state, since: Number.isFinite(heard) ? heard + this.ahead : null };
+  }
+
+  private readonly renew = (): void => {
+    this.renewed = seconds();
+    for (const stream of this.streams) stream.renew();
+  };
+}
+
+function seconds(): number {
+  return Date.now() / 1000;
+}
+
+function sentence(answer: unknown): string {
+  const { detail } = answer as { detail?: unknown };
+  return typeof detail === "string" ? detail : "The server does not do what was asked.";
+}

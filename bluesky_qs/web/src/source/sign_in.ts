@@ -1,0 +1,195 @@
+/** Who uses the page: a key or a session, kept in the browser, and renewed before it expires. */
+
+import { type ReadonlySignal, signal } from "@preact/signals";
+import type { Schemas } from "./source";
+
+export type Providers = Schemas["ProvidersAnswer"];
+export type Me = Schemas["ScopesAnswer"];
+
+type Kept = { key: string } | { access: string; refresh: string; expires: number } | { cookie: true };
+
+/** Seconds before the end of an access token at which it is renewed. */
+const EARLY = 60;
+
+/** The sign-in ended, or was refused; the message is a sentence for people. */
+export class NotSignedIn extends Error {}
+/** The door does not answer. */
+export class Unreachable extends Error {}
+
+export class SignIn {
+  private readonly meSignal = signal<Me | null>(null);
+  private readonly noticeSignal = signal("");
+  private kept: Kept | null;
+  private renewal: Promise<void> | null = null;
+
+  /** `base` is the address of `/api`. */
+  constructor(private readonly base: string) {
+    this.kept = this.fromAddress() ?? this.stored();
+  }
+
+  /** Who is signed in; null as long as nobody is. */
+  get me(): ReadonlySignal<Me | null> {
+    return this.meSignal;
+  }
+
+  /** Why nobody is signed in any more. */
+  get notice(): ReadonlySignal<string> {
+    return this.noticeSignal;
+  }
+
+  /** Use what the browser has kept, or its cookie. Returns whether somebody is signed in. */
+  async resume(): Promise<boolean> {
+    const had = this.kept !== null;
+    this.kept ??= { cookie: true };
+    try {
+      this.meSignal.value = await this.whoever();
+      return true;
+    } catch (error) {
+      if (!(error instanceof NotSignedIn)) throw error;
+      this.forget(had ? "The sign-in has expired or was revoked. Sign in again." : "");
+      return false;
+    }
+  }
+
+  providers(): Promise<Providers> {
+    return this.fetched("auth/providers") as Promise<Providers>;
+  }
+
+  async withKey(key: string, stay: boolean): Promise<void> {
+    await this.begin({ key }, stay, "The key is wrong, has expired or was revoked.");
+  }
+
+  async withPassword(provider: string, username: string, password: string, stay: boolean): Promise<void> {
+    const body = new URLSearchParams({ username, password });
+    const answer = await this.fetched(`auth/provider/${encodeURIComponent(provider)}/token`, { method: "POST", body });
+    await this.begin(session(answer), stay, "You may not use this service.");
+  }
+
+  /** Where a browser goes to sign in at an identity provider. It comes back with a token in the fragment. */
+  externalAddress(provider: string): string {
+    const next = encodeURIComponent(location.pathname);
+    return `${this.base}/auth/provider/${encodeURIComponent(provider)}/authorize?next=${next}`;
+  }
+
+  async signOut(): Promise<void> {
+    const headers = await this.headers().catch(() => ({}));
+    this.forget("");
+    await fetch(`${this.base}/auth/logout`, { method: "POST", headers: { ...headers, ...csrf() } }).catch(() => null);
+  }
+
+  /** The header of a request. Raises `NotSignedIn` if the session cannot be renewed, or `Unreachable`. */
+  async headers(): Promise<Record<string, string>> {
+    await this.renewIfDue();
+    const kept = this.kept;
+    if (kept === null || "cookie" in kept) return {};
+    return { Authorization: "key" in kept ? `ApiKey ${kept.key}` : `Bearer ${kept.access}` };
+  }
+
+  /** The first message of a websocket; null if the cookie is enough. */
+  async firstMessage(): Promise<object | null> {
+    await this.renewIfDue();
+    const kept = this.kept;
+    if (kept === null || "cookie" in kept) return null;
+    return "key" in kept ? { type: "auth", api_key: kept.key } : { type: "auth", access_token: kept.access };
+  }
+
+  /** The door has refused the credentials. */
+  forget(notice: string): void {
+    this.kept = null;
+    for (const storage of [localStorage, sessionStorage]) storage.removeItem(this.place);
+    this.meSignal.value = null;
+    this.noticeSignal.value = notice;
+  }
+
+  private async begin(kept: Kept, stay: boolean, refusal: string): Promise<void> {
+    this.kept = kept;
+    try {
+      this.meSignal.value = await this.whoever();
+    } catch (error) {
+      this.kept = null;
+      throw error instanceof NotSignedIn ? new NotSignedIn(refusal) : error;
+    }
+    this.store(stay ? localStorage : sessionStorage);
+    this.noticeSignal.value = "";
+  }
+
+  private async whoever(): Promise<Me> {
+    return (await this.fetched("auth/scopes", { headers: await this.headers() })) as Me;
+  }
+
+  private renewIfDue(): Promise<void> {
+    const kept = this.kept;
+    if (kept === null || !("refresh" in kept) || Date.now() / 1000 < kept.expires - EARLY) return Promise.resolve();
+    this.renewal ??= this.renew(kept.refresh).finally(() => {
+      this.renewal = null;
+    });
+    return this.renewal;
+  }
+
+  private async renew(refresh: string): Promise<void> {
+    try {
+      const headers = { "Content-Type": "application/json" };
+      const body = JSON.stringify({ refresh_token: refresh });
+      this.kept = session(await this.fetched("auth/session/refresh", { method: "POST", headers, body }));
+      this.store(localStorage.getItem(this.place) === null ? sessionStorage : localStorage);
+    } catch (error) {
+      if (error instanceof NotSignedIn) this.forget("Your session has ended. Sign in again.");
+      throw error;
+    }
+  }
+
+  private async fetched(path: string, options: RequestInit = {}): Promise<unknown> {
+    const response = await fetch(`${this.base}/${path}`, { cache: "no-store", ...options }).catch(() => {
+      throw new Unreachable("The server does not answer. Is it running, and is this its address?");
+    });
+    const answer: unknown = await response.json().catch(() => ({}));
+    if (response.ok) return answer;
+    const { detail } = answer as { detail?: string };
+    const sentence = typeof detail === "string" ? detail : `The server answers with status ${response.status}.`;
+    throw response.status === 401 ? new NotSignedIn(sentence) : new Unreachable(sentence);
+  }
+
+  private get place(): string {
+    return `bluesky-qs:${this.base}`;
+  }
+
+  private store(storage: Storage): void {
+    storage.setItem(this.place, JSON.stringify(this.kept));
+  }
+
+  private stored(): Kept | null {
+    const text = sessionStorage.getItem(this.place) ?? localStorage.getItem(this.place);
+    try {
+      return text === null ? null : (JSON.parse(text) as Kept);
+    } catch {
+      return null; // somebody else's, or damaged: sign in again
+    }
+  }
+
+  /** A key or a token in the fragment of the address, which is taken out of it at once. */
+  private fromAddress(): Kept | null {
+    const given = new URLSearchParams(location.hash.replace(/^#/, ""));
+    const key = given.get("api_key");
+    const refresh = given.get("refresh_token");
+    if (!key && !refresh) return null;
+    history.replaceState(null, "", location.pathname + location.search);
+    this.kept = key ? { key } : { access: "", refresh: refresh ?? "", expires: 0 };
+    this.store(sessionStorage);
+    return this.kept;
+  }
+}
+
+function session(answer: unknown): Kept {
+  const tokens = answer as { access_token: string; expires_in: number; refresh_token: string };
+  return {
+    access: tokens.access_token,
+    refresh: tokens.refresh_token,
+    expires: Date.now() / 1000 + tokens.expires_in,
+  };
+}
+
+/** What a request with a cookie needs if it changes something. */
+function csrf(): Record<string, string> {
+  const token = /(?:^|; )bluesky_httpserver_csrf=([^;]*)/.exec(document.cookie)?.[1];
+  return token ? { "X-CSRF": token } : {};
+}

@@ -1,0 +1,81 @@
+/** One websocket of the door that is opened again whenever it ends. */
+
+/** Milliseconds until the next attempt to connect: at first, and at most. */
+const SOON = 250;
+const LATEST = 2000;
+/** Close codes of the door for credentials that are missing or wrong. */
+const NOT_SIGNED_IN = [4001, 4401];
+
+export interface StreamHandlers {
+  /** The address; it may have changed, because it says what was received last. */
+  address: () => string;
+  /** The first message, which has the credentials; null for a browser with a cookie. */
+  credentials: () => Promise<object | null>;
+  connected: () => void;
+  message: (message: unknown) => void;
+  refused: () => void;
+}
+
+export class Stream {
+  private socket: WebSocket | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private wait = SOON;
+  private isClosed = false;
+
+  constructor(private readonly handlers: StreamHandlers) {
+    void this.connect();
+  }
+
+  /** Connect again at once, because this connection may be broken without having said so. */
+  renew(): void {
+    this.wait = SOON;
+    this.drop();
+    void this.connect();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.drop();
+  }
+
+  private drop(): void {
+    clearTimeout(this.timer);
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  private async connect(): Promise<void> {
+    let first: object | null;
+    try {
+      first = await this.handlers.credentials();
+    } catch {
+      this.later(); // the door cannot be reached; whoever asks it next learns why
+      return;
+    }
+    if (this.isClosed || this.socket) return;
+    const socket = new WebSocket(this.handlers.address());
+    this.socket = socket;
+    socket.onopen = () => {
+      if (first) socket.send(JSON.stringify(first));
+      if (this.socket === socket) this.handlers.connected();
+    };
+    socket.onmessage = (event: MessageEvent<string>) => {
+      this.wait = SOON;
+      if (this.socket === socket) this.handlers.message(JSON.parse(event.data));
+    };
+    socket.onclose = (event) => {
+      if (this.socket !== socket) return;
+      this.socket = null;
+      if (NOT_SIGNED_IN.includes(event.code)) this.handlers.refused();
+      this.later();
+    };
+  }
+
+  private later(): void {
+    if (this.isClosed) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.connect(), this.wait);
+    this.wait = Math.min(this.wait * 2, LATEST);
+  }
+}

@@ -1,0 +1,150 @@
+/** The page: whoever is not signed in signs in; then the header, the state of the connection, and one view. */
+
+import { signal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext, useEffect } from "preact/hooks";
+import { Model } from "../model/model";
+import type { SignIn } from "../source/sign_in";
+import type { Source } from "../source/source";
+import { planProgress, stateMark } from "../words/status";
+import { ConsoleView } from "./console";
+import { HistoryView } from "./history";
+import { Connection } from "./link";
+import { NowView } from "./now";
+import { SignInView } from "./sign_in";
+
+const ModelContext = createContext<Model | null>(null);
+
+/** The model of the service that is shown. */
+export function useModel(): Model {
+  const model = useContext(ModelContext);
+  if (model === null) throw new Error("A view is outside of the page");
+  return model;
+}
+
+export function WithModel({ model, children }: { model: Model; children: preact.ComponentChildren }) {
+  return <ModelContext.Provider value={model}>{children}</ModelContext.Provider>;
+}
+
+const VIEWS = { now: "Now", history: "History", console: "Console" } as const;
+type View = keyof typeof VIEWS;
+
+const view = signal<View>("now");
+
+function chosenView(): View {
+  const name = location.hash.replace(/^#\/?/, "");
+  return name in VIEWS ? (name as View) : "now";
+}
+
+export function App({ signIn, newSource }: { signIn: SignIn; newSource: () => Source }) {
+  const model = useSignal<Model | null>(null);
+  const problem = useSignal("");
+  const isResumed = useSignal(false);
+  useEffect(() => {
+    const resume = () =>
+      signIn.resume().then(
+        () => {
+          isResumed.value = true;
+          problem.value = "";
+        },
+        (error: Error) => {
+          problem.value = error.message;
+          setTimeout(resume, 1000);
+        },
+      );
+    void resume();
+    view.value = chosenView();
+    const change = () => {
+      view.value = chosenView();
+    };
+    addEventListener("hashchange", change);
+    return () => removeEventListener("hashchange", change);
+  }, []);
+  useSignalEffect(() => {
+    const isIn = signIn.me.value !== null;
+    const open = model.peek();
+    if (isIn && !open) model.value = new Model(newSource());
+    if (!isIn && open) {
+      open.close();
+      model.value = null;
+    }
+  });
+  if (!isResumed.value) return <p class="alone">{problem.value || "Connecting …"}</p>;
+  if (model.value === null) return <SignInView signIn={signIn} />;
+  return (
+    <WithModel model={model.value}>
+      <Page signIn={signIn} />
+    </WithModel>
+  );
+}
+
+function Page({ signIn }: { signIn: SignIn }) {
+  const model = useModel();
+  useTitle();
+  const isStale = useComputed(() => !["live", "connecting"].includes(model.link.value.state));
+  return (
+    <>
+      <Header signIn={signIn} />
+      <Connection />
+      <main class={`${view.value}${isStale.value ? " stale" : ""}`}>
+        {view.value === "now" && <NowView />}
+        {view.value === "history" && <HistoryView />}
+        {view.value === "console" && <ConsoleView />}
+      </main>
+    </>
+  );
+}
+
+function Header({ signIn }: { signIn: SignIn }) {
+  const me = signIn.me.value;
+  return (
+    <header>
+      <b>Queue</b>
+      <nav aria-label="Views">
+        {Object.entries(VIEWS).map(([name, title]) => (
+          <a key={name} href={`#/${name}`} aria-current={view.value === name ? "page" : undefined}>
+            {title}
+          </a>
+        ))}
+      </nav>
+      <span class="me">
+        <LiveDot />
+        <span class="who">{me?.user === "UNAUTHENTICATED_SINGLE_USER" ? "shared key" : (me?.user ?? "")}</span>
+        <button type="button" class="quiet" onClick={() => void signIn.signOut()}>
+          Sign out
+        </button>
+      </span>
+    </header>
+  );
+}
+
+function LiveDot() {
+  const state = useModel().link.value.state;
+  const words = { connecting: "connecting", live: "live", lost: "not connected", silent: "no answer" }[state];
+  return (
+    <span class={`live ${state}`}>
+      <span class="dot" aria-hidden="true" />
+      {words}
+    </span>
+  );
+}
+
+/** The title of the tab says the state, so that it can be seen from another tab. */
+function useTitle(): void {
+  const model = useModel();
+  useSignalEffect(() => {
+    const status = model.status.value;
+    const link = model.link.value.state;
+    document.title = `${status ? titleOf(link, status, model.clock.value.now) : ""}Queue`;
+  });
+}
+
+function titleOf(link: string, status: NonNullable<Model["status"]["value"]>, now: number): string {
+  if (link === "lost" || link === "silent") return "⚠ not connected · ";
+  const done = planProgress(status, now)?.done;
+  const part = typeof done === "number" ? ` ${Math.round(done * 100)} %` : "";
+  const mark = stateMark(status);
+  if (mark === "failed") return "✕ panicked · ";
+  if (mark === "paused") return `⏸${part} paused · `;
+  return mark === "running" ? `▶${part} · ` : "";
+}

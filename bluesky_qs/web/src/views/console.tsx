@@ -1,0 +1,97 @@
+/** What the service and its plans print. */
+
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { ConsoleLine } from "../model/console";
+import { plain, spans } from "../words/ansi";
+import { plural } from "../words/times";
+import { useModel } from "./app";
+
+/** Distance from the end, in pixels, at which the view still follows. */
+const NEAR = 40;
+
+export function ConsoleView() {
+  const { console } = useModel();
+  const search = useSignal("");
+  /** The lines as they were when it was paused; null while it follows. */
+  const frozen = useSignal<readonly ConsoleLine[] | null>(null);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => console.begin(), [console]);
+  const shown = useComputed(() => {
+    const lines = frozen.value ?? console.lines.value;
+    const wanted = search.value.toLowerCase();
+    return wanted ? lines.filter((line) => plain(line.text).toLowerCase().includes(wanted)) : lines;
+  });
+  useLayoutEffect(() => {
+    if (frozen.value === null && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [shown.value, frozen.value]);
+  const pause = () => {
+    frozen.value ??= console.lines.value;
+  };
+  const follow = () => {
+    frozen.value = null;
+  };
+  const scrolled = () => {
+    const element = box.current;
+    if (!element) return;
+    const isAtEnd = element.scrollTop + element.clientHeight > element.scrollHeight - NEAR;
+    if (!isAtEnd) pause(); // whoever scrolls up reads; new lines must not move that away
+  };
+  const newest = console.lines.value.at(-1)?.id ?? -1;
+  const missed = frozen.value ? newest - (frozen.value.at(-1)?.id ?? -1) : 0;
+  return (
+    <section class="console" aria-labelledby="console-title">
+      <h2 id="console-title">
+        Console
+        <span>{search.value ? plural(shown.value.length, "line") : ""}</span>
+      </h2>
+      <div class="tools">
+        <input
+          type="search"
+          aria-label="Search in the console output"
+          placeholder="Search"
+          value={search.value}
+          onInput={(event) => {
+            search.value = event.currentTarget.value;
+          }}
+        />
+        {frozen.value ? (
+          <button type="button" class="primary" onClick={follow}>
+            Follow{missed > 0 ? ` (${missed} new)` : ""}
+          </button>
+        ) : (
+          <button type="button" onClick={pause}>
+            Pause
+          </button>
+        )}
+      </div>
+      {console.problem.value && <p class="bad">✕ The console output could not be read: {console.problem.value}</p>}
+      <div
+        class="lines"
+        ref={box}
+        role="log"
+        aria-label="Console output"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: so that the keys scroll it
+        tabIndex={0}
+        onScroll={scrolled}
+      >
+        {shown.value.map((line) => (
+          <Line key={line.id} line={line} />
+        ))}
+        {shown.value.length === 0 && <p class="meta">{search.value ? "No line has this text." : "No output yet."}</p>}
+      </div>
+    </section>
+  );
+}
+
+function Line({ line }: { line: ConsoleLine }) {
+  return (
+    <div class="line">
+      {spans(line.text).map((span, at) => (
+        <span key={at} class={span.style}>
+          {span.text}
+        </span>
+      ))}
+    </div>
+  );
+}

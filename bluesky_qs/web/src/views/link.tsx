@@ -1,0 +1,24 @@
+/** Says when what is shown is old. */
+
+import { useModel } from "./app";
+
+export function Connection() {
+  const model = useModel();
+  const link = model.link.value;
+  const { zone, now } = model.clock.value;
+  const isBad = link.state === "lost" || link.state === "silent";
+  const since = isBad && link.since !== null ? zone.moment(link.since, now) : "";
+  const what = link.state === "lost" ? "Connection lost" : "The service does not answer";
+  const until = since ? `: what you see is from ${since}` : "";
+  return (
+    <div role="alert" class="connection" hidden={!isBad}>
+      {isBad && (
+        <p>
+          <span aria-hidden="true">⚠ </span>
+          <b>{what}</b>
+          {until}. The page goes on by itself when it is back.
+        </p>
+      )}
+    </div>
+  );
+}

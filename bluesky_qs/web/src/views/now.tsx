@@ -1,0 +1,154 @@
+/** What happens now, what it measures, and what comes next; on a wide screen also what was. */
+
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { metadataPairs, planText } from "../words/plan";
+import { shownUser } from "../words/results";
+import { isSuspended, planProgress, stateMark, stateSentence, waitingSentence } from "../words/status";
+import { lengthOfTime } from "../words/times";
+import { useModel } from "./app";
+import { HistoryPanel } from "./history";
+import { LivePanel } from "./live";
+import { QueuePanel } from "./queue";
+
+/** From here on, the history has a column of its own. */
+const WIDE = "(min-width: 2200px)";
+
+export function NowView() {
+  const isWide = useMedia(WIDE);
+  return (
+    <>
+      <StatePanel />
+      <div class="column">
+        <RunningPanel />
+        <LivePanel />
+      </div>
+      <QueuePanel />
+      {isWide && <HistoryPanel />}
+    </>
+  );
+}
+
+function useMedia(query: string): boolean {
+  const matches = useSignal(matchMedia(query).matches);
+  useEffect(() => {
+    const list = matchMedia(query);
+    const change = () => {
+      matches.value = list.matches;
+    };
+    list.addEventListener("change", change);
+    return () => list.removeEventListener("change", change);
+  }, [query]);
+  return matches.value;
+}
+
+const SIGNS = { running: "▶", paused: "⏸", failed: "✕", "": "■" };
+
+function StatePanel() {
+  const model = useModel();
+  const status = model.status.value;
+  if (status === null) return <section class="state" aria-busy="true" />;
+  const plan = model.queue.running.value ? planText(model.queue.running.value, model.devices.value) : "";
+  const { lead, rest } = stateSentence(status, plan, model.clock.value);
+  const mark = stateMark(status);
+  return (
+    <section class="state" aria-label="State">
+      <p aria-live="polite">
+        <strong class={mark}>
+          <span aria-hidden="true">{SIGNS[mark]} </span>
+          {lead}
+        </strong>
+        <span class="said">{rest}</span>
+      </p>
+    </section>
+  );
+}
+
+function RunningPanel() {
+  const model = useModel();
+  const item = model.queue.running.value;
+  const last = useComputed(() => model.queue.items.value.length > 0);
+  if (item === null) {
+    const hint = last.value ? "The first plan of the queue waits for a start." : "Nothing is running.";
+    return (
+      <section aria-labelledby="running-title">
+        <h2 id="running-title">Running now</h2>
+        <p class="meta none">{model.queue.isRead.value ? hint : "Reading the queue …"}</p>
+      </section>
+    );
+  }
+  const { zone, now } = model.clock.value;
+  const began = item.properties?.time_start ?? model.status.value?.running_item_progress?.time_start;
+  const who = shownUser(item.user);
+  return (
+    <section aria-labelledby="running-title">
+      <h2 id="running-title">
+        Running now
+        <span>
+          {began ? `started ${zone.moment(began, now)}` : ""}
+          {who ? ` by ${who}` : ""}
+        </span>
+      </h2>
+      <div class="call">{planText(item, model.devices.value)}</div>
+      <Metadata pairs={metadataPairs(item.meta)} />
+      <Progress />
+      <Waiting />
+    </section>
+  );
+}
+
+export function Metadata({ pairs }: { pairs: [string, string][] }) {
+  if (pairs.length === 0) return null;
+  return (
+    <div class="meta pairs">
+      {pairs.map(([key, value]) => (
+        <span key={key}>
+          {key} <b>{value}</b>{" "}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function Progress() {
+  const model = useModel();
+  const status = model.status.value;
+  const { now, zone } = model.clock.value;
+  const progress = status && planProgress(status, now);
+  if (!status || !progress) return null;
+  const { events, total, done, left, elapsed } = progress;
+  const percent = done === null ? null : Math.round(done * 100);
+  const points = total ? `point ${events} of ${total}` : events ? `point ${events}` : "no points yet";
+  const stands = status.manager_state === "paused" || isSuspended(status);
+  const time =
+    left !== null && !stands
+      ? `about ${lengthOfTime(left)} to go, until ${zone.moment(now + left, now)}`
+      : elapsed !== null
+        ? `for ${lengthOfTime(elapsed)}, time to go unknown`
+        : "";
+  return (
+    <>
+      {/* Without a value, the bar says that nobody knows how much is done. */}
+      <progress class="bar" aria-label="Progress of the plan" max={100} value={percent ?? undefined} />
+      <div class="under">
+        <span>
+          {points}
+          {percent === null ? "" : ` · ${percent} %`}
+        </span>
+        <span>{time}</span>
+      </div>
+    </>
+  );
+}
+
+function Waiting() {
+  const model = useModel();
+  const status = model.status.value;
+  const sentence = status ? waitingSentence(status, model.clock.value.now) : "";
+  return (
+    <p class={sentence ? "wait" : "wait none"}>
+      {sentence && <span aria-hidden="true">◷</span>}
+      <span>{sentence}</span>
+    </p>
+  );
+}

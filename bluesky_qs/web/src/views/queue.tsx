@@ -1,0 +1,57 @@
+/** The queue: what comes next, in order. */
+
+import type { Item } from "../source/source";
+import { metadataPairs, planText } from "../words/plan";
+import { shownUser } from "../words/results";
+import { plural } from "../words/times";
+import { useModel } from "./app";
+import { Metadata } from "./now";
+import { Rows } from "./rows";
+import { Uid } from "./uid";
+
+export function QueuePanel() {
+  const model = useModel();
+  const items = model.queue.items.value;
+  const isRead = model.queue.isRead.value;
+  return (
+    <section class="queue" aria-labelledby="queue-title">
+      <h2 id="queue-title">Queue{isRead && items.length > 0 ? ` · ${plural(items.length, "item")}` : ""}</h2>
+      {isRead && items.length === 0 && <p class="meta none">The queue is empty.</p>}
+      {items.length > 0 && (
+        <>
+          <div class="row head" aria-hidden="true">
+            <span class="n">#</span>
+            <span>Plan</span>
+            <span class="who">Who</span>
+          </div>
+          <Rows label="Queue" rows={items} id={uidOf} lines={linesOf}>
+            {(item, at, isOpen) => <QueueRow item={item} at={at} isOpen={isOpen} />}
+          </Rows>
+        </>
+      )}
+    </section>
+  );
+}
+
+const uidOf = (item: Item) => item.item_uid;
+const linesOf = (item: Item) => (metadataPairs(item.meta).length > 0 ? 2 : 1);
+
+function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolean }) {
+  const devices = useModel().devices.value;
+  const isStop = item.item_type === "instruction" && item.name === "queue_stop";
+  return (
+    <div class="cells">
+      <span class="n">{at}</span>
+      <span class="what">
+        {isStop ? (
+          <span class="chip">The queue stops here until someone starts it</span>
+        ) : (
+          <span class="call">{planText(item, devices)}</span>
+        )}
+        <Metadata pairs={metadataPairs(item.meta)} />
+        {isOpen && <Uid uid={item.item_uid} />}
+      </span>
+      <span class="who">{shownUser(item.user)}</span>
+    </div>
+  );
+}

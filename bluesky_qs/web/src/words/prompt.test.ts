@@ -1,0 +1,29 @@
+/** The page says what the prompt says: `make reference` has written its sentences into `prompt.json`. */
+
+import { expect, test } from "vitest";
+import type { Status } from "../source/source";
+import { type Call, planText } from "./plan";
+import examples from "./prompt.json";
+import { stateSentence, waitingSentence } from "./status";
+import { lengthOfTime, Zone } from "./times";
+
+const clock = { now: examples.now, zone: new Zone(0) };
+
+test.each(examples.states)("$sentence", ({ status, sentence, waiting }) => {
+  const known = status as unknown as Status;
+  const { lead, rest } = stateSentence(known, known.running_item_uid ? "count([det1])" : "", clock);
+  expect(lead + rest).toBe(sentence);
+  expect(waitingSentence(known, examples.now)).toBe(waiting);
+});
+
+test.each(examples.plans)("$text", ({ item, text }) => {
+  expect(planText(item as Call, new Set(examples.known))).toBe(text);
+});
+
+test.each(examples.lengths)("%d seconds are %s", (seconds, text) => {
+  expect(lengthOfTime(Number(seconds))).toBe(text);
+});
+
+test.each(examples.moments)("the moment %d is %s", (epoch, text) => {
+  expect(clock.zone.moment(Number(epoch), examples.now)).toBe(text);
+});

@@ -1,0 +1,55 @@
+/** How items of the history ended, in the words of the prompt. */
+
+import type { HistoryItem, Result } from "../source/source";
+import { lengthOfTime, plural } from "./times";
+
+const ENDINGS = ["completed", "stopped", "failed", "aborted", "halted"];
+
+/** Whether an item did not complete: it failed, was aborted or was halted. */
+export function hasFailed(item: HistoryItem): boolean {
+  return !["completed", "stopped"].includes(item.result?.exit_status);
+}
+
+/** The reason why a plan failed, in one line. */
+export function reason(result: Result): string {
+  const lines = (result.msg ?? "").split("\n").map((line) => line.trim());
+  const message = lines.filter(Boolean);
+  if (message.length === 0) return (result.traceback ?? "").trim().split("\n").at(-1) ?? "";
+  return message.slice(0, message[0]?.endsWith(":") ? 2 : 1).join(" ");
+}
+
+/** `7`, `3, 5`, `12-20`: consecutive scan ids as ranges. */
+export function ranges(numbers: readonly (number | null)[]): string {
+  const groups: number[][] = [];
+  for (const number of numbers) {
+    if (number === null) continue;
+    const last = groups.at(-1);
+    if (last && number === (last.at(-1) ?? 0) + 1) last.push(number);
+    else groups.push([number]);
+  }
+  return groups.map((group) => (group.length <= 2 ? group.join(", ") : `${group[0]}-${group.at(-1)}`)).join(", ");
+}
+
+/** `32 min 10 s`; empty if a time is missing. */
+export function took(result: Result): string {
+  return result.time_start && result.time_stop ? lengthOfTime(result.time_stop - result.time_start) : "";
+}
+
+/** `19 plans: 15 completed, 2 failed`. */
+export function countSentence(items: readonly HistoryItem[]): string {
+  const counts = new Map<string, number>();
+  for (const { result } of items) counts.set(result.exit_status, (counts.get(result.exit_status) ?? 0) + 1);
+  const order = [...ENDINGS, ...[...counts.keys()].filter((each) => !ENDINGS.includes(each))];
+  const listed = order.filter((each) => counts.has(each)).map((each) => `${counts.get(each)} ${each}`);
+  return items.length === 0 ? "Nothing has run yet" : `${plural(items.length, "plan")}: ${listed.join(", ")}`;
+}
+
+const SHARED = "UNAUTHENTICATED_SINGLE_USER";
+
+/** A user as people read it: beside a shared key the name of the client, else the display name if there is one. */
+export function shownUser(user: string | undefined): string {
+  if (!user) return "";
+  if (user === SHARED) return "the shared key";
+  if (user.startsWith(`${SHARED} (`)) return user.slice(SHARED.length + 2).replace(/\)$/, "");
+  return /^\S+ "([^"<]+?)\s*(?:<[^>]*>)?"$/.exec(user)?.[1] ?? user;
+}

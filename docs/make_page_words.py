@@ -1,0 +1,166 @@
+"""Write what the prompt says about states and plans, as examples for the page: `make reference`.
+
+The page has these sentences in TypeScript (`bluesky_qs/web/src/words`), because they count the seconds, without the
+service and without Python. Its tests compare them with these examples.
+"""
+
+import itertools
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import bluesky_qs
+from bluesky_qs.words.plantext import plan_text
+from ipython_extension.shown import status_text, tables
+
+FILE = Path(bluesky_qs.__file__).parent / "web" / "src" / "words" / "prompt.json"
+
+#: 2026-11-30 12:00:00 UTC.
+NOW = 1796040000.0
+#: Advice that is for the prompt only.
+_COMMANDS = re.compile(r" \(%qs [^)]*\)")
+_KNOWN = {"det1", "motor", "sim_bundle.mtrs.x", "vec.axes.1"}
+
+_IDLE: dict[str, Any] = {
+    "manager_state": "idle",
+    "items_in_queue": 0,
+    "running_item_uid": None,
+    "running_item_progress": None,
+    "waiting_for": None,
+    "worker_environment_exists": False,
+    "worker_environment_state": "closed",
+    "worker_background_tasks": 0,
+    "re_state": None,
+    "stopping": False,
+    "pause_pending": False,
+    "queue_stop_pending": False,
+    "queue_autostart_enabled": False,
+    "input_pending": None,
+    "lock": {"environment": False, "queue": False},
+    "plan_queue_mode": {"loop": False, "ignore_failures": False},
+}
+_OPEN = {"worker_environment_exists": True, "worker_environment_state": "idle", "re_state": "idle"}
+_RUNNING = {**_OPEN, "manager_state": "executing_queue", "running_item_uid": "a", "re_state": "running"}
+_PAUSED = {**_RUNNING, "manager_state": "paused", "re_state": "paused"}
+
+
+def _progress(events: int, total: int | None, *, began: float = 30.0, **more: Any) -> dict[str, Any]:
+    fields = {"events": events, "num_points": total, "time_start": NOW - began, "time_paused": 0.0}
+    return {"running_item_progress": {**fields, "paused_since": None, **more}}
+
+
+def _waiting(kind: str, text: str, since: float) -> dict[str, Any]:
+    return {"waiting_for": {"kind": kind, "text": text, "devices": [], "since": NOW - since}}
+
+
+_STATES: list[dict[str, Any]] = [
+    {},
+    _OPEN,
+    {**_OPEN, "items_in_queue": 1},
+    {**_OPEN, "items_in_queue": 12, "plan_queue_mode": {"loop": True, "ignore_failures": True}},
+    {**_OPEN, "re_state": "panicked"},
+    {**_OPEN, "stopping": True},
+    {**_OPEN, "lock": {"environment": True, "queue": True}, "queue_autostart_enabled": True},
+    {**_OPEN, "lock": {"environment": False, "queue": True}, "worker_background_tasks": 2},
+    {**_OPEN, "worker_environment_state": "reserved", "worker_background_tasks": 1},
+    {"manager_state": "initializing"},
+    {"manager_state": "creating_environment", "items_in_queue": 3},
+    {"manager_state": "closing_environment"},
+    {"manager_state": "destroying_environment"},
+    {**_OPEN, "manager_state": "starting_queue", "items_in_queue": 2},
+    {**_OPEN, "manager_state": "executing_task"},
+    {**_OPEN, "manager_state": "something_new"},
+    _RUNNING,
+    {**_RUNNING, **_progress(0, 10), "items_in_queue": 4},
+    {**_RUNNING, **_progress(1, 10)},
+    {**_RUNNING, **_progress(4, 10), "items_in_queue": 1, "queue_stop_pending": True},
+    {**_RUNNING, **_progress(10, 10)},
+    {**_RUNNING, **_progress(7, None, began=4000.0)},
+    {**_RUNNING, **_progress(208, 441, began=1600.0, time_paused=600.0)},
+    {**_RUNNING, **_progress(2, 1000000, began=90000.0)},
+    {**_RUNNING, **_progress(2, 10**9, began=90000.0)},
+    {**_RUNNING, **_progress(3, 10), "pause_pending": True, "stopping": True},
+    {**_RUNNING, **_progress(3, 10), **_waiting("suspender", "suspended by ring current (12 mA)", 20)},
+    {**_PAUSED, **_progress(3, 10, paused_since=NOW - 60), **_waiting("pause", "paused at 11:59 by grace", 60)},
+    {**_RUNNING, **_waiting("motor", "waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)", 5)},
+    {**_RUNNING, **_waiting("motor", "waiting for motor", 0.5)},
+    {**_RUNNING, "input_pending": {"prompt": " Sample in? "}, **_waiting("input", "waiting for input", 5)},
+]
+
+_PLANS: list[dict[str, Any]] = [
+    {"name": "count", "args": [["det1"]], "kwargs": {"num": 10, "delay": 0.5}},
+    {"name": "scan", "args": [["det1", "det2"], "motor", -1, 1.5, 21]},
+    {"name": "mv", "args": ["vec.axes.1", 1e-05, "sim_bundle.mtrs.x", 2.5e20]},
+    {"name": "p", "kwargs": {"a b": 1, "class": 2, "x": None, "y": True, "z": False}},
+    {
+        "name": "p",
+        "args": ["it's", 'say "x"', "both ' and \"", "a\\b\n\tc\u0001", "Å µm", {"k": [1, "motor"], "e": {}}],
+    },
+    {"name": "p", "args": [0.0001, 0.00001234, 123456789.5, 1.5e16, [], [[]]]},
+    {"name": "queue_stop", "item_type": "instruction"},
+    {"name": "nothing"},
+]
+
+
+def text() -> str:
+    """The content of the file."""
+    with _at_noon_in_utc():
+        examples = {
+            "now": NOW,
+            "states": [_state(changes) for changes in _STATES],
+            "plans": [{"item": item, "text": plan_text(item, _KNOWN)} for item in _PLANS],
+            "known": sorted(_KNOWN),
+            "lengths": [[seconds, tables.length_of_time(seconds)] for seconds in _lengths()],
+            "moments": [[epoch, tables.moment(epoch, NOW)] for epoch in (NOW - 5, NOW - 86400, NOW - 4e7)],
+        }
+    return json.dumps(examples, indent=1, ensure_ascii=False) + "\n"
+
+
+def _state(changes: dict[str, Any]) -> dict[str, Any]:
+    status = {**_IDLE, **changes}
+    sentence = status_text.status_sentence(status, "count([det1])" if status["running_item_uid"] else "", 1000)
+    waits = status_text.held_sentence(status) or status_text.own_wait(status)
+    return {
+        "status": status,
+        "sentence": _COMMANDS.sub("", sentence),
+        "waiting": f"{waits[:1].upper()}{waits[1:].removesuffix('.')}." if waits else "",
+    }
+
+
+def _lengths() -> list[float]:
+    edges = (9.9, 10.0, 59.4, 60.0, 3599.0, 3600.0, 86399.0, 86400.0, 300000.0)
+    return list(itertools.chain((-1.0, 0.0, 0.04), edges))
+
+
+@contextmanager
+def _at_noon_in_utc() -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    try:
+        with (
+            patch.object(time, "time", lambda: NOW),
+            patch.object(status_text, "moment", lambda epoch: tables.moment(epoch, NOW)),
+        ):
+            yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
+
+
+def main() -> None:
+    """Write the file."""
+    FILE.write_text(text())
+
+
+if __name__ == "__main__":
+    main()

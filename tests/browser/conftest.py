@@ -1,0 +1,158 @@
+"""The page in a real browser: one Chromium and one service for all tests, which leave the queue empty."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from bluesky_qs.door import web_page
+from tests.conftest import PATIENCE, Service
+from tests.ports import free_port
+from tests.system_packages import chromium, needs
+
+#: Screenshots of the views, to be looked at.
+SHOTS = Path(web_page.FOLDER).parents[2] / "build" / "screenshots"
+KEY = "k3yOfTheTests"
+
+expect.set_options(timeout=PATIENCE * 1000)
+
+
+def pytest_collection_modifyitems(items):
+    """One test process runs all of these, because a browser and a service are dear."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(needs("chromium"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for the tests of a module. Asynchronous tests cannot run as long as it is there."""
+    assert (web_page.FOLDER / "index.html").is_file(), "the page is not built: make web"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Site:
+    """A service with a door, and a page of it."""
+
+    def __init__(self, home: Path, *args: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        env = {"QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY": KEY}
+        self.service = Service(home, "--warm-worker", "OFF", "--http", f"127.0.0.1:{self.port}", *args, env=env)
+
+    @property
+    def link(self) -> str:
+        """What the service prints for whoever started it."""
+        return f"{self.url}/#api_key={KEY}"
+
+    def add(
+        self, name: str, *args: Any, user: str = "tester", meta: dict[str, Any] | None = None, **kwargs: Any
+    ) -> str:
+        """Queue a plan as somebody at a prompt does; its uid."""
+        item = {"item_type": "plan", "name": name, "args": list(args), "kwargs": kwargs}
+        item |= {"meta": meta} if meta else {}
+        return self.service.do("queue_item_add", item=item, user=user, user_group="primary")["item"]["item_uid"]
+
+    def run_all(self) -> None:
+        """Run the queue to its end."""
+        self.service.do("queue_start")
+        self.service.wait_idle()
+
+
+@pytest.fixture(scope="session")
+def new_site() -> Iterator[Any]:
+    """Makes services with a door: ``new_site("--option", …)``."""
+    made: list[Site] = []
+
+    def new(*args: str) -> Site:
+        made.append(Site(Path(tempfile.mkdtemp(prefix="qs-page-")), *args))
+        return made[-1]
+
+    yield new
+    for site in made:
+        site.service.close()
+        shutil.rmtree(site.service.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_site(new_site) -> Site:
+    site = new_site()
+    site.service.start()
+    site.service.open()
+    return site
+
+
+@pytest.fixture
+def site(shared_site) -> Iterator[Site]:
+    """The service of all tests: its environment is open, and the queue is empty."""
+    yield shared_site
+    if shared_site.service.ask("status")["manager_state"] != "idle":
+        shared_site.service.ask("re_pause", option="immediate")
+        shared_site.service.wait(lambda status: status["manager_state"] in ("paused", "idle"), "paused")
+        shared_site.service.ask("re_abort")
+        shared_site.service.wait_idle()
+    shared_site.service.do("queue_clear")
+
+
+@pytest.fixture
+def new_page(browser) -> Iterator[Any]:
+    """Opens pages, each in a browser session of its own: ``new_page(width=360, scheme="dark")``.
+
+    At the end, none of them has asked another host, nor had an error of a script or of its policy.
+    """
+    contexts = []
+    problems: list[str] = []
+
+    def new(width: int = 1280, height: int = 900, scheme: str = "light", **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
+        context.set_default_timeout(PATIENCE * 1000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+        page.on("console", lambda said: problems.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("request", lambda request: problems.append(request.url) if _is_elsewhere(request.url) else None)
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def page(site, new_page) -> Page:
+    """The page of the service, signed in."""
+    page = new_page()
+    page.goto(site.link)
+    page.get_by_text("Idle, the environment is open").wait_for()
+    return page
+
+
+@pytest.fixture
+def keep_picture():
+    """Keeps a screenshot of a page under a name, for people: ``keep_picture(page, "now-360-dark")``."""
+
+    def keep(page: Page, name: str) -> None:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SHOTS / f"{name}.png")
+
+    return keep
+
+
+def _is_elsewhere(address: str) -> bool:
+    return urlsplit(address).hostname != "127.0.0.1"
+
+
+# Chromium asks the proxies of these variables for everything, itself on this computer included.
+for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+    os.environ.pop(name, None)
