@@ -173,6 +173,10 @@ class Service:
     def wait_idle(self, timeout: float = PATIENCE) -> dict[str, Any]:
         return self.wait(lambda s: s["manager_state"] == "idle", "idle", timeout)
 
+    def wait_for_background_tasks(self) -> None:
+        """Wait until none runs: the line about the end of each is in the console then."""
+        self.wait(lambda s: s["worker_background_tasks"] == 0, "the end of the background tasks")
+
     def open(self) -> None:
         """Open the environment and wait until it is."""
         self.do("environment_open")

@@ -68,6 +68,7 @@ class Subscriber:
         # Perhaps that was between a script's output and the line about its end.
         service.do("script_upload", script="print('subscribed')", run_in_background=True)
         self.until("subscribed\n")
+        service.wait_for_background_tasks()
 
     def until(self, text):
         """All the text up to the message in which this stands, from now on."""

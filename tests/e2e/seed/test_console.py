@@ -61,6 +61,7 @@ class Monitor:
                 if self._grown.wait_for(lambda: b"subscribed" in self._shown, 0.2):  # it comes into force at some time
                     break
         self.wait_for(f"subscribed {number}\n")
+        service.wait_for_background_tasks()
         return self
 
     def interrupt(self) -> int:
