@@ -70,6 +70,12 @@ class Waiting(msgspec.Struct, frozen=True):
     user: str = ""
     by_plan: bool = False
 
+    @classmethod
+    def of_pause(cls, since: float, pauser: str | None, suspension: "Waiting | None") -> "Waiting":
+        """A pause that ``pauser`` requested (None: nobody did), perhaps of a plan that was suspended."""
+        reason, devices = (suspension.reason, suspension.devices) if suspension else ("", [])
+        return cls("pause", since, reason, devices, pauser or "", by_plan=pauser is None)
+
 
 class PlanWait(msgspec.Struct, frozen=True):
     """What the running plan waits for while nothing holds it.

@@ -407,9 +407,7 @@ class ScriptedProcess:
         """Pause until the manager resumes or ends the plan."""
         pauses = self.state.pauses + 1
         job.resumed = asyncio.get_running_loop().create_future()
-        held = self.state.waiting or Waiting("suspender", 0.0)
-        by_plan = job.pauser is None
-        waiting = Waiting("pause", self._script.now(), held.reason, held.devices, job.pauser or "", by_plan)
+        waiting = Waiting.of_pause(self._script.now(), job.pauser, self.state.waiting)
         job.pause = job.pauser = None
         idle = EnvironmentState.IDLE
         requested: dict[str, Any] = {"pause_pending": False, "pause_requested": None}

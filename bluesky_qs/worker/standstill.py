@@ -87,8 +87,7 @@ class Standstill:
         """Follow the state of the RunEngine. If it is paused now, ``pauser`` requested that; None: nobody did."""
         if state == "paused":
             self._count()
-            held = self._suspension() or Waiting("suspender", 0.0)
-            self._pause = Waiting("pause", self._now(), held.reason, held.devices, pauser or "", pauser is None)
+            self._pause = Waiting.of_pause(self._now(), pauser, self._suspension())
         elif self._pause is not None:
             self.time_paused += max(self._now() - self._pause.since, 0.0)
             self._pause = None
